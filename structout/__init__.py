@@ -1,0 +1,1 @@
+"""Language-model output that programs can rely on."""

@@ -1,0 +1,107 @@
+"""What passes between strategies and models: a prompt there, a completion back, and what it cost."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from structout.errors import SpecError
+from structout.schema import Schema
+
+Role = Literal["system", "user", "assistant"]
+FinishReason = Literal["stop", "length", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation. Its content is data to every model: it never becomes a control token."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are chosen: greedy at temperature 0, else sampled from what `top_k` and `top_p` leave.
+
+    `max_tokens` bounds the answer in tokens; `seed` makes sampling repeatable. Raises `SpecError`.
+    """
+
+    temperature: float = 0.0
+    top_k: int | None = None
+    top_p: float | None = None
+    max_tokens: int = 512
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature <= 100:
+            raise SpecError(f"temperature is {self.temperature}", hint="give a number from 0 (greedy) up")
+        if self.top_k is not None and self.top_k < 1:
+            raise SpecError(f"top_k is {self.top_k}", hint="give 1 or more, or leave it out")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise SpecError(f"top_p is {self.top_p}", hint="give a share above 0, at most 1")
+        if self.max_tokens < 1:
+            raise SpecError(f"max_tokens is {self.max_tokens}", hint="give 1 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is asked: the conversation, how to sample, and the schema to hold it to, if any.
+
+    `sample` tells apart several answers to one prompt: it is part of the seed and of the cache key.
+    """
+
+    messages: tuple[Message, ...]
+    sampling: Sampling = field(default_factory=Sampling)
+    constraint: Schema[Any] | None = None
+    sample: int = 0
+
+    def key(self) -> str:
+        """A hash of all that the answer depends on, but for the model."""
+        s = self.sampling
+        content = [
+            [[m.role, m.content] for m in self.messages],
+            [s.temperature, s.top_k, s.top_p, s.max_tokens, s.seed],
+            self.constraint.fingerprint() if self.constraint else None,
+            self.sample,
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What answers cost: model calls, tokens read and written, and seconds of the model's time.
+
+    The seconds of a batch are shared out among its answers, so that they add up to the time that passed.
+    """
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.calls + other.calls,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.seconds + other.seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A model's answer. `finish_reason` is `length` if the token limit cut it off.
+
+    `logprobs` holds the natural logarithm of each output token's probability under the model without any
+    constraint, where the model tells it.
+    """
+
+    text: str
+    usage: Usage = field(default_factory=Usage)
+    finish_reason: FinishReason = "stop"
+    logprobs: tuple[float, ...] | None = None
+
+    @property
+    def mean_logprob(self) -> float | None:
+        return sum(self.logprobs) / len(self.logprobs) if self.logprobs else None

@@ -1,0 +1,57 @@
+"""Strict JSON: text to document, with nothing let through that RFC 8259 or a careful reader would not."""
+
+import math
+import re
+from typing import TypeAlias
+
+import jiter
+
+from structout.issue import Issue
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+# A number can only overflow to infinity with a three-digit exponent or more than 300 digits before the point.
+_MAY_OVERFLOW = re.compile(rb"[eE]\+?\d{3}|\d{300}")
+
+
+def parse_json(text: str) -> tuple[Json, Issue | None]:
+    """Parse `text` as exactly one JSON document (RFC 8259), nested at most 200 deep.
+
+    Returns the document and None, or None and the issue: duplicate keys, NaN, Infinity, numbers that overflow,
+    unpaired surrogates and text after the document are all refused.
+    """
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        return None, Issue("", "not_json", f"an unpaired surrogate at character {error.start}")
+    try:
+        document: Json = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True)
+    except ValueError as error:
+        return None, _explain(error, data)
+    if _MAY_OVERFLOW.search(data) and _overflows(document):
+        return None, Issue("", "non_finite", "a number is too large to hold")
+    return document, None
+
+
+def _explain(error: ValueError, data: bytes) -> Issue:
+    message = str(error)
+    if message.startswith("Detected duplicate key"):
+        return Issue("", "duplicate_key", message)
+    try:
+        jiter.from_json(data, allow_inf_nan=True)
+    except ValueError:
+        return Issue("", "not_json", message)
+    return Issue("", "non_finite", "NaN and Infinity are not JSON")
+
+
+def _overflows(document: Json) -> bool:
+    stack: list[Json] = [document]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, float) and not math.isfinite(node):
+            return True
+        if isinstance(node, dict):
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)
+    return False

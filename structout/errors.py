@@ -1,0 +1,41 @@
+"""The few errors that structout raises; bad model output is never one of them, it is a `Result` with issues."""
+
+
+class StructoutError(Exception):
+    """Something that the caller can act on: what is wrong, and in `hint` what to do about it."""
+
+    retryable = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class SchemaError(StructoutError):
+    """A schema that cannot be found, read or understood."""
+
+
+class DataError(StructoutError):
+    """An input file or a data set that cannot be read."""
+
+
+class SpecError(StructoutError):
+    """A strategy, model or sampling setting that is none."""
+
+
+class ModelError(StructoutError):
+    """A model that cannot be loaded, or that failed while it answered."""
+
+
+class MissingExtraError(StructoutError):
+    """A feature whose optional packages are not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"this needs the package {package!r}, which is not installed",
+            hint=f'pip install "structout[{extra}]"',
+        )

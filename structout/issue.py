@@ -1,0 +1,42 @@
+"""What can be wrong with a model's answer."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+IssueKind = Literal[
+    "not_json",  # the text is not one JSON document
+    "duplicate_key",  # an object names a key twice
+    "non_finite",  # NaN, Infinity or a number too large to hold
+    "truncated",  # the token limit cut the answer off
+    "missing",  # a required key is absent
+    "unexpected",  # a key or an item that the schema forbids
+    "type",  # another JSON type than the schema's
+    "enum",  # not one of the allowed values
+    "range",  # a number out of bounds, or no multiple
+    "length",  # too short or too long: text, list or object
+    "pattern",  # text that its pattern refuses
+    "format",  # text that its format refuses
+    "union",  # fits none, or more than one, of the alternatives
+    "constraint",  # any other JSON Schema keyword
+    "value",  # refused by the Pydantic type: a validator, or what JSON Schema cannot say
+    "ambiguous",  # two readings fit about as well: repair does not guess
+    "refused_edit",  # readable only with an edit that the repair policy does not allow
+    "rejected",  # a verifier refused it
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing that is wrong: `pointer` is a JSON Pointer (RFC 6901) into the document, "" for the whole of it."""
+
+    pointer: str
+    kind: IssueKind
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer or '(document)'}: {self.message}"
+
+
+def pointer(path: "list[str | int] | tuple[str | int, ...]") -> str:
+    """Write a path of keys and indexes as a JSON Pointer (RFC 6901)."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)

@@ -1,0 +1,240 @@
+"""One contract over a Pydantic type or a JSON Schema: what a document must be, and the value that it becomes."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+import jsonschema_rs
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from structout.document import Json, parse_json
+from structout.errors import SchemaError
+from structout.formats import formats_for
+from structout.issue import Issue, IssueKind, pointer
+from structout.source import import_object
+
+T = TypeVar("T")
+
+_KINDS: dict[str, IssueKind] = {
+    "required": "missing",
+    "dependentRequired": "missing",
+    "additionalProperties": "unexpected",
+    "unevaluatedProperties": "unexpected",
+    "propertyNames": "unexpected",
+    "additionalItems": "unexpected",
+    "unevaluatedItems": "unexpected",
+    "falseSchema": "unexpected",
+    "type": "type",
+    "enum": "enum",
+    "const": "enum",
+    "minimum": "range",
+    "maximum": "range",
+    "exclusiveMinimum": "range",
+    "exclusiveMaximum": "range",
+    "multipleOf": "range",
+    "minLength": "length",
+    "maxLength": "length",
+    "minItems": "length",
+    "maxItems": "length",
+    "minProperties": "length",
+    "maxProperties": "length",
+    "pattern": "pattern",
+    "format": "format",
+    "anyOf": "union",
+    "oneOf": "union",
+}
+_LONGEST_MESSAGE = 200
+# Patterns run on a linear-time engine; only those with look-around need the backtracking one, on a short leash.
+_LINEAR = jsonschema_rs.RegexOptions()
+_BACKTRACKING = jsonschema_rs.FancyRegexOptions(backtrack_limit=20_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked(Generic[T]):
+    """What one text or document turned out to be: `value` counts only if there are no issues.
+
+    `document` is the JSON that was read, kept for a document that parsed but did not comply.
+    """
+
+    value: T | None
+    document: Json
+    issues: tuple[Issue, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.issues
+
+
+class Schema(Generic[T]):
+    """A contract for documents, made by `Schema.of`.
+
+    `name` says what one document is; `json_schema` is the JSON Schema that a model is shown and a document is
+    judged by; `adapter` is the Pydantic type behind it, None if there is only a JSON Schema.
+    """
+
+    def __init__(self, name: str, json_schema: Mapping[str, Any] | bool, adapter: TypeAdapter[T] | None = None) -> None:
+        self.name = name
+        self.json_schema: dict[str, Any] | bool = json_schema if isinstance(json_schema, bool) else dict(json_schema)
+        self.adapter = adapter
+        self._validator = _validator(self.json_schema, pydantic=adapter is not None)
+
+    @classmethod
+    def of(cls, source: Any) -> "Schema[Any]":
+        """Make a schema of a Pydantic model or any type a `TypeAdapter` takes, of a JSON Schema (a dict, or the
+        path of a `.json` file), or of `path/to/schema.py:Name`, `package.module:Name`. A folder stands for the
+        `schema.py` or `schema.json` in it, and a `.py` file without a name for the one name in its `__all__`.
+
+        Raises `SchemaError` for whatever is none of these.
+        """
+        if isinstance(source, Schema):
+            return source
+        if isinstance(source, str | Path):
+            return cls._read(str(source))
+        if isinstance(source, Mapping | bool):
+            title = source.get("title") if isinstance(source, Mapping) else None
+            return cls(title if isinstance(title, str) else "document", cast("Mapping[str, Any]", source))
+        try:
+            adapter: TypeAdapter[Any] = source if isinstance(source, TypeAdapter) else TypeAdapter(source)
+            json_schema = adapter.json_schema()
+        except (PydanticUserError, PydanticSerializationError, TypeError) as error:
+            reason = str(error).split("\n")[0]
+            raise SchemaError(
+                f"{source!r} is not a schema: {reason}",
+                hint="give a Pydantic model, a type, a JSON Schema or path/to/schema.py:Name",
+            ) from error
+        name = json_schema.get("title") or getattr(source, "__name__", None) or "document"
+        return cls(str(name), json_schema, adapter)
+
+    @classmethod
+    def _read(cls, source: str) -> "Schema[Any]":
+        path = Path(source)
+        if path.is_dir():
+            found = [path / name for name in ("schema.py", "schema.json") if (path / name).is_file()]
+            if not found:
+                raise SchemaError(f"no schema in {source}", hint="put a schema.py or schema.json in the folder")
+            path = found[0]
+        if path.suffix == ".json":
+            try:
+                document = json.loads(path.read_text(encoding="utf-8"))
+            except OSError as error:
+                raise SchemaError(f"cannot read {source}: {error.strerror}", hint="check the path") from error
+            except ValueError as error:
+                raise SchemaError(f"{source} is not JSON: {error}", hint="mend the file") from error
+            if not isinstance(document, dict | bool):
+                raise SchemaError(f"{source} is not a JSON Schema", hint="it must hold an object")
+            return cls.of(document)
+        return cls.of(import_object(str(path) if path.is_file() else source))
+
+    def check_text(self, text: str) -> Checked[T]:
+        """Judge a text strictly: it must be one JSON document (RFC 8259) that complies without coercion."""
+        document, issue = parse_json(text)
+        if issue:
+            return Checked(None, None, (issue,))
+        return self._check(document, text)
+
+    def check(self, document: Json) -> Checked[T]:
+        """Judge a parsed document strictly: by the JSON Schema, then by the Pydantic type in strict mode."""
+        return self._check(document, None)
+
+    def _check(self, document: Json, text: str | None) -> Checked[T]:
+        if not self._validator.is_valid(document):
+            errors = self._validator.iter_errors(document)
+            return Checked(None, document, tuple(issue for error in errors for issue in _explain(error)))
+        if self.adapter is None:
+            return Checked(cast("T", document), document)
+        try:
+            value = self.adapter.validate_json(json.dumps(document) if text is None else text, strict=True)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_input=False, include_context=False)
+            return Checked(None, document, tuple(Issue(pointer(d["loc"]), "value", _short(d["msg"])) for d in details))
+        return Checked(value, document)
+
+    def dump(self, value: T) -> Json:
+        """Write a value as the JSON document that stands for it, defaults filled in."""
+        if self.adapter is None:
+            return cast("Json", value)
+        return cast("Json", self.adapter.dump_python(value, mode="json", by_alias=True))
+
+    def fingerprint(self) -> str:
+        """A short hash of the contract, for caches and logs: the JSON Schema in its key order, and the name."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        content = json.dumps([self.name, self.adapter is not None, self.json_schema], ensure_ascii=False)
+        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Schema) and self._fingerprint == other._fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self._fingerprint)
+
+    def __repr__(self) -> str:
+        return f"Schema({self.name!r}, {self._fingerprint})"
+
+
+def _validator(json_schema: dict[str, Any] | bool, *, pydantic: bool) -> jsonschema_rs.Validator:
+    def build(patterns: Any) -> Any:
+        return jsonschema_rs.validator_for(
+            json_schema,
+            validate_formats=True,
+            formats=formats_for(json_schema, pydantic=pydantic),
+            retriever=_refuse,
+            pattern_options=patterns,
+        )
+
+    try:
+        jsonschema_rs.meta.validate(json_schema)
+        try:
+            return cast("jsonschema_rs.Validator", build(_LINEAR))
+        except jsonschema_rs.ValidationError:
+            return cast("jsonschema_rs.Validator", build(_BACKTRACKING))
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        where = pointer(getattr(error, "instance_path", []))
+        reason = _short(getattr(error, "message", str(error)))
+        raise SchemaError(
+            f"not a JSON Schema{' at ' + where if where else ''}: {reason}",
+            hint="a $ref must point into the schema itself; see json-schema.org for the keywords",
+        ) from error
+
+
+def _refuse(address: str) -> Any:
+    raise ValueError(f"structout fetches nothing, so {address} is not read")
+
+
+def _explain(error: jsonschema_rs.ValidationError) -> Iterable[Issue]:
+    """Name what is wrong; of a union's alternatives, tell of the one that the document comes closest to."""
+    kind = error.kind.name
+    if kind == "anyOf" or isinstance(error.kind, jsonschema_rs.ValidationErrorKind.OneOfNotValid):
+        branches = [list(branch) for branch in getattr(error.kind, "context", [])]
+        fitting = [branch for branch in branches if not _wrong_types(branch, error)]
+        if fitting:
+            for inner in min(fitting, key=len):
+                yield from _explain(inner)
+            return
+        types = [name for branch in branches for name in _wrong_types(branch, error)]
+        if types:
+            message = f"{json.dumps(error.instance)} is not of type {' or '.join(dict.fromkeys(types))}"
+            yield Issue(pointer(error.instance_path), "type", _short(message))
+            return
+    yield Issue(pointer(error.instance_path), _KINDS.get(kind, "constraint"), _short(error.message))
+
+
+def _wrong_types(branch: list[jsonschema_rs.ValidationError], union: jsonschema_rs.ValidationError) -> list[str]:
+    """The types that a union's alternative wants, if the document is of another type altogether."""
+    return [
+        name
+        for e in branch
+        if e.instance_path == union.instance_path and isinstance(e.kind, jsonschema_rs.ValidationErrorKind.Type)
+        for name in e.kind.types
+    ]
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…"
