@@ -91,16 +91,20 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A model's answer. `finish_reason` is `length` if the token limit cut it off.
+    """A model's answer. `finish_reason` is `length` if the token limit cut it off, `refused` if the model could not
+    take the prompt, for the reason in `refusal`.
 
     `logprobs` holds the natural logarithm of each output token's probability under the model without any
-    constraint, where the model tells it.
+    constraint, where the model tells it. `steered` counts the tokens that a constraint chose, against the model's
+    own will, to end the document within the token limit.
     """
 
     text: str
     usage: Usage = field(default_factory=Usage)
     finish_reason: FinishReason = "stop"
     logprobs: tuple[float, ...] | None = None
+    steered: int = 0
+    refusal: str = ""
 
     @property
     def mean_logprob(self) -> float | None:

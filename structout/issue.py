@@ -7,6 +7,7 @@ IssueKind = Literal[
     "not_json",  # the text is not one JSON document
     "duplicate_key",  # an object names a key twice
     "non_finite",  # NaN, Infinity or a number too large to hold
+    "unanswered",  # the model could not take the prompt
     "truncated",  # the token limit cut the answer off
     "missing",  # a required key is absent
     "unexpected",  # a key or an item that the schema forbids

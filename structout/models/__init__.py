@@ -1,0 +1,8 @@
+"""Who answers."""
+
+from structout.models.base import Model
+from structout.models.load import load_model
+from structout.models.memo import Memo
+from structout.models.scripted import Scripted
+
+__all__ = ["Memo", "Model", "Scripted", "load_model"]

@@ -1,0 +1,123 @@
+"""A plain batched decoding loop: left padding, one shared prefix, one token a row and step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+
+from structout.completion import FinishReason, Sampling
+from structout.decoding.sampling import choose
+from structout.grammar.matcher import Matcher
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Prompt tokens to continue, how to choose, the seed of this very answer, and the grammar to keep to."""
+
+    tokens: Sequence[int]
+    sampling: Sampling
+    seed: int
+    matcher: Matcher | None = None
+
+
+@dataclass(slots=True)
+class Generated:
+    """The tokens that came of a request, end token excluded, with their log-probabilities unmasked (nats)."""
+
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    finish_reason: FinishReason = "stop"
+
+
+@torch.inference_mode()
+def generate(model: Any, requests: Sequence[Request], ends: frozenset[int]) -> list[Generated]:
+    """Continue all `requests` in one batch with a decoder-only transformers `model`; `ends` are the end tokens.
+
+    What the prompts have in common at their beginning is computed once. Rows that are done leave the batch.
+    """
+    outputs = [Generated() for _ in requests]
+    generators = [torch.Generator().manual_seed(request.seed) for request in requests]
+    rows = list(range(len(requests)))  # the requests that are still in the batch
+    cache = DynamicCache(config=model.config)
+    shared = _shared_prefix([request.tokens for request in requests])
+    if shared:
+        model(
+            input_ids=torch.tensor([list(requests[0].tokens[:shared])], device=model.device),
+            past_key_values=cache,
+            logits_to_keep=1,
+        )
+        cache.batch_repeat_interleave(len(rows))
+    ids, attention, positions = _pad([request.tokens[shared:] for request in requests], shared, model.device)
+    while True:
+        logits = (
+            model(
+                input_ids=ids,
+                attention_mask=attention,
+                position_ids=positions,
+                past_key_values=cache,
+                logits_to_keep=1,
+            )
+            .logits[:, -1]
+            .float()
+        )
+        logprobs = logits.log_softmax(-1)
+        staying, tokens = [], []
+        for place, row in enumerate(rows):
+            request, output = requests[row], outputs[row]
+            token = _next(logits[place], request, generators[row])
+            if token in ends:
+                continue
+            output.tokens.append(token)
+            output.logprobs.append(float(logprobs[place, token]))
+            if request.matcher and request.matcher.must_stop:
+                continue
+            if len(output.tokens) >= request.sampling.max_tokens:
+                output.finish_reason = "length"
+                continue
+            staying.append(place)
+            tokens.append(token)
+        if not staying:
+            return outputs
+        rows = [rows[place] for place in staying]
+        ids = torch.tensor(tokens, device=model.device)[:, None]
+        if len(staying) < len(attention):
+            index = torch.tensor(staying, device=model.device)
+            cache.batch_select_indices(index)
+            attention, positions = attention[index], positions[index]
+        attention = torch.cat([attention, attention.new_ones(len(rows), 1)], dim=1)
+        positions = positions[:, -1:] + 1
+
+
+def _next(logits: torch.Tensor, request: Request, generator: torch.Generator) -> int:
+    matcher = request.matcher
+    if matcher is None:
+        return choose(logits, request.sampling, generator)
+    while True:
+        token = choose(logits, request.sampling, generator, matcher.mask())
+        if matcher.try_advance([token]):
+            return token  # else the budget refused it, and the mask is now without it
+
+
+def _shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """How many tokens all prompts begin with alike; each keeps at least one of its own."""
+    if len(prompts) < 2:
+        return 0
+    ordered = sorted(map(list, prompts))
+    first, last = ordered[0], ordered[-1]  # the two that differ earliest
+    limit = min(map(len, prompts)) - 1
+    return next((i for i in range(limit) if first[i] != last[i]), max(limit, 0))
+
+
+def _pad(rests: Sequence[Sequence[int]], shared: int, device: Any) -> tuple[Any, Any, Any]:
+    width = max(map(len, rests))
+    ids = torch.zeros(len(rests), width, dtype=torch.long)
+    attention = torch.ones(len(rests), shared + width, dtype=torch.long)
+    positions = torch.zeros(len(rests), width, dtype=torch.long)
+    for row, rest in enumerate(rests):
+        gap = width - len(rest)
+        ids[row, gap:] = torch.tensor(list(rest))
+        attention[row, shared : shared + gap] = 0
+        positions[row, gap:] = torch.arange(shared, shared + len(rest))
+    return ids.to(device), attention.to(device), positions.to(device)

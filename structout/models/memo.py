@@ -1,0 +1,31 @@
+"""A model that is asked each prompt once."""
+
+import threading
+from collections.abc import Sequence
+
+from structout.completion import Completion, Prompt
+from structout.models.base import Model
+
+
+class Memo:
+    """Wraps a model and gives the same completion, with the same usage, to the same prompt again.
+
+    So strategies that begin alike can be compared at the price of one, each with its full cost.
+    """
+
+    def __init__(self, inner: Model) -> None:
+        self.inner = inner
+        self._known: dict[str, Completion] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        keys = [prompt.key() for prompt in prompts]
+        with self._lock:
+            new = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in self._known}
+            if new:
+                self._known.update(zip(new, self.inner.complete(list(new.values())), strict=True))
+            return [self._known[key] for key in keys]

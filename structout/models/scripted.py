@@ -1,0 +1,71 @@
+"""A model that answers from a script: the public test double, for pipelines and for tests of strategies."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from structout.completion import Completion, Prompt, Usage
+from structout.errors import ModelError
+
+Script = Mapping[str, str | Sequence[str]] | Callable[[Prompt], str | Completion] | str
+
+
+class Scripted:
+    """Answers each prompt by its script and keeps every batch it was sent in `batches`.
+
+    The script is one answer to everything, a function of the prompt, or a mapping from a part of the record to its
+    answer, or to the answers to give in turn (the last one again when they are used up); the latest user message
+    that holds one of the keys decides. Tokens are counted as words. Raises `ModelError` where no key is found.
+    """
+
+    def __init__(self, script: Script, *, name: str = "scripted") -> None:
+        self.name = name
+        self.batches: list[list[Prompt]] = []
+        self._script = script
+        self._given: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Scripted":
+        """Read a script from a JSON file: a text, or an object of answers as above."""
+        try:
+            script = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ModelError(f"cannot read the script {path}: {error}", hint="give a JSON file") from error
+        if not isinstance(script, str | dict):
+            raise ModelError(f"{path} is no script", hint="it must hold a text or an object of answers")
+        return cls(script, name=f"scripted:{path}")
+
+    @property
+    def calls(self) -> int:
+        """How many prompts were answered so far."""
+        return sum(map(len, self.batches))
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        with self._lock:
+            self.batches.append(list(prompts))
+            return [self._answer(prompt) for prompt in prompts]
+
+    def _answer(self, prompt: Prompt) -> Completion:
+        answer = self._look_up(prompt)
+        if isinstance(answer, Completion):
+            return answer
+        read = sum(len(message.content.split()) for message in prompt.messages)
+        return Completion(answer, Usage(calls=1, input_tokens=read, output_tokens=len(answer.split())))
+
+    def _look_up(self, prompt: Prompt) -> str | Completion:
+        if isinstance(self._script, str):
+            return self._script
+        if callable(self._script):
+            return self._script(prompt)
+        asked = [message.content for message in prompt.messages if message.role == "user"]
+        for content in reversed(asked):
+            for key, answers in self._script.items():
+                if key in content:
+                    if isinstance(answers, str):
+                        return answers
+                    turn = self._given.get(key, 0)
+                    self._given[key] = turn + 1
+                    return answers[min(turn, len(answers) - 1)]
+        raise ModelError(f"the script has no answer to {asked[-1][:80]!r}", hint="add a key that occurs in it")

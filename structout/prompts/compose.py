@@ -1,0 +1,88 @@
+"""From a task to the conversation that a model is sent."""
+
+import json
+from collections.abc import Sequence
+from itertools import count
+from typing import Any, Literal
+
+from structout.completion import Message
+from structout.document import Json
+from structout.issue import Issue
+from structout.prompts import wording
+from structout.prompts.render import Show, render
+from structout.result import Example, Task
+from structout.schema import Schema
+
+Format = Literal["json", "yaml"]
+_MOST_ISSUES = 8
+
+
+def compose(
+    task: Task[Any], examples: Sequence[Example] = (), *, show: Show = "typescript", answer_format: Format = "json"
+) -> tuple[Message, ...]:
+    """The conversation for a task: instructions with the schema, examples as earlier turns, the record, later turns.
+
+    All that records share comes first, so that a model can keep it between records.
+    """
+    turns = [Message("system", _instructions(task.schema, show, answer_format))]
+    for example in examples:
+        turns.append(Message("user", fence(example.text)))
+        turns.append(Message("assistant", answer(example.document, answer_format)))
+    return (*turns, Message("user", fence(task.text)), *task.turns)
+
+
+def _instructions(schema: Schema[Any], show: Show, answer_format: Format) -> str:
+    lines = [wording.EXTRACT.format(name=schema.name)]
+    if show != "none":
+        lines.append(wording.SHAPES[show].format(schema=render(schema, show)))
+    lines.append(wording.FENCED.format(tag="record"))
+    lines.append(wording.ANSWERS[answer_format])
+    return "\n".join(lines)
+
+
+def fence(text: str) -> str:
+    """Put a record between tags that do not occur in it, so that its text cannot end its own fence."""
+    lowered = text.lower()
+    tags = ("record" if n == 1 else f"record-{n}" for n in count(1))
+    tag = next(tag for tag in tags if f"<{tag}>" not in lowered and f"</{tag}" not in lowered)
+    return wording.RECORD.format(tag=tag, text=text)
+
+
+def answer(document: Json, answer_format: Format = "json") -> str:
+    """A document as the model should write it: compact JSON on one line, or block YAML."""
+    if answer_format == "json":
+        return json.dumps(document, ensure_ascii=False)
+    return "\n".join(_yaml(document))
+
+
+def _yaml(node: Json) -> list[str]:
+    if isinstance(node, dict) and node:
+        lines = []
+        for key, value in node.items():
+            inner = _yaml(value)
+            nested = isinstance(value, dict | list) and value
+            lines += (
+                [f"{_scalar(key)}:", *("  " + line for line in inner)] if nested else [f"{_scalar(key)}: {inner[0]}"]
+            )
+        return lines
+    if isinstance(node, list) and node:
+        return [("- " if i == 0 else "  ") + line for item in node for i, line in enumerate(_yaml(item))]
+    return [_scalar(node)]
+
+
+def _scalar(node: Json) -> str:
+    if (
+        isinstance(node, str)
+        and node.isidentifier()
+        and node.lower() not in ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
+    ):
+        return node
+    return json.dumps(node, ensure_ascii=False)
+
+
+def objection(issues: Sequence[Issue]) -> str:
+    """What a re-ask says about the last answer: at most eight issues, so that its size stays bounded."""
+    lines = [f"- {issue}" for issue in issues[:_MOST_ISSUES]]
+    if len(issues) > _MOST_ISSUES:
+        lines.append(wording.MORE_ISSUES.format(count=len(issues) - _MOST_ISSUES))
+    return wording.REASK.format(issues="\n".join(lines))

@@ -1,0 +1,103 @@
+"""What is asked for and what came of it: a `Task` in, a `Result` out, with every attempt that was paid for."""
+
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+from structout.completion import Completion, Message, Prompt, Sampling, Usage
+from structout.document import Json
+from structout.errors import StructoutError
+from structout.issue import Issue
+from structout.repair import Edit
+from structout.schema import Schema
+
+T = TypeVar("T")
+
+Status = Literal[
+    "valid",  # the text as produced was a compliant document
+    "repaired",  # it took edits
+    "rejected",  # valid, but a verifier refused it
+    "invalid",  # no compliant document could be had
+    "truncated",  # the token limit cut the answer off
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A labelled record: its text, and the document that it should become."""
+
+    text: str
+    document: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Task(Generic[T]):
+    """One record to turn into a document of `schema`.
+
+    `examples` are labelled records that a strategy may show to the model; `sampling` is how to sample unless the
+    strategy says otherwise; `turns` is what was said since the first prompt (a re-ask adds the last answer and its
+    issues); `sample` tells apart several answers to one task.
+    """
+
+    text: str
+    schema: Schema[T]
+    examples: tuple[Example, ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
+    turns: tuple[Message, ...] = ()
+    sample: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call of a model: who was asked, what, and the answer."""
+
+    model: str
+    prompt: Prompt
+    completion: Completion
+
+
+@dataclass(frozen=True, slots=True)
+class Result(Generic[T]):
+    """What came of one task. `value` is set only if the result is `ok`; `document` is the JSON behind it.
+
+    `attempts` holds every call that was paid for, the failed ones too, and `usage` is their sum.
+    """
+
+    status: Status
+    value: T | None = None
+    document: Json = None
+    issues: tuple[Issue, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    attempts: tuple[Attempt, ...] = field(default=(), repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the value can be used: valid as produced, or repaired within the policy."""
+        return self.status in ("valid", "repaired")
+
+    @property
+    def usage(self) -> Usage:
+        return sum((attempt.completion.usage for attempt in self.attempts), Usage())
+
+    @property
+    def text(self) -> str:
+        """The model's last answer, as produced."""
+        return self.attempts[-1].completion.text if self.attempts else ""
+
+    def unwrap(self) -> T:
+        """The value; raises `InvalidResultError`, which holds this result with all its attempts, if there is none."""
+        if not self.ok:
+            raise InvalidResultError(self)
+        return self.value  # type: ignore[return-value]  # None only where the schema's own value is None
+
+
+class InvalidResultError(StructoutError):
+    """A value was asked of a result that has none. `result` tells what was tried."""
+
+    def __init__(self, result: Result[Any]) -> None:
+        tried = "".join(
+            f"\n  attempt {i} ({a.model}, {a.completion.finish_reason}): {a.completion.text[:300]!r}"
+            for i, a in enumerate(result.attempts, 1)
+        )
+        issues = "; ".join(map(str, result.issues)) or result.status
+        super().__init__(f"{result.status}: {issues}{tried}")
+        self.result = result

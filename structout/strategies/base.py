@@ -1,0 +1,57 @@
+"""How we make it reliable: a strategy turns tasks into results."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
+
+from structout.issue import Issue
+from structout.models.base import Model
+from structout.result import Attempt, Result, Task
+
+T = TypeVar("T")
+
+
+class Strategy(Protocol):
+    """Tasks in; exactly one result each, in the same order, out. Bad data never raises: it is a result with issues.
+
+    Strategies are frozen dataclasses that wrap one another.
+    """
+
+    def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]: ...
+
+
+def judge(task: Task[T], attempt: Attempt) -> Result[T]:
+    """What one answer is worth as it was produced: `valid`, `truncated` or `invalid`."""
+    completion = attempt.completion
+    if completion.finish_reason == "refused":
+        return Result("invalid", issues=(Issue("", "unanswered", completion.refusal),), attempts=(attempt,))
+    checked = task.schema.check_text(completion.text)
+    cut_off = completion.finish_reason == "length"
+    # A number may have lost digits to the token limit; a document that closes itself is whole.
+    if checked.ok and not (cut_off and completion.text.strip()[-1:] not in ("}", "]", '"')):
+        return Result("valid", checked.value, checked.document, attempts=(attempt,))
+    if cut_off:
+        limit = attempt.prompt.sampling.max_tokens
+        issue = Issue("", "truncated", f"the answer was cut off at {limit} tokens")
+        return Result("truncated", None, checked.document, (issue, *checked.issues), attempts=(attempt,))
+    return Result("invalid", None, checked.document, checked.issues, attempts=(attempt,))
+
+
+def rerun(
+    tasks: Sequence[Task[T]],
+    results: Sequence[Result[T]],
+    strategy: Strategy,
+    model: Model,
+    wanted: Callable[[Result[Any]], bool],
+) -> list[Result[T]]:
+    """Run `strategy` on the tasks whose results are `wanted` again, as one smaller batch; keep the others.
+
+    The new results also hold the attempts of the old ones.
+    """
+    places = [place for place, result in enumerate(results) if wanted(result)]
+    outcome = list(results)
+    if places:
+        again = strategy.run([tasks[place] for place in places], model)
+        for place, new in zip(places, again, strict=True):
+            outcome[place] = replace(new, attempts=outcome[place].attempts + new.attempts)
+    return outcome

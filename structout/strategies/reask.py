@@ -1,0 +1,46 @@
+"""Ask again, with what was wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from structout.completion import Message
+from structout.errors import SpecError
+from structout.models.base import Model
+from structout.prompts import objection
+from structout.result import Result, Task
+from structout.strategies.base import Strategy, rerun
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Reask:
+    """Ask `inner` again, up to `limit` times, for the records that failed, showing the last answer and its issues.
+
+    Only the last answer is shown, so a re-ask's size is constant. An answer that was cut off by its token limit is
+    not asked again at the same limit, nor is a prompt that the model could not take.
+    """
+
+    inner: Strategy
+    limit: int = 1
+
+    def __post_init__(self) -> None:
+        if self.limit < 0:
+            raise SpecError(f"Reask's limit is {self.limit}", hint="give 0 or more")
+
+    def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
+        results = self.inner.run(tasks, model)
+        for _ in range(self.limit):
+            follow_ups = [_follow_up(task, result) for task, result in zip(tasks, results, strict=True)]
+            results = rerun(follow_ups, results, self.inner, model, _can_be_asked_again)
+        return results
+
+
+def _can_be_asked_again(result: Result[Any]) -> bool:
+    unanswered = any(issue.kind == "unanswered" for issue in result.issues)
+    return result.status in ("invalid", "rejected") and not unanswered
+
+
+def _follow_up(task: Task[T], result: Result[T]) -> Task[T]:
+    return replace(task, turns=(Message("assistant", result.text), Message("user", objection(result.issues))))

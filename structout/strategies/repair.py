@@ -1,0 +1,37 @@
+"""Post-processing: mend what a model answered, without asking it again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from structout.models.base import Model
+from structout.repair import Policy, repair
+from structout.result import Result, Task
+from structout.strategies.base import Strategy
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Repair:
+    """Mend what `inner` could not use. `policy` says which edits are accepted: only lossless ones by default."""
+
+    inner: Strategy
+    policy: Policy = "lossless"
+
+    def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
+        results = self.inner.run(tasks, model)
+        return [_mend(task, result, self.policy) for task, result in zip(tasks, results, strict=True)]
+
+
+def _mend(task: Task[T], result: Result[T], policy: Policy) -> Result[T]:
+    if result.ok or result.status == "rejected" or not result.text:
+        return result
+    mended = repair(result.text, task.schema, policy)
+    if mended.ok:
+        return replace(
+            result, status="repaired", value=mended.value, document=mended.document, issues=(), edits=mended.edits
+        )
+    if result.status == "truncated":
+        return result  # that it was cut off is the reason; what else is wrong follows from it
+    return replace(result, document=mended.document, issues=mended.issues, edits=mended.edits)

@@ -1,0 +1,68 @@
+"""Strategies as text: what runs can be read, written to a file, and run again."""
+
+import ast
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any
+
+from structout.errors import SpecError
+from structout.strategies.base import Strategy
+from structout.strategies.cascade import Cascade, On
+from structout.strategies.generate import Constrained, Prompted
+from structout.strategies.reask import Reask
+from structout.strategies.repair import Repair
+
+_NAMES: dict[str, Any] = {part.__name__: part for part in (Cascade, Constrained, On, Prompted, Reask, Repair)}
+
+
+def spec(part: Any) -> str:
+    """Write a strategy as the shortest expression that makes it: defaults are left out."""
+    if isinstance(part, Cascade):
+        return f"Cascade({', '.join(map(spec, part.stages))})"
+    if not is_dataclass(part) or isinstance(part, type):
+        return repr(getattr(part, "name", part))  # a model is written by its name
+    written: list[str] = []
+    for one in fields(part):
+        value = getattr(part, one.name)
+        default = one.default_factory() if one.default_factory is not MISSING else one.default
+        if default is MISSING:
+            written.append(spec(value))
+        elif value != default:
+            written.append(f"{one.name}={spec(value)}")
+    return f"{type(part).__name__}({', '.join(written)})"
+
+
+def load_strategy(text: str) -> Strategy:
+    """Read a strategy from an expression such as `Reask(Repair(Prompted(examples=3)), limit=2)`.
+
+    Only strategies and plain values can be written: nothing else is evaluated. Raises `SpecError`.
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise SpecError(f"{text!r} is not a strategy: {error}", hint="write e.g. Repair(Prompted())") from error
+    strategy = _build(tree, text)
+    if not hasattr(strategy, "run"):
+        raise SpecError(f"{text!r} is not a strategy", hint="write e.g. Repair(Prompted())")
+    return strategy  # type: ignore[no-any-return]
+
+
+def _build(node: ast.expr, text: str) -> Any:
+    if isinstance(node, ast.Name) and node.id in _NAMES:
+        return _call(node.id, [], {}, text)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id not in _NAMES:
+            raise SpecError(f"no strategy is called {node.func.id}", hint=f"there are: {', '.join(sorted(_NAMES))}")
+        keywords = {word.arg: _build(word.value, text) for word in node.keywords if word.arg}
+        return _call(node.func.id, [_build(one, text) for one in node.args], keywords, text)
+    try:
+        return ast.literal_eval(node)
+    except ValueError as error:
+        wrong = ast.get_source_segment(text.strip(), node)
+        raise SpecError(f"{wrong!r} cannot stand in a strategy", hint="write names, numbers and texts") from error
+
+
+def _call(name: str, positional: list[Any], keywords: dict[str, Any], text: str) -> Any:
+    try:
+        return _NAMES[name](*positional, **keywords)
+    except TypeError as error:
+        raise SpecError(f"{name} in {text!r}: {error}", hint=f"see help(structout.{name})") from error
