@@ -56,7 +56,7 @@ class Vocabulary:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of some tokens; bytes that are no UTF-8 become U+FFFD."""
-        return self.engine.decode_bytes(list(tokens)).decode("utf-8", "replace")
+        return bytes(self.engine.decode_bytes(list(tokens))).decode("utf-8", "replace")
 
 
 _VOCABULARIES: "WeakKeyDictionary[Any, dict[tuple[int, tuple[int, ...]], Vocabulary]]" = WeakKeyDictionary()
