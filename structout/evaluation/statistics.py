@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 from math import sqrt
-from statistics import NormalDist
 
-_Z = NormalDist().inv_cdf(0.975)
+_Z = 1.959963984540054  # the 97.5 % point of the standard normal distribution
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from pathlib import Path
 
 from structout.errors import MissingExtraError, ModelError
@@ -116,9 +117,10 @@ def convert(gguf: Path, folder: Path) -> None:
         raise MissingExtraError(error.name or "transformers", "local") from error
     logging.disable_progress_bar()
     where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-    tokenizer = AutoTokenizer.from_pretrained(**where)
-    loaded = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
-    config = AutoConfig.from_pretrained(**where)
+    with redirect_stderr(StringIO()):  # the GGUF reader draws a progress bar of its own
+        tokenizer = AutoTokenizer.from_pretrained(**where)
+        loaded = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+        config = AutoConfig.from_pretrained(**where)
     # A model that was loaded from GGUF refuses to be saved: its weights go into a fresh one.
     if hasattr(config, "quantization_config"):
         del config.quantization_config

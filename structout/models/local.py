@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from structout import grammar
 from structout.completion import Completion, Message, Prompt, Role, Usage
 from structout.errors import MissingExtraError, ModelError
-from structout import grammar
 
 if TYPE_CHECKING:
     from structout.decoding.loop import Generated, Request

@@ -16,10 +16,10 @@ _BOUNDS = {
     "exclusiveMinimum": "> {}",
     "exclusiveMaximum": "< {}",
     "multipleOf": "a multiple of {}",
-    "minLength": "at least {} characters",
-    "maxLength": "at most {} characters",
-    "minItems": "at least {} items",
-    "maxItems": "at most {} items",
+    "minLength": ">= {} characters",
+    "maxLength": "<= {} characters",
+    "minItems": ">= {} items",
+    "maxItems": "<= {} items",
     "pattern": "matches {}",
     "format": "{}",
 }
@@ -112,7 +112,11 @@ class _TypeScript:
 
     def _bounds(self, node: Any) -> Iterator[str]:
         if isinstance(node, dict):
-            yield from (text.format(node[key]) for key, text in _BOUNDS.items() if key in node)
+            for key, text in _BOUNDS.items():
+                if node.get("minLength") == 1 and key == "minLength":
+                    yield "not empty"
+                elif key in node:
+                    yield text.format(node[key])
 
 
 def _description(node: Any) -> str:
