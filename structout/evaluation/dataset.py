@@ -18,11 +18,14 @@ _BY_PLACE: tuple[Split, ...] = ("train", "dev", "train", "test")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A text with the document that it should become, as the schema's own type would write it."""
+    """A text with the document that it should become: as the schema's own type writes it, defaults filled in, for
+    scoring, and as the file writes it, for showing.
+    """
 
     key: str
     text: str
     expected: Json
+    written: Json
     split: Split
 
 
@@ -68,7 +71,7 @@ class Dataset:
     @property
     def examples(self) -> tuple[Example, ...]:
         """The train records, as examples that strategies may show."""
-        return tuple(Example(record.text, record.expected) for record in self.records if record.split == "train")
+        return tuple(Example(record.text, record.written) for record in self.records if record.split == "train")
 
     def __len__(self) -> int:
         return len(self.records)
@@ -97,4 +100,4 @@ def _read(file: Path, schema: Schema[Any]) -> Iterator[Record]:
         split = row.get("split", _BY_PLACE[place % len(_BY_PLACE)])
         if split not in get_args(Split):
             raise DataError(f"{where}: the split is {split!r}", hint="it is train, dev or test")
-        yield Record(str(row.get("key", number)), row["text"], schema.dump(checked.value), split)
+        yield Record(str(row.get("key", number)), row["text"], schema.dump(checked.value), row["expected"], split)

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TypeVar, get_args
 
+from structout.errors import SpecError
 from structout.models.base import Model
 from structout.repair import Policy, repair
 from structout.result import Result, Task
@@ -18,6 +19,10 @@ class Repair:
 
     inner: Strategy
     policy: Policy = "lossless"
+
+    def __post_init__(self) -> None:
+        if self.policy not in get_args(Policy):
+            raise SpecError(f"no repair policy is called {self.policy!r}", hint=f"give {', '.join(get_args(Policy))}")
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         results = self.inner.run(tasks, model)

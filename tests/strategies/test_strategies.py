@@ -1,0 +1,200 @@
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from structout import (
+    Cascade,
+    Completion,
+    Constrained,
+    InvalidResultError,
+    On,
+    Prompted,
+    Reask,
+    Repair,
+    Scripted,
+    SpecError,
+    Strategy,
+    Usage,
+    load_strategy,
+    spec,
+)
+from structout.result import Example, Task
+from structout.schema import Schema
+from tests.conftest import Bolt
+
+GOOD, BAD, FENCED = (
+    '{"kind": "hex", "size_mm": 6}',
+    '{"kind": "hexagon"}',
+    '```json\n{"kind": "hex", "size_mm": 6}\n```',
+)
+SCHEMA = Schema.of(Bolt)
+
+
+def tasks(*texts: str) -> list[Task[Any]]:
+    return [Task(text, SCHEMA) for text in texts]
+
+
+def cut_off(text: str) -> Completion:
+    return Completion(text, Usage(1, 10, 5, 0.5), "length")
+
+
+def test_each_task_has_one_result_in_its_place() -> None:
+    model = Scripted({"one": GOOD, "two": BAD, "three": "nothing", "four": FENCED})
+    results = Prompted().run(tasks("one", "two", "three", "four"), model)
+    assert [result.status for result in results] == ["valid", "invalid", "invalid", "invalid"]
+    assert results[0].unwrap() == Bolt(kind="hex", size_mm=6)
+    assert {issue.kind for issue in results[1].issues} == {"enum", "missing"}
+    assert len(model.batches) == 1
+
+
+def test_unwrapping_what_is_not_there_tells_what_was_tried() -> None:
+    (result,) = Reask(Prompted(), limit=2).run(tasks("x"), Scripted(BAD))
+    with pytest.raises(InvalidResultError, match="hexagon") as caught:
+        result.unwrap()
+    assert caught.value.result is result
+    assert str(caught.value).count("attempt") == 3
+
+
+def test_repair_names_its_edits_and_asks_nobody() -> None:
+    model = Scripted({"one": GOOD, "four": FENCED})
+    clean, mended = Repair(Prompted()).run(tasks("one", "four"), model)
+    assert (clean.status, clean.edits) == ("valid", ())
+    assert mended.status == "repaired"
+    assert mended.unwrap() == Bolt(kind="hex", size_mm=6)
+    assert {edit.grade for edit in mended.edits} == {"lossless"}
+    assert model.calls == 2
+
+
+def test_only_the_failed_are_asked_again_as_one_smaller_batch() -> None:
+    model = Scripted({"first": GOOD, "second": [BAD, GOOD], "third": [BAD, BAD, GOOD]})
+    results = Reask(Prompted(), limit=2).run(tasks("first", "second", "third"), model)
+    assert [result.status for result in results] == ["valid"] * 3
+    assert [len(batch) for batch in model.batches] == [3, 2, 1]
+    assert [len(result.attempts) for result in results] == [1, 2, 3]
+
+
+def test_a_re_ask_shows_the_last_answer_and_its_issues_only() -> None:
+    model = Scripted({"three": [BAD, "{}", GOOD]})
+    Reask(Prompted(), limit=2).run(tasks("three"), model)
+    second, third = model.batches[1][0].messages, model.batches[2][0].messages
+    assert [message.role for message in second] == ["system", "user", "assistant", "user"]
+    assert second[2].content == BAD
+    assert "hexagon" in second[3].content
+    assert third[2].content == "{}"
+    assert len(third) == len(second)
+
+
+def test_what_was_cut_off_is_truncated_and_not_asked_again() -> None:
+    model = Scripted(lambda prompt: cut_off('{"kind": "he'))
+    (result,) = Reask(Repair(Prompted()), limit=3).run(tasks("x"), model)
+    assert (result.status, result.value, model.calls) == ("truncated", None, 1)
+    assert result.issues[0].kind == "truncated"
+
+
+def test_a_cut_off_number_is_not_taken_for_whole() -> None:
+    number = Task("x", Schema.of(int))
+    (result,) = Prompted().run([number], Scripted(lambda prompt: cut_off("12")))
+    assert result.status == "truncated"
+    (whole,) = Prompted().run(tasks("x"), Scripted(lambda prompt: cut_off(GOOD)))
+    assert whole.status == "valid"
+
+
+def test_a_cascade_goes_on_with_what_failed_on_another_model() -> None:
+    small, big = Scripted({"one": GOOD, "two": BAD, "three": BAD}), Scripted({"two": GOOD, "three": BAD}, name="big")
+    cascade = Cascade(Repair(Prompted()), On(big, Constrained()))
+    results = cascade.run(tasks("one", "two", "three"), small)
+    assert [result.status for result in results] == ["valid", "valid", "invalid"]
+    assert [len(batch) for batch in big.batches] == [2]
+    assert [attempt.model for attempt in results[1].attempts] == ["scripted", "big"]
+    assert all(prompt.constraint == SCHEMA for prompt in big.batches[0])
+
+
+def test_no_cost_is_lost() -> None:
+    strategies: list[Strategy] = [
+        Prompted(),
+        Repair(Prompted()),
+        Reask(Repair(Prompted()), limit=3),
+        Cascade(Prompted(), Reask(Constrained()), Prompted(examples=1)),
+    ]
+    for strategy in strategies:
+        spent: list[Usage] = []
+
+        def answer(prompt: Any, spent: list[Usage] = spent) -> Completion:
+            usage = Usage(1, len(prompt.messages), 7, 0.25)
+            spent.append(usage)
+            return Completion([BAD, GOOD, FENCED, "no"][len(spent) % 4], usage)
+
+        results = strategy.run(tasks(*"abcdefgh"), Scripted(answer))
+        assert sum((result.usage for result in results), Usage()) == sum(spent, Usage())
+
+
+def test_a_prompt_that_the_model_cannot_take_is_a_result() -> None:
+    refusal = Completion("", finish_reason="refused", refusal="the prompt has 9,000 tokens")
+    (result,) = Reask(Repair(Prompted())).run(tasks("x"), Scripted(lambda prompt: refusal))
+    assert result.status == "invalid"
+    assert [(issue.kind, issue.message) for issue in result.issues] == [("unanswered", "the prompt has 9,000 tokens")]
+    assert len(result.attempts) == 1
+
+
+def test_examples_and_sampling_reach_the_prompt() -> None:
+    shown = tuple(Example(f"example {i}", {"kind": "hex", "size_mm": i}) for i in range(5))
+    model = Scripted(GOOD)
+    Prompted(examples=2, temperature=0.5, max_tokens=33).run([Task("x", SCHEMA, shown, sample=4)], model)
+    prompt = model.batches[0][0]
+    assert len(prompt.messages) == 6
+    assert (prompt.sampling.temperature, prompt.sampling.max_tokens, prompt.sample) == (0.5, 33, 4)
+
+
+EXPRESSIONS = [
+    "Prompted()",
+    "Constrained(examples=3, temperature=0.7)",
+    "Prompted(show='json_schema', format='yaml')",
+    "Reask(Repair(Prompted(examples=2), policy='lossy'), limit=2)",
+    "Cascade(Repair(Prompted()), On('scripted:big.json', Constrained()))",
+]
+
+
+@pytest.mark.parametrize("text", EXPRESSIONS)
+def test_strategies_are_written_and_read_back(text: str) -> None:
+    strategy = load_strategy(text)
+    assert spec(strategy) == text
+    assert load_strategy(spec(strategy)) == strategy
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Prompted(",
+        "Promted()",
+        "Prompted(example=3)",
+        "Prompted(examples=-1)",
+        "Prompted(show='xml')",
+        "Constrained(temperature=-1)",
+        "Repair(Prompted(), policy='wild')",
+        "__import__('os').system('true')",
+        "Repair(Prompted(examples=1 + 1))",
+        "3",
+        "Cascade()",
+        "Reask(Prompted(), limit=-1)",
+        "(" * 5000,
+    ],
+)
+def test_what_is_no_strategy_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        load_strategy(text)
+    assert caught.value.hint
+
+
+def test_names_alone_are_strategies_too() -> None:
+    assert load_strategy("Constrained") == Constrained()
+
+
+def test_a_user_strategy_composes_with_ours() -> None:
+    class Twice:
+        def run(self, tasks: Sequence[Task[Any]], model: Any) -> list[Any]:
+            return Prompted().run(tasks, model)
+
+    (result,) = Repair(Twice()).run(tasks("x"), Scripted(FENCED))
+    assert result.ok
