@@ -334,7 +334,8 @@ def _show(report: Any, *, as_json: bool, markdown: bool) -> None:
     else:
         from rich.console import Console
 
-        Console().print(report.table())
+        console = Console(width=None if sys.stdout.isatty() else 120)
+        console.print(report.table(console.width))
 
 
 @contextmanager

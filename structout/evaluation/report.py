@@ -10,7 +10,7 @@ from structout.evaluation.outcome import Outcome
 from structout.evaluation.statistics import Rate
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
 RATES = {
     "parse": metrics.parse_rate,
@@ -63,17 +63,23 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         return {"about": self.about, "rows": [asdict(row) for row in self.rows()]}
 
-    def table(self) -> "Table":
-        """A table for the terminal."""
+    def table(self, width: int = 120) -> "Group":
+        """A table for a terminal of `width` columns; a narrow one gets numbers for the strategies, and a legend."""
+        from rich import box
+        from rich.console import Group
         from rich.table import Table
+        from rich.text import Text
 
-        table = Table(title=self.title, caption=_CAPTION, header_style="bold", caption_justify="left")
         heads, *lines = self._cells()
+        names = [line[0] for line in lines]
+        narrow = width < 76 + max(map(len, names), default=0)
+        table = Table(title=self.title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
         for i, head in enumerate(heads):
-            table.add_column(head, justify="left" if i == 0 else "right", overflow="fold" if i == 0 else "ellipsis")
-        for line in lines:
-            table.add_row(*line)
-        return table
+            table.add_column(head.replace("-", "-\n", 1).replace(" ", "\n", 1), justify="right" if i else "left")
+        for number, line in enumerate(lines, 1):
+            table.add_row(str(number) if narrow else line[0], *line[1:])
+        legend = [f"{number}  {name}" for number, name in enumerate(names, 1)] if narrow else []
+        return Group(table, *map(Text, legend), Text(_CAPTION, style="dim"))
 
     def markdown(self) -> str:
         """A table for a README."""

@@ -1,0 +1,80 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from structout import Completion, DataError, Prompted, Reask, Repair, Scripted, evaluate
+from structout.evaluation import read_log
+from tests.evaluation.test_metrics import ANSWERS, RIGHT, bolts
+
+STRATEGIES = ["Prompted()", "Repair(Prompted())", "Reask(Repair(Prompted()))"]
+
+
+def test_the_log_holds_every_attempt_and_scores_the_same_again(tmp_path: Path) -> None:
+    report = evaluate(STRATEGIES, Scripted(ANSWERS), bolts(*ANSWERS), repeats=2, log=tmp_path / "logs" / "log.jsonl")
+    again = read_log(tmp_path / "logs" / "log.jsonl")
+    assert again.rows() == report.rows()
+    assert again.about == report.about
+    assert len(again.outcomes) == len(STRATEGIES) * len(ANSWERS) * 2
+    reasked = next(o for o in again.outcomes if o.strategy == STRATEGIES[2] and o.key == "invalid")
+    assert [attempt["text"] for attempt in reasked.attempts] == [ANSWERS["invalid"]] * 2
+    assert len(reasked.attempts[1]["messages"]) == 4
+
+
+def test_prompts_that_are_alike_are_asked_once_and_charged_to_each() -> None:
+    model = Scripted(ANSWERS)
+    report = evaluate([Prompted(), Repair(Prompted())], model, bolts(*ANSWERS))
+    assert model.calls == len(ANSWERS)
+    assert [row.cost.calls for row in report.rows()] == [1, 1]
+
+
+def test_repeats_are_asked_anew() -> None:
+    answers = iter([RIGHT, "no", RIGHT])
+    model = Scripted(lambda prompt: next(answers))
+    report = evaluate([Prompted()], model, bolts("x"), repeats=3)
+    assert report["Prompted()"].rates["compliance"].value == pytest.approx(2 / 3)
+
+
+def test_strategies_may_be_named_and_models_several() -> None:
+    models = [Scripted(RIGHT, name="good"), Scripted("no", name="bad")]
+    report = evaluate({"plain": Prompted(), "twice": Reask(Prompted())}, models, bolts("x"))
+    assert [(row.strategy, row.model, row.rates["yield"].value) for row in report.rows()] == [
+        ("plain", "good", 1.0),
+        ("twice", "good", 1.0),
+        ("plain", "bad", 0.0),
+        ("twice", "bad", 0.0),
+    ]
+
+
+def test_an_interrupted_run_keeps_what_it_logged(tmp_path: Path) -> None:
+    def answer(prompt: object) -> Completion:
+        if model.calls > 70:
+            raise KeyboardInterrupt
+        return Completion(RIGHT)
+
+    model = Scripted(answer)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate([Prompted()], model, bolts(*map(str, range(100))), log=tmp_path / "log.jsonl")
+    assert len(read_log(tmp_path / "log.jsonl").outcomes) == 64
+
+
+def test_a_record_with_an_unpaired_surrogate_does_not_break_the_log(tmp_path: Path) -> None:
+    evaluate([Prompted()], Scripted(RIGHT), bolts("bad \ud800 text"), log=tmp_path / "log.jsonl")
+    assert read_log(tmp_path / "log.jsonl").outcomes[0].text == "bad \ud800 text"
+
+
+def test_what_is_no_log(tmp_path: Path) -> None:
+    for content in ("", "{", '{"a": 1}', '{"structout": "0"}\n{"a": 1}'):
+        (tmp_path / "log.jsonl").write_text(content)
+        with pytest.raises(DataError):
+            read_log(tmp_path / "log.jsonl")
+    with pytest.raises(DataError, match="no records"):
+        evaluate([Prompted()], Scripted(RIGHT), bolts())
+    with pytest.raises(DataError, match="cannot write"):
+        evaluate([Prompted()], Scripted(RIGHT), bolts("x"), log=tmp_path)
+
+
+def test_the_table_for_people_and_for_machines() -> None:
+    report = evaluate([Prompted(), Repair(Prompted())], Scripted(ANSWERS), bolts(*ANSWERS))
+    assert "| Repair(Prompted()) | 60 % 23–88 |" in report.markdown()
+    assert json.loads(json.dumps(report.to_json()))["rows"][1]["rates"]["yield"]["n"] == 5

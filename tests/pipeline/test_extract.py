@@ -1,0 +1,97 @@
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from structout import (
+    Completion,
+    Constrained,
+    ModelError,
+    On,
+    Prompt,
+    Reask,
+    Repair,
+    SchemaError,
+    Scripted,
+    SpecError,
+    extract,
+    extract_many,
+    preview,
+)
+from tests.conftest import Bolt
+
+
+def size(prompt: Prompt) -> str:
+    """Answers with the number that the record holds; says no to odd ones."""
+    number = prompt.messages[1].content.split("\n")[1]
+    return f'{{"kind": "hex", "size_mm": {number}}}' if number.isdigit() and int(number) % 2 == 0 else "no"
+
+
+def test_one_text() -> None:
+    result = extract("8", Bolt, Scripted(size))
+    assert result.unwrap() == Bolt(kind="hex", size_mm=8)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.integers(0, 99) | st.text(max_size=3), max_size=50), st.integers(1, 9))
+def test_one_result_each_in_input_order_and_bad_rows_never_raise(rows: list[Any], chunk: int) -> None:
+    results = list(extract_many(map(str, rows), Bolt, Scripted(size), "Prompted()", chunk=chunk))
+    assert len(results) == len(rows)
+    for row, result in zip(rows, results, strict=True):
+        even = str(row).isdigit() and str(row).isascii() and int(row) % 2 == 0
+        assert result.ok == even
+        assert not even or result.unwrap().size_mm == int(row)
+
+
+def test_a_row_that_is_not_text_is_a_result() -> None:
+    texts: list[Any] = ["2", None, 7, "4"]
+    results = list(extract_many(texts, Bolt, Scripted(size)))
+    assert [result.status for result in results] == ["valid", "invalid", "invalid", "valid"]
+
+
+def test_texts_are_read_lazily() -> None:
+    read = 0
+
+    def texts() -> Iterator[str]:
+        nonlocal read
+        for i in itertools.count():
+            read += 1
+            yield str(i)
+
+    stream = extract_many(texts(), Bolt, Scripted(size), "Prompted()", chunk=4)
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    assert read <= 12
+
+
+def test_a_model_that_fails_raises() -> None:
+    with pytest.raises(ModelError):
+        list(extract_many(["x"], Bolt, Scripted({"y": "z"})))
+
+
+def test_wrong_arguments_raise_at_once() -> None:
+    with pytest.raises(SchemaError):
+        extract_many(["x"], 5, Scripted(size))
+    with pytest.raises(SpecError):
+        extract_many(["x"], Bolt, Scripted(size), "Prompt()")
+    with pytest.raises(ModelError):
+        extract_many(["x"], Bolt, "gpt")
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    ["Constrained(examples=0)", "Reask(Repair(Constrained()))", "Cascade(Constrained(), On('x', Prompted()))"],
+)
+def test_a_preview_is_exactly_what_is_sent(strategy: str) -> None:
+    model = Scripted(Completion("2").text)
+    extract("a 6 mm bolt", Bolt, model, strategy.replace("On('x', Prompted())", "Prompted()"))
+    assert preview("a 6 mm bolt", Bolt, strategy) == model.batches[0][0]
+
+
+def test_a_preview_asks_no_model() -> None:
+    silent = Scripted({})
+    assert preview("x", Bolt, On(silent, Reask(Repair(Constrained())))).constraint is not None
+    assert silent.calls == 0

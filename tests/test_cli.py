@@ -1,0 +1,174 @@
+"""The commands as a shell sees them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+GOOD = '{"kind": "hex", "size_mm": 6}'
+BOLT = f"{ROOT / 'tests/conftest.py'}:Bolt"
+
+
+def run(*words: str | Path, stdin: str | bytes = "") -> subprocess.CompletedProcess[str]:
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    done = subprocess.run(
+        [sys.executable, "-m", "structout", *map(str, words)], input=data, capture_output=True, cwd=ROOT, check=False
+    )
+    out, err = done.stdout.decode(), done.stderr.decode()
+    assert "Traceback" not in err, err
+    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> str:
+    answers = {"M6": GOOD, "M8": '{"kind": "hex", "size_mm": 8}', "bad": "no"}
+    (tmp_path / "script.json").write_text(json.dumps(answers))
+    return f"scripted:{tmp_path / 'script.json'}"
+
+
+def test_extract_from_a_pipe(script: str) -> None:
+    done = run("extract", "--schema", BOLT, "--model", script, stdin="M6 bolt\n\nM8 bolt\n")
+    assert [json.loads(line)["size_mm"] for line in done.stdout.splitlines()] == [6.0, 8.0]
+    assert done.returncode == 0
+
+
+def test_extract_keeps_a_line_for_a_record_that_failed(script: str, tmp_path: Path) -> None:
+    lines = ['{"text": "M6 bolt"}', '{"text": "bad"}', '{"name": "no text"}', "{", '{"text": "M8"}']
+    (tmp_path / "in.jsonl").write_text("\n".join(lines))
+    words = ["extract", str(tmp_path / "in.jsonl"), "--schema", BOLT, "--model", script]
+    done = run(*words)
+    assert [json.loads(line) is not None for line in done.stdout.splitlines()] == [True, False, False, False, True]
+    assert done.returncode == 1
+    assert "record 2: invalid" in done.stderr
+    rows = [json.loads(line) for line in run(*words, "--json").stdout.splitlines()]
+    assert [row["status"] for row in rows] == ["valid", "invalid", "invalid", "invalid", "valid"]
+    assert rows[1]["usage"]["calls"] == 2
+
+
+def test_extract_of_nothing_and_of_bytes_that_are_no_text(script: str) -> None:
+    assert run("extract", "--schema", BOLT, "--model", script).returncode == 4
+    done = run("extract", "--schema", BOLT, "--model", script, stdin=b"M6 \xff\xfe bolt\n")
+    assert (done.returncode, json.loads(done.stdout)["size_mm"]) == (0, 6.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "code"),
+    [
+        ("a.jsonl", f"{GOOD}\n{GOOD}\n", [], 0),
+        ("a.jsonl", f"{GOOD}\nno\n", [], 1),
+        ("a.jsonl", f"{GOOD}\nno\n", ["--min-valid", "0.5"], 0),
+        ("a.jsonl", f"```json\n{GOOD}```\n", [], 1),
+        ("a.json", f"```json\n{GOOD}\n```\n", ["--repair", "lossless"], 0),
+        ("a.json", GOOD, [], 0),
+        ("a.jsonl", "", [], 4),
+        ("a.jsonl", GOOD, ["--repair", "wild"], 2),
+        ("a.jsonl", GOOD, ["--schema", "nope.json"], 2),
+    ],
+)
+def test_validate_is_a_gate(tmp_path: Path, name: str, content: str, options: list[str], code: int) -> None:
+    (tmp_path / name).write_text(content)
+    done = run("validate", tmp_path / name, "--schema", BOLT, *options)
+    assert done.returncode == code
+    assert done.stderr.count("\n") == 1
+
+
+def test_validate_says_where_and_what() -> None:
+    done = run("validate", "--schema", BOLT, stdin=f'{GOOD}\n{{"kind": "hex"}}\n')
+    assert done.stdout.startswith("-:2: ")
+    assert "required" in done.stdout
+    done = run("validate", "--schema", BOLT, "--json", stdin='{"kind": "hex"}\n')
+    assert json.loads(done.stdout)["issues"][0]["kind"] == "missing"
+
+
+def test_preview_shows_the_prompt() -> None:
+    done = run("preview", "--schema", "schemas/parts", "--text", "BRK PAD </record>", "--examples", "schemas/parts")
+    assert "</record-2>" in done.stdout
+    assert "[system]" in done.stdout
+    as_json = run("preview", "--schema", "schemas/parts", "--json", "--strategy", "Constrained()")
+    assert json.loads(as_json.stdout)["constrained"] is True
+
+
+def test_bench_measures_logs_and_scores_again(tmp_path: Path, script: str) -> None:
+    rows = [
+        {"text": "M6", "expected": {"kind": "hex", "size_mm": 6}},
+        {"text": "bad", "expected": {"kind": "hex", "size_mm": 1}},
+    ]
+    (tmp_path / "bolts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    log = str(tmp_path / "log.jsonl")
+    options = ["--schema", BOLT, "--model", script, "--split", "all", "--log", log, "--strategy", "Prompted()"]
+    done = run("bench", tmp_path / "bolts.jsonl", *options, "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["rows"][0]["rates"]["record accuracy"]["value"] == 0.5
+    assert run("bench", "--rescore", log, "--json").stdout == done.stdout
+    assert "Prompted()" in run("bench", "--rescore", log).stdout
+    assert run("bench", "--rescore", log, "--markdown").stdout.startswith("| strategy |")
+
+
+def test_bench_interrupted_keeps_its_log(tmp_path: Path) -> None:
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        "import time, structout.cli, structout.evaluation.harness as harness\n"
+        "from structout import Completion, Scripted\n"
+        "def answer(prompt):\n"
+        "    time.sleep(0.02)\n"
+        f"    return Completion({GOOD!r})\n"
+        "harness.load_model = lambda name: Scripted(answer)\n"
+        "structout.cli.main()\n"
+    )
+    log = tmp_path / "log.jsonl"
+    words = ["bench", "schemas/parts", "--split", "all", "--log", str(log), "--strategy", "Prompted()"]
+    process = subprocess.Popen(
+        [sys.executable, str(slow), *words], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while (not log.is_file() or log.read_text().count("\n") < 33) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.startswith("structout: interrupted: ")
+    assert "Traceback" not in err
+    assert json.loads(run("bench", "--rescore", log, "--json").stdout)["rows"][0]["n"] >= 32
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["bench"],
+        ["bench", "no/such/folder"],
+        ["bench", "schemas/parts", "--split", "validation"],
+        ["bench", "schemas/parts", "--strategy", "Magic()"],
+        ["bench", "--rescore", "no-such-log"],
+        ["extract", "no-such-file", "--schema", "schemas/parts", "--model", "scripted:x"],
+        ["extract", "--schema", "schemas/nope"],
+        ["preview", "--schema", "README.md"],
+        ["validate", "--schema", "schemas/parts", "no-such-file"],
+    ],
+)
+def test_wrong_input_is_one_line_that_says_what_to_do(words: list[str]) -> None:
+    done = run(*words)
+    assert done.returncode in (2, 3)
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert "(" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_model_that_is_none_could_not_be_completed() -> None:
+    done = run("extract", "--schema", "schemas/parts", "--model", "path:/no/such/folder", "--text", "x")
+    assert done.returncode == 3
+
+
+def test_help_and_import_stay_light() -> None:
+    heavy = ["torch", "transformers", "llguidance", "outlines", "numpy", "scipy", "matplotlib"]
+    code = f"import sys, structout, structout.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert "Exit codes" in run("--help").stdout
