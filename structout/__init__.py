@@ -1,60 +1,49 @@
-"""Language-model output that programs can rely on: validated records, measured compliance, honest cost."""
+"""Language-model output that programs can rely on: validated records, measured compliance, honest cost.
 
-from structout.completion import Completion, Message, Prompt, Sampling, Usage
-from structout.errors import (
-    DataError,
-    MissingExtraError,
-    ModelError,
-    SchemaError,
-    SpecError,
-    StructoutError,
-)
-from structout.evaluation import Dataset, Report, evaluate
-from structout.issue import Issue
-from structout.models import Model, Scripted, load_model
-from structout.pipeline import extract, extract_many, preview
-from structout.repair import Edit, repair
-from structout.result import Attempt, Example, InvalidResultError, Result, Task
-from structout.schema import Schema
-from structout.strategies import Cascade, Constrained, On, Prompted, Reask, Repair, Strategy, load_strategy, spec
+The names below are imported when they are first used, so that `import structout` and the commands start at once.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from structout.completion import Completion, Message, Prompt, Sampling, Usage
+    from structout.errors import DataError, MissingExtraError, ModelError, SchemaError, SpecError, StructoutError
+    from structout.evaluation import Dataset, Report, evaluate
+    from structout.issue import Issue
+    from structout.models import Model, Scripted, load_model
+    from structout.pipeline import extract, extract_many, preview
+    from structout.repair import Edit
+    from structout.result import Attempt, Example, InvalidResultError, Result, Task
+    from structout.schema import Schema
+    from structout.strategies import Cascade, Constrained, On, Prompted, Reask, Repair, Strategy, load_strategy, spec
 
 __all__ = [
-    "Attempt",
-    "Cascade",
-    "Completion",
-    "Constrained",
-    "DataError",
-    "Dataset",
-    "Edit",
-    "Example",
-    "InvalidResultError",
-    "Issue",
-    "Message",
-    "MissingExtraError",
-    "Model",
-    "ModelError",
-    "On",
-    "Prompt",
-    "Prompted",
-    "Reask",
-    "Repair",
-    "Report",
-    "Result",
-    "Sampling",
-    "Schema",
-    "SchemaError",
-    "Scripted",
-    "SpecError",
-    "Strategy",
-    "StructoutError",
-    "Task",
-    "Usage",
-    "evaluate",
-    "extract",
-    "extract_many",
-    "load_model",
-    "load_strategy",
-    "preview",
-    "repair",
-    "spec",
-]
+    "Attempt", "Cascade", "Completion", "Constrained", "DataError", "Dataset", "Edit", "Example",
+    "InvalidResultError", "Issue", "Message", "MissingExtraError", "Model", "ModelError", "On", "Prompt",
+    "Prompted", "Reask", "Repair", "Report", "Result", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError",
+    "Strategy", "StructoutError", "Task", "Usage", "evaluate", "extract", "extract_many", "load_model",
+    "load_strategy", "preview", "spec",
+]  # fmt: skip
+
+_HOMES = {
+    "completion": "Completion Message Prompt Sampling Usage",
+    "errors": "DataError MissingExtraError ModelError SchemaError SpecError StructoutError",
+    "evaluation": "Dataset Report evaluate",
+    "issue": "Issue",
+    "models": "Model Scripted load_model",
+    "pipeline": "extract extract_many preview",
+    "repair": "Edit",
+    "result": "Attempt Example InvalidResultError Result Task",
+    "schema": "Schema",
+    "strategies": "Cascade Constrained On Prompted Reask Repair Strategy load_strategy spec",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = next((module for module, names in _HOMES.items() if name in names.split()), None)
+    if home is None:
+        raise AttributeError(f"module 'structout' has no attribute {name!r}")
+    value = getattr(import_module(f"structout.{home}"), name)
+    globals()[name] = value
+    return value

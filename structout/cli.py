@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from structout.errors import DataError, ModelError, SpecError, StructoutError
+from structout.errors import ModelError, SpecError, StructoutError
 
 if TYPE_CHECKING:
     from structout.completion import Sampling
@@ -72,13 +72,14 @@ def extract(
 ) -> None:
     """Turn texts into validated records: one JSON line each, in input order; null for a record that failed."""
     from structout.pipeline import extract_many
+    from structout.pipeline.formats import texts
     from structout.schema import Schema
 
     contract = Schema.of(schema)
-    texts = iter([text]) if text is not None else _texts(source)
+    records = iter([text]) if text is not None else texts(source)
     failed = total = 0
     results = extract_many(
-        texts, contract, model, strategy, examples=_examples(examples, contract), sampling=_sampling(max_tokens)
+        records, contract, model, strategy, examples=_examples(examples, contract), sampling=_sampling(max_tokens)
     )
     with _progress("extract", None) as advance:
         for result in results:
@@ -204,12 +205,13 @@ def validate(
     as_json: JsonOption = False,
 ) -> None:
     """Judge documents that others produced, strictly. Exit 0: enough are valid; 1: too few; 4: none were there."""
+    from structout.pipeline.formats import documents
     from structout.repair import repair as mend
     from structout.schema import Schema
 
     contract, policy = Schema.of(schema), _policy(repair) if repair is not None else None
     total = valid = repaired = 0
-    for number, text in _documents(source):
+    for number, text in documents(source):
         total += 1
         checked = contract.check_text(text)
         status, issues, edits = "valid" if checked.ok else "invalid", checked.issues, 0
@@ -287,43 +289,6 @@ def _row(number: int, result: "Result[Any]", value: Any) -> dict[str, Any]:
         "edits": [asdict(edit) for edit in result.edits],
         "usage": asdict(result.usage),
     }
-
-
-def _lines(source: str) -> Iterator[str]:
-    """The lines of a file or of stdin, decoded so that no byte is lost (what is not UTF-8 becomes a surrogate)."""
-    if source == "-":
-        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
-        yield from sys.stdin
-        return
-    try:
-        with open(source, encoding="utf-8", errors="surrogateescape") as stream:
-            yield from stream
-    except OSError as error:
-        raise DataError(f"cannot read {source}: {error.strerror}", hint="check the path") from error
-
-
-def _texts(source: str) -> Iterator[Any]:
-    """The records of a text file (a line each) or of JSONL, where a line without a text is a bad record."""
-    for line in _lines(source):
-        if not line.strip():
-            continue
-        if source.endswith(".jsonl") or (source == "-" and line.lstrip().startswith("{")):
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = None
-            yield row.get("text") if isinstance(row, dict) else None
-        else:
-            yield line.rstrip("\r\n")
-
-
-def _documents(source: str) -> Iterator[tuple[int, str]]:
-    if source.endswith(".json"):
-        yield 1, "".join(_lines(source))
-        return
-    for number, line in enumerate(_lines(source), 1):
-        if line.strip():
-            yield number, line.rstrip("\r\n")
 
 
 def _show(report: Any, *, as_json: bool, markdown: bool) -> None:

@@ -65,21 +65,22 @@ class Report:
 
     def table(self, width: int = 120) -> "Group":
         """A table for a terminal of `width` columns; a narrow one gets numbers for the strategies, and a legend."""
-        from rich import box
         from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
         heads, *lines = self._cells()
         names = [line[0] for line in lines]
-        narrow = width < 76 + max(map(len, names), default=0)
-        table = Table(title=self.title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
-        for i, head in enumerate(heads):
-            table.add_column(head.replace("-", "-\n", 1).replace(" ", "\n", 1), justify="right" if i else "left")
+        narrow = width < 88 + max(map(len, names), default=0)
+        shown = [i for i, head in enumerate(heads) if not (narrow and head == "calls")]
+        table = Table(title=self.title, box=None, padding=(0, 1 if narrow else 2, 0, 0), title_justify="left")
+        for i in shown:
+            head = heads[i].replace("-", "-\n", 1).replace(" ", "\n", 1)
+            table.add_column("#" if narrow and i == 0 else head, justify="right" if i else "left")
         for number, line in enumerate(lines, 1):
-            table.add_row(str(number) if narrow else line[0], *line[1:])
+            table.add_row(*(str(number) if narrow and i == 0 else line[i] for i in shown))
         legend = [f"{number}  {name}" for number, name in enumerate(names, 1)] if narrow else []
-        return Group(table, *map(Text, legend), Text(_CAPTION, style="dim"))
+        return Group(table, "", *map(Text, legend), Text(_CAPTION, style="dim"))
 
     def markdown(self) -> str:
         """A table for a README."""

@@ -117,10 +117,14 @@ def convert(gguf: Path, folder: Path) -> None:
         raise MissingExtraError(error.name or "transformers", "local") from error
     logging.disable_progress_bar()
     where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-    with redirect_stderr(StringIO()):  # the GGUF reader draws a progress bar of its own
-        tokenizer = AutoTokenizer.from_pretrained(**where)
-        loaded = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
-        config = AutoConfig.from_pretrained(**where)
+    try:
+        with redirect_stderr(StringIO()):  # the GGUF reader draws a progress bar of its own
+            tokenizer = AutoTokenizer.from_pretrained(**where)
+            loaded = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+            config = AutoConfig.from_pretrained(**where)
+    except Exception as error:  # transformers raises whatever its parts raise
+        reason = str(error).strip().split("\n")[0][:200]
+        raise ModelError(f"{gguf} cannot be converted: {reason}", hint="it must be a GGUF file of a model") from error
     # A model that was loaded from GGUF refuses to be saved: its weights go into a fresh one.
     if hasattr(config, "quantization_config"):
         del config.quantization_config

@@ -2,9 +2,9 @@
 
 from structout.strategies.base import Strategy
 from structout.strategies.cascade import Cascade, On
+from structout.strategies.expression import load_strategy, spec
 from structout.strategies.generate import Constrained, Prompted
 from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
-from structout.strategies.spec import load_strategy, spec
 
 __all__ = ["Cascade", "Constrained", "On", "Prompted", "Reask", "Repair", "Strategy", "load_strategy", "spec"]
