@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from structout.errors import MissingExtraError, SchemaError
+from structout.document import parse_json
+from structout.grammar.budget import Guarded
+from structout.grammar.closing import Closer, examples, required_names
 from structout.grammar.matcher import Engine, Matcher
 from structout.grammar.vocabulary import Vocabulary
 from structout.schema import Schema
@@ -23,6 +26,8 @@ Level = Literal[
 # One spelling of whitespace: long forced runs, and no tokens lost on layout. It is what `json.dumps` writes.
 _LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 
+_LONGEST_DOCUMENT = 4000  # tokens within which the shortest document is looked for
+
 
 @dataclass(frozen=True, eq=False)
 class Grammar:
@@ -32,19 +37,54 @@ class Grammar:
     level: Level
     source: str
     seconds: float
-    _templates: "WeakKeyDictionary[Vocabulary, LLMatcher]" = field(default_factory=WeakKeyDictionary, repr=False)
+    _starts: "WeakKeyDictionary[Vocabulary, _Start]" = field(default_factory=WeakKeyDictionary, repr=False)
 
     def matcher(self, vocabulary: Vocabulary, max_tokens: int | None = None) -> Matcher:
-        """A fresh matcher at the beginning; with `max_tokens` it sees to it that the document ends in time."""
+        """A fresh matcher at the beginning.
+
+        With `max_tokens` every token that it admits can still become a valid document in time; that holds if the
+        shortest document that could be found (`shortest`) fits, otherwise the answer may be cut off.
+        """
+        start = self._start(vocabulary)
+        engine = Engine(start.template.deep_copy(), vocabulary)
+        if max_tokens is None or start.out is None or len(start.out) > max_tokens:
+            return engine
+        return Guarded(engine, vocabulary, start.closer, start.out, max_tokens, self._check)
+
+    def shortest(self, vocabulary: Vocabulary) -> list[int] | None:
+        """The shortest document that was found, in tokens; None if none was."""
+        out = self._start(vocabulary).out
+        return None if out is None else list(out)
+
+    def _start(self, vocabulary: Vocabulary) -> "_Start":
         from llguidance import LLMatcher
 
-        if vocabulary not in self._templates:
+        if vocabulary not in self._starts:
             template = LLMatcher(vocabulary.engine, self.source, log_level=0)
             if template.is_error():
                 reason = template.get_error().split("\n")[0]
                 raise SchemaError(f"{self.schema.name} has no grammar: {reason}", hint="simplify the schema")
-            self._templates[vocabulary] = template
-        return Engine(self._templates[vocabulary].deep_copy(), vocabulary)
+            names, words = required_names(self.schema.json_schema), examples(self.schema.json_schema, vocabulary)
+            closer = Closer(vocabulary, preferred=names, words=words)
+            found = closer.shortest(template, _LONGEST_DOCUMENT, self._check)
+            closer, out = found or (closer, None)
+            self._starts[vocabulary] = _Start(template, closer, None if out is None else tuple(out))
+        return self._starts[vocabulary]
+
+    def _check(self, text: str) -> bool:
+        """What is not left to the engine: the whole schema, or at `exact` only repeated keys and overflow."""
+        if self.level == "exact":
+            return parse_json(text)[1] is None
+        return self.schema.check_text(text).ok
+
+
+@dataclass(frozen=True)
+class _Start:
+    """A grammar over one vocabulary: an unused matcher, and the shortest way from it to a document."""
+
+    template: "LLMatcher"
+    closer: Closer
+    out: tuple[int, ...] | None
 
 
 @lru_cache(maxsize=256)

@@ -68,6 +68,11 @@ class Engine:
         return self._ended or bool(self._matcher.is_stopped())  # also so if the engine gave up: see `failed`
 
     @property
+    def position(self) -> "LLMatcher":
+        """The engine's own matcher, to search on from copies of it."""
+        return self._matcher
+
+    @property
     def failed(self) -> str:
         """Why the engine gave up in the middle of a document (a limit of its own), or ""."""
         return str(self._matcher.get_error())
@@ -80,10 +85,6 @@ class Engine:
             mask[list(self._vocabulary.end)] = True
             return mask
         return torch.frombuffer(bytearray(self._matcher.compute_logit_bias()), dtype=torch.uint8).bool()
-
-    def allowed(self) -> bytes:
-        """The mask as a byte for each token, zero if it is refused: cheaper than a tensor, for searching."""
-        return bytes(self._matcher.compute_logit_bias())
 
     def forced(self) -> list[int]:
         return [] if self.must_stop else list(self._matcher.compute_ff_tokens())

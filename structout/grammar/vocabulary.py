@@ -1,12 +1,14 @@
 """A tokenizer as the grammar engine sees it: every token's bytes, and which tokens end an answer."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from structout.errors import MissingExtraError, ModelError
 
 if TYPE_CHECKING:
+    import torch
     from llguidance import LLTokenizer
 
 
@@ -57,6 +59,82 @@ class Vocabulary:
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of some tokens; bytes that are no UTF-8 become U+FFFD."""
         return bytes(self.engine.decode_bytes(list(tokens))).decode("utf-8", "replace")
+
+    @cached_property
+    def pieces(self) -> list[bytes]:
+        """The bytes that each token writes."""
+        return [bytes(self.engine.decode_bytes([token])) for token in range(self.size)]
+
+    @cached_property
+    def tables(self) -> "Tables":
+        """Tokens sorted for searching, made at first use."""
+        return Tables(self.pieces, self._ends)
+
+
+class Tables:
+    """What searching needs to know of a vocabulary's tokens; about a tenth of a second to make."""
+
+    def __init__(self, pieces: list[bytes], ends: frozenset[int]) -> None:
+        import numpy as np
+
+        self.pieces = pieces
+        self.ids: dict[str, int] = {}
+        usable = []
+        for token, piece in enumerate(pieces):
+            if piece and token not in ends:
+                usable.append(token)
+                self.ids.setdefault(piece.decode("utf-8", "replace"), token)
+        structural = [token for token in usable if len(pieces[token]) <= 8 and not pieces[token].strip(b'"}],:{[ ')]
+        self.closing = sorted((t for t in structural if pieces[t].lstrip(b" ")[:1] in b"}]"), key=self._closes)
+        self.leaving = sorted((t for t in structural if pieces[t][:1] == b'"'), key=self._closes)
+        # What finishes a value or leads to the next soonest, in the order of preference where several are allowed.
+        texts = (", ", ",", "null", '""', "0", "1", "[]", "{}", "true", "false", '"', "[", "{")
+        self.values = [self.ids[text] for text in texts if text in self.ids]
+        self.first = np.array([piece[0] if piece else 0 for piece in pieces], dtype=np.int16)
+        lengths = np.array([len(piece) for piece in pieces], dtype=np.int16)
+        ordered = np.array(sorted(usable, key=lambda token: (pieces[token][0], len(pieces[token]))), dtype=np.int64)
+        self._by_first = ordered
+        self._by_length = ordered[np.argsort(-lengths[ordered], kind="stable")]
+        self._beginning: dict[bytes, torch.Tensor] = {}
+        self._preferred: dict[frozenset[str], frozenset[int]] = {}
+
+    def begin_with(self, first: bytes) -> "torch.Tensor":
+        """Which tokens begin with this byte: bool [vocabulary size]."""
+        import torch
+
+        if first not in self._beginning:
+            self._beginning[first] = torch.from_numpy(self.first == first[0])
+        return self._beginning[first]
+
+    def _closes(self, token: int) -> tuple[int, int]:
+        """Orders tokens that close by how much they close; a comma or an opening goes on, so it comes last."""
+        piece = self.pieces[token]
+        opens = sum(piece.count(c) for c in (b"{", b"[", b",", b":")) + max(piece.count(b'"') - 1, 0)
+        return (opens, -piece.count(b"}") - piece.count(b"]"))
+
+    def preferred(self, names: frozenset[str]) -> frozenset[int]:
+        """The tokens that some of these names begin with."""
+        if names not in self._preferred:
+            beginnings = {name[:n] for name in names for n in range(1, len(name) + 1)}
+            found = (self.ids.get(text) for text in beginnings)
+            self._preferred[names] = frozenset(token for token in found if token is not None)
+        return self._preferred[names]
+
+    def candidates(self, allowed: bytes, names: frozenset[str], order: int, limit: int) -> list[int]:
+        """A few allowed tokens that stand for all: preferred ones, the longest, and the shortest for each byte."""
+        import numpy as np
+
+        mask = np.frombuffer(allowed, dtype=np.uint8) > 0
+        named = sorted((t for t in self.preferred(names) if allowed[t]), key=lambda token: -len(self.pieces[token]))
+        open_tokens = self._by_first[mask[self._by_first]]
+        _, starts = np.unique(self.first[open_tokens], return_index=True)
+        shortest = [int(token) for token in open_tokens[starts]]
+        longest = self._by_length[mask[self._by_length]][:2]
+        if order:
+            shortest = shortest[:: -1 if order % 2 else 1]
+            turn = (order // 2) * len(shortest) // 3
+            shortest = shortest[turn:] + shortest[:turn]
+        return list(dict.fromkeys([*named[:8], *(int(token) for token in longest), *shortest]))[:limit]
 
 
 _VOCABULARIES: "WeakKeyDictionary[Any, dict[tuple[int, tuple[int, ...]], Vocabulary]]" = WeakKeyDictionary()

@@ -1,0 +1,194 @@
+"""A matcher that always knows a way out: what it admits can still become a complete, valid document in time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from structout.grammar.closing import Closer, Scan
+from structout.grammar.matcher import Engine
+from structout.grammar.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import torch
+
+# Whether a text is a document, as far as the grammar's mask cannot tell.
+Check = Callable[[str], bool]
+
+_REFUSALS = 6  # tokens refused in one place before only the known way out is left
+_FREE = 1000  # a string that this many tokens could continue is free text
+_MARGIN = 24  # tokens kept back for what still has to be said, if the way out is at least as long
+_LONGEST_NUMBER = 20  # tokens of one number
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """All that changes from token to token, but for the engine: kept for each, to roll back to."""
+
+    left: int
+    out: tuple[int, ...]  # a way out: tokens after which the document is complete and checked
+    scan: Scan = Scan()
+    slack: int = 0  # tokens to spare when the string began that this is in
+    digits: int = 0  # tokens of the number that this is in
+    steered: int = 0
+    refused: frozenset[int] = frozenset()
+    late: bool = False  # one of the refused would not have ended in time
+
+
+class Guarded:
+    """A matcher within a budget of tokens, over an engine's.
+
+    Invariant: `engine` + `out` is a complete document that `check` accepts, and `out` fits into what is left. A token
+    is admitted if a way out is found after it; finding one is a search, so a token may be refused that a longer
+    search would have admitted, and none is admitted that leads nowhere. When little is left, free text and lists are
+    ended while there is still room to say what the schema requires, so that less of it has to be invented.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        vocabulary: Vocabulary,
+        closer: Closer,
+        out: Sequence[int],
+        max_tokens: int,
+        check: Check | None = None,
+    ) -> None:
+        self._engine = engine
+        self._vocabulary = vocabulary
+        self._closer = closer
+        self._check = check
+        self._tokens: list[int] = []
+        self._state = _State(max_tokens, tuple(out))
+        self._past: list[_State] = []
+        self._narrowed = False  # the last mask was narrowed by the budget
+
+    @property
+    def may_stop(self) -> bool:
+        return self._engine.may_stop and (not self._state.out or self._checked(()))
+
+    @property
+    def must_stop(self) -> bool:
+        return self._engine.must_stop or (self._state.left <= 0 and self.may_stop)
+
+    @property
+    def steered(self) -> int:
+        return self._state.steered
+
+    def mask(self) -> "torch.Tensor":
+        import torch
+
+        self._narrowed = False
+        state = self._state
+        mask = self._engine.mask()
+        if self.must_stop or self._cornered:
+            only = torch.zeros_like(mask)
+            only[[state.out[0]] if state.out and not self.must_stop else list(self._vocabulary.end)] = True
+            return only
+        if not self.may_stop:
+            mask[list(self._vocabulary.end)] = False
+        if state.refused:
+            mask[list(state.refused)] = False
+        ending = self._ending(mask)
+        if ending is None or not ending.any():
+            return mask
+        self._narrowed = True
+        return ending
+
+    def _ending(self, mask: "torch.Tensor") -> "torch.Tensor | None":
+        """The mask without what goes on with free text, a list or a number that has had its share; None if all may."""
+        state, tables = self._state, self._vocabulary.tables
+        if not self._closer.is_json or not state.out:
+            return None
+        spare = state.left - len(state.out)
+        margin = min(_MARGIN, max(4, len(state.out)))
+        first = tables.pieces[state.out[0]][:1]
+        if state.scan.in_string:
+            # A value that others must follow gets half of what there was to spare, the last one all but the margin.
+            share = state.slack // 2 if len(state.out) > 3 else 0
+            if spare > max(share, margin) or first != b'"' or int(mask.sum()) < _FREE:
+                return None
+        elif first not in (b"]", b"}", b",") or (spare > margin and state.digits < _LONGEST_NUMBER):
+            return None
+        ending = mask & tables.begin_with(first)
+        return ending if int(ending.sum()) < int(mask.sum()) else None
+
+    def forced(self) -> list[int]:
+        if self.must_stop or self._state.refused:
+            return []
+        forced = self._engine.forced()
+        if not forced or tuple(forced) == self._state.out[: len(forced)]:
+            return forced
+        trial = self.copy()
+        return forced if trial.try_advance(forced) == len(forced) else []
+
+    def try_advance(self, tokens: Sequence[int]) -> int:
+        for n, token in enumerate(tokens):
+            if not self._advance(token):
+                return n
+        return len(tokens)
+
+    def rollback(self, n: int) -> None:
+        if not n:
+            return
+        self._narrowed = False
+        self._engine.rollback(n)
+        self._state = self._past[-n]
+        del self._past[-n:], self._tokens[-n:]
+
+    def copy(self) -> "Guarded":
+        other = object.__new__(Guarded)
+        other.__dict__.update(self.__dict__)
+        other._engine = self._engine.copy()
+        other._tokens, other._past = list(self._tokens), list(self._past)
+        return other
+
+    @property
+    def _cornered(self) -> bool:
+        """So many tokens were refused here that only the known way out is left."""
+        return len(self._state.refused) >= _REFUSALS
+
+    def _advance(self, token: int) -> bool:
+        state = self._state
+        if self._vocabulary.is_end(token):
+            if not self.may_stop or not self._engine.try_advance([token]):
+                return False
+            self._push(token, replace(state, refused=frozenset(), late=False))
+            return True
+        known = bool(state.out) and token == state.out[0]
+        if state.left <= 0 or token in state.refused or (self._cornered and not known):
+            return False
+        if not self._engine.try_advance([token]):
+            return False
+        piece = self._vocabulary.pieces[token]
+        scan = state.scan.over(piece)
+        out = list(state.out[1:]) if known else self._way_out(token, scan, state.left - 1)
+        if out is None:
+            late = state.late or self._way_out(token, scan, 4 * state.left + 64) is not None
+            self._engine.rollback(1)
+            self._state = replace(state, refused=state.refused | {token}, late=late)
+            return False
+        left = state.left - 1
+        slack = state.slack if scan.in_string and state.scan.in_string else left - len(out)
+        digits = state.digits + 1 if not scan.in_string and not piece.strip(b"0123456789.eE+-") else 0
+        steered = state.steered + (1 if state.late or self._narrowed else 0)
+        self._push(token, _State(left, tuple(out), scan, slack, digits, steered))
+        return True
+
+    def _push(self, token: int, state: _State) -> None:
+        self._narrowed = False
+        self._past.append(self._state)
+        self._tokens.append(token)
+        self._state = state
+
+    def _way_out(self, token: int, scan: Scan, room: int) -> list[int] | None:
+        """A way out after `token`, which the engine has taken already; None if none fits into `room`."""
+        for order in (self._closer.order, self._closer.order + 1):
+            closer = replace(self._closer, order=order)
+            out = closer.close(self._engine.position, scan, room, self._state.out)
+            if out is not None and self._checked((token, *out)):
+                return out
+            if self._check is None:
+                return out
+        return None
+
+    def _checked(self, more: tuple[int, ...]) -> bool:
+        return self._check is None or self._check(self._vocabulary.decode([*self._tokens, *more]))

@@ -1,0 +1,197 @@
+"""The way out: a short run of tokens that completes a document from wherever it stands."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from structout.grammar.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from llguidance import LLMatcher
+
+_CANDIDATES = 40  # ways on that are looked at where nothing is known but the mask
+_EXPLORATIONS = 400  # how often, before a search gives up
+_ORDERS = 4
+_SECONDS = 0.5  # after which no further order is tried
+_LONGEST_WORD = 100  # tokens of such an example
+_WORDS = 32  # patterns of a schema for which an example is made
+_REJOIN = 12  # how far into a known way out a new one may join it
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Where in JSON a text stands, as far as closing it needs: inside a string, and after a backslash."""
+
+    in_string: bool = False
+    escaped: bool = False
+
+    def over(self, piece: bytes) -> "Scan":
+        """The state after some more bytes."""
+        in_string, escaped = self.in_string, self.escaped
+        for byte in piece:
+            if escaped:
+                escaped = False
+            elif in_string and byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = not in_string
+        if (in_string, escaped) == (self.in_string, self.escaped):
+            return self
+        return Scan(in_string, escaped)
+
+
+@dataclass(frozen=True)
+class Closer:
+    """Finds ways out of the states of one grammar.
+
+    The engine tells what may come next, not how far the end is, so this is a search: greedy for what closes, and
+    where nothing closes, for a token that leads to a state not seen before (which is what leaves a loop). It finds
+    a way out and not always the shortest; `preferred` names are tried first where keys compete, `words` where a
+    string must match a pattern, and `order` settles ties. `is_json` says that the text is JSON.
+    """
+
+    vocabulary: Vocabulary
+    is_json: bool = True
+    preferred: frozenset[str] = frozenset()
+    words: tuple[tuple[int, ...], ...] = ()
+    order: int = 0
+
+    def shortest(
+        self, matcher: "LLMatcher", limit: int, check: Callable[[str], bool] | None = None
+    ) -> tuple["Closer", list[int]] | None:
+        """The shortest document that several searches find, with the closer that found it.
+
+        None if there is none within `limit` tokens that `check` accepts.
+        """
+        best: tuple[Closer, list[int]] | None = None
+        began = time.monotonic()
+        for order in range(_ORDERS):
+            if order and time.monotonic() - began > _SECONDS:
+                break
+            closer = replace(self, order=order)
+            found = closer.close(matcher, Scan(), limit if best is None else len(best[1]) - 1)
+            if found is not None and (check is None or check(self.vocabulary.decode(found))):
+                best = (closer, found)
+        return best
+
+    def close(self, matcher: "LLMatcher", scan: Scan, limit: int, known: Sequence[int] = ()) -> list[int] | None:
+        """Tokens that lead from here to where the document may end, at most `limit`; None if none are found.
+
+        `known` is a way out of the state before: most often the new one soon joins it.
+        """
+        position = matcher.deep_copy()
+        taken: list[int] = []
+        seen: Counter[int] = Counter()
+        while not position.is_accepting():
+            rest = self._rejoin(position, known, limit - len(taken))
+            if rest is not None:
+                return taken + rest
+            step = list(position.compute_ff_tokens()) or self._choose(position, scan, seen)
+            if not step or seen.total() > _EXPLORATIONS or len(taken) + len(step) > limit or not position.consume_tokens(step):
+                return None
+            taken += step
+            scan = scan.over(b"".join(self.vocabulary.pieces[token] for token in step))
+        return taken
+
+    def _rejoin(self, position: "LLMatcher", known: Sequence[int], room: int) -> list[int] | None:
+        for start in range(min(len(known), _REJOIN)):
+            rest = list(known[start:])
+            if len(rest) > room or position.validate_tokens(rest[:4]) < min(len(rest), 4):
+                continue
+            trial = position.deep_copy()
+            if trial.try_consume_tokens(rest) == len(rest) and trial.is_accepting():
+                return rest
+        return None
+
+    def _choose(self, position: "LLMatcher", scan: Scan, seen: "Counter[int]") -> list[int]:
+        allowed = position.compute_logit_bias()
+        tables = self.vocabulary.tables
+        if self.is_json:
+            closing = tables.leaving if scan.in_string else tables.closing
+            token = next((token for token in closing if allowed[token]), None)
+            if token is None and not scan.in_string:
+                token = next((token for token in tables.values if allowed[token]), None)
+            if token is not None:
+                return [token]
+            if scan.in_string:
+                for word in self.words:
+                    after = position.deep_copy()
+                    if after.try_consume_tokens(word) == len(word) and self._leaves(after.compute_logit_bias()):
+                        return list(word)
+        return self._explore(position, allowed, seen, in_string=scan.in_string)
+
+    def _leaves(self, mask: bytes) -> bool:
+        return any(mask[token] for token in self.vocabulary.tables.leaving)
+
+    def _explore(self, position: "LLMatcher", allowed: bytes, seen: "Counter[int]", *, in_string: bool) -> list[int]:
+        """One token, by what the state after it is like: ending, closing, new, long."""
+        tables = self.vocabulary.tables
+        best: tuple[tuple[int, int, int], int, int] | None = None
+        for token in tables.candidates(allowed, self.preferred, self.order, _CANDIDATES):
+            after = position.deep_copy()
+            if not after.consume_token(token):
+                continue
+            if after.is_accepting():
+                return [token]
+            mask = after.compute_logit_bias()
+            if self.is_json and in_string and self._leaves(mask):
+                return [token]
+            state = hash(mask)
+            rank = (seen[state], 0 if token in tables.preferred(self.preferred) else 1, -len(tables.pieces[token]))
+            if seen[state] == 0 and self.order == 0 and rank[1] == 0:
+                best = (rank, token, state)
+                break
+            if best is None or rank < best[0]:
+                best = (rank, token, state)
+        if best is None:
+            return []
+        seen[best[2]] += 1
+        return [best[1]]
+
+
+def examples(json_schema: Any, vocabulary: Vocabulary) -> tuple[tuple[int, ...], ...]:
+    """Tokens of a short text for each `pattern` of a JSON Schema: an unanchored one cannot be felt out by its mask."""
+    from llguidance import LLMatcher, regex_to_lark
+
+    found = []
+    for pattern in list(dict.fromkeys(_patterns(json_schema)))[:_WORDS]:
+        source = LLMatcher.grammar_from_regex(regex_to_lark(pattern.removeprefix("^").removesuffix("$"), "dw"))
+        matcher = LLMatcher(vocabulary.engine, source, log_level=0)
+        if not matcher.is_error():
+            tokens = Closer(vocabulary, is_json=False).close(matcher, Scan(), _LONGEST_WORD)
+            if tokens:
+                found.append(tuple(vocabulary.encode(json.dumps(vocabulary.decode(tokens), ensure_ascii=False)[1:-1])))
+    return tuple(found)
+
+
+def _patterns(json_schema: Any) -> list[str]:
+    found: list[str] = []
+    stack = [json_schema]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            if isinstance(node.get("pattern"), str):
+                found.append(node["pattern"])
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)
+    return found
+
+
+def required_names(json_schema: Any) -> frozenset[str]:
+    """Every name that a JSON Schema requires anywhere: where keys compete, these lead out soonest."""
+    names: set[str] = set()
+    stack = [json_schema]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            required = node.get("required")
+            if isinstance(required, list):
+                names.update(name for name in required if isinstance(name, str))
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)
+    return frozenset(names)
