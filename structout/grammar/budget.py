@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Check = Callable[[str], bool]
 
 _REFUSALS = 6  # tokens refused in one place before only the known way out is left
+_SECONDS = 0.1  # for one search of a way out
 _FREE = 1000  # a string that this many tokens could continue is free text
 _MARGIN = 24  # tokens kept back for what still has to be said, if the way out is at least as long
 _LONGEST_NUMBER = 20  # tokens of one number
@@ -55,6 +56,7 @@ class Guarded:
         self._engine = engine
         self._vocabulary = vocabulary
         self._closer = closer
+        self._closers = (closer, replace(closer, order=closer.order + 1, memory={}))  # the second for another try
         self._check = check
         self._tokens: list[int] = []
         self._state = _State(max_tokens, tuple(out))
@@ -160,9 +162,9 @@ class Guarded:
             return False
         piece = self._vocabulary.pieces[token]
         scan = state.scan.over(piece)
-        out = list(state.out[1:]) if known else self._way_out(token, scan, state.left - 1)
+        out, late = (state.out[1:], False) if known else self._way_out(token, scan, state.left - 1)
         if out is None:
-            late = state.late or self._way_out(token, scan, 4 * state.left + 64) is not None
+            late = late or state.late
             self._engine.rollback(1)
             self._state = replace(state, refused=state.refused | {token}, late=late)
             return False
@@ -170,7 +172,7 @@ class Guarded:
         slack = state.slack if scan.in_string and state.scan.in_string else left - len(out)
         digits = state.digits + 1 if not scan.in_string and not piece.strip(b"0123456789.eE+-") else 0
         steered = state.steered + (1 if state.late or self._narrowed else 0)
-        self._push(token, _State(left, tuple(out), scan, slack, digits, steered))
+        self._push(token, _State(left, out, scan, slack, digits, steered))
         return True
 
     def _push(self, token: int, state: _State) -> None:
@@ -179,16 +181,18 @@ class Guarded:
         self._tokens.append(token)
         self._state = state
 
-    def _way_out(self, token: int, scan: Scan, room: int) -> list[int] | None:
-        """A way out after `token`, which the engine has taken already; None if none fits into `room`."""
-        for order in (self._closer.order, self._closer.order + 1):
-            closer = replace(self._closer, order=order)
-            out = closer.close(self._engine.position, scan, room, self._state.out)
-            if out is not None and self._checked((token, *out)):
-                return out
-            if self._check is None:
-                return out
-        return None
+    def _way_out(self, token: int, scan: Scan, room: int) -> tuple[tuple[int, ...] | None, bool]:
+        """A way out after `token`, which the engine has taken already, and if there is none whether `room` is why."""
+        late = True
+        for closer in self._closers:
+            out = closer.close(self._engine.position, scan, room, self._state.out, _SECONDS)
+            if out is not None:
+                if self._checked((token, *out)):
+                    return tuple(out), False
+                late = False
+            elif late:
+                break
+        return None, late
 
     def _checked(self, more: tuple[int, ...]) -> bool:
         return self._check is None or self._check(self._vocabulary.decode([*self._tokens, *more]))

@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from structout.grammar.vocabulary import Vocabulary
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _CANDIDATES = 40  # ways on that are looked at where nothing is known but the mask
 _EXPLORATIONS = 400  # how often, before a search gives up
+_REMEMBERED = 10_000  # steps that a closer remembers
 _ORDERS = 4
 _SECONDS = 0.5  # after which no further order is tried
 _LONGEST_WORD = 100  # tokens of such an example
@@ -58,6 +59,7 @@ class Closer:
     preferred: frozenset[str] = frozenset()
     words: tuple[tuple[int, ...], ...] = ()
     order: int = 0
+    memory: dict[int, list[int]] = field(default_factory=dict, compare=False, repr=False)  # steps by what was allowed
 
     def shortest(
         self, matcher: "LLMatcher", limit: int, check: Callable[[str], bool] | None = None
@@ -71,17 +73,20 @@ class Closer:
         for order in range(_ORDERS):
             if order and time.monotonic() - began > _SECONDS:
                 break
-            closer = replace(self, order=order)
+            closer = replace(self, order=order, memory={})
             found = closer.close(matcher, Scan(), limit if best is None else len(best[1]) - 1)
             if found is not None and (check is None or check(self.vocabulary.decode(found))):
                 best = (closer, found)
         return best
 
-    def close(self, matcher: "LLMatcher", scan: Scan, limit: int, known: Sequence[int] = ()) -> list[int] | None:
-        """Tokens that lead from here to where the document may end, at most `limit`; None if none are found.
+    def close(
+        self, matcher: "LLMatcher", scan: Scan, limit: int, known: Sequence[int] = (), seconds: float = 1.0
+    ) -> list[int] | None:
+        """Tokens that lead from here to where the document may end, at most `limit`; None if none are found in time.
 
         `known` is a way out of the state before: most often the new one soon joins it.
         """
+        until = time.monotonic() + seconds
         position = matcher.deep_copy()
         taken: list[int] = []
         seen: Counter[int] = Counter()
@@ -90,7 +95,7 @@ class Closer:
             if rest is not None:
                 return taken + rest
             step = list(position.compute_ff_tokens()) or self._choose(position, scan, seen)
-            if not step or seen.total() > _EXPLORATIONS or len(taken) + len(step) > limit or not position.consume_tokens(step):
+            if time.monotonic() > until or not step or seen.total() > _EXPLORATIONS or len(taken) + len(step) > limit or not position.consume_tokens(step):
                 return None
             taken += step
             scan = scan.over(b"".join(self.vocabulary.pieces[token] for token in step))
@@ -116,10 +121,21 @@ class Closer:
                 token = next((token for token in tables.values if allowed[token]), None)
             if token is not None:
                 return [token]
-            if scan.in_string:
-                for word in self.words:
+        state = hash((allowed, scan.in_string))
+        if not seen[state] and state in self.memory:
+            seen[state] += 1
+            return self.memory[state]
+        step = self._search(position, scan, allowed, seen)
+        if step and len(self.memory) < _REMEMBERED:
+            self.memory[state] = step
+        return step
+
+    def _search(self, position: "LLMatcher", scan: Scan, allowed: bytes, seen: "Counter[int]") -> list[int]:
+        if self.is_json and scan.in_string:
+            for word in self.words:
+                if position.validate_tokens(list(word)) == len(word):
                     after = position.deep_copy()
-                    if after.try_consume_tokens(word) == len(word) and self._leaves(after.compute_logit_bias()):
+                    if after.consume_tokens(list(word)) and self._leaves(after.compute_logit_bias()):
                         return list(word)
         return self._explore(position, allowed, seen, in_string=scan.in_string)
 
