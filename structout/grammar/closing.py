@@ -95,7 +95,13 @@ class Closer:
             if rest is not None:
                 return taken + rest
             step = list(position.compute_ff_tokens()) or self._choose(position, scan, seen)
-            if time.monotonic() > until or not step or seen.total() > _EXPLORATIONS or len(taken) + len(step) > limit or not position.consume_tokens(step):
+            if (
+                time.monotonic() > until
+                or not step
+                or seen.total() > _EXPLORATIONS
+                or len(taken) + len(step) > limit
+                or not position.consume_tokens(step)
+            ):
                 return None
             taken += step
             scan = scan.over(b"".join(self.vocabulary.pieces[token] for token in step))

@@ -7,11 +7,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
-from structout.errors import MissingExtraError, SchemaError
 from structout.document import parse_json
+from structout.errors import MissingExtraError, SchemaError
 from structout.grammar.budget import Guarded
 from structout.grammar.closing import Closer, examples, required_names
 from structout.grammar.matcher import Engine, Matcher
+from structout.grammar.rewrite import Gap, Rewriter
 from structout.grammar.vocabulary import Vocabulary
 from structout.schema import Schema
 
@@ -23,20 +24,30 @@ Level = Literal[
     "relaxed",  # the mask enforces part of the schema; the document is verified afterwards
     "json",  # the mask enforces JSON; the document is verified afterwards
 ]
-# One spelling of whitespace: long forced runs, and no tokens lost on layout. It is what `json.dumps` writes.
-_LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+# One spelling of whitespace: long forced runs, and no tokens lost on layout; it is what `json.dumps` writes. No \\u
+# escapes: with them a key could be spelled so that the mask does not know it.
+_LAYOUT = {
+    "whitespace_flexible": False,
+    "item_separator": ", ",
+    "key_separator": ": ",
+    "json_allowed_escapes": 'nrbtf\\"',
+}
 
 _LONGEST_DOCUMENT = 4000  # tokens within which the shortest document is looked for
 
 
 @dataclass(frozen=True, eq=False)
 class Grammar:
-    """What a schema compiles to: `source` is the engine's grammar, `seconds` what compiling took."""
+    """What a schema compiles to: `source` is the engine's grammar, `seconds` what compiling took.
+
+    `gaps` are the keywords that the mask leaves to verification (`exact` has none), or enforces more narrowly.
+    """
 
     schema: Schema[Any]
     level: Level
     source: str
     seconds: float
+    gaps: tuple[Gap, ...] = ()
     _starts: "WeakKeyDictionary[Vocabulary, _Start]" = field(default_factory=WeakKeyDictionary, repr=False)
 
     def matcher(self, vocabulary: Vocabulary, max_tokens: int | None = None) -> Matcher:
@@ -88,7 +99,7 @@ class _Start:
 
 
 @lru_cache(maxsize=256)
-def compile(schema: Schema[Any]) -> Grammar:  # noqa: A001
+def compile(schema: Schema[Any]) -> Grammar:
     """Compile a schema for constrained decoding, at the tightest level that the engine manages.
 
     Remembered by the schema's fingerprint. Raises `SchemaError` if no document can satisfy the schema, and
@@ -99,16 +110,68 @@ def compile(schema: Schema[Any]) -> Grammar:  # noqa: A001
     except ImportError as error:
         raise MissingExtraError("llguidance", "local") from error
     began = time.perf_counter()
+    try:
+        rewriter = Rewriter(schema.json_schema, schema.adapter is not None)
+        rewritten = rewriter.rewrite()
+        gaps = [*rewriter.gaps, *python_checks(schema)]
+    except RecursionError:
+        rewritten, gaps = {}, [Gap("", "$ref", "nested too deeply")]
+    whole: Level = "exact" if all(gap.narrower for gap in gaps) else "relaxed"
     attempts: list[tuple[Level, Any, dict[str, Any]]] = [
-        ("exact", schema.json_schema, {}),
+        (whole, rewritten, {}),
+        ("relaxed", rewritten, {"lenient": True}),
         ("relaxed", schema.json_schema, {"lenient": True}),
         ("json", {}, {}),
     ]
-    reason = ""
+    reasons: list[str] = []
     for level, json_schema, options in attempts:
-        text = json.dumps(json_schema if isinstance(json_schema, dict) else {"allOf": [json_schema]})
+        try:
+            text = json.dumps(json_schema if isinstance(json_schema, dict) else {"allOf": [json_schema]})
+        except RecursionError:
+            continue
         source = LLMatcher.grammar_from_json_schema(text, overrides=_LAYOUT | options)
-        reason = LLMatcher.validate_grammar(source)
-        if not reason or reason.startswith("WARNING"):
-            return Grammar(schema, level, source, time.perf_counter() - began)
-    raise SchemaError(f"{schema.name} has no grammar: {reason}", hint="simplify the schema")
+        reason = _compiles(source)
+        if not reason:
+            if reasons:
+                gaps.append(Gap("", "", reasons[0].split("\n")[0]))
+            return Grammar(schema, level, source, time.perf_counter() - began, tuple(gaps))
+        if reason.startswith("Unsatisfiable"):
+            break
+        reasons.append(reason)
+    raise SchemaError(f"{schema.name} has no grammar: {reason}"[:300], hint="no document satisfies it; mend the schema")
+
+
+def _compiles(source: str) -> str:
+    """Why the engine refuses a grammar, or ""."""
+    from llguidance import LLMatcher
+
+    reason = LLMatcher.validate_grammar(source)
+    return "" if reason.startswith("WARNING") else str(reason)
+
+
+def python_checks(schema: Schema[Any]) -> list[Gap]:
+    """What only a schema's Pydantic type checks, in no place of its JSON Schema."""
+    if schema.adapter is None:
+        return []
+    found: dict[tuple[str, str], Gap] = {}
+    stack: list[tuple[Any, str]] = [(schema.adapter.core_schema, "")]
+    while stack:
+        node, where = stack.pop()
+        if isinstance(node, list | tuple):
+            stack.extend((item, where) for item in node)
+        if not isinstance(node, dict):
+            continue
+        where = getattr(node.get("cls"), "__name__", where)
+        kind = node.get("type")
+        function = node.get("function")
+        if isinstance(kind, str) and kind.startswith("function-") and isinstance(function, dict):
+            code = function.get("function")
+            if not str(getattr(code, "__module__", "")).startswith("pydantic"):
+                name = getattr(code, "__qualname__", repr(code))
+                found[where, name] = Gap("", f"validator {name}", "Python code, in no JSON Schema")
+        if kind == "decimal" and (node.get("max_digits") or node.get("decimal_places")):
+            found[where, "decimal"] = Gap("", "Decimal digits", "of numbers, in no JSON Schema")
+        if kind in ("date", "datetime") and node.get("now_op"):
+            found[where, kind] = Gap("", f"{kind} in the {node['now_op']}", "depends on the day")
+        stack.extend((value, where) for key, value in node.items() if key not in ("serialization", "metadata", "cls"))
+    return list(found.values())

@@ -1,0 +1,419 @@
+"""A JSON Schema in the words that the engine understands: the same documents, or fewer, and a list of what is left."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import permutations
+from typing import Any
+
+import jsonschema_rs
+
+from structout.grammar.strings import FORMATS, PYDANTIC, unlike
+from structout.issue import pointer
+
+_INT64 = 2**63 - 1
+_DEEPEST = 60  # of rewriting one subschema within another
+_MOST_BRANCHES = 12  # of a oneOf that is taken apart
+_MOST_COMPARED = 80  # alternatives of a oneOf that are compared pair by pair
+_MOST_UNIQUE = 4  # values whose permutations are written out
+_ARRAYS = ("allOf", "anyOf", "oneOf", "prefixItems")
+_MAPS = ("properties", "patternProperties", "$defs", "definitions")
+_SINGLE = ("additionalProperties", "items", "additionalItems")
+_TYPES = ("null", "boolean", "number", "string", "array", "object")
+_UNSUPPORTED = ("contains", "minContains", "maxContains", "unevaluatedItems", "unevaluatedProperties", "$dynamicRef")
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """One keyword that the mask does not enforce, or enforces more narrowly than it is written."""
+
+    pointer: str
+    keyword: str
+    why: str
+    narrower: bool = False
+
+
+@dataclass
+class Rewriter:
+    """Rewrites one schema; `gaps` gathers what the outcome leaves to verification.
+
+    Every step is sound: the outcome admits no document that its gaps do not name and the schema refuses.
+    """
+
+    root: Any
+    pydantic: bool
+    gaps: list[Gap] = field(default_factory=list)
+
+    def rewrite(self) -> Any:
+        """The whole schema, rewritten."""
+        outcome = self.visit(self.root, ())
+        if isinstance(outcome, dict):
+            outcome.pop("x-guidance", None)  # would set the engine's options
+        return outcome
+
+    def visit(self, node: Any, path: tuple[str | int, ...]) -> Any:
+        """One subschema, rewritten."""
+        if not isinstance(node, Mapping) or len(path) > 4 * _DEEPEST:
+            return node
+        new: dict[str, Any] = {}
+        for key, value in node.items():
+            if key in _ARRAYS and isinstance(value, list):
+                new[key] = [self.visit(item, (*path, key, i)) for i, item in enumerate(value)]
+            elif key in _MAPS and isinstance(value, Mapping):
+                new[key] = {name: self.visit(item, (*path, key, name)) for name, item in value.items()}
+            elif key in _SINGLE and isinstance(value, Mapping):
+                new[key] = self.visit(value, (*path, key))
+            elif key == "items" and isinstance(value, list):
+                new[key] = [self.visit(item, (*path, key, i)) for i, item in enumerate(value)]
+            else:
+                new[key] = value
+        if "$ref" in node and self._siblings_ignored:
+            return {key: value for key, value in new.items() if key in ("$ref", "$defs", "definitions")}
+        self._format(new, path)
+        self._numbers(new, path)
+        self._unique(new, path)
+        self._names(new, path)
+        self._dependencies(new, path)
+        self._condition(new, path)
+        self._not(new, path)
+        self._one_of(new, path)
+        for key in _UNSUPPORTED:
+            if key in new:
+                del new[key]
+                self._gap(path, key, "the engine does not know it")
+        return new
+
+    @property
+    def _siblings_ignored(self) -> bool:
+        """Up to draft 7 nothing beside a $ref counts."""
+        draft = self.root.get("$schema", "") if isinstance(self.root, Mapping) else ""
+        return isinstance(draft, str) and any(name in draft for name in ("draft-04", "draft-06", "draft-07"))
+
+    def _gap(self, path: tuple[str | int, ...], keyword: str, why: str, *, narrower: bool = False) -> None:
+        self.gaps.append(Gap(pointer(path), keyword, why, narrower))
+
+    def _also(self, node: dict[str, Any], constraint: Any) -> None:
+        node["allOf"] = [*node.get("allOf", []), constraint]
+
+    def _format(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
+        name = node.pop("format", None)
+        if name is None:
+            return
+        expression = (PYDANTIC if self.pydantic else FORMATS).get(name) if isinstance(name, str) else None
+        if expression is not None:
+            pattern = f"^(?:{expression})$"
+            if "pattern" in node:
+                self._also(node, {"pattern": pattern})
+            else:
+                node["pattern"] = pattern
+            if name in ("email", "hostname", "uri", "iri", "uri-template", "idn-email", "idn-hostname"):
+                self._gap(path, "format", f"common spellings of {name!r} only", narrower=True)
+        elif name == "regex":
+            self._gap(path, "format", "a regular expression is no regular language")
+
+    def _numbers(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
+        for key, inward, direction in (
+            ("minimum", math.inf, 1), ("exclusiveMinimum", math.inf, 1),
+            ("maximum", -math.inf, -1), ("exclusiveMaximum", -math.inf, -1),
+        ):  # fmt: skip
+            bound = node.get(key)
+            if not isinstance(bound, int) or isinstance(bound, bool) or abs(bound) < 2**53:
+                continue
+            if bound * direction > _INT64:
+                del node[key]
+                self._gap(path, key, "the engine's integers have 64 bits")
+                continue
+            nearest = float(max(min(bound, _INT64), -_INT64))
+            while (nearest - bound) * direction < 0 or abs(nearest) > _INT64 - 1024:
+                nearest = math.nextafter(nearest, inward if abs(nearest) <= _INT64 - 1024 else 0.0)
+            node[key] = int(nearest)
+            self._gap(path, key, "within 64 bits only", narrower=True)
+
+    def _unique(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
+        if node.get("uniqueItems") is not True:
+            node.pop("uniqueItems", None)
+            return
+        if isinstance(node.get("maxItems"), int) and node["maxItems"] <= 1:
+            del node["uniqueItems"]
+            return
+        values = self._values(node.get("items"))
+        if values is not None and len(values) <= _MOST_UNIQUE and "prefixItems" not in node:
+            least, most = node.get("minItems", 0), node.get("maxItems", len(values))
+            rows = [list(row) for n in range(least, min(most, len(values)) + 1) for row in permutations(values, n)]
+            if rows:
+                del node["uniqueItems"]
+                for key in ("items", "minItems", "maxItems"):
+                    node.pop(key, None)
+                self._also(node, {"anyOf": [{"enum": rows}, *self._but("array")]})
+                return
+        del node["uniqueItems"]
+        self._gap(path, "uniqueItems", "a grammar does not remember earlier items")
+
+    def _values(self, node: Any) -> list[Any] | None:
+        """The values that a subschema lists, if it lists them."""
+        node = self._resolve(node)
+        if not isinstance(node, Mapping):
+            return None
+        if "const" in node:
+            return [node["const"]]
+        if isinstance(node.get("enum"), list):
+            return list(node["enum"])
+        return [True, False] if node.get("type") == "boolean" else None
+
+    def _names(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
+        names = node.get("propertyNames")
+        if names is None:
+            return
+        names = self._resolve(names)
+        others = node.get("additionalProperties", True)
+        rest = set(names) - {"type", "title", "description", "format"} if isinstance(names, Mapping) else {"?"}
+        if names is True or (not rest and "format" not in names and names.get("type", "string") == "string"):
+            del node["propertyNames"]
+            return
+        listed = self._values(names)
+        if listed is not None and not node.get("patternProperties"):
+            declared = node.get("properties", {})
+            node["properties"] = {
+                **{name: schema if name in listed else False for name, schema in declared.items()},
+                **{name: others for name in listed if isinstance(name, str) and name not in declared},
+            }
+            node["additionalProperties"] = False
+            del node["propertyNames"]
+            return
+        pattern = names.get("pattern") if isinstance(names, Mapping) and rest == {"pattern"} else None
+        if isinstance(names, Mapping) and rest and rest <= {"minLength", "maxLength"}:
+            pattern = rf"^[\s\S]{{{names.get('minLength', 0)},{names.get('maxLength', '')}}}$"
+        if pattern is not None and not node.get("patternProperties"):
+            try:
+                fits = jsonschema_rs.validator_for({"pattern": pattern}).is_valid
+                declared = node.get("properties", {})
+                node["properties"] = {name: schema if fits(name) else False for name, schema in declared.items()}
+                node["patternProperties"] = {pattern: others}
+                node["additionalProperties"] = False
+                del node["propertyNames"]
+                return
+            except jsonschema_rs.ValidationError:
+                pass
+        del node["propertyNames"]
+        self._gap(path, "propertyNames", "names that no pattern describes")
+
+    def _dependencies(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
+        for key in ("dependencies", "dependentRequired", "dependentSchemas"):
+            for name, wanted in node.pop(key, {}).items():
+                follows = {"required": wanted} if isinstance(wanted, list) else self.visit(wanted, (*path, key, name))
+                self._also(node, {"anyOf": [{"properties": {name: False}}, follows]})
+
+    def _condition(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
+        condition, then, other = node.pop("if", None), node.pop("then", True), node.pop("else", True)
+        if condition is None or (then is True and other is True):
+            return
+        against = self._negate(condition)
+        if against is None:
+            self._gap(path, "if", "the condition cannot be turned around")
+            return
+        parts = [self.visit(part, (*path, key)) for part, key in ((condition, "if"), (then, "then"), (other, "else"))]
+        self._also(node, {"anyOf": [{"allOf": [parts[0], parts[1]]}, {"allOf": [against, parts[2]]}]})
+
+    def _not(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
+        if "not" not in node:
+            return
+        refused = node.pop("not")
+        listed = self._values(refused)
+        if listed is not None and isinstance(node.get("enum"), list) and set(refused) <= {"enum", "const", "type"}:
+            node["enum"] = [value for value in node["enum"] if not self._judge(refused, value)]
+            return
+        against = self._negate(refused)
+        if against is None:
+            self._gap(path, "not", "the engine has no negation")
+        else:
+            self._also(node, against)
+
+    def _one_of(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
+        branches = node.get("oneOf")
+        if not isinstance(branches, list) or len(branches) < 2:
+            return
+        node.pop("oneOf")
+        context = {key: value for key, value in node.items() if key in ("type", "required", "properties")}
+        overlapping = [
+            (i, j)
+            for i in range(len(branches))
+            for j in range(i)
+            if len(branches) > _MOST_COMPARED or not self._disjoint(branches[i], branches[j], context, 0)
+        ]
+        if not overlapping:
+            self._also(node, {"anyOf": branches})
+            return
+        against = {k: self._negate(branches[k]) for k in {k for pair in overlapping for k in pair}}
+        if len(branches) <= _MOST_BRANCHES and all(value is not None for value in against.values()):
+            apart = [
+                {"allOf": [branch, *(against[j if i == k else i] for i, j in overlapping if k in (i, j))]}
+                for k, branch in enumerate(branches)
+            ]
+            self._also(node, {"anyOf": apart})
+            return
+        self._also(node, {"anyOf": branches})
+        self._gap(path, "oneOf", "alternatives that overlap: more than one may fit")
+
+    def _resolve(self, node: Any, depth: int = 0) -> Any:
+        """What a `$ref` without siblings leads to."""
+        while isinstance(node, Mapping) and set(node) <= {"$ref", "title", "description"} and "$ref" in node:
+            reference, depth = node["$ref"], depth + 1
+            if not isinstance(reference, str) or not reference.startswith("#") or depth > 20:
+                return node
+            target: Any = self.root
+            for step in reference[1:].split("/")[1:]:
+                step = step.replace("~1", "/").replace("~0", "~")
+                if not isinstance(target, Mapping) or step not in target:
+                    return node
+                target = target[step]
+            node = target
+        return node
+
+    def _judge(self, node: Any, value: Any) -> bool:
+        """Whether a value fits a subschema; True if that cannot be told."""
+        definitions = {key: self.root[key] for key in ("$defs", "definitions", "$schema") if key in self.root}
+        try:
+            return bool(
+                jsonschema_rs.validator_for({**definitions, "allOf": [node]}, retriever=_refuse).is_valid(value)
+            )
+        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
+            return True
+
+    def _but(self, *types: str) -> list[Any]:
+        """As an alternative: every JSON type but these."""
+        return [{"type": [name for name in _TYPES if name not in types]}]
+
+    def _negate(self, node: Any, depth: int = 0) -> Any | None:
+        """A schema for what this one refuses; None if the engine has no words for it."""
+        node = self._resolve(node)
+        if node is True or node == {}:
+            return False
+        if node is False:
+            return True
+        if not isinstance(node, Mapping) or depth > 6 or "$ref" in node:
+            return None
+        alternatives: list[Any] = []
+        for key, value in node.items():
+            against = self._negate_keyword(key, value, node, depth)
+            if against is None:
+                return None
+            alternatives += against
+        if not alternatives:
+            return False
+        return alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
+
+    def _negate_keyword(self, key: str, value: Any, node: Mapping[str, Any], depth: int) -> list[Any] | None:
+        if key in ("title", "description", "$comment", "default", "examples", "$defs", "definitions"):
+            return []
+        if key == "not":
+            return [self.visit(value, ())] if not _mentions_unsupported(value) else None
+        if key == "type":
+            types = [value] if isinstance(value, str) else list(value)
+            if "integer" in types and "number" not in types:
+                return None
+            others = [name for name in _TYPES if name not in types]
+            return [{"type": others}] if others else []
+        if key in ("enum", "const"):
+            values = value if key == "enum" else [value]
+            words = [word for word in values if isinstance(word, str)]
+            if not all(isinstance(word, str | bool) or word is None for word in values):
+                return None
+            found: list[Any] = [{"type": ["number", "array", "object"]}]
+            found.append({"type": "string", "pattern": unlike(words)} if words else {"type": "string"})
+            found += [{"const": word} for word in (True, False, None) if not any(word is other for other in values)]
+            return found
+        if key == "required":
+            return [{"type": "object", "properties": {name: False}} for name in value]
+        if key == "properties":
+            found = []
+            for name, schema in value.items():
+                against = self._negate(schema, depth + 1)
+                if against is None:
+                    return None
+                if against is not False:
+                    found.append({"type": "object", "properties": {name: against}, "required": [name]})
+            return found
+        if key in ("anyOf", "allOf"):
+            inner = [self._negate(branch, depth + 1) for branch in value]
+            if any(branch is None for branch in inner):
+                return None
+            return [{"allOf": inner}] if key == "anyOf" else inner
+        turned = {
+            "minimum": "exclusiveMaximum", "maximum": "exclusiveMinimum",
+            "exclusiveMinimum": "maximum", "exclusiveMaximum": "minimum",
+        }  # fmt: skip
+        if key in turned and not isinstance(value, bool):
+            return [{"type": "number", turned[key]: value}]
+        for name, kind in (("Length", "string"), ("Items", "array")):
+            if key == f"min{name}":
+                return [{"type": kind, f"max{name}": value - 1}] if value > 0 else []
+            if key == f"max{name}":
+                return [{"type": kind, f"min{name}": value + 1}]
+        return None
+
+    def _disjoint(self, one: Any, two: Any, context: Mapping[str, Any], depth: int) -> bool:
+        """Whether no value fits both; False if that cannot be proved. `context` is what holds beside both."""
+        one, two = self._resolve(one), self._resolve(two)
+        if one is False or two is False:
+            return True
+        if not isinstance(one, Mapping) or not isinstance(two, Mapping) or depth > 6:
+            return False
+        for this, other in ((one, two), (two, one)):
+            listed = self._values(this)
+            if listed is not None and not any(self._judge(other, v) for v in listed if self._judge(this, v)):
+                return True
+            for key in ("anyOf", "oneOf"):
+                if isinstance(this.get(key), list) and all(
+                    self._disjoint(branch, other, context, depth + 1) for branch in this[key]
+                ):
+                    return True
+            if any(self._disjoint(part, other, context, depth + 1) for part in this.get("allOf", [])):
+                return True
+        kinds = _kinds(one) & _kinds(two) & _kinds(context)
+        if not kinds:
+            return True
+        if kinds == {"object"}:
+            return self._apart(one, two, context, depth)
+        if kinds <= {"number", "integer"}:
+            return _above(one, two) or _above(two, one)
+        if kinds == {"string"}:
+            return any(a.get("maxLength", math.inf) < b.get("minLength", 0) for a, b in ((one, two), (two, one)))
+        return False
+
+    def _apart(self, one: Mapping[str, Any], two: Mapping[str, Any], context: Mapping[str, Any], depth: int) -> bool:
+        for this, other in ((one, two), (two, one)):
+            for name in [*this.get("required", []), *context.get("required", [])]:
+                mine, theirs = this.get("properties", {}).get(name, True), other.get("properties", {}).get(name)
+                if theirs is None:
+                    closed = other.get("additionalProperties") is False and not other.get("patternProperties")
+                    theirs = not closed
+                if self._disjoint(mine, theirs, {}, depth + 1):
+                    return True
+        return False
+
+
+def _mentions_unsupported(node: Any) -> bool:
+    return isinstance(node, Mapping) and any(key in node for key in _UNSUPPORTED)
+
+
+def _kinds(node: Mapping[str, Any]) -> set[str]:
+    """The JSON types that a subschema admits; an integer is a number."""
+    types = node.get("type")
+    if types is None:
+        return {*_TYPES, "integer"}
+    found = {types} if isinstance(types, str) else set(types)
+    return found | {"integer"} if "number" in found else found
+
+
+def _above(one: Mapping[str, Any], two: Mapping[str, Any]) -> bool:
+    """Whether every number of the first is greater than every number of the second."""
+    low = one.get("minimum", one.get("exclusiveMinimum"))
+    high = two.get("maximum", two.get("exclusiveMaximum"))
+    if not isinstance(low, int | float) or not isinstance(high, int | float):
+        return False
+    strict = "minimum" not in one or "maximum" not in two
+    return low > high or (strict and low == high)
+
+
+def _refuse(address: str) -> Any:
+    raise ValueError(f"structout fetches nothing, so {address} is not read")

@@ -1,0 +1,116 @@
+"""Regular expressions for strings that the engine's own formats get wrong, or lack."""
+
+from collections.abc import Sequence
+
+_YEAR = "(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"  # 0001 to 9999, as Python has them
+_LEAP = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
+_DATE = (
+    f"(?:{_YEAR}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+    f"|02-(?:0[1-9]|1[0-9]|2[0-8]))|{_LEAP}-02-29)"
+)
+_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
+_OFFSET = r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+_LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+# RFC 5890 reserves labels with two hyphens in the third and fourth place, so hyphens come one at a time.
+_HOST_LABEL = "[a-zA-Z0-9]{1,20}(?:-[a-zA-Z0-9]{1,20}){0,2}"
+_HOST = rf"{_HOST_LABEL}(?:\.{_HOST_LABEL}){{0,3}}"
+_ATOM = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]{1,20}"
+_EMAIL = rf"{_ATOM}(?:\.{_ATOM}){{0,2}}@{_HOST_LABEL}(?:\.{_HOST_LABEL}){{0,3}}\.[a-zA-Z]{{2,12}}"
+_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_PATH = "(?:[a-zA-Z0-9._~!$&'()*+,;=:@-]|%[0-9a-fA-F]{2})"
+_QUERY = "(?:[a-zA-Z0-9._~!$&'()*+,;=:@/?-]|%[0-9a-fA-F]{2})*"
+_REST = rf"(?:/{_PATH}*)*(?:\?{_QUERY})?(?:#{_QUERY})?"
+_WEB = rf"https?://{_HOST}(?::[1-9][0-9]{{0,3}})?{_REST}"
+_URI = rf"(?:[a-zA-Z][a-zA-Z0-9+.-]*://{_HOST}(?::[1-9][0-9]{{0,3}})?{_REST}|(?:mailto|urn|tel|data):{_PATH}+)"
+_REFERENCE = rf"(?:{_URI}|/?(?:[a-zA-Z0-9._~!$&'()*+,;=@-]|%[0-9a-fA-F]{{2}})*{_REST})"
+_POINTER = "(?:/(?:[^/~]|~[01])*)*"
+_GROUPS = "[0-9a-fA-F]{1,4}"
+_IPV6 = "|".join(
+    [f"(?:{_GROUPS}:){{7}}{_GROUPS}"]
+    + [
+        f"(?:{_GROUPS}(?::{_GROUPS}){{0,{n - 1}}})?::(?:{_GROUPS}(?::{_GROUPS}){{0,{6 - n}}})?" if n else
+        f"::(?:{_GROUPS}(?::{_GROUPS}){{0,6}})?"
+        for n in range(7)
+    ]
+)  # fmt: skip
+_N = "[0-9]{1,6}"
+_DURATION = (
+    f"P(?:{_N}W|(?:{_N}Y(?:{_N}M(?:{_N}D)?)?|{_N}M(?:{_N}D)?|{_N}D)(?:T(?:{_N}H(?:{_N}M(?:{_N}S)?)?|{_N}M(?:{_N}S)?|{_N}S))?"
+    f"|T(?:{_N}H(?:{_N}M(?:{_N}S)?)?|{_N}M(?:{_N}S)?|{_N}S))"
+)
+# What Pydantic writes, fractions of a second among it, within what a timedelta holds.
+_SPAN = (
+    rf"-?P(?:{_N}D)?(?:T(?:{_N}H(?:{_N}M)?(?:{_N}(?:\.[0-9]{{1,6}})?S)?|{_N}M(?:{_N}(?:\.[0-9]{{1,6}})?S)?"
+    rf"|{_N}(?:\.[0-9]{{1,6}})?S))"
+    rf"|-?P{_N}[DW]"
+)
+
+FORMATS: dict[str, str] = {
+    "date": _DATE,
+    "time": _CLOCK + _OFFSET,
+    "date-time": f"{_DATE}T{_CLOCK}{_OFFSET}",
+    "duration": _DURATION,
+    "email": _EMAIL,
+    "idn-email": _EMAIL,
+    "hostname": _HOST,
+    "idn-hostname": _HOST,
+    "ipv4": rf"{_BYTE}(?:\.{_BYTE}){{3}}",
+    "ipv6": f"(?:{_IPV6})",
+    "uri": _URI,
+    "iri": _URI,
+    "uri-reference": _REFERENCE,
+    "iri-reference": _REFERENCE,
+    "uri-template": rf"{_REFERENCE}(?:\{{[a-zA-Z0-9_]+\}}{_REFERENCE})?",
+    "uuid": "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+    "json-pointer": _POINTER,
+    "relative-json-pointer": f"(?:0|[1-9][0-9]{{0,8}})(?:#|{_POINTER})",
+}
+# Formats that only Pydantic writes, and the standard ones as its types read them.
+PYDANTIC: dict[str, str] = FORMATS | {
+    "time": f"{_CLOCK}{_OFFSET}?",
+    "date-time": f"{_DATE}T{_CLOCK}{_OFFSET}?",
+    "duration": _SPAN,
+    "uuid1": "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-1[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}",
+    "uuid3": "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-3[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}",
+    "uuid4": "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}",
+    "uuid5": "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-5[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}",
+    "ipvanyaddress": rf"(?:{_BYTE}(?:\.{_BYTE}){{3}}|{_IPV6})",
+    "ipv4network": rf"{_BYTE}(?:\.{_BYTE}){{3}}/32",
+    "ipv4interface": rf"{_BYTE}(?:\.{_BYTE}){{3}}(?:/(?:3[0-2]|[12]?[0-9]))?",
+    "ipv6network": f"(?:{_IPV6})/128",
+    "ipv6interface": f"(?:{_IPV6})(?:/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9]))?",
+    "ipvanynetwork": rf"(?:{_BYTE}(?:\.{_BYTE}){{3}}/32|(?:{_IPV6})/128)",
+    "ipvanyinterface": rf"(?:{_BYTE}(?:\.{_BYTE}){{3}}|{_IPV6})",
+    "uri": _WEB,
+    "base64url": "(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2}==|[A-Za-z0-9_-]{3}=)?",
+    "base64": "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?",
+    "json-string": '(?:null|true|false|0|[1-9][0-9]{0,15}|"[a-zA-Z0-9 ]*"|\\[\\]|\\{\\})',
+    "path": r"[^\x00]*",
+    "file-path": r"[^\x00]*",
+    "directory-path": r"[^\x00]*",
+    "binary": r"[\s\S]*",
+    "password": r"[\s\S]*",
+    "multi-host-uri": rf"[a-z]+://{_HOST}(?::[1-9][0-9]{{0,3}})?(?:/[a-zA-Z0-9_]+)?",
+    "color": "#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})",
+}
+
+
+def unlike(words: Sequence[str]) -> str:
+    """A regular expression for every text but these, for engines that have no look-around."""
+    alternatives = []
+    for prefix in sorted({word[:n] for word in words for n in range(len(word) + 1)}):
+        following = sorted({word[len(prefix)] for word in words if word.startswith(prefix) and word != prefix})
+        if prefix not in words:
+            alternatives.append(literal(prefix))
+        other = f"[^{''.join(_in_class(c) for c in following)}]" if following else r"[\s\S]"
+        alternatives.append(literal(prefix) + other + r"[\s\S]*")
+    return f"^(?:{'|'.join(alternatives)})$"
+
+
+def literal(text: str) -> str:
+    """A regular expression for just this text."""
+    return "".join(c if c.isalnum() or c in " _" or ord(c) > 127 else f"\\x{ord(c):02x}" for c in text)
+
+
+def _in_class(character: str) -> str:
+    return literal(character)
