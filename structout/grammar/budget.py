@@ -1,7 +1,7 @@
 """A matcher that always knows a way out: what it admits can still become a complete, valid document in time."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from structout.grammar.closing import Closer, Scan
@@ -27,7 +27,7 @@ class _State:
 
     left: int
     out: tuple[int, ...]  # a way out: tokens after which the document is complete and checked
-    scan: Scan = Scan()
+    scan: Scan = field(default_factory=Scan)
     slack: int = 0  # tokens to spare when the string began that this is in
     digits: int = 0  # tokens of the number that this is in
     steered: int = 0

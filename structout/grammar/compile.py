@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
-from structout.document import parse_json
 from structout.errors import MissingExtraError, SchemaError
 from structout.grammar.budget import Guarded
 from structout.grammar.closing import Closer, examples, required_names
 from structout.grammar.matcher import Engine, Matcher
 from structout.grammar.rewrite import Gap, Rewriter
+from structout.grammar.trial import trial
 from structout.grammar.vocabulary import Vocabulary
 from structout.schema import Schema
 
@@ -33,6 +33,7 @@ _LAYOUT = {
     "json_allowed_escapes": 'nrbtf\\"',
 }
 
+_LONGEST_COMPILATION = 3.0  # seconds, after which a looser grammar is tried
 _LONGEST_DOCUMENT = 4000  # tokens within which the shortest document is looked for
 
 
@@ -83,9 +84,7 @@ class Grammar:
         return self._starts[vocabulary]
 
     def _check(self, text: str) -> bool:
-        """What is not left to the engine: the whole schema, or at `exact` only repeated keys and overflow."""
-        if self.level == "exact":
-            return parse_json(text)[1] is None
+        # At `exact` too: an open object may repeat a key, and a proof is better than a promise.
         return self.schema.check_text(text).ok
 
 
@@ -128,9 +127,10 @@ def compile(schema: Schema[Any]) -> Grammar:
         try:
             text = json.dumps(json_schema if isinstance(json_schema, dict) else {"allOf": [json_schema]})
         except RecursionError:
+            reasons.append("nested too deeply")
             continue
         source = LLMatcher.grammar_from_json_schema(text, overrides=_LAYOUT | options)
-        reason = _compiles(source)
+        reason = trial(source, until=began + _LONGEST_COMPILATION)
         if not reason:
             if reasons:
                 gaps.append(Gap("", "", reasons[0].split("\n")[0]))
@@ -139,14 +139,6 @@ def compile(schema: Schema[Any]) -> Grammar:
             break
         reasons.append(reason)
     raise SchemaError(f"{schema.name} has no grammar: {reason}"[:300], hint="no document satisfies it; mend the schema")
-
-
-def _compiles(source: str) -> str:
-    """Why the engine refuses a grammar, or ""."""
-    from llguidance import LLMatcher
-
-    reason = LLMatcher.validate_grammar(source)
-    return "" if reason.startswith("WARNING") else str(reason)
 
 
 def python_checks(schema: Schema[Any]) -> list[Gap]:

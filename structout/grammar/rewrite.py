@@ -320,6 +320,8 @@ class Rewriter:
                 return None
             found: list[Any] = [{"type": ["number", "array", "object"]}]
             found.append({"type": "string", "pattern": unlike(words)} if words else {"type": "string"})
+            if words:  # beside an alternative that allows the word, the engine was seen to let it through
+                self._gap((), "not", "of words among alternatives is not kept to")
             found += [{"const": word} for word in (True, False, None) if not any(word is other for other in values)]
             return found
         if key == "required":
