@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast, get_args, get_origin
 
 import jsonschema_rs
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
@@ -16,6 +16,7 @@ from structout.document import Json, parse_json
 from structout.errors import SchemaError
 from structout.formats import formats_for
 from structout.issue import Issue, IssueKind, pointer
+from structout.language import Choice, Language, Lark, Regex, Sql
 from structout.source import import_object
 
 T = TypeVar("T")
@@ -74,11 +75,19 @@ class Schema(Generic[T]):
     """A contract for documents, made by `Schema.of`.
 
     `name` says what one document is; `json_schema` is the JSON Schema that a model is shown and a document is
-    judged by; `adapter` is the Pydantic type behind it, None if there is only a JSON Schema.
+    judged by; `adapter` is the Pydantic type behind it, None if there is only a JSON Schema. With a `language` a
+    text is no JSON but a text of that language, which is its value as well.
     """
 
-    def __init__(self, name: str, json_schema: Mapping[str, Any] | bool, adapter: TypeAdapter[T] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        json_schema: Mapping[str, Any] | bool,
+        adapter: TypeAdapter[T] | None = None,
+        language: Language | None = None,
+    ) -> None:
         self.name = name
+        self.language = language
         self.json_schema: dict[str, Any] | bool = json_schema if isinstance(json_schema, bool) else dict(json_schema)
         self.adapter = adapter
         self._validator = _validator(self.json_schema, pydantic=adapter is not None)
@@ -95,6 +104,13 @@ class Schema(Generic[T]):
             return source
         if isinstance(source, str | Path):
             return cls._read(str(source))
+        if get_origin(source) is Literal and all(isinstance(value, str) for value in get_args(source)):
+            source = Choice(get_args(source))
+        if isinstance(source, Choice | Regex | Lark | Sql):
+            described = {"type": "string", "description": source.hint}
+            if isinstance(source, Choice):
+                described["enum"] = list(source.values)
+            return cls(source.name, described, None, source)
         if isinstance(source, Mapping | bool):
             title = source.get("title") if isinstance(source, Mapping) else None
             return cls(title if isinstance(title, str) else "document", cast("Mapping[str, Any]", source))
@@ -131,7 +147,12 @@ class Schema(Generic[T]):
         return cls.of(import_object(str(path) if path.is_file() else source))
 
     def check_text(self, text: str) -> Checked[T]:
-        """Judge a text strictly: it must be one JSON document (RFC 8259) that complies without coercion."""
+        """Judge a text strictly: it must be one JSON document (RFC 8259) that complies without coercion.
+
+        With a language, it must be a text of that language, to the letter.
+        """
+        if self.language is not None:
+            return self.check(text)
         document, issue = parse_json(text)
         if issue:
             return Checked(None, None, (issue,))
@@ -139,6 +160,10 @@ class Schema(Generic[T]):
 
     def check(self, document: Json) -> Checked[T]:
         """Judge a parsed document strictly: by the JSON Schema, then by the Pydantic type in strict mode."""
+        if self.language is not None:
+            problem = self.language.problem(document) if isinstance(document, str) else "not a text"
+            issues = (Issue("", "value", _short(problem)),) if problem else ()
+            return Checked(None if issues else cast("T", document), document, issues)
         return self._check(document, None)
 
     def _check(self, document: Json, text: str | None) -> Checked[T]:
@@ -166,7 +191,10 @@ class Schema(Generic[T]):
 
     @cached_property
     def _fingerprint(self) -> str:
-        content = json.dumps([self.name, self.adapter is not None, self.json_schema], ensure_ascii=False)
+        parts = [self.name, self.adapter is not None, self.json_schema]
+        if self.language is not None:
+            parts.append(repr(self.language))
+        content = json.dumps(parts, ensure_ascii=False)
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def __eq__(self, other: object) -> bool:

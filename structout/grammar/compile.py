@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from structout.errors import MissingExtraError, SchemaError
 from structout.grammar.budget import Guarded
 from structout.grammar.closing import Closer, examples, required_names
+from structout.grammar.languages import source_of
 from structout.grammar.matcher import Engine, Matcher
 from structout.grammar.rewrite import Gap, Rewriter
 from structout.grammar.trial import trial
@@ -34,7 +35,7 @@ _LAYOUT = {
 }
 
 _LONGEST_COMPILATION = 3.0  # seconds, after which a looser grammar is tried
-_LONGEST_DOCUMENT = 4000  # tokens within which the shortest document is looked for
+_LONGEST_DOCUMENT = 16_000  # tokens within which the shortest document is looked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +77,10 @@ class Grammar:
             if template.is_error():
                 reason = template.get_error().split("\n")[0]
                 raise SchemaError(f"{self.schema.name} has no grammar: {reason}", hint="simplify the schema")
-            names, words = required_names(self.schema.json_schema), examples(self.schema.json_schema, vocabulary)
-            closer = Closer(vocabulary, preferred=names, words=words)
+            closer = Closer(vocabulary, is_json=False)
+            if self.schema.language is None:
+                names, words = required_names(self.schema.json_schema), examples(self.schema.json_schema, vocabulary)
+                closer = Closer(vocabulary, preferred=names, words=words)
             found = closer.shortest(template, _LONGEST_DOCUMENT, self._check)
             closer, out = found or (closer, None)
             self._starts[vocabulary] = _Start(template, closer, None if out is None else tuple(out))
@@ -109,6 +112,12 @@ def compile(schema: Schema[Any]) -> Grammar:
     except ImportError as error:
         raise MissingExtraError("llguidance", "local") from error
     began = time.perf_counter()
+    if schema.language is not None:
+        source = source_of(schema.language)
+        reason = trial(source, until=began + _LONGEST_COMPILATION)
+        if reason:
+            raise SchemaError(f"{schema.name} has no grammar: {reason}"[:300], hint="simplify the language")
+        return Grammar(schema, "exact", source, time.perf_counter() - began)
     try:
         rewriter = Rewriter(schema.json_schema, schema.adapter is not None)
         rewritten = rewriter.rewrite()

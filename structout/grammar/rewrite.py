@@ -69,6 +69,7 @@ class Rewriter:
                 new[key] = value
         if "$ref" in node and self._siblings_ignored:
             return {key: value for key, value in new.items() if key in ("$ref", "$defs", "definitions")}
+        self._pattern(new, path)
         self._format(new, path)
         self._numbers(new, path)
         self._unique(new, path)
@@ -94,6 +95,16 @@ class Rewriter:
 
     def _also(self, node: dict[str, Any], constraint: Any) -> None:
         node["allOf"] = [*node.get("allOf", []), constraint]
+
+    def _pattern(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
+        from llguidance import LLMatcher, regex_to_lark
+
+        pattern = node.get("pattern")
+        if isinstance(pattern, str):
+            reason = LLMatcher.validate_grammar(LLMatcher.grammar_from_regex(regex_to_lark(pattern, "dw")))
+            if reason and not reason.startswith("WARNING"):
+                del node["pattern"]
+                self._gap(path, "pattern", "look-around, or what else the engine's expressions lack")
 
     def _format(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
         name = node.pop("format", None)

@@ -1,0 +1,92 @@
+"""Languages as grammars of the engine: Lark for choices and SQL, the rest as it is."""
+
+import json
+import re
+from itertools import permutations
+
+from structout.errors import SchemaError
+from structout.language import Choice, Language, Lark, Regex, Sql, quoted
+
+_MOST_JOINED = 12  # tables whose pairs are written out
+
+
+def source_of(language: Language) -> str:
+    """The engine's grammar for a language. Raises `SchemaError` for a language that has none."""
+    from llguidance import LLMatcher, regex_to_lark
+
+    if isinstance(language, Choice):
+        return str(LLMatcher.grammar_from_lark("start: " + " | ".join(json.dumps(value) for value in language.values)))
+    if isinstance(language, Regex):
+        return str(LLMatcher.grammar_from_regex(regex_to_lark(language.pattern, "dw")))
+    if isinstance(language, Lark):
+        return str(LLMatcher.grammar_from_lark(language.grammar))
+    if isinstance(language, Sql):
+        return str(LLMatcher.grammar_from_lark(_select(language)))
+    raise SchemaError(f"{language!r} has no grammar", hint="use Choice, Regex, Lark or Sql")
+
+
+def _select(language: Sql) -> str:
+    """SELECT over one table, or over two joined, with that table's columns only: whatever it derives prepares."""
+    tables = list(language.tables)
+    rules = [
+        'start: ' + " | ".join(f"one{i}" for i in range(len(tables))),
+        'COMPARE: " = " | " <> " | " < " | " > " | " <= " | " >= "',
+        r"NUMBER: /-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,6})?/",
+        r"TEXT: /'(?:[^'\x00-\x1f]|''){0,80}'/",
+        'value: NUMBER | TEXT',
+        'FUNCTION: "COUNT" | "SUM" | "AVG" | "MIN" | "MAX"',
+        'direction: " ASC" | " DESC"',
+        r'limit: " LIMIT " /[1-9][0-9]{0,5}/',
+    ]
+    for i, table in enumerate(tables):
+        columns = [_name(language, table, column) for column in language.tables[table]]
+        rules += _statement(f"one{i}", f"sub{i}", columns, f" FROM {_table(language, table)}", len(tables))
+        rules.append(f'sub{i}: "SELECT " col_one{i} {json.dumps(f" FROM {_table(language, table)}")} (" WHERE " cond_one{i})?')
+    if 2 <= len(tables) <= _MOST_JOINED:
+        pairs = list(permutations(range(len(tables)), 2))
+        rules[0] += " | " + " | ".join(f"two{i}_{j}" for i, j in pairs)
+        for i, j in pairs:
+            left, right = _table(language, tables[i]), _table(language, tables[j])
+            sides = [
+                [f"{side}.{_name(language, tables[k], column)}" for column in language.tables[tables[k]]]
+                for k, side in ((i, left), (j, right))
+            ]
+            rule = f"two{i}_{j}"
+            rules += _statement(rule, "", sides[0] + sides[1], f" FROM {left} JOIN {right} ON ", len(tables), join=True)
+            rules.append(f'on_{rule}: ({_either(sides[0])}) " = " ({_either(sides[1])})')
+    return "\n".join(rules)
+
+
+def _statement(rule: str, sub: str, columns: list[str], source: str, tables: int, *, join: bool = False) -> list[str]:
+    c = f"col_{rule}"
+    joined = f" on_{rule}" if join else ""
+    subqueries = "" if join else "".join(f' | {c} " IN (" sub{k} ")"' for k in range(tables))
+    return [
+        f'{rule}: "SELECT " "DISTINCT "? items_{rule} {json.dumps(source)}{joined} (" WHERE " cond_{rule})? '
+        f'(" GROUP BY " {c} (" HAVING " agg_{rule} COMPARE NUMBER)?)? '
+        f'(" ORDER BY " (agg_{rule} | {c}) direction?)? limit?',
+        f'items_{rule}: "*" | item_{rule} (", " item_{rule})*',
+        f"item_{rule}: {c} | agg_{rule}",
+        f'agg_{rule}: "COUNT(*)" | FUNCTION "(" "DISTINCT "? {c} ")"',
+        f'cond_{rule}: test_{rule} ((" AND " | " OR ") test_{rule})*',
+        f'test_{rule}: {c} COMPARE value | {c} COMPARE {c} | {c} " IS NULL" | {c} " IS NOT NULL" | {c} " LIKE " TEXT '
+        f'| {c} " BETWEEN " value " AND " value | {c} " IN (" value (", " value)* ")"{subqueries}',
+        f"{c}: {_either(columns)}",
+    ]
+
+
+def _either(texts: list[str]) -> str:
+    return " | ".join(json.dumps(text) for text in texts)
+
+
+def _table(language: Sql, table: str) -> str:
+    return table if _plain(language.ddl, f"SELECT 1 FROM {table}", table) else quoted(table)
+
+
+def _name(language: Sql, table: str, column: str) -> str:
+    return column if _plain(language.ddl, f"SELECT {column} FROM {quoted(table)}", column) else quoted(column)
+
+
+def _plain(ddl: str, query: str, name: str) -> bool:
+    """Whether a name needs no quotation marks: it looks like one, and is no keyword of SQLite."""
+    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is not None and not Sql(ddl).problem(query)
