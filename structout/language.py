@@ -130,7 +130,9 @@ class Sql:
     def tables(self) -> dict[str, tuple[str, ...]]:
         """Each table's columns, in order."""
         with _Database(self.ddl) as database:
-            names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")]
+            names = [
+                row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+            ]
             return {
                 name: tuple(row[1] for row in database.execute(f"PRAGMA table_info({quoted(name)})"))
                 for name in names

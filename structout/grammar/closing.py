@@ -62,14 +62,24 @@ class Closer:
     memory: dict[int, list[int]] = field(default_factory=dict, compare=False, repr=False)  # steps by what was allowed
 
     def shortest(
-        self, matcher: "LLMatcher", limit: int, check: Callable[[str], bool] | None = None
+        self,
+        matcher: "LLMatcher",
+        limit: int,
+        check: Callable[[str], bool] | None = None,
+        likely: Sequence[str] = (),
     ) -> tuple["Closer", list[int]] | None:
         """The shortest document that several searches find, with the closer that found it.
 
-        None if there is none within `limit` tokens that `check` accepts.
+        `likely` documents are considered as well. None if there is none within `limit` tokens that `check` accepts.
         """
         best: tuple[Closer, list[int]] | None = None
         began = time.monotonic()
+        for text in likely:
+            tokens = self.vocabulary.encode(text)
+            position = matcher.deep_copy()
+            if len(tokens) <= limit and position.try_consume_tokens(tokens) == len(tokens) and position.is_accepting():
+                if (best is None or len(tokens) < len(best[1])) and (check is None or check(text)):
+                    best = (self, tokens)
         for order in range(_ORDERS):
             if order and time.monotonic() - began > _SECONDS:
                 break

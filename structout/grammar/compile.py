@@ -11,6 +11,7 @@ from structout.errors import MissingExtraError, SchemaError
 from structout.grammar.budget import Guarded
 from structout.grammar.closing import Closer, examples, required_names
 from structout.grammar.languages import source_of
+from structout.grammar.likely import likely
 from structout.grammar.matcher import Engine, Matcher
 from structout.grammar.rewrite import Gap, Rewriter
 from structout.grammar.trial import trial
@@ -81,7 +82,7 @@ class Grammar:
             if self.schema.language is None:
                 names, words = required_names(self.schema.json_schema), examples(self.schema.json_schema, vocabulary)
                 closer = Closer(vocabulary, preferred=names, words=words)
-            found = closer.shortest(template, _LONGEST_DOCUMENT, self._check)
+            found = closer.shortest(template, _LONGEST_DOCUMENT, self._check, likely(self.schema))
             closer, out = found or (closer, None)
             self._starts[vocabulary] = _Start(template, closer, None if out is None else tuple(out))
         return self._starts[vocabulary]

@@ -29,11 +29,11 @@ def _select(language: Sql) -> str:
     """SELECT over one table, or over two joined, with that table's columns only: whatever it derives prepares."""
     tables = list(language.tables)
     rules = [
-        'start: ' + " | ".join(f"one{i}" for i in range(len(tables))),
+        "start: " + " | ".join(f"one{i}" for i in range(len(tables))),
         'COMPARE: " = " | " <> " | " < " | " > " | " <= " | " >= "',
         r"NUMBER: /-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,6})?/",
         r"TEXT: /'(?:[^'\x00-\x1f]|''){0,80}'/",
-        'value: NUMBER | TEXT',
+        "value: NUMBER | TEXT",
         'FUNCTION: "COUNT" | "SUM" | "AVG" | "MIN" | "MAX"',
         'direction: " ASC" | " DESC"',
         r'limit: " LIMIT " /[1-9][0-9]{0,5}/',
@@ -41,7 +41,9 @@ def _select(language: Sql) -> str:
     for i, table in enumerate(tables):
         columns = [_name(language, table, column) for column in language.tables[table]]
         rules += _statement(f"one{i}", f"sub{i}", columns, f" FROM {_table(language, table)}", len(tables))
-        rules.append(f'sub{i}: "SELECT " col_one{i} {json.dumps(f" FROM {_table(language, table)}")} (" WHERE " cond_one{i})?')
+        rules.append(
+            f'sub{i}: "SELECT " col_one{i} {json.dumps(f" FROM {_table(language, table)}")} (" WHERE " cond_one{i})?'
+        )
     if 2 <= len(tables) <= _MOST_JOINED:
         pairs = list(permutations(range(len(tables)), 2))
         rules[0] += " | " + " | ".join(f"two{i}_{j}" for i, j in pairs)

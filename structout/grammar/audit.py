@@ -1,0 +1,166 @@
+"""What a schema's mask will enforce and what it will not, before a token is spent."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from structout.grammar.compile import Level, compile  # noqa: A004
+from structout.grammar.vocabulary import Vocabulary
+from structout.issue import pointer
+from structout.schema import Schema
+
+Enforced = Literal[
+    "mask",  # no token that breaks it is ever sampled
+    "narrower",  # by the mask, which leaves out some documents that the schema allows
+    "afterwards",  # only by validating the document, and by the search for a way out
+    "python",  # by the Pydantic type: JSON Schema cannot say it
+]
+# What says nothing about a document.
+_ANNOTATIONS = frozenset({
+    "$schema", "$id", "id", "$anchor", "$comment", "$defs", "definitions", "$ref", "title", "description", "default",
+    "examples", "example", "deprecated", "readOnly", "writeOnly", "contentMediaType", "contentEncoding", "discriminator",
+})  # fmt: skip
+_HOLDING_MANY = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_HOLDING_LIST = ("allOf", "anyOf", "oneOf", "prefixItems")
+_HOLDING_ONE = ("additionalProperties", "items", "contains", "not", "if", "then", "else", "propertyNames")
+_STRING_LIMITS = ("maxLength", "enum", "const", "format", "pattern")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One keyword at one place of the schema: who enforces it, and why not the mask."""
+
+    pointer: str
+    keyword: str
+    enforced: Enforced
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The judgement on one schema.
+
+    `grammar_size` is the engine's grammar in characters; `shortest_tokens` what the shortest document costs that was
+    found, with `shortest` its text, both None without a vocabulary or if none was found. Completions end in time if
+    `max_tokens` is at least `shortest_tokens`.
+    """
+
+    name: str
+    level: Level
+    lines: tuple[Line, ...]
+    compile_seconds: float
+    grammar_size: int
+    shortest_tokens: int | None
+    shortest: str | None
+    advice: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, as JSON takes it."""
+        return asdict(self)
+
+    def __rich__(self) -> RenderableType:
+        colour = {"exact": "green", "relaxed": "yellow", "json": "red"}[self.level]
+        head = Text.assemble(
+            (self.name, "bold"), " ", (self.level, colour), f"  compiled in {self.compile_seconds * 1000:.0f} ms, "
+            f"grammar of {self.grammar_size:,} characters",
+        )  # fmt: skip
+        parts: list[RenderableType] = [head]
+        if self.shortest_tokens is not None:
+            parts.append(Text(f"shortest document: {self.shortest_tokens} tokens  {(self.shortest or '')[:80]}"))
+        open_lines = [line for line in self.lines if line.enforced != "mask"]
+        parts.append(Text(f"{len(self.lines) - len(open_lines)} of {len(self.lines)} keywords enforced by the mask"))
+        if open_lines:
+            table = Table("where", "keyword", "enforced", "why", box=None, pad_edge=False)
+            for line in open_lines:
+                table.add_row(line.pointer or "(schema)", line.keyword, line.enforced, line.why)
+            parts.append(table)
+        parts += [Text(f"- {text}") for text in self.advice]
+        return Group(*parts)
+
+
+def audit(schema: Schema[Any], vocabulary: Vocabulary | None = None) -> Audit:
+    """Judge a schema for constrained decoding; with a vocabulary, also what its shortest document costs.
+
+    Raises `SchemaError` if no document can satisfy the schema, and `MissingExtraError`.
+    """
+    grammar = compile(schema)
+    gaps = {(gap.pointer, gap.keyword): gap for gap in grammar.gaps}
+    lines = [
+        Line(where, keyword, _by(gap.narrower) if gap else _without_gap(grammar.level), gap.why if gap else "")
+        for where, keyword in _keywords(schema.json_schema)
+        for gap in [gaps.pop((where, keyword), None)]
+    ]
+    for gap in gaps.values():
+        python = gap.keyword.startswith("validator ") or "JSON Schema" in gap.why or "the day" in gap.why
+        lines.append(Line(gap.pointer, gap.keyword, "python" if python else _by(gap.narrower), gap.why))
+    shortest = grammar.shortest(vocabulary) if vocabulary else None
+    return Audit(
+        schema.name,
+        grammar.level,
+        tuple(lines),
+        grammar.seconds,
+        len(grammar.source),
+        None if shortest is None else len(shortest),
+        None if shortest is None or vocabulary is None else vocabulary.decode(shortest),
+        tuple(_advice(schema.json_schema)),
+    )
+
+
+def _by(narrower: bool) -> Enforced:
+    return "narrower" if narrower else "afterwards"
+
+
+def _without_gap(level: Level) -> Enforced:
+    return "afterwards" if level == "json" else "mask"
+
+
+def _nodes(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Mapping[str, Any]]]:
+    """Every subschema with its path."""
+    stack: list[tuple[tuple[str | int, ...], Any]] = [(path, node)]
+    while stack:
+        where, current = stack.pop()
+        if not isinstance(current, Mapping):
+            continue
+        yield where, current
+        inner: list[tuple[tuple[str | int, ...], Any]] = []
+        for key, value in current.items():
+            if key in _HOLDING_MANY and isinstance(value, Mapping):
+                inner += [((*where, key, name), item) for name, item in value.items()]
+            elif key in _HOLDING_LIST and isinstance(value, list):
+                inner += [((*where, key, i), item) for i, item in enumerate(value)]
+            elif key in _HOLDING_ONE:
+                inner.append(((*where, key), value))
+        stack += reversed(inner)
+
+
+def _keywords(json_schema: Any) -> Iterator[tuple[str, str]]:
+    for path, node in _nodes(json_schema):
+        for keyword in node:
+            if keyword not in _ANNOTATIONS:
+                yield pointer(path), keyword
+
+
+def _advice(json_schema: Any) -> Iterator[str]:
+    strings, lists, objects = [], [], []
+    for path, node in _nodes(json_schema):
+        where = pointer(path) or "the document"
+        kinds = node.get("type")
+        kinds = [kinds] if isinstance(kinds, str) else kinds or []
+        if "string" in kinds and not any(key in node for key in _STRING_LIMITS):
+            strings.append(where)
+        if "array" in kinds and "maxItems" not in node and "prefixItems" not in node:
+            lists.append(where)
+        if "object" in kinds and node.get("additionalProperties", True) is not False and "maxProperties" not in node:
+            objects.append(where)
+    for places, text in (
+        (strings, "bound with maxLength, or the model may fill the budget"),
+        (lists, "bound with maxItems"),
+        (objects, "close with additionalProperties: false (extra='forbid'), or the model may add keys"),
+    ):
+        if places:
+            more = f" and {len(places) - 4} more" if len(places) > 4 else ""
+            yield f"{', '.join(places[:4])}{more}: {text}"
