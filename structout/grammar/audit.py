@@ -22,7 +22,8 @@ Enforced = Literal[
 # What says nothing about a document.
 _ANNOTATIONS = frozenset({
     "$schema", "$id", "id", "$anchor", "$comment", "$defs", "definitions", "$ref", "title", "description", "default",
-    "examples", "example", "deprecated", "readOnly", "writeOnly", "contentMediaType", "contentEncoding", "discriminator",
+    "examples", "example", "deprecated", "readOnly", "writeOnly", "contentMediaType", "contentEncoding",
+    "discriminator",
 })  # fmt: skip
 _HOLDING_MANY = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _HOLDING_LIST = ("allOf", "anyOf", "oneOf", "prefixItems")
@@ -95,8 +96,8 @@ def audit(schema: Schema[Any], vocabulary: Vocabulary | None = None) -> Audit:
         for gap in [gaps.pop((where, keyword), None)]
     ]
     for gap in gaps.values():
-        python = gap.keyword.startswith("validator ") or "JSON Schema" in gap.why or "the day" in gap.why
-        lines.append(Line(gap.pointer, gap.keyword, "python" if python else _by(gap.narrower), gap.why))
+        enforced: Enforced = "python" if gap.why.endswith("in no JSON Schema") else _by(gap.narrower)
+        lines.append(Line(gap.pointer, gap.keyword, enforced, gap.why))
     shortest = grammar.shortest(vocabulary) if vocabulary else None
     return Audit(
         schema.name,

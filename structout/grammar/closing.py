@@ -24,10 +24,11 @@ _REJOIN = 12  # how far into a known way out a new one may join it
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Where in JSON a text stands, as far as closing it needs: inside a string, and after a backslash."""
+    """Where in JSON a text stands, as far as closing it needs: in a string, after a backslash, in a number."""
 
     in_string: bool = False
     escaped: bool = False
+    in_number: bool = False
 
     def over(self, piece: bytes) -> "Scan":
         """The state after some more bytes."""
@@ -39,9 +40,10 @@ class Scan:
                 escaped = True
             elif byte == 0x22:
                 in_string = not in_string
-        if (in_string, escaped) == (self.in_string, self.escaped):
+        in_number = (not in_string and piece[-1:] in (b".", b"-")) or (not in_string and piece[-1:].isdigit())
+        if (in_string, escaped, in_number) == (self.in_string, self.escaped, self.in_number):
             return self
-        return Scan(in_string, escaped)
+        return Scan(in_string, escaped, in_number)
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,10 @@ class Closer:
         for text in likely:
             tokens = self.vocabulary.encode(text)
             position = matcher.deep_copy()
-            if len(tokens) <= limit and position.try_consume_tokens(tokens) == len(tokens) and position.is_accepting():
-                if (best is None or len(tokens) < len(best[1])) and (check is None or check(text)):
-                    best = (self, tokens)
+            if len(tokens) > limit or position.try_consume_tokens(tokens) < len(tokens) or not position.is_accepting():
+                continue
+            if (best is None or len(tokens) < len(best[1])) and (check is None or check(text)):
+                best = (self, tokens)
         for order in range(_ORDERS):
             if order and time.monotonic() - began > _SECONDS:
                 break
@@ -134,7 +137,8 @@ class Closer:
             closing = tables.leaving if scan.in_string else tables.closing
             token = next((token for token in closing if allowed[token]), None)
             if token is None and not scan.in_string:
-                token = next((token for token in tables.values if allowed[token]), None)
+                values = tables.after_number if scan.in_number else tables.values
+                token = next((token for token in values if allowed[token]), None)
             if token is not None:
                 return [token]
         state = hash((allowed, scan.in_string))

@@ -13,6 +13,7 @@ from structout.grammar.closing import Closer, examples, required_names
 from structout.grammar.languages import source_of
 from structout.grammar.likely import likely
 from structout.grammar.matcher import Engine, Matcher
+from structout.grammar.python_checks import python_checks
 from structout.grammar.rewrite import Gap, Rewriter
 from structout.grammar.trial import trial
 from structout.grammar.vocabulary import Vocabulary
@@ -102,7 +103,7 @@ class _Start:
 
 
 @lru_cache(maxsize=256)
-def compile(schema: Schema[Any]) -> Grammar:
+def compile(schema: Schema[Any]) -> Grammar:  # noqa: A001
     """Compile a schema for constrained decoding, at the tightest level that the engine manages.
 
     Remembered by the schema's fingerprint. Raises `SchemaError` if no document can satisfy the schema, and
@@ -149,31 +150,3 @@ def compile(schema: Schema[Any]) -> Grammar:
             break
         reasons.append(reason)
     raise SchemaError(f"{schema.name} has no grammar: {reason}"[:300], hint="no document satisfies it; mend the schema")
-
-
-def python_checks(schema: Schema[Any]) -> list[Gap]:
-    """What only a schema's Pydantic type checks, in no place of its JSON Schema."""
-    if schema.adapter is None:
-        return []
-    found: dict[tuple[str, str], Gap] = {}
-    stack: list[tuple[Any, str]] = [(schema.adapter.core_schema, "")]
-    while stack:
-        node, where = stack.pop()
-        if isinstance(node, list | tuple):
-            stack.extend((item, where) for item in node)
-        if not isinstance(node, dict):
-            continue
-        where = getattr(node.get("cls"), "__name__", where)
-        kind = node.get("type")
-        function = node.get("function")
-        if isinstance(kind, str) and kind.startswith("function-") and isinstance(function, dict):
-            code = function.get("function")
-            if not str(getattr(code, "__module__", "")).startswith("pydantic"):
-                name = getattr(code, "__qualname__", repr(code))
-                found[where, name] = Gap("", f"validator {name}", "Python code, in no JSON Schema")
-        if kind == "decimal" and (node.get("max_digits") or node.get("decimal_places")):
-            found[where, "decimal"] = Gap("", "Decimal digits", "of numbers, in no JSON Schema")
-        if kind in ("date", "datetime") and node.get("now_op"):
-            found[where, kind] = Gap("", f"{kind} in the {node['now_op']}", "depends on the day")
-        stack.extend((value, where) for key, value in node.items() if key not in ("serialization", "metadata", "cls"))
-    return list(found.values())

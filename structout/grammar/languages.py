@@ -54,12 +54,12 @@ def _select(language: Sql) -> str:
                 for k, side in ((i, left), (j, right))
             ]
             rule = f"two{i}_{j}"
-            rules += _statement(rule, "", sides[0] + sides[1], f" FROM {left} JOIN {right} ON ", len(tables), join=True)
+            rules += _statement(rule, sides[0] + sides[1], f" FROM {left} JOIN {right} ON ", len(tables), join=True)
             rules.append(f'on_{rule}: ({_either(sides[0])}) " = " ({_either(sides[1])})')
     return "\n".join(rules)
 
 
-def _statement(rule: str, sub: str, columns: list[str], source: str, tables: int, *, join: bool = False) -> list[str]:
+def _statement(rule: str, columns: list[str], source: str, tables: int, *, join: bool = False) -> list[str]:
     c = f"col_{rule}"
     joined = f" on_{rule}" if join else ""
     subqueries = "" if join else "".join(f' | {c} " IN (" sub{k} ")"' for k in range(tables))

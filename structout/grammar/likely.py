@@ -9,6 +9,14 @@ from structout.schema import Schema
 
 _VARIANTS = 12  # documents that are made, each with other alternatives
 _DEEPEST = 12
+_SAMPLES = {
+    "date": ("2000-01-01", "2999-01-01"),
+    "date-time": ("2000-01-01T00:00:00Z", "2000-01-01T00:00:00", "2999-01-01T00:00:00Z", "2999-01-01T00:00:00"),
+    "time": ("00:00:00Z", "00:00:00"),
+    "uri": ("http://a.b", "https://a.b"),
+    "email": ("a@b.co",),
+    "json-string": ("null", "{}", "[]", "0"),
+}
 _ABSENT = object()
 
 
@@ -61,6 +69,9 @@ def _make(node: Any, root: Any, variant: int, depth: int) -> Any:
         if not isinstance(low, int | float) or isinstance(low, bool):
             return 0
         return max(int(low) + (1 if "exclusiveMinimum" in merged else 0), 0)
+    samples = _SAMPLES.get(str(merged.get("format")))
+    if kind == "string" and samples:
+        return samples[variant % len(samples)]
     return {"string": "a" * min(merged.get("minLength", 0), 1000), "boolean": bool(variant % 2)}.get(kind)
 
 

@@ -140,6 +140,10 @@ class Rewriter:
             node[key] = int(nearest)
             self._gap(path, key, "within 64 bits only", narrower=True)
 
+        multiple = node.get("multipleOf")
+        if isinstance(multiple, float) and not multiple.is_integer():
+            self._gap(path, "multipleOf", "written with all the digits of the step only", narrower=True)
+
     def _unique(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
         if node.get("uniqueItems") is not True:
             node.pop("uniqueItems", None)

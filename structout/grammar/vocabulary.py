@@ -90,6 +90,7 @@ class Tables:
         # What finishes a value or leads to the next soonest, in the order of preference where several are allowed.
         texts = (", ", ",", "null", '""', "0", "1", "[]", "{}", "true", "false", '"', "[", "{")
         self.values = [self.ids[text] for text in texts if text in self.ids]
+        self.after_number = [self.ids[text] for text in texts[:2] if text in self.ids]
         self.first = np.array([piece[0] if piece else 0 for piece in pieces], dtype=np.int16)
         lengths = np.array([len(piece) for piece in pieces], dtype=np.int16)
         ordered = np.array(sorted(usable, key=lambda token: (pieces[token][0], len(pieces[token]))), dtype=np.int64)

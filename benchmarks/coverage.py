@@ -1,0 +1,268 @@
+"""Which schemas each grammar engine takes, what its masks let through, and whether structout's answers comply.
+
+    python -m benchmarks.coverage [DATA] [--sample N] [--slow N] [--model N]
+
+DATA is JSON lines, gzipped or not, of {"id", "schema", "tests": [{"valid", "data"}]}. Each compilation has ten
+seconds in a process that is killed after that. Results go to benchmarks/results/coverage.md and .png.
+"""
+
+import argparse
+import gzip
+import json
+import math
+import multiprocessing
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.engines import ENGINES, Verdict, serve
+from benchmarks.pydantic_models import CASES
+from structout.errors import SchemaError
+from structout.schema import Schema
+
+_DATA = Path("../shared/data/jsonschemabench.jsonl.gz")
+_RESULTS = Path("benchmarks/results")
+_LIMIT = 10.0  # seconds for one schema
+_SLOW = ("xgrammar", "outlines_core")
+
+
+class Worker:
+    """One engine in a process of its own; a schema that takes too long costs the process its life."""
+
+    def __init__(self, engine: str, tokenizer: str) -> None:
+        self.engine, self.tokenizer = engine, tokenizer
+        self._start()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, other = context.Pipe()
+        self.process = context.Process(target=serve, args=(self.engine, self.tokenizer, other), daemon=True)
+        self.process.start()
+        other.close()
+        self.connection.recv()
+
+    def judge(self, json_schema: Any, documents: Sequence[Any]) -> Verdict:
+        """The engine's verdict; "too long" or "crashed" if it gives none."""
+        try:
+            self.connection.send((json_schema, documents))
+            if self.connection.poll(_LIMIT + 5):
+                verdict: Verdict = self.connection.recv()
+                if verdict.compile_ms > _LIMIT * 1000:
+                    return Verdict(error="too long")
+                return verdict
+            error = "too long"
+        except (EOFError, OSError):
+            error = "crashed"
+        self.process.kill()
+        self.process.join()
+        self._start()
+        return Verdict(error=error)
+
+    def close(self) -> None:
+        self.process.kill()
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The rows of the data set."""
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def percentile(values: Iterable[float], q: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, math.floor(q * len(ordered)))] if ordered else math.nan
+
+
+def run(engine: str, rows: Sequence[dict[str, Any]], tokenizer: str) -> dict[str, Any]:
+    """All rows through one engine, summed up."""
+    worker = Worker(engine, tokenizer)
+    count: Counter[str] = Counter()
+    levels: Counter[str] = Counter()
+    compile_ms, mask_us = [], []
+    for row in rows:
+        tests = row["tests"]
+        verdict = worker.judge(row["schema"], [test["data"] for test in tests])
+        count["schemas"] += 1
+        if verdict.error:
+            continue
+        count["compiles"] += 1
+        compile_ms.append(verdict.compile_ms)
+        mask_us += verdict.mask_us
+        levels[verdict.level] += 1
+        right = True
+        for test, taken in zip(tests, verdict.taken, strict=True):
+            kind = "valid" if test["valid"] else "invalid"
+            count[kind] += 1
+            count[f"{kind} taken"] += taken
+            right = right and taken == test["valid"]
+        count["right"] += right
+        count["exact or right"] += right or verdict.level == "exact"
+        count["exact and wrong"] += verdict.level == "exact" and not right
+    worker.close()
+    return {"engine": engine, "count": count, "levels": levels, "compile": compile_ms, "mask": mask_us}
+
+
+def table(results: Sequence[dict[str, Any]]) -> list[str]:
+    lines = [
+        "| engine | schemas | compiles | valid taken | invalid taken by the mask | right on all | compile ms p50/p99 "
+        "| mask us p50/p99 | levels |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for result in results:
+        count, n = result["count"], result["count"]["schemas"]
+        levels = ", ".join(f"{level} {k}" for level, k in sorted(result["levels"].items()) if level)
+        lines.append(
+            f"| {result['engine']} | {n} | {count['compiles'] / n:.1%} "
+            f"| {count['valid taken']} of {count['valid']} | {count['invalid taken']} of {count['invalid']} "
+            f"| {count['right'] / n:.1%} "
+            f"| {percentile(result['compile'], 0.5):.1f} / {percentile(result['compile'], 0.99):.0f} "
+            f"| {percentile(result['mask'], 0.5):.0f} / {percentile(result['mask'], 0.99):.0f} | {levels} |"
+        )
+    return lines
+
+
+def pydantic_table(tokenizer: str) -> list[str]:
+    """What each engine gets wrong on the types of `pydantic_models`."""
+    workers = {engine: Worker(engine, tokenizer) for engine in ENGINES}
+    wrong: dict[str, list[str]] = {engine: [] for engine in ENGINES}
+    lines = ["| type | level | " + " | ".join(ENGINES) + " |", "|---|---|" + "---|" * len(ENGINES)]
+    from structout.grammar import compile as compile_schema
+
+    for case in CASES:
+        schema = Schema.of(case.type)
+        cells = []
+        for engine, worker in workers.items():
+            if schema.language is not None:
+                cells.append("-")
+                continue
+            verdict = worker.judge(schema.json_schema, [*case.valid, *case.invalid])
+            faults = [verdict.error.split("\n")[0][:40]] if verdict.error else []
+            if not verdict.error:
+                taken = verdict.taken
+                faults += [f"refuses {json.dumps(d)[:40]}" for d, t in zip(case.valid, taken, strict=False) if not t]
+                rest = zip(case.invalid, taken[len(case.valid) :], strict=True)
+                faults += [f"takes {json.dumps(d)[:40]}" for d, t in rest if t]
+            if faults:
+                wrong[engine].append(case.name)
+            cells.append("; ".join(faults).replace("|", "\\|") or "right")
+        lines.append(f"| {case.name} | {compile_schema(schema).level} | " + " | ".join(cells) + " |")
+    for worker in workers.values():
+        worker.close()
+    head = [f"- {engine}: right on {len(CASES) - len(names)} of {len(CASES)}" for engine, names in wrong.items()]
+    return [*head, "", *lines]
+
+
+def model_section(rows: Sequence[dict[str, Any]], n: int, max_tokens: int = 256) -> list[str]:
+    """`Constrained` with the embedded model on `n` stratified schemas."""
+    from structout.completion import Sampling
+    from structout.models.load import load_model
+    from structout.result import Task
+    from structout.strategies import Constrained
+
+    model = load_model("embedded")
+    families: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        families.setdefault(row["family"], []).append(row)
+    picked = [group[(len(group) * i) // 12] for i in range(12) for group in families.values() if len(group) >= 12]
+    statuses: Counter[str] = Counter()
+    levels: Counter[str] = Counter()
+    steered = tokens = 0
+    misses = []
+    began = time.perf_counter()
+    from structout.grammar import compile as compile_schema
+
+    for row in picked[:n]:
+        try:
+            schema = Schema.of(row["schema"])
+            level = compile_schema(schema).level
+        except SchemaError:
+            statuses["not accepted"] += 1
+            continue
+        task = Task(schema=schema, text="Write a short example.", sampling=Sampling(max_tokens=max_tokens))
+        result = Constrained().run([task], model)[0]
+        levels[level] += 1
+        statuses[result.status] += 1
+        completion = result.attempts[-1].completion
+        steered += completion.steered > 0
+        tokens += completion.usage.output_tokens
+        if result.status != "valid":
+            misses.append(f"{row['id']} ({level}): {result.status}")
+    seconds = time.perf_counter() - began
+    accepted = sum(levels.values())
+    return [
+        f"{accepted} schemas of {len(families)} families accepted, max_tokens {max_tokens}, {tokens} tokens in "
+        f"{seconds:.0f} s.",
+        "",
+        f"- compliant: {statuses['valid']} of {accepted} ({statuses['valid'] / max(accepted, 1):.1%})",
+        f"- statuses: {dict(statuses)}; levels: {dict(levels)}",
+        "- invalid values returned: 0 (a result has a value only if its document validates)",
+        f"- ended with the budget's help: {steered} of {accepted}",
+        f"- given up: {accepted - statuses['valid']} of {accepted}",
+        *[f"  - {miss}" for miss in misses],
+    ]
+
+
+def draw(results: Sequence[dict[str, Any]]) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8, 3.2))
+    names = [result["engine"] for result in results]
+    places = range(len(names))
+    for offset, key, label in ((-0.27, "compiles", "compiles"), (0.0, "right", "right on every document, by the mask")):
+        axes.barh([p + offset for p in places], [100 * r["count"][key] / r["count"]["schemas"] for r in results], 0.25,
+                  label=label)  # fmt: skip
+    leaks = [100 * r["count"]["invalid taken"] / max(r["count"]["invalid"], 1) for r in results]
+    axes.barh([p + 0.27 for p in places], leaks, 0.25, label="invalid documents let through")
+    axes.set_yticks(list(places), names)
+    axes.invert_yaxis()
+    axes.set_xlabel("%")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, frameon=False, fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(_RESULTS / "coverage.png", dpi=150, bbox_inches="tight")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="?", type=Path, default=_DATA)
+    parser.add_argument("--sample", type=int, default=0, help="schemas for the fast engines; 0 for all")
+    parser.add_argument("--slow", type=int, default=100, help="schemas for xgrammar and outlines_core")
+    parser.add_argument("--model", type=int, default=60, help="schemas for the embedded model; 0 to leave it out")
+    parser.add_argument("--tokenizer", default="", help="a tokenizer's folder; by default the embedded model's")
+    parser.add_argument("--parts", default="engines,pydantic,model")
+    options = parser.parse_args()
+    from structout.models.embedded import embedded_folder
+
+    tokenizer = options.tokenizer or str(embedded_folder())
+    rows = read(options.data)
+    some = rows[:: max(1, len(rows) // options.sample)] if options.sample else rows
+    few = rows[:: max(1, len(rows) // options.slow)]
+    _RESULTS.mkdir(parents=True, exist_ok=True)
+    parts = {}
+    if "engines" in options.parts:
+        results = [run(name, few if name in _SLOW else some, tokenizer) for name in ENGINES]
+        draw(results)
+        parts["engines"] = ["# Grammar engines on JSONSchemaBench", "", *table(results)]
+        own = results[0]["count"]
+        parts["engines"] += [
+            "",
+            f"structout: accepted {own['compiles'] / own['schemas']:.2%}; at `exact`, or right on all documents by the "
+            f"mask alone, {own['exact or right'] / own['schemas']:.2%}; at `exact` with a document wrong "
+            f"{own['exact and wrong']}. Mask and verification together let 0 invalid documents through: a value is "
+            "returned only if its document validates. The slow engines had every tenth schema or so.",
+        ]
+    if "pydantic" in options.parts:
+        parts["pydantic"] = ["# Pydantic types, by the mask alone", "", *pydantic_table(tokenizer)]
+    if "model" in options.parts and options.model:
+        parts["model"] = ["# The embedded model, constrained", "", *model_section(rows, options.model)]
+    for name, lines in parts.items():
+        (_RESULTS / f"coverage_{name}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

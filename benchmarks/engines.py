@@ -1,0 +1,244 @@
+"""Grammar engines behind one small face, each to be run in a process of its own that may be killed."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+ENGINES = ("structout", "llguidance", "llguidance lenient", "xgrammar", "outlines_core")
+_MOST_STEPS = 2_000  # of trying out orders of keys, for one document
+_MASKED = 40  # tokens of one document whose masks are timed
+
+
+@dataclass
+class Verdict:
+    """What one engine made of one schema: `taken` says for each document whether the mask lets it through."""
+
+    error: str = ""
+    level: str = ""
+    compile_ms: float = 0.0
+    taken: list[bool] = field(default_factory=list)
+    mask_us: list[float] = field(default_factory=list)
+
+
+class _Engine(Protocol):
+    def judge(self, json_schema: Any, documents: Sequence[Any]) -> Verdict: ...
+
+
+class Llguidance:
+    """llguidance as it comes, in structout's layout; `structout` compiles first, and hands over its grammar."""
+
+    def __init__(self, tokenizer: Any, kind: str) -> None:
+        from structout.grammar import Vocabulary
+
+        self.vocabulary = Vocabulary.of(tokenizer)
+        self.kind = kind
+
+    def judge(self, json_schema: Any, documents: Sequence[Any]) -> Verdict:
+        from llguidance import LLMatcher
+
+        from structout.errors import SchemaError
+        from structout.grammar import compile as compile_schema
+        from structout.schema import Schema
+
+        began = time.perf_counter()
+        level = ""
+        if self.kind == "structout":
+            try:
+                grammar = compile_schema(Schema.of(json_schema))
+            except SchemaError as error:
+                return Verdict(error=str(error)[:200])
+            source, level = grammar.source, grammar.level
+        else:
+            options = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+            lenient = {"lenient": True} if self.kind.endswith("lenient") else {}
+            text = json.dumps(json_schema if isinstance(json_schema, dict) else {"allOf": [json_schema]})
+            source = LLMatcher.grammar_from_json_schema(text, overrides=options | lenient)
+        matcher = LLMatcher(self.vocabulary.engine, source, log_level=0)
+        if matcher.is_error():
+            return Verdict(error=matcher.get_error()[:200])
+        verdict = Verdict("", level, (time.perf_counter() - began) * 1000)
+        for document in documents:
+            verdict.taken.append(_reaches(matcher, document, self.vocabulary.encode))
+        for document in documents[:1]:
+            position = matcher.deep_copy()
+            for token in self.vocabulary.encode(json.dumps(document, ensure_ascii=False))[:_MASKED]:
+                began = time.perf_counter()
+                position.compute_bitmask()
+                verdict.mask_us.append((time.perf_counter() - began) * 1e6)
+                if not position.try_consume_tokens([token]):
+                    break
+        return verdict
+
+
+def _reaches(matcher: Any, document: Any, encode: Any) -> bool:
+    """Whether the grammar admits a document in some order of its keys, as far as trying out a few thousand tells."""
+    steps = 0
+
+    def put(position: Any, text: str) -> Iterator[Any]:
+        nonlocal steps
+        steps += 1
+        if steps > _MOST_STEPS:
+            raise TimeoutError
+        after, tokens = position.deep_copy(), encode(text)
+        if after.try_consume_tokens(tokens) == len(tokens):
+            yield after
+
+    def write(position: Any, value: Any) -> Iterator[Any]:
+        if isinstance(value, dict):
+            for opened in put(position, "{"):
+                yield from members(opened, list(value), value, "")
+        elif isinstance(value, list):
+            for opened in put(position, "["):
+                yield from items(opened, value, 0)
+        else:
+            yield from put(position, json.dumps(value, ensure_ascii=False))
+
+    def members(position: Any, keys: list[str], value: dict[str, Any], comma: str) -> Iterator[Any]:
+        if not keys:
+            yield from put(position, "}")
+        for key in keys:
+            for named in put(position, f"{comma}{json.dumps(key, ensure_ascii=False)}: "):
+                for after in write(named, value[key]):
+                    yield from members(after, [k for k in keys if k != key], value, ", ")
+
+    def items(position: Any, values: list[Any], i: int) -> Iterator[Any]:
+        if i == len(values):
+            yield from put(position, "]")
+            return
+        for before in put(position, ", ") if i else iter([position]):
+            for after in write(before, values[i]):
+                yield from items(after, values, i + 1)
+
+    try:
+        return any(position.is_accepting() for position in write(matcher, document))
+    except TimeoutError:
+        return False
+
+
+class Xgrammar:
+    """xgrammar, not strict."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        import xgrammar
+
+        self.tokenizer = tokenizer
+        self.info = xgrammar.TokenizerInfo.from_huggingface(tokenizer)
+        self.compiler = xgrammar.GrammarCompiler(self.info, cache_enabled=False, max_threads=1)
+
+    def judge(self, json_schema: Any, documents: Sequence[Any]) -> Verdict:
+        import xgrammar
+
+        began = time.perf_counter()
+        try:
+            compiled = self.compiler.compile_json_schema(json.dumps(json_schema), strict_mode=False)
+        except Exception as error:  # it raises many kinds
+            return Verdict(error=str(error)[:200])
+        verdict = Verdict("", "", (time.perf_counter() - began) * 1000)
+        for document in documents:
+            taken = False
+            for text in _spellings(document, json_schema):
+                matcher = xgrammar.GrammarMatcher(compiled)
+                taken = taken or (matcher.accept_string(text) and matcher.accept_token(self.tokenizer.eos_token_id))
+            verdict.taken.append(taken)
+        bits = xgrammar.allocate_token_bitmask(1, self.info.vocab_size)
+        for document in documents[:1]:
+            matcher = xgrammar.GrammarMatcher(compiled)
+            for token in self.tokenizer.encode(json.dumps(document, ensure_ascii=False))[:_MASKED]:
+                began = time.perf_counter()
+                matcher.fill_next_token_bitmask(bits)
+                verdict.mask_us.append((time.perf_counter() - began) * 1e6)
+                if not matcher.accept_token(token):
+                    break
+        return verdict
+
+
+class OutlinesCore:
+    """outlines_core: a schema becomes a regular expression, and that an index over the vocabulary."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        from outlines_core import Vocabulary
+
+        from structout.grammar import Vocabulary as Own
+
+        own = Own.of(tokenizer)
+        self.encode = own.encode
+        tokens: dict[bytes, list[int]] = {}
+        for token, piece in enumerate(own.pieces):
+            if piece and not own.is_end(token):
+                tokens.setdefault(piece, []).append(token)
+        self.vocabulary = Vocabulary(tokenizer.eos_token_id, tokens)
+
+    def judge(self, json_schema: Any, documents: Sequence[Any]) -> Verdict:
+        from outlines_core import Index
+        from outlines_core.json_schema import build_regex_from_schema
+
+        began = time.perf_counter()
+        try:
+            index = Index(build_regex_from_schema(json.dumps(json_schema)), self.vocabulary)
+        except BaseException as error:  # it panics
+            return Verdict(error=str(error)[:200])
+        verdict = Verdict("", "", (time.perf_counter() - began) * 1000)
+        for document in documents:
+            verdict.taken.append(any(self._takes(index, text) for text in _spellings(document, json_schema)))
+        for document in documents[:1]:
+            state = index.get_initial_state()
+            for token in self.encode(json.dumps(document, ensure_ascii=False))[:_MASKED]:
+                began = time.perf_counter()
+                index.get_allowed_tokens(state)
+                verdict.mask_us.append((time.perf_counter() - began) * 1e6)
+                state = index.get_next_state(state, token)
+                if state is None:
+                    break
+        return verdict
+
+    def _takes(self, index: Any, text: str) -> bool:
+        state = index.get_initial_state()
+        for token in self.encode(text):
+            state = index.get_next_state(state, token)
+            if state is None:
+                return False
+        return bool(index.is_final_state(state))
+
+
+def _spellings(document: Any, json_schema: Any) -> list[str]:
+    """A document as it is, and with its keys in the schema's order."""
+    names: dict[str, int] = {}
+    stack = [json_schema]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            for name in node.get("properties", {}) if isinstance(node.get("properties"), dict) else ():
+                names.setdefault(name, len(names))
+            stack.extend(reversed(list(node.values())))
+        elif isinstance(node, list):
+            stack.extend(reversed(node))
+
+    def ordered(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: ordered(value[key]) for key in sorted(value, key=lambda key: names.get(key, len(names)))}
+        return [ordered(item) for item in value] if isinstance(value, list) else value
+
+    return [json.dumps(value, ensure_ascii=False) for value in (document, ordered(document))]
+
+
+def serve(name: str, tokenizer_folder: str, connection: Any) -> None:
+    """Answer (schema, documents) with a `Verdict` until the other side hangs up."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
+    engine: _Engine
+    if name == "xgrammar":
+        engine = Xgrammar(tokenizer)
+    elif name == "outlines_core":
+        engine = OutlinesCore(tokenizer)
+    else:
+        engine = Llguidance(tokenizer, name)
+    connection.send("ready")
+    while True:
+        try:
+            json_schema, documents = connection.recv()
+        except EOFError:
+            return
+        connection.send(engine.judge(json_schema, documents))
