@@ -9,7 +9,7 @@ from enum import Enum, IntEnum
 from fractions import Fraction
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, Optional, TypeVar, Union
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, Optional, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -191,7 +191,7 @@ CASES = [
     Case("none", None, [None], [0, ""]),
     Case("optional", int | None, [1, None], ["1"]),
     Case("union", int | str, [1, "a"], [None, 1.5]),
-    Case("union of models", Union[Cat, Dog], [{"kind": "cat", "lives": 9}], [{"kind": "cat", "good": True}]),
+    Case("union of models", Cat | Dog, [{"kind": "cat", "lives": 9}], [{"kind": "cat", "good": True}]),
     Case("any", Any, [1, None, {"a": [1]}], []),
     Case("literal numbers", Literal[1, 2], [1, 2], [3, "1"]),
     Case("literal mixed", Literal["a", 1, None], ["a", 1, None], ["b", 2]),

@@ -180,7 +180,9 @@ def _no_files(action: int, *_: object) -> int:
     return sqlite3.SQLITE_DENY if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_PRAGMA) else sqlite3.SQLITE_OK
 
 
-def _only_read(action: int, _one: str | None, function: str | None, *_: object) -> int:
+def _only_read(action: int, table: str | None, function: str | None, *_: object) -> int:
+    if action == sqlite3.SQLITE_READ and table is not None and table.startswith("sqlite_"):
+        return sqlite3.SQLITE_DENY
     reading = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
     return sqlite3.SQLITE_OK if action in reading and function != "load_extension" else sqlite3.SQLITE_DENY
 

@@ -94,7 +94,8 @@ class Schema(Generic[T]):
 
     @classmethod
     def of(cls, source: Any) -> "Schema[Any]":
-        """Make a schema of a Pydantic model or any type a `TypeAdapter` takes, of a JSON Schema (a dict, or the
+        """Make a schema of a Pydantic model or any type a `TypeAdapter` takes, of a `Literal` of strings (a bare
+        choice), of a `Regex`, `Lark` or `Sql` (see `structout.language`), of a JSON Schema (a dict, or the
         path of a `.json` file), or of `path/to/schema.py:Name`, `package.module:Name`. A folder stands for the
         `schema.py` or `schema.json` in it, and a `.py` file without a name for the one name in its `__all__`.
 
@@ -107,7 +108,7 @@ class Schema(Generic[T]):
         if get_origin(source) is Literal and all(isinstance(value, str) for value in get_args(source)):
             source = Choice(get_args(source))
         if isinstance(source, Choice | Regex | Lark | Sql):
-            described = {"type": "string", "description": source.hint}
+            described: dict[str, Any] = {"type": "string", "description": source.hint}
             if isinstance(source, Choice):
                 described["enum"] = list(source.values)
             return cls(source.name, described, None, source)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _CANDIDATES = 40  # ways on that are looked at where nothing is known but the mask
 _EXPLORATIONS = 400  # how often, before a search gives up
 _REMEMBERED = 10_000  # steps that a closer remembers
+_SHORT = 2  # tokens of a document that need not be bettered
 _ORDERS = 4
 _SECONDS = 0.5  # after which no further order is tried
 _LONGEST_WORD = 100  # tokens of such an example
@@ -84,7 +85,7 @@ class Closer:
             if (best is None or len(tokens) < len(best[1])) and (check is None or check(text)):
                 best = (self, tokens)
         for order in range(_ORDERS):
-            if order and time.monotonic() - began > _SECONDS:
+            if (order and time.monotonic() - began > _SECONDS) or (best is not None and len(best[1]) <= _SHORT):
                 break
             closer = replace(self, order=order, memory={})
             found = closer.close(matcher, Scan(), limit if best is None else len(best[1]) - 1)

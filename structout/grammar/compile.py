@@ -83,7 +83,7 @@ class Grammar:
             if self.schema.language is None:
                 names, words = required_names(self.schema.json_schema), examples(self.schema.json_schema, vocabulary)
                 closer = Closer(vocabulary, preferred=names, words=words)
-            found = closer.shortest(template, _LONGEST_DOCUMENT, self._check, likely(self.schema))
+            found = closer.shortest(template, _LONGEST_DOCUMENT, self._check, tuple(likely(self.schema)))
             closer, out = found or (closer, None)
             self._starts[vocabulary] = _Start(template, closer, None if out is None else tuple(out))
         return self._starts[vocabulary]
@@ -102,13 +102,17 @@ class _Start:
     out: tuple[int, ...] | None
 
 
-@lru_cache(maxsize=256)
 def compile(schema: Schema[Any]) -> Grammar:  # noqa: A001
     """Compile a schema for constrained decoding, at the tightest level that the engine manages.
 
-    Remembered by the schema's fingerprint. Raises `SchemaError` if no document can satisfy the schema, and
-    `MissingExtraError`.
+    Remembered by the schema's fingerprint and Pydantic type. Raises `SchemaError` if no document can satisfy the
+    schema, and `MissingExtraError`.
     """
+    return _compile(schema, id(schema.adapter.core_schema) if schema.adapter else 0)
+
+
+@lru_cache(maxsize=256)
+def _compile(schema: Schema[Any], _type: int) -> Grammar:  # the type apart: its validators are not in the fingerprint
     try:
         from llguidance import LLMatcher
     except ImportError as error:

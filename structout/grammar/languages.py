@@ -40,10 +40,9 @@ def _select(language: Sql) -> str:
     ]
     for i, table in enumerate(tables):
         columns = [_name(language, table, column) for column in language.tables[table]]
-        rules += _statement(f"one{i}", f"sub{i}", columns, f" FROM {_table(language, table)}", len(tables))
-        rules.append(
-            f'sub{i}: "SELECT " col_one{i} {json.dumps(f" FROM {_table(language, table)}")} (" WHERE " cond_one{i})?'
-        )
+        source = f" FROM {_table(language, table)}"
+        rules += _statement(f"one{i}", columns, source, len(tables))
+        rules.append(f'sub{i}: "SELECT " col_one{i} {json.dumps(source)} (" WHERE " cond_one{i})?')
     if 2 <= len(tables) <= _MOST_JOINED:
         pairs = list(permutations(range(len(tables)), 2))
         rules[0] += " | " + " | ".join(f"two{i}_{j}" for i, j in pairs)

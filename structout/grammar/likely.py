@@ -59,7 +59,10 @@ def _make(node: Any, root: Any, variant: int, depth: int) -> Any:
         return _ABSENT if any(value is _ABSENT for value in made.values()) else made
     if kind == "array":
         items = merged.get("items", True)
-        count = min(merged.get("minItems", 0), 50)
+        wanted = merged.get("contains")
+        if wanted is not None:
+            items = {"allOf": [items, wanted]} if isinstance(items, Mapping) else wanted
+        count = min(max(merged.get("minItems", 0), 0 if wanted is None else merged.get("minContains", 1)), 50)
         first = items if isinstance(items, list) else merged.get("prefixItems", [])
         rest = True if isinstance(items, list) else items
         made_items = [_make(first[i] if i < len(first) else rest, root, variant + i, depth + 1) for i in range(count)]
@@ -67,8 +70,8 @@ def _make(node: Any, root: Any, variant: int, depth: int) -> Any:
     if kind in ("number", "integer"):
         low = merged.get("minimum", merged.get("exclusiveMinimum", 0))
         if not isinstance(low, int | float) or isinstance(low, bool):
-            return 0
-        return max(int(low) + (1 if "exclusiveMinimum" in merged else 0), 0)
+            return variant
+        return max(int(low) + (1 if "exclusiveMinimum" in merged else 0), 0) + variant
     samples = _SAMPLES.get(str(merged.get("format")))
     if kind == "string" and samples:
         return samples[variant % len(samples)]

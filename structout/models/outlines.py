@@ -85,7 +85,7 @@ class OutlinesModel:
 
     def _count(self, text: str) -> int:
         """Tokens of a text, as far as the model has a tokenizer; a black box tells nothing, so 0."""
-        tokenizer = getattr(getattr(self._model, "tokenizer", None), "tokenizer", None)
+        tokenizer: Any = getattr(getattr(self._model, "tokenizer", None), "tokenizer", None)
         return len(tokenizer.encode(text, add_special_tokens=False)) if hasattr(tokenizer, "encode") else 0
 
 
