@@ -244,7 +244,10 @@ def main() -> None:
     _RESULTS.mkdir(parents=True, exist_ok=True)
     parts = {}
     if "engines" in options.parts:
-        results = [run(name, few if name in _SLOW else some, tokenizer) for name in ENGINES]
+        results = []
+        for name in ENGINES:
+            results.append(run(name, few if name in _SLOW else some, tokenizer))
+            print(table(results)[-1], flush=True)
         draw(results)
         parts["engines"] = ["# Grammar engines on JSONSchemaBench", "", *table(results)]
         own = results[0]["count"]

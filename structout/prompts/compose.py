@@ -27,12 +27,17 @@ def compose(
     turns = [Message("system", _instructions(task.schema, show, answer_format))]
     for example in examples:
         turns.append(Message("user", fence(example.text)))
-        turns.append(Message("assistant", answer(example.document, answer_format)))
+        is_text = task.schema.language is not None and isinstance(example.document, str)
+        written = str(example.document) if is_text else answer(example.document, answer_format)
+        turns.append(Message("assistant", written))
     return (*turns, Message("user", fence(task.text)), *task.turns)
 
 
 def _instructions(schema: Schema[Any], show: Show, answer_format: Format) -> str:
     lines = [wording.EXTRACT.format(name=schema.name)]
+    if schema.language is not None:
+        lines.append(wording.LANGUAGE.format(hint=schema.language.hint))
+        return "\n".join([*lines, wording.FENCED.format(tag="record"), wording.ANSWER_TEXT])
     if show != "none":
         lines.append(wording.SHAPES[show].format(schema=render(schema, show)))
     lines.append(wording.FENCED.format(tag="record"))

@@ -7,7 +7,10 @@ import pytest
 from structout.errors import SchemaError
 from structout.grammar import Vocabulary, compile  # noqa: A004
 from structout.language import Choice, Lark, Regex, Sql
+from structout.models import Scripted
+from structout.result import Example, Task
 from structout.schema import Schema
+from structout.strategies import Constrained, Prompted, Strategy
 from tests.grammar.conftest import Walk
 
 DDL = """
@@ -94,3 +97,22 @@ def test_languages_differ_in_their_fingerprint() -> None:
 def test_what_is_no_language_is_refused(make: Any) -> None:
     with pytest.raises(SchemaError):
         make()
+
+
+@pytest.mark.parametrize("strategy", [Prompted(), Constrained()], ids=["prompted", "constrained"])
+@pytest.mark.parametrize(
+    ("source", "answer", "wrong"),
+    [(Literal["yes", "no"], "yes", "Yes!"), (Sql(DDL), "SELECT name FROM person", "SELECT nme FROM person")],
+    ids=["choice", "sql"],
+)
+def test_both_ways_of_asking_are_verified(strategy: Strategy, source: Any, answer: str, wrong: str) -> None:
+    examples = (Example("Who?", answer),)
+    tasks = [Task(text, Schema.of(source), examples) for text in ("Who has a cat?", "Who else?")]
+    model = Scripted(lambda prompt: wrong if "else" in prompt.messages[-1].content else answer)
+    right, refused = strategy.run(tasks, model)
+    assert (right.status, right.value) == ("valid", answer)
+    assert (refused.status, refused.value) == ("invalid", None)
+    system = right.attempts[0].prompt.messages[0].content
+    assert tasks[0].schema.language is not None
+    assert tasks[0].schema.language.hint in system
+    assert "JSON" not in system
