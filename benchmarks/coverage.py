@@ -125,11 +125,11 @@ def table(results: Sequence[dict[str, Any]]) -> list[str]:
 
 def pydantic_table(tokenizer: str) -> list[str]:
     """What each engine gets wrong on the types of `pydantic_models`."""
+    from structout.grammar import compile as compile_schema
+
     workers = {engine: Worker(engine, tokenizer) for engine in ENGINES}
     wrong: dict[str, list[str]] = {engine: [] for engine in ENGINES}
     lines = ["| type | level | " + " | ".join(ENGINES) + " |", "|---|---|" + "---|" * len(ENGINES)]
-    from structout.grammar import compile as compile_schema
-
     for case in CASES:
         schema = Schema.of(case.type)
         cells = []
@@ -157,6 +157,7 @@ def pydantic_table(tokenizer: str) -> list[str]:
 def model_section(rows: Sequence[dict[str, Any]], n: int, max_tokens: int = 256) -> list[str]:
     """`Constrained` with the embedded model on `n` stratified schemas."""
     from structout.completion import Sampling
+    from structout.grammar import compile as compile_schema
     from structout.models.load import load_model
     from structout.result import Task
     from structout.strategies import Constrained
@@ -165,14 +166,13 @@ def model_section(rows: Sequence[dict[str, Any]], n: int, max_tokens: int = 256)
     families: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         families.setdefault(row["family"], []).append(row)
-    picked = [group[(len(group) * i) // 12] for i in range(12) for group in families.values() if len(group) >= 12]
+    each = math.ceil(n / len(families))
+    picked = [group[len(group) * i // each] for i in range(each) for group in families.values() if len(group) > i]
     statuses: Counter[str] = Counter()
     levels: Counter[str] = Counter()
     steered = tokens = 0
     misses = []
     began = time.perf_counter()
-    from structout.grammar import compile as compile_schema
-
     for row in picked[:n]:
         try:
             schema = Schema.of(row["schema"])

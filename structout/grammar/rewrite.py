@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from structout.grammar.disjoint import TYPES, disjoint
 from structout.grammar.strings import FORMATS, PYDANTIC, unlike
 from structout.issue import pointer
 
@@ -19,7 +20,6 @@ _MOST_UNIQUE = 4  # values whose permutations are written out
 _ARRAYS = ("allOf", "anyOf", "oneOf", "prefixItems")
 _MAPS = ("properties", "patternProperties", "$defs", "definitions")
 _SINGLE = ("additionalProperties", "items", "additionalItems")
-_TYPES = ("null", "boolean", "number", "string", "array", "object")
 _UNSUPPORTED = ("contains", "minContains", "maxContains", "unevaluatedItems", "unevaluatedProperties", "$dynamicRef")
 
 
@@ -151,7 +151,7 @@ class Rewriter:
         if isinstance(node.get("maxItems"), int) and node["maxItems"] <= 1:
             del node["uniqueItems"]
             return
-        values = self._values(node.get("items"))
+        values = self.values(node.get("items"))
         if values is not None and len(values) <= _MOST_UNIQUE and "prefixItems" not in node:
             least, most = node.get("minItems", 0), node.get("maxItems", len(values))
             rows = [list(row) for n in range(least, min(most, len(values)) + 1) for row in permutations(values, n)]
@@ -164,9 +164,9 @@ class Rewriter:
         del node["uniqueItems"]
         self._gap(path, "uniqueItems", "a grammar does not remember earlier items")
 
-    def _values(self, node: Any) -> list[Any] | None:
+    def values(self, node: Any) -> list[Any] | None:
         """The values that a subschema lists, if it lists them."""
-        node = self._resolve(node)
+        node = self.resolve(node)
         if not isinstance(node, Mapping):
             return None
         if "const" in node:
@@ -179,13 +179,13 @@ class Rewriter:
         names = node.get("propertyNames")
         if names is None:
             return
-        names = self._resolve(names)
+        names = self.resolve(names)
         others = node.get("additionalProperties", True)
         rest = set(names) - {"type", "title", "description", "format"} if isinstance(names, Mapping) else {"?"}
         if names is True or (not rest and "format" not in names and names.get("type", "string") == "string"):
             del node["propertyNames"]
             return
-        listed = self._values(names)
+        listed = self.values(names)
         if listed is not None and not node.get("patternProperties"):
             declared = node.get("properties", {})
             node["properties"] = {
@@ -233,9 +233,9 @@ class Rewriter:
         if "not" not in node:
             return
         refused = node.pop("not")
-        listed = self._values(refused)
+        listed = self.values(refused)
         if listed is not None and isinstance(node.get("enum"), list) and set(refused) <= {"enum", "const", "type"}:
-            node["enum"] = [value for value in node["enum"] if not self._judge(refused, value)]
+            node["enum"] = [value for value in node["enum"] if not self.fits(refused, value)]
             return
         against = self._negate(refused)
         if against is None:
@@ -253,7 +253,7 @@ class Rewriter:
             (i, j)
             for i in range(len(branches))
             for j in range(i)
-            if len(branches) > _MOST_COMPARED or not self._disjoint(branches[i], branches[j], context, 0)
+            if len(branches) > _MOST_COMPARED or not disjoint(branches[i], branches[j], context, self)
         ]
         if not overlapping:
             self._also(node, {"anyOf": branches})
@@ -269,7 +269,7 @@ class Rewriter:
         self._also(node, {"anyOf": branches})
         self._gap(path, "oneOf", "alternatives that overlap: more than one may fit")
 
-    def _resolve(self, node: Any, depth: int = 0) -> Any:
+    def resolve(self, node: Any, depth: int = 0) -> Any:
         """What a `$ref` without siblings leads to."""
         while isinstance(node, Mapping) and set(node) <= {"$ref", "title", "description"} and "$ref" in node:
             reference, depth = node["$ref"], depth + 1
@@ -284,7 +284,7 @@ class Rewriter:
             node = target
         return node
 
-    def _judge(self, node: Any, value: Any) -> bool:
+    def fits(self, node: Any, value: Any) -> bool:
         """Whether a value fits a subschema; True if that cannot be told."""
         definitions = {key: self.root[key] for key in ("$defs", "definitions", "$schema") if key in self.root}
         try:
@@ -296,11 +296,11 @@ class Rewriter:
 
     def _but(self, *types: str) -> list[Any]:
         """As an alternative: every JSON type but these."""
-        return [{"type": [name for name in _TYPES if name not in types]}]
+        return [{"type": [name for name in TYPES if name not in types]}]
 
     def _negate(self, node: Any, depth: int = 0) -> Any | None:
         """A schema for what this one refuses; None if the engine has no words for it."""
-        node = self._resolve(node)
+        node = self.resolve(node)
         if node is True or node == {}:
             return False
         if node is False:
@@ -326,7 +326,7 @@ class Rewriter:
             types = [value] if isinstance(value, str) else list(value)
             if "integer" in types and "number" not in types:
                 return None
-            others = [name for name in _TYPES if name not in types]
+            others = [name for name in TYPES if name not in types]
             return [{"type": others}] if others else []
         if key in ("enum", "const"):
             values = value if key == "enum" else [value]
@@ -368,68 +368,9 @@ class Rewriter:
                 return [{"type": kind, f"min{name}": value + 1}]
         return None
 
-    def _disjoint(self, one: Any, two: Any, context: Mapping[str, Any], depth: int) -> bool:
-        """Whether no value fits both; False if that cannot be proved. `context` is what holds beside both."""
-        one, two = self._resolve(one), self._resolve(two)
-        if one is False or two is False:
-            return True
-        if not isinstance(one, Mapping) or not isinstance(two, Mapping) or depth > 6:
-            return False
-        for this, other in ((one, two), (two, one)):
-            listed = self._values(this)
-            if listed is not None and not any(self._judge(other, v) for v in listed if self._judge(this, v)):
-                return True
-            for key in ("anyOf", "oneOf"):
-                if isinstance(this.get(key), list) and all(
-                    self._disjoint(branch, other, context, depth + 1) for branch in this[key]
-                ):
-                    return True
-            if any(self._disjoint(part, other, context, depth + 1) for part in this.get("allOf", [])):
-                return True
-        kinds = _kinds(one) & _kinds(two) & _kinds(context)
-        if not kinds:
-            return True
-        if kinds == {"object"}:
-            return self._apart(one, two, context, depth)
-        if kinds <= {"number", "integer"}:
-            return _above(one, two) or _above(two, one)
-        if kinds == {"string"}:
-            return any(a.get("maxLength", math.inf) < b.get("minLength", 0) for a, b in ((one, two), (two, one)))
-        return False
-
-    def _apart(self, one: Mapping[str, Any], two: Mapping[str, Any], context: Mapping[str, Any], depth: int) -> bool:
-        for this, other in ((one, two), (two, one)):
-            for name in [*this.get("required", []), *context.get("required", [])]:
-                mine, theirs = this.get("properties", {}).get(name, True), other.get("properties", {}).get(name)
-                if theirs is None:
-                    closed = other.get("additionalProperties") is False and not other.get("patternProperties")
-                    theirs = not closed
-                if self._disjoint(mine, theirs, {}, depth + 1):
-                    return True
-        return False
-
 
 def _mentions_unsupported(node: Any) -> bool:
     return isinstance(node, Mapping) and any(key in node for key in _UNSUPPORTED)
-
-
-def _kinds(node: Mapping[str, Any]) -> set[str]:
-    """The JSON types that a subschema admits; an integer is a number."""
-    types = node.get("type")
-    if types is None:
-        return {*_TYPES, "integer"}
-    found = {types} if isinstance(types, str) else set(types)
-    return found | {"integer"} if "number" in found else found
-
-
-def _above(one: Mapping[str, Any], two: Mapping[str, Any]) -> bool:
-    """Whether every number of the first is greater than every number of the second."""
-    low = one.get("minimum", one.get("exclusiveMinimum"))
-    high = two.get("maximum", two.get("exclusiveMaximum"))
-    if not isinstance(low, int | float) or not isinstance(high, int | float):
-        return False
-    strict = "minimum" not in one or "maximum" not in two
-    return low > high or (strict and low == high)
 
 
 def _refuse(address: str) -> Any:
