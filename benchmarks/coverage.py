@@ -173,26 +173,29 @@ def model_section(rows: Sequence[dict[str, Any]], n: int, max_tokens: int = 256)
     steered = tokens = 0
     misses = []
     began = time.perf_counter()
+    tasks = []
     for row in picked[:n]:
         try:
             schema = Schema.of(row["schema"])
-            level = compile_schema(schema).level
+            levels[compile_schema(schema).level] += 1
         except SchemaError:
             statuses["not accepted"] += 1
             continue
-        task = Task(schema=schema, text="Write a short example.", sampling=Sampling(max_tokens=max_tokens))
-        result = Constrained().run([task], model)[0]
-        levels[level] += 1
+        tasks.append((row, Task("Write a short example.", schema, sampling=Sampling(max_tokens=max_tokens))))
+    # The schema is not shown, so that nothing but the mask is measured (and long schemas fit into the prompt).
+    results = Constrained(show="none").run([task for _, task in tasks], model)
+    for (row, task), result in zip(tasks, results, strict=True):
         statuses[result.status] += 1
         completion = result.attempts[-1].completion
         steered += completion.steered > 0
         tokens += completion.usage.output_tokens
         if result.status != "valid":
-            misses.append(f"{row['id']} ({level}): {result.status}")
+            level = compile_schema(task.schema).level
+            misses.append(f"{row['id']} ({level}): {result.status}: {'; '.join(map(str, result.issues))[:120]}")
     seconds = time.perf_counter() - began
     accepted = sum(levels.values())
     return [
-        f"{accepted} schemas of {len(families)} families accepted, max_tokens {max_tokens}, {tokens} tokens in "
+        f"Schemas not shown to the model. {accepted} of {len(families)} families accepted, max_tokens {max_tokens}, {tokens} tokens in "
         f"{seconds:.0f} s.",
         "",
         f"- compliant: {statuses['valid']} of {accepted} ({statuses['valid'] / max(accepted, 1):.1%})",
