@@ -1,9 +1,10 @@
 """Which schemas each grammar engine takes, what its masks let through, and whether structout's answers comply.
 
-    python -m benchmarks.coverage [DATA] [--sample N] [--slow N] [--model N]
+    python -m benchmarks.coverage [DATA] [--sample N] [--slow N] [--model N] [--parts engines,pydantic,model]
 
 DATA is JSON lines, gzipped or not, of {"id", "schema", "tests": [{"valid", "data"}]}. Each compilation has ten
-seconds in a process that is killed after that. Results go to benchmarks/results/coverage.md and .png.
+seconds in a process that is killed after that. Results go to benchmarks/results/coverage_*.md
+and coverage.png.
 """
 
 import argparse
@@ -195,8 +196,8 @@ def model_section(rows: Sequence[dict[str, Any]], n: int, max_tokens: int = 256)
     seconds = time.perf_counter() - began
     accepted = sum(levels.values())
     return [
-        f"Schemas not shown to the model. {accepted} of {len(families)} families accepted, max_tokens {max_tokens}, {tokens} tokens in "
-        f"{seconds:.0f} s.",
+        f"Schemas not shown to the model. {accepted} of {len(families)} families accepted; max_tokens {max_tokens}; "
+        f"{tokens} tokens in {seconds:.0f} s.",
         "",
         f"- compliant: {statuses['valid']} of {accepted} ({statuses['valid'] / max(accepted, 1):.1%})",
         f"- statuses: {dict(statuses)}; levels: {dict(levels)}",
@@ -259,7 +260,7 @@ def main() -> None:
             f"structout: accepted {own['compiles'] / own['schemas']:.2%}; at `exact`, or right on all documents by the "
             f"mask alone, {own['exact or right'] / own['schemas']:.2%}; at `exact` with a document wrong "
             f"{own['exact and wrong']}. Mask and verification together let 0 invalid documents through: a value is "
-            "returned only if its document validates. The slow engines had every tenth schema or so.",
+            "returned only if its document validates. The slow engines had fewer schemas, as the table says.",
         ]
     if "pydantic" in options.parts:
         parts["pydantic"] = ["# Pydantic types, by the mask alone", "", *pydantic_table(tokenizer)]
