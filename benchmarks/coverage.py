@@ -26,6 +26,7 @@ from structout.schema import Schema
 _DATA = Path("../shared/data/jsonschemabench.jsonl.gz")
 _RESULTS = Path("benchmarks/results")
 _LIMIT = 10.0  # seconds for one schema
+_BATCH = 6  # schemas that the embedded model answers at once
 _SLOW = ("xgrammar", "outlines_core")
 
 
@@ -155,56 +156,68 @@ def pydantic_table(tokenizer: str) -> list[str]:
     return [*head, "", *lines]
 
 
-def model_section(rows: Sequence[dict[str, Any]], n: int, max_tokens: int = 256) -> list[str]:
-    """`Constrained` with the embedded model on `n` stratified schemas."""
+def model_section(rows: Sequence[dict[str, Any]], n: int, log: Path, max_tokens: int = 256) -> list[str]:
+    """`Constrained` with the embedded model on `n` stratified schemas; goes on where `log` ends."""
     from structout.completion import Sampling
     from structout.grammar import compile as compile_schema
     from structout.models.load import load_model
     from structout.result import Task
     from structout.strategies import Constrained
 
-    model = load_model("embedded")
     families: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         families.setdefault(row["family"], []).append(row)
     each = math.ceil(n / len(families))
-    picked = [group[len(group) * i // each] for i in range(each) for group in families.values() if len(group) > i]
-    statuses: Counter[str] = Counter()
-    levels: Counter[str] = Counter()
-    steered = tokens = 0
-    misses = []
-    began = time.perf_counter()
-    tasks = []
-    for row in picked[:n]:
-        try:
-            schema = Schema.of(row["schema"])
-            levels[compile_schema(schema).level] += 1
-        except SchemaError:
-            statuses["not accepted"] += 1
-            continue
-        tasks.append((row, Task("Write a short example.", schema, sampling=Sampling(max_tokens=max_tokens))))
-    # The schema is not shown, so that nothing but the mask is measured (and long schemas fit into the prompt).
-    results = Constrained(show="none").run([task for _, task in tasks], model)
-    for (row, task), result in zip(tasks, results, strict=True):
-        statuses[result.status] += 1
-        completion = result.attempts[-1].completion
-        steered += completion.steered > 0
-        tokens += completion.usage.output_tokens
-        if result.status != "valid":
-            level = compile_schema(task.schema).level
-            misses.append(f"{row['id']} ({level}): {result.status}: {'; '.join(map(str, result.issues))[:120]}")
-    seconds = time.perf_counter() - began
-    accepted = sum(levels.values())
+    picked = [group[len(group) * i // each] for i in range(each) for group in families.values() if len(group) > i][:n]
+    done = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
+    picked = picked[len(done) :]
+    model = load_model("embedded")
+    while picked:
+        began = time.perf_counter()
+        batch, picked = picked[:_BATCH], picked[_BATCH:]
+        tasks: list[Any] = []
+        for row in batch:
+            try:
+                schema = Schema.of(row["schema"])
+                compile_schema(schema)
+            except SchemaError:
+                tasks.append(None)
+                continue
+            tasks.append(Task("Write a short example.", schema, sampling=Sampling(max_tokens=max_tokens)))
+        # The schema is not shown, so that nothing but the mask is measured, and long schemas fit into the prompt.
+        results = iter(Constrained(show="none").run([task for task in tasks if task], model))
+        for row, task in zip(batch, tasks, strict=True):
+            line: dict[str, Any] = {"id": row["id"], "status": "not accepted"}
+            if task:
+                result = next(results)
+                completion = result.attempts[-1].completion
+                line |= {
+                    "status": result.status, "level": compile_schema(task.schema).level,
+                    "steered": completion.steered, "tokens": completion.usage.output_tokens,
+                    "issues": [str(issue)[:120] for issue in result.issues[:2]],
+                }  # fmt: skip
+            done.append(line | {"seconds": (time.perf_counter() - began) / len(batch)})
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("".join(json.dumps(line) + "\n" for line in done), encoding="utf-8")
+    return _model_lines(done, len(families), max_tokens)
+
+
+def _model_lines(done: Sequence[dict[str, Any]], families: int, max_tokens: int) -> list[str]:
+    accepted = [line for line in done if "level" in line]
+    valid = [line for line in accepted if line["status"] == "valid"]
+    tokens, seconds = sum(line["tokens"] for line in accepted), sum(line["seconds"] for line in done)
+    share = len(valid) / max(len(accepted), 1)
     return [
-        f"Schemas not shown to the model. {accepted} of {len(families)} families accepted; max_tokens {max_tokens}; "
-        f"{tokens} tokens in {seconds:.0f} s.",
+        f"{len(done)} schemas of {families} families, not shown to the model; {len(accepted)} accepted; max_tokens "
+        f"{max_tokens}; {tokens} tokens in {seconds:.0f} s.",
         "",
-        f"- compliant: {statuses['valid']} of {accepted} ({statuses['valid'] / max(accepted, 1):.1%})",
-        f"- statuses: {dict(statuses)}; levels: {dict(levels)}",
+        f"- compliant: {len(valid)} of {len(accepted)} ({share:.1%})",
+        f"- statuses: {dict(Counter(line['status'] for line in done))}; "
+        f"levels: {dict(Counter(line['level'] for line in accepted))}",
         "- invalid values returned: 0 (a result has a value only if its document validates)",
-        f"- ended with the budget's help: {steered} of {accepted}",
-        f"- given up: {accepted - statuses['valid']} of {accepted}",
-        *[f"  - {miss}" for miss in misses],
+        f"- ended with the budget's help: {sum(line['steered'] > 0 for line in accepted)} of {len(accepted)}",
+        f"- given up: {len(accepted) - len(valid)} of {len(accepted)}",
+        *[f"  - {x['id']} ({x['level']}): {x['status']}: {x['issues']}" for x in accepted if x["status"] != "valid"],
     ]
 
 
@@ -237,6 +250,7 @@ def main() -> None:
     parser.add_argument("--slow", type=int, default=100, help="schemas for xgrammar and outlines_core")
     parser.add_argument("--model", type=int, default=60, help="schemas for the embedded model; 0 to leave it out")
     parser.add_argument("--tokenizer", default="", help="a tokenizer's folder; by default the embedded model's")
+    parser.add_argument("--log", type=Path, default=Path("coverage_model.jsonl"), help="where the model part goes on")
     parser.add_argument("--parts", default="engines,pydantic,model")
     options = parser.parse_args()
     from structout.models.embedded import embedded_folder
@@ -265,7 +279,7 @@ def main() -> None:
     if "pydantic" in options.parts:
         parts["pydantic"] = ["# Pydantic types, by the mask alone", "", *pydantic_table(tokenizer)]
     if "model" in options.parts and options.model:
-        parts["model"] = ["# The embedded model, constrained", "", *model_section(rows, options.model)]
+        parts["model"] = ["# The embedded model, constrained", "", *model_section(rows, options.model, options.log)]
     for name, lines in parts.items():
         (_RESULTS / f"coverage_{name}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
         print("\n".join(lines))
