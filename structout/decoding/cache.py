@@ -1,6 +1,6 @@
 """Keys and values that passes leave behind: a slot for each row, and the prefixes that rows share."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 
@@ -46,7 +46,7 @@ class Prefixes:
         self._kept: list[Prefix] = []
         self._clock = 0
 
-    def __iter__(self) -> Iterable[Prefix]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Prefix]:
         return iter(self._kept)
 
     def find(self, tokens: Sequence[int]) -> Prefix | None:
@@ -105,6 +105,31 @@ class Slots:
                 storage[target, :, :count] = storage[source, :, :count]
         base, own = self.held[source]
         self.held[target] = (base, own[:count])
+
+    def lend(self, prefix: Prefix) -> int:
+        """Copy to a new prefix what a slot holds of it; returns how many tokens it then has (0: none)."""
+        found = [(self._common(slot, prefix), slot) for slot in range(self.count)] if self._keys else []
+        common, slot = max(found, default=(0, 0))
+        if not common:
+            return 0
+        base = self.held[slot][0]
+        start = base.length if base else 0
+        if base is not None:
+            prefix.copy_from(base, start)
+        for mine, theirs in ((prefix.keys, self._keys), (prefix.values, self._values)):
+            for i, storage in theirs.items():
+                if i not in mine:
+                    mine[i] = storage.new_empty(1, storage.shape[1], prefix.length, storage.shape[3])
+                mine[i][0, :, start:common] = storage[slot, :, : common - start]
+        return common
+
+    def _common(self, slot: int, prefix: Prefix) -> int:
+        base, own = self.held[slot]
+        start = base.length if base else 0
+        if base is not None and base.tokens != prefix.tokens[:start]:
+            return 0
+        common = common_length(own, prefix.tokens[start:])
+        return start + common if common else 0
 
     def resized(self, count: int, length: int) -> "Slots":
         """Slots of another shape, with what fits of these copied over."""

@@ -367,7 +367,9 @@ class Engine:
             return found
         prefix = Prefix(tokens[: lengths[saved.index(max(saved))]])
         donor, start = self._prefixes.closest(prefix.tokens)
-        if donor is not None:
+        if (lent := self._slots.lend(prefix)) > start:
+            start = lent
+        elif donor is not None:
             prefix.copy_from(donor, start)
         for at in range(start, prefix.length, _PASS_TOKENS):
             ids = prefix.tokens[at : at + _PASS_TOKENS]
