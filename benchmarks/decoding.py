@@ -6,7 +6,7 @@
 Every cell (system x batch size x round) is a process of its own with one thread, timed in CPU seconds; rounds go
 through all systems in turn, so that a slow spell of the machine meets all of them. All systems are given the same
 prompt tokens, schema, token limit and model. Each finished cell is a line in the raw results, and is not run again.
-`--lock FILE` takes a lock around each cell, for machines with other work to do.
+`--minutes` bounds a run, for machines with other work to do.
 
 Systems: `generate` (transformers, unconstrained); `outlines:llguidance`, `outlines:xgrammar`, `outlines:outlines_core`;
 `xgrammar` (its logits processor); `guidance`; `llamacpp:plain`, `llamacpp:grammar` (the Q4_1 file that the embedded
@@ -20,13 +20,11 @@ guidance and xllamacpp may need an environment of their own (guidance 0.3.1 fail
 """
 
 import argparse
-import contextlib
-import fcntl
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +64,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peers", default=sys.executable, help="the Python that has guidance and xllamacpp")
     parser.add_argument("--gguf", default=os.environ.get("STRUCTOUT_GGUF", ""), help="the model file for llama.cpp")
     parser.add_argument("--raw", default=str(RESULTS / "decoding.jsonl"))
-    parser.add_argument("--lock", help="a file to lock while a cell runs")
+    parser.add_argument("--minutes", type=float, default=1e6, help="begin no cell after that many")
     parser.add_argument("--report", action="store_true", help="only write the report of what was measured")
     return parser.parse_args()
 
@@ -77,6 +75,7 @@ def _run(options: argparse.Namespace, raw: Path) -> None:
     job, prompts = _job(options, max(counts[batch] for batch in batches) + 1)
     done = [json.loads(line) for line in raw.read_text(encoding="utf-8").splitlines()] if raw.is_file() else []
     skipped: set[str] = set()
+    until = time.monotonic() + 60 * options.minutes
     for round_ in range(options.rounds):
         for batch in batches:
             for system in options.systems.split(","):
@@ -90,10 +89,10 @@ def _run(options: argparse.Namespace, raw: Path) -> None:
                 }
                 if system in skipped or any(cell.items() <= line.items() for line in done):
                     continue
-                with _locked(options.lock):
-                    answer = _measure(
-                        options, job | cell | {"prompts": prompts[1 : counts[batch] + 1], "warm": prompts[0]}
-                    )
+                if time.monotonic() > until:
+                    return
+                own = {"prompts": prompts[1 : counts[batch] + 1], "warm": prompts[0]}
+                answer = _measure(options, job | cell | own)
                 if answer is None:
                     skipped.add(system)
                     continue
@@ -142,16 +141,6 @@ def _measure(options: argparse.Namespace, job: dict[str, Any]) -> dict[str, Any]
     schema = Schema.of(job["schema"])
     answer["valid"] = sum(schema.check_text(text).ok for text in answer["texts"])
     return answer
-
-
-@contextlib.contextmanager
-def _locked(file: str | None) -> Iterator[None]:
-    if file is None:
-        yield
-        return
-    with open(file, "a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 if __name__ == "__main__":

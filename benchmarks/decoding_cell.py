@@ -104,7 +104,6 @@ def _xgrammar(job: dict[str, Any], variant: str) -> System:
 
 def _guidance(job: dict[str, Any], variant: str) -> System:
     import guidance
-
     from transformers import PreTrainedTokenizerFast
 
     model, _ = _loaded({**job, "tokenizer": False})

@@ -16,8 +16,8 @@ def write(lines: list[Line], folder: Path) -> None:
     text = [
         "# Constrained decoding: cost of a record",
         "",
-        "Written by `python -m benchmarks.decoding --report` from `decoding.jsonl`. SmolLM2-135M-Instruct, fp32 (llama.cpp:",
-        "Q4_1), one thread; records of `schemas/parts`; the median over rounds, and in brackets the lowest and highest.",
+        "Written by `python -m benchmarks.decoding --report` from `decoding.jsonl`. SmolLM2-135M-Instruct, fp32",
+        "(llama.cpp: Q4_1), one thread; records of `schemas/parts`; medians over rounds, in brackets lowest and highest.",
         "`ratio` is records per CPU second against `generate` (transformers, unconstrained) at the same batch size.",
         "`cut off` are answers that the token limit ended. Every system was given the same prompt tokens.",
         "",
@@ -29,8 +29,8 @@ def write(lines: list[Line], folder: Path) -> None:
         text += [
             f"## Batch {batch}",
             "",
-            f"{one['prompt_tokens'] / one['records']:.0f} prompt tokens a record on average ({one['examples']} examples), "
-            f"at most {one['max_tokens']} output tokens.",
+            f"{one['prompt_tokens'] / one['records']:.0f} prompt tokens a record on average, "
+            f"{one['examples']} examples among them; at most {one['max_tokens']} output tokens.",
             "",
             "| system | rounds x records | CPU s/record | records/CPU s | ratio | output tokens/CPU s | passes/record "
             "| output tokens/record | valid | cut off |",

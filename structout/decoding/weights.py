@@ -1,5 +1,6 @@
 """Other forms of a model's linear layers, for speed on the CPU."""
 
+import warnings
 from typing import Any, Literal, get_args
 
 import torch
@@ -42,7 +43,9 @@ class Int8Linear(nn.Module):
         weight = linear.weight.data.float()
         scales = weight.abs().amax(1).clamp(min=1e-12) / 127
         zeros = torch.zeros(len(weight), dtype=torch.long)
-        quantized = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
+        with warnings.catch_warnings():  # PyTorch moves these out; there is nothing else for CPUs without VNNI yet
+            warnings.simplefilter("ignore")
+            quantized = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
         self._packed = torch.ops.quantized.linear_prepack(quantized, None)
         self.bias = linear.bias
 
