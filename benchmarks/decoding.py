@@ -10,9 +10,9 @@ prompt tokens, schema, token limit and model. Each finished cell is a line in th
 
 Systems: `generate` (transformers, unconstrained); `outlines:llguidance`, `outlines:xgrammar`, `outlines:outlines_core`;
 `xgrammar` (its logits processor); `guidance`; `llamacpp:plain`, `llamacpp:grammar` (the Q4_1 file that the embedded
-model was made from, through xllamacpp); `structout:loop` (a plain loop), `structout:0` to `structout:4` (the engine with
-so many of its features on: share, force, lazy, draft), `structout` (all), `structout:noscore` (all but log-probabilities
-of forced tokens), `structout:free` (no grammar), `structout:packed` and `structout:int8` (weights).
+model was made from, through xllamacpp); `structout:loop` (a plain loop), `structout:0` to `structout:3` (the engine
+with so many of its features on: share, force, lazy, draft), `structout` (all), `structout:noscore` (all but the
+log-probabilities of forced tokens), `structout:free` (no grammar), `structout:packed` and `structout:int8` (weights).
 
 guidance and xllamacpp may need an environment of their own (guidance 0.3.1 fails with transformers 5.23): make one with
 `python -m venv peers && peers/bin/pip install guidance xllamacpp "transformers<5" torch accelerate` and name it with

@@ -17,7 +17,7 @@ def write(lines: list[Line], folder: Path) -> None:
         "# Constrained decoding: cost of a record",
         "",
         "Written by `python -m benchmarks.decoding --report` from `decoding.jsonl`. SmolLM2-135M-Instruct, fp32",
-        "(llama.cpp: Q4_1), one thread; records of `schemas/parts`; medians over rounds, in brackets lowest and highest.",
+        "(llama.cpp: Q4_1), one thread; records of `schemas/parts`; medians over rounds, lowest and highest in brackets.",
         "`ratio` is records per CPU second against `generate` (transformers, unconstrained) at the same batch size.",
         "`cut off` are answers that the token limit ended. Every system was given the same prompt tokens.",
         "",

@@ -112,7 +112,8 @@ class Completion:
     take the prompt, for the reason in `refusal`.
 
     `logprobs` holds the natural logarithm of each output token's probability under the model without any
-    constraint, where the model tells it. `steered` counts the tokens that a constraint chose, against the model's
+    constraint, where the model tells it. `values` tells which of the tokens carry values, where the output is JSON:
+    the contents of strings, numbers and literals, but not keys and punctuation. `steered` counts the tokens that a constraint chose, against the model's
     own will, to end the document within the token limit.
     """
 
@@ -122,7 +123,14 @@ class Completion:
     logprobs: tuple[float, ...] | None = None
     steered: int = 0
     refusal: str = ""
+    values: tuple[bool, ...] | None = None
 
     @property
     def mean_logprob(self) -> float | None:
         return sum(self.logprobs) / len(self.logprobs) if self.logprobs else None
+
+    @property
+    def mean_value_logprob(self) -> float | None:
+        """The mean over the tokens that carry values: keys and punctuation, near certain, would drown the doubt."""
+        found = [logprob for logprob, value in zip(self.logprobs or (), self.values or (), strict=False) if value]
+        return sum(found) / len(found) if found else None

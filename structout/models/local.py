@@ -133,7 +133,13 @@ class LocalModel:
             output.finish_reason,
             tuple(output.logprobs),
             request.matcher.steered if request.matcher else 0,
+            values=self._values(output.tokens) if request.matcher else None,
         )
+
+    def _values(self, tokens: Sequence[int]) -> tuple[bool, ...]:
+        from structout.decoding.values import value_tokens
+
+        return value_tokens([bytes(self._vocabulary.engine.decode_bytes([token])) for token in tokens])
 
     def _decode(self, tokens: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)

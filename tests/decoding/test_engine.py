@@ -233,7 +233,7 @@ class Reluctant:
 
 def test_a_token_that_a_budget_refuses_is_chosen_again(model: Any, ask: Any) -> None:
     def request(text: str) -> Request:
-        plain = ask(text, {"type": "integer", "minimum": 0, "maximum": 999999}, max_tokens=8)
+        plain: Request = ask(text, {"type": "integer", "minimum": 0, "maximum": 999999}, max_tokens=8)
         return replace(plain, matcher=Reluctant(plain.matcher))
 
     features = Features(draft=False)
