@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from structout.errors import SpecError
@@ -22,9 +22,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are chosen: greedy at temperature 0, else sampled from what `top_k` and `top_p` leave.
+    """How tokens are chosen: greedy at temperature 0, else sampled from what `top_k`, `top_p` and `min_p` leave.
 
-    `max_tokens` bounds the answer in tokens; `seed` makes sampling repeatable. Raises `SpecError`.
+    `max_tokens` bounds the answer in tokens; `seed` makes sampling repeatable. A text in `stop` ends the answer, which
+    then leaves it out. `repetitions` keeps a model out of loops: no run of tokens comes more often than that in a row.
+    Raises `SpecError`.
     """
 
     temperature: float = 0.0
@@ -32,6 +34,9 @@ class Sampling:
     top_p: float | None = None
     max_tokens: int = 512
     seed: int = 0
+    min_p: float | None = None
+    stop: tuple[str, ...] = ()
+    repetitions: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature <= 100:
@@ -40,6 +45,12 @@ class Sampling:
             raise SpecError(f"top_k is {self.top_k}", hint="give 1 or more, or leave it out")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise SpecError(f"top_p is {self.top_p}", hint="give a share above 0, at most 1")
+        if self.min_p is not None and not 0 < self.min_p <= 1:
+            raise SpecError(f"min_p is {self.min_p}", hint="give a share above 0, at most 1")
+        if isinstance(self.stop, str) or "" in self.stop:
+            raise SpecError(f"stop is {self.stop!r}", hint="give a tuple of texts, none of them empty")
+        if self.repetitions is not None and self.repetitions < 1:
+            raise SpecError(f"repetitions is {self.repetitions}", hint="give 1 or more, or leave it out")
         if self.max_tokens < 1:
             raise SpecError(f"max_tokens is {self.max_tokens}", hint="give 1 or more")
 
@@ -62,6 +73,7 @@ class Prompt:
         content = [
             [[m.role, m.content] for m in self.messages],
             [s.temperature, s.top_k, s.top_p, s.max_tokens, s.seed],
+            [s.min_p, s.stop, s.repetitions],
             self.constraint.fingerprint() if self.constraint else None,
             self.sample,
         ]
@@ -72,21 +84,26 @@ class Prompt:
 class Usage:
     """What answers cost: model calls, tokens read and written, and seconds of the model's time.
 
-    The seconds of a batch are shared out among its answers, so that they add up to the time that passed.
+    The seconds and forward passes of a batch are shared out among its answers, so that they add up to what was spent.
+    Where the model tells: `reused_tokens` of the input were not computed again; `forced_tokens` of the output left no
+    choice; `accepted_tokens` of the output were among the `drafted_tokens` that were guessed and checked;
+    `model_seconds` and `mask_seconds` are those of `seconds` that forward passes and grammars took.
     """
 
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     seconds: float = 0.0
+    reused_tokens: int = 0
+    forced_tokens: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
+    passes: float = 0.0
+    model_seconds: float = 0.0
+    mask_seconds: float = 0.0
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            self.calls + other.calls,
-            self.input_tokens + other.input_tokens,
-            self.output_tokens + other.output_tokens,
-            self.seconds + other.seconds,
-        )
+        return Usage(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(Usage)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +112,8 @@ class Completion:
     take the prompt, for the reason in `refusal`.
 
     `logprobs` holds the natural logarithm of each output token's probability under the model without any
-    constraint, where the model tells it. `steered` counts the tokens that a constraint chose, against the model's
+    constraint, where the model tells it. `values` tells which of the tokens carry values, where the output is JSON:
+    the contents of strings, numbers and literals, but not keys and punctuation. `steered` counts the tokens that a constraint chose, against the model's
     own will, to end the document within the token limit.
     """
 
@@ -105,7 +123,14 @@ class Completion:
     logprobs: tuple[float, ...] | None = None
     steered: int = 0
     refusal: str = ""
+    values: tuple[bool, ...] | None = None
 
     @property
     def mean_logprob(self) -> float | None:
         return sum(self.logprobs) / len(self.logprobs) if self.logprobs else None
+
+    @property
+    def mean_value_logprob(self) -> float | None:
+        """The mean over the tokens that carry values: keys and punctuation, near certain, would drown the doubt."""
+        found = [logprob for logprob, value in zip(self.logprobs or (), self.values or (), strict=False) if value]
+        return sum(found) / len(found) if found else None

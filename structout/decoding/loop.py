@@ -1,44 +1,33 @@
 """A plain batched decoding loop: left padding, one shared prefix, one token a row and step."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from transformers import DynamicCache
 
-from structout.completion import FinishReason, Sampling
-from structout.decoding.sampling import choose
-from structout.grammar.matcher import Matcher
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Prompt tokens to continue, how to choose, the seed of this very answer, and the grammar to keep to."""
-
-    tokens: Sequence[int]
-    sampling: Sampling
-    seed: int
-    matcher: Matcher | None = None
-
-
-@dataclass(slots=True)
-class Generated:
-    """The tokens that came of a request, end token excluded, with their log-probabilities unmasked (nats)."""
-
-    tokens: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-    finish_reason: FinishReason = "stop"
+from structout.decoding.request import Generated, Request
+from structout.decoding.sampling import choose, ends_in, looping
 
 
 @torch.inference_mode()
-def generate(model: Any, requests: Sequence[Request], ends: frozenset[int]) -> list[Generated]:
+def generate(
+    model: Any,
+    requests: Sequence[Request],
+    ends: frozenset[int],
+    decode: Callable[[Sequence[int]], str] | None = None,
+    *,
+    forced: bool = False,
+) -> list[Generated]:
     """Continue all `requests` in one batch with a decoder-only transformers `model`; `ends` are the end tokens.
 
-    What the prompts have in common at their beginning is computed once. Rows that are done leave the batch.
+    What the prompts have in common at their beginning is computed once. Rows that are done leave the batch. This is
+    what `Engine` must agree with token for token, and what it falls back to. Stop strings need `decode`. With `forced`
+    a run of tokens that the grammar forces is taken as it is tokenised canonically; otherwise the model may spell it
+    with other tokens.
     """
     outputs = [Generated() for _ in requests]
-    generators = [torch.Generator().manual_seed(request.seed) for request in requests]
+    runs: list[list[int]] = [[] for _ in requests]  # forced tokens still to come
     rows = list(range(len(requests)))  # the requests that are still in the batch
     cache = DynamicCache(config=model.config)
     shared = _shared_prefix([request.tokens for request in requests])
@@ -66,12 +55,14 @@ def generate(model: Any, requests: Sequence[Request], ends: frozenset[int]) -> l
         staying, tokens = [], []
         for place, row in enumerate(rows):
             request, output = requests[row], outputs[row]
-            token = _next(logits[place], request, generators[row])
+            token = _next(logits[place], request, output.tokens, runs[row], forced)
             if token in ends:
                 continue
             output.tokens.append(token)
             output.logprobs.append(float(logprobs[place, token]))
             if request.matcher and request.matcher.must_stop:
+                continue
+            if request.sampling.stop and decode and ends_in(request.sampling.stop, output.tokens, decode):
                 continue
             if len(output.tokens) >= request.sampling.max_tokens:
                 output.finish_reason = "length"
@@ -90,12 +81,18 @@ def generate(model: Any, requests: Sequence[Request], ends: frozenset[int]) -> l
         positions = positions[:, -1:] + 1
 
 
-def _next(logits: torch.Tensor, request: Request, generator: torch.Generator) -> int:
+def _next(logits: torch.Tensor, request: Request, written: list[int], run: list[int], forced: bool) -> int:
+    refused = looping(written, request.sampling.repetitions)
     matcher = request.matcher
     if matcher is None:
-        return choose(logits, request.sampling, generator)
+        return choose(logits, request.sampling, request.seed, len(written), refused=refused)
+    if forced and not run:
+        run += matcher.forced()
+    if run and matcher.try_advance(run[:1]):
+        return run.pop(0)
+    run.clear()
     while True:
-        token = choose(logits, request.sampling, generator, matcher.mask())
+        token = choose(logits, request.sampling, request.seed, len(written), matcher.mask(), refused)
         if matcher.try_advance([token]):
             return token  # else the budget refused it, and the mask is now without it
 

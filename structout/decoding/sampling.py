@@ -1,28 +1,81 @@
 """Choosing the next token."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy
 import torch
 
 from structout.completion import Sampling
 
+_LONGEST_LOOP = 16
 
-def choose(logits: Any, sampling: Sampling, generator: torch.Generator, mask: Any = None) -> int:
+
+def choose(
+    logits: torch.Tensor,
+    sampling: Sampling,
+    seed: int = 0,
+    position: int = 0,
+    mask: torch.Tensor | None = None,
+    refused: Sequence[int] = (),
+) -> int:
     """Choose a token by `logits` (shape [vocabulary]); `mask` (bool, the same shape) says which are allowed.
 
     Greedy at temperature 0. Otherwise the temperature is applied first, then top-k, then top-p (the smallest set
-    of tokens whose probability reaches it; Holtzman et al., arXiv 1904.09751), all within the mask.
+    of tokens whose probability reaches it; Holtzman et al., arXiv 1904.09751), then min-p (those at least so probable
+    relative to the most probable; Nguyen et al., arXiv 2407.01082), all within the mask, and the token is drawn by the
+    Gumbel-max trick: the largest of the logits plus noise that is a function of `seed` and `position` alone. So a
+    choice does not depend on what else is in the batch, nor on which tokens were forced or drafted; and where nothing
+    but the temperature is set, the free choice is the masked choice too whenever the mask admits it.
+
+    `refused` tokens are passed over, unless nothing else is allowed.
     """
     if mask is not None:
         logits = logits.masked_fill(~mask.to(logits.device), float("-inf"))
+    if refused:
+        without = logits.index_fill(-1, torch.tensor(list(refused), device=logits.device), float("-inf"))
+        logits = without if bool((without > float("-inf")).any()) else logits
     if sampling.temperature == 0:
         return int(logits.argmax())
     logits = logits / sampling.temperature
     if sampling.top_k is not None and sampling.top_k < logits.shape[-1]:
         logits = logits.masked_fill(logits < logits.topk(sampling.top_k).values[-1], float("-inf"))
-    probabilities = logits.softmax(-1)
     if sampling.top_p is not None and sampling.top_p < 1:
-        ordered, order = probabilities.sort(descending=True)
+        ordered, order = logits.softmax(-1).sort(descending=True)
         outside = ordered.cumsum(-1) - ordered >= sampling.top_p
-        probabilities = probabilities.scatter(-1, order[outside], 0.0)
-    return int(torch.multinomial(probabilities.cpu(), 1, generator=generator))
+        logits = logits.index_fill(-1, order[outside], float("-inf"))
+    if sampling.min_p is not None:
+        probabilities = logits.softmax(-1)
+        logits = logits.masked_fill(probabilities < sampling.min_p * probabilities.max(), float("-inf"))
+    return int((logits + _gumbel(seed, position, logits.shape[-1]).to(logits.device)).argmax())
+
+
+def filtered(sampling: Sampling) -> bool:
+    """Whether a choice depends on the whole mask, even where the mask admits the free choice."""
+    return sampling.temperature > 0 and not (sampling.top_k is sampling.top_p is sampling.min_p is None)
+
+
+def looping(tokens: Sequence[int], limit: int | None) -> list[int]:
+    """The tokens that would make `tokens` end in more than `limit` copies of one run (of up to 16 tokens)."""
+    if limit is None:
+        return []
+    refused = []
+    for period in range(1, min(_LONGEST_LOOP, (len(tokens) + 1) // (limit + 1)) + 1):
+        tail = tokens[len(tokens) - period * (limit + 1) + 1 :]  # one token short of `limit` + 1 copies
+        if tail[period:] == tail[:-period]:
+            refused.append(tail[-period])
+    return refused
+
+
+def ends_in(stops: Sequence[str], tokens: Sequence[int], decode: Callable[[Sequence[int]], str]) -> bool:
+    """Whether the text of `tokens` holds one of `stops` since its last token came."""
+    longest = max(len(stop.encode()) for stop in stops)
+    tail = decode(tokens[-longest - 8 :])  # a token is a byte at least, but for a few that are none
+    return any(stop in tail for stop in stops)
+
+
+def _gumbel(seed: int, position: int, size: int) -> torch.Tensor:
+    # A counter-based generator (Philox; Salmon et al., SC 2011): the position is its counter, with nothing to step.
+    stream = numpy.random.Generator(numpy.random.Philox(key=seed, counter=[0, 0, 0, position]))
+    noise: Any = stream.standard_exponential(size, dtype=numpy.float32)
+    return torch.from_numpy(noise).clamp_(min=1e-30).log_().neg_()

@@ -1,16 +1,23 @@
 """Models by name."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from structout.errors import ModelError
 from structout.models.base import Model
 from structout.models.scripted import Scripted
 
+if TYPE_CHECKING:
+    from structout.decoding.weights import Weights
 
-def load_model(name: str) -> Model:
+
+def load_model(name: str, *, weights: "Weights" = "fp32", slots: int = 32) -> Model:
     """Load a model: `embedded`, `hf:NAME` (a Hugging Face model), `path:FOLDER`, or `scripted:FILE`.
 
-    Raises `ModelError` if there is none, `MissingExtraError` if the local models' packages are not installed.
+    For a local model, `slots` is how many prompts it answers at a time, and `weights` the form of its linear layers:
+    `fp32` as they are, `packed` also (twice the memory) in the CPU's favourite order, `int8` faster and worse.
+    Raises `ModelError` if there is no such model, `SpecError` for other weights, and `MissingExtraError` if the local
+    models' packages are not installed.
     """
     kind, _, rest = name.partition(":")
     if kind == "scripted" and rest:
@@ -23,6 +30,6 @@ def load_model(name: str) -> Model:
         if name == "embedded":
             from structout.models.embedded import embedded_folder
 
-            return LocalModel.load(str(embedded_folder()), name="embedded")
-        return LocalModel.load(rest, name=name)
+            return LocalModel.load(str(embedded_folder()), name="embedded", weights=weights, slots=slots)
+        return LocalModel.load(rest, name=name, weights=weights, slots=slots)
     raise ModelError(f"no model is called {name!r}", hint="give embedded, hf:NAME, path:FOLDER or scripted:FILE")

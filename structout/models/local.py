@@ -3,9 +3,9 @@
 import hashlib
 import re
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from structout import grammar
@@ -13,22 +13,27 @@ from structout.completion import Completion, Message, Prompt, Role, Usage
 from structout.errors import MissingExtraError, ModelError
 
 if TYPE_CHECKING:
-    from structout.decoding.loop import Generated, Request
+    from structout.decoding.engine import Engine
+    from structout.decoding.request import Generated, Request
+    from structout.decoding.weights import Weights
 
-_BATCH_ROWS = 32
-_BATCH_TOKENS = 65_536  # bounds the memory of a batch: its rows times their longest length
 # Stand-ins for the contents of messages while the chat template is written out: private-use characters.
 _PLACE = re.compile("\ue000(\\d+)\ue001")
 
 
 class LocalModel:
-    """A decoder-only transformers model with its tokenizer. It batches by itself; calls from threads take turns."""
+    """A decoder-only transformers model with its tokenizer, which answers up to `slots` prompts at a time.
 
-    def __init__(self, name: str, model: Any, tokenizer: Any) -> None:
+    It batches by itself; the prompts of calls from several threads share the slots.
+    """
+
+    def __init__(self, name: str, model: Any, tokenizer: Any, *, slots: int = 32) -> None:
         self.name = name
         self._model = model.eval()
         self._tokenizer = tokenizer
+        self._slots = slots
         self._lock = threading.Lock()
+        self._engine: Engine | None = None
         self._template = lru_cache(256)(self._written_template)
         end = getattr(model.generation_config, "eos_token_id", None)
         ends = end if isinstance(end, list) else [end, tokenizer.eos_token_id]
@@ -36,8 +41,12 @@ class LocalModel:
         self._context = getattr(model.config, "max_position_embeddings", None) or 1 << 30
 
     @classmethod
-    def load(cls, place: str, *, name: str) -> "LocalModel":
-        """Load a model folder, or a model by its Hugging Face name. Raises `ModelError`, `MissingExtraError`."""
+    def load(cls, place: str, *, name: str, weights: "Weights" = "fp32", slots: int = 32) -> "LocalModel":
+        """Load a model folder, or a model by its Hugging Face name.
+
+        `weights` says in which form: see `structout.decoding.weights`. Raises `ModelError`, `SpecError`,
+        `MissingExtraError`.
+        """
         try:
             from transformers import AutoModelForCausalLM, AutoTokenizer
             from transformers.utils import logging
@@ -50,55 +59,91 @@ class LocalModel:
         except Exception as error:  # transformers raises whatever its parts raise
             reason = str(error).strip().split("\n")[0][:200]
             raise ModelError(f"{name} cannot be loaded: {reason}", hint="check the name or the folder") from error
-        return cls(name, model, tokenizer)
+        from structout.decoding.threads import limit_threads
+        from structout.decoding.weights import convert
+
+        limit_threads()
+        convert(model, weights)
+        return cls(name, model, tokenizer, slots=slots)
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         answers: list[Completion | None] = [None] * len(prompts)
-        encoded: list[tuple[int, list[int]]] = []
-        for i, prompt in enumerate(prompts):
-            tokens = self.encode(prompt)
-            if isinstance(tokens, str):
-                answers[i] = Completion("", finish_reason="refused", refusal=tokens)
-            else:
-                encoded.append((i, tokens))
-        with self._lock:
-            for batch in _batches(sorted(encoded, key=lambda item: len(item[1])), prompts):
-                for (i, _), answer in zip(batch, self._generate(batch, prompts), strict=True):
-                    answers[i] = answer
-        return [answer for answer in answers if answer is not None]
+        asked: dict[int, tuple[int, Request]] = {}  # by the request's place in the stream
 
-    def _generate(self, batch: Sequence[tuple[int, list[int]]], prompts: Sequence[Prompt]) -> list[Completion]:
-        from structout.decoding.loop import generate
+        def requests() -> Iterator["Request"]:
+            """The requests, made only as the engine asks for them, so that a long queue takes no memory."""
+            place = count()
+            for i, prompt in enumerate(prompts):
+                tokens = self.encode(prompt)
+                if isinstance(tokens, str):
+                    answers[i] = Completion("", finish_reason="refused", refusal=tokens)
+                    continue
+                request = self._request(prompt, tokens)
+                asked[next(place)] = i, request
+                yield request
 
-        began = time.perf_counter()
-        requests = [self._request(prompts[i], tokens) for i, tokens in batch]
         try:
-            outputs = generate(self._model, requests, self._ends)
+            for place, output in self.engine.stream(requests()):
+                i, request = asked.pop(place)
+                answers[i] = self._completion(request, output)
         except (RuntimeError, MemoryError) as error:
             reason = str(error).strip().split("\n")[0][:200]
             raise ModelError(
                 f"{self.name} failed: {reason}", hint="ask for fewer tokens, or a smaller model"
             ) from error
-        seconds = (time.perf_counter() - began) / len(batch)
-        return [self._completion(request, output, seconds) for request, output in zip(requests, outputs, strict=True)]
+        return [answer for answer in answers if answer is not None]
+
+    @property
+    def engine(self) -> "Engine":
+        """The token loop, made at the first use."""
+        from structout.decoding.engine import Engine
+
+        with self._lock:
+            if self._engine is None:
+                self._engine = Engine(self._model, self._ends, self._decode, slots=self._slots)
+            return self._engine
 
     def _request(self, prompt: Prompt, tokens: list[int]) -> "Request":
-        from structout.decoding.loop import Request
+        from structout.decoding.request import Request
 
         matcher = None
         if prompt.constraint is not None:
             matcher = grammar.compile(prompt.constraint).matcher(self._vocabulary, prompt.sampling.max_tokens)
         return Request(tokens, prompt.sampling, _seed(prompt), matcher)
 
-    def _completion(self, request: "Request", output: "Generated", seconds: float) -> Completion:
-        text = self._tokenizer.decode(output.tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    def _completion(self, request: "Request", output: "Generated") -> Completion:
+        text = self._decode(output.tokens)
+        for stop in request.sampling.stop:
+            text = text.partition(stop)[0]
         return Completion(
             text,
-            Usage(1, len(request.tokens), len(output.tokens), seconds),
+            Usage(
+                calls=1,
+                input_tokens=len(request.tokens),
+                output_tokens=len(output.tokens),
+                seconds=output.seconds,
+                reused_tokens=output.reused,
+                forced_tokens=output.forced,
+                drafted_tokens=output.drafted,
+                accepted_tokens=output.accepted,
+                passes=output.passes,
+                model_seconds=output.model_seconds,
+                mask_seconds=output.mask_seconds,
+            ),
             output.finish_reason,
             tuple(output.logprobs),
             request.matcher.steered if request.matcher else 0,
+            values=self._values(output.tokens) if request.matcher else None,
         )
+
+    def _values(self, tokens: Sequence[int]) -> tuple[bool, ...]:
+        from structout.decoding.values import value_tokens
+
+        return value_tokens([bytes(self._vocabulary.engine.decode_bytes([token])) for token in tokens])
+
+    def _decode(self, tokens: Sequence[int]) -> str:
+        text: str = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text
 
     @cached_property
     def _vocabulary(self) -> grammar.Vocabulary:
@@ -150,16 +195,3 @@ class LocalModel:
 def _seed(prompt: Prompt) -> int:
     """A seed of the answer alone: what is asked, the sampling seed and the sample's index, not the batch."""
     return int.from_bytes(hashlib.sha256(prompt.key().encode()).digest()[:8], "big") >> 1
-
-
-def _batches(
-    encoded: Sequence[tuple[int, list[int]]], prompts: Sequence[Prompt]
-) -> Iterator[Sequence[tuple[int, list[int]]]]:
-    """Cut what is sorted by length into batches that fit the memory bound."""
-    start = 0
-    for stop in range(1, len(encoded) + 1):
-        longest = [len(tokens) + prompts[i].sampling.max_tokens for i, tokens in encoded[start : stop + 1]]
-        full = stop - start >= _BATCH_ROWS or max(longest) * len(longest) > _BATCH_TOKENS
-        if full or stop == len(encoded):
-            yield encoded[start:stop]
-            start = stop

@@ -1,0 +1,156 @@
+"""Keys and values that passes leave behind: a slot for each row, and the prefixes that rows share."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+
+Layers = dict[int, torch.Tensor]
+
+
+class Prefix:
+    """Tokens that prompts begin with, and each layer's keys and values for them: [1, heads, length, size]."""
+
+    def __init__(self, tokens: Sequence[int]) -> None:
+        self.tokens = list(tokens)
+        self.keys: Layers = {}
+        self.values: Layers = {}
+        self.used = 0  # when, counted in requests
+
+    @property
+    def length(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def bytes(self) -> int:
+        return sum(t.numel() * t.element_size() for layers in (self.keys, self.values) for t in layers.values())
+
+    def layer(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if layer not in self.keys:
+            self.keys[layer] = key.new_empty(1, key.shape[1], self.length, key.shape[3])
+            self.values[layer] = value.new_empty(1, value.shape[1], self.length, value.shape[3])
+        return self.keys[layer], self.values[layer]
+
+    def copy_from(self, other: "Prefix", count: int) -> None:
+        """Take over the first `count` tokens of a prefix that begins alike."""
+        for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
+            for i, source in theirs.items():
+                mine[i] = source.new_empty(1, source.shape[1], self.length, source.shape[3])
+                mine[i][:, :, :count] = source[:, :, :count]
+
+
+class Prefixes:
+    """The prefixes that are kept, within `limit` bytes; the one that was used longest ago goes first."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._kept: list[Prefix] = []
+        self._clock = 0
+
+    def __iter__(self) -> Iterator[Prefix]:
+        return iter(self._kept)
+
+    def find(self, tokens: Sequence[int]) -> Prefix | None:
+        """The longest prefix that is kept of `tokens` and leaves at least one of them over."""
+        fitting = [p for p in self._kept if p.length < len(tokens) and p.tokens == tokens[: p.length]]
+        best = max(fitting, key=lambda p: p.length, default=None)
+        if best is not None:
+            self._clock += 1
+            best.used = self._clock
+        return best
+
+    def closest(self, tokens: Sequence[int]) -> tuple[Prefix | None, int]:
+        """The prefix that has the most in common with `tokens`, and how many tokens that is."""
+        common = [(common_length(p.tokens, tokens), i) for i, p in enumerate(self._kept)]
+        length, i = max(common, default=(0, -1))
+        return (self._kept[i], length) if length else (None, 0)
+
+    def keep(self, prefix: Prefix, busy: Iterable[Prefix | None]) -> None:
+        """Keep a prefix, and drop what exceeds the limit, but none that is `busy`."""
+        self._clock += 1
+        prefix.used = self._clock
+        self._kept.append(prefix)
+        needed = {id(p) for p in busy} | {id(prefix)}
+        for old in sorted(self._kept, key=lambda p: p.used):
+            if sum(p.bytes for p in self._kept) <= self.limit:
+                return
+            if id(old) not in needed:
+                self._kept = [p for p in self._kept if p is not old]
+
+
+class Slots:
+    """Rows of keys and values, `count` slots of `length` tokens; rows in use are the first ones.
+
+    Memory is `count` x `length` tokens. A rejected token needs no clearing: what lies beyond a row's end is masked.
+    """
+
+    def __init__(self, count: int, length: int) -> None:
+        self.count, self.length = count, length
+        self._keys: Layers = {}
+        self._values: Layers = {}
+        # What each slot holds: the prefix its tokens come after, and the tokens.
+        self.held: list[tuple[Prefix | None, list[int]]] = [(None, [])] * count
+
+    def layer(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The storage of a layer: [slots, heads, length, size]; made at the first pass, which shows its shape."""
+        if layer not in self._keys:
+            # Zeros: a masked score is weighted with 0, and 0 times whatever was in memory could be NaN.
+            self._keys[layer] = key.new_zeros(self.count, key.shape[1], self.length, key.shape[3])
+            self._values[layer] = value.new_zeros(self.count, value.shape[1], self.length, value.shape[3])
+        return self._keys[layer], self._values[layer]
+
+    def copy(self, source: int, target: int, count: int) -> None:
+        """Copy a slot's first `count` tokens to another slot."""
+        for layers in (self._keys, self._values):
+            for storage in layers.values():
+                storage[target, :, :count] = storage[source, :, :count]
+        base, own = self.held[source]
+        self.held[target] = (base, own[:count])
+
+    def lend(self, prefix: Prefix) -> int:
+        """Copy to a new prefix what a slot holds of it; returns how many tokens it then has (0: none)."""
+        found = [(self._common(slot, prefix), slot) for slot in range(self.count)] if self._keys else []
+        common, slot = max(found, default=(0, 0))
+        if not common:
+            return 0
+        base = self.held[slot][0]
+        start = base.length if base else 0
+        if base is not None:
+            prefix.copy_from(base, start)
+        for mine, theirs in ((prefix.keys, self._keys), (prefix.values, self._values)):
+            for i, storage in theirs.items():
+                if i not in mine:
+                    mine[i] = storage.new_empty(1, storage.shape[1], prefix.length, storage.shape[3])
+                mine[i][0, :, start:common] = storage[slot, :, : common - start]
+        return common
+
+    def _common(self, slot: int, prefix: Prefix) -> int:
+        base, own = self.held[slot]
+        start = base.length if base else 0
+        if base is not None and base.tokens != prefix.tokens[:start]:
+            return 0
+        common = common_length(own, prefix.tokens[start:])
+        return start + common if common else 0
+
+    def resized(self, count: int, length: int) -> "Slots":
+        """Slots of another shape, with what fits of these copied over."""
+        fresh = Slots(count, length)
+        rows, shared = min(count, self.count), min(length, self.length)
+        for mine, theirs in ((fresh._keys, self._keys), (fresh._values, self._values)):
+            for i in list(theirs):
+                old = theirs.pop(i)  # frees each layer as it goes: never two whole copies in memory
+                mine[i] = old.new_zeros(count, old.shape[1], length, old.shape[3])
+                mine[i][:rows, :, :shared] = old[:rows, :, :shared]
+        fresh.held[:rows] = [(base, own[:shared]) for base, own in self.held[:rows]]
+        return fresh
+
+
+def common_length(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens two sequences begin with alike."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:  # slices compare at machine speed
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -1,0 +1,429 @@
+"""Continuous batching: a queue of token sequences, each with its own grammar, sampling and seed, through one model."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from structout.decoding.attention import Layout, Prefill, Span, packed
+from structout.decoding.cache import Prefix, Prefixes, Slots, common_length
+from structout.decoding.drafting import Drafter, Text, worth
+from structout.decoding.fitness import unfit
+from structout.decoding.loop import generate
+from structout.decoding.request import Generated, Request
+from structout.decoding.row import Decode, Drafted, Row
+
+_LOG = logging.getLogger(__name__)
+_PASS_TOKENS = 512  # the most prompt tokens that one pass computes: bounds its memory
+_LEAST_PREFIX = 32  # tokens; a shorter one is not worth another attention
+_LEAST_FORK = 16
+_MOST_DRAFTED = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the engine does to be fast; each can be left out, to measure what it brings.
+
+    None of it changes an answer, but for ties: passes of other shapes round otherwise, by about 1e-5, so tokens that
+    are closer than that may change places. And without `force` a model may spell what is forced with other tokens.
+
+    `share` computes what prompts begin with once; `force` reads tokens that the grammar forces in the pass that they
+    ride on; `lazy` computes a mask only if the free choice is refused; `draft` has guesses checked in the same pass;
+    `score` also computes the log-probabilities of forced tokens, which else count as certain (0).
+    """
+
+    share: bool = True
+    force: bool = True
+    lazy: bool = True
+    draft: bool = True
+    score: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    """The requests of one call of `stream`: what is still to come, and what is ready."""
+
+    source: Iterator[Request]
+    ready: list[tuple[int, Generated]] = field(default_factory=list)
+    pulled: int = 0
+    open: int = 0
+    dry: bool = False
+    error: BaseException | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.error is not None or (self.dry and not self.open)
+
+
+@dataclass(slots=True, eq=False)
+class _Queued:
+    call: _Call
+    index: int
+    request: Request
+    tokens: list[int]
+
+
+@dataclass(slots=True, eq=False)
+class _Active:
+    call: _Call
+    index: int
+    row: Row
+
+
+class Engine:
+    """A decoder-only transformers model that continues token sequences, in as many rows at a time as there are `slots`.
+
+    Memory is bounded by `tokens` (keys and values of all slots together) and `prefix_bytes`, not by how much is
+    queued: requests are drawn from their iterable as slots become free. `ends` are the tokens that end an answer;
+    stop strings need `decode`. A model whose attention cannot be driven so is served by the plain loop. Threads may
+    call at the same time: their requests share the slots.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        ends: frozenset[int],
+        decode: Decode | None = None,
+        *,
+        slots: int = 32,
+        tokens: int = 32 * 1024,
+        prefix_bytes: int = 1 << 29,
+        features: Features = Features(),
+    ) -> None:
+        self.model, self.ends, self.decode = model, ends, decode
+        self.features = features
+        self.passes = 0
+        self._limit, self._tokens = slots, tokens
+        self._prefixes = Prefixes(prefix_bytes)
+        self._drafter = Drafter()
+        self._lock = threading.Lock()
+        self._calls: list[_Call] = []
+        self._queue: deque[_Queued] = deque()
+        self._rows: list[_Active] = []
+        self._recent: deque[Sequence[int]] = deque(maxlen=4)
+        self._slots = Slots(0, 0)
+        self._unfit: str | None = None
+
+    def generate(self, requests: Iterable[Request]) -> list[Generated]:
+        """Continue all `requests`; the answers come in their order."""
+        return [output for _, output in sorted(self.stream(requests), key=lambda item: item[0])]
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[tuple[int, Generated]]:
+        """Continue `requests`, and give each answer, with its request's place, as soon as it is done."""
+        with self._lock:
+            if self._unfit is None:
+                self._unfit = unfit(self.model)
+                if self._unfit:
+                    _LOG.warning("%s: decoding with a plain loop", self._unfit)
+        if self._unfit:
+            yield from self._plainly(requests)
+            return
+        call = _Call(iter(requests))
+        with self._lock:
+            self._calls.append(call)
+        try:
+            while True:
+                with self._lock:
+                    if not call.ready and not call.over:
+                        self._step()
+                    ready, call.ready = call.ready, []
+                    over = call.over
+                yield from ready
+                if call.error is not None:
+                    raise call.error
+                if over and not call.ready:
+                    return
+        finally:
+            with self._lock:
+                self._forget(call)
+
+    def _plainly(self, requests: Iterable[Request]) -> Iterator[tuple[int, Generated]]:
+        source = iter(enumerate(requests))
+        while batch := [item for _, item in zip(range(self._limit), source, strict=False)]:
+            with self._lock:
+                began = time.perf_counter()
+                outputs = generate(self.model, [request for _, request in batch], self.ends, self.decode)
+                share = (time.perf_counter() - began) / len(batch)
+            for (index, _), output in zip(batch, outputs, strict=True):
+                output.seconds = share
+                yield index, output
+
+    def _forget(self, call: _Call) -> None:
+        self._calls = [other for other in self._calls if other is not call]
+        self._queue = deque(item for item in self._queue if item.call is not call)
+        for slot in reversed(range(len(self._rows))):
+            if self._rows[slot].call is call:
+                self._vacate(slot)
+
+    # One pass over all rows.
+
+    @torch.inference_mode()
+    def _step(self) -> None:
+        """Fill free slots, send every row's new tokens through the model once, and see what comes of it."""
+        try:
+            self._pull()
+            with packed(self.model):
+                self._admit()
+                if self._rows:
+                    self._advance()
+        except Exception as error:
+            for call in self._calls:  # the rows' state is lost: nobody's answer can be trusted
+                call.error = call.error or error
+            self._rows.clear()
+            self._queue.clear()
+            self._slots = Slots(0, 0)
+
+    def _advance(self) -> None:
+        began = time.perf_counter()
+        rows = [active.row for active in self._rows]
+        spans, ids, keep = self._pack(rows)
+        layout = Layout(spans, self._slots)
+        asked = time.perf_counter()
+        logits = self._forward(ids, layout, keep)
+        answered = time.perf_counter()
+        free, scale = logits.argmax(-1).tolist(), logits.logsumexp(-1).tolist()
+        first = 0
+        for slot, row in enumerate(rows):
+            at = {place: first + i for i, place in enumerate(row.wanted)}
+            first += len(at)
+            self._read(row, logits, free, at, scale)
+            self._slots.held[slot] = (row.prefix, row.own[: row.computed])
+        in_model, seconds = answered - asked, time.perf_counter() - began
+        for row, span in zip(rows, spans, strict=True):
+            row.output.passes += 1 / len(rows)
+            row.output.model_seconds += in_model * span.count / len(ids)
+            row.output.seconds += seconds * span.count / len(ids)
+        for slot in reversed(range(len(rows))):
+            if rows[slot].over:
+                self._finish(slot)
+
+    def _pack(self, rows: Sequence[Row]) -> tuple[list[Span], list[int], list[int]]:
+        """What the pass is made of: each row's span, all token ids, and where logits are needed."""
+        spans: list[Span] = []
+        ids: list[int] = []
+        keep: list[int] = []
+        room = _PASS_TOKENS
+        for slot, row in enumerate(rows):
+            row.feeding = min(row.waiting, max(room, 1))
+            row.drafts = []
+            if row.choosing and self.features.draft:
+                self._draft(row, len(rows))
+            row.wanted = row.needs(self.features.score)
+            keep += [len(ids) + place for place in row.wanted]
+            new = row.own[row.computed : row.computed + row.feeding] + [draft.token for draft in row.drafts]
+            spans.append(Span(slot, row.computed, len(new), row.prefix))
+            ids += new
+            room -= len(new)
+        return spans, ids, keep
+
+    def _forward(self, ids: Sequence[int], layout: Layout | Prefill, keep: Sequence[int]) -> torch.Tensor:
+        device = self.model.device
+        self.passes += 1
+        logits: torch.Tensor = self.model(
+            input_ids=torch.tensor([list(ids)], device=device),
+            position_ids=layout.positions[None].to(device),
+            use_cache=False,
+            logits_to_keep=torch.tensor(list(keep), dtype=torch.long, device=device),
+            layout=layout,
+        ).logits[0]
+        return logits.float()
+
+    def _read(self, row: Row, logits: torch.Tensor, free: Sequence[int], at: dict[int, int], scale: Any) -> None:
+        """Take in what the model said after a row's new tokens; `at` leads from a place in the span to its logits."""
+
+        def score(place: int, token: int) -> None:
+            row.output.logprobs.append(float(logits[at[place], token]) - scale[at[place]])
+
+        for place in range(row.feeding):
+            if place in at and row.computed + place + 1 < len(row.own):
+                score(place, row.own[row.computed + place + 1])
+        choosing, place, ahead = row.choosing, row.feeding - 1, 0
+        row.computed += row.feeding
+        if not choosing:
+            return
+        while True:
+            token = row.pick(logits[at[place]], free[at[place]], self.features.lazy)
+            draft = row.drafts[ahead] if ahead < len(row.drafts) else None
+            guess = draft.guess if draft else row.guess if not row.drafts else None
+            if guess is not None:
+                self._drafter.credit(guess, guess.token == token)
+            hit = draft is not None and draft.token == token
+            row.take(token, self.ends, self.decode)
+            if row.wrote(token):
+                score(place, token)
+            row.settle()
+            if row.done or not hit:
+                break
+            row.output.accepted += 1
+            row.computed += 1
+            ahead, place = ahead + 1, place + 1
+            run = []
+            while ahead < len(row.drafts) and row.drafts[ahead].guess is None:
+                run.append(row.drafts[ahead].token)
+                ahead += 1
+            row.confirm(run)
+            before = len(row.output.tokens)
+            row.write(run, self.ends, self.decode)
+            for written in row.output.tokens[before:]:
+                if self.features.score:
+                    score(place, written)
+                else:
+                    row.output.logprobs.append(0.0)
+                place += 1
+                row.computed += 1
+            if row.done:
+                break
+        if not row.done and self.features.force:
+            row.write(row.forced(), self.ends, self.decode)
+            if not self.features.score:
+                row.output.logprobs += [0.0] * (len(row.output.tokens) - len(row.output.logprobs))
+
+    def _draft(self, row: Row, rows: int) -> None:
+        """Guess on from what a row has written, as far as the grammar admits it and the odds are worth it."""
+        row.guess = None
+        row.text = row.text or Text(row.own[: row.prompt])
+        matcher = row.request.matcher
+        room = min(_MOST_DRAFTED, row.request.sampling.max_tokens - len(row.output.tokens) - 1)
+        context, chance, advanced = row.own[-8:], 1.0, 0
+        while guess := self._drafter.guess(row.text, context):
+            chance *= guess.probability
+            if chance < worth(rows):
+                if not row.drafts:
+                    row.guess = guess  # not drafted, but watched: the odds may change
+                break
+            if guess.token in self.ends or not row.confirm([guess.token]):
+                break
+            run = row.forced() if self.features.force else []
+            advanced += 1 + len(run)
+            if len(row.drafts) + 1 + len(run) > room:
+                break  # a forced run must not be cut: the model might spell its rest differently
+            row.drafts += [Drafted(guess.token, guess), *map(Drafted, run)]
+            row.output.drafted += 1
+            context += [guess.token, *run]
+            if matcher is not None and matcher.must_stop:
+                break
+        if matcher is not None:
+            matcher.rollback(advanced)
+
+    # What enters and leaves.
+
+    def _pull(self) -> None:
+        """Draw requests from the calls in turn, until enough are queued to see what they share."""
+        while len(self._queue) < 2 * self._limit and (calls := [call for call in self._calls if not call.dry]):
+            for call in calls:
+                try:
+                    request = next(call.source, None)
+                except Exception as error:  # the caller's own iterable failed: that is the caller's alone
+                    call.error, call.dry = error, True
+                    continue
+                if request is None:
+                    call.dry = True
+                    continue
+                self._queue.append(_Queued(call, call.pulled, request, list(request.tokens)))
+                call.pulled += 1
+                call.open += 1
+
+    def _admit(self) -> None:
+        for item in list(self._queue):
+            if len(self._rows) >= self._limit:
+                return
+            began, passed = time.perf_counter(), self.passes
+            prefix = self._shared(item)
+            spent, passed = time.perf_counter() - began, self.passes - passed
+            rest = item.tokens[prefix.length if prefix else 0 :]
+            source, common = self._alike(prefix, rest)
+            if source is None:
+                continue  # a row that is about to be computed begins alike: its tokens can be copied then
+            if not self._make_room(len(rest) + item.request.sampling.max_tokens):
+                return
+            row = Row(item.request, prefix, rest, computed=common)
+            if common:
+                self._slots.copy(source, len(self._rows), common)
+            row.output.reused = len(item.tokens) - len(rest) + common if passed == 0 else common
+            row.output.passes, row.output.seconds, row.output.model_seconds = passed, spent, spent if passed else 0.0
+            if self.features.force:
+                row.write(row.forced(), self.ends, self.decode)
+                if not self.features.score:
+                    row.output.logprobs += [0.0] * len(row.output.tokens)
+            self._rows.append(_Active(item.call, item.index, row))
+            self._queue.remove(item)
+            self._recent.append(item.tokens)
+
+    def _shared(self, item: _Queued) -> Prefix | None:
+        """The longest prefix that is kept for a request, or a longer one if enough of what is known begins alike."""
+        if not self.features.share:
+            return None
+        tokens = item.tokens
+        found = self._prefixes.find(tokens)
+        have = found.length if found else 0
+        least = have + max(_LEAST_PREFIX, have // 4)
+        others = [other.tokens for other in self._queue if other is not item] + list(self._recent)
+        common = sorted((common_length(o, tokens) for o in others if o[:least] == tokens[:least]), reverse=True)
+        lengths = [min(length, len(tokens) - 1) for length in common]
+        saved = [(length - have) * (i + 1) for i, length in enumerate(lengths)]
+        if not saved or lengths[saved.index(max(saved))] < least:
+            return found
+        prefix = Prefix(tokens[: lengths[saved.index(max(saved))]])
+        donor, start = self._prefixes.closest(prefix.tokens)
+        if (lent := self._slots.lend(prefix)) > start:
+            start = lent
+        elif donor is not None:
+            prefix.copy_from(donor, start)
+        for at in range(start, prefix.length, _PASS_TOKENS):
+            ids = prefix.tokens[at : at + _PASS_TOKENS]
+            self._forward(ids, Prefill(prefix, at, len(ids)), [])
+        self._prefixes.keep(prefix, [active.row.prefix for active in self._rows])
+        return prefix
+
+    def _alike(self, prefix: Prefix | None, rest: Sequence[int]) -> tuple[int | None, int]:
+        """The slot that holds most of `rest` already, and how much; None if it pays to wait for one that soon will."""
+        if not self.features.share:
+            return 0, 0
+        held = [
+            (min(common_length(own, rest), len(rest) - 1), slot)
+            for slot, (base, own) in enumerate(self._slots.held)
+            if base is prefix
+        ]
+        common, source = max(held, default=(0, 0))
+        common = common if common >= _LEAST_FORK else 0
+        for active in self._rows:
+            row = active.row
+            if row.prefix is prefix and row.computed < row.prompt:
+                coming = min(common_length(row.own[: row.prompt], rest), len(rest) - 1)
+                if coming >= common + _LEAST_FORK:
+                    return None, 0
+        return source, common
+
+    def _make_room(self, need: int) -> bool:
+        """Have a free slot of at least `need` tokens; False if that must wait until rows leave."""
+        slots, rows = self._slots, len(self._rows)
+        length = max(need, slots.length if rows or need * 4 > slots.length else 0)
+        length = -(-length // 64) * 64
+        most = min(self._limit, max(1, self._tokens // length))
+        if rows >= most:
+            return False
+        if length > slots.length or rows >= slots.count or slots.count > most or length * 4 < slots.length:
+            count = min(most, max(slots.count, rows + 1 if rows < slots.count else 2 * rows, 1))
+            self._slots = slots.resized(count, length)
+        return True
+
+    def _finish(self, slot: int) -> None:
+        active = self._rows[slot]
+        row = active.row
+        self._drafter.learn(row.own[max(row.prompt - 6, 0) :])
+        active.call.ready.append((active.index, row.output))
+        active.call.open -= 1
+        self._vacate(slot)
+
+    def _vacate(self, slot: int) -> None:
+        """Free a slot; the last row moves into it, so that rows in use stay the first ones."""
+        last = len(self._rows) - 1
+        if slot != last:
+            self._slots.copy(last, slot, self._rows[last].row.computed)
+            self._rows[slot] = self._rows[last]
+        self._rows.pop()

@@ -1,0 +1,63 @@
+"""Whether a model's attention can be driven by the engine."""
+
+from typing import Any
+
+import torch
+
+from structout.decoding.attention import Layout, Prefill, Span, packed
+from structout.decoding.cache import Prefix, Slots
+
+_BATCH_DEPENDENT_ROPE = ("dynamic", "longrope")  # their angles depend on the longest sequence of a pass
+
+
+def unfit(model: Any) -> str:
+    """Why a model cannot be driven token by token with packed rows, or "" if it can.
+
+    Its configuration must promise plain causal attention in every layer, and on a few tokens the packed pass must give
+    what the model's own does.
+    """
+    name = type(model).__name__
+    config = model.config.get_text_config()
+    if getattr(model.config, "is_encoder_decoder", False):
+        return f"{name} has an encoder"
+    if getattr(model, "_is_stateful", False):
+        return f"{name} has recurrent state"
+    kinds = set(getattr(config, "layer_types", None) or ())
+    if kinds - {"full_attention"}:
+        return f"{name} has layers of {', '.join(sorted(kinds - {'full_attention'}))}"
+    if not kinds and getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True):
+        return f"{name} attends within a sliding window"
+    if getattr(config, "attn_logit_softcapping", None):
+        return f"{name} caps its attention scores"
+    rope = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
+    if rope.get("rope_type") in _BATCH_DEPENDENT_ROPE:
+        return f"{name} has {rope['rope_type']} rotary embeddings"
+    try:
+        error = _error(model, config.vocab_size)
+    except Exception as problem:  # a model that does not know the interface fails in its own way
+        return f"{name} does not take packed rows ({type(problem).__name__}: {str(problem).splitlines()[0][:100]})"
+    tolerance = 1e-3 if model.dtype == torch.float32 else 5e-2
+    return "" if error < tolerance else f"{name} gives other results with packed rows (error {error:.1e})"
+
+
+@torch.inference_mode()
+def _error(model: Any, size: int) -> float:
+    """How far packed rows are from the model's own pass, relative to its logits."""
+    prompts = [[i * 7919 % size for i in ids] for ids in ((1, 2, 3, 4, 5, 6, 7, 8), (1, 2, 3, 9, 10))]
+    own = [model(input_ids=torch.tensor([ids], device=model.device), use_cache=False).logits[0, -1] for ids in prompts]
+    prefix, slots = Prefix(prompts[0][:3]), Slots(2, 8)
+    layouts: list[Prefill | Layout] = [Prefill(prefix, 0, 2), Prefill(prefix, 2, 1)]
+    spans = [Span(slot, 0, len(ids) - 3, prefix) for slot, ids in enumerate(prompts)]
+    layouts.append(Layout(spans, slots))
+    rows = [prefix.tokens[:2], prefix.tokens[2:], [token for ids in prompts for token in ids[3:]]]
+    with packed(model):
+        for ids, layout in zip(rows, layouts, strict=True):
+            logits = model(
+                input_ids=torch.tensor([ids], device=model.device),
+                position_ids=layout.positions[None].to(model.device),
+                use_cache=False,
+                layout=layout,
+            ).logits[0]
+    there = [logits[len(prompts[0]) - 4], logits[-1]]
+    pairs = zip(own, there, strict=True)
+    return max(float((one.float() - other.float()).norm() / one.float().norm()) for one, other in pairs)

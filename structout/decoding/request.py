@@ -1,0 +1,42 @@
+"""What is asked of a token loop, and what comes back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from structout.completion import FinishReason, Sampling
+from structout.grammar.matcher import Matcher
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Prompt tokens to continue, how to choose, the seed of this very answer, and the grammar to keep to.
+
+    The answer depends on these four alone. The matcher is moved while the answer is made.
+    """
+
+    tokens: Sequence[int]
+    sampling: Sampling
+    seed: int
+    matcher: Matcher | None = None
+
+
+@dataclass(slots=True)
+class Generated:
+    """The tokens that came of a request, end token excluded, with their log-probabilities unmasked (nats).
+
+    What it cost: `reused` prompt tokens that were not computed, `forced` output tokens that the grammar left no choice
+    about, `drafted` guesses and how many of them were `accepted`, this answer's share of forward `passes`, and of the
+    `seconds`, those in the model and those in the grammar. Shares add up to what was spent.
+    """
+
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    finish_reason: FinishReason = "stop"
+    reused: int = 0
+    forced: int = 0
+    drafted: int = 0
+    accepted: int = 0
+    passes: float = 0.0
+    seconds: float = 0.0
+    model_seconds: float = 0.0
+    mask_seconds: float = 0.0

@@ -1,0 +1,265 @@
+"""The engine gives what the plain loop gives, whatever it does to be fast, and whoever shares the batch."""
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+import torch
+from transformers import MistralConfig, MistralForCausalLM
+
+from structout.decoding.engine import Engine, Features
+from structout.decoding.loop import generate
+from structout.decoding.request import Request
+from tests.decoding.conftest import SCHEMA, decode
+
+ENDS = frozenset({0})
+SHARED = "This is what all of the records begin with, and it is long enough to be kept: "
+TEXTS = [SHARED + text for text in ("red true 42 blue", "an orange one, true", "black", "red red red red or blue", "7")]
+SWITCHES = [Features(), Features(False, False, False, False, False)] + [
+    replace(Features(), **{field.name: False}) for field in fields(Features)
+]
+SAMPLINGS: list[dict[str, Any]] = [
+    {},
+    {"temperature": 1.0},
+    {"temperature": 0.7, "top_k": 5},
+    {"temperature": 1.3, "top_p": 0.8},
+    {"temperature": 1.0, "min_p": 0.1, "repetitions": 2},
+    {"repetitions": 1},
+]
+
+
+def same(one: Sequence[Any], other: Sequence[Any]) -> None:
+    assert [o.tokens for o in one] == [o.tokens for o in other]
+    assert [o.finish_reason for o in one] == [o.finish_reason for o in other]
+
+
+@pytest.mark.parametrize("features", SWITCHES, ids=str)
+@pytest.mark.parametrize("schema", [SCHEMA, None], ids=["schema", "free"])
+def test_every_switch_gives_the_tokens_of_the_plain_loop(model: Any, ask: Any, features: Features, schema: Any) -> None:
+    engine = Engine(model, ENDS, slots=3, features=features)
+    for sampling in SAMPLINGS[:2]:
+        for _ in range(2):  # again, when there is something to share and to draft from
+            found = engine.generate([ask(text, schema, **sampling) for text in TEXTS])
+        plain = generate(model, [ask(text, schema, **sampling) for text in TEXTS], ENDS, forced=features.force)
+        same(found, plain)
+        for one, other in zip(found, plain, strict=True):
+            if features.score:
+                assert one.logprobs == pytest.approx(other.logprobs, abs=1e-3)
+            else:
+                assert len(one.logprobs) == len(one.tokens)
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS, ids=str)
+def test_an_answer_depends_on_its_prompt_and_seed_alone(model: Any, ask: Any, sampling: dict[str, Any]) -> None:
+    wanted = [(text, seed) for text in TEXTS for seed in (1, 2)]
+    together = Engine(model, ENDS, slots=8).generate([ask(text, seed=seed, **sampling) for text, seed in wanted])
+    engine = Engine(model, ENDS, slots=1)
+    alone = [engine.generate([ask(text, seed=seed, **sampling)])[0] for text, seed in reversed(wanted)]
+    same(together, alone[::-1])
+    same(together, generate(model, [ask(text, seed=seed, **sampling) for text, seed in wanted], ENDS, forced=True))
+
+
+def test_seeds_give_different_samples_of_one_prompt_that_is_computed_once(model: Any, ask: Any) -> None:
+    engine = Engine(model, ENDS, slots=8)
+    found = engine.generate([ask(TEXTS[0], None, seed=seed, temperature=1.0) for seed in range(6)])
+    assert len({tuple(output.tokens) for output in found}) == 6
+    length = len(ask(TEXTS[0]).tokens)
+    assert sum(length - output.reused for output in found) < 2 * length
+
+
+def test_grammars_budgets_and_none_share_a_batch(model: Any, ask: Any) -> None:
+    def requests() -> list[Request]:
+        wanted = [
+            ask(text, schema, max_tokens=limit) for text in TEXTS for limit in (3, 60) for schema in (SCHEMA, None)
+        ]
+        return [*wanted, ask("q", {"type": "boolean"}), ask("x", {"const": "blue"})]
+
+    same(Engine(model, ENDS, slots=4).generate(requests()), generate(model, requests(), ENDS, forced=True))
+
+
+def test_answers_keep_the_order_of_their_requests_and_costs_add_up(model: Any, ask: Any) -> None:
+    engine = Engine(model, ENDS, slots=3)
+    requests = [ask(TEXTS[i % 5], None, max_tokens=1 + i % 7) for i in range(20)]
+    found = engine.generate(requests)
+    assert [len(output.tokens) for output in found] == [
+        len(output.tokens) for output in generate(model, requests, ENDS)
+    ]
+    assert sum(output.passes for output in found) == pytest.approx(engine.passes)
+    assert all(output.model_seconds + output.mask_seconds <= output.seconds * 1.001 for output in found)
+    assert all(output.accepted <= output.drafted for output in found)
+    assert all(0 <= output.reused < len(request.tokens) for output, request in zip(found, requests, strict=True))
+
+
+def test_forced_tokens_and_drafts_save_passes(model: Any, ask: Any) -> None:
+    def passes(features: Features) -> int:
+        engine = Engine(model, ENDS, slots=1, features=features)
+        for text in TEXTS:
+            engine.generate([ask(text)])
+        return engine.passes
+
+    plain, forced = passes(Features(force=False, draft=False)), passes(Features(draft=False))
+    assert passes(Features()) < forced < plain
+
+
+def test_a_long_queue_is_drawn_from_only_as_slots_become_free(model: Any, ask: Any) -> None:
+    drawn = 0
+
+    def requests() -> Iterator[Request]:
+        nonlocal drawn
+        for i in range(300):
+            drawn += 1
+            yield ask(TEXTS[i % 5], None, max_tokens=2)
+
+    engine = Engine(model, ENDS, slots=4)
+    for done, _ in enumerate(engine.stream(requests())):
+        assert drawn <= done + 4 * 4
+    assert drawn == 300
+    assert engine._slots.count <= 4
+
+
+def test_memory_holds_fewer_rows_where_they_are_long(model: Any, ask: Any) -> None:
+    engine = Engine(model, ENDS, slots=8, tokens=256)
+    requests = [ask(SHARED * 2 + str(i), None, max_tokens=limit) for i, limit in enumerate((4, 150, 4, 4, 200, 4))]
+    same(engine.generate(requests), generate(model, requests, ENDS))
+    assert engine._slots.count * engine._slots.length <= max(256, engine._slots.length)
+
+
+def test_prefixes_are_dropped_when_they_exceed_their_memory(model: Any, ask: Any) -> None:
+    engine = Engine(model, ENDS, slots=2, prefix_bytes=1)
+    for word in ("one ", "two ", "six "):
+        requests = [ask(word * 30 + text, None, max_tokens=3) for text in "abc"]
+        same(engine.generate(requests), generate(model, requests, ENDS))
+    assert len(list(engine._prefixes)) == 1
+
+
+def test_threads_share_the_slots(model: Any, ask: Any) -> None:
+    engine = Engine(model, ENDS, slots=4)
+    found: dict[int, Any] = {}
+
+    def work(i: int) -> None:
+        found[i] = engine.generate([ask(text, seed=i, temperature=1.0) for text in TEXTS])
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i in range(4):
+        same(found[i], generate(model, [ask(text, seed=i, temperature=1.0) for text in TEXTS], ENDS, forced=True))
+
+
+def test_a_failing_iterable_fails_its_own_call_alone(model: Any, ask: Any) -> None:
+    engine = Engine(model, ENDS, slots=2)
+
+    def broken() -> Iterator[Request]:
+        yield ask(TEXTS[0])
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        engine.generate(broken())
+    same(engine.generate([ask(TEXTS[0])]), generate(model, [ask(TEXTS[0])], ENDS, forced=True))
+
+
+def test_after_a_failure_of_the_model_the_engine_starts_afresh(
+    model: Any, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(model, ENDS, slots=2)
+    engine.generate([ask(TEXTS[0])])
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "_forward", lambda *_: (_ for _ in ()).throw(RuntimeError("out of memory")))
+        with pytest.raises(RuntimeError, match="out of memory"):
+            engine.generate([ask(TEXTS[1])])
+    same(engine.generate([ask(TEXTS[1])]), generate(model, [ask(TEXTS[1])], ENDS, forced=True))
+
+
+def test_a_stream_that_is_left_early_frees_its_slots(model: Any, ask: Any) -> None:
+    engine = Engine(model, ENDS, slots=2)
+    stream = engine.stream(ask(text, None, max_tokens=i + 1) for i, text in enumerate(TEXTS))
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    assert not engine._rows
+    assert not engine._queue
+    same(engine.generate([ask(TEXTS[2])]), generate(model, [ask(TEXTS[2])], ENDS, forced=True))
+
+
+def test_the_models_own_attention_is_restored(model: Any, ask: Any) -> None:
+    before = model.config._attn_implementation
+    Engine(model, ENDS).generate([ask(TEXTS[0])])
+    assert model.config._attn_implementation == before
+
+
+def test_stop_strings_end_an_answer(model: Any, ask: Any) -> None:
+    free = Engine(model, ENDS).generate([ask(TEXTS[0], None)])[0]
+    stop = decode(free.tokens)[10:12]
+    for features in (Features(), Features(draft=False)):
+        engine = Engine(model, ENDS, decode, features=features)
+        for _ in range(2):
+            found = engine.generate([ask(TEXTS[0], None, stop=(stop,))])
+        same(found, generate(model, [ask(TEXTS[0], None, stop=(stop,))], ENDS, decode))
+        assert found[0].finish_reason == "stop"
+        assert stop in decode(found[0].tokens)
+        assert stop not in decode(found[0].tokens[:-1])
+
+
+class Reluctant:
+    """A matcher that refuses every other token at first, though its mask allowed it, as one with a budget may."""
+
+    steered = 0
+
+    def __init__(self, inner: Any) -> None:
+        self.inner, self.refused, self.asked = inner, set[int](), 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def mask(self) -> torch.Tensor:
+        mask: torch.Tensor = self.inner.mask().clone()
+        mask[list(self.refused)] = False
+        return mask
+
+    def try_advance(self, tokens: Sequence[int]) -> int:
+        at = int(self.inner.mask().sum())
+        if len(tokens) == 1 and at > 2 and tokens[0] % 2 and self.inner.mask()[tokens[0]]:
+            self.refused.add(tokens[0])
+            return 0
+        taken: int = self.inner.try_advance(tokens)
+        if taken:
+            self.refused.clear()
+        return taken
+
+
+def test_a_token_that_a_budget_refuses_is_chosen_again(model: Any, ask: Any) -> None:
+    def request(text: str) -> Request:
+        plain: Request = ask(text, {"type": "integer", "minimum": 0, "maximum": 999999}, max_tokens=8)
+        return replace(plain, matcher=Reluctant(plain.matcher))
+
+    features = Features(draft=False)
+    found = Engine(model, ENDS, features=features).generate(map(request, TEXTS))
+    same(found, generate(model, list(map(request, TEXTS)), ENDS, forced=True))
+
+
+def test_a_model_with_a_sliding_window_falls_back_to_the_plain_loop(
+    ask: Any, tokenizer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    torch.manual_seed(1)
+    config = MistralConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        sliding_window=16,
+        eos_token_id=0,
+    )
+    model = MistralForCausalLM(config).eval()
+    engine = Engine(model, ENDS)
+    with caplog.at_level(logging.WARNING):
+        found = engine.generate([ask(TEXTS[0], max_tokens=5)])
+        engine.generate([ask(TEXTS[1], max_tokens=2)])
+    same(found, generate(model, [ask(TEXTS[0], max_tokens=5)], ENDS))
+    assert len(caplog.records) == 1
+    assert "sliding" in caplog.text
