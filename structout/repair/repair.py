@@ -1,21 +1,36 @@
 """Repair: find the document in a model's answer, read it tolerantly, fit it to the schema, and say what was changed."""
 
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from structout.document import Json
 from structout.issue import Issue
-from structout.repair.edits import Edit, Policy
-from structout.schema import Schema
+from structout.repair.budget import Budget, Exhausted, Unreadable
+from structout.repair.coerce import Coercer, same
+from structout.repair.edits import Edit, Policy, allows, worst
+from structout.repair.locate import Layout, layout
+from structout.repair.read import Reading, read_at, read_escaped, regrade
+from structout.repair.scalars import Decimal
+from structout.repair.shape import Shape, shape_of
+from structout.repair.unquoted import read_lines, read_members, read_word
+from structout.schema import Checked, Schema
 
 T = TypeVar("T")
-_FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
+Format = Literal["json", "yaml"]
+
+_STEPS_PER_CHARACTER: Final = 8
+_MOST_STARTS: Final = 200
+_UNREAD: Final = frozenset({"not_json", "duplicate_key", "non_finite"})
 
 
 @dataclass(frozen=True, slots=True)
 class Repaired(Generic[T]):
-    """The value, if there are no issues, with the edits that led to it."""
+    """The value, if there are no issues, with the edits that led to it.
+
+    With issues, `document` is the nearest that was read and `edits` are those that would lead to it, also the ones
+    that the policy refused.
+    """
 
     value: T | None
     document: Json
@@ -26,17 +41,327 @@ class Repaired(Generic[T]):
     def ok(self) -> bool:
         return not self.issues
 
+    @property
+    def truncated(self) -> bool:
+        """Whether the text ended before the document did, whatever became of it."""
+        return any(edit.kind == "unclosed" for edit in self.edits) or any(
+            issue.kind == "truncated" for issue in self.issues
+        )
 
-def repair(text: str, schema: Schema[T], policy: Policy = "lossless") -> Repaired[T]:
-    """Read `text` as a document of `schema`; under the default policy only lossless edits are accepted."""
+
+@dataclass(frozen=True, slots=True)
+class _Outcome(Generic[T]):
+    """What one reading came to: the document after coercion, and how the schema judged it."""
+
+    reading: Reading
+    checked: Checked[T]
+    edits: tuple[Edit, ...]
+    issues: tuple[Issue, ...]
+    cue: int
+    stands_out: bool
+
+    @property
+    def order(self) -> tuple[int, int, bool, bool]:
+        """Lower is better: graver edits last, then by what the text says of it, its place, and whether it was coerced."""
+        coerced = any(isinstance(edit.where, str) for edit in self.edits)
+        return worst(self.edits), self.cue, not self.stands_out, coerced
+
+
+def repair(
+    text: str,
+    schema: Schema[T],
+    policy: Policy = "lossless",
+    *,
+    decimal: Decimal | None = None,
+    complete: bool = False,
+    format: Format | None = None,  # noqa: A002  (the word that everyone knows)
+) -> Repaired[T]:
+    """Read `text` as a document of `schema`; under the default policy only lossless edits are accepted.
+
+    `decimal` names the sign that marks decimals in numbers written as text: without it `"1,200"` is ambiguous.
+    `complete` says that the text is known not to be cut off (its finish reason is `stop`), so that closers missing
+    at its very end were forgotten and nothing is lost; without it they count as lossy. `format` reads YAML only, or
+    JSON only; by default YAML is tried where there is no JSON. Takes time linear in the text; never raises.
+    """
     checked = schema.check_text(text)
     if checked.ok:
         return Repaired(checked.value, checked.document)
-    inner = _FENCE.search(text)
-    start, end = inner.span(1) if inner else (text.find("{"), text.rfind("}") + 1)
-    if 0 <= start < end:
-        found = schema.check_text(text[start:end])
-        if found.ok:
-            edit = Edit("prose", "lossless", 0, text, text[start:end])
-            return Repaired(found.value, found.document, (), (edit,))
-    return Repaired(None, checked.document, checked.issues)
+    return _Repair(text, schema, policy, decimal, complete, format).run(checked)
+
+
+class _Repair(Generic[T]):
+    """The work on one text."""
+
+    def __init__(
+        self,
+        text: str,
+        schema: Schema[T],
+        policy: Policy,
+        decimal: Decimal | None,
+        complete: bool,
+        format: Format | None,  # noqa: A002
+    ) -> None:
+        self.text = text
+        self.schema = schema
+        self.policy = policy
+        self.decimal = decimal
+        self.complete = complete
+        self.format = format
+        self.budget = Budget(_STEPS_PER_CHARACTER * len(text) + 20_000)
+        self.layout: Layout | None = None
+
+    def run(self, checked: Checked[T]) -> Repaired[T]:
+        outcomes: list[_Outcome[T]] = []
+        try:
+            if checked.issues[0].kind not in _UNREAD:
+                whole = Reading(checked.document, 0, len(self.text))
+                outcomes.append(self._judge(whole, first=checked))
+            else:
+                for reading in self._readings():
+                    outcomes.append(self._judge(reading))
+                outcomes += self._joined(outcomes)
+            if not any(self._acceptable(outcome) for outcome in outcomes):
+                outcomes += [self._judge(reading) for reading in self._last_readings(outcomes)]
+        except Exhausted:
+            pass
+        return self._decide(outcomes, checked)
+
+    # Reading.
+
+    def _readings(self) -> Iterator[Reading]:
+        """Documents in the text, from left to right, the outermost only."""
+        if self.format == "yaml":
+            return
+        text = self.text
+        start = len(text) - len(text.lstrip(" \t\r\n\ufeff"))
+        if text[start : start + 1] in ("{", "["):
+            reading = self._read(start, len(text))
+            if reading is not None:
+                yield reading
+                if reading.end == len(text) or text[reading.end :].isspace():
+                    return
+        else:
+            reading = None
+        found = self._layout()
+        place = reading.end if reading else 0
+        tried = 0
+        for start in found.starts():
+            if start < place:
+                continue
+            tried += 1
+            if tried > _MOST_STARTS:
+                return
+            fence = found.fence_at(start)
+            reading = self._read(start, fence.end if fence else len(text))
+            if reading is not None and reading.cut and fence and fence.closed:  # the fence was content, maybe
+                reading = self._read(start, len(text)) or reading
+            if reading is not None:
+                yield reading
+                place = reading.end
+            else:
+                place = max(place, self._skip_to)
+
+    _skip_to = 0
+
+    def _read(self, start: int, limit: int) -> Reading | None:
+        try:
+            return read_escaped(self.text, start, limit, self.budget) or read_at(self.text, start, limit, self.budget)
+        except Unreadable as error:
+            # Nothing between two brackets of a deep nest can be read either.
+            self._skip_to = error.place if error.place - start > 100 and not self.text[start : error.place].strip("{[ \n\":a") else start + 1
+            return None
+
+    def _last_readings(self, outcomes: list[_Outcome[T]]) -> Iterator[Reading]:
+        """What else the text can be, if no JSON in it will do: members without braces, YAML, a bare value."""
+        found = self._layout()
+        shape = shape_of(self.schema)
+        spans = [(fence.start, fence.end) for fence in found.fences]
+        start = found.thinking[-1][1] if found.thinking else 0
+        if not spans:
+            spans = [(start, len(self.text))]
+        for span in spans:
+            if any(span[0] < end and begin < span[1] for begin, end in found.thinking):
+                continue
+            if self.format != "yaml":
+                yield from read_members(self.text, *span, shape, self.budget)
+            if self.format != "json":
+                yield from read_lines(self.text, *span, shape, self.budget, told=self.format == "yaml" or bool(found.fences))
+        if not outcomes:
+            yield from read_word(self.text, start, found.fences, shape)
+
+    def _layout(self) -> Layout:
+        if self.layout is None:
+            self.layout = layout(self.text)
+        return self.layout
+
+    # Judging.
+
+    def _judge(self, reading: Reading, first: Checked[T] | None = None, *, drastic: bool = False) -> "_Outcome[T]":
+        cue, stands_out = 1, True
+        if reading.start or reading.end < len(self.text.rstrip()):
+            found = self._layout()
+            cue, stands_out = found.cue(reading.start, 0), found.stands_out(reading.start)
+        checked = first or self.schema.check(reading.document)
+        edits, issues = reading.edits, checked.issues
+        document = reading.document
+        if issues and any(issue.kind != "value" for issue in issues):
+            fit = Coercer(self.budget, self.text, self.decimal, drastic=drastic).fit(document, shape_of(self.schema))
+            if fit.edits or fit.issues:
+                document, edits = fit.value, edits + fit.edits
+                checked = self.schema.check(document)
+                issues = fit.issues + checked.issues
+        if issues and all(issue.kind == "value" for issue in checked.issues):
+            whole, changes = _whole_numbers(document, checked.issues)
+            if changes:
+                checked = self.schema.check(whole)
+                edits, issues = edits + changes, checked.issues
+        if reading.unclosed and not issues and self._finished(reading):
+            reading = regrade(reading, "lossless")
+            edits = reading.edits + edits[len(reading.edits) :]
+        return _Outcome(reading, checked, edits, issues, cue, stands_out)
+
+    def _finished(self, reading: Reading) -> bool:
+        """Whether only closers are missing: the text is known to be whole, goes on behind, or nothing more could come."""
+        if reading.cut:
+            return False
+        if self.complete or self.text[reading.end :].strip():
+            return True
+        tail = self.text[len(self.text.rstrip()) :]
+        if reading.unclosed == 1 and "\n" in tail and "\n" in self.text.strip():
+            return True  # a comma would stand before the line break
+        node, shape = reading.document, shape_of(self.schema)
+        for _ in range(reading.unclosed):
+            if not isinstance(node, dict) or not node or not shape.closed or shape.properties.keys() - node.keys():
+                return False
+            last = next(reversed(node))
+            node, shape = node[last], shape.properties[last]
+        return True
+
+    def _acceptable(self, outcome: "_Outcome[T]") -> bool:
+        return not outcome.issues and all(allows(self.policy, edit) for edit in outcome.edits)
+
+    def _joined(self, outcomes: "list[_Outcome[T]]") -> "list[_Outcome[T]]":
+        """Documents that follow one another, for a schema that wants a list of them."""
+        if len(outcomes) < 2 or any(not outcome.issues for outcome in outcomes) or shape_of(self.schema).types != ("array",):
+            return []
+        if any(outcome.reading.unclosed for outcome in outcomes):
+            return []
+        documents: list[Json] = [outcome.reading.document for outcome in outcomes]
+        edits = tuple(edit for outcome in outcomes for edit in outcome.reading.edits)
+        edits += (Edit("joined", "lossless", "", "", f"{len(documents)} documents"),)
+        start, end = outcomes[0].reading.start, outcomes[-1].reading.end
+        return [self._judge(Reading(documents, start, end, edits))]
+
+    # Deciding.
+
+    def _decide(self, outcomes: "list[_Outcome[T]]", checked: Checked[T]) -> Repaired[T]:
+        fitting = sorted((outcome for outcome in outcomes if not outcome.issues), key=lambda outcome: outcome.order)
+        if not fitting and outcomes and not self._ambiguous(outcomes):
+            try:
+                drastic = [self._judge(outcome.reading, drastic=True) for outcome in outcomes]
+                fitting = sorted((outcome for outcome in drastic if not outcome.issues), key=lambda outcome: outcome.order)
+            except Exhausted:
+                pass
+        if fitting:
+            return self._choose(fitting)
+        if not outcomes:
+            message = "the text ends in the middle of the model's thinking"
+            if self._layout().still_thinking:
+                return Repaired(None, None, (Issue("", "truncated", message),))
+            return Repaired(None, checked.document, checked.issues)
+        nearest = min(outcomes, key=lambda outcome: (outcome.cue, len(outcome.issues), not outcome.stands_out))
+        issues = nearest.issues
+        if nearest.reading.unclosed:
+            issues = (self._cut_off(nearest), *issues)
+        return Repaired(None, nearest.checked.document, issues, self._all_edits(nearest))
+
+    def _ambiguous(self, outcomes: "list[_Outcome[T]]") -> bool:
+        """Whether only a guess is missing: then nothing is dropped to get around it, unless that is allowed."""
+        return self.policy == "lossless" and any(issue.kind == "ambiguous" for outcome in outcomes for issue in outcome.issues)
+
+    def _choose(self, fitting: "list[_Outcome[T]]") -> Repaired[T]:
+        best = fitting[0]
+        edits = self._all_edits(best)
+        document = best.checked.document
+        for other in fitting[1:]:
+            if other.order == best.order and not same(other.checked.document, document):
+                message = "the text holds several documents that fit, and does not say which is meant"
+                return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
+        if best.cue == 2:
+            message = "the only document that fits is introduced as an example or a draft"
+            if self._layout().is_example(best.reading.start):
+                return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
+        refused = [edit for edit in edits if not allows(self.policy, edit)]
+        if refused:
+            cut = (self._cut_off(best),) if best.reading.unclosed else ()
+            kinds = [edit for edit in refused if edit.kind != "unclosed"] if cut else refused
+            issues = cut + tuple(
+                Issue(edit.where if isinstance(edit.where, str) else "", "refused_edit", f"{edit.change} is refused under {self.policy!r}")
+                for edit in kinds
+            )
+            return Repaired(None, document, issues, edits)
+        return Repaired(best.checked.value, document, (), edits)
+
+    def _cut_off(self, outcome: "_Outcome[T]") -> Issue:
+        count = outcome.reading.unclosed
+        return Issue("", "truncated", f"the text ends with {count} container{'s' if count > 1 else ''} open")
+
+    def _all_edits(self, outcome: "_Outcome[T]") -> tuple[Edit, ...]:
+        """The edits of an outcome, with those that take away the text around it."""
+        start, end = outcome.reading.start, outcome.reading.end
+        before, after = self.text[:start], self.text[end:]
+        edits = outcome.edits
+        if before.strip():
+            edits = (Edit(_surroundings(before), "lossless", 0, before, ""), *edits)
+        if after.strip():
+            syntax = [edit for edit in edits if isinstance(edit.where, int)]
+            data = [edit for edit in edits if isinstance(edit.where, str)]
+            edits = (*syntax, Edit(_surroundings(after), "lossless", end, after, ""), *data)
+        return edits
+
+
+def _surroundings(text: str) -> str:
+    bare = text.strip().strip("`~").strip()
+    return "fence" if bare in ("", "json", "JSON", "yaml", "yml") else "prose"
+
+
+def _whole_numbers(document: Any, issues: tuple[Issue, ...]) -> tuple[Json, tuple[Edit, ...]]:
+    """Write 5.0 as 5 where a Pydantic type wants an integer: JSON Schema takes them for the same."""
+    edits = []
+    for issue in issues:
+        steps = [step.replace("~1", "/").replace("~0", "~") for step in issue.pointer.split("/")[1:]]
+        document = _copy_along(document, steps)
+        node = document
+        for step in steps[:-1]:
+            node = node[int(step)] if isinstance(node, list) and step.isdigit() else node.get(step) if isinstance(node, dict) else None
+        if not steps:
+            if isinstance(document, float) and document.is_integer():
+                edits.append(Edit("whole", "lossless", "", str(document), str(int(document))))
+                document = int(document)
+            continue
+        key: Any = int(steps[-1]) if isinstance(node, list) and steps[-1].isdigit() else steps[-1]
+        try:
+            value = node[key]
+        except (KeyError, IndexError, TypeError):
+            continue
+        if isinstance(value, float) and value.is_integer():
+            node[key] = int(value)
+            edits.append(Edit("whole", "lossless", issue.pointer, str(value), str(int(value))))
+    return document, tuple(edits)
+
+
+def _copy_along(document: Any, steps: list[str]) -> Any:
+    """A copy of the containers along a path, so that what was read stays as it was."""
+    if not steps:
+        return document
+    if isinstance(document, dict):
+        copy = dict(document)
+        if steps[0] in copy:
+            copy[steps[0]] = _copy_along(copy[steps[0]], steps[1:])
+        return copy
+    if isinstance(document, list):
+        items = list(document)
+        if steps[0].isdigit() and int(steps[0]) < len(items):
+            items[int(steps[0])] = _copy_along(items[int(steps[0])], steps[1:])
+        return items
+    return document

@@ -1,0 +1,410 @@
+"""Read JSON as models write it: one pass, no recursion, and an edit for every change that makes it strict."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from structout.repair.budget import Budget, Unreadable
+from structout.repair.edits import Edit, Grade
+from structout.repair.strings import OPENING, Role, closes, read_key, read_value
+from structout.repair.tokens import NUMBER, STRING, WS, is_non_finite, literal, number, quote
+
+DEEPEST: Final = 200
+
+# Runs of clean text are matched by one expression, in C: members and items whose values are scalars, flat lists or
+# flat objects, each up to a comma, a closer or the like that shows that its last quote was really its last.
+_SCALAR: Final = rf"(?:{STRING}|{NUMBER}(?=[ \t\r\n,\]}}])|(?:true|false|null)(?=[ \t\r\n,\]}}]))"
+_FLAT_LIST: Final = rf"\[{WS}(?:{_SCALAR}{WS}(?:,{WS}{_SCALAR}{WS})*+)?\]"
+_PAIR: Final = rf"{STRING}{WS}:{WS}(?:{_SCALAR}|{_FLAT_LIST}){WS}"
+_FLAT_OBJECT: Final = rf"\{{{WS}(?:{_PAIR}(?:,{WS}{_PAIR})*+)?\}}"
+_VALUE: Final = rf"(?:{_SCALAR}|{_FLAT_LIST}|{_FLAT_OBJECT})"
+_MEMBER: Final = rf"{STRING}{WS}:{WS}{_VALUE}(?={WS}(?:,{WS}[\"}}]|\}}))"
+_ITEM: Final = rf"{_VALUE}(?={WS}(?:,{WS}[\"\[{{\-0-9tfn\]]|\]))"
+_MEMBERS: Final = re.compile(rf"{WS}{_MEMBER}(?:{WS},{WS}{_MEMBER})*+")
+_ITEMS: Final = re.compile(rf"{WS}{_ITEM}(?:{WS},{WS}{_ITEM})*+")
+_CLEAN_KEY: Final = re.compile(rf"{WS}{STRING}{WS}:{WS}")
+_SPACE: Final = re.compile(WS)
+_GAP: Final = re.compile(r"(?:[^\S \t\r\n]|[\ufeff\u200b\u2060\x00-\x08])+")
+_COMMENT: Final = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|#[^\n]*|<!--.*?(?:-->|\Z)", re.DOTALL)
+_ELLIPSIS: Final = re.compile(r"\.{2,}|…")
+_COLON: Final = re.compile(rf"{WS}(:=|=>|[:：=]){WS}")
+_BARE_KEY: Final = re.compile(
+    rf"[^\s\"“”`{{}}\[\],:=：(][^\"“”`{{}}\[\],:=：\n(]{{0,80}}?[\"'”`]?(?={WS}(?:[:：]|=>|=))"
+)
+_BARE_STOP: Final = re.compile(r'[\n,{}\[\]"“;]')
+_NEXT_MEMBER: Final = re.compile(
+    rf"""[,;]{WS}(?:["'“`][^"“”\n]{{1,80}}["'”`]{WS}(?:[:：]|=>)|[A-Za-z_$][\w$ .-]{{0,60}}{WS}:(?!//)|[}}{{\[]|//|/\*|\#|\Z|\.\.\.)"""
+)
+_PLAIN: Final = re.compile(
+    r"""(?:[+-]?[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?|true|false|null|True|False|None)[ \t\r\n]++(?=(["'“{\[0-9-]|[A-Za-z_$]))"""
+)
+_THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[ ][0-9]{3})+(?![0-9])|\S+\s+[A-Za-z]")
+_TRAILING_COMMENT: Final = re.compile(r"\s+(?://|#|/\*).*", re.DOTALL)
+_PREFIXED: Final = re.compile(r"[uUbBrRfF]{1,2}(?=[\"'])")
+_CALL: Final = re.compile(r"[A-Za-z_][\w.]*\(\s*(\"[^\"\\\n]*\"|'[^'\"\\\n]*'|-?\d+(?:\.\d+)?)\s*\)")
+_KEYED: Final = re.compile(rf"""["'“`][^"'“”`\n]{{1,80}}["'”`]{WS}:|[A-Za-z_$][\w$-]{{0,60}}{WS}:(?![/\d:])""")
+_REOPENED: Final = re.compile(rf"{WS},{WS}[\"'][^\"'\n]{{1,80}}[\"']{WS}:")
+_CLOSER_RUN: Final = re.compile(r"[ \t\r\n}\]]*+")
+_CLOSER: Final = {"{": "}", "[": "]"}
+_OPENER: Final = {"}": "{", "]": "["}
+_KEY, _VALUE_NEXT, _AFTER = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What was read: the text up to `end` is strict JSON once the edits are applied.
+
+    `unclosed` counts the containers that the text left open; `cut` tells that it broke off inside a token, after
+    a comma or before a value; `bare` counts the strings that had no quotes.
+    """
+
+    end: int
+    edits: tuple[Edit, ...] = ()
+    unclosed: int = 0
+    cut: bool = False
+    bare: int = 0
+
+
+def parse(text: str, start: int, end: int, budget: Budget) -> Parsed:
+    """Read the object or list that opens at `start`. Raises `Unreadable`, or `Exhausted`."""
+    return _Reader(text, start, end, budget).read()
+
+
+class _Reader:
+    __slots__ = ("bare", "budget", "comma", "edits", "end", "pos", "stack", "start", "text")
+
+    def __init__(self, text: str, start: int, end: int, budget: Budget) -> None:
+        self.text = text
+        self.start = self.pos = start
+        self.end = end
+        self.budget = budget
+        self.edits: list[Edit] = []
+        self.stack: list[str] = []
+        self.comma = -1  # the offset of a comma that nothing has followed yet
+        self.bare = 0
+
+    def read(self) -> Parsed:
+        text, end, stack = self.text, self.end, self.stack
+        opener = text[self.start]
+        stack.append(opener)
+        self.pos += 1
+        state = _KEY if opener == "{" else _VALUE_NEXT
+        fresh = True  # just after an opener: nothing to separate, nothing missing
+        while stack:
+            run = None
+            in_object = stack[-1] == "{"
+            if state == _KEY:
+                run = _MEMBERS.match(text, self.pos, end)
+                if run is None:
+                    key = _CLEAN_KEY.match(text, self.pos, end)
+                    if key:
+                        self.pos, self.comma, state, fresh = key.end(), -1, _VALUE_NEXT, False
+                        continue
+            elif state == _VALUE_NEXT and not in_object:
+                run = _ITEMS.match(text, self.pos, end)
+            if run:
+                self.pos, self.comma, state = run.end(), -1, _AFTER
+                continue
+            if self._skip(state):
+                continue
+            if self.pos >= end:
+                return self._unclosed(dangling=state == _VALUE_NEXT and in_object)
+            char = text[self.pos]
+            if state == _AFTER:
+                state, fresh = self._after(char), False
+            elif char in "}]":
+                if state == _VALUE_NEXT and in_object:
+                    self._edit("missing_value", "invented", self.pos, "", "null")
+                self._close(char)
+                state = _AFTER
+            elif char == ",":
+                if state == _VALUE_NEXT and in_object:
+                    self._edit("missing_value", "invented", self.pos, "", "null")
+                    state = _AFTER
+                else:
+                    self._edit("comma", "lossless", self.pos, ",", "")
+                    self.pos += 1
+            elif state == _KEY:
+                state = self._key(char)
+                fresh = False
+            elif not in_object and not fresh and self._belongs_outside(char):
+                state = _KEY
+            elif char in "{[":
+                stack.append(char)
+                if len(stack) > DEEPEST:
+                    raise Unreadable(self.pos)
+                self.pos += 1
+                self.comma = -1
+                state, fresh = (_KEY if char == "{" else _VALUE_NEXT), True
+            else:
+                done = self._string(char) if char in OPENING else self._bare(char)
+                self.comma = -1
+                if not done:
+                    return self._unclosed(partial=True)
+                state, fresh = _AFTER, False
+        self.budget.spend(self.pos - self.start)
+        return Parsed(self.pos, self._ordered(), bare=self.bare)
+
+    # Between tokens.
+
+    def _skip(self, state: int) -> bool:
+        """Go over white space; True if something else was skipped too, with an edit."""
+        space = _SPACE.match(self.text, self.pos, self.end)
+        if space:
+            self.pos = space.end()
+        if self.pos >= self.end:
+            return False
+        char = self.text[self.pos]
+        if char in "/#<":
+            comment = _COMMENT.match(self.text, self.pos, self.end)
+            follows = self.text[self.pos + 1 : self.pos + 2]
+            if comment and not (state == _VALUE_NEXT and char == "#" and not follows.isspace()):
+                self._edit("comment", "lossless", self.pos, comment.group(), "")
+                self.pos = comment.end()
+                return True
+        elif char in ".…":
+            dots = _ELLIPSIS.match(self.text, self.pos, self.end)
+            if dots:
+                self._edit("ellipsis", "lossy", self.pos, dots.group(), "")
+                self.pos = dots.end()
+                return True
+        elif char > "\x7f" or char < " ":
+            gap = _GAP.match(self.text, self.pos, self.end)
+            if gap:
+                self._edit("whitespace", "lossless", self.pos, gap.group(), "")
+                self.pos = gap.end()
+                return True
+        return False
+
+    def _after(self, char: str) -> int:
+        """After a value: a comma, a closer, or what should have come after a comma."""
+        if char == ",":
+            self.comma = self.pos
+            self.pos += 1
+        elif char in "}]":
+            self._close(char)
+            return _AFTER
+        elif char in ";，、":
+            self._edit("comma", "lossless", self.pos, char, ",")
+            self.comma = self.pos
+            self.pos += 1
+        elif self._starts_next(char):
+            self._edit("comma", "lossless", self.pos, "", ",")
+            if self.stack[-1] == "[" and self._keyed():
+                self.comma = self.pos
+        else:
+            stop = _BARE_STOP.search(self.text, self.pos, self.end)
+            place = stop.start() if stop else self.end
+            if place == self.pos or place == self.end:
+                raise Unreadable(self.pos)
+            self._edit("junk", "lossy", self.pos, self.text[self.pos : place], "")
+            self.pos = place
+            return _AFTER
+        return _KEY if self.stack[-1] == "{" else _VALUE_NEXT
+
+    def _starts_next(self, char: str) -> bool:
+        if self.stack[-1] == "{":
+            return char in '"{“' or self._keyed()
+        return char in '"{[“' or char.isdigit() or self._keyed() or bool(re.match(r"-\d", self.text[self.pos : self.pos + 2]))
+
+    def _keyed(self) -> bool:
+        return self._keyed_at(self.pos)
+
+    def _belongs_outside(self, char: str) -> bool:
+        """In a list, a key: the list should have been closed before it. True if that is now done."""
+        if self.comma < 0 or "{" not in self.stack or not self._keyed():
+            return False
+        self._edit("closer", "lossless", self.comma, "", "]")
+        self.stack.pop()
+        while self.stack[-1] != "{":
+            self._edit("closer", "lossless", self.comma, "", "]")
+            self.stack.pop()
+        return True
+
+    # Closing.
+
+    def _close(self, char: str) -> None:
+        text, stack = self.text, self.stack
+        self._drop_comma()
+        if stack[-1] != _OPENER[char]:
+            run = _CLOSER_RUN.match(text, self.pos, self.end)
+            closers = run.group() if run else char
+            count = closers.count("}") + closers.count("]")
+            follows = text[self.pos + len(closers) : self.pos + len(closers) + 1]
+            if _OPENER[char] not in stack:
+                if follows == "," or count > len(stack):
+                    self._edit("closer", "lossless", self.pos, char, "")
+                    self.pos += 1
+                    return
+                self._edit("closer", "lossless", self.pos, char, _CLOSER[stack[-1]])
+            elif count == len(stack) and (char == "]" or count > 1):
+                self._edit("closer", "lossless", self.pos, char, _CLOSER[stack[-1]])
+            else:
+                missing = ""
+                while stack[-1] != _OPENER[char]:
+                    missing += _CLOSER[stack.pop()]
+                self._edit("closer", "lossless", self.pos, "", missing)
+        if len(stack) == 1 and stack[0] == "{" and _REOPENED.match(text, self.pos + 1, self.end):
+            self._edit("closer", "lossless", self.pos, char, "")
+            self.pos += 1
+            return
+        self.pos += 1
+        stack.pop()
+
+    def _drop_comma(self) -> None:
+        if self.comma >= 0:
+            self._edit("comma", "lossless", self.comma, ",", "")
+            self.comma = -1
+
+    def _unclosed(self, *, partial: bool = False, dangling: bool = False) -> Parsed:
+        """The text ended with containers open: close them."""
+        cut = partial or dangling or self.comma >= 0 or self.text[self.pos - 1] in "{["
+        if dangling:
+            self._edit("missing_value", "invented", self.end, "", "null")
+        self._drop_comma()
+        closers = "".join(_CLOSER[opener] for opener in reversed(self.stack))
+        self._edit("unclosed", "lossy", self.end, "", closers)
+        self.budget.spend(self.end - self.start)
+        return Parsed(self.end, self._ordered(), len(self.stack), cut, self.bare)
+
+    # Tokens.
+
+    def _key(self, char: str) -> int:
+        text, pos = self.text, self.pos
+        if char in "{[" and self.comma >= 0 and "[" in self.stack:  # the object before was never closed
+            self._edit("closer", "lossless", self.comma, "", "}")
+            self.stack.pop()
+            return _VALUE_NEXT if self.stack[-1] == "[" else _KEY
+        if char in OPENING:
+            found = read_key(text, pos, self.end)
+            if found is None:
+                raise Unreadable(pos)
+            quoted, colon = found
+            if not quoted.closed:  # the text was cut inside a key: the key is dropped
+                self._edit("unclosed", "lossy", pos, text[pos : self.end], "")
+                self.pos = self.end
+                return _KEY
+            self._put_string(pos, quoted.start, quoted.stop, quoted.end)
+        else:
+            bare = _BARE_KEY.match(text, pos, self.end)
+            if bare is None:
+                if _BARE_STOP.search(text, pos, self.end) is None and text[pos : self.end].strip():
+                    self._edit("unclosed", "lossy", pos, text[pos : self.end], "")
+                    self.pos = self.end
+                    return _KEY
+                raise Unreadable(pos)
+            content = bare.group()
+            self._edit("quotes", "lossless", pos, content, quote(content.rstrip("\"'”`"))[0])
+            self.pos, colon = bare.end(), True
+        self.comma = -1
+        sign = _COLON.match(text, self.pos, self.end)
+        if colon and sign:
+            if sign.group(1) != ":":
+                self._edit("colon", "lossless", sign.start(1), sign.group(1), ":")
+            self.pos = sign.end()
+        else:
+            self._edit("colon", "lossless", self.pos, "", ":")
+        return _VALUE_NEXT
+
+    def _string(self, char: str) -> bool:
+        """Read a quoted value; False if the text ends inside it."""
+        text, pos = self.text, self.pos
+        role: Role = "member" if self.stack[-1] == "{" else "item"
+        quoted = read_value(text, pos, self.end, role, len(self.stack), self.budget)
+        self._put_string(pos, quoted.start, quoted.stop, quoted.end)
+        return quoted.closed
+
+    def _put_string(self, pos: int, start: int, stop: int, end: int) -> None:
+        before = self.text[pos:end]
+        after, whole = quote(self.text[start:stop])
+        if before != after:
+            content = self.text[start:stop]
+            kind = "quotes" if after[1:-1] == content else "string"
+            self._edit(kind, "lossless" if whole else "lossy", pos, before, after)
+        self.pos = end
+
+    def _bare(self, char: str) -> bool:
+        """Read a value without quotes: a literal, a number or text; False if the text ends inside it."""
+        text, pos, end = self.text, self.pos, self.end
+        prefix = _PREFIXED.match(text, pos, end)
+        if prefix:
+            self._edit("quotes", "lossless", pos, prefix.group(), "")
+            self.pos = prefix.end()
+            return self._string(text[self.pos])
+        call = _CALL.match(text, pos, end)
+        if call:
+            content = call.group(1)
+            self._edit("call", "lossless", pos, call.group(), quote(content[1:-1])[0] if content[0] in "\"'" else content)
+            self.pos = call.end()
+            return True
+        in_object = self.stack[-1] == "{"
+        plain = _PLAIN.match(text, pos, end)
+        if plain and (self._keyed_at(plain.end()) if in_object else not _THOUSANDS.match(text, pos, end)):
+            self.pos = plain.end()  # a comma is missing after it
+            self._mend(pos, text[pos : self.pos].rstrip())
+            return True
+        place, opened = pos, False
+        while True:
+            stop = _BARE_STOP.search(text, place, end)
+            if stop is None:
+                place = end
+                break
+            place = stop.start()
+            sign = text[place]
+            if sign in "{[" or (sign == "“" and place == pos):
+                raise Unreadable(place)
+            if sign in "\"“":
+                if closes(text, place, end, "member" if in_object else "item"):  # its opening quote is missing
+                    opened = True
+                    break
+            elif sign not in ",;" or not in_object or _NEXT_MEMBER.match(text, place, end):
+                break
+            elif not text[place + 1 : place + 2].isdigit() and self._known(text[pos:place].strip()):
+                break
+            place += 1
+        self.budget.spend(place - pos)
+        before = text[pos:place].rstrip()
+        word = _TRAILING_COMMENT.sub("", before) or before
+        self.pos = place + opened
+        if opened:
+            self._edit("quotes", "lossless", pos, text[pos : self.pos], quote(word)[0])
+            return True
+        known = self._known(word)
+        partial = place == end
+        if known is None and partial and len(word) > 1:
+            known = next((name for name in ("true", "false", "null") if name.startswith(word)), None)
+        if known is not None:
+            if known != word or before != word:
+                self._edit("literal", "lossless", pos, before, known)
+            return not partial or word in ("true", "false", "null")
+        if is_non_finite(word):
+            self._edit("non_finite", "lossy", pos, before, "null")
+            return True
+        if not word or not (word[0].isalnum() or word[0] in "_-+.$€£¥<>~#@/*!(%&'"):
+            raise Unreadable(pos)
+        after, whole = quote(word)
+        self._edit("quotes", "lossless" if whole else "lossy", pos, before, after)
+        self.bare += 1
+        return not partial
+
+    @staticmethod
+    def _known(word: str) -> str | None:
+        return literal(word) or number(word)
+
+    def _mend(self, pos: int, word: str) -> None:
+        known = self._known(word)
+        if known is not None and known != word:
+            self._edit("literal", "lossless", pos, word, known)
+
+    def _keyed_at(self, place: int) -> bool:
+        return _KEYED.match(self.text, place, self.end) is not None
+
+    def _edit(self, kind: str, grade: Grade, where: int, before: str, after: str) -> None:
+        self.edits.append(Edit(kind, grade, where, before, after))
+
+    def _ordered(self) -> tuple[Edit, ...]:
+        return tuple(sorted(self.edits, key=_offset))
+
+
+def _offset(edit: Edit) -> int:
+    return edit.where if isinstance(edit.where, int) else -1
