@@ -18,9 +18,12 @@ from structout.repair.shape import Shape, plain, type_of
 from structout.repair.spell import Place, read_scalar
 
 Path = tuple[str | int, ...]
+Siblings = tuple[object, ...]
 
 _DEEPEST: Final = 60
-_WEIGHT: Final = {"unwrapped": 2, "wrapped": 2, "text": 3, "boolean_number": 3, "split": 2, "pairs": 2, "extra_key": 5}
+_TURNS: Final = 2
+_MOST_BRANCHES: Final = 64
+_WEIGHT: Final = {"unwrapped": 2, "wrapped": 4, "listed": 3, "text": 3, "boolean_number": 3, "pairs": 2}
 _VALUE_KEYS: Final = frozenset({"value", "answer", "result", "text", "const"})
 _SCHEMA_KEYS: Final = frozenset(
     {"$schema", "$id", "$defs", "title", "type", "description", "required", "additionalProperties", "name", "definitions"}
@@ -54,14 +57,26 @@ class Coercer:
         self.decimal = decimal
         self.drastic = drastic
 
-    def fit(self, value: Json, shape: Shape, path: Path = (), siblings: tuple[object, ...] = (), depth: int = 0) -> Fit:
-        """The best reading of a value; one that does not fit if there is none."""
+    def fit(
+        self, value: Json, shape: Shape, path: Path = (), siblings: Siblings = (), depth: int = 0, turns: int = _TURNS
+    ) -> Fit:
+        """The best reading of a value; one that does not fit if there is none.
+
+        `turns` is how often the nesting may still be changed on the way down: without a limit, wrapping and
+        unwrapping would go on for ever.
+        """
         self.budget.spend(8)
         if not shape.never and shape.valid(value):
             return Fit(value)
         if depth > _DEEPEST:
             return Fit(value, fits=False)
-        return self._choose(value, list(self._readings(value, shape, path, siblings, depth)), shape, path)
+        at = _Here(path, siblings, depth, turns)
+        branches = _leaves(value, shape, depth)
+        best = self._choose(value, [fit for branch in branches for fit in self._direct(value, branch, at)], shape, path)
+        if best.fits or best.issues or not turns:
+            return best
+        other = self._choose(value, [fit for branch in branches for fit in self._reshaped(value, branch, at)], shape, path)
+        return other if other.fits or other.issues else best
 
     def _choose(self, value: Json, readings: list[Fit], shape: Shape, path: Path) -> Fit:
         fitting = [reading for reading in readings if reading.fits and not reading.issues and shape.valid(reading.value)]
@@ -78,45 +93,49 @@ class Coercer:
                 return Fit(value, (), (Issue(pointer(path), "ambiguous", message),), fits=False)
         return best
 
-    def _readings(
-        self, value: Json, shape: Shape, path: Path, siblings: tuple[object, ...], depth: int
-    ) -> Iterator[Fit]:
-        branches = shape.branches
-        if branches:
-            for branch in _tagged(value, branches):
-                yield from self._readings(value, branch, path, siblings, depth + 1) if depth <= _DEEPEST else ()
-            return
+    def _direct(self, value: Json, shape: Shape, at: "_Here") -> Iterator[Fit]:
+        """The readings that keep the nesting as it is."""
+        if isinstance(value, dict):
+            if "object" in shape.types:
+                yield self._members(value, shape, at)
+        elif isinstance(value, list):
+            if "array" in shape.types:
+                yield self._items(value, shape, at)
+        else:
+            place = Place(str(at.path[-1]) if at.path else "", shape.about, at.siblings, pointer(at.path))
+            for found in read_scalar(value, shape, place, self.decimal, self.source, drastic=self.drastic):
+                yield Fit(*found)
+
+    def _reshaped(self, value: Json, shape: Shape, at: "_Here") -> Iterator[Fit]:
+        """The readings that change the nesting: of what is wrapped, or alone, or a string, and should not be."""
         types = shape.types
         if isinstance(value, dict):
-            if "object" in types:
-                yield self._members(value, shape, path, depth)
-            yield from self._unwrapped(value, shape, path, siblings, depth)
+            yield from self._unwrapped(value, shape, at)
         elif isinstance(value, list):
-            if "array" in types:
-                yield self._items(value, shape, path, depth)
             if "object" in types:
-                yield from self._paired(value, shape, path, depth)
+                yield from self._paired(value, shape, at)
             if len(value) == 1:
-                yield self._with("unlisted", value, self.fit(value[0], shape, path, siblings, depth + 1), path)
-        else:
-            place = Place(str(path[-1]) if path else "", shape.about, siblings, pointer(path))
-            yield from (
-                Fit(reading, edits, issues)
-                for reading, edits, issues in read_scalar(
-                    value, shape, place, self.decimal, self.source, drastic=self.drastic
-                )
-            )
-            if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-                yield from self._encoded(value, shape, path, siblings, depth)
-        if "array" in types and not isinstance(value, list) and value is not None and shape.typed:
-            yield from self._listed(value, shape, path, depth)
-        if "object" in types and shape.typed:
-            yield from self._wrapped(value, shape, path, depth)
+                yield self._again("unlisted", value, value[0], shape, at)
+        elif isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+            yield from self._encoded(value, shape, at)
+        if not shape.typed or value is None:
+            return
+        if "array" in types and not isinstance(value, list):
+            yield from self._listed(value, shape, at)
+        if "object" in types:
+            yield from self._wrapped(value, shape, at)
+
+    def _again(self, kind: str, before: Json, value: Json, shape: Shape, at: "_Here", grade: Grade = "lossless") -> Fit:
+        """Fit another value in the place of one."""
+        fit = self.fit(value, shape, at.path, at.siblings, at.depth + 1, at.turns - 1)
+        edit = Edit(kind, grade, pointer(at.path), json_text(before), json_text(fit.value))
+        return replace(fit, edits=(edit, *fit.edits))
 
     # Objects.
 
-    def _members(self, value: dict[str, Json], shape: Shape, path: Path, depth: int) -> Fit:
+    def _members(self, value: dict[str, Json], shape: Shape, at: "_Here") -> Fit:
         """Fit each member, its key first; drop nulls that stand for an absent optional."""
+        path = at.path
         properties, spellings = shape.properties, shape.spellings
         found: dict[str, Json] = {}
         edits: list[Edit] = []
@@ -139,7 +158,7 @@ class Coercer:
                 if shape.allows_key(name):
                     found[name] = item
                     if shape.others is not None and not shape.patterns:
-                        fit = self.fit(item, shape.others, (*path, name), (), depth + 1)
+                        fit = self.fit(item, shape.others, (*path, name), (), at.depth + 1, at.turns)
                         found[name], fits = fit.value, fits and fit.fits
                         edits += fit.edits
                         issues += fit.issues
@@ -149,7 +168,7 @@ class Coercer:
                 else:
                     found[name], fits = item, False
                 continue
-            fit = self.fit(item, inner, (*path, name), siblings, depth + 1)
+            fit = self.fit(item, inner, (*path, name), siblings, at.depth + 1, at.turns)
             absent = item is None or (isinstance(item, str) and means_null(item))
             if not fit.fits and name not in shape.required and (absent or self.drastic):
                 kind, grade = ("null", "lossless") if absent else ("dropped", "lossy")
@@ -183,47 +202,46 @@ class Coercer:
             return None
         return Fit(value, (Edit("default", "invented", pointer((*path, name)), "", json_text(value)),))
 
-    def _unwrapped(
-        self, value: dict[str, Json], shape: Shape, path: Path, siblings: tuple[object, ...], depth: int
-    ) -> Iterator[Fit]:
+    def _unwrapped(self, value: dict[str, Json], shape: Shape, at: "_Here") -> Iterator[Fit]:
         """What a wrapper holds: `{"part": {...}}`, a schema that was filled in, a function call."""
         keys = value.keys()
         scalar = not {"object", "array"} & set(shape.types)
-        inner: list[tuple[Json, bool]] = []
         if len(keys) == 1:
             ((key, item),) = value.items()
-            named = plain(key) in (plain(str(path[-1])) if path else plain(shape.root.schema.name), *_VALUE_KEYS)
-            if key not in shape.properties and (named or (not scalar and isinstance(item, dict | list | str))):
-                inner.append((item, True))
+            name = str(at.path[-1]) if at.path else shape.root.schema.name
+            named = plain(key) == plain(name) or plain(key) in _VALUE_KEYS
+            if key not in shape.properties and (isinstance(item, dict | list) or (scalar and named)):
+                yield self._again("unwrapped", value, item, shape, at)
         elif scalar and "value" in keys and keys <= {"value", "type", "title", "description"}:
-            inner.append((value["value"], True))
+            yield self._again("unwrapped", value, value["value"], shape, at)
         elif "properties" in keys and "properties" not in shape.properties and keys <= _SCHEMA_KEYS | {"properties"}:
-            inner.append((value["properties"], True))
+            yield self._again("unwrapped", value, value["properties"], shape, at)
         else:
-            for key in keys & _ARGUMENT_KEYS - shape.properties.keys():
-                if keys <= {key} | _CALL_KEYS:
-                    named = any(item == shape.root.schema.name for item in value.values())
-                    inner.append((value[key], named))
-            if not inner and self.drastic and not scalar:
-                inner += [(item, False) for key, item in value.items() if key not in shape.properties and isinstance(item, dict)]
-        for item, whole in inner:
-            fit = self.fit(item, shape, path, siblings, depth + 1)
-            if whole or self.drastic:
-                yield self._with("unwrapped", value, fit, path, "lossless" if whole else "lossy")
+            calls = [key for key in keys & _ARGUMENT_KEYS - shape.properties.keys() if keys <= {key} | _CALL_KEYS]
+            named = any(item == shape.root.schema.name for item in value.values())
+            for key in calls:
+                if named or self.drastic:
+                    yield self._again("unwrapped", value, value[key], shape, at, "lossless" if named else "lossy")
+            if not calls and self.drastic and not scalar:
+                for key, item in value.items():
+                    if key not in shape.properties and isinstance(item, dict):
+                        yield self._again("unwrapped", value, item, shape, at, "lossy")
 
-    def _wrapped(self, value: Json, shape: Shape, path: Path, depth: int) -> Iterator[Fit]:
+    def _wrapped(self, value: Json, shape: Shape, at: "_Here") -> Iterator[Fit]:
         """Put a value under the one key that the schema has."""
         names = list(shape.properties)
         if len(names) != 1 and isinstance(value, list):
             names = [name for name in names if "array" in shape.properties[name].types and shape.properties[name].typed]
-        if len(names) != 1 or not shape.required <= set(names) or (isinstance(value, dict) and names[0] in value):
+        if len(names) != 1 or not shape.required <= set(names) or value in ({}, []):
             return
-        if value is None or (isinstance(value, dict) and not value):
+        if isinstance(value, dict) and any(plain(key) == plain(names[0]) for key in value):
             return
-        fit = self.fit(value, shape.properties[names[0]], (*path, names[0]), (), depth + 1)
-        yield self._with("wrapped", value, replace(fit, value={names[0]: fit.value}), path)
+        fit = self.fit(value, shape.properties[names[0]], (*at.path, names[0]), (), at.depth + 1, at.turns - 1)
+        found: Json = {names[0]: fit.value}
+        edit = Edit("wrapped", "lossless", pointer(at.path), json_text(value), json_text(found))
+        yield replace(fit, value=found, edits=(edit, *fit.edits))
 
-    def _paired(self, value: list[Json], shape: Shape, path: Path, depth: int) -> Iterator[Fit]:
+    def _paired(self, value: list[Json], shape: Shape, at: "_Here") -> Iterator[Fit]:
         """An object that was written as a list of pairs."""
         pairs: list[tuple[Json, Json]] = []
         for item in value:
@@ -233,15 +251,13 @@ class Coercer:
                 pairs += item.items()
             elif isinstance(item, dict) and len(item) == 2:
                 pairs += [(item[key], item[name]) for key, name in _PAIR_KEYS if key in item and name in item][:1]
-        if len(pairs) != len(value) or not value:
-            return
         made = {key: item for key, item in pairs if isinstance(key, str)}
-        if len(made) == len(pairs):
-            yield self._with("pairs", value, self.fit(made, shape, path, (), depth + 1), path)
+        if value and len(made) == len(pairs) == len(value):
+            yield self._again("pairs", value, made, shape, at)
 
     # Lists.
 
-    def _items(self, value: list[Json], shape: Shape, path: Path, depth: int) -> Fit:
+    def _items(self, value: list[Json], shape: Shape, at: "_Here") -> Fit:
         found: list[Json] = []
         edits: list[Edit] = []
         issues: list[Issue] = []
@@ -251,10 +267,9 @@ class Coercer:
             if inner is None:
                 found.append(item)
                 continue
-            place = (*path, len(found))
-            fit = self.fit(item, inner, place, (), depth + 1)
+            fit = self.fit(item, inner, (*at.path, len(found)), (), at.depth + 1, at.turns)
             if not fit.fits and self.drastic:
-                edits.append(Edit("dropped", "lossy", pointer((*path, index)), json_text(item), ""))
+                edits.append(Edit("dropped", "lossy", pointer((*at.path, index)), json_text(item), ""))
                 continue
             found.append(fit.value)
             fits = fits and fit.fits
@@ -262,34 +277,50 @@ class Coercer:
             issues += fit.issues
         return Fit(found, tuple(edits), tuple(issues), fits)
 
-    def _listed(self, value: Json, shape: Shape, path: Path, depth: int) -> Iterator[Fit]:
+    def _listed(self, value: Json, shape: Shape, at: "_Here") -> Iterator[Fit]:
         """A list of one that was written as its item, a list in one string, a list with its indexes as keys."""
-        yield self._with("listed", value, self.fit([value], shape, path, (), depth + 1), path)
+        yield self._again("listed", value, [value], shape, at)
         if isinstance(value, str):
-            for sign in ("\n", ";", ","):
-                if sign in value.strip():
-                    pieces: list[Json] = [piece.strip().lstrip("-*• ") for piece in value.strip().split(sign) if piece.strip()]
-                    if len(pieces) > 1:
-                        fit = self.fit(pieces, shape, path, (), depth + 1)
-                        yield self._with("listed", value, fit, path)  # as likely as a list of one
-                    return
+            text = value.strip()
+            sign = next((sign for sign in ("\n", ";", ",") if sign in text), None)
+            pieces: list[Json] = [piece.strip().lstrip("-*• ") for piece in text.split(sign) if piece.strip()]
+            if len(pieces) > 1:
+                yield self._again("listed", value, pieces, shape, at)  # as likely as a list of one
         elif isinstance(value, dict) and value and list(value) == [str(index) for index in range(len(value))]:
-            yield self._with("listed", value, self.fit(list(value.values()), shape, path, (), depth + 1), path)
+            yield self._again("listed", value, list(value.values()), shape, at)
 
     # Text.
 
-    def _encoded(self, value: str, shape: Shape, path: Path, siblings: tuple[object, ...], depth: int) -> Iterator[Fit]:
+    def _encoded(self, value: str, shape: Shape, at: "_Here") -> Iterator[Fit]:
         """A document inside a string."""
         reading = read_encoded(value, self.budget)
-        if reading is not None:
-            document, grade = reading
-            if grade == "lossless" or self.drastic:
-                yield self._with("encoded", value, self.fit(document, shape, path, siblings, depth + 1), path, grade)
+        if reading is not None and (reading[1] == "lossless" or self.drastic):
+            yield self._again("encoded", value, reading[0], shape, at, reading[1])
 
-    @staticmethod
-    def _with(kind: str, before: Json, fit: Fit, path: Path, grade: Grade = "lossless") -> Fit:
-        edit = Edit(kind, grade, pointer(path), json_text(before), json_text(fit.value))
-        return replace(fit, edits=(edit, *fit.edits))
+
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """Where a value stands: its path, the strings beside it, how deep it is, and what may still be reshaped."""
+
+    path: Path
+    siblings: Siblings
+    depth: int
+    turns: int
+
+
+def _leaves(value: Json, shape: Shape, depth: int) -> tuple[Shape, ...]:
+    """The alternatives that a shape comes down to: itself, if it is no union."""
+    if not shape.branches or depth > _DEEPEST:
+        return (shape,)
+    found: list[Shape] = []
+    stack = list(reversed(_tagged(value, shape.branches)))
+    while stack and len(found) < _MOST_BRANCHES:
+        branch = stack.pop()
+        if branch.branches:
+            stack += reversed(_tagged(value, branch.branches))
+        else:
+            found.append(branch)
+    return tuple(found)
 
 
 def _tagged(value: Json, branches: tuple[Shape, ...]) -> tuple[Shape, ...]:

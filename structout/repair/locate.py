@@ -21,7 +21,7 @@ _EXAMPLE: Final = re.compile(
     re.IGNORECASE,
 )
 _PLAIN_EXAMPLE: Final = re.compile(
-    r"\b(?:for example|e\.g|for instance|template|placeholders?|(?:would|should|might|could) look|looks? like"
+    r"\b(?:for example|e\.g|for instance|(?:would|should|might|could) look|looks? like"
     r"|hypothetical\w*|(?:an?|the) (?:wrong|incorrect|bad|invalid|sample|example) (?:answer|output|response|format|of the format)"
     r"|(?:expected|required|following|output) (?:format|structure|shape))\b",
     re.IGNORECASE,
@@ -74,21 +74,22 @@ class Layout:
 
     def is_example(self, start: int) -> bool:
         """Whether a document is plainly introduced as an example of one."""
-        fence = self.fence_at(start)
-        place = fence.outer[0] if fence and not self.text[fence.start : start].strip() else start
-        before = self.text[max(0, place - _NEAR) : place].rstrip()
-        return _PLAIN_EXAMPLE.search(before[before.rfind("\n") + 1 :]) is not None
+        return _PLAIN_EXAMPLE.search(self._sentence_before(start, 0)) is not None
 
     def cue(self, start: int, after: int) -> int:
         """What the line before a document says of it: 0 an answer, 1 nothing, 2 an example or a draft."""
+        sentence = self._sentence_before(start, after)
+        if _EXAMPLE.search(sentence):
+            return 2
+        return 0 if _ANSWER.search(sentence) else 1
+
+    def _sentence_before(self, start: int, after: int) -> str:
+        """The sentence that introduces what begins at `start`: on the last line that says something."""
         fence = self.fence_at(start)
         place = fence.outer[0] if fence and not self.text[fence.start : start].strip() else start
         before = self.text[max(after, place - _NEAR) : place].rstrip()
         line = before[before.rfind("\n") + 1 :]
-        sentence = line[max(line.rfind(". "), line.rfind("; "), -1) + 1 :]
-        if _EXAMPLE.search(sentence):
-            return 2
-        return 0 if _ANSWER.search(sentence) else 1
+        return line[max(line.rfind(". "), line.rfind("; "), -1) + 1 :]
 
 
 def layout(text: str) -> Layout:

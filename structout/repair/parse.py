@@ -43,8 +43,10 @@ _TRAILING_COMMENT: Final = re.compile(r"\s+(?://|#|/\*).*", re.DOTALL)
 _PREFIXED: Final = re.compile(r"[uUbBrRfF]{1,2}(?=[\"'])")
 _CALL: Final = re.compile(r"[A-Za-z_][\w.]*\(\s*(\"[^\"\\\n]*\"|'[^'\"\\\n]*'|-?\d+(?:\.\d+)?)\s*\)")
 _KEYED: Final = re.compile(rf"""["'“`][^"'“”`\n]{{1,80}}["'”`]{WS}:|[A-Za-z_$][\w$-]{{0,60}}{WS}:(?![/\d:])""")
-_REOPENED: Final = re.compile(rf"{WS},{WS}[\"'][^\"'\n]{{1,80}}[\"']{WS}:")
-_CLOSER_RUN: Final = re.compile(r"[ \t\r\n}\]]*+")
+# What follows a closer: a member of an object, an item of a list, or another closer.
+_NEXT: Final = re.compile(
+    rf"""{WS}(?:,{WS}(?:(["'][^"'\n]{{1,80}}["']{WS}:|[A-Za-z_$][\w$-]{{0,60}}{WS}:)|(["'{{\[0-9-]|true|false|null))|([}}\]]))"""
+)
 _CLOSER: Final = {"{": "}", "[": "]"}
 _OPENER: Final = {"}": "{", "]": "["}
 _KEY, _VALUE_NEXT, _AFTER = range(3)
@@ -226,30 +228,54 @@ class _Reader:
     def _close(self, char: str) -> None:
         text, stack = self.text, self.stack
         self._drop_comma()
-        if stack[-1] != _OPENER[char]:
-            run = _CLOSER_RUN.match(text, self.pos, self.end)
-            closers = run.group() if run else char
-            count = closers.count("}") + closers.count("]")
-            follows = text[self.pos + len(closers) : self.pos + len(closers) + 1]
-            if _OPENER[char] not in stack:
-                if follows == "," or count > len(stack):
-                    self._edit("closer", "lossless", self.pos, char, "")
-                    self.pos += 1
-                    return
-                self._edit("closer", "lossless", self.pos, char, _CLOSER[stack[-1]])
-            elif count == len(stack) and (char == "]" or count > 1):
-                self._edit("closer", "lossless", self.pos, char, _CLOSER[stack[-1]])
-            else:
-                missing = ""
-                while stack[-1] != _OPENER[char]:
-                    missing += _CLOSER[stack.pop()]
-                self._edit("closer", "lossless", self.pos, "", missing)
-        if len(stack) == 1 and stack[0] == "{" and _REOPENED.match(text, self.pos + 1, self.end):
+        if stack[-1] != _OPENER[char] and not self._mend_closer(char):
+            return
+        if len(stack) == 1 and self._reopened(stack[0]):
             self._edit("closer", "lossless", self.pos, char, "")
             self.pos += 1
             return
         self.pos += 1
         stack.pop()
+
+    def _mend_closer(self, char: str) -> bool:
+        """A closer of the wrong kind: another was meant, one before it is missing, or it is too many.
+
+        What follows tells which. False if the closer was dropped.
+        """
+        stack = self.stack
+        if self._continues(len(stack) - 1):
+            self._edit("closer", "lossless", self.pos, char, _CLOSER[stack[-1]])
+            return True
+        if _OPENER[char] not in stack:
+            self._edit("closer", "lossless", self.pos, char, "")
+            self.pos += 1
+            return False
+        missing = ""
+        while stack[-1] != _OPENER[char]:
+            missing += _CLOSER[stack.pop()]
+        self._edit("closer", "lossless", self.pos, "", missing)
+        return True
+
+    def _continues(self, depth: int) -> bool:
+        """Whether what follows the closer here would make sense with `depth` containers open."""
+        found = _NEXT.match(self.text, self.pos + 1, self.end)
+        if found is None or depth == 0:
+            return depth == 0 and (found is None or found.group(1) is None)
+        key, item, closer = found.groups()
+        opener = self.stack[depth - 1]
+        if key is not None:
+            return opener == "{"
+        return opener == "[" if item is not None else opener == _OPENER[closer]
+
+    def _reopened(self, opener: str) -> bool:
+        """Whether the outermost container goes on behind its closer."""
+        found = _NEXT.match(self.text, self.pos + 1, self.end)
+        if found is None:
+            return False
+        key, item, _ = found.groups()
+        if opener == "{":
+            return key is not None
+        return item is not None and self.text[: self.end].rstrip().endswith("]")
 
     def _drop_comma(self) -> None:
         if self.comma >= 0:

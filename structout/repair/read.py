@@ -1,6 +1,7 @@
 """Text to documents: strictly where it can be, tolerantly where it must."""
 
 import json
+import re
 from dataclasses import dataclass, replace
 from json.scanner import make_scanner
 from typing import Any, Final
@@ -9,7 +10,9 @@ from structout.document import Json, parse_json
 from structout.repair.budget import Budget, Unreadable
 from structout.repair.edits import Edit, Grade, apply, json_text, worst
 from structout.repair.parse import parse
+from structout.repair.tokens import quote
 
+_CONTENT: Final = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
 # The C scanner tells where the document that starts at an offset ends, which no other strict parser at hand does.
 _SCAN: Final = make_scanner(json.JSONDecoder())
 
@@ -77,6 +80,8 @@ def _without_doubles(written: str) -> tuple[Json, tuple[Edit, ...]]:
 def read_encoded(text: str, budget: Budget) -> tuple[Json, Grade] | None:
     """The document that a string holds, and nothing but it; with the gravest grade that reading it took."""
     start = len(text) - len(text.lstrip())
+    if text[start : start + 1] not in ("{", "["):
+        return None
     try:
         reading = read_at(text, start, len(text), budget)
     except Unreadable:
@@ -87,20 +92,30 @@ def read_encoded(text: str, budget: Budget) -> tuple[Json, Grade] | None:
 
 
 def read_escaped(text: str, start: int, limit: int, budget: Budget) -> Reading | None:
-    r"""Read a document whose quotes are all escaped, a string that lost its own quotes: `{\"a\": \"b\"}`."""
-    head = text[start : start + 80].lstrip("{[ \t\r\n")
-    if not head.startswith(('\\"', "\\n", '\\\\"')):
+    r"""Read a document whose quotes are all escaped, a string in a string: `{\"a\": \"b\"}`."""
+    if not text[start : start + 80].lstrip("{[ \t\r\n").startswith(('\\"', "\\n", '\\\\"')):
         return None
     budget.spend(limit - start)
-    stop = max(text.rfind("}", start, limit), text.rfind("]", start, limit)) + 1
-    inner, issue = parse_json('"' + text[start:stop].replace("\n", " ").replace("\t", " ") + '"')
+    content = _CONTENT.match(text, start, limit)
+    stop = content.end() if content else limit
+    inner, issue = parse_json(quote(text[start:stop].removesuffix("\\"))[0])
     if issue is not None or not isinstance(inner, str):
         return None
-    found = read_encoded(inner, budget)
-    if found is None or found[1] != "lossless":
+    try:
+        found = read_at(inner, 0, len(inner), budget)
+    except Unreadable:
         return None
-    edit = Edit("encoded", "lossless", start, text[start:stop], json_text(found[0]))
-    return Reading(found[0], start, stop, (edit,))
+    grade: Grade = "lossless" if worst(edit for edit in found.edits if edit.kind != "unclosed") == 0 else "lossy"
+    if found.unclosed:
+        edits = (
+            Edit("encoded", grade, start, text[start:stop], json_text(found.document)),
+            Edit("unclosed", "lossy", stop, "", ""),
+        )
+        return Reading(found.document, start, stop, edits, found.unclosed, found.cut)
+    if found.end < len(inner.rstrip()):
+        stop = max(text.rfind("}", start, stop), text.rfind("]", start, stop)) + 1
+    edit = Edit("encoded", grade, start, text[start:stop], json_text(found.document))
+    return Reading(found.document, start, stop, (edit,))
 
 
 def regrade(reading: Reading, grade: Grade) -> Reading:

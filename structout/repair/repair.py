@@ -12,7 +12,7 @@ from structout.repair.edits import Edit, Policy, allows, worst
 from structout.repair.locate import Layout, layout
 from structout.repair.read import Reading, read_at, read_escaped, regrade
 from structout.repair.scalars import Decimal
-from structout.repair.shape import Shape, shape_of
+from structout.repair.shape import plain, shape_of
 from structout.repair.unquoted import read_lines, read_members, read_word
 from structout.schema import Checked, Schema
 
@@ -59,12 +59,13 @@ class _Outcome(Generic[T]):
     issues: tuple[Issue, ...]
     cue: int
     stands_out: bool
+    foreign: bool  # stands among other text, and has no key that the schema knows
 
     @property
-    def order(self) -> tuple[int, int, bool, bool]:
-        """Lower is better: graver edits last, then by what the text says of it, its place, and whether it was coerced."""
+    def order(self) -> tuple[bool, int, int, bool, bool]:
+        """Lower is better: foreign ones last, graver edits, what the text says of it, its place, and coercion."""
         coerced = any(isinstance(edit.where, str) for edit in self.edits)
-        return worst(self.edits), self.cue, not self.stands_out, coerced
+        return self.foreign, worst(self.edits), self.cue, not self.stands_out, coerced
 
 
 def repair(
@@ -109,9 +110,10 @@ class _Repair(Generic[T]):
         self.format = format
         self.budget = Budget(_STEPS_PER_CHARACTER * len(text) + 20_000)
         self.layout: Layout | None = None
+        self.outcomes: list[_Outcome[T]] = []
 
     def run(self, checked: Checked[T]) -> Repaired[T]:
-        outcomes: list[_Outcome[T]] = []
+        outcomes = self.outcomes
         try:
             if checked.issues[0].kind not in _UNREAD:
                 whole = Reading(checked.document, 0, len(self.text))
@@ -144,9 +146,14 @@ class _Repair(Generic[T]):
             reading = None
         found = self._layout()
         place = reading.end if reading else 0
+        covered: list[Reading] = []
+        if reading is None and self.format is None:
+            for lines in self._yaml():
+                covered.append(lines)
+                yield lines
         tried = 0
         for start in found.starts():
-            if start < place:
+            if start < place or any(lines.start <= start < lines.end for lines in covered if self._served(lines)):
                 continue
             tried += 1
             if tried > _MOST_STARTS:
@@ -175,19 +182,35 @@ class _Repair(Generic[T]):
         """What else the text can be, if no JSON in it will do: members without braces, YAML, a bare value."""
         found = self._layout()
         shape = shape_of(self.schema)
+        if any(outcome.reading.unclosed for outcome in outcomes):
+            return
+        start = found.thinking[-1][1] if found.thinking else 0
+        for begin, end in self._spans():
+            if self.format != "yaml":
+                yield from read_members(self.text, begin, end, shape, self.budget)
+        if self.format != "json" and not any(_is_yaml(outcome.reading) for outcome in outcomes):
+            yield from self._yaml()
+        if not outcomes:
+            yield from read_word(self.text, start, found.fences, shape)
+
+    def _yaml(self) -> Iterator[Reading]:
+        """Documents in YAML, and how far they go."""
+        told = self.format == "yaml" or any(fence.language in ("yaml", "yml") for fence in self._layout().fences)
+        for begin, end in self._spans():
+            yield from read_lines(self.text, begin, end, shape_of(self.schema), self.budget, told=told)
+
+    def _spans(self) -> list[tuple[int, int]]:
+        """The fenced blocks, or else all of the text, without the thinking."""
+        found = self._layout()
         spans = [(fence.start, fence.end) for fence in found.fences]
         start = found.thinking[-1][1] if found.thinking else 0
         if not spans:
-            spans = [(start, len(self.text))]
-        for span in spans:
-            if any(span[0] < end and begin < span[1] for begin, end in found.thinking):
-                continue
-            if self.format != "yaml":
-                yield from read_members(self.text, *span, shape, self.budget)
-            if self.format != "json":
-                yield from read_lines(self.text, *span, shape, self.budget, told=self.format == "yaml" or bool(found.fences))
-        if not outcomes:
-            yield from read_word(self.text, start, found.fences, shape)
+            return [(start, len(self.text))]
+        return [span for span in spans if not any(span[0] < end and begin < span[1] for begin, end in found.thinking)]
+
+    def _served(self, reading: Reading) -> bool:
+        """Whether a reading has come to something."""
+        return any(outcome.reading is reading and not outcome.issues for outcome in self.outcomes)
 
     def _layout(self) -> Layout:
         if self.layout is None:
@@ -197,10 +220,13 @@ class _Repair(Generic[T]):
     # Judging.
 
     def _judge(self, reading: Reading, first: Checked[T] | None = None, *, drastic: bool = False) -> "_Outcome[T]":
-        cue, stands_out = 1, True
+        cue, stands_out, foreign = 1, True, False
         if reading.start or reading.end < len(self.text.rstrip()):
             found = self._layout()
             cue, stands_out = found.cue(reading.start, 0), found.stands_out(reading.start)
+            known = shape_of(self.schema).known_keys
+            if known and isinstance(reading.document, dict):
+                foreign = not any(plain(key) in known for key in reading.document) and bool(reading.document or not stands_out)
         checked = first or self.schema.check(reading.document)
         edits, issues = reading.edits, checked.issues
         document = reading.document
@@ -218,7 +244,9 @@ class _Repair(Generic[T]):
         if reading.unclosed and not issues and self._finished(reading):
             reading = regrade(reading, "lossless")
             edits = reading.edits + edits[len(reading.edits) :]
-        return _Outcome(reading, checked, edits, issues, cue, stands_out)
+        if not foreign or any(isinstance(edit.where, str) for edit in edits):
+            foreign = False
+        return _Outcome(reading, checked, edits, issues, cue, stands_out, foreign)
 
     def _finished(self, reading: Reading) -> bool:
         """Whether only closers are missing: the text is known to be whole, goes on behind, or nothing more could come."""
@@ -271,8 +299,9 @@ class _Repair(Generic[T]):
             return Repaired(None, checked.document, checked.issues)
         nearest = min(outcomes, key=lambda outcome: (outcome.cue, len(outcome.issues), not outcome.stands_out))
         issues = nearest.issues
-        if nearest.reading.unclosed:
-            issues = (self._cut_off(nearest), *issues)
+        open_one = next((outcome for outcome in outcomes if outcome.reading.unclosed), None)
+        if open_one:
+            issues = (self._cut_off(open_one), *issues)
         return Repaired(None, nearest.checked.document, issues, self._all_edits(nearest))
 
     def _ambiguous(self, outcomes: "list[_Outcome[T]]") -> bool:
@@ -287,6 +316,12 @@ class _Repair(Generic[T]):
             if other.order == best.order and not same(other.checked.document, document):
                 message = "the text holds several documents that fit, and does not say which is meant"
                 return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
+        last = max(self.outcomes, key=lambda outcome: outcome.reading.end)
+        if last.reading.unclosed and last.reading.end > best.reading.end:
+            return Repaired(None, document, (self._cut_off(last),), edits)
+        if best.foreign:
+            message = "a document that the schema admits stands in the text, but it has none of the schema's keys"
+            return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
         if best.cue == 2:
             message = "the only document that fits is introduced as an example or a draft"
             if self._layout().is_example(best.reading.start):
@@ -318,6 +353,10 @@ class _Repair(Generic[T]):
             data = [edit for edit in edits if isinstance(edit.where, str)]
             edits = (*syntax, Edit(_surroundings(after), "lossless", end, after, ""), *data)
         return edits
+
+
+def _is_yaml(reading: Reading) -> bool:
+    return any(edit.kind == "yaml" for edit in reading.edits)
 
 
 def _surroundings(text: str) -> str:

@@ -272,6 +272,7 @@ class Shape:
             for word in ("anyOf", "oneOf"):
                 nodes = part.get(word)
                 if isinstance(nodes, list) and nodes:
+                    # The keyword itself is left out of what is shared, or its branches would have it again.
                     shared = tuple(
                         (where, {key: value for key, value in other.items() if other is not part or key != word})
                         for where, other in self.parts

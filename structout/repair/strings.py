@@ -101,8 +101,19 @@ def _unclosed_before(text: str, place: int, inner: list[int], role: Role, end: i
         if opens and (role == "item" or _NEXT_KEY.match(text, at, end)):
             stop = at - len(before) + len(gap)
             stop -= text[stop - 1] == ","
-            return Quoted(place + 1, stop, stop)
+            return _without_closers(text, place, stop)
     return None
+
+
+def _without_closers(text: str, place: int, stop: int) -> Quoted:
+    """The string up to `stop`, but for closers at its end that nothing in it opens."""
+    content = text[place + 1 : stop]
+    for closer, opener in ("]", "["), ("}", "{"), ("]", "["):
+        bare = content.rstrip()
+        if bare.endswith(closer) and bare.count(closer) > bare.count(opener):
+            content = bare[:-1]
+    stop = place + 1 + len(content.rstrip() if len(content) < stop - place - 1 else content)
+    return Quoted(place + 1, stop, stop)
 
 
 def read_key(text: str, place: int, end: int) -> tuple[Quoted, bool] | None:
@@ -113,18 +124,21 @@ def read_key(text: str, place: int, end: int) -> tuple[Quoted, bool] | None:
         at = found.start()
         if text[at] == "\\":
             continue
-        if _KEY_END.match(text, at + 1, end):
-            colon = text.find(":", place, at)
-            if first >= 0 and 0 <= colon:
-                return Quoted(place + 1, colon, colon), True
-            return Quoted(place + 1, at, at + 1), True
         if first < 0:
             first = at
+            if text[place + 1 : at].rstrip().endswith(":"):  # `"key: "value"`: its closing quote is missing
+                colon = text.rindex(":", place, at)
+                return Quoted(place + 1, colon, colon), True
+            if not _KEY_END.match(text, at + 1, end) and _VALUE_START.match(text, at + 1, end):
+                return Quoted(place + 1, at, at + 1), False
+        if _KEY_END.match(text, at + 1, end):
+            colon = text.find(":", place, first)
+            if at > first and colon >= 0:
+                return Quoted(place + 1, colon, colon), True
+            return Quoted(place + 1, at, at + 1), True
     colon = text.find(":", place, limit if first < 0 else first)
     if colon >= 0 and "\n" not in text[place:colon]:
         return Quoted(place + 1, colon, colon), True
-    if first >= 0 and _VALUE_START.match(text, first + 1, end):
-        return Quoted(place + 1, first, first + 1), False
     if first >= 0 and not text[first + 1 : end].strip():
         return Quoted(place + 1, first, end, closed=False), False
     if first < 0 and limit == end:

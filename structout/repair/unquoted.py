@@ -10,6 +10,7 @@ from structout.repair.edits import Edit, json_text
 from structout.repair.locate import Fence
 from structout.repair.read import Reading, read_at
 from structout.repair.shape import Shape, plain
+from structout.repair.tokens import STRING
 from structout.repair.yaml import Line, read_yaml, split_lines
 
 _FIRST_MEMBER: Final = re.compile(r"""[ \t\r\n]*["'“]([^"'“”\n]{1,80})["'”][ \t]*:""")
@@ -18,7 +19,8 @@ _BULLET: Final = re.compile(r"(?:[-*•–]|\d{1,3}[.)])[ \t]+")
 _SEPARATOR: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
 _BARE: Final = re.compile(r"""^[\s"'“”`*_]+|[\s"'“”`*_]+$""")
 _LEAD_IN: Final = re.compile(r"^[^\n:]{0,60}\b(?:answer|result|value|output|category|label)\b(?: is)?:?[ \t]+", re.IGNORECASE)
-_YAML_NAMES: Final = frozenset({"yaml", "yml"})
+_TAGGED: Final = re.compile(r"<([\w-]{1,40})>(?P<inner>.*)</\1>", re.DOTALL)
+_QUOTED: Final = re.compile(STRING)
 
 
 def read_members(text: str, start: int, end: int, shape: Shape, budget: Budget) -> Iterator[Reading]:
@@ -64,6 +66,8 @@ def read_lines(text: str, start: int, end: int, shape: Shape, budget: Budget, *,
         if not lines:
             continue
         first, last = lines[0].place, lines[-1].place + len(lines[-1].content)
+        if any(sign in text[begin:first] for sign in "{["):  # the lines are the inside of a broken document
+            continue
         try:
             document = read_yaml(text, list(lines), last, budget)
         except Unreadable:
@@ -122,11 +126,17 @@ def read_word(text: str, start: int, fences: tuple[Fence, ...], shape: Shape) ->
     if {"object", "array"} & set(shape.types) or not shape.typed or len(fences) > 1:
         return
     begin, end = (fences[0].start, fences[0].end) if fences else (start, len(text))
-    content = text[begin:end]
-    bare = _BARE.sub("", content)
-    lead = _LEAD_IN.match(bare)
-    if lead:
-        bare = _BARE.sub("", bare[lead.end() :])
+    bare = text[begin:end].strip()
+    tagged = _TAGGED.fullmatch(bare)
+    if tagged:
+        bare = tagged.group("inner").strip()
+    quoted = _QUOTED.findall(bare)
+    if len(quoted) == 1 and bare != quoted[0]:
+        bare = str(parse_json(quoted[0])[0])
+    else:
+        bare = _BARE.sub("", bare)
+        lead = _LEAD_IN.match(bare)
+        bare = _BARE.sub("", bare[lead.end() :]) if lead else bare
     if not bare or "\n" in bare or (len(bare) > 200 and not fences):
         return
     place = text.find(bare, begin)
