@@ -132,7 +132,7 @@ def _corrupt(
             return None
     document = copy.deepcopy(expected)
     if "coercion" in chosen:
-        document = kinds["coercion"][chosen["coercion"]](rng, document, schema.json_schema)
+        document = kinds["coercion"][chosen["coercion"]](rng, document, schema)
         if document is None or schema.check(document).ok:
             return None
     if "yaml" in chosen:
@@ -145,6 +145,7 @@ def _corrupt(
         text = kinds["syntax"][chosen["syntax"]](rng, text)
         if text is None or schema.check_text(text).ok:
             return None
+    body = text
     if "extraction" in chosen:
         draft = _draft(rng, expected, schema)
         if draft is None:
@@ -153,7 +154,10 @@ def _corrupt(
         if text is None:
             return None
     if "truncation" in chosen:
-        text = kinds["truncation"][chosen["truncation"]](rng, text)
+        place = text.rfind(body)
+        if place < 0:
+            return None
+        text = kinds["truncation"][chosen["truncation"]](rng, text[:place], body)
         if text is None or schema.check_text(text).ok:
             return None
     group = max(chosen, key=("syntax", "extraction", "yaml", "coercion", "truncation").index)

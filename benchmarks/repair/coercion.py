@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+from structout.schema import Schema
+
 Path = tuple[Any, ...]
-# (rng, a copy of the document, its JSON Schema) -> the corrupted document, or None if the kind does not apply
-Distort = Callable[[Random, Any, Any], Any]
+# (rng, a copy of the document, its schema) -> the corrupted document, or None if the kind does not apply
+Distort = Callable[[Random, Any, Schema[Any]], Any]
 
 
 def leaves(node: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -57,40 +59,45 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def number_as_string(rng: Random, document: Any, schema: Any) -> Any:
+def number_as_string(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     place = pick(rng, document, _is_number)
     return put(document, place[0], json.dumps(place[1])) if place else None
 
 
-def all_numbers_as_strings(rng: Random, document: Any, schema: Any) -> Any:
+def all_numbers_as_strings(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     places = [(path, value) for path, value in leaves(document) if path and _is_number(value)]
+    minded = []
     for path, value in places:
+        if not schema.check(put(document, path, json.dumps(value))).ok:  # else nobody could tell
+            minded.append((path, value))
+        put(document, path, value)
+    for path, value in minded:
         put(document, path, json.dumps(value))
-    return document if places else None
+    return document if minded else None
 
 
-def boolean_as_string(rng: Random, document: Any, schema: Any) -> Any:
+def boolean_as_string(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     place = pick(rng, document, lambda value: isinstance(value, bool))
     if not place:
         return None
     return put(document, place[0], rng.choice([str(place[1]), str(place[1]).lower()]))
 
 
-def integer_as_float(rng: Random, document: Any, schema: Any) -> Any:
+def integer_as_float(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     """`"4.0"` for 4."""
     place = pick(rng, document, lambda value: type(value) is int)
     return put(document, place[0], f"{place[1]}.0") if place else None
 
 
-def enum_case(rng: Random, document: Any, schema: Any) -> Any:
-    place = pick(rng, document, lambda value: isinstance(value, str) and value.lower() in _names(schema))
+def enum_case(rng: Random, document: Any, schema: Schema[Any]) -> Any:
+    place = pick(rng, document, lambda value: isinstance(value, str) and value.lower() in _names(schema.json_schema))
     if not place:
         return None
     return put(document, place[0], rng.choice([place[1].upper(), place[1].title(), place[1].capitalize(), place[1].lower()]))
 
 
-def enum_punctuation(rng: Random, document: Any, schema: Any) -> Any:
-    place = pick(rng, document, lambda value: isinstance(value, str) and value.lower() in _names(schema))
+def enum_punctuation(rng: Random, document: Any, schema: Schema[Any]) -> Any:
+    place = pick(rng, document, lambda value: isinstance(value, str) and value.lower() in _names(schema.json_schema))
     if not place:
         return None
     value = place[1]
@@ -98,7 +105,7 @@ def enum_punctuation(rng: Random, document: Any, schema: Any) -> Any:
     return put(document, place[0], rng.choice([f" {value} ", f"{value}.", f'"{value}"', spaced]))
 
 
-def key_case(rng: Random, document: Any, schema: Any) -> Any:
+def key_case(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     """One key in another case: snake, camel, title."""
     place = _some_key(rng, document)
     if not place:
@@ -112,18 +119,18 @@ def key_case(rng: Random, document: Any, schema: Any) -> Any:
     return rename(document, place, rng.choice(styles + [key.upper(), key.capitalize()]))
 
 
-def list_item_alone(rng: Random, document: Any, schema: Any) -> Any:
+def list_item_alone(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     """A list of one is written as its item."""
     place = pick(rng, document, lambda value: isinstance(value, list) and len(value) == 1)
     return put(document, place[0], place[1][0]) if place else None
 
 
-def scalar_in_list(rng: Random, document: Any, schema: Any) -> Any:
+def scalar_in_list(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     place = pick(rng, document, lambda value: value is not None and not isinstance(value, dict | list))
     return put(document, place[0], [place[1]]) if place else None
 
 
-def object_as_pairs(rng: Random, document: Any, schema: Any) -> Any:
+def object_as_pairs(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     place = pick(rng, document, lambda value: isinstance(value, dict) and len(value) > 0, root=True)
     if not place:
         return None
@@ -135,21 +142,21 @@ def object_as_pairs(rng: Random, document: Any, schema: Any) -> Any:
     return put(document, place[0], pairs)
 
 
-def wrapped(rng: Random, document: Any, schema: Any) -> Any:
+def wrapped(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     return {rng.choice(["data", "result", "response", "record", "output", "answer"]): document}
 
 
-def schema_filled_in(rng: Random, document: Any, schema: Any) -> Any:
+def schema_filled_in(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     """The model fills in the schema that it was shown."""
     return {"type": "object", "properties": document} if isinstance(document, dict) and document else None
 
 
-def json_in_string(rng: Random, document: Any, schema: Any) -> Any:
+def json_in_string(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     place = pick(rng, document, lambda value: isinstance(value, dict | list))
     return put(document, place[0], json.dumps(place[1])) if place else None
 
 
-def date_style(rng: Random, document: Any, schema: Any) -> Any:
+def date_style(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     place = pick(rng, document, lambda value: isinstance(value, str) and re.fullmatch(r"(19|20)\d\d-\d\d-\d\d", value) is not None)
     if not place:
         return None
@@ -165,7 +172,7 @@ def date_style(rng: Random, document: Any, schema: Any) -> Any:
     )
 
 
-def date_time_style(rng: Random, document: Any, schema: Any) -> Any:
+def date_time_style(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     place = pick(
         rng, document, lambda value: isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value) is not None
     )
@@ -175,11 +182,12 @@ def date_time_style(rng: Random, document: Any, schema: Any) -> Any:
     return put(document, place[0], rng.choice([f"{date} {time}Z", f"{date} {time} UTC", f"{date.replace('-', '/')} {time}Z"]))
 
 
-def null_for_absent(rng: Random, document: Any, schema: Any) -> Any:
-    declared = schema.get("properties") if isinstance(schema, dict) else None
+def null_for_absent(rng: Random, document: Any, schema: Schema[Any]) -> Any:
+    node = schema.json_schema
+    declared = node.get("properties") if isinstance(node, dict) else None
     if not isinstance(document, dict) or not isinstance(declared, dict):
         return None
-    absent = [key for key in declared if key not in document]
+    absent = [key for key in declared if key not in document and not schema.check({**document, key: None}).ok]
     if not absent:
         return None
     for key in rng.sample(absent, rng.randint(1, min(3, len(absent)))):
@@ -187,17 +195,17 @@ def null_for_absent(rng: Random, document: Any, schema: Any) -> Any:
     return document
 
 
-def string_as_number(rng: Random, document: Any, schema: Any) -> Any:
+def string_as_number(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     place = pick(rng, document, lambda value: isinstance(value, str) and re.fullmatch(r"[1-9]\d{0,11}|\d\.\d{1,3}", value) is not None)
     return put(document, place[0], json.loads(place[1])) if place else None
 
 
-def boolean_as_number(rng: Random, document: Any, schema: Any) -> Any:
+def boolean_as_number(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     place = pick(rng, document, lambda value: isinstance(value, bool))
     return put(document, place[0], int(place[1])) if place else None
 
 
-def object_in_list(rng: Random, document: Any, schema: Any) -> Any:
+def object_in_list(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     return [document]
 
 
@@ -206,10 +214,10 @@ def _some_key(rng: Random, document: Any) -> Path | None:
     return rng.choice(keys) if keys else None
 
 
-def _names(schema: Any) -> set[str]:
+def _names(json_schema: Any) -> set[str]:
     """All the strings in enumerations, in lower case."""
     found: set[str] = set()
-    stack = [schema]
+    stack = [json_schema]
     while stack:
         node = stack.pop()
         if isinstance(node, dict):

@@ -93,13 +93,12 @@ KINDS: dict[str, Wrap] = {
         bracketed_prose, answer_tag, bold_label, other_document, quoted_braces,
     )
 }  # fmt: skip
-_CLOSERS = re.compile(r"[}\]]")
 
 
-def cut(rng: Random, text: str) -> str | None:
-    """Truncation: the text ends somewhere inside its outermost container."""
-    start = re.search(r"[{\[]", text)
-    last = max(text.rfind("}"), text.rfind("]"))
+def cut(rng: Random, before: str, body: str) -> str | None:
+    """Truncation: the text ends somewhere inside the document's outermost container."""
+    start = re.search(r"[{\[]", body)
+    last = max(body.rfind("}"), body.rfind("]"))
     if not start or last - start.start() < 4:
         return None
-    return text[: rng.randrange(start.start() + 1, last)]
+    return before + body[: rng.randrange(start.start() + 1, last)]

@@ -14,7 +14,9 @@ Trap = Callable[[Random, Any, Schema[Any]], "str | None"]
 
 def fraction_for_integer(rng: Random, document: Any, schema: Schema[Any]) -> str | None:
     place = pick(rng, document, lambda value: type(value) is int)
-    return json.dumps(put(document, place[0], place[1] + 0.7)) if place else None
+    if not place or schema.check(put(document, place[0], str(place[1] + 0.7))).ok:
+        return None
+    return json.dumps(put(document, place[0], place[1] + 0.7))
 
 
 def decimal_comma(rng: Random, document: Any, schema: Schema[Any]) -> str | None:

@@ -23,7 +23,7 @@ Siblings = tuple[object, ...]
 _DEEPEST: Final = 60
 _TURNS: Final = 2
 _MOST_BRANCHES: Final = 64
-_WEIGHT: Final = {"unwrapped": 2, "wrapped": 4, "listed": 3, "text": 3, "boolean_number": 3, "pairs": 2}
+_WEIGHT: Final = {"unwrapped": 2, "wrapped": 4, "listed": 3, "text": 3, "boolean_number": 3}
 _VALUE_KEYS: Final = frozenset({"value", "answer", "result", "text", "const"})
 _SCHEMA_KEYS: Final = frozenset(
     {"$schema", "$id", "$defs", "title", "type", "description", "required", "additionalProperties", "name", "definitions"}
@@ -112,9 +112,10 @@ class Coercer:
         if isinstance(value, dict):
             yield from self._unwrapped(value, shape, at)
         elif isinstance(value, list):
-            if "object" in types:
-                yield from self._paired(value, shape, at)
-            if len(value) == 1:
+            pairs = list(self._paired(value, shape, at)) if "object" in types else []
+            yield from pairs
+            told = pairs and any(isinstance(value[0], dict) and value[0].keys() == set(keys) for keys in _PAIR_KEYS)
+            if len(value) == 1 and not told:
                 yield self._again("unlisted", value, value[0], shape, at)
         elif isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
             yield from self._encoded(value, shape, at)
@@ -157,8 +158,9 @@ class Coercer:
             if inner is None:
                 if shape.allows_key(name):
                     found[name] = item
-                    if shape.others is not None and not shape.patterns:
-                        fit = self.fit(item, shape.others, (*path, name), (), at.depth + 1, at.turns)
+                    other = shape.undeclared(name)
+                    if other is not None:
+                        fit = self.fit(item, other, (*path, name), (), at.depth + 1, at.turns)
                         found[name], fits = fit.value, fits and fit.fits
                         edits += fit.edits
                         issues += fit.issues

@@ -57,25 +57,34 @@ class Parsed:
     """What was read: the text up to `end` is strict JSON once the edits are applied.
 
     `unclosed` counts the containers that the text left open; `cut` tells that it broke off inside a token, after
-    a comma or before a value; `bare` counts the strings that had no quotes.
+    a comma or before a value, `loose` that it ended with a number or word that might go on; `bare` counts the strings that had no quotes.
     """
 
     end: int
     edits: tuple[Edit, ...] = ()
     unclosed: int = 0
     cut: bool = False
+    loose: bool = False
     bare: int = 0
 
 
-def parse(text: str, start: int, end: int, budget: Budget) -> Parsed:
-    """Read the object or list that opens at `start`. Raises `Unreadable`, or `Exhausted`."""
-    return _Reader(text, start, end, budget).read()
+def parse(text: str, start: int, end: int, budget: Budget, *, drop_doubled: bool = True) -> Parsed:
+    """Read the object or list that opens at `start`. Raises `Unreadable`, or `Exhausted`.
+
+    `drop_doubled` takes a closer of the wrong kind that repeats the one before it for one too many, else for one
+    that was mistaken for another.
+    """
+    return _Reader(text, start, end, budget, drop_doubled).read()
 
 
 class _Reader:
-    __slots__ = ("bare", "budget", "comma", "edits", "end", "pos", "stack", "start", "text")
+    __slots__ = (
+        "bare", "budget", "comma", "drop_doubled", "edits", "end", "loose", "pos", "quoted", "stack", "start", "text",
+    )  # fmt: skip
 
-    def __init__(self, text: str, start: int, end: int, budget: Budget) -> None:
+    def __init__(self, text: str, start: int, end: int, budget: Budget, drop_doubled: bool) -> None:
+        self.drop_doubled = drop_doubled
+        self.quoted = False  # a key had quotes: then the keys of this document have
         self.text = text
         self.start = self.pos = start
         self.end = end
@@ -84,6 +93,7 @@ class _Reader:
         self.stack: list[str] = []
         self.comma = -1  # the offset of a comma that nothing has followed yet
         self.bare = 0
+        self.loose = False  # the text ended with a number or a word that might go on
 
     def read(self) -> Parsed:
         text, end, stack = self.text, self.end, self.stack
@@ -100,11 +110,13 @@ class _Reader:
                 if run is None:
                     key = _CLEAN_KEY.match(text, self.pos, end)
                     if key:
+                        self.quoted = True
                         self.pos, self.comma, state, fresh = key.end(), -1, _VALUE_NEXT, False
                         continue
             elif state == _VALUE_NEXT and not in_object:
                 run = _ITEMS.match(text, self.pos, end)
             if run:
+                self.quoted = self.quoted or state == _KEY
                 self.pos, self.comma, state = run.end(), -1, _AFTER
                 continue
             if self._skip(state):
@@ -113,6 +125,9 @@ class _Reader:
                 return self._unclosed(dangling=state == _VALUE_NEXT and in_object)
             char = text[self.pos]
             if state == _AFTER:
+                if char.isalpha() and self._prose_follows():
+                    self.end = self.pos
+                    return self._unclosed()
                 state, fresh = self._after(char), False
             elif char in "}]":
                 if state == _VALUE_NEXT and in_object:
@@ -204,6 +219,11 @@ class _Reader:
             return _AFTER
         return _KEY if self.stack[-1] == "{" else _VALUE_NEXT
 
+    def _prose_follows(self) -> bool:
+        """Whether the document stopped without its closers, and the text goes on in words on another line."""
+        gap = self.text[max(self.start, self.pos - 80) : self.pos]
+        return "\n" in gap[len(gap.rstrip()) :] and (self.quoted or not self._keyed())
+
     def _starts_next(self, char: str) -> bool:
         if self.stack[-1] == "{":
             return char in '"{“' or self._keyed()
@@ -243,7 +263,8 @@ class _Reader:
         What follows tells which. False if the closer was dropped.
         """
         stack = self.stack
-        if self._continues(len(stack) - 1):
+        doubled = self.drop_doubled and _OPENER[char] not in stack and self.text[max(0, self.pos - 80) : self.pos].rstrip()[-1:] == char
+        if not doubled and self._continues(len(stack) - 1):
             self._edit("closer", "lossless", self.pos, char, _CLOSER[stack[-1]])
             return True
         if _OPENER[char] not in stack:
@@ -291,7 +312,7 @@ class _Reader:
         closers = "".join(_CLOSER[opener] for opener in reversed(self.stack))
         self._edit("unclosed", "lossy", self.end, "", closers)
         self.budget.spend(self.end - self.start)
-        return Parsed(self.end, self._ordered(), len(self.stack), cut, self.bare)
+        return Parsed(self.end, self._ordered(), len(self.stack), cut, self.loose, self.bare)
 
     # Tokens.
 
@@ -402,7 +423,8 @@ class _Reader:
         if known is not None:
             if known != word or before != word:
                 self._edit("literal", "lossless", pos, before, known)
-            return not partial or word in ("true", "false", "null")
+            self.loose = partial and not known.isalpha()
+            return not partial or self.loose or word == known
         if is_non_finite(word):
             self._edit("non_finite", "lossy", pos, before, "null")
             return True
@@ -411,7 +433,8 @@ class _Reader:
         after, whole = quote(word)
         self._edit("quotes", "lossless" if whole else "lossy", pos, before, after)
         self.bare += 1
-        return not partial
+        self.loose = partial
+        return True
 
     @staticmethod
     def _known(word: str) -> str | None:

@@ -12,6 +12,7 @@ from structout.repair.edits import Edit, Grade, apply, json_text, worst
 from structout.repair.parse import parse
 from structout.repair.tokens import quote
 
+_GOES_ON: Final = re.compile(r"""\s*+,\s*+(?:["'][^"'\n]{1,80}["']\s*+:|[{\["0-9-])""")
 _CONTENT: Final = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
 # The C scanner tells where the document that starts at an offset ends, which no other strict parser at hand does.
 _SCAN: Final = make_scanner(json.JSONDecoder())
@@ -22,7 +23,7 @@ class Reading:
     """A document that was read from `text[start:end]`, by the edits of its syntax.
 
     `unclosed` counts the containers that the end of the text left open, `cut` tells that it broke off inside a
-    token; `bare` counts strings without quotes.
+    token, `loose` that it ended with a number or word that might go on; `bare` counts strings without quotes.
     """
 
     document: Json
@@ -31,6 +32,7 @@ class Reading:
     edits: tuple[Edit, ...] = ()
     unclosed: int = 0
     cut: bool = False
+    loose: bool = False
     bare: int = 0
 
 
@@ -45,9 +47,12 @@ def read_at(text: str, start: int, limit: int, budget: Budget, *, strict_first: 
         else:
             budget.spend(end - start)
             document, issue = parse_json(text[start:end])
-            if issue is None:
+            if issue is None and not _GOES_ON.match(text, end, limit):
                 return Reading(document, start, end)
     parsed = parse(text, start, limit, budget)
+    if parsed.unclosed and any(edit.kind == "closer" and not edit.after for edit in parsed.edits):
+        other = parse(text, start, limit, budget, drop_doubled=False)
+        parsed = parsed if other.unclosed else other
     written = apply(text, parsed.edits, start, parsed.end)
     document, issue = parse_json(written)
     edits = parsed.edits
@@ -56,7 +61,7 @@ def read_at(text: str, start: int, limit: int, budget: Budget, *, strict_first: 
             raise Unreadable(parsed.end)
         document, doubles = _without_doubles(written)
         edits += doubles
-    return Reading(document, start, parsed.end, edits, parsed.unclosed, parsed.cut, parsed.bare)
+    return Reading(document, start, parsed.end, edits, parsed.unclosed, parsed.cut, parsed.loose, parsed.bare)
 
 
 def _without_doubles(written: str) -> tuple[Json, tuple[Edit, ...]]:
@@ -111,7 +116,7 @@ def read_escaped(text: str, start: int, limit: int, budget: Budget) -> Reading |
             Edit("encoded", grade, start, text[start:stop], json_text(found.document)),
             Edit("unclosed", "lossy", stop, "", ""),
         )
-        return Reading(found.document, start, stop, edits, found.unclosed, found.cut)
+        return Reading(found.document, start, stop, edits, found.unclosed, found.cut, found.loose)
     if found.end < len(inner.rstrip()):
         stop = max(text.rfind("}", start, stop), text.rfind("]", start, stop)) + 1
     edit = Edit("encoded", grade, start, text[start:stop], json_text(found.document))

@@ -1,7 +1,8 @@
 """Repair: find the document in a model's answer, read it tolerantly, fit it to the schema, and say what was changed."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from structout.document import Json
@@ -19,6 +20,9 @@ from structout.schema import Checked, Schema
 T = TypeVar("T")
 Format = Literal["json", "yaml"]
 
+_LEFT_OVER: Final = re.compile(r"\s*+[}\]]")
+_TWO_CLOSERS: Final = re.compile(r"""[}\]]\s*+([}\]])(?=\s*+,\s*+["'{\[])""")
+_MOST_REOPENED: Final = 4
 _STEPS_PER_CHARACTER: Final = 8
 _MOST_STARTS: Final = 200
 _UNREAD: Final = frozenset({"not_json", "duplicate_key", "non_finite"})
@@ -140,6 +144,7 @@ class _Repair(Generic[T]):
             reading = self._read(start, len(text))
             if reading is not None:
                 yield reading
+                yield from self._reopened(reading)
                 if reading.end == len(text) or text[reading.end :].isspace():
                     return
         else:
@@ -164,9 +169,29 @@ class _Repair(Generic[T]):
                 reading = self._read(start, len(text)) or reading
             if reading is not None:
                 yield reading
+                yield from self._reopened(reading)
                 place = reading.end
             else:
                 place = max(place, self._skip_to)
+
+    def _reopened(self, reading: Reading) -> Iterator[Reading]:
+        """Other readings of a document behind which a closer is left over: one inside it may be the one too many."""
+        if not _LEFT_OVER.match(self.text, reading.end) or reading.unclosed:
+            return
+        places = list(_TWO_CLOSERS.finditer(self.text, reading.start, reading.end))
+        if "\n" in self.text[reading.start : reading.end]:  # in a document over many lines, two on one line stand out
+            places = [found for found in places if found.end() - found.start() == 2] or places
+        for found in places[:_MOST_REOPENED]:
+            place = found.start(1)
+            text = self.text[:place] + " " + self.text[place + 1 :]
+            try:
+                other = read_at(text, reading.start, len(text), self.budget)
+            except Unreadable:
+                continue
+            if other.end > reading.end and not other.unclosed:
+                edit = Edit("closer", "lossless", place, self.text[place], " ")
+                edits = sorted((edit, *(e for e in other.edits if isinstance(e.where, int))), key=lambda e: int(e.where))
+                yield replace(other, edits=(*edits, *(e for e in other.edits if isinstance(e.where, str))))
 
     _skip_to = 0
 
@@ -226,7 +251,7 @@ class _Repair(Generic[T]):
             cue, stands_out = found.cue(reading.start, 0), found.stands_out(reading.start)
             known = shape_of(self.schema).known_keys
             if known and isinstance(reading.document, dict):
-                foreign = not any(plain(key) in known for key in reading.document) and bool(reading.document or not stands_out)
+                foreign = not any(plain(key) in known for key in reading.document)
         checked = first or self.schema.check(reading.document)
         edits, issues = reading.edits, checked.issues
         document = reading.document
@@ -244,13 +269,15 @@ class _Repair(Generic[T]):
         if reading.unclosed and not issues and self._finished(reading):
             reading = regrade(reading, "lossless")
             edits = reading.edits + edits[len(reading.edits) :]
-        if not foreign or any(isinstance(edit.where, str) for edit in edits):
+        if any(isinstance(edit.where, str) for edit in edits):
             foreign = False
+        if reading.bare and isinstance(reading.document, list) and not stands_out:
+            foreign = True  # brackets in prose
         return _Outcome(reading, checked, edits, issues, cue, stands_out, foreign)
 
     def _finished(self, reading: Reading) -> bool:
         """Whether only closers are missing: the text is known to be whole, goes on behind, or nothing more could come."""
-        if reading.cut:
+        if reading.cut or (reading.loose and not self.complete):
             return False
         if self.complete or self.text[reading.end :].strip():
             return True
@@ -319,7 +346,7 @@ class _Repair(Generic[T]):
         last = max(self.outcomes, key=lambda outcome: outcome.reading.end)
         if last.reading.unclosed and last.reading.end > best.reading.end:
             return Repaired(None, document, (self._cut_off(last),), edits)
-        if best.foreign:
+        if best.foreign and (len(self.outcomes) > 1 or not document or best.reading.bare):
             message = "a document that the schema admits stands in the text, but it has none of the schema's keys"
             return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
         if best.cue == 2:

@@ -219,24 +219,26 @@ class Shape:
         )
 
     @cached_property
-    def patterns(self) -> bool:
-        """Whether some undeclared keys are allowed by their pattern."""
-        return any(part.get("patternProperties") for _, part in self.parts)
+    def patterns(self) -> tuple[tuple["jsonschema_rs.Validator", "Shape"], ...]:
+        """What keys of a pattern must hold, each with a judge of the pattern."""
+        found = []
+        for place, part in self.parts:
+            nodes = part.get("patternProperties")
+            for pattern, node in nodes.items() if isinstance(nodes, Mapping) else ():
+                try:
+                    judge = jsonschema_rs.validator_for({"pattern": pattern})
+                except (jsonschema_rs.ValidationError, ValueError):
+                    continue
+                found.append((judge, Shape(self.root, (f"{place}/patternProperties/{escape(pattern)}",), node)))
+        return tuple(found)
 
     def allows_key(self, key: str) -> bool:
         """Whether an undeclared key may stay."""
-        if not self.closed:
-            return True
-        return self._key_validator is not None and self._key_validator.is_valid({key: None})
+        return not self.closed or any(judge.is_valid(key) for judge, _ in self.patterns)
 
-    @cached_property
-    def _key_validator(self) -> "jsonschema_rs.Validator | None":
-        patterns = [pattern for _, part in self.parts for pattern in part.get("patternProperties") or ()]
-        judge = {"patternProperties": dict.fromkeys(patterns, True), "additionalProperties": False}
-        try:
-            return jsonschema_rs.validator_for(judge) if patterns else None
-        except (jsonschema_rs.ValidationError, ValueError):
-            return None
+    def undeclared(self, key: str) -> "Shape | None":
+        """What an undeclared key must hold, if anything is said of it."""
+        return next((shape for judge, shape in self.patterns if judge.is_valid(key)), self.others)
 
     @cached_property
     def others(self) -> "Shape | None":

@@ -97,9 +97,9 @@ def _unclosed_before(text: str, place: int, inner: list[int], role: Role, end: i
     for at in inner:
         before = text[max(place + 1, at - 80) : at]
         gap = before.rstrip()
-        opens = gap.endswith(",") or "\n" in before[len(gap) :]
+        opens = gap.endswith((",", ", {", ",{", "[{")) or "\n" in before[len(gap) :]
         if opens and (role == "item" or _NEXT_KEY.match(text, at, end)):
-            stop = at - len(before) + len(gap)
+            stop = at - len(before) + len(gap.rstrip("{[ \t\r\n"))
             stop -= text[stop - 1] == ","
             return _without_closers(text, place, stop)
     return None

@@ -15,6 +15,7 @@ from structout.repair.yaml import Line, read_yaml, split_lines
 
 _FIRST_MEMBER: Final = re.compile(r"""[ \t\r\n]*["'“]([^"'“”\n]{1,80})["'”][ \t]*:""")
 _TOP_KEY: Final = re.compile(r"""(?:[-*•][ \t]+)?["'*`]{0,2}([^\s"'*`:#{}\[\]][^"*`:#{}\[\]]{0,80}?)["'*`]{0,2}[ \t]*:["'*`]{0,2}(?=[ \t]|$)""")
+_WORD_KEY: Final = re.compile(r"""["']?[\w$.@/-]+["']?:(?:[ \t]|$)""")
 _BULLET: Final = re.compile(r"(?:[-*•–]|\d{1,3}[.)])[ \t]+")
 _SEPARATOR: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
 _BARE: Final = re.compile(r"""^[\s"'“”`*_]+|[\s"'“”`*_]+$""")
@@ -63,6 +64,8 @@ def read_lines(text: str, start: int, end: int, shape: Shape, budget: Budget, *,
         budget.spend(2 * (stop - begin))
         lines = split_lines(text, begin, stop)
         lines = _document_lines(lines, shape, strict=not told)
+        while lines and not lines[-1].content:
+            lines.pop()
         if not lines:
             continue
         first, last = lines[0].place, lines[-1].place + len(lines[-1].content)
@@ -92,28 +95,31 @@ def _document_lines(lines: list[Line], shape: Shape, *, strict: bool) -> list[Li
                     shift = bullet.end() - 2
                     lines[index] = Line(line.indent, "- " + line.content[bullet.end() :], line.place + shift)
     if not known:
-        filled = [line for line in lines if line.content]
-        return filled if not strict and len(filled) > 1 else []
-    first = known[0]
+        return lines if _is_all_yaml(lines, strict=strict) else []
     margin = min(lines[index].indent for index in known)
+    first, last = known[0], known[-1]
     if lines[first].indent > margin:
         return []
-    dashed = lines[first].content.startswith("-")
-    last = known[-1]
-    for index in range(last + 1, len(lines)):  # what is indented deeper belongs to the last key
-        line = lines[index]
-        if line.content and line.indent <= margin and not (line.content.startswith("-") and (dashed or index == last + 1 or last_is_list(lines, last, index))):
-            break
-        if line.content:
-            last = index
-    return lines[first : last + 1]
+    while first and _carries_on(lines[first - 1], margin):
+        first -= 1
+    while last + 1 < len(lines) and (not lines[last + 1].content or _carries_on(lines[last + 1], margin)):
+        last += 1
+    return [*lines[first:last], lines[last]]
 
 
-def last_is_list(lines: list[Line], last: int, index: int) -> bool:
-    """Whether the lines up to `index` are a list that is not indented under its key."""
-    return all(line.content.startswith("-") or not line.content or line.indent > lines[index].indent for line in lines[last + 1 : index]) and (
-        lines[last].content.endswith(":") or lines[last].content.startswith("-")
-    )
+def _is_all_yaml(lines: list[Line], *, strict: bool) -> bool:
+    """Whether lines whose keys nobody knows are a document all the same: two keys at least, and no prose."""
+    filled = [line for line in lines if line.content and not line.content.startswith("#")]
+    margin = min((line.indent for line in filled), default=0)
+    outer = [line.content for line in filled if line.indent == margin and not line.content.startswith("- ")]
+    return len(outer) > (1 if strict else 0) and all(_WORD_KEY.match(content) for content in outer)
+
+
+def _carries_on(line: Line, margin: int) -> bool:
+    """Whether a line can belong to the document next to it: deeper, an item, a comment, or a key that is one word."""
+    if line.indent > margin and line.content:
+        return True
+    return line.indent == margin and line.content[:1] != "" and (line.content[0] in "-#}]" or bool(_WORD_KEY.match(line.content)))
 
 
 def _is_known(line: Line, shape: Shape) -> bool:
@@ -131,13 +137,13 @@ def read_word(text: str, start: int, fences: tuple[Fence, ...], shape: Shape) ->
     if tagged:
         bare = tagged.group("inner").strip()
     quoted = _QUOTED.findall(bare)
-    if len(quoted) == 1 and bare != quoted[0]:
+    if len(quoted) == 1 and parse_json(quoted[0])[1] is None:
         bare = str(parse_json(quoted[0])[0])
     else:
         bare = _BARE.sub("", bare)
         lead = _LEAD_IN.match(bare)
         bare = _BARE.sub("", bare[lead.end() :]) if lead else bare
-    if not bare or "\n" in bare or (len(bare) > 200 and not fences):
+    if not bare or '"' in bare or "\n" in bare or (len(bare) > 200 and not fences):
         return
     place = text.find(bare, begin)
     document: Json

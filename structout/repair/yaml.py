@@ -126,7 +126,8 @@ class _Reader:
             name = _key_name(key)
             if name in found:
                 raise Unreadable(line.place)
-            rest = _PROPERTY.sub("", line.content[key.end() :], count=1)
+            rest = line.content[key.end() :]
+            rest = rest.removeprefix(tag.group()) if (tag := _PROPERTY.match(rest)) else rest
             if not rest or rest.startswith("#"):
                 self.at += 1
                 below = self.line()
