@@ -121,7 +121,8 @@ class Coercer:
             yield from self._encoded(value, shape, at)
         if not shape.typed or value is None:
             return
-        if "array" in types and not isinstance(value, list):
+        nested = shape.items is not None and shape.items.types == ("array",)
+        if "array" in types and (nested or not isinstance(value, list)):
             yield from self._listed(value, shape, at)
         if "object" in types:
             yield from self._wrapped(value, shape, at)
@@ -212,7 +213,8 @@ class Coercer:
             ((key, item),) = value.items()
             name = str(at.path[-1]) if at.path else shape.root.schema.name
             named = plain(key) == plain(name) or plain(key) in _VALUE_KEYS
-            if key not in shape.properties and (isinstance(item, dict | list) or (scalar and named)):
+            fitting = named if scalar else _is_known(item, shape) and (not at.path or bool(shape.properties))
+            if key not in shape.properties and fitting:
                 yield self._again("unwrapped", value, item, shape, at)
         elif scalar and "value" in keys and keys <= {"value", "type", "title", "description"}:
             yield self._again("unwrapped", value, value["value"], shape, at)
@@ -308,6 +310,13 @@ class _Here:
     siblings: Siblings
     depth: int
     turns: int
+
+
+def _is_known(item: Json, shape: Shape) -> bool:
+    """Whether what a wrapper holds can be what is wanted: a list, or an object with a key of the schema's."""
+    if isinstance(item, dict):
+        return not shape.properties or any(plain(key) in shape.known_keys for key in item)
+    return isinstance(item, list)
 
 
 def _leaves(value: Json, shape: Shape, depth: int) -> tuple[Shape, ...]:

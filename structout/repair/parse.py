@@ -33,7 +33,7 @@ _BARE_KEY: Final = re.compile(
 )
 _BARE_STOP: Final = re.compile(r'[\n,{}\[\]"“;]')
 _NEXT_MEMBER: Final = re.compile(
-    rf"""[,;]{WS}(?:["'“`][^"“”\n]{{1,80}}["'”`]{WS}(?:[:：]|=>)|[A-Za-z_$][\w$ .-]{{0,60}}{WS}:(?!//)|[}}{{\[]|//|/\*|\#|\Z|\.\.\.)"""
+    rf"""[,;]{WS}(?:["'“`][^"“”\n]{{1,80}}["'”`]{WS}(?:[:：]|=>)|[A-Za-z_$][\w$ .-]{{0,60}}{WS}:(?!//)|[}}{{\[]|//|/\*|\#|\Z|\.\.\.|["'“][^"“”\n]*\Z)"""
 )
 _PLAIN: Final = re.compile(
     r"""(?:[+-]?[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?|true|false|null|True|False|None)[ \t\r\n]++(?=(["'“{\[0-9-]|[A-Za-z_$]))"""
@@ -125,7 +125,7 @@ class _Reader:
                 return self._unclosed(dangling=state == _VALUE_NEXT and in_object)
             char = text[self.pos]
             if state == _AFTER:
-                if char.isalpha() and self._prose_follows():
+                if (char.isalpha() and self._prose_follows()) or char == "<" or text.startswith("```", self.pos):
                     self.end = self.pos
                     return self._unclosed()
                 state, fresh = self._after(char), False
@@ -267,7 +267,8 @@ class _Reader:
         if not doubled and self._continues(len(stack) - 1):
             self._edit("closer", "lossless", self.pos, char, _CLOSER[stack[-1]])
             return True
-        if _OPENER[char] not in stack:
+        below = len(stack) - 1 - stack[::-1].index(_OPENER[char]) if _OPENER[char] in stack else -1
+        if below < 0 or (not self._continues(below) and self._continues(len(stack))):
             self._edit("closer", "lossless", self.pos, char, "")
             self.pos += 1
             return False
@@ -281,7 +282,7 @@ class _Reader:
         """Whether what follows the closer here would make sense with `depth` containers open."""
         found = _NEXT.match(self.text, self.pos + 1, self.end)
         if found is None or depth == 0:
-            return depth == 0 and (found is None or found.group(1) is None)
+            return depth == 0 and found is None
         key, item, closer = found.groups()
         opener = self.stack[depth - 1]
         if key is not None:
@@ -305,7 +306,8 @@ class _Reader:
 
     def _unclosed(self, *, partial: bool = False, dangling: bool = False) -> Parsed:
         """The text ended with containers open: close them."""
-        cut = partial or dangling or self.comma >= 0 or self.text[self.pos - 1] in "{["
+        cut = partial or dangling or self.comma >= 0
+        self.loose = self.loose or self.text[self.pos - 1] in "{["
         if dangling:
             self._edit("missing_value", "invented", self.end, "", "null")
         self._drop_comma()

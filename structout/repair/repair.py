@@ -10,7 +10,7 @@ from structout.issue import Issue
 from structout.repair.budget import Budget, Exhausted, Unreadable
 from structout.repair.coerce import Coercer, same
 from structout.repair.edits import Edit, Policy, allows, worst
-from structout.repair.locate import Layout, layout
+from structout.repair.locate import Fence, Layout, layout
 from structout.repair.read import Reading, read_at, read_escaped, regrade
 from structout.repair.scalars import Decimal
 from structout.repair.shape import plain, shape_of
@@ -64,12 +64,13 @@ class _Outcome(Generic[T]):
     cue: int
     stands_out: bool
     foreign: bool  # stands among other text, and has no key that the schema knows
+    left_over: bool  # mended closers, and more of them behind it
 
     @property
-    def order(self) -> tuple[bool, int, int, bool, bool]:
+    def order(self) -> tuple[bool, bool, int, int, bool, bool]:
         """Lower is better: foreign ones last, graver edits, what the text says of it, its place, and coercion."""
         coerced = any(isinstance(edit.where, str) for edit in self.edits)
-        return self.foreign, worst(self.edits), self.cue, not self.stands_out, coerced
+        return self.foreign, self.left_over, worst(self.edits), self.cue, not self.stands_out, coerced
 
 
 def repair(
@@ -144,7 +145,8 @@ class _Repair(Generic[T]):
             reading = self._read(start, len(text))
             if reading is not None:
                 yield reading
-                yield from self._reopened(reading)
+                if not self._served(reading) or _mended(reading):
+                    yield from self._reopened(reading)
                 if reading.end == len(text) or text[reading.end :].isspace():
                     return
         else:
@@ -156,27 +158,35 @@ class _Repair(Generic[T]):
             for lines in self._yaml():
                 covered.append(lines)
                 yield lines
+        broken: tuple[int, Fence | None] | None = None
+        if reading is None and self._broke_at - start > 12 and ":" in text[start : self._broke_at]:
+            broken = (start, None)
         tried = 0
         for start in found.starts():
             if start < place or any(lines.start <= start < lines.end for lines in covered if self._served(lines)):
                 continue
+            fence = found.fence_at(start)
+            if broken is not None and not self._outside(start, fence, *broken):
+                continue
             tried += 1
             if tried > _MOST_STARTS:
                 return
-            fence = found.fence_at(start)
             reading = self._read(start, fence.end if fence else len(text))
             if reading is not None and reading.cut and fence and fence.closed:  # the fence was content, maybe
                 reading = self._read(start, len(text)) or reading
             if reading is not None:
                 yield reading
-                yield from self._reopened(reading)
+                if not self._served(reading) or _mended(reading):
+                    yield from self._reopened(reading)
                 place = reading.end
             else:
                 place = max(place, self._skip_to)
+                if self._broke_at - start > 12 and ":" in self.text[start : self._broke_at]:
+                    broken = (start, fence)
 
     def _reopened(self, reading: Reading) -> Iterator[Reading]:
         """Other readings of a document behind which a closer is left over: one inside it may be the one too many."""
-        if not _LEFT_OVER.match(self.text, reading.end) or reading.unclosed:
+        if reading.unclosed or not (_mended(reading) or _LEFT_OVER.match(self.text, reading.end)):
             return
         places = list(_TWO_CLOSERS.finditer(self.text, reading.start, reading.end))
         if "\n" in self.text[reading.start : reading.end]:  # in a document over many lines, two on one line stand out
@@ -188,17 +198,26 @@ class _Repair(Generic[T]):
                 other = read_at(text, reading.start, len(text), self.budget)
             except Unreadable:
                 continue
-            if other.end > reading.end and not other.unclosed:
+            if other.end >= reading.end and not other.unclosed:
                 edit = Edit("closer", "lossless", place, self.text[place], " ")
                 edits = sorted((edit, *(e for e in other.edits if isinstance(e.where, int))), key=lambda e: int(e.where))
                 yield replace(other, edits=(*edits, *(e for e in other.edits if isinstance(e.where, str))))
 
     _skip_to = 0
+    _broke_at = 0
+
+    def _outside(self, start: int, fence: Fence | None, broken: int, broken_fence: Fence | None) -> bool:
+        """Whether a bracket cannot be part of a document that could not be read: elsewhere, and no deeper."""
+        if fence is not broken_fence:
+            return True
+        line = self.text.rfind("\n", 0, start) + 1
+        return not self.text[line:start].strip() and start - line <= broken - (self.text.rfind("\n", 0, broken) + 1)
 
     def _read(self, start: int, limit: int) -> Reading | None:
         try:
             return read_escaped(self.text, start, limit, self.budget) or read_at(self.text, start, limit, self.budget)
         except Unreadable as error:
+            self._broke_at = error.place
             # Nothing between two brackets of a deep nest can be read either.
             self._skip_to = error.place if error.place - start > 100 and not self.text[start : error.place].strip("{[ \n\":a") else start + 1
             return None
@@ -273,7 +292,8 @@ class _Repair(Generic[T]):
             foreign = False
         if reading.bare and isinstance(reading.document, list) and not stands_out:
             foreign = True  # brackets in prose
-        return _Outcome(reading, checked, edits, issues, cue, stands_out, foreign)
+        left_over = _mended(reading) and _LEFT_OVER.match(self.text, reading.end) is not None
+        return _Outcome(reading, checked, edits, issues, cue, stands_out, foreign, left_over)
 
     def _finished(self, reading: Reading) -> bool:
         """Whether only closers are missing: the text is known to be whole, goes on behind, or nothing more could come."""
@@ -289,6 +309,8 @@ class _Repair(Generic[T]):
             if not isinstance(node, dict) or not node or not shape.closed or shape.properties.keys() - node.keys():
                 return False
             last = next(reversed(node))
+            if last not in shape.properties:
+                return False
             node, shape = node[last], shape.properties[last]
         return True
 
@@ -346,7 +368,8 @@ class _Repair(Generic[T]):
         last = max(self.outcomes, key=lambda outcome: outcome.reading.end)
         if last.reading.unclosed and last.reading.end > best.reading.end:
             return Repaired(None, document, (self._cut_off(last),), edits)
-        if best.foreign and (len(self.outcomes) > 1 or not document or best.reading.bare):
+        rival = any(not outcome.foreign for outcome in self.outcomes)
+        if best.foreign and (rival or not document or best.reading.bare):
             message = "a document that the schema admits stands in the text, but it has none of the schema's keys"
             return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
         if best.cue == 2:
@@ -380,6 +403,11 @@ class _Repair(Generic[T]):
             data = [edit for edit in edits if isinstance(edit.where, str)]
             edits = (*syntax, Edit(_surroundings(after), "lossless", end, after, ""), *data)
         return edits
+
+
+def _mended(reading: Reading) -> bool:
+    """Whether closers had to be mended: then another one may be to blame."""
+    return any(edit.kind == "closer" for edit in reading.edits)
 
 
 def _is_yaml(reading: Reading) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import jsonschema_rs
 
@@ -77,7 +77,7 @@ class Root:
 
     def validator(self, place: str) -> "jsonschema_rs.Validator | None":
         """A validator for one part; None if it cannot be built by itself."""
-        part = {"$ref": f"{_ADDRESS}#{place}"}
+        part = {"$ref": f"{_ADDRESS}#{quote(place, safe='/~')}"}
         draft = self.json_schema.get("$schema") if isinstance(self.json_schema, dict) else None
         if isinstance(draft, str):
             part["$schema"] = draft

@@ -72,7 +72,12 @@ def read_scalar(
             yield from _numbers(text, shape, place, decimal, reading, doubt, drastic=drastic)
     elif isinstance(value, bool):
         if "string" in types and not shape.values:
-            yield reading("text", "true" if value else "false")
+            word = "true" if value else "false"
+            written = list(dict.fromkeys(re.findall(rf"\b{word}\b", source, re.IGNORECASE))) or [word]
+            if len(written) == 1:
+                yield reading("text", written[0])
+            else:
+                yield doubt(f"the text writes {word} as {' and as '.join(written)}")
     elif isinstance(value, int | float):
         if "boolean" in types and value in (0, 1):
             yield reading("boolean_number", bool(value))

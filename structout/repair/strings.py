@@ -36,6 +36,8 @@ _LIKELY: Final[dict[Role, re.Pattern[str]]] = {
 }
 _NEXT_KEY: Final = re.compile(_KEY)
 _LAST_CLOSERS: Final = re.compile(r"[\s}\]]*\Z")
+_LINE_END: Final = re.compile(r"[ \t]*\n")
+_CLOSER_LINE: Final = re.compile(r"[ \t]*\n\s*[}\]]")
 _KEY_END: Final = re.compile(rf"{WS}(?:[:：]|=>|=)")
 _VALUE_START: Final = re.compile(r"""[ \t\r\n]*+(?:["'“`{\[0-9-]|(?:true|false|null|True|False|None)\b)""")
 _LONGEST_KEY: Final = 1000
@@ -77,6 +79,12 @@ def read_value(text: str, place: int, end: int, role: Role, depth: int, budget: 
     early = _unclosed_before(text, place, inner, role, end)
     if early is not None:
         return early
+    for at in inner[::2]:  # the closers were forgotten, and the text goes on in prose
+        if _LINE_END.match(text, at + 1, end):
+            return Quoted(place + 1, at, at + 1)
+    lines = None if inner else _CLOSER_LINE.search(text, place, end)
+    if lines:
+        return Quoted(place + 1, lines.start(), lines.start())
     last = _LAST_CLOSERS.search(text, max(place, end - 1000), end)
     if last and last.group().count("}") + last.group().count("]") == depth:
         return Quoted(place + 1, last.start(), last.start())
@@ -108,10 +116,10 @@ def _unclosed_before(text: str, place: int, inner: list[int], role: Role, end: i
 def _without_closers(text: str, place: int, stop: int) -> Quoted:
     """The string up to `stop`, but for closers at its end that nothing in it opens."""
     content = text[place + 1 : stop]
-    for closer, opener in ("]", "["), ("}", "{"), ("]", "["):
-        bare = content.rstrip()
-        if bare.endswith(closer) and bare.count(closer) > bare.count(opener):
-            content = bare[:-1]
+    while (bare := content.rstrip())[-1:] in ("]", "}"):
+        if bare.count(bare[-1]) <= bare.count("[" if bare[-1] == "]" else "{"):
+            break
+        content = bare[:-1]
     stop = place + 1 + len(content.rstrip() if len(content) < stop - place - 1 else content)
     return Quoted(place + 1, stop, stop)
 

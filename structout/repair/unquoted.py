@@ -21,6 +21,7 @@ _SEPARATOR: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
 _BARE: Final = re.compile(r"""^[\s"'“”`*_]+|[\s"'“”`*_]+$""")
 _LEAD_IN: Final = re.compile(r"^[^\n:]{0,60}\b(?:answer|result|value|output|category|label)\b(?: is)?:?[ \t]+", re.IGNORECASE)
 _TAGGED: Final = re.compile(r"<([\w-]{1,40})>(?P<inner>.*)</\1>", re.DOTALL)
+_MOST_WORDS: Final = 6
 _QUOTED: Final = re.compile(STRING)
 
 
@@ -83,6 +84,8 @@ def read_lines(text: str, start: int, end: int, shape: Shape, budget: Budget, *,
 
 def _document_lines(lines: list[Line], shape: Shape, *, strict: bool) -> list[Line]:
     """The lines from the first to the last at the outer level that can belong to a document of this shape."""
+    if not strict and _is_all_yaml(lines, strict=False):
+        return lines
     known = [index for index, line in enumerate(lines) if _is_known(line, shape)]
     if not known and "array" in shape.types and shape.typed:
         known = [index for index, line in enumerate(lines) if _BULLET.match(line.content)]
@@ -112,6 +115,8 @@ def _is_all_yaml(lines: list[Line], *, strict: bool) -> bool:
     filled = [line for line in lines if line.content and not line.content.startswith("#")]
     margin = min((line.indent for line in filled), default=0)
     outer = [line.content for line in filled if line.indent == margin and not line.content.startswith("- ")]
+    if strict and any(line.content.endswith(("}", "]")) for line in filled):  # labels before JSON
+        return False
     return len(outer) > (1 if strict else 0) and all(_WORD_KEY.match(content) for content in outer)
 
 
@@ -143,6 +148,9 @@ def read_word(text: str, start: int, fences: tuple[Fence, ...], shape: Shape) ->
         bare = _BARE.sub("", bare)
         lead = _LEAD_IN.match(bare)
         bare = _BARE.sub("", bare[lead.end() :]) if lead else bare
+    free = "string" in shape.types and not shape.values and not quoted
+    if free and (len(bare.split()) > _MOST_WORDS or any(sign in bare for sign in "{}[]<>")):
+        return  # a sentence: more likely a refusal than the value
     if not bare or '"' in bare or "\n" in bare or (len(bare) > 200 and not fences):
         return
     place = text.find(bare, begin)
