@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Grade = Literal[
     "lossless",  # syntax or spelling only: the same data
@@ -16,9 +15,8 @@ _RANK: dict[Grade, int] = {"lossless": 0, "lossy": 1, "invented": 2}
 _ALLOWED: dict[Policy, int] = {"lossless": 0, "lossy": 1, "any": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One change: its kind, its grade, where, and what became of what.
+class Edit(NamedTuple):
+    """One change: its kind, its grade, where, and what became of what. A tuple, for a text may take hundreds of them.
 
     An edit of the syntax has an offset in characters as `where`, and `before` is exactly what stood there: such
     edits can be applied to the text (`apply`). An edit of the data has a JSON Pointer into the repaired document,

@@ -17,12 +17,32 @@ _SCALAR: Final = rf"(?:{STRING}|{NUMBER}(?=[ \t\r\n,\]}}])|(?:true|false|null)(?
 _FLAT_LIST: Final = rf"\[{WS}(?:{_SCALAR}{WS}(?:,{WS}{_SCALAR}{WS})*+)?\]"
 _PAIR: Final = rf"{STRING}{WS}:{WS}(?:{_SCALAR}|{_FLAT_LIST}){WS}"
 _FLAT_OBJECT: Final = rf"\{{{WS}(?:{_PAIR}(?:,{WS}{_PAIR})*+)?\}}"
-_VALUE: Final = rf"(?:{_SCALAR}|{_FLAT_LIST}|{_FLAT_OBJECT})"
-_MEMBER: Final = rf"{STRING}{WS}:{WS}{_VALUE}(?={WS}(?:,{WS}[\"}}]|\}}))"
-_ITEM: Final = rf"{_VALUE}(?={WS}(?:,{WS}[\"\[{{\-0-9tfn\]]|\]))"
-_MEMBERS: Final = re.compile(rf"{WS}{_MEMBER}(?:{WS},{WS}{_MEMBER})*+")
-_ITEMS: Final = re.compile(rf"{WS}{_ITEM}(?:{WS},{WS}{_ITEM})*+")
+_INNER: Final = rf"(?:{_SCALAR}|{_FLAT_LIST}|{_FLAT_OBJECT})"
+_LIST: Final = rf"\[{WS}(?:{_INNER}{WS}(?:,{WS}{_INNER}{WS})*+)?\]"
+_VALUE: Final = rf"(?:{_SCALAR}|{_LIST}|{_FLAT_OBJECT})"
+# A run ends before the next key or item, its comma included, or before a comma or closer that something is wrong with.
+_MEMBERS: Final = re.compile(rf"{WS}(?:{STRING}{WS}:{WS}{_VALUE}{WS}(?:,{WS}(?=\")|(?=\}}|,{WS}\}})))++")
+_ITEMS: Final = re.compile(rf"{WS}(?:{_VALUE}{WS}(?:,{WS}(?=[\"\[{{\-0-9tfn])|(?=\]|,{WS}\])))++")
 _CLEAN_KEY: Final = re.compile(rf"{WS}{STRING}{WS}:{WS}")
+_SEPARATOR: Final = re.compile(rf"{WS}([,}}\]])")
+# Members and items that are clean but for their quotes or for Python's literals, one at a time.
+_SINGLE: Final = r"'([^'\"\\\x00-\x1f\ud800-\udfff]*+)'"
+_CURLY: Final = r"“([^“”\"\\\x00-\x1f\ud800-\udfff]*+)”"
+_TICKED: Final = r"`([^`\"\\\x00-\x1f\ud800-\udfff]*+)`"
+_NAME: Final = r"[A-Za-z_$][\w$]*+"
+_LOOSE_KEY: Final = rf"{WS}(?:{STRING}|{_SINGLE}|{_CURLY}|{_TICKED}|({_NAME})){WS}:{WS}"
+_LOOSE_VALUE: Final = rf"(?:{_SCALAR}|{_SINGLE}|{_CURLY}|{_TICKED}|(True|False|None)(?!\w))"
+_LOOSE_NAMED: Final = re.compile(rf"{_LOOSE_KEY}(?=[{{\[])")
+_LOOSE_MEMBER: Final = re.compile(
+    rf"{_LOOSE_KEY}{_LOOSE_VALUE}(?={WS}(?:,{WS}(?:[\"'“`}}]|{_NAME}{WS}:)|\}}))"
+)
+_LOOSE_ITEM: Final = re.compile(
+    rf"{WS}{_LOOSE_VALUE}(?={WS}(?:,{WS}(?:[\"'“`\[{{0-9-]|(?:True|False|None|true|false|null)\b)|\]))"
+)
+# What the groups of these are: q between other quotes, n a name without quotes, l a literal of Python's.
+_KEY_STYLES: Final = "qqqn"
+_VALUE_STYLES: Final = "qqql"
+_PYTHON: Final = {"True": "true", "False": "false", "None": "null"}
 _SPACE: Final = re.compile(WS)
 _GAP: Final = re.compile(r"(?:[^\S \t\r\n]|[\ufeff\u200b\u2060\x00-\x08])+")
 _COMMENT: Final = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|#[^\n]*|<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -102,23 +122,56 @@ class _Reader:
         self.pos += 1
         state = _KEY if opener == "{" else _VALUE_NEXT
         fresh = True  # just after an opener: nothing to separate, nothing missing
+        members, items, separator = _MEMBERS.match, _ITEMS.match, _SEPARATOR.match
         while stack:
             run = None
             in_object = stack[-1] == "{"
+            if state == _AFTER:
+                found = separator(text, self.pos, end)
+                if found:
+                    sign = found.group(1)
+                    if sign == ",":
+                        self.pos = found.end()
+                        self.comma = self.pos - 1
+                        state, fresh = (_KEY if in_object else _VALUE_NEXT), False
+                        continue
+                    if len(stack) > 1 and (sign == "}") == in_object:
+                        self.pos = found.end()
+                        stack.pop()
+                        continue
             if state == _KEY:
-                run = _MEMBERS.match(text, self.pos, end)
+                run = members(text, self.pos, end)
                 if run is None:
+                    loose = _LOOSE_MEMBER.match(text, self.pos, end)
+                    if loose:
+                        self._put_loose(loose, _KEY_STYLES + _VALUE_STYLES)
+                        self.pos, self.comma, state = loose.end(), -1, _AFTER
+                        continue
                     key = _CLEAN_KEY.match(text, self.pos, end)
                     if key:
                         self.quoted = True
                         self.pos, self.comma, state, fresh = key.end(), -1, _VALUE_NEXT, False
                         continue
+                    key = _LOOSE_NAMED.match(text, self.pos, end)
+                    if key:
+                        self._put_loose(key, _KEY_STYLES)
+                        self.pos, self.comma, state, fresh = key.end(), -1, _VALUE_NEXT, False
+                        continue
             elif state == _VALUE_NEXT and not in_object:
-                run = _ITEMS.match(text, self.pos, end)
+                run = items(text, self.pos, end)
+                if run is None:
+                    loose = _LOOSE_ITEM.match(text, self.pos, end)
+                    if loose:
+                        self._put_loose(loose, _VALUE_STYLES)
+                        self.pos, self.comma, state = loose.end(), -1, _AFTER
+                        continue
             if run:
                 self.quoted = self.quoted or state == _KEY
-                self.pos, self.comma, state = run.end(), -1, _AFTER
-                continue
+                self.pos, fresh = run.end(), False
+                if text[self.pos] in ",}]":
+                    self.comma, state = -1, _AFTER
+                    continue
+                self.comma = text.rindex(",", self.start, self.pos)
             if self._skip(state):
                 continue
             if self.pos >= end:
@@ -161,6 +214,21 @@ class _Reader:
                 state, fresh = _AFTER, False
         self.budget.spend(self.pos - self.start)
         return Parsed(self.pos, self._ordered(), bare=self.bare)
+
+    def _put_loose(self, found: "re.Match[str]", layout: str) -> None:
+        """Note the edits that a loose member, key or item takes; `layout` says what each group of it is."""
+        for index, style in enumerate(layout, 1):
+            start, stop = found.span(index)
+            if start < 0:
+                continue
+            content = self.text[start:stop]
+            if style == "l":
+                self.edits.append(Edit("literal", "lossless", start, content, _PYTHON[content]))
+            elif style == "n":
+                self.edits.append(Edit("quotes", "lossless", start, content, f'"{content}"'))
+            else:
+                before = self.text[start - 1 : stop + 1]
+                self.edits.append(Edit("quotes", "lossless", start - 1, before, f'"{content}"'))
 
     # Between tokens.
 

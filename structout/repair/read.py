@@ -125,5 +125,5 @@ def read_escaped(text: str, start: int, limit: int, budget: Budget) -> Reading |
 
 def regrade(reading: Reading, grade: Grade) -> Reading:
     """The reading with another grade for what closed it at the end of the text."""
-    edits = tuple(replace(edit, grade=grade) if edit.kind == "unclosed" else edit for edit in reading.edits)
+    edits = tuple(edit._replace(grade=grade) if edit.kind == "unclosed" else edit for edit in reading.edits)
     return replace(reading, edits=edits)
