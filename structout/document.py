@@ -38,6 +38,8 @@ def _explain(error: ValueError, data: bytes) -> Issue:
     message = str(error)
     if message.startswith("Detected duplicate key"):
         return Issue("", "duplicate_key", message)
+    if b"N" not in data and b"I" not in data:
+        return Issue("", "not_json", message)
     try:
         jiter.from_json(data, allow_inf_nan=True)
     except ValueError:

@@ -122,56 +122,12 @@ class _Reader:
         self.pos += 1
         state = _KEY if opener == "{" else _VALUE_NEXT
         fresh = True  # just after an opener: nothing to separate, nothing missing
-        members, items, separator = _MEMBERS.match, _ITEMS.match, _SEPARATOR.match
         while stack:
-            run = None
+            ahead = self._run(state)
+            if ahead >= 0:
+                state, fresh = ahead, False
+                continue
             in_object = stack[-1] == "{"
-            if state == _AFTER:
-                found = separator(text, self.pos, end)
-                if found:
-                    sign = found.group(1)
-                    if sign == ",":
-                        self.pos = found.end()
-                        self.comma = self.pos - 1
-                        state, fresh = (_KEY if in_object else _VALUE_NEXT), False
-                        continue
-                    if len(stack) > 1 and (sign == "}") == in_object:
-                        self.pos = found.end()
-                        stack.pop()
-                        continue
-            if state == _KEY:
-                run = members(text, self.pos, end)
-                if run is None:
-                    loose = _LOOSE_MEMBER.match(text, self.pos, end)
-                    if loose:
-                        self._put_loose(loose, _KEY_STYLES + _VALUE_STYLES)
-                        self.pos, self.comma, state = loose.end(), -1, _AFTER
-                        continue
-                    key = _CLEAN_KEY.match(text, self.pos, end)
-                    if key:
-                        self.quoted = True
-                        self.pos, self.comma, state, fresh = key.end(), -1, _VALUE_NEXT, False
-                        continue
-                    key = _LOOSE_NAMED.match(text, self.pos, end)
-                    if key:
-                        self._put_loose(key, _KEY_STYLES)
-                        self.pos, self.comma, state, fresh = key.end(), -1, _VALUE_NEXT, False
-                        continue
-            elif state == _VALUE_NEXT and not in_object:
-                run = items(text, self.pos, end)
-                if run is None:
-                    loose = _LOOSE_ITEM.match(text, self.pos, end)
-                    if loose:
-                        self._put_loose(loose, _VALUE_STYLES)
-                        self.pos, self.comma, state = loose.end(), -1, _AFTER
-                        continue
-            if run:
-                self.quoted = self.quoted or state == _KEY
-                self.pos, fresh = run.end(), False
-                if text[self.pos] in ",}]":
-                    self.comma, state = -1, _AFTER
-                    continue
-                self.comma = text.rindex(",", self.start, self.pos)
             if self._skip(state):
                 continue
             if self.pos >= end:
@@ -214,6 +170,57 @@ class _Reader:
                 state, fresh = _AFTER, False
         self.budget.spend(self.pos - self.start)
         return Parsed(self.pos, self._ordered(), bare=self.bare)
+
+    def _run(self, state: int) -> int:
+        """Go over what is clean, or wrong in its quotes only, in as few steps as can be; the state after, or -1."""
+        text, end = self.text, self.end
+        space = _SPACE.match(text, self.pos, end)
+        self.pos = pos = space.end() if space else self.pos
+        if pos >= end:
+            return -1
+        char = text[pos]
+        in_object = self.stack[-1] == "{"
+        run: re.Match[str] | None = None
+        if state == _AFTER:
+            if char == ",":
+                self.comma, self.pos = pos, pos + 1
+                return _KEY if in_object else _VALUE_NEXT
+            if (char == "}" if in_object else char == "]") and len(self.stack) > 1:
+                self.pos += 1
+                self.stack.pop()
+                return _AFTER
+            return -1
+        if state == _KEY:
+            if char == '"':
+                self.quoted = True
+                run = _MEMBERS.match(text, pos, end)
+            if run is None and (char in "\"'“`_$" or char.isalpha()):
+                loose = _LOOSE_MEMBER.match(text, pos, end)
+                if loose:
+                    self._put_loose(loose, _KEY_STYLES + _VALUE_STYLES)
+                    self.pos, self.comma = loose.end(), -1
+                    return _AFTER
+                key = _CLEAN_KEY.match(text, pos, end) if char == '"' else _LOOSE_NAMED.match(text, pos, end)
+                if key:
+                    if char != '"':
+                        self._put_loose(key, _KEY_STYLES)
+                    self.pos, self.comma = key.end(), -1
+                    return _VALUE_NEXT
+        elif not in_object:
+            run = _ITEMS.match(text, pos, end)
+            loose = _LOOSE_ITEM.match(text, pos, end) if run is None and char in "'“`TFN" else None
+            if loose:
+                self._put_loose(loose, _VALUE_STYLES)
+                self.pos, self.comma = loose.end(), -1
+                return _AFTER
+        if run is None:
+            return -1
+        self.pos = run.end()
+        if text[self.pos] in ",}]":
+            self.comma = -1
+            return _AFTER
+        self.comma = text.rindex(",", self.start, self.pos)
+        return state
 
     def _put_loose(self, found: "re.Match[str]", layout: str) -> None:
         """Note the edits that a loose member, key or item takes; `layout` says what each group of it is."""
