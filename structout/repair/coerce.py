@@ -21,6 +21,7 @@ Path = tuple[str | int, ...]
 Siblings = tuple[object, ...]
 
 _DEEPEST: Final = 60
+_STEPS_A_MISFIT: Final = 250  # what a value costs that does not fit, in characters read
 _TURNS: Final = 2
 _MOST_BRANCHES: Final = 64
 _WEIGHT: Final = {"unwrapped": 2, "wrapped": 4, "listed": 3, "text": 3, "boolean_number": 3}
@@ -68,6 +69,7 @@ class Coercer:
         self.budget.spend(8)
         if not shape.never and shape.valid(value):
             return Fit(value)
+        self.budget.spend(_STEPS_A_MISFIT)
         if depth > _DEEPEST:
             return Fit(value, fits=False)
         at = _Here(path, siblings, depth, turns)

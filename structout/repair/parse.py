@@ -10,6 +10,7 @@ from structout.repair.strings import OPENING, Role, closes, read_key, read_value
 from structout.repair.tokens import NUMBER, STRING, WS, is_non_finite, literal, number, quote
 
 DEEPEST: Final = 200
+_STEPS_A_TOKEN: Final = 40  # what a token costs that is not clean, in characters
 
 # Runs of clean text are matched by one expression, in C: members and items whose values are scalars, flat lists or
 # flat objects, each up to a comma, a closer or the like that shows that its last quote was really its last.
@@ -127,6 +128,7 @@ class _Reader:
             if ahead >= 0:
                 state, fresh = ahead, False
                 continue
+            self.budget.spend(_STEPS_A_TOKEN)
             in_object = stack[-1] == "{"
             if self._skip(state):
                 continue
@@ -224,6 +226,7 @@ class _Reader:
 
     def _put_loose(self, found: "re.Match[str]", layout: str) -> None:
         """Note the edits that a loose member, key or item takes; `layout` says what each group of it is."""
+        self.budget.spend(_STEPS_A_TOKEN)
         for index, style in enumerate(layout, 1):
             start, stop = found.span(index)
             if start < 0:

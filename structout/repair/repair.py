@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, Literal, TypeVar
 
@@ -23,7 +24,13 @@ Format = Literal["json", "yaml"]
 _LEFT_OVER: Final = re.compile(r"\s*+[}\]]")
 _TWO_CLOSERS: Final = re.compile(r"""[}\]]\s*+([}\]])(?=\s*+,\s*+["'{\[])""")
 _MOST_REOPENED: Final = 4
-_STEPS_PER_CHARACTER: Final = 8
+# The allowance of work, in steps: generous for a short text, and less for each character beyond a long one.
+_STEPS_AT_LEAST: Final = 100_000
+_STEPS_PER_CHARACTER: Final = 20
+_STEPS_PER_LATER_CHARACTER: Final = 5
+_LONG: Final = 50_000
+_LONGEST_MARGIN: Final = 200
+_MOST_BRACKETS: Final = 5000
 _MOST_STARTS: Final = 200
 _UNREAD: Final = frozenset({"not_json", "duplicate_key", "non_finite"})
 
@@ -106,7 +113,7 @@ def _quick(text: str, schema: Schema[T], checked: Checked[T]) -> Repaired[T] | N
     if checked.issues[0].message.startswith("trailing characters"):
         return None
     try:
-        reading = read_at(text, 0, len(text), Budget(_STEPS_PER_CHARACTER * len(text) + 20_000), strict_first=False)
+        reading = read_at(text, 0, len(text), _allowance(text, 2), strict_first=False)
     except (Unreadable, Exhausted):
         return None
     if reading.unclosed or not (reading.end == len(text) or text[reading.end :].isspace()):
@@ -115,6 +122,12 @@ def _quick(text: str, schema: Schema[T], checked: Checked[T]) -> Repaired[T] | N
         return None
     found = schema.check(reading.document)
     return Repaired(found.value, reading.document, (), reading.edits) if found.ok else None
+
+
+def _allowance(text: str, share: int = 1) -> Budget:
+    late = max(0, len(text) - _LONG)
+    steps = _STEPS_PER_CHARACTER * (len(text) - late) + _STEPS_PER_LATER_CHARACTER * late
+    return Budget((_STEPS_AT_LEAST + steps) // share)
 
 
 class _Repair(Generic[T]):
@@ -135,7 +148,7 @@ class _Repair(Generic[T]):
         self.decimal = decimal
         self.complete = complete
         self.format = format
-        self.budget = Budget(_STEPS_PER_CHARACTER * len(text) + 20_000)
+        self.budget = _allowance(text)
         self.layout: Layout | None = None
         self.outcomes: list[_Outcome[T]] = []
 
@@ -184,7 +197,7 @@ class _Repair(Generic[T]):
         if reading is None and self._broke_at - start > 12 and ":" in text[start : self._broke_at]:
             broken = (start, None)
         tried = 0
-        for start in found.starts():
+        for start in islice(found.starts(), _MOST_BRACKETS):
             if start < place or any(lines.start <= start < lines.end for lines in covered if self._served(lines)):
                 continue
             fence = found.fence_at(start)
@@ -232,8 +245,10 @@ class _Repair(Generic[T]):
         """Whether a bracket cannot be part of a document that could not be read: elsewhere, and no deeper."""
         if fence is not broken_fence:
             return True
-        line = self.text.rfind("\n", 0, start) + 1
-        return not self.text[line:start].strip() and start - line <= broken - (self.text.rfind("\n", 0, broken) + 1)
+        line = self.text.rfind("\n", max(0, start - _LONGEST_MARGIN), start) + 1
+        if not line or self.text[line:start].strip():
+            return False
+        return start - line <= broken - (self.text.rfind("\n", max(0, broken - _LONGEST_MARGIN), broken) + 1)
 
     def _read(self, start: int, limit: int) -> Reading | None:
         try:
@@ -298,10 +313,12 @@ class _Repair(Generic[T]):
         document = reading.document
         if issues and any(issue.kind != "value" for issue in issues):
             fit = Coercer(self.budget, self.text, self.decimal, drastic=drastic).fit(document, shape_of(self.schema))
-            if fit.edits or fit.issues:
+            if fit.fits and fit.edits:
                 document, edits = fit.value, edits + fit.edits
                 checked = self.schema.check(document)
-                issues = fit.issues + checked.issues
+                issues = checked.issues
+            elif fit.issues:
+                issues = fit.issues + issues
         if issues and all(issue.kind == "value" for issue in checked.issues):
             whole, changes = _whole_numbers(document, checked.issues)
             if changes:

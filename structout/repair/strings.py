@@ -41,6 +41,7 @@ _CLOSER_LINE: Final = re.compile(r"[ \t]*\n\s*[}\]]")
 _KEY_END: Final = re.compile(rf"{WS}(?:[:：]|=>|=)")
 _VALUE_START: Final = re.compile(r"""[ \t\r\n]*+(?:["'“`{\[0-9-]|(?:true|false|null|True|False|None)\b)""")
 _LONGEST_KEY: Final = 1000
+_STEPS_A_QUOTE: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ def read_value(text: str, place: int, end: int, role: Role, depth: int, budget: 
                 return early
             return Quoted(place + 1, at, at + 1)
         inner.append(at)
+        budget.spend(_STEPS_A_QUOTE)
     budget.spend(end - place)
     early = _unclosed_before(text, place, inner, role, end)
     if early is not None:
