@@ -102,7 +102,9 @@ class _Writer:
                 raise Unsupported
             optional = "" if key in required else "?"
             self.keys[f"f{name}x{index}"] = key
-            lines.append(f"  f{name}x{index} {self.type_of(inner, depth + 1)}{optional} @alias({json.dumps(key, ensure_ascii=False)})")
+            lines.append(
+                f"  f{name}x{index} {self.type_of(inner, depth + 1)}{optional} @alias({json.dumps(key, ensure_ascii=False)})"
+            )
         self.classes[place] = f"class {name} {{\n" + "\n".join(lines) + "\n}\n"
         return name
 
@@ -127,7 +129,7 @@ class Baml:
             )
             try:  # alone first, so that one schema which BAML refuses does not take the others with it
                 BamlRuntime.from_files("baml_src", {"baml_src/main.baml": _CLIENT + piece}, {})
-            except BaseException as error:  # noqa: BLE001  (a panic in its Rust code is no Exception)
+            except BaseException as error:
                 if isinstance(error, KeyboardInterrupt):
                     raise
                 continue
@@ -153,7 +155,9 @@ class Baml:
         if isinstance(value, dict):
             mine = any(key in self._keys for key in value)
             return {
-                self._keys.get(key, key): self._plain(item) for key, item in value.items() if item is not None or not mine
+                self._keys.get(key, key): self._plain(item)
+                for key, item in value.items()
+                if item is not None or not mine
             }
         if isinstance(value, list | tuple):
             return [self._plain(item) for item in value]

@@ -92,7 +92,9 @@ def generate(instances: list[Instance], count: int, seed: int, *, held_out: bool
         group, kind = names[tries % len(names)]
         chosen: dict[Group, str] = {group: kind}
         if rng.random() < 1 / 3 and group != "traps":
-            others = [name for name in ("syntax", "extraction", "coercion", "truncation") if name != group and kinds.get(name)]
+            others = [
+                name for name in ("syntax", "extraction", "coercion", "truncation") if name != group and kinds.get(name)
+            ]
             for other in rng.sample(others, min(len(others), rng.choice([1, 1, 2]))):
                 if not {group, other} & {"yaml"} or other == "coercion":
                     chosen[other] = rng.choice(list(kinds[other]))
@@ -112,13 +114,22 @@ def _kinds(held_out: bool) -> dict[Group, dict[str, Any]]:
         "extraction": extraction.KINDS,
         "coercion": coercion.KINDS,
         "yaml": yaml_style.KINDS,
-        "truncation": {"cut": extraction.cut, "cut ": extraction.cut, "cut  ": extraction.cut, "cut   ": extraction.cut},
+        "truncation": {
+            "cut": extraction.cut,
+            "cut ": extraction.cut,
+            "cut  ": extraction.cut,
+            "cut   ": extraction.cut,
+        },
         "traps": traps.KINDS,
     }
 
 
 def _corrupt(
-    rng: Random, instance: Instance, instances: list[Instance], chosen: dict[Group, str], kinds: dict[Group, dict[str, Any]]
+    rng: Random,
+    instance: Instance,
+    instances: list[Instance],
+    chosen: dict[Group, str],
+    kinds: dict[Group, dict[str, Any]],
 ) -> Case | None:
     schema, expected = instance.schema, instance.document
     if "traps" in chosen:

@@ -93,7 +93,9 @@ def enum_case(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     place = pick(rng, document, lambda value: isinstance(value, str) and value.lower() in _names(schema.json_schema))
     if not place:
         return None
-    return put(document, place[0], rng.choice([place[1].upper(), place[1].title(), place[1].capitalize(), place[1].lower()]))
+    return put(
+        document, place[0], rng.choice([place[1].upper(), place[1].title(), place[1].capitalize(), place[1].lower()])
+    )
 
 
 def enum_punctuation(rng: Random, document: Any, schema: Schema[Any]) -> Any:
@@ -115,8 +117,13 @@ def key_case(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     if not words:
         return None
     lower = [word.lower() for word in words]
-    styles = ["_".join(lower), lower[0] + "".join(map(str.capitalize, lower[1:])), " ".join(map(str.capitalize, lower)), "-".join(lower)]
-    return rename(document, place, rng.choice(styles + [key.upper(), key.capitalize()]))
+    styles = [
+        "_".join(lower),
+        lower[0] + "".join(map(str.capitalize, lower[1:])),
+        " ".join(map(str.capitalize, lower)),
+        "-".join(lower),
+    ]
+    return rename(document, place, rng.choice([*styles, key.upper(), key.capitalize()]))
 
 
 def list_item_alone(rng: Random, document: Any, schema: Schema[Any]) -> Any:
@@ -157,7 +164,11 @@ def json_in_string(rng: Random, document: Any, schema: Schema[Any]) -> Any:
 
 
 def date_style(rng: Random, document: Any, schema: Schema[Any]) -> Any:
-    place = pick(rng, document, lambda value: isinstance(value, str) and re.fullmatch(r"(19|20)\d\d-\d\d-\d\d", value) is not None)
+    place = pick(
+        rng,
+        document,
+        lambda value: isinstance(value, str) and re.fullmatch(r"(19|20)\d\d-\d\d-\d\d", value) is not None,
+    )
     if not place:
         return None
     try:
@@ -168,18 +179,24 @@ def date_style(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     return put(
         document,
         place[0],
-        rng.choice([f"{month} {date.day}, {date.year}", f"{date.day} {month[:3]} {date.year}", date.strftime("%Y/%m/%d")]),
+        rng.choice(
+            [f"{month} {date.day}, {date.year}", f"{date.day} {month[:3]} {date.year}", date.strftime("%Y/%m/%d")]
+        ),
     )
 
 
 def date_time_style(rng: Random, document: Any, schema: Schema[Any]) -> Any:
     place = pick(
-        rng, document, lambda value: isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value) is not None
+        rng,
+        document,
+        lambda value: isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value) is not None,
     )
     if not place:
         return None
     date, time = place[1][:-1].split("T")
-    return put(document, place[0], rng.choice([f"{date} {time}Z", f"{date} {time} UTC", f"{date.replace('-', '/')} {time}Z"]))
+    return put(
+        document, place[0], rng.choice([f"{date} {time}Z", f"{date} {time} UTC", f"{date.replace('-', '/')} {time}Z"])
+    )
 
 
 def null_for_absent(rng: Random, document: Any, schema: Schema[Any]) -> Any:
@@ -196,7 +213,11 @@ def null_for_absent(rng: Random, document: Any, schema: Schema[Any]) -> Any:
 
 
 def string_as_number(rng: Random, document: Any, schema: Schema[Any]) -> Any:
-    place = pick(rng, document, lambda value: isinstance(value, str) and re.fullmatch(r"[1-9]\d{0,11}|\d\.\d{1,3}", value) is not None)
+    place = pick(
+        rng,
+        document,
+        lambda value: isinstance(value, str) and re.fullmatch(r"[1-9]\d{0,11}|\d\.\d{1,3}", value) is not None,
+    )
     return put(document, place[0], json.loads(place[1])) if place else None
 
 

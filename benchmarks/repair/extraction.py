@@ -56,13 +56,19 @@ def thinking_draft(rng: Random, text: str, draft: Any) -> str | None:
 
 
 def example_before(rng: Random, text: str, draft: Any) -> str | None:
-    lead = rng.choice(["For example, a record looks like this:", "An example of the format:", "The expected format is:"])
+    lead = rng.choice(
+        ["For example, a record looks like this:", "An example of the format:", "The expected format is:"]
+    )
     return f"{lead}\n```json\n{json.dumps(draft)}\n```\n\nHere is the answer for your text:\n```json\n{text}\n```"
 
 
 def bracketed_prose(rng: Random, text: str, draft: Any) -> str | None:
     lead = rng.choice(
-        ["Fields [as requested] are below {see the schema}:", "I used {name} as the key [see note 2].", "Steps: [1] read, [2] extract."]
+        [
+            "Fields [as requested] are below {see the schema}:",
+            "I used {name} as the key [see note 2].",
+            "Steps: [1] read, [2] extract.",
+        ]
     )
     return f"{lead}\n{text}"
 

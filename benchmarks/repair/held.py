@@ -72,7 +72,9 @@ def missing_key_quote(rng: Random, text: str) -> str | None:
 def missing_inner_closer(rng: Random, text: str) -> str | None:
     """A list in the middle was never closed."""
     parts = tokens(text)
-    places = [i for i, part in enumerate(parts) if part == "]" and any(later not in "}] \n" for later in parts[i + 1 :])]
+    places = [
+        i for i, part in enumerate(parts) if part == "]" and any(later not in "}] \n" for later in parts[i + 1 :])
+    ]
     if not places:
         return None
     at = rng.choice(places)
@@ -204,7 +206,11 @@ def marked(rng: Random, document: Any) -> str | None:
 
 def quoted_keys(rng: Random, document: Any) -> str | None:
     text = _dump(document)
-    return re.sub(r"^(\s*(?:- )?)([\w.-]+):(?= |$)", r'\1"\2":', text, flags=re.MULTILINE) if text and "|" not in text else None
+    return (
+        re.sub(r"^(\s*(?:- )?)([\w.-]+):(?= |$)", r'\1"\2":', text, flags=re.MULTILINE)
+        if text and "|" not in text
+        else None
+    )
 
 
 def after_prose(rng: Random, document: Any) -> str | None:
@@ -232,14 +238,19 @@ def about(rng: Random, document: Any, schema: Schema[Any]) -> str | None:
     place = pick(rng, document, lambda value: type(value) is int)
     if not place:
         return None
-    text = json.dumps(put(document, place[0], rng.choice([f"about {place[1]}", f"{place[1]} or so", f"{place[1]}-{place[1] + 2}"])))
-    return text
+    return json.dumps(
+        put(document, place[0], rng.choice([f"about {place[1]}", f"{place[1]} or so", f"{place[1]}-{place[1] + 2}"]))
+    )
 
 
 def two_names(rng: Random, document: Any, schema: Schema[Any]) -> str | None:
     lists = re.findall(r'"enum": \[("[^\]]*")\]', json.dumps(schema.json_schema))
     choices = [json.loads(f"[{found}]") for found in lists]
-    place = pick(rng, document, lambda value: isinstance(value, str) and any(value in names and len(names) > 1 for names in choices))
+    place = pick(
+        rng,
+        document,
+        lambda value: isinstance(value, str) and any(value in names and len(names) > 1 for names in choices),
+    )
     if not place:
         return None
     names = next(names for names in choices if place[1] in names and len(names) > 1)
@@ -260,7 +271,11 @@ def said_differently(rng: Random, document: Any, schema: Schema[Any]) -> str | N
 
 
 def day_or_month(rng: Random, document: Any, schema: Schema[Any]) -> str | None:
-    place = pick(rng, document, lambda v: isinstance(v, str) and re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-2])", v) is not None)
+    place = pick(
+        rng,
+        document,
+        lambda v: isinstance(v, str) and re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-2])", v) is not None,
+    )
     if not place:
         return None
     year, month, day = place[1].split("-")
@@ -268,7 +283,7 @@ def day_or_month(rng: Random, document: Any, schema: Schema[Any]) -> str | None:
 
 
 def template_only(rng: Random, document: Any, schema: Schema[Any]) -> str | None:
-    return "I could not find a record. The output should look like {\"...\": \"...\"} or [] if there is none."
+    return 'I could not find a record. The output should look like {"...": "..."} or [] if there is none.'
 
 
 KINDS: dict[Any, dict[str, Any]] = {

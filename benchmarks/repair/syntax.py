@@ -121,7 +121,7 @@ def line_comment(rng: Random, text: str) -> str | None:
     places = [i for i, part in enumerate(parts) if part in ",{"]
     if not places:
         return None
-    remark = rng.choice(["// as stated in the text", "# see the manual", "// TODO: check, \"maybe\""])
+    remark = rng.choice(["// as stated in the text", "# see the manual", '// TODO: check, "maybe"'])
     return _insert(parts, rng.choice(places) + 1, f" {remark}\n")
 
 
@@ -148,7 +148,9 @@ def raw_newlines(rng: Random, text: str) -> str | None:
     if not places:
         return None
     for at in places:
-        parts[at] = re.sub(r"(?<!\\)((?:\\\\)*)\\([nt])", lambda m: m.group(1) + {"n": "\n", "t": "\t"}[m.group(2)], parts[at])
+        parts[at] = re.sub(
+            r"(?<!\\)((?:\\\\)*)\\([nt])", lambda m: m.group(1) + {"n": "\n", "t": "\t"}[m.group(2)], parts[at]
+        )
     return "".join(parts)
 
 
@@ -255,7 +257,7 @@ def seed_content(rng: Random, document: Any, kind: str) -> Any:
         words[at] = f'"{words[at]}"'
         node[path[-1]] = " ".join(words)
     else:
-        node[path[-1]] = " ".join(words[:at] + [words[at] + rng.choice(["\n", "\t", "\n\n"])] + words[at + 1 :])
+        node[path[-1]] = " ".join([*words[:at], words[at] + rng.choice(["\n", "\t", "\n\n"]), *words[at + 1 :]])
     return document
 
 

@@ -20,7 +20,9 @@ def fraction_for_integer(rng: Random, document: Any, schema: Schema[Any]) -> str
 
 
 def decimal_comma(rng: Random, document: Any, schema: Schema[Any]) -> str | None:
-    place = pick(rng, document, lambda value: isinstance(value, float) and re.fullmatch(r"\d+\.\d+", repr(value)) is not None)
+    place = pick(
+        rng, document, lambda value: isinstance(value, float) and re.fullmatch(r"\d+\.\d+", repr(value)) is not None
+    )
     return json.dumps(put(document, place[0], repr(place[1]).replace(".", ","))) if place else None
 
 
@@ -36,7 +38,9 @@ def sentence_for_boolean(rng: Random, document: Any, schema: Schema[Any]) -> str
 
 def sentence_for_name(rng: Random, document: Any, schema: Schema[Any]) -> str | None:
     names = set(re.findall(r'"enum": \[([^\]]*)\]', json.dumps(schema.json_schema)))
-    place = pick(rng, document, lambda value: isinstance(value, str) and any(json.dumps(value) in name for name in names))
+    place = pick(
+        rng, document, lambda value: isinstance(value, str) and any(json.dumps(value) in name for name in names)
+    )
     return json.dumps(put(document, place[0], f"definitely not {place[1]}")) if place else None
 
 
@@ -56,7 +60,11 @@ def only_an_example(rng: Random, document: Any, schema: Schema[Any]) -> str | No
 
 def two_answers(rng: Random, document: Any, schema: Schema[Any]) -> str | None:
     other = json.loads(json.dumps(document))
-    places = [(path, value) for path, value in leaves(other) if path and isinstance(value, str | int) and not isinstance(value, bool)]
+    places = [
+        (path, value)
+        for path, value in leaves(other)
+        if path and isinstance(value, str | int) and not isinstance(value, bool)
+    ]
     for path, value in places:
         other = put(other, path, value + 1 if isinstance(value, int) else value + " b")
     if not places or not schema.check(other).ok:
@@ -74,7 +82,9 @@ def elided(rng: Random, document: Any, schema: Schema[Any]) -> str | None:
 
 
 def misfit_item(rng: Random, document: Any, schema: Schema[Any]) -> str | None:
-    place = pick(rng, document, lambda value: isinstance(value, list) and len(value) > 1 and all(type(v) is int for v in value))
+    place = pick(
+        rng, document, lambda value: isinstance(value, list) and len(value) > 1 and all(type(v) is int for v in value)
+    )
     return json.dumps(put(document, place[0], [*place[1], "x"])) if place else None
 
 

@@ -27,7 +27,18 @@ _MOST_BRANCHES: Final = 64
 _WEIGHT: Final = {"unwrapped": 2, "wrapped": 4, "listed": 3, "text": 3, "boolean_number": 3}
 _VALUE_KEYS: Final = frozenset({"value", "answer", "result", "text", "const"})
 _SCHEMA_KEYS: Final = frozenset(
-    {"$schema", "$id", "$defs", "title", "type", "description", "required", "additionalProperties", "name", "definitions"}
+    {
+        "$schema",
+        "$id",
+        "$defs",
+        "title",
+        "type",
+        "description",
+        "required",
+        "additionalProperties",
+        "name",
+        "definitions",
+    }
 )
 _ARGUMENT_KEYS: Final = frozenset({"arguments", "parameters", "args", "input"})
 _CALL_KEYS: Final = frozenset({"name", "function", "tool", "tool_name", "type", "id"})
@@ -77,11 +88,15 @@ class Coercer:
         best = self._choose(value, [fit for branch in branches for fit in self._direct(value, branch, at)], shape, path)
         if best.fits or best.issues or not turns:
             return best
-        other = self._choose(value, [fit for branch in branches for fit in self._reshaped(value, branch, at)], shape, path)
+        other = self._choose(
+            value, [fit for branch in branches for fit in self._reshaped(value, branch, at)], shape, path
+        )
         return other if other.fits or other.issues else best
 
     def _choose(self, value: Json, readings: list[Fit], shape: Shape, path: Path) -> Fit:
-        fitting = [reading for reading in readings if reading.fits and not reading.issues and shape.valid(reading.value)]
+        fitting = [
+            reading for reading in readings if reading.fits and not reading.issues and shape.valid(reading.value)
+        ]
         if not fitting:
             doubtful = [reading for reading in readings if reading.issues]
             if doubtful:
@@ -177,7 +192,7 @@ class Coercer:
             absent = item is None or (isinstance(item, str) and means_null(item))
             if not fit.fits and name not in shape.required and (absent or self.drastic):
                 kind, grade = ("null", "lossless") if absent else ("dropped", "lossy")
-                edits.append(Edit(kind, grade, pointer((*path, name)), json_text(item), ""))  # type: ignore[arg-type]
+                edits.append(Edit(kind, grade, pointer((*path, name)), json_text(item), ""))
                 continue
             found[name], fits = fit.value, fits and fit.fits
             edits += fit.edits
@@ -358,7 +373,7 @@ def same(one: Json, other: Json) -> bool:
         return one.keys() == other.keys() and all(same(item, other[key]) for key, item in one.items())
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
-    return type_of(one)[:3] in ("num", "int") and type_of(other)[:3] in ("num", "int") and one == other or (
+    return (type_of(one)[:3] in ("num", "int") and type_of(other)[:3] in ("num", "int") and one == other) or (
         type_of(one) == type_of(other) and one == other
     )
 

@@ -99,7 +99,9 @@ def layout(text: str) -> Layout:
     if "<" in text or "[" in text:
         for tag in _THINKING.finditer(text):
             if tag.group(1) or tag.group(3):
-                if depth == 0 and not thinking and _outside_quotes(text, tag.start()):  # the prompt held the opening tag
+                if (
+                    depth == 0 and not thinking and _outside_quotes(text, tag.start())
+                ):  # the prompt held the opening tag
                     thinking.append((0, tag.end()))
                 elif depth == 1:
                     thinking.append((opened, tag.end()))
@@ -127,7 +129,9 @@ def _fences(text: str) -> tuple[Fence, ...]:
         if opened is None:
             opened = mark
         elif mark.group(1)[0] == opened.group(1)[0] and not mark.group(2):
-            fences.append(Fence(opened.end(), mark.start(), opened.group(2).lower(), True, (opened.start(), mark.end())))
+            fences.append(
+                Fence(opened.end(), mark.start(), opened.group(2).lower(), True, (opened.start(), mark.end()))
+            )
             opened = None
     if opened is not None:
         close = text.find(opened.group(1), opened.end())  # a fence that closes at the end of a line of content

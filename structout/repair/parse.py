@@ -6,70 +6,40 @@ from typing import Final
 
 from structout.repair.budget import Budget, Unreadable
 from structout.repair.edits import Edit, Grade
+from structout.repair.patterns import (
+    BARE_KEY,
+    BARE_STOP,
+    CALL,
+    CLEAN_KEY,
+    CLOSER,
+    COLON,
+    COMMENT,
+    ELLIPSIS,
+    GAP,
+    ITEMS,
+    KEY_STYLES,
+    KEYED,
+    LOOSE_ITEM,
+    LOOSE_MEMBER,
+    LOOSE_NAMED,
+    MEMBERS,
+    NEXT,
+    NEXT_MEMBER,
+    OPENER,
+    PLAIN,
+    PREFIXED,
+    PYTHON,
+    SPACE,
+    THOUSANDS,
+    TRAILING_COMMENT,
+    VALUE_STYLES,
+)
 from structout.repair.strings import OPENING, Role, closes, read_key, read_value
-from structout.repair.tokens import NUMBER, STRING, WS, is_non_finite, literal, number, quote
+from structout.repair.tokens import is_non_finite, literal, number, quote
 
 DEEPEST: Final = 200
 _STEPS_A_TOKEN: Final = 40  # what a token costs that is not clean, in characters
 
-# Runs of clean text are matched by one expression, in C: members and items whose values are scalars, flat lists or
-# flat objects, each up to a comma, a closer or the like that shows that its last quote was really its last.
-_SCALAR: Final = rf"(?:{STRING}|{NUMBER}(?=[ \t\r\n,\]}}])|(?:true|false|null)(?=[ \t\r\n,\]}}]))"
-_FLAT_LIST: Final = rf"\[{WS}(?:{_SCALAR}{WS}(?:,{WS}{_SCALAR}{WS})*+)?\]"
-_PAIR: Final = rf"{STRING}{WS}:{WS}(?:{_SCALAR}|{_FLAT_LIST}){WS}"
-_FLAT_OBJECT: Final = rf"\{{{WS}(?:{_PAIR}(?:,{WS}{_PAIR})*+)?\}}"
-_INNER: Final = rf"(?:{_SCALAR}|{_FLAT_LIST}|{_FLAT_OBJECT})"
-_LIST: Final = rf"\[{WS}(?:{_INNER}{WS}(?:,{WS}{_INNER}{WS})*+)?\]"
-_VALUE: Final = rf"(?:{_SCALAR}|{_LIST}|{_FLAT_OBJECT})"
-# A run ends before the next key or item, its comma included, or before a comma or closer that something is wrong with.
-_MEMBERS: Final = re.compile(rf"{WS}(?:{STRING}{WS}:{WS}{_VALUE}{WS}(?:,{WS}(?=\")|(?=\}}|,{WS}\}})))++")
-_ITEMS: Final = re.compile(rf"{WS}(?:{_VALUE}{WS}(?:,{WS}(?=[\"\[{{\-0-9tfn])|(?=\]|,{WS}\])))++")
-_CLEAN_KEY: Final = re.compile(rf"{WS}{STRING}{WS}:{WS}")
-_SEPARATOR: Final = re.compile(rf"{WS}([,}}\]])")
-# Members and items that are clean but for their quotes or for Python's literals, one at a time.
-_SINGLE: Final = r"'([^'\"\\\x00-\x1f\ud800-\udfff]*+)'"
-_CURLY: Final = r"“([^“”\"\\\x00-\x1f\ud800-\udfff]*+)”"
-_TICKED: Final = r"`([^`\"\\\x00-\x1f\ud800-\udfff]*+)`"
-_NAME: Final = r"[A-Za-z_$][\w$]*+"
-_LOOSE_KEY: Final = rf"{WS}(?:{STRING}|{_SINGLE}|{_CURLY}|{_TICKED}|({_NAME})){WS}:{WS}"
-_LOOSE_VALUE: Final = rf"(?:{_SCALAR}|{_SINGLE}|{_CURLY}|{_TICKED}|(True|False|None)(?!\w))"
-_LOOSE_NAMED: Final = re.compile(rf"{_LOOSE_KEY}(?=[{{\[])")
-_LOOSE_MEMBER: Final = re.compile(
-    rf"{_LOOSE_KEY}{_LOOSE_VALUE}(?={WS}(?:,{WS}(?:[\"'“`}}]|{_NAME}{WS}:)|\}}))"
-)
-_LOOSE_ITEM: Final = re.compile(
-    rf"{WS}{_LOOSE_VALUE}(?={WS}(?:,{WS}(?:[\"'“`\[{{0-9-]|(?:True|False|None|true|false|null)\b)|\]))"
-)
-# What the groups of these are: q between other quotes, n a name without quotes, l a literal of Python's.
-_KEY_STYLES: Final = "qqqn"
-_VALUE_STYLES: Final = "qqql"
-_PYTHON: Final = {"True": "true", "False": "false", "None": "null"}
-_SPACE: Final = re.compile(WS)
-_GAP: Final = re.compile(r"(?:[^\S \t\r\n]|[\ufeff\u200b\u2060\x00-\x08])+")
-_COMMENT: Final = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|#[^\n]*|<!--.*?(?:-->|\Z)", re.DOTALL)
-_ELLIPSIS: Final = re.compile(r"\.{2,}|…")
-_COLON: Final = re.compile(rf"{WS}(:=|=>|[:：=]){WS}")
-_BARE_KEY: Final = re.compile(
-    rf"[^\s\"“”`{{}}\[\],:=：(][^\"“”`{{}}\[\],:=：\n(]{{0,80}}?[\"'”`]?(?={WS}(?:[:：]|=>|=))"
-)
-_BARE_STOP: Final = re.compile(r'[\n,{}\[\]"“;]')
-_NEXT_MEMBER: Final = re.compile(
-    rf"""[,;]{WS}(?:["'“`][^"“”\n]{{1,80}}["'”`]{WS}(?:[:：]|=>)|[A-Za-z_$][\w$ .-]{{0,60}}{WS}:(?!//)|[}}{{\[]|//|/\*|\#|\Z|\.\.\.|["'“][^"“”\n]*\Z)"""
-)
-_PLAIN: Final = re.compile(
-    r"""(?:[+-]?[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?|true|false|null|True|False|None)[ \t\r\n]++(?=(["'“{\[0-9-]|[A-Za-z_$]))"""
-)
-_THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[ ][0-9]{3})+(?![0-9])|\S+\s+[A-Za-z]")
-_TRAILING_COMMENT: Final = re.compile(r"\s+(?://|#|/\*).*", re.DOTALL)
-_PREFIXED: Final = re.compile(r"[uUbBrRfF]{1,2}(?=[\"'])")
-_CALL: Final = re.compile(r"[A-Za-z_][\w.]*\(\s*(\"[^\"\\\n]*\"|'[^'\"\\\n]*'|-?\d+(?:\.\d+)?)\s*\)")
-_KEYED: Final = re.compile(rf"""["'“`][^"'“”`\n]{{1,80}}["'”`]{WS}:|[A-Za-z_$][\w$-]{{0,60}}{WS}:(?![/\d:])""")
-# What follows a closer: a member of an object, an item of a list, or another closer.
-_NEXT: Final = re.compile(
-    rf"""{WS}(?:,{WS}(?:(["'][^"'\n]{{1,80}}["']{WS}:|[A-Za-z_$][\w$-]{{0,60}}{WS}:)|(["'{{\[0-9-]|true|false|null))|([}}\]]))"""
-)
-_CLOSER: Final = {"{": "}", "[": "]"}
-_OPENER: Final = {"}": "{", "]": "["}
 _KEY, _VALUE_NEXT, _AFTER = range(3)
 
 
@@ -176,7 +146,7 @@ class _Reader:
     def _run(self, state: int) -> int:
         """Go over what is clean, or wrong in its quotes only, in as few steps as can be; the state after, or -1."""
         text, end = self.text, self.end
-        space = _SPACE.match(text, self.pos, end)
+        space = SPACE.match(text, self.pos, end)
         self.pos = pos = space.end() if space else self.pos
         if pos >= end:
             return -1
@@ -195,24 +165,24 @@ class _Reader:
         if state == _KEY:
             if char == '"':
                 self.quoted = True
-                run = _MEMBERS.match(text, pos, end)
+                run = MEMBERS.match(text, pos, end)
             if run is None and (char in "\"'“`_$" or char.isalpha()):
-                loose = _LOOSE_MEMBER.match(text, pos, end)
+                loose = LOOSE_MEMBER.match(text, pos, end)
                 if loose:
-                    self._put_loose(loose, _KEY_STYLES + _VALUE_STYLES)
+                    self._put_loose(loose, KEY_STYLES + VALUE_STYLES)
                     self.pos, self.comma = loose.end(), -1
                     return _AFTER
-                key = _CLEAN_KEY.match(text, pos, end) if char == '"' else _LOOSE_NAMED.match(text, pos, end)
+                key = CLEAN_KEY.match(text, pos, end) if char == '"' else LOOSE_NAMED.match(text, pos, end)
                 if key:
                     if char != '"':
-                        self._put_loose(key, _KEY_STYLES)
+                        self._put_loose(key, KEY_STYLES)
                     self.pos, self.comma = key.end(), -1
                     return _VALUE_NEXT
         elif not in_object:
-            run = _ITEMS.match(text, pos, end)
-            loose = _LOOSE_ITEM.match(text, pos, end) if run is None and char in "'“`TFN" else None
+            run = ITEMS.match(text, pos, end)
+            loose = LOOSE_ITEM.match(text, pos, end) if run is None and char in "'“`TFN" else None
             if loose:
-                self._put_loose(loose, _VALUE_STYLES)
+                self._put_loose(loose, VALUE_STYLES)
                 self.pos, self.comma = loose.end(), -1
                 return _AFTER
         if run is None:
@@ -233,7 +203,7 @@ class _Reader:
                 continue
             content = self.text[start:stop]
             if style == "l":
-                self.edits.append(Edit("literal", "lossless", start, content, _PYTHON[content]))
+                self.edits.append(Edit("literal", "lossless", start, content, PYTHON[content]))
             elif style == "n":
                 self.edits.append(Edit("quotes", "lossless", start, content, f'"{content}"'))
             else:
@@ -244,27 +214,27 @@ class _Reader:
 
     def _skip(self, state: int) -> bool:
         """Go over white space; True if something else was skipped too, with an edit."""
-        space = _SPACE.match(self.text, self.pos, self.end)
+        space = SPACE.match(self.text, self.pos, self.end)
         if space:
             self.pos = space.end()
         if self.pos >= self.end:
             return False
         char = self.text[self.pos]
         if char in "/#<":
-            comment = _COMMENT.match(self.text, self.pos, self.end)
+            comment = COMMENT.match(self.text, self.pos, self.end)
             follows = self.text[self.pos + 1 : self.pos + 2]
             if comment and not (state == _VALUE_NEXT and char == "#" and not follows.isspace()):
                 self._edit("comment", "lossless", self.pos, comment.group(), "")
                 self.pos = comment.end()
                 return True
         elif char in ".…":
-            dots = _ELLIPSIS.match(self.text, self.pos, self.end)
+            dots = ELLIPSIS.match(self.text, self.pos, self.end)
             if dots:
                 self._edit("ellipsis", "lossy", self.pos, dots.group(), "")
                 self.pos = dots.end()
                 return True
         elif char > "\x7f" or char < " ":
-            gap = _GAP.match(self.text, self.pos, self.end)
+            gap = GAP.match(self.text, self.pos, self.end)
             if gap:
                 self._edit("whitespace", "lossless", self.pos, gap.group(), "")
                 self.pos = gap.end()
@@ -288,7 +258,7 @@ class _Reader:
             if self.stack[-1] == "[" and self._keyed():
                 self.comma = self.pos
         else:
-            stop = _BARE_STOP.search(self.text, self.pos, self.end)
+            stop = BARE_STOP.search(self.text, self.pos, self.end)
             place = stop.start() if stop else self.end
             if place == self.pos or place == self.end:
                 raise Unreadable(self.pos)
@@ -305,7 +275,12 @@ class _Reader:
     def _starts_next(self, char: str) -> bool:
         if self.stack[-1] == "{":
             return char in '"{“' or self._keyed()
-        return char in '"{[“' or char.isdigit() or self._keyed() or bool(re.match(r"-\d", self.text[self.pos : self.pos + 2]))
+        return (
+            char in '"{[“'
+            or char.isdigit()
+            or self._keyed()
+            or bool(re.match(r"-\d", self.text[self.pos : self.pos + 2]))
+        )
 
     def _keyed(self) -> bool:
         return self._keyed_at(self.pos)
@@ -324,9 +299,9 @@ class _Reader:
     # Closing.
 
     def _close(self, char: str) -> None:
-        text, stack = self.text, self.stack
+        _text, stack = self.text, self.stack
         self._drop_comma()
-        if stack[-1] != _OPENER[char] and not self._mend_closer(char):
+        if stack[-1] != OPENER[char] and not self._mend_closer(char):
             return
         if len(stack) == 1 and self._reopened(stack[0]):
             self._edit("closer", "lossless", self.pos, char, "")
@@ -341,35 +316,39 @@ class _Reader:
         What follows tells which. False if the closer was dropped.
         """
         stack = self.stack
-        doubled = self.drop_doubled and _OPENER[char] not in stack and self.text[max(0, self.pos - 80) : self.pos].rstrip()[-1:] == char
+        doubled = (
+            self.drop_doubled
+            and OPENER[char] not in stack
+            and self.text[max(0, self.pos - 80) : self.pos].rstrip()[-1:] == char
+        )
         if not doubled and self._continues(len(stack) - 1):
-            self._edit("closer", "lossless", self.pos, char, _CLOSER[stack[-1]])
+            self._edit("closer", "lossless", self.pos, char, CLOSER[stack[-1]])
             return True
-        below = len(stack) - 1 - stack[::-1].index(_OPENER[char]) if _OPENER[char] in stack else -1
+        below = len(stack) - 1 - stack[::-1].index(OPENER[char]) if OPENER[char] in stack else -1
         if below < 0 or (not self._continues(below) and self._continues(len(stack))):
             self._edit("closer", "lossless", self.pos, char, "")
             self.pos += 1
             return False
         missing = ""
-        while stack[-1] != _OPENER[char]:
-            missing += _CLOSER[stack.pop()]
+        while stack[-1] != OPENER[char]:
+            missing += CLOSER[stack.pop()]
         self._edit("closer", "lossless", self.pos, "", missing)
         return True
 
     def _continues(self, depth: int) -> bool:
         """Whether what follows the closer here would make sense with `depth` containers open."""
-        found = _NEXT.match(self.text, self.pos + 1, self.end)
+        found = NEXT.match(self.text, self.pos + 1, self.end)
         if found is None or depth == 0:
             return depth == 0 and found is None
         key, item, closer = found.groups()
         opener = self.stack[depth - 1]
         if key is not None:
             return opener == "{"
-        return opener == "[" if item is not None else opener == _OPENER[closer]
+        return opener == "[" if item is not None else opener == OPENER[closer]
 
     def _reopened(self, opener: str) -> bool:
         """Whether the outermost container goes on behind its closer."""
-        found = _NEXT.match(self.text, self.pos + 1, self.end)
+        found = NEXT.match(self.text, self.pos + 1, self.end)
         if found is None:
             return False
         key, item, _ = found.groups()
@@ -389,7 +368,7 @@ class _Reader:
         if dangling:
             self._edit("missing_value", "invented", self.end, "", "null")
         self._drop_comma()
-        closers = "".join(_CLOSER[opener] for opener in reversed(self.stack))
+        closers = "".join(CLOSER[opener] for opener in reversed(self.stack))
         self._edit("unclosed", "lossy", self.end, "", closers)
         self.budget.spend(self.end - self.start)
         return Parsed(self.end, self._ordered(), len(self.stack), cut, self.loose, self.bare)
@@ -413,9 +392,9 @@ class _Reader:
                 return _KEY
             self._put_string(pos, quoted.start, quoted.stop, quoted.end)
         else:
-            bare = _BARE_KEY.match(text, pos, self.end)
+            bare = BARE_KEY.match(text, pos, self.end)
             if bare is None:
-                if _BARE_STOP.search(text, pos, self.end) is None and text[pos : self.end].strip():
+                if BARE_STOP.search(text, pos, self.end) is None and text[pos : self.end].strip():
                     self._edit("unclosed", "lossy", pos, text[pos : self.end], "")
                     self.pos = self.end
                     return _KEY
@@ -424,7 +403,7 @@ class _Reader:
             self._edit("quotes", "lossless", pos, content, quote(content.rstrip("\"'”`"))[0])
             self.pos, colon = bare.end(), True
         self.comma = -1
-        sign = _COLON.match(text, self.pos, self.end)
+        sign = COLON.match(text, self.pos, self.end)
         if colon and sign:
             if sign.group(1) != ":":
                 self._edit("colon", "lossless", sign.start(1), sign.group(1), ":")
@@ -453,26 +432,28 @@ class _Reader:
     def _bare(self, char: str) -> bool:
         """Read a value without quotes: a literal, a number or text; False if the text ends inside it."""
         text, pos, end = self.text, self.pos, self.end
-        prefix = _PREFIXED.match(text, pos, end)
+        prefix = PREFIXED.match(text, pos, end)
         if prefix:
             self._edit("quotes", "lossless", pos, prefix.group(), "")
             self.pos = prefix.end()
             return self._string(text[self.pos])
-        call = _CALL.match(text, pos, end)
+        call = CALL.match(text, pos, end)
         if call:
             content = call.group(1)
-            self._edit("call", "lossless", pos, call.group(), quote(content[1:-1])[0] if content[0] in "\"'" else content)
+            self._edit(
+                "call", "lossless", pos, call.group(), quote(content[1:-1])[0] if content[0] in "\"'" else content
+            )
             self.pos = call.end()
             return True
         in_object = self.stack[-1] == "{"
-        plain = _PLAIN.match(text, pos, end)
-        if plain and (self._keyed_at(plain.end()) if in_object else not _THOUSANDS.match(text, pos, end)):
+        plain = PLAIN.match(text, pos, end)
+        if plain and (self._keyed_at(plain.end()) if in_object else not THOUSANDS.match(text, pos, end)):
             self.pos = plain.end()  # a comma is missing after it
             self._mend(pos, text[pos : self.pos].rstrip())
             return True
         place, opened = pos, False
         while True:
-            stop = _BARE_STOP.search(text, place, end)
+            stop = BARE_STOP.search(text, place, end)
             if stop is None:
                 place = end
                 break
@@ -480,18 +461,21 @@ class _Reader:
             sign = text[place]
             if sign in "{[" or (sign == "“" and place == pos):
                 raise Unreadable(place)
-            if sign in "\"“":
+            if sign in '"“':
                 if closes(text, place, end, "member" if in_object else "item"):  # its opening quote is missing
                     opened = True
                     break
-            elif sign not in ",;" or not in_object or _NEXT_MEMBER.match(text, place, end):
-                break
-            elif not text[place + 1 : place + 2].isdigit() and self._known(text[pos:place].strip()):
+            elif (
+                sign not in ",;"
+                or not in_object
+                or NEXT_MEMBER.match(text, place, end)
+                or (not text[place + 1 : place + 2].isdigit() and self._known(text[pos:place].strip()))
+            ):
                 break
             place += 1
         self.budget.spend(place - pos)
         before = text[pos:place].rstrip()
-        word = _TRAILING_COMMENT.sub("", before) or before
+        word = TRAILING_COMMENT.sub("", before) or before
         self.pos = place + opened
         if opened:
             self._edit("quotes", "lossless", pos, text[pos : self.pos], quote(word)[0])
@@ -526,7 +510,7 @@ class _Reader:
             self._edit("literal", "lossless", pos, word, known)
 
     def _keyed_at(self, place: int) -> bool:
-        return _KEYED.match(self.text, place, self.end) is not None
+        return KEYED.match(self.text, place, self.end) is not None
 
     def _edit(self, kind: str, grade: Grade, where: int, before: str, after: str) -> None:
         self.edits.append(Edit(kind, grade, where, before, after))

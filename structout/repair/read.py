@@ -15,7 +15,7 @@ from structout.repair.tokens import quote
 _GOES_ON: Final = re.compile(r"""\s*+,\s*+(?:["'][^"'\n]{1,80}["']\s*+:|[{\["0-9-])""")
 _CONTENT: Final = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
 # The C scanner tells where the document that starts at an offset ends, which no other strict parser at hand does.
-_SCAN: Final = make_scanner(json.JSONDecoder())
+_SCAN: Final = make_scanner(json.JSONDecoder())  # type: ignore[arg-type]  # typeshed has the wrong type
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def read_encoded(text: str, budget: Budget) -> tuple[Json, Grade] | None:
         return None
     if text[reading.end :].strip():
         return None
-    return reading.document, ("lossless", "lossy", "invented")[worst(reading.edits)]  # type: ignore[return-value]
+    return reading.document, ("lossless", "lossy", "invented")[worst(reading.edits)]
 
 
 def read_escaped(text: str, start: int, limit: int, budget: Budget) -> Reading | None:

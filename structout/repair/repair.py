@@ -1,37 +1,27 @@
 """Repair: find the document in a model's answer, read it tolerantly, fit it to the schema, and say what was changed."""
 
-import re
-from collections.abc import Iterator
-from itertools import islice
-from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
 
 from structout.document import Json
 from structout.issue import Issue
 from structout.repair.budget import Budget, Exhausted, Unreadable
+from structout.repair.candidates import Candidates, Format, is_left_over, mended
 from structout.repair.coerce import Coercer, same
 from structout.repair.edits import Edit, Policy, allows, worst
-from structout.repair.locate import Fence, Layout, layout
-from structout.repair.read import Reading, read_at, read_escaped, regrade
+from structout.repair.read import Reading, read_at, regrade
 from structout.repair.scalars import Decimal
 from structout.repair.shape import plain, shape_of
-from structout.repair.unquoted import read_lines, read_members, read_word
+from structout.repair.whole import whole_numbers
 from structout.schema import Checked, Schema
 
 T = TypeVar("T")
-Format = Literal["json", "yaml"]
 
-_LEFT_OVER: Final = re.compile(r"\s*+[}\]]")
-_TWO_CLOSERS: Final = re.compile(r"""[}\]]\s*+([}\]])(?=\s*+,\s*+["'{\[])""")
-_MOST_REOPENED: Final = 4
 # The allowance of work, in steps: generous for a short text, and less for each character beyond a long one.
 _STEPS_AT_LEAST: Final = 100_000
 _STEPS_PER_CHARACTER: Final = 20
 _STEPS_PER_LATER_CHARACTER: Final = 5
 _LONG: Final = 50_000
-_LONGEST_MARGIN: Final = 200
-_MOST_BRACKETS: Final = 5000
-_MOST_STARTS: Final = 200
 _UNREAD: Final = frozenset({"not_json", "duplicate_key", "non_finite"})
 
 
@@ -147,9 +137,8 @@ class _Repair(Generic[T]):
         self.policy = policy
         self.decimal = decimal
         self.complete = complete
-        self.format = format
         self.budget = _allowance(text)
-        self.layout: Layout | None = None
+        self.candidates = Candidates(text, schema, self.budget, format)
         self.outcomes: list[_Outcome[T]] = []
 
     def run(self, checked: Checked[T]) -> Repaired[T]:
@@ -159,151 +148,28 @@ class _Repair(Generic[T]):
                 whole = Reading(checked.document, 0, len(self.text))
                 outcomes.append(self._judge(whole, first=checked))
             else:
-                for reading in self._readings():
+                for reading in self.candidates.documents(self._served):
                     outcomes.append(self._judge(reading))
-                outcomes += self._joined(outcomes)
+                joined = self._joined(outcomes)
+                if any(self._acceptable(outcome) for outcome in joined):
+                    outcomes[:] = joined
             if not any(self._acceptable(outcome) for outcome in outcomes):
-                outcomes += [self._judge(reading) for reading in self._last_readings(outcomes)]
+                found = [outcome.reading for outcome in outcomes]
+                outcomes += [self._judge(reading) for reading in self.candidates.others(found)]
         except Exhausted:
             pass
         return self._decide(outcomes, checked)
 
-    # Reading.
-
-    def _readings(self) -> Iterator[Reading]:
-        """Documents in the text, from left to right, the outermost only."""
-        if self.format == "yaml":
-            return
-        text = self.text
-        start = len(text) - len(text.lstrip(" \t\r\n\ufeff"))
-        if text[start : start + 1] in ("{", "["):
-            reading = self._read(start, len(text))
-            if reading is not None:
-                yield reading
-                if not self._served(reading) or _mended(reading):
-                    yield from self._reopened(reading)
-                if reading.end == len(text) or text[reading.end :].isspace():
-                    return
-        else:
-            reading = None
-        found = self._layout()
-        place = reading.end if reading else 0
-        covered: list[Reading] = []
-        if reading is None and self.format is None:
-            for lines in self._yaml():
-                covered.append(lines)
-                yield lines
-        broken: tuple[int, Fence | None] | None = None
-        if reading is None and self._broke_at - start > 12 and ":" in text[start : self._broke_at]:
-            broken = (start, None)
-        tried = 0
-        for start in islice(found.starts(), _MOST_BRACKETS):
-            if start < place or any(lines.start <= start < lines.end for lines in covered if self._served(lines)):
-                continue
-            fence = found.fence_at(start)
-            if broken is not None and not self._outside(start, fence, *broken):
-                continue
-            tried += 1
-            if tried > _MOST_STARTS:
-                return
-            reading = self._read(start, fence.end if fence else len(text))
-            if reading is not None and reading.cut and fence and fence.closed:  # the fence was content, maybe
-                reading = self._read(start, len(text)) or reading
-            if reading is not None:
-                yield reading
-                if not self._served(reading) or _mended(reading):
-                    yield from self._reopened(reading)
-                place = reading.end
-            else:
-                place = max(place, self._skip_to)
-                if self._broke_at - start > 12 and ":" in self.text[start : self._broke_at]:
-                    broken = (start, fence)
-
-    def _reopened(self, reading: Reading) -> Iterator[Reading]:
-        """Other readings of a document behind which a closer is left over: one inside it may be the one too many."""
-        if reading.unclosed or not (_mended(reading) or _LEFT_OVER.match(self.text, reading.end)):
-            return
-        places = list(_TWO_CLOSERS.finditer(self.text, reading.start, reading.end))
-        if "\n" in self.text[reading.start : reading.end]:  # in a document over many lines, two on one line stand out
-            places = [found for found in places if found.end() - found.start() == 2] or places
-        for found in places[:_MOST_REOPENED]:
-            place = found.start(1)
-            text = self.text[:place] + " " + self.text[place + 1 :]
-            try:
-                other = read_at(text, reading.start, len(text), self.budget)
-            except Unreadable:
-                continue
-            if other.end >= reading.end and not other.unclosed:
-                edit = Edit("closer", "lossless", place, self.text[place], " ")
-                edits = sorted((edit, *(e for e in other.edits if isinstance(e.where, int))), key=lambda e: int(e.where))
-                yield replace(other, edits=(*edits, *(e for e in other.edits if isinstance(e.where, str))))
-
-    _skip_to = 0
-    _broke_at = 0
-
-    def _outside(self, start: int, fence: Fence | None, broken: int, broken_fence: Fence | None) -> bool:
-        """Whether a bracket cannot be part of a document that could not be read: elsewhere, and no deeper."""
-        if fence is not broken_fence:
-            return True
-        line = self.text.rfind("\n", max(0, start - _LONGEST_MARGIN), start) + 1
-        if not line or self.text[line:start].strip():
-            return False
-        return start - line <= broken - (self.text.rfind("\n", max(0, broken - _LONGEST_MARGIN), broken) + 1)
-
-    def _read(self, start: int, limit: int) -> Reading | None:
-        try:
-            return read_escaped(self.text, start, limit, self.budget) or read_at(self.text, start, limit, self.budget)
-        except Unreadable as error:
-            self._broke_at = error.place
-            # Nothing between two brackets of a deep nest can be read either.
-            self._skip_to = error.place if error.place - start > 100 and not self.text[start : error.place].strip("{[ \n\":a") else start + 1
-            return None
-
-    def _last_readings(self, outcomes: list[_Outcome[T]]) -> Iterator[Reading]:
-        """What else the text can be, if no JSON in it will do: members without braces, YAML, a bare value."""
-        found = self._layout()
-        shape = shape_of(self.schema)
-        if any(outcome.reading.unclosed for outcome in outcomes):
-            return
-        start = found.thinking[-1][1] if found.thinking else 0
-        for begin, end in self._spans():
-            if self.format != "yaml":
-                yield from read_members(self.text, begin, end, shape, self.budget)
-        if self.format != "json" and not any(_is_yaml(outcome.reading) for outcome in outcomes):
-            yield from self._yaml()
-        if not outcomes:
-            yield from read_word(self.text, start, found.fences, shape)
-
-    def _yaml(self) -> Iterator[Reading]:
-        """Documents in YAML, and how far they go."""
-        told = self.format == "yaml" or any(fence.language in ("yaml", "yml") for fence in self._layout().fences)
-        for begin, end in self._spans():
-            yield from read_lines(self.text, begin, end, shape_of(self.schema), self.budget, told=told)
-
-    def _spans(self) -> list[tuple[int, int]]:
-        """The fenced blocks, or else all of the text, without the thinking."""
-        found = self._layout()
-        spans = [(fence.start, fence.end) for fence in found.fences]
-        start = found.thinking[-1][1] if found.thinking else 0
-        if not spans:
-            return [(start, len(self.text))]
-        return [span for span in spans if not any(span[0] < end and begin < span[1] for begin, end in found.thinking)]
-
     def _served(self, reading: Reading) -> bool:
         """Whether a reading has come to something."""
         return any(outcome.reading is reading and not outcome.issues for outcome in self.outcomes)
-
-    def _layout(self) -> Layout:
-        if self.layout is None:
-            self.layout = layout(self.text)
-        return self.layout
 
     # Judging.
 
     def _judge(self, reading: Reading, first: Checked[T] | None = None, *, drastic: bool = False) -> "_Outcome[T]":
         cue, stands_out, foreign = 1, True, False
         if reading.start or reading.end < len(self.text.rstrip()):
-            found = self._layout()
+            found = self.candidates.layout
             cue, stands_out = found.cue(reading.start, 0), found.stands_out(reading.start)
             known = shape_of(self.schema).known_keys
             if known and isinstance(reading.document, dict):
@@ -320,7 +186,7 @@ class _Repair(Generic[T]):
             elif fit.issues:
                 issues = fit.issues + issues
         if issues and all(issue.kind == "value" for issue in checked.issues):
-            whole, changes = _whole_numbers(document, checked.issues)
+            whole, changes = whole_numbers(document, checked.issues)
             if changes:
                 checked = self.schema.check(whole)
                 edits, issues = edits + changes, checked.issues
@@ -331,7 +197,7 @@ class _Repair(Generic[T]):
             foreign = False
         if reading.bare and isinstance(reading.document, list) and not stands_out:
             foreign = True  # brackets in prose
-        left_over = _mended(reading) and _LEFT_OVER.match(self.text, reading.end) is not None
+        left_over = mended(reading) and is_left_over(self.text, reading)
         return _Outcome(reading, checked, edits, issues, cue, stands_out, foreign, left_over)
 
     def _finished(self, reading: Reading) -> bool:
@@ -358,9 +224,10 @@ class _Repair(Generic[T]):
 
     def _joined(self, outcomes: "list[_Outcome[T]]") -> "list[_Outcome[T]]":
         """Documents that follow one another, for a schema that wants a list of them."""
-        if len(outcomes) < 2 or any(not outcome.issues for outcome in outcomes) or shape_of(self.schema).types != ("array",):
+        readings = [outcome.reading for outcome in outcomes]
+        if len(readings) < 2 or any(reading.unclosed or isinstance(reading.document, list) for reading in readings):
             return []
-        if any(outcome.reading.unclosed for outcome in outcomes):
+        if shape_of(self.schema).types != ("array",):
             return []
         documents: list[Json] = [outcome.reading.document for outcome in outcomes]
         edits = tuple(edit for outcome in outcomes for edit in outcome.reading.edits)
@@ -375,14 +242,16 @@ class _Repair(Generic[T]):
         if not fitting and outcomes and not self._ambiguous(outcomes):
             try:
                 drastic = [self._judge(outcome.reading, drastic=True) for outcome in outcomes]
-                fitting = sorted((outcome for outcome in drastic if not outcome.issues), key=lambda outcome: outcome.order)
+                fitting = sorted(
+                    (outcome for outcome in drastic if not outcome.issues), key=lambda outcome: outcome.order
+                )
             except Exhausted:
                 pass
         if fitting:
             return self._choose(fitting)
         if not outcomes:
             message = "the text ends in the middle of the model's thinking"
-            if self._layout().still_thinking:
+            if self.candidates.layout.still_thinking:
                 return Repaired(None, None, (Issue("", "truncated", message),))
             return Repaired(None, checked.document, checked.issues)
         nearest = min(outcomes, key=lambda outcome: (outcome.cue, len(outcome.issues), not outcome.stands_out))
@@ -394,7 +263,9 @@ class _Repair(Generic[T]):
 
     def _ambiguous(self, outcomes: "list[_Outcome[T]]") -> bool:
         """Whether only a guess is missing: then nothing is dropped to get around it, unless that is allowed."""
-        return self.policy == "lossless" and any(issue.kind == "ambiguous" for outcome in outcomes for issue in outcome.issues)
+        return self.policy == "lossless" and any(
+            issue.kind == "ambiguous" for outcome in outcomes for issue in outcome.issues
+        )
 
     def _choose(self, fitting: "list[_Outcome[T]]") -> Repaired[T]:
         best = fitting[0]
@@ -413,14 +284,18 @@ class _Repair(Generic[T]):
             return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
         if best.cue == 2:
             message = "the only document that fits is introduced as an example or a draft"
-            if self._layout().is_example(best.reading.start):
+            if self.candidates.layout.is_example(best.reading.start):
                 return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
         refused = [edit for edit in edits if not allows(self.policy, edit)]
         if refused:
             cut = (self._cut_off(best),) if best.reading.unclosed else ()
             kinds = [edit for edit in refused if edit.kind != "unclosed"] if cut else refused
             issues = cut + tuple(
-                Issue(edit.where if isinstance(edit.where, str) else "", "refused_edit", f"{edit.change} is refused under {self.policy!r}")
+                Issue(
+                    edit.where if isinstance(edit.where, str) else "",
+                    "refused_edit",
+                    f"{edit.change} is refused under {self.policy!r}",
+                )
                 for edit in kinds
             )
             return Repaired(None, document, issues, edits)
@@ -444,57 +319,6 @@ class _Repair(Generic[T]):
         return edits
 
 
-def _mended(reading: Reading) -> bool:
-    """Whether closers had to be mended: then another one may be to blame."""
-    return any(edit.kind == "closer" for edit in reading.edits)
-
-
-def _is_yaml(reading: Reading) -> bool:
-    return any(edit.kind == "yaml" for edit in reading.edits)
-
-
 def _surroundings(text: str) -> str:
     bare = text.strip().strip("`~").strip()
     return "fence" if bare in ("", "json", "JSON", "yaml", "yml") else "prose"
-
-
-def _whole_numbers(document: Any, issues: tuple[Issue, ...]) -> tuple[Json, tuple[Edit, ...]]:
-    """Write 5.0 as 5 where a Pydantic type wants an integer: JSON Schema takes them for the same."""
-    edits = []
-    for issue in issues:
-        steps = [step.replace("~1", "/").replace("~0", "~") for step in issue.pointer.split("/")[1:]]
-        document = _copy_along(document, steps)
-        node = document
-        for step in steps[:-1]:
-            node = node[int(step)] if isinstance(node, list) and step.isdigit() else node.get(step) if isinstance(node, dict) else None
-        if not steps:
-            if isinstance(document, float) and document.is_integer():
-                edits.append(Edit("whole", "lossless", "", str(document), str(int(document))))
-                document = int(document)
-            continue
-        key: Any = int(steps[-1]) if isinstance(node, list) and steps[-1].isdigit() else steps[-1]
-        try:
-            value = node[key]
-        except (KeyError, IndexError, TypeError):
-            continue
-        if isinstance(value, float) and value.is_integer():
-            node[key] = int(value)
-            edits.append(Edit("whole", "lossless", issue.pointer, str(value), str(int(value))))
-    return document, tuple(edits)
-
-
-def _copy_along(document: Any, steps: list[str]) -> Any:
-    """A copy of the containers along a path, so that what was read stays as it was."""
-    if not steps:
-        return document
-    if isinstance(document, dict):
-        copy = dict(document)
-        if steps[0] in copy:
-            copy[steps[0]] = _copy_along(copy[steps[0]], steps[1:])
-        return copy
-    if isinstance(document, list):
-        items = list(document)
-        if steps[0].isdigit() and int(steps[0]) < len(items):
-            items[int(steps[0])] = _copy_along(items[int(steps[0])], steps[1:])
-        return items
-    return document

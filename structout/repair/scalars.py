@@ -15,7 +15,9 @@ _GROUPED: Final = {
 _COMMA_DECIMAL: Final = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _PADDED: Final = re.compile(r"([+-]?)0+([0-9]+(?:\.[0-9]+)?)")
 _NUMBER: Final = r"[+-]?(?:[0-9][0-9.,_ '’\u00a0\u202f]*[0-9]|[0-9])(?:[eE][+-]?[0-9]+)?|[+-]?\.[0-9]+"
-_WITH_UNIT: Final = re.compile(rf"({_NUMBER})\s*([^\W\d_]{{1,20}}(?:[/ ·.-][^\W\d_]{{1,20}})?[²³23]?|[%‰°$€£¥\"'′″]|°\s?[CFK])\.?")
+_WITH_UNIT: Final = re.compile(
+    rf"({_NUMBER})\s*([^\W\d_]{{1,20}}(?:[/ ·.-][^\W\d_]{{1,20}})?[²³23]?|[%‰°$€£¥\"'′″]|°\s?[CFK])\.?"
+)
 _UNIT_FIRST: Final = re.compile(rf"([$€£¥]|[A-Z]{{2,3}}\$?)\s*({_NUMBER})")
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|[%‰°$€£¥]|°\s?[CFK]|″|\"")
 _SAME_UNIT: Final = (
@@ -56,7 +58,7 @@ _TRUE: Final = frozenset({"true", "yes", "y", "on", "t"})
 _FALSE: Final = frozenset({"false", "no", "n", "off", "f"})
 _NULL: Final = frozenset({"", "null", "none", "nil", "n/a", "na", "undefined"})
 _BETWEEN: Final = re.compile(r"(?<=[0-9])[.,](?=[0-9])")
-_SIGN: Final = re.compile(r"^-(?=[0-9.])")
+_SIGN: Final = re.compile(r"^-\s*(?=[0-9.])")
 _SPELLING: Final = re.compile(r"[\s_\-./,:;!?'\"`´’“”()\[\]*]+")
 
 

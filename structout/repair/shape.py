@@ -104,7 +104,9 @@ class Shape:
     of what the schema says here.
     """
 
-    def __init__(self, root: Root, places: tuple[str, ...], node: Any, outer: "tuple[tuple[str, dict[str, Any]], ...]" = ()):
+    def __init__(
+        self, root: Root, places: tuple[str, ...], node: Any, outer: "tuple[tuple[str, dict[str, Any]], ...]" = ()
+    ):
         self.root = root
         self.place = places[0]
         parts: list[tuple[str, dict[str, Any]]] = list(outer)
@@ -215,7 +217,9 @@ class Shape:
     def closed(self) -> bool:
         """Whether undeclared keys are forbidden."""
         return any(
-            part.get(word) is False for _, part in self.parts for word in ("additionalProperties", "unevaluatedProperties")
+            part.get(word) is False
+            for _, part in self.parts
+            for word in ("additionalProperties", "unevaluatedProperties")
         )
 
     @cached_property
@@ -289,7 +293,9 @@ class Shape:
     @cached_property
     def about(self) -> str:
         """What the schema says of the meaning here: titles and descriptions."""
-        texts = [part[word] for _, part in self.parts for word in ("title", "description") if isinstance(part.get(word), str)]
+        texts = [
+            part[word] for _, part in self.parts for word in ("title", "description") if isinstance(part.get(word), str)
+        ]
         return " ".join(texts)
 
     @cached_property

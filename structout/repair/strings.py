@@ -15,7 +15,7 @@ _CLOSING: Final = {
 }  # fmt: skip
 _QUOTES: Final = {opening: re.compile(rf"\\.|[{closing}]", re.DOTALL) for opening, closing in _CLOSING.items()}
 
-_KEY: Final = rf"""["'“”`][^"'“”`\n]{{1,80}}["'“”`]{WS}(?:[:：]|=>)"""
+_KEY: Final = rf"""["'“”`][^"'“”`\n]{{0,80}}["'“”`]{WS}(?:[:：]|=>)"""
 _WORD_KEY: Final = rf"[A-Za-z_$][\w$.-]{{0,80}}{WS}:(?!//)"
 _COMMENT: Final = r"(?://|/\*|\#)"
 # What may stand after the closing quote of a member's value, and of an item. The first is certain; after the
@@ -91,7 +91,7 @@ def read_value(text: str, place: int, end: int, role: Role, depth: int, budget: 
     if last and last.group().count("}") + last.group().count("]") == depth:
         return Quoted(place + 1, last.start(), last.start())
     line = text.find("\n", place, end)
-    if 0 <= line and role == "member" and _NEXT_KEY.match(text[line : line + 200].lstrip()):
+    if line >= 0 and role == "member" and _NEXT_KEY.match(text[line : line + 200].lstrip()):
         stop = line - (text[line - 1] == ",")
         return Quoted(place + 1, stop, stop)
     return Quoted(place + 1, end, end, closed=False)
@@ -136,7 +136,9 @@ def read_key(text: str, place: int, end: int) -> tuple[Quoted, bool] | None:
             continue
         if first < 0:
             first = at
-            if text[place + 1 : at].rstrip().endswith(":"):  # `"key: "value"`: its closing quote is missing
+            if text[place + 1 : at].rstrip().endswith(":") and not _KEY_END.match(
+                text, at + 1, end
+            ):  # `"key: "x"`: a quote is missing
                 colon = text.rindex(":", place, at)
                 return Quoted(place + 1, colon, colon), True
             if not _KEY_END.match(text, at + 1, end) and _VALUE_START.match(text, at + 1, end):

@@ -14,12 +14,16 @@ from structout.repair.tokens import STRING
 from structout.repair.yaml import Line, read_yaml, split_lines
 
 _FIRST_MEMBER: Final = re.compile(r"""[ \t\r\n]*["'“]([^"'“”\n]{1,80})["'”][ \t]*:""")
-_TOP_KEY: Final = re.compile(r"""(?:[-*•][ \t]+)?["'*`]{0,2}([^\s"'*`:#{}\[\]][^"*`:#{}\[\]]{0,80}?)["'*`]{0,2}[ \t]*:["'*`]{0,2}(?=[ \t]|$)""")
+_TOP_KEY: Final = re.compile(
+    r"""(?:[-*•][ \t]+)?["'*`]{0,2}([^\s"'*`:#{}\[\]][^"*`:#{}\[\]]{0,80}?)["'*`]{0,2}[ \t]*:["'*`]{0,2}(?=[ \t]|$)"""
+)
 _WORD_KEY: Final = re.compile(r"""["']?[\w$.@/-]+["']?:(?:[ \t]|$)""")
 _BULLET: Final = re.compile(r"(?:[-*•–]|\d{1,3}[.)])[ \t]+")
 _SEPARATOR: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
 _BARE: Final = re.compile(r"""^[\s"'“”`*_]+|[\s"'“”`*_]+$""")
-_LEAD_IN: Final = re.compile(r"^[^\n:]{0,60}\b(?:answer|result|value|output|category|label)\b(?: is)?:?[ \t]+", re.IGNORECASE)
+_LEAD_IN: Final = re.compile(
+    r"^[^\n:]{0,60}\b(?:answer|result|value|output|category|label)\b(?: is)?:?[ \t]+", re.IGNORECASE
+)
 _TAGGED: Final = re.compile(r"<([\w-]{1,40})>(?P<inner>.*)</\1>", re.DOTALL)
 _MOST_WORDS: Final = 6
 _QUOTED: Final = re.compile(STRING)
@@ -38,7 +42,11 @@ def read_members(text: str, start: int, end: int, shape: Shape, budget: Budget) 
             inner = read_at("{" + segment, 0, len(segment) + 1, budget)
         except Unreadable:
             return
-        if inner.end == len(segment) + 1 and not inner.unclosed and all(edit.grade == "lossless" for edit in inner.edits):
+        if (
+            inner.end == len(segment) + 1
+            and not inner.unclosed
+            and all(edit.grade == "lossless" for edit in inner.edits)
+        ):
             edit = Edit("braces", "lossless", place, segment, json_text(inner.document))
             yield Reading(inner.document, place, place + len(segment), (edit,))
     else:
@@ -124,7 +132,11 @@ def _carries_on(line: Line, margin: int) -> bool:
     """Whether a line can belong to the document next to it: deeper, an item, a comment, or a key that is one word."""
     if line.indent > margin and line.content:
         return True
-    return line.indent == margin and line.content[:1] != "" and (line.content[0] in "-#}]" or bool(_WORD_KEY.match(line.content)))
+    return (
+        line.indent == margin
+        and line.content[:1] != ""
+        and (line.content[0] in "-#}]" or bool(_WORD_KEY.match(line.content)))
+    )
 
 
 def _is_known(line: Line, shape: Shape) -> bool:

@@ -165,7 +165,12 @@ class _Reader:
             line = self.lines[self.at]
             if line.content and line.indent <= indent:
                 break
-            if line.content and (rest[0] not in "\"'") and _KEY.match(line.content) and " " not in line.content.split(":")[0]:
+            if (
+                line.content
+                and (rest[0] not in "\"'")
+                and _KEY.match(line.content)
+                and " " not in line.content.split(":")[0]
+            ):
                 raise Unreadable(line.place)  # a member under a value: the indentation is wrong, not the text
             pieces.append(line.content)
             self.at += 1
