@@ -16,13 +16,49 @@ _CLIENT = """client<llm> Nobody {
 }
 """
 _SCALARS = {"string": "string", "integer": "int", "number": "float", "boolean": "bool", "null": "null"}
-_IGNORED = {"$schema", "$id", "id", "title", "description", "default", "examples", "type", "properties", "required", "items",
-            "enum", "const", "anyOf", "oneOf", "$ref", "definitions", "$defs", "additionalProperties", "format", "pattern",
-            "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "uniqueItems", "multipleOf",
-            "exclusiveMinimum", "exclusiveMaximum", "discriminator", "$comment", "readOnly", "deprecated", "minProperties"}  # fmt: skip
+_IGNORED = frozenset(
+    [
+        "$schema",
+        "$id",
+        "id",
+        "title",
+        "description",
+        "default",
+        "examples",
+        "type",
+        "properties",
+        "required",
+        "items",
+        "enum",
+        "const",
+        "anyOf",
+        "oneOf",
+        "$ref",
+        "definitions",
+        "$defs",
+        "additionalProperties",
+        "format",
+        "pattern",
+        "minimum",
+        "maximum",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+        "multipleOf",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "discriminator",
+        "$comment",
+        "readOnly",
+        "deprecated",
+        "minProperties",
+    ]
+)
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """BAML has no type for this part of a schema."""
 
 
@@ -42,7 +78,7 @@ class _Writer:
 
     def type_of(self, node: Any, depth: int = 0) -> str:
         if not isinstance(node, dict) or depth > 12 or node.keys() - _IGNORED:
-            raise Unsupported
+            raise UnsupportedError
         if "$ref" in node:
             return self._reference(node["$ref"], depth)
         if "const" in node:
@@ -52,7 +88,7 @@ class _Writer:
         for word in ("anyOf", "oneOf"):
             if word in node:
                 if "properties" in node:
-                    raise Unsupported
+                    raise UnsupportedError
                 return "(" + " | ".join(self.type_of(branch, depth + 1) for branch in node[word]) + ")"
         names = node.get("type")
         if isinstance(names, list):
@@ -63,7 +99,7 @@ class _Writer:
             return f"({self.type_of(node.get('items'), depth + 1)})[]"
         if names == "object" or "properties" in node:
             return self._object(node, depth)
-        raise Unsupported
+        raise UnsupportedError
 
     def _reference(self, reference: str, depth: int) -> str:
         if reference in self.named:
@@ -72,7 +108,7 @@ class _Writer:
         for step in reference.removeprefix("#").split("/")[1:]:
             node = node.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
         if not isinstance(node, dict) or not reference.startswith("#/") or depth > 10:
-            raise Unsupported
+            raise UnsupportedError
         if "properties" in node:
             self.named[reference] = f"{self.prefix}{len(self.named) + 500}"
             return self._object(node, depth, self.named[reference])
@@ -81,9 +117,9 @@ class _Writer:
     @staticmethod
     def _literals(values: list[Any]) -> str:
         if not all(isinstance(value, str | bool | int) or value is None for value in values) or len(values) > 80:
-            raise Unsupported
+            raise UnsupportedError
         if any(isinstance(value, str) and re.search(r'["\\\n{]', value) for value in values):
-            raise Unsupported
+            raise UnsupportedError
         return "(" + " | ".join(json.dumps(value, ensure_ascii=False) for value in values) + ")"
 
     def _object(self, node: dict[str, Any], depth: int, name: str | None = None) -> str:
@@ -92,18 +128,19 @@ class _Writer:
             other = node.get("additionalProperties")
             if isinstance(other, dict) and other:
                 return f"map<string, {self.type_of(other, depth + 1)}>"
-            raise Unsupported
+            raise UnsupportedError
         name = name or f"{self.prefix}{len(self.classes)}x{depth}"
         self.classes.append("")
         place = len(self.classes) - 1
         lines, required = [], set(node.get("required") or ())
         for index, (key, inner) in enumerate(properties.items()):
             if re.search(r'["\\\n{}]', key):
-                raise Unsupported
+                raise UnsupportedError
             optional = "" if key in required else "?"
             self.keys[f"f{name}x{index}"] = key
             lines.append(
-                f"  f{name}x{index} {self.type_of(inner, depth + 1)}{optional} @alias({json.dumps(key, ensure_ascii=False)})"
+                f"  f{name}x{index} {self.type_of(inner, depth + 1)}{optional}"
+                f" @alias({json.dumps(key, ensure_ascii=False)})"
             )
         self.classes[place] = f"class {name} {{\n" + "\n".join(lines) + "\n}\n"
         return name
@@ -122,10 +159,11 @@ class Baml:
             writer = _Writer(f"T{index}N", schema)
             try:
                 result = writer.type_of(schema)
-            except Unsupported:
+            except UnsupportedError:
                 continue
             piece = "".join(writer.classes) + (
-                f'function F{index}(t: string) -> {result} {{\n  client Nobody\n  prompt #"{{{{ t }}}} {{{{ ctx.output_format }}}}"#\n}}\n'
+                f"function F{index}(t: string) -> {result} {{\n  client Nobody\n"
+                '  prompt #"{{ t }} {{ ctx.output_format }}"#\n}\n'
             )
             try:  # alone first, so that one schema which BAML refuses does not take the others with it
                 BamlRuntime.from_files("baml_src", {"baml_src/main.baml": _CLIENT + piece}, {})

@@ -51,7 +51,8 @@ class Case:
 def read_instances(path: Path, fallback: Path) -> tuple[str, list[Instance]]:
     """The valid instances of JSONSchemaBench at `path`; without it, the records of the schemas in `fallback`."""
     if path.is_file():
-        rows = [json.loads(line) for line in gzip.open(path, "rt", encoding="utf-8")]
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            rows = [json.loads(line) for line in lines]
         found = []
         for row in rows:
             try:

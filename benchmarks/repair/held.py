@@ -297,7 +297,8 @@ KINDS: dict[Any, dict[str, Any]] = {
     "extraction": {
         kind.__name__: kind
         for kind in (
-            tilde_fence, unclosed_fence, untagged_thinking, corrected, blockquote, html_pre, said_twice, bad_example_after,
+            tilde_fence, unclosed_fence, untagged_thinking, corrected, blockquote, html_pre, said_twice,
+            bad_example_after,
             steps_before,
         )
     },
@@ -310,5 +311,8 @@ KINDS: dict[Any, dict[str, Any]] = {
     },
     "yaml": {kind.__name__: kind for kind in (marked, quoted_keys, after_prose)},
     "truncation": {"cut": cut, "cut ": cut, "cut  ": cut},
-    "traps": {kind.__name__: kind for kind in (percent, about, two_names, said_differently, day_or_month, template_only)},
+    "traps": {
+        kind.__name__: kind
+        for kind in (percent, about, two_names, said_differently, day_or_month, template_only)
+    },
 }  # fmt: skip

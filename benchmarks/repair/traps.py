@@ -120,6 +120,7 @@ KINDS: dict[str, Trap] = {
     kind.__name__: kind
     for kind in (
         fraction_for_integer, decimal_comma, thousands_comma, sentence_for_boolean, sentence_for_name, refusal,
-        only_an_example, two_answers, elided, misfit_item, unexpected_key, unreadable_optional, missing_value, not_a_number,
+        only_an_example, two_answers, elided, misfit_item, unexpected_key, unreadable_optional, missing_value,
+        not_a_number,
     )
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""One allowance of work, shared by everything that is tried on one text, so that no text takes longer than linear time."""
+"""One allowance of work, shared by all that is tried on one text: no text takes longer than linear time."""
 
 
 class Unreadable(Exception):  # noqa: N818  (a verdict on a text, caught inside the package, never raised to a caller)

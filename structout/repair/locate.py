@@ -14,20 +14,22 @@ _FENCE: Final = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+.-]*)[^\n`]*$", re.M
 _BRACKET: Final = re.compile(r"[{\[]")
 _LEAD: Final = re.compile(r"(?:[ \t>*-]|</?[\w-]{1,40}>|\d+[.)])*")
 _EXAMPLE: Final = re.compile(
-    r"\b(?:examples?|e\.g|for instance|sample|template|placeholders?|(?:would|should|might|could) look|looks? like|like this"
-    r"|such as|drafts?|instead of|wrong|incorrect|bad|invalid|not|initial(?:ly)?|first (?:try|attempt|thought|pass)|don't|never"
-    r"|avoid|illustrat\w+|hypothetical\w*|schema|(?:expected|required|following|output) (?:format|structure|shape)|old|before"
-    r"|previous(?:ly)?|input|earlier)\b",
+    r"\b(?:examples?|e\.g|for instance|sample|template|placeholders?|(?:would|should|might|could) look|looks? like"
+    r"|like this|such as|drafts?|instead of|wrong|incorrect|bad|invalid|not|don't|never|avoid|illustrat\w+"
+    r"|initial(?:ly)?|first (?:try|attempt|thought|pass)|hypothetical\w*|schema|old|before|previous(?:ly)?|input"
+    r"|earlier|(?:expected|required|following|output) (?:format|structure|shape))\b",
     re.IGNORECASE,
 )
 _PLAIN_EXAMPLE: Final = re.compile(
     r"\b(?:for example|e\.g|for instance|(?:would|should|might|could) look|looks? like"
-    r"|hypothetical\w*|(?:an?|the) (?:wrong|incorrect|bad|invalid|sample|example) (?:answer|output|response|format|of the format)"
+    r"|hypothetical\w*|(?:an?|the) (?:wrong|incorrect|bad|invalid|sample|example) (?:answer|output|response|format)"
+    r"|example of the format"
     r"|(?:expected|required|following|output) (?:format|structure|shape))\b",
     re.IGNORECASE,
 )
 _ANSWER: Final = re.compile(
-    r"\b(?:answer|final(?:ly)?|corrected|correction|actual(?:ly)?|real|revised|result|solution|extracted|conclusion|updated|fixed)\b",
+    r"\b(?:answer|final(?:ly)?|corrected|correction|actual(?:ly)?|real|revised|result"
+    r"|solution|extracted|conclusion|updated|fixed)\b",
     re.IGNORECASE,
 )
 _NEAR: Final = 240

@@ -48,7 +48,8 @@ class Parsed:
     """What was read: the text up to `end` is strict JSON once the edits are applied.
 
     `unclosed` counts the containers that the text left open; `cut` tells that it broke off inside a token, after
-    a comma or before a value, `loose` that it ended with a number or word that might go on; `bare` counts the strings that had no quotes.
+    a comma or before a value, `loose` that it ended with a number or word that might go on; `bare` counts the
+    strings that had no quotes.
     """
 
     end: int

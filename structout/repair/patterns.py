@@ -45,10 +45,12 @@ BARE_KEY: Final = re.compile(
 )
 BARE_STOP: Final = re.compile(r'[\n,{}\[\]"“;]')
 NEXT_MEMBER: Final = re.compile(
-    rf"""[,;]{WS}(?:["'“`][^"“”\n]{{1,80}}["'”`]{WS}(?:[:：]|=>)|[A-Za-z_$][\w$ .-]{{0,60}}{WS}:(?!//)|[}}{{\[]|//|/\*|\#|\Z|\.\.\.|["'“][^"“”\n]*\Z)"""
+    rf"""[,;]{WS}(?:["'“`][^"“”\n]{{1,80}}["'”`]{WS}(?:[:：]|=>)"""
+    rf"""|[A-Za-z_$][\w$ .-]{{0,60}}{WS}:(?!//)|[}}{{\[]|//|/\*|\#|\Z|\.\.\.|["'“][^"“”\n]*\Z)"""
 )
 PLAIN: Final = re.compile(
-    r"""(?:[+-]?[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?|true|false|null|True|False|None)[ \t\r\n]++(?=(["'“{\[0-9-]|[A-Za-z_$]))"""
+    r"""(?:[+-]?[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?|true|false|null|True|False|None)"""
+    r"""[ \t\r\n]++(?=(["'“{\[0-9-]|[A-Za-z_$]))"""
 )
 THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[ ][0-9]{3})+(?![0-9])|\S+\s+[A-Za-z]")
 TRAILING_COMMENT: Final = re.compile(r"\s+(?://|#|/\*).*", re.DOTALL)

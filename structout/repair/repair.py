@@ -201,7 +201,7 @@ class _Repair(Generic[T]):
         return _Outcome(reading, checked, edits, issues, cue, stands_out, foreign, left_over)
 
     def _finished(self, reading: Reading) -> bool:
-        """Whether only closers are missing: the text is known to be whole, goes on behind, or nothing more could come."""
+        """Whether only closers are missing: the text is whole or goes on behind, or nothing more could come."""
         if reading.cut or (reading.loose and not self.complete):
             return False
         if self.complete or self.text[reading.end :].strip():

@@ -1,4 +1,4 @@
-"""A JSON Schema as coercion sees it: references resolved, `allOf` merged, alternatives listed, each judged on its own."""
+"""A JSON Schema as coercion sees it: references resolved, `allOf` merged, alternatives listed."""
 
 import re
 from collections.abc import Mapping

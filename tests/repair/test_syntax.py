@@ -88,7 +88,8 @@ def test_what_is_lost_or_made_up_is_refused_and_named(text: str, kind: str) -> N
 @pytest.mark.parametrize(
     "text",
     [
-        '{"a": tru', '{"a": "x', '{"a": "x"', '{"a": "x",', '{"a": "x", "b', '{"a":', '{"a": {"b": [1, 2', "[1, 2", "{", "[",
+        '{"a": tru', '{"a": "x', '{"a": "x"', '{"a": "x",', '{"a": "x", "b', '{"a":', '{"a": {"b": [1, 2', "[1, 2",
+        "{", "[",
         "```json\n{\"a\": 1, \"b", "<think>{\"a\": 1}", "Sure: {\"a\": [1, {\"b\": 2}",
     ],
 )  # fmt: skip
