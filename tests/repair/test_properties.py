@@ -30,10 +30,24 @@ DOCUMENTS = st.recursive(
 CONTAINERS = DOCUMENTS.filter(lambda document: isinstance(document, dict | list))
 PLAIN = st.text("abcdefgh XYZ", min_size=1, max_size=8).map(str.strip).filter(lambda text: len(text) > 1)
 NAMED = st.dictionaries(PLAIN, PLAIN | st.integers(0, 999) | st.lists(PLAIN, max_size=3), min_size=1, max_size=4)
+SIGNS = r"""{ } [ ] , : " ' ` “ \ a 1 -0 .5 1e999 true None NaN ... // /* */ # ``` <think> \u 0x $ref 007 "a":"""
 PIECES = st.lists(
     st.sampled_from(
-        r"""{ } [ ] , : " ' ` “ \ a 1 -0 .5 1e999 true None NaN ... // /* */ # ``` <think> \u 0x $ref 007 "a":""".split()
-        + ["</think>", "\n", "\t", " ", "b: ", "k", "- ", "```json\n", "\ud83d", "\x00", "|\n  x", "\ufeff"]
+        [
+            *SIGNS.split(),
+            "</think>",
+            "\n",
+            "\t",
+            " ",
+            "b: ",
+            "k",
+            "- ",
+            "```json\n",
+            "\ud83d",
+            "\x00",
+            "|\n  x",
+            "\ufeff",
+        ]
     ),
     max_size=40,
 ).map("".join)
