@@ -1,0 +1,143 @@
+"""Where in an answer can the document be? Thinking tags, fences, lines and brackets, found in linear time."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+_THINKING: Final = re.compile(
+    r"<(/?)(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis)>|(\[THINK\])|(\[/THINK\])",
+    re.IGNORECASE,
+)
+_FENCE: Final = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+.-]*)[^\n`]*$", re.MULTILINE)
+_BRACKET: Final = re.compile(r"[{\[]")
+_LEAD: Final = re.compile(r"(?:[ \t>*-]|</?[\w-]{1,40}>|\d+[.)])*")
+_EXAMPLE: Final = re.compile(
+    r"\b(?:examples?|e\.g|for instance|sample|template|placeholders?|(?:would|should|might|could) look|looks? like"
+    r"|like this|such as|drafts?|instead of|wrong|incorrect|bad|invalid|not|don't|never|avoid|illustrat\w+"
+    r"|initial(?:ly)?|first (?:try|attempt|thought|pass)|hypothetical\w*|schema|old|before|previous(?:ly)?|input"
+    r"|earlier|(?:expected|required|following|output) (?:format|structure|shape))\b",
+    re.IGNORECASE,
+)
+_PLAIN_EXAMPLE: Final = re.compile(
+    r"\b(?:for example|e\.g|for instance|(?:would|should|might|could) look|looks? like"
+    r"|hypothetical\w*|(?:an?|the) (?:wrong|incorrect|bad|invalid|sample|example) (?:answer|output|response|format)"
+    r"|example of the format"
+    r"|(?:expected|required|following|output) (?:format|structure|shape))\b",
+    re.IGNORECASE,
+)
+_ANSWER: Final = re.compile(
+    r"\b(?:answer|final(?:ly)?|corrected|correction|actual(?:ly)?|real|revised|result"
+    r"|solution|extracted|conclusion|updated|fixed)\b",
+    re.IGNORECASE,
+)
+_NEAR: Final = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A fenced block: its content is `text[start:end]`; not `closed` if the text ends first."""
+
+    start: int
+    end: int
+    language: str
+    closed: bool
+    outer: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What an answer is made of: where it thinks, what it fences, and where documents may begin."""
+
+    text: str
+    thinking: tuple[tuple[int, int], ...]
+    still_thinking: bool  # a thinking tag is open at the end
+    fences: tuple[Fence, ...]
+
+    def starts(self) -> Iterator[int]:
+        """Offsets of brackets outside the thinking, from left to right."""
+        place = 0
+        for start, end in (*self.thinking, (len(self.text), len(self.text))):
+            for found in _BRACKET.finditer(self.text, place, start):
+                yield found.start()
+            place = end
+
+    def fence_at(self, place: int) -> Fence | None:
+        """The fenced block that an offset is in."""
+        index = bisect_right(self.fences, place, key=lambda fence: fence.start) - 1
+        return self.fences[index] if index >= 0 and place < self.fences[index].end else None
+
+    def stands_out(self, start: int) -> bool:
+        """Whether what begins at `start` has its line to itself, or opens a fenced block or a tag."""
+        line = self.text.rfind("\n", max(0, start - _NEAR), start) + 1
+        lead = _LEAD.match(self.text, line, start)
+        return lead is not None and lead.end() == start and (line > 0 or start < _NEAR)
+
+    def is_example(self, start: int) -> bool:
+        """Whether a document is plainly introduced as an example of one."""
+        return _PLAIN_EXAMPLE.search(self._sentence_before(start, 0)) is not None
+
+    def cue(self, start: int, after: int) -> int:
+        """What the line before a document says of it: 0 an answer, 1 nothing, 2 an example or a draft."""
+        sentence = self._sentence_before(start, after)
+        if _EXAMPLE.search(sentence):
+            return 2
+        return 0 if _ANSWER.search(sentence) else 1
+
+    def _sentence_before(self, start: int, after: int) -> str:
+        """The sentence that introduces what begins at `start`: on the last line that says something."""
+        fence = self.fence_at(start)
+        place = fence.outer[0] if fence and not self.text[fence.start : start].strip() else start
+        before = self.text[max(after, place - _NEAR) : place].rstrip()
+        line = before[before.rfind("\n") + 1 :]
+        return line[max(line.rfind(". "), line.rfind("; "), -1) + 1 :]
+
+
+def layout(text: str) -> Layout:
+    """Find the thinking and the fences of an answer, in time linear in its length."""
+    thinking: list[tuple[int, int]] = []
+    depth, opened = 0, 0
+    if "<" in text or "[" in text:
+        for tag in _THINKING.finditer(text):
+            if tag.group(1) or tag.group(3):
+                if (
+                    depth == 0 and not thinking and _outside_quotes(text, tag.start())
+                ):  # the prompt held the opening tag
+                    thinking.append((0, tag.end()))
+                elif depth == 1:
+                    thinking.append((opened, tag.end()))
+                depth = max(0, depth - 1)
+            elif depth or _outside_quotes(text, tag.start()):
+                opened = opened if depth else tag.start()
+                depth += 1
+    if depth:
+        thinking.append((opened, len(text)))
+    return Layout(text, tuple(thinking), depth > 0, _fences(text))
+
+
+def _outside_quotes(text: str, place: int) -> bool:
+    """A tag in the middle of a quoted line is content: `"html": "<think>"`."""
+    line = text.rfind("\n", max(0, place - _NEAR), place) + 1
+    return text.count('"', max(line, place - _NEAR), place) % 2 == 0
+
+
+def _fences(text: str) -> tuple[Fence, ...]:
+    if "```" not in text and "~~~" not in text:
+        return ()
+    fences: list[Fence] = []
+    opened: re.Match[str] | None = None
+    for mark in _FENCE.finditer(text):
+        if opened is None:
+            opened = mark
+        elif mark.group(1)[0] == opened.group(1)[0] and not mark.group(2):
+            fences.append(
+                Fence(opened.end(), mark.start(), opened.group(2).lower(), True, (opened.start(), mark.end()))
+            )
+            opened = None
+    if opened is not None:
+        close = text.find(opened.group(1), opened.end())  # a fence that closes at the end of a line of content
+        end = close if close >= 0 else len(text)
+        span = (opened.start(), min(len(text), end + len(opened.group(1))))
+        fences.append(Fence(opened.end(), end, opened.group(2).lower(), close >= 0, span))
+    return tuple(fences)

@@ -1,0 +1,65 @@
+"""What clean and nearly clean JSON looks like, as regular expressions that run in linear time."""
+
+import re
+from typing import Final
+
+from structout.repair.tokens import NUMBER, STRING, WS
+
+# Runs of clean text are matched by one expression, in C: members and items whose values are scalars, flat lists or
+# flat objects, each up to a comma, a closer or the like that shows that its last quote was really its last.
+_SCALAR: Final = rf"(?:{STRING}|{NUMBER}(?=[ \t\r\n,\]}}])|(?:true|false|null)(?=[ \t\r\n,\]}}]))"
+_FLAT_LIST: Final = rf"\[{WS}(?:{_SCALAR}{WS}(?:,{WS}{_SCALAR}{WS})*+)?\]"
+_PAIR: Final = rf"{STRING}{WS}:{WS}(?:{_SCALAR}|{_FLAT_LIST}){WS}"
+_FLAT_OBJECT: Final = rf"\{{{WS}(?:{_PAIR}(?:,{WS}{_PAIR})*+)?\}}"
+_INNER: Final = rf"(?:{_SCALAR}|{_FLAT_LIST}|{_FLAT_OBJECT})"
+_LIST: Final = rf"\[{WS}(?:{_INNER}{WS}(?:,{WS}{_INNER}{WS})*+)?\]"
+_VALUE: Final = rf"(?:{_SCALAR}|{_LIST}|{_FLAT_OBJECT})"
+# A run ends before the next key or item, its comma included, or before a comma or closer that something is wrong with.
+MEMBERS: Final = re.compile(rf"{WS}(?:{STRING}{WS}:{WS}{_VALUE}{WS}(?:,{WS}(?=\")|(?=\}}|,{WS}\}})))++")
+ITEMS: Final = re.compile(rf"{WS}(?:{_VALUE}{WS}(?:,{WS}(?=[\"\[{{\-0-9tfn])|(?=\]|,{WS}\])))++")
+CLEAN_KEY: Final = re.compile(rf"{WS}{STRING}{WS}:{WS}")
+_SEPARATOR: Final = re.compile(rf"{WS}([,}}\]])")
+# Members and items that are clean but for their quotes or for Python's literals, one at a time.
+_SINGLE: Final = r"'([^'\"\\\x00-\x1f\ud800-\udfff]*+)'"
+_CURLY: Final = r"“([^“”\"\\\x00-\x1f\ud800-\udfff]*+)”"
+_TICKED: Final = r"`([^`\"\\\x00-\x1f\ud800-\udfff]*+)`"
+_NAME: Final = r"[A-Za-z_$][\w$]*+"
+_LOOSE_KEY: Final = rf"{WS}(?:{STRING}|{_SINGLE}|{_CURLY}|{_TICKED}|({_NAME})){WS}:{WS}"
+_LOOSE_VALUE: Final = rf"(?:{_SCALAR}|{_SINGLE}|{_CURLY}|{_TICKED}|(True|False|None)(?!\w))"
+LOOSE_NAMED: Final = re.compile(rf"{_LOOSE_KEY}(?=[{{\[])")
+LOOSE_MEMBER: Final = re.compile(rf"{_LOOSE_KEY}{_LOOSE_VALUE}(?={WS}(?:,{WS}(?:[\"'“`}}]|{_NAME}{WS}:)|\}}))")
+LOOSE_ITEM: Final = re.compile(
+    rf"{WS}{_LOOSE_VALUE}(?={WS}(?:,{WS}(?:[\"'“`\[{{0-9-]|(?:True|False|None|true|false|null)\b)|\]))"
+)
+# What the groups of these are: q between other quotes, n a name without quotes, l a literal of Python's.
+KEY_STYLES: Final = "qqqn"
+VALUE_STYLES: Final = "qqql"
+PYTHON: Final = {"True": "true", "False": "false", "None": "null"}
+SPACE: Final = re.compile(WS)
+GAP: Final = re.compile(r"(?:[^\S \t\r\n]|[\ufeff\u200b\u2060\x00-\x08])+")
+COMMENT: Final = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|#[^\n]*|<!--.*?(?:-->|\Z)", re.DOTALL)
+ELLIPSIS: Final = re.compile(r"\.{2,}|…")
+COLON: Final = re.compile(rf"{WS}(:=|=>|[:：=]){WS}")
+BARE_KEY: Final = re.compile(
+    rf"[^\s\"“”`{{}}\[\],:=：(][^\"“”`{{}}\[\],:=：\n(]{{0,80}}?[\"'”`]?(?={WS}(?:[:：]|=>|=))"
+)
+BARE_STOP: Final = re.compile(r'[\n,{}\[\]"“;]')
+NEXT_MEMBER: Final = re.compile(
+    rf"""[,;]{WS}(?:["'“`][^"“”\n]{{1,80}}["'”`]{WS}(?:[:：]|=>)"""
+    rf"""|[A-Za-z_$][\w$ .-]{{0,60}}{WS}:(?!//)|[}}{{\[]|//|/\*|\#|\Z|\.\.\.|["'“][^"“”\n]*\Z)"""
+)
+PLAIN: Final = re.compile(
+    r"""(?:[+-]?[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?|true|false|null|True|False|None)"""
+    r"""[ \t\r\n]++(?=(["'“{\[0-9-]|[A-Za-z_$]))"""
+)
+THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[ ][0-9]{3})+(?![0-9])|\S+\s+[A-Za-z]")
+TRAILING_COMMENT: Final = re.compile(r"\s+(?://|#|/\*).*", re.DOTALL)
+PREFIXED: Final = re.compile(r"[uUbBrRfF]{1,2}(?=[\"'])")
+CALL: Final = re.compile(r"[A-Za-z_][\w.]*\(\s*(\"[^\"\\\n]*\"|'[^'\"\\\n]*'|-?\d+(?:\.\d+)?)\s*\)")
+KEYED: Final = re.compile(rf"""["'“`][^"'“”`\n]{{1,80}}["'”`]{WS}:|[A-Za-z_$][\w$-]{{0,60}}{WS}:(?![/\d:])""")
+# What follows a closer: a member of an object, an item of a list, or another closer.
+NEXT: Final = re.compile(
+    rf"""{WS}(?:,{WS}(?:(["'][^"'\n]{{1,80}}["']{WS}:|[A-Za-z_$][\w$-]{{0,60}}{WS}:)|(["'{{\[0-9-]|true|false|null))|([}}\]]))"""
+)
+CLOSER: Final = {"{": "}", "[": "]"}
+OPENER: Final = {"}": "{", "]": "["}

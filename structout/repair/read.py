@@ -1,0 +1,129 @@
+"""Text to documents: strictly where it can be, tolerantly where it must."""
+
+import json
+import re
+from dataclasses import dataclass, replace
+from json.scanner import make_scanner
+from typing import Any, Final
+
+from structout.document import Json, parse_json
+from structout.repair.budget import Budget, Unreadable
+from structout.repair.edits import Edit, Grade, apply, json_text, worst
+from structout.repair.parse import parse
+from structout.repair.tokens import quote
+
+_GOES_ON: Final = re.compile(r"""\s*+,\s*+(?:["'][^"'\n]{1,80}["']\s*+:|[{\["0-9-])""")
+_CONTENT: Final = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
+# The C scanner tells where the document that starts at an offset ends, which no other strict parser at hand does.
+_SCAN: Final = make_scanner(json.JSONDecoder())  # type: ignore[arg-type]  # typeshed has the wrong type
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A document that was read from `text[start:end]`, by the edits of its syntax.
+
+    `unclosed` counts the containers that the end of the text left open, `cut` tells that it broke off inside a
+    token, `loose` that it ended with a number or word that might go on; `bare` counts strings without quotes.
+    """
+
+    document: Json
+    start: int
+    end: int
+    edits: tuple[Edit, ...] = ()
+    unclosed: int = 0
+    cut: bool = False
+    loose: bool = False
+    bare: int = 0
+
+
+def read_at(text: str, start: int, limit: int, budget: Budget, *, strict_first: bool = True) -> Reading:
+    """Read the object or list that opens at `start`. Raises `Unreadable`, or `Exhausted`."""
+    budget.spend(16)
+    if strict_first:
+        try:
+            _, end = _SCAN(text, start)
+        except (StopIteration, ValueError, RecursionError) as error:
+            budget.spend(max(0, getattr(error, "pos", start) - start))
+        else:
+            budget.spend(end - start)
+            document, issue = parse_json(text[start:end])
+            if issue is None and not _GOES_ON.match(text, end, limit):
+                return Reading(document, start, end)
+    parsed = parse(text, start, limit, budget)
+    if parsed.unclosed and any(edit.kind == "closer" and not edit.after for edit in parsed.edits):
+        other = parse(text, start, limit, budget, drop_doubled=False)
+        parsed = parsed if other.unclosed else other
+    written = apply(text, parsed.edits, start, parsed.end)
+    document, issue = parse_json(written)
+    edits = parsed.edits
+    if issue is not None:
+        if issue.kind != "duplicate_key":
+            raise Unreadable(parsed.end)
+        document, doubles = _without_doubles(written)
+        edits += doubles
+    return Reading(document, start, parsed.end, edits, parsed.unclosed, parsed.cut, parsed.loose, parsed.bare)
+
+
+def _without_doubles(written: str) -> tuple[Json, tuple[Edit, ...]]:
+    """Keep one of each key: lossless if its values are equal, else the last one stays and the others are lost."""
+    edits: list[Edit] = []
+
+    def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
+                equal = json_text(found[key]) == json_text(value)
+                grade: Grade = "lossless" if equal else "lossy"
+                edits.append(Edit("duplicate_key", grade, "", json_text({key: found[key]}), json_text({key: value})))
+            found[key] = value
+        return found
+
+    document: Json = json.loads(written, object_pairs_hook=build)
+    return document, tuple(edits)
+
+
+def read_encoded(text: str, budget: Budget) -> tuple[Json, Grade] | None:
+    """The document that a string holds, and nothing but it; with the gravest grade that reading it took."""
+    start = len(text) - len(text.lstrip())
+    if text[start : start + 1] not in ("{", "["):
+        return None
+    try:
+        reading = read_at(text, start, len(text), budget)
+    except Unreadable:
+        return None
+    if text[reading.end :].strip():
+        return None
+    return reading.document, ("lossless", "lossy", "invented")[worst(reading.edits)]
+
+
+def read_escaped(text: str, start: int, limit: int, budget: Budget) -> Reading | None:
+    r"""Read a document whose quotes are all escaped, a string in a string: `{\"a\": \"b\"}`."""
+    if not text[start : start + 80].lstrip("{[ \t\r\n").startswith(('\\"', "\\n", '\\\\"')):
+        return None
+    budget.spend(limit - start)
+    content = _CONTENT.match(text, start, limit)
+    stop = content.end() if content else limit
+    inner, issue = parse_json(quote(text[start:stop].removesuffix("\\"))[0])
+    if issue is not None or not isinstance(inner, str):
+        return None
+    try:
+        found = read_at(inner, 0, len(inner), budget)
+    except Unreadable:
+        return None
+    grade: Grade = "lossless" if worst(edit for edit in found.edits if edit.kind != "unclosed") == 0 else "lossy"
+    if found.unclosed:
+        edits = (
+            Edit("encoded", grade, start, text[start:stop], json_text(found.document)),
+            Edit("unclosed", "lossy", stop, "", ""),
+        )
+        return Reading(found.document, start, stop, edits, found.unclosed, found.cut, found.loose)
+    if found.end < len(inner.rstrip()):
+        stop = max(text.rfind("}", start, stop), text.rfind("]", start, stop)) + 1
+    edit = Edit("encoded", grade, start, text[start:stop], json_text(found.document))
+    return Reading(found.document, start, stop, (edit,))
+
+
+def regrade(reading: Reading, grade: Grade) -> Reading:
+    """The reading with another grade for what closed it at the end of the text."""
+    edits = tuple(edit._replace(grade=grade) if edit.kind == "unclosed" else edit for edit in reading.edits)
+    return replace(reading, edits=edits)

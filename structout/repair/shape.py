@@ -1,0 +1,327 @@
+"""A JSON Schema as coercion sees it: references resolved, `allOf` merged, alternatives listed."""
+
+import re
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+import jsonschema_rs
+
+from structout.document import Json
+from structout.formats import formats_for
+from structout.schema import Schema
+
+_ADDRESS: Final = "structout:/schema"
+_UNICODE: Final = re.compile(r"[\W_]+")
+_DEEPEST_REFERENCE: Final = 30
+_TYPES: Final = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
+
+
+def plain(text: str) -> str:
+    """A key or a name without its case, punctuation and spaces: what two spellings of it have in common."""
+    return _UNICODE.sub("", text.casefold())
+
+
+@lru_cache(maxsize=256)
+def shape_of(schema: Schema[Any]) -> "Shape":
+    """The shape of a schema, kept for the next document."""
+    root = Root(schema)
+    return Shape(root, ("",), root.json_schema)
+
+
+class Root:
+    """The schema that shapes are parts of: resolves references and builds the validators of parts."""
+
+    def __init__(self, schema: Schema[Any]) -> None:
+        self.schema = schema
+        self.json_schema: Any = schema.json_schema
+        self.aliases: dict[str, dict[str, str]] = {}
+        if schema.adapter is not None:
+            by_name = schema.adapter.json_schema(by_alias=False)
+            if by_name != self.json_schema:
+                self._name_aliases(self.json_schema, by_name, "")
+        self.formats = formats_for(self.json_schema, pydantic=schema.adapter is not None)
+
+    def _name_aliases(self, by_alias: Any, by_name: Any, place: str) -> None:
+        """Pydantic writes both schemas in one order, so that their properties pair up."""
+        if isinstance(by_alias, dict) and isinstance(by_name, dict):
+            ours, theirs = by_alias.get("properties"), by_name.get("properties")
+            if isinstance(ours, dict) and isinstance(theirs, dict) and len(ours) == len(theirs):
+                self.aliases[place] = dict(zip(theirs, ours, strict=True))
+                for (key, inner), other in zip(ours.items(), theirs.values(), strict=True):
+                    self._name_aliases(inner, other, f"{place}/properties/{escape(key)}")
+            for key in by_alias.keys() & by_name.keys() - {"properties"}:
+                self._name_aliases(by_alias[key], by_name[key], f"{place}/{escape(key)}")
+        elif isinstance(by_alias, list) and isinstance(by_name, list) and len(by_alias) == len(by_name):
+            for index, pair in enumerate(zip(by_alias, by_name, strict=True)):
+                self._name_aliases(*pair, f"{place}/{index}")
+
+    def resolve(self, reference: str) -> tuple[str, Any]:
+        """What a local reference points to; an empty schema if it is not local."""
+        if reference == "#":
+            return "", self.json_schema
+        if not reference.startswith("#/"):
+            return "", True
+        node: Any = self.json_schema
+        place = unquote(reference[1:])
+        for step in place[1:].split("/"):
+            key = step.replace("~1", "/").replace("~0", "~")
+            if isinstance(node, Mapping) and key in node:
+                node = node[key]
+            elif isinstance(node, list) and key.isdigit() and int(key) < len(node):
+                node = node[int(key)]
+            else:
+                return "", True
+        return place, node
+
+    def validator(self, place: str) -> "jsonschema_rs.Validator | None":
+        """A validator for one part; None if it cannot be built by itself."""
+        part = {"$ref": f"{_ADDRESS}#{quote(place, safe='/~')}"}
+        draft = self.json_schema.get("$schema") if isinstance(self.json_schema, dict) else None
+        if isinstance(draft, str):
+            part["$schema"] = draft
+        root = self.json_schema
+        if isinstance(root, dict):
+            root = {key: value for key, value in root.items() if key not in ("$id", "id") or not isinstance(value, str)}
+        try:
+            return jsonschema_rs.validator_for(
+                part, validate_formats=True, formats=self.formats, retriever=lambda _: root
+            )
+        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
+            return None
+
+
+def escape(key: str) -> str:
+    """A key as a step of a JSON Pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+class Shape:
+    """What one place of a document must be: the parts of the schema that all speak of it.
+
+    `places` are JSON Pointers into the schema. A value is judged by the first of them, which stands for the whole
+    of what the schema says here.
+    """
+
+    def __init__(
+        self, root: Root, places: tuple[str, ...], node: Any, outer: "tuple[tuple[str, dict[str, Any]], ...]" = ()
+    ):
+        self.root = root
+        self.place = places[0]
+        parts: list[tuple[str, dict[str, Any]]] = list(outer)
+        self.never = node is False
+        self._collect(places[-1], node, parts, 0)
+        self.parts = tuple(parts)
+
+    def _collect(self, place: str, node: Any, parts: list[tuple[str, dict[str, Any]]], depth: int) -> None:
+        if not isinstance(node, Mapping) or depth > _DEEPEST_REFERENCE:
+            return
+        parts.append((place, dict(node)))
+        reference = node.get("$ref")
+        if isinstance(reference, str):
+            self._collect(*self.root.resolve(reference), parts, depth + 1)
+        for index, inner in enumerate(node.get("allOf") or ()):
+            self._collect(f"{place}/allOf/{index}", inner, parts, depth + 1)
+
+    @cached_property
+    def _validator(self) -> "jsonschema_rs.Validator | None":
+        return self.root.validator(self.place)
+
+    def valid(self, value: Json) -> bool:
+        """Whether a value complies with this part of the schema."""
+        return self._validator is None or self._validator.is_valid(value)
+
+    @cached_property
+    def types(self) -> tuple[str, ...]:
+        """The JSON types that are admitted here; all that the schema does not rule out if it names none."""
+        found: frozenset[str] | None = None
+        for _, part in self.parts:
+            names = part.get("type")
+            if isinstance(names, str):
+                names = [names]
+            if isinstance(names, list):
+                these = frozenset(name for name in names if name in _TYPES)
+                found = these if found is None else found & these
+        if found is None and self.values:
+            found = frozenset(type_of(value) for value in self.values)
+        if found is None and self.properties:
+            found = frozenset({"object"})
+        return tuple(sorted(_TYPES if found is None else found))
+
+    @cached_property
+    def typed(self) -> bool:
+        """Whether the schema says anything of the type."""
+        return len(self.types) < len(_TYPES)
+
+    @cached_property
+    def values(self) -> tuple[Any, ...]:
+        """The values of `enum` and `const`."""
+        for _, part in self.parts:
+            if "const" in part:
+                return (part["const"],)
+        for _, part in self.parts:
+            if isinstance(part.get("enum"), list):
+                return tuple(part["enum"])
+        return ()
+
+    @cached_property
+    def properties(self) -> dict[str, "Shape"]:
+        """The declared properties."""
+        found: dict[str, list[tuple[str, Any]]] = {}
+        for place, part in self.parts:
+            declared = part.get("properties")
+            if isinstance(declared, Mapping):
+                for key, node in declared.items():
+                    found.setdefault(key, []).append((f"{place}/properties/{escape(key)}", node))
+        shapes = {}
+        for key, nodes in found.items():
+            typed = [pair for pair in nodes if pair[1] is not True and pair[1] != {}] or nodes
+            shapes[key] = Shape(self.root, (typed[0][0],), typed[0][1])
+        return shapes
+
+    @cached_property
+    def required(self) -> frozenset[str]:
+        """The keys that must be there."""
+        return frozenset(
+            key for _, part in self.parts if isinstance(part.get("required"), list) for key in part["required"]
+        )
+
+    @cached_property
+    def spellings(self) -> dict[str, str]:
+        """Other spellings of the declared keys, each of which means one key only: `plain` forms, aliases, titles."""
+        found: dict[str, set[str]] = {}
+        for key in self.properties:
+            found.setdefault(plain(key), set()).add(key)
+        for place, _ in self.parts:
+            for name, key in self.root.aliases.get(place, {}).items():
+                if key in self.properties:
+                    found.setdefault(plain(name), set()).add(key)
+        for key, shape in self.properties.items():
+            title = next((part["title"] for _, part in shape.parts if isinstance(part.get("title"), str)), "")
+            if title and plain(title) not in found:
+                found[plain(title)] = {key}
+        return {spelling: next(iter(keys)) for spelling, keys in found.items() if len(keys) == 1 and spelling}
+
+    @cached_property
+    def known_keys(self) -> frozenset[str]:
+        """All spellings of keys that a document may have at its top, in any branch, or in the items of a list."""
+        found = set(self.spellings)
+        for branch in self.branches:
+            found |= branch.spellings.keys()
+        if self.items is not None:
+            found |= self.items.spellings.keys()
+        return frozenset(found)
+
+    @cached_property
+    def closed(self) -> bool:
+        """Whether undeclared keys are forbidden."""
+        return any(
+            part.get(word) is False
+            for _, part in self.parts
+            for word in ("additionalProperties", "unevaluatedProperties")
+        )
+
+    @cached_property
+    def patterns(self) -> tuple[tuple["jsonschema_rs.Validator", "Shape"], ...]:
+        """What keys of a pattern must hold, each with a judge of the pattern."""
+        found = []
+        for place, part in self.parts:
+            nodes = part.get("patternProperties")
+            for pattern, node in nodes.items() if isinstance(nodes, Mapping) else ():
+                try:
+                    judge = jsonschema_rs.validator_for({"pattern": pattern})
+                except (jsonschema_rs.ValidationError, ValueError):
+                    continue
+                found.append((judge, Shape(self.root, (f"{place}/patternProperties/{escape(pattern)}",), node)))
+        return tuple(found)
+
+    def allows_key(self, key: str) -> bool:
+        """Whether an undeclared key may stay."""
+        return not self.closed or any(judge.is_valid(key) for judge, _ in self.patterns)
+
+    def undeclared(self, key: str) -> "Shape | None":
+        """What an undeclared key must hold, if anything is said of it."""
+        return next((shape for judge, shape in self.patterns if judge.is_valid(key)), self.others)
+
+    @cached_property
+    def others(self) -> "Shape | None":
+        """What undeclared keys must hold."""
+        return self._inner("additionalProperties")
+
+    @cached_property
+    def items(self) -> "Shape | None":
+        """What the items of a list must be."""
+        return self._inner("items")
+
+    @cached_property
+    def first_items(self) -> tuple["Shape", ...]:
+        """What the first items of a list must be, each its own."""
+        for place, part in self.parts:
+            for word in ("prefixItems", "items"):
+                nodes = part.get(word)
+                if isinstance(nodes, list):
+                    return tuple(Shape(self.root, (f"{place}/{word}/{i}",), node) for i, node in enumerate(nodes))
+        return ()
+
+    def _inner(self, word: str) -> "Shape | None":
+        for place, part in self.parts:
+            node = part.get(word)
+            if isinstance(node, Mapping):
+                return Shape(self.root, (f"{place}/{word}",), node)
+        return None
+
+    @cached_property
+    def branches(self) -> tuple["Shape", ...]:
+        """The alternatives of a union, each with what holds for all of them."""
+        for place, part in self.parts:
+            for word in ("anyOf", "oneOf"):
+                nodes = part.get(word)
+                if isinstance(nodes, list) and nodes:
+                    # The keyword itself is left out of what is shared, or its branches would have it again.
+                    shared = tuple(
+                        (where, {key: value for key, value in other.items() if other is not part or key != word})
+                        for where, other in self.parts
+                    )
+                    return tuple(
+                        Shape(self.root, (self.place, f"{place}/{word}/{index}"), node, shared)
+                        for index, node in enumerate(nodes)
+                        if node is not False
+                    )
+        return ()
+
+    @cached_property
+    def about(self) -> str:
+        """What the schema says of the meaning here: titles and descriptions."""
+        texts = [
+            part[word] for _, part in self.parts for word in ("title", "description") if isinstance(part.get(word), str)
+        ]
+        return " ".join(texts)
+
+    @cached_property
+    def formats(self) -> tuple[str, ...]:
+        """The formats that text must have."""
+        return tuple(part["format"] for _, part in self.parts if isinstance(part.get("format"), str))
+
+    @cached_property
+    def default(self) -> tuple[Json] | None:
+        """The default value, in a tuple; None if there is none."""
+        for _, part in self.parts:
+            if "default" in part:
+                return (part["default"],)
+        return None
+
+
+def type_of(value: Any) -> str:
+    """The JSON type of a value; a whole number is an integer."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "integer"
+    if isinstance(value, float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"

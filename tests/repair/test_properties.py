@@ -1,0 +1,177 @@
+"""What holds for every text: valid documents are left alone, repair is idempotent, and nothing ever raises."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from structout.repair import repair, view
+from structout.repair.coerce import same
+from structout.schema import Schema
+
+ANY: Schema[Any] = Schema.of(True)
+SCHEMAS: list[Schema[Any]] = [
+    ANY,
+    Schema.of(
+        {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"enum": ["x", "y z"]}}, "required": ["a"]}
+    ),
+    Schema.of({"type": "array", "items": {"anyOf": [{"type": "number"}, {"type": "object", "required": ["k"]}]}}),
+    Schema.of({"type": "string"}),
+    Schema.of({"$ref": "#/$defs/t", "$defs": {"t": {"type": "object", "properties": {"t": {"$ref": "#/$defs/t"}}}}}),
+]
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
+NUMBERS = st.integers(-(10**9), 10**9) | st.floats(-1e9, 1e9, allow_nan=False).map(lambda x: round(x, 3))
+SCALARS = st.none() | st.booleans() | NUMBERS | WORDS
+DOCUMENTS = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4), max_leaves=12
+)
+CONTAINERS = DOCUMENTS.filter(lambda document: isinstance(document, dict | list))
+PLAIN = st.text("abcdefgh XYZ", min_size=1, max_size=8).map(str.strip).filter(lambda text: len(text) > 1)
+NAMED = st.dictionaries(PLAIN, PLAIN | st.integers(0, 999) | st.lists(PLAIN, max_size=3), min_size=1, max_size=4)
+SIGNS = r"""{ } [ ] , : " ' ` “ \ a 1 -0 .5 1e999 true None NaN ... // /* */ # ``` <think> \u 0x $ref 007 "a":"""
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            *SIGNS.split(),
+            "</think>",
+            "\n",
+            "\t",
+            " ",
+            "b: ",
+            "k",
+            "- ",
+            "```json\n",
+            "\ud83d",
+            "\x00",
+            "|\n  x",
+            "\ufeff",
+        ]
+    ),
+    max_size=40,
+).map("".join)
+
+
+@given(DOCUMENTS)
+def test_a_valid_document_is_left_alone(document: Any) -> None:
+    found = repair(json.dumps(document), ANY)
+    assert found.ok
+    assert found.edits == ()
+    assert same(found.document, document)
+
+
+@given(CONTAINERS, st.sampled_from([None, 2]), st.booleans())
+def test_prose_and_fences_take_nothing_away(document: Any, indent: int | None, fenced: bool) -> None:
+    body = json.dumps(document, indent=indent)
+    text = f"Here it is:\n```json\n{body}\n```\nBye." if fenced else f"Result:\n{body}\n"
+    found = repair(text, ANY)
+    assert found.ok
+    assert same(found.document, document)
+
+
+QUIET = st.text("abc é':,.{}[]#-", max_size=8)
+PYTHON = st.recursive(
+    st.none() | st.booleans() | NUMBERS | QUIET,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(QUIET, inner, max_size=4),
+    max_leaves=10,
+).filter(lambda document: isinstance(document, dict | list))
+
+
+@given(PYTHON)
+def test_python_notation_is_the_same_document(document: Any) -> None:
+    found = repair(repr(document), ANY)
+    assert found.ok, found.issues
+    assert same(found.document, document)
+
+
+@given(NAMED, st.sampled_from(["comma", "quotes", "keys", "missing", "comment"]))
+def test_lossless_corruption_is_undone(document: dict[str, Any], how: str) -> None:
+    text = json.dumps(document)
+    if how == "comma":
+        text = text[:-1] + ",}"
+    elif how == "quotes":
+        text = text.replace('"', "'")
+    elif how == "keys":
+        text = "{" + ", ".join(f"{key.replace(' ', '_')}: {json.dumps(value)}" for key, value in document.items()) + "}"
+        document = {key.replace(" ", "_"): value for key, value in document.items()}
+    elif how == "missing":
+        text = text.replace(', "', ' "')
+    else:
+        text = text.replace("{", '{ /* note: it\'s "odd" */', 1)
+    found = repair(text, ANY)
+    assert found.ok, (text, found.issues)
+    assert found.document == document
+    assert all(edit.grade == "lossless" for edit in found.edits)
+
+
+@given(PIECES | st.text(max_size=60), st.sampled_from(SCHEMAS), st.sampled_from(["lossless", "any"]), st.booleans())
+@settings(max_examples=400)
+def test_no_text_raises_and_what_comes_out_complies(
+    text: str, schema: Schema[Any], policy: Any, complete: bool
+) -> None:
+    found = repair(text, schema, policy, complete=complete)
+    assert isinstance(view(text, found), str)
+    if found.ok:
+        assert schema.check(found.document).ok
+        again = repair(json.dumps(found.document), schema)
+        assert again.ok
+        assert again.edits == ()
+        assert policy == "any" or all(edit.grade == "lossless" for edit in found.edits)
+
+
+@given(st.binary(max_size=80))
+def test_no_bytes_raise(data: bytes) -> None:
+    for text in (data.decode("latin-1"), data.decode("utf-8", "replace"), data.decode("utf-8", "surrogateescape")):
+        repair(text, SCHEMAS[1])
+
+
+@given(NAMED, st.data())
+def test_a_cut_is_always_told(document: dict[str, Any], data: st.DataObject) -> None:
+    text = json.dumps(document)
+    found = repair(text[: data.draw(st.integers(1, len(text) - 1))], ANY)
+    assert found.truncated
+
+
+HOSTILE = [
+    "[",
+    '{"a":',
+    "{",
+    '"',
+    "\\",
+    '{"',
+    "[[]",
+    "<think>",
+    "```\n",
+    "/*",
+    "{'a': ",
+    "a: ",
+    "- ",
+    "[1 ",
+    '{"a": "b, ',
+    "\t",
+    "}",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+@pytest.mark.parametrize("start", ["", '{"a": "', "["])
+def test_hostile_texts_neither_raise_nor_overflow(piece: str, start: str) -> None:
+    for schema in SCHEMAS:
+        repair(start + piece * 3000, schema)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[-01]', '[1.]', '[.1e]', '[0x]', '[1e]', '[+]', '[--1]', '[1,', '[,1]', '["a",,]', '["\x00"]', '["\\u00A"]',
+        '["\\uD800\\u"]', '{,}', '{:1}', '{"a"}', '{"a":1,,}', '{"a"::1}', '{1:1}', '{null:1}', '[tru]', '[nul]',
+        '[1]x', '\ufeff[1]', '[\u20601]', '[1\x0c]', '<null>', '[<null>]', '[a', '["a', '["\\', '[*]', ']', '}',
+        '[}', '{]', '[{}', '{"a":"b"}#', '{"a":/*x*/1}', '[1]\n[2]', '\\u0041', '[1e400]', '[-Infinity]', '[NaN]',
+        '\xe9', '["\u2028"]', '2.e3', '[0.1.2]', '[1 000.0]', "[']", '["x"', 'abc', '{"b":1:2}', '[1,\n1\n,1',
+        "{'a':0}", '{"a":"a" 123}', '["a\\a"]',
+    ],
+)  # fmt: skip
+def test_odd_json_is_read_or_refused(text: str) -> None:
+    found = repair(text, ANY)
+    assert found.ok or found.issues
