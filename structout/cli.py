@@ -233,6 +233,74 @@ def validate(
     raise typer.Exit(PASSED if (valid + repaired) / total >= min_valid else FAILED)
 
 
+@app.command()
+def repair(
+    schema: SchemaOption,
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="A file with one answer of a model, or - for stdin.")
+    ] = "-",
+    policy: Annotated[
+        str, typer.Option("--policy", help="The edits that are accepted: lossless, lossy or any.")
+    ] = "lossless",
+    decimal: Annotated[
+        str | None,
+        typer.Option("--decimal", help="The decimal sign of numbers in text: . or , (else 1,200 is ambiguous)."),
+    ] = None,
+    edits: Annotated[bool, typer.Option("--edits", help="Show on stderr what was changed where.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write value, issues and edits as JSON.")] = False,
+) -> None:
+    """Mend one answer, in JSON or YAML, and write the document. Exit 0: it could be mended; 1: it could not."""
+    from dataclasses import asdict
+
+    from structout.pipeline.formats import lines
+    from structout.repair import repair as mend
+    from structout.repair import view
+    from structout.schema import Schema
+
+    if decimal not in (None, ".", ","):
+        raise SpecError(f"no decimal sign is {decimal!r}", hint="give . or ,")
+    contract, text = Schema.of(schema), "".join(lines(source))
+    mended = mend(text, contract, _policy(policy), decimal=decimal)  # type: ignore[arg-type]
+    value = contract.dump(mended.value) if mended.ok else None
+    if as_json:
+        issues, changes = [asdict(issue) for issue in mended.issues], [edit._asdict() for edit in mended.edits]
+        print(json.dumps({"ok": mended.ok, "value": value, "issues": issues, "edits": changes}))
+    elif mended.ok:
+        print(json.dumps(value, ensure_ascii=not _utf8()))
+    if edits:
+        print(view(text, mended), file=sys.stderr)
+    elif not mended.ok:
+        _say("; ".join(map(str, mended.issues[:3])))
+    raise typer.Exit(PASSED if mended.ok else FAILED)
+
+
+@app.command()
+def audit(
+    schema: Annotated[
+        str, typer.Argument(help="A folder, a .json file, path/to/schema.py:Name or package.module:Name.")
+    ],
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Count the shortest document in this model's tokens.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge a schema before money is spent: what a constraint will enforce, and what is only checked afterwards."""
+    from rich.console import Console
+
+    from structout.grammar.audit import audit as judge
+    from structout.models import load_model
+    from structout.schema import Schema
+
+    vocabulary = getattr(load_model(model), "vocabulary", None) if model is not None else None
+    if model is not None and vocabulary is None:
+        raise SpecError(f"{model} does not show its tokens", hint="give a local model, or leave --model out")
+    found = judge(Schema.of(schema), vocabulary)
+    if as_json:
+        print(json.dumps(found.to_json()))
+    else:
+        Console(width=None if sys.stdout.isatty() else 120).print(found)
+
+
 @model_app.command("fetch")
 def model_fetch() -> None:
     """Fetch and convert the embedded model now, and say where it is."""
@@ -286,7 +354,7 @@ def _row(number: int, result: "Result[Any]", value: Any) -> dict[str, Any]:
         "status": result.status,
         "value": value,
         "issues": [asdict(issue) for issue in result.issues],
-        "edits": [asdict(edit) for edit in result.edits],
+        "edits": [edit._asdict() for edit in result.edits],
         "usage": asdict(result.usage),
     }
 

@@ -87,6 +87,44 @@ def test_validate_says_where_and_what() -> None:
     assert json.loads(done.stdout)["issues"][0]["kind"] == "missing"
 
 
+@pytest.mark.parametrize(
+    ("text", "options", "code"),
+    [
+        (f"Here you are:\n```json\n{GOOD}\n```\nAnything else?", [], 0),
+        ("{'kind': 'HEX', size_mm: 6,}", [], 0),
+        ("kind: hex\nsize_mm: 6\n", [], 0),
+        ('{"kind": "hex", "size_mm": "6,5"}', [], 1),
+        ('{"kind": "hex", "size_mm": "6,5"}', ["--decimal", ","], 0),
+        ('{"kind": "hex", "size_mm": 6', [], 1),
+        ('{"kind": "hex", "size_mm": 6', ["--policy", "lossy"], 0),
+        ("I cannot say.", ["--policy", "any"], 1),
+        (GOOD, ["--policy", "wild"], 2),
+    ],
+)
+def test_repair_mends_within_its_policy(text: str, options: list[str], code: int) -> None:
+    done = run("repair", "--schema", BOLT, *options, stdin=text)
+    assert done.returncode == code
+    assert bool(done.stdout) == (code == 0)
+    if code == 0:
+        assert json.loads(done.stdout)["kind"] == "hex"
+
+
+def test_repair_shows_what_it_changed() -> None:
+    done = run("repair", "--schema", BOLT, "--edits", stdin="{'kind': 'hex', \"size_mm\": 6}")
+    assert "- {'kind': 'hex'" in done.stderr
+    assert '+ {"kind": "hex"' in done.stderr
+    as_json = json.loads(run("repair", "--schema", BOLT, "--json", stdin="{'kind': 'hex', \"size_mm\": 6}").stdout)
+    assert {edit["grade"] for edit in as_json["edits"]} == {"lossless"}
+
+
+def test_audit_says_what_the_mask_enforces() -> None:
+    done = run("audit", BOLT)
+    assert (done.returncode, "exact" in done.stdout) == (0, True)
+    as_json = json.loads(run("audit", "schemas/parts", "--json").stdout)
+    assert as_json["level"] == "exact"
+    assert run("audit", BOLT, "--model", "path:/no/such/folder").returncode == 3
+
+
 def test_preview_shows_the_prompt() -> None:
     done = run("preview", "--schema", "schemas/parts", "--text", "BRK PAD </record>", "--examples", "schemas/parts")
     assert "</record-2>" in done.stdout

@@ -44,7 +44,7 @@ class Outcome:
             result.status,
             schema.dump(result.value) if result.ok else None,
             tuple(asdict(issue) for issue in result.issues),
-            tuple(asdict(edit) for edit in result.edits),
+            tuple(edit._asdict() for edit in result.edits),
             tuple(map(_attempt, result.attempts)),
         )
 

@@ -108,7 +108,7 @@ class LocalModel:
 
         matcher = None
         if prompt.constraint is not None:
-            matcher = grammar.compile(prompt.constraint).matcher(self._vocabulary, prompt.sampling.max_tokens)
+            matcher = grammar.compile(prompt.constraint).matcher(self.vocabulary, prompt.sampling.max_tokens)
         return Request(tokens, prompt.sampling, _seed(prompt), matcher)
 
     def _completion(self, request: "Request", output: "Generated") -> Completion:
@@ -139,14 +139,15 @@ class LocalModel:
     def _values(self, tokens: Sequence[int]) -> tuple[bool, ...]:
         from structout.decoding.values import value_tokens
 
-        return value_tokens([bytes(self._vocabulary.engine.decode_bytes([token])) for token in tokens])
+        return value_tokens([bytes(self.vocabulary.engine.decode_bytes([token])) for token in tokens])
 
     def _decode(self, tokens: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
 
     @cached_property
-    def _vocabulary(self) -> grammar.Vocabulary:
+    def vocabulary(self) -> grammar.Vocabulary:
+        """The model's tokens, as grammars need them."""
         return grammar.Vocabulary.of(self._tokenizer, self._model.config.vocab_size, sorted(self._ends))
 
     def render(self, prompt: Prompt) -> str:

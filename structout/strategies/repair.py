@@ -32,7 +32,8 @@ class Repair:
 def _mend(task: Task[T], result: Result[T], policy: Policy) -> Result[T]:
     if result.ok or result.status == "rejected" or not result.text:
         return result
-    mended = repair(result.text, task.schema, policy)
+    ended = result.attempts[-1].completion.finish_reason == "stop"
+    mended = repair(result.text, task.schema, policy, complete=ended)
     if mended.ok:
         return replace(
             result, status="repaired", value=mended.value, document=mended.document, issues=(), edits=mended.edits
