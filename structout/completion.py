@@ -113,8 +113,8 @@ class Completion:
 
     `logprobs` holds the natural logarithm of each output token's probability under the model without any
     constraint, where the model tells it. `values` tells which of the tokens carry values, where the output is JSON:
-    the contents of strings, numbers and literals, but not keys and punctuation. `steered` counts the tokens that a constraint chose, against the model's
-    own will, to end the document within the token limit.
+    the contents of strings, numbers and literals, but not keys and punctuation. `steered` counts the tokens that a
+    constraint chose, against the model's own will, to end the document within the token limit.
     """
 
     text: str
