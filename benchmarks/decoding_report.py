@@ -75,7 +75,7 @@ def _shares(cells: dict[tuple[int, str], list[Line]]) -> list[str]:
     text = [
         "## Where structout's time goes",
         "",
-        "| batch | system | model | grammar | rest | forced | drafted | accepted | answers as at fp32, all features on |",
+        "| batch | system | model | grammar | rest | forced | drafted | accepted | answers as `structout` |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for (batch, system), found in sorted(cells.items()):
