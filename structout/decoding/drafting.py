@@ -1,10 +1,12 @@
 """Guesses at what comes next, from the record's own text and from earlier answers; the model checks each of them."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 _TEXT = (4, 3, 2, 1)  # how many tokens of context a guess goes by
 _PAST = (6, 4, 3, 2)
+_VOTES = 4  # how often a guess from earlier answers held, less how often it did not: as many kinds
 # A pass costs about as much as this many more tokens in it (measured: weights are read once a pass).
 PASS_IN_TOKENS = 16
 
@@ -14,7 +16,7 @@ class _Rate:
     """How often guesses of a kind came true."""
 
     hits: float = 1.0
-    tries: float = 2.0
+    tries: float = 2.5  # before any evidence, 2 in 5
 
     def add(self, hit: bool) -> None:
         if self.tries > 200:  # so that the rate follows a change
@@ -29,7 +31,7 @@ class Guess:
 
     token: int
     probability: float
-    kind: int  # the length of the context in the record's text; 0 if it comes from earlier answers
+    kind: int  # what its rate is kept by: the context's length, and for earlier answers how often it held
 
 
 class Text:
@@ -53,8 +55,8 @@ class Drafter:
 
     def __init__(self, contexts: int = 200_000) -> None:
         self._contexts = contexts
-        self._past: dict[tuple[int, ...], tuple[int, int, int]] = {}  # token, its votes, times seen
-        self._rates = {n: _Rate() for n in (0, *_TEXT)}
+        self._past: dict[tuple[int, ...], tuple[int, int]] = {}  # a token, and its votes
+        self._rates: defaultdict[int, _Rate] = defaultdict(_Rate)
 
     def guess(self, text: Text, tokens: Sequence[int]) -> Guess | None:
         """The likeliest guess at what follows `tokens`, of which only the last few matter."""
@@ -66,10 +68,11 @@ class Drafter:
                 break
         for n in _PAST:
             if len(tokens) >= n and (known := self._past.get(tuple(tokens[-n:]))):
-                token, votes, seen = known
-                probability = (votes + 0.5) / (seen + 1.5)
-                if best is None or probability > best.probability:
-                    best = Guess(token, probability, 0)
+                token, votes = known
+                kind = -(n * _VOTES + min(votes, _VOTES - 1))
+                rate = self._rates[kind]
+                if best is None or rate.hits / rate.tries > best.probability:
+                    best = Guess(token, rate.hits / rate.tries, kind)
                 break
         return best
 
@@ -82,9 +85,9 @@ class Drafter:
         for n in _PAST:
             for i in range(len(tokens) - n):
                 context, token = tuple(tokens[i : i + n]), tokens[i + n]
-                old, votes, seen = self._past.pop(context, (token, 0, 0))
+                old, votes = self._past.pop(context, (token, 0))
                 votes += 1 if token == old else -1
-                self._past[context] = (token, 1, seen + 1) if votes < 0 else (old, votes, seen + 1)
+                self._past[context] = (token, 1) if votes < 0 else (old, votes)
         while len(self._past) > self._contexts:
             del self._past[next(iter(self._past))]
 

@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from structout.decoding.cache import Prefix, Prefixes, Slots, common_length
 from structout.decoding.drafting import Drafter, Text, worth
 from structout.decoding.fitness import unfit
 from structout.decoding.loop import generate
+from structout.decoding.queue import Call, Queued, pull
 from structout.decoding.request import Generated, Request
 from structout.decoding.row import Decode, Drafted, Row
 
@@ -45,32 +46,8 @@ class Features:
 
 
 @dataclass(slots=True, eq=False)
-class _Call:
-    """The requests of one call of `stream`: what is still to come, and what is ready."""
-
-    source: Iterator[Request]
-    ready: list[tuple[int, Generated]] = field(default_factory=list)
-    pulled: int = 0
-    open: int = 0
-    dry: bool = False
-    error: BaseException | None = None
-
-    @property
-    def over(self) -> bool:
-        return self.error is not None or (self.dry and not self.open)
-
-
-@dataclass(slots=True, eq=False)
-class _Queued:
-    call: _Call
-    index: int
-    request: Request
-    tokens: list[int]
-
-
-@dataclass(slots=True, eq=False)
 class _Active:
-    call: _Call
+    call: Call
     index: int
     row: Row
 
@@ -102,8 +79,8 @@ class Engine:
         self._prefixes = Prefixes(prefix_bytes)
         self._drafter = Drafter()
         self._lock = threading.Lock()
-        self._calls: list[_Call] = []
-        self._queue: deque[_Queued] = deque()
+        self._calls: list[Call] = []
+        self._queue: deque[Queued] = deque()
         self._rows: list[_Active] = []
         self._recent: deque[Sequence[int]] = deque(maxlen=4)
         self._slots = Slots(0, 0)
@@ -123,7 +100,7 @@ class Engine:
         if self._unfit:
             yield from self._plainly(requests)
             return
-        call = _Call(iter(requests))
+        call = Call(iter(requests))
         with self._lock:
             self._calls.append(call)
         try:
@@ -153,7 +130,7 @@ class Engine:
                 output.seconds = share
                 yield index, output
 
-    def _forget(self, call: _Call) -> None:
+    def _forget(self, call: Call) -> None:
         self._calls = [other for other in self._calls if other is not call]
         self._queue = deque(item for item in self._queue if item.call is not call)
         for slot in reversed(range(len(self._rows))):
@@ -166,7 +143,7 @@ class Engine:
     def _step(self) -> None:
         """Fill free slots, send every row's new tokens through the model once, and see what comes of it."""
         try:
-            self._pull()
+            pull(self._calls, self._queue, 2 * self._limit)
             with packed(self.model):
                 self._admit()
                 if self._rows:
@@ -312,22 +289,6 @@ class Engine:
 
     # What enters and leaves.
 
-    def _pull(self) -> None:
-        """Draw requests from the calls in turn, until enough are queued to see what they share."""
-        while len(self._queue) < 2 * self._limit and (calls := [call for call in self._calls if not call.dry]):
-            for call in calls:
-                try:
-                    request = next(call.source, None)
-                except Exception as error:  # the caller's own iterable failed: that is the caller's alone
-                    call.error, call.dry = error, True
-                    continue
-                if request is None:
-                    call.dry = True
-                    continue
-                self._queue.append(_Queued(call, call.pulled, request, list(request.tokens)))
-                call.pulled += 1
-                call.open += 1
-
     def _admit(self) -> None:
         for item in list(self._queue):
             if len(self._rows) >= self._limit:
@@ -354,7 +315,7 @@ class Engine:
             self._queue.remove(item)
             self._recent.append(item.tokens)
 
-    def _shared(self, item: _Queued) -> Prefix | None:
+    def _shared(self, item: Queued) -> Prefix | None:
         """The longest prefix that is kept for a request, or a longer one if enough of what is known begins alike."""
         if not self.features.share:
             return None
@@ -402,13 +363,15 @@ class Engine:
     def _make_room(self, need: int) -> bool:
         """Have a free slot of at least `need` tokens; False if that must wait until rows leave."""
         slots, rows = self._slots, len(self._rows)
-        length = max(need, slots.length if rows or need * 4 > slots.length else 0)
-        length = -(-length // 64) * 64
+        needs = [need, *(active.row.prompt + active.row.request.sampling.max_tokens for active in self._rows)]
+        longest = -(-max(needs) // 64) * 64
+        cramped = slots.length >= 2 * longest and self._tokens // slots.length < self._limit  # by a row that has left
+        length = longest if longest > slots.length or cramped else slots.length
         most = min(self._limit, max(1, self._tokens // length))
         if rows >= most:
             return False
-        if length > slots.length or rows >= slots.count or slots.count > most or length * 4 < slots.length:
-            count = min(most, max(slots.count, rows + 1 if rows < slots.count else 2 * rows, 1))
+        if length != slots.length or rows >= slots.count or slots.count > most:
+            count = min(most, max(slots.count, 2 * rows, 1))
             self._slots = slots.resized(count, length)
         return True
 
