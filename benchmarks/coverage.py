@@ -139,7 +139,8 @@ def pydantic_table(tokenizer: str) -> list[str]:
             if schema.language is not None:
                 cells.append("-")
                 continue
-            verdict = worker.judge(schema.json_schema, [*case.valid, *case.invalid])
+            named = {"case": case.name} if engine == "structout" else schema.json_schema
+            verdict = worker.judge(named, [*case.valid, *case.invalid])
             faults = [verdict.error.split("\n")[0][:40]] if verdict.error else []
             if not verdict.error:
                 taken = verdict.taken

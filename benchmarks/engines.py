@@ -46,7 +46,13 @@ class Llguidance:
         level = ""
         if self.kind == "structout":
             try:
-                grammar = compile_schema(Schema.of(json_schema))
+                # A Pydantic type is named, so that its validators and its reading of formats count.
+                source_type = (
+                    _types()[json_schema["case"]]
+                    if isinstance(json_schema, dict) and set(json_schema) == {"case"}
+                    else json_schema
+                )
+                grammar = compile_schema(Schema.of(source_type))
             except SchemaError as error:
                 return Verdict(error=str(error)[:200])
             source, level = grammar.source, grammar.level
@@ -70,6 +76,12 @@ class Llguidance:
                 if not position.try_consume_tokens([token]):
                     break
         return verdict
+
+
+def _types() -> dict[str, Any]:
+    from benchmarks.pydantic_models import CASES
+
+    return {case.name: case.type for case in CASES}
 
 
 def _reaches(matcher: Any, document: Any, encode: Any) -> bool:

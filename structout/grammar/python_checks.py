@@ -7,7 +7,7 @@ from structout.grammar.rewrite import Gap
 from structout.schema import Schema
 
 # Pydantic's own functions whose types accept less than the JSON Schema that they write.
-_LOOSE = ("bytesize", "fraction")
+_LOOSE = ("bytesize",)
 _PLAIN_KEYS = ("str", "any", "literal", "enum")
 
 
@@ -35,8 +35,8 @@ def _of(node: Mapping[str, Any]) -> Iterator[Gap]:
         own = str(getattr(code, "__module__", "")).startswith("pydantic")
         if not own or any(part in name.lower() for part in _LOOSE):
             yield Gap("", f"validator {name}", "Python code, in no JSON Schema")
-    elif kind == "decimal":
-        yield Gap("", "Decimal", "its digits, in no JSON Schema")
+    elif kind in ("decimal", "fraction"):
+        yield Gap("", kind.capitalize(), "how it is written, in no JSON Schema")
     elif kind == "json":
         yield Gap("", "Json", "what is within the text, in no JSON Schema")
     elif kind in ("date", "datetime") and node.get("now_op"):
