@@ -329,11 +329,13 @@ class _Here:
     turns: int
 
 
-def _is_known(item: Json, shape: Shape) -> bool:
+def _is_known(item: Json, shape: Shape, depth: int = 1) -> bool:
     """Whether what a wrapper holds can be what is wanted: a list, or an object with a key of the schema's."""
     if isinstance(item, dict):
-        return not shape.properties or any(plain(key) in shape.known_keys for key in item)
-    return isinstance(item, list)
+        if not shape.properties or any(plain(key) in shape.known_keys for key in item):
+            return True
+        return len(item) == 1 and depth < _TURNS and _is_known(next(iter(item.values())), shape, depth + 1)
+    return isinstance(item, list) or (isinstance(item, str) and item.lstrip()[:1] in ("{", "["))
 
 
 def _leaves(value: Json, shape: Shape, depth: int) -> tuple[Shape, ...]:

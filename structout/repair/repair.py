@@ -202,7 +202,7 @@ class _Repair(Generic[T]):
 
     def _finished(self, reading: Reading) -> bool:
         """Whether only closers are missing: the text is whole or goes on behind, or nothing more could come."""
-        if reading.cut or (reading.loose and not self.complete):
+        if reading.cut or mended(reading) or (reading.loose and not self.complete):
             return False
         if self.complete or self.text[reading.end :].strip():
             return True

@@ -109,8 +109,8 @@ def _document_lines(lines: list[Line], shape: Shape, *, strict: bool) -> list[Li
         return lines if _is_all_yaml(lines, strict=strict) else []
     margin = min(lines[index].indent for index in known)
     first, last = known[0], known[-1]
-    if lines[first].indent > margin:
-        return []
+    if lines[first].indent > margin or (first and lines[first - 1].content and lines[first - 1].indent < margin):
+        return []  # the inside of something else
     while first and _carries_on(lines[first - 1], margin):
         first -= 1
     while last + 1 < len(lines) and (not lines[last + 1].content or _carries_on(lines[last + 1], margin)):
