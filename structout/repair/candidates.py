@@ -44,6 +44,7 @@ class Candidates:
         self.schema = schema
         self.budget = budget
         self.format = format
+        self.broken = -1  # where a document begins that could not be read
         self._skip_to = 0  # where reading may go on after the last failure
         self._broke_at = 0  # where that was found out
 
@@ -84,6 +85,7 @@ class Candidates:
         broken: tuple[int, Fence | None] | None = None
         if reading is None and self._broke_at - start > 12 and ":" in text[start : self._broke_at]:
             broken = (start, None)
+            self.broken = start
         tried = 0
         for start in islice(found.starts(), _MOST_BRACKETS):
             if start < place or any(lines.start <= start < lines.end for lines in covered if served(lines)):
@@ -106,6 +108,7 @@ class Candidates:
                 place = max(place, self._skip_to)
                 if self._broke_at - start > 12 and ":" in self.text[start : self._broke_at]:
                     broken = (start, fence)
+                    self.broken = start
 
     def _reopened(self, reading: Reading) -> Iterator[Reading]:
         """Other readings of a document behind which a closer is left over: one inside it may be the one too many."""

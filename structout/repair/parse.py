@@ -363,7 +363,10 @@ class _Reader:
 
     def _drop_comma(self) -> None:
         if self.comma >= 0:
-            self._edit("comma", "lossless", self.comma, ",", "")
+            sign = self.text[self.comma]
+            if sign != ",":  # it has been written as one already
+                self.edits = [edit for edit in self.edits if edit.where != self.comma or edit.before != sign]
+            self._edit("comma", "lossless", self.comma, sign, "")
             self.comma = -1
 
     def _unclosed(self, *, partial: bool = False, dangling: bool = False) -> Parsed:
@@ -525,5 +528,6 @@ class _Reader:
         return tuple(sorted(self.edits, key=_offset))
 
 
-def _offset(edit: Edit) -> int:
-    return edit.where if isinstance(edit.where, int) else -1
+def _offset(edit: Edit) -> tuple[int, bool]:
+    """What is put in comes before what stands at the same place and is changed."""
+    return edit.where if isinstance(edit.where, int) else -1, bool(edit.before)

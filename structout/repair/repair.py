@@ -1,6 +1,6 @@
 """Repair: find the document in a model's answer, read it tolerantly, fit it to the schema, and say what was changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
 from structout.document import Json
@@ -158,7 +158,18 @@ class _Repair(Generic[T]):
                 outcomes += [self._judge(reading) for reading in self.candidates.others(found)]
         except Exhausted:
             pass
-        return self._decide(outcomes, checked)
+        result = self._decide(outcomes, checked)
+        if not result.ok and not result.truncated and self._seems_cut():
+            cut = Issue("", "truncated", "the text ends in the middle of a document")
+            return replace(result, issues=(cut, *result.issues))
+        return result
+
+    def _seems_cut(self) -> bool:
+        """Whether the text ends with something open, whatever could be read of it."""
+        if any(outcome.reading.unclosed for outcome in self.outcomes):
+            return True
+        rest = self.text[self.candidates.broken :] if self.candidates.broken >= 0 else ""
+        return rest.count("{") + rest.count("[") > rest.count("}") + rest.count("]")
 
     def _served(self, reading: Reading) -> bool:
         """Whether a reading has come to something."""
@@ -178,7 +189,7 @@ class _Repair(Generic[T]):
         edits, issues = reading.edits, checked.issues
         document = reading.document
         if issues and any(issue.kind != "value" for issue in issues):
-            fit = Coercer(self.budget, self.text, self.decimal, drastic=drastic).fit(document, shape_of(self.schema))
+            fit = Coercer(self.budget, self.text, self.decimal, drastic=drastic).read(document, shape_of(self.schema))
             if fit.fits and fit.edits:
                 document, edits = fit.value, edits + fit.edits
                 checked = self.schema.check(document)
