@@ -74,7 +74,18 @@ def parse(text: str, start: int, end: int, budget: Budget, *, closers: Closers =
 
 class _Reader:
     __slots__ = (
-        "bare", "budget", "comma", "closers", "edits", "end", "loose", "pos", "quoted", "stack", "start", "text",
+        "bare",
+        "budget",
+        "closers",
+        "comma",
+        "edits",
+        "end",
+        "loose",
+        "pos",
+        "quoted",
+        "stack",
+        "start",
+        "text",
     )  # fmt: skip
 
     def __init__(self, text: str, start: int, end: int, budget: Budget, closers: Closers) -> None:
