@@ -1,4 +1,10 @@
-"""Kinds held back: nothing in the repair was changed after they were first run."""
+"""A second set of kinds written after the repair.
+
+Run blind (seed 1002, 1500 cases) they came out at 59.1 % exact on syntax, 90.3 on extraction and 89.7 on coercion, with
+7.9 % silently wrong: 19.5 on syntax, almost all of it quotes doubled, a first brace missing and `->` for a colon. The
+safeguards that they called for (a document that cannot be read beside one that can, an object that lost its brace) were
+then built in.
+"""
 
 import json
 import re

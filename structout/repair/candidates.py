@@ -20,6 +20,9 @@ Format = Literal["json", "yaml"]
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _LEFT_OVER: Final = re.compile(r"\s*+[}\]]")
 _TWO_CLOSERS: Final = re.compile(r"""[}\]]\s*+([}\]])(?=\s*+,\s*+["'{\[])""")
+# What begins like a document, whether or not it can be read.
+_OPENS: Final = re.compile(r"""[{\[][\s{\[]{0,80}["'“`]?[^"'“”`{}\[\]\n:=]{1,80}["'”`]?\s*(?:[:：=]|->)""")
+_MEMBER: Final = re.compile(r"""["'“][^"'“”\n]{1,80}["'”]\s*:""")
 _MOST_REOPENED: Final = 4
 _LONGEST_MARGIN: Final = 200
 _MOST_BRACKETS: Final = 5000
@@ -83,7 +86,7 @@ class Candidates:
                 covered.append(lines)
                 yield lines
         broken: tuple[int, Fence | None] | None = None
-        if reading is None and self._broke_at - start > 12 and ":" in text[start : self._broke_at]:
+        if reading is None and (_OPENS.match(text, start) or _MEMBER.match(text, start)):
             broken = (start, None)
             self.broken = start
         tried = 0
@@ -106,7 +109,7 @@ class Candidates:
                 place = reading.end
             else:
                 place = max(place, self._skip_to)
-                if self._broke_at - start > 12 and ":" in self.text[start : self._broke_at]:
+                if _OPENS.match(self.text, start):
                     broken = (start, fence)
                     self.broken = start
 

@@ -512,7 +512,7 @@ class _Reader:
         if is_non_finite(word):
             self._edit("non_finite", "lossy", pos, before, "null")
             return True
-        if not word or not (word[0].isalnum() or word[0] in "_-+.$€£¥<>~#@/*!(%&'"):
+        if not word or not (word[0].isalnum() or word[0] in "_+.$€£¥~#@/*'" or (word[0] == "-" and word[1:2] != ">")):
             raise Unreadable(pos)
         after, whole = quote(word)
         self._edit("quotes", "lossless" if whole else "lossy", pos, before, after)

@@ -39,7 +39,7 @@ SPACE: Final = re.compile(WS)
 GAP: Final = re.compile(r"(?:[^\S \t\r\n]|[\ufeff\u200b\u2060\x00-\x08])+")
 COMMENT: Final = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|#[^\n]*|<!--.*?(?:-->|\Z)", re.DOTALL)
 ELLIPSIS: Final = re.compile(r"\.{2,}|…")
-COLON: Final = re.compile(rf"{WS}(:=|=>|[:：=]){WS}")
+COLON: Final = re.compile(rf"{WS}(:=|=>|->|[:：=]){WS}")
 BARE_KEY: Final = re.compile(
     rf"[^\s\"“”`{{}}\[\],:=：(][^\"“”`{{}}\[\],:=：\n(]{{0,80}}?[\"'”`]?(?={WS}(?:[:：]|=>|=))"
 )

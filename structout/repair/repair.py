@@ -181,7 +181,13 @@ class _Repair(Generic[T]):
         cue, stands_out, foreign = 1, True, False
         if reading.start or reading.end < len(self.text.rstrip()):
             found = self.candidates.layout
-            cue, stands_out = found.cue(reading.start, 0), found.stands_out(reading.start)
+            cue, stands_out = (
+                found.cue(
+                    reading.start,
+                    max((o.reading.end for o in self.outcomes if o.reading.end <= reading.start), default=0),
+                ),
+                found.stands_out(reading.start),
+            )
             known = shape_of(self.schema).known_keys
             if known and isinstance(reading.document, dict):
                 foreign = not any(plain(key) in known for key in reading.document)
@@ -208,6 +214,8 @@ class _Repair(Generic[T]):
             foreign = False
         if reading.bare and isinstance(reading.document, list) and not stands_out:
             foreign = True  # brackets in prose
+        if reading.document in ({}, []) and not stands_out:
+            foreign = True
         left_over = mended(reading) and is_left_over(self.text, reading)
         return _Outcome(reading, checked, edits, issues, cue, stands_out, foreign, left_over)
 
@@ -280,6 +288,9 @@ class _Repair(Generic[T]):
 
     def _choose(self, fitting: "list[_Outcome[T]]") -> Repaired[T]:
         best = fitting[0]
+        likelier = min(fitting, key=lambda outcome: (outcome.foreign, outcome.cue))
+        if likelier.cue < best.cue and worst(likelier.edits):
+            best = likelier  # introduced as the answer, and not to be had without loss: no reason to take another
         edits = self._all_edits(best)
         document = best.checked.document
         for other in fitting[1:]:
@@ -292,6 +303,13 @@ class _Repair(Generic[T]):
         rival = any(not outcome.foreign for outcome in self.outcomes)
         if best.foreign and (rival or not document or best.reading.bare):
             message = "a document that the schema admits stands in the text, but it has none of the schema's keys"
+            return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
+        if (
+            self.candidates.broken >= 0
+            and best.cue
+            and not best.reading.start <= self.candidates.broken < best.reading.end
+        ):
+            message = "the text holds another document, which cannot be read, and does not say which is meant"
             return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
         if best.cue == 2:
             message = "the only document that fits is introduced as an example or a draft"

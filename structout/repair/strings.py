@@ -43,7 +43,7 @@ _CLOSER_LINE: Final = re.compile(r"[ \t]*\n\s*[}\]]")
 _SWALLOWED: Final = re.compile(
     r"""(?<!\\)["”]\s*+(?:[,;:=，：]\s*+)++(?:["“{\[]|[\w$.-]{1,80}["”]?\s*+[:=：])|(?<!\\)["”][\s}\]]*[}\]]\s*+,"""
 )
-_KEY_END: Final = re.compile(rf"{WS}(?:[:：]|=>|=)")
+_KEY_END: Final = re.compile(rf"{WS}(?:[:：]|=>|=|->)")
 _VALUE_START: Final = re.compile(r"""[ \t\r\n]*+(?:["'“`{\[0-9-]|(?:true|false|null|True|False|None)\b)""")
 _LONGEST_KEY: Final = 1000
 _STEPS_A_QUOTE: Final = 20
@@ -104,7 +104,8 @@ def read_value(text: str, place: int, end: int, role: Role, depth: int, budget: 
 
 def is_doubtful(content: str) -> bool:
     """Whether a string with quotes inside may hold more of the document than itself: a quote, a separator, a quote."""
-    return _SWALLOWED.search(content) is not None
+    whole = len(content) > 1 and content[0] == content[-1] == '"'
+    return whole or _SWALLOWED.search(content) is not None
 
 
 def closes(text: str, place: int, end: int, role: Role) -> bool:

@@ -19,6 +19,7 @@ _TOP_KEY: Final = re.compile(
 )
 _WORD_KEY: Final = re.compile(r"""["']?[\w$.@/-]+["']?:(?:[ \t]|$)""")
 _BULLET: Final = re.compile(r"(?:[-*•–]|\d{1,3}[.)])[ \t]+")
+_JSON_LINE: Final = re.compile(r"""["'][^"']{1,80}["']\s*:.*,""")
 _SEPARATOR: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
 _BARE: Final = re.compile(r"""^[\s"'“”`*_]+|[\s"'“”`*_]+$""")
 _LEAD_IN: Final = re.compile(
@@ -32,9 +33,9 @@ _QUOTED: Final = re.compile(STRING)
 def read_members(text: str, start: int, end: int, shape: Shape, budget: Budget) -> Iterator[Reading]:
     """An object without its braces, or without the opening one, whose first key the schema declares."""
     first = _FIRST_MEMBER.match(text, start, end)
-    if not first or plain(first.group(1)) not in shape.spellings:
-        return
     segment = text[start:end].strip().rstrip(",")
+    if not first or (plain(first.group(1)) not in shape.spellings and not segment.endswith("}")):
+        return
     place = start + len(text[start:end]) - len(text[start:end].lstrip())
     budget.spend(end - start)
     if segment.endswith("}"):
@@ -78,6 +79,8 @@ def read_lines(text: str, start: int, end: int, shape: Shape, budget: Budget, *,
         if not lines:
             continue
         first, last = lines[0].place, lines[-1].place + len(lines[-1].content)
+        if not told and any(_JSON_LINE.fullmatch(line.content) for line in lines):
+            continue  # a document in JSON that lost its brace
         if any(sign in text[begin:first] for sign in "{["):  # the lines are the inside of a broken document
             continue
         try:
