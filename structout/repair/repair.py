@@ -110,6 +110,8 @@ def _quick(text: str, schema: Schema[T], checked: Checked[T]) -> Repaired[T] | N
         return None
     if any(edit.grade != "lossless" or edit.kind == "closer" for edit in reading.edits):
         return None
+    if not shape_of(schema).valid(reading.document):  # cheaper than to hear what is wrong
+        return None
     found = schema.check(reading.document)
     return Repaired(found.value, reading.document, (), reading.edits) if found.ok else None
 

@@ -26,6 +26,7 @@ _LEAD_IN: Final = re.compile(
     r"^[^\n:]{0,60}\b(?:answer|result|value|output|category|label)\b(?: is)?:?[ \t]+", re.IGNORECASE
 )
 _TAGGED: Final = re.compile(r"<([\w-]{1,40})>(?P<inner>.*)</\1>", re.DOTALL)
+_STEPS_A_LINE: Final = 60
 _MOST_WORDS: Final = 6
 _QUOTED: Final = re.compile(STRING)
 
@@ -71,7 +72,7 @@ def read_lines(text: str, start: int, end: int, shape: Shape, budget: Budget, *,
     for begin, stop in spans[:20]:
         if not text[begin:stop].strip():
             continue
-        budget.spend(2 * (stop - begin))
+        budget.spend(2 * (stop - begin) + _STEPS_A_LINE * text.count("\n", begin, stop))
         lines = split_lines(text, begin, stop)
         lines = _document_lines(lines, shape, strict=not told)
         while lines and not lines[-1].content:
