@@ -10,12 +10,14 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
-from benchmarks.repair import coercion, extraction, syntax, traps, yaml_style
+from benchmarks.repair import blind, coercion, extraction, held, syntax, traps, yaml_style
 from structout.document import Json
 from structout.errors import SchemaError
 from structout.schema import Schema
 
 Group = Literal["syntax", "extraction", "coercion", "yaml", "truncation", "traps"]
+# Kinds that the repair was developed with, kinds that were mended for after one blind run, kinds run blind.
+Stock = Literal["seen", "later", "blind"]
 GROUPS: tuple[Group, ...] = ("syntax", "extraction", "coercion", "yaml", "truncation", "traps")
 
 
@@ -81,10 +83,10 @@ def write(rng: Random, document: Any) -> str:
     return json.dumps(document, indent=[None, 2, 4][style - 1], ensure_ascii=style == 1)
 
 
-def generate(instances: list[Instance], count: int, seed: int, *, held_out: bool = False) -> Iterator[Case]:
-    """Yield `count` cases, a third of them of several kinds; `held_out` takes the kinds kept from development."""
+def generate(instances: list[Instance], count: int, seed: int, *, stock: Stock = "seen") -> Iterator[Case]:
+    """Yield `count` cases, a third of them of several kinds, out of one `stock` of kinds."""
     rng = Random(seed)
-    kinds = _kinds(held_out)
+    kinds = _kinds(stock)
     names = [(group, kind) for group in kinds for kind in kinds[group]]
     made = tries = 0
     deadline = time.monotonic() + 600
@@ -105,11 +107,11 @@ def generate(instances: list[Instance], count: int, seed: int, *, held_out: bool
             yield case
 
 
-def _kinds(held_out: bool) -> dict[Group, dict[str, Any]]:
-    if held_out:
-        from benchmarks.repair import held
-
+def _kinds(stock: Stock) -> dict[Group, dict[str, Any]]:
+    if stock == "later":
         return held.KINDS
+    if stock == "blind":
+        return blind.KINDS
     return {
         "syntax": syntax.KINDS,
         "extraction": extraction.KINDS,

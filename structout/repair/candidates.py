@@ -20,6 +20,9 @@ Format = Literal["json", "yaml"]
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _LEFT_OVER: Final = re.compile(r"\s*+[}\]]")
 _TWO_CLOSERS: Final = re.compile(r"""[}\]]\s*+([}\]])(?=\s*+,\s*+["'{\[])""")
+# What begins like a document, whether or not it can be read.
+_OPENS: Final = re.compile(r"""[{\[][\s{\[]{0,80}["'“`]?[^"'“”`{}\[\]\n:=]{1,80}["'”`]?\s*(?:[:：=]|->)""")
+_MEMBER: Final = re.compile(r"""["'“][^"'“”\n]{1,80}["'”]\s*:""")
 _MOST_REOPENED: Final = 4
 _LONGEST_MARGIN: Final = 200
 _MOST_BRACKETS: Final = 5000
@@ -44,6 +47,7 @@ class Candidates:
         self.schema = schema
         self.budget = budget
         self.format = format
+        self.broken = -1  # where a document begins that could not be read
         self._skip_to = 0  # where reading may go on after the last failure
         self._broke_at = 0  # where that was found out
 
@@ -82,8 +86,9 @@ class Candidates:
                 covered.append(lines)
                 yield lines
         broken: tuple[int, Fence | None] | None = None
-        if reading is None and self._broke_at - start > 12 and ":" in text[start : self._broke_at]:
+        if reading is None and (_OPENS.match(text, start) or _MEMBER.match(text, start)):
             broken = (start, None)
+            self.broken = start
         tried = 0
         for start in islice(found.starts(), _MOST_BRACKETS):
             if start < place or any(lines.start <= start < lines.end for lines in covered if served(lines)):
@@ -104,8 +109,9 @@ class Candidates:
                 place = reading.end
             else:
                 place = max(place, self._skip_to)
-                if self._broke_at - start > 12 and ":" in self.text[start : self._broke_at]:
+                if _OPENS.match(self.text, start):
                     broken = (start, fence)
+                    self.broken = start
 
     def _reopened(self, reading: Reading) -> Iterator[Reading]:
         """Other readings of a document behind which a closer is left over: one inside it may be the one too many."""

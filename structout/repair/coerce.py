@@ -68,6 +68,19 @@ class Coercer:
         self.source = source
         self.decimal = decimal
         self.drastic = drastic
+        self.respelling = False
+
+    def read(self, value: Json, shape: Shape) -> Fit:
+        """The best reading of a document.
+
+        Where keys had to be respelled, the parts that comply as they are have their keys respelled too: an open
+        schema takes `RADIUS` for another key than its optional `radius`, but who writes one in capitals writes all so.
+        """
+        fit = self.fit(value, shape)
+        if any(edit.kind == "key" for edit in fit.edits):
+            self.respelling = True
+            fit = self.fit(value, shape)
+        return fit
 
     def fit(
         self, value: Json, shape: Shape, path: Path = (), siblings: Siblings = (), depth: int = 0, turns: int = _TURNS
@@ -78,7 +91,7 @@ class Coercer:
         unwrapping would go on for ever.
         """
         self.budget.spend(8)
-        if not shape.never and shape.valid(value):
+        if not shape.never and shape.valid(value) and not (self.respelling and _is_misspelt(value, shape, depth)):
             return Fit(value)
         self.budget.spend(_STEPS_A_MISFIT)
         if depth > _DEEPEST:
@@ -329,11 +342,33 @@ class _Here:
     turns: int
 
 
-def _is_known(item: Json, shape: Shape) -> bool:
+def _is_misspelt(value: Json, shape: Shape, depth: int) -> bool:
+    """Whether an object, or one inside it, has an undeclared key that spells a declared one."""
+    if depth > _DEEPEST:
+        return False
+    if isinstance(value, list):
+        return shape.items is not None and any(_is_misspelt(item, shape.items, depth + 1) for item in value)
+    if not isinstance(value, dict) or shape.branches:
+        return False
+    for key, item in value.items():
+        inner = shape.properties.get(key)
+        if inner is None:
+            meant = shape.spellings.get(plain(key))
+            if meant is not None and meant not in value:
+                return True
+            inner = shape.undeclared(key)
+        if inner is not None and isinstance(item, dict | list) and _is_misspelt(item, inner, depth + 1):
+            return True
+    return False
+
+
+def _is_known(item: Json, shape: Shape, depth: int = 1) -> bool:
     """Whether what a wrapper holds can be what is wanted: a list, or an object with a key of the schema's."""
     if isinstance(item, dict):
-        return not shape.properties or any(plain(key) in shape.known_keys for key in item)
-    return isinstance(item, list)
+        if not shape.properties or any(plain(key) in shape.known_keys for key in item):
+            return True
+        return len(item) == 1 and depth < _TURNS and _is_known(next(iter(item.values())), shape, depth + 1)
+    return isinstance(item, list) or (isinstance(item, str) and item.lstrip()[:1] in ("{", "["))
 
 
 def _leaves(value: Json, shape: Shape, depth: int) -> tuple[Shape, ...]:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from structout.repair.budget import Budget, Unreadable
 from structout.repair.edits import Edit, Grade
@@ -34,13 +34,16 @@ from structout.repair.patterns import (
     TRAILING_COMMENT,
     VALUE_STYLES,
 )
-from structout.repair.strings import OPENING, Role, closes, read_key, read_value
+from structout.repair.strings import OPENING, Role, closes, is_doubtful, read_key, read_value
 from structout.repair.tokens import is_non_finite, literal, number, quote
 
 DEEPEST: Final = 200
 _STEPS_A_TOKEN: Final = 40  # what a token costs that is not clean, in characters
 
 _KEY, _VALUE_NEXT, _AFTER = range(3)
+
+
+Closers = Literal["drop", "replace", "insert"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +63,33 @@ class Parsed:
     bare: int = 0
 
 
-def parse(text: str, start: int, end: int, budget: Budget, *, drop_doubled: bool = True) -> Parsed:
+def parse(text: str, start: int, end: int, budget: Budget, *, closers: Closers = "drop") -> Parsed:
     """Read the object or list that opens at `start`. Raises `Unreadable`, or `Exhausted`.
 
-    `drop_doubled` takes a closer of the wrong kind that repeats the one before it for one too many, else for one
-    that was mistaken for another.
+    `closers` says what to think first of a closer of the wrong kind: that it is one too many if it repeats the one
+    before it (`drop`), that it was mistaken for another (`replace`), or that one before it is missing (`insert`).
     """
-    return _Reader(text, start, end, budget, drop_doubled).read()
+    return _Reader(text, start, end, budget, closers).read()
 
 
 class _Reader:
     __slots__ = (
-        "bare", "budget", "comma", "drop_doubled", "edits", "end", "loose", "pos", "quoted", "stack", "start", "text",
+        "bare",
+        "budget",
+        "closers",
+        "comma",
+        "edits",
+        "end",
+        "loose",
+        "pos",
+        "quoted",
+        "stack",
+        "start",
+        "text",
     )  # fmt: skip
 
-    def __init__(self, text: str, start: int, end: int, budget: Budget, drop_doubled: bool) -> None:
-        self.drop_doubled = drop_doubled
+    def __init__(self, text: str, start: int, end: int, budget: Budget, closers: Closers) -> None:
+        self.closers = closers
         self.quoted = False  # a key had quotes: then the keys of this document have
         self.text = text
         self.start = self.pos = start
@@ -318,14 +332,15 @@ class _Reader:
         """
         stack = self.stack
         doubled = (
-            self.drop_doubled
+            self.closers == "drop"
             and OPENER[char] not in stack
             and self.text[max(0, self.pos - 80) : self.pos].rstrip()[-1:] == char
         )
-        if not doubled and self._continues(len(stack) - 1):
+        below = len(stack) - 1 - stack[::-1].index(OPENER[char]) if OPENER[char] in stack else -1
+        replaced = not doubled and not (self.closers == "insert" and below >= 0)
+        if replaced and self._continues(len(stack) - 1):
             self._edit("closer", "lossless", self.pos, char, CLOSER[stack[-1]])
             return True
-        below = len(stack) - 1 - stack[::-1].index(OPENER[char]) if OPENER[char] in stack else -1
         if below < 0 or (not self._continues(below) and self._continues(len(stack))):
             self._edit("closer", "lossless", self.pos, char, "")
             self.pos += 1
@@ -359,7 +374,10 @@ class _Reader:
 
     def _drop_comma(self) -> None:
         if self.comma >= 0:
-            self._edit("comma", "lossless", self.comma, ",", "")
+            sign = self.text[self.comma]
+            if sign != ",":  # it has been written as one already
+                self.edits = [edit for edit in self.edits if edit.where != self.comma or edit.before != sign]
+            self._edit("comma", "lossless", self.comma, sign, "")
             self.comma = -1
 
     def _unclosed(self, *, partial: bool = False, dangling: bool = False) -> Parsed:
@@ -426,6 +444,7 @@ class _Reader:
         after, whole = quote(self.text[start:stop])
         if before != after:
             content = self.text[start:stop]
+            whole = whole and not (before[0] in '"“”' and is_doubtful(content))
             kind = "quotes" if after[1:-1] == content else "string"
             self._edit(kind, "lossless" if whole else "lossy", pos, before, after)
         self.pos = end
@@ -467,7 +486,7 @@ class _Reader:
                     opened = True
                     break
             elif (
-                sign not in ",;"
+                sign not in ",;，"
                 or not in_object
                 or NEXT_MEMBER.match(text, place, end)
                 or (not text[place + 1 : place + 2].isdigit() and self._known(text[pos:place].strip()))
@@ -493,7 +512,7 @@ class _Reader:
         if is_non_finite(word):
             self._edit("non_finite", "lossy", pos, before, "null")
             return True
-        if not word or not (word[0].isalnum() or word[0] in "_-+.$€£¥<>~#@/*!(%&'"):
+        if not word or not (word[0].isalnum() or word[0] in "_+.$€£¥~#@/*'" or (word[0] == "-" and word[1:2] != ">")):
             raise Unreadable(pos)
         after, whole = quote(word)
         self._edit("quotes", "lossless" if whole else "lossy", pos, before, after)
@@ -520,5 +539,6 @@ class _Reader:
         return tuple(sorted(self.edits, key=_offset))
 
 
-def _offset(edit: Edit) -> int:
-    return edit.where if isinstance(edit.where, int) else -1
+def _offset(edit: Edit) -> tuple[int, bool]:
+    """What is put in comes before what stands at the same place and is changed."""
+    return edit.where if isinstance(edit.where, int) else -1, bool(edit.before)

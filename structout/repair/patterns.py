@@ -39,14 +39,14 @@ SPACE: Final = re.compile(WS)
 GAP: Final = re.compile(r"(?:[^\S \t\r\n]|[\ufeff\u200b\u2060\x00-\x08])+")
 COMMENT: Final = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|#[^\n]*|<!--.*?(?:-->|\Z)", re.DOTALL)
 ELLIPSIS: Final = re.compile(r"\.{2,}|…")
-COLON: Final = re.compile(rf"{WS}(:=|=>|[:：=]){WS}")
+COLON: Final = re.compile(rf"{WS}(:=|=>|->|[:：=]){WS}")
 BARE_KEY: Final = re.compile(
     rf"[^\s\"“”`{{}}\[\],:=：(][^\"“”`{{}}\[\],:=：\n(]{{0,80}}?[\"'”`]?(?={WS}(?:[:：]|=>|=))"
 )
-BARE_STOP: Final = re.compile(r'[\n,{}\[\]"“;]')
+BARE_STOP: Final = re.compile(r'[\n,，{}\[\]"“;]')
 NEXT_MEMBER: Final = re.compile(
-    rf"""[,;]{WS}(?:["'“`][^"“”\n]{{1,80}}["'”`]{WS}(?:[:：]|=>)"""
-    rf"""|[A-Za-z_$][\w$ .-]{{0,60}}{WS}:(?!//)|[}}{{\[]|//|/\*|\#|\Z|\.\.\.|["'“][^"“”\n]*\Z)"""
+    rf"""(?:[,;，]{WS})++(?:["'“`][^"“”\n]{{1,80}}["'”`]{WS}[:：=]|[\w$.-]{{1,80}}["”]{WS}[:：=]"""
+    rf"""|[A-Za-z_$][\w$ .-]{{0,60}}{WS}[:：=](?!//)|[}}{{\[]|//|/\*|\#|\Z|\.\.\.|["'“][^"“”\n]*\Z)"""
 )
 PLAIN: Final = re.compile(
     r"""(?:[+-]?[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?|true|false|null|True|False|None)"""
@@ -56,10 +56,12 @@ THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[ ][0-9]{3})+(?![0-9])|\S+\s+[
 TRAILING_COMMENT: Final = re.compile(r"\s+(?://|#|/\*).*", re.DOTALL)
 PREFIXED: Final = re.compile(r"[uUbBrRfF]{1,2}(?=[\"'])")
 CALL: Final = re.compile(r"[A-Za-z_][\w.]*\(\s*(\"[^\"\\\n]*\"|'[^'\"\\\n]*'|-?\d+(?:\.\d+)?)\s*\)")
-KEYED: Final = re.compile(rf"""["'“`][^"'“”`\n]{{1,80}}["'”`]{WS}:|[A-Za-z_$][\w$-]{{0,60}}{WS}:(?![/\d:])""")
+KEYED: Final = re.compile(
+    rf"""["'“`][^"'“”`\n]{{1,80}}["'”`]{WS}[:：=]|[A-Za-z_$][\w$-]{{0,60}}["”]?{WS}[:：=](?![/\d:])"""
+)
 # What follows a closer: a member of an object, an item of a list, or another closer.
 NEXT: Final = re.compile(
-    rf"""{WS}(?:,{WS}(?:(["'][^"'\n]{{1,80}}["']{WS}:|[A-Za-z_$][\w$-]{{0,60}}{WS}:)|(["'{{\[0-9-]|true|false|null))|([}}\]]))"""
+    rf"""{WS}(?:[,，;]{WS}(?:(["'][^"'\n]{{1,80}}["']{WS}[:：=]|[A-Za-z_$][\w$-]{{0,60}}{WS}:)|(["'{{\[0-9-]|true|false|null))|([}}\]]))"""
 )
 CLOSER: Final = {"{": "}", "[": "]"}
 OPENER: Final = {"}": "{", "]": "["}

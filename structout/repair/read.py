@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from json.scanner import make_scanner
 from typing import Any, Final
@@ -9,7 +10,7 @@ from typing import Any, Final
 from structout.document import Json, parse_json
 from structout.repair.budget import Budget, Unreadable
 from structout.repair.edits import Edit, Grade, apply, json_text, worst
-from structout.repair.parse import parse
+from structout.repair.parse import Parsed, parse
 from structout.repair.tokens import quote
 
 _GOES_ON: Final = re.compile(r"""\s*+,\s*+(?:["'][^"'\n]{1,80}["']\s*+:|[{\["0-9-])""")
@@ -50,9 +51,8 @@ def read_at(text: str, start: int, limit: int, budget: Budget, *, strict_first: 
             if issue is None and not _GOES_ON.match(text, end, limit):
                 return Reading(document, start, end)
     parsed = parse(text, start, limit, budget)
-    if parsed.unclosed and any(edit.kind == "closer" and not edit.after for edit in parsed.edits):
-        other = parse(text, start, limit, budget, drop_doubled=False)
-        parsed = parsed if other.unclosed else other
+    if parsed.unclosed and any(edit.kind == "closer" for edit in parsed.edits):
+        parsed = next((other for other in _otherwise(text, start, limit, budget) if not other.unclosed), parsed)
     written = apply(text, parsed.edits, start, parsed.end)
     document, issue = parse_json(written)
     edits = parsed.edits
@@ -62,6 +62,12 @@ def read_at(text: str, start: int, limit: int, budget: Budget, *, strict_first: 
         document, doubles = _without_doubles(written)
         edits += doubles
     return Reading(document, start, parsed.end, edits, parsed.unclosed, parsed.cut, parsed.loose, parsed.bare)
+
+
+def _otherwise(text: str, start: int, limit: int, budget: Budget) -> Iterator[Parsed]:
+    """Other ways to mend the closers, which may leave none open."""
+    yield parse(text, start, limit, budget, closers="replace")
+    yield parse(text, start, limit, budget, closers="insert")
 
 
 def _without_doubles(written: str) -> tuple[Json, tuple[Edit, ...]]:

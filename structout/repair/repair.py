@@ -1,6 +1,6 @@
 """Repair: find the document in a model's answer, read it tolerantly, fit it to the schema, and say what was changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
 from structout.document import Json
@@ -110,6 +110,8 @@ def _quick(text: str, schema: Schema[T], checked: Checked[T]) -> Repaired[T] | N
         return None
     if any(edit.grade != "lossless" or edit.kind == "closer" for edit in reading.edits):
         return None
+    if not shape_of(schema).valid(reading.document):  # cheaper than to hear what is wrong
+        return None
     found = schema.check(reading.document)
     return Repaired(found.value, reading.document, (), reading.edits) if found.ok else None
 
@@ -158,7 +160,18 @@ class _Repair(Generic[T]):
                 outcomes += [self._judge(reading) for reading in self.candidates.others(found)]
         except Exhausted:
             pass
-        return self._decide(outcomes, checked)
+        result = self._decide(outcomes, checked)
+        if not result.ok and not result.truncated and self._seems_cut():
+            cut = Issue("", "truncated", "the text ends in the middle of a document")
+            return replace(result, issues=(cut, *result.issues))
+        return result
+
+    def _seems_cut(self) -> bool:
+        """Whether the text ends with something open, whatever could be read of it."""
+        if any(outcome.reading.unclosed for outcome in self.outcomes):
+            return True
+        rest = self.text[self.candidates.broken :] if self.candidates.broken >= 0 else ""
+        return rest.count("{") + rest.count("[") > rest.count("}") + rest.count("]")
 
     def _served(self, reading: Reading) -> bool:
         """Whether a reading has come to something."""
@@ -170,7 +183,13 @@ class _Repair(Generic[T]):
         cue, stands_out, foreign = 1, True, False
         if reading.start or reading.end < len(self.text.rstrip()):
             found = self.candidates.layout
-            cue, stands_out = found.cue(reading.start, 0), found.stands_out(reading.start)
+            cue, stands_out = (
+                found.cue(
+                    reading.start,
+                    max((o.reading.end for o in self.outcomes if o.reading.end <= reading.start), default=0),
+                ),
+                found.stands_out(reading.start),
+            )
             known = shape_of(self.schema).known_keys
             if known and isinstance(reading.document, dict):
                 foreign = not any(plain(key) in known for key in reading.document)
@@ -178,7 +197,7 @@ class _Repair(Generic[T]):
         edits, issues = reading.edits, checked.issues
         document = reading.document
         if issues and any(issue.kind != "value" for issue in issues):
-            fit = Coercer(self.budget, self.text, self.decimal, drastic=drastic).fit(document, shape_of(self.schema))
+            fit = Coercer(self.budget, self.text, self.decimal, drastic=drastic).read(document, shape_of(self.schema))
             if fit.fits and fit.edits:
                 document, edits = fit.value, edits + fit.edits
                 checked = self.schema.check(document)
@@ -197,12 +216,14 @@ class _Repair(Generic[T]):
             foreign = False
         if reading.bare and isinstance(reading.document, list) and not stands_out:
             foreign = True  # brackets in prose
+        if reading.document in ({}, []) and not stands_out:
+            foreign = True
         left_over = mended(reading) and is_left_over(self.text, reading)
         return _Outcome(reading, checked, edits, issues, cue, stands_out, foreign, left_over)
 
     def _finished(self, reading: Reading) -> bool:
         """Whether only closers are missing: the text is whole or goes on behind, or nothing more could come."""
-        if reading.cut or (reading.loose and not self.complete):
+        if reading.cut or mended(reading) or (reading.loose and not self.complete):
             return False
         if self.complete or self.text[reading.end :].strip():
             return True
@@ -269,6 +290,9 @@ class _Repair(Generic[T]):
 
     def _choose(self, fitting: "list[_Outcome[T]]") -> Repaired[T]:
         best = fitting[0]
+        likelier = min(fitting, key=lambda outcome: (outcome.foreign, outcome.cue))
+        if likelier.cue < best.cue and worst(likelier.edits):
+            best = likelier  # introduced as the answer, and not to be had without loss: no reason to take another
         edits = self._all_edits(best)
         document = best.checked.document
         for other in fitting[1:]:
@@ -281,6 +305,13 @@ class _Repair(Generic[T]):
         rival = any(not outcome.foreign for outcome in self.outcomes)
         if best.foreign and (rival or not document or best.reading.bare):
             message = "a document that the schema admits stands in the text, but it has none of the schema's keys"
+            return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
+        if (
+            self.candidates.broken >= 0
+            and best.cue
+            and not best.reading.start <= self.candidates.broken < best.reading.end
+        ):
+            message = "the text holds another document, which cannot be read, and does not say which is meant"
             return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
         if best.cue == 2:
             message = "the only document that fits is introduced as an example or a draft"

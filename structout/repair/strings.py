@@ -15,18 +15,20 @@ _CLOSING: Final = {
 }  # fmt: skip
 _QUOTES: Final = {opening: re.compile(rf"\\.|[{closing}]", re.DOTALL) for opening, closing in _CLOSING.items()}
 
-_KEY: Final = rf"""["'“”`][^"'“”`\n]{{0,80}}["'“”`]{WS}(?:[:：]|=>)"""
+_KEY: Final = rf"""["'“”`][^"'“”`\n]{{0,80}}["'“”`]{WS}[:：=]"""
+# A key that lacks one of its quotes.
+_HALF_KEY: Final = rf"""(?:[\w$.-]{{1,80}}["”]{WS}[:：=]|["“][\w$.-]{{1,80}}:[ \t])"""
 _WORD_KEY: Final = rf"[A-Za-z_$][\w$.-]{{0,80}}{WS}:(?!//)"
 _COMMENT: Final = r"(?://|/\*|\#)"
 # What may stand after the closing quote of a member's value, and of an item. The first is certain; after the
 # second, the quote closes the string only if the quotes inside it so far come in pairs.
 _CERTAIN: Final[dict[Role, re.Pattern[str]]] = {
     "member": re.compile(
-        rf"""{WS}(?:\Z|[,，;]?{WS}{_KEY}|,{WS}(?:\Z|\}}|["'“][^"'“”\n]*["'”]?{WS}\Z|{_COMMENT})"""
+        rf"""{WS}(?:\Z|(?:[,，;]{WS})*+{_KEY}|(?:[,，;]{WS})++(?:{_HALF_KEY}|\Z|\}}|["'“][^"'“”\n]*["'”]?{WS}\Z|{_COMMENT})"""
         rf"""|\}}{WS}(?:[,\]}}]|\Z|```|\n)|(?<=\n)\}}|\]{WS}[,}}]|{_COMMENT}[^\n]*(?:\n|\Z))"""
     ),
     "item": re.compile(
-        rf"""{WS}(?:\Z|\]{WS}(?:[,\]}};]|\Z|```|\n)|[,，;]{WS}(?:\Z|["'“`\[{{\-0-9\]]|(?:true|false|null|True|False|None)\b"""
+        rf"""{WS}(?:\Z|\]{WS}(?:[,\]}};]|\Z|```|\n)|(?:[,，;]{WS})++(?:\Z|["'“`\[{{\-0-9\]]|(?:true|false|null|True|False|None)\b"""
         rf"""|{_COMMENT}|\.\.\.)|{_COMMENT}[^\n]*(?:\n|\Z)|(?<=[ \t\r\n])["'“`{{])"""
     ),
 }
@@ -38,7 +40,10 @@ _NEXT_KEY: Final = re.compile(_KEY)
 _LAST_CLOSERS: Final = re.compile(r"[\s}\]]*\Z")
 _LINE_END: Final = re.compile(r"[ \t]*\n")
 _CLOSER_LINE: Final = re.compile(r"[ \t]*\n\s*[}\]]")
-_KEY_END: Final = re.compile(rf"{WS}(?:[:：]|=>|=)")
+_SWALLOWED: Final = re.compile(
+    r"""(?<!\\)["”]\s*+(?:[,;:=，：]\s*+)++(?:["“{\[]|[\w$.-]{1,80}["”]?\s*+[:=：])|(?<!\\)["”][\s}\]]*[}\]]\s*+,"""
+)
+_KEY_END: Final = re.compile(rf"{WS}(?:[:：]|=>|=|->)")
 _VALUE_START: Final = re.compile(r"""[ \t\r\n]*+(?:["'“`{\[0-9-]|(?:true|false|null|True|False|None)\b)""")
 _LONGEST_KEY: Final = 1000
 _STEPS_A_QUOTE: Final = 20
@@ -95,6 +100,12 @@ def read_value(text: str, place: int, end: int, role: Role, depth: int, budget: 
         stop = line - (text[line - 1] == ",")
         return Quoted(place + 1, stop, stop)
     return Quoted(place + 1, end, end, closed=False)
+
+
+def is_doubtful(content: str) -> bool:
+    """Whether a string with quotes inside may hold more of the document than itself: a quote, a separator, a quote."""
+    whole = len(content) > 1 and content[0] == content[-1] == '"'
+    return whole or _SWALLOWED.search(content) is not None
 
 
 def closes(text: str, place: int, end: int, role: Role) -> bool:

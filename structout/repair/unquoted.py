@@ -19,12 +19,14 @@ _TOP_KEY: Final = re.compile(
 )
 _WORD_KEY: Final = re.compile(r"""["']?[\w$.@/-]+["']?:(?:[ \t]|$)""")
 _BULLET: Final = re.compile(r"(?:[-*•–]|\d{1,3}[.)])[ \t]+")
+_JSON_LINE: Final = re.compile(r"""["'][^"']{1,80}["']\s*:.*,""")
 _SEPARATOR: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
 _BARE: Final = re.compile(r"""^[\s"'“”`*_]+|[\s"'“”`*_]+$""")
 _LEAD_IN: Final = re.compile(
     r"^[^\n:]{0,60}\b(?:answer|result|value|output|category|label)\b(?: is)?:?[ \t]+", re.IGNORECASE
 )
 _TAGGED: Final = re.compile(r"<([\w-]{1,40})>(?P<inner>.*)</\1>", re.DOTALL)
+_STEPS_A_LINE: Final = 60
 _MOST_WORDS: Final = 6
 _QUOTED: Final = re.compile(STRING)
 
@@ -32,9 +34,9 @@ _QUOTED: Final = re.compile(STRING)
 def read_members(text: str, start: int, end: int, shape: Shape, budget: Budget) -> Iterator[Reading]:
     """An object without its braces, or without the opening one, whose first key the schema declares."""
     first = _FIRST_MEMBER.match(text, start, end)
-    if not first or plain(first.group(1)) not in shape.spellings:
-        return
     segment = text[start:end].strip().rstrip(",")
+    if not first or (plain(first.group(1)) not in shape.spellings and not segment.endswith("}")):
+        return
     place = start + len(text[start:end]) - len(text[start:end].lstrip())
     budget.spend(end - start)
     if segment.endswith("}"):
@@ -70,7 +72,7 @@ def read_lines(text: str, start: int, end: int, shape: Shape, budget: Budget, *,
     for begin, stop in spans[:20]:
         if not text[begin:stop].strip():
             continue
-        budget.spend(2 * (stop - begin))
+        budget.spend(2 * (stop - begin) + _STEPS_A_LINE * text.count("\n", begin, stop))
         lines = split_lines(text, begin, stop)
         lines = _document_lines(lines, shape, strict=not told)
         while lines and not lines[-1].content:
@@ -78,6 +80,8 @@ def read_lines(text: str, start: int, end: int, shape: Shape, budget: Budget, *,
         if not lines:
             continue
         first, last = lines[0].place, lines[-1].place + len(lines[-1].content)
+        if not told and any(_JSON_LINE.fullmatch(line.content) for line in lines):
+            continue  # a document in JSON that lost its brace
         if any(sign in text[begin:first] for sign in "{["):  # the lines are the inside of a broken document
             continue
         try:
@@ -109,8 +113,8 @@ def _document_lines(lines: list[Line], shape: Shape, *, strict: bool) -> list[Li
         return lines if _is_all_yaml(lines, strict=strict) else []
     margin = min(lines[index].indent for index in known)
     first, last = known[0], known[-1]
-    if lines[first].indent > margin:
-        return []
+    if lines[first].indent > margin or (first and lines[first - 1].content and lines[first - 1].indent < margin):
+        return []  # the inside of something else
     while first and _carries_on(lines[first - 1], margin):
         first -= 1
     while last + 1 < len(lines) and (not lines[last + 1].content or _carries_on(lines[last + 1], margin)):

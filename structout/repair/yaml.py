@@ -207,7 +207,8 @@ def _key_name(key: re.Match[str]) -> str:
         return str(_unquoted(f'"{key.group(1)}"'))
     if key.group(2) is not None:
         return key.group(2).replace("''", "'")
-    return key.group(3).strip().strip("*`").strip()
+    name = key.group(3).strip()
+    return name.strip("*`").strip() if name.startswith(("**", "`")) else name
 
 
 def plain_value(text: str) -> Json:
