@@ -23,6 +23,9 @@ _TWO_CLOSERS: Final = re.compile(r"""[}\]]\s*+([}\]])(?=\s*+,\s*+["'{\[])""")
 # What begins like a document, whether or not it can be read.
 _OPENS: Final = re.compile(r"""[{\[][\s{\[]{0,80}["'“`]?[^"'“”`{}\[\]\n:=]{1,80}["'”`]?\s*(?:[:：=]|->)""")
 _MEMBER: Final = re.compile(r"""["'“][^"'“”\n]{1,80}["'”]\s*:""")
+_YAML_LINE: Final = re.compile(
+    r"""^[ \t]*(?:[-*] +)?["'`*]{0,3}[\w$.@/-]{1,60}["'`*]{0,3}[ \t]*:(?:\*\*)?(?:[ \t]|$)""", re.MULTILINE
+)
 _MOST_REOPENED: Final = 4
 _LONGEST_MARGIN: Final = 200
 _MOST_BRACKETS: Final = 5000
@@ -81,7 +84,7 @@ class Candidates:
         found = self.layout
         place = reading.end if reading else 0
         covered: list[Reading] = []
-        if reading is None and self.format is None:
+        if reading is None and self.format is None and self._begins_with_a_key():
             for lines in self._yaml():
                 covered.append(lines)
                 yield lines
@@ -112,6 +115,14 @@ class Candidates:
                 if _OPENS.match(self.text, start):
                     broken = (start, fence)
                     self.broken = start
+
+    def _begins_with_a_key(self) -> bool:
+        """Whether a line before the first bracket looks like YAML: then the brackets may be part of it."""
+        for begin, end in self._spans():
+            bracket = next((place for place in self.layout.starts() if begin <= place), end)
+            if _YAML_LINE.search(self.text, begin, min(bracket, end)):
+                return True
+        return False
 
     def _reopened(self, reading: Reading) -> Iterator[Reading]:
         """Other readings of a document behind which a closer is left over: one inside it may be the one too many."""
