@@ -30,6 +30,7 @@ _MOST_REOPENED: Final = 4
 _LONGEST_MARGIN: Final = 200
 _MOST_BRACKETS: Final = 5000
 _MOST_STARTS: Final = 200
+_MOST_FENCES: Final = 50
 
 
 def mended(reading: Reading) -> bool:
@@ -119,8 +120,8 @@ class Candidates:
     def _begins_with_a_key(self) -> bool:
         """Whether a line before the first bracket looks like YAML: then the brackets may be part of it."""
         for begin, end in self._spans():
-            bracket = next((place for place in self.layout.starts() if begin <= place), end)
-            if _YAML_LINE.search(self.text, begin, min(bracket, end)):
+            brackets = [place for sign in "{[" if (place := self.text.find(sign, begin, end)) >= 0]
+            if _YAML_LINE.search(self.text, begin, min(brackets, default=end)):
                 return True
         return False
 
@@ -188,7 +189,7 @@ class Candidates:
         if not self.text.isascii() and _SURROGATE.search(self.text):
             return []
         found = self.layout
-        spans = [(fence.start, fence.end) for fence in found.fences]
+        spans = [(fence.start, fence.end) for fence in found.fences[:_MOST_FENCES]]
         start = found.thinking[-1][1] if found.thinking else 0
         if not spans:
             return [(start, len(self.text))]
