@@ -6,7 +6,7 @@ from typing import TypeVar, get_args
 
 from structout.errors import SpecError
 from structout.models.base import Model
-from structout.repair import Policy, repair
+from structout.repair import Policy
 from structout.result import Result, Task
 from structout.strategies.base import Strategy
 
@@ -32,6 +32,8 @@ class Repair:
 def _mend(task: Task[T], result: Result[T], policy: Policy) -> Result[T]:
     if result.ok or result.status == "rejected" or not result.text:
         return result
+    from structout.repair import repair  # here, since its patterns take a while to compile
+
     ended = result.attempts[-1].completion.finish_reason == "stop"
     mended = repair(result.text, task.schema, policy, complete=ended)
     if mended.ok:

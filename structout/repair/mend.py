@@ -5,6 +5,8 @@ from typing import Final, Generic, TypeVar
 
 from structout.document import Json
 from structout.issue import Issue
+from structout.language import Choice
+from structout.repair.bare import bare
 from structout.repair.budget import Budget, Exhausted, Unreadable
 from structout.repair.candidates import Candidates, Format, is_left_over, mended
 from structout.repair.coerce import Coercer, same
@@ -84,13 +86,25 @@ def repair(
     `decimal` names the sign that marks decimals in numbers written as text: without it `"1,200"` is ambiguous.
     `complete` says that the text is known not to be cut off (its finish reason is `stop`), so that closers missing
     at its very end were forgotten and nothing is lost; without it they count as lossy. `format` reads YAML only, or
-    JSON only; by default YAML is tried where there is no JSON. Takes time linear in the text; never raises.
+    JSON only; by default YAML is tried where there is no JSON. A schema that is a language (a choice, a statement) has
+    its text taken out of wrapping only. Takes time linear in the text; never raises.
     """
     checked = schema.check_text(text)
     if checked.ok:
         return Repaired(checked.value, checked.document)
+    if schema.language is not None:
+        return _bare(text, schema, checked)
     quick = _quick(text, schema, checked) if format != "yaml" else None
     return quick or _Repair(text, schema, policy, decimal, complete, format).run(checked)
+
+
+def _bare(text: str, schema: Schema[T], checked: Checked[T]) -> Repaired[T]:
+    choices = schema.language.values if isinstance(schema.language, Choice) else ()
+    for reading, edits in bare(text, choices):
+        found = schema.check_text(reading)
+        if found.ok:
+            return Repaired(found.value, found.document, (), edits)
+    return Repaired(None, None, checked.issues)
 
 
 def _quick(text: str, schema: Schema[T], checked: Checked[T]) -> Repaired[T] | None:

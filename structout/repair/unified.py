@@ -1,7 +1,7 @@
 """What was changed where, for people: the lines that changed, then the values."""
 
 from structout.repair.edits import Edit, apply
-from structout.repair.repair import Repaired
+from structout.repair.mend import Repaired
 
 _LONGEST_LINE = 200
 
