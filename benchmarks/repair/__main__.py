@@ -1,7 +1,8 @@
 """Run the comparison: `python -m benchmarks.repair [--cases N] [--seed S] [--completions FILE] [--out FOLDER]`.
 
 Development used seeds 1 to 99 and the kinds of syntax.py, extraction.py, coercion.py, yaml_style.py and traps.py.
-The report takes fresh seeds (from 1000) and, apart, the kinds of held.py and those of blind.py.
+The report takes fresh seeds (from 1000) and, apart, the kinds of held.py and those of blind.py: README.md beside this
+file says what these came to when they were first run, unseen.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from typing import Any
 from benchmarks.repair import peers
 from benchmarks.repair.cases import GROUPS, Case, Instance, Stock, generate, read_instances
 from benchmarks.repair.measure import Counts, bombs, per_call, quantile, recover, run_bombs
+from structout.evaluation import read_log
 from structout.schema import Schema
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,11 +25,6 @@ STOCKS: dict[Stock, str] = {
     "seen": "Kinds that development saw, fresh seed",
     "later": "Kinds written after the repair, which was mended for them after one blind run",
     "blind": "A second such set, with safeguards built in after its blind run",
-}
-# What the kinds came to when they were first run, before anything was mended for them (1500 cases each).
-BLIND: dict[Stock, list[str]] = {
-    "later": ["", "Blind: exact 76.1 on syntax, 90.7 extraction, 59.1 coercion, 94.9 yaml; 2.7 silently wrong."],
-    "blind": ["", "Blind: exact 59.1 on syntax, 90.3 extraction, 89.7 coercion; 7.9 silently wrong, traps included."],
 }
 READERS: dict[str, peers.Reader] = {
     "json.loads without fences": peers.strict,
@@ -61,7 +58,6 @@ def main() -> None:
         counts = {name: recover(cases, read) for name, read in READERS.items()}
         lines += ["", f"## {what} (seed {seed}, {len(cases)} cases)", "", *_recovery(counts)]
         lines += ["", *_by_kind(counts["structout, finish reason known"])]
-        lines += BLIND.get(stock, [])
         if stock == "seen":
             figures = counts
             lines += ["", *_baml(instances, cases)]
@@ -82,7 +78,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1000)
     parser.add_argument("--timed", type=int, default=300, help="how many of the cases to time")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "jsonschemabench.jsonl.gz")
-    parser.add_argument("--completions", type=Path, help='lines of {"text", "expected", "schema"}')
+    parser.add_argument("--completions", type=Path, help="a log of structout bench schemas/parts")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
     parser.add_argument("--no-bombs", action="store_true")
     return parser.parse_args()
@@ -192,18 +188,18 @@ def _speed(cases: list[Case], instances: list[Instance]) -> list[str]:
 
 
 def _completions(path: Path) -> list[str]:
-    """Real completions with their gold documents."""
-    schemas: dict[str, Schema[Any]] = {}
-    cases = []
-    for index, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
-        row = json.loads(line)
-        schema = schemas.setdefault(row["schema"], Schema.of(row["schema"]))
-        complete = row.get("finish_reason", "stop") != "length"
-        cases.append(Case(str(index), "extraction", ("real",), schema, row["text"], row["expected"], complete))
+    """What a model really answered, from the log of `structout bench schemas/parts`, with its gold documents."""
+    schema: Schema[Any] = Schema.of("schemas/parts")
+    cases: dict[str, Case] = {}
+    for outcome in read_log(path).outcomes:
+        for attempt in outcome.attempts:
+            if not attempt["constrained"]:
+                text, complete = attempt["text"], attempt["finish_reason"] == "stop"
+                cases[text] = Case(outcome.key, "extraction", ("real",), schema, text, outcome.expected, complete)
     lines = [f"## Real completions ({len(cases)}): compliant, and compliant with the gold document", ""]
     lines += ["| | compliant | equal to gold |", "|---|---|---|"]
     for name, read in READERS.items():
-        found = recover(cases, read)
+        found = recover(list(cases.values()), read)
         lines.append(f"| {name} | {_share(found, 'all', 'valid')} | {_share(found, 'all', 'exact')} |")
     return lines
 
