@@ -152,7 +152,8 @@ def test_bench_measures_logs_and_scores_again(tmp_path: Path, script: str) -> No
 def test_bench_interrupted_keeps_its_log(tmp_path: Path) -> None:
     slow = tmp_path / "slow.py"
     slow.write_text(
-        "import time, structout.cli, structout.evaluation.harness as harness\n"
+        "import signal, time, structout.cli, structout.evaluation.harness as harness\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell hands it down as ignored\n"
         "from structout import Completion, Scripted\n"
         "def answer(prompt):\n"
         "    time.sleep(0.02)\n"
