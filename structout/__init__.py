@@ -32,15 +32,15 @@ if TYPE_CHECKING:
         load_strategy,
         spec,
     )
-    from structout.verifiers import Agreement, Grounded, Judge, Learned, RoundTrip, Rule, Verdict, Verifier
+    from structout.verifiers import Agreement, Confident, Grounded, Judge, Learned, RoundTrip, Rule, Verdict, Verifier
 
 __all__ = [
-    "Agreement", "Attempt", "BestOf", "Cascade", "Completion", "Constrained", "DataError", "Dataset", "Draft", "Edit",
-    "Example", "Grounded", "InvalidResultError", "Issue", "Judge", "Learned", "Message", "MissingExtraError", "Model",
-    "ModelError", "On", "Prompt", "Prompted", "Reask", "Repair", "Report", "Result", "RoundTrip", "Rule", "Sampling",
-    "Schema", "SchemaError", "Scripted", "SpecError", "Strategy", "StructoutError", "Task", "Think", "Usage", "Verdict",
-    "Verifier", "Verify", "Vote", "evaluate", "extract", "extract_many", "load_model", "load_strategy", "preview",
-    "spec",
+    "Agreement", "Attempt", "BestOf", "Cascade", "Completion", "Confident", "Constrained", "DataError", "Dataset",
+    "Draft", "Edit", "Example", "Grounded", "InvalidResultError", "Issue", "Judge", "Learned", "Message",
+    "MissingExtraError", "Model", "ModelError", "On", "Prompt", "Prompted", "Reask", "Repair", "Report", "Result",
+    "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError", "Strategy", "StructoutError",
+    "Task", "Think", "Usage", "Verdict", "Verifier", "Verify", "Vote", "evaluate", "extract", "extract_many",
+    "load_model", "load_strategy", "preview", "spec",
 ]  # fmt: skip
 
 _HOMES = {
@@ -55,7 +55,7 @@ _HOMES = {
     "schema": "Schema",
     "strategies": "BestOf Cascade Constrained Draft On Prompted Reask Repair Strategy Think Verify Vote "
     "load_strategy spec",
-    "verifiers": "Agreement Grounded Judge Learned RoundTrip Rule Verdict Verifier",
+    "verifiers": "Agreement Confident Grounded Judge Learned RoundTrip Rule Verdict Verifier",
 }
 
 

@@ -14,12 +14,12 @@ from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
 from structout.strategies.select import BestOf, Vote
 from structout.strategies.verify import Verify
-from structout.verifiers import Agreement, All, Grounded, Head, Judge, Learned, RoundTrip, Rule
+from structout.verifiers import Agreement, All, Confident, Grounded, Head, Judge, Learned, RoundTrip, Rule
 from structout.verifiers import Any as Any_
 
 _PARTS = (
-    Agreement, All, Any_, BestOf, Cascade, Constrained, Draft, Grounded, Head, Judge, Learned, On, Prompted, Reask,
-    Repair, RoundTrip, Rule, Think, Verify, Vote,
+    Agreement, All, Any_, BestOf, Cascade, Confident, Constrained, Draft, Grounded, Head, Judge, Learned, On, Prompted,
+    Reask, Repair, RoundTrip, Rule, Think, Verify, Vote,
 )  # fmt: skip
 _NAMES: dict[str, Any] = {part.__name__: part for part in _PARTS}
 
