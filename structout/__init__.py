@@ -16,14 +16,31 @@ if TYPE_CHECKING:
     from structout.repair import Edit
     from structout.result import Attempt, Example, InvalidResultError, Result, Task
     from structout.schema import Schema
-    from structout.strategies import Cascade, Constrained, On, Prompted, Reask, Repair, Strategy, load_strategy, spec
+    from structout.strategies import (
+        BestOf,
+        Cascade,
+        Constrained,
+        Draft,
+        On,
+        Prompted,
+        Reask,
+        Repair,
+        Strategy,
+        Think,
+        Verify,
+        Vote,
+        load_strategy,
+        spec,
+    )
+    from structout.verifiers import Agreement, Confident, Grounded, Judge, Learned, RoundTrip, Rule, Verdict, Verifier
 
 __all__ = [
-    "Attempt", "Cascade", "Completion", "Constrained", "DataError", "Dataset", "Edit", "Example",
-    "InvalidResultError", "Issue", "Message", "MissingExtraError", "Model", "ModelError", "On", "Prompt",
-    "Prompted", "Reask", "Repair", "Report", "Result", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError",
-    "Strategy", "StructoutError", "Task", "Usage", "evaluate", "extract", "extract_many", "load_model",
-    "load_strategy", "preview", "spec",
+    "Agreement", "Attempt", "BestOf", "Cascade", "Completion", "Confident", "Constrained", "DataError", "Dataset",
+    "Draft", "Edit", "Example", "Grounded", "InvalidResultError", "Issue", "Judge", "Learned", "Message",
+    "MissingExtraError", "Model", "ModelError", "On", "Prompt", "Prompted", "Reask", "Repair", "Report", "Result",
+    "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError", "Strategy", "StructoutError",
+    "Task", "Think", "Usage", "Verdict", "Verifier", "Verify", "Vote", "evaluate", "extract", "extract_many",
+    "load_model", "load_strategy", "preview", "spec",
 ]  # fmt: skip
 
 _HOMES = {
@@ -36,7 +53,9 @@ _HOMES = {
     "repair": "Edit",
     "result": "Attempt Example InvalidResultError Result Task",
     "schema": "Schema",
-    "strategies": "Cascade Constrained On Prompted Reask Repair Strategy load_strategy spec",
+    "strategies": "BestOf Cascade Constrained Draft On Prompted Reask Repair Strategy Think Verify Vote "
+    "load_strategy spec",
+    "verifiers": "Agreement Confident Grounded Judge Learned RoundTrip Rule Verdict Verifier",
 }
 
 

@@ -5,7 +5,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
-from itertools import count
+from itertools import accumulate, count
 from typing import TYPE_CHECKING, Any
 
 from structout import grammar
@@ -112,7 +112,10 @@ class LocalModel:
         return Request(tokens, prompt.sampling, _seed(prompt), matcher)
 
     def _completion(self, request: "Request", output: "Generated") -> Completion:
+        from structout.decoding.values import value_tokens
+
         text = self._decode(output.tokens)
+        pieces = self._pieces(output.tokens, text) if request.matcher else None
         for stop in request.sampling.stop:
             text = text.partition(stop)[0]
         return Completion(
@@ -133,13 +136,14 @@ class LocalModel:
             output.finish_reason,
             tuple(output.logprobs),
             request.matcher.steered if request.matcher else 0,
-            values=self._values(output.tokens) if request.matcher else None,
+            values=value_tokens(pieces) if pieces is not None else None,
+            ends=tuple(accumulate(map(len, pieces))) if pieces is not None else None,
         )
 
-    def _values(self, tokens: Sequence[int]) -> tuple[bool, ...]:
-        from structout.decoding.values import value_tokens
-
-        return value_tokens([bytes(self.vocabulary.engine.decode_bytes([token])) for token in tokens])
+    def _pieces(self, tokens: Sequence[int], text: str) -> list[bytes] | None:
+        """The bytes of each token; None for a tokenizer that writes a text otherwise than token by token."""
+        pieces = [bytes(self.vocabulary.engine.decode_bytes([token])) for token in tokens]
+        return pieces if b"".join(pieces).decode(errors="replace") == text else None
 
     def _decode(self, tokens: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)

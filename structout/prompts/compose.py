@@ -45,10 +45,10 @@ def _instructions(schema: Schema[Any], show: Show, answer_format: Format) -> str
     return "\n".join(lines)
 
 
-def fence(text: str) -> str:
-    """Put a record between tags that do not occur in it, so that its text cannot end its own fence."""
+def fence(text: str, name: str = "record") -> str:
+    """Put a record, or other data, between tags that do not occur in it, so that its text cannot end its own fence."""
     lowered = text.lower()
-    tags = ("record" if n == 1 else f"record-{n}" for n in count(1))
+    tags = (name if n == 1 else f"{name}-{n}" for n in count(1))
     tag = next(tag for tag in tags if f"<{tag}>" not in lowered and f"</{tag}" not in lowered)
     return wording.RECORD.format(tag=tag, text=text)
 

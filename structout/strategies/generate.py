@@ -2,25 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from structout.completion import Prompt, Sampling
 from structout.errors import SpecError
 from structout.models.base import Model
 from structout.prompts import Format, Show, compose
-from structout.result import Attempt, Result, Task
+from structout.prompts.similar import Similar
+from structout.result import Attempt, Example, Result, Task
 from structout.strategies.base import judge
 
 T = TypeVar("T")
+
+Choose = Literal["fixed", "similar"]
 
 
 @dataclass(frozen=True)
 class Prompted:
     """Ask for the document in words.
 
-    `examples` is how many of the task's labelled examples are shown; `show` is the form in which the schema is shown;
-    `format` is the language asked for (YAML is never compliant as it is produced: wrap it in `Repair`);
-    `temperature` and `max_tokens` go before the task's own.
+    `examples` is how many of the task's labelled examples are shown, and `choose` which ones: `fixed`, the first, or
+    `similar`, those most like the record (dearer: prompts then have less in common); `show` is the form in which the
+    schema is shown; `format` is the language asked for (YAML is never compliant as it is produced: wrap it in
+    `Repair`); `temperature` and `max_tokens` go before the task's own.
     """
 
     examples: int = 0
@@ -28,6 +32,7 @@ class Prompted:
     format: Format = "json"
     temperature: float | None = None
     max_tokens: int | None = None
+    choose: Choose = "fixed"
 
     def __post_init__(self) -> None:
         _check(self)
@@ -46,6 +51,7 @@ class Constrained:
     show: Show = "typescript"
     temperature: float | None = None
     max_tokens: int | None = None
+    choose: Choose = "fixed"
 
     def __post_init__(self) -> None:
         _check(self)
@@ -59,6 +65,8 @@ def _check(strategy: Prompted | Constrained) -> None:
         raise SpecError(f"examples is {strategy.examples}", hint="give 0 or more")
     if strategy.show not in get_args(Show):
         raise SpecError(f"a schema cannot be shown as {strategy.show!r}", hint=f"give {', '.join(get_args(Show))}")
+    if strategy.choose not in get_args(Choose):
+        raise SpecError(f"examples cannot be chosen {strategy.choose!r}", hint=f"give {' or '.join(get_args(Choose))}")
     _sampling(strategy, Sampling())
 
 
@@ -67,18 +75,29 @@ def _sampling(strategy: Prompted | Constrained, default: Sampling) -> Sampling:
     return replace(default, **{name: value for name, value in own.items() if value is not None})
 
 
+def _examples(strategy: Prompted | Constrained, tasks: Sequence[Task[Any]]) -> list[tuple[Example, ...]]:
+    """The examples to show for each task."""
+    if strategy.choose == "fixed" or not strategy.examples:
+        return [task.examples[: strategy.examples] for task in tasks]
+    known: dict[int, Similar] = {}  # tasks mostly share their examples
+    for task in tasks:
+        if id(task.examples) not in known:
+            known[id(task.examples)] = Similar(task.examples)
+    return [known[id(task.examples)].find(task.text, strategy.examples) for task in tasks]
+
+
 def _ask(
     strategy: Prompted | Constrained, tasks: Sequence[Task[T]], model: Model, *, constrained: bool
 ) -> list[Result[T]]:
     answer_format: Format = strategy.format if isinstance(strategy, Prompted) else "json"
     prompts = [
         Prompt(
-            compose(task, task.examples[: strategy.examples], show=strategy.show, answer_format=answer_format),
+            compose(task, examples, show=strategy.show, answer_format=answer_format),
             _sampling(strategy, task.sampling),
             task.schema if constrained else None,
             task.sample,
         )
-        for task in tasks
+        for task, examples in zip(tasks, _examples(strategy, tasks), strict=True)
     ]
     completions = model.complete(prompts)
     return [

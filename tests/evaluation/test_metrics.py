@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 
 from structout import Completion, Dataset, Prompted, Repair, Scripted, Usage, evaluate
-from structout.evaluation.compare import leaves, score
+from structout.document import leaves
+from structout.evaluation.compare import score
 from structout.evaluation.dataset import Record
 from structout.evaluation.statistics import wilson
 from structout.schema import Schema
