@@ -154,7 +154,7 @@ EXPRESSIONS = [
     "Cascade(Repair(Prompted()), On('scripted:big.json', Constrained()))",
     "Constrained(examples=4, choose='similar')",
     "Verify(Constrained(), Grounded(fields=('/name', '/items/*'), threshold=0.8), on_reject='reask')",
-    "Verify(Prompted(), All(Grounded(), Any(Confident(threshold=0.3), Judge(model='scripted:big.json'))), unsure='accept')",
+    "Verify(Prompted(), All(Grounded(), Any(Confident(threshold=0.3), Judge(model='big'))), unsure='accept')",
     "Verify(Vote(Constrained(), n=3, level='record'), Agreement(n=3))",
     "BestOf(Constrained(), n=3, by=RoundTrip(by='model'))",
     "BestOf(Draft(Constrained(), first=Prompted(examples=2)), by='first_valid')",
