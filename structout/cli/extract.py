@@ -1,0 +1,75 @@
+"""`structout extract`: texts in, records out."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from structout.cli.codes import FAILED, NOTHING, PASSED
+from structout.cli.console import progress, say, utf8
+from structout.cli.options import (
+    DEFAULT_STRATEGY,
+    ExamplesOption,
+    MaxTokensOption,
+    ModelOption,
+    SchemaOption,
+    StrategyOption,
+    sampling,
+    shown_examples,
+)
+
+if TYPE_CHECKING:
+    from structout.result import Result
+
+
+def extract(
+    schema: SchemaOption,
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help='JSONL with "text", a text file (a record a line), or - for stdin.')
+    ] = "-",
+    text: Annotated[str | None, typer.Option("--text", "-t", help="One record, instead of INPUT.")] = None,
+    model: ModelOption = "embedded",
+    strategy: StrategyOption = DEFAULT_STRATEGY,
+    examples: ExamplesOption = None,
+    max_tokens: MaxTokensOption = 512,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write status, issues, edits and cost with each value.")
+    ] = False,
+) -> None:
+    """Turn texts into validated records: one JSON line each, in input order; null for a record that failed."""
+    from structout.pipeline import extract_many
+    from structout.pipeline.formats import texts
+    from structout.schema import Schema
+
+    contract = Schema.of(schema)
+    records = iter([text]) if text is not None else texts(source)
+    failed = total = 0
+    results = extract_many(
+        records, contract, model, strategy, examples=shown_examples(examples, contract), sampling=sampling(max_tokens)
+    )
+    with progress("extract", None) as advance:
+        for result in results:
+            total += 1
+            failed += not result.ok
+            value = contract.dump(result.value) if result.ok else None
+            print(json.dumps(_row(total, result, value) if as_json else value, ensure_ascii=not utf8()), flush=True)
+            if not result.ok and not as_json:
+                say(f"record {total}: {result.status}: {'; '.join(map(str, result.issues[:3]))}")
+            advance()
+    if total == 0:
+        say("nothing to extract: the input holds no records")
+        raise typer.Exit(NOTHING)
+    raise typer.Exit(FAILED if failed else PASSED)
+
+
+def _row(number: int, result: "Result[Any]", value: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "record": number,
+        "status": result.status,
+        "value": value,
+        "issues": [asdict(issue) for issue in result.issues],
+        "edits": [edit._asdict() for edit in result.edits],
+        "usage": asdict(result.usage),
+    }

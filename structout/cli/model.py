@@ -1,0 +1,13 @@
+"""`structout model`: the embedded model."""
+
+import typer
+
+app = typer.Typer(help="The embedded model.", no_args_is_help=True)
+
+
+@app.command()
+def fetch() -> None:
+    """Fetch and convert the embedded model now, and say where it is."""
+    from structout.models.embedded import embedded_folder
+
+    print(embedded_folder())

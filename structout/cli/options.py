@@ -1,0 +1,50 @@
+"""Options that several commands take, and what their values become."""
+
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from structout.errors import SpecError
+
+if TYPE_CHECKING:
+    from structout.completion import Sampling
+    from structout.repair import Policy
+    from structout.result import Example
+
+SchemaOption = Annotated[
+    str, typer.Option("--schema", "-s", help="A folder, a .json file, path/to/schema.py:Name or package.module:Name.")
+]
+ModelOption = Annotated[str, typer.Option("--model", "-m", help="embedded, hf:NAME, path:FOLDER or scripted:FILE.")]
+StrategyOption = Annotated[
+    str, typer.Option("--strategy", help="An expression such as 'Reask(Repair(Prompted(examples=3)), limit=2)'.")
+]
+ExamplesOption = Annotated[
+    str | None, typer.Option("--examples", help="A data set whose train records strategies may show.")
+]
+MaxTokensOption = Annotated[int, typer.Option("--max-tokens", help="The most tokens an answer may have.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON for machines.")]
+
+DEFAULT_STRATEGY = "Reask(Repair(Constrained()))"
+
+
+def sampling(max_tokens: int) -> "Sampling":
+    """Greedy sampling within this limit."""
+    from structout.completion import Sampling
+
+    return Sampling(max_tokens=max_tokens)
+
+
+def policy_named(name: str) -> "Policy":
+    """The repair policy of this name. Raises `SpecError`."""
+    from structout.repair import Policy
+
+    if name not in get_args(Policy):
+        raise SpecError(f"no repair policy is called {name!r}", hint=f"give {', '.join(get_args(Policy))}")
+    return name  # type: ignore[return-value]
+
+
+def shown_examples(place: str | None, schema: Any) -> "tuple[Example, ...]":
+    """The train records of the data set that `--examples` names."""
+    from structout.evaluation import Dataset
+
+    return Dataset.load(place, schema).examples if place else ()

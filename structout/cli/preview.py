@@ -1,0 +1,50 @@
+"""`structout preview`: the prompt, before it is sent."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from structout.cli.console import say, utf8
+from structout.cli.options import (
+    DEFAULT_STRATEGY,
+    ExamplesOption,
+    JsonOption,
+    SchemaOption,
+    StrategyOption,
+    shown_examples,
+)
+from structout.errors import SpecError
+
+
+def preview(
+    schema: SchemaOption,
+    text: Annotated[str, typer.Option("--text", "-t", help="The record.")] = "(the record)",
+    strategy: StrategyOption = DEFAULT_STRATEGY,
+    examples: ExamplesOption = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Show it in this model's own chat template.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the first prompt exactly as it would be sent. No model is asked."""
+    from structout.models import load_model
+    from structout.pipeline import preview as first_prompt
+    from structout.schema import Schema
+
+    contract = Schema.of(schema)
+    prompt = first_prompt(text, contract, strategy, examples=shown_examples(examples, contract))
+    if model is not None:
+        who = load_model(model)
+        render, encode = getattr(who, "render", None), getattr(who, "encode", None)
+        if render is None or encode is None:
+            raise SpecError(f"{model} has no chat template to show", hint="leave --model out")
+        tokens = encode(prompt)
+        print(render(prompt))
+        say(tokens if isinstance(tokens, str) else f"{len(tokens)} tokens")
+    elif as_json:
+        messages = [{"role": message.role, "content": message.content} for message in prompt.messages]
+        print(json.dumps({"messages": messages, "constrained": prompt.constraint is not None}, ensure_ascii=not utf8()))
+    else:
+        for message in prompt.messages:
+            print(f"[{message.role}]\n{message.content}\n")

@@ -1,0 +1,52 @@
+"""`structout repair`: one answer, mended."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from structout.cli.codes import FAILED, PASSED
+from structout.cli.console import say, utf8
+from structout.cli.options import SchemaOption, policy_named
+from structout.errors import SpecError
+
+
+def repair(
+    schema: SchemaOption,
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="A file with one answer of a model, or - for stdin.")
+    ] = "-",
+    policy: Annotated[
+        str, typer.Option("--policy", help="The edits that are accepted: lossless, lossy or any.")
+    ] = "lossless",
+    decimal: Annotated[
+        str | None,
+        typer.Option("--decimal", help="The decimal sign of numbers in text: . or , (else 1,200 is ambiguous)."),
+    ] = None,
+    edits: Annotated[bool, typer.Option("--edits", help="Show on stderr what was changed where.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write value, issues and edits as JSON.")] = False,
+) -> None:
+    """Mend one answer, in JSON or YAML, and write the document. Exit 0: it could be mended; 1: it could not."""
+    from dataclasses import asdict
+
+    from structout.pipeline.formats import lines
+    from structout.repair import repair as mend
+    from structout.repair import view
+    from structout.schema import Schema
+
+    if decimal not in (None, ".", ","):
+        raise SpecError(f"no decimal sign is {decimal!r}", hint="give . or ,")
+    contract, text = Schema.of(schema), "".join(lines(source))
+    mended = mend(text, contract, policy_named(policy), decimal=decimal)  # type: ignore[arg-type]
+    value = contract.dump(mended.value) if mended.ok else None
+    if as_json:
+        issues, changes = [asdict(issue) for issue in mended.issues], [edit._asdict() for edit in mended.edits]
+        print(json.dumps({"ok": mended.ok, "value": value, "issues": issues, "edits": changes}))
+    elif mended.ok:
+        print(json.dumps(value, ensure_ascii=not utf8()))
+    if edits:
+        print(view(text, mended), file=sys.stderr)
+    elif not mended.ok:
+        say("; ".join(map(str, mended.issues[:3])))
+    raise typer.Exit(PASSED if mended.ok else FAILED)

@@ -1,0 +1,86 @@
+"""How a fine-tuned model came about, kept beside its weights, and the weights put to use."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from structout.errors import ModelError
+
+_FILE = "tuning.json"
+_ADAPTER = "adapter_model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What a model was fine-tuned for, on, and how.
+
+    `base` is the name of the model that it began as, with the `checksum` of its weights; `show` the form of the prompt,
+    with the fingerprint of that `prompt`; `schema` and `fingerprint` name the schema, `data` is the fingerprint of the
+    demonstrations. `training` holds the settings, `log` what was measured as it went on, and `evaluation` the
+    measures before and after.
+    """
+
+    base: str
+    checksum: str
+    show: str
+    prompt: str
+    schema: str
+    fingerprint: str
+    data: str
+    training: dict[str, Any]
+    log: tuple[dict[str, Any], ...] = ()
+    evaluation: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Tuning | None":
+        """The tuning in a model folder, None if the model was not fine-tuned by structout. Raises `ModelError`."""
+        if not (folder / _FILE).is_file():
+            return None
+        try:
+            content = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+            return cls(**{**content, "log": tuple(content["log"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ModelError(f"{folder / _FILE} cannot be read: {error}", hint="fine-tune the model again") from error
+
+    def write(self, folder: Path) -> None:
+        (folder / _FILE).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+
+def checksum(network: Any) -> str:
+    """A hash of a model's weights, whatever file they came from."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().contiguous().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def has_adapter(folder: Path) -> bool:
+    return (folder / _ADAPTER).is_file()
+
+
+def merge_adapter(network: Any, folder: Path) -> None:
+    """Add a low-rank adapter (LoRA, arXiv:2106.09685, as `peft` writes it) to a model's weights, in place.
+
+    Merged, it costs nothing when the model answers. Raises `ModelError` if it was made for another model.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        factors = load_file(folder / _ADAPTER)
+        scale = config["lora_alpha"] / config["r"]
+        with torch.no_grad():
+            for name, down in factors.items():
+                if not name.endswith(".lora_A.weight"):
+                    continue
+                up = factors[name.replace(".lora_A.", ".lora_B.")]
+                target = name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")
+                weight = network.get_submodule(target).weight
+                weight += (scale * (up.float() @ down.float())).to(weight.dtype)
+    except (OSError, ValueError, KeyError, AttributeError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"the adapter in {folder} does not fit: {error}", hint="fine-tune the model again") from error
