@@ -123,7 +123,9 @@ def judge(network: Any, encoded: Sequence[Encoded], pad: int, at_once: int) -> d
 class Passes(TrainerCallback):  # type: ignore[misc]
     """Judges the model after each pass, keeps the best in `folder`/best, and ends what no longer helps."""
 
-    def __init__(self, measure: Callable[[], dict[str, float]], folder: Path, every: int, steps: int, patience: int) -> None:
+    def __init__(
+        self, measure: Callable[[], dict[str, float]], folder: Path, every: int, steps: int, patience: int
+    ) -> None:
         self._measure, self._folder = measure, folder
         self._every, self._steps, self._patience = every, steps, patience
         self.log: list[dict[str, Any]] = []

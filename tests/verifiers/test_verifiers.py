@@ -98,7 +98,15 @@ class Labelled:
 
 
 def test_grounded_learns_which_fields_stand_in_the_record() -> None:
-    assert Grounded.fit(Labelled()) == Grounded(("/item", "/name"))
+    assert Grounded.fit(Labelled()) == Grounded(("/item", "/name"), 1.0)
+
+
+def test_grounded_is_as_strict_as_the_labels_allow() -> None:
+    class Misspelt:
+        examples = (*Labelled.examples, Example("Volkswagn, 1 nut", {"name": "Volkswagen", "item": "nut"}))
+
+    assert Grounded.fit(Misspelt()) == Grounded(("/item", "/name"), 0.9)
+    assert Grounded.fit(Misspelt(), threshold=1.0) == Grounded(("/item",), 1.0)
 
 
 def test_grounded_finds_what_a_schema_enumerates_wherever_it_says_so() -> None:
