@@ -25,7 +25,7 @@ from structout import (
     Verifier,
 )
 from structout.completion import Completion
-from structout.document import Json
+from structout.document import Json, scalars
 from structout.result import Example
 from structout.schema import Schema
 from structout.verifiers import All, verify
@@ -317,3 +317,10 @@ def test_the_embedded_model_is_a_judge_with_a_score(embedded: Model) -> None:
         yes = odds / (1 + odds) if said.text == "yes" else 1 / (1 + odds)
         assert verdict.score == pytest.approx(yes)
         assert odds >= 1
+
+
+def test_the_embedded_model_says_how_sure_it_is_of_each_leaf(embedded: Model) -> None:
+    (result,) = Constrained(max_tokens=60).run([Task("flange bolt, 6 mm, brûlé zinc", SCHEMA)], embedded)
+    assert result.confidence.keys() == scalars(result.document).keys()
+    assert all(0 < sure <= 1 for sure in result.confidence.values())
+    assert len(set(result.confidence.values())) > 1
