@@ -14,7 +14,8 @@ class Training:
     `passes` over the demonstrations at most; after each the `held_out` share is judged, the best is kept, and training
     stops when `patience` passes brought nothing better. `rank` is that of the LoRA adapter (arXiv:2106.09685) on all
     linear layers, 0 to train all weights. `batch` demonstrations make one step; at most about `tokens_at_once` of their
-    tokens are in memory at a time. `show` is the form of the prompt. `seed` makes it repeatable. Raises `SpecError`.
+    tokens are in memory at a time. `show` is the form of the prompt. At the probability `vary` a text of a record is
+    exchanged for another record's (see `Variation`). `seed` makes it all repeatable. Raises `SpecError`.
     """
 
     passes: int = 4
@@ -26,6 +27,7 @@ class Training:
     held_out: float = 0.1
     patience: int = 2
     tokens_at_once: int = 4096
+    vary: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("passes", "batch", "patience", "tokens_at_once"):
@@ -33,6 +35,8 @@ class Training:
                 raise SpecError(f"{name} is {getattr(self, name)}", hint="give 1 or more")
         if self.rank < 0:
             raise SpecError(f"rank is {self.rank}", hint="give 1 or more, or 0 to train all weights")
+        if not 0 <= self.vary <= 1:
+            raise SpecError(f"vary is {self.vary}", hint="give a probability")
         if not 0 <= self.held_out < 1:
             raise SpecError(f"held_out is {self.held_out}", hint="give a share from 0 to below 1")
         if self.learning_rate is not None and self.learning_rate <= 0:

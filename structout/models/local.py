@@ -216,6 +216,10 @@ class LocalModel:
         tokens: list[int] = self._tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
         return [*tokens, self._tokenizer.eos_token_id]
 
+    def save_tokenizer(self, folder: Path) -> None:
+        """Leave the tokenizer in a model folder."""
+        self._tokenizer.save_pretrained(str(folder))
+
     def _written_template(self, roles: tuple[Role, ...]) -> str:
         marks = [Message(role, f"\ue000{i}\ue001") for i, role in enumerate(roles)]
         if not self._tokenizer.chat_template:

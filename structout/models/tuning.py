@@ -18,8 +18,8 @@ class Tuning:
 
     `base` is the name of the model that it began as, with the `checksum` of its weights; `show` the form of the prompt,
     with the fingerprint of that `prompt`; `schema` and `fingerprint` name the schema, `data` is the fingerprint of the
-    demonstrations. `training` holds the settings, `log` what was measured as it went on, and `evaluation` the
-    measures before and after.
+    labelled records. `training` holds the settings, `log` what was measured as it went on, `cost` what it took, and
+    `evaluation` the measures before and after.
     """
 
     base: str
@@ -31,6 +31,7 @@ class Tuning:
     data: str
     training: dict[str, Any]
     log: tuple[dict[str, Any], ...] = ()
+    cost: dict[str, float] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
