@@ -137,7 +137,7 @@ def _learn(
     if training.rank:
         shrink(folder)
     else:
-        model.save_tokenizer(folder)
+        model.tokenizer.save_pretrained(str(folder))
     tuning.write(folder)  # last: a folder with it is whole
     shutil.rmtree(folder / _WORK)
     return tuning

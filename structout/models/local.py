@@ -120,6 +120,11 @@ class LocalModel:
         return self._model
 
     @property
+    def tokenizer(self) -> Any:
+        """Its tokenizer, as transformers has it."""
+        return self._tokenizer
+
+    @property
     def pad(self) -> int:
         """A token to fill up a batch with; what it is does not matter, as it is masked."""
         return min(self._ends)
@@ -215,10 +220,6 @@ class LocalModel:
         """The tokens that this model would answer with to say `text` and no more."""
         tokens: list[int] = self._tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
         return [*tokens, self._tokenizer.eos_token_id]
-
-    def save_tokenizer(self, folder: Path) -> None:
-        """Leave the tokenizer in a model folder."""
-        self._tokenizer.save_pretrained(str(folder))
 
     def _written_template(self, roles: tuple[Role, ...]) -> str:
         marks = [Message(role, f"\ue000{i}\ue001") for i, role in enumerate(roles)]
