@@ -11,7 +11,7 @@ from typing import Any
 from structout.completion import Prompt, Sampling
 from structout.errors import DataError, MissingExtraError, SpecError
 from structout.finetuning.preference import Preference
-from structout.finetuning.tune import local, shrink
+from structout.finetuning.tune import local, tidy
 from structout.models import Model, load_model
 from structout.models.local import LocalModel
 from structout.models.tuning import Tuning, has_adapter
@@ -54,7 +54,7 @@ def prefer(model: str, pairs: Sequence[Preference], out: str | Path, preferring:
         losses = _train(base, Path(place), pairs, how, folder)
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "trl", "finetuning") from error
-    shrink(folder)
+    tidy(folder, before.base)
     training = {**before.training, "preference": {**asdict(how), "pairs": len(pairs)}}
     replace(before, training=training, log=(*before.log, *losses), evaluation={}).write(folder)
     return load_model(f"path:{folder}")

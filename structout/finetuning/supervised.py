@@ -113,11 +113,8 @@ def quick(network: Any) -> AbstractContextManager[Any]:
 class Passes(TrainerCallback):  # type: ignore[misc]
     """Judges the model after each pass, keeps the best in `folder`/best, and ends what no longer helps."""
 
-    def __init__(
-        self, measure: Callable[[], dict[str, float]], folder: Path, every: int, steps: int, patience: int
-    ) -> None:
-        self._measure, self._folder = measure, folder
-        self._every, self._steps, self._patience = every, steps, patience
+    def __init__(self, measure: Callable[[], dict[str, float]], folder: Path, ends: set[int], patience: int) -> None:
+        self._measure, self._folder, self._ends, self._patience = measure, folder, ends, patience
         self.log: list[dict[str, Any]] = []
 
     def rewind(self, step: int) -> None:
@@ -127,10 +124,8 @@ class Passes(TrainerCallback):  # type: ignore[misc]
         self.log = [entry for entry in known if entry["step"] <= step]
 
     def on_step_end(self, args: Any, state: Any, control: Any, *, model: Any, **_: Any) -> None:
-        if state.global_step % self._every and state.global_step != self._steps:
+        if state.global_step not in self._ends:
             return
-        if self.log and self.log[-1]["step"] + self._every // 2 > state.global_step:
-            return  # the last steps are no pass of their own
         best = max(map(_merit, self.log), default=None)
         self.log.append({"step": state.global_step, **self._measure()})
         if best is None or _merit(self.log[-1]) > best:
@@ -166,13 +161,14 @@ def train(
     Beside it are checkpoints, from which the same call goes on. Returns what was measured after each pass: `step`, and
     what `judge` says of the records held out.
     """
+    logging.disable_progress_bar()
     logging.set_verbosity_error()  # what is to be told is told by `tell`
     lessons = Lessons(model, examples, schema, training)
     judged = encode(model, demonstrate(held_out, schema, training.show))
     micro = max(1, min(training.batch, training.tokens_at_once // lessons.longest))
     accumulated = -(-training.batch // micro)
     steps = -(-len(lessons) // (micro * accumulated))
-    every = max(1, steps // training.passes)
+    ends = {round((number + 1) * steps / training.passes) for number in range(training.passes)}
     torch.manual_seed(training.seed)
     network = model.network
     if training.rank:
@@ -181,7 +177,7 @@ def train(
     def measure() -> dict[str, float]:
         return judge(network, judged, model.pad, 2 * micro) if judged else {}
 
-    passes = Passes(measure, folder, every, steps, training.patience)
+    passes = Passes(measure, folder, ends, training.patience)
     on_cpu = network.device.type == "cpu"
     arguments = TrainingArguments(
         output_dir=str(folder),
@@ -194,7 +190,7 @@ def train(
         warmup_steps=max(1, steps // 20),
         max_grad_norm=1.0,
         logging_steps=1,
-        save_steps=max(1, every // _CHECKPOINTS),
+        save_steps=max(1, steps // (training.passes * _CHECKPOINTS)),
         save_total_limit=2,
         remove_unused_columns=False,
         label_names=["labels"],

@@ -135,7 +135,7 @@ def _learn(
     for made in (folder / _WORK / "best").iterdir():
         made.replace(folder / made.name)
     if training.rank:
-        shrink(folder)
+        tidy(folder, base)
     else:
         model.tokenizer.save_pretrained(str(folder))
     tuning.write(folder)  # last: a folder with it is whole
@@ -151,14 +151,17 @@ def _cost(records: int, seconds: float, processor: float) -> dict[str, float]:
     return {"records": records, "seconds": round(seconds), "cpu_seconds": round(processor), "peak_mb": round(peak)}
 
 
-def shrink(folder: Path) -> None:
-    """Store an adapter in 16 bits: half the size, and far finer than what it was trained with."""
+def tidy(folder: Path, base: str) -> None:
+    """Leave of an adapter's folder what loading needs: factors in 16 bits, and no place on this machine."""
     import torch
     from safetensors.torch import load_file, save_file
 
-    file = folder / "adapter_model.safetensors"
+    (folder / "README.md").unlink(missing_ok=True)
+    file, about = folder / "adapter_model.safetensors", folder / "adapter_config.json"
     factors = load_file(file)
     save_file({name: tensor.to(torch.float16).contiguous() for name, tensor in factors.items()}, file)
+    named = {**json.loads(about.read_text(encoding="utf-8")), "base_model_name_or_path": base.rpartition("/")[2]}
+    about.write_text(json.dumps(named, indent=1) + "\n", encoding="utf-8")
 
 
 def _judge(base: str, folder: Path, measure: Dataset, sampling: Sampling | None) -> dict[str, Any]:

@@ -12,9 +12,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a model of two layers with random weights."""
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+    from transformers.utils import logging
 
     folder: Path = tmp_path_factory.mktemp("tiny")
     torch.manual_seed(0)
+    logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(embedded_folder())
     shape = LlamaConfig(
         vocab_size=len(tokenizer),
