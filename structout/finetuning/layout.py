@@ -30,9 +30,25 @@ class Layout:
 
     def texts(self, document: Json) -> Iterator[tuple[Path, int, str]]:
         """The free texts of a document: where each stands, a number for the part of the schema that describes it, and
-        the text. Values of which the schema lists the possible ones are not free.
+        the text.
+
+        Not free are the values that the schema lists, and texts beside such a value in an object: it may follow from
+        them, as a category does from a name.
         """
         yield from self._texts(document, self._root, ())
+
+    def objects(self, document: Json) -> Iterator[tuple[dict[str, Any], dict[str, Json]]]:
+        """The objects in a document whose keys the schema lists, each behind the part of the schema that does."""
+        stack: list[tuple[Json, Any]] = [(document, self._root)]
+        while stack:
+            document, node = stack.pop()
+            node = self._describing(document, node)
+            if isinstance(document, dict):
+                if node.get("properties"):
+                    yield node, document
+                stack += [(value, _property(node, key)) for key, value in document.items()]
+            elif isinstance(document, list):
+                stack += [(item, _item(node, i)) for i, item in enumerate(document)]
 
     def _ordered(self, document: Json, node: Any) -> Json:
         node = self._describing(document, node)
@@ -47,8 +63,11 @@ class Layout:
     def _texts(self, document: Json, node: Any, path: Path) -> Iterator[tuple[Path, int, str]]:
         node = self._describing(document, node)
         if isinstance(document, dict):
+            parts = {key: _property(node, key) for key in document}
+            listed = any("enum" in self._describing(value, parts[key]) for key, value in document.items())
             for key, value in document.items():
-                yield from self._texts(value, _property(node, key), (*path, key))
+                if not (listed and isinstance(value, str)):
+                    yield from self._texts(value, parts[key], (*path, key))
         elif isinstance(document, list):
             for i, item in enumerate(document):
                 yield from self._texts(item, _item(node, i), (*path, i))

@@ -13,9 +13,10 @@ from structout.errors import DataError, MissingExtraError, SpecError
 from structout.evaluation import Dataset, evaluate
 from structout.finetuning.demonstrations import fingerprint as data_fingerprint
 from structout.finetuning.demonstrations import hold_out
+from structout.finetuning.order import reading_order
 from structout.finetuning.training import Step, Training
 from structout.models import Model, load_model
-from structout.models.tuning import Tuning, checksum
+from structout.models.tuning import Tuning, checksum, reordered
 from structout.prompts import fingerprint as prompt_fingerprint
 from structout.result import Example
 from structout.schema import Schema
@@ -118,8 +119,9 @@ def _learn(
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "peft", "finetuning") from error
     kept, held = hold_out(examples, training.held_out, training.seed)
+    orders = reading_order(examples, schema) if training.order == "reading" else {}
     clock, processor = time.perf_counter(), time.process_time()
-    log = train(model, kept, held, schema, training, folder / _WORK, tell)
+    log = train(model, kept, held, reordered(schema, orders), training, folder / _WORK, tell)
     tuning = Tuning(
         base=base,
         checksum=before,
@@ -130,6 +132,7 @@ def _learn(
         data=data_fingerprint(examples),
         training=asdict(training),
         log=tuple(log),
+        orders=orders,
         cost=_cost(len(examples), time.perf_counter() - clock, time.process_time() - processor),
     )
     for made in (folder / _WORK / "best").iterdir():

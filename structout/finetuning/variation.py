@@ -17,8 +17,7 @@ class Variation:
 
     A text of the document that stands in the record just once, to the letter, is exchanged in both for a text that
     another record has in the same place of the schema: the words around it then tell the model what it is, and it
-    cannot learn records by heart (cf. mention replacement, Dai and Adel 2020, arXiv:2010.11683). Where one value
-    follows from another (a category from a name), that can make labels wrong: so it has to be asked for.
+    cannot learn records by heart (cf. mention replacement, Dai and Adel 2020, arXiv:2010.11683).
     """
 
     def __init__(self, examples: Sequence[Example], schema: Schema[Any], share: float) -> None:

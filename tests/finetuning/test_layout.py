@@ -1,5 +1,6 @@
 """Documents in the schema's order, and the texts in them."""
 
+import json
 import random
 from typing import Annotated, Any, Literal
 
@@ -9,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from structout.finetuning.demonstrations import demonstrate, hold_out
 from structout.finetuning.layout import Layout
+from structout.finetuning.order import reading_order
 from structout.finetuning.variation import Variation
+from structout.models.tuning import reordered
 from structout.result import Example
 from structout.schema import Schema
 
@@ -76,6 +79,16 @@ def test_free_texts_are_told_apart_by_their_place_in_the_schema() -> None:
     assert first[1] == second[1] != book[1] != artist[1]
 
 
+def test_a_text_from_which_another_value_may_follow_is_not_free() -> None:
+    class Part(BaseModel):
+        name: str
+        shelf: Literal["brakes", "wheels"]
+        numbers: list[str]
+
+    found = Layout(Schema.of(Part)).texts({"name": "disc", "shelf": "brakes", "numbers": ["A1"]})
+    assert [text for _, _, text in found] == ["A1"]
+
+
 def test_demonstrations_are_answers_that_a_constraint_admits() -> None:
     (shown,) = demonstrate([Example("play Nina Simone", PLAY)], SCHEMA)
     assert shown.response == '{"do": "play", "artist": "Nina Simone", "year": 1967}'
@@ -88,6 +101,22 @@ def test_holding_out_divides(count: int, share: float, seed: int) -> None:
     kept, held = hold_out(examples, share, seed)
     assert sorted(one.text for one in kept + held) == sorted(one.text for one in examples)
     assert len(held) == round(share * count)
+
+
+def test_keys_are_read_in_the_order_in_which_records_name_them() -> None:
+    schema = Schema.of({"type": "object", "properties": dict.fromkeys(("a", "b", "c", "d"), {"type": "string"})})
+    examples = [
+        Example("zip 12, town Bath, name Ann", {"a": "Ann", "b": "Bath", "c": "12", "d": "unsaid"}),
+        Example("zip 13, town Hull, name Bob", {"a": "Bob", "b": "Hull", "c": "13"}),
+        Example("name Cy, town Rye", {"a": "Cy", "b": "Rye"}),
+    ]
+    orders = reading_order(examples, schema)
+    assert [key for key in orders[""] if key != "d"] == ["c", "b", "a"]
+    assert sorted(orders[""]) == ["a", "b", "c", "d"]
+    taught = reordered(schema, orders)
+    assert json.dumps(Layout(taught).order(examples[1].document)) == '{"c": "13", "b": "Hull", "a": "Bob"}'
+    assert taught.check(examples[0].document).ok
+    assert list(schema.json_schema["properties"]) == ["a", "b", "c", "d"]  # type: ignore[index]
 
 
 EXAMPLES = [
