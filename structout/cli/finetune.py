@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -55,9 +55,14 @@ def finetune(
         raise SpecError("--full has no rank", hint="leave one of them out")
     whole = Dataset.load(dataset, schema)
     part = whole.split(measure).head(limit or len(whole)) if measure else None  # type: ignore[arg-type]
-    given = {"passes": passes, "rank": 0 if full else rank, "learning_rate": learning_rate, "vary": vary}
+    given: dict[str, Any] = {
+        "passes": passes,
+        "rank": 0 if full else rank,
+        "learning_rate": learning_rate,
+        "vary": vary,
+    }
     given |= {"show": prompt, "seed": seed}
-    training = Training(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    training = Training(**{name: value for name, value in given.items() if value is not None})
     try:
         with _progress() as tell:
             tuned = teach(

@@ -30,11 +30,11 @@ def label(
     max_tokens: MaxTokensOption = 512,
 ) -> None:
     """Label texts with what an expensive strategy accepts, for `structout finetune` to teach it to a cheap model."""
+    from structout.completion import Usage
     from structout.errors import DataError
     from structout.finetuning.labels import label as labelled
     from structout.finetuning.labels import line
     from structout.pipeline.formats import texts
-    from structout.result import Usage
     from structout.schema import Schema
 
     contract = Schema.of(schema)

@@ -26,9 +26,7 @@ def demonstrate(examples: Iterable[Example], schema: Schema[Any], show: Show = "
     """Labelled records as demonstrations: asked exactly as strategies will ask, answered in the schema's order."""
     layout = Layout(schema)
     return [
-        Demonstration(
-            compose(Task(example.text, schema), show=show), response(schema, layout.order(example.document))
-        )
+        Demonstration(compose(Task(example.text, schema), show=show), response(schema, layout.order(example.document)))
         for example in examples
     ]
 

@@ -6,7 +6,6 @@ from typing import Literal, NamedTuple, get_args
 from structout.errors import SpecError
 from structout.prompts import Show
 
-
 Order = Literal["reading", "schema"]
 
 

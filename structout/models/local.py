@@ -29,9 +29,7 @@ class LocalModel:
     It batches by itself; the prompts of calls from several threads share the slots.
     """
 
-    def __init__(
-        self, name: str, model: Any, tokenizer: Any, *, slots: int = 32, tuning: Tuning | None = None
-    ) -> None:
+    def __init__(self, name: str, model: Any, tokenizer: Any, *, slots: int = 32, tuning: Tuning | None = None) -> None:
         self.name = name
         self.tuning = tuning
         self._model = model.eval()
@@ -127,7 +125,8 @@ class LocalModel:
     @property
     def pad(self) -> int:
         """A token to fill up a batch with; what it is does not matter, as it is masked."""
-        return min(self._ends)
+        first: int = min(self._ends)
+        return first
 
     @property
     def engine(self) -> "Engine":

@@ -102,7 +102,8 @@ def _show(strategy: Prompted | Constrained, model: Model, tasks: Sequence[Task[A
             message = f"{model.name} was fine-tuned for {made_for}, not for {schema!r}: fine-tune it again"
             warnings.warn(message, StructoutWarning, stacklevel=2)
         elif fingerprint(schema, show) != tuning.prompt or strategy.examples:
-            message = f"{model.name} was fine-tuned with show={tuning.show!r} and no examples: ask it so, or train it again"
+            taught = f"show={tuning.show!r} and no examples"
+            message = f"{model.name} was fine-tuned with {taught}: ask it so, or fine-tune it again"
             warnings.warn(message, StructoutWarning, stacklevel=2)
     return show
 

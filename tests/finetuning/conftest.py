@@ -1,10 +1,13 @@
 """A model that is as small as can be, with the embedded model's tokenizer: it learns in a second."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from structout.models.embedded import embedded_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")

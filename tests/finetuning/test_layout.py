@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
+from structout.document import Json
 from structout.finetuning.demonstrations import demonstrate, hold_out
 from structout.finetuning.layout import Layout
 from structout.finetuning.order import reading_order
@@ -41,8 +42,8 @@ SCHEMA = Schema.of(
         },
     }
 )
-PLAY = {"year": 1967, "do": "play", "artist": "Nina Simone"}
-RATE = {"authors": ["Le Guin", "Wolfe"], "book": "Solaris", "do": "rate"}
+PLAY: Json = {"year": 1967, "do": "play", "artist": "Nina Simone"}
+RATE: Json = {"authors": ["Le Guin", "Wolfe"], "book": "Solaris", "do": "rate"}
 
 
 class Pair(BaseModel):
@@ -104,7 +105,7 @@ def test_holding_out_divides(count: int, share: float, seed: int) -> None:
 
 
 def test_keys_are_read_in_the_order_in_which_records_name_them() -> None:
-    schema = Schema.of({"type": "object", "properties": dict.fromkeys(("a", "b", "c", "d"), {"type": "string"})})
+    schema = Schema.of({"type": "object", "properties": {key: {"type": "string"} for key in "abcd"}})
     examples = [
         Example("zip 12, town Bath, name Ann", {"a": "Ann", "b": "Bath", "c": "12", "d": "unsaid"}),
         Example("zip 13, town Hull, name Bob", {"a": "Bob", "b": "Hull", "c": "13"}),
