@@ -39,8 +39,9 @@ def encode(model: LocalModel, demonstrations: Sequence[Demonstration]) -> list[E
 
 
 def plan(lengths: Sequence[int], training: Training) -> list[int]:
-    """The order in which demonstrations are learnt, all passes one after the other: batches come at random, and those in
-    a batch are of about one length. What does not fill a batch begins the next pass.
+    """The order in which demonstrations are learnt, all passes one after the other.
+
+    Batches come at random, and what is in a batch is of about one length. What does not fill one begins the next pass.
     """
     draw = random.Random(training.seed)
     queue: list[int] = []

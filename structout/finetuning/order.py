@@ -16,10 +16,10 @@ from structout.schema import Schema
 def reading_order(examples: Sequence[Example], schema: Schema[Any]) -> Orders:
     """For each object in the schema, by its JSON Pointer, its keys in the order in which records tend to name them.
 
-    A constraint admits one order of keys only. In the record's own, the next key is that of the next words; in any other
-    the model has to look through the whole record for it, and cannot come back to what it missed. The order is the one
-    that most pairs of keys agree with (Kemeny's, as far as moving one key at a time finds it); a key whose values do not
-    stand in records has no say.
+    A constraint admits one order of keys only. In the record's own, the next key is that of the next words; in any
+    other the model has to look through the whole record for it, and cannot come back to what it missed. The order is
+    the one that most pairs of keys agree with (Kemeny's, as far as moving one key at a time finds it); a key whose
+    values do not stand in records has no say.
     """
     layout = Layout(schema)
     before: dict[int, Counter[tuple[str, str]]] = {}

@@ -78,8 +78,9 @@ class Supervised(Trainer):  # type: ignore[misc]
 
 @torch.no_grad()
 def judge(network: Any, encoded: Sequence[Encoded], pad: int, at_once: int) -> dict[str, float]:
-    """How well answers are known, each token given the right ones before it: the `loss` per token, the share of `tokens`
-    that greedy decoding gets right, and of `records` in which it gets all.
+    """How well answers are known, each token given the right ones before it.
+
+    That is the `loss` per token, the share of `tokens` that come first, and of `records` in which all do.
     """
     network.eval()
     total, count, right, whole = 0.0, 0, 0, 0
