@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from structout.completion import Message
+from structout.finetuning.layout import Layout
 from structout.prompts import Show, compose, response
 from structout.result import Example, Task
 from structout.schema import Schema
@@ -22,25 +23,26 @@ class Demonstration:
 
 
 def demonstrate(examples: Iterable[Example], schema: Schema[Any], show: Show = "brief") -> list[Demonstration]:
-    """Labelled records as demonstrations: asked exactly as strategies will ask."""
+    """Labelled records as demonstrations: asked exactly as strategies will ask, answered in the schema's order."""
+    layout = Layout(schema)
     return [
-        Demonstration(compose(Task(example.text, schema), show=show), response(schema, example.document))
+        Demonstration(compose(Task(example.text, schema), show=show), response(schema, layout.order(example.document)))
         for example in examples
     ]
 
 
-def fingerprint(demonstrations: Sequence[Demonstration]) -> str:
-    """A short hash of all demonstrations, in order."""
-    rows = [[[[m.role, m.content] for m in d.prompt], d.response] for d in demonstrations]
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+def fingerprint(examples: Iterable[Example]) -> str:
+    """A short hash of labelled records, in order."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(json.dumps([example.text, example.document]).encode())
+    return digest.hexdigest()[:16]
 
 
-def hold_out(
-    demonstrations: Sequence[Demonstration], share: float, seed: int
-) -> tuple[list[Demonstration], list[Demonstration]]:
-    """Divide demonstrations into those to learn from and those to judge the learning by, at random by `seed`."""
-    places = list(range(len(demonstrations)))
+def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
+    """Divide records into those to learn from and those to judge the learning by, at random by `seed`."""
+    places = list(range(len(examples)))
     random.Random(seed).shuffle(places)
     held = sorted(places[: round(share * len(places))])
     kept = sorted(places[len(held) :])
-    return [demonstrations[i] for i in kept], [demonstrations[i] for i in held]
+    return [examples[i] for i in kept], [examples[i] for i in held]

@@ -1,94 +1,66 @@
-"""Supervised fine-tuning of a local model's weights on demonstrations; a killed run resumes where it was."""
+"""Supervised fine-tuning of a local model's weights on labelled records; a killed run resumes where it was."""
 
 import json
 import os
 import random
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model
 from torch.nn.functional import cross_entropy
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.utils import logging
 
-from structout.completion import Prompt, Sampling
 from structout.errors import DataError
-from structout.finetuning.demonstrations import Demonstration
+from structout.finetuning.batches import Encoded, answers, collate, encode, plan
+from structout.finetuning.demonstrations import demonstrate
 from structout.finetuning.training import Step, Training
+from structout.finetuning.variation import Variation
 from structout.models.local import LocalModel
+from structout.result import Example
+from structout.schema import Schema
 
-_IGNORED = -100  # the label of a token that is not learnt: what PyTorch's cross entropy leaves out
-_BUCKET = 16  # batches within which records are sorted by length: little padding, and still a random order
 _CHECKPOINTS = 4  # a pass
 _STATE = "trainer_state.json"  # the file that transformers writes last: a checkpoint without it is not whole
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A demonstration in tokens; the answer begins at `start`."""
+class Lessons(torch.utils.data.Dataset[Encoded]):
+    """What is learnt, in the order of `places`: each time a record comes up it is varied anew, if at all."""
 
-    tokens: tuple[int, ...]
-    start: int
+    def __init__(
+        self,
+        model: LocalModel,
+        examples: Sequence[Example],
+        schema: Schema[Any],
+        training: Training,
+    ) -> None:
+        self._model, self._examples, self._schema, self._training = model, examples, schema, training
+        self._plain = encode(model, demonstrate(examples, schema, training.show))
+        self._places = plan([len(one.tokens) for one in self._plain], training)
+        self._variation = Variation(examples, schema, training.vary) if training.vary else None
 
+    @property
+    def longest(self) -> int:
+        """The most tokens of a record as it was labelled."""
+        return max(len(one.tokens) for one in self._plain)
 
-def encode(model: LocalModel, demonstrations: Sequence[Demonstration]) -> list[Encoded]:
-    """Demonstrations as the model will see them when it is asked. Raises `DataError` for one that it cannot take."""
-    encoded = []
-    for number, one in enumerate(demonstrations, 1):
-        answer = model.encode_answer(one.response)
-        prompt = model.encode(Prompt(one.prompt, Sampling(max_tokens=len(answer))))
-        if isinstance(prompt, str):
-            raise DataError(f"demonstration {number}: {prompt}", hint="shorten it or leave it out")
-        encoded.append(Encoded((*prompt, *answer), len(prompt)))
-    return encoded
+    def __len__(self) -> int:
+        return len(self._places)
 
-
-def plan(lengths: Sequence[int], training: Training) -> list[int]:
-    """The order in which demonstrations are learnt, all passes one after the other: batches come at random, and those in
-    a batch are of about one length. What does not fill a batch begins the next pass.
-    """
-    draw = random.Random(training.seed)
-    queue: list[int] = []
-    for _ in range(training.passes):
-        queue += draw.sample(range(len(lengths)), len(lengths))
-    order: list[int] = []
-    for start in range(0, len(queue), bucket := training.batch * _BUCKET):
-        part = sorted(queue[start : start + bucket], key=lambda place: lengths[place])
-        batches = [part[i : i + training.batch] for i in range(0, len(part), training.batch)]
-        draw.shuffle(batches)
-        batches.sort(key=lambda batch: len(batch) < training.batch)  # the one that is not full goes last
-        order += [place for batch in batches for place in batch]
-    return order
-
-
-def collate(batch: Sequence[Encoded], pad: int) -> dict[str, torch.Tensor]:
-    """Demonstrations side by side: `input_ids`, `attention_mask` and `labels`, each of shape (batch, longest)."""
-    longest = max(len(one.tokens) for one in batch)
-    tokens = torch.full((len(batch), longest), pad)
-    labels = torch.full((len(batch), longest), _IGNORED)
-    mask = torch.zeros((len(batch), longest), dtype=torch.long)
-    for row, one in enumerate(batch):
-        tokens[row, : len(one.tokens)] = torch.tensor(one.tokens)
-        labels[row, one.start : len(one.tokens)] = torch.tensor(one.tokens[one.start :])
-        mask[row, : len(one.tokens)] = 1
-    return {"input_ids": tokens, "attention_mask": mask, "labels": labels}
-
-
-def answers(network: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Logits (n, vocabulary), labels (n) and rows (n) of all the tokens that are learnt.
-
-    Logits before the first answer of the batch begins are not even computed.
-    """
-    labels = inputs["labels"]
-    learnt = labels != _IGNORED
-    first = int(learnt.any(0).nonzero()[0])
-    count = labels.shape[1] - first + 1
-    output = network(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], logits_to_keep=count)
-    learnt = learnt[:, first:]
-    return output.logits[:, -count:-1][learnt], labels[:, first:][learnt], learnt.nonzero()[:, 0]
+    def __getitem__(self, position: int) -> Encoded:
+        place = self._places[position]
+        if self._variation is None:
+            return self._plain[place]
+        varied = self._variation.vary(self._examples[place], random.Random(f"{self._training.seed}:{position}"))
+        try:
+            return encode(self._model, demonstrate([varied], self._schema, self._training.show))[0]
+        except DataError:  # it grew too long
+            return self._plain[place]
 
 
 class Supervised(Trainer):  # type: ignore[misc]
@@ -106,28 +78,44 @@ class Supervised(Trainer):  # type: ignore[misc]
 
 @torch.no_grad()
 def judge(network: Any, encoded: Sequence[Encoded], pad: int, at_once: int) -> dict[str, float]:
-    """How well answers are known: `loss` per token, and `right`, the share that greedy decoding gets to the letter."""
+    """How well answers are known, each token given the right ones before it.
+
+    That is the `loss` per token, the share of `tokens` that come first, and of `records` in which all do.
+    """
     network.eval()
-    total, tokens, right = 0.0, 0, 0
+    total, count, right, whole = 0.0, 0, 0, 0
     by_length = sorted(encoded, key=lambda one: len(one.tokens))
     for start in range(0, len(by_length), at_once):
         batch = by_length[start : start + at_once]
-        logits, labels, rows = answers(network, collate(batch, pad))
+        with quick(network):
+            logits, labels, rows = answers(network, collate(batch, pad))
+        missed = logits.argmax(-1) != labels
         total += float(cross_entropy(logits, labels, reduction="sum"))
-        tokens += len(labels)
-        right += len(batch) - len(set(rows[logits.argmax(-1) != labels].tolist()))
+        count += len(labels)
+        right += int((~missed).sum())
+        whole += len(batch) - len(set(rows[missed].tolist()))
     network.train()
-    return {"loss": total / tokens, "right": right / len(encoded)}
+    return {"loss": total / count, "tokens": right / count, "records": whole / len(encoded)}
+
+
+def multiplies_bf16() -> bool:
+    """Whether this CPU multiplies bfloat16 itself: about 1.6 times as fast as float32, and emulated elsewhere."""
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+def quick(network: Any) -> AbstractContextManager[Any]:
+    """Products in bfloat16 where the CPU has them, all else as it is."""
+    on_cpu = network.device.type == "cpu"
+    context: AbstractContextManager[Any] = torch.autocast("cpu", torch.bfloat16, enabled=on_cpu and multiplies_bf16())
+    return context
 
 
 class Passes(TrainerCallback):  # type: ignore[misc]
     """Judges the model after each pass, keeps the best in `folder`/best, and ends what no longer helps."""
 
-    def __init__(
-        self, measure: Callable[[], dict[str, float]], folder: Path, every: int, steps: int, patience: int
-    ) -> None:
-        self._measure, self._folder = measure, folder
-        self._every, self._steps, self._patience = every, steps, patience
+    def __init__(self, measure: Callable[[], dict[str, float]], folder: Path, ends: set[int], patience: int) -> None:
+        self._measure, self._folder, self._ends, self._patience = measure, folder, ends, patience
         self.log: list[dict[str, Any]] = []
 
     def rewind(self, step: int) -> None:
@@ -137,7 +125,7 @@ class Passes(TrainerCallback):  # type: ignore[misc]
         self.log = [entry for entry in known if entry["step"] <= step]
 
     def on_step_end(self, args: Any, state: Any, control: Any, *, model: Any, **_: Any) -> None:
-        if state.global_step % self._every and state.global_step != self._steps:
+        if state.global_step not in self._ends:
             return
         best = max(map(_merit, self.log), default=None)
         self.log.append({"step": state.global_step, **self._measure()})
@@ -162,8 +150,9 @@ class Told(TrainerCallback):  # type: ignore[misc]
 
 def train(
     model: LocalModel,
-    demonstrations: Sequence[Demonstration],
-    held_out: Sequence[Demonstration],
+    examples: Sequence[Example],
+    held_out: Sequence[Example],
+    schema: Schema[Any],
     training: Training,
     folder: Path,
     tell: Callable[[Step], None],
@@ -171,38 +160,38 @@ def train(
     """Fine-tune `model` in place, and leave the adapter (or all weights) of the best pass in `folder`/best.
 
     Beside it are checkpoints, from which the same call goes on. Returns what was measured after each pass: `step`, and
-    `loss` and `right` of what was held out.
+    what `judge` says of the records held out.
     """
-    learnt, judged = encode(model, demonstrations), encode(model, held_out)
-    order = plan([len(one.tokens) for one in learnt], training)
-    micro = max(1, min(training.batch, training.tokens_at_once // max(len(one.tokens) for one in learnt)))
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # what is to be told is told by `tell`
+    lessons = Lessons(model, examples, schema, training)
+    judged = encode(model, demonstrate(held_out, schema, training.show))
+    micro = max(1, min(training.batch, training.tokens_at_once // lessons.longest))
     accumulated = -(-training.batch // micro)
-    steps = -(-len(order) // (micro * accumulated))
-    every = max(1, steps // training.passes)
+    steps = -(-len(lessons) // (micro * accumulated))
+    ends = {round((number + 1) * steps / training.passes) for number in range(training.passes)}
     torch.manual_seed(training.seed)
     network = model.network
     if training.rank:
-        linear = LoraConfig(
-            r=training.rank, lora_alpha=2 * training.rank, target_modules="all-linear", task_type="CAUSAL_LM"
-        )
-        network = get_peft_model(network, linear)
+        network = adapt(network, training.rank)
 
     def measure() -> dict[str, float]:
-        return judge(network, judged, model.pad, micro) if judged else {}
+        return judge(network, judged, model.pad, 2 * micro) if judged else {}
 
-    passes = Passes(measure, folder, every, steps, training.patience)
+    passes = Passes(measure, folder, ends, training.patience)
+    on_cpu = network.device.type == "cpu"
     arguments = TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=micro,
         gradient_accumulation_steps=accumulated,
-        num_train_epochs=1,  # the plan holds all passes
+        num_train_epochs=1,  # the lessons hold all passes
         train_sampling_strategy="sequential",
         learning_rate=training.rate,
         lr_scheduler_type="cosine",
         warmup_steps=max(1, steps // 20),
         max_grad_norm=1.0,
         logging_steps=1,
-        save_steps=max(1, every // _CHECKPOINTS),
+        save_steps=max(1, steps // (training.passes * _CHECKPOINTS)),
         save_total_limit=2,
         remove_unused_columns=False,
         label_names=["labels"],
@@ -210,34 +199,45 @@ def train(
         disable_tqdm=True,
         report_to=[],
         seed=training.seed,
-        use_cpu=network.device.type == "cpu",
+        use_cpu=on_cpu,
+        bf16=on_cpu and multiplies_bf16(),
     )
     trainer = Supervised(
         model=network,
         args=arguments,
-        train_dataset=[learnt[place] for place in order],
+        train_dataset=lessons,
         data_collator=lambda batch: collate(batch, model.pad),
         callbacks=[passes, Told(tell, steps)],
     )
+    trainer.remove_callback(PrinterCallback)
     checkpoint = last_checkpoint(folder)
     passes.rewind(int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return passes.log
 
 
+def adapt(network: Any, rank: int) -> Any:
+    """The network with an adapter of this rank on all linear layers but the head: all that is trained."""
+    factors = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for an attribute by its old name
+        return get_peft_model(network, factors)
+
+
 def last_checkpoint(folder: Path) -> Path | None:
     """The latest checkpoint that is whole; those that a kill left half-written are removed."""
     whole = []
     for found in folder.glob("checkpoint-*"):
-        if (found / _STATE).is_file():
+        try:
+            json.loads((found / _STATE).read_text())
             whole.append(found)
-        else:
+        except (OSError, ValueError):
             shutil.rmtree(found)
     return max(whole, key=lambda found: int(found.name.rpartition("-")[2]), default=None)
 
 
 def _merit(entry: dict[str, Any]) -> tuple[float, float]:
-    return entry.get("right", 0.0), -entry.get("loss", -entry["step"])  # without a held-out share the last is best
+    return entry.get("tokens", 0.0), -entry.get("loss", -entry["step"])  # with nothing held out the last is best
 
 
 def _replace(folder: Path, write: Callable[[str], Any]) -> None:

@@ -118,9 +118,15 @@ class LocalModel:
         return self._model
 
     @property
+    def tokenizer(self) -> Any:
+        """Its tokenizer, as transformers has it."""
+        return self._tokenizer
+
+    @property
     def pad(self) -> int:
         """A token to fill up a batch with; what it is does not matter, as it is masked."""
-        return min(self._ends)
+        first: int = min(self._ends)
+        return first
 
     @property
     def engine(self) -> "Engine":

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from structout.errors import ModelError
+from structout.schema import Schema
 
+Orders = dict[str, list[str]]  # the keys of an object in a schema, by its JSON Pointer
 _FILE = "tuning.json"
 _ADAPTER = "adapter_model.safetensors"
 
@@ -18,8 +21,9 @@ class Tuning:
 
     `base` is the name of the model that it began as, with the `checksum` of its weights; `show` the form of the prompt,
     with the fingerprint of that `prompt`; `schema` and `fingerprint` name the schema, `data` is the fingerprint of the
-    demonstrations. `training` holds the settings, `log` what was measured as it went on, and `evaluation` the
-    measures before and after.
+    labelled records. `training` holds the settings, `log` what was measured as it went on, `cost` what it took, and
+    `evaluation` the measures before and after. `orders` says in which order the keys of objects are answered, where it
+    is not the schema's.
     """
 
     base: str
@@ -31,6 +35,8 @@ class Tuning:
     data: str
     training: dict[str, Any]
     log: tuple[dict[str, Any], ...] = ()
+    cost: dict[str, float] = field(default_factory=dict)
+    orders: Orders = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -46,6 +52,19 @@ class Tuning:
 
     def write(self, folder: Path) -> None:
         (folder / _FILE).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+
+def reordered(schema: Schema[Any], orders: Orders) -> Schema[Any]:
+    """The same schema with the keys of its objects in these orders: it admits the same documents."""
+    if not orders or isinstance(schema.json_schema, bool):
+        return schema
+    copy = deepcopy(schema.json_schema)
+    for place, keys in orders.items():
+        node: Any = copy
+        for step in place.split("/")[1:]:
+            node = node[int(step) if isinstance(node, list) else step.replace("~1", "/").replace("~0", "~")]
+        node["properties"] = {key: node["properties"][key] for key in keys}
+    return Schema(schema.name, copy, schema.adapter, schema.language)
 
 
 def checksum(network: Any) -> str:

@@ -8,10 +8,11 @@ from typing import Any, Literal, TypeVar, cast, get_args
 from structout.completion import Prompt, Sampling
 from structout.errors import SpecError, StructoutWarning
 from structout.models.base import Model
-from structout.models.tuning import Tuning
+from structout.models.tuning import Tuning, reordered
 from structout.prompts import Format, Show, compose, fingerprint
 from structout.prompts.similar import Similar
 from structout.result import Attempt, Example, Result, Task
+from structout.schema import Schema
 from structout.strategies.base import judge
 
 T = TypeVar("T")
@@ -101,11 +102,17 @@ def _show(strategy: Prompted | Constrained, model: Model, tasks: Sequence[Task[A
             message = f"{model.name} was fine-tuned for {made_for}, not for {schema!r}: fine-tune it again"
             warnings.warn(message, StructoutWarning, stacklevel=2)
         elif fingerprint(schema, show) != tuning.prompt or strategy.examples:
-            message = (
-                f"{model.name} was fine-tuned with show={tuning.show!r} and no examples: ask it so, or train it again"
-            )
+            taught = f"show={tuning.show!r} and no examples"
+            message = f"{model.name} was fine-tuned with {taught}: ask it so, or fine-tune it again"
             warnings.warn(message, StructoutWarning, stacklevel=2)
     return show
+
+
+def _held_to(schema: Schema[Any], model: Model) -> Schema[Any]:
+    """The schema, its keys in the order that the model was taught."""
+    tuning: Tuning | None = getattr(model, "tuning", None)
+    taught = tuning is not None and tuning.fingerprint == schema.fingerprint()
+    return reordered(schema, tuning.orders) if tuning is not None and taught else schema
 
 
 def _ask(
@@ -117,7 +124,7 @@ def _ask(
         Prompt(
             compose(task, examples, show=show, answer_format=answer_format),
             _sampling(strategy, task.sampling),
-            task.schema if constrained else None,
+            _held_to(task.schema, model) if constrained else None,
             task.sample,
         )
         for task, examples in zip(tasks, _examples(strategy, tasks), strict=True)
