@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from structout.completion import Completion, Message, Prompt, Sampling, Usage
     from structout.errors import DataError, MissingExtraError, ModelError, SchemaError, SpecError, StructoutError
     from structout.evaluation import Dataset, Report, evaluate
+    from structout.finetuning import Training, finetune
     from structout.issue import Issue
     from structout.models import Model, Scripted, load_model
     from structout.pipeline import extract, extract_many, preview
@@ -39,14 +40,15 @@ __all__ = [
     "Draft", "Edit", "Example", "Grounded", "InvalidResultError", "Issue", "Judge", "Learned", "Message",
     "MissingExtraError", "Model", "ModelError", "On", "Prompt", "Prompted", "Reask", "Repair", "Report", "Result",
     "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError", "Strategy", "StructoutError",
-    "Task", "Think", "Usage", "Verdict", "Verifier", "Verify", "Vote", "evaluate", "extract", "extract_many",
-    "load_model", "load_strategy", "preview", "spec",
+    "Task", "Think", "Training", "Usage", "Verdict", "Verifier", "Verify", "Vote", "evaluate", "extract",
+    "extract_many", "finetune", "load_model", "load_strategy", "preview", "spec",
 ]  # fmt: skip
 
 _HOMES = {
     "completion": "Completion Message Prompt Sampling Usage",
     "errors": "DataError MissingExtraError ModelError SchemaError SpecError StructoutError",
     "evaluation": "Dataset Report evaluate",
+    "finetuning": "Training finetune",
     "issue": "Issue",
     "models": "Model Scripted load_model",
     "pipeline": "extract extract_many preview",

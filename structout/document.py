@@ -38,7 +38,12 @@ def parse_json(text: str) -> tuple[Json, Issue | None]:
 
 def leaves(document: Json) -> dict[str, str | int | float | bool]:
     """The scalars of a document by their JSON Pointer, nulls left out."""
-    found: dict[str, str | int | float | bool] = {}
+    return {place: value for place, value in scalars(document).items() if value is not None}
+
+
+def scalars(document: Json) -> dict[str, str | int | float | bool | None]:
+    """The scalars of a document, nulls among them, by their JSON Pointer."""
+    found: dict[str, str | int | float | bool | None] = {}
     stack: list[tuple[tuple[str | int, ...], Json]] = [((), document)]
     while stack:
         path, node = stack.pop()
@@ -46,7 +51,7 @@ def leaves(document: Json) -> dict[str, str | int | float | bool]:
             stack += [((*path, key), value) for key, value in node.items()]
         elif isinstance(node, list):
             stack += [((*path, index), value) for index, value in enumerate(node)]
-        elif node is not None:
+        else:
             found[pointer(path)] = node
     return found
 

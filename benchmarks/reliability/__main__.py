@@ -23,6 +23,8 @@ from structout.evaluation import judged
 from structout.evaluation.outcome import Outcome
 from structout.verifiers import Judged
 
+_SETS = ["parts", "addresses", "snips"]
+_MODELS = ["as is", "fine-tuned"]
 _EXAMPLES = 3  # shown to the model where it was not fine-tuned
 _NOBODY = Scripted("")  # for verifiers that ask no model
 _RUNS = 5  # of each record, for consistency
@@ -30,7 +32,7 @@ _RUNS = 5  # of each record, for consistency
 
 def main() -> None:
     options = _options()
-    tables = []
+    options.log.mkdir(parents=True, exist_ok=True)
     for name in options.sets:
         dataset = sets.load(name, options.data)
         if dataset is None:
@@ -41,29 +43,34 @@ def main() -> None:
             if model is None:
                 print(f"no fine-tuned model for {name}: left out", file=sys.stderr)
                 continue
-            tables.append(_compare(name, kind, dataset, model, options))
-            (options.log / "tables.json").write_text(json.dumps(tables, indent=1), encoding="utf-8")
-            report.write(tables, options.out)
+            table = _compare(name, kind, dataset, model, options)
+            (options.log / f"{_file(kind, name)}.json").write_text(json.dumps(table, indent=1), encoding="utf-8")
+    found = [options.log / f"{_file(kind, name)}.json" for name in _SETS for kind in _MODELS]
+    report.write([json.loads(file.read_text(encoding="utf-8")) for file in found if file.is_file()], options.out)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reliability", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--tuned", type=Path)
-    parser.add_argument("--sets", nargs="+", default=["parts", "addresses", "snips"])
-    parser.add_argument("--models", nargs="+", default=["as is", "fine-tuned"])
+    parser.add_argument("--sets", nargs="+", default=_SETS)
+    parser.add_argument("--models", nargs="+", default=_MODELS)
     parser.add_argument("--records", type=int, default=100, help="test records of each set")
     parser.add_argument("--dev", type=int, default=250, help="dev records of each set, to fit thresholds to")
     parser.add_argument("--samples", type=int, default=5, help="answers of a vote")
     parser.add_argument("--repeated", type=int, default=25, help="test records that are run five times")
-    parser.add_argument("--only", nargs="+", help="only ways whose names begin so")
+    parser.add_argument("--only", nargs="+", help="compare only these ways")
     parser.add_argument("--log", type=Path, default=Path(".structout/reliability"))
     parser.add_argument("--out", type=Path, default=sets.ROOT / "benchmarks" / "results")
     return parser.parse_args()
 
 
+def _file(kind: str, name: str) -> str:
+    return f"{kind.replace(' ', '-')}-{name}"
+
+
 def _model(kind: str, name: str, tuned: Path | None, log: Path) -> Model | None:
-    file = log / f"{kind.replace(' ', '-')}-{name}.jsonl"
+    file = log / f"{_file(kind, name)}.jsonl"
     if kind == "as is":
         return Recorded(load_model("embedded"), file)
     if tuned is None or not (tuned / name).is_dir():
@@ -91,8 +98,8 @@ def _compare(name: str, kind: str, dataset: Dataset, model: Model, options: argp
     lessons = judged(run({PLAIN: plain}, dev)[PLAIN], dataset.schema)
     fitted = Fitted.on(dataset, lessons)
     compared = ways(fitted, examples, options.samples)
-    wanted = tuple(options.only or [""])
-    outcomes = run({k: v for k, v in compared.items() if k in (BASE, PLAIN) or k.startswith(wanted)}, test)
+    wanted = (BASE, PLAIN, *(options.only or compared))
+    outcomes = run({label: way for label, way in compared.items() if label in wanted}, test)
     repeated = {
         "Constrained(temperature=0.7)": Constrained(examples=examples, temperature=0.7),
         "Vote field": Vote(plain, n=options.samples),

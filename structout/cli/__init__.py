@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from structout.cli import audit, bench, extract, model, preview, repair, validate
+from structout.cli import audit, bench, extract, finetune, label, model, preview, repair, validate
 from structout.cli.codes import INCOMPLETE, INTERRUPTED, MEANING, PASSED, USAGE
 from structout.cli.console import say
 from structout.errors import ModelError, StructoutError
@@ -22,6 +22,8 @@ app.command()(preview.preview)
 app.command()(validate.validate)
 app.command()(repair.repair)
 app.command()(audit.audit)
+app.command()(finetune.finetune)
+app.command()(label.label)
 app.add_typer(model.app, name="model")
 
 

@@ -46,3 +46,7 @@ UNSURE = "this is little more than a guess (confidence {sure})"
 DOUBTFUL = "answers like this one are mostly wrong"
 REFUSED = "refused by {rule}"
 RULE_FAILED = "{rule} failed: {error}"
+
+INVENT = "Make up one {name} after the other: plausible, and each different from the ones before."
+ANOTHER = "One more."
+TELL = "Write the text, on one line, that a person would write to say what is in this {name}, all of it and no more."

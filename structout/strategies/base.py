@@ -48,8 +48,7 @@ def _confidence(task: Task[Any], completion: Completion) -> dict[str, float]:
         return {}
     ends, found = completion.ends, {}
     for place, (first, last) in leaf_places(completion.text).items():
-        tokens = range(bisect_right(ends, first), min(bisect_left(ends, last) + 1, len(ends)))
-        found[place] = exp(sum(completion.logprobs[token] for token in tokens))
+        found[place] = exp(sum(completion.logprobs[bisect_right(ends, first) : bisect_left(ends, last) + 1]))
     return found
 
 

@@ -21,7 +21,7 @@ _PARTS = (
     Agreement, All, Any_, BestOf, Cascade, Confident, Constrained, Draft, Grounded, Head, Judge, Learned, On, Prompted,
     Reask, Repair, RoundTrip, Rule, Think, Verify, Vote,
 )  # fmt: skip
-_NAMES: dict[str, Any] = {part.__name__: part for part in _PARTS}
+NAMES: dict[str, Any] = {part.__name__: part for part in _PARTS}
 
 
 def spec(part: Any) -> str:
@@ -60,11 +60,11 @@ def load_strategy(text: str) -> Strategy:
 
 
 def _build(node: ast.expr, text: str) -> Any:
-    if isinstance(node, ast.Name) and node.id in _NAMES:
+    if isinstance(node, ast.Name) and node.id in NAMES:
         return _call(node.id, [], {}, text)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        if node.func.id not in _NAMES:
-            raise SpecError(f"no strategy is called {node.func.id}", hint=f"there are: {', '.join(sorted(_NAMES))}")
+        if node.func.id not in NAMES:
+            raise SpecError(f"no strategy is called {node.func.id}", hint=f"there are: {', '.join(sorted(NAMES))}")
         keywords = {word.arg: _build(word.value, text) for word in node.keywords if word.arg}
         return _call(node.func.id, [_build(one, text) for one in node.args], keywords, text)
     try:
@@ -76,6 +76,6 @@ def _build(node: ast.expr, text: str) -> Any:
 
 def _call(name: str, positional: list[Any], keywords: dict[str, Any], text: str) -> Any:
     try:
-        return _NAMES[name](*positional, **keywords)
+        return NAMES[name](*positional, **keywords)
     except TypeError as error:
         raise SpecError(f"{name} in {text!r}: {error}", hint=f"see help(structout.{name})") from error

@@ -1,15 +1,18 @@
 """One model call a task: asked by prompt alone, or held to the schema while the answer is sampled."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
 
 from structout.completion import Prompt, Sampling
-from structout.errors import SpecError
+from structout.errors import SpecError, StructoutWarning
 from structout.models.base import Model
-from structout.prompts import Format, Show, compose
+from structout.models.tuning import Tuning, reordered
+from structout.prompts import Format, Show, compose, fingerprint
 from structout.prompts.similar import Similar
 from structout.result import Attempt, Example, Result, Task
+from structout.schema import Schema
 from structout.strategies.base import judge
 
 T = TypeVar("T")
@@ -23,12 +26,13 @@ class Prompted:
 
     `examples` is how many of the task's labelled examples are shown, and `choose` which ones: `fixed`, the first, or
     `similar`, those most like the record (dearer: prompts then have less in common); `show` is the form in which the
-    schema is shown; `format` is the language asked for (YAML is never compliant as it is produced: wrap it in
-    `Repair`); `temperature` and `max_tokens` go before the task's own.
+    schema is shown, by default the one that the model was fine-tuned with, else `typescript`; `format` is the language
+    asked for (YAML is never compliant as it is produced: wrap it in `Repair`); `temperature` and `max_tokens` go
+    before the task's own.
     """
 
     examples: int = 0
-    show: Show = "typescript"
+    show: Show | None = None
     format: Format = "json"
     temperature: float | None = None
     max_tokens: int | None = None
@@ -48,7 +52,7 @@ class Constrained:
     """Ask in words and sample only what the schema's grammar admits. What is produced is validated all the same."""
 
     examples: int = 0
-    show: Show = "typescript"
+    show: Show | None = None
     temperature: float | None = None
     max_tokens: int | None = None
     choose: Choose = "fixed"
@@ -63,7 +67,7 @@ class Constrained:
 def _check(strategy: Prompted | Constrained) -> None:
     if strategy.examples < 0:
         raise SpecError(f"examples is {strategy.examples}", hint="give 0 or more")
-    if strategy.show not in get_args(Show):
+    if strategy.show not in (None, *get_args(Show)):
         raise SpecError(f"a schema cannot be shown as {strategy.show!r}", hint=f"give {', '.join(get_args(Show))}")
     if strategy.choose not in get_args(Choose):
         raise SpecError(f"examples cannot be chosen {strategy.choose!r}", hint=f"give {' or '.join(get_args(Choose))}")
@@ -86,15 +90,41 @@ def _examples(strategy: Prompted | Constrained, tasks: Sequence[Task[Any]]) -> l
     return [known[id(task.examples)].find(task.text, strategy.examples) for task in tasks]
 
 
+def _show(strategy: Prompted | Constrained, model: Model, tasks: Sequence[Task[Any]]) -> Show:
+    """The form of the prompt; says so, once, where a fine-tuned model is asked otherwise than it was taught."""
+    tuning: Tuning | None = getattr(model, "tuning", None)
+    if tuning is None:
+        return strategy.show or "typescript"
+    show = strategy.show or cast("Show", tuning.show)
+    for schema in {task.schema for task in tasks}:
+        if schema.fingerprint() != tuning.fingerprint:
+            made_for = f"{tuning.schema} ({tuning.fingerprint})"
+            message = f"{model.name} was fine-tuned for {made_for}, not for {schema!r}: fine-tune it again"
+            warnings.warn(message, StructoutWarning, stacklevel=2)
+        elif fingerprint(schema, show) != tuning.prompt or strategy.examples:
+            taught = f"show={tuning.show!r} and no examples"
+            message = f"{model.name} was fine-tuned with {taught}: ask it so, or fine-tune it again"
+            warnings.warn(message, StructoutWarning, stacklevel=2)
+    return show
+
+
+def _held_to(schema: Schema[Any], model: Model) -> Schema[Any]:
+    """The schema, its keys in the order that the model was taught."""
+    tuning: Tuning | None = getattr(model, "tuning", None)
+    taught = tuning is not None and tuning.fingerprint == schema.fingerprint()
+    return reordered(schema, tuning.orders) if tuning is not None and taught else schema
+
+
 def _ask(
     strategy: Prompted | Constrained, tasks: Sequence[Task[T]], model: Model, *, constrained: bool
 ) -> list[Result[T]]:
     answer_format: Format = strategy.format if isinstance(strategy, Prompted) else "json"
+    show = _show(strategy, model, tasks)
     prompts = [
         Prompt(
-            compose(task, examples, show=strategy.show, answer_format=answer_format),
+            compose(task, examples, show=show, answer_format=answer_format),
             _sampling(strategy, task.sampling),
-            task.schema if constrained else None,
+            _held_to(task.schema, model) if constrained else None,
             task.sample,
         )
         for task, examples in zip(tasks, _examples(strategy, tasks), strict=True)

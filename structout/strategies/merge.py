@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from structout.document import Json, leaves
+from structout.document import Json, scalars
 from structout.issue import pointer
 
 _ABSENT: Any = object()
@@ -42,7 +42,7 @@ def merge(ballots: Sequence[Ballot]) -> Merged:
 def majority(ballots: Sequence[Ballot]) -> Merged:
     """The document that most ballots agree on as a whole."""
     share, lead, node = _lead([(canonical(one.node), one) for one in ballots])
-    return Merged(node, {place: share / len(ballots) for place in leaves(node)}, lead)
+    return Merged(node, {place: share / len(ballots) for place in scalars(node)}, lead)
 
 
 def canonical(node: Json) -> str:
@@ -112,6 +112,6 @@ def _merge_lists(
     merged: list[Json] = []
     for index, (_, name, count) in enumerate(chosen):
         merged.append(json.loads(name))
-        for place in leaves(merged[-1]):
+        for place in scalars(merged[-1]):
             agreement[pointer((*path, index)) + place] = count / total
     return merged

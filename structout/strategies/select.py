@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, get_args
 
-from structout.document import leaves
+from structout.document import leaves, scalars
 from structout.errors import SpecError
 from structout.models.base import Model
 from structout.result import Result, Task
@@ -113,8 +113,8 @@ class Vote:
         base, agreement = _last(taken, likest), outcome.agreement
         checked = task.schema.check(outcome.document)
         if like[likest] == 1.0 or not checked.ok:
-            votes = [leaves(_filled(task, result)) for result in usable]
-            mine = leaves(_filled(task, base))
+            votes = [scalars(_filled(task, result)) for result in usable]
+            mine = scalars(_filled(task, base))
             shares = {p: sum(p in vote and vote[p] == value for vote in votes) for p, value in mine.items()}
             return replace(base, confidence={place: count / len(usable) for place, count in shares.items()})
         edits = next((result.edits for result in usable if result.status == "repaired"), ())

@@ -15,6 +15,7 @@ from structout.result import Example, Result, Task
 from structout.verifiers.base import Verdict
 from structout.verifiers.finding import Text
 
+_LOOSE = 0.9
 _INDEX = re.compile(r"/[0-9]+(?=/|$)")
 
 
@@ -36,7 +37,7 @@ class Grounded:
     """
 
     fields: tuple[str, ...] | None = None
-    threshold: float = 0.9
+    threshold: float = _LOOSE
 
     def __post_init__(self) -> None:
         if isinstance(self.fields, str):
@@ -45,16 +46,15 @@ class Grounded:
             raise SpecError(f"threshold is {self.threshold}", hint="give a similarity above 0, at most 1")
 
     @classmethod
-    def fit(cls, dataset: Labelled, *, threshold: float = 0.9, least: float = 0.99) -> "Grounded":
-        """Look for those fields of which at least the share `least` of right values is found in the train records."""
-        seen: Counter[str] = Counter()
-        found: Counter[str] = Counter()
-        for example in dataset.examples:
-            text = Text(example.text)
-            for place, value in leaves(example.document).items():
-                seen[field_of(place)] += 1
-                found[field_of(place)] += text.find(value, threshold).score >= threshold
-        return cls(tuple(sorted(field for field in seen if found[field] >= least * seen[field])), threshold)
+    def fit(cls, dataset: Labelled, *, threshold: float | None = None, least: float = 0.99) -> "Grounded":
+        """Look for those fields of which at least the share `least` of right values is found in the train records.
+
+        Nothing but what is found exactly will do, unless a looser `threshold` (of 0.9) adds a field.
+        """
+        if threshold is not None:
+            return cls(_found_fields(dataset, threshold, least), threshold)
+        exact, loose = (_found_fields(dataset, one, least) for one in (1.0, _LOOSE))
+        return cls(loose, _LOOSE) if len(loose) > len(exact) else cls(exact, 1.0)
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
         return [self._verdict(task, result) for task, result in zip(tasks, results, strict=True)]
@@ -76,6 +76,17 @@ class Grounded:
         if self.fields is not None:
             return field_of(place) in self.fields
         return not isinstance(value, bool) and not _enumerated(task.schema.json_schema, place, value)
+
+
+def _found_fields(dataset: Labelled, threshold: float, least: float) -> tuple[str, ...]:
+    seen: Counter[str] = Counter()
+    found: Counter[str] = Counter()
+    for example in dataset.examples:
+        text = Text(example.text)
+        for place, value in leaves(example.document).items():
+            seen[field_of(place)] += 1
+            found[field_of(place)] += text.find(value, threshold).score >= threshold
+    return tuple(sorted(field for field in seen if found[field] >= least * seen[field]))
 
 
 def field_of(place: str) -> str:

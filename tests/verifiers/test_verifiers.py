@@ -25,7 +25,7 @@ from structout import (
     Verifier,
 )
 from structout.completion import Completion
-from structout.document import Json
+from structout.document import Json, scalars
 from structout.result import Example
 from structout.schema import Schema
 from structout.verifiers import All, verify
@@ -54,7 +54,7 @@ def asked(answer: Any, text: str = "hex bolt, 6 mm, zinc", answers: str = GOOD) 
 
     def script(prompt: Prompt) -> str | Completion:
         is_question = prompt.constraint is not None and prompt.constraint.language is not None
-        return answer(prompt) if is_question else answers  # type: ignore[no-any-return]
+        return answer(prompt) if is_question else answers
 
     model = Scripted(script)
     task: Task[Any] = Task(text, SCHEMA)
@@ -98,7 +98,15 @@ class Labelled:
 
 
 def test_grounded_learns_which_fields_stand_in_the_record() -> None:
-    assert Grounded.fit(Labelled()) == Grounded(("/item", "/name"))
+    assert Grounded.fit(Labelled()) == Grounded(("/item", "/name"), 1.0)
+
+
+def test_grounded_is_as_strict_as_the_labels_allow() -> None:
+    class Misspelt:
+        examples = (*Labelled.examples, Example("Volkswagn, 1 nut", {"name": "Volkswagen", "item": "nut"}))
+
+    assert Grounded.fit(Misspelt()) == Grounded(("/item", "/name"), 0.9)
+    assert Grounded.fit(Misspelt(), threshold=1.0) == Grounded(("/item",), 1.0)
 
 
 def test_grounded_finds_what_a_schema_enumerates_wherever_it_says_so() -> None:
@@ -165,7 +173,8 @@ def test_readings_that_differ_are_unsure() -> None:
     _, task, result = asked(None)
     model = Scripted(GOOD.replace("zinc", "brass"))
     (verdict,) = verify(Agreement(), [task], [result], model)
-    assert (verdict.decision, verdict.score) == ("unsure", pytest.approx(2 / 3))
+    assert verdict.decision == "unsure"
+    assert verdict.score == pytest.approx(2 / 3)
     assert [issue.pointer for issue in verdict.issues] == ["/note"]
     assert verdict.confidence == {"/kind": 1.0, "/size_mm": 1.0, "/note": 0.5}
     first, second = result.attempts[0].prompt, model.batches[0][0]
@@ -308,3 +317,10 @@ def test_the_embedded_model_is_a_judge_with_a_score(embedded: Model) -> None:
         yes = odds / (1 + odds) if said.text == "yes" else 1 / (1 + odds)
         assert verdict.score == pytest.approx(yes)
         assert odds >= 1
+
+
+def test_the_embedded_model_says_how_sure_it_is_of_each_leaf(embedded: Model) -> None:
+    (result,) = Constrained(max_tokens=60).run([Task("flange bolt, 6 mm, brûlé zinc", SCHEMA)], embedded)
+    assert result.confidence.keys() == scalars(result.document).keys()
+    assert all(0 < sure <= 1 for sure in result.confidence.values())
+    assert len(set(result.confidence.values())) > 1
