@@ -287,12 +287,19 @@ def main() -> None:
             draw(results)
         parts["engines"] = ["# Grammar engines on JSONSchemaBench", "", *table(results)]
         own = results[0]["count"]
+        stopped = [f"{r['engine']} {r['errors']['too long']} / {r['errors']['crashed']}" for r in results]
         parts["engines"] += [
             "",
             f"structout: accepted {own['compiles'] / own['schemas']:.2%}; at `exact`, or right on all documents by the "
             f"mask alone, {own['exact or right'] / own['schemas']:.2%}; at `exact` with a document wrong "
             f"{own['exact and wrong']}. Mask and verification together let {own['invalid returned']} of "
             f"{own['invalid']} invalid documents through, and {own['valid returned']} of {own['valid']} valid ones.",
+            "",
+            f"Stopped after {LIMIT} s of CPU time / crashed or out of memory (8 GiB): {', '.join(stopped)}.",
+            "",
+            "Whether a mask takes a document is tried with several orders of its keys: up to 2,000 steps of trying them out "
+            "for structout and llguidance; as it is and in the schema's order for the others. So a refusal may be of an "
+            "order only. Times are CPU times, in a process of its own for each schema.",
         ]
     if "pydantic" in options.parts:
         parts["pydantic"] = ["# Pydantic types, by the mask alone", "", *pydantic_table(tokenizer)]
