@@ -298,8 +298,8 @@ def main() -> None:
             f"Stopped after {LIMIT} s of CPU time / crashed or out of memory (8 GiB): {', '.join(stopped)}.",
             "",
             "Whether a mask takes a document is tried with several orders of its keys: up to 2,000 steps of trying for "
-            "structout and llguidance; as it is and in the schema's order for the others. So a refusal may be of an order "
-            "only. Times are CPU times, in a process of its own for each schema.",
+            "structout and llguidance; as it is and in the schema's order for the others. So a refusal may be of an "
+            "order only. Times are CPU times, in a process of its own for each schema.",
         ]
     if "pydantic" in options.parts:
         parts["pydantic"] = ["# Pydantic types, by the mask alone", "", *pydantic_table(tokenizer)]
