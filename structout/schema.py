@@ -157,17 +157,17 @@ class Schema(Generic[T]):
         document, issue = parse_json(text)
         if issue:
             return Checked(None, None, (issue,))
-        return self._check(document, text)
+        return self.check(document, text)
 
-    def check(self, document: Json) -> Checked[T]:
-        """Judge a parsed document strictly: by the JSON Schema, then by the Pydantic type in strict mode."""
+    def check(self, document: Json, text: str | None = None) -> Checked[T]:
+        """Judge a parsed document strictly: by the JSON Schema, then by the Pydantic type in strict mode.
+
+        `text` is the JSON that the document was read from, if it is at hand: it need not be written again.
+        """
         if self.language is not None:
             problem = self.language.problem(document) if isinstance(document, str) else "not a text"
             issues = (Issue("", "value", _short(problem)),) if problem else ()
             return Checked(None if issues else cast("T", document), document, issues)
-        return self._check(document, None)
-
-    def _check(self, document: Json, text: str | None) -> Checked[T]:
         if not self._validator.is_valid(document):
             errors = self._validator.iter_errors(document)
             return Checked(None, document, tuple(issue for error in errors for issue in _explain(error)))
@@ -179,6 +179,17 @@ class Schema(Generic[T]):
             details = error.errors(include_url=False, include_input=False, include_context=False)
             return Checked(None, document, tuple(Issue(pointer(d["loc"]), "value", _short(d["msg"])) for d in details))
         return Checked(value, document)
+
+    def accept(self, document: Json) -> Checked[T] | None:
+        """What `check` says of a document that complies; None of one that does not, and no word on why."""
+        if self.language is not None or not self._validator.is_valid(document):
+            return None
+        if self.adapter is None:
+            return Checked(cast("T", document), document)
+        try:
+            return Checked(self.adapter.validate_json(json.dumps(document), strict=True), document)
+        except ValidationError:
+            return None
 
     def dump(self, value: T) -> Json:
         """Write a value as the JSON document that stands for it, defaults filled in."""

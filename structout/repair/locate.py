@@ -3,8 +3,7 @@
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _THINKING: Final = re.compile(
     r"<(/?)(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis)>|(\[THINK\])|(\[/THINK\])",
@@ -35,8 +34,7 @@ _ANSWER: Final = re.compile(
 _NEAR: Final = 240
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(NamedTuple):
     """A fenced block: its content is `text[start:end]`; not `closed` if the text ends first."""
 
     start: int
@@ -46,8 +44,7 @@ class Fence:
     outer: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """What an answer is made of: where it thinks, what it fences, and where documents may begin."""
 
     text: str

@@ -18,22 +18,24 @@ _VALUE: Final = rf"(?:{_SCALAR}|{_LIST}|{_FLAT_OBJECT})"
 MEMBERS: Final = re.compile(rf"{WS}(?:{STRING}{WS}:{WS}{_VALUE}{WS}(?:,{WS}(?=\")|(?=\}}|,{WS}\}})))++")
 ITEMS: Final = re.compile(rf"{WS}(?:{_VALUE}{WS}(?:,{WS}(?=[\"\[{{\-0-9tfn])|(?=\]|,{WS}\])))++")
 CLEAN_KEY: Final = re.compile(rf"{WS}{STRING}{WS}:{WS}")
-_SEPARATOR: Final = re.compile(rf"{WS}([,}}\]])")
-# Members and items that are clean but for their quotes or for Python's literals, one at a time.
-_SINGLE: Final = r"'([^'\"\\\x00-\x1f\ud800-\udfff]*+)'"
-_CURLY: Final = r"“([^“”\"\\\x00-\x1f\ud800-\udfff]*+)”"
-_TICKED: Final = r"`([^`\"\\\x00-\x1f\ud800-\udfff]*+)`"
+# Members and items that are clean but for their quotes or for Python's literals.
+_SINGLE: Final = r"'[^'\"\\\x00-\x1f\ud800-\udfff]*+'"
+_CURLY: Final = r"“[^“”\"\\\x00-\x1f\ud800-\udfff]*+”"
+_TICKED: Final = r"`[^`\"\\\x00-\x1f\ud800-\udfff]*+`"
 _NAME: Final = r"[A-Za-z_$][\w$]*+"
-_LOOSE_KEY: Final = rf"{WS}(?:{STRING}|{_SINGLE}|{_CURLY}|{_TICKED}|({_NAME})){WS}:{WS}"
-_LOOSE_VALUE: Final = rf"(?:{_SCALAR}|{_SINGLE}|{_CURLY}|{_TICKED}|(True|False|None)(?!\w))"
-LOOSE_NAMED: Final = re.compile(rf"{_LOOSE_KEY}(?=[{{\[])")
-LOOSE_MEMBER: Final = re.compile(rf"{_LOOSE_KEY}{_LOOSE_VALUE}(?={WS}(?:,{WS}(?:[\"'“`}}]|{_NAME}{WS}:)|\}}))")
-LOOSE_ITEM: Final = re.compile(
-    rf"{WS}{_LOOSE_VALUE}(?={WS}(?:,{WS}(?:[\"'“`\[{{0-9-]|(?:True|False|None|true|false|null)\b)|\]))"
+_LOOSE_NAME: Final = rf"(?:{STRING}|{_SINGLE}|{_CURLY}|{_TICKED}|{_NAME}){WS}:{WS}"
+_LOOSE_VALUE: Final = rf"(?:{_SCALAR}|{_SINGLE}|{_CURLY}|{_TICKED}|(?:True|False|None)(?!\w))"
+LOOSE_KEY: Final = re.compile(rf"{WS}{_LOOSE_NAME}(?=[{{\[])")
+LOOSE_MEMBERS: Final = re.compile(
+    rf"{WS}(?:{_LOOSE_NAME}{_LOOSE_VALUE}{WS}(?:,{WS}(?=[\"'“`]|{_NAME}{WS}:)|(?=\}}|,{WS}\}})))++"
 )
-# What the groups of these are: q between other quotes, n a name without quotes, l a literal of Python's.
-KEY_STYLES: Final = "qqqn"
-VALUE_STYLES: Final = "qqql"
+LOOSE_ITEMS: Final = re.compile(
+    rf"{WS}(?:{_LOOSE_VALUE}{WS}(?:,{WS}(?=[\"'“`\[{{0-9-]|(?:True|False|None|true|false|null)\b)|(?=\])))++"
+)
+# The tokens of such a stretch: strings as they should be, names without quotes, Python's literals, other quotes.
+LOOSE_TOKEN: Final = re.compile(
+    rf"{STRING}|({_NAME})(?={WS}:)|(?:(True|False|None)(?!\w))|('[^']*+'|“[^”]*+”|`[^`]*+`)"
+)
 PYTHON: Final = {"True": "true", "False": "false", "None": "null"}
 SPACE: Final = re.compile(WS)
 GAP: Final = re.compile(r"(?:[^\S \t\r\n]|[\ufeff\u200b\u2060\x00-\x08])+")

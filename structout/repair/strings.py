@@ -1,8 +1,7 @@
 """Where does a string end whose quotes are wrong, missing, or part of what it says?"""
 
 import re
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from structout.repair.budget import Budget
 from structout.repair.tokens import WS
@@ -49,8 +48,7 @@ _LONGEST_KEY: Final = 1000
 _STEPS_A_QUOTE: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Quoted:
+class Quoted(NamedTuple):
     """A string: its content is `text[start:stop]`, and reading goes on at `end`."""
 
     start: int

