@@ -17,13 +17,14 @@ from structout.schema import Schema
 Format = Literal["json", "yaml"]
 
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+_BRACKET: Final = re.compile(r"[{\[]")
 _LEFT_OVER: Final = re.compile(r"\s*+[}\]]")
 _TWO_CLOSERS: Final = re.compile(r"""[}\]]\s*+([}\]])(?=\s*+,\s*+["'{\[])""")
 # What begins like a document, whether or not it can be read.
 _OPENS: Final = re.compile(r"""[{\[][\s{\[]{0,80}["'“`]?[^"'“”`{}\[\]\n:=]{1,80}["'”`]?\s*(?:[:：=]|->)""")
 MEMBER: Final = re.compile(r"""["'“][^"'“”\n]{1,80}["'”]\s*:""")
 _YAML_LINE: Final = re.compile(
-    r"""^[ \t]*(?:[-*] +)?["'`*]{0,3}[\w$.@/-]{1,60}["'`*]{0,3}[ \t]*:(?:\*\*)?(?:[ \t]|$)""", re.MULTILINE
+    r"""[ \t]*(?:[-*] +)?["'`*]{0,3}[\w$.@/-]{1,60}["'`*]{0,3}[ \t]*:(?:\*\*)?(?:[ \t]|$)"""
 )
 _MOST_REOPENED: Final = 4
 _LONGEST_MARGIN: Final = 200
@@ -46,8 +47,9 @@ def begins_with_a_key(found: Layout) -> bool:
     """Whether a line before the first bracket looks like YAML: then the brackets may be part of it."""
     text = found.text
     for begin, end in spans(found):
-        brackets = [place for sign in "{[" if (place := text.find(sign, begin, end)) >= 0]
-        if _YAML_LINE.search(text, begin, min(brackets, default=end)):
+        bracket = _BRACKET.search(text, begin, end)
+        before = text[begin : bracket.start() if bracket else end]
+        if ":" in before and any(map(_YAML_LINE.match, before.split("\n"))):
             return True
     return False
 

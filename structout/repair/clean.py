@@ -62,7 +62,7 @@ def run(cursor: Cursor, state: int) -> int:
         found = ITEMS.match(text, pos, end)
         if found:
             return _behind(cursor, found.end(), state)
-        if char in "'“`TFN" and (found := LOOSE_ITEMS.match(text, pos, end)):
+        if char in "'“`TFN[{" and (found := LOOSE_ITEMS.match(text, pos, end)):
             _put_loose(cursor, pos, found.end())
             return _behind(cursor, found.end(), state)
     return -1
@@ -80,16 +80,17 @@ def _behind(cursor: Cursor, place: int, state: int) -> int:
 
 def _put_loose(cursor: Cursor, start: int, end: int) -> None:
     """Note the edits that a stretch takes whose quotes and literals are not those of JSON."""
-    edits = cursor.edits
+    edits, new = cursor.edits, tuple.__new__  # past the class's own constructor: a text may take hundreds of them
     before = len(edits)
     for found in LOOSE_TOKEN.finditer(cursor.text, start, end):
         group = found.lastindex
-        if group is None:  # a string as it should be
+        if group is None:  # as it should be
             continue
-        written = found.group()
-        if group == 2:
-            edits.append(Edit("literal", "lossless", found.start(), written, PYTHON[written]))
+        written = found.group(group)
+        if group == 3:
+            edits.append(new(Edit, ("quotes", "lossless", found.start(group), written, f'"{written[1:-1]}"')))
+        elif group == 1:
+            edits.append(new(Edit, ("quotes", "lossless", found.start(group), written, f'"{written}"')))
         else:
-            content = written if group == 1 else written[1:-1]
-            edits.append(Edit("quotes", "lossless", found.start(), written, f'"{content}"'))
+            edits.append(new(Edit, ("literal", "lossless", found.start(group), written, PYTHON[written])))
     cursor.budget.spend((len(edits) - before) * _STEPS_A_LOOSE_TOKEN)

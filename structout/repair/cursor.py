@@ -28,7 +28,7 @@ class Parsed(NamedTuple):
 class Cursor:
     """Where reading has come to in `text[start:end]`."""
 
-    __slots__ = ("bare", "budget", "comma", "edits", "end", "loose", "pos", "quoted", "stack", "start", "text")
+    __slots__ = ("bare", "budget", "comma", "edits", "end", "loose", "ordered", "pos", "quoted", "stack", "start", "text")
 
     def __init__(self, text: str, start: int, end: int, budget: Budget) -> None:
         self.text = text
@@ -36,6 +36,7 @@ class Cursor:
         self.end = end
         self.budget = budget
         self.edits: list[Edit] = []
+        self.ordered = True  # the edits are in the order of their offsets
         self.stack: list[str] = []  # the openers of the containers that are open
         self.comma = -1  # the offset of a comma that nothing has followed yet
         self.quoted = False  # a key had quotes: then the keys of this document have
@@ -43,7 +44,10 @@ class Cursor:
         self.loose = False  # the text ended with a number or a word that might go on
 
     def edit(self, kind: str, grade: Grade, where: int, before: str, after: str) -> None:
-        self.edits.append(Edit(kind, grade, where, before, after))
+        edit = Edit(kind, grade, where, before, after)
+        if self.edits and _offset(edit) < _offset(self.edits[-1]):
+            self.ordered = False
+        self.edits.append(edit)
 
     def keyed(self) -> bool:
         """Whether a key and a colon stand here."""
@@ -61,10 +65,9 @@ class Cursor:
     def parsed(self, *, unclosed: int = 0, cut: bool = False) -> Parsed:
         """What has been read up to here, the edits in the order of their offsets."""
         self.budget.spend(self.pos - self.start)
-        edits = self.edits
-        if len(edits) > 1:
-            edits.sort(key=_offset)
-        return Parsed(self.pos, tuple(edits), unclosed, cut, self.loose, self.bare)
+        if not self.ordered:
+            self.edits.sort(key=_offset)
+        return Parsed(self.pos, tuple(self.edits), unclosed, cut, self.loose, self.bare)
 
 
 def _offset(edit: Edit) -> tuple[int, bool]:

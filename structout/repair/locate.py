@@ -31,6 +31,11 @@ _ANSWER: Final = re.compile(
     r"|solution|extracted|conclusion|updated|fixed)\b",
     re.IGNORECASE,
 )
+# One of these is in whatever `_PLAIN_EXAMPLE` finds, and is found ten times as fast.
+_EXAMPLE_STEMS: Final = (
+    "exam", "e.g", "look", "instance", "format", "structure", "shape", "hypothe", "wrong", "correct", "bad", "invalid",
+    "sample",
+)  # fmt: skip
 _NEAR: Final = 240
 
 
@@ -73,11 +78,14 @@ class Layout(NamedTuple):
 
     def is_example(self, start: int) -> bool:
         """Whether a document is plainly introduced as an example of one."""
-        return _PLAIN_EXAMPLE.search(self._sentence_before(start, 0)) is not None
+        sentence = self._sentence_before(start, 0)
+        return _says(sentence, _EXAMPLE_STEMS) and _PLAIN_EXAMPLE.search(sentence) is not None
 
     def cue(self, start: int, after: int) -> int:
         """What the line before a document says of it: 0 an answer, 1 nothing, 2 an example or a draft."""
         sentence = self._sentence_before(start, after)
+        if not sentence:
+            return 1
         if _EXAMPLE.search(sentence):
             return 2
         return 0 if _ANSWER.search(sentence) else 1
@@ -95,7 +103,7 @@ def layout(text: str) -> Layout:
     """Find the thinking and the fences of an answer, in time linear in its length."""
     thinking: list[tuple[int, int]] = []
     depth, opened = 0, 0
-    if "<" in text or "[" in text:
+    if "<" in text or "[T" in text or "[t" in text:
         for tag in _THINKING.finditer(text):
             if tag.group(1) or tag.group(3):
                 if (
@@ -111,6 +119,14 @@ def layout(text: str) -> Layout:
     if depth:
         thinking.append((opened, len(text)))
     return Layout(text, tuple(thinking), depth > 0, _fences(text))
+
+
+def _says(sentence: str, stems: tuple[str, ...]) -> bool:
+    lower = sentence.lower()
+    for stem in stems:  # a loop, since this is asked of every text
+        if stem in lower:
+            return True
+    return False
 
 
 def _outside_quotes(text: str, place: int) -> bool:

@@ -7,7 +7,6 @@ from structout.repair.budget import Budget, Unreadable
 from structout.repair.clean import AFTER, KEY, VALUE, run
 from structout.repair.closers import Closers, close, close_all, close_list
 from structout.repair.cursor import STEPS_A_TOKEN, Cursor, Parsed
-from structout.repair.edits import Edit
 from structout.repair.patterns import BARE_KEY, BARE_STOP, COLON, COMMENT, ELLIPSIS, GAP, PREFIXED, SPACE
 from structout.repair.strings import OPENING, Role, is_doubtful, read_key, read_value
 from structout.repair.tokens import quote
@@ -210,7 +209,7 @@ def _put_string(cursor: Cursor, start: int, stop: int, end: int) -> None:
     if before != after:
         whole = whole and not (before[0] in '"“”' and is_doubtful(content))
         kind = "quotes" if after[1:-1] == content else "string"
-        cursor.edits.append(Edit(kind, "lossless" if whole else "lossy", cursor.pos, before, after))
+        cursor.edit(kind, "lossless" if whole else "lossy", cursor.pos, before, after)
     cursor.pos = end
 
 

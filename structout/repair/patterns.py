@@ -24,7 +24,11 @@ _CURLY: Final = r"“[^“”\"\\\x00-\x1f\ud800-\udfff]*+”"
 _TICKED: Final = r"`[^`\"\\\x00-\x1f\ud800-\udfff]*+`"
 _NAME: Final = r"[A-Za-z_$][\w$]*+"
 _LOOSE_NAME: Final = rf"(?:{STRING}|{_SINGLE}|{_CURLY}|{_TICKED}|{_NAME}){WS}:{WS}"
-_LOOSE_VALUE: Final = rf"(?:{_SCALAR}|{_SINGLE}|{_CURLY}|{_TICKED}|(?:True|False|None)(?!\w))"
+_LOOSE_SCALAR: Final = rf"(?:{_SCALAR}|{_SINGLE}|{_CURLY}|{_TICKED}|(?:True|False|None)(?!\w))"
+_LOOSE_LIST: Final = rf"\[{WS}(?:{_LOOSE_SCALAR}{WS}(?:,{WS}{_LOOSE_SCALAR}{WS})*+)?\]"
+_LOOSE_PAIR: Final = rf"{_LOOSE_NAME}(?:{_LOOSE_SCALAR}|{_LOOSE_LIST}){WS}"
+_LOOSE_OBJECT: Final = rf"\{{{WS}(?:{_LOOSE_PAIR}(?:,{WS}{_LOOSE_PAIR})*+)?\}}"
+_LOOSE_VALUE: Final = rf"(?:{_LOOSE_SCALAR}|{_LOOSE_LIST}|{_LOOSE_OBJECT})"
 LOOSE_KEY: Final = re.compile(rf"{WS}{_LOOSE_NAME}(?=[{{\[])")
 LOOSE_MEMBERS: Final = re.compile(
     rf"{WS}(?:{_LOOSE_NAME}{_LOOSE_VALUE}{WS}(?:,{WS}(?=[\"'“`]|{_NAME}{WS}:)|(?=\}}|,{WS}\}})))++"
@@ -34,7 +38,7 @@ LOOSE_ITEMS: Final = re.compile(
 )
 # The tokens of such a stretch: strings as they should be, names without quotes, Python's literals, other quotes.
 LOOSE_TOKEN: Final = re.compile(
-    rf"{STRING}|({_NAME})(?={WS}:)|(?:(True|False|None)(?!\w))|('[^']*+'|“[^”]*+”|`[^`]*+`)"
+    rf"[^\"'“`\w$]*+(?:{STRING}|({_NAME})(?={WS}:)|(True|False|None)(?!\w)|('[^']*+'|“[^”]*+”|`[^`]*+`)|[\w$]++)"
 )
 PYTHON: Final = {"True": "true", "False": "false", "None": "null"}
 SPACE: Final = re.compile(WS)

@@ -28,7 +28,8 @@ def single(text: str, fault: str, budget: Budget) -> Reading | None:
     found = None
     if text[start : start + 1] not in ("{", "["):
         found = layout(text)
-        first = next(found.starts(), -1)
+        opener = _BRACKET.search(text, start) if not found.thinking else None
+        first = opener.start() if opener else next(found.starts(), -1)
         if first < 0 or MEMBER.match(text, start) or begins_with_a_key(found):
             return None
         start = first
