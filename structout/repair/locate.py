@@ -5,11 +5,13 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-_THINKING: Final = re.compile(
-    r"<(/?)(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis)>|(\[THINK\])|(\[/THINK\])",
-    re.IGNORECASE,
+# (The first begins with one sign, which is searched for ten times as fast as one of two.)
+_TAG: Final = re.compile(
+    r"<(/?)(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis)>", re.IGNORECASE
 )
-_FENCE: Final = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+.-]*)[^\n`]*$", re.MULTILINE)
+_ANY_TAG: Final = re.compile(rf"{_TAG.pattern}|\[(/?)THINK\]", re.IGNORECASE)
+_TICKS: Final = re.compile(r"`{3,}|~{3,}")
+_FENCE: Final = re.compile(r"(`{3,}|~{3,})[ \t]*([\w+.-]*)[^\n`]*$", re.MULTILINE)
 _BRACKET: Final = re.compile(r"[{\[]")
 _LEAD: Final = re.compile(r"(?:[ \t>*-]|</?[\w-]{1,40}>|\d+[.)])*")
 _EXAMPLE: Final = re.compile(
@@ -78,8 +80,11 @@ class Layout(NamedTuple):
 
     def is_example(self, start: int) -> bool:
         """Whether a document is plainly introduced as an example of one."""
-        sentence = self._sentence_before(start, 0)
-        return _says(sentence, _EXAMPLE_STEMS) and _PLAIN_EXAMPLE.search(sentence) is not None
+        sentence = self._sentence_before(start, 0).lower()
+        for stem in _EXAMPLE_STEMS:  # a loop, since this is asked of nearly every text
+            if stem in sentence:
+                return _PLAIN_EXAMPLE.search(sentence) is not None
+        return False
 
     def cue(self, start: int, after: int) -> int:
         """What the line before a document says of it: 0 an answer, 1 nothing, 2 an example or a draft."""
@@ -103,9 +108,10 @@ def layout(text: str) -> Layout:
     """Find the thinking and the fences of an answer, in time linear in its length."""
     thinking: list[tuple[int, int]] = []
     depth, opened = 0, 0
-    if "<" in text or "[T" in text or "[t" in text:
-        for tag in _THINKING.finditer(text):
-            if tag.group(1) or tag.group(3):
+    tags = _ANY_TAG if "[T" in text or "[t" in text or "[/" in text else _TAG if "<" in text else None
+    if tags:
+        for tag in tags.finditer(text):
+            if tag.group(tag.lastindex or 1):
                 if (
                     depth == 0 and not thinking and _outside_quotes(text, tag.start())
                 ):  # the prompt held the opening tag
@@ -121,14 +127,6 @@ def layout(text: str) -> Layout:
     return Layout(text, tuple(thinking), depth > 0, _fences(text))
 
 
-def _says(sentence: str, stems: tuple[str, ...]) -> bool:
-    lower = sentence.lower()
-    for stem in stems:  # a loop, since this is asked of every text
-        if stem in lower:
-            return True
-    return False
-
-
 def _outside_quotes(text: str, place: int) -> bool:
     """A tag in the middle of a quoted line is content: `"html": "<think>"`."""
     line = text.rfind("\n", max(0, place - _NEAR), place) + 1
@@ -139,18 +137,26 @@ def _fences(text: str) -> tuple[Fence, ...]:
     if "```" not in text and "~~~" not in text:
         return ()
     fences: list[Fence] = []
-    opened: re.Match[str] | None = None
-    for mark in _FENCE.finditer(text):
+    opened: tuple[int, re.Match[str]] | None = None
+    for ticks in _TICKS.finditer(text):
+        start = ticks.start()
+        margin = text[max(0, start - _NEAR) : start]
+        line = margin[margin.rfind("\n") + 1 :]
+        mark = None if line.strip(" \t") or len(line) == _NEAR else _FENCE.match(text, start)
+        if mark is None:
+            continue
+        start -= len(line)
         if opened is None:
-            opened = mark
-        elif mark.group(1)[0] == opened.group(1)[0] and not mark.group(2):
-            fences.append(
-                Fence(opened.end(), mark.start(), opened.group(2).lower(), True, (opened.start(), mark.end()))
-            )
+            opened = start, mark
+        elif mark.group(1)[0] == opened[1].group(1)[0] and not mark.group(2):
+            first, mark_before = opened
+            language = mark_before.group(2).lower()
+            fences.append(Fence(mark_before.end(), start, language, True, (first, mark.end())))
             opened = None
     if opened is not None:
-        close = text.find(opened.group(1), opened.end())  # a fence that closes at the end of a line of content
+        first, mark = opened
+        close = text.find(mark.group(1), mark.end())  # a fence that closes at the end of a line of content
         end = close if close >= 0 else len(text)
-        span = (opened.start(), min(len(text), end + len(opened.group(1))))
-        fences.append(Fence(opened.end(), end, opened.group(2).lower(), close >= 0, span))
+        span = (first, min(len(text), end + len(mark.group(1))))
+        fences.append(Fence(mark.end(), end, mark.group(2).lower(), close >= 0, span))
     return tuple(fences)

@@ -98,7 +98,7 @@ def repair(
         document = read_json(text)
     except ValueError as error:
         if format != "yaml":
-            reading = single(text, str(error), _allowance(text, 2))
+            reading = single(text, str(error), _allowance(text, 2), complete=complete)
             found = schema.accept(reading.document) if reading else None
             if reading and found:
                 return Repaired(found.value, reading.document, (), reading.edits)

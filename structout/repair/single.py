@@ -11,17 +11,18 @@ from structout.repair.budget import Budget, Exhausted, Unreadable
 from structout.repair.candidates import MEMBER, begins_with_a_key
 from structout.repair.edits import Edit
 from structout.repair.locate import layout
-from structout.repair.read import GOES_ON, Reading, is_escaped, read_at
+from structout.repair.read import GOES_ON, Reading, is_escaped, read_at, regrade
 from structout.repair.surroundings import with_surroundings
 
 _BRACKET: Final = re.compile(r"[{\[]")
 _TRAILING: Final = "trailing characters"
 
 
-def single(text: str, fault: str, budget: Budget) -> Reading | None:
+def single(text: str, fault: str, budget: Budget, *, complete: bool) -> Reading | None:
     """The one document that `text` holds, with all the edits that lead to it; None if that is not certain.
 
-    All edits are lossless, and no closer is among them. `fault` is what a strict parser says of the text.
+    All edits are lossless; the only closers among them are those that a `complete` text forgot at its end. `fault` is
+    what a strict parser says of the text.
     """
     start = len(text) - len(text.lstrip(" \t\r\n\ufeff"))
     limit = len(text)
@@ -53,8 +54,13 @@ def single(text: str, fault: str, budget: Budget) -> Reading | None:
             reading = Reading(document, start, stop)
     except (Unreadable, Exhausted):
         return None
-    if reading.unclosed or any(edit.grade != "lossless" or edit.kind == "closer" for edit in reading.edits):
-        return None
+    if reading.unclosed:
+        if not complete or reading.cut:
+            return None
+        reading = regrade(reading, "lossless")
+    for edit in reading.edits:
+        if edit.grade != "lossless" or edit.kind == "closer":
+            return None
     end = reading.end
     wrapped = start > 0 and not text[:start].isspace()
     if end < len(text) and not text[end:].isspace():
