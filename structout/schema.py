@@ -3,10 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, cast, get_args, get_origin
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args, get_origin
 
 import jsonschema_rs
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
@@ -55,11 +54,11 @@ _LINEAR = jsonschema_rs.RegexOptions()
 _BACKTRACKING = jsonschema_rs.FancyRegexOptions(backtrack_limit=20_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Checked(Generic[T]):
+class Checked(NamedTuple, Generic[T]):
     """What one text or document turned out to be: `value` counts only if there are no issues.
 
-    `document` is the JSON that was read, kept for a document that parsed but did not comply.
+    `document` is the JSON that was read, kept for a document that parsed but did not comply. (A tuple, since to make
+    one is a good part of what a small document costs.)
     """
 
     value: T | None

@@ -135,7 +135,7 @@ class Candidates:
                 place = reading.end
             else:
                 place = max(place, self._skip_to)
-                if _OPENS.match(self.text, start):
+                if not text.startswith("{{", start) and _OPENS.match(text, start):  # no object begins with an object
                     broken = (start, fence)
                     self.broken = start
 

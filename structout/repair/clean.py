@@ -46,7 +46,7 @@ def run(cursor: Cursor, state: int) -> int:
             found = MEMBERS.match(text, pos, end)
             if found:
                 return _behind(cursor, found.end(), state)
-        elif char not in "'“`_$" and not char.isalpha():
+        elif char not in "'“`«_$" and not char.isalpha():
             return -1
         found = LOOSE_MEMBERS.match(text, pos, end)
         if found:
@@ -62,7 +62,7 @@ def run(cursor: Cursor, state: int) -> int:
         found = ITEMS.match(text, pos, end)
         if found:
             return _behind(cursor, found.end(), state)
-        if char in "'“`TFN[{" and (found := LOOSE_ITEMS.match(text, pos, end)):
+        if char in "'“`«TFN[{" and (found := LOOSE_ITEMS.match(text, pos, end)):
             _put_loose(cursor, pos, found.end())
             return _behind(cursor, found.end(), state)
     return -1

@@ -1,6 +1,5 @@
 """Repair: find the document in a model's answer, read it tolerantly, fit it to the schema, and say what was changed."""
 
-from dataclasses import dataclass, replace
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from structout.document import Json, read_json
@@ -29,12 +28,11 @@ _LONG: Final = 50_000
 _UNREAD: Final = frozenset({"not_json", "duplicate_key", "non_finite"})
 
 
-@dataclass(frozen=True, slots=True)
-class Repaired(Generic[T]):
+class Repaired(NamedTuple, Generic[T]):
     """The value, if there are no issues, with the edits that led to it.
 
     With issues, `document` is the nearest that was read and `edits` are those that would lead to it, also the ones
-    that the policy refused.
+    that the policy refused. (A tuple, as `Checked` is.)
     """
 
     value: T | None
@@ -169,7 +167,7 @@ class _Repair(Generic[T]):
         result = self._decide(outcomes, checked)
         if not result.ok and not result.truncated and self._seems_cut():
             cut = Issue("", "truncated", "the text ends in the middle of a document")
-            return replace(result, issues=(cut, *result.issues))
+            return result._replace(issues=(cut, *result.issues))
         return result
 
     def _seems_cut(self) -> bool:

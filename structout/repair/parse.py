@@ -7,7 +7,19 @@ from structout.repair.budget import Budget, Unreadable
 from structout.repair.clean import AFTER, KEY, VALUE, run
 from structout.repair.closers import Closers, close, close_all, close_list
 from structout.repair.cursor import STEPS_A_TOKEN, Cursor, Parsed
-from structout.repair.patterns import BARE_KEY, BARE_STOP, COLON, COMMENT, ELLIPSIS, GAP, PREFIXED, SPACE
+from structout.repair.patterns import (
+    BARE_KEY,
+    BARE_STOP,
+    COLON,
+    COMMENT,
+    CONCATENATED,
+    ELLIPSIS,
+    GAP,
+    PREFIXED,
+    QUOTED,
+    QUOTED_LINE,
+    SPACE,
+)
 from structout.repair.strings import OPENING, Role, is_doubtful, read_key, read_value
 from structout.repair.tokens import quote
 from structout.repair.words import read_word
@@ -105,6 +117,11 @@ def _skip(cursor: Cursor, state: int) -> bool:
         if found is None:
             return False
         cursor.edit("whitespace", "lossless", pos, found.group(), "")
+    elif char == ">" and text[pos - 1] == "\n":
+        found = QUOTED_LINE.match(text, pos, end)
+        if found is None:
+            return False
+        cursor.edit("quoted_line", "lossless", pos, found.group(), "")
     else:
         return False
     cursor.pos = found.end()
@@ -163,6 +180,10 @@ def _key(cursor: Cursor, char: str) -> int:
         cursor.edit("closer", "lossless", cursor.comma, "", "}")
         stack.pop()
         return VALUE if stack[-1] == "[" else KEY
+    if char in "uUbB" and (prefix := PREFIXED.match(text, pos, end)):
+        cursor.edit("quotes", "lossless", pos, prefix.group(), "")
+        cursor.pos = pos = prefix.end()
+        char = text[pos]
     if char in OPENING:
         found = read_key(text, pos, end)
         if found is None:
@@ -198,7 +219,13 @@ def _key(cursor: Cursor, char: str) -> int:
 def _string(cursor: Cursor) -> bool:
     """Read a quoted value; False if the text ends inside it."""
     role: Role = "member" if cursor.stack[-1] == "{" else "item"
-    quoted = read_value(cursor.text, cursor.pos, cursor.end, role, len(cursor.stack), cursor.budget)
+    text, pos = cursor.text, cursor.pos
+    quoted = read_value(text, pos, cursor.end, role, len(cursor.stack), cursor.budget)
+    if "+" in text[quoted.start : quoted.stop] and (parts := CONCATENATED.fullmatch(text, pos, quoted.end)):
+        pieces = [piece[1:-1] for piece in QUOTED.findall(parts.group())]
+        cursor.edit("concatenated", "lossless", pos, parts.group(), quote("".join(pieces))[0])
+        cursor.pos = quoted.end
+        return True
     _put_string(cursor, quoted.start, quoted.stop, quoted.end)
     return quoted.closed
 

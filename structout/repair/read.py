@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from html import unescape
 from json.scanner import make_scanner
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +15,7 @@ from structout.repair.parse import parse
 from structout.repair.tokens import quote
 
 GOES_ON: Final = re.compile(r"""\s*+,\s*+(?:["'][^"'\n]{1,80}["']\s*+:|[{\["0-9-])""")
+_ENTITIES: Final = ("&quot;", "&#34;")
 _CONTENT: Final = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
 # The C scanner tells where the document that starts at an offset ends, which no other strict parser at hand does.
 _SCAN: Final = make_scanner(json.JSONDecoder())  # type: ignore[arg-type]  # typeshed has the wrong type
@@ -102,8 +104,8 @@ def read_encoded(text: str, budget: Budget) -> tuple[Json, Grade] | None:
 
 
 def is_escaped(text: str, start: int) -> bool:
-    """Whether what opens at `start` has its quotes, or the line breaks before them, escaped."""
-    return text[start : start + 80].lstrip("{[ \t\r\n").startswith(('\\"', "\\n", '\\\\"'))
+    """Whether what opens at `start` has its quotes, or the line breaks before them, escaped, or written as HTML."""
+    return text[start : start + 80].lstrip("{[ \t\r\n").startswith(('\\"', "\\n", '\\\\"', *_ENTITIES))
 
 
 def read_escaped(text: str, start: int, limit: int, budget: Budget) -> Reading | None:
@@ -113,8 +115,11 @@ def read_escaped(text: str, start: int, limit: int, budget: Budget) -> Reading |
     budget.spend(limit - start)
     content = _CONTENT.match(text, start, limit)
     stop = content.end() if content else limit
-    inner, issue = parse_json(quote(text[start:stop].removesuffix("\\"))[0])
-    if issue is not None or not isinstance(inner, str):
+    if any(entity in text[start : start + 80] for entity in _ENTITIES):
+        inner: Json = unescape(text[start:stop])
+    else:
+        inner = parse_json(quote(text[start:stop].removesuffix("\\"))[0])[0]
+    if not isinstance(inner, str):
         return None
     try:
         found = read_at(inner, 0, len(inner), budget)

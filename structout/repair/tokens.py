@@ -5,6 +5,10 @@ import re
 from typing import Final
 
 WS: Final = r"[ \t\r\n]*+"
+# What stands for white space in a text that went through many hands: fixed and invisible spaces, quoted lines.
+ROOM: Final = r"(?:[ \t\r\n\u00a0\u2007\u202f\u3000\ufeff\u200b\u2060]++|(?<=\n)>)*+"
+# What stands between a key and its value.
+SIGN: Final = r"(?::=|=>|->|[:：=])"
 _CLEAN: Final = r'[^"\\\x00-\x1f\ud800-\udfff]*+'
 _ESCAPE: Final = (
     r'\\(?:["\\/bfnrt]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})'
@@ -107,7 +111,7 @@ def quote(content: str) -> tuple[str, bool]:
             if code < 0x110000 and not 0xD800 <= code < 0xE000:
                 return json.dumps(chr(code))[1:-1]
             return "\\\\U" + found[2:]
-        if kind in ("'", "`"):
+        if kind in ("'", "`", "_"):  # the last is an escape of Markdown's
             return kind
         if kind in ("\n", "\r"):
             return "\\n"
