@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from structout.repair.budget import Budget, Unreadable
 from structout.repair.edits import Edit
-from structout.repair.locate import Fence, Layout, layout
+from structout.repair.locate import BRACKET, Fence, Layout, layout
 from structout.repair.read import Reading, read_at, read_escaped
 from structout.repair.shape import Shape, shape_of
 from structout.repair.unquoted import read_lines, read_members, read_word
@@ -17,7 +17,6 @@ from structout.schema import Schema
 Format = Literal["json", "yaml"]
 
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
-_BRACKET: Final = re.compile(r"[{\[]")
 _LEFT_OVER: Final = re.compile(r"\s*+[}\]]")
 _TWO_CLOSERS: Final = re.compile(r"""[}\]]\s*+([}\]])(?=\s*+,\s*+["'{\[])""")
 # What begins like a document, whether or not it can be read.
@@ -47,7 +46,7 @@ def begins_with_a_key(found: Layout) -> bool:
     """Whether a line before the first bracket looks like YAML: then the brackets may be part of it."""
     text = found.text
     for begin, end in spans(found):
-        bracket = _BRACKET.search(text, begin, end)
+        bracket = BRACKET.search(text, begin, end)
         before = text[begin : bracket.start() if bracket else end]
         if ":" in before and any(map(_YAML_LINE.match, before.split("\n"))):
             return True

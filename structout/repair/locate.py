@@ -12,7 +12,7 @@ _TAG: Final = re.compile(
 _ANY_TAG: Final = re.compile(rf"{_TAG.pattern}|\[(/?)THINK\]", re.IGNORECASE)
 _TICKS: Final = re.compile(r"`{3,}|~{3,}")
 _FENCE: Final = re.compile(r"(`{3,}|~{3,})[ \t]*([\w+.-]*)[^\n`]*$", re.MULTILINE)
-_BRACKET: Final = re.compile(r"[{\[]")
+BRACKET: Final = re.compile(r"[{\[](?<!<!\[)(?<!CDATA\[)")  # XML's brackets are none of the document's
 _LEAD: Final = re.compile(r"(?:[ \t>*-]|</?[\w-]{1,40}>|\d+[.)])*")
 _EXAMPLE: Final = re.compile(
     r"\b(?:examples?|e\.g|for instance|sample|template|placeholders?|(?:would|should|might|could) look|looks? like"
@@ -63,7 +63,7 @@ class Layout(NamedTuple):
         """Offsets of brackets outside the thinking, from left to right."""
         place = 0
         for start, end in (*self.thinking, (len(self.text), len(self.text))):
-            for found in _BRACKET.finditer(self.text, place, start):
+            for found in BRACKET.finditer(self.text, place, start):
                 yield found.start()
             place = end
 

@@ -3,18 +3,16 @@
 What comes out is what the search through all candidates would give: whatever is not plain is left to that.
 """
 
-import re
 from typing import Final
 
 from structout.document import read_json
 from structout.repair.budget import Budget, Exhausted, Unreadable
 from structout.repair.candidates import MEMBER, begins_with_a_key
 from structout.repair.edits import Edit
-from structout.repair.locate import layout
+from structout.repair.locate import BRACKET, layout
 from structout.repair.read import GOES_ON, Reading, is_escaped, read_at, regrade
 from structout.repair.surroundings import with_surroundings
 
-_BRACKET: Final = re.compile(r"[{\[]")
 _TRAILING: Final = "trailing characters"
 
 
@@ -29,7 +27,7 @@ def single(text: str, fault: str, budget: Budget, *, complete: bool) -> Reading 
     found = None
     if text[start : start + 1] not in ("{", "["):
         found = layout(text)
-        opener = _BRACKET.search(text, start) if not found.thinking else None
+        opener = BRACKET.search(text, start) if not found.thinking else None
         first = opener.start() if opener else next(found.starts(), -1)
         if first < 0 or MEMBER.match(text, start) or begins_with_a_key(found):
             return None
@@ -64,7 +62,7 @@ def single(text: str, fault: str, budget: Budget, *, complete: bool) -> Reading 
     end = reading.end
     wrapped = start > 0 and not text[:start].isspace()
     if end < len(text) and not text[end:].isspace():
-        if _BRACKET.search(text, end):
+        if BRACKET.search(text, end):
             return None
     elif not wrapped:
         return reading
