@@ -22,6 +22,7 @@ _TWO_CLOSERS: Final = re.compile(r"""[}\]]\s*+([}\]])(?=\s*+,\s*+["'{\[])""")
 # What begins like a document, whether or not it can be read.
 _OPENS: Final = re.compile(r"""[{\[][\s{\[]{0,80}["'“`]?[^"'“”`{}\[\]\n:=]{1,80}["'”`]?\s*(?:[:：=]|->)""")
 MEMBER: Final = re.compile(r"""["'“][^"'“”\n]{1,80}["'”]\s*:""")
+_KEY_BEFORE: Final = re.compile(r"""(?:^|[,{])\s*+["'“][^"'“”\n]{1,80}["'”]\s*+:\s*+\Z""", re.MULTILINE)
 _YAML_LINE: Final = re.compile(
     r"""[ \t]*(?:[-*] +)?["'`*]{0,3}[\w$.@/-]{1,60}["'`*]{0,3}[ \t]*:(?:\*\*)?(?:[ \t]|$)"""
 )
@@ -127,7 +128,9 @@ class Candidates:
             reading = self._read(start, fence.end if fence else len(text))
             if reading is not None and reading.cut and fence and fence.closed:  # the fence was content, maybe
                 reading = self._read(start, len(text)) or reading
-            if reading is not None:
+            if reading is not None and _KEY_BEFORE.search(text, max(0, start - _LONGEST_MARGIN), start):
+                broken, self.broken = (start, fence), start  # the inside of a document that lost its first brace
+            elif reading is not None:
                 yield reading
                 if not served(reading) or mended(reading):
                     yield from self._reopened(reading)

@@ -7,7 +7,7 @@ from structout.issue import Issue
 from structout.language import Choice
 from structout.repair.bare import bare
 from structout.repair.budget import Budget, Exhausted, Unreadable
-from structout.repair.candidates import Candidates, Format, is_left_over, mended
+from structout.repair.candidates import MEMBER, Candidates, Format, is_left_over, mended
 from structout.repair.coerce import Coercer, same
 from structout.repair.edits import Edit, Policy, allows, worst
 from structout.repair.read import Reading, regrade
@@ -174,7 +174,9 @@ class _Repair(Generic[T]):
         """Whether the text ends with something open, whatever could be read of it."""
         if any(outcome.reading.unclosed for outcome in self.outcomes):
             return True
-        rest = self.text[self.candidates.broken :] if self.candidates.broken >= 0 else ""
+        rest = self.text[self.candidates.broken :].rstrip() if self.candidates.broken >= 0 else ""
+        if MEMBER.match(rest) and not rest.endswith(("}", "]")):
+            return True
         return rest.count("{") + rest.count("[") > rest.count("}") + rest.count("]")
 
     def _served(self, reading: Reading) -> bool:
@@ -316,6 +318,9 @@ class _Repair(Generic[T]):
             and not best.reading.start <= self.candidates.broken < best.reading.end
         ):
             message = "the text holds another document, which cannot be read, and does not say which is meant"
+            return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
+        if best.cue == 2 and MEMBER.search(self.text, best.reading.end) and len(fitting) == 1:
+            message = "the only document that fits is introduced as a draft, and what follows it cannot be read"
             return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
         if best.cue == 2:
             message = "the only document that fits is introduced as an example or a draft"

@@ -91,7 +91,8 @@ def _unwrapped(
     elif scalar and "value" in keys and keys <= {"value", "type", "title", "description"}:
         yield Proposal("unwrapped", value["value"])
     elif "properties" in keys and "properties" not in shape.properties and keys <= _SCHEMA_KEYS | {"properties"}:
-        yield Proposal("unwrapped", value["properties"])
+        if not _is_echoed(value["properties"]):
+            yield Proposal("unwrapped", value["properties"])
     else:
         calls = [key for key in keys & _ARGUMENT_KEYS - shape.properties.keys() if keys <= {key} | _CALL_KEYS]
         named = keys in _CALLS or any(item == shape.root.schema.name for item in value.values())
@@ -102,6 +103,13 @@ def _unwrapped(
             for key, item in value.items():
                 if key not in shape.properties and isinstance(item, dict):
                     yield Proposal("unwrapped", item, "lossy")
+
+
+def _is_echoed(properties: Json) -> bool:
+    """Whether the properties are those of a schema that was given back, and nothing was filled in."""
+    return isinstance(properties, dict) and all(
+        isinstance(item, dict) and _SCHEMA_KEYS & item.keys() and "value" not in item for item in properties.values()
+    )
 
 
 def nest(value: dict[str, Json], shape: Shape) -> dict[str, Json]:

@@ -59,7 +59,8 @@ def read_members(text: str, start: int, end: int, shape: Shape, budget: Budget) 
                 Edit("braces", "lossless", place, segment, json_text(document)),
                 Edit("unclosed", "lossy", place + len(segment), "", ""),
             )
-            yield Reading(document, place, place + len(segment), edits, unclosed=1)
+            cut = text[start:end].rstrip().endswith(",")
+            yield Reading(document, place, place + len(segment), edits, unclosed=1, cut=cut)
 
 
 def read_lines(text: str, start: int, end: int, shape: Shape, budget: Budget, *, told: bool) -> Iterator[Reading]:

@@ -155,7 +155,7 @@ class _Reader:
                     raise
             else:
                 tail = self.text[reading.end : self.end].split("\n", 1)[0].strip()
-                if tail[:1] in ("}", "]"):  # the inside of JSON that lost its first brace
+                if tail[:1] in ("}", "]") or (reading.unclosed and rest[0] == "{"):  # JSON that lost its first brace
                     raise Unreadable(reading.end)
                 if not reading.unclosed and (not tail or tail.startswith("#")):
                     while self.at < len(self.lines) and self.lines[self.at].place <= reading.end:
