@@ -249,7 +249,7 @@ def in_lists_of_markdown(rng: Random, document: Any) -> str | None:
 def tight_colon(rng: Random, document: Any) -> str | None:
     """One key without a space after its colon."""
     text = _dump(document)
-    lines = [found for found in re.finditer(r"^[A-Za-z]\w*: [A-Za-z]", text or "", flags=re.MULTILINE)]
+    lines = list(re.finditer(r"^[A-Za-z]\w*: [A-Za-z]", text or "", flags=re.MULTILINE))
     if text is None or not lines:
         return None
     at = rng.choice(lines).end() - 2

@@ -85,7 +85,7 @@ def close_list(cursor: Cursor) -> bool:
 
 
 def close_all(cursor: Cursor, *, partial: bool = False, dangling: bool = False) -> Parsed:
-    """The text ended with containers open: close them. `partial` and `dangling` tell of a token, or a value, cut off."""
+    """The text ended with containers open: close them. A token (`partial`) or a value (`dangling`) may be cut off."""
     cut = partial or dangling or cursor.comma >= 0
     cursor.loose = cursor.loose or cursor.text[cursor.pos - 1] in "{["
     if dangling:

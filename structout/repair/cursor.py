@@ -28,7 +28,9 @@ class Parsed(NamedTuple):
 class Cursor:
     """Where reading has come to in `text[start:end]`."""
 
-    __slots__ = ("bare", "budget", "comma", "edits", "end", "loose", "ordered", "pos", "quoted", "stack", "start", "text")
+    __slots__ = (
+        "bare", "budget", "comma", "edits", "end", "loose", "ordered", "pos", "quoted", "stack", "start", "text",
+    )  # fmt: skip
 
     def __init__(self, text: str, start: int, end: int, budget: Budget) -> None:
         self.text = text

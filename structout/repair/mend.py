@@ -6,7 +6,7 @@ from structout.document import Json, read_json
 from structout.issue import Issue
 from structout.language import Choice
 from structout.repair.bare import bare
-from structout.repair.budget import Budget, Exhausted, Unreadable
+from structout.repair.budget import Budget, Exhausted
 from structout.repair.candidates import MEMBER, Candidates, Format, is_left_over, mended
 from structout.repair.coerce import Coercer, same
 from structout.repair.edits import Edit, Policy, allows, worst

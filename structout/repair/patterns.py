@@ -47,9 +47,7 @@ GAP: Final = re.compile(r"(?:[^\S \t\r\n]|[\ufeff\u200b\u2060\x00-\x08])+")
 COMMENT: Final = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|#[^\n]*|<!--.*?(?:-->|\Z)", re.DOTALL)
 ELLIPSIS: Final = re.compile(r"\.{2,}|…")
 COLON: Final = re.compile(rf"{WS}({SIGN}){WS}")
-BARE_KEY: Final = re.compile(
-    rf"[^\s\"“”`{{}}\[\],:=：(][^\"“”`{{}}\[\],:=：\n(]{{0,80}}?[\"'”`]?(?={ROOM}{SIGN})"
-)
+BARE_KEY: Final = re.compile(rf"[^\s\"“”`{{}}\[\],:=：(][^\"“”`{{}}\[\],:=：\n(]{{0,80}}?[\"'”`]?(?={ROOM}{SIGN})")
 BARE_STOP: Final = re.compile(r'[\n,，{}\[\]"“;]')
 NEXT_MEMBER: Final = re.compile(
     rf"""(?:[,;，]{ROOM})++(?:[uUbB]?["'“`«][^"“”«»\n]{{1,80}}["'”`»]{ROOM}{SIGN}|[\w$.-]{{1,80}}["”]{ROOM}{SIGN}"""

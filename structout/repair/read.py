@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from structout.document import Json, parse_json
 from structout.repair.budget import Budget, Unreadable
-from structout.repair.edits import Edit, Grade, apply, json_text, worst
 from structout.repair.cursor import Parsed
+from structout.repair.edits import Edit, Grade, apply, json_text, worst
 from structout.repair.parse import parse
 from structout.repair.tokens import quote
 

@@ -8,7 +8,6 @@ from typing import Final
 from structout.document import read_json
 from structout.repair.budget import Budget, Exhausted, Unreadable
 from structout.repair.candidates import MEMBER, begins_with_a_key
-from structout.repair.edits import Edit
 from structout.repair.locate import BRACKET, layout
 from structout.repair.read import GOES_ON, Reading, is_escaped, read_at, regrade
 from structout.repair.surroundings import with_surroundings
