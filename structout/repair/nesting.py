@@ -25,6 +25,8 @@ _SCHEMA_KEYS: Final = frozenset(
         "definitions",
     }
 )
+_TYPES: Final = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
+_SCHEMA_WORDS: Final = frozenset({"$ref", "enum", "anyOf", "oneOf", "allOf"})
 _ARGUMENT_KEYS: Final = frozenset({"arguments", "parameters", "args", "input"})
 _CALL_KEYS: Final = frozenset({"name", "function", "tool", "tool_name", "type", "id"})
 # A function call as models are trained to write it (Hermes, Llama 3): the name is the call's, not the record's.
@@ -108,7 +110,10 @@ def _unwrapped(
 def _is_echoed(properties: Json) -> bool:
     """Whether the properties are those of a schema that was given back, and nothing was filled in."""
     return isinstance(properties, dict) and all(
-        isinstance(item, dict) and _SCHEMA_KEYS & item.keys() and "value" not in item for item in properties.values()
+        isinstance(item, dict)
+        and "value" not in item
+        and ((isinstance(item.get("type"), str) and item["type"] in _TYPES) or not _SCHEMA_WORDS.isdisjoint(item))
+        for item in properties.values()
     )
 
 
