@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 FOLDER = ROOT / "schemas/queries"
 QUERIES = Dataset.load(FOLDER)
 EXPECTED = {record.key: str(record.expected) for record in QUERIES}
+_CONDITION = re.compile(r" (?:AND|WHERE) [\w.]+ (?:(?:=|<>|[<>]=?|LIKE) (?:'[^']*'|[\w.]+)|IS (?:NOT )?NULL)")
 _SWAPS = {
     " = ": (" <> ",),
     " <> ": (" = ",),
