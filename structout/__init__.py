@@ -9,34 +9,45 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from structout.completion import Completion, Message, Prompt, Sampling, Usage
     from structout.errors import DataError, MissingExtraError, ModelError, SchemaError, SpecError, StructoutError
-    from structout.evaluation import Dataset, Report, evaluate
+    from structout.evaluation import Compare, Dataset, Report, certify, evaluate, recommend
     from structout.issue import Issue
     from structout.models import Model, Scripted, load_model
     from structout.pipeline import extract, extract_many, preview
     from structout.repair import Edit
     from structout.result import Attempt, Example, InvalidResultError, Result, Task
     from structout.schema import Schema
-    from structout.strategies import Cascade, Constrained, On, Prompted, Reask, Repair, Strategy, load_strategy, spec
+    from structout.strategies import (
+        Abstain,
+        Cascade,
+        Constrained,
+        On,
+        Prompted,
+        Reask,
+        Repair,
+        Strategy,
+        load_strategy,
+        spec,
+    )
 
 __all__ = [
-    "Attempt", "Cascade", "Completion", "Constrained", "DataError", "Dataset", "Edit", "Example",
+    "Abstain", "Attempt", "Cascade", "Compare", "Completion", "Constrained", "DataError", "Dataset", "Edit", "Example",
     "InvalidResultError", "Issue", "Message", "MissingExtraError", "Model", "ModelError", "On", "Prompt",
     "Prompted", "Reask", "Repair", "Report", "Result", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError",
-    "Strategy", "StructoutError", "Task", "Usage", "evaluate", "extract", "extract_many", "load_model",
-    "load_strategy", "preview", "spec",
+    "Strategy", "StructoutError", "Task", "Usage", "certify", "evaluate", "extract", "extract_many", "load_model",
+    "load_strategy", "preview", "recommend", "spec",
 ]  # fmt: skip
 
 _HOMES = {
     "completion": "Completion Message Prompt Sampling Usage",
     "errors": "DataError MissingExtraError ModelError SchemaError SpecError StructoutError",
-    "evaluation": "Dataset Report evaluate",
+    "evaluation": "Compare Dataset Report certify evaluate recommend",
     "issue": "Issue",
     "models": "Model Scripted load_model",
     "pipeline": "extract extract_many preview",
     "repair": "Edit",
     "result": "Attempt Example InvalidResultError Result Task",
     "schema": "Schema",
-    "strategies": "Cascade Constrained On Prompted Reask Repair Strategy load_strategy spec",
+    "strategies": "Abstain Cascade Constrained On Prompted Reask Repair Strategy load_strategy spec",
 }
 
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import jiter
 
-from structout.issue import Issue
+from structout.issue import Issue, pointer
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
@@ -32,6 +32,21 @@ def parse_json(text: str) -> tuple[Json, Issue | None]:
     if _MAY_OVERFLOW.search(data) and _overflows(document):
         return None, Issue("", "non_finite", "a number is too large to hold")
     return document, None
+
+
+def leaves(document: Json) -> dict[str, str | int | float | bool]:
+    """The scalars of a document by their JSON Pointer, nulls left out."""
+    found: dict[str, str | int | float | bool] = {}
+    stack: list[tuple[tuple[str | int, ...], Json]] = [((), document)]
+    while stack:
+        path, node = stack.pop()
+        if isinstance(node, dict):
+            stack += [((*path, key), value) for key, value in node.items()]
+        elif isinstance(node, list):
+            stack += [((*path, index), value) for index, value in enumerate(node)]
+        elif node is not None:
+            found[pointer(path)] = node
+    return found
 
 
 def _explain(error: ValueError, data: bytes) -> Issue:

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from structout.cli import audit, bench, extract, model, preview, repair, validate
+from structout.cli import audit, bench, certify, extract, model, preview, recommend, repair, validate
 from structout.cli.codes import INCOMPLETE, INTERRUPTED, MEANING, PASSED, USAGE
 from structout.cli.console import say
 from structout.errors import ModelError, StructoutError
@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 app.command()(extract.extract)
 app.command()(bench.bench)
+app.command()(recommend.recommend)
+app.command()(certify.certify)
 app.command()(preview.preview)
 app.command()(validate.validate)
 app.command()(repair.repair)

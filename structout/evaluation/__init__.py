@@ -1,7 +1,10 @@
 """Know: strategies and models measured on labelled records."""
 
+from structout.evaluation.certification import certify
+from structout.evaluation.comparison import Compare
 from structout.evaluation.dataset import Dataset, Record
 from structout.evaluation.harness import evaluate, read_log
+from structout.evaluation.recommendation import recommend
 from structout.evaluation.report import Report
 
-__all__ = ["Dataset", "Record", "Report", "evaluate", "read_log"]
+__all__ = ["Compare", "Dataset", "Record", "Report", "certify", "evaluate", "read_log", "recommend"]

@@ -24,7 +24,7 @@ def compose(
 
     All that records share comes first, so that a model can keep it between records.
     """
-    turns = [Message("system", _instructions(task.schema, show, answer_format))]
+    turns = [Message("system", _instructions(task.schema, show, answer_format, task.wording))]
     for example in examples:
         turns.append(Message("user", fence(example.text)))
         is_text = task.schema.language is not None and isinstance(example.document, str)
@@ -33,8 +33,8 @@ def compose(
     return (*turns, Message("user", fence(task.text)), *task.turns)
 
 
-def _instructions(schema: Schema[Any], show: Show, answer_format: Format) -> str:
-    lines = [wording.EXTRACT.format(name=schema.name)]
+def _instructions(schema: Schema[Any], show: Show, answer_format: Format, put: int = 0) -> str:
+    lines = [(wording.EXTRACT, *wording.EXTRACT_AGAIN)[put].format(name=schema.name)]
     if schema.language is not None:
         lines.append(wording.LANGUAGE.format(hint=schema.language.hint))
         return "\n".join([*lines, wording.FENCED.format(tag="record"), wording.ANSWER_TEXT])

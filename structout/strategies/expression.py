@@ -2,16 +2,18 @@
 
 import ast
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from structout.errors import SpecError
+from structout.strategies.abstain import Abstain
 from structout.strategies.base import Strategy
 from structout.strategies.cascade import Cascade, On
 from structout.strategies.generate import Constrained, Prompted
 from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
 
-_NAMES: dict[str, Any] = {part.__name__: part for part in (Cascade, Constrained, On, Prompted, Reask, Repair)}
+_NAMES: dict[str, Any] = {part.__name__: part for part in (Abstain, Cascade, Constrained, On, Prompted, Reask, Repair)}
 
 
 def spec(part: Any) -> str:
@@ -32,10 +34,16 @@ def spec(part: Any) -> str:
 
 
 def load_strategy(text: str) -> Strategy:
-    """Read a strategy from an expression such as `Reask(Repair(Prompted(examples=3)), limit=2)`.
+    """Read a strategy from an expression such as `Reask(Repair(Prompted(examples=3)), limit=2)`, or from a file that
+    holds one, whose name ends in `.strategy`.
 
     Only strategies and plain values can be written: nothing else is evaluated. Raises `SpecError`.
     """
+    if text.strip().endswith(".strategy"):
+        try:
+            text = Path(text.strip()).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise SpecError(f"cannot read the strategy {text}: {error}", hint="check the path") from error
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError) as error:

@@ -3,7 +3,8 @@ from typing import Any
 from hypothesis import given
 
 from structout import Completion, Dataset, Prompted, Repair, Scripted, Usage, evaluate
-from structout.evaluation.compare import leaves, score
+from structout.document import leaves
+from structout.evaluation.compare import score
 from structout.evaluation.dataset import Record
 from structout.schema import Schema
 from tests.conftest import Bolt
