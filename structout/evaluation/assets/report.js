@@ -3,6 +3,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const COLOURS = ["#0b6e99", "#c2571a", "#3d8b40", "#8a4fae", "#b0893b", "#c23b63", "#2a9d9d", "#6b6f76", "#5566cc", "#7a9a01"];
 const ERROR_COLOURS = ["#5b8db8", "#c0504d", "#d98b3a", "#8c6bb1", "#b5a642", "#9aa5ad", "#4f7f6f", "#3b3f46", "#a05a7a"];
+const LEFT = new Set(["strategy", "first", "second", "perturbation", "field"]);
 const byId = (id) => document.getElementById(id);
 const plain = data.rows.map((row) => row.arm);
 const several = new Set(data.arms.map((arm) => arm.model)).size > 1;
@@ -17,7 +18,7 @@ function el(tag, attributes, ...children) {
   return node;
 }
 const percent = (share) => `${Math.round(100 * share)} %`;
-const points = (share) => `${share >= 0 ? "+" : "−"}${Math.abs(100 * share).toFixed(0)}`;
+const points = (share) => { const whole = Math.round(100 * share); return whole === 0 ? "0" : `${whole > 0 ? "+" : "−"}${Math.abs(whole)}`; };
 const number = (value, digits) => (value === null || value === undefined ? "–" : value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: 0 }));
 const small = (value) => (value === null || value === undefined ? "–" : value >= 100 ? value.toFixed(0) : Number(value.toPrecision(2)).toString());
 const colour = (arm) => COLOURS[Math.max(0, plain.indexOf(arm)) % COLOURS.length];
@@ -27,22 +28,24 @@ const rateCell = (rate) => el("td", {}, percent(rate[0]), el("small", {}, `${Mat
 const numbered = (arm) => el("i", { style: `background:${colour(arm)}` });
 
 function table(heads, lines) {
-  return el("table", {}, el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))), el("tbody", {}, lines));
+  return el("table", {}, el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col", class: LEFT.has(head) ? "left" : null }, head)))), el("tbody", {}, lines));
 }
 
 function headline() {
   const rates = [...new Set(data.rows.flatMap((row) => Object.keys(row.rates)))];
   const priced = data.rows.some((row) => row.cost.price !== null);
-  const heads = ["strategy", "n", ...rates, "calls", "tokens", "seconds", "p50 / p95", "s / correct", ...(priced ? ["price", "price / correct"] : [])];
+  const [main, more] = [rates.slice(0, 6), rates.slice(6)]; // the costs stand between, so that they are seen at once
+  const heads = ["strategy", "n", ...main, "calls", "tokens", "seconds", "p50 / p95", "s / correct", ...(priced ? ["price", "price / correct"] : []), ...more];
   const best = frontier(data.rows.map((row) => [row.cost.seconds, row.rates["record accuracy"][0], row.arm]));
   const lines = data.rows.map((row) => {
     const c = row.cost;
+    const cells = (names) => names.map((one) => (row.rates[one] ? rateCell(row.rates[one]) : el("td", {}, "–")));
     return el("tr", { class: best.some((one) => one[2] === row.arm) ? "best" : null },
       el("td", { class: "name" }, numbered(row.arm), name(row.arm)), el("td", {}, row.n),
-      rates.map((one) => (row.rates[one] ? rateCell(row.rates[one]) : el("td", {}, "–"))),
+      cells(main),
       el("td", {}, c.calls.toFixed(2)), el("td", {}, number(c.tokens, 0)), el("td", {}, c.seconds.toFixed(2)),
       el("td", {}, `${c.p50.toFixed(2)} / ${c.p95.toFixed(2)}`), el("td", {}, small(c.seconds_per_correct)),
-      priced ? [el("td", {}, small(c.price)), el("td", {}, small(c.price_per_correct))] : []);
+      priced ? [el("td", {}, small(c.price)), el("td", {}, small(c.price_per_correct))] : [], cells(more));
   });
   byId("headline-table").append(table(heads, lines));
   byId("headline").querySelector(".note").append(" ◆ marks what nothing is both cheaper and right more often.");
@@ -173,7 +176,7 @@ function perturbations() {
       el("svg:line", { class: "axis", x1: width / 2, x2: width / 2, y1: 0, y2: 18 }),
       el("svg:line", { x1: x(one.low), x2: x(one.high), y1: 9, y2: 9, stroke: colour(one.arm), "stroke-width": 2 }),
       el("svg:circle", { cx: x(one.value), cy: 9, r: 4, fill: colour(one.arm) }));
-    return el("tr", {}, el("td", { class: "name" }, name(one.arm)), el("td", { style: "text-align:left" }, one.name), el("td", {}, one.n), el("td", {}, points(one.value)), el("td", {}, bar), rateCell(one.flips), rateCell(one.changed));
+    return el("tr", {}, el("td", { class: "name" }, name(one.arm)), el("td", { class: "left" }, one.name), el("td", {}, one.n), el("td", {}, points(one.value)), el("td", {}, bar), rateCell(one.flips), rateCell(one.changed));
   });
   return el("div", { class: "scroll" }, el("figcaption", {}, "Perturbed: change in record accuracy against the same records as they are"),
     table(["strategy", "perturbation", "records", "points", "95 %", "right ↔ not", "another document"], lines));
