@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from structout.completion import Completion, Message, Prompt, Sampling, Usage
     from structout.errors import DataError, MissingExtraError, ModelError, SchemaError, SpecError, StructoutError
     from structout.evaluation import Compare, Dataset, Report, certify, evaluate, recommend
+    from structout.finetuning import Training, finetune
     from structout.issue import Issue
     from structout.models import Model, Scripted, load_model
     from structout.pipeline import extract, extract_many, preview
@@ -17,37 +18,46 @@ if TYPE_CHECKING:
     from structout.result import Attempt, Example, InvalidResultError, Result, Task
     from structout.schema import Schema
     from structout.strategies import (
-        Abstain,
+        BestOf,
         Cascade,
         Constrained,
+        Draft,
         On,
         Prompted,
         Reask,
         Repair,
         Strategy,
+        Think,
+        Verify,
+        Vote,
         load_strategy,
         spec,
     )
+    from structout.verifiers import Agreement, Confident, Grounded, Judge, Learned, RoundTrip, Rule, Verdict, Verifier
 
 __all__ = [
-    "Abstain", "Attempt", "Cascade", "Compare", "Completion", "Constrained", "DataError", "Dataset", "Edit", "Example",
-    "InvalidResultError", "Issue", "Message", "MissingExtraError", "Model", "ModelError", "On", "Prompt",
-    "Prompted", "Reask", "Repair", "Report", "Result", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError",
-    "Strategy", "StructoutError", "Task", "Usage", "certify", "evaluate", "extract", "extract_many", "load_model",
-    "load_strategy", "preview", "recommend", "spec",
+    "Agreement", "Attempt", "BestOf", "Cascade", "Compare", "Completion", "Confident", "Constrained", "DataError",
+    "Dataset", "Draft", "Edit", "Example", "Grounded", "InvalidResultError", "Issue", "Judge", "Learned", "Message",
+    "MissingExtraError", "Model", "ModelError", "On", "Prompt", "Prompted", "Reask", "Repair", "Report", "Result",
+    "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError", "Strategy", "StructoutError",
+    "Task", "Think", "Training", "Usage", "Verdict", "Verifier", "Verify", "Vote", "certify", "evaluate", "extract",
+    "extract_many", "finetune", "load_model", "load_strategy", "preview", "recommend", "spec",
 ]  # fmt: skip
 
 _HOMES = {
     "completion": "Completion Message Prompt Sampling Usage",
     "errors": "DataError MissingExtraError ModelError SchemaError SpecError StructoutError",
     "evaluation": "Compare Dataset Report certify evaluate recommend",
+    "finetuning": "Training finetune",
     "issue": "Issue",
     "models": "Model Scripted load_model",
     "pipeline": "extract extract_many preview",
     "repair": "Edit",
     "result": "Attempt Example InvalidResultError Result Task",
     "schema": "Schema",
-    "strategies": "Abstain Cascade Constrained On Prompted Reask Repair Strategy load_strategy spec",
+    "strategies": "BestOf Cascade Constrained Draft On Prompted Reask Repair Strategy Think Verify Vote "
+    "load_strategy spec",
+    "verifiers": "Agreement Confident Grounded Judge Learned RoundTrip Rule Verdict Verifier",
 }
 
 

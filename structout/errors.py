@@ -31,6 +31,10 @@ class ModelError(StructoutError):
     """A model that cannot be loaded, or that failed while it answered."""
 
 
+class StructoutWarning(UserWarning):
+    """Something that works, but hardly as it was meant to; said once."""
+
+
 class MissingExtraError(StructoutError):
     """A feature whose optional packages are not installed."""
 

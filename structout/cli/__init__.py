@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from structout.cli import audit, bench, certify, extract, model, preview, recommend, repair, validate
+from structout.cli import (
+    audit,
+    bench,
+    certify,
+    extract,
+    finetune,
+    label,
+    model,
+    preview,
+    recommend,
+    repair,
+    validate,
+)
 from structout.cli.codes import INCOMPLETE, INTERRUPTED, MEANING, PASSED, USAGE
 from structout.cli.console import say
 from structout.errors import ModelError, StructoutError
@@ -24,6 +36,8 @@ app.command()(preview.preview)
 app.command()(validate.validate)
 app.command()(repair.repair)
 app.command()(audit.audit)
+app.command()(finetune.finetune)
+app.command()(label.label)
 app.add_typer(model.app, name="model")
 
 

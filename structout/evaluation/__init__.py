@@ -4,7 +4,8 @@ from structout.evaluation.certification import certify
 from structout.evaluation.comparison import Compare
 from structout.evaluation.dataset import Dataset, Record
 from structout.evaluation.harness import evaluate, read_log
+from structout.evaluation.judged import judged
 from structout.evaluation.recommendation import recommend
 from structout.evaluation.report import Report
 
-__all__ = ["Compare", "Dataset", "Record", "Report", "certify", "evaluate", "read_log", "recommend"]
+__all__ = ["Compare", "Dataset", "Record", "Report", "certify", "evaluate", "judged", "read_log", "recommend"]

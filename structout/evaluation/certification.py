@@ -14,7 +14,8 @@ from structout.evaluation.harness import evaluate
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.statistics import CONFIDENCE, Rate, p_value, upper_bound, wilson
 from structout.models import Model
-from structout.strategies import Abstain, On, Strategy, load_strategy, spec
+from structout.strategies import On, Strategy, Verify, load_strategy, spec
+from structout.verifiers import Confident
 
 Confidence = Callable[[Outcome], float | None]
 _STEPS = 20  # thresholds that are tried
@@ -46,7 +47,7 @@ class Certificate:
         """The strategy that abstains, as a file that `load_strategy` takes. Raises `DataError` if there is none."""
         if self.threshold is None:
             raise DataError("no threshold could be shown to do", hint="label more records, or allow more error")
-        strategy = Abstain(On(self.model, load_strategy(self.strategy)), self.threshold)
+        strategy = Verify(On(self.model, load_strategy(self.strategy)), Confident(self.threshold))
         allowed, sure, covered = f"{100 * self.max_error:g} %", f"{100 * CONFIDENCE:.0f} %", self.coverage.value
         return (
             f"# At most {allowed} of what it accepts is wrong, with {sure} confidence.\n"
@@ -60,7 +61,7 @@ def certify(
     max_error: float = 0.05,
     *,
     model: Model | str = "embedded",
-    confidence: Confidence = lambda outcome: outcome.confidence,
+    confidence: Confidence = lambda outcome: outcome.sureness,
     sampling: Sampling | None = None,
     log: str | Path | None = None,
     progress: Callable[[Outcome], None] = lambda outcome: None,
@@ -69,8 +70,8 @@ def certify(
 
     The dev records propose thresholds, the test records judge them: Learn-then-Test (Angelopoulos et al. 2021) from the
     strictest threshold that enough records pass down to the laxest, until one cannot be shown. `confidence` tells for
-    each outcome how sure the strategy is; the default is `Outcome.confidence`, by which `Abstain` goes too. Raises
-    `DataError` if there are no dev or test records.
+    each outcome how sure the strategy is: by default `Outcome.sureness`, by which `Confident` goes too;
+    `Outcome.value_logprob` is another. Raises `DataError` if there are no dev or test records.
     """
     built = load_strategy(strategy) if isinstance(strategy, str) else strategy
     parts = [dataset.split("dev"), dataset.split("test")]

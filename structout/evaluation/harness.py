@@ -24,6 +24,8 @@ from structout.evaluation.stopping import Until
 from structout.models import Memo, Model, load_model
 from structout.result import Example, Task
 from structout.strategies import Cascade, Strategy, load_strategy, spec
+from structout.verifiers import All
+from structout.verifiers import Any as Any_
 
 _CHUNK = 32
 
@@ -158,8 +160,9 @@ class _Ledger:
 
     def through(self, part: Any) -> Any:
         """A strategy whose own models are asked through this ledger too."""
-        if isinstance(part, Cascade):
-            return Cascade(*map(self.through, part.stages))
+        if isinstance(part, Cascade | All | Any_):
+            parts = part.stages if isinstance(part, Cascade) else part.verifiers
+            return type(part)(*map(self.through, parts))
         if not is_dataclass(part) or isinstance(part, type):
             return part
         changed: dict[str, Any] = {}
@@ -177,8 +180,8 @@ def _identity(name: str) -> str:
     kind, _, folder = name.partition(":")
     if kind != "path":
         return name
-    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-    seen = [[str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+    files = sorted(path for path in Path(folder).iterdir() if path.suffix in (".safetensors", ".bin", ".json"))
+    seen = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
     return f"{name}@{hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:12]}"
 
 

@@ -12,6 +12,7 @@ from structout.errors import DataError
 from structout.evaluation.comparison import Comparison
 from structout.evaluation.outcome import Outcome, prompted
 
+_TOLD = ("mean_logprob", "mean_value_logprob", "logprobs", "values", "ends")
 _HINT = "give a log that bench wrote"
 
 
@@ -63,13 +64,13 @@ class Log:
 
     def add(self, outcome: Outcome) -> None:
         """Keep an outcome."""
-        attempts = [
-            [attempt["model"], attempt["key"]]
-            if self._texts.get((attempt["model"], attempt["key"])) == attempt["text"]
-            else attempt
-            for attempt in outcome.attempts
-        ]
-        self._write(outcome.to_json() | {"attempts": attempts})
+        row = outcome.to_json()
+        self._write(row | {name: [self._named(one) for one in row[name]] for name in ("attempts", "checks")})
+
+    def _named(self, attempt: dict[str, Any]) -> Any:
+        """A completion by its model and key, if the log has it."""
+        place = attempt["model"], attempt["key"]
+        return list(place) if self._texts.get(place) == attempt["text"] else attempt
 
     def _write(self, row: Mapping[str, Any]) -> None:
         if self._stream is not None:
@@ -90,21 +91,20 @@ def read(path: str | Path) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
             completion = _completion(row)
             names = ("model", "messages", "sampling", "constrained", "sample", "text", "finish_reason", "refusal")
             known = {name: row[name] for name in (*names, "steered", "usage")}
-            means = {"mean_logprob": completion.mean_logprob, "mean_value_logprob": completion.mean_value_logprob}
-            attempts[row["model"], row["completion"]] = {"key": row["completion"], **known, **means}
+            known |= {name: getattr(completion, name) for name in _TOLD}
+            attempts[row["model"], row["completion"]] = {"key": row["completion"], **known}
         else:
             outcomes.append(row)
     if about is None:
         raise DataError(f"{path} is not the log of a bench", hint=_HINT)
     comparison = Comparison.from_json(about["comparison"]) if "comparison" in about else Comparison()
     try:
-        found = [
-            row | {"attempts": [attempts[tuple(one)] if isinstance(one, list) else one for one in row["attempts"]]}
-            for row in outcomes
-        ]
+        for row in outcomes:
+            for name in ("attempts", "checks"):
+                row[name] = [attempts[tuple(one)] if isinstance(one, list) else one for one in row.get(name, ())]
     except (KeyError, TypeError) as error:
         raise DataError(f"not a line of a bench log: {error}", hint=_HINT) from error
-    return about, tuple(Outcome.from_json(row, comparison) for row in found)
+    return about, tuple(Outcome.from_json(row, comparison) for row in outcomes)
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -9,10 +9,11 @@ from math import comb
 import numpy as np
 
 from structout.completion import Usage
-from structout.document import parse_json
-from structout.evaluation.grounding import spans
+from structout.document import Json, parse_json
+from structout.evaluation.compare import score
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.statistics import Rate, clustered, wilson
+from structout.verifiers.finding import Text
 
 Metric = Callable[[Sequence[Outcome]], Rate]
 
@@ -59,9 +60,25 @@ def hallucinated(outcomes: Sequence[Outcome]) -> Rate:
             for leaf in outcome.score.found
             if outcome.ok and leaf.verdict != "missing" and leaf.field not in outcome.comparison.closed
         ]
-        return sum(leaf.verdict != "right" and not spans(leaf.answer, outcome.text) for leaf in found), len(found)
+        text = Text(outcome.text)
+        return sum(leaf.verdict != "right" and not is_found(leaf.answer, text) for leaf in found), len(found)
 
     return _of_records(outcomes, count)
+
+
+def is_found(value: Json, text: Text) -> bool:
+    """Whether a text says a value: to the letter, in another spelling, or by its number or date."""
+    return isinstance(value, str | int | float) and text.find(value).span is not None
+
+
+def false_accept_rate(outcomes: Sequence[Outcome]) -> Rate:
+    """Of the wrong documents that could have been accepted, the share that a verifier let pass."""
+    return share([o for o in outcomes if _could_pass(o) and not _made_right(o)], lambda o: o.ok)
+
+
+def false_reject_rate(outcomes: Sequence[Outcome]) -> Rate:
+    """Of the right documents, the share that a verifier refused."""
+    return share([o for o in outcomes if _could_pass(o) and _made_right(o)], lambda o: not o.ok)
 
 
 def pass_power(outcomes: Sequence[Outcome], k: int) -> Rate:
@@ -113,8 +130,8 @@ class Price:
 class Cost:
     """What an average record costs, and what a right one does (None if none was right).
 
-    `p50` and `p95` are the seconds within which half of the records were done, and nearly all. The price is None where
-    the price of a model that was asked is not known.
+    `checks` are those of the calls that verifiers made. `p50` and `p95` are the seconds within which half of the
+    records were done, and nearly all. The price is None where that of a model that was asked is not known.
     """
 
     calls: float
@@ -122,6 +139,7 @@ class Cost:
     seconds: float
     tokens_per_correct: float | None
     seconds_per_correct: float | None
+    checks: float = 0.0
     p50: float = 0.0
     p95: float = 0.0
     price: float | None = None
@@ -135,7 +153,7 @@ def cost(outcomes: Sequence[Outcome], prices: Mapping[str, Price] | None = None)
     total = sum((o.usage for o in outcomes), Usage())
     tokens, n = total.input_tokens + total.output_tokens, max(len(outcomes), 1)
     correct = sum(o.right for o in outcomes)
-    asked = [(attempt["model"], attempt["usage"]) for o in outcomes for attempt in o.attempts]
+    asked = [(attempt["model"], attempt["usage"]) for o in outcomes for attempt in (*o.attempts, *o.checks)]
     known = prices is not None and all(model in prices for model, _ in asked)
     price = sum(prices[model].of(Usage(**usage)) for model, usage in asked) if prices is not None and known else None
     p50, p95 = np.quantile([o.usage.seconds for o in outcomes] or [0.0], [0.5, 0.95])
@@ -145,6 +163,7 @@ def cost(outcomes: Sequence[Outcome], prices: Mapping[str, Price] | None = None)
         total.seconds / n,
         tokens / correct if correct else None,
         total.seconds / correct if correct else None,
+        sum(o.verification.calls for o in outcomes) / n,
         float(p50),
         float(p95),
         None if price is None else price / n,
@@ -160,6 +179,16 @@ def complies(outcome: Outcome) -> bool:
 def share(outcomes: Sequence[Outcome], holds: Callable[[Outcome], bool]) -> Rate:
     """How often something holds of an outcome; repeats of a record count as one observation as far as they agree."""
     return _of_records(outcomes, lambda o: (int(holds(o)), 1))
+
+
+def _could_pass(outcome: Outcome) -> bool:
+    return outcome.ok or outcome.status == "rejected"
+
+
+def _made_right(outcome: Outcome) -> bool:
+    """Whether the document that was made, accepted or refused, is right."""
+    made = outcome.document if outcome.ok else outcome.refused
+    return score(outcome.expected, made, outcome.comparison).all_right
 
 
 def _of_records(outcomes: Sequence[Outcome], count: Callable[[Outcome], tuple[int, int]]) -> Rate:

@@ -33,8 +33,9 @@ class Arm:
 class Outcome:
     """One record, by one strategy with one model, in one repeat.
 
-    `document` is the accepted document, None if there was none, and `read` what was read of one that was not accepted;
-    `attempts` are as `_attempt` writes them. `text` is the record's, as perturbed.
+    `document` is the accepted document, None if there was none, and `refused` what was read of one that was not
+    accepted; `attempts`, and the `checks` of verifiers, are as `_attempt` writes them. `text` is the record's, as
+    perturbed.
     """
 
     strategy: str
@@ -48,7 +49,9 @@ class Outcome:
     issues: tuple[dict[str, Any], ...]
     edits: tuple[dict[str, Any], ...]
     attempts: tuple[dict[str, Any], ...] = field(repr=False)
-    read: Json = None
+    refused: Json = None
+    checks: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    confidence: dict[str, float] = field(default_factory=dict, repr=False)
     setting: tuple[tuple[str, Any], ...] = ()
     perturbation: str = ""
     comparison: Comparison = field(default=Comparison(), repr=False, compare=False)
@@ -77,7 +80,9 @@ class Outcome:
             tuple(asdict(issue) for issue in result.issues),
             tuple(edit._asdict() for edit in result.edits),
             tuple(map(_attempt, result.attempts)),
-            None if result.ok else result.document,
+            None if result.ok else _refused(result, schema),
+            tuple(map(_attempt, result.checks)),
+            dict(result.confidence),
             arm.setting if arm else (),
             arm.perturbation if arm else "",
             comparison or Comparison.of(schema),
@@ -86,8 +91,8 @@ class Outcome:
     @classmethod
     def from_json(cls, row: dict[str, Any], comparison: Comparison | None = None) -> "Outcome":
         try:
-            for name in ("issues", "edits", "attempts"):
-                row = {**row, name: tuple(row[name])}
+            for name in ("issues", "edits", "attempts", "checks"):
+                row = {**row, name: tuple(row.get(name, ()))}
             row["setting"] = tuple((name, value) for name, value in row.get("setting", ()))
             return cls(**row, comparison=comparison or Comparison())
         except (TypeError, KeyError, ValueError) as error:
@@ -116,7 +121,13 @@ class Outcome:
 
     @cached_property
     def usage(self) -> Usage:
-        return sum((Usage(**attempt["usage"]) for attempt in self.attempts), Usage())
+        """All that it cost, to get the answers and to check them."""
+        return _usage(self.attempts) + self.verification
+
+    @property
+    def verification(self) -> Usage:
+        """What it cost to check the answers."""
+        return _usage(self.checks)
 
     @property
     def answer(self) -> str:
@@ -124,11 +135,23 @@ class Outcome:
         return cast("str", self.attempts[-1]["text"]) if self.attempts else ""
 
     @property
-    def confidence(self) -> float | None:
-        """How sure the model was of the values in its last answer: the mean log-probability, where it tells."""
-        last: dict[str, Any] = self.attempts[-1] if self.attempts else {}
-        found = last.get("mean_value_logprob")
-        return found if found is not None else last.get("mean_logprob")
+    def sureness(self) -> float | None:
+        """The least confidence in any leaf, as the verifier `Confident` goes by; None where the strategy has none."""
+        return min(self.confidence.values()) if self.confidence else None
+
+    @property
+    def value_logprob(self) -> float | None:
+        """The mean log-probability of the values in the last answer; None where the model does not tell."""
+        return self.attempts[-1].get("mean_value_logprob") if self.attempts else None
+
+
+def _usage(attempts: tuple[dict[str, Any], ...]) -> Usage:
+    return sum((Usage(**attempt["usage"]) for attempt in attempts), Usage())
+
+
+def _refused(result: Result[Any], schema: Schema[Any]) -> Json:
+    checked = schema.check(result.document)
+    return schema.dump(checked.value) if checked.ok else result.document
 
 
 def prompted(prompt: Prompt) -> dict[str, Any]:
@@ -152,6 +175,9 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "refusal": completion.refusal,
         "mean_logprob": completion.mean_logprob,
         "mean_value_logprob": completion.mean_value_logprob,
+        "logprobs": completion.logprobs,
+        "values": completion.values,
+        "ends": completion.ends,
         "steered": completion.steered,
         "usage": asdict(completion.usage),
     }

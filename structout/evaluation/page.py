@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from structout.errors import DataError
-from structout.evaluation.grounding import spans
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import Report, Row
 from structout.evaluation.statistics import Rate
 from structout.evaluation.taxonomy import ERRORS, judged
+from structout.verifiers.finding import Text
 
 _ASSETS = Path(__file__).parent / "assets"
-_MOST_SPANS = 3  # places that one value is shown at
 
 
 def write(report: Report, path: str | Path) -> None:
@@ -116,7 +115,7 @@ def _transcripts(report: Report, arms: list[Arm]) -> dict[str, Any]:
             "status": o.status,
             "right": o.right,
             "expected": o.expected,
-            "document": o.document if o.ok else o.read,
+            "document": o.document if o.ok else o.refused,
             "issues": o.issues,
             "edits": o.edits,
             "leaves": _leaves(o),
@@ -131,8 +130,9 @@ def _transcripts(report: Report, arms: list[Arm]) -> dict[str, Any]:
                     "refusal": a["refusal"],
                     "logprob": a.get("mean_value_logprob"),
                     "usage": [a["usage"][name] for name in ("input_tokens", "output_tokens", "seconds")],
+                    "check": place >= len(o.attempts),
                 }
-                for a in o.attempts
+                for place, a in enumerate((*o.attempts, *o.checks))
             ],
         }
         for o in report.outcomes
@@ -141,6 +141,7 @@ def _transcripts(report: Report, arms: list[Arm]) -> dict[str, Any]:
 
 
 def _leaves(outcome: Outcome) -> list[dict[str, Any]]:
+    text = Text(outcome.text)
     return [
         {
             "pointer": leaf.pointer,
@@ -148,7 +149,8 @@ def _leaves(outcome: Outcome) -> list[dict[str, Any]]:
             "error": error,
             "expected": leaf.expected,
             "answer": leaf.answer,
-            "spans": spans(leaf.answer, outcome.text)[:_MOST_SPANS],
+            "span": text.find(leaf.answer).span if isinstance(leaf.answer, str | int | float) else None,
+            "sure": outcome.confidence.get(leaf.pointer),
         }
         for leaf, error in judged(outcome)
     ]

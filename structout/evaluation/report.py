@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Row:
     """What one arm does, on the records as they are.
 
-    `rates` are the headline, with yours; `more` are `hallucinated`, and with repeats `agreement` and `pass^k`.
+    `rates` are the headline, with yours; `more` are `hallucinated`, with verifiers `false accepts` and `false rejects`,
+    and with repeats `agreement` and `pass^k`.
     """
 
     strategy: str
@@ -188,6 +189,9 @@ class Report:
 
 def _more(outcomes: list[Outcome]) -> dict[str, Rate]:
     found = {"hallucinated": metrics.hallucinated(outcomes)}
+    if any(outcome.checks or outcome.status == "rejected" for outcome in outcomes):
+        found["false accepts"] = metrics.false_accept_rate(outcomes)
+        found["false rejects"] = metrics.false_reject_rate(outcomes)
     repeats = 1 + max(outcome.repeat for outcome in outcomes)
     if repeats > 1:
         found |= {"agreement": metrics.agreement(outcomes), f"pass^{repeats}": metrics.pass_power(outcomes, repeats)}

@@ -8,6 +8,7 @@ from structout.evaluation.statistics import Rate
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
 
+    from structout.evaluation.metrics import Cost
     from structout.evaluation.report import Report
 
 _CAPTION = (
@@ -55,7 +56,7 @@ def cells(report: "Report") -> Iterator[list[str]]:
     yield ["strategy", *(["model"] if models else []), *names, *costs]
     for row in rows:
         c = row.cost
-        numbers = [f"{c.calls:.2f}", f"{c.tokens:.0f}", f"{c.seconds:.2f}", _or_dash(c.seconds_per_correct, ".1f")]
+        numbers = [_calls(c), f"{c.tokens:.0f}", f"{c.seconds:.2f}", _or_dash(c.seconds_per_correct, ".1f")]
         if priced:
             numbers += [_or_dash(c.price, ".2g"), _or_dash(c.price_per_correct, ".2g")]
         yield [row.label, *([row.model] if models else []), *map(percent, row.rates.values()), *numbers]
@@ -69,6 +70,11 @@ def percent(rate: Rate) -> str:
 def signed(value: float) -> str:
     """A difference in percentage points."""
     return f"{100 * value:+.0f}"
+
+
+def _calls(cost: "Cost") -> str:
+    """Calls a record; those of verifiers apart."""
+    return f"{cost.calls - cost.checks:.2f} + {cost.checks:.2f}" if cost.checks else f"{cost.calls:.2f}"
 
 
 def _or_dash(value: float | None, form: str) -> str:

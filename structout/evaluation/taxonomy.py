@@ -86,7 +86,7 @@ def judged(outcome: Outcome) -> Iterator[tuple[Leaf, Error | None]]:
         return
     whole = _whole(outcome)
     ordered = Comparison({k: v for k, v in outcome.comparison.places.items() if v.by != "set"})
-    for leaf in score(outcome.expected, None if whole else outcome.read, ordered).found:
+    for leaf in score(outcome.expected, None if whole else outcome.refused, ordered).found:
         yield leaf, whole or _of_issue(leaf, outcome) or ("lost" if leaf.verdict == "right" else leaf.verdict)
 
 
@@ -97,7 +97,7 @@ def _whole(outcome: Outcome) -> Error | None:
         return "refused"
     if outcome.status == "truncated":
         return "truncated"
-    return "not JSON" if outcome.read is None or "not_json" in kinds else None
+    return "not JSON" if outcome.refused is None or "not_json" in kinds else None
 
 
 def _of_issue(leaf: Leaf, outcome: Outcome) -> Error | None:

@@ -2,8 +2,9 @@ from typing import Any
 
 from hypothesis import given
 
-from structout import Completion, Dataset, Prompted, Repair, Scripted, Usage, evaluate
+from structout import Completion, Dataset, Judge, Prompted, Repair, Scripted, Usage, Verify, evaluate
 from structout.document import leaves
+from structout.evaluation import metrics
 from structout.evaluation.compare import score
 from structout.evaluation.dataset import Record
 from structout.schema import Schema
@@ -69,3 +70,25 @@ def test_scores_are_symmetric_and_bounded(one: Any, other: Any) -> None:
     assert score(one, one).all_right
     assert score(one, other) == score(other, one)
     assert 0 <= score(one, other).right <= score(one, other).leaves == len(leaves(one) | leaves(other))
+
+
+def test_what_verifiers_let_pass_and_refuse_in_error() -> None:
+    answers = {
+        "right": RIGHT,
+        "refused": RIGHT,
+        "wrong": '{"kind": "flange", "size_mm": 6}',
+        "caught": '{"kind": "flange", "size_mm": 7}',
+        "broken": "no",
+    }
+    asked = iter(["yes", "no", "yes", "no"])
+
+    def answer(prompt: Any) -> str:
+        said = prompt.messages[-1].content
+        return next(asked) if prompt.constraint else next(text for key, text in answers.items() if key in said)
+
+    (row,) = (report := evaluate([Verify(Prompted(), Judge())], Scripted(answer), bolts(*answers))).rows()
+    assert metrics.false_accept_rate(report.outcomes).value == 0.5
+    assert metrics.false_reject_rate(report.outcomes).value == 0.5
+    assert (row.rates["yield"].value, row.rates["wrong-but-valid"].value) == (0.4, 0.2)
+    assert (row.cost.calls, row.cost.checks) == (1.8, 0.8)
+    assert "| 1.00 + 0.80 |" in report.markdown()

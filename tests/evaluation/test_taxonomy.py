@@ -5,7 +5,6 @@ import pytest
 from structout import Completion, Dataset, Prompted, Repair, Scripted, Usage, evaluate
 from structout.evaluation import metrics, taxonomy
 from structout.evaluation.dataset import Record
-from structout.evaluation.grounding import spans
 from structout.evaluation.metrics import Price
 from structout.evaluation.outcome import Outcome
 from structout.schema import Schema
@@ -77,22 +76,6 @@ def test_hallucinated_leaves_are_neither_right_nor_in_the_text() -> None:
     done = evaluate([Prompted()], Scripted(texts), bolts(*texts)).outcomes
     rate = metrics.hallucinated(done)
     assert (rate.value, rate.n) == (2 / 4, 2)
-
-
-@pytest.mark.parametrize(
-    ("value", "text", "found"),
-    [
-        ("Golf V", "VW GOLF-V 1.9", ["GOLF-V"]),
-        ("V", "VW", []),
-        (61.5, "OD 61,5 mm", ["61,5"]),
-        (1500, "1.500 pieces, or 1,500", ["1.500", "1,500"]),
-        (6, "6 x 16", ["6"]),
-        (True, "true", []),
-        ("--", "--", []),
-    ],
-)
-def test_values_are_found_in_the_text(value: Any, text: str, found: list[str]) -> None:
-    assert [text[first:last] for first, last in spans(value, text)] == found
 
 
 def test_repeats_agree_or_not_and_all_of_them_are_right_or_not() -> None:

@@ -23,6 +23,7 @@ const number = (value, digits) => (value === null || value === undefined ? "–"
 const small = (value) => (value === null || value === undefined ? "–" : value >= 100 ? value.toFixed(0) : Number(value.toPrecision(2)).toString());
 const colour = (arm) => COLOURS[Math.max(0, plain.indexOf(arm)) % COLOURS.length];
 const name = (arm) => data.arms[arm].label + (several ? ` · ${data.arms[arm].model}` : "") + (data.arms[arm].perturbation ? ` · ${data.arms[arm].perturbation}` : "");
+const breakable = (text) => text.replace(/([(,])/g, "$1\u200b");
 const shown = (value) => (value === null || value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value));
 const rateCell = (rate) => el("td", {}, percent(rate[0]), el("small", {}, `${Math.round(100 * rate[1])}–${Math.round(100 * rate[2])}`));
 const numbered = (arm) => el("i", { style: `background:${colour(arm)}` });
@@ -41,9 +42,9 @@ function headline() {
     const c = row.cost;
     const cells = (names) => names.map((one) => (row.rates[one] ? rateCell(row.rates[one]) : el("td", {}, "–")));
     return el("tr", { class: best.some((one) => one[2] === row.arm) ? "best" : null },
-      el("td", { class: "name" }, numbered(row.arm), name(row.arm)), el("td", {}, row.n),
+      el("td", { class: "name" }, numbered(row.arm), breakable(name(row.arm))), el("td", {}, row.n),
       cells(main),
-      el("td", {}, c.calls.toFixed(2)), el("td", {}, number(c.tokens, 0)), el("td", {}, c.seconds.toFixed(2)),
+      el("td", {}, c.checks ? `${(c.calls - c.checks).toFixed(2)} + ${c.checks.toFixed(2)}` : c.calls.toFixed(2)), el("td", {}, number(c.tokens, 0)), el("td", {}, c.seconds.toFixed(2)),
       el("td", {}, `${c.p50.toFixed(2)} / ${c.p95.toFixed(2)}`), el("td", {}, small(c.seconds_per_correct)),
       priced ? [el("td", {}, small(c.price)), el("td", {}, small(c.price_per_correct))] : [], cells(more));
   });
@@ -230,7 +231,7 @@ function current() {
 
 function highlighted(outcome) {
   const text = [...data.texts[outcome.text]]; // by code points, as the spans count
-  const found = outcome.leaves.flatMap((leaf) => leaf.spans.map(([first, last]) => ({ first, last, leaf }))).sort((a, b) => a.first - b.first || b.last - a.last);
+  const found = outcome.leaves.flatMap((leaf) => (leaf.span ? [{ first: leaf.span[0], last: leaf.span[1], leaf }] : [])).sort((a, b) => a.first - b.first || b.last - a.last);
   const parts = [];
   let at = 0;
   for (const { first, last, leaf } of found) {
@@ -244,7 +245,7 @@ function highlighted(outcome) {
 function attempt(one, place, of) {
   const limit = `${one.sampling.max_tokens} tokens at most, temperature ${one.sampling.temperature}${one.constrained ? ", held to the schema" : ""}`;
   const told = `${one.usage[0]} tokens read, ${one.usage[1]} written, ${one.usage[2].toFixed(2)} s${one.logprob === null || one.logprob === undefined ? "" : `, confidence ${one.logprob.toFixed(3)}`}`;
-  return [el("h4", {}, `Attempt ${place + 1} of ${of}: ${one.model} `, one.finish === "stop" ? null : el("b", { class: "tag invalid" }, one.finish === "length" ? "cut off" : one.finish)),
+  return [el("h4", {}, `${one.check ? "Check" : "Attempt"} ${place + 1} of ${of}: ${one.model} `, one.finish === "stop" ? null : el("b", { class: "tag invalid" }, one.finish === "length" ? "cut off" : one.finish)),
     el("details", {}, el("summary", {}, `prompt (${one.messages.length} messages; ${limit})`), one.messages.map(([role, content]) => [el("h4", {}, role), el("pre", {}, data.texts[content])])),
     el("pre", { class: "answer" }, one.text || one.refusal || "(nothing)"), el("p", { class: "note" }, told)];
 }
@@ -254,6 +255,7 @@ function open() {
   if (!outcome) return;
   const leaves = outcome.leaves.map((leaf) => el("tr", { onmouseenter: () => hot(leaf.pointer, true), onmouseleave: () => hot(leaf.pointer, false) },
     el("td", { class: "mono" }, leaf.pointer || "(document)"), el("td", {}, shown(leaf.expected)), el("td", {}, shown(leaf.answer)),
+    el("td", {}, leaf.sure === null || leaf.sure === undefined ? "" : leaf.sure.toFixed(2)),
     el("td", {}, leaf.error ? el("b", { class: "tag wrong" }, leaf.error) : el("b", { class: "tag right" }, "right"))));
   byId("transcript").replaceChildren(
     el("h3", {}, `${outcome.key} · ${name(outcome.arm)}${outcome.repeat ? ` · run ${outcome.repeat + 1}` : ""} `, tags(outcome), " ", el("a", { href: link(outcome), title: "link to this transcript" }, "#")),
@@ -261,7 +263,7 @@ function open() {
     ...outcome.attempts.flatMap((one, place) => attempt(one, place, outcome.attempts.length)).flat(),
     ...(outcome.issues.length ? [el("h4", {}, "Issues"), el("ul", {}, outcome.issues.map((issue) => el("li", {}, el("code", {}, issue.pointer || "(document)"), ` ${issue.kind}: ${issue.message}`)))] : []),
     ...(outcome.edits.length ? [el("h4", {}, "Repair's edits"), table(["grade", "kind", "where", "before", "after"], outcome.edits.map((edit) => el("tr", {}, ["grade", "kind", "where", "before", "after"].map((key) => el("td", { class: "mono" }, shown(edit[key]))))))] : []),
-    el("h4", {}, "Leaves"), leaves.length ? el("div", { class: "scroll" }, table(["place", "expected", "answer", "verdict"], leaves)) : el("p", { class: "note" }, "none expected, none given"));
+    el("h4", {}, "Leaves"), leaves.length ? el("div", { class: "scroll" }, table(["place", "expected", "answer", "confidence", "verdict"], leaves)) : el("p", { class: "note" }, "none expected, none given"));
   current();
   if (byId("transcript").getBoundingClientRect().top > innerHeight || byId("transcript").getBoundingClientRect().bottom < 0) byId("transcripts").scrollIntoView();
 }
