@@ -155,16 +155,36 @@ def recommend(
         arm = Arm(row.strategy, row.model)
         candidates.append(Candidate(arm, expression, row, cost, promise, _rates(wanted, outcomes)))
     candidates.sort(key=lambda one: one.cost)
-    tested: dict[Arm, Candidate] = {}
-    for one in reversed(_front(candidates)):
+
+    def is_shown(place: int) -> bool:
+        one = candidates[place]
         strategy, model = {one.arm.strategy: built[one.arm.strategy]}, loaded[one.arm.model]
         report = evaluate(strategy, model, deciding, log=log, **common)
-        tested[one.arm] = done = _tested(one, wanted, report.outcomes)
-        if not done.shown:
+        candidates[place] = _tested(one, wanted, report.outcomes)
+        return candidates[place].shown
+
+    place = cheapest_shown([one.promise for one in candidates], is_shown)
+    chosen = None if place is None else candidates[place]
+    return Recommendation(wanted, minimise, len(ordering), len(deciding), tuple(candidates), chosen)
+
+
+def cheapest_shown(promises: Sequence[float], is_shown: Callable[[int], bool]) -> int | None:
+    """Of candidates by their cost the place of the cheapest that is shown to do, None if none is.
+
+    Those that promise no more than a cheaper one fall out. The rest is tested from the most promising, which is the
+    dearest, down to the cheapest, until one is not shown: with promises from other records than the tests', the chance
+    to choose one that does not do is no more than that of a single test.
+    """
+    front: list[int] = []
+    for place, promise in enumerate(promises):
+        if not front or promise > promises[front[-1]]:
+            front.append(place)
+    chosen = None
+    for place in reversed(front):
+        if not is_shown(place):
             break
-    found = tuple(tested.get(one.arm, one) for one in candidates)
-    chosen = next((one for one in found if one.shown), None)
-    return Recommendation(wanted, minimise, len(ordering), len(deciding), found, chosen)
+        chosen = place
+    return chosen
 
 
 def _built(strategies: Mapping[str, Strategy | str] | Sequence[Strategy | str]) -> dict[str, Strategy]:
@@ -204,15 +224,6 @@ def _cost(row: Row, minimise: Minimise) -> float:
     if found is None:
         raise SpecError(f"the price of {row.model} is not known", hint="give --price MODEL=IN/OUT, or minimise seconds")
     return float(found)
-
-
-def _front(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Of candidates by their cost those that promise more than every cheaper one."""
-    front: list[Candidate] = []
-    for one in candidates:
-        if not front or one.promise > front[-1].promise:
-            front.append(one)
-    return front
 
 
 def _tested(one: Candidate, targets: Sequence[Target], outcomes: Sequence[Outcome]) -> Candidate:
