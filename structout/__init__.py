@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from structout.completion import Completion, Message, Prompt, Sampling, Usage
-    from structout.errors import DataError, MissingExtraError, ModelError, SchemaError, SpecError, StructoutError
+    from structout.errors import (
+        BudgetError,
+        DataError,
+        JournalError,
+        MissingExtraError,
+        ModelError,
+        OutputError,
+        SchemaError,
+        SpecError,
+        StructoutError,
+    )
     from structout.evaluation import Dataset, Report, evaluate
     from structout.issue import Issue
     from structout.models import Model, Scripted, load_model
@@ -19,8 +29,9 @@ if TYPE_CHECKING:
     from structout.strategies import Cascade, Constrained, On, Prompted, Reask, Repair, Strategy, load_strategy, spec
 
 __all__ = [
-    "Attempt", "Cascade", "Completion", "Constrained", "DataError", "Dataset", "Edit", "Example",
-    "InvalidResultError", "Issue", "Message", "MissingExtraError", "Model", "ModelError", "On", "Prompt",
+    "Attempt", "BudgetError", "Cascade", "Completion", "Constrained", "DataError", "Dataset", "Edit", "Example",
+    "InvalidResultError", "Issue", "JournalError", "Message", "MissingExtraError", "Model", "ModelError", "On",
+    "OutputError", "Prompt",
     "Prompted", "Reask", "Repair", "Report", "Result", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError",
     "Strategy", "StructoutError", "Task", "Usage", "evaluate", "extract", "extract_many", "load_model",
     "load_strategy", "preview", "spec",
@@ -28,7 +39,10 @@ __all__ = [
 
 _HOMES = {
     "completion": "Completion Message Prompt Sampling Usage",
-    "errors": "DataError MissingExtraError ModelError SchemaError SpecError StructoutError",
+    "errors": (
+        "BudgetError DataError JournalError MissingExtraError ModelError OutputError SchemaError SpecError "
+        "StructoutError"
+    ),
     "evaluation": "Dataset Report evaluate",
     "issue": "Issue",
     "models": "Model Scripted load_model",

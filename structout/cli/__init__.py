@@ -4,10 +4,10 @@ import sys
 
 import typer
 
-from structout.cli import audit, bench, extract, model, preview, repair, validate
+from structout.cli import audit, bench, extract, model, preview, repair, run, validate
 from structout.cli.codes import INCOMPLETE, INTERRUPTED, MEANING, PASSED, USAGE
 from structout.cli.console import say
-from structout.errors import ModelError, StructoutError
+from structout.errors import BudgetError, JournalError, ModelError, OutputError, StructoutError
 
 app = typer.Typer(
     name="structout",
@@ -16,7 +16,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+_EARLY = (BudgetError, JournalError, ModelError, OutputError)  # the work stopped, and can go on
+
 app.command()(extract.extract)
+app.command()(run.run)
 app.command()(bench.bench)
 app.command()(preview.preview)
 app.command()(validate.validate)
@@ -31,7 +34,7 @@ def main() -> None:
         app()
     except StructoutError as error:
         say(f"error: {error}")
-        sys.exit(INCOMPLETE if isinstance(error, ModelError) else USAGE)
+        sys.exit(INCOMPLETE if isinstance(error, _EARLY) else USAGE)
     except KeyboardInterrupt:
         say("interrupted")
         sys.exit(INTERRUPTED)
