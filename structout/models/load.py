@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 
 def load_model(name: str, *, weights: "Weights" = "fp32", slots: int = 32) -> Model:
-    """Load a model: `embedded`, `hf:NAME` (a Hugging Face model), `path:FOLDER`, `scripted:FILE`, or
-    `py:path/to/file.py:NAME` and `py:package.module:NAME` for an object with `complete`, or a function that makes one.
+    """Load a model: `embedded`, `hf:NAME` (a Hugging Face model), `path:FOLDER`, `openai:MODEL@URL` (a server; see
+    `structout.models.openai`), `scripted:FILE`, or `py:path/to/file.py:NAME` and `py:package.module:NAME` for an object
+    with `complete`, or a function that makes one.
 
     For a local model, `slots` is how many prompts it answers at a time, and `weights` the form of its linear layers:
     `fp32` as they are, `packed` also (twice the memory) in the CPU's favourite order, `int8` faster and worse.
@@ -24,6 +25,10 @@ def load_model(name: str, *, weights: "Weights" = "fp32", slots: int = 32) -> Mo
     kind, _, rest = name.partition(":")
     if kind == "scripted" and rest:
         return Scripted.load(rest)
+    if kind == "openai" and rest:
+        from structout.models.openai import OpenAIModel
+
+        return OpenAIModel.load(rest)
     if kind == "py" and rest:
         return _imported(rest)
     if name == "embedded" or (kind in ("hf", "path") and rest):
@@ -36,7 +41,7 @@ def load_model(name: str, *, weights: "Weights" = "fp32", slots: int = 32) -> Mo
 
             return LocalModel.load(str(embedded_folder()), name="embedded", weights=weights, slots=slots)
         return LocalModel.load(rest, name=name, weights=weights, slots=slots)
-    known = "embedded, hf:NAME, path:FOLDER, scripted:FILE or py:FILE:NAME"
+    known = "embedded, hf:NAME, path:FOLDER, openai:MODEL@URL, scripted:FILE or py:FILE:NAME"
     raise ModelError(f"no model is called {name!r}", hint=f"give {known}")
 
 

@@ -76,7 +76,7 @@ def _records(source: str, text: str, key: str | None) -> Iterator[Json]:
     if source.startswith("sql:") or source.endswith(".sql") or ".duckdb#" in source:
         return _queried(source, wanted)
     if source.endswith(".parquet"):
-        return _parquet(source, wanted)
+        return parquet_rows(source, wanted)
     if name.endswith((".csv", ".tsv")):
         return _csv(source, wanted, "\t" if name.endswith(".tsv") else ",")
     return _lines(source, text, jsonl=name.endswith((".jsonl", ".ndjson")))
@@ -112,7 +112,8 @@ def _csv(source: str, wanted: list[str], delimiter: str) -> Iterator[Json]:
             yield row
 
 
-def _parquet(source: str, wanted: list[str]) -> Iterator[Json]:
+def parquet_rows(source: str, wanted: list[str]) -> Iterator[Json]:
+    """The rows of a Parquet file, which must have the `wanted` columns. Raises `DataError`, `MissingExtraError`."""
     with _parquet_file(source) as file:
         _check_columns(source, file.schema_arrow.names, wanted)
         try:
