@@ -1,6 +1,8 @@
 """`structout run`: a file of rows in, a file of records out, none lost."""
 
+from enum import StrEnum
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,11 +24,19 @@ from structout.errors import SpecError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from structout.pipeline.budget import Prices
+    from structout.pipeline.budget import Budget, Prices
     from structout.pipeline.job import Job
     from structout.pipeline.journal import Journal
     from structout.pipeline.rows import Row
     from structout.pipeline.run import Engine
+
+
+class EngineName(StrEnum):
+    """Where the work is done."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
 
 KINDS = "JSONL, CSV, either with .gz, Parquet, NAME.duckdb#TABLE"
 
@@ -60,6 +70,10 @@ def run(
     max_errors: Annotated[
         int, typer.Option("--max-errors", min=1, help="Stop when the model failed on so many rows in a row.")
     ] = 10,
+    engine: Annotated[
+        EngineName, typer.Option("--engine", help="Where the work is done: on this machine, or by Ray Data.")
+    ] = EngineName.LOCAL,
+    actors: Annotated[int, typer.Option("--actors", min=1, help="Models that Ray loads, each in its own process.")] = 2,
     price: Annotated[
         str | None, typer.Option("--price", help="The model's: INPUT,OUTPUT in US dollars a million tokens.")
     ] = None,
@@ -76,6 +90,9 @@ def run(
         int, typer.Option("--probe", min=0, help="Rows a dry run asks for (and keeps); 0: it asks nothing.")
     ] = 20,
     log_format: Annotated[LogFormat, typer.Option("--log-format", help="Progress on stderr.")] = LogFormat.TEXT,
+    telemetry: Annotated[
+        bool, typer.Option("--telemetry", help="OpenTelemetry spans of the calls, for the tracer that is set up.")
+    ] = False,
     metrics: Annotated[
         str | None, typer.Option("--metrics", help="A file that is kept up to date in Prometheus text format.")
     ] = None,
@@ -112,18 +129,23 @@ def run(
         _prices(who.name, price, prices), max_errors,
     )  # fmt: skip
     priced(job.prices, budget, who)
-    engine = local(chunk, budget, cache=cache)
+    job = job.traced() if telemetry else job
+    how = (
+        local(chunk, budget, cache=cache)
+        if engine is EngineName.LOCAL
+        else _ray(job, schema, model, chunk, actors, budget)
+    )
     rows = read_rows(source, text=text, key=key, limit=limit)
     with Journal(place, job.identity(), fresh=fresh, only=("schema",) if retry_quarantine else ()) as kept:
         if retry_quarantine:
             say(f"{forget(kept, job):,} rows are asked again")
         total = count_rows(source, limit=limit)
         if dry_run:
-            _estimate(rows, job, kept, engine, total, probe)
+            _estimate(rows, job, kept, how, total, probe)
             return
         try:
             with reporter(log_format, metrics) as report:
-                tally = process(rows, job, kept, engine, total=total, progress=report)
+                tally = process(rows, job, kept, how, total=total, progress=report)
             accepted, others = finish(kept, job, tally.done, output, rest, bare=bare)
         except KeyboardInterrupt:
             say(f"interrupted: {kept.last() + 1:,} rows are kept in {place}; the same command goes on")
@@ -142,6 +164,15 @@ def _prices(model: str, price: str | None, listed: str | None) -> "Prices":
     if price is not None:
         table[model] = price_named(price)
     return Prices(table)
+
+
+def _ray(job: "Job", schema: str, model: str, chunk: int, actors: int, budget: "Budget") -> "Engine":
+    from structout.pipeline.recipe import Recipe
+    from structout.ray import engine
+
+    place = str(Path(schema).resolve()) if Path(schema).exists() else schema  # a worker stands in another folder
+    recipe = Recipe(place, model, job.strategy, job.examples, job.sampling, dict(job.prices.table), job.max_errors)
+    return engine(recipe, actors=actors, chunk=chunk, budget=budget)
 
 
 def _estimate(

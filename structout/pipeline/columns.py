@@ -50,7 +50,7 @@ def _column(node: Any, root: Any, seen: tuple[str, ...]) -> Column:
         return _TEXT if ref in seen else _column(resolve(root, ref), root, (*seen, ref))
     if not isinstance(node, dict):
         return _TEXT
-    options = [one for one in node.get("anyOf", node.get("oneOf", [])) if one != {"type": "null"}]
+    options = [one for one in node.get("anyOf") or node.get("oneOf") or [] if one != {"type": "null"}]
     if len(options) == 1:
         return _column(options[0], root, seen)
     kind = node.get("type")

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from structout.completion import Sampling
-from structout.errors import ModelError, SpecError
+from structout.errors import ModelError, SpecError, StructoutError
 from structout.issue import Issue
 from structout.models import Model
 from structout.pipeline.budget import Budget, Prices
@@ -16,6 +16,7 @@ from structout.pipeline.journal import Journal
 from structout.pipeline.outcome import RowOutcome, attempt_json
 from structout.pipeline.recorded import Recorded, recording
 from structout.pipeline.rows import Row
+from structout.pipeline.telemetry import Traced
 from structout.prompts import wording
 from structout.result import Example, Result, Task
 from structout.schema import Schema
@@ -44,6 +45,10 @@ class Job:
 
         return replace(self, model=wrap(self.model), strategy=recording(self.strategy, wrap))
 
+    def traced(self) -> "Job":
+        """The same with a span of OpenTelemetry for every call of a model."""
+        return replace(self, model=Traced(self.model), strategy=recording(self.strategy, Traced))
+
     def identity(self) -> dict[str, str]:
         """What must not change while a run goes on, by name."""
         words = {name: value for name, value in vars(wording).items() if name.isupper()}
@@ -71,14 +76,16 @@ class Job:
         return results
 
     def outcomes(self, rows: Sequence[Row]) -> list[RowOutcome]:
-        """One outcome each. Where the model fails on a batch its rows are tried one by one, so that one that it cannot
-        take costs no other; after `max_errors` failures in a row the rest is not tried.
+        """One outcome each. Where the model, or a validator of the schema, fails on a batch its rows are tried one by
+        one, so that one that it cannot take costs no other; after `max_errors` failures in a row the rest is not tried.
+        Raises only what has to do with no row: `BudgetError`, `JournalError`, `SpecError`.
         """
         texts = [row.text for row in rows]
         try:
             return [self.outcome(row, result) for row, result in zip(rows, self.results(texts), strict=True)]
-        except ModelError:
-            pass
+        except Exception as error:
+            if isinstance(error, StructoutError) and not isinstance(error, ModelError):
+                raise
         outcomes: list[RowOutcome] = []
         failed, reason = 0, ""
         for row in rows:
@@ -87,8 +94,11 @@ class Job:
                     outcomes.append(self.outcome(row, self.results([row.text])[0]))
                     failed = 0
                     continue
-                except ModelError as error:
-                    failed, reason = failed + 1, str(error)
+                except Exception as error:
+                    if isinstance(error, StructoutError) and not isinstance(error, ModelError):
+                        raise
+                    failed += 1
+                    reason = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
             outcomes.append(self.failure(row, reason))
         return outcomes
 
