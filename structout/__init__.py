@@ -20,21 +20,38 @@ if TYPE_CHECKING:
         StructoutError,
     )
     from structout.evaluation import Dataset, Report, evaluate
+    from structout.finetuning import Training, finetune
     from structout.issue import Issue
     from structout.models import Model, Scripted, load_model
     from structout.pipeline import extract, extract_many, preview
     from structout.repair import Edit
     from structout.result import Attempt, Example, InvalidResultError, Result, Task
     from structout.schema import Schema
-    from structout.strategies import Cascade, Constrained, On, Prompted, Reask, Repair, Strategy, load_strategy, spec
+    from structout.strategies import (
+        BestOf,
+        Cascade,
+        Constrained,
+        Draft,
+        On,
+        Prompted,
+        Reask,
+        Repair,
+        Strategy,
+        Think,
+        Verify,
+        Vote,
+        load_strategy,
+        spec,
+    )
+    from structout.verifiers import Agreement, Confident, Grounded, Judge, Learned, RoundTrip, Rule, Verdict, Verifier
 
 __all__ = [
-    "Attempt", "BudgetError", "Cascade", "Completion", "Constrained", "DataError", "Dataset", "Edit", "Example",
-    "InvalidResultError", "Issue", "JournalError", "Message", "MissingExtraError", "Model", "ModelError", "On",
-    "OutputError", "Prompt",
-    "Prompted", "Reask", "Repair", "Report", "Result", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError",
-    "Strategy", "StructoutError", "Task", "Usage", "evaluate", "extract", "extract_many", "load_model",
-    "load_strategy", "preview", "spec",
+    "Agreement", "Attempt", "BestOf", "BudgetError", "Cascade", "Completion", "Confident", "Constrained", "DataError",
+    "Dataset", "Draft", "Edit", "Example", "Grounded", "InvalidResultError", "Issue", "JournalError", "Judge",
+    "Learned", "Message", "MissingExtraError", "Model", "ModelError", "On", "OutputError", "Prompt", "Prompted",
+    "Reask", "Repair", "Report", "Result", "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted",
+    "SpecError", "Strategy", "StructoutError", "Task", "Think", "Training", "Usage", "Verdict", "Verifier", "Verify",
+    "Vote", "evaluate", "extract", "extract_many", "finetune", "load_model", "load_strategy", "preview", "spec",
 ]  # fmt: skip
 
 _HOMES = {
@@ -44,13 +61,16 @@ _HOMES = {
         "StructoutError"
     ),
     "evaluation": "Dataset Report evaluate",
+    "finetuning": "Training finetune",
     "issue": "Issue",
     "models": "Model Scripted load_model",
     "pipeline": "extract extract_many preview",
     "repair": "Edit",
     "result": "Attempt Example InvalidResultError Result Task",
     "schema": "Schema",
-    "strategies": "Cascade Constrained On Prompted Reask Repair Strategy load_strategy spec",
+    "strategies": "BestOf Cascade Constrained Draft On Prompted Reask Repair Strategy Think Verify Vote "
+    "load_strategy spec",
+    "verifiers": "Agreement Confident Grounded Judge Learned RoundTrip Rule Verdict Verifier",
 }
 
 

@@ -113,7 +113,8 @@ class Completion:
 
     `logprobs` holds the natural logarithm of each output token's probability under the model without any
     constraint, where the model tells it. `values` tells which of the tokens carry values, where the output is JSON:
-    the contents of strings, numbers and literals, but not keys and punctuation. `steered` counts the tokens that a
+    the contents of strings, numbers and literals, but not keys and punctuation; `ends` then tells where in the text
+    each token ends, in bytes of UTF-8. `steered` counts the tokens that a
     constraint chose, against the model's own will, to end the document within the token limit.
     """
 
@@ -124,6 +125,7 @@ class Completion:
     steered: int = 0
     refusal: str = ""
     values: tuple[bool, ...] | None = None
+    ends: tuple[int, ...] | None = None
 
     @property
     def mean_logprob(self) -> float | None:

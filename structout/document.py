@@ -6,13 +6,15 @@ from typing import TypeAlias
 
 import jiter
 
-from structout.issue import Issue
+from structout.issue import Issue, pointer
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 # A number can only overflow to infinity with a three-digit exponent or more than 300 digits before the point.
 # (It begins with a digit, and with nothing else, so that the search skips to digits: three times as fast.)
 _MAY_OVERFLOW = re.compile(rb"[0-9](?:[eE]\+?[0-9]{3}|[0-9]{299})")
+
+_JSON_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
 
 def parse_json(text: str) -> tuple[Json, Issue | None]:
@@ -32,6 +34,49 @@ def parse_json(text: str) -> tuple[Json, Issue | None]:
     if _MAY_OVERFLOW.search(data) and _overflows(document):
         return None, Issue("", "non_finite", "a number is too large to hold")
     return document, None
+
+
+def leaves(document: Json) -> dict[str, str | int | float | bool]:
+    """The scalars of a document by their JSON Pointer, nulls left out."""
+    return {place: value for place, value in scalars(document).items() if value is not None}
+
+
+def scalars(document: Json) -> dict[str, str | int | float | bool | None]:
+    """The scalars of a document, nulls among them, by their JSON Pointer."""
+    found: dict[str, str | int | float | bool | None] = {}
+    stack: list[tuple[tuple[str | int, ...], Json]] = [((), document)]
+    while stack:
+        path, node = stack.pop()
+        if isinstance(node, dict):
+            stack += [((*path, key), value) for key, value in node.items()]
+        elif isinstance(node, list):
+            stack += [((*path, index), value) for index, value in enumerate(node)]
+        else:
+            found[pointer(path)] = node
+    return found
+
+
+def leaf_places(text: str) -> dict[str, tuple[int, int]]:
+    """Where the scalars of a valid JSON text stand, quotation marks included: by their JSON Pointer, first byte of
+    UTF-8 and the byte after the last.
+    """
+    places: dict[str, tuple[int, int]] = {}
+    path: list[str | int | None] = []  # in each open container, the key or the index that comes next
+    for found in _JSON_TOKEN.finditer(text.encode()):
+        token = found[0]
+        if token in b"{[":
+            path.append(None if token == b"{" else 0)
+        elif token in b"}]":
+            path.pop()
+        elif token == b",":
+            last = path[-1]
+            path[-1] = last + 1 if isinstance(last, int) else None
+        elif token != b":":
+            if path and path[-1] is None:
+                path[-1] = jiter.from_json(token)
+            else:
+                places[pointer([step for step in path if step is not None])] = found.span()
+    return places
 
 
 def _explain(error: ValueError, data: bytes) -> Issue:

@@ -43,6 +43,10 @@ class BudgetError(StructoutError):
     """The budget of a run is used up. What was done is kept: the same command goes on with a higher one."""
 
 
+class StructoutWarning(UserWarning):
+    """Something that works, but hardly as it was meant to; said once."""
+
+
 class MissingExtraError(StructoutError):
     """A feature whose optional packages are not installed."""
 

@@ -1,6 +1,7 @@
 """What is asked for and what came of it: a `Task` in, a `Result` out, with every attempt that was paid for."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from structout.completion import Completion, Message, Prompt, Sampling, Usage
@@ -59,7 +60,10 @@ class Attempt:
 class Result(Generic[T]):
     """What came of one task. `value` is set only if the result is `ok`; `document` is the JSON behind it.
 
-    `attempts` holds every call that was paid for, the failed ones too, and `usage` is their sum.
+    `attempts` holds every call that was paid for to get it, the failed ones too, `checks` those that verifiers made,
+    and `usage` is the sum of both. `confidence` says how sure each leaf is, in [0, 1] by JSON Pointer, where the
+    strategy tells: it ranks leaves, and is no probability until it was calibrated on labelled records. `spans` says
+    where in the record (characters, first and after the last) a leaf was found, where a verifier looked.
     """
 
     status: Status
@@ -68,6 +72,9 @@ class Result(Generic[T]):
     issues: tuple[Issue, ...] = ()
     edits: tuple[Edit, ...] = ()
     attempts: tuple[Attempt, ...] = field(default=(), repr=False)
+    checks: tuple[Attempt, ...] = field(default=(), repr=False)
+    confidence: Mapping[str, float] = field(default_factory=dict, repr=False)
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -76,7 +83,23 @@ class Result(Generic[T]):
 
     @property
     def usage(self) -> Usage:
+        return self.generation + self.verification
+
+    @property
+    def generation(self) -> Usage:
+        """What it cost to get the answers."""
         return sum((attempt.completion.usage for attempt in self.attempts), Usage())
+
+    @property
+    def verification(self) -> Usage:
+        """What it cost to check them."""
+        return sum((check.completion.usage for check in self.checks), Usage())
+
+    def after(self, *earlier: "Result[Any]") -> "Result[T]":
+        """This result, charged also with what `earlier` ones for the same task cost."""
+        attempts = sum((result.attempts for result in earlier), ())
+        checks = sum((result.checks for result in earlier), ())
+        return replace(self, attempts=attempts + self.attempts, checks=checks + self.checks)
 
     @property
     def text(self) -> str:

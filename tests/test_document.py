@@ -1,10 +1,11 @@
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from structout.document import parse_json
+from structout.document import leaf_places, parse_json, scalars
 
 documents = st.recursive(
     st.none()
@@ -62,3 +63,11 @@ def test_numbers_are_not_worn_down() -> None:
     assert parse_json("123456789012345678901234567890") == (123456789012345678901234567890, None)
     assert parse_json("9" * 400) == (int("9" * 400), None)
     assert parse_json("1e300") == (1e300, None)
+
+
+@given(documents)
+def test_each_scalar_is_found_where_it_stands(document: Any) -> None:
+    for text in (json.dumps(document), json.dumps(document, indent=1, ensure_ascii=False)):
+        places = leaf_places(text)
+        read = {place: json.loads(text.encode()[slice(*span)]) for place, span in places.items()}
+        assert read == scalars(document)

@@ -1,4 +1,4 @@
-"""Part descriptions in any number, each with the record that it means: `python schemas/parts/generate.py 80000 > parts.jsonl`.
+"""Part descriptions in any number, each with its record: `python schemas/parts/generate.py 80000 > parts.jsonl`.
 
 A description is put together from a record by the rules of the README, so the record is right by construction. The
 same seed gives the same descriptions. They are less varied than the hand-written ones: good for measuring speed, memory

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from structout.cli import audit, bench, extract, model, preview, repair, run, validate
+from structout.cli import audit, bench, extract, finetune, label, model, preview, repair, run, validate
 from structout.cli.codes import INCOMPLETE, INTERRUPTED, MEANING, PASSED, USAGE
 from structout.cli.console import say
 from structout.errors import BudgetError, JournalError, ModelError, OutputError, StructoutError
@@ -25,6 +25,8 @@ app.command()(preview.preview)
 app.command()(validate.validate)
 app.command()(repair.repair)
 app.command()(audit.audit)
+app.command()(finetune.finetune)
+app.command()(label.label)
 app.add_typer(model.app, name="model")
 
 

@@ -2,6 +2,7 @@
 
 from structout.evaluation.dataset import Dataset, Record
 from structout.evaluation.harness import evaluate, read_log
+from structout.evaluation.judged import judged
 from structout.evaluation.report import Report
 
-__all__ = ["Dataset", "Record", "Report", "evaluate", "read_log"]
+__all__ = ["Dataset", "Record", "Report", "evaluate", "judged", "read_log"]

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from structout.document import Json
-from structout.issue import pointer
+from structout.document import Json, leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +30,6 @@ def score(expected: Json, document: Json) -> Score:
     gold, answer = leaves(expected), leaves(document)
     right = sum(1 for place, value in gold.items() if place in answer and _equal(value, answer[place]))
     return Score(right, len(gold | answer))
-
-
-def leaves(document: Json) -> dict[str, str | int | float | bool]:
-    """The scalars of a document by their JSON Pointer, nulls left out."""
-    found: dict[str, str | int | float | bool] = {}
-    stack: list[tuple[tuple[str | int, ...], Json]] = [((), document)]
-    while stack:
-        path, node = stack.pop()
-        if isinstance(node, dict):
-            stack += [((*path, key), value) for key, value in node.items()]
-        elif isinstance(node, list):
-            stack += [((*path, index), value) for index, value in enumerate(node)]
-        elif node is not None:
-            found[pointer(path)] = node
-    return found
 
 
 def _equal(one: str | float | bool, other: str | float | bool) -> bool:

@@ -35,6 +35,18 @@ def wrong_but_valid(outcomes: Sequence[Outcome]) -> Rate:
     return _share(outcomes, lambda o: o.ok and not _score(o).all_right)
 
 
+def false_accept_rate(outcomes: Sequence[Outcome]) -> Rate:
+    """Of the wrong documents that could have been accepted, the share that a verifier let pass."""
+    wrong = [o for o in outcomes if _could_pass(o) and not _made_right(o)]
+    return _share(wrong, lambda o: o.ok)
+
+
+def false_reject_rate(outcomes: Sequence[Outcome]) -> Rate:
+    """Of the right documents, the share that a verifier refused."""
+    right = [o for o in outcomes if _could_pass(o) and _made_right(o)]
+    return _share(right, lambda o: not o.ok)
+
+
 def value_accuracy(outcomes: Sequence[Outcome]) -> Rate:
     """The share of leaves that are right, over all records; without an accepted document none is.
 
@@ -47,13 +59,17 @@ def value_accuracy(outcomes: Sequence[Outcome]) -> Rate:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What an average record costs, and what a right one does (None if none was right)."""
+    """What an average record costs, and what a right one does (None if none was right).
+
+    `checks` are those of the calls that verifiers made.
+    """
 
     calls: float
     tokens: float
     seconds: float
     tokens_per_correct: float | None
     seconds_per_correct: float | None
+    checks: float = 0.0
 
 
 def cost(outcomes: Sequence[Outcome]) -> Cost:
@@ -67,11 +83,21 @@ def cost(outcomes: Sequence[Outcome]) -> Cost:
         total.seconds / n,
         tokens / correct if correct else None,
         total.seconds / correct if correct else None,
+        sum(o.verification.calls for o in outcomes) / n,
     )
 
 
 def _score(outcome: Outcome) -> Score:
     return score(outcome.expected, outcome.document)
+
+
+def _could_pass(outcome: Outcome) -> bool:
+    return outcome.ok or outcome.status == "rejected"
+
+
+def _made_right(outcome: Outcome) -> bool:
+    """Whether the document that was made, accepted or refused, is right."""
+    return score(outcome.expected, outcome.document if outcome.ok else outcome.refused).all_right
 
 
 def _share(outcomes: Sequence[Outcome], holds: Callable[[Outcome], bool]) -> Rate:

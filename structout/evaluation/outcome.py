@@ -1,6 +1,6 @@
 """What is kept of every measured record, so that it can be scored again without the model."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
 from structout.completion import Usage
@@ -15,7 +15,8 @@ from structout.schema import Schema
 class Outcome:
     """One record, by one strategy with one model, in one repeat.
 
-    `document` is the accepted document, None if there was none; `attempts` are as `_attempt` writes them.
+    `document` is the accepted document, None if there was none, and `refused` one that a verifier refused; `attempts`,
+    and the `checks` of verifiers, are as `_attempt` writes them.
     """
 
     strategy: str
@@ -29,6 +30,9 @@ class Outcome:
     issues: tuple[dict[str, Any], ...]
     edits: tuple[dict[str, Any], ...]
     attempts: tuple[dict[str, Any], ...]
+    refused: Json = None
+    checks: tuple[dict[str, Any], ...] = ()
+    confidence: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -46,13 +50,16 @@ class Outcome:
             tuple(asdict(issue) for issue in result.issues),
             tuple(edit._asdict() for edit in result.edits),
             tuple(map(_attempt, result.attempts)),
+            _refused(result, schema) if result.status == "rejected" else None,
+            tuple(map(_attempt, result.checks)),
+            dict(result.confidence),
         )
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> "Outcome":
         try:
-            for name in ("issues", "edits", "attempts"):
-                row = {**row, name: tuple(row[name])}
+            for name in ("issues", "edits", "attempts", "checks"):
+                row = {**row, name: tuple(row.get(name, ()))}
             return cls(**row)
         except (TypeError, KeyError) as error:
             raise DataError(f"not a line of a bench log: {error}", hint="give a log that bench wrote") from error
@@ -66,12 +73,27 @@ class Outcome:
 
     @property
     def usage(self) -> Usage:
-        return sum((Usage(**attempt["usage"]) for attempt in self.attempts), Usage())
+        """All that it cost, to get the answers and to check them."""
+        return _usage(self.attempts) + self.verification
+
+    @property
+    def verification(self) -> Usage:
+        """What it cost to check the answers."""
+        return _usage(self.checks)
 
     @property
     def answer(self) -> str:
         """The model's last answer, as produced."""
         return cast("str", self.attempts[-1]["text"]) if self.attempts else ""
+
+
+def _usage(attempts: tuple[dict[str, Any], ...]) -> Usage:
+    return sum((Usage(**attempt["usage"]) for attempt in attempts), Usage())
+
+
+def _refused(result: Result[Any], schema: Schema[Any]) -> Json:
+    checked = schema.check(result.document)
+    return schema.dump(checked.value) if checked.ok else result.document
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
@@ -86,6 +108,9 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "finish_reason": completion.finish_reason,
         "refusal": completion.refusal,
         "mean_logprob": completion.mean_logprob,
+        "logprobs": None if completion.logprobs is None else [round(one, 4) for one in completion.logprobs],
+        "values": completion.values,
+        "ends": completion.ends,
         "steered": completion.steered,
         "usage": asdict(completion.usage),
     }

@@ -101,8 +101,13 @@ class Report:
             rates = [f"{100 * r.value:.0f} %\n{100 * r.low:.0f}–{100 * r.high:.0f}" for r in row.rates.values()]
             c = row.cost
             correct = f"{c.seconds_per_correct:.1f}" if c.seconds_per_correct is not None else "–"
-            costs = [f"{c.calls:.2f}", f"{c.tokens:.0f}", f"{c.seconds:.2f}", correct]
+            costs = [_calls(c), f"{c.tokens:.0f}", f"{c.seconds:.2f}", correct]
             yield [row.strategy, *([row.model] if models else []), *rates, *costs]
+
+
+def _calls(cost: Cost) -> str:
+    """Calls a record; those of verifiers apart."""
+    return f"{cost.calls - cost.checks:.2f} + {cost.checks:.2f}" if cost.checks else f"{cost.calls:.2f}"
 
 
 _CAPTION = (

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from structout.errors import ModelError
 from structout.models.base import Model
 from structout.models.scripted import Scripted
+from structout.models.tuning import Tuning, has_adapter
 from structout.source import import_object
 
 if TYPE_CHECKING:
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def load_model(name: str, *, weights: "Weights" = "fp32", slots: int = 32) -> Model:
-    """Load a model: `embedded`, `hf:NAME` (a Hugging Face model), `path:FOLDER`, `openai:MODEL@URL` (a server; see
-    `structout.models.openai`), `scripted:FILE`, or `py:path/to/file.py:NAME` and `py:package.module:NAME` for an object
+    """Load a model: `embedded`, `hf:NAME` (a Hugging Face model), `path:FOLDER` (a fine-tuned
+    one too), `openai:MODEL@URL` (a server; see `structout.models.openai`), `scripted:FILE`, or `py:path/to/file.py:NAME` and `py:package.module:NAME` for an object
     with `complete`, or a function that makes one.
 
     For a local model, `slots` is how many prompts it answers at a time, and `weights` the form of its linear layers:
@@ -34,15 +35,24 @@ def load_model(name: str, *, weights: "Weights" = "fp32", slots: int = 32) -> Mo
     if name == "embedded" or (kind in ("hf", "path") and rest):
         from structout.models.local import LocalModel
 
-        if kind == "path" and not (Path(rest) / "config.json").is_file():
+        folder = Path(rest)
+        tuning = Tuning.read(folder) if kind == "path" else None
+        adapter = folder if tuning and has_adapter(folder) else None
+        if kind == "path" and adapter is None and not (folder / "config.json").is_file():
             raise ModelError(f"no model in {rest}", hint="a model folder holds config.json, weights and a tokenizer")
-        if name == "embedded":
-            from structout.models.embedded import embedded_folder
-
-            return LocalModel.load(str(embedded_folder()), name="embedded", weights=weights, slots=slots)
-        return LocalModel.load(rest, name=name, weights=weights, slots=slots)
+        place = _place(tuning.base) if tuning and adapter else _place(name)
+        return LocalModel.load(place, name=name, weights=weights, slots=slots, tuning=tuning, adapter=adapter)
     known = "embedded, hf:NAME, path:FOLDER, openai:MODEL@URL, scripted:FILE or py:FILE:NAME"
     raise ModelError(f"no model is called {name!r}", hint=f"give {known}")
+
+
+def _place(name: str) -> str:
+    """Where transformers finds the model of this name."""
+    if name == "embedded":
+        from structout.models.embedded import embedded_folder
+
+        return str(embedded_folder())
+    return name.partition(":")[2]
 
 
 def _imported(place: str) -> Model:

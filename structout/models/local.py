@@ -5,12 +5,14 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
-from itertools import count
+from itertools import accumulate, count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from structout import grammar
 from structout.completion import Completion, Message, Prompt, Role, Usage
 from structout.errors import MissingExtraError, ModelError
+from structout.models.tuning import Tuning, checksum, merge_adapter
 
 if TYPE_CHECKING:
     from structout.decoding.engine import Engine
@@ -27,8 +29,9 @@ class LocalModel:
     It batches by itself; the prompts of calls from several threads share the slots.
     """
 
-    def __init__(self, name: str, model: Any, tokenizer: Any, *, slots: int = 32) -> None:
+    def __init__(self, name: str, model: Any, tokenizer: Any, *, slots: int = 32, tuning: Tuning | None = None) -> None:
         self.name = name
+        self.tuning = tuning
         self._model = model.eval()
         self._tokenizer = tokenizer
         self._slots = slots
@@ -41,11 +44,20 @@ class LocalModel:
         self._context = getattr(model.config, "max_position_embeddings", None) or 1 << 30
 
     @classmethod
-    def load(cls, place: str, *, name: str, weights: "Weights" = "fp32", slots: int = 32) -> "LocalModel":
+    def load(
+        cls,
+        place: str,
+        *,
+        name: str,
+        weights: "Weights" = "fp32",
+        slots: int = 32,
+        tuning: Tuning | None = None,
+        adapter: Path | None = None,
+    ) -> "LocalModel":
         """Load a model folder, or a model by its Hugging Face name.
 
-        `weights` says in which form: see `structout.decoding.weights`. Raises `ModelError`, `SpecError`,
-        `MissingExtraError`.
+        `weights` says in which form: see `structout.decoding.weights`. `adapter` is the folder of an adapter to merge
+        into the weights, `tuning` how the model came about. Raises `ModelError`, `SpecError`, `MissingExtraError`.
         """
         try:
             from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -63,8 +75,15 @@ class LocalModel:
         from structout.decoding.weights import convert
 
         limit_threads()
+        if adapter is not None:
+            if tuning is not None and checksum(model) != tuning.checksum:
+                raise ModelError(
+                    f"{name} was fine-tuned from other weights than those of {tuning.base}",
+                    hint="fine-tune it again, or give the model that it began as",
+                )
+            merge_adapter(model, adapter)
         convert(model, weights)
-        return cls(name, model, tokenizer, slots=slots)
+        return cls(name, model, tokenizer, slots=slots, tuning=tuning)
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         answers: list[Completion | None] = [None] * len(prompts)
@@ -94,6 +113,22 @@ class LocalModel:
         return [answer for answer in answers if answer is not None]
 
     @property
+    def network(self) -> Any:
+        """The transformers model itself."""
+        return self._model
+
+    @property
+    def tokenizer(self) -> Any:
+        """Its tokenizer, as transformers has it."""
+        return self._tokenizer
+
+    @property
+    def pad(self) -> int:
+        """A token to fill up a batch with; what it is does not matter, as it is masked."""
+        first: int = min(self._ends)
+        return first
+
+    @property
     def engine(self) -> "Engine":
         """The token loop, made at the first use."""
         from structout.decoding.engine import Engine
@@ -112,7 +147,10 @@ class LocalModel:
         return Request(tokens, prompt.sampling, _seed(prompt), matcher)
 
     def _completion(self, request: "Request", output: "Generated") -> Completion:
+        from structout.decoding.values import value_tokens
+
         text = self._decode(output.tokens)
+        pieces = self._pieces(output.tokens, text) if request.matcher else None
         for stop in request.sampling.stop:
             text = text.partition(stop)[0]
         return Completion(
@@ -133,13 +171,14 @@ class LocalModel:
             output.finish_reason,
             tuple(output.logprobs),
             request.matcher.steered if request.matcher else 0,
-            values=self._values(output.tokens) if request.matcher else None,
+            values=value_tokens(pieces) if pieces is not None else None,
+            ends=tuple(accumulate(map(len, pieces))) if pieces is not None else None,
         )
 
-    def _values(self, tokens: Sequence[int]) -> tuple[bool, ...]:
-        from structout.decoding.values import value_tokens
-
-        return value_tokens([bytes(self.vocabulary.engine.decode_bytes([token])) for token in tokens])
+    def _pieces(self, tokens: Sequence[int], text: str) -> list[bytes] | None:
+        """The bytes of each token; None for a tokenizer that writes a text otherwise than token by token."""
+        pieces = [bytes(self.vocabulary.engine.decode_bytes([token])) for token in tokens]
+        return pieces if b"".join(pieces).decode(errors="replace") == text else None
 
     def _decode(self, tokens: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
@@ -175,6 +214,11 @@ class LocalModel:
         if len(tokens) > room:
             return f"the prompt has {len(tokens):,} tokens, and {self.name} has room for {max(room, 0):,}"
         return tokens
+
+    def encode_answer(self, text: str) -> list[int]:
+        """The tokens that this model would answer with to say `text` and no more."""
+        tokens: list[int] = self._tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
+        return [*tokens, self._tokenizer.eos_token_id]
 
     def _written_template(self, roles: tuple[Role, ...]) -> str:
         marks = [Message(role, f"\ue000{i}\ue001") for i, role in enumerate(roles)]

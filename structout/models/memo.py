@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 from structout.completion import Completion, Prompt
 from structout.models.base import Model
@@ -21,6 +22,10 @@ class Memo:
     @property
     def name(self) -> str:
         return self.inner.name
+
+    @property
+    def tuning(self) -> Any:
+        return getattr(self.inner, "tuning", None)
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         keys = [prompt.key() for prompt in prompts]

@@ -14,7 +14,7 @@ from structout.pipeline.rows import Row, rows_of
 from structout.pipeline.run import unknown
 from structout.result import Example, Result, Task
 from structout.schema import Schema
-from structout.strategies import Constrained, Reask, Repair, Strategy, load_strategy, spec
+from structout.strategies import Constrained, Reask, Repair, Strategy, Think, load_strategy, spec
 
 T = TypeVar("T")
 
@@ -121,6 +121,14 @@ class _Recorder:
         raise _AskedError(prompts)
 
 
+def _opening(way: Strategy) -> Strategy | None:
+    """The part of a strategy that asks first, None if that is the strategy itself."""
+    if isinstance(way, Think):
+        return None
+    parts = (getattr(way, "first", None), getattr(way, "inner", None), *getattr(way, "stages", ()))
+    return next((part for part in parts if part is not None), None)
+
+
 def preview(
     text: str,
     schema: Any,
@@ -131,7 +139,7 @@ def preview(
 ) -> Prompt:
     """The first prompt that the strategy would send for this text, exactly as it would be sent. No model is asked."""
     way = load_strategy(strategy) if isinstance(strategy, str) else strategy
-    while inner := getattr(way, "inner", None) or next(iter(getattr(way, "stages", ())), None):
+    while inner := _opening(way):
         way = inner  # what is wrapped asks first; and `On` would ask its own model
     task: Task[Any] = Task(text, Schema.of(schema), tuple(examples), sampling or Sampling())
     try:

@@ -1,6 +1,6 @@
 """What the model reads."""
 
-from structout.prompts.compose import Format, answer, compose, objection
-from structout.prompts.render import Show, render
+from structout.prompts.compose import Format, answer, compose, fingerprint, objection, response
+from structout.prompts.render import Show, render, resolve
 
-__all__ = ["Format", "Show", "answer", "compose", "objection", "render"]
+__all__ = ["Format", "Show", "answer", "compose", "fingerprint", "objection", "render", "resolve", "response"]

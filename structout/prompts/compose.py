@@ -1,5 +1,6 @@
 """From a task to the conversation that a model is sent."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from itertools import count
@@ -22,19 +23,34 @@ def compose(
 ) -> tuple[Message, ...]:
     """The conversation for a task: instructions with the schema, examples as earlier turns, the record, later turns.
 
-    All that records share comes first, so that a model can keep it between records.
+    All that records share comes first, so that a model can keep it between records. `brief` is one line of
+    instruction and the bare record: all that a fine-tuned model needs.
     """
     turns = [Message("system", _instructions(task.schema, show, answer_format))]
+    written = (lambda text: text) if show == "brief" else fence
     for example in examples:
-        turns.append(Message("user", fence(example.text)))
-        is_text = task.schema.language is not None and isinstance(example.document, str)
-        written = str(example.document) if is_text else answer(example.document, answer_format)
-        turns.append(Message("assistant", written))
-    return (*turns, Message("user", fence(task.text)), *task.turns)
+        turns.append(Message("user", written(example.text)))
+        turns.append(Message("assistant", response(task.schema, example.document, answer_format)))
+    return (*turns, Message("user", written(task.text)), *task.turns)
+
+
+def fingerprint(schema: Schema[Any], show: Show) -> str:
+    """A short hash of all that a model reads beside the record: it changes with the schema's name and our wording."""
+    messages = compose(Task("", schema), show=show)
+    return hashlib.sha256(json.dumps([[m.role, m.content] for m in messages]).encode()).hexdigest()[:16]
+
+
+def response(schema: Schema[Any], document: Json, answer_format: Format = "json") -> str:
+    """What the model should answer where `document` is right."""
+    if schema.language is not None and isinstance(document, str):
+        return document
+    return answer(document, answer_format)
 
 
 def _instructions(schema: Schema[Any], show: Show, answer_format: Format) -> str:
     lines = [wording.EXTRACT.format(name=schema.name)]
+    if show == "brief":
+        return lines[0]
     if schema.language is not None:
         lines.append(wording.LANGUAGE.format(hint=schema.language.hint))
         return "\n".join([*lines, wording.FENCED.format(tag="record"), wording.ANSWER_TEXT])
@@ -45,10 +61,10 @@ def _instructions(schema: Schema[Any], show: Show, answer_format: Format) -> str
     return "\n".join(lines)
 
 
-def fence(text: str) -> str:
-    """Put a record between tags that do not occur in it, so that its text cannot end its own fence."""
+def fence(text: str, name: str = "record") -> str:
+    """Put a record, or other data, between tags that do not occur in it, so that its text cannot end its own fence."""
     lowered = text.lower()
-    tags = ("record" if n == 1 else f"record-{n}" for n in count(1))
+    tags = (name if n == 1 else f"{name}-{n}" for n in count(1))
     tag = next(tag for tag in tags if f"<{tag}>" not in lowered and f"</{tag}" not in lowered)
     return wording.RECORD.format(tag=tag, text=text)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from structout.document import Json
 from structout.schema import Schema
 
-Show = Literal["json_schema", "typescript", "example", "none"]
+Show = Literal["json_schema", "typescript", "example", "none", "brief"]
 _TYPES = {"string": "string", "integer": "integer", "number": "number", "boolean": "boolean", "null": "null"}
 _BOUNDS = {
     "minimum": ">= {}",

@@ -2,9 +2,15 @@
 
 from structout.strategies.base import Strategy
 from structout.strategies.cascade import Cascade, On
+from structout.strategies.draft import Draft, Think
 from structout.strategies.expression import load_strategy, spec
 from structout.strategies.generate import Constrained, Prompted
 from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
+from structout.strategies.select import BestOf, Vote
+from structout.strategies.verify import Verify
 
-__all__ = ["Cascade", "Constrained", "On", "Prompted", "Reask", "Repair", "Strategy", "load_strategy", "spec"]
+__all__ = [
+    "BestOf", "Cascade", "Constrained", "Draft", "On", "Prompted", "Reask", "Repair", "Strategy", "Think", "Verify",
+    "Vote", "load_strategy", "spec",
+]  # fmt: skip

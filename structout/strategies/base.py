@@ -1,9 +1,12 @@
 """How we make it reliable: a strategy turns tasks into results."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from math import exp
 from typing import Any, Protocol, TypeVar
 
+from structout.completion import Completion
+from structout.document import leaf_places
 from structout.issue import Issue
 from structout.models.base import Model
 from structout.result import Attempt, Result, Task
@@ -29,12 +32,24 @@ def judge(task: Task[T], attempt: Attempt) -> Result[T]:
     cut_off = completion.finish_reason == "length"
     # A number may have lost digits to the token limit; a document that closes itself is whole.
     if checked.ok and not (cut_off and completion.text.strip()[-1:] not in ("}", "]", '"')):
-        return Result("valid", checked.value, checked.document, attempts=(attempt,))
+        return Result(
+            "valid", checked.value, checked.document, attempts=(attempt,), confidence=_confidence(task, completion)
+        )
     if cut_off:
         limit = attempt.prompt.sampling.max_tokens
         issue = Issue("", "truncated", f"the answer was cut off at {limit} tokens")
         return Result("truncated", None, checked.document, (issue, *checked.issues), attempts=(attempt,))
     return Result("invalid", None, checked.document, checked.issues, attempts=(attempt,))
+
+
+def _confidence(task: Task[Any], completion: Completion) -> dict[str, float]:
+    """How probable each leaf was under the model without constraint, given what was written before it."""
+    if task.schema.language is not None or completion.logprobs is None or completion.ends is None:
+        return {}
+    ends, found = completion.ends, {}
+    for place, (first, last) in leaf_places(completion.text).items():
+        found[place] = exp(sum(completion.logprobs[bisect_right(ends, first) : bisect_left(ends, last) + 1]))
+    return found
 
 
 def rerun(
@@ -46,12 +61,12 @@ def rerun(
 ) -> list[Result[T]]:
     """Run `strategy` on the tasks whose results are `wanted` again, as one smaller batch; keep the others.
 
-    The new results also hold the attempts of the old ones.
+    The new results also hold what the old ones cost.
     """
     places = [place for place, result in enumerate(results) if wanted(result)]
     outcome = list(results)
     if places:
         again = strategy.run([tasks[place] for place in places], model)
         for place, new in zip(places, again, strict=True):
-            outcome[place] = replace(new, attempts=outcome[place].attempts + new.attempts)
+            outcome[place] = new.after(outcome[place])
     return outcome

@@ -2,22 +2,35 @@
 
 import ast
 from dataclasses import MISSING, fields, is_dataclass
+from types import FunctionType
 from typing import Any
 
 from structout.errors import SpecError
 from structout.strategies.base import Strategy
 from structout.strategies.cascade import Cascade, On
+from structout.strategies.draft import Draft, Think
 from structout.strategies.generate import Constrained, Prompted
 from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
+from structout.strategies.select import BestOf, Vote
+from structout.strategies.verify import Verify
+from structout.verifiers import Agreement, All, Confident, Grounded, Head, Judge, Learned, RoundTrip, Rule
+from structout.verifiers import Any as Any_
 
-_NAMES: dict[str, Any] = {part.__name__: part for part in (Cascade, Constrained, On, Prompted, Reask, Repair)}
+_PARTS = (
+    Agreement, All, Any_, BestOf, Cascade, Confident, Constrained, Draft, Grounded, Head, Judge, Learned, On, Prompted,
+    Reask, Repair, RoundTrip, Rule, Think, Verify, Vote,
+)  # fmt: skip
+NAMES: dict[str, Any] = {part.__name__: part for part in _PARTS}
 
 
 def spec(part: Any) -> str:
     """Write a strategy as the shortest expression that makes it: defaults are left out."""
-    if isinstance(part, Cascade):
-        return f"Cascade({', '.join(map(spec, part.stages))})"
+    if isinstance(part, Cascade | All | Any_):
+        parts = part.stages if isinstance(part, Cascade) else part.verifiers
+        return f"{type(part).__name__}({', '.join(map(spec, parts))})"
+    if isinstance(part, FunctionType):
+        return repr(f"{part.__module__}:{part.__qualname__}")
     if not is_dataclass(part) or isinstance(part, type):
         return repr(getattr(part, "name", part))  # a model is written by its name
     written: list[str] = []
@@ -47,11 +60,11 @@ def load_strategy(text: str) -> Strategy:
 
 
 def _build(node: ast.expr, text: str) -> Any:
-    if isinstance(node, ast.Name) and node.id in _NAMES:
+    if isinstance(node, ast.Name) and node.id in NAMES:
         return _call(node.id, [], {}, text)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        if node.func.id not in _NAMES:
-            raise SpecError(f"no strategy is called {node.func.id}", hint=f"there are: {', '.join(sorted(_NAMES))}")
+        if node.func.id not in NAMES:
+            raise SpecError(f"no strategy is called {node.func.id}", hint=f"there are: {', '.join(sorted(NAMES))}")
         keywords = {word.arg: _build(word.value, text) for word in node.keywords if word.arg}
         return _call(node.func.id, [_build(one, text) for one in node.args], keywords, text)
     try:
@@ -63,6 +76,6 @@ def _build(node: ast.expr, text: str) -> Any:
 
 def _call(name: str, positional: list[Any], keywords: dict[str, Any], text: str) -> Any:
     try:
-        return _NAMES[name](*positional, **keywords)
+        return NAMES[name](*positional, **keywords)
     except TypeError as error:
         raise SpecError(f"{name} in {text!r}: {error}", hint=f"see help(structout.{name})") from error

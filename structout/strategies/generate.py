@@ -1,33 +1,42 @@
 """One model call a task: asked by prompt alone, or held to the schema while the answer is sampled."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
 
 from structout.completion import Prompt, Sampling
-from structout.errors import SpecError
+from structout.errors import SpecError, StructoutWarning
 from structout.models.base import Model
-from structout.prompts import Format, Show, compose
-from structout.result import Attempt, Result, Task
+from structout.models.tuning import Tuning, reordered
+from structout.prompts import Format, Show, compose, fingerprint
+from structout.prompts.similar import Similar
+from structout.result import Attempt, Example, Result, Task
+from structout.schema import Schema
 from structout.strategies.base import judge
 
 T = TypeVar("T")
+
+Choose = Literal["fixed", "similar"]
 
 
 @dataclass(frozen=True)
 class Prompted:
     """Ask for the document in words.
 
-    `examples` is how many of the task's labelled examples are shown; `show` is the form in which the schema is shown;
-    `format` is the language asked for (YAML is never compliant as it is produced: wrap it in `Repair`);
-    `temperature` and `max_tokens` go before the task's own.
+    `examples` is how many of the task's labelled examples are shown, and `choose` which ones: `fixed`, the first, or
+    `similar`, those most like the record (dearer: prompts then have less in common); `show` is the form in which the
+    schema is shown, by default the one that the model was fine-tuned with, else `typescript`; `format` is the language
+    asked for (YAML is never compliant as it is produced: wrap it in `Repair`); `temperature` and `max_tokens` go
+    before the task's own.
     """
 
     examples: int = 0
-    show: Show = "typescript"
+    show: Show | None = None
     format: Format = "json"
     temperature: float | None = None
     max_tokens: int | None = None
+    choose: Choose = "fixed"
 
     def __post_init__(self) -> None:
         _check(self)
@@ -43,9 +52,10 @@ class Constrained:
     """Ask in words and sample only what the schema's grammar admits. What is produced is validated all the same."""
 
     examples: int = 0
-    show: Show = "typescript"
+    show: Show | None = None
     temperature: float | None = None
     max_tokens: int | None = None
+    choose: Choose = "fixed"
 
     def __post_init__(self) -> None:
         _check(self)
@@ -57,8 +67,10 @@ class Constrained:
 def _check(strategy: Prompted | Constrained) -> None:
     if strategy.examples < 0:
         raise SpecError(f"examples is {strategy.examples}", hint="give 0 or more")
-    if strategy.show not in get_args(Show):
+    if strategy.show not in (None, *get_args(Show)):
         raise SpecError(f"a schema cannot be shown as {strategy.show!r}", hint=f"give {', '.join(get_args(Show))}")
+    if strategy.choose not in get_args(Choose):
+        raise SpecError(f"examples cannot be chosen {strategy.choose!r}", hint=f"give {' or '.join(get_args(Choose))}")
     _sampling(strategy, Sampling())
 
 
@@ -67,18 +79,55 @@ def _sampling(strategy: Prompted | Constrained, default: Sampling) -> Sampling:
     return replace(default, **{name: value for name, value in own.items() if value is not None})
 
 
+def _examples(strategy: Prompted | Constrained, tasks: Sequence[Task[Any]]) -> list[tuple[Example, ...]]:
+    """The examples to show for each task."""
+    if strategy.choose == "fixed" or not strategy.examples:
+        return [task.examples[: strategy.examples] for task in tasks]
+    known: dict[int, Similar] = {}  # tasks mostly share their examples
+    for task in tasks:
+        if id(task.examples) not in known:
+            known[id(task.examples)] = Similar(task.examples)
+    return [known[id(task.examples)].find(task.text, strategy.examples) for task in tasks]
+
+
+def _show(strategy: Prompted | Constrained, model: Model, tasks: Sequence[Task[Any]]) -> Show:
+    """The form of the prompt; says so, once, where a fine-tuned model is asked otherwise than it was taught."""
+    tuning: Tuning | None = getattr(model, "tuning", None)
+    if tuning is None:
+        return strategy.show or "typescript"
+    show = strategy.show or cast("Show", tuning.show)
+    for schema in {task.schema for task in tasks}:
+        if schema.fingerprint() != tuning.fingerprint:
+            made_for = f"{tuning.schema} ({tuning.fingerprint})"
+            message = f"{model.name} was fine-tuned for {made_for}, not for {schema!r}: fine-tune it again"
+            warnings.warn(message, StructoutWarning, stacklevel=2)
+        elif fingerprint(schema, show) != tuning.prompt or strategy.examples:
+            taught = f"show={tuning.show!r} and no examples"
+            message = f"{model.name} was fine-tuned with {taught}: ask it so, or fine-tune it again"
+            warnings.warn(message, StructoutWarning, stacklevel=2)
+    return show
+
+
+def _held_to(schema: Schema[Any], model: Model) -> Schema[Any]:
+    """The schema, its keys in the order that the model was taught."""
+    tuning: Tuning | None = getattr(model, "tuning", None)
+    taught = tuning is not None and tuning.fingerprint == schema.fingerprint()
+    return reordered(schema, tuning.orders) if tuning is not None and taught else schema
+
+
 def _ask(
     strategy: Prompted | Constrained, tasks: Sequence[Task[T]], model: Model, *, constrained: bool
 ) -> list[Result[T]]:
     answer_format: Format = strategy.format if isinstance(strategy, Prompted) else "json"
+    show = _show(strategy, model, tasks)
     prompts = [
         Prompt(
-            compose(task, task.examples[: strategy.examples], show=strategy.show, answer_format=answer_format),
+            compose(task, examples, show=show, answer_format=answer_format),
             _sampling(strategy, task.sampling),
-            task.schema if constrained else None,
+            _held_to(task.schema, model) if constrained else None,
             task.sample,
         )
-        for task in tasks
+        for task, examples in zip(tasks, _examples(strategy, tasks), strict=True)
     ]
     completions = model.complete(prompts)
     return [

@@ -32,15 +32,17 @@ class Reask:
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         results = self.inner.run(tasks, model)
         for _ in range(self.limit):
-            follow_ups = [_follow_up(task, result) for task, result in zip(tasks, results, strict=True)]
-            results = rerun(follow_ups, results, self.inner, model, _can_be_asked_again)
+            follow_ups = [follow_up(task, result) for task, result in zip(tasks, results, strict=True)]
+            results = rerun(follow_ups, results, self.inner, model, can_be_asked_again)
         return results
 
 
-def _can_be_asked_again(result: Result[Any]) -> bool:
+def can_be_asked_again(result: Result[Any]) -> bool:
+    """Whether another answer may do better: not where one was cut off, nor where the model cannot take the prompt."""
     unanswered = any(issue.kind == "unanswered" for issue in result.issues)
     return result.status in ("invalid", "rejected") and not unanswered
 
 
-def _follow_up(task: Task[T], result: Result[T]) -> Task[T]:
+def follow_up(task: Task[T], result: Result[T]) -> Task[T]:
+    """The task with the last answer and what is wrong with it, and nothing before that."""
     return replace(task, turns=(Message("assistant", result.text), Message("user", objection(result.issues))))

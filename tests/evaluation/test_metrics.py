@@ -4,8 +4,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from structout import Completion, Dataset, Prompted, Repair, Scripted, Usage, evaluate
-from structout.evaluation.compare import leaves, score
+from structout import Completion, Dataset, Judge, Prompted, Repair, Scripted, Usage, Verify, evaluate
+from structout.document import leaves
+from structout.evaluation import metrics
+from structout.evaluation.compare import score
 from structout.evaluation.dataset import Record
 from structout.evaluation.statistics import wilson
 from structout.schema import Schema
@@ -88,3 +90,25 @@ def test_wilson_covers_as_it_promises() -> None:
         rates = (wilson(sum(draw.random() < truth for _ in range(75)) / 75, 75) for _ in range(2000))
         assert 0.93 <= sum(rate.low <= truth <= rate.high for rate in rates) / 2000 <= 0.975
     assert (wilson(0.0, 0).low, wilson(0.0, 0).high) == (0.0, 1.0)
+
+
+def test_what_verifiers_let_pass_and_refuse_in_error() -> None:
+    answers = {
+        "right": RIGHT,
+        "refused": RIGHT,
+        "wrong": '{"kind": "flange", "size_mm": 6}',
+        "caught": '{"kind": "flange", "size_mm": 7}',
+        "broken": "no",
+    }
+    asked = iter(["yes", "no", "yes", "no"])
+
+    def answer(prompt: Any) -> str:
+        said = prompt.messages[-1].content
+        return next(asked) if prompt.constraint else next(text for key, text in answers.items() if key in said)
+
+    (row,) = (report := evaluate([Verify(Prompted(), Judge())], Scripted(answer), bolts(*answers))).rows()
+    assert metrics.false_accept_rate(report.outcomes).value == 0.5
+    assert metrics.false_reject_rate(report.outcomes).value == 0.5
+    assert (row.rates["yield"].value, row.rates["wrong-but-valid"].value) == (0.4, 0.2)
+    assert (row.cost.calls, row.cost.checks) == (1.8, 0.8)
+    assert "| 1.00 + 0.80 |" in report.markdown()

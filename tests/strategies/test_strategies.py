@@ -152,6 +152,14 @@ EXPRESSIONS = [
     "Prompted(show='json_schema', format='yaml')",
     "Reask(Repair(Prompted(examples=2), policy='lossy'), limit=2)",
     "Cascade(Repair(Prompted()), On('scripted:big.json', Constrained()))",
+    "Constrained(examples=4, choose='similar')",
+    "Verify(Constrained(), Grounded(fields=('/name', '/items/*'), threshold=0.8), on_reject='reask')",
+    "Verify(Prompted(), All(Grounded(), Any(Confident(threshold=0.3), Judge(model='big'))), unsure='accept')",
+    "Verify(Vote(Constrained(), n=3, level='record'), Agreement(n=3))",
+    "BestOf(Constrained(), n=3, by=RoundTrip(by='model'))",
+    "BestOf(Draft(Constrained(), first=Prompted(examples=2)), by='first_valid')",
+    "Think(Verify(Constrained(), Rule('rules.py:adds_up')), max_tokens=40)",
+    "Verify(Constrained(), Learned('head.json', threshold=0.7, grounded=Grounded(fields=('/name',))))",
 ]
 
 
@@ -170,6 +178,11 @@ def test_strategies_are_written_and_read_back(text: str) -> None:
         "Promted()",
         "Prompted(example=3)",
         "Prompted(examples=-1)",
+        "Prompted(examples=2, choose='best')",
+        "Grounded()",
+        "Verify(Prompted(), Prompted())",
+        "Vote(Prompted(), n=0)",
+        "Think(Prompted(), max_tokens=0)",
         "Prompted(show='xml')",
         "Constrained(temperature=-1)",
         "Repair(Prompted(), policy='wild')",

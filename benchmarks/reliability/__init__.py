@@ -1,0 +1,1 @@
+"""What verifying, selecting and drafting buy, and what they cost."""

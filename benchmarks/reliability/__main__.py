@@ -1,0 +1,165 @@
+"""Run the comparison: `python -m benchmarks.reliability --data FOLDER [--tuned FOLDER] [--sets NAME ...]`.
+
+`--data` holds `addresses.jsonl` and `snips.jsonl` with their schemas (sets that are not there are left out), `--tuned`
+a fine-tuned model for each set, in a folder of its name. All answers are kept under `--log`: an interrupted run goes on
+where it was, and a finished one is scored again without asking the models.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.reliability import report, sets
+from benchmarks.reliability.measure import auc, brier, consistency, made_up, row
+from benchmarks.reliability.recorded import Recorded
+from benchmarks.reliability.ways import BASE, PLAIN, Fitted, ways
+from structout import Constrained, Dataset, Grounded, Model, Sampling, Scripted, Verifier, Vote, evaluate, load_model
+from structout.document import leaves
+from structout.evaluation import judged
+from structout.evaluation.outcome import Outcome
+from structout.verifiers import Judged
+
+_SETS = ["parts", "addresses", "snips"]
+_MODELS = ["as is", "fine-tuned"]
+_EXAMPLES = 3  # shown to the model where it was not fine-tuned
+_NOBODY = Scripted("")  # for verifiers that ask no model
+_RUNS = 5  # of each record, for consistency
+
+
+def main() -> None:
+    options = _options()
+    options.log.mkdir(parents=True, exist_ok=True)
+    for name in options.sets:
+        dataset = sets.load(name, options.data)
+        if dataset is None:
+            print(f"{name} is not in {options.data}: left out", file=sys.stderr)
+            continue
+        for kind in options.models:
+            model = _model(kind, name, options.tuned, options.log)
+            if model is None:
+                print(f"no fine-tuned model for {name}: left out", file=sys.stderr)
+                continue
+            table = _compare(name, kind, dataset, model, options)
+            (options.log / f"{_file(kind, name)}.json").write_text(json.dumps(table, indent=1), encoding="utf-8")
+    found = [options.log / f"{_file(kind, name)}.json" for name in _SETS for kind in _MODELS]
+    report.write([json.loads(file.read_text(encoding="utf-8")) for file in found if file.is_file()], options.out)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reliability", description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--tuned", type=Path)
+    parser.add_argument("--sets", nargs="+", default=_SETS)
+    parser.add_argument("--models", nargs="+", default=_MODELS)
+    parser.add_argument("--records", type=int, default=100, help="test records of each set")
+    parser.add_argument("--dev", type=int, default=250, help="dev records of each set, to fit thresholds to")
+    parser.add_argument("--samples", type=int, default=5, help="answers of a vote")
+    parser.add_argument("--repeated", type=int, default=25, help="test records that are run five times")
+    parser.add_argument("--only", nargs="+", help="compare only these ways")
+    parser.add_argument("--log", type=Path, default=Path(".structout/reliability"))
+    parser.add_argument("--out", type=Path, default=sets.ROOT / "benchmarks" / "results")
+    return parser.parse_args()
+
+
+def _file(kind: str, name: str) -> str:
+    return f"{kind.replace(' ', '-')}-{name}"
+
+
+def _model(kind: str, name: str, tuned: Path | None, log: Path) -> Model | None:
+    file = log / f"{_file(kind, name)}.jsonl"
+    if kind == "as is":
+        return Recorded(load_model("embedded"), file)
+    if tuned is None or not (tuned / name).is_dir():
+        return None
+    return Recorded(load_model(f"path:{tuned / name}"), file)
+
+
+def _compare(name: str, kind: str, dataset: Dataset, model: Model, options: argparse.Namespace) -> dict[str, Any]:
+    sampling = Sampling(max_tokens=sets.MAX_TOKENS[name])
+    examples = _EXAMPLES if kind == "as is" else 0
+    dev, test = (sets.sample(dataset.split(s), n) for s, n in (("dev", options.dev), ("test", options.records)))
+
+    def run(found: dict[str, Any], records: Dataset, repeats: int = 1) -> dict[str, list[Outcome]]:
+        outcomes: dict[str, list[Outcome]] = {}
+        for label, way in found.items():
+            began = time.perf_counter()
+            one = evaluate({label: way}, model, records, examples=dataset, sampling=sampling, repeats=repeats)
+            outcomes[label] = list(one.outcomes)
+            print(
+                f"{name}, {kind}: {label}, {len(records)} x {repeats}: {time.perf_counter() - began:.0f} s", flush=True
+            )
+        return outcomes
+
+    plain = Constrained(examples=examples)
+    lessons = judged(run({PLAIN: plain}, dev)[PLAIN], dataset.schema)
+    fitted = Fitted.on(dataset, lessons)
+    compared = ways(fitted, examples, options.samples)
+    wanted = (BASE, PLAIN, *(options.only or compared))
+    outcomes = run({label: way for label, way in compared.items() if label in wanted}, test)
+    repeated = {
+        "Constrained(temperature=0.7)": Constrained(examples=examples, temperature=0.7),
+        "Vote field": Vote(plain, n=options.samples),
+    }
+    runs = run(repeated, sets.sample(test, options.repeated), _RUNS) if options.repeated else {}
+    base = outcomes[BASE]
+    checks = judged(outcomes[PLAIN], dataset.schema)
+    return {
+        "set": name,
+        "model": kind,
+        "dev": len(lessons),
+        "dev right": sum(one.right for one in lessons),
+        "rows": {label: row(group, base) for label, group in outcomes.items()},
+        "consistency": {label: consistency(group) for label, group in runs.items()},
+        "grounded": _grounding(fitted.grounded, checks, outcomes[PLAIN]),
+        "free": {type(one).__name__: _ranking(one, checks) for one in _free(fitted)},
+    }
+
+
+def _free(fitted: Fitted) -> list[Verifier]:
+    found: list[Verifier | None] = [fitted.grounded, fitted.confident, fitted.roundtrip, fitted.learned]
+    return [one for one in found if one is not None]
+
+
+def _ranking(verifier: Verifier, checks: Sequence[Judged]) -> dict[str, Any]:
+    """How well a verifier's score tells right from wrong on the test results, and its own seconds a record."""
+    if not checks:
+        return {}
+    began = time.process_time()
+    verdicts = verifier.check([one.task for one in checks], [one.result for one in checks], _NOBODY)
+    seconds = (time.process_time() - began) / len(checks)
+    scores = [(verdict.score, one.right) for verdict, one in zip(verdicts, checks, strict=True)]
+    ordered = [is_right for _, is_right in sorted(scores, key=lambda item: -item[0])]
+    return {
+        "auc": auc(scores),
+        "brier": brier(scores),
+        "cpu seconds": seconds,
+        "wrong of the first": [1 - sum(ordered[:k]) / k for k in range(1, len(ordered) + 1)],
+    }
+
+
+def _grounding(grounded: Grounded, checks: Sequence[Judged], outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """How many made-up leaves grounding refuses, and how many right leaves and records it refuses too."""
+    verdicts = grounded.check([one.task for one in checks], [one.result for one in checks], _NOBODY)
+    gold = {one.text: one.expected for one in outcomes}
+    counts = dict.fromkeys(("made up", "caught", "right", "refused", "wrong", "wrong refused"), 0)
+    for one, verdict in zip(checks, verdicts, strict=True):
+        expected, document = leaves(gold[one.task.text]), leaves(one.result.document)
+        refused = {issue.pointer for issue in verdict.issues}
+        invented = made_up(one.task.text, gold[one.task.text], one.result.document)
+        correct = [place for place, value in document.items() if expected.get(place) == value]
+        counts["made up"] += len(invented)
+        counts["caught"] += len(refused.intersection(invented))
+        counts["right"] += len(correct)
+        counts["refused"] += len(refused.intersection(correct))
+        counts["wrong"] += len(document) - len(correct)
+        counts["wrong refused"] += len(refused.difference(correct))
+    records = [verdict.decision == "reject" for one, verdict in zip(checks, verdicts, strict=True) if one.right]
+    return {"fields": grounded.fields, **counts, "right records": len(records), "records refused": sum(records)}
+
+
+if __name__ == "__main__":
+    main()

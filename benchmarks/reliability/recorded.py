@@ -1,0 +1,46 @@
+"""A model whose answers are kept in a file, so that a run that was interrupted goes on where it was."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from structout import Completion, Prompt, Usage
+from structout.models import Model
+
+
+class Recorded:
+    """Answers what it was asked before from `file` (JSONL, by the prompt's key), with the cost that it had then."""
+
+    def __init__(self, inner: Model, file: Path) -> None:
+        self.inner = inner
+        self.tuning = getattr(inner, "tuning", None)
+        self._file = file
+        self._known: dict[str, Completion] = {}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.is_file():
+            for line in file.read_text(encoding="utf-8").splitlines():
+                if line.endswith("}"):  # a last line that was cut off is asked again
+                    row = json.loads(line)
+                    self._known[row.pop("key")] = _completion(row)
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        keys = [prompt.key() for prompt in prompts]
+        new = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in self._known}
+        if new:
+            with self._file.open("a", encoding="utf-8") as stream:
+                for key, completion in zip(new, self.inner.complete(list(new.values())), strict=True):
+                    self._known[key] = completion
+                    stream.write(json.dumps({"key": key, **asdict(completion)}) + "\n")
+        return [self._known[key] for key in keys]
+
+
+def _completion(row: dict[str, Any]) -> Completion:
+    for name in ("logprobs", "values", "ends"):
+        row[name] = None if row[name] is None else tuple(row[name])
+    return Completion(**{**row, "usage": Usage(**row["usage"])})

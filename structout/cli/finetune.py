@@ -1,0 +1,101 @@
+"""`structout finetune`: labelled records in, a model that knows them out."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from structout.cli.codes import INTERRUPTED
+from structout.cli.console import say, show
+from structout.cli.options import JsonOption, MaxTokensOption, ModelOption, sampling
+
+if TYPE_CHECKING:
+    from structout.finetuning import Step
+
+_EVERY = 30.0  # seconds between two lines of progress where no one is watching
+
+
+def finetune(
+    dataset: Annotated[str, typer.Argument(help="A folder with a schema and records.jsonl, or a JSONL file.")],
+    out: Annotated[str, typer.Option("--out", "-o", help="The folder for the model; path:FOLDER loads it.")],
+    schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, where the folder has none.")] = None,
+    model: ModelOption = "embedded",
+    passes: Annotated[int | None, typer.Option("--passes", min=1, help="Passes over the records at most.")] = None,
+    rank: Annotated[int | None, typer.Option("--rank", min=1, help="The adapter's rank.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Train all weights instead of an adapter.")] = False,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="At its peak.")] = None,
+    vary: Annotated[
+        float | None, typer.Option("--vary", help="Exchange texts between records at this probability.")
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option("--show", help="How the schema is shown: brief (not at all), typescript, ...")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="For another outcome.")] = None,
+    measure: Annotated[
+        str | None, typer.Option("--measure", help="Judge before and after on this split: dev or test.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first records of --measure.")] = None,
+    max_tokens: MaxTokensOption = 512,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start anew, whatever the folder holds.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Teach a local model the train records of a data set. A run that was killed goes on when it is called again."""
+    from structout.errors import SpecError
+    from structout.evaluation import Dataset, read_log
+    from structout.finetuning import EVALUATION, Training
+    from structout.finetuning import finetune as teach
+
+    if measure not in (None, "dev", "test"):
+        raise SpecError(f"no split to measure on is called {measure!r}", hint="give dev or test")
+    if full and rank:
+        raise SpecError("--full has no rank", hint="leave one of them out")
+    whole = Dataset.load(dataset, schema)
+    part = whole.split(measure).head(limit or len(whole)) if measure else None  # type: ignore[arg-type]
+    given: dict[str, Any] = {
+        "passes": passes,
+        "rank": 0 if full else rank,
+        "learning_rate": learning_rate,
+        "vary": vary,
+    }
+    given |= {"show": prompt, "seed": seed}
+    training = Training(**{name: value for name, value in given.items() if value is not None})
+    try:
+        with _progress() as tell:
+            tuned = teach(
+                model, whole, out, training, measure=part, sampling=sampling(max_tokens), fresh=fresh, tell=tell
+            )
+    except KeyboardInterrupt:
+        say(f"interrupted: call it again to go on from the last checkpoint in {out}")
+        raise typer.Exit(INTERRUPTED) from None
+    tuning = tuned.tuning  # type: ignore[attr-defined]
+    if tuning.evaluation:
+        show(read_log(Path(out) / EVALUATION), as_json=as_json, markdown=False)
+    cost = tuning.cost
+    say(f"{cost['records']:.0f} records, {cost['seconds'] / 60:.1f} minutes: load it as path:{out}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[["Step"], None]]:
+    """How far training is and when it will be done: a line that moves where a person watches, else one now and then."""
+    began, last, first = time.monotonic(), 0.0, 0
+
+    def tell(step: "Step") -> None:
+        nonlocal last, first
+        now = time.monotonic()
+        first = first or step.step - 1  # a resumed run begins later
+        left = (now - began) / max(1, step.step - first) * (step.steps - step.step)
+        watched = sys.stderr.isatty()
+        if watched or now - last >= _EVERY or step.step == step.steps:
+            last = now
+            line = f"step {step.step} of {step.steps}, loss {step.loss:.3f}, {left / 60:.1f} minutes left"
+            print(f"\r\x1b[K{line}" if watched else f"structout: {line}", end="" if watched else "\n", file=sys.stderr)
+
+    try:
+        yield tell
+    finally:
+        if sys.stderr.isatty():
+            print(file=sys.stderr)

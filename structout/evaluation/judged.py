@@ -1,0 +1,46 @@
+"""A log as lessons: results compared with their labels, for a verifier to learn from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from structout.completion import Completion, Message, Prompt, Sampling, Usage
+from structout.evaluation.compare import score
+from structout.evaluation.outcome import Outcome
+from structout.result import Attempt, Result, Task
+from structout.schema import Schema
+from structout.verifiers import Judged
+
+
+def judged(outcomes: Sequence[Outcome], schema: Schema[Any]) -> list[Judged]:
+    """What was accepted, and what a verifier refused, each with whether it is right; the rest has nothing to judge."""
+    made = [(one, one.document if one.ok else one.refused) for one in outcomes if one.ok or one.status == "rejected"]
+    lessons = []
+    for outcome, document in made:
+        checked = schema.check(document)
+        result: Result[Any] = Result(
+            "repaired" if outcome.edits else "valid",
+            checked.value,
+            document,
+            attempts=tuple(map(_attempt, outcome.attempts)),
+            confidence=outcome.confidence,
+        )
+        lessons.append(Judged(Task(outcome.text, schema), result, score(outcome.expected, document).all_right))
+    return lessons
+
+
+def _attempt(row: dict[str, Any]) -> Attempt:
+    """An attempt as the log holds it; what it was constrained to is not among that."""
+    sampling = Sampling(**{**row["sampling"], "stop": tuple(row["sampling"]["stop"])})
+    prompt = Prompt(tuple(Message(*one) for one in row["messages"]), sampling, None, row["sample"])
+    logprobs, values, ends = (None if row.get(k) is None else tuple(row[k]) for k in ("logprobs", "values", "ends"))
+    completion = Completion(
+        row["text"],
+        Usage(**row["usage"]),
+        row["finish_reason"],
+        logprobs,
+        row["steered"],
+        row["refusal"],
+        values,
+        ends,
+    )
+    return Attempt(row["model"], prompt, completion)

@@ -1,0 +1,48 @@
+"""What a model is shown to learn from: prompts with the answers that they should have had."""
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from structout.completion import Message
+from structout.finetuning.layout import Layout
+from structout.prompts import Show, compose, response
+from structout.result import Example, Task
+from structout.schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A prompt, and the answer to it."""
+
+    prompt: tuple[Message, ...]
+    response: str
+
+
+def demonstrate(examples: Iterable[Example], schema: Schema[Any], show: Show = "brief") -> list[Demonstration]:
+    """Labelled records as demonstrations: asked exactly as strategies will ask, answered in the schema's order."""
+    layout = Layout(schema)
+    return [
+        Demonstration(compose(Task(example.text, schema), show=show), response(schema, layout.order(example.document)))
+        for example in examples
+    ]
+
+
+def fingerprint(examples: Iterable[Example]) -> str:
+    """A short hash of labelled records, in order."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(json.dumps([example.text, example.document]).encode())
+    return digest.hexdigest()[:16]
+
+
+def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
+    """Divide records into those to learn from and those to judge the learning by, at random by `seed`."""
+    places = list(range(len(examples)))
+    random.Random(seed).shuffle(places)
+    held = sorted(places[: round(share * len(places))])
+    kept = sorted(places[len(held) :])
+    return [examples[i] for i in kept], [examples[i] for i in held]

@@ -1,0 +1,104 @@
+"""Documents laid out as their schema describes them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+
+from structout.document import Json
+from structout.prompts import resolve
+from structout.schema import Schema
+
+Path = tuple[str | int, ...]
+
+
+class Layout:
+    """The schema as a plan of its documents."""
+
+    def __init__(self, schema: Schema[Any]) -> None:
+        self._root = schema.json_schema
+        shared = {"$defs", "definitions"} & set(self._root) if isinstance(self._root, dict) else set()
+        self._shared = {key: self._root[key] for key in shared} if isinstance(self._root, dict) else {}
+        self._validators: dict[int, jsonschema_rs.Validator] = {}
+
+    def order(self, document: Json) -> Json:
+        """The document with its keys in the schema's order: the only one that a constraint admits.
+
+        A model that was taught another has to leave it as soon as it is held to the schema.
+        """
+        return self._ordered(document, self._root)
+
+    def texts(self, document: Json) -> Iterator[tuple[Path, int, str]]:
+        """The free texts of a document: where each stands, a number for the part of the schema that describes it, and
+        the text.
+
+        Not free are the values that the schema lists, and texts beside such a value in an object: it may follow from
+        them, as a category does from a name.
+        """
+        yield from self._texts(document, self._root, ())
+
+    def objects(self, document: Json) -> Iterator[tuple[dict[str, Any], dict[str, Json]]]:
+        """The objects in a document whose keys the schema lists, each behind the part of the schema that does."""
+        stack: list[tuple[Json, Any]] = [(document, self._root)]
+        while stack:
+            document, node = stack.pop()
+            node = self._describing(document, node)
+            if isinstance(document, dict):
+                if node.get("properties"):
+                    yield node, document
+                stack += [(value, _property(node, key)) for key, value in document.items()]
+            elif isinstance(document, list):
+                stack += [(item, _item(node, i)) for i, item in enumerate(document)]
+
+    def _ordered(self, document: Json, node: Any) -> Json:
+        node = self._describing(document, node)
+        if isinstance(document, dict):
+            known = [key for key in node.get("properties", {}) if key in document]
+            keys = [*known, *(key for key in document if key not in known)]
+            return {key: self._ordered(document[key], _property(node, key)) for key in keys}
+        if isinstance(document, list):
+            return [self._ordered(item, _item(node, i)) for i, item in enumerate(document)]
+        return document
+
+    def _texts(self, document: Json, node: Any, path: Path) -> Iterator[tuple[Path, int, str]]:
+        node = self._describing(document, node)
+        if isinstance(document, dict):
+            parts = {key: _property(node, key) for key in document}
+            listed = any("enum" in self._describing(value, parts[key]) for key, value in document.items())
+            for key, value in document.items():
+                if not (listed and isinstance(value, str)):
+                    yield from self._texts(value, parts[key], (*path, key))
+        elif isinstance(document, list):
+            for i, item in enumerate(document):
+                yield from self._texts(item, _item(node, i), (*path, i))
+        elif isinstance(document, str) and not {"const", "enum"} & set(node):
+            yield path, id(node), document
+
+    def _describing(self, document: Json, node: Any) -> dict[str, Any]:
+        """What describes a document: references followed, and of a union the first alternative that fits."""
+        seen: set[str] = set()
+        while isinstance(node, dict):
+            ref, branches = node.get("$ref"), node.get("anyOf") or node.get("oneOf")
+            if ref and ref not in seen:
+                seen.add(ref)
+                node = resolve(self._root, ref)
+            elif branches:
+                node = next((one for one in branches if self._fits(document, one)), {})
+            else:
+                return node
+        return {}
+
+    def _fits(self, document: Json, node: Any) -> bool:
+        if id(node) not in self._validators:
+            whole = {**self._shared, **node} if isinstance(node, dict) else node
+            self._validators[id(node)] = jsonschema_rs.validator_for(whole)
+        return self._validators[id(node)].is_valid(document)
+
+
+def _property(node: dict[str, Any], key: str) -> Any:
+    return node.get("properties", {}).get(key, node.get("additionalProperties", {}))
+
+
+def _item(node: dict[str, Any], index: int) -> Any:
+    first = node.get("prefixItems", [])
+    return first[index] if index < len(first) else node.get("items", {})

@@ -1,0 +1,80 @@
+"""Records that nobody wrote: documents that the schema admits, put into words by a model, kept if they read back."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from structout.completion import Message, Prompt, Sampling
+from structout.evaluation.compare import score
+from structout.finetuning.labels import written
+from structout.models import Model
+from structout.prompts import answer, wording
+from structout.prompts.compose import fence
+from structout.result import Example, Task
+from structout.schema import Schema
+from structout.strategies import Constrained, Strategy
+
+_SHOWN = 3  # labelled records that a prompt shows; drawn anew each time, so that what is made differs
+_CHUNK = 32
+
+
+def synthesize(
+    schema: Schema[Any],
+    model: Model,
+    count: int,
+    *,
+    examples: Sequence[Example] = (),
+    reader: Strategy | None = None,
+    temperature: float = 1.0,
+    max_tokens: int = 256,
+    seed: int = 0,
+) -> Iterator[Example]:
+    """Make `count` attempts at a labelled record; yields those that survive.
+
+    A document is sampled from the model held to the schema, so that it is valid; the model puts it into words; and
+    `reader` (by default `Constrained(examples=3)`) must read the same document from these words. `examples` show what
+    records look like. What the reader cannot read is lost, wrong labels among it.
+    """
+    draw = random.Random(seed)
+    read = reader or Constrained(examples=_SHOWN)
+    creative = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
+    for start in range(0, count, _CHUNK):
+        samples = range(start, min(start + _CHUNK, count))
+        shown = [draw.sample(list(examples), min(_SHOWN, len(examples))) for _ in samples]
+        invented = model.complete(
+            [
+                Prompt(_ask_to_invent(schema, few), creative, schema, sample)
+                for few, sample in zip(shown, samples, strict=True)
+            ]
+        )
+        checked = [(schema.check_text(one.text), few) for one, few in zip(invented, shown, strict=True)]
+        valid = [(check.document, few) for check, few in checked if check.ok]
+        told = model.complete(
+            [
+                Prompt(_ask_to_tell(schema, document, few), replace(creative, stop=("\n",)), None, start + place)
+                for place, (document, few) in enumerate(valid)
+            ]
+        )
+        texts = [one.text.strip() for one in told]
+        asked = [(text, document) for text, (document, _) in zip(texts, valid, strict=True) if text]
+        tasks: list[Task[Any]] = [
+            Task(text, schema, tuple(examples), Sampling(max_tokens=max_tokens)) for text, _ in asked
+        ]
+        for (text, document), result in zip(asked, read.run(tasks, model) if tasks else [], strict=True):
+            if result.ok and score(document, result.document).all_right:
+                yield Example(text, written(schema, result))
+
+
+def _ask_to_invent(schema: Schema[Any], examples: Sequence[Example]) -> tuple[Message, ...]:
+    turns = [Message("system", wording.INVENT.format(name=schema.name))]
+    for example in examples:
+        turns += [Message("user", wording.ANOTHER), Message("assistant", answer(example.document))]
+    return (*turns, Message("user", wording.ANOTHER))
+
+
+def _ask_to_tell(schema: Schema[Any], document: Any, examples: Sequence[Example]) -> tuple[Message, ...]:
+    turns = [Message("system", wording.TELL.format(name=schema.name))]
+    for example in examples:
+        turns += [Message("user", fence(answer(example.document))), Message("assistant", example.text)]
+    return (*turns, Message("user", fence(answer(document))))

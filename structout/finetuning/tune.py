@@ -1,0 +1,175 @@
+"""From labelled records to a model that was taught them."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from structout.completion import Sampling
+from structout.errors import DataError, MissingExtraError, SpecError
+from structout.evaluation import Dataset, evaluate
+from structout.finetuning.demonstrations import fingerprint as data_fingerprint
+from structout.finetuning.demonstrations import hold_out
+from structout.finetuning.order import reading_order
+from structout.finetuning.training import Step, Training
+from structout.models import Model, load_model
+from structout.models.tuning import Tuning, checksum, reordered
+from structout.prompts import fingerprint as prompt_fingerprint
+from structout.result import Example
+from structout.schema import Schema
+
+if TYPE_CHECKING:
+    from structout.models.local import LocalModel
+
+# What a model is judged by before and after.
+MEASURED = ("Prompted()", "Repair(Prompted())", "Constrained()")
+EVALUATION = "evaluation.jsonl"  # in the folder: the log of that
+_WORK = ".training"  # in the folder, until training is done
+
+
+def finetune(
+    model: str,
+    dataset: Dataset,
+    out: str | Path,
+    training: Training | None = None,
+    *,
+    measure: Dataset | None = None,
+    sampling: Sampling | None = None,
+    fresh: bool = False,
+    tell: Callable[[Step], None] = lambda step: None,
+) -> Model:
+    """Teach a local model the train records of a data set, and leave the result in the folder `out`.
+
+    `model` is a name for `load_model`, and so is `path:OUT` afterwards. A run that was killed goes on where it was; a
+    folder that holds another run is refused unless `fresh`. With `measure`, records that are not among those learnt,
+    the model is judged on them before and after. Raises `DataError`, `SpecError`, `ModelError`, `MissingExtraError`.
+    """
+    training = training or Training()
+    folder = Path(out)
+    examples = dataset.examples
+    if not examples:
+        raise DataError(f"{dataset.name} has no records to learn from", hint="give records in the train split")
+    schema = dataset.schema
+    planned = {
+        "base": model,
+        "data": data_fingerprint(examples),
+        "schema": schema.fingerprint(),
+        "prompt": prompt_fingerprint(schema, training.show),
+        "training": asdict(training),
+    }
+    done = _claim(folder, planned, fresh=fresh)
+    if done is None:
+        done = _learn(model, schema, examples, training, folder, tell)
+    if measure is not None and not done.evaluation:
+        done = replace(done, evaluation=_judge(model, folder, measure, sampling))
+        done.write(folder)
+    return load_model(f"path:{folder}")
+
+
+def local(name: str) -> "LocalModel":
+    """The model of this name, which must be one whose weights are here to be trained. Raises `SpecError`."""
+    from structout.models.local import LocalModel
+
+    model = load_model(name)
+    if not isinstance(model, LocalModel):
+        raise SpecError(f"{name} cannot be fine-tuned", hint="give embedded, hf:NAME or path:FOLDER")
+    if model.tuning is not None:
+        raise SpecError(f"{name} is fine-tuned already", hint=f"begin with what it began as, {model.tuning.base}")
+    return model
+
+
+def _claim(folder: Path, planned: dict[str, Any], *, fresh: bool) -> Tuning | None:
+    """Make the folder ours. Returns the tuning in it, if what is planned was done before."""
+    if fresh and (Tuning.read(folder) or (folder / _WORK).is_dir()):
+        shutil.rmtree(folder)
+    known, plan = Tuning.read(folder), folder / _WORK / "plan.json"
+    found: dict[str, Any] | None = None
+    if known is not None:
+        found = {**asdict(known), "schema": known.fingerprint}
+    elif plan.is_file():
+        found = json.loads(plan.read_text(encoding="utf-8"))
+    if found is not None:
+        changed = [key for key, value in planned.items() if found.get(key) != value]
+        if changed:
+            said = " and ".join(changed)
+            raise DataError(f"{folder} holds a run with another {said}", hint="name another folder, or start afresh")
+        return known
+    if folder.exists() and any(folder.iterdir()):
+        raise DataError(f"{folder} is not empty", hint="name a new folder")
+    plan.parent.mkdir(parents=True, exist_ok=True)
+    plan.write_text(json.dumps(planned), encoding="utf-8")
+    return None
+
+
+def _learn(
+    base: str,
+    schema: Schema[Any],
+    examples: Sequence[Example],
+    training: Training,
+    folder: Path,
+    tell: Callable[[Step], None],
+) -> Tuning:
+    model = local(base)
+    before = checksum(model.network)
+    try:
+        from structout.finetuning.supervised import train
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "peft", "finetuning") from error
+    kept, held = hold_out(examples, training.held_out, training.seed)
+    orders = reading_order(examples, schema) if training.order == "reading" else {}
+    clock, processor = time.perf_counter(), time.process_time()
+    log = train(model, kept, held, reordered(schema, orders), training, folder / _WORK, tell)
+    tuning = Tuning(
+        base=base,
+        checksum=before,
+        show=training.show,
+        prompt=prompt_fingerprint(schema, training.show),
+        schema=schema.name,
+        fingerprint=schema.fingerprint(),
+        data=data_fingerprint(examples),
+        training=asdict(training),
+        log=tuple(log),
+        orders=orders,
+        cost=_cost(len(examples), time.perf_counter() - clock, time.process_time() - processor),
+    )
+    for made in (folder / _WORK / "best").iterdir():
+        made.replace(folder / made.name)
+    if training.rank:
+        tidy(folder, base)
+    else:
+        model.tokenizer.save_pretrained(str(folder))
+    tuning.write(folder)  # last: a folder with it is whole
+    shutil.rmtree(folder / _WORK)
+    return tuning
+
+
+def _cost(records: int, seconds: float, processor: float) -> dict[str, float]:
+    """What training cost, as far as this process did it: a run that was resumed cost more."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"records": records, "seconds": round(seconds), "cpu_seconds": round(processor), "peak_mb": round(peak)}
+
+
+def tidy(folder: Path, base: str) -> None:
+    """Leave of an adapter's folder what loading needs: factors in 16 bits, and no place on this machine."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    (folder / "README.md").unlink(missing_ok=True)
+    file, about = folder / "adapter_model.safetensors", folder / "adapter_config.json"
+    factors = load_file(file)
+    save_file({name: tensor.to(torch.float16).contiguous() for name, tensor in factors.items()}, file)
+    named = {**json.loads(about.read_text(encoding="utf-8")), "base_model_name_or_path": base.rpartition("/")[2]}
+    about.write_text(json.dumps(named, indent=1) + "\n", encoding="utf-8")
+
+
+def _judge(base: str, folder: Path, measure: Dataset, sampling: Sampling | None) -> dict[str, Any]:
+    """The base and the fine-tuned model on the same records; every attempt is logged in the folder."""
+    models = [base, f"path:{folder}"]
+    report = evaluate(MEASURED, models, measure, sampling=sampling, log=folder / EVALUATION)
+    before, after = ([asdict(row) for row in report.rows() if row.model == model] for model in models)
+    return {"records": len(measure), "before": before, "after": after}

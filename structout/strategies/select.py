@@ -1,0 +1,175 @@
+"""Several answers, one result."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar, get_args
+
+from structout.document import leaves, scalars
+from structout.errors import SpecError
+from structout.models.base import Model
+from structout.result import Result, Task
+from structout.strategies.base import Strategy, rerun
+from structout.strategies.merge import Ballot, Merged, majority, merge
+from structout.strategies.reask import can_be_asked_again
+from structout.verifiers import Verifier, verify
+
+T = TypeVar("T")
+
+By = Literal["mean_logprob", "value_logprob", "first_valid"]
+Level = Literal["record", "field"]
+
+
+@dataclass(frozen=True)
+class BestOf:
+    """Sample up to `n` answers of `inner` and keep the best of those that have a value.
+
+    By `mean_logprob`, the mean log-probability of all tokens; by `value_logprob`, of those that carry values; by a
+    verifier, its score (it selects and refuses nothing: for that, wrap this in `Verify`). By `first_valid` it samples
+    until an answer has a value. `temperature` is for tasks that would be sampled greedily, which gives `n` copies.
+    """
+
+    inner: Strategy
+    n: int = 5
+    by: By | Verifier = "value_logprob"
+    temperature: float = 0.7
+
+    def __post_init__(self) -> None:
+        _check(self)
+        if self.by not in get_args(By) and not hasattr(self.by, "check"):
+            raise SpecError(f"by is {self.by!r}", hint=f"give {', '.join(get_args(By))} or a verifier")
+
+    def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
+        if self.by == "first_valid":
+            results = self.inner.run([_sample(self, task, 0) for task in tasks], model)
+            for i in range(1, self.n):
+                again = [_sample(self, task, i) for task in tasks]
+                results = rerun(again, results, self.inner, model, can_be_asked_again)
+            return results
+        sampled = [_sample(self, task, i) for task in tasks for i in range(self.n)]
+        results = self.inner.run(sampled, model)
+        scores = [_logprob(result, self.by) for result in results]
+        if not isinstance(self.by, str):
+            verdicts = verify(self.by, sampled, results, model)
+            scores = [verdict.score for verdict in verdicts]
+            results = [
+                replace(result, checks=result.checks + verdict.attempts)
+                for result, verdict in zip(results, verdicts, strict=True)
+            ]
+        groups = range(0, len(results), self.n)
+        return [_best(results[at : at + self.n], scores[at : at + self.n]) for at in groups]
+
+
+@dataclass(frozen=True)
+class Vote:
+    """Sample up to `n` answers of `inner` and keep what most of those that have a value agree on.
+
+    The majority is taken of whole records, or of each field: objects by key, lists by element. Ties go to the likelier
+    answer. Sampling stops for a task as soon as no further answer could turn a decision. The confidence in a leaf is
+    the share of answers that have it. A majority of fields that does not fit the schema gives way to the answer that
+    is most like it. `temperature` is for tasks that would be sampled greedily, which gives `n` copies.
+    """
+
+    inner: Strategy
+    n: int = 5
+    level: Level = "field"
+    temperature: float = 0.7
+
+    def __post_init__(self) -> None:
+        _check(self)
+        if self.level not in get_args(Level):
+            raise SpecError(f"level is {self.level!r}", hint=f"give {' or '.join(get_args(Level))}")
+
+    def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
+        samples: list[list[Result[T]]] = [[] for _ in tasks]
+        wanted = self.n // 2 + 1  # the fewest that can make a majority
+        while places := [place for place, taken in enumerate(samples) if self._goes_on(tasks[place], taken)]:
+            batch = [(place, i) for place in places for i in range(len(samples[place]), wanted)]
+            results = self.inner.run([_sample(self, tasks[place], i) for place, i in batch], model)
+            for (place, _), result in zip(batch, results, strict=True):
+                samples[place].append(result)
+            wanted += 1
+        return [self._elected(task, taken) for task, taken in zip(tasks, samples, strict=True)]
+
+    def _goes_on(self, task: Task[T], taken: Sequence[Result[T]]) -> bool:
+        left = self.n - len(taken)
+        if not taken or left <= 0:
+            return left > 0
+        if any(issue.kind == "unanswered" for issue in taken[0].issues):
+            return False  # a prompt that the model cannot take
+        usable = [result for result in taken if result.ok]
+        return not usable or self._count(task, usable).lead <= left
+
+    def _count(self, task: Task[T], usable: Sequence[Result[T]]) -> Merged:
+        ballots = [Ballot(_filled(task, result), _logprob(result, "value_logprob")) for result in usable]
+        return merge(ballots) if self.level == "field" else majority(ballots)
+
+    def _elected(self, task: Task[T], taken: Sequence[Result[T]]) -> Result[T]:
+        usable = [result for result in taken if result.ok]
+        if not usable:
+            return _last(taken, 0)
+        outcome = self._count(task, usable)
+        like = [_alike(_filled(task, result), outcome.document) if result.ok else -1.0 for result in taken]
+        likest = max(range(len(taken)), key=lambda i: (like[i], _logprob(taken[i], "value_logprob")))
+        base, agreement = _last(taken, likest), outcome.agreement
+        checked = task.schema.check(outcome.document)
+        if like[likest] == 1.0 or not checked.ok:
+            votes = [scalars(_filled(task, result)) for result in usable]
+            mine = scalars(_filled(task, base))
+            shares = {p: sum(p in vote and vote[p] == value for vote in votes) for p, value in mine.items()}
+            return replace(base, confidence={place: count / len(usable) for place, count in shares.items()})
+        edits = next((result.edits for result in usable if result.status == "repaired"), ())
+        return replace(
+            base,
+            status="repaired" if edits else "valid",
+            value=checked.value,
+            document=checked.document,
+            edits=edits,
+            confidence=agreement,
+        )
+
+
+def _check(strategy: BestOf | Vote) -> None:
+    if strategy.n < 1:
+        raise SpecError(f"n is {strategy.n}", hint="give 1 or more")
+    if strategy.temperature <= 0:
+        raise SpecError(f"temperature is {strategy.temperature}", hint="samples differ only above 0")
+
+
+def _sample(strategy: BestOf | Vote, task: Task[T], i: int) -> Task[T]:
+    """The task of the i-th sample: no two samples of any two repeats have the same index."""
+    sampling = task.sampling
+    if sampling.temperature == 0:
+        sampling = replace(sampling, temperature=strategy.temperature)
+    return replace(task, sampling=sampling, sample=task.sample * strategy.n + i)
+
+
+def _logprob(result: Result[Any], by: Any) -> float:
+    completion = result.attempts[-1].completion if result.attempts else None
+    if completion is None:
+        return float("-inf")
+    mean = completion.mean_logprob if by == "mean_logprob" else completion.mean_value_logprob
+    return float("-inf") if mean is None else mean
+
+
+def _best(results: Sequence[Result[T]], scores: Sequence[float]) -> Result[T]:
+    best = max(range(len(results)), key=lambda i: (results[i].ok, scores[i] if results[i].ok else 0.0))
+    return _last(results, best)
+
+
+def _last(results: Sequence[Result[T]], chosen: int) -> Result[T]:
+    """One of several results, charged with all: its own attempts come last, since its text is that of the last one."""
+    return results[chosen].after(*(result for i, result in enumerate(results) if i != chosen))
+
+
+def _filled(task: Task[T], result: Result[T]) -> Any:
+    """The document with its defaults, so that what is left out and what is spelled out compare alike."""
+    return task.schema.dump(result.value)  # type: ignore[arg-type]  # only results with a value come here
+
+
+def _alike(one: Any, other: Any) -> float:
+    """The share of leaves that are the same: 1 if all are."""
+    if one == other:
+        return 1.0
+    mine, theirs = leaves(one), leaves(other)
+    same = sum(1 for place, value in mine.items() if place in theirs and theirs[place] == value)
+    return same / (len(mine | theirs) + 1)

@@ -1,0 +1,67 @@
+"""Trust, but verify."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar, get_args
+
+from structout.errors import SpecError
+from structout.models.base import Model
+from structout.result import Result, Task
+from structout.strategies.base import Strategy, rerun
+from structout.strategies.reask import follow_up
+from structout.verifiers import Verdict, Verifier, verify
+from structout.verifiers.base import lower
+
+T = TypeVar("T")
+
+OnReject = Literal["mark", "reask"]
+Unsure = Literal["accept", "reject"]
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Have `verifier` check what `inner` made; what has no value already is not checked.
+
+    What it refuses becomes `rejected`, with its issues, and `reask` has `inner` do that once more, shown those issues,
+    and checks the new answer too. (To escalate, put it into a `Cascade`: later stages see what was rejected.) `unsure`
+    says what to do where the verifier cannot tell.
+    """
+
+    inner: Strategy
+    verifier: Verifier
+    on_reject: OnReject = "mark"
+    unsure: Unsure = "reject"
+
+    def __post_init__(self) -> None:
+        if not hasattr(self.verifier, "check"):
+            raise SpecError(f"{self.verifier!r} is not a verifier", hint="give e.g. Grounded()")
+        if self.on_reject not in get_args(OnReject):
+            raise SpecError(f"on_reject is {self.on_reject!r}", hint=f"give {' or '.join(get_args(OnReject))}")
+        if self.unsure not in get_args(Unsure):
+            raise SpecError(f"unsure is {self.unsure!r}", hint=f"give {' or '.join(get_args(Unsure))}")
+
+    def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
+        results = self._checked(tasks, self.inner.run(tasks, model), model)
+        if self.on_reject == "mark":
+            return results
+        again = [follow_up(task, result) for task, result in zip(tasks, results, strict=True)]
+        once = replace(self, on_reject="mark")
+        return rerun(again, results, once, model, lambda result: result.status == "rejected")
+
+    def _checked(self, tasks: Sequence[Task[T]], results: Sequence[Result[T]], model: Model) -> list[Result[T]]:
+        verdicts = verify(self.verifier, tasks, results, model)
+        return [
+            self._judged(result, verdict) if result.ok else result
+            for result, verdict in zip(results, verdicts, strict=True)
+        ]
+
+    def _judged(self, result: Result[T], verdict: Verdict) -> Result[T]:
+        result = replace(
+            result,
+            checks=result.checks + verdict.attempts,
+            confidence=lower(result.confidence, verdict.confidence),
+            spans={**result.spans, **verdict.spans},
+        )
+        if verdict.decision == "accept" or (verdict.decision == "unsure" and self.unsure == "accept"):
+            return result
+        return replace(result, status="rejected", value=None, issues=verdict.issues)

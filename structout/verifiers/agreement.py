@@ -1,0 +1,68 @@
+"""Read again in other words: what differs is unsure (ExtractConf, arXiv 2606.24420)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from structout.document import Json, leaves
+from structout.errors import SpecError
+from structout.issue import Issue
+from structout.models.base import Model
+from structout.prompts import wording
+from structout.prompts.questions import reworded
+from structout.result import Attempt, Result, Task
+from structout.verifiers.base import Verdict
+
+_READINGS = len(wording.REREADS) + 1
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Compares `n` differently worded readings, of which the result is the first: costs `n` - 1 calls.
+
+    A document on which all agree is accepted; else the verdict is unsure, with an issue for each leaf that differs. The
+    confidence in a leaf is the share of readings that have it, the score the share of leaves on which all agree.
+    """
+
+    n: int = 2
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.n <= _READINGS:
+            raise SpecError(f"Agreement of {self.n} readings", hint=f"give 2 to {_READINGS}")
+
+    def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
+        places = [place for place, result in enumerate(results) if result.attempts]
+        prompts = [reworded(results[place].attempts[-1].prompt, i) for place in places for i in range(self.n - 1)]
+        completions = model.complete(prompts) if prompts else []
+        attempts = [Attempt(model.name, prompt, c) for prompt, c in zip(prompts, completions, strict=True)]
+        verdicts = [Verdict("unsure", 0.5)] * len(results)  # for results that no prompt led to
+        for i, place in enumerate(places):
+            read = tuple(attempts[i * (self.n - 1) : (i + 1) * (self.n - 1)])
+            verdicts[place] = _verdict(tasks[place], results[place], read)
+        return verdicts
+
+
+def _verdict(task: Task[Any], result: Result[Any], read: tuple[Attempt, ...]) -> Verdict:
+    own = leaves(task.schema.dump(result.value))
+    checked = [task.schema.check_text(attempt.completion.text) for attempt in read]
+    others = [leaves(task.schema.dump(one.value)) for one in checked if one.ok]
+    issues = [Issue("", "rejected", wording.UNREADABLE)] * (len(checked) - len(others))
+    readings = [own, *others]
+    everywhere = list(dict.fromkeys(place for one in readings for place in one))
+    differing = [place for place in everywhere if any(_differ(own, other, place) for other in others)]
+    for place in differing:
+        other = next(other for other in others if _differ(own, other, place))
+        said, not_said = repr(other.get(place))[:80], repr(own.get(place))[:80]
+        issues.append(Issue(place, "rejected", wording.UNREPEATED.format(other=said, value=not_said)))
+    confidence = {
+        place: (len(readings) - sum(_differ(own, other, place) for other in others)) / (len(checked) + 1)
+        for place in own
+    }
+    agreed = 1 - len(differing) / len(everywhere) if everywhere else 1.0
+    score = agreed * len(readings) / (len(checked) + 1)
+    return Verdict("unsure" if issues else "accept", score, tuple(issues), read, confidence)
+
+
+def _differ(own: Mapping[str, Json], other: Mapping[str, Json], place: str) -> bool:
+    one, two = own.get(place), other.get(place)
+    return one != two or isinstance(one, bool) != isinstance(two, bool)

@@ -1,0 +1,86 @@
+"""Several verifiers as one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any as Object
+
+from structout.errors import SpecError
+from structout.models.base import Model
+from structout.result import Result, Task
+from structout.verifiers.base import Verdict, Verifier, lower
+
+
+@dataclass(frozen=True, init=False)
+class All:
+    """Accepts what all of them accept. They are asked in order, each only about what none refused so far."""
+
+    verifiers: tuple[Verifier, ...]
+
+    def __init__(self, *verifiers: Verifier) -> None:
+        object.__setattr__(self, "verifiers", _some(verifiers, "All"))
+
+    def check(self, tasks: Sequence[Task[Object]], results: Sequence[Result[Object]], model: Model) -> list[Verdict]:
+        return _in_turn(self.verifiers, tasks, results, model, lambda verdict: verdict.decision != "reject", _both)
+
+
+@dataclass(frozen=True, init=False)
+class Any:
+    """Accepts what one of them accepts. They are asked in order, each only about what none accepted so far."""
+
+    verifiers: tuple[Verifier, ...]
+
+    def __init__(self, *verifiers: Verifier) -> None:
+        object.__setattr__(self, "verifiers", _some(verifiers, "Any"))
+
+    def check(self, tasks: Sequence[Task[Object]], results: Sequence[Result[Object]], model: Model) -> list[Verdict]:
+        return _in_turn(self.verifiers, tasks, results, model, lambda verdict: verdict.decision != "accept", _either)
+
+
+def _some(verifiers: tuple[Verifier, ...], name: str) -> tuple[Verifier, ...]:
+    if not verifiers:
+        raise SpecError(f"{name} without verifiers", hint="give it at least one")
+    return verifiers
+
+
+def _in_turn(
+    verifiers: Sequence[Verifier],
+    tasks: Sequence[Task[Object]],
+    results: Sequence[Result[Object]],
+    model: Model,
+    is_open: Callable[[Verdict], bool],
+    join: Callable[[Verdict, Verdict], Verdict],
+) -> list[Verdict]:
+    verdicts = verifiers[0].check(tasks, results, model)
+    for verifier in verifiers[1:]:
+        places = [place for place, verdict in enumerate(verdicts) if is_open(verdict)]
+        if not places:
+            break
+        found = verifier.check([tasks[place] for place in places], [results[place] for place in places], model)
+        for place, verdict in zip(places, found, strict=True):
+            verdicts[place] = join(verdicts[place], verdict)
+    return verdicts
+
+
+def _both(one: Verdict, other: Verdict) -> Verdict:
+    worse = min(one, other, key=lambda verdict: ("reject", "unsure", "accept").index(verdict.decision))
+    together = _together(one, other)
+    return replace(together, decision=worse.decision, score=min(one.score, other.score))
+
+
+def _either(one: Verdict, other: Verdict) -> Verdict:
+    better = max(one, other, key=lambda verdict: ("reject", "unsure", "accept").index(verdict.decision))
+    together = _together(one, other)
+    issues = () if better.decision == "accept" else together.issues
+    return replace(together, decision=better.decision, score=max(one.score, other.score), issues=issues)
+
+
+def _together(one: Verdict, other: Verdict) -> Verdict:
+    """All that two verdicts hold."""
+    return Verdict(
+        one.decision,
+        one.score,
+        one.issues + other.issues,
+        one.attempts + other.attempts,
+        lower(one.confidence, other.confidence),
+        {**one.spans, **other.spans},
+    )

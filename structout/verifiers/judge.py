@@ -1,0 +1,75 @@
+"""A second call that checks the first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any
+
+from structout.document import leaves
+from structout.errors import SpecError
+from structout.issue import Issue
+from structout.models.base import Model
+from structout.models.load import load_model
+from structout.prompts import wording
+from structout.prompts.questions import ask_whether_right, ask_whether_said
+from structout.result import Result, Task
+from structout.verifiers.base import Verdict
+from structout.verifiers.question import Answer, ask
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Has a model say whether the document is what the record says: yes or no, for all of it or for each leaf.
+
+    `model` is a `Model` or the name of one; without, the one that answered is asked. `rubric` is what counts as right
+    (of the whole document). The score is P(yes), of the worst leaf with `per_field`; below `threshold` the document is
+    refused. Costs one call a question, and one more where the model tells log-probabilities.
+    """
+
+    model: Model | str | None = None
+    rubric: str = ""
+    per_field: bool = False
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:
+            raise SpecError(f"threshold is {self.threshold}", hint="give a probability")
+        if self.rubric and self.per_field:
+            raise SpecError("a rubric is of the whole document", hint="leave out rubric or per_field")
+
+    def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
+        who = load_model(self.model) if isinstance(self.model, str) else self.model or model
+        pairs = list(zip(tasks, results, strict=True))
+        if not self.per_field:
+            answers = ask([ask_whether_right(task, result.document, self.rubric) for task, result in pairs], who)
+            return [self._whole(answer) for answer in answers]
+        questions = [
+            [ask_whether_said(task, place, value) for place, value in leaves(result.document).items()]
+            for task, result in pairs
+        ]
+        answers = ask([question for group in questions for question in group], who)
+        bounds = pairwise(accumulate(map(len, questions), initial=0))
+        return [
+            self._fields(result, answers[first:last]) for (_, result), (first, last) in zip(pairs, bounds, strict=True)
+        ]
+
+    def _whole(self, answer: Answer) -> Verdict:
+        if answer.yes is None:
+            return Verdict("unsure", 0.5, attempts=answer.attempts)
+        if answer.yes >= self.threshold:
+            return Verdict("accept", answer.yes, attempts=answer.attempts)
+        return Verdict("reject", answer.yes, (Issue("", "rejected", wording.JUDGED_WRONG),), answer.attempts)
+
+    def _fields(self, result: Result[Any], answers: Sequence[Answer]) -> Verdict:
+        asked = list(zip(leaves(result.document).items(), answers, strict=True))
+        confidence = {place: answer.yes for (place, _), answer in asked if answer.yes is not None}
+        issues = tuple(
+            Issue(place, "rejected", wording.JUDGED_FIELD_WRONG.format(value=repr(value)[:80]))
+            for (place, value), _ in asked
+            if confidence.get(place, 1.0) < self.threshold
+        )
+        attempts = tuple(attempt for answer in answers for attempt in answer.attempts)
+        worst = min(confidence.values(), default=0.5)
+        if issues:
+            return Verdict("reject", worst, issues, attempts, confidence)
+        return Verdict("accept" if len(confidence) == len(asked) else "unsure", worst, (), attempts, confidence)

@@ -1,0 +1,156 @@
+"""A verifier that learned from labelled results which ones are right."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from math import exp
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from structout.errors import DataError, MissingExtraError, ModelError, SpecError
+from structout.issue import Issue
+from structout.models.base import Model
+from structout.models.scripted import Scripted
+from structout.prompts import wording
+from structout.result import Result, Task
+from structout.verifiers.base import Verdict
+from structout.verifiers.features import NAMES, features
+from structout.verifiers.grounded import Grounded
+
+_FOLDS = 5
+_LEAST = 20  # labelled results of which to learn, right and wrong ones among them
+
+
+class Judged(NamedTuple):
+    """A result that was compared with its label, as a line of the harness's log holds it."""
+
+    task: Task[Any]
+    result: Result[Any]
+    right: bool
+
+
+@dataclass(frozen=True)
+class Head:
+    """A logistic regression over `features`: P(right) = sigmoid(bias + weights * (features - means) / scales)."""
+
+    means: tuple[float, ...]
+    scales: tuple[float, ...]
+    weights: tuple[float, ...]
+    bias: float
+
+    def __post_init__(self) -> None:
+        if not len(self.means) == len(self.scales) == len(self.weights) == len(NAMES):
+            raise SpecError(f"a head of other features than the {len(NAMES)} there are", hint="fit it again")
+
+    def score(self, row: Sequence[float]) -> float:
+        scaled = ((x - mean) / scale for x, mean, scale in zip(row, self.means, self.scales, strict=True))
+        total = self.bias + sum(weight * x for weight, x in zip(self.weights, scaled, strict=True))
+        return 1 / (1 + exp(-max(min(total, 500.0), -500.0)))
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Refuses a result whose probability of being right is below `threshold`, by a head fitted to labelled results.
+
+    `head` is a `Head` or the JSON file of one; `grounded` says which leaves to look for in the record. Costs no call.
+    The score is calibrated for the model, strategy and schema that the head was fitted to, and for no other.
+    """
+
+    head: Head | str
+    threshold: float = 0.5
+    grounded: Grounded = field(default_factory=Grounded)
+
+    @classmethod
+    def fit(
+        cls, judged: Sequence[Judged], *, grounded: Grounded | None = None, ridge: float = 3.0, threshold: float = 0.5
+    ) -> "Learned":
+        """Fit a head to results that were compared with their labels; score it on others than these.
+
+        `ridge` is the weight of the squared penalty. The head is calibrated by Platt's method on out-of-fold scores
+        (Platt 1999). Raises `DataError` if there is too little to learn from, `MissingExtraError`.
+        """
+        usable = [one for one in judged if one.result.ok]
+        right = [one.right for one in usable]
+        if len(usable) < _LEAST or len(set(right)) < 2:
+            raise DataError(
+                f"{len(usable)} results, {sum(right)} of them right: too few to learn from",
+                hint=f"give {_LEAST} or more that have a value, right and wrong ones among them",
+            )
+        sources = grounded or Grounded()
+        tasks, results = [one.task for one in usable], [one.result for one in usable]
+        rows = features(tasks, results, sources, _NOBODY)
+        return cls(_fitted(rows, right, ridge), threshold, sources)
+
+    def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
+        head = read_head(self.head) if isinstance(self.head, str) else self.head
+        return [self._verdict(head.score(row)) for row in features(tasks, results, self.grounded, model)]
+
+    def _verdict(self, score: float) -> Verdict:
+        if score >= self.threshold:
+            return Verdict("accept", score)
+        return Verdict("reject", score, (Issue("", "rejected", wording.DOUBTFUL),))
+
+
+def read_head(file: str | Path) -> Head:
+    """Read a head that `write_head` wrote. Raises `ModelError`."""
+    try:
+        content = json.loads(Path(file).read_text(encoding="utf-8"))
+        if content.pop("features") != list(NAMES):
+            raise ValueError("it was fitted to other features")
+        means, scales, weights = (tuple(map(float, content[name])) for name in ("means", "scales", "weights"))
+        return Head(means, scales, weights, float(content["bias"]))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(f"no head in {file}: {error}", hint="fit it again, and write it with write_head") from error
+
+
+def write_head(head: Head, file: str | Path) -> None:
+    Path(file).write_text(json.dumps({"features": NAMES, **asdict(head)}) + "\n", encoding="utf-8")
+
+
+_NOBODY = Scripted("", name="nobody")  # grounding asks no model
+
+
+def _fitted(rows: Sequence[Sequence[float]], right: Sequence[bool], ridge: float) -> Head:
+    try:
+        import numpy
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("numpy", "local") from error
+    x, y = numpy.array(rows), numpy.array(right, dtype=float)
+    means, scales = x.mean(0), x.std(0)
+    scales[scales < 1e-9] = 1.0
+    x = (x - means) / scales
+    fold = numpy.arange(len(y)) % _FOLDS
+    held_out = numpy.zeros(len(y))
+    for i in range(_FOLDS):
+        weights = _logistic(x[fold != i], y[fold != i], ridge)
+        held_out[fold == i] = x[fold == i] @ weights[1:] + weights[0]
+    # Platt's targets, drawn in a little, keep the scale finite where the scores separate right from wrong.
+    positive = y.sum()
+    targets = numpy.where(y > 0, (positive + 1) / (positive + 2), 1 / (len(y) - positive + 2))
+    shift, slope = _logistic(held_out[:, None], targets, 1e-6)
+    weights = _logistic(x, y, ridge)
+    return Head(
+        tuple(means.tolist()),
+        tuple(scales.tolist()),
+        tuple((slope * weights[1:]).tolist()),
+        float(slope * weights[0] + shift),
+    )
+
+
+def _logistic(x: Any, y: Any, ridge: float) -> Any:
+    """The weights, the free one first, by Newton's method; the free one is not penalised."""
+    import numpy
+
+    x = numpy.hstack([numpy.ones((len(x), 1)), x])
+    penalty = numpy.full(x.shape[1], ridge)
+    penalty[0] = 1e-9
+    weights = numpy.zeros(x.shape[1])
+    for _ in range(50):
+        p = 1 / (1 + numpy.exp(-numpy.clip(x @ weights, -30, 30)))
+        slope = x.T @ (y - p) - penalty * weights
+        curve = (x * (p * (1 - p) + 1e-9)[:, None]).T @ x + numpy.diag(penalty)
+        step = numpy.linalg.solve(curve, slope)
+        weights += step
+        if abs(step).max() < 1e-8:
+            break
+    return weights

@@ -1,0 +1,60 @@
+"""Write the answer out as text again: does it say what the record says?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from structout.document import Json, leaves
+from structout.errors import SpecError
+from structout.issue import Issue
+from structout.models.base import Model
+from structout.prompts import wording
+from structout.prompts.questions import ask_whether_alike
+from structout.result import Result, Task
+from structout.verifiers.base import Verdict
+from structout.verifiers.question import Answer, ask
+from structout.words import plain_words
+
+By = Literal["similarity", "model"]
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """Compares the record with the document written out as text, which shows what the document leaves out.
+
+    By `similarity`, at no call, the score is how alike the words of both are, whatever their order (rapidfuzz's
+    `token_sort_ratio`, in [0, 1]): what a good one is depends on the schema, so choose the `threshold` on labelled
+    records. By `model` it is P(yes) that both say the same, at the calls of a `Judge`.
+    """
+
+    by: By = "similarity"
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.by not in get_args(By):
+            raise SpecError(f"a round trip is not compared by {self.by!r}", hint=f"give {' or '.join(get_args(By))}")
+        if not 0 <= self.threshold <= 1:
+            raise SpecError(f"threshold is {self.threshold}", hint="give a number from 0 to 1")
+
+    def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
+        pairs = list(zip(tasks, results, strict=True))
+        if self.by == "model":
+            answers = ask([ask_whether_alike(task, result.document) for task, result in pairs], model)
+        else:
+            answers = [Answer(similarity(task.text, result.document), ()) for task, result in pairs]
+        return [self._verdict(answer) for answer in answers]
+
+    def _verdict(self, answer: Answer) -> Verdict:
+        if answer.yes is None:
+            return Verdict("unsure", 0.5, attempts=answer.attempts)
+        if answer.yes >= self.threshold:
+            return Verdict("accept", answer.yes, attempts=answer.attempts)
+        return Verdict("reject", answer.yes, (Issue("", "rejected", wording.UNLIKE),), answer.attempts)
+
+
+def similarity(text: str, document: Json) -> float:
+    """How alike the words of a record and of a document's values are, in [0, 1]."""
+    from rapidfuzz import fuzz
+
+    values = " ".join(map(str, leaves(document).values()))
+    return fuzz.token_sort_ratio(" ".join(plain_words(text)), " ".join(plain_words(values))) / 100

@@ -1,0 +1,155 @@
+"""Training of a tiny model: what it leaves, that it can be repeated and killed, and what it refuses."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from structout import Constrained, DataError, Dataset, ModelError, Prompted, Sampling, SpecError, load_model
+from structout.errors import StructoutWarning
+from structout.finetuning import Step, Training, finetune
+from structout.models.tuning import Tuning
+from structout.result import Task
+from structout.schema import Schema
+from tests.conftest import ROOT, Bolt
+
+QUICK = Training(passes=2, rank=2, learning_rate=1e-2, batch=4, held_out=0.2)
+WEIGHTS = "adapter_model.safetensors"
+
+
+def bolts(folder: Path, count: int = 24) -> Dataset:
+    rows = [
+        {"text": f"{kind} bolt {size} mm", "expected": {"kind": kind, "size_mm": size}, "split": "train"}
+        for size in range(1, count // 2 + 1)
+        for kind in ("hex", "flange")
+    ]
+    rows.append({"text": "hex bolt 99 mm", "expected": {"kind": "hex", "size_mm": 99}, "split": "dev"})
+    file = folder / "bolts.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return Dataset.load(file, Bolt)
+
+
+def test_it_learns_and_says_what_it_did(tiny: str, tmp_path: Path) -> None:
+    steps: list[Step] = []
+    data = bolts(tmp_path)
+    tuned = finetune(
+        tiny, data, tmp_path / "out", replace(QUICK, passes=6, patience=6), measure=data.split("dev"),
+        sampling=Sampling(max_tokens=40), tell=steps.append,
+    )  # fmt: skip
+    assert steps[-1].step == steps[-1].steps == len(steps)
+    tuning = Tuning.read(tmp_path / "out")
+    assert tuning is not None
+    assert tuning == tuned.tuning  # type: ignore[attr-defined]
+    assert (tuning.base, tuning.show, tuning.schema) == (tiny, "brief", "Bolt")
+    assert tuning.fingerprint == data.schema.fingerprint()
+    losses = [entry["loss"] for entry in tuning.log]
+    assert len(losses) == 6
+    assert losses[-1] < losses[0]
+    assert tuning.cost["records"] == 24
+    assert [len(tuning.evaluation[when]) for when in ("before", "after")] == [3, 3]
+    left = {file.name for file in (tmp_path / "out").iterdir()}
+    assert left == {"adapter_config.json", WEIGHTS, "tuning.json", "evaluation.jsonl"}
+    assert str(tmp_path.parent) not in (tmp_path / "out" / "adapter_config.json").read_text()  # no path of this machine
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(tiny: str, tmp_path: Path) -> None:
+    data = bolts(tmp_path)
+    for name, seed in (("one", 0), ("same", 0), ("other", 1)):
+        finetune(tiny, data, tmp_path / name, replace(QUICK, seed=seed, vary=0.5))
+    assert (tmp_path / "one" / WEIGHTS).read_bytes() == (tmp_path / "same" / WEIGHTS).read_bytes()
+    assert (tmp_path / "one" / WEIGHTS).read_bytes() != (tmp_path / "other" / WEIGHTS).read_bytes()
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_weights(tiny: str, tmp_path: Path) -> None:
+    data = bolts(tmp_path)
+    finetune(tiny, data, tmp_path / "whole", QUICK)
+    script = f"""
+import os, signal
+from structout.finetuning import Training, finetune
+from tests.finetuning.test_finetune import QUICK, bolts
+from pathlib import Path
+
+def die(step):
+    if step.step == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+finetune({tiny!r}, bolts(Path({str(tmp_path)!r})), {str(tmp_path / "killed")!r}, QUICK, tell=die)
+"""
+    died = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, capture_output=True)
+    assert died.returncode == -9, died.stderr.decode()
+    assert Tuning.read(tmp_path / "killed") is None
+    steps: list[Step] = []
+    finetune(tiny, data, tmp_path / "killed", QUICK, tell=steps.append)
+    assert 1 < steps[0].step <= 4
+    assert (tmp_path / "killed" / WEIGHTS).read_bytes() == (tmp_path / "whole" / WEIGHTS).read_bytes()
+    again: list[Step] = []
+    finetune(tiny, data, tmp_path / "killed", QUICK, tell=again.append)
+    assert again == []  # done is done
+
+
+def test_small_memory_gives_the_same_steps_in_pieces(tiny: str, tmp_path: Path) -> None:
+    data = bolts(tmp_path)
+    for name, room in (("large", 4096), ("small", 1)):
+        finetune(tiny, data, tmp_path / name, replace(QUICK, tokens_at_once=room, held_out=0.0))
+    large, small = (load_file(tmp_path / name / WEIGHTS) for name in ("large", "small"))
+    assert all(large[key].allclose(small[key], atol=0.03) for key in large)
+
+
+def test_all_weights_can_be_trained(tiny: str, tmp_path: Path) -> None:
+    finetune(tiny, bolts(tmp_path), tmp_path / "out", replace(QUICK, rank=0, learning_rate=1e-3))
+    model = load_model(f"path:{tmp_path / 'out'}")
+    task = Task("hex bolt 3 mm", Schema.of(Bolt), sampling=Sampling(max_tokens=60))
+    (result,) = Constrained().run([task], model)
+    assert result.ok
+    assert [message.content for message in result.attempts[0].prompt.messages][1:] == ["hex bolt 3 mm"]
+
+
+def test_another_schema_or_prompt_is_noticed(tiny: str, tmp_path: Path) -> None:
+    model = finetune(tiny, bolts(tmp_path), tmp_path / "out", QUICK)
+    few = Sampling(max_tokens=2)
+    with pytest.warns(StructoutWarning, match="fine-tuned for Bolt"):
+        Prompted().run([Task("x", Schema.of({"title": "Nut"}), sampling=few)], model)
+    with pytest.warns(StructoutWarning, match="show='brief'"):
+        Prompted(show="typescript").run([Task("x", Schema.of(Bolt), sampling=few)], model)
+    with pytest.warns(StructoutWarning, match="no examples"):
+        Prompted(examples=1).run([Task("x", Schema.of(Bolt), sampling=few)], model)
+    Prompted().run([Task("x", Schema.of(Bolt), sampling=few)], model)
+
+
+def test_an_adapter_wants_the_weights_that_it_was_made_for(tiny: str, tmp_path: Path) -> None:
+    finetune(tiny, bolts(tmp_path), tmp_path / "out", QUICK)
+    tuning = Tuning.read(tmp_path / "out")
+    assert tuning is not None
+    replace(tuning, checksum="0" * 16).write(tmp_path / "out")
+    with pytest.raises(ModelError, match="other weights"):
+        load_model(f"path:{tmp_path / 'out'}")
+
+
+def test_what_cannot_be_taught_is_refused(tiny: str, tmp_path: Path) -> None:
+    data = bolts(tmp_path)
+    finetune(tiny, data, tmp_path / "out", QUICK)
+    with pytest.raises(DataError, match="another training"):
+        finetune(tiny, data, tmp_path / "out", replace(QUICK, seed=5))
+    with pytest.raises(DataError, match="another data"):
+        finetune(tiny, bolts(tmp_path, 12), tmp_path / "out", QUICK)
+    with pytest.raises(SpecError, match="fine-tuned already"):
+        finetune(f"path:{tmp_path / 'out'}", data, tmp_path / "twice", QUICK)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("mine")
+    with pytest.raises(DataError, match="not empty"):
+        finetune(tiny, data, tmp_path / "full", QUICK, fresh=True)
+    with pytest.raises(DataError, match="no records to learn"):
+        finetune(tiny, data.split("dev"), tmp_path / "none", QUICK)
+    (tmp_path / "answers.jsonl").write_text("{}")
+    with pytest.raises(SpecError, match="cannot be fine-tuned"):
+        finetune(f"scripted:{tmp_path / 'answers.jsonl'}", data, tmp_path / "none", QUICK)
+
+
+@pytest.mark.parametrize("wrong", [{"passes": 0}, {"rank": -1}, {"held_out": 1.0}, {"vary": 2.0}, {"show": "loud"}])
+def test_settings_are_checked(wrong: dict[str, object]) -> None:
+    with pytest.raises(SpecError):
+        Training(**wrong)  # type: ignore[arg-type]

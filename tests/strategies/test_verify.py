@@ -1,0 +1,103 @@
+from typing import Any
+
+import pytest
+
+from structout import (
+    Cascade,
+    Constrained,
+    Grounded,
+    Judge,
+    On,
+    Prompted,
+    Reask,
+    Repair,
+    Result,
+    Rule,
+    Scripted,
+    SpecError,
+    Task,
+    Verify,
+)
+from structout.schema import Schema
+from tests.conftest import Bolt
+
+SCHEMA = Schema.of(Bolt)
+GOOD, WRONG = '{"kind": "hex", "size_mm": 6}', '{"kind": "hex", "size_mm": 7}'
+
+
+def run(strategy: Any, model: Scripted, *texts: str) -> list[Result[Any]]:
+    return strategy.run([Task(text, SCHEMA) for text in texts], model)  # type: ignore[no-any-return]
+
+
+def test_what_is_refused_is_marked_and_has_no_value() -> None:
+    model = Scripted({"good": GOOD, "wrong": WRONG, "broken": "no"})
+    good, wrong, broken = run(Verify(Prompted(), Grounded()), model, "good 6 mm", "wrong 6 mm", "broken")
+    assert (good.status, good.spans) == ("valid", {"/size_mm": (5, 6)})
+    assert (wrong.status, wrong.value, wrong.document) == ("rejected", None, {"kind": "hex", "size_mm": 7})
+    assert [(issue.pointer, issue.kind) for issue in wrong.issues] == [("/size_mm", "rejected")]
+    assert broken.status == "invalid"
+    assert model.calls == 3
+
+
+def test_what_is_refused_may_be_asked_again_with_the_verifiers_issues() -> None:
+    model = Scripted({"6 mm": [WRONG, GOOD], "8 mm": [WRONG, WRONG]})
+    mended, refused = run(Verify(Prompted(), Grounded(), on_reject="reask"), model, "6 mm", "8 mm")
+    assert (mended.status, refused.status) == ("valid", "rejected")
+    assert [len(batch) for batch in model.batches] == [2, 2]
+    objection = model.batches[1][0].messages[-1].content
+    assert "/size_mm" in objection
+    assert "7" in objection
+    assert [len(result.attempts) for result in (mended, refused)] == [2, 2]
+
+
+def test_what_is_invalid_is_not_asked_again_by_a_verifier() -> None:
+    model = Scripted("no")
+    (result,) = run(Verify(Prompted(), Grounded(), on_reject="reask"), model, "6 mm")
+    assert (result.status, model.calls) == ("invalid", 1)
+
+
+def test_what_is_refused_goes_up_a_cascade_and_is_not_repaired() -> None:
+    small, big = Scripted(WRONG), Scripted(GOOD, name="big")
+    (result,) = run(Cascade(Repair(Verify(Prompted(), Grounded())), On(big, Prompted())), small, "6 mm")
+    assert (result.status, [attempt.model for attempt in result.attempts]) == ("valid", ["scripted", "big"])
+    (result,) = run(Repair(Verify(Prompted(), Grounded())), small, "6 mm")
+    assert result.status == "rejected"
+
+
+def test_reask_takes_what_a_verifier_refused_for_a_failure() -> None:
+    model = Scripted({"6 mm": [WRONG, WRONG, GOOD]})
+    (result,) = run(Reask(Verify(Prompted(), Grounded()), limit=3), model, "6 mm")
+    assert (result.status, model.calls) == ("valid", 3)
+
+
+def test_what_checking_costs_is_kept_apart_from_what_generating_costs() -> None:
+    answers = iter([WRONG, "no", GOOD, "yes"])
+    (result,) = run(Verify(Constrained(), Judge(), on_reject="reask"), Scripted(lambda prompt: next(answers)), "hex")
+    assert result.status == "valid"
+    assert (result.generation.calls, result.verification.calls, result.usage.calls) == (2, 2, 4)
+    assert result.text == GOOD
+
+
+def test_what_to_do_when_unsure_is_the_users_choice() -> None:
+    def unsure(value: object) -> bool:
+        raise LookupError
+
+    statuses = [
+        run(Verify(Prompted(), Rule(unsure), unsure=choice), Scripted(GOOD), "x")[0].status
+        for choice in ("accept", "reject")
+    ]
+    assert statuses == ["valid", "rejected"]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: Verify(Prompted(), Prompted()),  # type: ignore[arg-type]
+        lambda: Verify(Prompted(), Grounded(), on_reject="cry"),  # type: ignore[arg-type]
+        lambda: Verify(Prompted(), Grounded(), unsure="guess"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_cannot_verify_is_refused_with_a_hint(build: Any) -> None:
+    with pytest.raises(SpecError) as caught:
+        build()
+    assert caught.value.hint

@@ -1,0 +1,69 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from structout.verifiers.finding import Text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("BRK PAD SET FRT", "BRK PAD"),
+        ("10 W 35TH ST", "35th"),
+        ("ref. BP 12-34/A", "bp1234a"),
+        ("Crème brûlée at noon", "creme brulee"),
+        ("due on 3 May 2024, net", "2024-05-03"),
+        ("due 03.05.2024", "2024-05-03"),
+        ("Volkswagn Golf", "Volkswagen"),
+        ("OD 61,5 mm", 61.5),
+        ('2 1/4" thick', 2.25),
+        ("1,200 pieces", 1200),
+        ("pack of 4", 4),
+        (".5 in", 0.5),
+    ],
+)
+def test_what_a_record_says_is_found_with_its_place(text: str, value: str | float) -> None:
+    found = Text(text).find(value, least=0.9)
+    assert found.score >= 0.9
+    assert found.span is not None
+    assert text[slice(*found.span)].strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("10 W 35TH ST", "35"),  # only part of a word
+        ("10 W 35TH ST", "36TH"),
+        ("part 12345678", "12345679"),  # similar to the eye, but another number
+        ("brake pad", "brake disc"),
+        ("due on 3 May 2024", "2024-05-04"),
+        ("weighs 3 kg", 4),
+        ("true story", True),
+        ("nothing", ""),
+        ("nothing", "  "),
+        ("a b", "ab c"),
+    ],
+)
+def test_what_a_record_does_not_say_is_not_found(text: str, value: str | float) -> None:
+    assert Text(text).find(value, least=0.9) == (0.0, None)
+
+
+def test_a_near_miss_is_found_only_if_asked_for() -> None:
+    assert Text("Volkswagn Golf").find("Volkswagen").span is None
+    found = Text("a Volkswagn Golf").find("Volkswagen", least=0.8)
+    assert (found.span, round(found.score, 2)) == ((2, 11), 0.95)
+
+
+@given(st.text(), st.text(min_size=1).filter(lambda text: any(char.isalnum() for char in text)), st.text())
+def test_a_value_that_stands_in_a_record_as_words_of_their_own_is_found(before: str, value: str, after: str) -> None:
+    text = f"{before} {value} {after}"
+    found = Text(text).find(value)
+    assert found.score == 1.0
+    assert found.span is not None
+    assert 0 <= found.span[0] < found.span[1] <= len(text)
+
+
+@given(st.text(), st.one_of(st.text(), st.floats(allow_nan=False), st.integers()), st.floats(0.1, 1))
+def test_no_text_breaks_it(text: str, value: str | float, least: float) -> None:
+    found = Text(text).find(value, least)
+    assert found.score == 0 or least <= found.score <= 1

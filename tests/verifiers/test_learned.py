@@ -1,0 +1,91 @@
+import random
+from collections.abc import Sequence
+from math import log
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from structout import Constrained, DataError, Learned, ModelError, Prompt, Scripted, SpecError, Task, Usage, evaluate
+from structout.completion import Completion
+from structout.evaluation import Dataset, judged, read_log
+from structout.evaluation.dataset import Record
+from structout.schema import Schema
+from structout.verifiers import Head, Judged, read_head, verify, write_head
+from tests.conftest import Bolt
+
+SCHEMA = Schema.of(Bolt)
+
+
+def answer(prompt: Prompt) -> Completion:
+    """Says the size that stands in the record, or where it is unsure, most of the time, another one."""
+    text = prompt.messages[-1].content
+    size = int(next(word for word in text.split() if word.isdecimal()))
+    draw = random.Random(text)
+    sure = draw.random()
+    right = draw.random() < sure
+    said = f'{{"kind": "hex", "size_mm": {size if right else size + 1}}}'
+    logprobs = tuple(log(max(sure, 0.01)) if said[i].isdecimal() else -0.01 for i in range(len(said)))
+    values = tuple(char.isdecimal() for char in said)
+    return Completion(
+        said, Usage(1, 9, len(said)), "stop", logprobs, values=values, ends=tuple(range(1, len(said) + 1))
+    )
+
+
+def bolts(sizes: Sequence[int]) -> Dataset:
+    records = (
+        Record(str(n), f"hex bolt, {n} mm", {"kind": "hex", "size_mm": n, "note": None}, {}, "dev") for n in sizes
+    )
+    return Dataset("bolts", SCHEMA, tuple(records))
+
+
+def lessons(sizes: Sequence[int], log: Path) -> list[Judged]:
+    evaluate([Constrained()], Scripted(answer), bolts(sizes), log=log)
+    return judged(read_log(log).outcomes, SCHEMA)
+
+
+def test_it_learns_from_the_log_and_tells_right_from_wrong_on_other_records(tmp_path: Path) -> None:
+    taught = lessons(range(1, 300), tmp_path / "log.jsonl")
+    learned = Learned.fit(taught)
+    new = lessons(range(300, 500), tmp_path / "other.jsonl")
+    verdicts = verify(learned, [one.task for one in new], [one.result for one in new], Scripted({}))
+    accepted = [one.right for one, verdict in zip(new, verdicts, strict=True) if verdict.decision == "accept"]
+    refused = [one.right for one, verdict in zip(new, verdicts, strict=True) if verdict.decision == "reject"]
+    assert sum(accepted) / len(accepted) > 0.65 > 0.35 > sum(refused) / len(refused)
+    error = sum((verdict.score - one.right) ** 2 for one, verdict in zip(new, verdicts, strict=True)) / len(new)
+    assert error < 0.21  # a half for all is 0.25: so the score is a probability that is worth something
+    assert all(verdict.usage == Usage() for verdict in verdicts)
+
+
+def test_a_result_from_the_log_is_scored_like_the_one_that_was_logged(tmp_path: Path) -> None:
+    (lesson, *_) = taught = lessons(range(1, 60), tmp_path / "log.jsonl")
+    learned = Learned.fit(taught)
+    (result,) = Constrained().run([lesson.task], Scripted(answer))
+    (now,) = verify(learned, [lesson.task], [result], Scripted({}))
+    (then,) = verify(learned, [lesson.task], [lesson.result], Scripted({}))
+    assert now.score == pytest.approx(then.score, abs=1e-3)
+
+
+def test_a_head_is_written_and_read_back(tmp_path: Path) -> None:
+    learned = Learned.fit(lessons(range(1, 60), tmp_path / "log.jsonl"))
+    assert isinstance(learned.head, Head)
+    write_head(learned.head, tmp_path / "head.json")
+    assert read_head(tmp_path / "head.json") == learned.head
+    task: Task[Any] = Task("hex bolt, 7 mm", SCHEMA)
+    (result,) = Constrained().run([task], Scripted(answer))
+    by_name = Learned(str(tmp_path / "head.json"))
+    assert verify(by_name, [task], [result], Scripted({})) == verify(learned, [task], [result], Scripted({}))
+
+
+def test_what_is_no_head_and_what_teaches_nothing(tmp_path: Path) -> None:
+    taught = lessons(range(1, 60), tmp_path / "log.jsonl")
+    with pytest.raises(DataError, match="too few"):
+        Learned.fit(taught[:10])
+    with pytest.raises(DataError, match="too few"):
+        Learned.fit([one._replace(right=True) for one in taught])
+    (tmp_path / "head.json").write_text('{"features": []}')
+    for name in ("head.json", "nothing.json"):
+        with pytest.raises(ModelError):
+            read_head(tmp_path / name)
+    with pytest.raises(SpecError):
+        Head((0.0,), (1.0,), (1.0,), 0.0)
