@@ -135,7 +135,7 @@ def engine(recipe: Recipe, *, actors: int = 2, chunk: int = 32, budget: Budget |
 def _spent(outcomes: Iterable[RowOutcome]) -> dict[str, Usage]:
     spent: dict[str, Usage] = {}
     for outcome in outcomes:
-        for attempt in outcome.attempts:
+        for attempt in (*outcome.attempts, *outcome.checks):
             spent[attempt["model"]] = spent.get(attempt["model"], Usage()) + Usage(**attempt["usage"])
     return spent
 

@@ -1,13 +1,15 @@
 """The commands, a module each. Results go to stdout or to files, progress and errors to stderr."""
 
 import sys
+import warnings
+from typing import Any
 
 import typer
 
 from structout.cli import audit, bench, extract, finetune, label, model, preview, repair, run, validate
 from structout.cli.codes import INCOMPLETE, INTERRUPTED, MEANING, PASSED, USAGE
 from structout.cli.console import say
-from structout.errors import BudgetError, JournalError, ModelError, OutputError, StructoutError
+from structout.errors import BudgetError, JournalError, ModelError, OutputError, StructoutError, StructoutWarning
 
 app = typer.Typer(
     name="structout",
@@ -32,6 +34,15 @@ app.add_typer(model.app, name="model")
 
 def main() -> None:
     """The command `structout`: errors become one line on stderr and an exit code."""
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, StructoutWarning):
+            say(str(message))
+        else:
+            shown(message, category, *where, **more)
+
+    warnings.showwarning = show
     try:
         app()
     except StructoutError as error:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def load_model(name: str, *, weights: "Weights" = "fp32", slots: int = 32) -> Model:
-    """Load a model: `embedded`, `hf:NAME` (a Hugging Face model), `path:FOLDER` (a fine-tuned
-    one too), `openai:MODEL@URL` (a server; see `structout.models.openai`), `scripted:FILE`, or `py:path/to/file.py:NAME` and `py:package.module:NAME` for an object
-    with `complete`, or a function that makes one.
+    """Load a model: `embedded`, `hf:NAME` (a Hugging Face model), `path:FOLDER` (a fine-tuned one too),
+    `openai:MODEL@URL` (a server; see `structout.models.openai`), `scripted:FILE`, or `py:path/to/file.py:NAME` and
+    `py:package.module:NAME` for an object with `complete`, or a function that makes one.
 
     For a local model, `slots` is how many prompts it answers at a time, and `weights` the form of its linear layers:
     `fp32` as they are, `packed` also (twice the memory) in the CPU's favourite order, `int8` faster and worse.

@@ -3,9 +3,9 @@
 import json
 import os
 import re
-import sys
 import threading
 import time
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from structout.completion import Completion, FinishReason, Message, Prompt, Sampling, Usage
-from structout.errors import MissingExtraError, ModelError, SpecError
+from structout.errors import MissingExtraError, ModelError, SpecError, StructoutWarning
 from structout.models import dialects
 from structout.models.base import PartialAnswerError
 from structout.models.dialects import Dialect, dialect_named
@@ -276,7 +276,7 @@ class OpenAIModel:
         """Tell a person, once."""
         if news not in self._said:
             self._said.add(news)
-            print(f"structout: {news}", file=sys.stderr)
+            warnings.warn(news, StructoutWarning, stacklevel=2)
 
     def _hidden(self, text: str) -> str:
         """A server's words without the key, should it repeat it."""

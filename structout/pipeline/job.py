@@ -113,9 +113,12 @@ class Job:
             result.edits,
             self._strategy,
             tuple(map(attempt_json, result.attempts)),
-            self.prices.cost((attempt.model, attempt.completion.usage) for attempt in result.attempts),
+            self.prices.cost((one.model, one.completion.usage) for one in (*result.attempts, *result.checks)),
             self.fingerprint,
             None if result.ok else row.record,
+            tuple(map(attempt_json, result.checks)),
+            result.confidence,
+            result.spans,
         )
 
     def failure(self, row: Row, reason: str) -> RowOutcome:

@@ -1,7 +1,7 @@
 """What is kept of every input row: exactly one outcome, whatever came of it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from structout.completion import Completion, Message, Prompt, Sampling, Usage
@@ -12,14 +12,14 @@ from structout.result import Attempt, Result, Status
 from structout.schema import Schema
 
 OutcomeStatus = Literal[Status, "error"]  # `error`: the model failed on this row, again and again
-_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Usage)}
+_DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(Usage)}
 
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
     """One row's outcome. `value` is the accepted record as JSON, defaults filled in, else None; `document` what was
-    read. `attempts` holds every call that was made for the row, as `_attempt` writes it; `cost` is in US dollars, None
-    if a price is unknown; `seconds` are the model's; `fingerprint` tells by which schema, strategy, model and prompt
+    read. `attempts` holds every call that was made for the row, as `attempt_json` writes it, `checks` those that
+    verifiers made; `cost` is in US dollars, None if a price is unknown; `fingerprint` tells by which schema, strategy, model and prompt
     it was made; `record` is the input row, kept only where it is needed again: in the quarantine.
     """
 
@@ -34,6 +34,9 @@ class RowOutcome:
     cost: float | None
     fingerprint: str
     record: Json = None
+    checks: tuple[dict[str, Any], ...] = ()
+    confidence: Mapping[str, float] = field(default_factory=dict)
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -41,12 +44,12 @@ class RowOutcome:
 
     @property
     def usage(self) -> Usage:
-        return sum((Usage(**attempt["usage"]) for attempt in self.attempts), Usage())
+        return sum((Usage(**attempt["usage"]) for attempt in (*self.attempts, *self.checks)), Usage())
 
     def to_json(self) -> dict[str, Any]:
         """Everything, for the journal."""
         return {
-            **{field.name: getattr(self, field.name) for field in fields(RowOutcome)},
+            **{one.name: getattr(self, one.name) for one in fields(RowOutcome)},
             "issues": [[issue.pointer, issue.kind, issue.message] for issue in self.issues],
             "edits": [list(edit) for edit in self.edits],
         }
@@ -55,7 +58,9 @@ class RowOutcome:
     def from_json(cls, row: dict[str, Any]) -> "RowOutcome":
         issues = tuple(Issue(*issue) for issue in row["issues"])
         edits = tuple(Edit(*edit) for edit in row["edits"])
-        return cls(**{**row, "issues": issues, "edits": edits, "attempts": tuple(row["attempts"])})
+        spans = {place: (first, last) for place, (first, last) in row["spans"].items()}
+        calls = {name: tuple(row[name]) for name in ("attempts", "checks")}
+        return cls(**{**row, "issues": issues, "edits": edits, "spans": spans, **calls})
 
     def provenance(self) -> dict[str, Any]:
         """How an accepted record came about, for the columns beside it."""
@@ -83,10 +88,8 @@ class RowOutcome:
             "edits": [edit._asdict() for edit in self.edits],
             "document": self.document,
             "strategy": self.strategy,
-            "attempts": [
-                {name: value for name, value in attempt.items() if name not in ("messages", "sampling", "constrained")}
-                for attempt in self.attempts
-            ],
+            "attempts": [_briefly(attempt) for attempt in self.attempts],
+            "checks": [_briefly(check) for check in self.checks],
             "tokens": usage.input_tokens + usage.output_tokens,
             "cost": self.cost,
             "seconds": usage.seconds,
@@ -98,7 +101,10 @@ class RowOutcome:
         value = schema.check(self.document).value if self.ok else None
         status: Status = "invalid" if self.status == "error" else self.status
         attempts = tuple(_restored(attempt, schema) for attempt in self.attempts)
-        return Result(status, value, self.document, self.issues, self.edits, attempts)
+        checks = tuple(_restored(check, schema) for check in self.checks)
+        return Result(
+            status, value, self.document, self.issues, self.edits, attempts, checks, self.confidence, self.spans
+        )
 
 
 def attempt_json(attempt: Attempt) -> dict[str, Any]:
@@ -112,6 +118,11 @@ def attempt_json(attempt: Attempt) -> dict[str, Any]:
         "sample": prompt.sample,
         **completion_json(attempt.completion),
     }
+
+
+def _briefly(attempt: dict[str, Any]) -> dict[str, Any]:
+    """A call without the prompt, which the journal has."""
+    return {name: value for name, value in attempt.items() if name not in ("messages", "sampling", "constrained")}
 
 
 def _restored(row: Mapping[str, Any], schema: Schema[Any]) -> Attempt:
@@ -129,6 +140,7 @@ def completion_json(completion: Completion) -> dict[str, Any]:
         "steered": completion.steered,
         "logprobs": completion.logprobs,
         "values": completion.values,
+        "ends": completion.ends,
     }
     kept = {name: value for name, value in optional.items() if value}
     return {"text": completion.text, "finish_reason": completion.finish_reason, "usage": usage, **kept}
@@ -136,7 +148,7 @@ def completion_json(completion: Completion) -> dict[str, Any]:
 
 def completion_of(row: Mapping[str, Any]) -> Completion:
     """The answer that `completion_json` wrote."""
-    logprobs, values = row.get("logprobs"), row.get("values")
+    logprobs, values, ends = (row.get(name) for name in ("logprobs", "values", "ends"))
     return Completion(
         row["text"],
         Usage(**row["usage"]),
@@ -145,4 +157,5 @@ def completion_of(row: Mapping[str, Any]) -> Completion:
         row.get("steered", 0),
         row.get("refusal", ""),
         None if values is None else tuple(values),
+        None if ends is None else tuple(ends),
     )

@@ -5,7 +5,8 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import fields, is_dataclass, replace
+from copy import copy
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from structout.completion import Completion, Prompt, Usage
@@ -13,7 +14,6 @@ from structout.models import Model, load_model
 from structout.models.base import PartialAnswerError
 from structout.pipeline.budget import Budget, Prices
 from structout.pipeline.journal import Journal
-from structout.strategies import Cascade, On
 
 
 class Recorded:
@@ -132,15 +132,17 @@ def completion_key(model: str, prompt: Prompt) -> bytes:
 
 
 def recording(part: Any, wrap: Callable[[Model], Model]) -> Any:
-    """The same strategy with every model in it, such as that of an `On`, wrapped by `wrap`."""
-    if isinstance(part, On) and isinstance(part.model, str):
-        part = replace(part, model=load_model(part.model))
-    if not hasattr(part, "__dict__"):
-        return tuple(recording(one, wrap) for one in part) if isinstance(part, tuple) else part
-    if hasattr(part, "complete"):
+    """The same strategy with every model in it, such as that of an `On` or a `Judge`, wrapped by `wrap`."""
+    if isinstance(part, tuple):
+        return tuple(recording(one, wrap) for one in part)
+    if hasattr(part, "complete") and not isinstance(part, type):
         return wrap(part)
-    if isinstance(part, Cascade):
-        return Cascade(*(recording(stage, wrap) for stage in part.stages))
     if not is_dataclass(part) or isinstance(part, type):
         return part
-    return replace(part, **{one.name: recording(getattr(part, one.name), wrap) for one in fields(part) if one.init})
+    changed = copy(part)
+    for one in fields(part):
+        value = getattr(part, one.name)
+        if one.name == "model" and isinstance(value, str):
+            value = load_model(value)
+        object.__setattr__(changed, one.name, recording(value, wrap))
+    return changed

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 from structout.errors import JournalError, ModelError
 from structout.pipeline.budget import Budget
@@ -104,8 +103,8 @@ def retry_quarantine(journal: Journal, job: Job) -> int:
     keys: list[bytes] = []
     for outcome in journal.outcomes(accepted=False):
         count += 1
-        attempts: Sequence[Any] = outcome.result(job.schema).attempts
-        keys += [completion_key(attempt.model, attempt.prompt) for attempt in attempts]
+        result = outcome.result(job.schema)
+        keys += [completion_key(one.model, one.prompt) for one in (*result.attempts, *result.checks)]
     journal.forget_completions(keys)
     journal.adopt(job.identity())
     return count

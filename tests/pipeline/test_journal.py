@@ -44,6 +44,7 @@ COMPLETIONS = st.builds(
     st.none() | st.lists(st.floats(-50, 0), min_size=1, max_size=3).map(tuple),
     st.integers(0, 3),
     ANY_TEXT,
+    ends=st.none() | st.lists(st.integers(0, 99), min_size=1, max_size=3).map(tuple),
 )
 PROMPTS = st.builds(
     Prompt,
@@ -63,6 +64,9 @@ RESULTS = st.builds(
         tuple
     ),
     attempts=st.lists(st.builds(Attempt, st.just("m"), PROMPTS, COMPLETIONS), max_size=2).map(tuple),
+    checks=st.lists(st.builds(Attempt, st.just("m"), PROMPTS, COMPLETIONS), max_size=1).map(tuple),
+    confidence=st.dictionaries(ANY_TEXT, st.floats(0, 1), max_size=2),
+    spans=st.dictionaries(ANY_TEXT, st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=2),
 )
 
 

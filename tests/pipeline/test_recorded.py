@@ -10,6 +10,8 @@ from structout import (
     Cascade,
     Completion,
     Constrained,
+    Grounded,
+    Judge,
     Message,
     ModelError,
     On,
@@ -21,6 +23,7 @@ from structout import (
     Scripted,
     SpecError,
     Usage,
+    Verify,
 )  # fmt: skip
 from structout.models.base import PartialAnswerError
 from structout.pipeline.budget import Budget, Price, Prices, price_named
@@ -30,6 +33,7 @@ from structout.pipeline.recorded import Recorded, recording
 from structout.pipeline.rows import rows_of
 from structout.pipeline.run import local, process
 from structout.strategies import spec
+from structout.verifiers import All
 
 
 def ask(text: str, **sampling: float) -> Prompt:
@@ -108,12 +112,15 @@ def test_what_was_answered_beside_a_failure_is_not_paid_twice(journal: Journal, 
 
 def test_every_model_in_a_strategy_is_recorded(journal: Journal) -> None:
     big = Scripted("x", name="big")
-    way = Cascade(Repair(Prompted(examples=2)), On(big, Reask(Constrained(), limit=2)))
+    checked = Verify(Constrained(), All(Grounded(), Judge(big)))
+    way = Cascade(Repair(Prompted(examples=2)), On(big, Reask(checked, limit=2)))
     wrapped = recording(way, lambda model: Recorded(model, journal))
     assert spec(wrapped) == spec(way)
     assert isinstance(wrapped.stages[1].model, Recorded)
     assert wrapped.stages[0] == way.stages[0]
-    assert wrapped.stages[1].inner == way.stages[1].inner  # type: ignore[attr-defined]
+    judge = wrapped.stages[1].inner.inner.verifier.verifiers[1]
+    assert isinstance(judge.model, Recorded)
+    assert way.stages[1].model is big  # type: ignore[attr-defined]
 
 
 def test_a_budget_stops_the_run_before_it_is_passed_and_a_higher_one_goes_on(job: Job, tmp_path: Path) -> None:
