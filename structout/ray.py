@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from structout.completion import Sampling, Usage
-from structout.errors import MissingExtraError
+from structout.errors import MissingExtraError, ModelError
 from structout.pipeline.budget import Budget
 from structout.pipeline.extraction import DEFAULT_STRATEGY
 from structout.pipeline.job import Job
@@ -21,6 +21,7 @@ from structout.result import Example
 from structout.strategies import Strategy
 
 _CPUS = 4  # that a local Ray is told of at least: with fewer, actors and readers wait for one another for ever
+_STARTS = 3
 
 
 class _Worker:
@@ -83,7 +84,7 @@ def map(  # noqa: A001  # it reads `structout.ray.map(dataset, ...)`
     A schema is best given by name (`path.py:Model`), and a model by the name that `load_model` takes. Every row comes
     out once: what the model fails on has the status `error`. Raises `MissingExtraError`.
     """
-    _started()
+    start()
     recipe = Recipe(schema, model, strategy, tuple(examples), sampling or Sampling())
     return dataset.repartition(target_num_rows_per_block=batch).map_batches(
         _MapWorker,
@@ -101,7 +102,7 @@ def engine(recipe: Recipe, *, actors: int = 2, chunk: int = 32, budget: Budget |
     """
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Iterator[Done]:
-        ray = _started()
+        ray = start()
         import pyarrow as pa
 
         blocks = []
@@ -151,16 +152,23 @@ def _columns(outcome: RowOutcome) -> dict[str, Any]:
     }
 
 
-def _started() -> Any:
+def start() -> Any:
     """Ray, connected to the cluster of `$RAY_ADDRESS`, or started here."""
     try:
         import ray
         import ray.data
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "ray", "ray") from error
-    if not ray.is_initialized():
-        local = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": max(_CPUS, os.cpu_count() or 1)}
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level="warning", **local)
+    local = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": max(_CPUS, os.cpu_count() or 1)}
+    for attempt in range(_STARTS):
+        if ray.is_initialized():
+            break
+        try:
+            ray.init(include_dashboard=False, log_to_driver=False, logging_level="error", **local)
+        except Exception as error:  # on a busy machine a part of it is not there within its own 30 seconds
+            ray.shutdown()
+            if attempt == _STARTS - 1:
+                raise ModelError(f"Ray cannot be started: {error}", hint="see its log; try again") from error
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     return ray

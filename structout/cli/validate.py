@@ -41,7 +41,7 @@ def validate(
     rejects: Annotated[str | None, typer.Option("--rejects", help="A JSONL file of what failed, and why.")] = None,
     report: Annotated[
         list[str] | None,
-        typer.Option("--report", help="FORMAT=PATH, repeatable: json, junit, sarif, github, html or md."),
+        typer.Option("--report", help="FORMAT=PATH (or -), repeatable: json, junit, sarif, github, html, md."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -19,8 +19,8 @@ _DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(Usage)}
 class RowOutcome:
     """One row's outcome. `value` is the accepted record as JSON, defaults filled in, else None; `document` what was
     read. `attempts` holds every call that was made for the row, as `attempt_json` writes it, `checks` those that
-    verifiers made; `cost` is in US dollars, None if a price is unknown; `fingerprint` tells by which schema, strategy, model and prompt
-    it was made; `record` is the input row, kept only where it is needed again: in the quarantine.
+    verifiers made; `cost` is in US dollars, None if a price is unknown; `fingerprint` tells by which schema, strategy,
+    model and prompt it was made; `record` is the input row, kept only where it is needed again: in the quarantine.
     """
 
     key: Json

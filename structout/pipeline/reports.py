@@ -1,6 +1,8 @@
 """What the gate found, in the forms that pipelines and people read."""
 
 import json
+import re
+import sys
 from collections.abc import Callable
 from html import escape
 from typing import Any
@@ -10,16 +12,20 @@ from structout.errors import SpecError
 from structout.pipeline.gate import Findings, Verdict
 from structout.pipeline.output import replacing
 
-_TITLES = ("documents", "valid", "repaired", "invalid")
+_NO_XML = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write_report(target: str, findings: Findings) -> None:
-    """Write `FORMAT=PATH`. Raises `SpecError` for a format that is none, `OutputError`."""
+    """Write `FORMAT=PATH`, to stdout for the path `-`. Raises `SpecError` for a format that is none, `OutputError`."""
     name, _, path = target.partition("=")
     if name not in FORMATS or not path:
         raise SpecError(f"no report is {target!r}", hint=f"write FORMAT=PATH with one of {', '.join(FORMATS)}")
+    written = FORMATS[name](findings).encode("utf-8", "backslashreplace")
+    if path == "-":
+        sys.stdout.write(written.decode())
+        return
     with replacing(path) as stream:
-        stream.write(FORMATS[name](findings).encode("utf-8", "backslashreplace"))
+        stream.write(written)
 
 
 def as_json(findings: Findings) -> str:
@@ -151,9 +157,7 @@ def _line(findings: Findings, verdict: Verdict) -> str:
 
 def _printable(text: str) -> str:
     """Without what XML 1.0 cannot hold."""
-    return "".join(
-        c if c in "\t\n" or (" " <= c <= "\ud7ff") or ("\ue000" <= c <= "\ufffd") or c > "\uffff" else "�" for c in text
-    )
+    return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _data(text: str) -> str:

@@ -45,7 +45,7 @@ def main() -> None:
 
     folder = Path(sys.argv[1])
     threading.Thread(target=kill_one, args=(folder,), daemon=True).start()
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="error")
+    structout.ray.start()
     rows = ray.data.from_items([{"n": n, "text": f"{n} mm bolt"} for n in range(1, ROWS + 1)])
     done = structout.ray.map(
         rows, "tests/conftest.py:Bolt", "py:tests.pipeline.ray_program:Model", "Prompted()", batch=8
