@@ -10,9 +10,10 @@ from structout.issue import Issue, pointer
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
-# A number can only overflow to infinity with a three-digit exponent or more than 300 digits before the point.
-# (It begins with a digit, and with nothing else, so that the search skips to digits: three times as fast.)
-_MAY_OVERFLOW = re.compile(rb"[0-9](?:[eE]\+?[0-9]{3}|[0-9]{299})")
+# A number can only overflow to infinity with a three-digit exponent or some 300 digits before the point: all digits
+# (and +) are made alike, so that two searches for plain bytes tell, in less than half a regular expression's time.
+_ALIKE = bytes.maketrans(b"123456789+E", b"0000000000e")
+_LARGE, _LONG = b"0e000", b"0" * 299
 
 _JSON_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
@@ -31,7 +32,7 @@ def parse_json(text: str) -> tuple[Json, Issue | None]:
         document: Json = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
         return None, _explain(error, data)
-    if _MAY_OVERFLOW.search(data) and _overflows(document):
+    if _may_overflow(data) and _overflows(document):
         return None, Issue("", "non_finite", "a number is too large to hold")
     return document, None
 
@@ -79,6 +80,14 @@ def leaf_places(text: str) -> dict[str, tuple[int, int]]:
     return places
 
 
+def loads(data: bytes) -> Json:
+    """The document in these bytes, by the rules of `parse_json`. Raises `ValueError`, with less to say than that."""
+    document: Json = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True)
+    if _may_overflow(data) and _overflows(document):
+        raise ValueError("a number is too large to hold")
+    return document
+
+
 def _explain(error: ValueError, data: bytes) -> Issue:
     message = str(error)
     if message.startswith("Detected duplicate key"):
@@ -90,6 +99,11 @@ def _explain(error: ValueError, data: bytes) -> Issue:
     except ValueError:
         return Issue("", "not_json", message)
     return Issue("", "non_finite", "NaN and Infinity are not JSON")
+
+
+def _may_overflow(data: bytes) -> bool:
+    alike = data.translate(_ALIKE)
+    return _LARGE in alike or _LONG in alike
 
 
 def _overflows(document: Json) -> bool:

@@ -105,7 +105,6 @@ def _thresholds(schema: "Schema[Any]", share: float, most: int | None, fields: l
 @contextmanager
 def _rejecting(path: str | None) -> "Iterator[Callable[[Document, Verdict], None]]":
     """A function that writes a rejected document and why, if there is a file for it."""
-    from structout.pipeline.documents import as_text
     from structout.pipeline.output import replacing
     from structout.pipeline.reports import verdict_json
 
@@ -115,7 +114,7 @@ def _rejecting(path: str | None) -> "Iterator[Callable[[Document, Verdict], None
     with replacing(path) as stream:
 
         def write(document: "Document", verdict: "Verdict") -> None:
-            row = {**verdict_json(verdict), "document": as_text(document)}
+            row = {**verdict_json(verdict), "document": document.text}
             stream.write(json.dumps(row).encode() + b"\n")
 
         yield write

@@ -244,16 +244,16 @@ class OpenAIModel:
             message, reason = choice["message"], choice.get("finish_reason") or "stop"
             answer = message.get("content") or ""
             told = body.get("usage") or {}
-            counts = told.get("prompt_tokens"), told.get("completion_tokens")
+            counts = [told[name] for name in ("prompt_tokens", "completion_tokens") if told.get(name) is not None]
             reused = (told.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
             parts = (choice.get("logprobs") or {}).get("content") or []
             logprobs = tuple(float(part["logprob"]) for part in parts) if parts else None
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise _FaultError(f"the answer is no chat completion: {self._hidden(_first_line(text))!r}") from error
-        if counts[0] is None or counts[1] is None:
+        if len(counts) < 2:
             self._say(f"{self.name} does not count tokens: they are estimated at {_CHARACTERS} characters each")
             read = sum(len(one.content) for one in prompt.messages)
-            counts = read // _CHARACTERS + 1, len(answer) // _CHARACTERS + 1
+            counts = [read // _CHARACTERS + 1, len(answer) // _CHARACTERS + 1]
         usage = Usage(1, int(counts[0]), int(counts[1]), seconds, reused_tokens=int(reused))
         refusal = message.get("refusal") or ("the server's filter stopped it" if reason == "content_filter" else "")
         finish: FinishReason = "refused" if refusal else "length" if reason == "length" else "stop"

@@ -2,23 +2,29 @@
 
 import csv
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from structout.document import Json, parse_json
 from structout.errors import DataError
-from structout.pipeline.rows import opened, parquet_rows
+from structout.pipeline.rows import opened, opened_bytes, parquet_rows
 from structout.schema import Schema
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document and the line or row where it stands: its JSON as text, or, from a typed file, already parsed."""
+    """One document and the line or row where it stands: its JSON in UTF-8, or, from a typed file, already parsed."""
 
     line: int
-    text: str | None
+    data: bytes | None
     parsed: Json = None
+
+    @property
+    def text(self) -> str:
+        """The document as JSON; bytes that are not UTF-8 are unpaired surrogates."""
+        return json.dumps(self.parsed) if self.data is None else self.data.decode("utf-8", "surrogateescape")
 
 
 def read_documents(source: str, schema: Schema[Any], *, column: str | None = None) -> Iterator[Document]:
@@ -40,19 +46,21 @@ def read_documents(source: str, schema: Schema[Any], *, column: str | None = Non
 
 
 def _whole(source: str) -> Iterator[Document]:
-    with opened(source) as stream:
-        yield Document(1, stream.read())
+    with opened_bytes(source) as stream:
+        yield Document(1, stream.read().removeprefix(BOM_UTF8))
 
 
 def _lines(source: str) -> Iterator[Document]:
-    with opened(source) as stream:
+    with opened_bytes(source) as stream:
         for number, line in enumerate(stream, 1):
+            if number == 1:
+                line = line.removeprefix(BOM_UTF8)
             if not line.isspace():
-                yield Document(number, line.rstrip("\r\n"))
+                yield Document(number, line.rstrip(b"\r\n"))
 
 
 def _nested(document: Document, column: str) -> Document:
-    row, issue = parse_json(document.text or "")
+    row, issue = parse_json(document.text)
     if issue is not None or not isinstance(row, dict):
         return document
     return _in_column(row, column, document.line)
@@ -60,7 +68,9 @@ def _nested(document: Document, column: str) -> Document:
 
 def _in_column(row: Any, column: str, line: int) -> Document:
     value = row.get(column)
-    return Document(line, value) if isinstance(value, str) else Document(line, None, value)
+    if isinstance(value, str):
+        return Document(line, value.encode("utf-8", "surrogateescape"))
+    return Document(line, None, value)
 
 
 def _csv(source: str, schema: Schema[Any], column: str | None, delimiter: str) -> Iterator[Document]:
@@ -76,7 +86,7 @@ def _csv(source: str, schema: Schema[Any], column: str | None, delimiter: str) -
         try:
             for row in reader:
                 if column is not None:
-                    yield Document(reader.line_num, row.get(column) or "")
+                    yield _in_column(row, column, reader.line_num)
                 else:
                     yield Document(reader.line_num, None, read(row))
         except csv.Error as error:
@@ -100,8 +110,3 @@ def _cells(schema: Schema[Any]) -> Callable[[dict[str, Any]], Json]:
     return lambda row: {
         name: value(name, cell) for name, cell in row.items() if name in texts or cell not in ("", None)
     }
-
-
-def as_text(document: Document) -> str:
-    """The document as JSON, for a file of rejects and for repair."""
-    return document.text if document.text is not None else json.dumps(document.parsed)

@@ -7,10 +7,11 @@ from typing import Any
 
 from structout.document import Json
 from structout.issue import Issue
-from structout.pipeline.documents import Document, as_text
+from structout.pipeline.documents import Document
 from structout.repair import Policy
-from structout.schema import Schema
+from structout.schema import Checked, Schema
 
+_VALID: Checked[Any] = Checked(None, None)
 _SHOWN = 1000  # documents that reports list one by one
 
 
@@ -82,11 +83,9 @@ class Findings:
         return checks
 
     def add(self, verdict: Verdict, bad_fields: list[str]) -> None:
-        """Count a document."""
+        """Count a document that was not valid as it is."""
         self.total += 1
-        if verdict.status == "valid":
-            self.valid += 1
-        elif verdict.status == "repaired":
+        if verdict.status == "repaired":
             self.repaired += 1
         else:
             self.bad_fields.update(bad_fields)
@@ -106,17 +105,20 @@ class Gate:
 
     def judge(self, document: Document) -> Verdict:
         """The verdict on a document, counted in the findings."""
-        schema, text = self.schema, document.text
-        checked = schema.check_text(text) if text is not None else schema.check(document.parsed)
+        schema, data = self.schema, document.data
+        if data is not None and schema.accepts(data):
+            checked: Checked[Any] = _VALID
+        else:
+            checked = schema.check(document.parsed) if data is None else schema.check_text(document.text)
         if checked.ok:
-            verdict = Verdict(document.line, "valid")
-            self.findings.add(verdict, [])
-            return verdict
+            self.findings.total += 1
+            self.findings.valid += 1
+            return Verdict(document.line, "valid")
         verdict, found = Verdict(document.line, "invalid", checked.issues), checked.document
         if self._policy is not None:
             from structout.repair import repair
 
-            mended = repair(as_text(document), schema, self._policy)
+            mended = repair(document.text, schema, self._policy)
             status = "repaired" if mended.ok else "invalid"
             verdict, found = Verdict(document.line, status, mended.issues, len(mended.edits)), mended.document
         self.findings.add(verdict, list(self._bad_fields(found, verdict)))

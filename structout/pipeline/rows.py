@@ -6,12 +6,13 @@ import hashlib
 import io
 import json
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from structout.document import Json
 from structout.errors import DataError, MissingExtraError
@@ -181,14 +182,25 @@ def opened(source: str, newline: str | None = None) -> Iterator[TextIO]:
     """A text file, plain or .gz, or stdin (`-`), to be read; bytes that are not UTF-8 become unpaired surrogates, so
     none is lost, and a byte order mark goes. Raises `DataError`, also while it is read.
     """
+    with opened_bytes(source) as raw:
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline=newline)
+        try:
+            yield text
+        finally:
+            text.detach()
+
+
+@contextmanager
+def opened_bytes(source: str) -> Iterator[BinaryIO]:
+    """The same, as bytes."""
     if source == "-":
-        yield io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="surrogateescape", newline=newline)
+        yield sys.stdin.buffer
         return
     try:
         opener: Any = gzip.open if source.endswith(".gz") else open
-        with opener(source, "rt", encoding="utf-8-sig", errors="surrogateescape", newline=newline) as stream:
+        with opener(source, "rb") as stream:
             yield stream
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"cannot read {source}: {reason}", hint=f"check the path; inputs are {_KINDS}") from error
 

@@ -85,7 +85,7 @@ def test_a_required_field_that_is_absent_counts_against_it() -> None:
 def read_documents_of(line: str) -> list[Any]:
     from structout.pipeline.documents import Document
 
-    return [Document(1, line)]
+    return [Document(1, line.encode())]
 
 
 def test_repair_and_rejects(tmp_path: Path, shell: Shell) -> None:
@@ -170,6 +170,6 @@ SARIF: dict[str, Any] = {
 
 def test_documents_are_read_lazily_and_errors_name_the_place(tmp_path: Path) -> None:
     (tmp_path / "d.jsonl").write_text("a\nb\n")
-    assert next(read_documents(str(tmp_path / "d.jsonl"), SCHEMA)).text == "a"
+    assert next(read_documents(str(tmp_path / "d.jsonl"), SCHEMA)).data == b"a"
     with pytest.raises(DataError, match=r"none\.parquet"):
         next(read_documents(str(tmp_path / "none.parquet"), SCHEMA))
