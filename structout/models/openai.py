@@ -7,8 +7,8 @@ import threading
 import time
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -68,6 +68,7 @@ class OpenAIModel:
         dialect: Dialect | None = None,
         in_flight: int = 64,
         logprobs: bool = False,
+        many: bool = False,
         patience: Patience | None = None,
     ) -> None:
         try:
@@ -87,6 +88,7 @@ class OpenAIModel:
         )
         self._dialect = dialect
         self._logprobs = logprobs
+        self._many = many
         self._limit_field = "max_tokens"
         self._unheeded: set[str] = set()  # schemas that the server refuses to be told
         self._said: set[str] = set()
@@ -94,7 +96,9 @@ class OpenAIModel:
 
     @classmethod
     def load(cls, name: str) -> "OpenAIModel":
-        """Read `MODEL`, `MODEL@URL` or `MODEL@URL#OPTION,...`: a dialect, `logprobs`, or the most in flight."""
+        """Read `MODEL`, `MODEL@URL` or `MODEL@URL#OPTION,...`: a dialect, `logprobs`, `n` (several samples of one
+        prompt are one request), or the most in flight.
+        """
         place, _, options = name.partition("#")
         model, at, rest = place.partition("@http")
         url = f"http{rest}" if at else ""
@@ -102,8 +106,8 @@ class OpenAIModel:
             raise SpecError("a key or a password stands in the server's address", hint="set OPENAI_API_KEY instead")
         settings: dict[str, Any] = {}
         for option in filter(None, options.split(",")):
-            if option == "logprobs":
-                settings["logprobs"] = True
+            if option in ("logprobs", "n"):
+                settings["many" if option == "n" else option] = True
             elif option.isdigit() and int(option) > 0:
                 settings["in_flight"] = int(option)
             else:
@@ -121,40 +125,62 @@ class OpenAIModel:
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         if any(prompt.constraint is not None for prompt in prompts):
             _ = self.dialect  # asked once, before many threads would
+        answers: list[Completion | None] = [None] * len(prompts)
+        failure: BaseException | None = None
         with ThreadPoolExecutor(max(1, min(len(prompts), self.limiter.most))) as pool:
-            running = [pool.submit(self._answer, prompt) for prompt in prompts]
-        failures = [error for one in running if (error := one.exception()) is not None]
-        if failures:
-            first = failures[0]
-            if not isinstance(first, ModelError):
-                raise first
-            raise PartialAnswerError(first.message, [_outcome(one) for one in running], hint=first.hint)
-        return [one.result() for one in running]
+            running = {
+                pool.submit(self._answer, [prompts[i] for i in places]): places for places in self._groups(prompts)
+            }
+        for one, places in running.items():
+            if one.exception() is not None:
+                failure = failure or one.exception()
+                continue
+            for place, answer in zip(places, one.result(), strict=True):
+                answers[place] = answer
+        if isinstance(failure, ModelError):
+            raise PartialAnswerError(failure.message, answers, hint=failure.hint)
+        if failure is not None:
+            raise failure
+        return [answer for answer in answers if answer is not None]
 
-    def _answer(self, prompt: Prompt) -> Completion:
-        """One completion, refused where the server cannot take the prompt. Raises `ModelError`."""
-        constraint, held = prompt.constraint, self._constraint(prompt)
+    def _groups(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        """The places of the prompts that go out as one request: several samples of one, where `many` says so."""
+        groups: dict[object, list[int]] = {}
+        for place, prompt in enumerate(prompts):
+            alike = self._many and prompt.sampling.temperature > 0
+            groups.setdefault(replace(prompt, sample=0).key() if alike else place, []).append(place)
+        return list(groups.values())
+
+    def _answer(self, prompts: list[Prompt]) -> list[Completion]:
+        """A completion each for samples of one prompt, refused where the server cannot take it. Raises `ModelError`."""
+        constraint, held = prompts[0].constraint, self._constraint(prompts[0])
         try:
-            return self._request(prompt, held)
+            return self._samples(prompts, held)
         except _RefusalError as refusal:
             reason = str(refusal)
         if constraint is not None and held is not None:  # perhaps it is the constraint that the server cannot take
             try:
-                completion = self._request(prompt, None)
+                answers = self._samples(prompts, None)
             except _RefusalError:
                 pass
             else:
                 self._unheeded.add(constraint.fingerprint())
                 self._say(f"{self.name} cannot be held to {constraint.name}, so it is only checked: {reason}")
-                return completion
-        return Completion("", finish_reason="refused", refusal=reason)
+                return answers
+        return [Completion("", finish_reason="refused", refusal=reason)] * len(prompts)
+
+    def _samples(self, prompts: list[Prompt], held: dict[str, Any] | None) -> list[Completion]:
+        answers = self._request(prompts[0], held, len(prompts))
+        for prompt in prompts[len(answers) :]:  # the server gave fewer than it was asked for
+            answers += self._request(prompt, held)
+        return answers[: len(prompts)]
 
     def _constraint(self, prompt: Prompt) -> dict[str, Any] | None:
         if prompt.constraint is None or prompt.constraint.fingerprint() in self._unheeded:
             return None
         return dialects.fields(prompt.constraint, self.dialect)
 
-    def _request(self, prompt: Prompt, held: dict[str, Any] | None) -> Completion:
+    def _request(self, prompt: Prompt, held: dict[str, Any] | None, count: int = 1) -> list[Completion]:
         """Send one prompt until it is answered. Raises `_RefusalError`, and `ModelError` when patience is at an end."""
         import tenacity
 
@@ -174,29 +200,29 @@ class OpenAIModel:
             retry=tenacity.retry_if_exception_type(_FaultError), wait=pause, stop=enough, reraise=True
         )
         try:
-            return retrying(self._send, prompt, held)
+            return retrying(self._send, prompt, held, count)
         except _FaultError as fault:
             raise ModelError(
                 f"{self.name} does not answer: {fault}", hint="see whether the server is up, and its log"
             ) from fault
 
-    def _send(self, prompt: Prompt, held: dict[str, Any] | None) -> Completion:
+    def _send(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> list[Completion]:
         import openai
 
         with self.limiter.slot():
             began = time.monotonic()
             try:
-                raw = self._client.chat.completions.with_raw_response.create(**self._body(prompt, held))
+                raw = self._client.chat.completions.with_raw_response.create(**self._body(prompt, held, count))
                 text = raw.http_response.text
             except openai.APIStatusError as error:
                 raise self._judged(error) from None  # its text may repeat the key
             except openai.APIError as error:
                 raise _FaultError(self._hidden(str(error) or type(error).__name__)) from error
-            completion = self._read(prompt, text, time.monotonic() - began)
+            answers = self._read(prompt, text, time.monotonic() - began)
         self.limiter.succeeded()
-        return completion
+        return answers
 
-    def _body(self, prompt: Prompt, held: dict[str, Any] | None) -> dict[str, Any]:
+    def _body(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> dict[str, Any]:
         s = prompt.sampling
         if s.repetitions is not None:
             raise SpecError(f"{self.name} cannot bound repetitions", hint="leave repetitions out")
@@ -216,6 +242,8 @@ class OpenAIModel:
             body["seed"] = (s.seed * 1_000_003 + prompt.sample) & 0x7FFFFFFF
         if self._logprobs:
             body["logprobs"] = True
+        if count > 1:
+            body["n"] = count
         return body
 
     def _judged(self, error: Any) -> Exception:
@@ -227,7 +255,7 @@ class OpenAIModel:
             return _FaultError(f"HTTP {status}", wait=wait, throttled=True)
         if status in _MAY_PASS:
             return _FaultError(f"HTTP {status}")
-        if status == 400 and "max_completion_tokens" in message and self._limit_field == "max_tokens":
+        if status == 400 and "max_completion_tokens" in message:
             self._limit_field = "max_completion_tokens"
             return _FaultError(message, wait=0.0)
         if status in _CANNOT_TAKE:
@@ -236,35 +264,38 @@ class OpenAIModel:
             return ModelError(f"{self.name} refuses the key (HTTP {status})", hint="check OPENAI_API_KEY")
         return ModelError(f"{self.name}: {message}", hint="check the model's name and the address")
 
-    def _read(self, prompt: Prompt, text: str, seconds: float) -> Completion:
-        """The completion in a response's body. Raises `_FaultError` if the body is something else."""
+    def _read(self, prompt: Prompt, text: str, seconds: float) -> list[Completion]:
+        """The completions in a response's body. Raises `_FaultError` if the body is something else."""
         try:
             body = json.loads(text)
-            choice = body["choices"][0]
-            message, reason = choice["message"], choice.get("finish_reason") or "stop"
-            answer = message.get("content") or ""
+            found = [_choice(choice) for choice in body["choices"]]
             told = body.get("usage") or {}
-            counts = [told[name] for name in ("prompt_tokens", "completion_tokens") if told.get(name) is not None]
-            reused = (told.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-            parts = (choice.get("logprobs") or {}).get("content") or []
-            logprobs = tuple(float(part["logprob"]) for part in parts) if parts else None
+            counts = [int(told[name]) for name in ("prompt_tokens", "completion_tokens") if told.get(name) is not None]
+            reused = int((told.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
+            _ = found[0]
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise _FaultError(f"the answer is no chat completion: {self._hidden(_first_line(text))!r}") from error
+        sizes = [len(answer.text) for answer in found]
         if len(counts) < 2:
             self._say(f"{self.name} does not count tokens: they are estimated at {_CHARACTERS} characters each")
             read = sum(len(one.content) for one in prompt.messages)
-            counts = [read // _CHARACTERS + 1, len(answer) // _CHARACTERS + 1]
-        usage = Usage(1, int(counts[0]), int(counts[1]), seconds, reused_tokens=int(reused))
-        refusal = message.get("refusal") or ("the server's filter stopped it" if reason == "content_filter" else "")
-        finish: FinishReason = "refused" if refusal else "length" if reason == "length" else "stop"
-        return Completion(answer, usage, finish, logprobs, refusal=self._hidden(refusal))
+            counts = [read // _CHARACTERS + 1, sum(sizes) // _CHARACTERS + 1]
+        answers, left = [], counts[1]
+        for place, answer in enumerate(
+            found
+        ):  # the first is charged with what was read, each with its part of the rest
+            written = left if place == len(found) - 1 else min(left, counts[1] * sizes[place] // max(1, sum(sizes)))
+            left -= written
+            usage = Usage(0, 0, written) if place else Usage(1, counts[0], written, seconds, reused_tokens=reused)
+            answers.append(replace(answer, usage=usage, refusal=self._hidden(answer.refusal)))
+        return answers
 
     def _probe(self) -> Dialect:
         """Which dialect the server heeds: it is asked to say hello, held to words that nobody says."""
         prompt = Prompt((Message("user", dialects.PROBE_QUESTION),), Sampling(max_tokens=48), constraint=dialects.PROBE)
         for dialect in dialects.PROBED:
             try:
-                answer = self._request(prompt, dialects.fields(dialects.PROBE, dialect))
+                (answer, *_) = self._request(prompt, dialects.fields(dialects.PROBE, dialect))
             except _RefusalError:
                 continue
             if dialects.heeded(answer.text):
@@ -284,8 +315,14 @@ class OpenAIModel:
         return re.sub(r"\b(sk|key|Bearer)[-_ ][\w*-]{8,}", r"\1-***", text)
 
 
-def _outcome(future: Future[Completion]) -> Completion | None:
-    return None if future.exception() else future.result()
+def _choice(choice: dict[str, Any]) -> Completion:
+    """One of the answers in a response, as yet without its usage."""
+    message, reason = choice["message"], choice.get("finish_reason")
+    parts = (choice.get("logprobs") or {}).get("content") or []
+    logprobs = tuple(float(part["logprob"]) for part in parts) if parts else None
+    refusal = message.get("refusal") or ("the server's filter stopped it" if reason == "content_filter" else "")
+    finish: FinishReason = "refused" if refusal else "length" if reason == "length" else "stop"
+    return Completion(message.get("content") or "", Usage(), finish, logprobs, refusal=refusal)
 
 
 def _seconds(header: str | None) -> float | None:

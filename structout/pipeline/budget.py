@@ -42,7 +42,7 @@ class Prices:
         """What this usage costs in US dollars, by model; None if one of the prices is unknown."""
         total = 0.0
         for model, usage in spent:
-            if usage.calls == 0:
+            if not (usage.calls or usage.input_tokens or usage.output_tokens):
                 continue
             price = self.table.get(model)
             if price is None:

@@ -35,7 +35,8 @@ class Column:
 def columns_of(schema: Schema[Any]) -> dict[str, Column]:
     """The columns of a record: an object's properties, else one column `value`.
 
-    Whatever has no one type (a union, a recursion, free-form objects) becomes JSON text.
+    Whatever has no one type (a union, a recursion, free-form objects) becomes JSON text. Moments are kept in UTC; one
+    without an offset counts as UTC.
     """
     root = schema.json_schema
     node = resolve(root, root["$ref"]) if isinstance(root, dict) and "$ref" in root else root

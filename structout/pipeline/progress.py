@@ -53,12 +53,12 @@ class Tally:
     def line(self) -> str:
         """One line for a person."""
         of = f"/{self.total:,}" if self.total is not None else ""
-        eta = self.remaining_seconds
+        eta, known = self.remaining_seconds, sum(self.counts.values())
         parts = [
             f"{self.done:,}{of} rows",
             f"{self.rate:,.1f} rows/s",
             *([f"ETA {clock(eta)}"] if eta is not None else []),
-            f"yield {100 * self.accepted / self.done:.1f} %" if self.done else "yield –",
+            f"yield {100 * self.accepted / known:.1f} %" if known else "yield –",
             f"{self.tokens:,} tokens",
             f"${self.cost:,.4f}" if self.cost is not None else "cost unknown",
         ]

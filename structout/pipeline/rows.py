@@ -80,7 +80,10 @@ def _records(source: str, text: str, key: str | None) -> Iterator[Json]:
         return parquet_rows(source, wanted)
     if name.endswith((".csv", ".tsv")):
         return _csv(source, wanted, "\t" if name.endswith(".tsv") else ",")
-    return _lines(source, text, jsonl=name.endswith((".jsonl", ".ndjson")))
+    jsonl = name.endswith((".jsonl", ".ndjson"))
+    if not jsonl and source != "-" and Path(name).suffix not in ("", ".txt"):
+        raise DataError(f"no input format belongs to {source}", hint=f"inputs are {_KINDS}")
+    return _lines(source, text, jsonl=jsonl)
 
 
 def _lines(source: str, text: str, *, jsonl: bool) -> Iterator[Json]:

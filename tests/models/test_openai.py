@@ -274,3 +274,18 @@ def test_models_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(ModelError, match="no key"):
         load_model("openai:gpt")
+
+
+def test_samples_of_one_prompt_are_one_request_where_that_is_asked_for() -> None:
+    def several(body: dict[str, Any]) -> dict[str, Any]:
+        whole = completion("x", read=100, written=9)
+        whole["choices"] = [{**whole["choices"][0], "message": {"content": "x" * n}} for n in range(1, body["n"])]
+        return whole if body["n"] > 1 else completion("last", written=2)
+
+    prompts = [Prompt(ask("1", temperature=1.0).messages, Sampling(temperature=1.0), sample=n) for n in range(3)]
+    with serving(Proxy(lambda body: several({"n": 1, **body}))) as proxy:
+        answers = client(proxy, many=True, in_flight=1).complete([*prompts, ask("2")])
+        assert [body.get("n", 1) for body in proxy.requests] == [3, 1, 1]  # it gave two of three
+    assert [answer.text for answer in answers] == ["x", "xx", "last", "last"]
+    assert [answer.usage.output_tokens for answer in answers] == [3, 6, 2, 2]
+    assert [answer.usage.calls for answer in answers] == [1, 0, 1, 1]

@@ -73,6 +73,7 @@ def test_a_line_that_is_no_row_is_a_row_all_the_same(tmp_path: Path) -> None:
         ("r.parquet", {"key": "words"}),
         ("damaged.jsonl.gz", {}),
         ("text.parquet", {}),
+        ("r.xlsx", {}),
     ],
 )
 def test_what_cannot_be_read_is_said(sources: dict[str, str], tmp_path: Path, source: str, options: Any) -> None:
