@@ -4,9 +4,14 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from hypothesis import HealthCheck, settings
 from pydantic import BaseModel, ConfigDict
 
 from structout.models import Model, load_model
+
+# How fast a test runs says nothing of what it tests, and a busy machine is slow.
+settings.register_profile("structout", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("structout")
 
 ROOT = Path(__file__).parent.parent
 
