@@ -111,11 +111,6 @@ def _explain(error: ValueError, text: str) -> Issue:
     return Issue("", "non_finite", "NaN and Infinity are not JSON")
 
 
-def _may_overflow(data: bytes) -> bool:
-    alike = data.translate(_ALIKE)
-    return _LARGE in alike or _LONG in alike
-
-
 def _overflows(document: Json) -> bool:
     stack: list[Json] = [document]
     while stack:
