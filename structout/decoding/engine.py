@@ -13,8 +13,8 @@ import torch
 from structout.decoding.attention import Layout, Prefill, Span, packed
 from structout.decoding.cache import Prefix, Prefixes, Slots, common_length
 from structout.decoding.drafting import Drafter, Text, worth
-from structout.decoding.fitness import unfit
-from structout.decoding.loop import generate
+from structout.decoding.fitness import stateful, unfit
+from structout.decoding.loop import generate, generate_alone
 from structout.decoding.queue import Call, Queued, pull
 from structout.decoding.request import Generated, Request
 from structout.decoding.row import Decode, Drafted, Row
@@ -121,10 +121,14 @@ class Engine:
 
     def _plainly(self, requests: Iterable[Request]) -> Iterator[tuple[int, Generated]]:
         source = iter(enumerate(requests))
-        while batch := [item for _, item in zip(range(self._limit), source, strict=False)]:
+        limit = 1 if stateful(self.model) else self._limit
+        while batch := [item for _, item in zip(range(limit), source, strict=False)]:
             with self._lock:
                 began = time.perf_counter()
-                outputs = generate(self.model, [request for _, request in batch], self.ends, self.decode)
+                if stateful(self.model):
+                    outputs = [generate_alone(self.model, batch[0][1], self.ends, self.decode)]
+                else:
+                    outputs = generate(self.model, [request for _, request in batch], self.ends, self.decode)
                 share = (time.perf_counter() - began) / len(batch)
             for (index, _), output in zip(batch, outputs, strict=True):
                 output.seconds = share
@@ -371,7 +375,7 @@ class Engine:
         if rows >= most:
             return False
         if length != slots.length or rows >= slots.count or slots.count > most:
-            count = min(most, max(slots.count, 2 * rows, 1))
+            count = min(most, max(slots.count, 2 * rows, rows + len(self._queue)))
             self._slots = slots.resized(count, length)
         return True
 

@@ -1,6 +1,6 @@
 """The engine gives what the plain loop gives, whatever it does to be fast, and whoever shares the batch."""
 
-import logging
+import copy
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import MistralConfig, MistralForCausalLM
 
 from structout.decoding.engine import Engine, Features
+from structout.decoding.fitness import unfit
 from structout.decoding.loop import generate
 from structout.decoding.request import Request
+from structout.decoding.weights import convert
 from tests.decoding.conftest import SCHEMA, decode
 
 ENDS = frozenset({0})
@@ -241,25 +242,21 @@ def test_a_token_that_a_budget_refuses_is_chosen_again(model: Any, ask: Any) -> 
     same(found, generate(model, list(map(request, TEXTS)), ENDS, forced=True))
 
 
-def test_a_model_with_a_sliding_window_falls_back_to_the_plain_loop(
-    ask: Any, tokenizer: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    torch.manual_seed(1)
-    config = MistralConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        sliding_window=16,
-        eos_token_id=0,
-    )
-    model = MistralForCausalLM(config).eval()
-    engine = Engine(model, ENDS)
-    with caplog.at_level(logging.WARNING):
-        found = engine.generate([ask(TEXTS[0], max_tokens=5)])
-        engine.generate([ask(TEXTS[1], max_tokens=2)])
-    same(found, generate(model, [ask(TEXTS[0], max_tokens=5)], ENDS))
-    assert len(caplog.records) == 1
-    assert "sliding" in caplog.text
+def test_forced_runs_are_spelt_as_the_tokenizer_spells_them(model: Any, ask: Any, tokenizer: Any) -> None:
+    (found,) = Engine(model, ENDS).generate([ask("x", {"const": "true order and red"})])
+    assert found.tokens == tokenizer('"true order and red"').input_ids
+    assert found.forced == len(found.tokens)
+
+
+@pytest.mark.parametrize("weights", ["packed", "int8"])
+def test_with_other_weights_an_answer_does_not_depend_on_its_batch_either(model: Any, ask: Any, weights: Any) -> None:
+    changed = copy.deepcopy(model)
+    convert(changed, weights)
+    together = Engine(changed, ENDS, slots=8)
+    assert not unfit(changed)
+    requests = [(text, schema) for text in TEXTS for schema in (SCHEMA, None)]
+    found = together.generate([ask(text, schema) for text, schema in requests])
+    alone = [Engine(changed, ENDS, slots=1).generate([ask(text, schema)])[0] for text, schema in requests]
+    same(found, alone)
+    if weights == "packed":
+        same(found, generate(model, [ask(text, schema) for text, schema in requests], ENDS, forced=True))
