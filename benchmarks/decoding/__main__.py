@@ -4,10 +4,9 @@
     python -m benchmarks.decoding --report
 
 Every cell (workload x system x batch size x round) is a process of its own with one thread, timed in CPU seconds;
-rounds go through all systems in turn, so that a slow spell of the machine meets all of them. All systems are given the
-same prompt tokens, schema, token limit and model, and each round other records. A finished cell is a line in the raw
-results, and is not run again. `--minutes` bounds a run, for machines with other work to do; `PLAN` says what is run, the
-most important first.
+rounds go through all systems in turn, so that a slow spell of the machine meets all of them. All systems are given
+the same prompt tokens, schema, token limit and model, and each round other records. A finished cell is a line in the
+raw results, and is not run again. `PLAN` says what is run, the most important first; `--minutes` bounds a run.
 
 Systems: `generate` (transformers, unconstrained), `generate:prefix` (the same, with the keys and values of what all
 prompts begin with computed once and copied to each batch); `outlines:llguidance`, `outlines:xgrammar` and
@@ -17,9 +16,9 @@ Q4_1 file that the embedded model was made from, through xllamacpp); `structout`
 alone, then share, force, lazy, draft as well), `structout:noscore` (without the log-probabilities of forced tokens),
 `structout:free` (no grammar), `structout:int8` (weights).
 
-guidance 0.3.1 fails with transformers 5.23, and xllamacpp is a package that nothing else needs: they have an environment
-of their own, made with `python -m venv peers && peers/bin/pip install guidance xllamacpp "transformers<5" torch
-accelerate`. A system that is not installed is skipped, with the reason.
+guidance 0.3.1 fails with transformers 5.23, and xllamacpp is a package that nothing else needs: they have an
+environment of their own, made with `python -m venv peers && peers/bin/pip install guidance xllamacpp "transformers<5"
+torch accelerate`. A system that is not installed is skipped, with the reason.
 """
 
 import argparse
@@ -62,9 +61,9 @@ TWO = ("generate", "structout")
 PLAN = (
     Sweep(TWO, 1, 11, 1),
     Sweep(MAIN, 8, 16, 1),
+    Sweep(TWO, 32, 32, 1),
     Sweep(SERVED, 8, 16, 1),
     Sweep(SERVED, 1, 11, 1),
-    Sweep(TWO, 32, 32, 1),
     Sweep(STEPS, 8, 16, 1),
     Sweep(TWO, 1, 11, 3),
     Sweep(("outlines:llguidance",), 1, 11, 1),

@@ -145,7 +145,8 @@ def _growth(lines: list[Line]) -> list[str]:
         "## How cost grows",
         "",
         "With the schema (`fields-N`: N fields, which the prompt shows and the answer holds), with the answer",
-        "(`items-N`: a list of N objects of six fields), and on the nested schema of `schemas/parts` with two examples.",
+        "(`items-N`: a list of N objects of six fields), and on the nested schema of `schemas/parts` with two",
+        "examples in the prompt.",
         "",
         *_table(
             *("workload", "batch x records", "prompt tokens", "system", "output tokens", "passes", "CPU s/record"),
@@ -231,11 +232,12 @@ def _limits(cells: Cells) -> list[str]:
         "## The physical limit",
         "",
         f"One thread of this machine multiplies fp32 matrices at {machine['gflops']:.0f} GFLOP/s and reads "
-        f"{machine['gigabytes']:.1f} GB/s (measured as this report was written, while others used the machine too). A",
+        f"{machine['gigabytes']:.1f} GB/s,",
+        "measured as this report was written, while others used the machine too. A",
         f"token costs 2 x {(_PARAMETERS - _HEAD) / 1e6:.0f}M operations, and 2 x {_HEAD / 1e6:.0f}M more in the output",
         "head if it is an output token; a pass reads 4 bytes for each of the parameters. `floor` is the larger of the",
-        "two for what was computed, attention left out: no fp32 engine that computes the same tokens in the same passes",
-        "is faster. `no waste` leaves out rejected drafts too.",
+        "two for what was computed, attention left out: no fp32 engine that computes the same tokens in the same",
+        "passes is faster. `no waste` leaves out rejected drafts too.",
         "",
         *_table(
             *("batch", "system", "tokens computed/record", "tokens/pass", "floor, CPU s/record", "measured"),

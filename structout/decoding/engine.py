@@ -18,6 +18,7 @@ from structout.decoding.loop import generate, generate_alone
 from structout.decoding.queue import Call, Queued, pull
 from structout.decoding.request import Generated, Request
 from structout.decoding.row import Decode, Drafted, Row
+from structout.decoding.weights import rounds
 
 _LOG = logging.getLogger(__name__)
 _PASS_TOKENS = 512  # the most prompt tokens that one pass computes: bounds its memory
@@ -83,7 +84,9 @@ class Engine:
         self._queue: deque[Queued] = deque()
         self._rows: list[_Active] = []
         self._recent: deque[Sequence[int]] = deque(maxlen=4)
-        self._slots = Slots(0, 0)
+        # int8 layers round: noise of 1e-7 that depends on the batch would grow to percents. In double it rounds away.
+        self._dtype = torch.float64 if rounds(model) else None
+        self._slots = Slots(0, 0, self._dtype)
         self._unfit: str | None = None
 
     def generate(self, requests: Iterable[Request]) -> list[Generated]:
@@ -157,7 +160,7 @@ class Engine:
                 call.error = call.error or error
             self._rows.clear()
             self._queue.clear()
-            self._slots = Slots(0, 0)
+            self._slots = Slots(0, 0, self._dtype)
 
     def _advance(self) -> None:
         began = time.perf_counter()
@@ -333,7 +336,7 @@ class Engine:
         saved = [(length - have) * (i + 1) for i, length in enumerate(lengths)]
         if not saved or lengths[saved.index(max(saved))] < least:
             return found
-        prefix = Prefix(tokens[: lengths[saved.index(max(saved))]])
+        prefix = Prefix(tokens[: lengths[saved.index(max(saved))]], self._dtype)
         donor, start = self._prefixes.closest(prefix.tokens)
         if (lent := self._slots.lend(prefix)) > start:
             start = lent

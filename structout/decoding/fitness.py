@@ -6,7 +6,7 @@ import torch
 
 from structout.decoding.attention import Layout, Prefill, Span, packed
 from structout.decoding.cache import Prefix, Slots
-from structout.decoding.weights import Int8Linear
+from structout.decoding.weights import rounds
 
 _BATCH_DEPENDENT_ROPE = ("dynamic", "longrope")  # their angles depend on the longest sequence of a pass
 
@@ -39,8 +39,8 @@ def unfit(model: Any) -> str:
         error = _error(model, config.vocab_size)
     except Exception as problem:  # a model that does not know the interface fails in its own way
         return f"{name} does not take packed rows ({type(problem).__name__}: {str(problem).splitlines()[0][:100]})"
-    rounds = model.dtype != torch.float32 or any(isinstance(module, Int8Linear) for module in model.modules())
-    tolerance = 5e-2 if rounds else 1e-3
+    # int8 layers round, so that noise grows to percents; what is driven wrongly is off by half and more.
+    tolerance = 0.3 if rounds(model) else 1e-3 if model.dtype == torch.float32 else 5e-2
     return "" if error < tolerance else f"{name} gives other results with packed rows (error {error:.1e})"
 
 

@@ -62,6 +62,11 @@ class Int8Linear(nn.Module):
         return result if self.bias is None else result + self.bias
 
 
+def rounds(model: Any) -> bool:
+    """Whether a model has layers that round what they are given."""
+    return any(isinstance(module, Int8Linear) for module in model.modules())
+
+
 def convert(model: Any, weights: Weights | None = None) -> None:
     """Give a model's linear layers another form, in place: `fp32` is as it is, `packed` and `int8` as above.
 
