@@ -1,6 +1,6 @@
 """The tables and the figure of the decoding benchmark."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -67,8 +67,18 @@ def _order(system: str) -> tuple[int, str]:
 
 def _ratios(found: Sequence[Line], base: Sequence[Line]) -> list[float]:
     """How many times as many records a second as `base` did, in each round that both were in, in order."""
-    costs = {line["round"]: _cost(line) for line in base}
-    return sorted(costs[line["round"]] / _cost(line) for line in found if line["round"] in costs)
+    costs = {_round(line): _cost(line) for line in base}
+    return sorted(costs[_round(line)] / _cost(line) for line in found if _round(line) in costs)
+
+
+def _round(line: Line) -> tuple[int, int]:
+    """What tells which records a cell was measured on."""
+    return line["round"], line["records"]
+
+
+def _counts(found: Sequence[Line]) -> str:
+    counts = Counter(line["records"] for line in found)
+    return ", ".join(f"{rounds} x {records}" for records, rounds in sorted(counts.items()))
 
 
 def _range(values: Sequence[float]) -> str:
@@ -107,7 +117,7 @@ def _batch(batch: int, cells: Cells) -> list[str]:
         answers = {answer for line in found for answer in line["texts"]}
         ratios = [_range(_ratios(found, cells.get((batch, base), []))) for base in _BASES]
         text.append(
-            f"| {system} | {len(found)} x {found[0]['records']} | {_range([*map(_cost, found)])} | "
+            f"| {system} | {_counts(found)} | {_range([*map(_cost, found)])} | "
             + " | ".join(ratios)
             + f" | {written / sum(line['cpu'] for line in found):.1f} | {f'{passes:.1f}' if passes else '–'} "
             f"| {written / records:.0f} | {valid:.0%} | {cut:.0%} | {len(answers)} |"
@@ -120,6 +130,8 @@ _ABLATED = [step for step in _STEPS if step[-1:].isdigit() and step != "structou
 
 def _ablation(cells: Cells) -> list[str]:
     batches = sorted({batch for batch, system in cells if system == "structout:0"})
+    if not batches:
+        return []
     text = [
         "## What each feature brings",
         "",
@@ -131,8 +143,8 @@ def _ablation(cells: Cells) -> list[str]:
     for system, what in _STEPS.items():
         row = []
         for batch in batches:
-            rounds = {line["round"] for line in cells[batch, "structout:0"]}
-            found = [line for line in cells.get((batch, system), []) if line["round"] in rounds]
+            rounds = set(map(_round, cells.get((batch, "structout:0"), [])))
+            found = [line for line in cells.get((batch, system), []) if _round(line) in rounds]
             ratios = _ratios(found, cells.get((batch, "generate"), []))
             row.append(f"{median(map(_cost, found)):.2f} ({_range(ratios)})" if found else "–")
         text.append(f"| {what} (`{system}`) | {' | '.join(row)} |")
@@ -200,8 +212,8 @@ def _shares(cells: Cells) -> list[str]:
 
 def _alike(found: list[Line], full: list[Line]) -> str:
     """How many answers are token for token those of `structout` to the same records."""
-    tokens = {line["round"]: line["tokens"] for line in full}
-    pairs = [pair for line in found for pair in zip(line["tokens"], tokens.get(line["round"], ()), strict=False)]
+    tokens = {_round(line): line["tokens"] for line in full}
+    pairs = [pair for line in found for pair in zip(line["tokens"], tokens.get(_round(line), ()), strict=False)]
     return f"{sum(one == other for one, other in pairs)} of {len(pairs)}" if pairs else "–"
 
 
