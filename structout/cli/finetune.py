@@ -14,6 +14,7 @@ from structout.cli.console import say, show
 from structout.cli.options import JsonOption, MaxTokensOption, ModelOption, sampling
 
 if TYPE_CHECKING:
+    from structout.evaluation import Report
     from structout.finetuning import Step
 
 _EVERY = 30.0  # seconds between two lines of progress where no one is watching
@@ -73,9 +74,17 @@ def finetune(
         raise typer.Exit(INTERRUPTED) from None
     tuning = tuned.tuning  # type: ignore[attr-defined]
     if tuning.evaluation:
-        show(read_log(Path(out) / EVALUATION), as_json=as_json, markdown=False)
+        show(_briefly_named(read_log(Path(out) / EVALUATION), tuning.base), as_json=as_json, markdown=False)
     cost = tuning.cost
     say(f"{cost['records']:.0f} records, {cost['seconds'] / 60:.1f} minutes: load it as path:{out}")
+
+
+def _briefly_named(report: "Report", base: str) -> "Report":
+    """A report in which the models are called by what they are: paths would fill the table."""
+    from dataclasses import replace
+
+    outcomes = tuple(replace(one, model="before" if one.model == base else "after") for one in report.outcomes)
+    return replace(report, about={**report.about, "models": ["before", "after"]}, outcomes=outcomes)
 
 
 @contextmanager
