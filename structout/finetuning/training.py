@@ -21,7 +21,7 @@ class Training:
     which records tend to name them (see `reading_order`). `seed` makes it all repeatable. Raises `SpecError`.
     """
 
-    passes: int = 5
+    passes: int = 4
     rank: int = 16
     learning_rate: float | None = None
     batch: int = 8
