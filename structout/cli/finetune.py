@@ -32,6 +32,9 @@ def finetune(
     vary: Annotated[
         float | None, typer.Option("--vary", help="Exchange texts between records at this probability.")
     ] = None,
+    order: Annotated[
+        str | None, typer.Option("--order", help="Of the keys of answers: the schema's, or that of reading.")
+    ] = None,
     prompt: Annotated[
         str | None, typer.Option("--show", help="How the schema is shown: brief (not at all), typescript, ...")
     ] = None,
@@ -62,7 +65,7 @@ def finetune(
         "learning_rate": learning_rate,
         "vary": vary,
     }
-    given |= {"show": prompt, "seed": seed}
+    given |= {"order": order, "show": prompt, "seed": seed}
     training = Training(**{name: value for name, value in given.items() if value is not None})
     try:
         with _progress() as tell:

@@ -31,7 +31,7 @@ class Training:
     patience: int = 2
     tokens_at_once: int = 4096
     vary: float = 0.5
-    order: Order = "reading"
+    order: Order = "schema"
 
     def __post_init__(self) -> None:
         for name in ("passes", "batch", "patience", "tokens_at_once"):
@@ -53,7 +53,7 @@ class Training:
     @property
     def rate(self) -> float:
         """The learning rate at its peak."""
-        return self.learning_rate or (1.5e-3 if self.rank else 2e-4)
+        return self.learning_rate or (2e-3 if self.rank else 2e-4)
 
 
 class Step(NamedTuple):
