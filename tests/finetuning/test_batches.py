@@ -23,7 +23,7 @@ def test_a_shared_beginning_and_padding_change_neither_logits_nor_gradients(tiny
         found = []
         for batch in batches:
             logits, labels, _ = answers(network, collate(batch, 0))
-            cross_entropy(logits, labels, reduction="sum").backward()
+            cross_entropy(logits, labels, reduction="sum").backward()  # type: ignore[no-untyped-call]
             found.append(logits.detach())
         return torch.cat(found), network.model.layers[0].self_attn.k_proj.weight.grad.clone()
 

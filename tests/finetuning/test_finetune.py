@@ -109,6 +109,19 @@ def test_all_weights_can_be_trained(tiny: str, tmp_path: Path) -> None:
     assert [message.content for message in result.attempts[0].prompt.messages][1:] == ["hex bolt 3 mm"]
 
 
+def test_answers_are_held_to_the_order_that_was_taught(tiny: str, tmp_path: Path) -> None:
+    data = bolts(tmp_path)
+    turned = [replace(one, text=" ".join(reversed(one.text.split()))) for one in data.records]  # mm 3 bolt hex
+    finetune(tiny, replace(data, records=tuple(turned)), tmp_path / "out", replace(QUICK, order="reading"))
+    model = load_model(f"path:{tmp_path / 'out'}")
+    task = Task("mm 3 bolt hex", data.schema, sampling=Sampling(max_tokens=80))
+    (result,) = Constrained().run([task], model)
+    assert result.ok
+    assert list(json.loads(result.text))[:2] == ["size_mm", "kind"]
+    (plain,) = Constrained().run([task], load_model(tiny))
+    assert list(json.loads(plain.text))[:2] == ["kind", "size_mm"]
+
+
 def test_another_schema_or_prompt_is_noticed(tiny: str, tmp_path: Path) -> None:
     model = finetune(tiny, bolts(tmp_path), tmp_path / "out", QUICK)
     few = Sampling(max_tokens=2)
