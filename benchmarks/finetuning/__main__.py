@@ -30,7 +30,6 @@ TRAINING = {
     "parts": Training(rank=8, learning_rate=1.5e-3, order="reading"),
     "addresses": Training(passes=2),
 }
-_ANSWERS = 3  # to each train record, to find preferences in
 
 
 def main() -> None:
@@ -57,6 +56,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--labels", type=int, default=300, help="train records of each set")
     parser.add_argument("--records", type=int, default=100, help="test records of each set")
     parser.add_argument("--before", type=int, default=100, help="how many of them the model as it is is asked")
+    parser.add_argument("--answers", type=int, default=3, help="to each train record, to find preferences in")
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), help="of the learning curve")
     parser.add_argument("--work", type=Path, default=Path(".structout/finetuning"))
     parser.add_argument("--out", type=Path, default=sets.ROOT / "benchmarks" / "results")
@@ -98,7 +98,9 @@ def _prefer(name: str, dataset: Dataset, options: argparse.Namespace) -> dict[st
     """Sample answers to the train records, and prefer those that are right to those that are not."""
     sft, folder, test = options.work / name, options.work / f"{name}-preferred", dataset.split("test")
     log = options.work / f"{name}-sampled.jsonl"
-    sampled = _measured([Prompted(temperature=1.0)], f"path:{sft}", dataset.split("train"), name, log, repeats=_ANSWERS)
+    sampled = _measured(
+        [Prompted(temperature=1.0)], f"path:{sft}", dataset.split("train"), name, log, repeats=options.answers
+    )
     pairs = preferences(sampled.outcomes, dataset.schema, labels=dataset.examples)
     began = time.process_time()
     if Tuning.read(folder) is None:
