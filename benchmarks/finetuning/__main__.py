@@ -22,7 +22,7 @@ from structout.finetuning.curve import SIZES, learning_curve
 from structout.finetuning.prefer import prefer
 from structout.finetuning.preference import preferences
 from structout.finetuning.tune import MEASURED
-from structout.models.tuning import Tuning
+from structout.models.tuning import Tuning, reordered
 
 PARTS = ("train", "preferences", "curve")
 # As `make tuned` makes the adapter that is shipped; and what a busy machine left time for.
@@ -101,7 +101,10 @@ def _prefer(name: str, dataset: Dataset, options: argparse.Namespace) -> dict[st
     sampled = _measured(
         [Prompted(temperature=1.0)], f"path:{sft}", dataset.split("train"), name, log, repeats=options.answers
     )
-    pairs = preferences(sampled.outcomes, dataset.schema, labels=dataset.examples)
+    tuning = Tuning.read(sft)
+    assert tuning is not None
+    taught = reordered(dataset.schema, tuning.orders)
+    pairs = preferences(sampled.outcomes, taught, labels=dataset.examples)
     began = time.process_time()
     if Tuning.read(folder) is None:
         prefer(f"path:{sft}", pairs, folder)
