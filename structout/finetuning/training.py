@@ -29,7 +29,7 @@ class Training:
     seed: int = 0
     held_out: float = 0.05
     patience: int = 2
-    tokens_at_once: int = 4096
+    tokens_at_once: int = 2048
     vary: float = 0.5
     order: Order = "schema"
 
