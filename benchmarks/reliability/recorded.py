@@ -1,8 +1,12 @@
-"""A model whose answers are kept in a file, so that a run that was interrupted goes on where it was."""
+"""A model whose answers are kept in a file, so that a run that was interrupted goes on where it was.
+
+Its seconds are CPU seconds of this process, shared out in proportion: what else the machine does is not counted.
+"""
 
 import json
+import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +37,25 @@ class Recorded:
         keys = [prompt.key() for prompt in prompts]
         new = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in self._known}
         if new:
+            began = time.process_time()
+            completions = self.inner.complete(list(new.values()))
+            spent = time.process_time() - began
+            waited = sum(completion.usage.seconds for completion in completions)
             with self._file.open("a", encoding="utf-8") as stream:
-                for key, completion in zip(new, self.inner.complete(list(new.values())), strict=True):
+                for key, one in zip(new, completions, strict=True):
+                    completion = replace(one, usage=_scaled(one.usage, spent / waited if waited else 0.0))
                     self._known[key] = completion
                     stream.write(json.dumps({"key": key, **asdict(completion)}) + "\n")
         return [self._known[key] for key in keys]
+
+
+def _scaled(usage: Usage, by: float) -> Usage:
+    return replace(
+        usage,
+        seconds=by * usage.seconds,
+        model_seconds=by * usage.model_seconds,
+        mask_seconds=by * usage.mask_seconds,
+    )
 
 
 def _completion(row: dict[str, Any]) -> Completion:
