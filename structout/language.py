@@ -129,7 +129,7 @@ class Sql:
     @cached_property
     def tables(self) -> dict[str, tuple[str, ...]]:
         """Each table's columns, in order."""
-        with _Database(self.ddl) as database:
+        with Database(self.ddl) as database:
             names = [
                 row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
             ]
@@ -146,8 +146,8 @@ class Sql:
     def problem(self, text: str) -> str:
         if not re.match(r"\s*(?:SELECT|WITH)\b", text, re.IGNORECASE):
             return "not a SELECT statement"
-        with _Database(self.ddl) as database:
-            database.set_authorizer(_only_read)
+        with Database(self.ddl) as database:
+            database.set_authorizer(only_read)
             try:
                 database.execute(f"EXPLAIN {text}").close()
             except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
@@ -155,8 +155,8 @@ class Sql:
         return ""
 
 
-class _Database:
-    """An empty SQLite database in memory, closed on leaving."""
+class Database:
+    """An empty SQLite database in memory, closed on leaving. Raises `SchemaError` for a `ddl` that SQLite refuses."""
 
     def __init__(self, ddl: str) -> None:
         self._ddl = ddl
@@ -180,7 +180,8 @@ def _no_files(action: int, *_: object) -> int:
     return sqlite3.SQLITE_DENY if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_PRAGMA) else sqlite3.SQLITE_OK
 
 
-def _only_read(action: int, table: str | None, function: str | None, *_: object) -> int:
+def only_read(action: int, table: str | None, function: str | None, *_: object) -> int:
+    """SQLite's authorizer of a query: it may read its own tables, and nothing else."""
     if action == sqlite3.SQLITE_READ and table is not None and table.startswith("sqlite_"):
         return sqlite3.SQLITE_DENY
     reading = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)

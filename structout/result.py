@@ -36,7 +36,7 @@ class Task(Generic[T]):
 
     `examples` are labelled records that a strategy may show to the model; `sampling` is how to sample unless the
     strategy says otherwise; `turns` is what was said since the first prompt (a re-ask adds the last answer and its
-    issues); `sample` tells apart several answers to one task.
+    issues); `sample` tells apart several answers to one task; `wording` puts the instructions in other words.
     """
 
     text: str
@@ -45,6 +45,7 @@ class Task(Generic[T]):
     sampling: Sampling = field(default_factory=Sampling)
     turns: tuple[Message, ...] = ()
     sample: int = 0
+    wording: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,12 @@ class Attempt:
 class Result(Generic[T]):
     """What came of one task. `value` is set only if the result is `ok`; `document` is the JSON behind it.
 
-    `attempts` holds every call that was paid for to get it, the failed ones too, `checks` those that verifiers made,
-    and `usage` is the sum of both. `confidence` says how sure each leaf is, in [0, 1] by JSON Pointer, where the
-    strategy tells: it ranks leaves, and is no probability until it was calibrated on labelled records. `spans` says
-    where in the record (characters, first and after the last) a leaf was found, where a verifier looked.
+    `edits` names what repair changed and, in an answer that is `valid` too, what the token limit had written against
+    the model's own choice (`steered`). `attempts` holds every call that was paid for to get it, the failed ones too,
+    `checks` those that verifiers made, and `usage` is the sum of both. `confidence` says how sure each leaf is, in
+    [0, 1] by JSON Pointer, where the strategy tells: it ranks leaves, and is no probability until it was calibrated on
+    labelled records. `spans` says where in the record (characters, first and after the last) a leaf was found, where a
+    verifier looked.
     """
 
     status: Status

@@ -3,10 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, cast, get_args, get_origin
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args, get_origin
 
 import jsonschema_rs
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
@@ -50,16 +49,20 @@ _KINDS: dict[str, IssueKind] = {
     "oneOf": "union",
 }
 _LONGEST_MESSAGE = 200
+# A keyword of ours: how evaluation compares what stands there. It says nothing about a document, and no model sees it.
+MARK = "x-compare"
+_NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_DATA = ("const", "default", "enum", "examples")
 # Patterns run on a linear-time engine; only those with look-around need the backtracking one, on a short leash.
 _LINEAR = jsonschema_rs.RegexOptions()
 _BACKTRACKING = jsonschema_rs.FancyRegexOptions(backtrack_limit=20_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Checked(Generic[T]):
+class Checked(NamedTuple, Generic[T]):
     """What one text or document turned out to be: `value` counts only if there are no issues.
 
-    `document` is the JSON that was read, kept for a document that parsed but did not comply.
+    `document` is the JSON that was read, kept for a document that parsed but did not comply. (A tuple, since to make
+    one is a good part of what a small document costs.)
     """
 
     value: T | None
@@ -75,7 +78,8 @@ class Schema(Generic[T]):
     """A contract for documents, made by `Schema.of`.
 
     `name` says what one document is; `json_schema` is the JSON Schema that a model is shown and a document is
-    judged by; `adapter` is the Pydantic type behind it, None if there is only a JSON Schema. With a `language` a
+    judged by, `marked` the same with the marks of `evaluation.comparison`; `adapter` is the Pydantic type behind it,
+    None if there is only a JSON Schema. With a `language` a
     text is no JSON but a text of that language, which is its value as well.
     """
 
@@ -88,7 +92,8 @@ class Schema(Generic[T]):
     ) -> None:
         self.name = name
         self.language = language
-        self.json_schema: dict[str, Any] | bool = json_schema if isinstance(json_schema, bool) else dict(json_schema)
+        self.marked: dict[str, Any] | bool = json_schema if isinstance(json_schema, bool) else dict(json_schema)
+        self.json_schema: dict[str, Any] | bool = _unmarked(self.marked)
         self.adapter = adapter
         self._validator = _validator(self.json_schema, pydantic=adapter is not None)
 
@@ -157,17 +162,17 @@ class Schema(Generic[T]):
         document, issue = parse_json(text)
         if issue:
             return Checked(None, None, (issue,))
-        return self._check(document, text)
+        return self.check(document, text)
 
-    def check(self, document: Json) -> Checked[T]:
-        """Judge a parsed document strictly: by the JSON Schema, then by the Pydantic type in strict mode."""
+    def check(self, document: Json, text: str | None = None) -> Checked[T]:
+        """Judge a parsed document strictly: by the JSON Schema, then by the Pydantic type in strict mode.
+
+        `text` is the JSON that the document was read from, if it is at hand: it need not be written again.
+        """
         if self.language is not None:
             problem = self.language.problem(document) if isinstance(document, str) else "not a text"
             issues = (Issue("", "value", _short(problem)),) if problem else ()
             return Checked(None if issues else cast("T", document), document, issues)
-        return self._check(document, None)
-
-    def _check(self, document: Json, text: str | None) -> Checked[T]:
         if not self._validator.is_valid(document):
             errors = self._validator.iter_errors(document)
             return Checked(None, document, tuple(issue for error in errors for issue in _explain(error)))
@@ -179,6 +184,17 @@ class Schema(Generic[T]):
             details = error.errors(include_url=False, include_input=False, include_context=False)
             return Checked(None, document, tuple(Issue(pointer(d["loc"]), "value", _short(d["msg"])) for d in details))
         return Checked(value, document)
+
+    def accept(self, document: Json) -> Checked[T] | None:
+        """What `check` says of a document that complies; None of one that does not, and no word on why."""
+        if self.language is not None or not self._validator.is_valid(document):
+            return None
+        if self.adapter is None:
+            return Checked(cast("T", document), document)
+        try:
+            return Checked(self.adapter.validate_json(json.dumps(document), strict=True), document)
+        except ValidationError:
+            return None
 
     def dump(self, value: T) -> Json:
         """Write a value as the JSON document that stands for it, defaults filled in."""
@@ -206,6 +222,23 @@ class Schema(Generic[T]):
 
     def __repr__(self) -> str:
         return f"Schema({self.name!r}, {self._fingerprint})"
+
+
+def _unmarked(node: Any) -> Any:
+    """A schema without marks; a property may still be called like one."""
+    if isinstance(node, list):
+        return [_unmarked(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: value for key, value in node.items() if key != MARK}
+    return {
+        key: {name: _unmarked(inner) for name, inner in value.items()}
+        if key in _NAMED and isinstance(value, dict)
+        else value
+        if key in _DATA
+        else _unmarked(value)
+        for key, value in kept.items()
+    }
 
 
 def _validator(json_schema: dict[str, Any] | bool, *, pydantic: bool) -> jsonschema_rs.Validator:

@@ -4,9 +4,14 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from hypothesis import HealthCheck, settings
 from pydantic import BaseModel, ConfigDict
 
 from structout.models import Model, load_model
+
+# How fast a machine is, or how busy, says nothing about what is right.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent.parent
 

@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from structout.cli import audit, bench, extract, finetune, label, model, preview, repair, validate
+from structout.cli import (
+    audit,
+    bench,
+    certify,
+    extract,
+    finetune,
+    label,
+    model,
+    preview,
+    recommend,
+    repair,
+    validate,
+)
 from structout.cli.codes import INCOMPLETE, INTERRUPTED, MEANING, PASSED, USAGE
 from structout.cli.console import say
 from structout.errors import ModelError, StructoutError
@@ -18,6 +30,8 @@ app = typer.Typer(
 )
 app.command()(extract.extract)
 app.command()(bench.bench)
+app.command()(recommend.recommend)
+app.command()(certify.certify)
 app.command()(preview.preview)
 app.command()(validate.validate)
 app.command()(repair.repair)

@@ -14,19 +14,42 @@ def source_of(language: Language) -> str:
     """The engine's grammar for a language. Raises `SchemaError` for a language that has none."""
     from llguidance import LLMatcher, regex_to_lark
 
-    if isinstance(language, Choice):
-        return str(LLMatcher.grammar_from_lark("start: " + " | ".join(json.dumps(value) for value in language.values)))
     if isinstance(language, Regex):
         return str(LLMatcher.grammar_from_regex(regex_to_lark(language.pattern, "dw")))
+    return str(LLMatcher.grammar_from_lark(lark_of(language)))
+
+
+def lark_of(language: Language) -> str:
+    """The grammar of a language that is no regular expression, in the dialect of Lark that llguidance reads.
+
+    Raises `SchemaError` for a language that has none.
+    """
+    if isinstance(language, Choice):
+        return "start: " + " | ".join(json.dumps(value) for value in language.values)
     if isinstance(language, Lark):
-        return str(LLMatcher.grammar_from_lark(language.grammar))
+        return language.grammar
     if isinstance(language, Sql):
-        return str(LLMatcher.grammar_from_lark(_select(language)))
+        return _select(language)
     raise SchemaError(f"{language!r} has no grammar", hint="use Choice, Regex, Lark or Sql")
 
 
+def samples(language: Language) -> tuple[str, ...]:
+    """Short texts of a language whose grammar is large: where the search for the shortest may begin."""
+    if not isinstance(language, Sql):
+        return ()
+    return tuple(
+        f"SELECT {_name(language, table, column)} FROM {_table(language, table)}"
+        for table, columns in language.tables.items()
+        for column in columns[:4]
+    )
+
+
 def _select(language: Sql) -> str:
-    """SELECT over one table, or over two joined, with that table's columns only: whatever it derives prepares."""
+    """SELECT over one table, or over two joined, with that table's columns only: whatever it derives prepares.
+
+    The engine's lexer takes the longest word that goes on, and never goes back: so no literal here may begin another
+    that can stand in its place, " FROM a" not " FROM a JOIN b ON ", nor "COUNT" in one rule "COUNT(*)" in another.
+    """
     tables = list(language.tables)
     rules = [
         "start: " + " | ".join(f"one{i}" for i in range(len(tables))),
@@ -34,15 +57,15 @@ def _select(language: Sql) -> str:
         r"NUMBER: /-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,6})?/",
         r"TEXT: /'(?:[^'\x00-\x1f]|''){0,80}'/",
         "value: NUMBER | TEXT",
-        'FUNCTION: "COUNT" | "SUM" | "AVG" | "MIN" | "MAX"',
+        'FUNCTION: "SUM" | "AVG" | "MIN" | "MAX"',
         'direction: " ASC" | " DESC"',
         r'limit: " LIMIT " /[1-9][0-9]{0,5}/',
     ]
     for i, table in enumerate(tables):
         columns = [_name(language, table, column) for column in language.tables[table]]
-        source = f" FROM {_table(language, table)}"
+        source = f'" FROM " {json.dumps(_table(language, table))}'
         rules += _statement(f"one{i}", columns, source, len(tables))
-        rules.append(f'sub{i}: "SELECT " col_one{i} {json.dumps(source)} (" WHERE " cond_one{i})?')
+        rules.append(f'sub{i}: "SELECT " col_one{i} {source} (" WHERE " cond_one{i})?')
     if 2 <= len(tables) <= _MOST_JOINED:
         pairs = list(permutations(range(len(tables)), 2))
         rules[0] += " | " + " | ".join(f"two{i}_{j}" for i, j in pairs)
@@ -53,7 +76,8 @@ def _select(language: Sql) -> str:
                 for k, side in ((i, left), (j, right))
             ]
             rule = f"two{i}_{j}"
-            rules += _statement(rule, sides[0] + sides[1], f" FROM {left} JOIN {right} ON ", len(tables), join=True)
+            source = f'" FROM " {json.dumps(left)} " JOIN " {json.dumps(right)} " ON "'
+            rules += _statement(rule, sides[0] + sides[1], source, len(tables), join=True)
             rules.append(f'on_{rule}: ({_either(sides[0])}) " = " ({_either(sides[1])})')
     return "\n".join(rules)
 
@@ -61,17 +85,18 @@ def _select(language: Sql) -> str:
 def _statement(rule: str, columns: list[str], source: str, tables: int, *, join: bool = False) -> list[str]:
     c = f"col_{rule}"
     joined = f" on_{rule}" if join else ""
-    subqueries = "" if join else "".join(f' | {c} " IN (" sub{k} ")"' for k in range(tables))
+    subqueries = "" if join else "".join(f' | {c} (" IN (" | " NOT IN (") sub{k} ")"' for k in range(tables))
     return [
-        f'{rule}: "SELECT " "DISTINCT "? items_{rule} {json.dumps(source)}{joined} (" WHERE " cond_{rule})? '
+        f'{rule}: "SELECT " "DISTINCT "? items_{rule} {source}{joined} (" WHERE " cond_{rule})? '
         f'(" GROUP BY " {c} (" HAVING " agg_{rule} COMPARE NUMBER)?)? '
         f'(" ORDER BY " (agg_{rule} | {c}) direction?)? limit?',
         f'items_{rule}: "*" | item_{rule} (", " item_{rule})*',
         f"item_{rule}: {c} | agg_{rule}",
-        f'agg_{rule}: "COUNT(*)" | FUNCTION "(" "DISTINCT "? {c} ")"',
+        f'agg_{rule}: "COUNT" "(" ("*" | "DISTINCT "? {c}) ")" | FUNCTION "(" "DISTINCT "? {c} ")"',
         f'cond_{rule}: test_{rule} ((" AND " | " OR ") test_{rule})*',
-        f'test_{rule}: {c} COMPARE value | {c} COMPARE {c} | {c} " IS NULL" | {c} " IS NOT NULL" | {c} " LIKE " TEXT '
-        f'| {c} " BETWEEN " value " AND " value | {c} " IN (" value (", " value)* ")"{subqueries}',
+        f'test_{rule}: {c} COMPARE value | {c} COMPARE {c} | {c} " IS NULL" | {c} " IS NOT NULL" '
+        f'| {c} (" LIKE " | " NOT LIKE ") TEXT | {c} " BETWEEN " value " AND " value '
+        f'| {c} " IN (" value (", " value)* ")"{subqueries}',
         f"{c}: {_either(columns)}",
     ]
 

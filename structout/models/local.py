@@ -170,7 +170,7 @@ class LocalModel:
             ),
             output.finish_reason,
             tuple(output.logprobs),
-            request.matcher.steered if request.matcher else 0,
+            self._steered(output.tokens, request.matcher.steered) if request.matcher else (),
             values=value_tokens(pieces) if pieces is not None else None,
             ends=tuple(accumulate(map(len, pieces))) if pieces is not None else None,
         )
@@ -179,6 +179,16 @@ class LocalModel:
         """The bytes of each token; None for a tokenizer that writes a text otherwise than token by token."""
         pieces = [bytes(self.vocabulary.engine.decode_bytes([token])) for token in tokens]
         return pieces if b"".join(pieces).decode(errors="replace") == text else None
+
+    def _steered(self, tokens: Sequence[int], places: Sequence[int]) -> tuple[tuple[int, int], ...]:
+        """The stretches of the text that the tokens at these places wrote."""
+        found: list[tuple[int, int]] = []
+        for place in places:
+            start, end = (len(self._decode(tokens[:n])) for n in (place, place + 1))
+            if found and found[-1][1] == start:
+                start = found.pop()[0]
+            found.append((start, end))
+        return tuple(found)
 
     def _decode(self, tokens: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)

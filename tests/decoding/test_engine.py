@@ -207,7 +207,7 @@ def test_stop_strings_end_an_answer(model: Any, ask: Any) -> None:
 class Reluctant:
     """A matcher that refuses every other token at first, though its mask allowed it, as one with a budget may."""
 
-    steered = 0
+    steered: tuple[int, ...] = ()
 
     def __init__(self, inner: Any) -> None:
         self.inner, self.refused, self.asked = inner, set[int](), 0
