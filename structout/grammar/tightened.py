@@ -17,7 +17,8 @@ _KEYS = {"int": r"^(?:0|-?[1-9][0-9]{0,17})$", "date": f"^(?:{FORMATS['date']})$
 def tightened(schema: Schema[Any]) -> tuple[Any, frozenset[int]]:
     """The JSON Schema to make a mask of, and the ids of the nodes of the Pydantic type that it says all of.
 
-    It admits no document that the schema's own does not. Without a Pydantic type it is the schema's own.
+    It admits no document that the schema's own does not, and has keys in the order of the schema's own. Without a
+    Pydantic type it is the schema's own.
     """
     if schema.adapter is None:
         return schema.json_schema, frozenset()
@@ -27,7 +28,18 @@ def tightened(schema: Schema[Any]) -> tuple[Any, frozenset[int]]:
         def done(self, node: Any) -> None:
             said.add(id(node))
 
-    return schema.adapter.json_schema(schema_generator=Tight), frozenset(said)
+    written = schema.adapter.json_schema(schema_generator=Tight)
+    return _ordered(written, schema.json_schema), frozenset(said)
+
+
+def _ordered(node: Any, own: Any) -> Any:
+    """The keys of `node` in the order that they have in `own`, all the way down; others come last."""
+    if isinstance(node, dict) and isinstance(own, dict):
+        keys = [key for key in own if key in node]
+        return {key: _ordered(node[key], own.get(key)) for key in dict.fromkeys([*keys, *node])}
+    if isinstance(node, list) and isinstance(own, list):
+        return [_ordered(one, other) for one, other in zip(node, own, strict=False)] + node[len(own) :]
+    return node
 
 
 class _Tight(GenerateJsonSchema):

@@ -78,3 +78,15 @@ def test_a_json_schema_of_ones_own_is_not_claimed_to_say_more() -> None:
 def test_aware_times_too(vocabulary: Vocabulary) -> None:
     schema = Schema.of(list[datetime | time])
     assert compile(schema).level == "exact"
+
+
+def test_keys_come_in_the_order_of_the_schema_itself(walk: Walk) -> None:
+    own = Schema.of(Invoice)
+    assert isinstance(own.json_schema, dict)
+    turned = {**own.json_schema, "properties": dict(reversed(own.json_schema["properties"].items()))}
+    for schema, keys in ((own, ["total", "due"]), (Schema("Invoice", turned, own.adapter), ["due", "total"])):
+        written = [
+            text for matcher, text, _ in (walk(compile(schema), None, seed) for seed in range(12)) if matcher.may_stop
+        ]
+        assert written
+        assert all(list(json.loads(text)) == keys for text in written)
