@@ -48,6 +48,7 @@ def finetune(
     the model is judged on them before and after. Raises `DataError`, `SpecError`, `ModelError`, `MissingExtraError`.
     """
     training = training or Training()
+    training = replace(training, learning_rate=training.rate)  # defaults may change: what was done is written down
     folder = Path(out)
     examples = dataset.examples
     if not examples:
