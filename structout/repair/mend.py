@@ -9,9 +9,8 @@ from structout.repair.bare import bare
 from structout.repair.budget import Budget, Exhausted
 from structout.repair.candidates import MEMBER, Candidates, Format, is_left_over, mended
 from structout.repair.coerce import Coercer, same
-from structout.repair.edits import Edit, Policy, allows, worst
+from structout.repair.edits import Decimal, Edit, Policy, allows, worst
 from structout.repair.read import Reading, regrade
-from structout.repair.scalars import Decimal
 from structout.repair.shape import plain, shape_of
 from structout.repair.single import single
 from structout.repair.surroundings import with_surroundings
