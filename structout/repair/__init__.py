@@ -7,18 +7,17 @@ that only looks at results does not pay.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from structout.repair.edits import Edit, Grade, Policy, allows, apply
+from structout.repair.edits import Decimal, Edit, Grade, Policy, allows, apply
 
 if TYPE_CHECKING:
     from structout.repair.candidates import Format
     from structout.repair.mend import Repaired, repair
-    from structout.repair.scalars import Decimal
     from structout.repair.unified import view
 
 __all__ = ["Decimal", "Edit", "Format", "Grade", "Policy", "Repaired", "allows", "apply", "repair", "view"]
 
 
-_HOMES = {"Decimal": "scalars", "Format": "candidates", "Repaired": "mend", "repair": "mend", "view": "unified"}
+_HOMES = {"Format": "candidates", "Repaired": "mend", "repair": "mend", "view": "unified"}
 
 
 def __getattr__(name: str) -> Any:

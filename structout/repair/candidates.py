@@ -22,6 +22,7 @@ _TWO_CLOSERS: Final = re.compile(r"""[}\]]\s*+([}\]])(?=\s*+,\s*+["'{\[])""")
 # What begins like a document, whether or not it can be read.
 _OPENS: Final = re.compile(r"""[{\[][\s{\[]{0,80}["'“`]?[^"'“”`{}\[\]\n:=]{1,80}["'”`]?\s*(?:[:：=]|->)""")
 MEMBER: Final = re.compile(r"""["'“][^"'“”\n]{1,80}["'”]\s*:""")
+MEMBER_LINE: Final = re.compile(rf"^[ \t]*+{MEMBER.pattern}", re.MULTILINE)
 _KEY_BEFORE: Final = re.compile(r"""(?:^|[,{])\s*+["'“][^"'“”\n]{1,80}["'”]\s*+:\s*+\Z""", re.MULTILINE)
 _YAML_LINE: Final = re.compile(r"""[ \t]*(?:[-*] +)?["'`*]{0,3}[\w$.@/-]{1,60}["'`*]{0,3}[ \t]*:(?:\*\*)?(?:[ \t]|$)""")
 _MOST_REOPENED: Final = 4

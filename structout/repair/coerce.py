@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 from structout.document import Json
 from structout.issue import Issue, pointer
 from structout.repair.budget import Budget
-from structout.repair.edits import Edit, Grade, json_text, worst
+from structout.repair.edits import Decimal, Edit, Grade, json_text, worst
 from structout.repair.nesting import proposals
-from structout.repair.scalars import Decimal, means_null
+from structout.repair.scalars import means_null
 from structout.repair.shape import Shape, plain, type_of
 from structout.repair.spell import Place, read_scalar
 from structout.repair.spelling import all_shouted, is_misspelt, shouted

@@ -10,6 +10,7 @@ Grade = Literal[
     "invented",  # a value that the text did not hold
 ]
 Policy = Literal["lossless", "lossy", "any"]
+Decimal = Literal[".", ","]  # the sign that marks decimals in numbers written as text
 
 _RANK: dict[Grade, int] = {"lossless": 0, "lossy": 1, "invented": 2}
 _ALLOWED: dict[Policy, int] = {"lossless": 0, "lossy": 1, "any": 2}

@@ -7,11 +7,10 @@ from structout.issue import Issue
 from structout.language import Choice
 from structout.repair.bare import bare
 from structout.repair.budget import Budget, Exhausted
-from structout.repair.candidates import MEMBER, Candidates, Format, is_left_over, mended
+from structout.repair.candidates import MEMBER, MEMBER_LINE, Candidates, Format, is_left_over, mended
 from structout.repair.coerce import Coercer, same
-from structout.repair.edits import Edit, Policy, allows, worst
+from structout.repair.edits import Decimal, Edit, Policy, allows, worst
 from structout.repair.read import Reading, regrade
-from structout.repair.scalars import Decimal
 from structout.repair.shape import plain, shape_of
 from structout.repair.single import single
 from structout.repair.surroundings import with_surroundings
@@ -174,9 +173,18 @@ class _Repair(Generic[T]):
         """Whether the text ends with something open, whatever could be read of it."""
         if any(outcome.reading.unclosed for outcome in self.outcomes):
             return True
-        rest = self.text[self.candidates.broken :].rstrip() if self.candidates.broken >= 0 else ""
-        if MEMBER.match(rest) and not rest.endswith(("}", "]")):
+        begin = self.candidates.broken
+        if begin < 0:  # it may have lost its first brace, behind other text
+            lost = MEMBER_LINE.search(self.text)
+            if lost is None:
+                return False
+            begin = lost.start()
+        rest = self.text[begin:].rstrip()
+        if begin == self.candidates.broken and MEMBER.match(rest) and not rest.endswith(("}", "]")):
             return True
+        line = rest[rest.rfind("\n") + 1 :].replace('\\"', "")
+        if line.count('"') % 2 or line.endswith((",", ":")):
+            return True  # inside a string, or before the next member
         return rest.count("{") + rest.count("[") > rest.count("}") + rest.count("]")
 
     def _served(self, reading: Reading) -> bool:

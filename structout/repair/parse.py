@@ -20,7 +20,7 @@ from structout.repair.patterns import (
     QUOTED_LINE,
     SPACE,
 )
-from structout.repair.strings import OPENING, Role, is_doubtful, read_key, read_value
+from structout.repair.strings import OPENING, Quoted, Role, read_key, read_value, written_as
 from structout.repair.tokens import quote
 from structout.repair.words import read_word
 
@@ -193,7 +193,7 @@ def _key(cursor: Cursor, char: str) -> int:
             cursor.edit("unclosed", "lossy", pos, text[pos:end], "")
             cursor.pos = end
             return KEY
-        _put_string(cursor, quoted.start, quoted.stop, quoted.end)
+        _put_string(cursor, quoted)
     else:
         bare = BARE_KEY.match(text, pos, end)
         if bare is None:
@@ -226,18 +226,15 @@ def _string(cursor: Cursor) -> bool:
         cursor.edit("concatenated", "lossless", pos, parts.group(), quote("".join(pieces))[0])
         cursor.pos = quoted.end
         return True
-    _put_string(cursor, quoted.start, quoted.stop, quoted.end)
+    _put_string(cursor, quoted)
     return quoted.closed
 
 
-def _put_string(cursor: Cursor, start: int, stop: int, end: int) -> None:
-    before, content = cursor.text[cursor.pos : end], cursor.text[start:stop]
-    after, whole = quote(content)
+def _put_string(cursor: Cursor, quoted: Quoted) -> None:
+    kind, before, after, whole = written_as(cursor.text, cursor.pos, quoted)
     if before != after:
-        whole = whole and not (before[0] in '"“”' and is_doubtful(content))
-        kind = "quotes" if after[1:-1] == content else "string"
         cursor.edit(kind, "lossless" if whole else "lossy", cursor.pos, before, after)
-    cursor.pos = end
+    cursor.pos = quoted.end
 
 
 def _bare(cursor: Cursor) -> bool:

@@ -1,11 +1,10 @@
 """Numbers, booleans, nulls and names of enumerations that were written as text."""
 
 import re
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from structout.repair.edits import Decimal
 from structout.repair.tokens import number
-
-Decimal = Literal[".", ","]
 
 _SPACES: Final = re.compile(r"[\s\u00a0\u202f]+")
 _GROUPED: Final = {

@@ -8,6 +8,7 @@ from typing import Final
 from structout.document import read_json
 from structout.repair.budget import Budget, Exhausted, Unreadable
 from structout.repair.candidates import MEMBER, begins_with_a_key
+from structout.repair.fault import mend
 from structout.repair.locate import BRACKET, layout
 from structout.repair.read import GOES_ON, Reading, is_escaped, read_at, regrade
 from structout.repair.surroundings import with_surroundings
@@ -22,7 +23,8 @@ def single(text: str, fault: str, budget: Budget, *, complete: bool) -> Reading 
     what a strict parser says of the text.
     """
     start = len(text) - len(text.lstrip(" \t\r\n\ufeff"))
-    limit = len(text)
+    limit = stop = len(text)
+    begin = 0
     found = None
     if text[start : start + 1] not in ("{", "["):
         found = layout(text)
@@ -30,7 +32,7 @@ def single(text: str, fault: str, budget: Budget, *, complete: bool) -> Reading 
         first = opener.start() if opener else next(found.starts(), -1)
         if first < 0 or MEMBER.match(text, start) or begins_with_a_key(found):
             return None
-        start = first
+        start = begin = first
         fence = found.fence_at(start)
         limit = fence.end if fence else limit
         stop = max(text.rfind("}", start, limit), text.rfind("]", start, limit)) + 1
@@ -43,7 +45,9 @@ def single(text: str, fault: str, budget: Budget, *, complete: bool) -> Reading 
     if is_escaped(text, start):
         return None
     try:
-        if fault:
+        if fault and (quick := mend(text, begin, stop, limit, fault, budget)):
+            reading = Reading(quick.document, start, limit if quick.unclosed else stop, quick.edits, quick.unclosed)
+        elif fault:
             reading = read_at(text, start, limit, budget, strict_first=fault.startswith(_TRAILING))
         elif GOES_ON.match(text, stop, limit):
             return None

@@ -8,9 +8,8 @@ from typing import Final, Protocol
 from structout.document import Json
 from structout.issue import Issue
 from structout.repair.dates import read_date_time, read_time
-from structout.repair.edits import Edit, Grade, json_text
+from structout.repair.edits import Decimal, Edit, Grade, json_text
 from structout.repair.scalars import (
-    Decimal,
     match_name,
     means_null,
     names_unit,

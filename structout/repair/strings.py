@@ -4,7 +4,7 @@ import re
 from typing import Final, Literal, NamedTuple
 
 from structout.repair.budget import Budget
-from structout.repair.tokens import ROOM, SIGN
+from structout.repair.tokens import ROOM, SIGN, quote
 
 Role = Literal["member", "item"]
 
@@ -98,6 +98,21 @@ def read_value(text: str, place: int, end: int, role: Role, depth: int, budget: 
         stop = line - (text[line - 1] == ",")
         return Quoted(place + 1, stop, stop)
     return Quoted(place + 1, end, end, closed=False)
+
+
+def written_as(text: str, place: int, quoted: Quoted) -> tuple[str, str, str, bool]:
+    """The kind of edit that makes a string JSON, what stands at `place`, what it becomes, and if all of it is kept."""
+    before, content = text[place : quoted.end], text[quoted.start : quoted.stop]
+    after, whole = quote(content)
+    if before == after:
+        return "string", before, after, True
+    whole = whole and not (before[0] in '"“”' and is_doubtful(content))
+    return "quotes" if after[1:-1] == content else "string", before, after, whole
+
+
+def starts_value(text: str, place: int) -> bool:
+    """Whether a value begins at `place`."""
+    return _VALUE_START.match(text, place) is not None
 
 
 def is_doubtful(content: str) -> bool:

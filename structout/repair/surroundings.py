@@ -11,9 +11,11 @@ def with_surroundings(text: str, start: int, end: int, edits: tuple[Edit, ...]) 
     if before and not before.isspace():
         edits = (Edit(_kind(before), "lossless", 0, before, ""), *edits)
     if after and not after.isspace():
-        syntax = [edit for edit in edits if isinstance(edit.where, int)]
-        data = [edit for edit in edits if isinstance(edit.where, str)]
-        edits = (*syntax, Edit(_kind(after), "lossless", end, after, ""), *data)
+        behind = Edit(_kind(after), "lossless", end, after, "")
+        data = len(edits)
+        while data and isinstance(edits[data - 1].where, str):
+            data -= 1
+        edits = (*edits[:data], behind, *edits[data:])
     return edits
 
 

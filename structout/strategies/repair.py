@@ -6,7 +6,7 @@ from typing import TypeVar, get_args
 
 from structout.errors import SpecError
 from structout.models.base import Model
-from structout.repair import Policy
+from structout.repair import Decimal, Policy
 from structout.result import Result, Task
 from structout.strategies.base import Strategy
 
@@ -15,21 +15,27 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Repair:
-    """Mend what `inner` could not use. `policy` says which edits are accepted: only lossless ones by default."""
+    """Mend what `inner` could not use. `policy` says which edits are accepted: only lossless ones by default.
+
+    `decimal` names the sign that marks decimals in numbers written as text: without it `"1,200"` is ambiguous.
+    """
 
     inner: Strategy
     policy: Policy = "lossless"
+    decimal: Decimal | None = None
 
     def __post_init__(self) -> None:
         if self.policy not in get_args(Policy):
             raise SpecError(f"no repair policy is called {self.policy!r}", hint=f"give {', '.join(get_args(Policy))}")
+        if self.decimal is not None and self.decimal not in get_args(Decimal):
+            raise SpecError(f"no decimal sign is {self.decimal!r}", hint=f"give {' or '.join(get_args(Decimal))}")
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         results = self.inner.run(tasks, model)
-        return [_mend(task, result, self.policy) for task, result in zip(tasks, results, strict=True)]
+        return [_mend(task, result, self) for task, result in zip(tasks, results, strict=True)]
 
 
-def _mend(task: Task[T], result: Result[T], policy: Policy) -> Result[T]:
+def _mend(task: Task[T], result: Result[T], how: Repair) -> Result[T]:
     if result.ok or result.status == "rejected" or not result.text:
         return result
     from structout.repair import repair  # here, since its patterns take a while to compile
@@ -37,7 +43,7 @@ def _mend(task: Task[T], result: Result[T], policy: Policy) -> Result[T]:
     ended = result.attempts[-1].completion.finish_reason == "stop"
     if ended and result.status == "truncated":
         return result  # it is whole, and set aside for what the token limit had written in it
-    mended = repair(result.text, task.schema, policy, complete=ended)
+    mended = repair(result.text, task.schema, how.policy, decimal=how.decimal, complete=ended)
     if mended.ok:
         return replace(
             result,

@@ -97,7 +97,8 @@ def test_the_old_version_is_no_answer_if_the_new_one_cannot_be_read() -> None:
 
 
 def test_a_document_that_lost_its_brace_and_was_cut_is_flagged() -> None:
-    for text in ('"a": 1,\n', '"name": {\n  "x', '"name":"x","note":"y'):
+    behind = 'Hi,\nsee below.\n\n  "box": {\n    "size": 1\n  },\n  "na'
+    for text in ('"a": 1,\n', '"name": {\n  "x', '"name":"x","note":"y', behind):
         assert repair(text, OPEN).truncated, text
 
 

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
-from structout.document import parse_json
+from structout.document import parse_json, read_json
 from structout.repair import apply, repair
+from structout.repair.budget import Budget
+from structout.repair.fault import mend
+from structout.repair.read import read_at
 from structout.schema import Schema
 
 ANY: Schema[Any] = Schema.of(True)
@@ -138,3 +141,25 @@ def test_nothing_more_could_have_come() -> None:
     }
     assert repair('{"a": "x"', Schema.of(closed)).document == {"a": "x"}
     assert not repair('{"a": "x', Schema.of(closed)).ok
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": "b", "c": [1, 2,],}',
+        '{"a": "b" "c": 1}',
+        '{"a": 5 "c": {"d": 1} "e": 2}',
+        '{"a": "b", /* why */ "c": 1}',
+        '{"a": True, "b": [None, False]}',
+        '{"a" "b", "c": 1}',
+        '{"é": "ü" "c": 1,}',
+        '{"a": "\\x69 and \\q", "c": "two\nlines"}',
+        '{"a": {"b": [{"c": "d"}',
+    ],
+)
+def test_faults_mended_where_they_are_found_are_those_that_the_parser_mends(text: str) -> None:
+    with pytest.raises(ValueError, match=" at line ") as caught:
+        read_json(text)
+    quick = mend(text, 0, len(text), len(text), str(caught.value), Budget(10_000))
+    slow = read_at(text, 0, len(text), Budget(10_000))
+    assert quick == (slow.document, slow.edits, slow.unclosed)

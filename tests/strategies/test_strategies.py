@@ -66,6 +66,14 @@ def test_repair_names_its_edits_and_asks_nobody() -> None:
     assert model.calls == 2
 
 
+def test_a_decimal_sign_settles_what_repair_would_not_guess() -> None:
+    model = Scripted('{"kind": "hex", "size_mm": "1,200"}')
+    (unsure,) = Repair(Prompted()).run(tasks("x"), model)
+    assert "ambiguous" in {issue.kind for issue in unsure.issues}
+    (thousands,) = Repair(Prompted(), decimal=".").run(tasks("x"), model)
+    assert thousands.unwrap() == Bolt(kind="hex", size_mm=1200)
+
+
 def test_only_the_failed_are_asked_again_as_one_smaller_batch() -> None:
     model = Scripted({"first": GOOD, "second": [BAD, GOOD], "third": [BAD, BAD, GOOD]})
     results = Reask(Prompted(), limit=2).run(tasks("first", "second", "third"), model)
@@ -151,6 +159,7 @@ EXPRESSIONS = [
     "Constrained(examples=3, temperature=0.7)",
     "Prompted(show='json_schema', format='yaml')",
     "Reask(Repair(Prompted(examples=2), policy='lossy'), limit=2)",
+    "Repair(Prompted(), decimal=',')",
     "Cascade(Repair(Prompted()), On('scripted:big.json', Constrained()))",
     "Constrained(examples=4, choose='similar')",
     "Verify(Constrained(), Grounded(fields=('/name', '/items/*'), threshold=0.8), on_reject='reask')",
@@ -186,6 +195,7 @@ def test_strategies_are_written_and_read_back(text: str) -> None:
         "Prompted(show='xml')",
         "Constrained(temperature=-1)",
         "Repair(Prompted(), policy='wild')",
+        "Repair(Prompted(), decimal=';')",
         "__import__('os').system('true')",
         "Repair(Prompted(examples=1 + 1))",
         "3",
