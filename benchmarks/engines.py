@@ -1,12 +1,17 @@
 """Grammar engines behind one small face, each to be run in a process of its own that may be killed."""
 
 import json
+import os
+import resource
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 ENGINES = ("structout", "llguidance", "llguidance lenient", "xgrammar", "outlines_core")
+LIMIT = 10  # seconds of CPU time for compiling one schema, and as many again for its documents
+_MEMORY = 8 * 1024**3  # bytes that an engine may ask for
 _MOST_STEPS = 2_000  # of trying out orders of keys, for one document
 _MASKED = 40  # tokens of one document whose masks are timed
 
@@ -20,6 +25,21 @@ class Verdict:
     compile_ms: float = 0.0
     taken: list[bool] = field(default_factory=list)
     mask_us: list[float] = field(default_factory=list)
+
+
+def _spent() -> float:
+    """Seconds of CPU time of this process and of the children that it waited for."""
+    return sum(
+        usage.ru_utime + usage.ru_stime
+        for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
+
+
+def _allow(seconds: int) -> None:
+    """Let this process have so much more CPU time before it is killed."""
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(own.ru_utime + own.ru_stime) + 1 + seconds, hard))
 
 
 class _Engine(Protocol):
@@ -42,7 +62,7 @@ class Llguidance:
         from structout.grammar import compile as compile_schema
         from structout.schema import Schema
 
-        began = time.perf_counter()
+        began = _spent()
         level = ""
         if self.kind == "structout":
             try:
@@ -64,15 +84,16 @@ class Llguidance:
         matcher = LLMatcher(self.vocabulary.engine, source, log_level=0)
         if matcher.is_error():
             return Verdict(error=matcher.get_error()[:200])
-        verdict = Verdict("", level, (time.perf_counter() - began) * 1000)
+        verdict = Verdict("", level, (_spent() - began) * 1000)
+        _allow(LIMIT)
         for document in documents:
             verdict.taken.append(_reaches(matcher, document, self.vocabulary.encode))
         for document in documents[:1]:
             position = matcher.deep_copy()
             for token in self.vocabulary.encode(json.dumps(document, ensure_ascii=False))[:_MASKED]:
-                began = time.perf_counter()
+                began = time.thread_time()
                 position.compute_bitmask()
-                verdict.mask_us.append((time.perf_counter() - began) * 1e6)
+                verdict.mask_us.append((time.thread_time() - began) * 1e6)
                 if not position.try_consume_tokens([token]):
                     break
         return verdict
@@ -142,12 +163,13 @@ class Xgrammar:
     def judge(self, json_schema: Any, documents: Sequence[Any]) -> Verdict:
         import xgrammar
 
-        began = time.perf_counter()
+        began = _spent()
         try:
             compiled = self.compiler.compile_json_schema(json.dumps(json_schema), strict_mode=False)
         except Exception as error:  # it raises many kinds
             return Verdict(error=str(error)[:200])
-        verdict = Verdict("", "", (time.perf_counter() - began) * 1000)
+        verdict = Verdict("", "", (_spent() - began) * 1000)
+        _allow(LIMIT)
         for document in documents:
             taken = False
             for text in _spellings(document, json_schema):
@@ -158,9 +180,9 @@ class Xgrammar:
         for document in documents[:1]:
             matcher = xgrammar.GrammarMatcher(compiled)
             for token in self.tokenizer.encode(json.dumps(document, ensure_ascii=False))[:_MASKED]:
-                began = time.perf_counter()
+                began = time.thread_time()
                 matcher.fill_next_token_bitmask(bits)
-                verdict.mask_us.append((time.perf_counter() - began) * 1e6)
+                verdict.mask_us.append((time.thread_time() - began) * 1e6)
                 if not matcher.accept_token(token):
                     break
         return verdict
@@ -186,20 +208,21 @@ class OutlinesCore:
         from outlines_core import Index
         from outlines_core.json_schema import build_regex_from_schema
 
-        began = time.perf_counter()
+        began = _spent()
         try:
             index = Index(build_regex_from_schema(json.dumps(json_schema)), self.vocabulary)
         except BaseException as error:  # it panics
             return Verdict(error=str(error)[:200])
-        verdict = Verdict("", "", (time.perf_counter() - began) * 1000)
+        verdict = Verdict("", "", (_spent() - began) * 1000)
+        _allow(LIMIT)
         for document in documents:
             verdict.taken.append(any(self._takes(index, text) for text in _spellings(document, json_schema)))
         for document in documents[:1]:
             state = index.get_initial_state()
             for token in self.encode(json.dumps(document, ensure_ascii=False))[:_MASKED]:
-                began = time.perf_counter()
+                began = time.thread_time()
                 index.get_allowed_tokens(state)
-                verdict.mask_us.append((time.perf_counter() - began) * 1e6)
+                verdict.mask_us.append((time.thread_time() - began) * 1e6)
                 state = index.get_next_state(state, token)
                 if state is None:
                     break
@@ -236,9 +259,12 @@ def _spellings(document: Any, json_schema: Any) -> list[str]:
 
 
 def serve(name: str, tokenizer_folder: str, connection: Any) -> None:
-    """Answer (schema, documents) with a `Verdict` until the other side hangs up."""
+    """Answer (schema, documents) with a `Verdict` until the other side hangs up; errors "too long" and "crashed" if the
+    engine gives none."""
     from transformers import AutoTokenizer
 
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
     engine: _Engine
     if name == "xgrammar":
@@ -253,4 +279,14 @@ def serve(name: str, tokenizer_folder: str, connection: Any) -> None:
             json_schema, documents = connection.recv()
         except EOFError:
             return
-        connection.send(engine.judge(json_schema, documents))
+        child = os.fork()  # a process for each schema, with the tokenizer loaded already
+        if not child:
+            try:
+                _allow(LIMIT)
+                connection.send(engine.judge(json_schema, documents))
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status:
+            connection.send(Verdict(error="too long" if status == -signal.SIGXCPU else "crashed"))

@@ -114,15 +114,16 @@ class Completion:
     `logprobs` holds the natural logarithm of each output token's probability under the model without any
     constraint, where the model tells it. `values` tells which of the tokens carry values, where the output is JSON:
     the contents of strings, numbers and literals, but not keys and punctuation; `ends` then tells where in the text
-    each token ends, in bytes of UTF-8. `steered` counts the tokens that a
-    constraint chose, against the model's own will, to end the document within the token limit.
+    each token ends, in bytes of UTF-8. `steered` holds the stretches of the text, by their first character and the one
+    after their last, that the model would have written otherwise, had they not been needed to end the document within
+    the token limit; an empty one at the end says that it might have gone on.
     """
 
     text: str
     usage: Usage = field(default_factory=Usage)
     finish_reason: FinishReason = "stop"
     logprobs: tuple[float, ...] | None = None
-    steered: int = 0
+    steered: tuple[tuple[int, int], ...] = ()
     refusal: str = ""
     values: tuple[bool, ...] | None = None
     ends: tuple[int, ...] | None = None

@@ -3,16 +3,15 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, cast, get_args, get_origin
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args, get_origin
 
 import jsonschema_rs
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from structout.document import Json, parse_json
+from structout.document import Json, parse_json, read_json
 from structout.errors import SchemaError
 from structout.formats import formats_for
 from structout.issue import Issue, IssueKind, pointer
@@ -59,11 +58,11 @@ _LINEAR = jsonschema_rs.RegexOptions()
 _BACKTRACKING = jsonschema_rs.FancyRegexOptions(backtrack_limit=20_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Checked(Generic[T]):
+class Checked(NamedTuple, Generic[T]):
     """What one text or document turned out to be: `value` counts only if there are no issues.
 
-    `document` is the JSON that was read, kept for a document that parsed but did not comply.
+    `document` is the JSON that was read, kept for a document that parsed but did not comply. (A tuple, since to make
+    one is a good part of what a small document costs.)
     """
 
     value: T | None
@@ -163,17 +162,31 @@ class Schema(Generic[T]):
         document, issue = parse_json(text)
         if issue:
             return Checked(None, None, (issue,))
-        return self._check(document, text)
+        return self.check(document, text)
 
-    def check(self, document: Json) -> Checked[T]:
-        """Judge a parsed document strictly: by the JSON Schema, then by the Pydantic type in strict mode."""
+    def accepts(self, data: bytes) -> bool:
+        """Whether `check_text` would find nothing wrong with this text in UTF-8: the same verdict, sooner."""
+        if self.language is not None:
+            return False
+        try:
+            document = read_json(data)
+            if not self._validator.is_valid(document):
+                return False
+            if self.adapter is not None:
+                self.adapter.validate_json(data, strict=True)
+        except ValueError:  # Pydantic's is one too
+            return False
+        return True
+
+    def check(self, document: Json, text: str | None = None) -> Checked[T]:
+        """Judge a parsed document strictly: by the JSON Schema, then by the Pydantic type in strict mode.
+
+        `text` is the JSON that the document was read from, if it is at hand: it need not be written again.
+        """
         if self.language is not None:
             problem = self.language.problem(document) if isinstance(document, str) else "not a text"
             issues = (Issue("", "value", _short(problem)),) if problem else ()
             return Checked(None if issues else cast("T", document), document, issues)
-        return self._check(document, None)
-
-    def _check(self, document: Json, text: str | None) -> Checked[T]:
         if not self._validator.is_valid(document):
             errors = self._validator.iter_errors(document)
             return Checked(None, document, tuple(issue for error in errors for issue in _explain(error)))
@@ -185,6 +198,17 @@ class Schema(Generic[T]):
             details = error.errors(include_url=False, include_input=False, include_context=False)
             return Checked(None, document, tuple(Issue(pointer(d["loc"]), "value", _short(d["msg"])) for d in details))
         return Checked(value, document)
+
+    def accept(self, document: Json) -> Checked[T] | None:
+        """What `check` says of a document that complies; None of one that does not, and no word on why."""
+        if self.language is not None or not self._validator.is_valid(document):
+            return None
+        if self.adapter is None:
+            return Checked(cast("T", document), document)
+        try:
+            return Checked(self.adapter.validate_json(json.dumps(document), strict=True), document)
+        except ValidationError:
+            return None
 
     def dump(self, value: T) -> Json:
         """Write a value as the JSON document that stands for it, defaults filled in."""

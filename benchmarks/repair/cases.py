@@ -10,14 +10,14 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
-from benchmarks.repair import blind, coercion, extraction, held, syntax, traps, yaml_style
+from benchmarks.repair import blind, coercion, extraction, held, syntax, third, traps, yaml_style
 from structout.document import Json
 from structout.errors import SchemaError
 from structout.schema import Schema
 
 Group = Literal["syntax", "extraction", "coercion", "yaml", "truncation", "traps"]
 # Kinds that the repair was developed with, kinds that were mended for after one blind run, kinds run blind.
-Stock = Literal["seen", "later", "blind"]
+Stock = Literal["seen", "later", "blind", "third"]
 GROUPS: tuple[Group, ...] = ("syntax", "extraction", "coercion", "yaml", "truncation", "traps")
 
 
@@ -112,6 +112,8 @@ def _kinds(stock: Stock) -> dict[Group, dict[str, Any]]:
         return held.KINDS
     if stock == "blind":
         return blind.KINDS
+    if stock == "third":
+        return third.KINDS
     return {
         "syntax": syntax.KINDS,
         "extraction": extraction.KINDS,

@@ -18,7 +18,7 @@ def judged(outcomes: Sequence[Outcome], schema: Schema[Any]) -> list[Judged]:
     for outcome, document in made:
         checked = schema.check(document)
         result: Result[Any] = Result(
-            "repaired" if outcome.edits else "valid",
+            "repaired" if any(edit["kind"] != "steered" for edit in outcome.edits) else "valid",
             checked.value,
             document,
             attempts=tuple(map(_attempt, outcome.attempts)),
@@ -35,12 +35,13 @@ def _attempt(row: dict[str, Any]) -> Attempt:
     sampling = Sampling(**{**row["sampling"], "stop": tuple(row["sampling"]["stop"])})
     prompt = Prompt(tuple(Message(*one) for one in row["messages"]), sampling, None, row["sample"])
     logprobs, values, ends = (None if row.get(k) is None else tuple(row[k]) for k in ("logprobs", "values", "ends"))
+    steered = row["steered"]  # a count in older logs, which do not tell where
     completion = Completion(
         row["text"],
         Usage(**row["usage"]),
         row["finish_reason"],
         logprobs,
-        row["steered"],
+        ((0, 0),) * bool(steered) if isinstance(steered, int) else tuple((start, end) for start, end in steered),
         row["refusal"],
         values,
         ends,

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from structout.grammar.compile import Level, compile  # noqa: A004
+from structout.grammar.compile import Grammar, Level, compile  # noqa: A004
 from structout.grammar.vocabulary import Vocabulary
 from structout.issue import pointer
 from structout.schema import Schema
@@ -107,8 +107,13 @@ def audit(schema: Schema[Any], vocabulary: Vocabulary | None = None) -> Audit:
         len(grammar.source),
         None if shortest is None else len(shortest),
         None if shortest is None or vocabulary is None else vocabulary.decode(shortest),
-        tuple(_advice(schema.json_schema)),
+        (*_missing(grammar), *_advice(schema.json_schema)),
     )
+
+
+def _missing(grammar: Grammar) -> Iterator[str]:
+    if grammar.schema.language is None and not grammar.documents:
+        yield "no document was found that fits: perhaps none does, and if one does, an answer may be cut off"
 
 
 def _by(narrower: bool) -> Enforced:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Check = Callable[[str], bool]
 
 _REFUSALS = 6  # tokens refused in one place before only the known way out is left
-_SECONDS = 0.1  # for one search of a way out
+_EXPLORATIONS = 60  # in one search of a way out: about a tenth of a second
 _FREE = 1000  # a string that this many tokens could continue is free text
 _MARGIN = 24  # tokens kept back for what still has to be said, if the way out is at least as long
 _LONGEST_NUMBER = 20  # tokens of one number
@@ -30,9 +30,10 @@ class _State:
     scan: Scan = field(default_factory=Scan)
     slack: int = 0  # tokens to spare when the string began that this is in
     digits: int = 0  # tokens of the number that this is in
-    steered: int = 0
+    steered: tuple[int, ...] = ()
     refused: frozenset[int] = frozenset()
-    late: bool = False  # one of the refused would not have ended in time
+    late: bool = False  # what was refused here would not have ended in time
+    ending: bool = False  # only what ends a text, a list or a number is left
 
 
 class Guarded:
@@ -61,7 +62,6 @@ class Guarded:
         self._tokens: list[int] = []
         self._state = _State(max_tokens, tuple(out))
         self._past: list[_State] = []
-        self._narrowed = False  # the last mask was narrowed by the budget
 
     @property
     def may_stop(self) -> bool:
@@ -72,49 +72,66 @@ class Guarded:
         return self._engine.must_stop or (self._state.left <= 0 and self.may_stop)
 
     @property
-    def steered(self) -> int:
-        return self._state.steered
+    def steered(self) -> tuple[int, ...]:
+        cut = self._state.left <= 0 and not self._engine.must_stop and self.may_stop
+        return (*self._state.steered, len(self._tokens)) if cut else self._state.steered
 
     def mask(self) -> "torch.Tensor":
         import torch
 
-        self._narrowed = False
         state = self._state
-        mask = self._engine.mask()
         if self.must_stop or self._cornered:
-            only = torch.zeros_like(mask)
+            only = torch.zeros(self._vocabulary.size, dtype=torch.bool)
             only[[state.out[0]] if state.out and not self.must_stop else list(self._vocabulary.end)] = True
             return only
+        mask = self._allowed()
+        ending = self._ending(mask) if state.ending else None
+        return mask if ending is None else ending
+
+    def _allowed(self) -> "torch.Tensor":
+        """What the grammar allows here and was not refused."""
+        mask = self._engine.mask()
         if not self.may_stop:
             mask[list(self._vocabulary.end)] = False
-        if state.refused:
-            mask[list(state.refused)] = False
-        ending = self._ending(mask)
-        if ending is None or not ending.any():
-            return mask
-        self._narrowed = True
-        return ending
+        if self._state.refused:
+            mask[list(self._state.refused)] = False
+        return mask
 
-    def _ending(self, mask: "torch.Tensor") -> "torch.Tensor | None":
-        """The mask without what goes on with free text, a list or a number that has had its share; None if all may."""
-        state, tables = self._state, self._vocabulary.tables
+    @property
+    def _first(self) -> bytes:
+        """The byte that ends the text, list or number that this is in, once it has had its share; b"" if it has not."""
+        state = self._state
         if not self._closer.is_json or not state.out:
-            return None
+            return b""
         spare = state.left - len(state.out)
         margin = min(_MARGIN, max(4, len(state.out)))
-        first = tables.pieces[state.out[0]][:1]
+        first = self._vocabulary.pieces[state.out[0]][:1]
         if state.scan.in_string:
             # A value that others must follow gets half of what there was to spare, the last one all but the margin.
             share = state.slack // 2 if len(state.out) > 3 else 0
-            if spare > max(share, margin) or first != b'"' or int(mask.sum()) < _FREE:
-                return None
-        elif first not in (b"]", b"}", b",") or (spare > margin and state.digits < _LONGEST_NUMBER):
+            return first if spare <= max(share, margin) and first == b'"' else b""
+        # A list goes on only with room for an item that says something.
+        over = spare <= 2 * margin or state.digits >= _LONGEST_NUMBER
+        return first if first in (b"]", b"}", b",") and over else b""
+
+    def _ending(self, mask: "torch.Tensor") -> "torch.Tensor | None":
+        """The part of the mask that ends what has had its share; None if all may go on."""
+        first = self._first
+        if not first or (self._state.scan.in_string and int(mask.sum()) < _FREE):
             return None
-        ending = mask & tables.begin_with(first)
-        return ending if int(ending.sum()) < int(mask.sum()) else None
+        ending = mask & self._vocabulary.tables.begin_with(first)
+        return ending if 0 < int(ending.sum()) < int(mask.sum()) else None
+
+    def _goes_on(self, token: int) -> bool:
+        """Whether a token goes on with what has had its share."""
+        first = self._first
+        if not first or self._vocabulary.pieces[token].startswith(first) or self._cornered:
+            return False
+        ending = self._ending(self._allowed())
+        return ending is not None and not bool(ending[token])
 
     def forced(self) -> list[int]:
-        if self.must_stop or self._state.refused:
+        if self.must_stop or self._state.refused or self._state.ending:
             return []
         forced = self._engine.forced()
         if not forced or tuple(forced) == self._state.out[: len(forced)]:
@@ -131,7 +148,6 @@ class Guarded:
     def rollback(self, n: int) -> None:
         if not n:
             return
-        self._narrowed = False
         self._engine.rollback(n)
         self._state = self._past[-n]
         del self._past[-n:], self._tokens[-n:]
@@ -153,10 +169,13 @@ class Guarded:
         if self._vocabulary.is_end(token):
             if not self.may_stop or not self._engine.try_advance([token]):
                 return False
-            self._push(token, replace(state, refused=frozenset(), late=False))
+            self._push(token, replace(state, steered=self._marked(), refused=frozenset(), late=False, ending=False))
             return True
         known = bool(state.out) and token == state.out[0]
         if state.left <= 0 or token in state.refused or (self._cornered and not known):
+            return False
+        if self._goes_on(token):
+            self._state = replace(state, late=True, ending=True)
             return False
         if not self._engine.try_advance([token]):
             return False
@@ -171,12 +190,15 @@ class Guarded:
         left = state.left - 1
         slack = state.slack if scan.in_string and state.scan.in_string else left - len(out)
         digits = state.digits + 1 if not scan.in_string and not piece.strip(b"0123456789.eE+-") else 0
-        steered = state.steered + (1 if state.late or self._narrowed else 0)
-        self._push(token, _State(left, out, scan, slack, digits, steered))
+        self._push(token, _State(left, out, scan, slack, digits, self._marked()))
         return True
 
+    def _marked(self) -> tuple[int, ...]:
+        """The steered tokens, with the next one if the model's own choice was refused for want of room."""
+        steered = self._state.steered
+        return (*steered, len(self._tokens)) if self._state.late or self._cornered else steered
+
     def _push(self, token: int, state: _State) -> None:
-        self._narrowed = False
         self._past.append(self._state)
         self._tokens.append(token)
         self._state = state
@@ -185,7 +207,7 @@ class Guarded:
         """A way out after `token`, which the engine has taken already, and if there is none whether `room` is why."""
         late = True
         for closer in self._closers:
-            out = closer.close(self._engine.position, scan, room, self._state.out, _SECONDS)
+            out = closer.close(self._engine.position, scan, room, self._state.out, _EXPLORATIONS)
             if out is not None:
                 if self._checked((token, *out)):
                     return tuple(out), False

@@ -1,24 +1,22 @@
 """The way out: a short run of tokens that completes a document from wherever it stands."""
 
 import json
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from structout.grammar.vocabulary import Vocabulary
+from structout.grammar.words import word
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
 
 _CANDIDATES = 40  # ways on that are looked at where nothing is known but the mask
-_EXPLORATIONS = 400  # how often, before a search gives up
+_EXPLORATIONS = 400  # how often, before the search for a document gives up
 _REMEMBERED = 10_000  # steps that a closer remembers
 _SHORT = 2  # tokens of a document that need not be bettered
 _ORDERS = 4
-_SECONDS = 0.5  # after which no further order is tried
-_LONGEST_WORD = 100  # tokens of such an example
 _WORDS = 32  # patterns of a schema for which an example is made
 _REJOIN = 12  # how far into a known way out a new one may join it
 
@@ -71,12 +69,11 @@ class Closer:
         check: Callable[[str], bool] | None = None,
         likely: Sequence[str] = (),
     ) -> tuple["Closer", list[int]] | None:
-        """The shortest document that several searches find, with the closer that found it.
+        """The shortest of the `likely` documents, or if none of them will do the shortest that several searches find.
 
-        `likely` documents are considered as well. None if there is none within `limit` tokens that `check` accepts.
+        With the closer that found it. None if there is none within `limit` tokens that `check` accepts.
         """
         best: tuple[Closer, list[int]] | None = None
-        began = time.monotonic()
         for text in likely:
             tokens = self.vocabulary.encode(text)
             position = matcher.deep_copy()
@@ -84,8 +81,8 @@ class Closer:
                 continue
             if (best is None or len(tokens) < len(best[1])) and (check is None or check(text)):
                 best = (self, tokens)
-        for order in range(_ORDERS):
-            if (order and time.monotonic() - began > _SECONDS) or (best is not None and len(best[1]) <= _SHORT):
+        for order in range(_ORDERS if best is None else 0):
+            if best is not None and len(best[1]) <= _SHORT:
                 break
             closer = replace(self, order=order, memory={})
             found = closer.close(matcher, Scan(), limit if best is None else len(best[1]) - 1)
@@ -94,13 +91,18 @@ class Closer:
         return best
 
     def close(
-        self, matcher: "LLMatcher", scan: Scan, limit: int, known: Sequence[int] = (), seconds: float = 1.0
+        self,
+        matcher: "LLMatcher",
+        scan: Scan,
+        limit: int,
+        known: Sequence[int] = (),
+        explorations: int = _EXPLORATIONS,
     ) -> list[int] | None:
-        """Tokens that lead from here to where the document may end, at most `limit`; None if none are found in time.
+        """Tokens that lead from here to where the document may end, at most `limit`; None if none are found.
 
-        `known` is a way out of the state before: most often the new one soon joins it.
+        `known` is a way out of the state before: most often the new one soon joins it. Effort is counted and not timed,
+        so that an answer does not depend on how busy the machine is.
         """
-        until = time.monotonic() + seconds
         position = matcher.deep_copy()
         taken: list[int] = []
         seen: Counter[int] = Counter()
@@ -110,9 +112,8 @@ class Closer:
                 return taken + rest
             step = list(position.compute_ff_tokens()) or self._choose(position, scan, seen)
             if (
-                time.monotonic() > until
-                or not step
-                or seen.total() > _EXPLORATIONS
+                not step
+                or seen.total() > explorations
                 or len(taken) + len(step) > limit
                 or not position.consume_tokens(step)
             ):
@@ -191,17 +192,8 @@ class Closer:
 
 def examples(json_schema: Any, vocabulary: Vocabulary) -> tuple[tuple[int, ...], ...]:
     """Tokens of a short text for each `pattern` of a JSON Schema: an unanchored one cannot be felt out by its mask."""
-    from llguidance import LLMatcher, regex_to_lark
-
-    found = []
-    for pattern in list(dict.fromkeys(_patterns(json_schema)))[:_WORDS]:
-        source = LLMatcher.grammar_from_regex(regex_to_lark(pattern.removeprefix("^").removesuffix("$"), "dw"))
-        matcher = LLMatcher(vocabulary.engine, source, log_level=0)
-        if not matcher.is_error():
-            tokens = Closer(vocabulary, is_json=False).close(matcher, Scan(), _LONGEST_WORD)
-            if tokens:
-                found.append(tuple(vocabulary.encode(json.dumps(vocabulary.decode(tokens), ensure_ascii=False)[1:-1])))
-    return tuple(found)
+    words = [word((pattern,)) for pattern in list(dict.fromkeys(_patterns(json_schema)))[:_WORDS]]
+    return tuple(tuple(vocabulary.encode(json.dumps(text, ensure_ascii=False)[1:-1])) for text in words if text)
 
 
 def _patterns(json_schema: Any) -> list[str]:

@@ -3,20 +3,21 @@
 import json
 import time
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from structout.errors import MissingExtraError, SchemaError
 from structout.grammar.budget import Guarded
 from structout.grammar.closing import Closer, examples, required_names
-from structout.grammar.languages import source_of
-from structout.grammar.likely import likely
+from structout.grammar.languages import samples, source_of
 from structout.grammar.matcher import Engine, Matcher
 from structout.grammar.python_checks import python_checks
 from structout.grammar.rewrite import Gap, Rewriter
+from structout.grammar.tightened import tightened
 from structout.grammar.trial import trial
 from structout.grammar.vocabulary import Vocabulary
+from structout.grammar.witness import Witness
 from structout.schema import Schema
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ _LAYOUT = {
     "json_allowed_escapes": 'nrbtf\\"',
 }
 
-_LONGEST_COMPILATION = 3.0  # seconds, after which a looser grammar is tried
 _LONGEST_DOCUMENT = 16_000  # tokens within which the shortest document is looked for
 
 
@@ -71,6 +71,14 @@ class Grammar:
         out = self._start(vocabulary).out
         return None if out is None else list(out)
 
+    @cached_property
+    def documents(self) -> tuple[str, ...]:
+        """A few short texts that the schema admits, the shortest first; none if none was found."""
+        if self.schema.language is not None:
+            return samples(self.schema.language)
+        found = Witness(self.schema.json_schema, pydantic=self.schema.adapter is not None).documents()
+        return tuple(text for text in found if self._check(text))
+
     def _start(self, vocabulary: Vocabulary) -> "_Start":
         from llguidance import LLMatcher
 
@@ -83,7 +91,7 @@ class Grammar:
             if self.schema.language is None:
                 names, words = required_names(self.schema.json_schema), examples(self.schema.json_schema, vocabulary)
                 closer = Closer(vocabulary, preferred=names, words=words)
-            found = closer.shortest(template, _LONGEST_DOCUMENT, self._check, tuple(likely(self.schema)))
+            found = closer.shortest(template, _LONGEST_DOCUMENT, self._check, self.documents)
             closer, out = found or (closer, None)
             self._starts[vocabulary] = _Start(template, closer, None if out is None else tuple(out))
         return self._starts[vocabulary]
@@ -120,14 +128,15 @@ def _compile(schema: Schema[Any], _type: int) -> Grammar:  # the type apart: its
     began = time.perf_counter()
     if schema.language is not None:
         source = source_of(schema.language)
-        reason = trial(source, until=began + _LONGEST_COMPILATION)
+        reason = trial(source)
         if reason:
             raise SchemaError(f"{schema.name} has no grammar: {reason}"[:300], hint="simplify the language")
         return Grammar(schema, "exact", source, time.perf_counter() - began)
     try:
-        rewriter = Rewriter(schema.json_schema, schema.adapter is not None)
+        tight, said = tightened(schema)
+        rewriter = Rewriter(tight, schema.adapter is not None)
         rewritten = rewriter.rewrite()
-        gaps = [*rewriter.gaps, *python_checks(schema)]
+        gaps = [*rewriter.gaps, *python_checks(schema, said)]
     except RecursionError:
         rewritten, gaps = {}, [Gap("", "$ref", "nested too deeply")]
     whole: Level = "exact" if all(gap.narrower for gap in gaps) else "relaxed"
@@ -145,7 +154,7 @@ def _compile(schema: Schema[Any], _type: int) -> Grammar:  # the type apart: its
             reasons.append("nested too deeply")
             continue
         source = LLMatcher.grammar_from_json_schema(text, overrides=_LAYOUT | options)
-        reason = trial(source, until=began + _LONGEST_COMPILATION)
+        reason = trial(source)
         if not reason:
             if reasons:
                 gaps.append(Gap("", "", reasons[0].split("\n")[0]))

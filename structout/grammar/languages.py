@@ -14,15 +14,34 @@ def source_of(language: Language) -> str:
     """The engine's grammar for a language. Raises `SchemaError` for a language that has none."""
     from llguidance import LLMatcher, regex_to_lark
 
-    if isinstance(language, Choice):
-        return str(LLMatcher.grammar_from_lark("start: " + " | ".join(json.dumps(value) for value in language.values)))
     if isinstance(language, Regex):
         return str(LLMatcher.grammar_from_regex(regex_to_lark(language.pattern, "dw")))
+    return str(LLMatcher.grammar_from_lark(lark_of(language)))
+
+
+def lark_of(language: Language) -> str:
+    """The grammar of a language that is no regular expression, in the dialect of Lark that llguidance reads.
+
+    Raises `SchemaError` for a language that has none.
+    """
+    if isinstance(language, Choice):
+        return "start: " + " | ".join(json.dumps(value) for value in language.values)
     if isinstance(language, Lark):
-        return str(LLMatcher.grammar_from_lark(language.grammar))
+        return language.grammar
     if isinstance(language, Sql):
-        return str(LLMatcher.grammar_from_lark(_select(language)))
+        return _select(language)
     raise SchemaError(f"{language!r} has no grammar", hint="use Choice, Regex, Lark or Sql")
+
+
+def samples(language: Language) -> tuple[str, ...]:
+    """Short texts of a language whose grammar is large: where the search for the shortest may begin."""
+    if not isinstance(language, Sql):
+        return ()
+    return tuple(
+        f"SELECT {_name(language, table, column)} FROM {_table(language, table)}"
+        for table, columns in language.tables.items()
+        for column in columns[:4]
+    )
 
 
 def _select(language: Sql) -> str:

@@ -17,8 +17,9 @@ class Matcher(Protocol):
     it, `rollback` takes it back); after that, and when a document is complete and nothing can follow, `must_stop`
     holds and nothing but an end token is admitted. A loop stops at `must_stop` without paying for an end token.
 
-    A matcher with a budget may refuse one token that its mask had allowed, when what the token opens could no longer
-    be closed in time: `try_advance` returns 0 and `mask()` is then without it, so choose again from the same logits.
+    A matcher with a budget may refuse a token that its mask had allowed, when what the token goes on with or opens
+    could no longer be closed in time: `try_advance` returns 0 and `mask()` is then narrower, so choose again from the
+    same logits. What is chosen after that is `steered`: the model's own choice was another.
     """
 
     @property
@@ -30,8 +31,11 @@ class Matcher(Protocol):
         """Nothing but the end is possible, or the end was taken."""
 
     @property
-    def steered(self) -> int:
-        """How many of the tokens up to here the budget chose, where the grammar alone had left a choice."""
+    def steered(self) -> tuple[int, ...]:
+        """Which of the tokens up to here the budget chose, by their places, where the grammar had allowed another.
+
+        The place after the last token is among them if the budget ended the document where it could have gone on.
+        """
 
     def mask(self) -> "torch.Tensor":
         """The tokens that may come next: bool [vocabulary size], end tokens included when the document may end."""
@@ -52,7 +56,7 @@ class Matcher(Protocol):
 class Engine:
     """A matcher over llguidance, without a budget."""
 
-    steered = 0
+    steered: tuple[int, ...] = ()
 
     def __init__(self, matcher: "LLMatcher", vocabulary: Vocabulary, *, ended: bool = False) -> None:
         self._matcher = matcher

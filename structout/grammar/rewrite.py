@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
 from itertools import permutations
 from typing import Any
 
@@ -16,6 +18,7 @@ _INT64 = 2**63 - 1
 _DEEPEST = 60  # of rewriting one subschema within another
 _MOST_BRANCHES = 12  # of a oneOf that is taken apart
 _MOST_COMPARED = 80  # alternatives of a oneOf that are compared pair by pair
+_MOST_DIGITS = 8  # of a step between numbers
 _MOST_UNIQUE = 4  # values whose permutations are written out
 _ARRAYS = ("allOf", "anyOf", "oneOf", "prefixItems")
 _MAPS = ("properties", "patternProperties", "$defs", "definitions")
@@ -140,9 +143,16 @@ class Rewriter:
             node[key] = int(nearest)
             self._gap(path, key, "within 64 bits only", narrower=True)
 
-        multiple = node.get("multipleOf")
-        if isinstance(multiple, float) and not multiple.is_integer():
-            self._gap(path, "multipleOf", "written with all the digits of the step only", narrower=True)
+        step = node.get("multipleOf")
+        if isinstance(step, float) and not step.is_integer():
+            # The engine writes all the digits of the step: 0.50 and not 0.5, unless the step is that of fewer digits.
+            exact = Fraction(repr(step))
+            digits = -int(Decimal(repr(step)).as_tuple().exponent)
+            steps = [_common(exact, Fraction(1, 10**n)) for n in range(min(digits, _MOST_DIGITS))]
+            del node["multipleOf"]
+            whole = [{"multipleOf": int(s) if s.denominator == 1 else float(s)} for s in dict.fromkeys(steps)]
+            self._also(node, {"anyOf": [{"multipleOf": step}, *whole]})
+            self._gap(path, "multipleOf", "without zeros behind the last digit, nor exponents", narrower=True)
 
     def _unique(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
         if node.get("uniqueItems") is not True:
@@ -367,6 +377,12 @@ class Rewriter:
             if key == f"max{name}":
                 return [{"type": kind, f"min{name}": value + 1}]
         return None
+
+
+def _common(one: Fraction, other: Fraction) -> Fraction:
+    """The least number that is a multiple of both."""
+    numerator = math.lcm(one.numerator * other.denominator, other.numerator * one.denominator)
+    return Fraction(numerator, one.denominator * other.denominator)
 
 
 def _mentions_unsupported(node: Any) -> bool:

@@ -44,6 +44,8 @@ _SPAN = (
     rf"|{_N}(?:\.[0-9]{{1,6}})?S))"
     rf"|-?P{_N}[DW]"
 )
+_SCALAR = '(?:null|true|false|-?(?:0|[1-9][0-9]{0,14})(?:\\.[0-9]{1,6})?|"[a-zA-Z0-9 ._-]*")'
+_MEMBER = f'"[a-zA-Z0-9_]+": {_SCALAR}'
 
 FORMATS: dict[str, str] = {
     "date": _DATE,
@@ -84,7 +86,8 @@ PYDANTIC: dict[str, str] = FORMATS | {
     "uri": _WEB,
     "base64url": "(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2}==|[A-Za-z0-9_-]{3}=)?",
     "base64": "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?",
-    "json-string": '(?:null|true|false|0|[1-9][0-9]{0,15}|"[a-zA-Z0-9 ]*"|\\[\\]|\\{\\})',
+    "json-string": rf"(?:{_SCALAR}|\[(?:{_SCALAR}(?:, {_SCALAR})*)?\]|\{{(?:{_MEMBER}(?:, {_MEMBER})*)?\}})",
+    "fraction": "-?(?:0|[1-9][0-9]{0,8})(?:/[1-9][0-9]{0,8})?",
     "path": r"[^\x00]*",
     "file-path": r"[^\x00]*",
     "directory-path": r"[^\x00]*",

@@ -49,17 +49,19 @@ class LocalModel:
         place: str,
         *,
         name: str,
-        weights: "Weights" = "fp32",
+        weights: "Weights | None" = None,
         slots: int = 32,
+        device: str | None = None,
         tuning: Tuning | None = None,
         adapter: Path | None = None,
     ) -> "LocalModel":
-        """Load a model folder, or a model by its Hugging Face name.
+        """Load a model folder, or a model by its Hugging Face name, onto a device (by default a GPU if there is one).
 
         `weights` says in which form: see `structout.decoding.weights`. `adapter` is the folder of an adapter to merge
         into the weights, `tuning` how the model came about. Raises `ModelError`, `SpecError`, `MissingExtraError`.
         """
         try:
+            import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer
             from transformers.utils import logging
         except ModuleNotFoundError as error:
@@ -68,6 +70,7 @@ class LocalModel:
         try:
             model = AutoModelForCausalLM.from_pretrained(place)
             tokenizer = AutoTokenizer.from_pretrained(place)
+            model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         except Exception as error:  # transformers raises whatever its parts raise
             reason = str(error).strip().split("\n")[0][:200]
             raise ModelError(f"{name} cannot be loaded: {reason}", hint="check the name or the folder") from error
@@ -170,7 +173,7 @@ class LocalModel:
             ),
             output.finish_reason,
             tuple(output.logprobs),
-            request.matcher.steered if request.matcher else 0,
+            self._steered(output.tokens, request.matcher.steered) if request.matcher else (),
             values=value_tokens(pieces) if pieces is not None else None,
             ends=tuple(accumulate(map(len, pieces))) if pieces is not None else None,
         )
@@ -179,6 +182,16 @@ class LocalModel:
         """The bytes of each token; None for a tokenizer that writes a text otherwise than token by token."""
         pieces = [bytes(self.vocabulary.engine.decode_bytes([token])) for token in tokens]
         return pieces if b"".join(pieces).decode(errors="replace") == text else None
+
+    def _steered(self, tokens: Sequence[int], places: Sequence[int]) -> tuple[tuple[int, int], ...]:
+        """The stretches of the text that the tokens at these places wrote."""
+        found: list[tuple[int, int]] = []
+        for place in places:
+            start, end = (len(self._decode(tokens[:n])) for n in (place, place + 1))
+            if found and found[-1][1] == start:
+                start = found.pop()[0]
+            found.append((start, end))
+        return tuple(found)
 
     def _decode(self, tokens: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)

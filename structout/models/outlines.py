@@ -3,11 +3,12 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from structout.completion import Completion, Prompt, Sampling, Usage
 from structout.errors import MissingExtraError, ModelError
-from structout.language import Choice, Lark, Regex
+from structout.grammar.languages import lark_of
+from structout.language import Choice, Regex
 from structout.schema import Schema
 
 Options = Callable[[Sampling], Mapping[str, Any]]
@@ -19,10 +20,11 @@ def from_outlines(
     """Make an outlines model answer structout's prompts, with constraints honoured as that model can.
 
     A steerable model (Transformers, LlamaCpp, MLX ...) gets a mask from `backend` (`llguidance`, `outlines_core` or
-    `xgrammar`; by default outlines' own choice), a black box gets the schema with the request. `options` turns a
-    `Sampling` into the arguments of that model; those of Transformers, LlamaCpp, MLX, OpenAI, vLLM and Ollama are
-    known. Answers are verified like any other's. Raises `MissingExtraError`, and `ModelError` for what is no
-    (synchronous) outlines model.
+    `xgrammar`; by default outlines' own choice), but for `Lark` and `Sql`, which llguidance alone can hold it to. A
+    black box gets the schema with the request; what it has no means to be held to, as a grammar with OpenAI, is only
+    asked for. Answers are verified like any other's. `options` turns a `Sampling` into the arguments of that model;
+    those of Transformers, LlamaCpp, MLX, OpenAI, vLLM and Ollama are known. Raises `MissingExtraError`, and
+    `ModelError` for what is no (synchronous) outlines model.
     """
     try:
         from outlines.models.base import Model
@@ -70,11 +72,28 @@ class OutlinesModel:
 
     def _generator(self, schema: Schema[Any] | None) -> Any:
         import outlines
+        from outlines.models import SteerableModel
+        from outlines.types import CFG
 
         key = schema.fingerprint() if schema else ""
         if key not in self._generators:
-            self._generators[key] = outlines.Generator(self._model, _output_type(schema), self._backend)
+            wanted, backend = _output_type(schema), self._backend
+            if isinstance(wanted, CFG):
+                backend = "llguidance"  # the others read other dialects, or none
+            if not isinstance(self._model, get_args(SteerableModel)) and not self._takes(wanted):
+                wanted = None
+            self._generators[key] = outlines.Generator(self._model, wanted, backend)
         return self._generators[key]
+
+    def _takes(self, wanted: Any) -> bool:
+        """Whether a black box can be held to a type of output: its adapter raises before anything is sent."""
+        write = getattr(self._model.type_adapter, "format_output_type", None)
+        try:
+            if write is not None:
+                write(wanted)
+        except (TypeError, NotImplementedError):
+            return False
+        return True
 
     def _input(self, prompt: Prompt) -> Any:
         from outlines.inputs import Chat
@@ -103,9 +122,7 @@ def _output_type(schema: Schema[Any] | None) -> Any:
         return Expression("|".join(_escape(value) for value in language.values))
     if isinstance(language, Regex):
         return Expression(language.pattern)
-    if isinstance(language, Lark):
-        return CFG(language.grammar)
-    return None  # SQL: asked for in words, verified like the rest
+    return CFG(lark_of(language))
 
 
 def _escape(text: str) -> str:

@@ -7,7 +7,7 @@ that only looks at results does not pay.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from structout.repair.edits import Edit, Grade, Policy, apply
+from structout.repair.edits import Edit, Grade, Policy, allows, apply
 
 if TYPE_CHECKING:
     from structout.repair.candidates import Format
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from structout.repair.scalars import Decimal
     from structout.repair.unified import view
 
-__all__ = ["Decimal", "Edit", "Format", "Grade", "Policy", "Repaired", "apply", "repair", "view"]
+__all__ = ["Decimal", "Edit", "Format", "Grade", "Policy", "Repaired", "allows", "apply", "repair", "view"]
 
 
 _HOMES = {"Decimal": "scalars", "Format": "candidates", "Repaired": "mend", "repair": "mend", "view": "unified"}

@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from typing import Any, Final, Literal
 
 from structout.repair.budget import Budget, Unreadable
 from structout.repair.edits import Edit
-from structout.repair.locate import Fence, Layout, layout
+from structout.repair.locate import BRACKET, Fence, Layout, layout
 from structout.repair.read import Reading, read_at, read_escaped
 from structout.repair.shape import Shape, shape_of
 from structout.repair.unquoted import read_lines, read_members, read_word
@@ -22,10 +21,9 @@ _LEFT_OVER: Final = re.compile(r"\s*+[}\]]")
 _TWO_CLOSERS: Final = re.compile(r"""[}\]]\s*+([}\]])(?=\s*+,\s*+["'{\[])""")
 # What begins like a document, whether or not it can be read.
 _OPENS: Final = re.compile(r"""[{\[][\s{\[]{0,80}["'“`]?[^"'“”`{}\[\]\n:=]{1,80}["'”`]?\s*(?:[:：=]|->)""")
-_MEMBER: Final = re.compile(r"""["'“][^"'“”\n]{1,80}["'”]\s*:""")
-_YAML_LINE: Final = re.compile(
-    r"""^[ \t]*(?:[-*] +)?["'`*]{0,3}[\w$.@/-]{1,60}["'`*]{0,3}[ \t]*:(?:\*\*)?(?:[ \t]|$)""", re.MULTILINE
-)
+MEMBER: Final = re.compile(r"""["'“][^"'“”\n]{1,80}["'”]\s*:""")
+_KEY_BEFORE: Final = re.compile(r"""(?:^|[,{])\s*+["'“][^"'“”\n]{1,80}["'”]\s*+:\s*+\Z""", re.MULTILINE)
+_YAML_LINE: Final = re.compile(r"""[ \t]*(?:[-*] +)?["'`*]{0,3}[\w$.@/-]{1,60}["'`*]{0,3}[ \t]*:(?:\*\*)?(?:[ \t]|$)""")
 _MOST_REOPENED: Final = 4
 _LONGEST_MARGIN: Final = 200
 _MOST_BRACKETS: Final = 5000
@@ -41,6 +39,28 @@ def mended(reading: Reading) -> bool:
 def is_left_over(text: str, reading: Reading) -> bool:
     """Whether a closer that closes nothing stands right behind a reading."""
     return _LEFT_OVER.match(text, reading.end) is not None
+
+
+def begins_with_a_key(found: Layout) -> bool:
+    """Whether a line before the first bracket looks like YAML: then the brackets may be part of it."""
+    text = found.text
+    for begin, end in spans(found):
+        bracket = BRACKET.search(text, begin, end)
+        before = text[begin : bracket.start() if bracket else end]
+        if ":" in before and any(map(_YAML_LINE.match, before.split("\n"))):
+            return True
+    return False
+
+
+def spans(found: Layout) -> list[tuple[int, int]]:
+    """The fenced blocks, or else all of the text, without the thinking; nothing of a text that is no Unicode."""
+    text = found.text
+    if not text.isascii() and _SURROGATE.search(text):
+        return []
+    fenced = [(fence.start, fence.end) for fence in found.fences[:_MOST_FENCES]]
+    if not fenced:
+        return [(found.thinking[-1][1] if found.thinking else 0, len(text))]
+    return [span for span in fenced if not any(span[0] < end and begin < span[1] for begin, end in found.thinking)]
 
 
 class Candidates:
@@ -85,12 +105,12 @@ class Candidates:
         found = self.layout
         place = reading.end if reading else 0
         covered: list[Reading] = []
-        if reading is None and self.format is None and self._begins_with_a_key():
+        if reading is None and self.format is None and begins_with_a_key(self.layout):
             for lines in self._yaml():
                 covered.append(lines)
                 yield lines
         broken: tuple[int, Fence | None] | None = None
-        if reading is None and (_OPENS.match(text, start) or _MEMBER.match(text, start)):
+        if reading is None and (_OPENS.match(text, start) or MEMBER.match(text, start)):
             broken = (start, None)
             self.broken = start
         tried = 0
@@ -106,24 +126,18 @@ class Candidates:
             reading = self._read(start, fence.end if fence else len(text))
             if reading is not None and reading.cut and fence and fence.closed:  # the fence was content, maybe
                 reading = self._read(start, len(text)) or reading
-            if reading is not None:
+            if reading is not None and _KEY_BEFORE.search(text, max(0, start - _LONGEST_MARGIN), start):
+                broken, self.broken = (start, fence), start  # the inside of a document that lost its first brace
+            elif reading is not None:
                 yield reading
                 if not served(reading) or mended(reading):
                     yield from self._reopened(reading)
                 place = reading.end
             else:
                 place = max(place, self._skip_to)
-                if _OPENS.match(self.text, start):
+                if not text.startswith("{{", start) and _OPENS.match(text, start):  # no object begins with an object
                     broken = (start, fence)
                     self.broken = start
-
-    def _begins_with_a_key(self) -> bool:
-        """Whether a line before the first bracket looks like YAML: then the brackets may be part of it."""
-        for begin, end in self._spans():
-            brackets = [place for sign in "{[" if (place := self.text.find(sign, begin, end)) >= 0]
-            if _YAML_LINE.search(self.text, begin, min(brackets, default=end)):
-                return True
-        return False
 
     def _reopened(self, reading: Reading) -> Iterator[Reading]:
         """Other readings of a document behind which a closer is left over: one inside it may be the one too many."""
@@ -144,7 +158,7 @@ class Candidates:
                 edits = sorted(
                     (edit, *(e for e in other.edits if isinstance(e.where, int))), key=lambda e: int(e.where)
                 )
-                yield replace(other, edits=(*edits, *(e for e in other.edits if isinstance(e.where, str))))
+                yield other._replace(edits=(*edits, *(e for e in other.edits if isinstance(e.where, str))))
 
     def _outside(self, start: int, fence: Fence | None, broken: int, broken_fence: Fence | None) -> bool:
         """Whether a bracket cannot be part of a document that could not be read: elsewhere, and no deeper."""
@@ -170,27 +184,16 @@ class Candidates:
         if any(reading.unclosed for reading in readings):
             return
         start = found.thinking[-1][1] if found.thinking else 0
-        for begin, end in self._spans():
+        for begin, end in spans(self.layout):
             if self.format != "yaml":
                 yield from read_members(self.text, begin, end, shape, self.budget)
         if self.format != "json" and not any(edit.kind == "yaml" for reading in readings for edit in reading.edits):
             yield from self._yaml()
-        if not readings and self._spans():
+        if not readings and spans(self.layout):
             yield from read_word(self.text, start, found.fences, shape)
 
     def _yaml(self) -> Iterator[Reading]:
         """Documents in YAML, and how far they go."""
         told = self.format == "yaml" or any(fence.language in ("yaml", "yml") for fence in self.layout.fences)
-        for begin, end in self._spans():
+        for begin, end in spans(self.layout):
             yield from read_lines(self.text, begin, end, self.shape, self.budget, told=told)
-
-    def _spans(self) -> list[tuple[int, int]]:
-        """The fenced blocks, or else all of the text, without the thinking; nothing of a text that is no Unicode."""
-        if not self.text.isascii() and _SURROGATE.search(self.text):
-            return []
-        found = self.layout
-        spans = [(fence.start, fence.end) for fence in found.fences[:_MOST_FENCES]]
-        start = found.thinking[-1][1] if found.thinking else 0
-        if not spans:
-            return [(start, len(self.text))]
-        return [span for span in spans if not any(span[0] < end and begin < span[1] for begin, end in found.thinking)]

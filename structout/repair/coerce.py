@@ -5,17 +5,18 @@ differ are ambiguous, and ambiguity is an issue, not a guess.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from structout.document import Json
 from structout.issue import Issue, pointer
 from structout.repair.budget import Budget
 from structout.repair.edits import Edit, Grade, json_text, worst
-from structout.repair.read import read_encoded
+from structout.repair.nesting import proposals
 from structout.repair.scalars import Decimal, means_null
 from structout.repair.shape import Shape, plain, type_of
 from structout.repair.spell import Place, read_scalar
+from structout.repair.spelling import all_shouted, is_misspelt, shouted
+from structout.repair.unions import alternatives
 
 Path = tuple[str | int, ...]
 Siblings = tuple[object, ...]
@@ -23,30 +24,10 @@ Siblings = tuple[object, ...]
 _DEEPEST: Final = 60
 _STEPS_A_MISFIT: Final = 250  # what a value costs that does not fit, in characters read
 _TURNS: Final = 2
-_MOST_BRANCHES: Final = 64
-_WEIGHT: Final = {"unwrapped": 2, "wrapped": 4, "listed": 3, "text": 3, "boolean_number": 3}
-_VALUE_KEYS: Final = frozenset({"value", "answer", "result", "text", "const"})
-_SCHEMA_KEYS: Final = frozenset(
-    {
-        "$schema",
-        "$id",
-        "$defs",
-        "title",
-        "type",
-        "description",
-        "required",
-        "additionalProperties",
-        "name",
-        "definitions",
-    }
-)
-_ARGUMENT_KEYS: Final = frozenset({"arguments", "parameters", "args", "input"})
-_CALL_KEYS: Final = frozenset({"name", "function", "tool", "tool_name", "type", "id"})
-_PAIR_KEYS: Final = (("key", "value"), ("name", "value"), ("field", "value"), ("k", "v"))
+_WEIGHT: Final = {"unwrapped": 2, "flattened": 2, "wrapped": 4, "listed": 3, "text": 3, "boolean_number": 3}
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(NamedTuple):
     """One reading of a value: what it becomes, by which edits, and what could not be decided."""
 
     value: Json
@@ -80,6 +61,10 @@ class Coercer:
         if any(edit.kind == "key" for edit in fit.edits):
             self.respelling = True
             fit = self.fit(value, shape)
+            key = shouted(fit.value, shape) if fit.fits and all_shouted(value) else ""
+            if key:
+                message = f"all keys are in capitals, and the schema does not say how {key!r} is spelled"
+                return Fit(value, (), (Issue("", "ambiguous", message),), fits=False)
         return fit
 
     def fit(
@@ -91,13 +76,13 @@ class Coercer:
         unwrapping would go on for ever.
         """
         self.budget.spend(8)
-        if not shape.never and shape.valid(value) and not (self.respelling and _is_misspelt(value, shape, depth)):
+        if not shape.never and shape.valid(value) and not (self.respelling and is_misspelt(value, shape, depth)):
             return Fit(value)
         self.budget.spend(_STEPS_A_MISFIT)
         if depth > _DEEPEST:
             return Fit(value, fits=False)
         at = _Here(path, siblings, depth, turns)
-        branches = _leaves(value, shape, depth)
+        branches = alternatives(value, shape)
         best = self._choose(value, [fit for branch in branches for fit in self._direct(value, branch, at)], shape, path)
         if best.fits or best.issues or not turns:
             return best
@@ -113,9 +98,9 @@ class Coercer:
         if not fitting:
             doubtful = [reading for reading in readings if reading.issues]
             if doubtful:
-                return replace(min(doubtful, key=lambda reading: reading.cost), fits=False)
+                return min(doubtful, key=lambda reading: reading.cost)._replace(fits=False)
             near = [reading for reading in readings if type(reading.value) is type(value)]
-            return replace(near[0], fits=False) if near else Fit(value, fits=False)
+            return near[0]._replace(fits=False) if near else Fit(value, fits=False)
         best = min(fitting, key=lambda reading: reading.cost)
         for other in fitting:
             if other.cost == best.cost and not same(other.value, best.value):
@@ -138,30 +123,15 @@ class Coercer:
 
     def _reshaped(self, value: Json, shape: Shape, at: "_Here") -> Iterator[Fit]:
         """The readings that change the nesting: of what is wrapped, or alone, or a string, and should not be."""
-        types = shape.types
-        if isinstance(value, dict):
-            yield from self._unwrapped(value, shape, at)
-        elif isinstance(value, list):
-            pairs = list(self._paired(value, shape, at)) if "object" in types else []
-            yield from pairs
-            told = pairs and any(isinstance(value[0], dict) and value[0].keys() == set(keys) for keys in _PAIR_KEYS)
-            if len(value) == 1 and not told:
-                yield self._again("unlisted", value, value[0], shape, at)
-        elif isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-            yield from self._encoded(value, shape, at)
-        if not shape.typed or value is None:
-            return
-        nested = shape.items is not None and shape.items.types == ("array",)
-        if "array" in types and (nested or not isinstance(value, list)):
-            yield from self._listed(value, shape, at)
-        if "object" in types:
-            yield from self._wrapped(value, shape, at)
-
-    def _again(self, kind: str, before: Json, value: Json, shape: Shape, at: "_Here", grade: Grade = "lossless") -> Fit:
-        """Fit another value in the place of one."""
-        fit = self.fit(value, shape, at.path, at.siblings, at.depth + 1, at.turns - 1)
-        edit = Edit(kind, grade, pointer(at.path), json_text(before), json_text(fit.value))
-        return replace(fit, edits=(edit, *fit.edits))
+        for kind, other, grade, under in proposals(value, shape, at.path, self.budget, drastic=self.drastic):
+            if under:
+                inner, path = shape.properties[under], (*at.path, under)
+                fit = self.fit(other, inner, path, (), at.depth + 1, at.turns - 1)
+                fit = fit._replace(value={under: fit.value})
+            else:
+                fit = self.fit(other, shape, at.path, at.siblings, at.depth + 1, at.turns - 1)
+            edit = Edit(kind, grade, pointer(at.path), json_text(value), json_text(fit.value))
+            yield fit._replace(edits=(edit, *fit.edits))
 
     # Objects.
 
@@ -235,60 +205,6 @@ class Coercer:
             return None
         return Fit(value, (Edit("default", "invented", pointer((*path, name)), "", json_text(value)),))
 
-    def _unwrapped(self, value: dict[str, Json], shape: Shape, at: "_Here") -> Iterator[Fit]:
-        """What a wrapper holds: `{"part": {...}}`, a schema that was filled in, a function call."""
-        keys = value.keys()
-        scalar = not {"object", "array"} & set(shape.types)
-        if len(keys) == 1:
-            ((key, item),) = value.items()
-            name = str(at.path[-1]) if at.path else shape.root.schema.name
-            named = plain(key) == plain(name) or plain(key) in _VALUE_KEYS
-            fitting = named if scalar else _is_known(item, shape) and (not at.path or bool(shape.properties))
-            if key not in shape.properties and fitting:
-                yield self._again("unwrapped", value, item, shape, at)
-        elif scalar and "value" in keys and keys <= {"value", "type", "title", "description"}:
-            yield self._again("unwrapped", value, value["value"], shape, at)
-        elif "properties" in keys and "properties" not in shape.properties and keys <= _SCHEMA_KEYS | {"properties"}:
-            yield self._again("unwrapped", value, value["properties"], shape, at)
-        else:
-            calls = [key for key in keys & _ARGUMENT_KEYS - shape.properties.keys() if keys <= {key} | _CALL_KEYS]
-            named = any(item == shape.root.schema.name for item in value.values())
-            for key in calls:
-                if named or self.drastic:
-                    yield self._again("unwrapped", value, value[key], shape, at, "lossless" if named else "lossy")
-            if not calls and self.drastic and not scalar:
-                for key, item in value.items():
-                    if key not in shape.properties and isinstance(item, dict):
-                        yield self._again("unwrapped", value, item, shape, at, "lossy")
-
-    def _wrapped(self, value: Json, shape: Shape, at: "_Here") -> Iterator[Fit]:
-        """Put a value under the one key that the schema has."""
-        names = list(shape.properties)
-        if len(names) != 1 and isinstance(value, list):
-            names = [name for name in names if "array" in shape.properties[name].types and shape.properties[name].typed]
-        if len(names) != 1 or not shape.required <= set(names) or value in ({}, []):
-            return
-        if isinstance(value, dict) and any(plain(key) == plain(names[0]) for key in value):
-            return
-        fit = self.fit(value, shape.properties[names[0]], (*at.path, names[0]), (), at.depth + 1, at.turns - 1)
-        found: Json = {names[0]: fit.value}
-        edit = Edit("wrapped", "lossless", pointer(at.path), json_text(value), json_text(found))
-        yield replace(fit, value=found, edits=(edit, *fit.edits))
-
-    def _paired(self, value: list[Json], shape: Shape, at: "_Here") -> Iterator[Fit]:
-        """An object that was written as a list of pairs."""
-        pairs: list[tuple[Json, Json]] = []
-        for item in value:
-            if isinstance(item, list) and len(item) == 2:
-                pairs.append((item[0], item[1]))
-            elif isinstance(item, dict) and len(item) == 1:
-                pairs += item.items()
-            elif isinstance(item, dict) and len(item) == 2:
-                pairs += [(item[key], item[name]) for key, name in _PAIR_KEYS if key in item and name in item][:1]
-        made = {key: item for key, item in pairs if isinstance(key, str)}
-        if value and len(made) == len(pairs) == len(value):
-            yield self._again("pairs", value, made, shape, at)
-
     # Lists.
 
     def _items(self, value: list[Json], shape: Shape, at: "_Here") -> Fit:
@@ -311,93 +227,14 @@ class Coercer:
             issues += fit.issues
         return Fit(found, tuple(edits), tuple(issues), fits)
 
-    def _listed(self, value: Json, shape: Shape, at: "_Here") -> Iterator[Fit]:
-        """A list of one that was written as its item, a list in one string, a list with its indexes as keys."""
-        yield self._again("listed", value, [value], shape, at)
-        if isinstance(value, str):
-            text = value.strip()
-            sign = next((sign for sign in ("\n", ";", ",") if sign in text), None)
-            pieces: list[Json] = [piece.strip().lstrip("-*• ") for piece in text.split(sign) if piece.strip()]
-            if len(pieces) > 1:
-                yield self._again("listed", value, pieces, shape, at)  # as likely as a list of one
-        elif isinstance(value, dict) and value and list(value) == [str(index) for index in range(len(value))]:
-            yield self._again("listed", value, list(value.values()), shape, at)
 
-    # Text.
-
-    def _encoded(self, value: str, shape: Shape, at: "_Here") -> Iterator[Fit]:
-        """A document inside a string."""
-        reading = read_encoded(value, self.budget)
-        if reading is not None and (reading[1] == "lossless" or self.drastic):
-            yield self._again("encoded", value, reading[0], shape, at, reading[1])
-
-
-@dataclass(frozen=True, slots=True)
-class _Here:
+class _Here(NamedTuple):
     """Where a value stands: its path, the strings beside it, how deep it is, and what may still be reshaped."""
 
     path: Path
     siblings: Siblings
     depth: int
     turns: int
-
-
-def _is_misspelt(value: Json, shape: Shape, depth: int) -> bool:
-    """Whether an object, or one inside it, has an undeclared key that spells a declared one."""
-    if depth > _DEEPEST:
-        return False
-    if isinstance(value, list):
-        return shape.items is not None and any(_is_misspelt(item, shape.items, depth + 1) for item in value)
-    if not isinstance(value, dict) or shape.branches:
-        return False
-    for key, item in value.items():
-        inner = shape.properties.get(key)
-        if inner is None:
-            meant = shape.spellings.get(plain(key))
-            if meant is not None and meant not in value:
-                return True
-            inner = shape.undeclared(key)
-        if inner is not None and isinstance(item, dict | list) and _is_misspelt(item, inner, depth + 1):
-            return True
-    return False
-
-
-def _is_known(item: Json, shape: Shape, depth: int = 1) -> bool:
-    """Whether what a wrapper holds can be what is wanted: a list, or an object with a key of the schema's."""
-    if isinstance(item, dict):
-        if not shape.properties or any(plain(key) in shape.known_keys for key in item):
-            return True
-        return len(item) == 1 and depth < _TURNS and _is_known(next(iter(item.values())), shape, depth + 1)
-    return isinstance(item, list) or (isinstance(item, str) and item.lstrip()[:1] in ("{", "["))
-
-
-def _leaves(value: Json, shape: Shape, depth: int) -> tuple[Shape, ...]:
-    """The alternatives that a shape comes down to: itself, if it is no union."""
-    if not shape.branches or depth > _DEEPEST:
-        return (shape,)
-    found: list[Shape] = []
-    stack = list(reversed(_tagged(value, shape.branches)))
-    while stack and len(found) < _MOST_BRANCHES:
-        branch = stack.pop()
-        if branch.branches:
-            stack += reversed(_tagged(value, branch.branches))
-        else:
-            found.append(branch)
-    return tuple(found)
-
-
-def _tagged(value: Json, branches: tuple[Shape, ...]) -> tuple[Shape, ...]:
-    """The alternatives whose fixed members (a discriminator) the value has; all of them if that tells nothing."""
-    if not isinstance(value, dict):
-        return branches
-    written = {plain(key): item for key, item in value.items()}
-    chosen = []
-    for branch in branches:
-        tags = {key: inner.values for key, inner in branch.properties.items() if len(inner.values) == 1}
-        told = [(written[plain(key)], values[0]) for key, values in tags.items() if plain(key) in written]
-        if told and all(plain(str(item)) == plain(str(tag)) for item, tag in told):
-            chosen.append(branch)
-    return tuple(chosen) or branches
 
 
 def same(one: Json, other: Json) -> bool:

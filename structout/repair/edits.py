@@ -20,7 +20,8 @@ class Edit(NamedTuple):
 
     An edit of the syntax has an offset in characters as `where`, and `before` is exactly what stood there: such
     edits can be applied to the text (`apply`). An edit of the data has a JSON Pointer into the repaired document,
-    and `before` and `after` are JSON.
+    and `before` and `after` are JSON. One that is `steered` stands in the answer already, as `after`, at its offset:
+    the token limit put it there against the model's own choice.
     """
 
     kind: str

@@ -1,19 +1,20 @@
 """Repair: find the document in a model's answer, read it tolerantly, fit it to the schema, and say what was changed."""
 
-from dataclasses import dataclass, replace
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
-from structout.document import Json
+from structout.document import Json, read_json
 from structout.issue import Issue
 from structout.language import Choice
 from structout.repair.bare import bare
-from structout.repair.budget import Budget, Exhausted, Unreadable
-from structout.repair.candidates import Candidates, Format, is_left_over, mended
+from structout.repair.budget import Budget, Exhausted
+from structout.repair.candidates import MEMBER, Candidates, Format, is_left_over, mended
 from structout.repair.coerce import Coercer, same
 from structout.repair.edits import Edit, Policy, allows, worst
-from structout.repair.read import Reading, read_at, regrade
+from structout.repair.read import Reading, regrade
 from structout.repair.scalars import Decimal
 from structout.repair.shape import plain, shape_of
+from structout.repair.single import single
+from structout.repair.surroundings import with_surroundings
 from structout.repair.whole import whole_numbers
 from structout.schema import Checked, Schema
 
@@ -27,12 +28,11 @@ _LONG: Final = 50_000
 _UNREAD: Final = frozenset({"not_json", "duplicate_key", "non_finite"})
 
 
-@dataclass(frozen=True, slots=True)
-class Repaired(Generic[T]):
+class Repaired(NamedTuple, Generic[T]):
     """The value, if there are no issues, with the edits that led to it.
 
     With issues, `document` is the nearest that was read and `edits` are those that would lead to it, also the ones
-    that the policy refused.
+    that the policy refused. (A tuple, as `Checked` is.)
     """
 
     value: T | None
@@ -47,13 +47,14 @@ class Repaired(Generic[T]):
     @property
     def truncated(self) -> bool:
         """Whether the text ended before the document did, whatever became of it."""
+        if not self.edits and not self.issues:
+            return False
         return any(edit.kind == "unclosed" for edit in self.edits) or any(
             issue.kind == "truncated" for issue in self.issues
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome(Generic[T]):
+class _Outcome(NamedTuple, Generic[T]):
     """What one reading came to: the document after coercion, and how the schema judged it."""
 
     reading: Reading
@@ -89,45 +90,34 @@ def repair(
     JSON only; by default YAML is tried where there is no JSON. A schema that is a language (a choice, a statement) has
     its text taken out of wrapping only. Takes time linear in the text; never raises.
     """
+    if schema.language is not None:
+        return _bare(text, schema)
+    try:
+        document = read_json(text)
+    except ValueError as error:
+        if format != "yaml":
+            reading = single(text, str(error), _allowance(text, 2), complete=complete)
+            found = schema.accept(reading.document) if reading else None
+            if reading and found:
+                return Repaired(found.value, reading.document, (), reading.edits)
+        checked = schema.check_text(text)
+    else:
+        checked = schema.check(document, text)
+        if not checked.issues:
+            return Repaired(checked.value, document)
+    return _Repair(text, schema, policy, decimal, complete, format).run(checked)
+
+
+def _bare(text: str, schema: Schema[T]) -> Repaired[T]:
     checked = schema.check_text(text)
     if checked.ok:
         return Repaired(checked.value, checked.document)
-    if schema.language is not None:
-        return _bare(text, schema, checked)
-    quick = _quick(text, schema, checked) if format != "yaml" else None
-    return quick or _Repair(text, schema, policy, decimal, complete, format).run(checked)
-
-
-def _bare(text: str, schema: Schema[T], checked: Checked[T]) -> Repaired[T]:
     choices = schema.language.values if isinstance(schema.language, Choice) else ()
     for reading, edits in bare(text, choices):
         found = schema.check_text(reading)
         if found.ok:
             return Repaired(found.value, found.document, (), edits)
     return Repaired(None, None, checked.issues)
-
-
-def _quick(text: str, schema: Schema[T], checked: Checked[T]) -> Repaired[T] | None:
-    """The usual case at a tenth of the cost: the text is one document, whose syntax takes lossless edits only.
-
-    None if it is anything else, to be looked at properly.
-    """
-    if not text.startswith(("{", "[")) or checked.issues[0].kind != "not_json":
-        return None
-    if checked.issues[0].message.startswith("trailing characters"):
-        return None
-    try:
-        reading = read_at(text, 0, len(text), _allowance(text, 2), strict_first=False)
-    except (Unreadable, Exhausted):
-        return None
-    if reading.unclosed or not (reading.end == len(text) or text[reading.end :].isspace()):
-        return None
-    if any(edit.grade != "lossless" or edit.kind == "closer" for edit in reading.edits):
-        return None
-    if not shape_of(schema).valid(reading.document):  # cheaper than to hear what is wrong
-        return None
-    found = schema.check(reading.document)
-    return Repaired(found.value, reading.document, (), reading.edits) if found.ok else None
 
 
 def _allowance(text: str, share: int = 1) -> Budget:
@@ -177,14 +167,16 @@ class _Repair(Generic[T]):
         result = self._decide(outcomes, checked)
         if not result.ok and not result.truncated and self._seems_cut():
             cut = Issue("", "truncated", "the text ends in the middle of a document")
-            return replace(result, issues=(cut, *result.issues))
+            return result._replace(issues=(cut, *result.issues))
         return result
 
     def _seems_cut(self) -> bool:
         """Whether the text ends with something open, whatever could be read of it."""
         if any(outcome.reading.unclosed for outcome in self.outcomes):
             return True
-        rest = self.text[self.candidates.broken :] if self.candidates.broken >= 0 else ""
+        rest = self.text[self.candidates.broken :].rstrip() if self.candidates.broken >= 0 else ""
+        if MEMBER.match(rest) and not rest.endswith(("}", "]")):
+            return True
         return rest.count("{") + rest.count("[") > rest.count("}") + rest.count("]")
 
     def _served(self, reading: Reading) -> bool:
@@ -327,6 +319,9 @@ class _Repair(Generic[T]):
         ):
             message = "the text holds another document, which cannot be read, and does not say which is meant"
             return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
+        if best.cue == 2 and MEMBER.search(self.text, best.reading.end) and len(fitting) == 1:
+            message = "the only document that fits is introduced as a draft, and what follows it cannot be read"
+            return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
         if best.cue == 2:
             message = "the only document that fits is introduced as an example or a draft"
             if self.candidates.layout.is_example(best.reading.start):
@@ -352,18 +347,4 @@ class _Repair(Generic[T]):
 
     def _all_edits(self, outcome: "_Outcome[T]") -> tuple[Edit, ...]:
         """The edits of an outcome, with those that take away the text around it."""
-        start, end = outcome.reading.start, outcome.reading.end
-        before, after = self.text[:start], self.text[end:]
-        edits = outcome.edits
-        if before.strip():
-            edits = (Edit(_surroundings(before), "lossless", 0, before, ""), *edits)
-        if after.strip():
-            syntax = [edit for edit in edits if isinstance(edit.where, int)]
-            data = [edit for edit in edits if isinstance(edit.where, str)]
-            edits = (*syntax, Edit(_surroundings(after), "lossless", end, after, ""), *data)
-        return edits
-
-
-def _surroundings(text: str) -> str:
-    bare = text.strip().strip("`~").strip()
-    return "fence" if bare in ("", "json", "JSON", "yaml", "yml") else "prose"
+        return with_surroundings(self.text, outcome.reading.start, outcome.reading.end, outcome.edits)

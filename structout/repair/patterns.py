@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from structout.repair.tokens import NUMBER, STRING, WS
+from structout.repair.tokens import NUMBER, ROOM, SIGN, STRING, WS
 
 # Runs of clean text are matched by one expression, in C: members and items whose values are scalars, flat lists or
 # flat objects, each up to a comma, a closer or the like that shows that its last quote was really its last.
@@ -18,35 +18,40 @@ _VALUE: Final = rf"(?:{_SCALAR}|{_LIST}|{_FLAT_OBJECT})"
 MEMBERS: Final = re.compile(rf"{WS}(?:{STRING}{WS}:{WS}{_VALUE}{WS}(?:,{WS}(?=\")|(?=\}}|,{WS}\}})))++")
 ITEMS: Final = re.compile(rf"{WS}(?:{_VALUE}{WS}(?:,{WS}(?=[\"\[{{\-0-9tfn])|(?=\]|,{WS}\])))++")
 CLEAN_KEY: Final = re.compile(rf"{WS}{STRING}{WS}:{WS}")
-_SEPARATOR: Final = re.compile(rf"{WS}([,}}\]])")
-# Members and items that are clean but for their quotes or for Python's literals, one at a time.
-_SINGLE: Final = r"'([^'\"\\\x00-\x1f\ud800-\udfff]*+)'"
-_CURLY: Final = r"“([^“”\"\\\x00-\x1f\ud800-\udfff]*+)”"
-_TICKED: Final = r"`([^`\"\\\x00-\x1f\ud800-\udfff]*+)`"
+# Members and items that are clean but for their quotes or for Python's literals.
+_SINGLE: Final = r"'[^'\"\\\x00-\x1f\ud800-\udfff]*+'"
+_CURLY: Final = r"“[^“”\"\\\x00-\x1f\ud800-\udfff]*+”"
+_TICKED: Final = r"`[^`\"\\\x00-\x1f\ud800-\udfff]*+`"
+_ANGLED: Final = r"«[^«»\"\\\x00-\x1f\ud800-\udfff]*+»"
 _NAME: Final = r"[A-Za-z_$][\w$]*+"
-_LOOSE_KEY: Final = rf"{WS}(?:{STRING}|{_SINGLE}|{_CURLY}|{_TICKED}|({_NAME})){WS}:{WS}"
-_LOOSE_VALUE: Final = rf"(?:{_SCALAR}|{_SINGLE}|{_CURLY}|{_TICKED}|(True|False|None)(?!\w))"
-LOOSE_NAMED: Final = re.compile(rf"{_LOOSE_KEY}(?=[{{\[])")
-LOOSE_MEMBER: Final = re.compile(rf"{_LOOSE_KEY}{_LOOSE_VALUE}(?={WS}(?:,{WS}(?:[\"'“`}}]|{_NAME}{WS}:)|\}}))")
-LOOSE_ITEM: Final = re.compile(
-    rf"{WS}{_LOOSE_VALUE}(?={WS}(?:,{WS}(?:[\"'“`\[{{0-9-]|(?:True|False|None|true|false|null)\b)|\]))"
+_LOOSE_NAME: Final = rf"(?:{STRING}|{_SINGLE}|{_CURLY}|{_TICKED}|{_ANGLED}|{_NAME}){WS}:{WS}"
+_LOOSE_SCALAR: Final = rf"(?:{_SCALAR}|{_SINGLE}|{_CURLY}|{_TICKED}|{_ANGLED}|(?:True|False|None)(?!\w))"
+_LOOSE_LIST: Final = rf"\[{WS}(?:{_LOOSE_SCALAR}{WS}(?:,{WS}{_LOOSE_SCALAR}{WS})*+)?\]"
+_LOOSE_PAIR: Final = rf"{_LOOSE_NAME}(?:{_LOOSE_SCALAR}|{_LOOSE_LIST}){WS}"
+_LOOSE_OBJECT: Final = rf"\{{{WS}(?:{_LOOSE_PAIR}(?:,{WS}{_LOOSE_PAIR})*+)?\}}"
+_LOOSE_VALUE: Final = rf"(?:{_LOOSE_SCALAR}|{_LOOSE_LIST}|{_LOOSE_OBJECT})"
+LOOSE_KEY: Final = re.compile(rf"{WS}{_LOOSE_NAME}(?=[{{\[])")
+LOOSE_MEMBERS: Final = re.compile(
+    rf"{WS}(?:{_LOOSE_NAME}{_LOOSE_VALUE}{WS}(?:,{WS}(?=[\"'“`«]|{_NAME}{WS}:)|(?=\}}|,{WS}\}})))++"
 )
-# What the groups of these are: q between other quotes, n a name without quotes, l a literal of Python's.
-KEY_STYLES: Final = "qqqn"
-VALUE_STYLES: Final = "qqql"
+LOOSE_ITEMS: Final = re.compile(
+    rf"{WS}(?:{_LOOSE_VALUE}{WS}(?:,{WS}(?=[\"'“`«\[{{0-9-]|(?:True|False|None|true|false|null)\b)|(?=\])))++"
+)
+# The tokens of such a stretch: strings as they should be, names without quotes, Python's literals, other quotes.
+LOOSE_TOKEN: Final = re.compile(
+    rf"[^\"'“`«\w$]*+(?:{STRING}|({_NAME})(?={WS}:)|(True|False|None)(?!\w)|('[^']*+'|“[^”]*+”|`[^`]*+`|«[^»]*+»)|[\w$]++)"
+)
 PYTHON: Final = {"True": "true", "False": "false", "None": "null"}
 SPACE: Final = re.compile(WS)
 GAP: Final = re.compile(r"(?:[^\S \t\r\n]|[\ufeff\u200b\u2060\x00-\x08])+")
 COMMENT: Final = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|#[^\n]*|<!--.*?(?:-->|\Z)", re.DOTALL)
 ELLIPSIS: Final = re.compile(r"\.{2,}|…")
-COLON: Final = re.compile(rf"{WS}(:=|=>|->|[:：=]){WS}")
-BARE_KEY: Final = re.compile(
-    rf"[^\s\"“”`{{}}\[\],:=：(][^\"“”`{{}}\[\],:=：\n(]{{0,80}}?[\"'”`]?(?={WS}(?:[:：]|=>|=))"
-)
+COLON: Final = re.compile(rf"{WS}({SIGN}){WS}")
+BARE_KEY: Final = re.compile(rf"[^\s\"“”`{{}}\[\],:=：(][^\"“”`{{}}\[\],:=：\n(]{{0,80}}?[\"'”`]?(?={ROOM}{SIGN})")
 BARE_STOP: Final = re.compile(r'[\n,，{}\[\]"“;]')
 NEXT_MEMBER: Final = re.compile(
-    rf"""(?:[,;，]{WS})++(?:["'“`][^"“”\n]{{1,80}}["'”`]{WS}[:：=]|[\w$.-]{{1,80}}["”]{WS}[:：=]"""
-    rf"""|[A-Za-z_$][\w$ .-]{{0,60}}{WS}[:：=](?!//)|[}}{{\[]|//|/\*|\#|\Z|\.\.\.|["'“][^"“”\n]*\Z)"""
+    rf"""(?:[,;，]{ROOM})++(?:[uUbB]?["'“`«][^"“”«»\n]{{1,80}}["'”`»]{ROOM}{SIGN}|[\w$.-]{{1,80}}["”]{ROOM}{SIGN}"""
+    rf"""|[A-Za-z_$][\w$ .-]{{0,60}}{ROOM}{SIGN}(?!//)|[}}{{\[]|//|/\*|\#|\Z|\.\.\.|["'“][^"“”\n]*\Z)"""
 )
 PLAIN: Final = re.compile(
     r"""(?:[+-]?[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?|true|false|null|True|False|None)"""
@@ -55,13 +60,17 @@ PLAIN: Final = re.compile(
 THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[ ][0-9]{3})+(?![0-9])|\S+\s+[A-Za-z]")
 TRAILING_COMMENT: Final = re.compile(r"\s+(?://|#|/\*).*", re.DOTALL)
 PREFIXED: Final = re.compile(r"[uUbBrRfF]{1,2}(?=[\"'])")
+_DOUBLE: Final = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
+QUOTED: Final = re.compile(_DOUBLE + r"|'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'")
+CONCATENATED: Final = re.compile(rf"(?:{QUOTED.pattern})(?:\s*+\+\s*+(?:{QUOTED.pattern}))++")
+QUOTED_LINE: Final = re.compile(r">(?:[ \t]?>)*+")
 CALL: Final = re.compile(r"[A-Za-z_][\w.]*\(\s*(\"[^\"\\\n]*\"|'[^'\"\\\n]*'|-?\d+(?:\.\d+)?)\s*\)")
 KEYED: Final = re.compile(
-    rf"""["'“`][^"'“”`\n]{{1,80}}["'”`]{WS}[:：=]|[A-Za-z_$][\w$-]{{0,60}}["”]?{WS}[:：=](?![/\d:])"""
+    rf"""[uUbB]?["'“`«][^"'“”`«»\n]{{1,80}}["'”`»]{ROOM}{SIGN}|[A-Za-z_$][\w$-]{{0,60}}["”]?{ROOM}{SIGN}(?![/\d:])"""
 )
 # What follows a closer: a member of an object, an item of a list, or another closer.
 NEXT: Final = re.compile(
-    rf"""{WS}(?:[,，;]{WS}(?:(["'][^"'\n]{{1,80}}["']{WS}[:：=]|[A-Za-z_$][\w$-]{{0,60}}{WS}:)|(["'{{\[0-9-]|true|false|null))|([}}\]]))"""
+    rf"""{ROOM}(?:[,，;]{ROOM}(?:([uUbB]?["'“`«][^"'“”`«»\n]{{1,80}}["'”`»]{ROOM}{SIGN}|[A-Za-z_$][\w$-]{{0,60}}{ROOM}:)|(["'{{\[0-9-]|true|false|null))|([}}\]]))"""
 )
 CLOSER: Final = {"{": "}", "[": "]"}
 OPENER: Final = {"}": "{", "]": "["}

@@ -3,24 +3,25 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from html import unescape
 from json.scanner import make_scanner
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from structout.document import Json, parse_json
 from structout.repair.budget import Budget, Unreadable
+from structout.repair.cursor import Parsed
 from structout.repair.edits import Edit, Grade, apply, json_text, worst
-from structout.repair.parse import Parsed, parse
+from structout.repair.parse import parse
 from structout.repair.tokens import quote
 
-_GOES_ON: Final = re.compile(r"""\s*+,\s*+(?:["'][^"'\n]{1,80}["']\s*+:|[{\["0-9-])""")
+GOES_ON: Final = re.compile(r"""\s*+,\s*+(?:["'][^"'\n]{1,80}["']\s*+:|[{\["0-9-])""")
+_ENTITIES: Final = ("&quot;", "&#34;")
 _CONTENT: Final = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
 # The C scanner tells where the document that starts at an offset ends, which no other strict parser at hand does.
 _SCAN: Final = make_scanner(json.JSONDecoder())  # type: ignore[arg-type]  # typeshed has the wrong type
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A document that was read from `text[start:end]`, by the edits of its syntax.
 
     `unclosed` counts the containers that the end of the text left open, `cut` tells that it broke off inside a
@@ -48,7 +49,7 @@ def read_at(text: str, start: int, limit: int, budget: Budget, *, strict_first: 
         else:
             budget.spend(end - start)
             document, issue = parse_json(text[start:end])
-            if issue is None and not _GOES_ON.match(text, end, limit):
+            if issue is None and not GOES_ON.match(text, end, limit):
                 return Reading(document, start, end)
     parsed = parse(text, start, limit, budget)
     if parsed.unclosed and any(edit.kind == "closer" for edit in parsed.edits):
@@ -102,15 +103,23 @@ def read_encoded(text: str, budget: Budget) -> tuple[Json, Grade] | None:
     return reading.document, ("lossless", "lossy", "invented")[worst(reading.edits)]
 
 
+def is_escaped(text: str, start: int) -> bool:
+    """Whether what opens at `start` has its quotes, or the line breaks before them, escaped, or written as HTML."""
+    return text[start : start + 80].lstrip("{[ \t\r\n").startswith(('\\"', "\\n", '\\\\"', *_ENTITIES))
+
+
 def read_escaped(text: str, start: int, limit: int, budget: Budget) -> Reading | None:
     r"""Read a document whose quotes are all escaped, a string in a string: `{\"a\": \"b\"}`."""
-    if not text[start : start + 80].lstrip("{[ \t\r\n").startswith(('\\"', "\\n", '\\\\"')):
+    if not is_escaped(text, start):
         return None
     budget.spend(limit - start)
     content = _CONTENT.match(text, start, limit)
     stop = content.end() if content else limit
-    inner, issue = parse_json(quote(text[start:stop].removesuffix("\\"))[0])
-    if issue is not None or not isinstance(inner, str):
+    if any(entity in text[start : start + 80] for entity in _ENTITIES):
+        inner: Json = unescape(text[start:stop])
+    else:
+        inner = parse_json(quote(text[start:stop].removesuffix("\\"))[0])[0]
+    if not isinstance(inner, str):
         return None
     try:
         found = read_at(inner, 0, len(inner), budget)
@@ -132,4 +141,4 @@ def read_escaped(text: str, start: int, limit: int, budget: Budget) -> Reading |
 def regrade(reading: Reading, grade: Grade) -> Reading:
     """The reading with another grade for what closed it at the end of the text."""
     edits = tuple(edit._replace(grade=grade) if edit.kind == "unclosed" else edit for edit in reading.edits)
-    return replace(reading, edits=edits)
+    return reading._replace(edits=edits)

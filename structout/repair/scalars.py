@@ -54,12 +54,12 @@ _SAME_UNIT: Final = (
 )
 # A quantity word in a key that fixes a unit only together with the unit's own name is none; these letters are words.
 _TOO_SHORT: Final = frozenset({"a", "in", "d", "m", "s", "h", "v", "w", "g", "l", "min"})
-_TRUE: Final = frozenset({"true", "yes", "y", "on", "t"})
-_FALSE: Final = frozenset({"false", "no", "n", "off", "f"})
+_TRUE: Final = frozenset({"true", "yes", "y", "on", "t", "1", "✓", "✔"})
+_FALSE: Final = frozenset({"false", "no", "n", "off", "f", "0", "✗", "✘"})
 _NULL: Final = frozenset({"", "null", "none", "nil", "n/a", "na", "undefined"})
 _BETWEEN: Final = re.compile(r"(?<=[0-9])[.,](?=[0-9])")
 _SIGN: Final = re.compile(r"^-\s*(?=[0-9.])")
-_SPELLING: Final = re.compile(r"[\s_\-./,:;!?'\"`´’“”()\[\]*]+")
+_SPELLING: Final = re.compile(r"[\s_\-./,:;!'\"`´’“”()\[\]*]+")
 
 
 def read_number(text: str, decimal: Decimal | None) -> list[int | float]:

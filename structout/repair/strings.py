@@ -1,11 +1,10 @@
 """Where does a string end whose quotes are wrong, missing, or part of what it says?"""
 
 import re
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from structout.repair.budget import Budget
-from structout.repair.tokens import WS
+from structout.repair.tokens import ROOM, SIGN
 
 Role = Literal["member", "item"]
 
@@ -15,42 +14,41 @@ _CLOSING: Final = {
 }  # fmt: skip
 _QUOTES: Final = {opening: re.compile(rf"\\.|[{closing}]", re.DOTALL) for opening, closing in _CLOSING.items()}
 
-_KEY: Final = rf"""["'“”`][^"'“”`\n]{{0,80}}["'“”`]{WS}[:：=]"""
+_KEY: Final = rf"""[uUbB]?["'“”`«][^"'“”`«»\n]{{0,80}}["'“”`»]{ROOM}{SIGN}"""
 # A key that lacks one of its quotes.
-_HALF_KEY: Final = rf"""(?:[\w$.-]{{1,80}}["”]{WS}[:：=]|["“][\w$.-]{{1,80}}:[ \t])"""
-_WORD_KEY: Final = rf"[A-Za-z_$][\w$.-]{{0,80}}{WS}:(?!//)"
+_HALF_KEY: Final = rf"""(?:[\w$.-]{{1,80}}["”]{ROOM}{SIGN}|["“][\w$.-]{{1,80}}:[ \t])"""
+_WORD_KEY: Final = rf"[A-Za-z_$][\w$.-]{{0,80}}{ROOM}:(?!//)"
 _COMMENT: Final = r"(?://|/\*|\#)"
 # What may stand after the closing quote of a member's value, and of an item. The first is certain; after the
 # second, the quote closes the string only if the quotes inside it so far come in pairs.
 _CERTAIN: Final[dict[Role, re.Pattern[str]]] = {
     "member": re.compile(
-        rf"""{WS}(?:\Z|(?:[,，;]{WS})*+{_KEY}|(?:[,，;]{WS})++(?:{_HALF_KEY}|\Z|\}}|["'“][^"'“”\n]*["'”]?{WS}\Z|{_COMMENT})"""
-        rf"""|\}}{WS}(?:[,\]}}]|\Z|```|\n)|(?<=\n)\}}|\]{WS}[,}}]|{_COMMENT}[^\n]*(?:\n|\Z))"""
+        rf"""{ROOM}(?:\Z|(?:[,，;]{ROOM})*+{_KEY}|(?:[,，;]{ROOM})++(?:{_HALF_KEY}|\Z|\}}|["'“][^"'“”\n]*["'”]?{ROOM}\Z|{_COMMENT})"""
+        rf"""|\}}{ROOM}(?:[,\]}}]|\Z|```|\n)|(?<=\n)\}}|\]{ROOM}[,}}]|{_COMMENT}[^\n]*(?:\n|\Z))"""
     ),
     "item": re.compile(
-        rf"""{WS}(?:\Z|\]{WS}(?:[,\]}};]|\Z|```|\n)|(?:[,，;]{WS})++(?:\Z|["'“`\[{{\-0-9\]]|(?:true|false|null|True|False|None)\b"""
+        rf"""{ROOM}(?:\Z|\]{ROOM}(?:[,\]}};]|\Z|```|\n)|(?:[,，;]{ROOM})++(?:\Z|["'“`\[{{\-0-9\]]|(?:true|false|null|True|False|None)\b"""
         rf"""|{_COMMENT}|\.\.\.)|{_COMMENT}[^\n]*(?:\n|\Z)|(?<=[ \t\r\n])["'“`{{])"""
     ),
 }
 _LIKELY: Final[dict[Role, re.Pattern[str]]] = {
-    "member": re.compile(rf"{WS}(?:\}}|\]|[,;]{WS}{_WORD_KEY}|(?<=\n){_WORD_KEY}|[,;]{WS}(?:\.\.\.|…))"),
-    "item": re.compile(rf"{WS}(?:\]|\}}|[,;]{WS}[\w.…])"),
+    "member": re.compile(rf"{ROOM}(?:\}}|\]|[,;]{ROOM}{_WORD_KEY}|(?<=\n){_WORD_KEY}|[,;]{ROOM}(?:\.\.\.|…))"),
+    "item": re.compile(rf"{ROOM}(?:\]|\}}|[,;]{ROOM}[\w.…])"),
 }
 _NEXT_KEY: Final = re.compile(_KEY)
 _LAST_CLOSERS: Final = re.compile(r"[\s}\]]*\Z")
 _LINE_END: Final = re.compile(r"[ \t]*\n")
 _CLOSER_LINE: Final = re.compile(r"[ \t]*\n\s*[}\]]")
 _SWALLOWED: Final = re.compile(
-    r"""(?<!\\)["”]\s*+(?:[,;:=，：]\s*+)++(?:["“{\[]|[\w$.-]{1,80}["”]?\s*+[:=：])|(?<!\\)["”][\s}\]]*[}\]]\s*+,"""
+    r"""(?<!\\)["”]\s++["“]|(?<!\\)["”]\s*+(?:[,;:=，：]\s*+)++(?:["“{\[]|[\w$.-]{1,80}["”]?\s*+[:=：])|(?<!\\)["”][\s}\]]*[}\]]\s*+,"""
 )
-_KEY_END: Final = re.compile(rf"{WS}(?:[:：]|=>|=|->)")
+_KEY_END: Final = re.compile(rf"{ROOM}{SIGN}")
 _VALUE_START: Final = re.compile(r"""[ \t\r\n]*+(?:["'“`{\[0-9-]|(?:true|false|null|True|False|None)\b)""")
 _LONGEST_KEY: Final = 1000
 _STEPS_A_QUOTE: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Quoted:
+class Quoted(NamedTuple):
     """A string: its content is `text[start:stop]`, and reading goes on at `end`."""
 
     start: int

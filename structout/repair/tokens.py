@@ -5,10 +5,16 @@ import re
 from typing import Final
 
 WS: Final = r"[ \t\r\n]*+"
-STRING: Final = (
-    r'"(?:[^"\\\x00-\x1f\ud800-\udfff]++|\\(?:["\\/bfnrt]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}'
-    r'|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}))*+"'
+# What stands for white space in a text that went through many hands: fixed and invisible spaces, quoted lines.
+ROOM: Final = r"(?:[ \t\r\n\u00a0\u2007\u202f\u3000\ufeff\u200b\u2060]++|(?<=\n)>)*+"
+# What stands between a key and its value.
+SIGN: Final = r"(?::=|=>|->|[:：=])"
+_CLEAN: Final = r'[^"\\\x00-\x1f\ud800-\udfff]*+'
+_ESCAPE: Final = (
+    r'\\(?:["\\/bfnrt]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})'
 )
+# Written out, so that a string without escapes takes one step of the engine: three times as fast as one group.
+STRING: Final = rf'"{_CLEAN}(?:{_ESCAPE}{_CLEAN})*+"'
 NUMBER: Final = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 
 _LITERALS: Final = {
@@ -25,8 +31,7 @@ _MOST_DIGITS: Final = 4000
 
 # What has to change inside a string: escapes that JSON lacks, bare quotes, control characters, lone surrogates.
 _INSIDE: Final = re.compile(
-    r'\\(?:["\\/bfnrt]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})'
-    r"|\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|U[0-9a-fA-F]{8}|\r\n|[^u]|u|\Z)"
+    _ESCAPE + r"|\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|U[0-9a-fA-F]{8}|\r\n|[^u]|u|\Z)"
     r'|["\x00-\x1f\ud800-\udfff]',
     re.DOTALL,
 )
@@ -106,7 +111,7 @@ def quote(content: str) -> tuple[str, bool]:
             if code < 0x110000 and not 0xD800 <= code < 0xE000:
                 return json.dumps(chr(code))[1:-1]
             return "\\\\U" + found[2:]
-        if kind in ("'", "`"):
+        if kind in ("'", "`", "_"):  # the last is an escape of Markdown's
             return kind
         if kind in ("\n", "\r"):
             return "\\n"

@@ -18,6 +18,7 @@ _TOP_KEY: Final = re.compile(
     r"""(?:[-*•][ \t]+)?["'*`]{0,2}([^\s"'*`:#{}\[\]][^"*`:#{}\[\]]{0,80}?)["'*`]{0,2}[ \t]*:["'*`]{0,2}(?=[ \t]|$)"""
 )
 _WORD_KEY: Final = re.compile(r"""["']?[\w$.@/-]+["']?:(?:[ \t]|$)""")
+_TIGHT_KEY: Final = re.compile(r"([A-Za-z_][\w-]*):(?=[^\s/:])")
 _BULLET: Final = re.compile(r"(?:[-*•–]|\d{1,3}[.)])[ \t]+")
 _JSON_LINE: Final = re.compile(r"""["'][^"']{1,80}["']\s*:.*,""")
 _SEPARATOR: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
@@ -58,7 +59,8 @@ def read_members(text: str, start: int, end: int, shape: Shape, budget: Budget) 
                 Edit("braces", "lossless", place, segment, json_text(document)),
                 Edit("unclosed", "lossy", place + len(segment), "", ""),
             )
-            yield Reading(document, place, place + len(segment), edits, unclosed=1)
+            cut = text[start:end].rstrip().endswith(",")
+            yield Reading(document, place, place + len(segment), edits, unclosed=1, cut=cut)
 
 
 def read_lines(text: str, start: int, end: int, shape: Shape, budget: Budget, *, told: bool) -> Iterator[Reading]:
@@ -73,7 +75,7 @@ def read_lines(text: str, start: int, end: int, shape: Shape, budget: Budget, *,
         if not text[begin:stop].strip():
             continue
         budget.spend(2 * (stop - begin) + _STEPS_A_LINE * text.count("\n", begin, stop))
-        lines = split_lines(text, begin, stop)
+        lines = [_spaced(line, shape) for line in split_lines(text, begin, stop)]
         lines = _document_lines(lines, shape, strict=not told)
         while lines and not lines[-1].content:
             lines.pop()
@@ -120,6 +122,15 @@ def _document_lines(lines: list[Line], shape: Shape, *, strict: bool) -> list[Li
     while last + 1 < len(lines) and (not lines[last + 1].content or _carries_on(lines[last + 1], margin)):
         last += 1
     return [*lines[first:last], lines[last]]
+
+
+def _spaced(line: Line, shape: Shape) -> Line:
+    """The line with a space behind its colon, if it begins with a key of the schema's: `name:value`."""
+    found = _TIGHT_KEY.match(line.content)
+    if not found or plain(found.group(1)) not in shape.known_keys:
+        return line
+    end = found.end()
+    return Line(line.indent, f"{line.content[:end]} {line.content[end:]}", line.place - 1)
 
 
 def _is_all_yaml(lines: list[Line], *, strict: bool) -> bool:

@@ -151,9 +151,12 @@ class _Reader:
             try:
                 reading = read_at(self.text, place, self.end, self.budget)
             except Unreadable:
-                pass
+                if rest[0] == "{":
+                    raise
             else:
                 tail = self.text[reading.end : self.end].split("\n", 1)[0].strip()
+                if tail[:1] in ("}", "]") or (reading.unclosed and rest[0] == "{"):  # JSON that lost its first brace
+                    raise Unreadable(reading.end)
                 if not reading.unclosed and (not tail or tail.startswith("#")):
                     while self.at < len(self.lines) and self.lines[self.at].place <= reading.end:
                         self.at += 1

@@ -9,7 +9,9 @@ from structout.completion import Completion
 from structout.document import leaf_places
 from structout.issue import Issue
 from structout.models.base import Model
+from structout.repair import Policy, allows
 from structout.result import Attempt, Result, Task
+from structout.strategies.steering import steered_edits
 
 T = TypeVar("T")
 
@@ -23,23 +25,30 @@ class Strategy(Protocol):
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]: ...
 
 
-def judge(task: Task[T], attempt: Attempt) -> Result[T]:
-    """What one answer is worth as it was produced: `valid`, `truncated` or `invalid`."""
+def judge(task: Task[T], attempt: Attempt, steering: Policy = "any") -> Result[T]:
+    """What one answer is worth as it was produced: `valid`, `truncated` or `invalid`.
+
+    What the token limit had written in it, against the model's own choice, is among the result's edits, and `steering`
+    says which of these are accepted; an answer with others is `truncated`, as it would have been without them.
+    """
     completion = attempt.completion
     if completion.finish_reason == "refused":
         return Result("invalid", issues=(Issue("", "unanswered", completion.refusal),), attempts=(attempt,))
     checked = task.schema.check_text(completion.text)
+    edits = steered_edits(completion)
     cut_off = completion.finish_reason == "length"
+    limit = attempt.prompt.sampling.max_tokens
+    if checked.ok and not all(allows(steering, edit) for edit in edits):
+        issue = Issue("", "truncated", f"the answer had to be ended to keep to {limit} tokens")
+        return Result("truncated", None, checked.document, (issue,), edits, (attempt,))
     # A number may have lost digits to the token limit; a document that closes itself is whole.
     if checked.ok and not (cut_off and completion.text.strip()[-1:] not in ("}", "]", '"')):
-        return Result(
-            "valid", checked.value, checked.document, attempts=(attempt,), confidence=_confidence(task, completion)
-        )
+        confidence = _confidence(task, completion)
+        return Result("valid", checked.value, checked.document, (), edits, (attempt,), confidence=confidence)
     if cut_off:
-        limit = attempt.prompt.sampling.max_tokens
         issue = Issue("", "truncated", f"the answer was cut off at {limit} tokens")
-        return Result("truncated", None, checked.document, (issue, *checked.issues), attempts=(attempt,))
-    return Result("invalid", None, checked.document, checked.issues, attempts=(attempt,))
+        return Result("truncated", None, checked.document, (issue, *checked.issues), edits, (attempt,))
+    return Result("invalid", None, checked.document, checked.issues, edits, (attempt,))
 
 
 def _confidence(task: Task[Any], completion: Completion) -> dict[str, float]:

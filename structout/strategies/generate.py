@@ -11,6 +11,7 @@ from structout.models.base import Model
 from structout.models.tuning import Tuning, reordered
 from structout.prompts import Format, Show, compose, fingerprint
 from structout.prompts.similar import Similar
+from structout.repair import Policy
 from structout.result import Attempt, Example, Result, Task
 from structout.schema import Schema
 from structout.strategies.base import judge
@@ -49,16 +50,25 @@ class Prompted:
 
 @dataclass(frozen=True)
 class Constrained:
-    """Ask in words and sample only what the schema's grammar admits. What is produced is validated all the same."""
+    """Ask in words and sample only what the schema's grammar admits. What is produced is validated all the same.
+
+    An answer that would not end within `max_tokens` is steered to its end; what was written against the model's own
+    choice is among the result's edits. `steering` says which of them are accepted: with `lossy` no key or value that
+    the model did not choose, with `lossless` none at all; what is not accepted is `truncated`.
+    """
 
     examples: int = 0
     show: Show | None = None
     temperature: float | None = None
     max_tokens: int | None = None
     choose: Choose = "fixed"
+    steering: Policy = "any"
 
     def __post_init__(self) -> None:
         _check(self)
+        if self.steering not in get_args(Policy):
+            hint = f"give {', '.join(get_args(Policy))}"
+            raise SpecError(f"no policy of steering is called {self.steering!r}", hint=hint)
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         return _ask(self, tasks, model, constrained=True)
@@ -130,7 +140,8 @@ def _ask(
         for task, examples in zip(tasks, _examples(strategy, tasks), strict=True)
     ]
     completions = model.complete(prompts)
+    steering = strategy.steering if isinstance(strategy, Constrained) else "any"
     return [
-        judge(task, Attempt(model.name, prompt, completion))
+        judge(task, Attempt(model.name, prompt, completion), steering)
         for task, prompt, completion in zip(tasks, prompts, completions, strict=True)
     ]

@@ -35,11 +35,18 @@ def _mend(task: Task[T], result: Result[T], policy: Policy) -> Result[T]:
     from structout.repair import repair  # here, since its patterns take a while to compile
 
     ended = result.attempts[-1].completion.finish_reason == "stop"
+    if ended and result.status == "truncated":
+        return result  # it is whole, and set aside for what the token limit had written in it
     mended = repair(result.text, task.schema, policy, complete=ended)
     if mended.ok:
         return replace(
-            result, status="repaired", value=mended.value, document=mended.document, issues=(), edits=mended.edits
+            result,
+            status="repaired",
+            value=mended.value,
+            document=mended.document,
+            issues=(),
+            edits=(*result.edits, *mended.edits),
         )
     if result.status == "truncated":
         return result  # that it was cut off is the reason; what else is wrong follows from it
-    return replace(result, document=mended.document, issues=mended.issues, edits=mended.edits)
+    return replace(result, document=mended.document, issues=mended.issues, edits=(*result.edits, *mended.edits))

@@ -117,10 +117,11 @@ class Vote:
             mine = scalars(_filled(task, base))
             shares = {p: sum(p in vote and vote[p] == value for vote in votes) for p, value in mine.items()}
             return replace(base, confidence={place: count / len(usable) for place, count in shares.items()})
-        edits = next((result.edits for result in usable if result.status == "repaired"), ())
+        mended = [result for result in usable if result.status == "repaired"]
+        edits = next((result.edits for result in (*mended, *usable) if result.edits), ())
         return replace(
             base,
-            status="repaired" if edits else "valid",
+            status="repaired" if mended else "valid",
             value=checked.value,
             document=checked.document,
             edits=edits,

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel, Field, field_validator
 from rich.console import Console
 
+from structout.errors import SchemaError
 from structout.grammar import Audit, Vocabulary, audit
 from structout.schema import Schema
 
@@ -79,6 +80,14 @@ def test_advice_bounds_what_is_unbounded(source: Any, word: str) -> None:
 
 def test_a_bounded_schema_needs_no_advice() -> None:
     assert audit(Schema.of({"type": "string", "maxLength": 3})).advice == ()
+
+
+def test_a_schema_that_nothing_fits_is_told_or_refused() -> None:
+    endless = {"$ref": "#/$defs/a", "$defs": {"a": {"type": "object", "required": ["a"],
+                                                    "properties": {"a": {"$ref": "#/$defs/a"}}}}}  # fmt: skip
+    assert any("no document was found" in text for text in audit(Schema.of(endless)).advice)
+    with pytest.raises(SchemaError, match="no document satisfies it"):
+        audit(Schema.of({"type": "object", "required": ["a"], "properties": {"a": False}}))
 
 
 def test_it_is_readable_and_json(vocabulary: Vocabulary) -> None:

@@ -21,6 +21,13 @@ def nested(n: int) -> dict[str, Any]:
     return schema
 
 
+def choices(n: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string", "minLength": 1}
+    for i in range(n):
+        schema = {"oneOf": [schema, {"not": schema}, {"type": "object", "properties": {f"k{i}": schema}}]}
+    return schema
+
+
 BOMBS: dict[str, Any] = {
     "references in a row": chain(1_000),
     "more references in a row": chain(5_000),
@@ -40,6 +47,9 @@ BOMBS: dict[str, Any] = {
     "required properties": {"type": "object", "required": [f"p{i}" for i in range(2_000)]},
     "overlapping patterns": {"type": "object", "patternProperties": {f"^a{i}[a-z]*": {} for i in range(200)}},
     "huge bound": {"type": "integer", "minimum": 10**400},
+    "nested choices": choices(8),
+    "long way round": {"type": "string", "pattern": "^(([a-z]{1,40}[0-9]){1,40}x){20}$"},
+    "not after not": {"not": {"properties": {"a": {"not": {"properties": {"a": {"$ref": "#"}}}}}}},
 }  # fmt: skip
 
 

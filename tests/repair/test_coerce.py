@@ -50,6 +50,8 @@ LEVEL = {"enum": ["low", "very_high", "C++", "C#", "-1", "1"]}
         ({"type": "array", "items": {"type": "string"}}, '{"0": "x", "1": "y"}', ["x", "y"]),
         (INTEGER, "[5]", 5),
         (INTEGER, '{"value": 5}', 5),
+        ({"type": "array", "items": {"type": "object"}}, '{"items": [{"x": 1}]}', [{"x": 1}]),
+        ({"type": "boolean"}, '"1"', True),
         ({"type": "string", "format": "date"}, '"March 5, 2024"', "2024-03-05"),
         ({"type": "string", "format": "date"}, '"25/03/2024"', "2024-03-25"),
         ({"type": "string", "format": "date-time"}, '"2024-03-05 10:00 UTC"', "2024-03-05T10:00:00Z"),
@@ -82,6 +84,7 @@ def test_the_same_data_in_another_form(schema: dict[str, Any], written: str, exp
         ({"type": "boolean"}, '"this is not true"', "type"),
         (LEVEL, '"definitely not low"', "enum"),
         (LEVEL, '"C"', "enum"),
+        (LEVEL, '"low?"', "enum"),
     ],
 )
 def test_what_is_not_the_same_is_an_issue(schema: dict[str, Any], written: str, kind: str) -> None:
@@ -101,6 +104,29 @@ def test_an_optional_that_cannot_be_read_is_not_nulled() -> None:
     assert [issue.kind for issue in found.issues] == ["refused_edit"]
     assert repair('{"a": null}', one(INTEGER, required=False)).document == {}
     assert repair('{"a": "a dozen"}', one(INTEGER, required=False), "lossy").document == {}
+
+
+SIZED: Schema[Any] = one({"type": "object", "properties": {"x": INTEGER, "y": INTEGER}, "required": ["x", "y"]})
+
+
+def test_flattened_keys_are_nested_again() -> None:
+    assert repair('{"a.x": 1, "a.y": "2"}', SIZED).document == {"a": {"x": 1, "y": 2}}
+
+
+def test_an_object_of_another_kind_is_not_wrapped() -> None:
+    schema: Schema[Any] = Schema.of({"type": "object", "properties": {"a": {}}, "required": ["a"]})
+    assert not repair('{"size": 1}', schema).ok
+
+
+def test_a_schema_given_back_is_no_record() -> None:
+    schema: Schema[Any] = Schema.of({"type": "object", "properties": {"x": {}}, "required": ["x"]})
+    assert not repair('{"type": "object", "properties": {"x": {"type": "integer"}}}', schema).ok
+
+
+def test_keys_in_capitals_that_nobody_declared_are_not_guessed() -> None:
+    schema: Schema[Any] = Schema.of({"type": "object", "properties": {"name": {}}, "required": ["name"]})
+    assert repair('{"NAME": 1, "MORE": 2}', schema).issues[0].kind == "ambiguous"
+    assert repair('{"NAME": 1, "more": 2}', schema).document == {"name": 1, "more": 2}
 
 
 def test_a_missing_value_is_made_up_only_if_asked_for() -> None:

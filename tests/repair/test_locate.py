@@ -40,6 +40,10 @@ OPEN: Schema[Any] = Schema.of(
         "**Answer:** {'a': 1}",
         '{"a": 1}}',
         '"{\\"a\\": 1}"',
+        'So it is $\\boxed{{"a": 1}}$.',
+        '<r><![CDATA[{"a": 1}]]></r>',
+        'The record:\n\n> {\n>   "a": 1\n> }',
+        '<tool_call>\n{"name": "extract", "arguments": {"a": 1}}\n</tool_call>',
     ],
 )
 def test_the_answer_is_found(text: str) -> None:
@@ -85,6 +89,16 @@ def test_documents_one_after_another_make_a_list() -> None:
 )
 def test_a_bare_value_for_a_schema_of_scalars(text: str, schema: dict[str, Any], expected: object) -> None:
     assert repair(text, Schema.of(schema)).document == expected
+
+
+def test_the_old_version_is_no_answer_if_the_new_one_cannot_be_read() -> None:
+    found = repair('Old version:\n```\n{"a": 1}\n```\nNew version:\n```\n"b": {"a": [{"a": 2}]}}\n```', OBJECT)
+    assert [issue.kind for issue in found.issues] == ["ambiguous"]
+
+
+def test_a_document_that_lost_its_brace_and_was_cut_is_flagged() -> None:
+    for text in ('"a": 1,\n', '"name": {\n  "x', '"name":"x","note":"y'):
+        assert repair(text, OPEN).truncated, text
 
 
 def test_an_example_before_a_truncated_answer_is_not_the_answer() -> None:

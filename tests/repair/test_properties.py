@@ -2,12 +2,13 @@
 
 import json
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from structout.repair import repair, view
+from structout.repair import mend, repair, view
 from structout.repair.coerce import same
 from structout.schema import Schema
 
@@ -118,6 +119,36 @@ def test_no_text_raises_and_what_comes_out_complies(
         assert again.ok
         assert again.edits == ()
         assert policy == "any" or all(edit.grade == "lossless" for edit in found.edits)
+
+
+SLIPS = [
+    "", *"{}[],:\"'`“”«» \n\t\\u+-.01eE#/*<>_a", "True", "None", "...", "//x\n", "/*c*/", "```", "\u00a0", "&quot;",
+    '", "', "', '", "},{", "]]", "{{", 'u"', "For example: ", "</think>", "Note: ", "\n> ",
+]  # fmt: skip
+SURROUNDINGS = [
+    ("", ""), ("", ""), ("Sure: ", ""), ("Here:\n```json\n", "\n```"), ("", "\nBye."), ("<think>a {b}</think>\n", ""),
+    ("For example: ", ""), ("a: ", ""),
+]  # fmt: skip
+
+
+@st.composite
+def corrupted(draw: st.DrawFn) -> str:
+    """A document as JSON or in Python's notation, with up to three slips, in prose or not."""
+    document = draw(CONTAINERS)
+    text = draw(st.sampled_from([json.dumps(document), json.dumps(document, indent=1), repr(document)]))
+    for _ in range(draw(st.integers(0, 3))):
+        at, lost = draw(st.integers(0, len(text))), draw(st.sampled_from([0, 0, 1, 1, 2, 5]))
+        text = text[:at] + draw(st.sampled_from(SLIPS)) + text[at + lost :]
+    before, after = draw(st.sampled_from(SURROUNDINGS))
+    return before + text + after
+
+
+@given(corrupted(), st.sampled_from(SCHEMAS), st.booleans())
+@settings(max_examples=300)
+def test_the_short_way_comes_to_what_the_search_comes_to(text: str, schema: Schema[Any], complete: bool) -> None:
+    short = repair(text, schema, complete=complete)
+    with mock.patch.object(mend, "single", return_value=None):
+        assert repair(text, schema, complete=complete) == short
 
 
 @given(st.binary(max_size=80))

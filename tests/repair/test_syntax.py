@@ -45,6 +45,15 @@ CASES: list[tuple[str, object]] = [
     ("{\"a\": Decimal('1.5'), 'b': u'x'}", {"a": "1.5", "b": "x"}),
     (r"{\"a\": \"b\"}", {"a": "b"}),
     ('{"a": 1, "a": 1,}', {"a": 1}),
+    ('{"a" -> "x", "b" -> {"c" -> 1}}', {"a": "x", "b": {"c": 1}}),
+    ("{«a»: «x», «b»: [«y», «z»]}", {"a": "x", "b": ["y", "z"]}),
+    ("{u'a': u'x', u'b': [u'y']}", {"a": "x", "b": ["y"]}),
+    ('{"a": "one " + "two", "b": 1}', {"a": "one two", "b": 1}),
+    ('{"a":\u00a0"x",\u00a0\n"b":\u00a01}', {"a": "x", "b": 1}),
+    (r'{"part\_no": "a\_b"}', {"part_no": "a_b"}),
+    ("{&quot;a&quot;: &quot;x &amp; y&quot;}", {"a": "x & y"}),
+    ('{\n> "a": "x",\n> "b": 2\n> }', {"a": "x", "b": 2}),
+    ("{'a': {'b': [1, 'x']}, 'c': True, d: None}", {"a": {"b": [1, "x"]}, "c": True, "d": None}),
 ]
 
 
@@ -75,6 +84,8 @@ def test_the_edits_turn_the_text_into_the_document(text: str) -> None:
         ('{"a": , "b": 1}', "missing_value"),
         ('{"a": 1, "a": 2}', "duplicate_key"),
         (r'["\ud83d"]', "string"),
+        ('{"a": "x" "y"}', "string"),
+        ('{"a": ""x""}', "string"),
     ],
 )
 def test_what_is_lost_or_made_up_is_refused_and_named(text: str, kind: str) -> None:

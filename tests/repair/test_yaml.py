@@ -46,6 +46,7 @@ SCHEMA: Schema[Any] = Schema.of(
         ("- name: pad\n- size: 4\n", {"name": "pad", "size": 4}),
         ("**Name:** pad\n**Size:** 4\n", {"name": "pad", "size": 4}),
         ("name: one\n  two\nsize: 3", {"name": "one two", "size": 3}),
+        ("name:pad\nsize: 3", {"name": "pad", "size": 3}),
         ('"name": "pad",\n"size": 4}', {"name": "pad", "size": 4}),
     ],
 )

@@ -1,0 +1,107 @@
+"""What a Pydantic type knows and its JSON Schema does not say, said for the mask alone."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from structout.grammar.strings import FORMATS
+from structout.schema import Schema
+
+_WHOLE, _PLACES = 12, 12  # digits of a Decimal that has no bounds of its own
+_BOUNDS = ("ge", "gt", "le", "lt", "multiple_of")
+_KEYS = {"int": r"^(?:0|-?[1-9][0-9]{0,17})$", "date": f"^(?:{FORMATS['date']})$", "uuid": f"^(?:{FORMATS['uuid']})$"}
+
+
+def tightened(schema: Schema[Any]) -> tuple[Any, frozenset[int]]:
+    """The JSON Schema to make a mask of, and the ids of the nodes of the Pydantic type that it says all of.
+
+    It admits no document that the schema's own does not. Without a Pydantic type it is the schema's own.
+    """
+    if schema.adapter is None:
+        return schema.json_schema, frozenset()
+    said: set[int] = set()
+
+    class Tight(_Tight):
+        def done(self, node: Any) -> None:
+            said.add(id(node))
+
+    return schema.adapter.json_schema(schema_generator=Tight), frozenset(said)
+
+
+class _Tight(GenerateJsonSchema):
+    """Pydantic's own writer, with more to say of some types."""
+
+    def done(self, node: Any) -> None:
+        """Told of each node of which all is said."""
+
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
+        most, places = schema.get("max_digits"), schema.get("decimal_places")
+        whole = _WHOLE if most is None else most - (places or 0)
+        behind = (_PLACES if most is None else 0) if places is None else places
+        self.done(schema)
+        if any(key in schema for key in _BOUNDS):  # as a number, whose bounds a mask can keep to
+            number: JsonSchemaValue = super().decimal_schema(schema)["anyOf"][0]
+            if most is None and places is None:
+                return number
+            if "multipleOf" not in number:
+                number["multipleOf"] = 10.0**-behind if behind else 1
+                return {"allOf": [number, {"exclusiveMinimum": -(10**whole), "exclusiveMaximum": 10**whole}]}
+            return {"allOf": [number, {"type": "integer", "minimum": 1 - 10**whole, "maximum": 10**whole - 1}]}
+        fraction = rf"\.[0-9]{{1,{behind}}}" if behind else ""
+        before = f"(?:0|[1-9][0-9]{{0,{whole - 1}}})(?:{fraction})?" if whole > 0 else f"0{fraction}"
+        text = {"type": "string", "pattern": f"^-?{before}$"}
+        if most is None and places is None:  # a bounded number is written without an exponent
+            return {"anyOf": [{"type": "number", "minimum": -(10**whole), "maximum": 10**whole}, text]}
+        number = {"type": "number", "multipleOf": 10.0**-behind if behind else 1}
+        number |= {"exclusiveMinimum": -(10**whole), "exclusiveMaximum": 10**whole}
+        return {"anyOf": [number, text]} if whole > 0 else text
+
+    def date_schema(self, schema: core_schema.DateSchema) -> JsonSchemaValue:
+        self.done(schema)
+        return self._in_time(super().date_schema(schema), schema.get("now_op"))
+
+    def datetime_schema(self, schema: core_schema.DatetimeSchema) -> JsonSchemaValue:
+        self.done(schema)
+        return self._zoned(self._in_time(super().datetime_schema(schema), schema.get("now_op")), schema)
+
+    def time_schema(self, schema: core_schema.TimeSchema) -> JsonSchemaValue:
+        self.done(schema)
+        return self._zoned(super().time_schema(schema), schema)
+
+    def _in_time(self, written: JsonSchemaValue, now: str | None) -> JsonSchemaValue:
+        year = datetime.now(UTC).year
+        if now == "past":
+            written["pattern"] = f"^(?:[01]|(?:{'|'.join(map(str, range(2000, year)))})-)"
+        elif now == "future":  # not next year, which may have come when the document is read
+            near = "|".join(map(str, range(year + 2, 2100)))
+            written["pattern"] = f"^(?:(?:{near})-|2[1-9][0-9]{{2}}-|[3-9])"
+        return written
+
+    def _zoned(self, written: JsonSchemaValue, schema: Any) -> JsonSchemaValue:
+        zone = {"aware": r"(?:Z|[+-][0-9]{2}:[0-9]{2})$", "naive": r"^(?:[0-9-]*T)?[0-9:.]*$"}.get(
+            schema.get("tz_constraint")
+        )
+        return {"allOf": [written, {"pattern": zone}]} if zone else written
+
+    def json_schema(self, schema: core_schema.JsonSchema) -> JsonSchemaValue:
+        if "schema" not in schema:
+            self.done(schema)
+        return {**super().json_schema(schema), "format": "json-string"}
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        written = super().dict_schema(schema)
+        keys: Any = schema.get("keys_schema", {})
+        limits = {"minLength": keys.get("min_length"), "maxLength": keys.get("max_length")}
+        limits = {name: limit for name, limit in limits.items() if limit is not None}
+        if keys.get("type") in _KEYS:
+            self.done(schema)
+            written["propertyNames"] = {"pattern": _KEYS[keys["type"]]}
+        elif keys.get("type") == "str" and "pattern" in keys and not limits and "patternProperties" in written:
+            self.done(schema)
+            written["additionalProperties"] = False
+        elif keys.get("type") == "str" and limits and "pattern" not in keys:
+            self.done(schema)
+            written["propertyNames"] = limits
+        return written
