@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     from structout.evaluation.report import Report, Row
 
-_METRICS = ("compliance", "record accuracy", "wrong-but-valid")
+_LONGEST = 64  # characters of a label
+_METRICS = ("compliance", "record accuracy")
 
 
 def draw(report: "Report", folder: Path) -> list[Path]:
@@ -36,10 +37,10 @@ def draw(report: "Report", folder: Path) -> list[Path]:
 
 
 def _tradeoff(figure: Any, report: "Report") -> bool:
-    for place, metric in enumerate(_METRICS[:2], 1):
+    for place, metric in enumerate(_METRICS, 1):
         axes = figure.add_subplot(1, 2, place)
         for number, row in enumerate(report.rows(), 1):
-            _bar(axes, row.cost.seconds, row, metric, f"{number} {row.label}")
+            _bar(axes, row.cost.seconds, row, metric, f"{number} {_short(row.label)}")
             axes.annotate(
                 str(number), (row.cost.seconds, row.rates[metric].value), xytext=(6, 4), textcoords="offset points"
             )
@@ -59,7 +60,7 @@ def _fields(figure: Any, report: "Report") -> bool:
     grid = [[one.get(name, float("nan")) for one in failed] for name in names]
     image = axes.imshow(grid, cmap="Reds", vmin=0, vmax=1, aspect="auto")
     axes.set_yticks(range(len(names)), names, fontsize=8)
-    axes.set_xticks(range(len(arms)), [arm.label for arm in arms], rotation=25, ha="right", fontsize=7)
+    axes.set_xticks(range(len(arms)), [_short(arm.label) for arm in arms], rotation=25, ha="right", fontsize=7)
     figure.colorbar(image, label="share of leaves that are not right")
     return bool(names)
 
@@ -73,7 +74,7 @@ def _sweep(figure: Any, report: "Report") -> bool:
         for row in rows:
             for axis, value in row.setting:
                 if axis == name:
-                    _bar(axes, values.index(value), row, "record accuracy", row.strategy)
+                    _bar(axes, values.index(value), row, "record accuracy", _short(row.strategy))
         axes.set_xticks(range(len(values)), list(map(str, values)))
         axes.set(xlabel=name, ylabel="record accuracy", ylim=(-0.03, 1.03))
     return bool(rows)
@@ -86,10 +87,16 @@ def _perturbed(figure: Any, report: "Report") -> bool:
     for place, one in enumerate(found):
         d = one.change
         axes.errorbar(d.value, place, xerr=[[d.value - d.low], [d.high - d.value]], fmt="o", color="C0", capsize=3)
-    axes.set_yticks(range(len(found)), [f"{one.arm.perturbation}: {one.arm.label}" for one in found], fontsize=7)
+    axes.set_yticks(
+        range(len(found)), [f"{one.arm.perturbation}: {_short(one.arm.label)}" for one in found], fontsize=7
+    )
     axes.axvline(0, color="grey", linewidth=0.8)
     axes.set(xlabel="change in record accuracy")
     return bool(found)
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
 
 
 def _bar(axes: Any, x: float, row: "Row", metric: str, label: str) -> None:

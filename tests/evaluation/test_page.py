@@ -69,7 +69,7 @@ const choose = (id, value) => {
 };
 const labels = [...document.getElementById("by-arm").options].map((one) => one.text);
 seen.all = document.getElementById("count").textContent;
-seen.arm = choose("by-arm", String(labels.indexOf("mended temperature=0") - 1));
+seen.arm = choose("by-arm", String(labels.indexOf("mended temperature=0.0") - 1));
 seen.repaired = choose("by-status", "=repaired");
 seen.listed = document.querySelectorAll("#list button").length;
 choose("by-status", "");
@@ -127,7 +127,7 @@ def test_it_filters_and_opens_transcripts_in_a_browser(report: Report, tmp_path:
     assert seen["field"] == f"4 of {total}"
     assert seen["text"] == f"1 of {total}"
     assert re.fullmatch(r"#t=\d+;fenced;0", seen["hash"])
-    assert seen["heading"].startswith("fenced · mended temperature=0")
+    assert seen["heading"].startswith("fenced · mended temperature=0.0")
     assert seen["answer"].startswith("```json")
     assert seen["edits"]
     assert {"Record", "Repair's edits", "Leaves"} <= set(seen["parts"])

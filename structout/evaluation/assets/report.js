@@ -190,7 +190,8 @@ function curves() {
   if (data.perturbed.length) byId("curve-plots").append(perturbations());
 }
 
-const link = (outcome) => `#t=${[outcome.arm, outcome.key, outcome.repeat].map(encodeURIComponent).join(";")}`;
+const encoded = (part) => encodeURIComponent(String(part).replace(/\p{Surrogate}/gu, "\ufffd"));
+const link = (outcome) => `#t=${[outcome.arm, outcome.key, outcome.repeat].map(encoded).join(";")}`;
 const sameLink = (hash) => data.outcomes.find((outcome) => link(outcome) === hash);
 
 function filters() {
