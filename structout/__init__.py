@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         SpecError,
         StructoutError,
     )
-    from structout.evaluation import Dataset, Report, evaluate
+    from structout.evaluation import Compare, Dataset, Report, certify, evaluate, recommend
     from structout.finetuning import Training, finetune
     from structout.issue import Issue
     from structout.models import Model, Scripted, load_model
@@ -46,12 +46,13 @@ if TYPE_CHECKING:
     from structout.verifiers import Agreement, Confident, Grounded, Judge, Learned, RoundTrip, Rule, Verdict, Verifier
 
 __all__ = [
-    "Agreement", "Attempt", "BestOf", "BudgetError", "Cascade", "Completion", "Confident", "Constrained", "DataError",
-    "Dataset", "Draft", "Edit", "Example", "Grounded", "InvalidResultError", "Issue", "JournalError", "Judge",
-    "Learned", "Message", "MissingExtraError", "Model", "ModelError", "On", "OutputError", "Prompt", "Prompted",
-    "Reask", "Repair", "Report", "Result", "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted",
-    "SpecError", "Strategy", "StructoutError", "Task", "Think", "Training", "Usage", "Verdict", "Verifier", "Verify",
-    "Vote", "evaluate", "extract", "extract_many", "finetune", "load_model", "load_strategy", "preview", "spec",
+    "Agreement", "Attempt", "BestOf", "BudgetError", "Cascade", "Compare", "Completion", "Confident", "Constrained",
+    "DataError", "Dataset", "Draft", "Edit", "Example", "Grounded", "InvalidResultError", "Issue", "JournalError",
+    "Judge", "Learned", "Message", "MissingExtraError", "Model", "ModelError", "On", "OutputError", "Prompt",
+    "Prompted", "Reask", "Repair", "Report", "Result", "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError",
+    "Scripted", "SpecError", "Strategy", "StructoutError", "Task", "Think", "Training", "Usage", "Verdict", "Verifier",
+    "Verify", "Vote", "certify", "evaluate", "extract", "extract_many", "finetune", "load_model", "load_strategy",
+    "preview", "recommend", "spec",
 ]  # fmt: skip
 
 _HOMES = {
@@ -60,7 +61,7 @@ _HOMES = {
         "BudgetError DataError JournalError MissingExtraError ModelError OutputError SchemaError SpecError "
         "StructoutError"
     ),
-    "evaluation": "Dataset Report evaluate",
+    "evaluation": "Compare Dataset Report certify evaluate recommend",
     "finetuning": "Training finetune",
     "issue": "Issue",
     "models": "Model Scripted load_model",

@@ -36,7 +36,7 @@ class Task(Generic[T]):
 
     `examples` are labelled records that a strategy may show to the model; `sampling` is how to sample unless the
     strategy says otherwise; `turns` is what was said since the first prompt (a re-ask adds the last answer and its
-    issues); `sample` tells apart several answers to one task.
+    issues); `sample` tells apart several answers to one task; `wording` puts the instructions in other words.
     """
 
     text: str
@@ -45,6 +45,7 @@ class Task(Generic[T]):
     sampling: Sampling = field(default_factory=Sampling)
     turns: tuple[Message, ...] = ()
     sample: int = 0
+    wording: int = 0
 
 
 @dataclass(frozen=True, slots=True)

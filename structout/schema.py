@@ -49,6 +49,10 @@ _KINDS: dict[str, IssueKind] = {
     "oneOf": "union",
 }
 _LONGEST_MESSAGE = 200
+# A keyword of ours: how evaluation compares what stands there. It says nothing about a document, and no model sees it.
+MARK = "x-compare"
+_NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_DATA = ("const", "default", "enum", "examples")
 # Patterns run on a linear-time engine; only those with look-around need the backtracking one, on a short leash.
 _LINEAR = jsonschema_rs.RegexOptions()
 _BACKTRACKING = jsonschema_rs.FancyRegexOptions(backtrack_limit=20_000)
@@ -74,7 +78,8 @@ class Schema(Generic[T]):
     """A contract for documents, made by `Schema.of`.
 
     `name` says what one document is; `json_schema` is the JSON Schema that a model is shown and a document is
-    judged by; `adapter` is the Pydantic type behind it, None if there is only a JSON Schema. With a `language` a
+    judged by, `marked` the same with the marks of `evaluation.comparison`; `adapter` is the Pydantic type behind it,
+    None if there is only a JSON Schema. With a `language` a
     text is no JSON but a text of that language, which is its value as well.
     """
 
@@ -87,7 +92,8 @@ class Schema(Generic[T]):
     ) -> None:
         self.name = name
         self.language = language
-        self.json_schema: dict[str, Any] | bool = json_schema if isinstance(json_schema, bool) else dict(json_schema)
+        self.marked: dict[str, Any] | bool = json_schema if isinstance(json_schema, bool) else dict(json_schema)
+        self.json_schema: dict[str, Any] | bool = _unmarked(self.marked)
         self.adapter = adapter
         self._validator = _validator(self.json_schema, pydantic=adapter is not None)
 
@@ -230,6 +236,23 @@ class Schema(Generic[T]):
 
     def __repr__(self) -> str:
         return f"Schema({self.name!r}, {self._fingerprint})"
+
+
+def _unmarked(node: Any) -> Any:
+    """A schema without marks; a property may still be called like one."""
+    if isinstance(node, list):
+        return [_unmarked(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: value for key, value in node.items() if key != MARK}
+    return {
+        key: {name: _unmarked(inner) for name, inner in value.items()}
+        if key in _NAMED and isinstance(value, dict)
+        else value
+        if key in _DATA
+        else _unmarked(value)
+        for key, value in kept.items()
+    }
 
 
 def _validator(json_schema: dict[str, Any] | bool, *, pydantic: bool) -> jsonschema_rs.Validator:

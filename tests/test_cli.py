@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -149,6 +150,70 @@ def test_bench_measures_logs_and_scores_again(tmp_path: Path, script: str) -> No
     assert run("bench", "--rescore", log, "--markdown").stdout.startswith("| strategy |")
 
 
+@pytest.fixture
+def bolts(tmp_path: Path) -> tuple[Path, str, list[str]]:
+    """40 labelled bolts, and the options for a model that gets them right but for every tenth."""
+    rows = [{"text": f"bolt {i}.", "expected": {"kind": "hex", "size_mm": 6}} for i in range(240)]
+    (tmp_path / "bolts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "good.json").write_text(json.dumps({"bolt": GOOD}))
+    (tmp_path / "worse.json").write_text(json.dumps({"3.": "no", "5.": "no", "bolt": GOOD}))
+    model = f"scripted:{tmp_path / 'model.json'}"
+    return tmp_path / "bolts.jsonl", model, ["--schema", BOLT, "--log", str(tmp_path / "log.jsonl")]
+
+
+def test_bench_goes_on_compares_and_reports(bolts: tuple[Path, str, list[str]], tmp_path: Path) -> None:
+    data, model, options = bolts
+    words = ["bench", str(data), "--model", model, "--strategy", "Prompted()", *options]
+    (tmp_path / "model.json").write_text((tmp_path / "good.json").read_text())
+    assert run(*words, "--limit", "30").returncode == 0
+    shutil.copy(tmp_path / "log.jsonl", tmp_path / "old.jsonl")
+    assert (tmp_path / "log.html").read_text().startswith("<!doctype html>")
+    (tmp_path / "model.json").write_text((tmp_path / "worse.json").read_text())
+    gate = ["--baseline", str(tmp_path / "old.jsonl"), "--fail-on-regression"]
+    assert run(*words, *gate, "--limit", "30").returncode == 0, "the log holds the old answers"
+    worse = run(*words[:-1], str(tmp_path / "new.jsonl"), *gate, "--limit", "60", "--json")
+    assert worse.returncode == 1
+    assert "REGRESSION: Prompted()" in worse.stderr
+    changed = json.loads(worse.stdout)["changes"][0]
+    assert changed["is_regression"]
+    assert f"lost {', '.join(changed['lost'])}" in worse.stderr
+
+
+def test_bench_sweeps_perturbs_and_stops(bolts: tuple[Path, str, list[str]], tmp_path: Path) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text((tmp_path / "good.json").read_text())
+    words = ["bench", str(data), "--model", model, "--strategy", "Prompted()", *options, "--json"]
+    swept = json.loads(run(*words, "--sweep", "temperature=0,0.5", "--perturb", "whitespace", "--limit", "8").stdout)
+    assert [row["setting"] for row in swept["rows"]] == [[["temperature", 0]], [["temperature", 0.5]]]
+    assert {one["arm"]["perturbation"] for one in swept["perturbed"]} == {"whitespace"}
+    early = run(*words, "--until-width", "0.12", "--split", "all", "--price", f"{model}=1/2")
+    assert json.loads(early.stdout)["rows"][0]["n"] < 240
+    assert json.loads(early.stdout)["rows"][0]["cost"]["price"] > 0
+
+
+def test_recommend_and_certify_write_a_strategy(bolts: tuple[Path, str, list[str]], tmp_path: Path) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text((tmp_path / "good.json").read_text())
+    words = ["recommend", str(data), "--model", model, *options, "--out", str(tmp_path / "choice.strategy")]
+    done = run(*words, "--target", "compliance>=0.95", "--target", "record_accuracy>=0.9", "--for", "80000")
+    assert done.returncode == 0, done.stderr
+    assert "is shown, with 95 % confidence, for Prompted()" in done.stdout
+    assert "80,000 records would take" in done.stdout
+    choice = str(tmp_path / "choice.strategy")
+    used = run("extract", "--schema", BOLT, "--model", model, "--strategy", choice, stdin="bolt\n")
+    assert (used.returncode, json.loads(used.stdout)["kind"]) == (0, "hex")
+    none = run(*words, "--target", "compliance>=0.999", "--json")
+    assert (none.returncode, json.loads(none.stdout)["chosen"]) == (1, None)
+    assert "would be shown with 2,995 records" in run(*words, "--target", "compliance>=0.999").stdout
+    unsure = run("certify", str(data), "--model", model, *options, "--out", str(tmp_path / "sure.strategy"))
+    assert (unsure.returncode, "no threshold can be shown" in unsure.stdout) == (1, True)
+    (tmp_path / "own.py").write_text("def always(outcome):\n    return 1.0\n")
+    own = run(
+        "certify", str(data), "--model", model, *options, "--confidence", f"{tmp_path / 'own.py'}:always", "--json"
+    )
+    assert (own.returncode, json.loads(own.stdout)["threshold"]) == (0, 1.0)
+
+
 def test_bench_interrupted_keeps_its_log(tmp_path: Path) -> None:
     slow = tmp_path / "slow.py"
     slow.write_text(
@@ -167,7 +232,8 @@ def test_bench_interrupted_keeps_its_log(tmp_path: Path) -> None:
         [sys.executable, str(slow), *words], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 60
-    while (not log.is_file() or log.read_text().count("\n") < 33) and time.monotonic() < deadline:
+    chunk = 1 + 2 * 32  # what the run is about, then what was answered and what came of it
+    while (not log.is_file() or log.read_text().count("\n") < chunk) and time.monotonic() < deadline:
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
@@ -185,6 +251,13 @@ def test_bench_interrupted_keeps_its_log(tmp_path: Path) -> None:
         ["bench", "schemas/parts", "--split", "validation"],
         ["bench", "schemas/parts", "--strategy", "Magic()"],
         ["bench", "--rescore", "no-such-log"],
+        ["bench", "schemas/parts", "--sweep", "temperature"],
+        ["bench", "schemas/parts", "--perturb", "noise"],
+        ["bench", "schemas/parts", "--price", "embedded=cheap"],
+        ["bench", "schemas/parts", "--baseline", "no-such-log"],
+        ["bench", "no-such.toml"],
+        ["recommend", "schemas/parts", "--target", "compliance>=2"],
+        ["certify", "no/such/folder"],
         ["extract", "no-such-file", "--schema", "schemas/parts", "--model", "scripted:x"],
         ["extract", "--schema", "schemas/nope"],
         ["preview", "--schema", "README.md"],

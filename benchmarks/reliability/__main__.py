@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from structout import Constrained, Dataset, Grounded, Model, Sampling, Scripted,
 from structout.document import leaves
 from structout.evaluation import judged
 from structout.evaluation.outcome import Outcome
+from structout.models.tuning import Tuning
 from structout.verifiers import Judged
 
 _SETS = ["parts", "addresses", "snips"]
@@ -72,10 +74,10 @@ def _file(kind: str, name: str) -> str:
 def _model(kind: str, name: str, tuned: Path | None, log: Path) -> Model | None:
     file = log / f"{_file(kind, name)}.jsonl"
     if kind == "as is":
-        return Recorded(load_model("embedded"), file)
+        return Recorded(kind, partial(load_model, "embedded"), file)
     if tuned is None or not (tuned / name).is_dir():
         return None
-    return Recorded(load_model(f"path:{tuned / name}"), file)
+    return Recorded(kind, partial(load_model, f"path:{tuned / name}"), file, Tuning.read(tuned / name))
 
 
 def _compare(name: str, kind: str, dataset: Dataset, model: Model, options: argparse.Namespace) -> dict[str, Any]:

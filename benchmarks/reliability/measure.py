@@ -9,7 +9,6 @@ from typing import Any
 
 from structout.document import Json, leaves
 from structout.evaluation import metrics
-from structout.evaluation.compare import score
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.statistics import wilson
 
@@ -18,7 +17,7 @@ _DRAWS = 2000
 
 
 def right(outcome: Outcome) -> bool:
-    return outcome.ok and score(outcome.expected, outcome.document).all_right
+    return outcome.right
 
 
 def wrong(outcome: Outcome) -> bool:

@@ -1,46 +1,71 @@
-"""A model whose answers are kept in a file, so that a run that was interrupted goes on where it was."""
+"""A model whose answers are kept in a file, so that a run that was interrupted goes on where it was.
+
+Its seconds are CPU seconds of this process, shared out in proportion: what else the machine does is not counted.
+"""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from structout import Completion, Prompt, Usage
 from structout.models import Model
+from structout.models.tuning import Tuning
 
 
 class Recorded:
-    """Answers what it was asked before from `file` (JSONL, by the prompt's key), with the cost that it had then."""
+    """Answers what it was asked before from `file` (JSONL, by the prompt's key), with the cost that it had then.
 
-    def __init__(self, inner: Model, file: Path) -> None:
-        self.inner = inner
-        self.tuning = getattr(inner, "tuning", None)
-        self._file = file
+    The model itself is loaded when it is first asked something new; `tuning` is how it was fine-tuned.
+    """
+
+    def __init__(self, name: str, load: Callable[[], Model], file: Path, tuning: Tuning | None = None) -> None:
+        self.name, self.tuning = name, tuning
+        self._load, self._file = load, file
         self._known: dict[str, Completion] = {}
         file.parent.mkdir(parents=True, exist_ok=True)
         if file.is_file():
             for line in file.read_text(encoding="utf-8").splitlines():
                 if line.endswith("}"):  # a last line that was cut off is asked again
                     row = json.loads(line)
-                    self._known[row.pop("key")] = _completion(row)
+                    key = row.pop("key")
+                    self._known[key] = _completion(row)
 
-    @property
-    def name(self) -> str:
-        return self.inner.name
+    @cached_property
+    def _inner(self) -> Model:
+        return self._load()
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         keys = [prompt.key() for prompt in prompts]
         new = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in self._known}
         if new:
+            model = self._inner
+            began = time.process_time()
+            completions = model.complete(list(new.values()))
+            spent = time.process_time() - began
+            waited = sum(completion.usage.seconds for completion in completions)
             with self._file.open("a", encoding="utf-8") as stream:
-                for key, completion in zip(new, self.inner.complete(list(new.values())), strict=True):
+                for key, one in zip(new, completions, strict=True):
+                    completion = replace(one, usage=_scaled(one.usage, spent / waited if waited else 0.0))
                     self._known[key] = completion
                     stream.write(json.dumps({"key": key, **asdict(completion)}) + "\n")
         return [self._known[key] for key in keys]
 
 
+def _scaled(usage: Usage, by: float) -> Usage:
+    return replace(
+        usage,
+        seconds=by * usage.seconds,
+        model_seconds=by * usage.model_seconds,
+        mask_seconds=by * usage.mask_seconds,
+    )
+
+
 def _completion(row: dict[str, Any]) -> Completion:
     for name in ("logprobs", "values", "ends"):
         row[name] = None if row[name] is None else tuple(row[name])
+    row["steered"] = tuple((start, end) for start, end in row["steered"])
     return Completion(**{**row, "usage": Usage(**row["usage"])})

@@ -6,7 +6,20 @@ from typing import Any
 
 import typer
 
-from structout.cli import audit, bench, extract, finetune, label, model, preview, repair, run, validate
+from structout.cli import (
+    audit,
+    bench,
+    certify,
+    extract,
+    finetune,
+    label,
+    model,
+    preview,
+    recommend,
+    repair,
+    run,
+    validate,
+)
 from structout.cli.codes import INCOMPLETE, INTERRUPTED, MEANING, PASSED, USAGE
 from structout.cli.console import say
 from structout.errors import BudgetError, JournalError, ModelError, OutputError, StructoutError, StructoutWarning
@@ -23,6 +36,8 @@ _EARLY = (BudgetError, JournalError, ModelError, OutputError)  # the work stoppe
 app.command()(extract.extract)
 app.command()(run.run)
 app.command()(bench.bench)
+app.command()(recommend.recommend)
+app.command()(certify.certify)
 app.command()(preview.preview)
 app.command()(validate.validate)
 app.command()(repair.repair)

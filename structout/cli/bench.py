@@ -1,13 +1,21 @@
 """`structout bench`: strategies measured on labelled records."""
 
-from typing import Annotated
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from structout.cli.codes import INTERRUPTED
+from structout.cli.codes import FAILED, INTERRUPTED
 from structout.cli.console import progress, say, show
-from structout.cli.options import JsonOption, MaxTokensOption, sampling
+from structout.cli.options import JsonOption
 from structout.errors import SpecError
+
+if TYPE_CHECKING:
+    from structout.evaluation import Report
+    from structout.evaluation.experiment import Experiment
 
 DEFAULTS = [
     "Prompted()",
@@ -19,57 +27,165 @@ DEFAULTS = [
 ]
 
 
+def _tuned(target: str) -> dict[str, str]:
+    """What the model in the data set's folder `tuned` does, if there is one."""
+    folder = Path(target) / "tuned"
+    return {"Fine-tuned": f"On({f'path:{folder}'!r}, Constrained())"} if (folder / "tuning.json").is_file() else {}
+
+
 def bench(
-    dataset: Annotated[
-        str | None, typer.Argument(help="A folder with a schema and records.jsonl, or a JSONL file.")
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="DATASET", help="A folder, a JSONL or CSV file, hf:OWNER/NAME, or an experiment.toml."),
     ] = None,
     schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, where the folder has none.")] = None,
     strategy: Annotated[
         list[str] | None, typer.Option("--strategy", help="An expression; may be given several times.")
     ] = None,
     model: Annotated[list[str] | None, typer.Option("--model", "-m", help="May be given several times.")] = None,
-    split: Annotated[str, typer.Option("--split", help="train, dev, test or all.")] = "test",
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first records.")] = None,
-    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Runs of each record.")] = 1,
-    max_tokens: MaxTokensOption = 256,
+    split: Annotated[str | None, typer.Option("--split", help="train, dev, test (the default) or all.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only so many records.")] = None,
+    repeats: Annotated[int | None, typer.Option("--repeats", min=1, help="Runs of each record (1).")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of the records' order, of sampling, of changes.")] = None,
+    max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="The most tokens an answer has (256).")] = None,
+    temperature: Annotated[float | None, typer.Option("--temperature", help="0 is greedy (the default).")] = None,
+    sweep: Annotated[
+        list[str] | None, typer.Option("--sweep", help="temperature=0,0.5,1 or any name in a strategy's {braces}.")
+    ] = None,
+    perturb: Annotated[
+        list[str] | None, typer.Option("--perturb", help="A small change to the question, e.g. typos; or all.")
+    ] = None,
+    until_width: Annotated[
+        float | None, typer.Option("--until-width", help="Stop when each rate is known within an interval this wide.")
+    ] = None,
+    until_decided: Annotated[
+        bool | None, typer.Option("--until-decided", help="Stop when one strategy is shown to be right most often.")
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", help="A metric of your own: path/to/file.py:function.")
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option("--price", help="MODEL=IN/OUT or MODEL=IN/OUT/HOUR: per million tokens read, written; per hour."),
+    ] = None,
     log: Annotated[
-        str | None, typer.Option("--log", help="Where every attempt is logged (default .structout/bench-NAME.jsonl).")
+        str | None, typer.Option("--log", help="What was asked before is read from here, what is new added.")
     ] = None,
     rescore: Annotated[str | None, typer.Option("--rescore", help="Score this log again; no model is asked.")] = None,
+    html: Annotated[str | None, typer.Option("--html", help="Where the report goes (default: beside the log).")] = None,
+    figures: Annotated[str | None, typer.Option("--figures", help="A folder for PNG figures.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="The log of an earlier run to compare with.")
+    ] = None,
+    fail_on_regression: Annotated[
+        bool, typer.Option("--fail-on-regression", help="Exit 1 if it is shown to be worse than the baseline.")
+    ] = False,
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write the table as Markdown.")] = False,
 ) -> None:
     """Measure strategies on labelled records: compliance with accuracy and cost beside it."""
-    from structout.evaluation import Dataset, evaluate, read_log
+    from structout.evaluation import read_log
+    from structout.evaluation.experiment import Experiment
 
+    given: dict[str, Any] = {
+        "schema": schema, "strategies": strategy, "models": model, "split": split, "limit": limit, "repeats": repeats,
+        "seed": seed, "max_tokens": max_tokens, "temperature": temperature, "until_width": until_width,
+        "until_decided": until_decided, "perturbations": perturb, "metrics": metric, "log": log,
+        "sweep": dict(map(_axis, sweep)) if sweep else None, "prices": dict(map(priced, price)) if price else None,
+    }  # fmt: skip
+    earlier = read_log(baseline) if baseline is not None else None  # before the log is written, which may be the same
     if rescore is not None:
-        show(read_log(rescore), as_json=as_json, markdown=markdown)
-        return
-    if dataset is None:
+        report = read_log(rescore, Experiment(rescore, {}, metrics=tuple(metric or ())).own_metrics())
+        place = Path(html) if html else None
+    elif target is None:
         raise SpecError("no data set is named", hint="structout bench schemas/parts")
-    whole = Dataset.load(dataset, schema)
-    if split not in ("train", "dev", "test", "all"):
-        raise SpecError(f"no split is called {split!r}", hint="give train, dev, test or all")
-    part = whole if split == "all" else whole.split(split)  # type: ignore[arg-type]
-    part = part.head(limit) if limit else part
-    models, strategies = model or ["embedded"], strategy or DEFAULTS
-    path = log or f".structout/bench-{whole.name}.jsonl"
-    total = len(part) * len(models) * len(strategies) * repeats
+    else:
+        if target.endswith(".toml"):
+            experiment = Experiment.load(target).changed(**given)
+        else:
+            named = {name: name for name in DEFAULTS} | (_tuned(target) if not model else {})
+            experiment = Experiment(target, named).changed(**given)
+        report = _run(experiment)
+        place = Path(html) if html else experiment.place().with_suffix(".html")
+    worse = _compared(earlier, report, as_json=as_json, markdown=markdown)
+    if place is not None:
+        from structout.evaluation.page import write
+
+        write(report, place)
+        say(f"the report is in {place}")
+    if figures is not None:
+        from structout.evaluation.figures import draw
+
+        say(f"figures: {', '.join(map(str, draw(report, Path(figures))))}")
+    raise typer.Exit(FAILED if worse and fail_on_regression else 0)
+
+
+def _run(experiment: "Experiment") -> "Report":
+    from structout.evaluation import read_log
+
+    _, records = experiment.records()
+    arms = len(experiment.strategies) * len(experiment.models) * (1 + len(experiment.perturbations))
+    total = len(records) * arms * experiment.repeats
+    for values in experiment.sweep.values():
+        total *= len(values)
+    command = f"structout {shlex.join(sys.argv[1:])}"
     try:
         with progress("bench", total) as advance:
-            report = evaluate(
-                strategies,
-                models,
-                part,
-                repeats=repeats,
-                examples=whole,
-                sampling=sampling(max_tokens),
-                log=path,
-                progress=lambda outcome: advance(outcome.strategy),
-            )
+            report = experiment.run(lambda outcome: advance(outcome.strategy), {"command": command})
     except KeyboardInterrupt:
-        kept = len(read_log(path).outcomes)
-        say(f"interrupted: {kept} of {total} outcomes are kept in {path}; score them with --rescore {path}")
+        place = experiment.place()
+        kept = len(read_log(place).outcomes)
+        say(f"interrupted: {kept} of {total} outcomes are kept in {place}; the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
-    show(report, as_json=as_json, markdown=markdown)
-    say(f"every attempt is in {path}")
+    say(f"every attempt is in {experiment.place()}")
+    return report
+
+
+def _compared(earlier: "Report | None", report: "Report", *, as_json: bool, markdown: bool) -> bool:
+    """Show the report, with what changed since an earlier one; whether anything is shown to be worse."""
+    if earlier is None:
+        show(report, as_json=as_json, markdown=markdown)
+        return False
+    from dataclasses import asdict
+
+    from structout.evaluation.regression import changes
+
+    found = changes(earlier, report)
+    if as_json:
+        rows = [asdict(one) | {"is_regression": one.is_regression} for one in found]
+        print(json.dumps(report.to_json() | {"changes": rows}))
+    else:
+        show(report, as_json=False, markdown=markdown)
+    for one in found:
+        if one.lost or one.won:
+            d = one.difference
+            what = "REGRESSION" if one.is_regression else "changed"
+            say(
+                f"{what}: {one.arm.label} {one.arm.perturbation}, {one.metric}: {100 * d.value:+.1f} points, "
+                f"{100 * d.low:+.1f} to {100 * d.high:+.1f}, p = {one.p:.3f}; "
+                f"lost {', '.join(one.lost) or 'none'}; won {', '.join(one.won) or 'none'}"
+            )
+    return any(one.is_regression for one in found)
+
+
+def _axis(written: str) -> tuple[str, list[Any]]:
+    name, sign, values = written.partition("=")
+    if not (name and sign and values):
+        raise SpecError(f"{written!r} is no sweep", hint="write --sweep temperature=0,0.5,1")
+    return name, [_value(one) for one in values.split(",")]
+
+
+def _value(written: str) -> Any:
+    try:
+        return json.loads(written)
+    except ValueError:
+        return written
+
+
+def priced(written: str) -> tuple[str, dict[str, float]]:
+    """What `--price` says: a model, and what `Price` takes. Raises `SpecError`."""
+    model, _, numbers = written.rpartition("=")
+    try:
+        return model, dict(zip(("input", "output", "hour"), map(float, numbers.split("/")), strict=False))
+    except ValueError as error:
+        raise SpecError(f"{written!r} is no price", hint="write --price MODEL=0.15/0.60") from error

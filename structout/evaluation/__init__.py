@@ -1,8 +1,11 @@
 """Know: strategies and models measured on labelled records."""
 
+from structout.evaluation.certification import certify
+from structout.evaluation.comparison import Compare
 from structout.evaluation.dataset import Dataset, Record
 from structout.evaluation.harness import evaluate, read_log
 from structout.evaluation.judged import judged
+from structout.evaluation.recommendation import recommend
 from structout.evaluation.report import Report
 
-__all__ = ["Dataset", "Record", "Report", "evaluate", "judged", "read_log"]
+__all__ = ["Compare", "Dataset", "Record", "Report", "certify", "evaluate", "judged", "read_log", "recommend"]

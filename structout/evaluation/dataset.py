@@ -1,17 +1,23 @@
 """Labelled records to measure on."""
 
+import csv
+import hashlib
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from structout.document import Json
-from structout.errors import DataError
+from structout.document import Json, parse_json
+from structout.errors import DataError, MissingExtraError
+from structout.evaluation.comparison import Comparison
 from structout.result import Example
 from structout.schema import Schema
 
 Split = Literal["train", "dev", "test"]
+_FILES = ("records.jsonl", "records.csv")
+_COLUMNS = ("text", "expected", "key", "split")
 # Where a record does not name its split, its place in the file decides: half train, a quarter dev, a quarter test.
 _BY_PLACE: tuple[Split, ...] = ("train", "dev", "train", "test")
 
@@ -31,34 +37,41 @@ class Record:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Records with their schema."""
+    """Records with their schema, and how their documents are compared (None: as the schema says)."""
 
     name: str
     schema: Schema[Any]
     records: tuple[Record, ...]
+    comparison: Comparison | None = None
 
     @classmethod
     def load(cls, place: str | Path, schema: Any = None) -> "Dataset":
-        """Read a folder (`schema.py` or `schema.json`, and `records.jsonl`), or a JSONL file with a schema given.
+        """Read a folder (`schema.py` or `schema.json`, `records.jsonl` or `records.csv`, and `comparison.json` where
+        not all is compared exactly), or a JSONL or CSV file with a schema given. `hf:OWNER/NAME` is such a folder on
+        the Hugging Face hub; its `schema.py` is not run.
 
-        A line holds `text` and `expected`, and may hold `key` and `split`. Raises `DataError` with the line's number
-        for a line that is none, and for an expected document that does not comply with the schema.
+        A row holds `text` and `expected`, and may hold `key` and `split`; in CSV `expected` is JSON, or else each other
+        column is a field. Raises `DataError` with the row's number for a row that is none, and for an expected document
+        that does not comply with the schema.
         """
-        path = Path(place)
-        file = path / "records.jsonl" if path.is_dir() else path
+        name, _, hub = str(place).partition(":")
+        path = _from_hub(hub) if name == "hf" and hub else Path(place)
+        file = next((path / name for name in _FILES if (path / name).is_file()), path) if path.is_dir() else path
         if not file.is_file():
-            raise DataError(f"no data set in {place}", hint="give a folder with records.jsonl, or a JSONL file")
+            raise DataError(f"no data set in {place}", hint="give a folder with records.jsonl, or a JSONL or CSV file")
         if schema is None and not path.is_dir():
             raise DataError(f"{place} comes without a schema", hint="name one with --schema, or give its folder")
         contract = Schema.of(path if schema is None else schema)
-        records = tuple(_read(file, contract))
+        rows = _csv(file, contract) if file.suffix == ".csv" else _jsonl(file)
+        records = tuple(_record(where, row, place, contract) for place, (where, row) in enumerate(rows))
         if not records:
             raise DataError(f"{file} holds no records", hint='write lines of {"text": ..., "expected": ...}')
         keys = [record.key for record in records]
         if len(set(keys)) < len(keys):
             twice = next(key for key in keys if keys.count(key) > 1)
             raise DataError(f"{file} holds two records with the key {twice!r}", hint="make the keys unique")
-        return cls(path.name if path.is_dir() else path.stem, contract, records)
+        comparison = Comparison.of(contract, path if path.is_dir() else path.parent)
+        return cls(hub or (path.name if path.is_dir() else path.stem), contract, records, comparison)
 
     def split(self, name: Split) -> "Dataset":
         """Only the records of one split."""
@@ -67,6 +80,19 @@ class Dataset:
     def head(self, count: int) -> "Dataset":
         """Only the first `count` records."""
         return replace(self, records=self.records[:count])
+
+    def shuffled(self, seed: int = 0) -> "Dataset":
+        """The records in an order that hangs on the seed and their keys alone, so that added ones change no other's."""
+
+        def place(record: Record) -> str:
+            return hashlib.sha256(f"{seed} {record.key}".encode("utf-8", "surrogatepass")).hexdigest()
+
+        return replace(self, records=tuple(sorted(self.records, key=place)))
+
+    def fingerprint(self) -> str:
+        """A short hash of the records and their labels, for provenance."""
+        content = json.dumps([[record.key, record.text, record.written] for record in self.records])
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     @property
     def examples(self) -> tuple[Example, ...]:
@@ -80,24 +106,65 @@ class Dataset:
         return iter(self.records)
 
 
-def _read(file: Path, schema: Schema[Any]) -> Iterator[Record]:
+def _jsonl(file: Path) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(_text(file).splitlines(), 1):
+        if line.strip():
+            where = f"{file}, line {number}"
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise DataError(f"{where}: not JSON: {error}", hint="write one JSON object a line") from error
+            yield where, {"key": number, **row} if isinstance(row, dict) else row
+
+
+def _csv(file: Path, schema: Schema[Any]) -> Iterator[tuple[str, Any]]:
+    """The rows of a CSV file with a header; a field's cell is read as the schema wants it, an empty one is absent."""
+    from structout.repair import repair
+
+    rows = csv.DictReader(io.StringIO(_text(file)))
+    for number, cells in enumerate(rows, 1):
+        row: dict[str, Any] = {"key": number, **{name: cells.pop(name) for name in _COLUMNS if cells.get(name)}}
+        if "expected" in row:
+            row["expected"] = parse_json(row["expected"])[0] if schema.language is None else row["expected"]
+        else:
+            written = {name: _cell(cell) for name, cell in cells.items() if name and cell}
+            mended = repair(json.dumps(written), schema)
+            row["expected"] = mended.document if mended.ok else written
+        yield f"{file}, row {number}", row
+
+
+def _cell(text: str) -> Json:
+    document, issue = parse_json(text)
+    return document if issue is None and isinstance(document, dict | list) else text
+
+
+def _text(file: Path) -> str:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {file}: {error}", hint="give a JSONL file in UTF-8") from error
-    filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
-    for place, (number, line) in enumerate(filled):
-        where = f"{file}, line {number}"
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"{where}: not JSON: {error}", hint="write one JSON object a line") from error
-        if not isinstance(row, dict) or not isinstance(row.get("text"), str) or "expected" not in row:
-            raise DataError(f"{where}: no text or no expected document", hint='write {"text": ..., "expected": ...}')
-        checked = schema.check(row["expected"])
-        if not checked.ok:
-            raise DataError(f"{where}: the expected document: {checked.issues[0]}", hint="mend the label or the schema")
-        split = row.get("split", _BY_PLACE[place % len(_BY_PLACE)])
-        if split not in get_args(Split):
-            raise DataError(f"{where}: the split is {split!r}", hint="it is train, dev or test")
-        yield Record(str(row.get("key", number)), row["text"], schema.dump(checked.value), row["expected"], split)
+        raise DataError(f"cannot read {file}: {error}", hint="give a JSONL or CSV file in UTF-8") from error
+
+
+def _record(where: str, row: Any, place: int, schema: Schema[Any]) -> Record:
+    if not isinstance(row, dict) or not isinstance(row.get("text"), str) or "expected" not in row:
+        raise DataError(f"{where}: no text or no expected document", hint='write {"text": ..., "expected": ...}')
+    checked = schema.check(row["expected"])
+    if not checked.ok:
+        raise DataError(f"{where}: the expected document: {checked.issues[0]}", hint="mend the label or the schema")
+    split = row.get("split", _BY_PLACE[place % len(_BY_PLACE)])
+    if split not in get_args(Split):
+        raise DataError(f"{where}: the split is {split!r}", hint="it is train, dev or test")
+    return Record(str(row["key"]), row["text"], schema.dump(checked.value), row["expected"], split)
+
+
+def _from_hub(name: str) -> Path:
+    try:
+        import huggingface_hub
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("huggingface_hub", "local") from error
+    try:
+        files = [*_FILES, "schema.json", "comparison.json"]
+        return Path(huggingface_hub.snapshot_download(name, repo_type="dataset", allow_patterns=files))
+    except Exception as error:  # the hub's client raises whatever its parts raise
+        reason = str(error).strip().split("\n")[0][:200]
+        raise DataError(f"hf:{name} cannot be had: {reason}", hint="check the name and the network") from error

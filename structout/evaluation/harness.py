@@ -1,20 +1,31 @@
 """Strategies and models against labelled records."""
 
+import hashlib
 import json
 import platform
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from itertools import product
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from structout.completion import Sampling
-from structout.errors import DataError
+from structout.errors import DataError, SpecError
+from structout.evaluation import log as logs
+from structout.evaluation.comparison import Comparison
 from structout.evaluation.dataset import Dataset, Record
-from structout.evaluation.outcome import Outcome
+from structout.evaluation.log import Log
+from structout.evaluation.metrics import Metric, Price
+from structout.evaluation.outcome import Arm, Outcome
+from structout.evaluation.perturb import PERTURBATIONS, SHARED, Perturbation
 from structout.evaluation.report import Report
+from structout.evaluation.stopping import Until
 from structout.models import Memo, Model, load_model
-from structout.result import Task
-from structout.strategies import Strategy, load_strategy, spec
+from structout.result import Example, Task
+from structout.strategies import Cascade, Strategy, load_strategy, spec
+from structout.verifiers import All
+from structout.verifiers import Any as Any_
 
 _CHUNK = 32
 
@@ -27,102 +38,230 @@ def evaluate(
     repeats: int = 1,
     examples: Dataset | None = None,
     sampling: Sampling | None = None,
+    sweep: Mapping[str, Sequence[Any]] | None = None,
+    perturbations: Sequence[str] | Mapping[str, Perturbation] = (),
+    until: Until | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+    prices: Mapping[str, Price] | None = None,
     log: str | Path | None = None,
+    about: Mapping[str, Any] | None = None,
     progress: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Report:
     """Run each strategy with each model over the records of `dataset`, `repeats` times, and score what comes out.
 
-    Strategies are named by their expression unless a mapping names them. Prompts that are alike are asked once a model,
-    and their cost counts for each strategy that sent them. Examples are the train records of `examples` (by default
-    of `dataset`). `log` is a JSONL file that holds every attempt, written as the work goes on; `progress` is called
-    with each outcome. Raises `DataError` for an empty data set.
+    Strategies are named by their expression unless a mapping names them. `sweep` has values for fields of `Sampling`
+    or for names that expressions hold in braces (`"Prompted(examples={k})"`): all combinations run. Each of
+    `perturbations` (see `perturb.PERTURBATIONS`) runs beside the records as they are. `until` stops early. Examples
+    are the train records of `examples` (by default of `dataset`).
+
+    Prompts that are alike are asked once a model, and their cost counts for each strategy that sent them. `log` is a
+    JSONL file that holds every completion and every outcome, written as the work goes on: what it already holds is not
+    asked again. `metrics` come after the usual ones; `prices` are by model. `about` goes into the header of the log;
+    `progress` is called with each outcome. Raises `DataError` for an empty data set.
     """
     if not dataset.records:
         raise DataError(f"{dataset.name} holds no records here", hint="choose another split or a higher limit")
-    shown = (examples or dataset).examples
-    if not isinstance(strategies, Mapping):
-        built = [load_strategy(s) if isinstance(s, str) else s for s in strategies]
-        strategies = {spec(s): s for s in built}
-    named = {name: load_strategy(s) if isinstance(s, str) else s for name, s in strategies.items()}
+    book = Log(log)
+    ledger = _Ledger(book)
     several = [models] if isinstance(models, str) or not isinstance(models, Sequence) else models
-    loaded = [Memo(load_model(model) if isinstance(model, str) else model) for model in several]
-    about = _provenance(dataset, list(named), [model.name for model in loaded], repeats)
+    loaded = [ledger.of(model) for model in several]
+    if not isinstance(perturbations, Mapping):
+        perturbations = {name: _perturbation(name) for name in perturbations}
+    runs = [
+        _Run(Arm(name, model.name, setting, change), ledger.through(strategy), model, perturbations.get(change), how)
+        for model in loaded
+        for name, setting, strategy, how in _points(strategies, sweep or {}, sampling or Sampling())
+        for change in ("", *perturbations)
+    ]
+    comparison = dataset.comparison or Comparison.of(dataset.schema)
+    names = list(dict.fromkeys(run.arm.strategy for run in runs))
+    header = _provenance(dataset, comparison, names, [model.name for model in loaded], repeats, prices)
+    header |= {"identities": ledger.identities, **(about or {})}
+    plan = _Plan(dataset, comparison, (examples or dataset).examples, repeats)
     outcomes: list[Outcome] = []
-    with _writing(log, about) as write:
-        for model in loaded:
-            for name, strategy in named.items():
-                for repeat in range(repeats):
-                    for records in _chunks(dataset.records):
-                        tasks: list[Task[Any]] = [
-                            Task(record.text, dataset.schema, shown, sampling or Sampling(), sample=repeat)
-                            for record in records
-                        ]
-                        results = strategy.run(tasks, model)
-                        for record, result in zip(records, results, strict=True):
-                            outcome = Outcome.of(name, model.name, record, repeat, result, dataset.schema)
-                            write(outcome.to_json())
-                            outcomes.append(outcome)
-                            progress(outcome)
-    return Report(about, tuple(outcomes))
+    with book.run(header):
+        for run, records in _order(runs, dataset.records, until, outcomes):
+            for outcome in plan.outcomes(run, records):
+                book.add(outcome)
+                outcomes.append(outcome)
+                progress(outcome)
+    return Report(header, tuple(outcomes), metrics or {})
 
 
-def read_log(path: str | Path) -> Report:
-    """Read a log that `evaluate` wrote, to be scored again without the model. Raises `DataError`.
+def read_log(path: str | Path, metrics: Mapping[str, Metric] | None = None) -> Report:
+    """Read the last run of a log that `evaluate` wrote, to be scored again without the model. Raises `DataError`.
 
     The log of an interrupted run holds what was done until then.
     """
-    try:
-        rows = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read the log {path}: {error}", hint="give a log that bench wrote") from error
-    if not rows or "structout" not in rows[0]:
-        raise DataError(f"{path} is not the log of a bench", hint="give a log that bench wrote")
-    return Report(rows[0], tuple(Outcome.from_json(row) for row in rows[1:]))
+    about, outcomes = logs.read(path)
+    return Report(about, outcomes, metrics or {})
 
 
-def _provenance(dataset: Dataset, strategies: list[str], models: list[str], repeats: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Run:
+    """An arm with all it takes to run it."""
+
+    arm: Arm
+    strategy: Strategy
+    model: Model
+    change: Perturbation | None
+    sampling: Sampling
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is asked in every arm."""
+
+    dataset: Dataset
+    comparison: Comparison
+    shown: tuple[Example, ...]
+    repeats: int
+
+    def outcomes(self, run: _Run, records: Sequence[Record]) -> Iterator[Outcome]:
+        for repeat in range(self.repeats):
+            asked = [(record, task) for record in records if (task := self._task(run, record, repeat)) is not None]
+            results = run.strategy.run([task for _, task in asked], run.model) if asked else []
+            for (record, task), result in zip(asked, results, strict=True):
+                seen = replace(record, text=task.text)
+                yield Outcome.of(
+                    run.arm.strategy, run.arm.model, seen, repeat, result, task.schema, self.comparison, run.arm
+                )
+
+    def _task(self, run: _Run, record: Record, repeat: int) -> Task[Any] | None:
+        task: Task[Any] = Task(record.text, self.dataset.schema, self.shown, run.sampling, sample=repeat)
+        if run.change is None:
+            return task
+        # One change for all records where it is the schema's or the prompt's, so that they still share a prefix.
+        of_record = "" if run.arm.perturbation in SHARED else record.key
+        seed = f"{run.sampling.seed} {run.arm.perturbation} {of_record}".encode("utf-8", "surrogatepass")
+        return run.change(task, record.written, random.Random(seed))
+
+
+class _Ledger:
+    """Loads each model once, and has each prompt paid for once."""
+
+    def __init__(self, log: Log) -> None:
+        self.identities: dict[str, str] = {}
+        self._log = log
+        self._models: dict[int | str, Memo] = {}
+
+    def of(self, model: Model | str) -> Memo:
+        key = model if isinstance(model, str) else id(model)
+        if key not in self._models:
+            who = load_model(model) if isinstance(model, str) else model
+            identity = _identity(who.name)
+            self.identities[who.name] = identity
+            known = self._log.completions.setdefault(identity, {})
+            self._models[key] = Memo(
+                who, known, lambda prompt, completion: self._log.paid(identity, who.name, prompt, completion)
+            )
+        return self._models[key]
+
+    def through(self, part: Any) -> Any:
+        """A strategy whose own models are asked through this ledger too."""
+        if isinstance(part, Cascade | All | Any_):
+            parts = part.stages if isinstance(part, Cascade) else part.verifiers
+            return type(part)(*map(self.through, parts))
+        if not is_dataclass(part) or isinstance(part, type):
+            return part
+        changed: dict[str, Any] = {}
+        for one in fields(part):
+            value = getattr(part, one.name)
+            if one.name == "model" and (isinstance(value, str) or hasattr(value, "complete")):
+                changed[one.name] = self.of(value)
+            elif (inner := self.through(value)) is not value:
+                changed[one.name] = inner
+        return replace(part, **changed) if changed else part
+
+
+def _identity(name: str) -> str:
+    """A model's name, and for one in a folder what its files are: trained anew it is another model."""
+    kind, _, folder = name.partition(":")
+    if kind != "path":
+        return name
+    files = sorted(path for path in Path(folder).iterdir() if path.suffix in (".safetensors", ".bin", ".json"))
+    seen = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+    return f"{name}@{hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:12]}"
+
+
+def _points(
+    strategies: Mapping[str, Strategy | str] | Sequence[Strategy | str],
+    sweep: Mapping[str, Sequence[Any]],
+    sampling: Sampling,
+) -> Iterator[tuple[str, tuple[tuple[str, Any], ...], Strategy, Sampling]]:
+    """Each strategy at each point of the sweep: its name, the point, itself, and how it samples."""
+    named = strategies if isinstance(strategies, Mapping) else {_name(one): one for one in strategies}
+    known = {one.name for one in fields(Sampling)}
+    for axis in sweep:
+        if axis not in known and not any(isinstance(s, str) and f"{{{axis}}}" in s for s in named.values()):
+            hint = f"give one of {', '.join(sorted(known))}, or write {{{axis}}} in a strategy"
+            raise SpecError(f"there is nothing to sweep called {axis!r}", hint=hint)
+    for name, strategy in named.items():
+        axes = [a for a in sweep if a in known or (isinstance(strategy, str) and f"{{{a}}}" in strategy)]
+        for values in product(*(sweep[axis] for axis in axes)):
+            point = dict(zip(axes, values, strict=True))
+            written = strategy
+            if isinstance(written, str):
+                for axis, value in point.items():
+                    written = written.replace(f"{{{axis}}}", repr(value))
+            own = {axis: value for axis, value in point.items() if axis in known}
+            built = load_strategy(written) if isinstance(written, str) else written
+            yield name, tuple(point.items()), built, replace(sampling, **own)
+
+
+def _name(strategy: Strategy | str) -> str:
+    if isinstance(strategy, str):
+        return strategy if "{" in strategy else spec(load_strategy(strategy))
+    return spec(strategy)
+
+
+def _perturbation(name: str) -> Perturbation:
+    if name not in PERTURBATIONS:
+        hint = f"give {', '.join(PERTURBATIONS)}"
+        raise SpecError(f"no perturbation is called {name!r}", hint=hint)
+    return PERTURBATIONS[name]
+
+
+def _order(
+    runs: Sequence[_Run], records: Sequence[Record], until: Until | None, outcomes: Sequence[Outcome]
+) -> Iterator[tuple[_Run, list[Record]]]:
+    """What runs when: arm by arm, or, to stop early, all arms on the same records before the next ones."""
+    if until is None:
+        yield from ((run, chunk) for run in runs for chunk in _chunks(records))
+        return
+    going = list(runs)
+    for chunk in _chunks(records):
+        yield from ((run, chunk) for run in going)
+        still = until.open([run.arm for run in going], outcomes)
+        going = [run for run in going if run.arm in still]
+
+
+def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
+    rest = list(records)
+    yield from (rest[at : at + _CHUNK] for at in range(0, len(rest), _CHUNK))
+
+
+def _provenance(
+    dataset: Dataset,
+    comparison: Comparison,
+    strategies: list[str],
+    models: list[str],
+    repeats: int,
+    prices: Mapping[str, Price] | None,
+) -> dict[str, Any]:
     from importlib.metadata import version
 
     return {
         "structout": version("structout"),
         "dataset": dataset.name,
         "records": len(dataset),
+        "data": dataset.fingerprint(),
         "schema": dataset.schema.name,
         "fingerprint": dataset.schema.fingerprint(),
+        "comparison": comparison.to_json(),
         "strategies": strategies,
         "models": models,
         "repeats": repeats,
+        "prices": {name: asdict(price) for name, price in (prices or {}).items()},
         "machine": f"{platform.machine()}, {platform.python_implementation()} {platform.python_version()}",
     }
-
-
-@contextmanager
-def _writing(log: str | Path | None, about: dict[str, Any]) -> Iterator[Callable[[dict[str, Any]], None]]:
-    if log is None:
-        yield lambda row: None
-        return
-    path = Path(log)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stream = path.open("w", encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"cannot write the log {log}: {error.strerror}", hint="name another with --log") from error
-
-    def write(row: dict[str, Any], stream: TextIO = stream) -> None:
-        stream.write(json.dumps(row) + "\n")  # ASCII, so that an unpaired surrogate in a record cannot break the log
-        stream.flush()
-
-    with stream:
-        write(about)
-        yield write
-
-
-def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
-    chunk: list[Record] = []
-    for record in records:
-        chunk.append(record)
-        if len(chunk) == _CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

@@ -24,7 +24,9 @@ def judged(outcomes: Sequence[Outcome], schema: Schema[Any]) -> list[Judged]:
             attempts=tuple(map(_attempt, outcome.attempts)),
             confidence=outcome.confidence,
         )
-        lessons.append(Judged(Task(outcome.text, schema), result, score(outcome.expected, document).all_right))
+        lessons.append(
+            Judged(Task(outcome.text, schema), result, score(outcome.expected, document, outcome.comparison).all_right)
+        )
     return lessons
 
 

@@ -1,22 +1,41 @@
 """What is kept of every measured record, so that it can be scored again without the model."""
 
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, cast
 
-from structout.completion import Usage
+from structout.completion import Prompt, Usage
 from structout.document import Json
 from structout.errors import DataError
+from structout.evaluation.compare import Score, score
+from structout.evaluation.comparison import Comparison
 from structout.evaluation.dataset import Record
 from structout.result import Attempt, Result, Status
 from structout.schema import Schema
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
+class Arm:
+    """What is measured: a strategy with a model, at a point of a sweep, under a perturbation ("" for none)."""
+
+    strategy: str
+    model: str
+    setting: tuple[tuple[str, Any], ...] = ()
+    perturbation: str = ""
+
+    @property
+    def label(self) -> str:
+        """The strategy with the point of the sweep."""
+        return " ".join([self.strategy, *(f"{name}={value}" for name, value in self.setting)])
+
+
+@dataclass(frozen=True)
 class Outcome:
     """One record, by one strategy with one model, in one repeat.
 
-    `document` is the accepted document, None if there was none, and `refused` one that a verifier refused; `attempts`,
-    and the `checks` of verifiers, are as `_attempt` writes them.
+    `document` is the accepted document, None if there was none, and `refused` what was read of one that was not
+    accepted; `attempts`, and the `checks` of verifiers, are as `_attempt` writes them. `text` is the record's, as
+    perturbed.
     """
 
     strategy: str
@@ -29,14 +48,25 @@ class Outcome:
     document: Json
     issues: tuple[dict[str, Any], ...]
     edits: tuple[dict[str, Any], ...]
-    attempts: tuple[dict[str, Any], ...]
+    attempts: tuple[dict[str, Any], ...] = field(repr=False)
     refused: Json = None
-    checks: tuple[dict[str, Any], ...] = ()
-    confidence: dict[str, float] = field(default_factory=dict)
+    checks: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    confidence: dict[str, float] = field(default_factory=dict, repr=False)
+    setting: tuple[tuple[str, Any], ...] = ()
+    perturbation: str = ""
+    comparison: Comparison = field(default=Comparison(), repr=False, compare=False)
 
     @classmethod
     def of(
-        cls, strategy: str, model: str, record: Record, repeat: int, result: Result[Any], schema: Schema[Any]
+        cls,
+        strategy: str,
+        model: str,
+        record: Record,
+        repeat: int,
+        result: Result[Any],
+        schema: Schema[Any],
+        comparison: Comparison | None = None,
+        arm: Arm | None = None,
     ) -> "Outcome":
         return cls(
             strategy,
@@ -50,28 +80,46 @@ class Outcome:
             tuple(asdict(issue) for issue in result.issues),
             tuple(edit._asdict() for edit in result.edits),
             tuple(map(_attempt, result.attempts)),
-            _refused(result, schema) if result.status == "rejected" else None,
+            None if result.ok else _refused(result, schema),
             tuple(map(_attempt, result.checks)),
             dict(result.confidence),
+            arm.setting if arm else (),
+            arm.perturbation if arm else "",
+            comparison or Comparison.of(schema),
         )
 
     @classmethod
-    def from_json(cls, row: dict[str, Any]) -> "Outcome":
+    def from_json(cls, row: dict[str, Any], comparison: Comparison | None = None) -> "Outcome":
         try:
             for name in ("issues", "edits", "attempts", "checks"):
                 row = {**row, name: tuple(row.get(name, ()))}
-            return cls(**row)
-        except (TypeError, KeyError) as error:
+            row["setting"] = tuple((name, value) for name, value in row.get("setting", ()))
+            return cls(**row, comparison=comparison or Comparison())
+        except (TypeError, KeyError, ValueError) as error:
             raise DataError(f"not a line of a bench log: {error}", hint="give a log that bench wrote") from error
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: value for name, value in vars(self).items() if name not in ("comparison", "score", "usage")}
+
+    @property
+    def arm(self) -> Arm:
+        return Arm(self.strategy, self.model, self.setting, self.perturbation)
 
     @property
     def ok(self) -> bool:
         return self.status in ("valid", "repaired")
 
+    @cached_property
+    def score(self) -> Score:
+        """How much of the accepted document is right."""
+        return score(self.expected, self.document, self.comparison)
+
     @property
+    def right(self) -> bool:
+        """Whether a document was accepted and is right in every leaf."""
+        return self.ok and self.score.all_right
+
+    @cached_property
     def usage(self) -> Usage:
         """All that it cost, to get the answers and to check them."""
         return _usage(self.attempts) + self.verification
@@ -86,6 +134,16 @@ class Outcome:
         """The model's last answer, as produced."""
         return cast("str", self.attempts[-1]["text"]) if self.attempts else ""
 
+    @property
+    def sureness(self) -> float | None:
+        """The least confidence in any leaf, as the verifier `Confident` goes by; None where the strategy has none."""
+        return min(self.confidence.values()) if self.confidence else None
+
+    @property
+    def value_logprob(self) -> float | None:
+        """The mean log-probability of the values in the last answer; None where the model does not tell."""
+        return self.attempts[-1].get("mean_value_logprob") if self.attempts else None
+
 
 def _usage(attempts: tuple[dict[str, Any], ...]) -> Usage:
     return sum((Usage(**attempt["usage"]) for attempt in attempts), Usage())
@@ -96,19 +154,28 @@ def _refused(result: Result[Any], schema: Schema[Any]) -> Json:
     return schema.dump(checked.value) if checked.ok else result.document
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    prompt, completion = attempt.prompt, attempt.completion
+def prompted(prompt: Prompt) -> dict[str, Any]:
+    """A prompt as logs hold it."""
     return {
-        "model": attempt.model,
         "messages": [[message.role, message.content] for message in prompt.messages],
         "sampling": asdict(prompt.sampling),
         "constrained": prompt.constraint is not None,
         "sample": prompt.sample,
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    prompt, completion = attempt.prompt, attempt.completion
+    return {
+        "key": prompt.key(),
+        "model": attempt.model,
+        **prompted(prompt),
         "text": completion.text,
         "finish_reason": completion.finish_reason,
         "refusal": completion.refusal,
         "mean_logprob": completion.mean_logprob,
-        "logprobs": None if completion.logprobs is None else [round(one, 4) for one in completion.logprobs],
+        "mean_value_logprob": completion.mean_value_logprob,
+        "logprobs": completion.logprobs,
         "values": completion.values,
         "ends": completion.ends,
         "steered": completion.steered,

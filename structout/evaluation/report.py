@@ -1,36 +1,85 @@
-"""The numbers, for people and for machines."""
+"""The numbers of an experiment."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from structout.evaluation import metrics
-from structout.evaluation.metrics import Cost
-from structout.evaluation.outcome import Outcome
+from structout.errors import DataError
+from structout.evaluation import metrics, table, taxonomy
+from structout.evaluation.metrics import RATES, Cost, Metric, Price
+from structout.evaluation.outcome import Arm, Outcome
+from structout.evaluation.pairs import Difference, difference, holm
 from structout.evaluation.statistics import Rate
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-RATES = {
-    "parse": metrics.parse_rate,
-    "compliance": metrics.compliance_rate,
-    "yield": metrics.yield_rate,
-    "value accuracy": metrics.value_accuracy,
-    "record accuracy": metrics.record_accuracy,
-    "wrong-but-valid": metrics.wrong_but_valid,
-}
-
 
 @dataclass(frozen=True)
 class Row:
-    """What one strategy does with one model."""
+    """What one arm does, on the records as they are.
+
+    `rates` are the headline, with yours; `more` are `hallucinated`, with verifiers `false accepts` and `false rejects`,
+    and with repeats `agreement` and `pass^k`.
+    """
 
     strategy: str
     model: str
     n: int
     rates: dict[str, Rate]
     cost: Cost
+    setting: tuple[tuple[str, Any], ...] = ()
+    more: dict[str, Rate] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        return Arm(self.strategy, self.model, self.setting).label
+
+    @property
+    def compliance(self) -> Rate:
+        return self.rates["compliance"]
+
+    @property
+    def accepted(self) -> Rate:
+        return self.rates["yield"]
+
+    @property
+    def value_accuracy(self) -> Rate:
+        return self.rates["value accuracy"]
+
+    @property
+    def record_accuracy(self) -> Rate:
+        return self.rates["record accuracy"]
+
+    @property
+    def wrong_but_valid(self) -> Rate:
+        return self.rates["wrong-but-valid"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two arms on the records that both were asked: the difference in record accuracy, `p` after Holm's correction for
+    all pairs.
+    """
+
+    one: Arm
+    other: Arm
+    difference: Difference
+    p: float
+
+
+@dataclass(frozen=True)
+class Perturbed:
+    """What a perturbation does to an arm, on the records to which it applies: the change in record accuracy, how many
+    change sides between right and not, and how many get another document.
+    """
+
+    arm: Arm
+    change: Difference
+    flips: Rate
+    changed: Rate
 
 
 @dataclass(frozen=True)
@@ -39,78 +88,132 @@ class Report:
 
     about: dict[str, Any]
     outcomes: tuple[Outcome, ...]
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+
+    @cached_property
+    def arms(self) -> dict[Arm, list[Outcome]]:
+        """The outcomes of each arm, in the order in which they ran."""
+        groups: dict[Arm, list[Outcome]] = {}
+        for outcome in self.outcomes:
+            groups.setdefault(outcome.arm, []).append(outcome)
+        return groups
+
+    @cached_property
+    def plain(self) -> dict[Arm, list[Outcome]]:
+        """The arms without perturbation."""
+        return {arm: outcomes for arm, outcomes in self.arms.items() if not arm.perturbation}
 
     def rows(self) -> list[Row]:
-        """One row for each strategy and model, in the order in which they ran."""
-        groups: dict[tuple[str, str], list[Outcome]] = {}
-        for outcome in self.outcomes:
-            groups.setdefault((outcome.strategy, outcome.model), []).append(outcome)
+        """One row for each strategy, model and setting, in the order in which they ran."""
+        return self._rows
+
+    @cached_property
+    def _rows(self) -> list[Row]:
+        prices = {name: Price(**price) for name, price in self.about.get("prices", {}).items()}
         return [
             Row(
-                strategy,
-                model,
-                len(group),
-                {name: rate(group) for name, rate in RATES.items()},
-                metrics.cost(group),
+                arm.strategy,
+                arm.model,
+                len(outcomes),
+                {name: rate(outcomes) for name, rate in {**RATES, **self.metrics}.items()},
+                metrics.cost(outcomes, prices),
+                arm.setting,
+                _more(outcomes),
             )
-            for (strategy, model), group in groups.items()
+            for arm, outcomes in self.plain.items()
         ]
 
     def __getitem__(self, strategy: str) -> Row:
-        """The row of a strategy, by its name."""
-        return next(row for row in self.rows() if row.strategy == strategy)
+        """The row of a strategy: by its name, by its name and setting, or by the kind of a strategy if there is one of
+        it. Raises `DataError`.
+        """
+        rows = self.rows()
+        found = [row for row in rows if strategy in (row.strategy, row.label)]
+        found = found or [row for row in rows if row.strategy.startswith(f"{strategy}(")]
+        names = list(dict.fromkeys(row.strategy for row in found))
+        if len(names) != 1:
+            hint = f"there are: {', '.join(dict.fromkeys(row.strategy for row in rows))}"
+            raise DataError(f"{len(names) or 'no'} strategies are called {strategy!r}", hint=hint)
+        return found[0]
+
+    def pairs(self) -> list[Pair]:
+        """All pairs of arms, compared on the records that both were asked."""
+        found = []
+        rights = {arm: _rights(outcomes) for arm, outcomes in self.plain.items()}
+        for one, other in combinations(rights, 2):
+            keys = [key for key in rights[one] if key in rights[other]]
+            found.append((one, other, difference([rights[one][k] for k in keys], [rights[other][k] for k in keys])))
+        corrected = holm([apart.p for _, _, apart in found])
+        return [Pair(one, other, apart, p) for (one, other, apart), p in zip(found, corrected, strict=True)]
+
+    def perturbed(self) -> list[Perturbed]:
+        """What each perturbation does to each arm."""
+        found = []
+        for arm, outcomes in self.arms.items():
+            before = {(o.key, o.repeat): o for o in self.plain.get(Arm(arm.strategy, arm.model, arm.setting), [])}
+            if not arm.perturbation or not before:
+                continue
+            found.append(_perturbed(arm, [(before[k], o) for o in outcomes if (k := (o.key, o.repeat)) in before]))
+        return found
+
+    def fields(self, arm: Arm) -> list[taxonomy.Field]:
+        """Precision, recall and errors of each field in one arm."""
+        return taxonomy.fields(self.arms[arm])
 
     def to_json(self) -> dict[str, Any]:
-        return {"about": self.about, "rows": [asdict(row) for row in self.rows()]}
+        """All the numbers."""
+        return {
+            "about": self.about,
+            "rows": [asdict(row) for row in self.rows()],
+            "pairs": [asdict(pair) for pair in self.pairs()],
+            "perturbed": [asdict(one) for one in self.perturbed()],
+            "fields": [
+                {"strategy": arm.strategy, "model": arm.model, "setting": arm.setting, **asdict(one)}
+                for arm in self.plain
+                for one in self.fields(arm)
+            ],
+        }
 
     def table(self, width: int = 120) -> "Group":
-        """A table for a terminal of `width` columns; a narrow one gets numbers for the strategies, and a legend."""
-        from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
-
-        heads, *lines = self._cells()
-        names = [line[0] for line in lines]
-        narrow = width < 88 + max(map(len, names), default=0)
-        shown = [i for i, head in enumerate(heads) if not (narrow and head == "calls")]
-        table = Table(title=self.title, box=None, padding=(0, 1 if narrow else 2, 0, 0), title_justify="left")
-        for i in shown:
-            head = heads[i].replace("-", "-\n", 1).replace(" ", "\n", 1)
-            table.add_column("#" if narrow and i == 0 else head, justify="right" if i else "left")
-        for number, line in enumerate(lines, 1):
-            table.add_row(*(str(number) if narrow and i == 0 else line[i] for i in shown))
-        legend = [f"{number}  {name}" for number, name in enumerate(names, 1)] if narrow else []
-        return Group(table, "", *map(Text, legend), Text(_CAPTION, style="dim"))
+        """The numbers for a terminal of `width` columns."""
+        return table.table(self, width)
 
     def markdown(self) -> str:
-        """A table for a README."""
-        heads, *lines = self._cells()
-        rule = ["---", *["---:"] * (len(heads) - 1)]
-        cells = (" | ".join(cell.replace("\n", " ") for cell in line) for line in (heads, rule, *lines))
-        return "\n".join(f"| {line} |" for line in cells)
+        """The headline for a README."""
+        return table.markdown(self)
 
     @property
     def title(self) -> str:
         return f"{self.about.get('dataset')}: {self.about.get('records')} records, {', '.join(self.about['models'])}"
 
-    def _cells(self) -> Iterator[list[str]]:
-        rows = self.rows()
-        models = len({row.model for row in rows}) > 1
-        yield ["strategy", *(["model"] if models else []), *RATES, "calls", "tokens", "seconds", "s / correct"]
-        for row in rows:
-            rates = [f"{100 * r.value:.0f} %\n{100 * r.low:.0f}–{100 * r.high:.0f}" for r in row.rates.values()]
-            c = row.cost
-            correct = f"{c.seconds_per_correct:.1f}" if c.seconds_per_correct is not None else "–"
-            costs = [_calls(c), f"{c.tokens:.0f}", f"{c.seconds:.2f}", correct]
-            yield [row.strategy, *([row.model] if models else []), *rates, *costs]
+
+def _more(outcomes: list[Outcome]) -> dict[str, Rate]:
+    found = {"hallucinated": metrics.hallucinated(outcomes)}
+    if any(outcome.checks or outcome.status == "rejected" for outcome in outcomes):
+        found["false accepts"] = metrics.false_accept_rate(outcomes)
+        found["false rejects"] = metrics.false_reject_rate(outcomes)
+    repeats = 1 + max(outcome.repeat for outcome in outcomes)
+    if repeats > 1:
+        found |= {"agreement": metrics.agreement(outcomes), f"pass^{repeats}": metrics.pass_power(outcomes, repeats)}
+    return found
 
 
-def _calls(cost: Cost) -> str:
-    """Calls a record; those of verifiers apart."""
-    return f"{cost.calls - cost.checks:.2f} + {cost.checks:.2f}" if cost.checks else f"{cost.calls:.2f}"
+def _perturbed(arm: Arm, both: list[tuple[Outcome, Outcome]]) -> Perturbed:
+    old, new = _rights([one for one, _ in both]), _rights([other for _, other in both])
+    flipped = {id(other) for one, other in both if one.right != other.right}
+    changed = {id(other) for one, other in both if one.document != other.document}
+    after = [other for _, other in both]
+    return Perturbed(
+        arm,
+        difference(list(new.values()), list(old.values())),
+        metrics.share(after, lambda o: id(o) in flipped),
+        metrics.share(after, lambda o: id(o) in changed),
+    )
 
 
-_CAPTION = (
-    "Rates with 95 % Wilson intervals. Compliance is strict, as produced; yield is what was accepted; calls, tokens "
-    "and seconds are per record, every attempt counted; s / correct: seconds per record that is right in every leaf."
-)
+def _rights(outcomes: list[Outcome]) -> dict[str, float]:
+    """By record, the share of its repeats that are right."""
+    found: dict[str, list[bool]] = {}
+    for outcome in outcomes:
+        found.setdefault(outcome.key, []).append(outcome.right)
+    return {key: sum(rights) / len(rights) for key, rights in found.items()}

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from structout.decoding.weights import Weights
 
 
-def load_model(name: str, *, weights: "Weights" = "fp32", slots: int = 32) -> Model:
+def load_model(name: str, *, weights: "Weights | None" = None, slots: int = 32, device: str | None = None) -> Model:
     """Load a model: `embedded`, `hf:NAME` (a Hugging Face model), `path:FOLDER` (a fine-tuned one too),
     `openai:MODEL@URL` (a server; see `structout.models.openai`), `scripted:FILE`, or `py:path/to/file.py:NAME` and
     `py:package.module:NAME` for an object with `complete`, or a function that makes one.
 
     For a local model, `slots` is how many prompts it answers at a time, and `weights` the form of its linear layers:
-    `fp32` as they are, `packed` also (twice the memory) in the CPU's favourite order, `int8` faster and worse.
+    `fp32` as they are, `packed` also (twice the memory) in the CPU's favourite order, `int8` faster and worse; the
+    default is exact: `packed` up to 2 GB of fp32 weights on the CPU, else as they are. `device` is one of PyTorch's,
+    by default a GPU if there is one.
     Raises `ModelError` if there is no such model, `SpecError` for other weights, and `MissingExtraError` if the local
     models' packages are not installed.
     """
@@ -41,7 +43,9 @@ def load_model(name: str, *, weights: "Weights" = "fp32", slots: int = 32) -> Mo
         if kind == "path" and adapter is None and not (folder / "config.json").is_file():
             raise ModelError(f"no model in {rest}", hint="a model folder holds config.json, weights and a tokenizer")
         place = _place(tuning.base) if tuning and adapter else _place(name)
-        return LocalModel.load(place, name=name, weights=weights, slots=slots, tuning=tuning, adapter=adapter)
+        return LocalModel.load(
+            place, name=name, weights=weights, slots=slots, device=device, tuning=tuning, adapter=adapter
+        )
     known = "embedded, hf:NAME, path:FOLDER, openai:MODEL@URL, scripted:FILE or py:FILE:NAME"
     raise ModelError(f"no model is called {name!r}", hint=f"give {known}")
 

@@ -1,7 +1,7 @@
 """A model that is asked each prompt once."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
 
 from structout.completion import Completion, Prompt
@@ -11,12 +11,19 @@ from structout.models.base import Model
 class Memo:
     """Wraps a model and gives the same completion, with the same usage, to the same prompt again.
 
-    So strategies that begin alike can be compared at the price of one, each with its full cost.
+    So strategies that begin alike can be compared at the price of one, each with its full cost. `known` holds what was
+    asked before, by the prompt's key; `paid` is told of each completion that is new, before it is given.
     """
 
-    def __init__(self, inner: Model) -> None:
+    def __init__(
+        self,
+        inner: Model,
+        known: MutableMapping[str, Completion] | None = None,
+        paid: Callable[[Prompt, Completion], None] = lambda prompt, completion: None,
+    ) -> None:
         self.inner = inner
-        self._known: dict[str, Completion] = {}
+        self._known: MutableMapping[str, Completion] = {} if known is None else known
+        self._paid = paid
         self._lock = threading.Lock()
 
     @property
@@ -32,5 +39,7 @@ class Memo:
         with self._lock:
             new = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in self._known}
             if new:
-                self._known.update(zip(new, self.inner.complete(list(new.values())), strict=True))
+                for key, completion in zip(new, self.inner.complete(list(new.values())), strict=True):
+                    self._paid(new[key], completion)
+                    self._known[key] = completion
             return [self._known[key] for key in keys]

@@ -117,6 +117,9 @@ class _Recorder:
 
     name = "preview"
 
+    def __init__(self, model: Model | None) -> None:
+        self.tuning = getattr(model, "tuning", None)
+
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         raise _AskedError(prompts)
 
@@ -136,14 +139,17 @@ def preview(
     *,
     examples: Sequence[Example] = (),
     sampling: Sampling | None = None,
+    model: Model | None = None,
 ) -> Prompt:
-    """The first prompt that the strategy would send for this text, exactly as it would be sent. No model is asked."""
+    """The first prompt that the strategy would send for this text, exactly as it would be sent. No model is asked: of
+    `model` only counts with which prompt it was fine-tuned.
+    """
     way = load_strategy(strategy) if isinstance(strategy, str) else strategy
     while inner := _opening(way):
         way = inner  # what is wrapped asks first; and `On` would ask its own model
     task: Task[Any] = Task(text, Schema.of(schema), tuple(examples), sampling or Sampling())
     try:
-        way.run([task], _Recorder())
+        way.run([task], _Recorder(model))
     except _AskedError as asked:
         return asked.prompts[0]
     raise SpecError(f"{spec(way)} sends no prompt", hint="preview a strategy that asks a model")

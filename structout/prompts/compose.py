@@ -26,7 +26,7 @@ def compose(
     All that records share comes first, so that a model can keep it between records. `brief` is one line of
     instruction and the bare record: all that a fine-tuned model needs.
     """
-    turns = [Message("system", _instructions(task.schema, show, answer_format))]
+    turns = [Message("system", _instructions(task.schema, show, answer_format, task.wording))]
     written = (lambda text: text) if show == "brief" else fence
     for example in examples:
         turns.append(Message("user", written(example.text)))
@@ -47,8 +47,8 @@ def response(schema: Schema[Any], document: Json, answer_format: Format = "json"
     return answer(document, answer_format)
 
 
-def _instructions(schema: Schema[Any], show: Show, answer_format: Format) -> str:
-    lines = [wording.EXTRACT.format(name=schema.name)]
+def _instructions(schema: Schema[Any], show: Show, answer_format: Format, put: int = 0) -> str:
+    lines = [(wording.EXTRACT, *wording.EXTRACT_AGAIN)[put].format(name=schema.name)]
     if show == "brief":
         return lines[0]
     if schema.language is not None:

@@ -1,6 +1,13 @@
 """Every word that a model reads, but for schemas and records."""
 
 EXTRACT = "Read the record and write down what it says as one {name}."
+# The same in other words, and a description put otherwise: to measure what hangs on the wording.
+EXTRACT_AGAIN = (
+    "Turn the record into one {name} that holds what it says.",
+    "Below is a record. Your task: give its contents as one {name}.",
+    "Please extract one {name} from the record.",
+)
+DESCRIPTIONS = ("Here stands: {description}", "{description} (as the record says)", "What is meant: {description}")
 SHAPES = {
     "json_schema": "The answer must comply with this JSON Schema:\n{schema}",
     "typescript": "The answer must have this type (a field with ? may be left out):\n{schema}",

@@ -2,6 +2,7 @@
 
 import ast
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -45,10 +46,16 @@ def spec(part: Any) -> str:
 
 
 def load_strategy(text: str) -> Strategy:
-    """Read a strategy from an expression such as `Reask(Repair(Prompted(examples=3)), limit=2)`.
+    """Read a strategy from an expression such as `Reask(Repair(Prompted(examples=3)), limit=2)`, or from a file that
+    holds one, whose name ends in `.strategy`.
 
     Only strategies and plain values can be written: nothing else is evaluated. Raises `SpecError`.
     """
+    if text.strip().endswith(".strategy"):
+        try:
+            text = Path(text.strip()).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise SpecError(f"cannot read the strategy {text}: {error}", hint="check the path") from error
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError) as error:

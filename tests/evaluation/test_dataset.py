@@ -66,3 +66,57 @@ def test_the_hand_written_parts() -> None:
         assert isinstance(record.expected, dict)
         for number in record.expected["part_numbers"]:  # type: ignore[union-attr]
             assert str(number) in record.text, "part numbers are written as printed"
+
+
+def test_a_csv_file_with_a_column_a_field(tmp_path: Path) -> None:
+    file = tmp_path / "bolts.csv"
+    file.write_text('text,kind,size_mm,note,split\n"M6, hex",hex,6,,test\nM8 flange,flange,8.5,zinc,\n')
+    first, second = Dataset.load(file, Bolt)
+    assert (first.text, first.expected, first.split) == (
+        "M6, hex",
+        {"kind": "hex", "size_mm": 6.0, "note": None},
+        "test",
+    )
+    assert (second.key, second.written, second.split) == (
+        "2",
+        {"kind": "flange", "size_mm": 8.5, "note": "zinc"},
+        "dev",
+    )
+    file.write_text('key,text,expected\nb1,M6,"{""kind"": ""hex"", ""size_mm"": 6}"\n')
+    assert [record.key for record in Dataset.load(file, Bolt)] == ["b1"]
+    file.write_text("text,kind,size_mm\nM6,hex,large\n")
+    with pytest.raises(DataError, match="row 1: the expected document: /size_mm"):
+        Dataset.load(file, Bolt)
+
+
+def test_a_folder_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    write(tmp_path / "records.jsonl", LINE)
+    (tmp_path / "schema.json").write_text(json.dumps(Bolt.model_json_schema()))
+    asked = []
+
+    def download(name: str, *, repo_type: str, allow_patterns: list[str]) -> str:
+        asked.append((name, repo_type, "schema.py" in allow_patterns))
+        return str(tmp_path)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    assert len(Dataset.load("hf:acme/bolts")) == 1
+    assert asked == [("acme/bolts", "dataset", False)]
+
+    def fail(*_: object, **__: object) -> str:
+        raise OSError("no such data set")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(DataError, match="hf:acme/bolts cannot be had: no such data set"):
+        Dataset.load("hf:acme/bolts")
+
+
+def test_the_order_hangs_on_seed_and_keys_alone(tmp_path: Path) -> None:
+    file = write(tmp_path / "bolts.jsonl", *({**LINE, "key": f"b{i}"} for i in range(20)))
+    whole = Dataset.load(file, Bolt)
+    keys = [record.key for record in whole.shuffled(1)]
+    assert keys != [record.key for record in whole]
+    assert keys != [record.key for record in whole.shuffled(2)]
+    assert [record.key for record in whole.head(10).shuffled(1)] == [key for key in keys if int(key[1:]) < 10]
+    assert whole.fingerprint() != whole.head(10).fingerprint()

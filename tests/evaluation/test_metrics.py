@@ -1,7 +1,5 @@
-import random
 from typing import Any
 
-import pytest
 from hypothesis import given
 
 from structout import Completion, Dataset, Judge, Prompted, Repair, Scripted, Usage, Verify, evaluate
@@ -9,7 +7,6 @@ from structout.document import leaves
 from structout.evaluation import metrics
 from structout.evaluation.compare import score
 from structout.evaluation.dataset import Record
-from structout.evaluation.statistics import wilson
 from structout.schema import Schema
 from tests.conftest import Bolt
 from tests.test_document import documents
@@ -73,23 +70,6 @@ def test_scores_are_symmetric_and_bounded(one: Any, other: Any) -> None:
     assert score(one, one).all_right
     assert score(one, other) == score(other, one)
     assert 0 <= score(one, other).right <= score(one, other).leaves == len(leaves(one) | leaves(other))
-
-
-@pytest.mark.parametrize(
-    ("hits", "n", "low", "high"), [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0)]
-)
-def test_wilson_by_published_values(hits: int, n: int, low: float, high: float) -> None:
-    rate = wilson(hits / n, n)
-    assert rate.low == pytest.approx(low, abs=5e-5)
-    assert rate.high == pytest.approx(high, abs=5e-5)
-
-
-def test_wilson_covers_as_it_promises() -> None:
-    draw = random.Random(7)
-    for truth in (0.1, 0.5, 0.9):
-        rates = (wilson(sum(draw.random() < truth for _ in range(75)) / 75, 75) for _ in range(2000))
-        assert 0.93 <= sum(rate.low <= truth <= rate.high for rate in rates) / 2000 <= 0.975
-    assert (wilson(0.0, 0).low, wilson(0.0, 0).high) == (0.0, 1.0)
 
 
 def test_what_verifiers_let_pass_and_refuse_in_error() -> None:

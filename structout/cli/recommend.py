@@ -1,0 +1,111 @@
+"""`structout recommend`: the cheapest strategy that is shown to meet the targets."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from structout.cli.bench import DEFAULTS, priced
+from structout.cli.codes import FAILED, PASSED
+from structout.cli.console import progress, say
+from structout.cli.options import JsonOption, MaxTokensOption, sampling
+
+if TYPE_CHECKING:
+    from structout.evaluation.recommendation import Recommendation
+
+
+def recommend(
+    dataset: Annotated[str, typer.Argument(help="A folder, a JSONL or CSV file, or hf:OWNER/NAME.")],
+    target: Annotated[
+        list[str], typer.Option("--target", "-t", help="What must be shown, e.g. compliance>=0.995. Repeatable.")
+    ],
+    schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, where the folder has none.")] = None,
+    strategy: Annotated[
+        list[str] | None, typer.Option("--strategy", help="An expression; may be given several times.")
+    ] = None,
+    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="May be given several times.")] = None,
+    minimise: Annotated[str, typer.Option("--minimise", help="cost: price if known, else seconds.")] = "cost",
+    rows: Annotated[int | None, typer.Option("--for", min=1, help="Say what this many records would cost.")] = None,
+    share_out: Annotated[
+        bool, typer.Option("--share-out", help="Use all records, if no model was trained on them.")
+    ] = False,
+    max_tokens: MaxTokensOption = 256,
+    price: Annotated[
+        list[str] | None,
+        typer.Option("--price", help="MODEL=IN/OUT or MODEL=IN/OUT/HOUR: per million tokens read, written; per hour."),
+    ] = None,
+    log: Annotated[
+        str | None, typer.Option("--log", help="What was asked before is read from here, what is new added.")
+    ] = None,
+    out: Annotated[str, typer.Option("--out", help="Where the choice goes.")] = "recommended.strategy",
+    as_json: JsonOption = False,
+) -> None:
+    """Find the cheapest strategy that is shown, on held-out records, to meet the targets. Exit 1 if none is."""
+    from dataclasses import asdict
+
+    from structout.evaluation import Dataset
+    from structout.evaluation import recommend as find
+    from structout.evaluation.metrics import Price
+
+    whole = Dataset.load(dataset, schema)
+    prices = {name: Price(**cost) for name, cost in map(priced, price or [])}
+    with progress("recommend", None) as advance:
+        found = find(
+            strategy or DEFAULTS,
+            model or ["embedded"],
+            whole,
+            target,
+            minimise=("price" if prices else "seconds") if minimise == "cost" else minimise,  # type: ignore[arg-type]
+            share_out=share_out,
+            sampling=sampling(max_tokens),
+            prices=prices,
+            log=log or f".structout/bench-{whole.name}.jsonl",
+            progress=lambda outcome: advance(outcome.strategy),
+        )
+    if as_json:
+        print(json.dumps(asdict(found) | {"chosen": asdict(found.chosen) if found.chosen else None}))
+    else:
+        _show(found, rows)
+    if found.chosen is not None:
+        Path(out).write_text(found.written(), encoding="utf-8")
+        say(f"the choice is in {out}")
+    raise typer.Exit(PASSED if found.chosen is not None else FAILED)
+
+
+def _show(found: "Recommendation", rows: int | None) -> None:
+    import sys
+
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    unit = {"price": "price", "seconds": "s"}.get(found.minimise, found.minimise)
+    table = Table(title=f"Cheapest first; ordered on {found.ordering} records, tested on {found.deciding}", box=None)
+    table.title_justify = "left"
+    for head in ("strategy", f"{unit} a record", *found.candidates[0].rates, "on", "p", "shown", "records needed"):
+        table.add_column(head, justify="left" if head == "strategy" else "right")
+    for one in found.candidates:
+        rates = [f"{100 * r.value:.0f} % {100 * r.low:.0f}–{100 * r.high:.0f}" for r in one.rates.values()]
+        tested = one.p is not None
+        verdict = "yes" if one.shown else "no" if tested else "not tested"
+        needed = "–" if not tested else f"{one.needed:,}" if one.needed is not None else "no number"
+        p = f"{one.p:.3f}" if one.p is not None else "–"
+        table.add_row(one.arm.label, f"{one.cost:.3g}", *rates, str(one.n or found.ordering), p, verdict, needed)
+    console.print(table)
+    aim = " and ".join(map(str, found.targets))
+    if found.chosen is not None:
+        best = found.chosen
+        console.print(f"\n{aim} is shown, with 95 % confidence, for [b]{best.arm.label}[/b] on {best.arm.model}.")
+        if rows is not None:
+            total = best.cost * rows
+            hours = f" ({total / 3600:.1f} hours of the model)" if found.minimise == "seconds" else ""
+            console.print(f"{rows:,} records would take {total:,.4g} {unit}{hours}.")
+        return
+    console.print(f"\nNone could be shown to meet {aim} with {found.deciding} records.")
+    able = [one for one in found.candidates if one.needed is not None]
+    if able:
+        least = min(able, key=lambda one: one.needed or 0)
+        console.print(f"{least.arm.label} would be shown with {least.needed:,} records, if it went on like this.")
+    else:
+        console.print("Those that were tested miss it in what was seen: more records would not show it. Try others.")

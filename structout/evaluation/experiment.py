@@ -1,0 +1,144 @@
+"""An experiment as a file: what is measured, on what, how often, and when it stops."""
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from structout.completion import Sampling
+from structout.errors import DataError, SpecError
+from structout.evaluation.dataset import Dataset, Split
+from structout.evaluation.harness import evaluate
+from structout.evaluation.metrics import Metric, Price
+from structout.evaluation.outcome import Outcome
+from structout.evaluation.perturb import PERTURBATIONS
+from structout.evaluation.report import Report
+from structout.evaluation.stopping import Until
+from structout.source import import_object
+
+_HINT = "see `structout bench --help` and the README for what an experiment takes"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What `bench.toml` says. Each key is a field here.
+
+    `strategies` are expressions by their name; where a list is given, they are their own names. `split` may be `all`;
+    `limit` takes the first records of an order that hangs on `seed` and the records' keys alone, so that a higher one
+    only adds records. `metrics` are `path/to/file.py:function`, `prices` per model what `Price` takes.
+    """
+
+    dataset: str
+    strategies: Mapping[str, str]
+    schema: str | None = None
+    models: tuple[str, ...] = ("embedded",)
+    split: str = "test"
+    limit: int | None = None
+    repeats: int = 1
+    seed: int = 0
+    max_tokens: int = 256
+    temperature: float = 0.0
+    sweep: Mapping[str, list[Any]] = field(default_factory=dict)
+    perturbations: tuple[str, ...] = ()
+    until_width: float | None = None
+    until_decided: bool = False
+    metrics: tuple[str, ...] = ()
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    log: str | None = None
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Experiment":
+        """Read a TOML file; the files that it names are looked for beside it first. Raises `DataError`, `SpecError`."""
+        file = Path(path)
+        try:
+            row = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(f"cannot read {path}: {error}", hint="give a TOML file") from error
+        for name in ("dataset", "schema", "metrics"):
+            if name in row:
+                row[name] = _beside(file.parent, row[name])
+        return cls.of(row)
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "Experiment":
+        """Make one of what a file says. Raises `SpecError` for a key that is none and for a value that cannot be."""
+        unknown = set(row) - {one.name for one in fields(cls)}
+        if unknown:
+            raise SpecError(f"an experiment has no {', '.join(sorted(unknown))}", hint=_HINT)
+        if not row.get("dataset") or not row.get("strategies"):
+            raise SpecError("an experiment needs a dataset and strategies", hint=_HINT)
+        strategies = row["strategies"]
+        named = strategies if isinstance(strategies, Mapping) else {one: one for one in strategies}
+        lists = {name: tuple(row[name]) for name in ("models", "perturbations", "metrics") if name in row}
+        made = cls(**{**row, **lists, "strategies": dict(named)})
+        if made.split not in (*get_args(Split), "all"):
+            raise SpecError(f"no split is called {made.split!r}", hint="give train, dev, test or all")
+        if made.repeats < 1 or (made.limit is not None and made.limit < 1):
+            raise SpecError("repeats and limit are 1 or more", hint=_HINT)
+        return made
+
+    def changed(self, **given: Any) -> "Experiment":
+        """The same but for what is given and not None."""
+        row = {one.name: getattr(self, one.name) for one in fields(self)}
+        return type(self).of(row | {name: value for name, value in given.items() if value is not None})
+
+    def to_toml(self) -> str:
+        """The file that `load` reads; defaults are left out."""
+        default = replace(Experiment("", {}), dataset=self.dataset, strategies={})
+        keys = [one.name for one in fields(self) if getattr(self, one.name) != getattr(default, one.name)]
+        return "".join(f"{key} = {_toml(getattr(self, key))}\n" for key in ["dataset", *keys])
+
+    def records(self) -> tuple[Dataset, Dataset]:
+        """The whole data set, and the records to measure on in their order."""
+        whole = Dataset.load(self.dataset, self.schema)
+        part = whole if self.split == "all" else whole.split(self.split)  # type: ignore[arg-type]
+        part = part.shuffled(self.seed)
+        return whole, part.head(self.limit) if self.limit else part
+
+    def place(self) -> Path:
+        """Where the log is."""
+        return Path(self.log or f".structout/bench-{Path(self.dataset).stem.replace(':', '-')}.jsonl")
+
+    def run(
+        self, progress: Callable[[Outcome], None] = lambda outcome: None, about: Mapping[str, Any] | None = None
+    ) -> Report:
+        """Run it, with its log: what the log already holds is not asked again."""
+        whole, part = self.records()
+        until = Until(self.until_width, self.until_decided) if self.until_width or self.until_decided else None
+        return evaluate(
+            self.strategies if any(k != v for k, v in self.strategies.items()) else list(self.strategies),
+            self.models,
+            part,
+            repeats=self.repeats,
+            examples=whole,
+            sampling=Sampling(temperature=self.temperature, max_tokens=self.max_tokens, seed=self.seed),
+            sweep=self.sweep,
+            perturbations=tuple(PERTURBATIONS) if self.perturbations == ("all",) else self.perturbations,
+            until=until,
+            metrics=self.own_metrics(),
+            prices={model: Price(**price) for model, price in self.prices.items()},
+            log=self.place(),
+            about={"experiment": self.to_toml(), **(about or {})},
+            progress=progress,
+        )
+
+    def own_metrics(self) -> dict[str, Metric]:
+        """The user's own metrics, by their function's name. Raises `SchemaError`."""
+        return {name.rpartition(":")[2].replace("_", " "): import_object(name) for name in self.metrics}
+
+
+def _beside(folder: Path, written: Any) -> Any:
+    if isinstance(written, list):
+        return [_beside(folder, one) for one in written]
+    file, colon, name = str(written).partition(":")
+    return f"{folder / file}{colon}{name}" if (folder / file).exists() else written
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_toml(str(key))} = {_toml(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,98 @@
+"""The report's figures as PNG files, for where HTML cannot go."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from structout.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from structout.evaluation.report import Report, Row
+
+_METRICS = ("compliance", "record accuracy", "wrong-but-valid")
+
+
+def draw(report: "Report", folder: Path) -> list[Path]:
+    """Draw what there is to draw into a folder, and say what. Raises `MissingExtraError` without matplotlib."""
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "matplotlib", "bench") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted: list[tuple[str, Callable[[Any, Report], bool]]] = [
+        ("tradeoff", _tradeoff),
+        ("fields", _fields),
+        ("sweep", _sweep),
+        ("perturbed", _perturbed),
+    ]
+    made = []
+    for name, paint in wanted:
+        figure = Figure(figsize=(10, 4.6), layout="constrained")
+        if paint(figure, report):
+            figure.savefig(folder / f"{name}.png", dpi=130)
+            made.append(folder / f"{name}.png")
+    return made
+
+
+def _tradeoff(figure: Any, report: "Report") -> bool:
+    for place, metric in enumerate(_METRICS[:2], 1):
+        axes = figure.add_subplot(1, 2, place)
+        for number, row in enumerate(report.rows(), 1):
+            _bar(axes, row.cost.seconds, row, metric, f"{number} {row.label}")
+            axes.annotate(
+                str(number), (row.cost.seconds, row.rates[metric].value), xytext=(6, 4), textcoords="offset points"
+            )
+        axes.set(
+            xlabel="seconds per record", ylabel=metric, ylim=(-0.03, 1.03), title=report.title if place == 1 else ""
+        )
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
+    return True
+
+
+def _fields(figure: Any, report: "Report") -> bool:
+    arms = list(report.plain)
+    failed = [{one.name: one.failed for one in report.fields(arm)} for arm in arms]
+    names = list(dict.fromkeys(name for one in failed for name in one))
+    figure.set_size_inches(3 + 1.4 * len(arms), 2.5 + 0.28 * len(names))
+    axes = figure.add_subplot()
+    grid = [[one.get(name, float("nan")) for one in failed] for name in names]
+    image = axes.imshow(grid, cmap="Reds", vmin=0, vmax=1, aspect="auto")
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_xticks(range(len(arms)), [arm.label for arm in arms], rotation=25, ha="right", fontsize=7)
+    figure.colorbar(image, label="share of leaves that are not right")
+    return bool(names)
+
+
+def _sweep(figure: Any, report: "Report") -> bool:
+    rows = [row for row in report.rows() if row.setting]
+    names = list(dict.fromkeys(name for row in rows for name, _ in row.setting))
+    for place, name in enumerate(names, 1):
+        axes = figure.add_subplot(1, len(names), place)
+        values = list(dict.fromkeys(value for row in rows for axis, value in row.setting if axis == name))
+        for row in rows:
+            for axis, value in row.setting:
+                if axis == name:
+                    _bar(axes, values.index(value), row, "record accuracy", row.strategy)
+        axes.set_xticks(range(len(values)), list(map(str, values)))
+        axes.set(xlabel=name, ylabel="record accuracy", ylim=(-0.03, 1.03))
+    return bool(rows)
+
+
+def _perturbed(figure: Any, report: "Report") -> bool:
+    found = report.perturbed()
+    figure.set_size_inches(9, 1.5 + 0.3 * len(found))
+    axes = figure.add_subplot()
+    for place, one in enumerate(found):
+        d = one.change
+        axes.errorbar(d.value, place, xerr=[[d.value - d.low], [d.high - d.value]], fmt="o", color="C0", capsize=3)
+    axes.set_yticks(range(len(found)), [f"{one.arm.perturbation}: {one.arm.label}" for one in found], fontsize=7)
+    axes.axvline(0, color="grey", linewidth=0.8)
+    axes.set(xlabel="change in record accuracy")
+    return bool(found)
+
+
+def _bar(axes: Any, x: float, row: "Row", metric: str, label: str) -> None:
+    rate = row.rates[metric]
+    spread = [[max(0.0, rate.value - rate.low)], [max(0.0, rate.high - rate.value)]]
+    axes.errorbar(x, rate.value, yerr=spread, fmt="o", capsize=3, label=label)

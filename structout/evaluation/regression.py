@@ -1,0 +1,62 @@
+"""Is it worse than before? Two runs, record by record."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from structout.errors import DataError
+from structout.evaluation.metrics import complies
+from structout.evaluation.outcome import Arm, Outcome
+from structout.evaluation.pairs import Difference, difference, holm
+from structout.evaluation.report import Report
+from structout.evaluation.statistics import CONFIDENCE
+
+_HOLDS: Mapping[str, Callable[[Outcome], bool]] = {"compliance": complies, "record accuracy": lambda o: o.right}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of one arm in one metric: the keys of the records that it lost and won, and `p` after Holm's
+    correction for all that is compared.
+    """
+
+    arm: Arm
+    metric: str
+    difference: Difference
+    lost: tuple[str, ...]
+    won: tuple[str, ...]
+    p: float
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether it is shown to be worse, and not by chance."""
+        return self.difference.value < 0 and self.p <= 1 - CONFIDENCE
+
+
+def changes(old: Report, new: Report) -> list[Change]:
+    """Compare the arms that both runs have, on the records that both have with the same text and label.
+
+    Raises `DataError` if there is nothing in common.
+    """
+    found = []
+    for arm, outcomes in new.arms.items():
+        for metric, holds in _HOLDS.items():
+            before, after = _shares(old.arms.get(arm, []), holds), _shares(outcomes, holds)
+            keys = [key for key in after if key in before]
+            if keys:
+                apart = difference([after[k] for k in keys], [before[k] for k in keys])
+                lost = tuple(k[0] for k in keys if after[k] < before[k])
+                won = tuple(k[0] for k in keys if after[k] > before[k])
+                found.append((arm, metric, apart, lost, won))
+    if not found:
+        hint = "compare runs of the same strategies and models on the same records"
+        raise DataError("the baseline has nothing in common with this run", hint=hint)
+    corrected = holm([apart.p for _, _, apart, *_ in found])
+    return [Change(*one, p) for one, p in zip(found, corrected, strict=True)]
+
+
+def _shares(outcomes: list[Outcome], holds: Callable[[Outcome], bool]) -> dict[tuple[str, str, str], float]:
+    """By key, text and label, in what share of a record's repeats something holds."""
+    found: dict[tuple[str, str, str], list[bool]] = {}
+    for outcome in outcomes:
+        found.setdefault((outcome.key, outcome.text, repr(outcome.expected)), []).append(holds(outcome))
+    return {key: sum(values) / len(values) for key, values in found.items()}

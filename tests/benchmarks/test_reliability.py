@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+
+from benchmarks.reliability.measure import abstention_bound, auc, made_up, paired
+from benchmarks.reliability.recorded import Recorded
+from structout import Constrained, Prompted, Scripted, evaluate
+from tests.evaluation.test_metrics import RIGHT, bolts
+
+
+def test_a_run_goes_on_where_it_was_and_asks_nothing_twice(tmp_path: Path) -> None:
+    file = tmp_path / "log" / "answers.jsonl"
+    first = Scripted(RIGHT)
+    before = evaluate([Prompted()], Recorded("model", lambda: first, file), bolts("a", "b"))
+    with file.open("a") as stream:
+        stream.write('{"key": "cut o')
+    second = Scripted(RIGHT)
+    model = Recorded("model", lambda: second, file)
+    assert evaluate([Prompted()], model, bolts("a", "b")).rows() == before.rows()
+    evaluate([Prompted(), Constrained()], model, bolts("a", "b", "c"))
+    assert (first.calls, second.calls) == (2, 4)
+
+
+def test_what_is_made_up_is_neither_right_nor_in_the_record() -> None:
+    expected = {"name": "brake pad", "brand": "Bosch"}
+    assert made_up("BRK PAD BOSCH", expected, {"name": "brake pad", "brand": "bosch"}) == []
+    assert made_up("BRK PAD BOSCH", expected, {"name": "brake disc", "brand": None}) == ["/name"]
+
+
+def test_the_bound_on_abstention_and_the_area_under_the_curve() -> None:
+    assert abstention_bound(0.5, 0.2) == pytest.approx(0.375)
+    assert auc([(0.9, True), (0.4, False), (0.4, True)]) == 0.75
+    assert auc([(0.9, True)]) is None
+
+
+def test_a_paired_difference_is_taken_record_by_record() -> None:
+    texts = ["one", "two", "three", "four"]
+    better, worse = dict.fromkeys(texts[:3], RIGHT), dict.fromkeys(texts[:1], RIGHT)
+    one, two = (
+        evaluate([Prompted()], Scripted({**dict.fromkeys(texts, "no"), **answers}), bolts(*texts)).outcomes
+        for answers in (better, worse)
+    )
+    change = paired(one, two, lambda outcome: outcome.ok)
+    assert change["value"] == 0.5
+    assert change["p"] == 0.5
+    assert change["low"] <= 0.5 <= change["high"]

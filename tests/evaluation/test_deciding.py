@@ -1,0 +1,202 @@
+"""Recommendation, certification and regression: what is said holds as often as it is said to."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from structout import (
+    Completion,
+    DataError,
+    Dataset,
+    Prompted,
+    Scripted,
+    SpecError,
+    certify,
+    evaluate,
+    load_strategy,
+    recommend,
+)
+from structout.completion import Prompt, Usage
+from structout.evaluation.certification import threshold
+from structout.evaluation.dataset import Record, Split
+from structout.evaluation.recommendation import Target, cheapest_shown
+from structout.evaluation.regression import changes
+from structout.evaluation.statistics import p_value
+from structout.schema import Schema
+from tests.conftest import Bolt
+from tests.evaluation.test_metrics import RIGHT
+
+WRONG = '{"kind": "flange", "size_mm": 6}'
+EXPERIMENTS = 2000
+
+
+def dataset(train: int, dev: int, test: int) -> Dataset:
+    expected: Any = {"kind": "hex", "size_mm": 6.0, "note": None}
+    counts: dict[Split, int] = {"train": train, "dev": dev, "test": test}
+    records = [
+        Record(f"{split}{i}", f"{split} {i}.", expected, expected, split)
+        for split, n in counts.items()
+        for i in range(n)
+    ]
+    return Dataset("bolts", Schema.of(Bolt), tuple(records))
+
+
+def ends_in(prompt: Prompt, *digits: str) -> bool:
+    return any(f"{digit}.\n" in prompt.messages[-1].content for digit in digits)
+
+
+def answer(prompt: Prompt) -> Completion:
+    """Right when held to the schema; without, wrong for every tenth record and cheaper."""
+    held = prompt.constraint is not None
+    right = held or not ends_in(prompt, "0")
+    return Completion(RIGHT if right else WRONG, Usage(1, 100, 10, 2.0 if held else 1.0))
+
+
+def test_the_cheapest_that_is_shown_is_recommended(tmp_path: Path) -> None:
+    ways = ["Prompted()", "Constrained()"]
+    found = recommend(
+        ways, Scripted(answer, name="m"), dataset(4, 40, 100), ["record_accuracy>=0.95", "compliance>=0.9"]
+    )
+    assert found.chosen is not None
+    assert found.chosen.arm.strategy == "Constrained()"
+    assert [(one.arm.strategy, one.shown) for one in found.candidates] == [
+        ("Prompted()", False),
+        ("Constrained()", True),
+    ]
+    (tmp_path / "choice.strategy").write_text(found.written())
+    assert "record_accuracy >= 0.95 and compliance >= 0.9: shown" in found.written()
+    built: Any = load_strategy(str(tmp_path / "choice.strategy"))
+    assert (built.model, type(built.inner).__name__) == ("m", "Constrained")
+    cheap = recommend(ways, Scripted(answer), dataset(4, 40, 100), ["record_accuracy>=0.8"])
+    assert cheap.chosen is not None
+    assert cheap.chosen.arm.strategy == "Prompted()"
+
+
+def test_none_can_be_shown_with_too_few_records() -> None:
+    found = recommend(["Constrained()"], Scripted(answer), dataset(4, 10, 20), ["compliance>=0.995"])
+    assert found.chosen is None
+    assert found.candidates[0].needed == 598
+    with pytest.raises(DataError, match="could be shown"):
+        found.written()
+    hopeless = recommend(["Prompted()"], Scripted(answer), dataset(0, 10, 40), ["record_accuracy>=0.95"])
+    assert (hopeless.chosen, hopeless.candidates[0].needed) == (None, None)
+
+
+def test_records_are_shared_out_on_demand() -> None:
+    whole = dataset(50, 0, 0)
+    with pytest.raises(DataError, match="0 dev and 0 test"):
+        recommend(["Constrained()"], Scripted(answer), whole, ["compliance>=0.9"])
+    model = Scripted(answer)
+    ways = ["Constrained()", "Prompted(examples=2)"]
+    found = recommend(ways, model, whole, ["compliance>=0.9"], share_out=True)
+    assert (found.ordering, found.deciding) == (12, 36)
+    shown = {m.content for batch in model.batches for p in batch for m in p.messages[1:-1] if m.role == "user"}
+    asked = {p.messages[-1].content for batch in model.batches for p in batch}
+    assert len(shown) == 2
+    assert not shown & asked
+
+
+@pytest.mark.parametrize("written", ["compliance>0.9", "accuracy>=0.9", "compliance>=90", "compliance>=1.5", ""])
+def test_what_is_no_target(written: str) -> None:
+    with pytest.raises(SpecError, match="no target"):
+        Target.of(written)
+
+
+def test_targets_at_most() -> None:
+    target = Target.of("wrong-but-valid <= 0.05")
+    assert str(target) == "wrong_but_valid <= 0.05"
+    outcomes = evaluate([Prompted()], Scripted(RIGHT), dataset(0, 0, 60)).outcomes
+    assert target.p(outcomes) == pytest.approx(0.95**60)
+    assert recommend(["Prompted()"], Scripted(RIGHT), dataset(0, 9, 60), [target]).chosen is not None
+
+
+def test_the_choice_is_wrong_no_more_often_than_a_single_test() -> None:
+    """Five strategies of which the two cheapest just miss the target, so that many chances to be wrong are there."""
+    draw = np.random.default_rng(3)
+    truths, target = [0.85, 0.899, 0.93, 0.96, 0.98], 0.9
+    chosen, wrong = 0, 0
+    for _ in range(EXPERIMENTS):
+        promises = [1 - p_value(int(draw.binomial(40, truth)), 40, target) for truth in truths]
+        hits = [int(draw.binomial(150, truth)) for truth in truths]
+        shown = [p_value(hit, 150, target) <= 0.05 for hit in hits]
+        place = cheapest_shown(promises, shown.__getitem__)
+        chosen += place is not None
+        wrong += place is not None and truths[place] < target
+    assert wrong / EXPERIMENTS <= 0.055
+    assert chosen / EXPERIMENTS >= 0.5
+
+
+@pytest.mark.parametrize(("power", "often"), [(1, 0.1), (2, 0.6)])
+def test_a_certified_threshold_is_wrong_no_more_often_than_it_says(power: int, often: float) -> None:
+    """Confidence u in [0, 1], wrong with (1 - u) ^ power / 2: above t the error is (1 - t) ^ power / 2 (power + 1)."""
+    draw = np.random.default_rng(5)
+    found = []
+    for _ in range(EXPERIMENTS):
+        sure = draw.random(260)
+        wrong = draw.random(260) < (1 - sure) ** power / 2
+        found.append(threshold(list(sure[:60]), list(sure[60:]), list(wrong[60:]), max_error=0.1))
+    shown = [one for one in found if one is not None]
+    assert sum((1 - one) ** power / (2 * (power + 1)) > 0.1 for one in shown) / EXPERIMENTS <= 0.055
+    assert len(shown) / EXPERIMENTS >= often
+
+
+def test_certify_says_what_it_costs_to_be_sure(tmp_path: Path) -> None:
+    def unsure(prompt: Prompt) -> Completion:
+        right = not ends_in(prompt, "0", "5")
+        sure = -0.01 if right else -2.0
+        text = RIGHT if right else WRONG
+        ends = tuple(range(1, len(text) + 1))
+        return Completion(text, logprobs=(sure,) * len(text), values=(True,) * len(text), ends=ends)
+
+    found = certify(Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(unsure, name="m"))
+    assert found.threshold is not None
+    assert (found.accepted, found.errors, found.n) == (160, 0, 200)
+    assert found.coverage.value == 0.8
+    assert found.base_error.value == 0.2
+    assert found.bound == pytest.approx((0.2 - 0.05) / 0.95)
+    assert found.worst < 0.05
+    (tmp_path / "sure.strategy").write_text(found.written())
+    built: Any = load_strategy(str(tmp_path / "sure.strategy"))
+    assert built.verifier.threshold == found.threshold
+    by_logprob = certify(
+        Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(unsure), confidence=lambda o: o.value_logprob
+    )
+    assert by_logprob.threshold == pytest.approx(-0.01)
+    none = certify(Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(RIGHT))
+    assert (none.threshold, none.bound) == (None, 0.0), "a model that does not tell how sure it is"
+    with pytest.raises(DataError, match="no threshold"):
+        none.written()
+
+
+def test_a_regression_is_shown_or_it_is_none() -> None:
+    def broken(keys: set[str]) -> Scripted:
+        return Scripted(
+            lambda p: WRONG if any(f"test {k}." in p.messages[-1].content for k in keys) else RIGHT, name="m"
+        )
+
+    before = evaluate(["Prompted()"], broken({"0"}), dataset(0, 0, 60))
+    after = evaluate(["Prompted()"], broken(set(map(str, range(1, 12)))), dataset(0, 0, 60))
+    compliance, accuracy = changes(before, after)
+    assert (compliance.difference.value, compliance.is_regression) == (0, False)
+    assert accuracy.is_regression
+    assert set(accuracy.lost) == {f"test{i}" for i in range(1, 12)}
+    assert accuracy.won == ("test0",)
+    few = changes(before, evaluate(["Prompted()"], broken({"1", "2"}), dataset(0, 0, 60)))
+    assert not any(one.is_regression for one in few)
+    with pytest.raises(DataError, match="nothing in common"):
+        changes(before, evaluate(["Repair(Prompted())"], broken(set()), dataset(0, 0, 60)))
+    relabelled = dataset(0, 1, 0)
+    with pytest.raises(DataError, match="nothing in common"):
+        changes(before, evaluate(["Prompted()"], broken(set()), relabelled))
+
+
+def test_what_was_recommended_is_written_for_machines() -> None:
+    from dataclasses import asdict
+
+    found = recommend(["Constrained()"], Scripted(answer), dataset(4, 10, 20), ["compliance>=0.8"], minimise="tokens")
+    assert json.loads(json.dumps(asdict(found)))["candidates"][0]["cost"] == 110
+    with pytest.raises(SpecError, match="the price of"):
+        recommend(["Constrained()"], Scripted(answer), dataset(4, 10, 20), ["compliance>=0.8"], minimise="price")

@@ -1,0 +1,157 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from structout import SpecError
+from structout.errors import DataError
+from structout.evaluation import read_log
+from structout.evaluation.experiment import Experiment
+from tests.conftest import ROOT
+
+BOLT = f"{ROOT / 'tests/conftest.py'}:Bolt"
+RIGHT = '{"kind": "hex", "size_mm": 6}'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rows = [{"text": f"M6 bolt {i}", "expected": {"kind": "hex", "size_mm": 6}} for i in range(40)]
+    (tmp_path / "bolts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "script.json").write_text(json.dumps({"bolt 7": "no", "bolt": RIGHT}))
+    (tmp_path / "mine.py").write_text("from structout.evaluation.metrics import share\n\n\ndef says_hex(outcomes):\n"
+                                      "    return share(outcomes, lambda o: 'hex' in o.answer)\n")  # fmt: skip
+    (tmp_path / "bench.toml").write_text(
+        f"""
+        dataset = "bolts.jsonl"
+        schema = "{BOLT}"
+        models = ["scripted:{tmp_path}/script.json"]
+        split = "all"
+        limit = 20
+        repeats = 2
+        metrics = ["mine.py:says_hex"]
+        perturbations = ["whitespace"]
+        log = "{tmp_path}/log.jsonl"
+
+        [strategies]
+        asked = "Prompted()"
+        mended = "Repair(Prompted())"
+
+        [sweep]
+        temperature = [0.0, 1.0]
+
+        [prices."scripted:{tmp_path}/script.json"]
+        input = 1.0
+        output = 2.0
+        """
+    )
+    return tmp_path
+
+
+def test_a_file_describes_all_of_it(folder: Path) -> None:
+    experiment = Experiment.load(folder / "bench.toml")
+    report = experiment.run()
+    assert [row.label for row in report.rows()] == [
+        f"{n} temperature={t}" for n in ("asked", "mended") for t in (0.0, 1.0)
+    ]
+    assert {row.n for row in report.rows()} == {40}
+    assert report.rows()[0].rates["says hex"].value >= 0.9
+    assert report.rows()[0].cost.price is not None
+    assert {one.arm.perturbation for one in report.perturbed()} == {"whitespace"}
+    (folder / "again.toml").write_text(report.about["experiment"])
+    assert Experiment.load(folder / "again.toml") == experiment
+    assert read_log(folder / "log.jsonl", experiment.own_metrics()).rows() == report.rows()
+
+
+def test_a_higher_limit_only_adds_records(folder: Path) -> None:
+    experiment = Experiment.load(folder / "bench.toml")
+    few, many = (experiment.changed(limit=n).records()[1] for n in (10, 30))
+    assert [r.key for r in few] == [r.key for r in many][:10]
+    other = experiment.changed(seed=1, limit=10).records()[1]
+    assert [r.key for r in few] != [r.key for r in other]
+
+
+values = st.none() | st.floats(0, 2, allow_nan=False) | st.integers(-9, 9) | st.text(max_size=5)
+
+
+@given(
+    st.dictionaries(st.text(min_size=1, max_size=8), st.text(min_size=1, max_size=8), min_size=1, max_size=3),
+    st.dictionaries(st.text(min_size=1, max_size=8), st.lists(values.filter(lambda v: v is not None), max_size=3)),
+    st.integers(1, 99),
+)
+def test_it_is_written_as_it_is_read(strategies: dict[str, str], sweep: dict[str, list[Any]], limit: int) -> None:
+    import tomllib
+
+    one = Experiment.of({"dataset": "x", "strategies": strategies, "sweep": sweep, "limit": limit, "seed": 3})
+    assert Experiment.of(tomllib.loads(one.to_toml())) == one
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("dataset = ", "cannot read"),
+        ('strategies = ["Prompted()"]', "needs a dataset"),
+        ('dataset = "x"', "needs a dataset and strategies"),
+        ('dataset = "x"\nstrategies = ["Prompted()"]\nsplits = "dev"', "has no splits"),
+        ('dataset = "x"\nstrategies = ["Prompted()"]\nsplit = "validation"', "no split is called"),
+        ('dataset = "x"\nstrategies = ["Prompted()"]\nrepeats = 0', "1 or more"),
+    ],
+)
+def test_what_is_no_experiment(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "bench.toml").write_text(text)
+    with pytest.raises((SpecError, DataError), match=reason) as caught:
+        Experiment.load(tmp_path / "bench.toml")
+    assert caught.value.hint
+
+
+def test_a_team_demands_it_in_its_tests(folder: Path) -> None:
+    (folder / "test_bolts.py").write_text(
+        f"""
+import pytest
+
+mark = pytest.mark.structout({str(folder / "bench.toml")!r})
+
+
+@mark
+def test_good(structout_report):
+    assert structout_report["mended temperature=0.0"].compliance.lower >= 0.5
+
+
+@mark
+def test_too_much(structout_report):
+    assert structout_report["mended temperature=0.0"].compliance.lower >= 0.999
+
+
+@pytest.mark.structout({str(folder / "bolts.jsonl")!r}, schema={BOLT!r}, strategies=["Prompted()"], split="dev",
+                       models=["scripted:{folder}/script.json"], log={str(folder / "other.jsonl")!r})
+def test_fields(structout_report):
+    assert structout_report["Prompted"].n == 10
+
+
+def test_unmarked(structout_report):
+    pass
+"""
+    )
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "structout.pytest_plugin",
+        "--strict-markers",
+        "-c",
+        "/dev/null",
+    ]
+    done = subprocess.run(
+        [*words, "--rootdir", str(folder), str(folder / "test_bolts.py")],
+        capture_output=True, text=True, cwd=ROOT, check=False, env={"PYTHONPATH": str(ROOT), "PATH": ""},
+    )  # fmt: skip
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+    assert "1 failed" in done.stdout
+    assert "1 error" in done.stdout
+    assert "mark the test: @pytest.mark.structout" in done.stdout
