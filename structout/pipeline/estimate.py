@@ -85,7 +85,9 @@ def ask_nothing(rows: Iterable[Row], job: Job, total: int) -> Estimate:
     price = job.prices.table.get(job.model.name)
     lengths: list[float] = []
     for row in rows:
-        prompt = preview(str(row.text), job.schema, job.strategy, examples=job.examples, sampling=job.sampling)
+        prompt = preview(
+            str(row.text), job.schema, job.strategy, examples=job.examples, sampling=job.sampling, model=job.model
+        )
         if encode is None:
             lengths.append(sum(len(message.content) for message in prompt.messages) / _CHARACTERS)
         elif isinstance(tokens := encode(prompt), list):  # else the model cannot take it, and it costs nothing

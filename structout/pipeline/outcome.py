@@ -12,6 +12,7 @@ from structout.result import Attempt, Result, Status
 from structout.schema import Schema
 
 OutcomeStatus = Literal[Status, "error"]  # `error`: the model failed on this row, again and again
+_OTHERS = [one for one in fields(Completion) if one.name not in ("text", "usage", "finish_reason")]
 _DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(Usage)}
 
 
@@ -135,27 +136,18 @@ def _restored(row: Mapping[str, Any], schema: Schema[Any]) -> Attempt:
 def completion_json(completion: Completion) -> dict[str, Any]:
     """An answer with its usage; what is not known or nought is left out."""
     usage = {name: value for name in _DEFAULTS if (value := getattr(completion.usage, name)) != _DEFAULTS[name]}
-    optional = {
-        "refusal": completion.refusal,
-        "steered": completion.steered,
-        "logprobs": completion.logprobs,
-        "values": completion.values,
-        "ends": completion.ends,
+    others = {
+        one.name: getattr(completion, one.name) for one in _OTHERS if getattr(completion, one.name) != one.default
     }
-    kept = {name: value for name, value in optional.items() if value}
-    return {"text": completion.text, "finish_reason": completion.finish_reason, "usage": usage, **kept}
+    return {"text": completion.text, "finish_reason": completion.finish_reason, "usage": usage, **others}
 
 
 def completion_of(row: Mapping[str, Any]) -> Completion:
     """The answer that `completion_json` wrote."""
-    logprobs, values, ends = (row.get(name) for name in ("logprobs", "values", "ends"))
-    return Completion(
-        row["text"],
-        Usage(**row["usage"]),
-        row["finish_reason"],
-        None if logprobs is None else tuple(logprobs),
-        row.get("steered", 0),
-        row.get("refusal", ""),
-        None if values is None else tuple(values),
-        None if ends is None else tuple(ends),
-    )
+    others = {one.name: _tuples(row[one.name]) for one in _OTHERS if one.name in row}
+    return Completion(row["text"], Usage(**row["usage"]), row["finish_reason"], **others)
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists, which are tuples in a completion."""
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

@@ -45,6 +45,11 @@ class Recorded:
     def name(self) -> str:
         return self.inner.name
 
+    @property
+    def tuning(self) -> Any:
+        """With which prompt the model was fine-tuned, if it was: strategies ask for it."""
+        return getattr(self.inner, "tuning", None)
+
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         keys = [self.key(prompt) if self._cache and repeatable(prompt) else None for prompt in prompts]
         wanted = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key is not None}

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from structout.completion import Completion, Prompt
 from structout.errors import MissingExtraError
@@ -29,6 +30,11 @@ class Traced:
     @property
     def name(self) -> str:
         return self.inner.name
+
+    @property
+    def tuning(self) -> Any:
+        """With which prompt the model was fine-tuned, if it was: strategies ask for it."""
+        return getattr(self.inner, "tuning", None)
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         began = time.time_ns()

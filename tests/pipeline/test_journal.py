@@ -42,7 +42,7 @@ COMPLETIONS = st.builds(
     numbers(),
     st.sampled_from(["stop", "length", "refused"]),
     st.none() | st.lists(st.floats(-50, 0), min_size=1, max_size=3).map(tuple),
-    st.integers(0, 3),
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=2).map(tuple),
     ANY_TEXT,
     ends=st.none() | st.lists(st.integers(0, 99), min_size=1, max_size=3).map(tuple),
 )

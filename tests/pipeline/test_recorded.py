@@ -32,6 +32,7 @@ from structout.pipeline.journal import Journal
 from structout.pipeline.recorded import Recorded, recording
 from structout.pipeline.rows import rows_of
 from structout.pipeline.run import local, process
+from structout.pipeline.telemetry import Traced
 from structout.strategies import spec
 from structout.verifiers import All
 
@@ -108,6 +109,13 @@ def test_what_was_answered_beside_a_failure_is_not_paid_twice(journal: Journal, 
         assert model.complete([ask(text, temperature=temperature)])[0].text == text
     assert inner.asked == ["a", "poison", "b"]
     assert journal.spent()["picky"].calls == 2
+
+
+def test_a_fine_tuned_model_is_still_known_as_one(journal: Journal) -> None:
+    inner = Scripted("x")
+    inner.tuning = "as it was taught"  # type: ignore[attr-defined]
+    assert Recorded(inner, journal).tuning == Traced(inner).tuning == "as it was taught"
+    assert Recorded(Scripted("x"), journal).tuning is None
 
 
 def test_every_model_in_a_strategy_is_recorded(journal: Journal) -> None:
