@@ -101,8 +101,8 @@ def _cheap(tables: Sequence[Table]) -> list[str]:
             rows.append([f"{table['set']}, {table['model']}: {name}", *cells])
     notes = [
         "*At least* is the bound (mu - alpha) / (1 - alpha) on what must be refused to get there (arXiv 2606.29054),",
-        "*at most* the cut that refusing so many, all of them wrong, would make. A cut by 40 % at a yield of 70 % is out",
-        "of any verifier's reach where more than 52 % were wrong before.",
+        "*at most* the cut that refusing so many, all of them wrong, would make. A cut by 40 % at a yield of 70 % is",
+        "out of any verifier's reach where more than 52 % were wrong before.",
     ]
     return [*_grid(heads, rows), "", *notes]
 
