@@ -18,7 +18,7 @@ from benchmarks.reliability import report, sets
 from benchmarks.reliability.measure import auc, brier, consistency, made_up, row
 from benchmarks.reliability.recorded import Recorded
 from benchmarks.reliability.ways import BASE, PLAIN, Fitted, ways
-from structout import Constrained, Dataset, Grounded, Model, Sampling, Scripted, Verifier, Vote, evaluate, load_model
+from structout import Constrained, Dataset, Grounded, Sampling, Scripted, Verifier, Vote, evaluate, load_model
 from structout.document import leaves
 from structout.evaluation import judged
 from structout.evaluation.outcome import Outcome
@@ -45,6 +45,8 @@ def main() -> None:
             if model is None:
                 print(f"no fine-tuned model for {name}: left out", file=sys.stderr)
                 continue
+            for answers in options.answers:
+                model.take(answers)
             table = _compare(name, kind, dataset, model, options)
             (options.log / f"{_file(kind, name)}.json").write_text(json.dumps(table, indent=1), encoding="utf-8")
     found = [options.log / f"{_file(kind, name)}.json" for name in _SETS for kind in _MODELS]
@@ -61,6 +63,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--dev", type=int, default=250, help="dev records of each set, to fit thresholds to")
     parser.add_argument("--samples", type=int, default=5, help="answers of a vote")
     parser.add_argument("--repeated", type=int, default=25, help="test records that are run five times")
+    parser.add_argument("--answers", nargs="+", type=Path, default=[], help="harness logs whose answers are taken over")
     parser.add_argument("--only", nargs="+", help="compare only these ways")
     parser.add_argument("--log", type=Path, default=Path(".structout/reliability"))
     parser.add_argument("--out", type=Path, default=sets.ROOT / "benchmarks" / "results")
@@ -71,7 +74,7 @@ def _file(kind: str, name: str) -> str:
     return f"{kind.replace(' ', '-')}-{name}"
 
 
-def _model(kind: str, name: str, tuned: Path | None, log: Path) -> Model | None:
+def _model(kind: str, name: str, tuned: Path | None, log: Path) -> Recorded | None:
     file = log / f"{_file(kind, name)}.jsonl"
     if kind == "as is":
         return Recorded(kind, partial(load_model, "embedded"), file)
@@ -80,7 +83,7 @@ def _model(kind: str, name: str, tuned: Path | None, log: Path) -> Model | None:
     return Recorded(kind, partial(load_model, f"path:{tuned / name}"), file, Tuning.read(tuned / name))
 
 
-def _compare(name: str, kind: str, dataset: Dataset, model: Model, options: argparse.Namespace) -> dict[str, Any]:
+def _compare(name: str, kind: str, dataset: Dataset, model: Recorded, options: argparse.Namespace) -> dict[str, Any]:
     sampling = Sampling(max_tokens=sets.MAX_TOKENS[name])
     examples = _EXAMPLES if kind == "as is" else 0
     dev, test = (sets.sample(dataset.split(s), n) for s, n in (("dev", options.dev), ("test", options.records)))
@@ -114,6 +117,7 @@ def _compare(name: str, kind: str, dataset: Dataset, model: Model, options: argp
         "model": kind,
         "dev": len(lessons),
         "dev right": sum(one.right for one in lessons),
+        "taken": len(model.taken),
         "rows": {label: row(group, base) for label, group in outcomes.items()},
         "consistency": {label: consistency(group) for label, group in runs.items()},
         "grounded": _grounding(fitted.grounded, checks, outcomes[PLAIN]),

@@ -125,8 +125,13 @@ def _rows(table: Table) -> list[str]:
                 *(_difference(row[one]) for one in ("more right", "more wrong")),
             ]
         )  # fmt: skip
-    return [f"{next(iter(table['rows'].values()))['n']} records; fitted to {table['dev']} dev records, "
-            f"of which `{PLAIN}` got {table['dev right']} right.", "", *_grid(_HEADS, rows)]  # fmt: skip
+    count = next(iter(table["rows"].values()))["n"]
+    about = f"{count} records; fitted to {table['dev']} dev records, of which `{PLAIN}` got {table['dev right']} right."
+    if table["taken"]:
+        about += (
+            f" {table['taken']} answers come from logs of other runs: their seconds are not CPU seconds."
+        )
+    return [about, "", *_grid(_HEADS, rows)]
 
 
 def _difference(change: dict[str, float]) -> str:
