@@ -31,7 +31,7 @@ def write(tables: Sequence[Table], folder: Path) -> None:
         "and *reject*: of the wrong documents those that passed, of the right ones those that were refused. *Calls*:",
         "generation + verification. *x*: seconds, as multiples of those of `Constrained`. *More right* and *more",
         f"wrong*: share of records minus that of `{BASE}`, with a bootstrap interval over records and McNemar's exact",
-        f"p. Thresholds were set on dev records, to keep {KEPT:.0%} of them; `Learned` was fitted to dev records too.",
+        f"p. Thresholds are set to keep {KEPT:.0%} of the records that verifiers are fitted to, which are others.",
         "",
         "## Targets",
         "",
@@ -126,11 +126,10 @@ def _rows(table: Table) -> list[str]:
             ]
         )  # fmt: skip
     count = next(iter(table["rows"].values()))["n"]
-    about = f"{count} records; fitted to {table['dev']} dev records, of which `{PLAIN}` got {table['dev right']} right."
+    source = f"{table['dev']} dev records" if table["dev"] else "the other four fifths of them, in five folds"
+    about = f"{count} records; verifiers were fitted to {source}."
     if table["taken"]:
-        about += (
-            f" {table['taken']} answers come from logs of other runs: their seconds are not CPU seconds."
-        )
+        about += f" {table['taken']} answers come from logs of other runs: their seconds are not CPU seconds."
     return [about, "", *_grid(_HEADS, rows)]
 
 
