@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from structout.completion import Completion, Message, Prompt, Sampling, Usage
-    from structout.errors import DataError, MissingExtraError, ModelError, SchemaError, SpecError, StructoutError
+    from structout.errors import (
+        BudgetError,
+        DataError,
+        JournalError,
+        MissingExtraError,
+        ModelError,
+        OutputError,
+        SchemaError,
+        SpecError,
+        StructoutError,
+    )
     from structout.evaluation import Compare, Dataset, Report, certify, evaluate, recommend
     from structout.finetuning import Training, finetune
     from structout.issue import Issue
@@ -36,17 +46,21 @@ if TYPE_CHECKING:
     from structout.verifiers import Agreement, Confident, Grounded, Judge, Learned, RoundTrip, Rule, Verdict, Verifier
 
 __all__ = [
-    "Agreement", "Attempt", "BestOf", "Cascade", "Compare", "Completion", "Confident", "Constrained", "DataError",
-    "Dataset", "Draft", "Edit", "Example", "Grounded", "InvalidResultError", "Issue", "Judge", "Learned", "Message",
-    "MissingExtraError", "Model", "ModelError", "On", "Prompt", "Prompted", "Reask", "Repair", "Report", "Result",
-    "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError", "Strategy", "StructoutError",
-    "Task", "Think", "Training", "Usage", "Verdict", "Verifier", "Verify", "Vote", "certify", "evaluate", "extract",
-    "extract_many", "finetune", "load_model", "load_strategy", "preview", "recommend", "spec",
+    "Agreement", "Attempt", "BestOf", "BudgetError", "Cascade", "Compare", "Completion", "Confident", "Constrained",
+    "DataError", "Dataset", "Draft", "Edit", "Example", "Grounded", "InvalidResultError", "Issue", "JournalError",
+    "Judge", "Learned", "Message", "MissingExtraError", "Model", "ModelError", "On", "OutputError", "Prompt",
+    "Prompted", "Reask", "Repair", "Report", "Result", "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError",
+    "Scripted", "SpecError", "Strategy", "StructoutError", "Task", "Think", "Training", "Usage", "Verdict", "Verifier",
+    "Verify", "Vote", "certify", "evaluate", "extract", "extract_many", "finetune", "load_model", "load_strategy",
+    "preview", "recommend", "spec",
 ]  # fmt: skip
 
 _HOMES = {
     "completion": "Completion Message Prompt Sampling Usage",
-    "errors": "DataError MissingExtraError ModelError SchemaError SpecError StructoutError",
+    "errors": (
+        "BudgetError DataError JournalError MissingExtraError ModelError OutputError SchemaError SpecError "
+        "StructoutError"
+    ),
     "evaluation": "Compare Dataset Report certify evaluate recommend",
     "finetuning": "Training finetune",
     "issue": "Issue",

@@ -34,9 +34,9 @@ def parse_json(text: str) -> tuple[Json, Issue | None]:
         return None, _explain(error, text)
 
 
-def read_json(text: str) -> Json:
+def read_json(text: str | bytes) -> Json:
     """Parse as `parse_json` does, for who need not know what is wrong: raises `ValueError`."""
-    data = text.encode()
+    data = text.encode() if isinstance(text, str) else text
     document: Json = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True)
     if _may_overflow(data) and _overflows(document):
         raise ValueError(_TOO_LARGE)

@@ -31,6 +31,18 @@ class ModelError(StructoutError):
     """A model that cannot be loaded, or that failed while it answered."""
 
 
+class JournalError(StructoutError):
+    """A journal that cannot be used: of another run, another version, in use, or on a disk that takes no more."""
+
+
+class OutputError(StructoutError):
+    """An output that cannot be written."""
+
+
+class BudgetError(StructoutError):
+    """The budget of a run is used up. What was done is kept: the same command goes on with a higher one."""
+
+
 class StructoutWarning(UserWarning):
     """Something that works, but hardly as it was meant to; said once."""
 

@@ -232,7 +232,8 @@ def test_bench_interrupted_keeps_its_log(tmp_path: Path) -> None:
         [sys.executable, str(slow), *words], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 60
-    while (not log.is_file() or log.read_text().count("\n") < 33) and time.monotonic() < deadline:
+    chunk = 1 + 2 * 32  # what the run is about, then what was answered and what came of it
+    while (not log.is_file() or log.read_text().count("\n") < chunk) and time.monotonic() < deadline:
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, field_validator
 
@@ -148,3 +148,23 @@ def test_the_fingerprint_tells_contracts_apart() -> None:
     assert Schema.of(Bolt).fingerprint() == Schema.of(Bolt).fingerprint()
     different: list[Any] = [Bolt, Moment, {"type": "integer"}, {"type": "number"}, Literal["a"], True]
     assert len({Schema.of(source).fingerprint() for source in different}) == len(different)
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from([Bolt, {"type": "object"}, {"type": "array"}, True]),
+    st.one_of(
+        st.recursive(
+            st.none() | st.floats() | st.integers(-(10**320), 10**320) | st.text(),
+            lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+            max_leaves=5,
+        ).map(json.dumps),
+        st.sampled_from(
+            ['{"kind": "hex", "size_mm": 6}', '{"kind": "hex", "size_mm": 1e+400}', '{"a": 1, "a": 2}', "1E999"]
+        ),
+        st.text(),
+    ),
+)
+def test_the_quick_verdict_is_the_verdict(source: Any, text: str) -> None:
+    schema = Schema.of(source)
+    assert schema.accepts(text.encode("utf-8", "surrogatepass")) == schema.check_text(text).ok

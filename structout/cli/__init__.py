@@ -1,6 +1,8 @@
 """The commands, a module each. Results go to stdout or to files, progress and errors to stderr."""
 
 import sys
+import warnings
+from typing import Any
 
 import typer
 
@@ -15,11 +17,12 @@ from structout.cli import (
     preview,
     recommend,
     repair,
+    run,
     validate,
 )
 from structout.cli.codes import INCOMPLETE, INTERRUPTED, MEANING, PASSED, USAGE
 from structout.cli.console import say
-from structout.errors import ModelError, StructoutError
+from structout.errors import BudgetError, JournalError, ModelError, OutputError, StructoutError, StructoutWarning
 
 app = typer.Typer(
     name="structout",
@@ -28,7 +31,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+_EARLY = (BudgetError, JournalError, ModelError, OutputError)  # the work stopped, and can go on
+
 app.command()(extract.extract)
+app.command()(run.run)
 app.command()(bench.bench)
 app.command()(recommend.recommend)
 app.command()(certify.certify)
@@ -43,11 +49,20 @@ app.add_typer(model.app, name="model")
 
 def main() -> None:
     """The command `structout`: errors become one line on stderr and an exit code."""
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, StructoutWarning):
+            say(str(message))
+        else:
+            shown(message, category, *where, **more)
+
+    warnings.showwarning = show
     try:
         app()
     except StructoutError as error:
         say(f"error: {error}")
-        sys.exit(INCOMPLETE if isinstance(error, ModelError) else USAGE)
+        sys.exit(INCOMPLETE if isinstance(error, _EARLY) else USAGE)
     except KeyboardInterrupt:
         say("interrupted")
         sys.exit(INTERRUPTED)

@@ -27,6 +27,12 @@ DEFAULTS = [
 ]
 
 
+def _tuned(target: str) -> dict[str, str]:
+    """What the model in the data set's folder `tuned` does, if there is one."""
+    folder = Path(target) / "tuned"
+    return {"Fine-tuned": f"On({f'path:{folder}'!r}, Constrained())"} if (folder / "tuning.json").is_file() else {}
+
+
 def bench(
     target: Annotated[
         str | None,
@@ -60,7 +66,7 @@ def bench(
     ] = None,
     price: Annotated[
         list[str] | None,
-        typer.Option("--price", help="MODEL=IN/OUT[/HOUR]: per million tokens read and written, per hour."),
+        typer.Option("--price", help="MODEL=IN/OUT or MODEL=IN/OUT/HOUR: per million tokens read, written; per hour."),
     ] = None,
     log: Annotated[
         str | None, typer.Option("--log", help="What was asked before is read from here, what is new added.")
@@ -97,7 +103,8 @@ def bench(
         if target.endswith(".toml"):
             experiment = Experiment.load(target).changed(**given)
         else:
-            experiment = Experiment(target, {name: name for name in DEFAULTS}).changed(**given)
+            named = {name: name for name in DEFAULTS} | (_tuned(target) if not model else {})
+            experiment = Experiment(target, named).changed(**given)
         report = _run(experiment)
         place = Path(html) if html else experiment.place().with_suffix(".html")
     worse = _compared(earlier, report, as_json=as_json, markdown=markdown)

@@ -2,9 +2,23 @@
 
 import json
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from structout.pipeline.progress import Tally
+
+_EVERY = 10.0  # seconds between two lines of progress where nobody watches
+
+
+class LogFormat(StrEnum):
+    """How progress is written."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 def say(message: str) -> None:
@@ -52,6 +66,41 @@ def progress(task: str, total: int | None) -> Iterator[Any]:
             bar.update(row, advance=1, description=now or task)
 
         yield advance
+
+
+@contextmanager
+def reporter(log_format: LogFormat, metrics: str | None) -> "Iterator[Callable[[Tally], None]]":
+    """Shows how far a run is: a line that stays in place for a person, a line now and then for a log; the last state is
+    always told. `metrics` is a file that holds it in Prometheus text format.
+    """
+    from structout.pipeline.output import replacing
+
+    watched = sys.stderr.isatty() and log_format is LogFormat.TEXT
+    told, latest = 0.0, None
+
+    def tell(tally: "Tally", event: str) -> None:
+        if log_format is LogFormat.JSON:
+            print(json.dumps({"event": event, "time": round(time.time(), 3), **tally.to_json()}), file=sys.stderr)
+        elif watched:
+            print(f"\r\x1b[K{tally.line()}", end="\n" if event == "end" else "", file=sys.stderr, flush=True)
+        else:
+            say(tally.line())
+        if metrics is not None:
+            with replacing(metrics) as stream:
+                stream.write(tally.prometheus().encode())
+
+    def report(tally: "Tally") -> None:
+        nonlocal told, latest
+        latest = tally
+        if tally.seconds - told >= (0.5 if watched else _EVERY):
+            told = tally.seconds
+            tell(tally, "progress")
+
+    try:
+        yield report
+    finally:
+        if latest is not None:
+            tell(latest, "end")
 
 
 def utf8() -> bool:

@@ -14,6 +14,7 @@ from structout.cli.console import say, show
 from structout.cli.options import JsonOption, MaxTokensOption, ModelOption, sampling
 
 if TYPE_CHECKING:
+    from structout.evaluation import Report
     from structout.finetuning import Step
 
 _EVERY = 30.0  # seconds between two lines of progress where no one is watching
@@ -30,6 +31,9 @@ def finetune(
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="At its peak.")] = None,
     vary: Annotated[
         float | None, typer.Option("--vary", help="Exchange texts between records at this probability.")
+    ] = None,
+    order: Annotated[
+        str | None, typer.Option("--order", help="Of the keys of answers: the schema's, or that of reading.")
     ] = None,
     prompt: Annotated[
         str | None, typer.Option("--show", help="How the schema is shown: brief (not at all), typescript, ...")
@@ -61,7 +65,7 @@ def finetune(
         "learning_rate": learning_rate,
         "vary": vary,
     }
-    given |= {"show": prompt, "seed": seed}
+    given |= {"order": order, "show": prompt, "seed": seed}
     training = Training(**{name: value for name, value in given.items() if value is not None})
     try:
         with _progress() as tell:
@@ -73,9 +77,17 @@ def finetune(
         raise typer.Exit(INTERRUPTED) from None
     tuning = tuned.tuning  # type: ignore[attr-defined]
     if tuning.evaluation:
-        show(read_log(Path(out) / EVALUATION), as_json=as_json, markdown=False)
+        show(_briefly_named(read_log(Path(out) / EVALUATION), tuning.base), as_json=as_json, markdown=False)
     cost = tuning.cost
     say(f"{cost['records']:.0f} records, {cost['seconds'] / 60:.1f} minutes: load it as path:{out}")
+
+
+def _briefly_named(report: "Report", base: str) -> "Report":
+    """A report in which the models are called by what they are: paths would fill the table."""
+    from dataclasses import replace
+
+    outcomes = tuple(replace(one, model="before" if one.model == base else "after") for one in report.outcomes)
+    return replace(report, about={**report.about, "models": ["before", "after"]}, outcomes=outcomes)
 
 
 @contextmanager

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 SchemaOption = Annotated[
     str, typer.Option("--schema", "-s", help="A folder, a .json file, path/to/schema.py:Name or package.module:Name.")
 ]
-ModelOption = Annotated[str, typer.Option("--model", "-m", help="embedded, hf:NAME, path:FOLDER or scripted:FILE.")]
+ModelOption = Annotated[
+    str,
+    typer.Option("--model", "-m", help="embedded, hf:NAME, path:FOLDER, openai:NAME@URL, scripted:FILE, py:FILE:NAME."),
+]
 StrategyOption = Annotated[
     str, typer.Option("--strategy", help="An expression such as 'Reask(Repair(Prompted(examples=3)), limit=2)'.")
 ]

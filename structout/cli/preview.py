@@ -33,9 +33,9 @@ def preview(
     from structout.schema import Schema
 
     contract = Schema.of(schema)
-    prompt = first_prompt(text, contract, strategy, examples=shown_examples(examples, contract))
-    if model is not None:
-        who = load_model(model)
+    who = load_model(model) if model is not None else None
+    prompt = first_prompt(text, contract, strategy, examples=shown_examples(examples, contract), model=who)
+    if who is not None:
         render, encode = getattr(who, "render", None), getattr(who, "encode", None)
         if render is None or encode is None:
             raise SpecError(f"{model} has no chat template to show", hint="leave --model out")

@@ -33,7 +33,7 @@ def recommend(
     max_tokens: MaxTokensOption = 256,
     price: Annotated[
         list[str] | None,
-        typer.Option("--price", help="MODEL=IN/OUT[/HOUR]: per million tokens read and written, per hour."),
+        typer.Option("--price", help="MODEL=IN/OUT or MODEL=IN/OUT/HOUR: per million tokens read, written; per hour."),
     ] = None,
     log: Annotated[
         str | None, typer.Option("--log", help="What was asked before is read from here, what is new added.")

@@ -1,53 +1,120 @@
 """`structout validate`: a gate for documents that others produced."""
 
 import json
-from typing import Annotated
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from structout.cli.codes import FAILED, NOTHING, PASSED
+from structout.cli.codes import FAILED, INCOMPLETE, NOTHING, PASSED
 from structout.cli.console import say
 from structout.cli.options import JsonOption, SchemaOption, policy_named
+from structout.errors import DataError, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from structout.pipeline.documents import Document
+    from structout.pipeline.gate import Thresholds, Verdict
+    from structout.schema import Schema
 
 
 def validate(
     schema: SchemaOption,
     source: Annotated[
         str,
-        typer.Argument(metavar="INPUT", help="A .json document, JSONL (a document a line), or - for JSONL on stdin."),
+        typer.Argument(
+            metavar="INPUT", help="A .json document; JSONL, CSV, either with .gz, Parquet; or - for JSONL on stdin."
+        ),
     ] = "-",
+    column: Annotated[str | None, typer.Option("--column", help="The column that holds the documents as JSON.")] = None,
     min_valid: Annotated[
         float, typer.Option("--min-valid", min=0, max=1, help="The least share that must pass.")
     ] = 1.0,
+    max_invalid: Annotated[int | None, typer.Option("--max-invalid", min=0, help="The most that may fail.")] = None,
+    min_field: Annotated[
+        list[str] | None, typer.Option("--min-field", help="FIELD=SHARE: the least share in which a field is valid.")
+    ] = None,
     repair: Annotated[
         str | None, typer.Option("--repair", help="Mend what fails first, by this policy: lossless, lossy or any.")
     ] = None,
+    rejects: Annotated[str | None, typer.Option("--rejects", help="A JSONL file of what failed, and why.")] = None,
+    report: Annotated[
+        list[str] | None,
+        typer.Option("--report", help="FORMAT=PATH (or -), repeatable: json, junit, sarif, github, html, md."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge documents that others produced, strictly. Exit 0: enough are valid; 1: too few; 4: none were there."""
-    from structout.pipeline.formats import documents
-    from structout.repair import repair as mend
+    """Judge documents that others produced, strictly. Exit 0: enough are valid; 1: too few; 3: could not be completed;
+    4: none were there.
+    """
+    from structout.pipeline.documents import read_documents
+    from structout.pipeline.gate import Findings, Gate
+    from structout.pipeline.reports import FORMATS, summary, verdict_json, write_report
     from structout.schema import Schema
 
+    for target in report or []:
+        if target.partition("=")[0] not in FORMATS:
+            raise SpecError(f"no report is {target!r}", hint=f"write FORMAT=PATH with one of {', '.join(FORMATS)}")
     contract, policy = Schema.of(schema), policy_named(repair) if repair is not None else None
-    total = valid = repaired = 0
-    for number, text in documents(source):
-        total += 1
-        checked = contract.check_text(text)
-        status, issues, edits = "valid" if checked.ok else "invalid", checked.issues, 0
-        if not checked.ok and policy is not None:
-            mended = mend(text, contract, policy)
-            issues, edits = mended.issues, len(mended.edits)
-            status = "repaired" if mended.ok else "invalid"
-        valid += status == "valid"
-        repaired += status == "repaired"
-        if as_json:
-            found = [{"pointer": issue.pointer, "kind": issue.kind, "message": issue.message} for issue in issues]
-            print(json.dumps({"line": number, "status": status, "issues": found, "edits": edits}))
-        elif status == "invalid":
-            print(f"{source}:{number}: {'; '.join(map(str, issues))}")
-    if total == 0:
+    findings = Findings(source, contract.name, _thresholds(contract, min_valid, max_invalid, min_field or []))
+    gate = Gate(contract, findings, policy)
+    unread = None
+    with _rejecting(rejects) as reject:
+        try:
+            for document in read_documents(source, contract, column=column):
+                verdict = gate.judge(document)
+                if verdict.status == "invalid":
+                    reject(document, verdict)
+                    if not as_json:
+                        print(f"{source}:{verdict.line}: {'; '.join(map(str, verdict.issues))}")
+                if as_json:
+                    print(json.dumps(verdict_json(verdict)))
+        except DataError as error:
+            if findings.total == 0:
+                raise
+            unread = error
+    for target in report or []:
+        write_report(target, findings)
+    if unread is not None:
+        say(f"error: {unread}; {summary(findings)} until then")
+        raise typer.Exit(INCOMPLETE)
+    if findings.total == 0:
         say("nothing to check: the input holds no documents")
         raise typer.Exit(NOTHING)
-    say(f"{valid} of {total} documents are valid{f', {repaired} more after repair' if policy else ''}")
-    raise typer.Exit(PASSED if (valid + repaired) / total >= min_valid else FAILED)
+    missed = [f"{check.name}: found {check.found}" for check in findings.checks() if not check.passed]
+    say(summary(findings) + "".join(f"; {one}" for one in missed))
+    raise typer.Exit(FAILED if missed else PASSED)
+
+
+def _thresholds(schema: "Schema[Any]", share: float, most: int | None, fields: list[str]) -> "Thresholds":
+    from structout.pipeline.gate import Thresholds, fields_of
+
+    least = {}
+    for text in fields:
+        name, _, number = text.rpartition("=")
+        try:
+            least[name] = float(number)
+        except ValueError:
+            raise SpecError(f"--min-field {text!r} says no share", hint="write FIELD=0.98") from None
+        if name not in fields_of(schema):
+            raise SpecError(f"the schema has no field {name!r}", hint=f"it has: {', '.join(fields_of(schema)[:12])}")
+    return Thresholds(share, most, least)
+
+
+@contextmanager
+def _rejecting(path: str | None) -> "Iterator[Callable[[Document, Verdict], None]]":
+    """A function that writes a rejected document and why, if there is a file for it."""
+    from structout.pipeline.output import replacing
+    from structout.pipeline.reports import verdict_json
+
+    if path is None:
+        yield lambda document, verdict: None
+        return
+    with replacing(path) as stream:
+
+        def write(document: "Document", verdict: "Verdict") -> None:
+            row = {**verdict_json(verdict), "document": document.text}
+            stream.write(json.dumps(row).encode() + b"\n")
+
+        yield write

@@ -69,11 +69,11 @@ class Layout:
     def attend(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float) -> Any:
         """Store the new keys and values of a layer and attend: [1, heads, tokens, size] to [1, tokens, heads, size]."""
         keys, values = self.slots.layer(layer, key, value)
-        keys[self.row, :, self.own] = key[0].transpose(0, 1)
-        values[self.row, :, self.own] = value[0].transpose(0, 1)
+        keys[self.row, :, self.own] = key[0].transpose(0, 1).to(keys.dtype)
+        values[self.row, :, self.own] = value[0].transpose(0, 1).to(values.dtype)
         tokens, size, inner = query.shape[2], query.shape[3], key.shape[1]
         heads = query.shape[1] // inner
-        queries = query.view(inner, heads, tokens, size)
+        queries = query.view(inner, heads, tokens, size).to(keys.dtype)
         outputs, sums = self._own(queries, keys, values, scale)
         for prefix, index in self.prefixes:
             some = queries if index is None else queries[:, :, index]
@@ -84,7 +84,7 @@ class Layout:
                 outputs = _merge(outputs, sums, output, total)
             else:
                 outputs[:, :, index] = _merge(outputs[:, :, index], sums[:, :, index], output, total)
-        return outputs.reshape(1, inner * heads, tokens, -1).transpose(1, 2)
+        return outputs.reshape(1, inner * heads, tokens, -1).transpose(1, 2).to(query.dtype)
 
     def _own(
         self, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, scale: float
@@ -127,7 +127,8 @@ class Prefill:
         heads = query.shape[1] // inner
         keys[:, :, self.start : self.start + tokens] = key
         values[:, :, self.start : self.start + tokens] = value
-        queries = query.view(inner, heads, tokens, size)
+        queries = query.view(inner, heads, tokens, size).to(keys.dtype)
+        key, value = key.to(keys.dtype), value.to(values.dtype)
         shape = inner, heads, tokens, -1
         outputs, sums = _attend(
             queries, key[0][:, None].expand(shape), value[0][:, None].expand(shape), scale, causal=True
@@ -137,7 +138,7 @@ class Prefill:
             folded = queries.reshape(1, inner, heads * tokens, size)
             output, total = _attend(folded, keys[:, :, before], values[:, :, before], scale)
             outputs = _merge(outputs, sums, output.view(shape), total.view(inner, heads, tokens))
-        return outputs.reshape(1, inner * heads, tokens, -1).transpose(1, 2)
+        return outputs.reshape(1, inner * heads, tokens, -1).transpose(1, 2).to(query.dtype)
 
 
 def _packed(
@@ -189,8 +190,9 @@ def _attend(
 
 
 def _merge(first: torch.Tensor, sums: torch.Tensor, second: torch.Tensor, totals: torch.Tensor) -> torch.Tensor:
-    share = torch.sigmoid(totals.float() - sums.float())[..., None]
-    return torch.lerp(first.float(), second.float(), share).to(first.dtype)
+    wide = torch.promote_types(first.dtype, torch.float32)
+    share = torch.sigmoid(totals.to(wide) - sums.to(wide))[..., None]
+    return torch.lerp(first.to(wide), second.to(wide), share).to(first.dtype)
 
 
 def _groups(spans: Sequence[Span]) -> list[_Group]:

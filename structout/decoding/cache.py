@@ -10,8 +10,8 @@ Layers = dict[int, torch.Tensor]
 class Prefix:
     """Tokens that prompts begin with, and each layer's keys and values for them: [1, heads, length, size]."""
 
-    def __init__(self, tokens: Sequence[int]) -> None:
-        self.tokens = list(tokens)
+    def __init__(self, tokens: Sequence[int], dtype: torch.dtype | None = None) -> None:
+        self.tokens, self.dtype = list(tokens), dtype
         self.keys: Layers = {}
         self.values: Layers = {}
         self.used = 0  # when, counted in requests
@@ -26,8 +26,8 @@ class Prefix:
 
     def layer(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if layer not in self.keys:
-            self.keys[layer] = key.new_empty(1, key.shape[1], self.length, key.shape[3])
-            self.values[layer] = value.new_empty(1, value.shape[1], self.length, value.shape[3])
+            self.keys[layer] = key.new_empty(1, key.shape[1], self.length, key.shape[3], dtype=self.dtype)
+            self.values[layer] = value.new_empty(1, value.shape[1], self.length, value.shape[3], dtype=self.dtype)
         return self.keys[layer], self.values[layer]
 
     def copy_from(self, other: "Prefix", count: int) -> None:
@@ -83,8 +83,8 @@ class Slots:
     Memory is `count` x `length` tokens. A rejected token needs no clearing: what lies beyond a row's end is masked.
     """
 
-    def __init__(self, count: int, length: int) -> None:
-        self.count, self.length = count, length
+    def __init__(self, count: int, length: int, dtype: torch.dtype | None = None) -> None:
+        self.count, self.length, self.dtype = count, length, dtype
         self._keys: Layers = {}
         self._values: Layers = {}
         # What each slot holds: the prefix its tokens come after, and the tokens.
@@ -94,8 +94,9 @@ class Slots:
         """The storage of a layer: [slots, heads, length, size]; made at the first pass, which shows its shape."""
         if layer not in self._keys:
             # Zeros: a masked score is weighted with 0, and 0 times whatever was in memory could be NaN.
-            self._keys[layer] = key.new_zeros(self.count, key.shape[1], self.length, key.shape[3])
-            self._values[layer] = value.new_zeros(self.count, value.shape[1], self.length, value.shape[3])
+            shape = self.count, key.shape[1], self.length
+            self._keys[layer] = key.new_zeros(*shape, key.shape[3], dtype=self.dtype)
+            self._values[layer] = value.new_zeros(*shape, value.shape[3], dtype=self.dtype)
         return self._keys[layer], self._values[layer]
 
     def copy(self, source: int, target: int, count: int) -> None:
@@ -133,7 +134,7 @@ class Slots:
 
     def resized(self, count: int, length: int) -> "Slots":
         """Slots of another shape, with what fits of these copied over."""
-        fresh = Slots(count, length)
+        fresh = Slots(count, length, self.dtype)
         rows, shared = min(count, self.count), min(length, self.length)
         for mine, theirs in ((fresh._keys, self._keys), (fresh._values, self._values)):
             for i in list(theirs):

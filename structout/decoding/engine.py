@@ -13,11 +13,12 @@ import torch
 from structout.decoding.attention import Layout, Prefill, Span, packed
 from structout.decoding.cache import Prefix, Prefixes, Slots, common_length
 from structout.decoding.drafting import Drafter, Text, worth
-from structout.decoding.fitness import unfit
-from structout.decoding.loop import generate
+from structout.decoding.fitness import stateful, unfit
+from structout.decoding.loop import generate, generate_alone
 from structout.decoding.queue import Call, Queued, pull
 from structout.decoding.request import Generated, Request
 from structout.decoding.row import Decode, Drafted, Row
+from structout.decoding.weights import rounds
 
 _LOG = logging.getLogger(__name__)
 _PASS_TOKENS = 512  # the most prompt tokens that one pass computes: bounds its memory
@@ -83,7 +84,9 @@ class Engine:
         self._queue: deque[Queued] = deque()
         self._rows: list[_Active] = []
         self._recent: deque[Sequence[int]] = deque(maxlen=4)
-        self._slots = Slots(0, 0)
+        # int8 layers round: noise of 1e-7 that depends on the batch would grow to percents. In double it rounds away.
+        self._dtype = torch.float64 if rounds(model) else None
+        self._slots = Slots(0, 0, self._dtype)
         self._unfit: str | None = None
 
     def generate(self, requests: Iterable[Request]) -> list[Generated]:
@@ -121,10 +124,14 @@ class Engine:
 
     def _plainly(self, requests: Iterable[Request]) -> Iterator[tuple[int, Generated]]:
         source = iter(enumerate(requests))
-        while batch := [item for _, item in zip(range(self._limit), source, strict=False)]:
+        limit = 1 if stateful(self.model) else self._limit
+        while batch := [item for _, item in zip(range(limit), source, strict=False)]:
             with self._lock:
                 began = time.perf_counter()
-                outputs = generate(self.model, [request for _, request in batch], self.ends, self.decode)
+                if stateful(self.model):
+                    outputs = [generate_alone(self.model, batch[0][1], self.ends, self.decode)]
+                else:
+                    outputs = generate(self.model, [request for _, request in batch], self.ends, self.decode)
                 share = (time.perf_counter() - began) / len(batch)
             for (index, _), output in zip(batch, outputs, strict=True):
                 output.seconds = share
@@ -153,7 +160,7 @@ class Engine:
                 call.error = call.error or error
             self._rows.clear()
             self._queue.clear()
-            self._slots = Slots(0, 0)
+            self._slots = Slots(0, 0, self._dtype)
 
     def _advance(self) -> None:
         began = time.perf_counter()
@@ -329,7 +336,7 @@ class Engine:
         saved = [(length - have) * (i + 1) for i, length in enumerate(lengths)]
         if not saved or lengths[saved.index(max(saved))] < least:
             return found
-        prefix = Prefix(tokens[: lengths[saved.index(max(saved))]])
+        prefix = Prefix(tokens[: lengths[saved.index(max(saved))]], self._dtype)
         donor, start = self._prefixes.closest(prefix.tokens)
         if (lent := self._slots.lend(prefix)) > start:
             start = lent
@@ -371,7 +378,7 @@ class Engine:
         if rows >= most:
             return False
         if length != slots.length or rows >= slots.count or slots.count > most:
-            count = min(most, max(slots.count, 2 * rows, 1))
+            count = min(most, max(slots.count, 2 * rows, rows + len(self._queue)))
             self._slots = slots.resized(count, length)
         return True
 

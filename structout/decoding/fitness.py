@@ -6,8 +6,11 @@ import torch
 
 from structout.decoding.attention import Layout, Prefill, Span, packed
 from structout.decoding.cache import Prefix, Slots
+from structout.decoding.weights import rounds
 
 _BATCH_DEPENDENT_ROPE = ("dynamic", "longrope")  # their angles depend on the longest sequence of a pass
+
+_TOKEN_BY_TOKEN = {"full_attention", "sliding_attention", "chunked_attention"}  # layers that keep an entry a token
 
 
 def unfit(model: Any) -> str:
@@ -20,7 +23,7 @@ def unfit(model: Any) -> str:
     config = model.config.get_text_config()
     if getattr(model.config, "is_encoder_decoder", False):
         return f"{name} has an encoder"
-    if getattr(model, "_is_stateful", False):
+    if stateful(model):
         return f"{name} has recurrent state"
     kinds = set(getattr(config, "layer_types", None) or ())
     if kinds - {"full_attention"}:
@@ -36,8 +39,15 @@ def unfit(model: Any) -> str:
         error = _error(model, config.vocab_size)
     except Exception as problem:  # a model that does not know the interface fails in its own way
         return f"{name} does not take packed rows ({type(problem).__name__}: {str(problem).splitlines()[0][:100]})"
-    tolerance = 1e-3 if model.dtype == torch.float32 else 5e-2
+    # int8 layers round, so that noise grows to percents; what is driven wrongly is off by half and more.
+    tolerance = 0.3 if rounds(model) else 1e-3 if model.dtype == torch.float32 else 5e-2
     return "" if error < tolerance else f"{name} gives other results with packed rows (error {error:.1e})"
+
+
+def stateful(model: Any) -> bool:
+    """Whether a model keeps state between its passes that is not one entry a token: recurrent or convolutional."""
+    kinds = set(getattr(model.config.get_text_config(), "layer_types", None) or ())
+    return bool(getattr(model, "_is_stateful", False)) or bool(kinds - _TOKEN_BY_TOKEN)
 
 
 @torch.inference_mode()

@@ -1,5 +1,6 @@
 """A plain batched decoding loop: left padding, one shared prefix, one token a row and step."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -51,24 +52,12 @@ def generate(
             .logits[:, -1]
             .float()
         )
-        logprobs = logits.log_softmax(-1)
         staying, tokens = [], []
         for place, row in enumerate(rows):
-            request, output = requests[row], outputs[row]
-            token = _next(logits[place], request, output.tokens, runs[row], forced)
-            if token in ends:
-                continue
-            output.tokens.append(token)
-            output.logprobs.append(float(logprobs[place, token]))
-            if request.matcher and request.matcher.must_stop:
-                continue
-            if request.sampling.stop and decode and ends_in(request.sampling.stop, output.tokens, decode):
-                continue
-            if len(output.tokens) >= request.sampling.max_tokens:
-                output.finish_reason = "length"
-                continue
-            staying.append(place)
-            tokens.append(token)
+            token = _write(logits[place], requests[row], outputs[row], runs[row], ends, decode, forced)
+            if token is not None:
+                staying.append(place)
+                tokens.append(token)
         if not staying:
             return outputs
         rows = [rows[place] for place in staying]
@@ -79,6 +68,54 @@ def generate(
             attention, positions = attention[index], positions[index]
         attention = torch.cat([attention, attention.new_ones(len(rows), 1)], dim=1)
         positions = positions[:, -1:] + 1
+
+
+@torch.inference_mode()
+def generate_alone(
+    model: Any, request: Request, ends: frozenset[int], decode: Callable[[Sequence[int]], str] | None = None
+) -> Generated:
+    """Continue one request without padding and with whatever the model keeps between its passes.
+
+    For recurrent state, which neither takes padding nor can be copied from row to row.
+    """
+    output = Generated()
+    names = inspect.signature(model.forward).parameters
+    kept = {"cache_params" if "cache_params" in names else "past_key_values": DynamicCache(config=model.config)}
+    ids = torch.tensor([list(request.tokens)], device=model.device)
+    while True:
+        if "position_ids" in names:
+            done = len(request.tokens) + len(output.tokens)
+            kept["position_ids"] = torch.arange(done - ids.shape[1], done, device=model.device)[None]
+        logits = model(input_ids=ids, use_cache=True, logits_to_keep=1, **kept).logits[0, -1].float()
+        token = _write(logits, request, output, [], ends, decode, forced=False)
+        if token is None:
+            return output
+        ids = torch.tensor([[token]], device=model.device)
+
+
+def _write(
+    logits: torch.Tensor,
+    request: Request,
+    output: Generated,
+    run: list[int],
+    ends: frozenset[int],
+    decode: Callable[[Sequence[int]], str] | None,
+    forced: bool,
+) -> int | None:
+    """Choose the next token of an answer and write it; None if that ends the answer."""
+    token = _next(logits, request, output.tokens, run, forced)
+    if token in ends:
+        return None
+    output.tokens.append(token)
+    output.logprobs.append(float(logits[token] - logits.logsumexp(-1)))
+    if request.matcher and request.matcher.must_stop:
+        return None
+    if request.sampling.stop and decode and ends_in(request.sampling.stop, output.tokens, decode):
+        return None
+    if len(output.tokens) >= request.sampling.max_tokens:
+        output.finish_reason = "length"
+        return None
+    return token
 
 
 def _next(logits: torch.Tensor, request: Request, written: list[int], run: list[int], forced: bool) -> int:

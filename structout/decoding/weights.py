@@ -9,26 +9,32 @@ from torch import nn
 from structout.errors import ModelError, SpecError
 
 Weights = Literal["fp32", "packed", "int8"]
-_PACKED_TOKENS = range(2, 17)  # where a repacked weight was measured to be faster than a plain one
+_UNASKED = 2 << 30  # bytes of weights up to which they are packed without being asked for: they then take twice as much
 _LEVELS = 63  # of an activation: 7 bits, as the sums of two products must fit 16 bits without VNNI
 
 
-class PackedLinear(nn.Module):
-    """A linear layer whose fp32 weight is also kept as oneDNN likes it, for passes of a few tokens.
+class PackedLinear(nn.Linear):
+    """A linear layer whose fp32 weight is also kept in the order that oneDNN multiplies in.
 
-    PyTorch's own product repacks the weight at each call, which then costs as much as the product. Weights are kept
-    twice; results differ from the plain layer's by rounding only.
+    PyTorch's own product reorders the weight at each call, which for a few tokens costs as much as the product. Results
+    differ from the plain layer's by rounding only. Outside of inference it is the plain layer: it can be trained, and
+    a weight that was changed is packed anew.
     """
 
     def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
+        super().__init__(linear.in_features, linear.out_features, bias=False, device="meta")
         self.weight, self.bias = linear.weight, linear.bias
-        self._packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.data, 8)
+        self._packed: torch.Tensor | None = None
+        self._version = -1
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if x.numel() // x.shape[-1] not in _PACKED_TOKENS:
-            return nn.functional.linear(x, self.weight, self.bias)
-        result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, self._packed, self.bias, "none", [], "")
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 (PyTorch's own name)
+        if not torch.is_inference_mode_enabled() or input.numel() == input.shape[-1]:
+            return super().forward(input)  # one token reads each weight once, in whatever order
+        if self._packed is None or self._version != self.weight._version:
+            self._packed = torch.ops.mkldnn._reorder_linear_weight(self.weight.data, 8)
+            self._version = self.weight._version
+        packed = self._packed
+        result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(input, packed, self.bias, "none", [], "")
         return result
 
 
@@ -56,19 +62,34 @@ class Int8Linear(nn.Module):
         return result if self.bias is None else result + self.bias
 
 
-def convert(model: Any, weights: Weights) -> None:
+def rounds(model: Any) -> bool:
+    """Whether a model has layers that round what they are given."""
+    return any(isinstance(module, Int8Linear) for module in model.modules())
+
+
+def convert(model: Any, weights: Weights | None = None) -> None:
     """Give a model's linear layers another form, in place: `fp32` is as it is, `packed` and `int8` as above.
 
-    The output head keeps its precision at `int8`: it decides between tokens that are close. Raises `SpecError` for
-    weights that there are none of, and `ModelError` if this machine or the model's number format cannot have them.
+    None keeps the weights exact: they are packed if they are fp32 on the CPU and not so large that the memory could
+    matter, and left alone otherwise. The output head keeps its precision at `int8`: it decides between tokens that are
+    close. Raises `SpecError` for weights that there are none of, and `ModelError` if this machine or the model's number
+    format cannot have them.
     """
-    if weights not in get_args(Weights):
+    if weights not in (None, *get_args(Weights)):
         raise SpecError(f"no weights are called {weights!r}", hint=f"give one of {', '.join(get_args(Weights))}")
+    fitting = model.device.type == "cpu" and model.dtype == torch.float32
+    packs = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    linears = [module for module in model.modules() if type(module) is nn.Linear]
+    if weights is None:
+        small = sum(linear.weight.numel() * 4 for linear in linears) <= _UNASKED
+        weights = "packed" if fitting and packs and small else "fp32"
     if weights == "fp32":
         return
-    if model.device.type != "cpu" or model.dtype != torch.float32:
+    if not fitting:
         hint = "load the model in fp32 on the CPU, or leave weights out"
         raise ModelError(f"weights={weights!r} are made of fp32 weights on the CPU", hint=hint)
+    if not packs:
+        raise ModelError("this build of PyTorch has no oneDNN to pack weights for", hint='use weights="fp32"')
     if weights == "int8":
         if "fbgemm" not in torch.backends.quantized.supported_engines:
             raise ModelError("this build of PyTorch has no int8 layers for this CPU", hint='use weights="packed"')
@@ -77,8 +98,5 @@ def convert(model: Any, weights: Weights) -> None:
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is nn.Linear:
-                setattr(parent, name, Int8Linear(child) if weights == "int8" and child is not head else _packed(child))
-
-
-def _packed(linear: nn.Linear) -> nn.Module:
-    return PackedLinear(linear) if torch.backends.mkldnn.is_available() else linear  # type: ignore[no-untyped-call]
+                whole = weights == "packed" or child is head
+                setattr(parent, name, PackedLinear(child) if whole else Int8Linear(child))

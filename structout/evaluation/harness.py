@@ -133,9 +133,8 @@ class _Plan:
             return task
         # One change for all records where it is the schema's or the prompt's, so that they still share a prefix.
         of_record = "" if run.arm.perturbation in SHARED else record.key
-        return run.change(
-            task, record.written, random.Random(f"{run.sampling.seed} {run.arm.perturbation} {of_record}")
-        )
+        seed = f"{run.sampling.seed} {run.arm.perturbation} {of_record}".encode("utf-8", "surrogatepass")
+        return run.change(task, record.written, random.Random(seed))
 
 
 class _Ledger:

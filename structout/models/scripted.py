@@ -12,16 +12,18 @@ Script = Mapping[str, str | Sequence[str]] | Callable[[Prompt], str | Completion
 
 
 class Scripted:
-    """Answers each prompt by its script and keeps every batch it was sent in `batches`.
+    """Answers each prompt by its script and keeps every batch it was sent in `batches`, unless `keep` is false.
 
     The script is one answer to everything, a function of the prompt, or a mapping from a part of the record to its
     answer, or to the answers to give in turn (the last one again when they are used up); the latest user message
     that holds one of the keys decides. Tokens are counted as words. Raises `ModelError` where no key is found.
     """
 
-    def __init__(self, script: Script, *, name: str = "scripted") -> None:
+    def __init__(self, script: Script, *, name: str = "scripted", keep: bool = True) -> None:
         self.name = name
         self.batches: list[list[Prompt]] = []
+        self.calls = 0  # how many prompts were answered so far
+        self._keep = keep
         self._script = script
         self._given: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -35,16 +37,13 @@ class Scripted:
             raise ModelError(f"cannot read the script {path}: {error}", hint="give a JSON file") from error
         if not isinstance(script, str | dict):
             raise ModelError(f"{path} is no script", hint="it must hold a text or an object of answers")
-        return cls(script, name=f"scripted:{path}")
-
-    @property
-    def calls(self) -> int:
-        """How many prompts were answered so far."""
-        return sum(map(len, self.batches))
+        return cls(script, name=f"scripted:{path}", keep=False)
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         with self._lock:
-            self.batches.append(list(prompts))
+            self.calls += len(prompts)
+            if self._keep:
+                self.batches.append(list(prompts))
             return [self._answer(prompt) for prompt in prompts]
 
     def _answer(self, prompt: Prompt) -> Completion:

@@ -1,15 +1,17 @@
 """Text in, validated records out."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from structout.completion import Completion, Prompt, Sampling
 from structout.errors import SpecError
-from structout.issue import Issue
 from structout.models import Model, load_model
+from structout.pipeline.chunks import in_order
+from structout.pipeline.job import Job
+from structout.pipeline.journal import Journal
+from structout.pipeline.rows import Row, rows_of
+from structout.pipeline.run import unknown
 from structout.result import Example, Result, Task
 from structout.schema import Schema
 from structout.strategies import Constrained, Reask, Repair, Strategy, Think, load_strategy, spec
@@ -18,7 +20,6 @@ T = TypeVar("T")
 
 # Held to the schema where the model can be, mended where it could not be, and asked once more where neither did it.
 DEFAULT_STRATEGY: Strategy = Reask(Repair(Constrained()))
-_IN_FLIGHT = 2  # chunks at once, so that a straggler in one chunk's re-ask never idles the model
 
 
 @overload
@@ -64,51 +65,44 @@ def extract_many(
     examples: Sequence[Example] = (),
     sampling: Sampling | None = None,
     chunk: int = 32,
+    journal: str | Path | None = None,
 ) -> Iterator[Result[Any]]:
     """Turn texts into validated records: one result each, in input order, as they come.
 
     `schema` is whatever `Schema.of` takes, `model` a `Model` or a name for `load_model`, `strategy` a `Strategy` or an
     expression for `load_strategy`. Texts are read lazily, `chunk` at a time. A bad text becomes a result with issues;
     only a schema, model or strategy that is none raises, and a model that fails.
+
+    `journal` is a file in which every answer and every result is kept as it comes: after an interruption the same call
+    yields what is there without asking again, and goes on. It raises `JournalError` where the journal is of another
+    schema, strategy, model, prompt, sampling or input, or in use.
     """
-    contract = Schema.of(schema)
-    way = load_strategy(strategy) if isinstance(strategy, str) else strategy
-    who = load_model(model) if isinstance(model, str) else model
-    shown, how = tuple(examples), sampling or Sampling()
-    return _results(iter(texts), contract, who, way, shown, how, chunk)
+    job = Job(
+        Schema.of(schema),
+        load_model(model) if isinstance(model, str) else model,
+        load_strategy(strategy) if isinstance(strategy, str) else strategy,
+        tuple(examples),
+        sampling or Sampling(),
+    )
+    if journal is None:
+        return (result for results in in_order(texts, job.results, chunk) for result in results)
+    return _kept(texts, job, Journal(journal, job.identity()), chunk)
 
 
-def _results(
-    texts: Iterator[str],
-    schema: Schema[Any],
-    model: Model,
-    strategy: Strategy,
-    examples: tuple[Example, ...],
-    sampling: Sampling,
-    chunk: int,
-) -> Iterator[Result[Any]]:
-    def run(batch: list[str]) -> list[Result[Any]]:
-        results: list[Result[Any]] = [_NO_TEXT] * len(batch)
-        places = [place for place, text in enumerate(batch) if isinstance(text, str)]
-        tasks = [Task(batch[place], schema, examples, sampling) for place in places]
-        for place, result in zip(places, strategy.run(tasks, model) if tasks else [], strict=True):
-            results[place] = result
-        return results
+def _kept(texts: Iterable[str], job: Job, journal: Journal, chunk: int) -> Iterator[Result[Any]]:
+    recorded = job.recorded(journal)
 
-    pool = ThreadPoolExecutor(_IN_FLIGHT)
-    running: deque[Future[list[Result[Any]]]] = deque()
-    try:
-        while True:
-            while len(running) < _IN_FLIGHT and (batch := list(islice(texts, chunk))):
-                running.append(pool.submit(run, batch))
-            if not running:
-                return
-            yield from running.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    def work(rows: list[Row]) -> list[tuple[Row, Result[Any] | None]]:
+        new = unknown(rows, journal)
+        results = dict(zip((row.position for row in new), recorded.results([row.text for row in new]), strict=True))
+        return [(row, results.get(row.position)) for row in rows]
 
-
-_NO_TEXT: Result[Any] = Result("invalid", issues=(Issue("", "unanswered", "the record is not text"),))
+    with journal:
+        for chunk_of in in_order(rows_of(texts), work, chunk):
+            new = [(row, result) for row, result in chunk_of if result is not None]
+            journal.add_outcomes([(row.position, row.digest, job.outcome(row, result)) for row, result in new])
+            for row, result in chunk_of:
+                yield result if result is not None else journal.outcome(row.position).result(job.schema)
 
 
 class _AskedError(Exception):
@@ -122,6 +116,9 @@ class _Recorder:
     """A model that answers nothing: it stops at the first question."""
 
     name = "preview"
+
+    def __init__(self, model: Model | None) -> None:
+        self.tuning = getattr(model, "tuning", None)
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         raise _AskedError(prompts)
@@ -142,14 +139,17 @@ def preview(
     *,
     examples: Sequence[Example] = (),
     sampling: Sampling | None = None,
+    model: Model | None = None,
 ) -> Prompt:
-    """The first prompt that the strategy would send for this text, exactly as it would be sent. No model is asked."""
+    """The first prompt that the strategy would send for this text, exactly as it would be sent. No model is asked: of
+    `model` only counts with which prompt it was fine-tuned.
+    """
     way = load_strategy(strategy) if isinstance(strategy, str) else strategy
     while inner := _opening(way):
         way = inner  # what is wrapped asks first; and `On` would ask its own model
     task: Task[Any] = Task(text, Schema.of(schema), tuple(examples), sampling or Sampling())
     try:
-        way.run([task], _Recorder())
+        way.run([task], _Recorder(model))
     except _AskedError as asked:
         return asked.prompts[0]
     raise SpecError(f"{spec(way)} sends no prompt", hint="preview a strategy that asks a model")

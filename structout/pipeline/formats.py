@@ -1,4 +1,4 @@
-"""Records and documents from files and pipes."""
+"""Records from files and pipes."""
 
 import json
 import sys
@@ -24,16 +24,6 @@ def texts(source: str) -> Iterator[Any]:
             yield row.get("text") if isinstance(row, dict) else None
         else:
             yield line.rstrip("\r\n")
-
-
-def documents(source: str) -> Iterator[tuple[int, str]]:
-    """The line number and the text of each document: a `.json` file is one, anything else holds one a line."""
-    if source.endswith(".json"):
-        yield 1, "".join(lines(source))
-        return
-    for number, line in enumerate(lines(source), 1):
-        if line.strip():
-            yield number, line.rstrip("\r\n")
 
 
 def lines(source: str) -> Iterator[str]:

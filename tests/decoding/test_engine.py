@@ -1,6 +1,6 @@
 """The engine gives what the plain loop gives, whatever it does to be fast, and whoever shares the batch."""
 
-import logging
+import copy
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import MistralConfig, MistralForCausalLM
 
 from structout.decoding.engine import Engine, Features
 from structout.decoding.loop import generate
 from structout.decoding.request import Request
+from structout.decoding.weights import convert
 from tests.decoding.conftest import SCHEMA, decode
 
 ENDS = frozenset({0})
@@ -104,20 +104,23 @@ def test_forced_tokens_and_drafts_save_passes(model: Any, ask: Any) -> None:
     assert passes(Features()) < forced < plain
 
 
-def test_a_long_queue_is_drawn_from_only_as_slots_become_free(model: Any, ask: Any) -> None:
+def test_ten_thousand_requests_are_drawn_only_as_slots_become_free(model: Any, ask: Any) -> None:
     drawn = 0
+    asked = [ask(text, None, max_tokens=1) for text in ("red", "a", "blue", "or", "7")]
 
     def requests() -> Iterator[Request]:
         nonlocal drawn
-        for i in range(300):
+        for i in range(10_000):
             drawn += 1
-            yield ask(TEXTS[i % 5], None, max_tokens=2)
+            yield asked[i % 5]
 
-    engine = Engine(model, ENDS, slots=4)
+    engine = Engine(model, ENDS, slots=64)
+    shapes = set()
     for done, _ in enumerate(engine.stream(requests())):
-        assert drawn <= done + 4 * 4
-    assert drawn == 300
-    assert engine._slots.count <= 4
+        assert drawn <= done + 4 * 64
+        shapes.add((engine._slots.count, engine._slots.length))
+    assert drawn == 10_000
+    assert max(count * length for count, length in shapes) <= 64 * 64
 
 
 def test_memory_holds_fewer_rows_where_they_are_long(model: Any, ask: Any) -> None:
@@ -241,25 +244,28 @@ def test_a_token_that_a_budget_refuses_is_chosen_again(model: Any, ask: Any) -> 
     same(found, generate(model, list(map(request, TEXTS)), ENDS, forced=True))
 
 
-def test_a_model_with_a_sliding_window_falls_back_to_the_plain_loop(
-    ask: Any, tokenizer: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    torch.manual_seed(1)
-    config = MistralConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        sliding_window=16,
-        eos_token_id=0,
-    )
-    model = MistralForCausalLM(config).eval()
-    engine = Engine(model, ENDS)
-    with caplog.at_level(logging.WARNING):
-        found = engine.generate([ask(TEXTS[0], max_tokens=5)])
-        engine.generate([ask(TEXTS[1], max_tokens=2)])
-    same(found, generate(model, [ask(TEXTS[0], max_tokens=5)], ENDS))
-    assert len(caplog.records) == 1
-    assert "sliding" in caplog.text
+def test_forced_runs_are_spelt_as_the_tokenizer_spells_them(model: Any, ask: Any, tokenizer: Any) -> None:
+    (found,) = Engine(model, ENDS).generate([ask("x", {"const": "true order and red"})])
+    assert found.tokens == tokenizer('"true order and red"').input_ids
+    assert found.forced == len(found.tokens)
+
+
+def test_packed_weights_give_the_same_answers(model: Any, ask: Any) -> None:
+    packed = copy.deepcopy(model)
+    convert(packed, "packed")
+    requests = [(text, schema) for text in TEXTS for schema in (SCHEMA, None)]
+    found = Engine(packed, ENDS, slots=8).generate([ask(text, schema) for text, schema in requests])
+    same(found, generate(model, [ask(text, schema) for text, schema in requests], ENDS, forced=True))
+
+
+def test_int8_answers_do_not_depend_on_their_batch(model: Any, ask: Any) -> None:
+    torch.manual_seed(7)
+    config = copy.deepcopy(model.config)
+    config.num_hidden_layers, config.initializer_range = 16, 0.15  # deep enough for noise to grow
+    deep = type(model)(config).eval()
+    convert(deep, "int8")
+    together = Engine(deep, ENDS, slots=8).generate([ask(text, None) for text in TEXTS])
+    alone = [Engine(deep, ENDS, slots=1).generate([ask(text, None)])[0] for text in TEXTS]
+    same(together, alone)
+    for one, other in zip(together, alone, strict=True):
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)

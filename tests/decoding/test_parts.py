@@ -1,5 +1,6 @@
 """The parts of the engine: prefixes, drafts, weights, threads."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from structout.completion import Message, Prompt, Sampling
-from structout.decoding.cache import common_length
+from structout.decoding.cache import Prefix, Prefixes, common_length
 from structout.decoding.drafting import Drafter, Text, worth
 from structout.decoding.threads import cpu_quota
 from structout.decoding.weights import Int8Linear, PackedLinear, convert
-from structout.errors import SpecError
+from structout.errors import ModelError, SpecError
 from structout.models.local import LocalModel
 
 
@@ -56,6 +57,43 @@ def test_packed_weights_give_the_same_but_for_rounding() -> None:
         for tokens in (1, 2, 16, 40):
             x = torch.randn(1, tokens, 32)
             torch.testing.assert_close(PackedLinear(linear)(x), linear(x))
+
+
+def test_packed_weights_can_still_be_trained(model: Any) -> None:
+    linear = torch.nn.Linear(32, 16)
+    layer, x = PackedLinear(linear), torch.randn(3, 32)
+    with torch.inference_mode():
+        before = layer(x)
+    layer(x).sum().backward()
+    assert linear.weight.grad is not None
+    with torch.no_grad():
+        linear.weight += 1
+    with torch.inference_mode():
+        torch.testing.assert_close(layer(x), linear(x))
+        assert not torch.equal(layer(x), before)
+
+
+def test_weights_are_exact_unless_asked_for_otherwise(model: Any) -> None:
+    packed = copy.deepcopy(model)
+    convert(packed)
+    assert any(isinstance(module, PackedLinear) for module in packed.modules())
+    for name, parameter in model.named_parameters():
+        assert torch.equal(packed.get_parameter(name), parameter)
+    half = copy.deepcopy(model).half()
+    convert(half)
+    assert not any(isinstance(module, PackedLinear | Int8Linear) for module in half.modules())
+    with pytest.raises(ModelError, match="fp32"):
+        convert(half, "int8")
+
+
+def test_the_prefix_that_was_used_longest_ago_goes_first() -> None:
+    prefixes = Prefixes(limit=2 * 2 * 4 * 8)  # two prefixes of two tokens
+    for start in (10, 20, 30):
+        prefix = Prefix([start, start + 1])
+        prefix.layer(0, torch.zeros(1, 1, 2, 4), torch.zeros(1, 1, 2, 4))
+        prefixes.keep(prefix, [])
+        assert prefixes.find([10, 11, 12]) is not None  # the oldest, but in use
+    assert [prefix.tokens for prefix in prefixes] == [[10, 11], [30, 31]]
 
 
 def test_int8_rows_do_not_depend_on_the_batch() -> None:

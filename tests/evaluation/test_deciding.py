@@ -129,17 +129,18 @@ def test_the_choice_is_wrong_no_more_often_than_a_single_test() -> None:
     assert chosen / EXPERIMENTS >= 0.5
 
 
-def test_a_certified_threshold_is_wrong_no_more_often_than_it_says() -> None:
-    """Confidence u in [0, 1], wrong with 0.4 (1 - u): above a threshold t the error is 0.2 (1 - t)."""
+@pytest.mark.parametrize(("power", "often"), [(1, 0.1), (2, 0.6)])
+def test_a_certified_threshold_is_wrong_no_more_often_than_it_says(power: int, often: float) -> None:
+    """Confidence u in [0, 1], wrong with (1 - u) ^ power / 2: above t the error is (1 - t) ^ power / 2 (power + 1)."""
     draw = np.random.default_rng(5)
     found = []
     for _ in range(EXPERIMENTS):
         sure = draw.random(260)
-        wrong = draw.random(260) < 0.4 * (1 - sure)
+        wrong = draw.random(260) < (1 - sure) ** power / 2
         found.append(threshold(list(sure[:60]), list(sure[60:]), list(wrong[60:]), max_error=0.1))
     shown = [one for one in found if one is not None]
-    assert sum(0.2 * (1 - one) > 0.1 for one in shown) / EXPERIMENTS <= 0.055
-    assert len(shown) / EXPERIMENTS >= 0.5
+    assert sum((1 - one) ** power / (2 * (power + 1)) > 0.1 for one in shown) / EXPERIMENTS <= 0.055
+    assert len(shown) / EXPERIMENTS >= often
 
 
 def test_certify_says_what_it_costs_to_be_sure(tmp_path: Path) -> None:

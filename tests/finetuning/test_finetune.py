@@ -10,8 +10,9 @@ import pytest
 from safetensors.torch import load_file
 
 from structout import Constrained, DataError, Dataset, ModelError, Prompted, Sampling, SpecError, load_model
-from structout.errors import StructoutWarning
+from structout.errors import MissingExtraError, StructoutWarning
 from structout.finetuning import Step, Training, finetune
+from structout.finetuning.curve import learning_curve
 from structout.models.tuning import Tuning
 from structout.result import Task
 from structout.schema import Schema
@@ -108,6 +109,19 @@ def test_all_weights_can_be_trained(tiny: str, tmp_path: Path) -> None:
     assert [message.content for message in result.attempts[0].prompt.messages][1:] == ["hex bolt 3 mm"]
 
 
+def test_answers_are_held_to_the_order_that_was_taught(tiny: str, tmp_path: Path) -> None:
+    data = bolts(tmp_path)
+    turned = [replace(one, text=" ".join(reversed(one.text.split()))) for one in data.records]  # mm 3 bolt hex
+    finetune(tiny, replace(data, records=tuple(turned)), tmp_path / "out", replace(QUICK, order="reading"))
+    model = load_model(f"path:{tmp_path / 'out'}")
+    task = Task("mm 3 bolt hex", data.schema, sampling=Sampling(max_tokens=80))
+    (result,) = Constrained().run([task], model)
+    assert result.ok
+    assert list(json.loads(result.text))[:2] == ["size_mm", "kind"]
+    (plain,) = Constrained().run([task], load_model(tiny))
+    assert list(json.loads(plain.text))[:2] == ["kind", "size_mm"]
+
+
 def test_another_schema_or_prompt_is_noticed(tiny: str, tmp_path: Path) -> None:
     model = finetune(tiny, bolts(tmp_path), tmp_path / "out", QUICK)
     few = Sampling(max_tokens=2)
@@ -147,6 +161,28 @@ def test_what_cannot_be_taught_is_refused(tiny: str, tmp_path: Path) -> None:
     (tmp_path / "answers.jsonl").write_text("{}")
     with pytest.raises(SpecError, match="cannot be fine-tuned"):
         finetune(f"scripted:{tmp_path / 'answers.jsonl'}", data, tmp_path / "none", QUICK)
+
+
+def test_a_learning_curve_grows_by_labels_and_leaves_out_what_is_not_there(tiny: str, tmp_path: Path) -> None:
+    data = bolts(tmp_path)
+    few = replace(QUICK, passes=1)
+    curve = learning_curve(
+        tiny, data, tmp_path / "curve", few, sizes=(8, 24, 99), measure=data.split("dev"),
+        sampling=Sampling(max_tokens=60),
+    )  # fmt: skip
+    assert [point.labels for point in curve] == [8, 24]
+    assert all(point.row.strategy == "Constrained()" and point.row.n == 1 for point in curve)
+    small, large = (Tuning.read(tmp_path / "curve" / str(size)) for size in (8, 24))
+    assert small is not None
+    assert large is not None
+    assert small.training["passes"] > large.training["passes"]
+
+
+def test_a_missing_package_says_what_to_type(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "peft", None)
+    monkeypatch.delitem(sys.modules, "structout.finetuning.supervised", raising=False)
+    with pytest.raises(MissingExtraError, match=r'pip install "structout\[finetuning\]"'):
+        finetune(tiny, bolts(tmp_path), tmp_path / "out", QUICK)
 
 
 @pytest.mark.parametrize("wrong", [{"passes": 0}, {"rank": -1}, {"held_out": 1.0}, {"vary": 2.0}, {"show": "loud"}])

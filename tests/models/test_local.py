@@ -104,3 +104,8 @@ def test_a_folder_that_holds_no_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
         load_model(f"path:{tmp_path}")
     assert "\n" not in str(caught.value)
+
+
+def test_a_device_that_is_not_there() -> None:
+    with pytest.raises(ModelError, match="embedded cannot be loaded"):
+        load_model("embedded", device="nowhere")

@@ -5,14 +5,19 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("package", "code"),
+    ("package", "extra", "code"),
     [
-        ("transformers", "structout.load_model('path:schemas')"),
-        ("llguidance", "from structout.grammar import compile; compile(structout.Schema.of(int))"),
-        ("outlines", "from structout.models.outlines import from_outlines; from_outlines(None)"),
+        ("transformers", "local", "structout.load_model('path:schemas')"),
+        ("llguidance", "local", "from structout.grammar import compile; compile(structout.Schema.of(int))"),
+        ("outlines", "local", "from structout.models.outlines import from_outlines; from_outlines(None)"),
+        ("openai", "openai", "structout.load_model('openai:m@http://127.0.0.1:9/v1')"),
+        ("pyarrow", "pipeline", "from structout.pipeline.output import check_target; check_target('x.parquet')"),
+        ("duckdb", "pipeline", "from structout.pipeline.rows import read_rows; next(read_rows('sql:SELECT 1'))"),
+        ("opentelemetry", "telemetry", "from structout.pipeline.telemetry import Traced; Traced(None)"),
+        ("ray", "ray", "import structout.ray; structout.ray.start()"),
     ],
 )
-def test_a_missing_package_says_what_to_type(package: str, code: str, tmp_path: object) -> None:
+def test_a_missing_package_says_what_to_type(package: str, extra: str, code: str, tmp_path: object) -> None:
     program = (
         f"import sys; sys.modules[{package!r}] = None\n"
         "import pathlib, structout\n"
@@ -21,5 +26,5 @@ def test_a_missing_package_says_what_to_type(package: str, code: str, tmp_path: 
         "except structout.MissingExtraError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert 'pip install "structout[local]"' in done.stdout, done.stderr
+    assert f'pip install "structout[{extra}]"' in done.stdout, done.stderr
     assert package in done.stdout

@@ -27,7 +27,8 @@ from tests.conftest import Bolt
 def size(prompt: Prompt) -> str:
     """Answers with the number that the record holds; says no to odd ones."""
     number = prompt.messages[1].content.split("\n")[1]
-    return f'{{"kind": "hex", "size_mm": {number}}}' if number.isdigit() and int(number) % 2 == 0 else "no"
+    even = number.isascii() and number.isdecimal() and int(number) % 2 == 0
+    return f'{{"kind": "hex", "size_mm": {number}}}' if even else "no"
 
 
 def test_one_text() -> None:
@@ -41,7 +42,7 @@ def test_one_result_each_in_input_order_and_bad_rows_never_raise(rows: list[Any]
     results = list(extract_many(map(str, rows), Bolt, Scripted(size), "Prompted()", chunk=chunk))
     assert len(results) == len(rows)
     for row, result in zip(rows, results, strict=True):
-        even = str(row).isdigit() and str(row).isascii() and int(row) % 2 == 0
+        even = str(row).isascii() and str(row).isdecimal() and int(row) % 2 == 0
         assert result.ok == even
         assert not even or result.unwrap().size_mm == int(row)
 

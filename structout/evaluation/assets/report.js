@@ -244,7 +244,7 @@ function highlighted(outcome) {
 
 function attempt(one, place, of) {
   const limit = `${one.sampling.max_tokens} tokens at most, temperature ${one.sampling.temperature}${one.constrained ? ", held to the schema" : ""}`;
-  const told = `${one.usage[0]} tokens read, ${one.usage[1]} written, ${one.usage[2].toFixed(2)} s${one.logprob === null || one.logprob === undefined ? "" : `, confidence ${one.logprob.toFixed(3)}`}`;
+  const told = `${one.usage[0]} tokens read, ${one.usage[1]} written, ${one.usage[2].toFixed(2)} s${one.logprob === null || one.logprob === undefined ? "" : `, mean log-probability of the values ${one.logprob.toFixed(3)}`}`;
   return [el("h4", {}, `${one.check ? "Check" : "Attempt"} ${place + 1} of ${of}: ${one.model} `, one.finish === "stop" ? null : el("b", { class: "tag invalid" }, one.finish === "length" ? "cut off" : one.finish)),
     el("details", {}, el("summary", {}, `prompt (${one.messages.length} messages; ${limit})`), one.messages.map(([role, content]) => [el("h4", {}, role), el("pre", {}, data.texts[content])])),
     el("pre", { class: "answer" }, one.text || one.refusal || "(nothing)"), el("p", { class: "note" }, told)];

@@ -5,6 +5,7 @@ than structout need none of it, so that they run in another environment as well.
 record is timed: loading, compiling the grammar and a first short answer come before.
 """
 
+import copy
 import json
 import os
 import sys
@@ -39,21 +40,33 @@ def _loaded(job: dict[str, Any]) -> tuple[Any, Any]:
     return model, AutoTokenizer.from_pretrained(job["model"]) if job.get("tokenizer", True) else None
 
 
-def _batched(model: Any, tokenizer: Any, processors: Callable[[], list[Any]]) -> System:
-    """`model.generate` over left-padded batches, with the logits processors of a grammar, if any."""
+def _batched(model: Any, tokenizer: Any, processors: Callable[[], list[Any]], *, prefix: bool = False) -> System:
+    """`model.generate` over left-padded batches, with the logits processors of a grammar, if any.
+
+    With `prefix`, what the prompts begin with is computed once, and its keys and values are copied to each batch.
+    """
     import torch
 
     count = {"passes": 0}
     model.register_forward_pre_hook(lambda *_: count.update(passes=count["passes"] + 1))
+    pad = tokenizer.pad_token_id or 0
 
     def run(job: dict[str, Any], prompts: list[dict[str, Any]]) -> Answers:
         texts, lengths = [], []
         before = count["passes"]
+        rows = [prompt["tokens"] for prompt in prompts]
+        shared = _common(rows) if prefix and len(rows) > 1 else []
+        kept = _computed(model, shared) if shared else None
         for at in range(0, len(prompts), job["batch"]):
-            batch = [prompt["tokens"] for prompt in prompts[at : at + job["batch"]]]
+            batch = [row[len(shared) :] for row in rows[at : at + job["batch"]]]
             width = max(map(len, batch))
-            ids = torch.tensor([[tokenizer.pad_token_id or 0] * (width - len(row)) + row for row in batch])
-            mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in batch])
+            ids = torch.tensor([[*shared, *[pad] * (width - len(row)), *row] for row in batch])
+            mask = torch.tensor([[1] * len(shared) + [0] * (width - len(row)) + [1] * len(row) for row in batch])
+            more = {}
+            if kept is not None:
+                cache = copy.deepcopy(kept)
+                cache.batch_repeat_interleave(len(batch))
+                more["past_key_values"] = cache
             with torch.inference_mode():
                 out = model.generate(
                     input_ids=ids,
@@ -61,9 +74,10 @@ def _batched(model: Any, tokenizer: Any, processors: Callable[[], list[Any]]) ->
                     do_sample=False,
                     max_new_tokens=job["max_tokens"],
                     logits_processor=processors(),
-                    pad_token_id=tokenizer.pad_token_id or 0,
+                    pad_token_id=pad,
+                    **more,
                 )
-            for row in out[:, width:].tolist():
+            for row in out[:, ids.shape[1] :].tolist():
                 end = next((i for i, token in enumerate(row) if token in job["ends"]), len(row))
                 lengths.append(end)
                 texts.append(tokenizer.decode(row[:end], skip_special_tokens=True))
@@ -72,9 +86,27 @@ def _batched(model: Any, tokenizer: Any, processors: Callable[[], list[Any]]) ->
     return run
 
 
+def _common(rows: list[list[int]]) -> list[int]:
+    """What all rows begin with."""
+    first, last = min(rows), max(rows)
+    length = next(i for i, (one, other) in enumerate(zip(first, last, strict=False)) if one != other)
+    return first[:length]
+
+
+def _computed(model: Any, tokens: list[int]) -> Any:
+    """The keys and values of a prefix."""
+    import torch
+    from transformers import DynamicCache
+
+    cache = DynamicCache(config=model.config)
+    with torch.inference_mode():
+        model(input_ids=torch.tensor([tokens]), past_key_values=cache, logits_to_keep=1)
+    return cache
+
+
 def _generate(job: dict[str, Any], variant: str) -> System:
     model, tokenizer = _loaded(job)
-    return _batched(model, tokenizer, list)
+    return _batched(model, tokenizer, list, prefix=variant == "prefix")
 
 
 def _outlines(job: dict[str, Any], variant: str) -> System:
@@ -95,6 +127,7 @@ def _outlines(job: dict[str, Any], variant: str) -> System:
 
 def _xgrammar(job: dict[str, Any], variant: str) -> System:
     import xgrammar
+    import xgrammar.contrib.hf
 
     model, tokenizer = _loaded(job)
     info = xgrammar.TokenizerInfo.from_huggingface(tokenizer, vocab_size=model.config.vocab_size)
@@ -135,7 +168,8 @@ def _llamacpp(job: dict[str, Any], variant: str) -> System:
     params.n_parallel = job["batch"]
     params.n_ctx = job["batch"] * 2048
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
-    params.kv_unified = True
+    params.cpuparams.poll = params.cpuparams_batch.poll = 0  # a thread that spins would count as work
+    params.kv_unified = False  # one cache for all was measured to cost twice as much
     server = xllamacpp.Server(params)
 
     def one(job: dict[str, Any], prompt: dict[str, Any]) -> tuple[str, int]:
@@ -153,15 +187,12 @@ def _llamacpp(job: dict[str, Any], variant: str) -> System:
             answers = list(pool.map(lambda prompt: one(job, prompt), prompts))
         return [text for text, _ in answers], [length for _, length in answers], 0
 
+    run({**job, "max_tokens": 2}, [job["warm"]] * job["batch"])  # each sequence keeps what its prompts begin with
     return run
 
 
-_STEPS = ("packed rows", "share", "force", "lazy", "draft")
-
-
 def _structout(job: dict[str, Any], variant: str) -> System:
-    """structout's engine. Variants: how many features are on (`0` to `4`, in the order share, force, lazy, draft),
-    `free` (no grammar), `noscore` (no log-probabilities of forced tokens), `packed` and `int8` weights."""
+    """structout's engine; the variants are told in `__main__`."""
     from structout import grammar
     from structout.completion import Sampling
     from structout.decoding.engine import Engine, Features
@@ -171,12 +202,10 @@ def _structout(job: dict[str, Any], variant: str) -> System:
     from structout.schema import Schema
 
     model, tokenizer = _loaded(job)
-    if variant in ("packed", "int8"):
-        convert(model, variant)  # type: ignore[arg-type]
-    on = int(variant) if variant.isdigit() else 4
-    features = Features(
-        share=on > 0, force=on > 1, lazy=on > 2, draft=on > 3 and variant != "nodraft", score=variant != "noscore"
-    )
+    step = int(variant) if variant.isdigit() else None
+    convert(model, "int8" if variant == "int8" else "fp32" if variant == "loop" or step is not None else None)
+    on = 4 if step is None else step
+    features = Features(share=on > 0, force=on > 1, lazy=on > 2, draft=on > 3, score=variant != "noscore")
     ends = frozenset(job["ends"])
     engine = Engine(model, ends, slots=job["batch"], features=features)
     compiled = grammar.compile(Schema.of(job["schema"]))

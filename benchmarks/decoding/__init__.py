@@ -1,0 +1,1 @@
+"""How fast is constrained decoding, against plain generation and against its peers: `python -m benchmarks.decoding`."""

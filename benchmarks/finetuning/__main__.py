@@ -1,0 +1,166 @@
+"""Run it: `python -m benchmarks.finetuning --data FOLDER [--sets NAME ...] [--only PART ...]`.
+
+`--data` holds `addresses.jsonl` and `snips.jsonl` with their schemas (sets that are not there are left out). Models and
+logs are kept under `--work`: an interrupted run goes on where it was, and what was measured is not measured again.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.finetuning import report
+from benchmarks.reliability import sets
+from structout import Dataset, Model, Prompted, Report, Sampling, evaluate, load_model
+from structout.evaluation import read_log
+from structout.finetuning import Step, Training, finetune
+from structout.finetuning.curve import SIZES, learning_curve
+from structout.finetuning.prefer import prefer
+from structout.finetuning.preference import preferences
+from structout.finetuning.tune import MEASURED
+from structout.models.tuning import Tuning, reordered
+
+PARTS = ("train", "preferences", "curve")
+# As `make tuned` makes the adapter that is shipped; and what a busy machine left time for.
+TRAINING = {
+    "parts": Training(rank=8, learning_rate=1.5e-3, order="reading"),
+    "addresses": Training(passes=2),
+}
+
+
+def main() -> None:
+    options = _options()
+    results: dict[str, Any] = _read(options.out / "finetuning.json")
+    for name in options.sets:
+        dataset = _chosen(name, options)
+        if dataset is None:
+            print(f"{name} is not in {options.data}: left out", file=sys.stderr)
+            continue
+        found = results.setdefault(name, {})
+        for part in PARTS:
+            if part in options.only:
+                found.update({"train": _train, "preferences": _prefer, "curve": _curve}[part](name, dataset, options))
+                (options.out / "finetuning.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+                report.write(results, options.out)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.finetuning", description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--sets", nargs="+", default=["parts", "addresses", "snips"])
+    parser.add_argument("--only", nargs="+", default=list(PARTS), choices=PARTS)
+    parser.add_argument("--labels", type=int, default=300, help="train records of each set")
+    parser.add_argument("--records", type=int, default=100, help="test records of each set")
+    parser.add_argument("--before", type=int, default=100, help="how many of them the model as it is is asked")
+    parser.add_argument("--answers", type=int, default=3, help="to each train record, to find preferences in")
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), help="of the learning curve")
+    parser.add_argument("--work", type=Path, default=Path(".structout/finetuning"))
+    parser.add_argument("--out", type=Path, default=sets.ROOT / "benchmarks" / "results")
+    return parser.parse_args()
+
+
+def _read(file: Path) -> dict[str, Any]:
+    known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return known
+
+
+def _chosen(name: str, options: argparse.Namespace) -> Dataset | None:
+    """The records to learn, spread evenly over the train split, and those to judge by, over the test split."""
+    whole = sets.load(name, options.data)
+    if whole is None:
+        return None
+    train, test = (sets.sample(whole.split(s), n) for s, n in (("train", options.labels), ("test", options.records)))
+    return replace(whole, records=(*train.records, *test.records))
+
+
+def _train(name: str, dataset: Dataset, options: argparse.Namespace) -> dict[str, Any]:
+    folder, test = options.work / name, dataset.split("test")
+    tuned = finetune("embedded", dataset, folder, TRAINING.get(name), tell=_tell)
+    tuning = Tuning.read(folder)
+    assert tuning is not None
+    before = _measured(MEASURED, "embedded", test.head(options.before), name, options.work / f"{name}-before.jsonl")
+    after = _measured(MEASURED, tuned, test, name, options.work / f"{name}-after.jsonl")
+    return {
+        "labels": len(dataset.examples),
+        "training": tuning.training,
+        "cost": tuning.cost,
+        "log": tuning.log,
+        "before": [asdict(row) for row in before.rows()],
+        "after": [asdict(row) for row in after.rows()],
+    }
+
+
+def _prefer(name: str, dataset: Dataset, options: argparse.Namespace) -> dict[str, Any]:
+    """Sample answers to the train records, and prefer those that are right to those that are not."""
+    sft, folder, test = options.work / name, options.work / f"{name}-preferred", dataset.split("test")
+    log = options.work / f"{name}-sampled.jsonl"
+    sampled = _measured(
+        [Prompted(temperature=1.0)], f"path:{sft}", dataset.split("train"), name, log, repeats=options.answers
+    )
+    tuning = Tuning.read(sft)
+    assert tuning is not None
+    taught = reordered(dataset.schema, tuning.orders)
+    pairs = preferences(sampled.outcomes, taught, labels=dataset.examples)
+    began = time.process_time()
+    if Tuning.read(folder) is None:
+        prefer(f"path:{sft}", pairs, folder)
+    spent = time.process_time() - began
+    before = read_log(options.work / f"{name}-after.jsonl")
+    after = _measured(MEASURED, f"path:{folder}", test, name, options.work / f"{name}-preferred.jsonl")
+    return {
+        "preferences": {
+            "pairs": len(pairs),
+            "cpu_seconds": round(spent),
+            "after": [asdict(row) for row in after.rows()],
+            "gains": {name: report.gain(before, after, name) for name in MEASURED},
+        }
+    }
+
+
+def _curve(name: str, dataset: Dataset, options: argparse.Namespace) -> dict[str, Any]:
+    whole = sets.load(name, options.data)
+    assert whole is not None
+    test = dataset.split("test")
+    # What is neither learnt nor judged by helps out where the train split is too small for the last size.
+    known = {record.key for record in dataset.records}
+    more = [replace(record, split="train") for record in whole.records if record.key not in known]
+    most = max(options.sizes)
+    train = [*dataset.split("train").records, *more][:most] if len(dataset.examples) < most else dataset.records
+    points = learning_curve(
+        "embedded",
+        replace(dataset, records=tuple(train)),
+        options.work / f"{name}-curve",
+        TRAINING.get(name),
+        sizes=options.sizes,
+        measure=test,
+        sampling=Sampling(max_tokens=sets.MAX_TOKENS[name]),
+        tell=_tell,
+    )
+    return {"curve": [asdict(point) for point in points]}
+
+
+def _measured(
+    strategies: Sequence[Any], model: str | Model, records: Dataset, name: str, log: Path, repeats: int = 1
+) -> Report:
+    """The report of these strategies, from the log if that is complete."""
+    if log.is_file() and len((known := read_log(log)).outcomes) == len(strategies) * len(records) * repeats:
+        return known
+    who = load_model(model) if isinstance(model, str) else model
+    sampling = Sampling(max_tokens=sets.MAX_TOKENS[name])
+    began = time.perf_counter()
+    made = evaluate(strategies, who, records, sampling=sampling, log=log, repeats=repeats)
+    print(f"{log.stem}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+    return made
+
+
+def _tell(step: Step) -> None:
+    if step.step % 10 == 0 or step.step == step.steps:
+        print(f"step {step.step} of {step.steps}, loss {step.loss:.3f}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The pipeline measured: see `python -m benchmarks.pipeline`."""

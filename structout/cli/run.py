@@ -1,0 +1,193 @@
+"""`structout run`: a file of rows in, a file of records out, none lost."""
+
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from structout.cli.codes import FAILED, INTERRUPTED, NOTHING, PASSED
+from structout.cli.console import LogFormat, reporter, say
+from structout.cli.options import (
+    DEFAULT_STRATEGY,
+    ExamplesOption,
+    MaxTokensOption,
+    ModelOption,
+    SchemaOption,
+    StrategyOption,
+    sampling,
+    shown_examples,
+)
+from structout.errors import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from structout.pipeline.budget import Budget, Prices
+    from structout.pipeline.job import Job
+    from structout.pipeline.journal import Journal
+    from structout.pipeline.rows import Row
+    from structout.pipeline.run import Engine
+
+
+class EngineName(StrEnum):
+    """Where the work is done."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+KINDS = "JSONL, CSV, either with .gz, Parquet, NAME.duckdb#TABLE"
+
+
+def run(
+    schema: SchemaOption,
+    source: Annotated[
+        str, typer.Option("--input", "-i", help=f"{KINDS}, a .sql file or sql:QUERY (DuckDB), text, or - for stdin.")
+    ] = "-",
+    output: Annotated[
+        str, typer.Option("--output", "-o", help=f"Where accepted rows go: {KINDS}, or - for stdout.")
+    ] = "-",
+    model: ModelOption = "embedded",
+    strategy: StrategyOption = DEFAULT_STRATEGY,
+    examples: ExamplesOption = None,
+    max_tokens: MaxTokensOption = 512,
+    text: Annotated[str, typer.Option("--text", help="The column to read.")] = "text",
+    key: Annotated[str | None, typer.Option("--key", help="The column that tells rows apart.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first rows.")] = None,
+    bare: Annotated[bool, typer.Option("--bare", help="Leave out how each record came about (_key, ...).")] = False,
+    quarantine: Annotated[
+        str | None, typer.Option("--quarantine", help="Where all other rows go (OUTPUT.quarantine.jsonl).")
+    ] = None,
+    journal: Annotated[str | None, typer.Option("--journal", help="Where the run is kept (OUTPUT.journal).")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew; answers that were paid for are kept.")] = False,
+    retry_quarantine: Annotated[
+        bool, typer.Option("--retry-quarantine", help="Ask again for the quarantined rows, by this strategy and model.")
+    ] = False,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Ask the same prompt once.")] = True,
+    chunk: Annotated[int, typer.Option("--chunk", min=1, help="Rows that go to the model at a time.")] = 32,
+    max_errors: Annotated[
+        int, typer.Option("--max-errors", min=1, help="Stop when the model failed on so many rows in a row.")
+    ] = 10,
+    engine: Annotated[
+        EngineName, typer.Option("--engine", help="Where the work is done: on this machine, or by Ray Data.")
+    ] = EngineName.LOCAL,
+    actors: Annotated[int, typer.Option("--actors", min=1, help="Models that Ray loads, each in its own process.")] = 2,
+    price: Annotated[
+        str | None, typer.Option("--price", help="The model's: INPUT,OUTPUT in US dollars a million tokens.")
+    ] = None,
+    prices: Annotated[str | None, typer.Option("--prices", help='JSON: {"MODEL": [input, output]}.')] = None,
+    budget_usd: Annotated[float | None, typer.Option("--budget-usd", min=0, help="Stop before this is spent.")] = None,
+    budget_tokens: Annotated[
+        int | None, typer.Option("--budget-tokens", min=0, help="Stop before so many tokens are used.")
+    ] = None,
+    max_hours: Annotated[float | None, typer.Option("--max-hours", min=0, help="Stop after this time.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Estimate tokens, money and time from the first rows, and stop.")
+    ] = False,
+    probe: Annotated[
+        int, typer.Option("--probe", min=0, help="Rows a dry run asks for (and keeps); 0: it asks nothing.")
+    ] = 20,
+    log_format: Annotated[LogFormat, typer.Option("--log-format", help="Progress on stderr.")] = LogFormat.TEXT,
+    telemetry: Annotated[
+        bool, typer.Option("--telemetry", help="OpenTelemetry spans of the calls, for the tracer that is set up.")
+    ] = False,
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", help="A file that is kept up to date in Prometheus text format.")
+    ] = None,
+) -> None:
+    """Turn a file of rows into a file of validated records: one outcome a row, resumed where it was interrupted.
+
+    Exit 0: all rows were accepted; 1: some went to the quarantine; 3: stopped early (budget, model, disk), to be
+    resumed by the same command; 4: there were no rows.
+    """
+    from structout.models import load_model
+    from structout.pipeline.budget import Budget
+    from structout.pipeline.job import Job, priced
+    from structout.pipeline.journal import Journal
+    from structout.pipeline.output import check_target, replacing
+    from structout.pipeline.rows import count_rows, read_rows
+    from structout.pipeline.run import finish, local, process
+    from structout.pipeline.run import retry_quarantine as forget
+    from structout.schema import Schema
+    from structout.strategies import load_strategy
+
+    contract = Schema.of(schema)
+    way = load_strategy(strategy)
+    stem = "structout" if output == "-" else output.replace("#", ".")
+    rest, place = quarantine or f"{stem}.quarantine.jsonl", journal or f"{stem}.journal"
+    check_target(output)
+    with replacing(rest, keep=False):
+        pass  # can it be written? Better known before anything is spent
+    if source != "-" and source == output:
+        raise SpecError("input and output are the same", hint="name another --output")
+    who = load_model(model)
+    budget = Budget(budget_usd, budget_tokens, max_hours)
+    job = Job(
+        contract, who, way, shown_examples(examples, contract), sampling(max_tokens),
+        _prices(who.name, price, prices), max_errors,
+    )  # fmt: skip
+    priced(job.prices, budget, who)
+    job = job.traced() if telemetry else job
+    how = (
+        local(chunk, budget, cache=cache)
+        if engine is EngineName.LOCAL
+        else _ray(job, schema, model, chunk, actors, budget)
+    )
+    rows = read_rows(source, text=text, key=key, limit=limit)
+    with Journal(place, job.identity(), fresh=fresh, only=("schema",) if retry_quarantine else ()) as kept:
+        if retry_quarantine:
+            say(f"{forget(kept, job):,} rows are asked again")
+        total = count_rows(source, limit=limit)
+        if dry_run:
+            _estimate(rows, job, kept, how, total, probe)
+            return
+        try:
+            with reporter(log_format, metrics) as report:
+                tally = process(rows, job, kept, how, total=total, progress=report)
+            accepted, others = finish(kept, job, tally.done, output, rest, bare=bare)
+        except KeyboardInterrupt:
+            say(f"interrupted: {kept.last() + 1:,} rows are kept in {place}; the same command goes on")
+            raise typer.Exit(INTERRUPTED) from None
+    if tally.done == 0:
+        say("nothing to do: the input holds no rows")
+        raise typer.Exit(NOTHING)
+    say(f"{tally.done:,} rows in = {accepted:,} to {output} + {others:,} to {rest}")
+    raise typer.Exit(FAILED if others else PASSED)
+
+
+def _prices(model: str, price: str | None, listed: str | None) -> "Prices":
+    from structout.pipeline.budget import Prices, price_named
+
+    table = dict(Prices.load(listed).table) if listed else {}
+    if price is not None:
+        table[model] = price_named(price)
+    return Prices(table)
+
+
+def _ray(job: "Job", schema: str, model: str, chunk: int, actors: int, budget: "Budget") -> "Engine":
+    from structout.pipeline.recipe import Recipe
+    from structout.ray import engine
+
+    place = str(Path(schema).resolve()) if Path(schema).exists() else schema  # a worker stands in another folder
+    recipe = Recipe(place, model, job.strategy, job.examples, job.sampling, dict(job.prices.table), job.max_errors)
+    return engine(recipe, actors=actors, chunk=chunk, budget=budget)
+
+
+def _estimate(
+    rows: "Iterator[Row]", job: "Job", journal: "Journal", engine: "Engine", total: int | None, probe: int
+) -> None:
+    """Print what the whole will take; nothing but the probe is asked."""
+    from structout.pipeline.estimate import ask_nothing, ask_some
+
+    if total is None:
+        say("the number of rows is not known beforehand: the estimate is for 1,000")
+        total = 1000
+    if probe:
+        found = ask_some(islice(rows, probe), job, journal, engine, total)
+    else:
+        found = ask_nothing(islice(rows, 20), job, total)
+    print("\n".join(found.lines()))
+    if found.asked:
+        say(f"{found.asked} rows were asked for; their answers are kept in {journal.path}")

@@ -1,0 +1,62 @@
+"""How servers with OpenAI's protocol want to be told of a constraint, and how to find out whether they heed it."""
+
+import re
+from typing import Any, Literal, get_args
+
+from structout.errors import SpecError
+from structout.language import Choice, Regex
+from structout.schema import Schema
+
+Dialect = Literal[
+    "json_schema",  # OpenAI's response_format; also vLLM, SGLang, llama.cpp, Ollama, LM Studio
+    "structured_outputs",  # vLLM's own field
+    "json_object",  # response_format json_object with the schema beside it: llama-cpp-python, Together, Fireworks
+    "ollama",  # the field `format`
+    "none",  # no constraint: the answer is only checked
+]
+PROBED: tuple[Dialect, ...] = ("json_schema", "structured_outputs", "json_object", "ollama")
+# What no model says by itself: whoever answers with it was held to it.
+_IMPROBABLE = ["vermilion-7-okapi", "zinc-31-quill"]
+PROBE: Schema[Any] = Schema.of(
+    {
+        "title": "probe",
+        "type": "object",
+        "properties": {"word": {"type": "string", "enum": _IMPROBABLE}},
+        "required": ["word"],
+        "additionalProperties": False,
+    }
+)
+PROBE_QUESTION = "Say hello in one short sentence."
+
+
+def dialect_named(name: str) -> Dialect:
+    """The dialect of this name. Raises `SpecError`."""
+    if name not in get_args(Dialect):
+        raise SpecError(f"no dialect is called {name!r}", hint=f"give {', '.join(get_args(Dialect))}")
+    return name  # type: ignore[return-value]
+
+
+def fields(constraint: Schema[Any], dialect: Dialect) -> dict[str, Any] | None:
+    """What a request says besides, to hold the answer to `constraint`; None where the dialect cannot say it."""
+    language = constraint.language
+    if language is not None:
+        if dialect != "structured_outputs":
+            return None
+        if isinstance(language, Choice):
+            return {"structured_outputs": {"choice": list(language.values)}}
+        return {"structured_outputs": {"regex": language.pattern}} if isinstance(language, Regex) else None
+    schema = constraint.json_schema
+    if dialect == "json_schema":
+        name = re.sub(r"[^a-zA-Z0-9_-]", "_", constraint.name)[:64] or "document"
+        described = {"name": name, "schema": schema, "strict": True}
+        return {"response_format": {"type": "json_schema", "json_schema": described}}
+    if dialect == "json_object":
+        return {"response_format": {"type": "json_object", "schema": schema}}
+    if dialect == "structured_outputs":
+        return {"structured_outputs": {"json": schema}}
+    return {"format": schema} if dialect == "ollama" else None
+
+
+def heeded(answer: str) -> bool:
+    """Whether the answer to the probe's question was held to the probe's schema."""
+    return PROBE.check_text(answer.strip()).ok if answer else False

@@ -1,0 +1,345 @@
+"""A model behind an OpenAI-compatible server."""
+
+import json
+import os
+import re
+import threading
+import time
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from structout.completion import Completion, FinishReason, Message, Prompt, Sampling, Usage
+from structout.errors import MissingExtraError, ModelError, SpecError, StructoutWarning
+from structout.models import dialects
+from structout.models.base import PartialAnswerError
+from structout.models.dialects import Dialect, dialect_named
+from structout.models.limiter import Limiter
+
+_TOO_MUCH = (429, 503)
+_MAY_PASS = (408, 409, 425, 500, 502, 504, 520, 522, 524, 529)
+_CANNOT_TAKE = (400, 413, 422)
+_CHARACTERS = 4  # of a token, where the server does not count them
+
+
+class _FaultError(Exception):
+    """A transport fault: nothing was said about the prompt, so it may be sent again, after `wait` seconds if the server
+    said so.
+    """
+
+    def __init__(self, reason: str, *, wait: float | None = None, throttled: bool = False) -> None:
+        super().__init__(reason)
+        self.wait = wait
+        self.throttled = throttled
+
+
+class _RefusalError(Exception):
+    """The server cannot take this request, and would not the next time."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to bear with a server: `timeout` seconds for an answer, `attempts` at a request that meets transport
+    faults, `seconds` in all for one that the server puts off (429, 503).
+    """
+
+    timeout: float = 120.0
+    attempts: int = 5
+    seconds: float = 600.0
+    longest_wait: float = 60.0
+
+
+class OpenAIModel:
+    """Chat completions over HTTP, many in flight: as many as the server takes, at most `in_flight`.
+
+    Only transport faults are tried again. A prompt that the server refuses is a refused completion. Whether a
+    constraint is heeded is found out by one question with an improbable schema before the first constrained prompt:
+    see `dialect`. The key comes from `$OPENAI_API_KEY` alone, and is never part of a name, an error or a log.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        base_url: str | None = None,
+        *,
+        dialect: Dialect | None = None,
+        in_flight: int = 64,
+        logprobs: bool = False,
+        many: bool = False,
+        patience: Patience | None = None,
+    ) -> None:
+        try:
+            import openai
+            import tenacity  # noqa: F401
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(error.name or "openai", "openai") from error
+        self.model = model
+        self.name = f"openai:{model}" + (f"@{base_url}" if base_url else "")
+        self.limiter = Limiter(in_flight)
+        self._key = os.environ.get("OPENAI_API_KEY", "")
+        if not self._key and not base_url and not os.environ.get("OPENAI_BASE_URL"):
+            raise ModelError("there is no key for the OpenAI API", hint="set OPENAI_API_KEY")
+        self._patience = patience or Patience()
+        self._client = openai.OpenAI(
+            api_key=self._key or "none", base_url=base_url, timeout=self._patience.timeout, max_retries=0
+        )
+        self._dialect = dialect
+        self._logprobs = logprobs
+        self._many = many
+        self._limit_field = "max_tokens"
+        self._unheeded: set[str] = set()  # schemas that the server refuses to be told
+        self._said: set[str] = set()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, name: str) -> "OpenAIModel":
+        """Read `MODEL`, `MODEL@URL` or `MODEL@URL#OPTION,...`: a dialect, `logprobs`, `n` (several samples of one
+        prompt are one request), or the most in flight.
+        """
+        place, _, options = name.partition("#")
+        model, at, rest = place.partition("@http")
+        url = f"http{rest}" if at else ""
+        if urlsplit(url).query or "@" in urlsplit(url).netloc:
+            raise SpecError("a key or a password stands in the server's address", hint="set OPENAI_API_KEY instead")
+        settings: dict[str, Any] = {}
+        for option in filter(None, options.split(",")):
+            if option in ("logprobs", "n"):
+                settings["many" if option == "n" else option] = True
+            elif option.isdigit() and int(option) > 0:
+                settings["in_flight"] = int(option)
+            else:
+                settings["dialect"] = dialect_named(option)
+        return cls(model, url or None, **settings)
+
+    @property
+    def dialect(self) -> Dialect:
+        """How this server is told of a constraint; `none` if it heeds none. Asks it, once, if it is not known."""
+        with self._lock:
+            if self._dialect is None:
+                self._dialect = self._probe()
+            return self._dialect
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        if any(prompt.constraint is not None for prompt in prompts):
+            _ = self.dialect  # asked once, before many threads would
+        answers: list[Completion | None] = [None] * len(prompts)
+        failure: BaseException | None = None
+        with ThreadPoolExecutor(max(1, min(len(prompts), self.limiter.most))) as pool:
+            running = {
+                pool.submit(self._answer, [prompts[i] for i in places]): places for places in self._groups(prompts)
+            }
+        for one, places in running.items():
+            if one.exception() is not None:
+                failure = failure or one.exception()
+                continue
+            for place, answer in zip(places, one.result(), strict=True):
+                answers[place] = answer
+        if isinstance(failure, ModelError):
+            raise PartialAnswerError(failure.message, answers, hint=failure.hint)
+        if failure is not None:
+            raise failure
+        return [answer for answer in answers if answer is not None]
+
+    def _groups(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        """The places of the prompts that go out as one request: several samples of one, where `many` says so."""
+        groups: dict[object, list[int]] = {}
+        for place, prompt in enumerate(prompts):
+            alike = self._many and prompt.sampling.temperature > 0
+            groups.setdefault(replace(prompt, sample=0).key() if alike else place, []).append(place)
+        return list(groups.values())
+
+    def _answer(self, prompts: list[Prompt]) -> list[Completion]:
+        """A completion each for samples of one prompt, refused where the server cannot take it. Raises `ModelError`."""
+        constraint, held = prompts[0].constraint, self._constraint(prompts[0])
+        try:
+            return self._samples(prompts, held)
+        except _RefusalError as refusal:
+            reason = str(refusal)
+        if constraint is not None and held is not None:  # perhaps it is the constraint that the server cannot take
+            try:
+                answers = self._samples(prompts, None)
+            except _RefusalError:
+                pass
+            else:
+                self._unheeded.add(constraint.fingerprint())
+                self._say(f"{self.name} cannot be held to {constraint.name}, so it is only checked: {reason}")
+                return answers
+        return [Completion("", finish_reason="refused", refusal=reason)] * len(prompts)
+
+    def _samples(self, prompts: list[Prompt], held: dict[str, Any] | None) -> list[Completion]:
+        answers = self._request(prompts[0], held, len(prompts))
+        for prompt in prompts[len(answers) :]:  # the server gave fewer than it was asked for
+            answers += self._request(prompt, held)
+        return answers[: len(prompts)]
+
+    def _constraint(self, prompt: Prompt) -> dict[str, Any] | None:
+        if prompt.constraint is None or prompt.constraint.fingerprint() in self._unheeded:
+            return None
+        return dialects.fields(prompt.constraint, self.dialect)
+
+    def _request(self, prompt: Prompt, held: dict[str, Any] | None, count: int = 1) -> list[Completion]:
+        """Send one prompt until it is answered. Raises `_RefusalError`, and `ModelError` when patience is at an end."""
+        import tenacity
+
+        def pause(state: tenacity.RetryCallState) -> float:
+            fault = state.outcome.exception() if state.outcome else None
+            asked = fault.wait if isinstance(fault, _FaultError) else None
+            return backoff(state) if asked is None else min(asked, self._patience.longest_wait)
+
+        def enough(state: tenacity.RetryCallState) -> bool:
+            fault = state.outcome.exception() if state.outcome else None
+            if isinstance(fault, _FaultError) and fault.throttled:
+                return (state.seconds_since_start or 0) > self._patience.seconds
+            return state.attempt_number >= self._patience.attempts
+
+        backoff = tenacity.wait_random_exponential(0.5, max=20)
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_FaultError), wait=pause, stop=enough, reraise=True
+        )
+        try:
+            return retrying(self._send, prompt, held, count)
+        except _FaultError as fault:
+            raise ModelError(
+                f"{self.name} does not answer: {fault}", hint="see whether the server is up, and its log"
+            ) from fault
+
+    def _send(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> list[Completion]:
+        import openai
+
+        with self.limiter.slot():
+            began = time.monotonic()
+            try:
+                raw = self._client.chat.completions.with_raw_response.create(**self._body(prompt, held, count))
+                text = raw.http_response.text
+            except openai.APIStatusError as error:
+                raise self._judged(error) from None  # its text may repeat the key
+            except openai.APIError as error:
+                raise _FaultError(self._hidden(str(error) or type(error).__name__)) from error
+            answers = self._read(prompt, text, time.monotonic() - began)
+        self.limiter.succeeded()
+        return answers
+
+    def _body(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> dict[str, Any]:
+        s = prompt.sampling
+        if s.repetitions is not None:
+            raise SpecError(f"{self.name} cannot bound repetitions", hint="leave repetitions out")
+        beside = {"top_k": s.top_k, "min_p": s.min_p, **(held or {})}
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
+            "temperature": s.temperature,
+            self._limit_field: s.max_tokens,
+            "extra_body": {name: value for name, value in beside.items() if value is not None},
+        }
+        if s.top_p is not None:
+            body["top_p"] = s.top_p
+        if s.stop:
+            body["stop"] = list(s.stop)
+        if s.temperature > 0:
+            body["seed"] = (s.seed * 1_000_003 + prompt.sample) & 0x7FFFFFFF
+        if self._logprobs:
+            body["logprobs"] = True
+        if count > 1:
+            body["n"] = count
+        return body
+
+    def _judged(self, error: Any) -> Exception:
+        """What an error status means: to be sent again, a prompt that cannot be taken, or the end."""
+        status, message = int(error.status_code), self._hidden(_first_line(str(error)))
+        if status in _TOO_MUCH:
+            wait = _seconds(error.response.headers.get("retry-after"))
+            self.limiter.throttled(min(wait or 0.0, self._patience.longest_wait))
+            return _FaultError(f"HTTP {status}", wait=wait, throttled=True)
+        if status in _MAY_PASS:
+            return _FaultError(f"HTTP {status}")
+        if status == 400 and "max_completion_tokens" in message:
+            self._limit_field = "max_completion_tokens"
+            return _FaultError(message, wait=0.0)
+        if status in _CANNOT_TAKE:
+            return _RefusalError(message)
+        if status in (401, 403):
+            return ModelError(f"{self.name} refuses the key (HTTP {status})", hint="check OPENAI_API_KEY")
+        return ModelError(f"{self.name}: {message}", hint="check the model's name and the address")
+
+    def _read(self, prompt: Prompt, text: str, seconds: float) -> list[Completion]:
+        """The completions in a response's body. Raises `_FaultError` if the body is something else."""
+        try:
+            body = json.loads(text)
+            found = [_choice(choice) for choice in body["choices"]]
+            told = body.get("usage") or {}
+            counts = [int(told[name]) for name in ("prompt_tokens", "completion_tokens") if told.get(name) is not None]
+            reused = int((told.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
+            _ = found[0]
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise _FaultError(f"the answer is no chat completion: {self._hidden(_first_line(text))!r}") from error
+        sizes = [len(answer.text) for answer in found]
+        if len(counts) < 2:
+            self._say(f"{self.name} does not count tokens: they are estimated at {_CHARACTERS} characters each")
+            read = sum(len(one.content) for one in prompt.messages)
+            counts = [read // _CHARACTERS + 1, sum(sizes) // _CHARACTERS + 1]
+        answers, left = [], counts[1]
+        for place, answer in enumerate(
+            found
+        ):  # the first is charged with what was read, each with its part of the rest
+            written = left if place == len(found) - 1 else min(left, counts[1] * sizes[place] // max(1, sum(sizes)))
+            left -= written
+            usage = Usage(0, 0, written) if place else Usage(1, counts[0], written, seconds, reused_tokens=reused)
+            answers.append(replace(answer, usage=usage, refusal=self._hidden(answer.refusal)))
+        return answers
+
+    def _probe(self) -> Dialect:
+        """Which dialect the server heeds: it is asked to say hello, held to words that nobody says."""
+        prompt = Prompt((Message("user", dialects.PROBE_QUESTION),), Sampling(max_tokens=48), constraint=dialects.PROBE)
+        for dialect in dialects.PROBED:
+            try:
+                (answer, *_) = self._request(prompt, dialects.fields(dialects.PROBE, dialect))
+            except _RefusalError:
+                continue
+            if dialects.heeded(answer.text):
+                return dialect
+        self._say(f"{self.name} does not heed a constraint: its answers are only checked, and may not comply")
+        return "none"
+
+    def _say(self, news: str) -> None:
+        """Tell a person, once."""
+        if news not in self._said:
+            self._said.add(news)
+            warnings.warn(news, StructoutWarning, stacklevel=2)
+
+    def _hidden(self, text: str) -> str:
+        """A server's words without the key, should it repeat it."""
+        text = text.replace(self._key, "***") if self._key else text
+        return re.sub(r"\b(sk|key|Bearer)[-_ ][\w*-]{8,}", r"\1-***", text)
+
+
+def _choice(choice: dict[str, Any]) -> Completion:
+    """One of the answers in a response, as yet without its usage."""
+    message, reason = choice["message"], choice.get("finish_reason")
+    parts = (choice.get("logprobs") or {}).get("content") or []
+    logprobs = tuple(float(part["logprob"]) for part in parts) if parts else None
+    refusal = message.get("refusal") or ("the server's filter stopped it" if reason == "content_filter" else "")
+    finish: FinishReason = "refused" if refusal else "length" if reason == "length" else "stop"
+    return Completion(message.get("content") or "", Usage(), finish, logprobs, refusal=refusal)
+
+
+def _seconds(header: str | None) -> float | None:
+    """What Retry-After asks for: seconds, or a date (RFC 9110)."""
+    if header is None:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _first_line(text: str) -> str:
+    return text.strip().split("\n")[0][:200]

@@ -1,0 +1,94 @@
+"""What a run may cost, and what it has cost."""
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from structout.completion import Usage
+from structout.errors import BudgetError, DataError, SpecError
+
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a million tokens read, and for a million written."""
+
+    input: float
+    output: float
+
+    def of(self, usage: Usage) -> float:
+        return (usage.input_tokens * self.input + usage.output_tokens * self.output) / _MILLION
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Prices by model name. What is not listed is unknown, which is never nought."""
+
+    table: Mapping[str, Price] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Prices":
+        """Read a JSON file of `{"model name": [input, output]}`. Raises `DataError`."""
+        try:
+            rows = json.loads(Path(path).read_text(encoding="utf-8"))
+            return cls({name: Price(float(price[0]), float(price[1])) for name, price in rows.items()})
+        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+            raise DataError(f"{path} is no price list: {error}", hint='write {"MODEL": [input, output]}') from error
+
+    def cost(self, spent: Iterable[tuple[str, Usage]]) -> float | None:
+        """What this usage costs in US dollars, by model; None if one of the prices is unknown."""
+        total = 0.0
+        for model, usage in spent:
+            if not (usage.calls or usage.input_tokens or usage.output_tokens):
+                continue
+            price = self.table.get(model)
+            if price is None:
+                return None
+            total += price.of(usage)
+        return total
+
+
+def price_named(text: str) -> Price:
+    """Read `INPUT,OUTPUT` in US dollars a million tokens. Raises `SpecError`."""
+    try:
+        read, written = map(float, text.split(","))
+    except ValueError as error:
+        raise SpecError(f"no price is {text!r}", hint="write INPUT,OUTPUT in US dollars a million tokens") from error
+    return Price(read, written)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits on what is spent, earlier runs of the same journal included; `hours` are of this run alone."""
+
+    usd: float | None = None
+    tokens: int | None = None
+    hours: float | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    def check(self, spent: Mapping[str, Usage], prices: Prices, coming: int) -> None:
+        """Raise `BudgetError` if `coming` more calls would go beyond a limit, at the mean of the calls so far."""
+        total = sum(spent.values(), Usage())
+        ahead = 1 + coming / total.calls if total.calls else 1.0
+        tokens = (total.input_tokens + total.output_tokens) * ahead
+        if self.tokens is not None and tokens > self.tokens:
+            raise _used_up(f"{self.tokens:,} tokens", f"{tokens:,.0f}", "--budget-tokens")
+        if self.usd is not None:
+            cost = prices.cost(spent.items())
+            if cost is None:
+                unknown = next(model for model in spent if model not in prices.table)
+                raise SpecError(f"the price of {unknown} is unknown", hint="give --price, or list it in --prices")
+            if cost * ahead > self.usd:
+                raise _used_up(f"${self.usd:,.2f}", f"${cost * ahead:,.4f}", "--budget-usd")
+        if self.hours is not None and (time.monotonic() - self.began) / 3600 >= self.hours:
+            raise _used_up(f"{self.hours:g} hours", "more time", "--max-hours")
+
+
+def _used_up(limit: str, needed: str, option: str) -> BudgetError:
+    return BudgetError(
+        f"the budget of {limit} is used up: the next calls would take it to {needed}",
+        hint=f"what was done is kept; the same command with a higher {option} goes on",
+    )

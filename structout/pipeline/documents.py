@@ -1,0 +1,112 @@
+"""Documents that others produced, one at a time, from files and pipes."""
+
+import csv
+import json
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from structout.document import Json, parse_json
+from structout.errors import DataError
+from structout.pipeline.rows import opened, opened_bytes, parquet_rows
+from structout.schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document and the line or row where it stands: its JSON in UTF-8, or, from a typed file, already parsed."""
+
+    line: int
+    data: bytes | None
+    parsed: Json = None
+
+    @property
+    def text(self) -> str:
+        """The document as JSON; bytes that are not UTF-8 are unpaired surrogates."""
+        return json.dumps(self.parsed) if self.data is None else self.data.decode("utf-8", "surrogateescape")
+
+
+def read_documents(source: str, schema: Schema[Any], *, column: str | None = None) -> Iterator[Document]:
+    """The documents of a `.json` file (one), of JSONL, CSV and Parquet (one a row), or of JSONL on stdin (`-`).
+
+    With a `column`, each document is the JSON text that stands in it. A row of CSV without one is a document whose
+    cells are read as the schema's types. Raises `DataError`, also while it is read.
+    """
+    name = source.removesuffix(".gz")
+    if source.endswith(".parquet"):
+        rows = enumerate(parquet_rows(source, [column] if column else []), 1)
+        return (_in_column(row, column, line) if column else Document(line, None, row) for line, row in rows)
+    if name.endswith((".csv", ".tsv")):
+        return _csv(source, schema, column, "\t" if name.endswith(".tsv") else ",")
+    if name.endswith(".json"):
+        return _whole(source)
+    documents = _lines(source)
+    return documents if column is None else (_nested(document, column) for document in documents)
+
+
+def _whole(source: str) -> Iterator[Document]:
+    with opened_bytes(source) as stream:
+        yield Document(1, stream.read().removeprefix(BOM_UTF8))
+
+
+def _lines(source: str) -> Iterator[Document]:
+    with opened_bytes(source) as stream:
+        for number, line in enumerate(stream, 1):
+            if number == 1:
+                line = line.removeprefix(BOM_UTF8)
+            if not line.isspace():
+                yield Document(number, line.rstrip(b"\r\n"))
+
+
+def _nested(document: Document, column: str) -> Document:
+    row, issue = parse_json(document.text)
+    if issue is not None or not isinstance(row, dict):
+        return document
+    return _in_column(row, column, document.line)
+
+
+def _in_column(row: Any, column: str, line: int) -> Document:
+    value = row.get(column)
+    if isinstance(value, str):
+        return Document(line, value.encode("utf-8", "surrogateescape"))
+    return Document(line, None, value)
+
+
+def _csv(source: str, schema: Schema[Any], column: str | None, delimiter: str) -> Iterator[Document]:
+    csv.field_size_limit(1 << 30)
+    read = _cells(schema)
+    with opened(source, newline="") as stream:
+        reader = csv.DictReader(stream, delimiter=delimiter, restkey="(more)")
+        names = list(reader.fieldnames or [])
+        if column is not None and column not in names:
+            raise DataError(
+                f"{source} has no column {column!r}; it has: {', '.join(names[:12])}", hint="check --column"
+            )
+        try:
+            for row in reader:
+                if column is not None:
+                    yield _in_column(row, column, reader.line_num)
+                else:
+                    yield Document(reader.line_num, None, read(row))
+        except csv.Error as error:
+            raise DataError(f"{source}, line {reader.line_num}: {error}", hint="mend the file") from error
+
+
+def _cells(schema: Schema[Any]) -> Callable[[dict[str, Any]], Json]:
+    """CSV has no types: a cell is what its column says where that is a text, else what it says as JSON. An empty cell
+    is no value where no text is wanted.
+    """
+    root = schema.json_schema
+    properties = root.get("properties", {}) if isinstance(root, dict) else {}
+    texts = {name for name, node in properties.items() if isinstance(node, dict) and node.get("type") == "string"}
+
+    def value(name: str, cell: Any) -> Json:
+        if name in texts or not isinstance(cell, str):
+            return cell  # type: ignore[no-any-return]
+        parsed, issue = parse_json(cell)
+        return cell if issue else parsed
+
+    return lambda row: {
+        name: value(name, cell) for name, cell in row.items() if name in texts or cell not in ("", None)
+    }

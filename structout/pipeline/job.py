@@ -1,0 +1,139 @@
+"""What is done to each row."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from structout.completion import Sampling
+from structout.errors import ModelError, SpecError, StructoutError
+from structout.issue import Issue
+from structout.models import Model
+from structout.pipeline.budget import Budget, Prices
+from structout.pipeline.journal import Journal
+from structout.pipeline.outcome import RowOutcome, attempt_json
+from structout.pipeline.recorded import Recorded, recording
+from structout.pipeline.rows import Row
+from structout.pipeline.telemetry import Traced
+from structout.prompts import wording
+from structout.result import Example, Result, Task
+from structout.schema import Schema
+from structout.strategies import Strategy, spec
+
+NO_TEXT: Result[Any] = Result("invalid", issues=(Issue("", "unanswered", "the record is not text"),))
+
+
+@dataclass(frozen=True)
+class Job:
+    """A schema, a strategy and a model, with all that the answers depend on."""
+
+    schema: Schema[Any]
+    model: Model
+    strategy: Strategy
+    examples: tuple[Example, ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
+    prices: Prices = field(default_factory=Prices)
+    max_errors: int = 10
+
+    def recorded(self, journal: Journal, budget: Budget | None = None, *, cache: bool = True) -> "Job":
+        """The same with every model's answers kept in a journal, within a budget."""
+
+        def wrap(model: Model) -> Model:
+            return Recorded(model, journal, budget, self.prices, cache=cache)
+
+        return replace(self, model=wrap(self.model), strategy=recording(self.strategy, wrap))
+
+    def traced(self) -> "Job":
+        """The same with a span of OpenTelemetry for every call of a model."""
+        return replace(self, model=Traced(self.model), strategy=recording(self.strategy, Traced))
+
+    def identity(self) -> dict[str, str]:
+        """What must not change while a run goes on, by name."""
+        words = {name: value for name, value in vars(wording).items() if name.isupper()}
+        examples = [[example.text, example.document] for example in self.examples]
+        return {
+            "schema": f"{self.schema.name} {self.schema.fingerprint()}",
+            "strategy": spec(self.strategy),
+            "model": self.model.name,
+            "sampling": json.dumps(asdict(self.sampling)),
+            "prompt": hashlib.sha256(json.dumps([words, examples]).encode()).hexdigest()[:16],
+        }
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short hash of the identity."""
+        return hashlib.sha256(json.dumps(self.identity()).encode()).hexdigest()[:16]
+
+    def results(self, texts: Sequence[Any]) -> list[Result[Any]]:
+        """One result each; what is no text is an invalid one. Raises `ModelError` if the model fails."""
+        results = [NO_TEXT] * len(texts)
+        places = [place for place, text in enumerate(texts) if isinstance(text, str)]
+        tasks = [Task(texts[place], self.schema, self.examples, self.sampling) for place in places]
+        for place, result in zip(places, self.strategy.run(tasks, self.model) if tasks else [], strict=True):
+            results[place] = result
+        return results
+
+    def outcomes(self, rows: Sequence[Row]) -> list[RowOutcome]:
+        """One outcome each. Where the model, or a validator of the schema, fails on a batch its rows are tried one by
+        one, so that one that it cannot take costs no other; after `max_errors` failures in a row the rest is not tried.
+        Raises only what has to do with no row: `BudgetError`, `JournalError`, `SpecError`.
+        """
+        texts = [row.text for row in rows]
+        try:
+            return [self.outcome(row, result) for row, result in zip(rows, self.results(texts), strict=True)]
+        except Exception as error:
+            if isinstance(error, StructoutError) and not isinstance(error, ModelError):
+                raise
+        outcomes: list[RowOutcome] = []
+        failed, reason = 0, ""
+        for row in rows:
+            if failed < self.max_errors:
+                try:
+                    outcomes.append(self.outcome(row, self.results([row.text])[0]))
+                    failed = 0
+                    continue
+                except Exception as error:
+                    if isinstance(error, StructoutError) and not isinstance(error, ModelError):
+                        raise
+                    failed += 1
+                    reason = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
+            outcomes.append(self.failure(row, reason))
+        return outcomes
+
+    def outcome(self, row: Row, result: Result[Any]) -> RowOutcome:
+        """What came of a row."""
+        return RowOutcome(
+            row.key,
+            result.status,
+            self.schema.dump(result.value) if result.ok else None,
+            result.document,
+            result.issues,
+            result.edits,
+            self._strategy,
+            tuple(map(attempt_json, result.attempts)),
+            self.prices.cost((one.model, one.completion.usage) for one in (*result.attempts, *result.checks)),
+            self.fingerprint,
+            None if result.ok else row.record,
+            tuple(map(attempt_json, result.checks)),
+            result.confidence,
+            result.spans,
+        )
+
+    def failure(self, row: Row, reason: str) -> RowOutcome:
+        """The outcome of a row on which the model failed."""
+        issues = (Issue("", "unanswered", reason),)
+        return RowOutcome(
+            row.key, "error", None, None, issues, (), self._strategy, (), None, self.fingerprint, row.record
+        )
+
+    @cached_property
+    def _strategy(self) -> str:
+        return spec(self.strategy)
+
+
+def priced(prices: Prices, budget: Budget, model: Model) -> None:
+    """Raise `SpecError` where a budget in dollars meets a model whose price is not known."""
+    if budget.usd is not None and model.name not in prices.table:
+        raise SpecError(f"the price of {model.name} is unknown", hint="give --price, or list it in --prices")

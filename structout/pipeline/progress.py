@@ -1,0 +1,113 @@
+"""How far a run is, for people and for machines."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from structout.completion import Usage
+
+_ACCEPTED = ("valid", "repaired")
+
+
+@dataclass
+class Tally:
+    """What was done so far: `done` rows of `total` (None: unknown), `asked` of them in this process."""
+
+    total: int | None = None
+    done: int = 0
+    asked: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    spent: Mapping[str, Usage] = field(default_factory=dict)
+    cost: float | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def accepted(self) -> int:
+        return sum(self.counts[status] for status in _ACCEPTED)
+
+    @property
+    def quarantined(self) -> int:
+        return sum(self.counts.values()) - self.accepted
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+    @property
+    def rate(self) -> float:
+        """Rows a second that were asked for in this process."""
+        return self.asked / self.seconds if self.seconds else 0.0
+
+    @property
+    def remaining_seconds(self) -> float | None:
+        if self.total is None or not self.rate:
+            return None
+        return max(0, self.total - self.done) / self.rate
+
+    @property
+    def tokens(self) -> int:
+        return sum(usage.input_tokens + usage.output_tokens for usage in self.spent.values())
+
+    def line(self) -> str:
+        """One line for a person."""
+        of = f"/{self.total:,}" if self.total is not None else ""
+        eta, known = self.remaining_seconds, sum(self.counts.values())
+        parts = [
+            f"{self.done:,}{of} rows",
+            f"{self.rate:,.1f} rows/s",
+            *([f"ETA {clock(eta)}"] if eta is not None else []),
+            f"yield {100 * self.accepted / known:.1f} %" if known else "yield –",
+            f"{self.tokens:,} tokens",
+            f"${self.cost:,.4f}" if self.cost is not None else "cost unknown",
+        ]
+        return ", ".join(parts)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "rows": self.done,
+            "total": self.total,
+            "asked": self.asked,
+            "accepted": self.accepted,
+            "quarantined": self.quarantined,
+            "statuses": dict(self.counts),
+            "rows_per_second": round(self.rate, 3),
+            "remaining_seconds": self.remaining_seconds,
+            "seconds": round(self.seconds, 3),
+            "tokens": self.tokens,
+            "cost_usd": self.cost,
+            "calls": sum(usage.calls for usage in self.spent.values()),
+        }
+
+    def prometheus(self) -> str:
+        """The same in the Prometheus text format 0.0.4."""
+        lines = ["# HELP structout_rows_total Rows by status.", "# TYPE structout_rows_total counter"]
+        lines += [f'structout_rows_total{{status="{status}"}} {n}' for status, n in sorted(self.counts.items())]
+        for kind in ("calls", "input_tokens", "output_tokens", "seconds"):
+            lines += [
+                f"# HELP structout_{kind}_total Spent on models: {kind}.",
+                f"# TYPE structout_{kind}_total counter",
+            ]
+            for model, usage in sorted(self.spent.items()):
+                label = model.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+                lines.append(f'structout_{kind}_total{{model="{label}"}} {getattr(usage, kind)}')
+        if self.cost is not None:
+            lines += [
+                "# HELP structout_cost_usd_total Spent, in US dollars.",
+                "# TYPE structout_cost_usd_total counter",
+                f"structout_cost_usd_total {self.cost}",
+            ]
+        lines += [
+            "# HELP structout_rows_per_second Rows a second of this process.",
+            "# TYPE structout_rows_per_second gauge",
+            f"structout_rows_per_second {self.rate}",
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

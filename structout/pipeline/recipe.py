@@ -1,0 +1,38 @@
+"""A job as it is sent to another machine: by names, made into the real thing there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from structout.completion import Sampling
+from structout.models import load_model
+from structout.pipeline.budget import Prices
+from structout.pipeline.job import Job
+from structout.result import Example
+from structout.schema import Schema
+from structout.strategies import Strategy, load_strategy
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What `Job` needs, none of it loaded: the schema's source, the model's name, the strategy or its expression."""
+
+    schema: Any
+    model: Any
+    strategy: Strategy | str
+    examples: tuple[Example, ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
+    prices: Mapping[str, Any] = field(default_factory=dict)
+    max_errors: int = 10
+
+    def job(self) -> Job:
+        """Load the model, once."""
+        return Job(
+            Schema.of(self.schema),
+            load_model(self.model) if isinstance(self.model, str) else self.model,
+            load_strategy(self.strategy) if isinstance(self.strategy, str) else self.strategy,
+            self.examples,
+            self.sampling,
+            Prices(self.prices),
+            self.max_errors,
+        )

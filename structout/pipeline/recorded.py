@@ -1,0 +1,148 @@
+"""A model whose every answer is kept before it is used, asked each thing once, within a budget."""
+
+import hashlib
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from copy import copy
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from structout.completion import Completion, Prompt, Usage
+from structout.models import Model, load_model
+from structout.models.base import PartialAnswerError
+from structout.pipeline.budget import Budget, Prices
+from structout.pipeline.journal import Journal
+
+
+class Recorded:
+    """Wraps a model for one journal.
+
+    The same prompt gets the same answer, from the journal or from a call in flight, unless the answer is sampled
+    without a seed (or `cache` is off). Asking raises `BudgetError` once the budget is used up.
+    """
+
+    def __init__(
+        self,
+        inner: Model,
+        journal: Journal,
+        budget: Budget | None = None,
+        prices: Prices | None = None,
+        *,
+        cache: bool = True,
+    ) -> None:
+        self.inner = inner
+        self._journal = journal
+        self._budget = budget
+        self._prices = prices or Prices()
+        self._cache = cache
+        self._asked: dict[bytes, Future[Completion]] = {}
+        self._left_over: dict[str, list[Completion]] = defaultdict(list)
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        keys = [self.key(prompt) if self._cache and repeatable(prompt) else None for prompt in prompts]
+        wanted = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key is not None}
+        with self._lock:
+            known = self._journal.completions(list(wanted)) if wanted else {}
+            theirs = {key: self._asked[key] for key in wanted if key not in known and key in self._asked}
+            mine = {key: prompt for key, prompt in wanted.items() if key not in known and key not in theirs}
+            for key in mine:
+                self._asked[key] = Future()
+        sampled = [prompt for key, prompt in zip(keys, prompts, strict=True) if key is None]
+        try:
+            answers = self._ask([*mine.values(), *sampled], list(mine))
+        except BaseException as error:
+            self._settle(mine, error)
+            raise
+        known.update(zip(mine, answers, strict=False))
+        self._settle(mine, known)
+        known.update({key: future.result() for key, future in theirs.items()})
+        rest = iter(answers[len(mine) :])
+        return [next(rest) if key is None else known[key] for key in keys]
+
+    def key(self, prompt: Prompt) -> bytes:
+        """Under what the journal keeps the answer to a prompt."""
+        return completion_key(self.name, prompt)
+
+    def _settle(self, mine: Mapping[bytes, Prompt], outcome: Mapping[bytes, Completion] | BaseException) -> None:
+        """Tell those who wait for the same answers."""
+        with self._lock:
+            for key in mine:
+                future = self._asked.pop(key)
+                if isinstance(outcome, BaseException):
+                    future.set_exception(outcome)
+                else:
+                    future.set_result(outcome[key])
+
+    def _ask(self, prompts: list[Prompt], keys: list[bytes]) -> list[Completion]:
+        """Ask the model and keep what it answers at once. `keys` are those of the first prompts, which are cached."""
+        if not prompts:
+            return []
+        with self._lock:
+            before = [self._take_left_over(prompt) for prompt in prompts]
+        places = [place for place, known in enumerate(before) if known is None]
+        asked = [prompts[place] for place in places]
+        answers: Sequence[Completion | None]
+        failed: PartialAnswerError | None = None
+        if asked and self._budget is not None:
+            self._budget.check(self._journal.spent(), self._prices, len(asked))
+        try:
+            answers = self.inner.complete(asked) if asked else []
+        except PartialAnswerError as error:
+            answers, failed = error.completions, error
+        new = {
+            keys[place]: answer
+            for place, answer in zip(places, answers, strict=True)
+            if answer is not None and place < len(keys)
+        }
+        paid = sum((answer.usage for answer in answers if answer is not None), Usage())
+        if asked:
+            self._journal.add_completions(self.name, new, paid)
+        if failed is not None:
+            with self._lock:
+                for place, answer in zip(places, answers, strict=True):
+                    if answer is not None and place >= len(keys):
+                        self._left_over[prompts[place].key()].append(answer)
+            raise failed
+        answered = iter(answers)
+        merged = [known if known is not None else next(answered) for known in before]
+        return [answer for answer in merged if answer is not None]
+
+    def _take_left_over(self, prompt: Prompt) -> Completion | None:
+        """A sampled answer that was paid for while another prompt of its batch failed."""
+        if not self._left_over or not (waiting := self._left_over.get(prompt.key())):
+            return None
+        return waiting.pop()
+
+
+def repeatable(prompt: Prompt) -> bool:
+    """Whether asking again would give the same answer: greedy, or sampled with a seed of its own."""
+    return prompt.sampling.temperature == 0 or prompt.sampling.seed != 0
+
+
+def completion_key(model: str, prompt: Prompt) -> bytes:
+    """A hash of all that an answer depends on."""
+    return hashlib.sha256(f"{model}\n{prompt.key()}".encode()).digest()
+
+
+def recording(part: Any, wrap: Callable[[Model], Model]) -> Any:
+    """The same strategy with every model in it, such as that of an `On` or a `Judge`, wrapped by `wrap`."""
+    if isinstance(part, tuple):
+        return tuple(recording(one, wrap) for one in part)
+    if hasattr(part, "complete") and not isinstance(part, type):
+        return wrap(part)
+    if not is_dataclass(part) or isinstance(part, type):
+        return part
+    changed = copy(part)
+    for one in fields(part):
+        value = getattr(part, one.name)
+        if one.name == "model" and isinstance(value, str):
+            value = load_model(value)
+        object.__setattr__(changed, one.name, recording(value, wrap))
+    return changed

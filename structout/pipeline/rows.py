@@ -1,0 +1,212 @@
+"""Input rows, one at a time, from files, pipes and queries."""
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+from structout.document import Json
+from structout.errors import DataError, MissingExtraError
+
+_BATCH = 1024  # rows that a columnar reader holds at a time
+_KINDS = (
+    "JSONL (.jsonl), CSV (.csv), either with .gz, Parquet (.parquet), .sql, NAME.duckdb#TABLE, sql:QUERY, text or -"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One input row: its place from 0, its key, the text to read (None: there is none), and all that it holds."""
+
+    position: int
+    key: Json
+    text: Any
+    record: Json
+
+    @property
+    def digest(self) -> bytes:
+        """Tells whether it is the row that was seen before."""
+        return hashlib.blake2b(json.dumps([self.key, self.text]).encode(), digest_size=8).digest()
+
+
+def read_rows(source: str, *, text: str = "text", key: str | None = None, limit: int | None = None) -> Iterator[Row]:
+    """The rows of JSONL, CSV, either with .gz, Parquet, a table or query of DuckDB, plain text or stdin (`-`).
+
+    `text` names the column to read, `key` the one that tells rows apart (their number from 1 if there is none). A line
+    that is no row is yielded all the same, with no text: a bad row, for the pipeline to report. Raises `DataError`
+    for a source that cannot be read or has no such column, `MissingExtraError`.
+    """
+    for position, record in enumerate(islice(_records(source, text, key), limit)):
+        fields = record if isinstance(record, dict) else {}
+        yield Row(position, fields.get(key) if key else position + 1, fields.get(text), record)
+
+
+def count_rows(source: str, *, limit: int | None = None) -> int | None:
+    """How many rows there will be, None where only reading them would tell: a pipe, a query."""
+    name = source.removesuffix(".gz")
+    if source == "-" or source.startswith("sql:") or source.endswith(".sql") or ".duckdb#" in source:
+        return None
+    if source.endswith(".parquet"):
+        count: int = _parquet_file(source).metadata.num_rows
+    elif name.endswith((".csv", ".tsv")):
+        count = sum(1 for _ in _csv(source, [], "\t" if name.endswith(".tsv") else ","))
+    else:
+        with opened(source) as stream:
+            count = sum(1 for line in stream if not line.isspace())
+    return count if limit is None else min(count, limit)
+
+
+def rows_of(texts: Iterable[Any]) -> Iterator[Row]:
+    """Texts as rows."""
+    return (Row(place, place + 1, text, text if isinstance(text, str) else None) for place, text in enumerate(texts))
+
+
+def _records(source: str, text: str, key: str | None) -> Iterator[Json]:
+    """The rows as they are written: objects, or the bare line where it is none."""
+    wanted = [text, *([key] if key else [])]
+    name = source.removesuffix(".gz")
+    if source.startswith("sql:") or source.endswith(".sql") or ".duckdb#" in source:
+        return _queried(source, wanted)
+    if source.endswith(".parquet"):
+        return parquet_rows(source, wanted)
+    if name.endswith((".csv", ".tsv")):
+        return _csv(source, wanted, "\t" if name.endswith(".tsv") else ",")
+    jsonl = name.endswith((".jsonl", ".ndjson"))
+    if not jsonl and source != "-" and Path(name).suffix not in ("", ".txt"):
+        raise DataError(f"no input format belongs to {source}", hint=f"inputs are {_KINDS}")
+    return _lines(source, text, jsonl=jsonl)
+
+
+def _lines(source: str, text: str, *, jsonl: bool) -> Iterator[Json]:
+    with opened(source) as stream:
+        for line in stream:
+            if not line.strip():
+                continue
+            if jsonl or (source == "-" and line.lstrip().startswith("{")):
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    yield line.rstrip("\r\n")
+            else:
+                yield {text: line.rstrip("\r\n")}
+
+
+def _csv(source: str, wanted: list[str], delimiter: str) -> Iterator[Json]:
+    csv.field_size_limit(1 << 30)
+    with opened(source, newline="") as stream:
+        reader = csv.DictReader(stream, delimiter=delimiter, restkey="(more)")
+        _check_columns(source, list(reader.fieldnames or []), wanted)
+        while True:
+            try:
+                row = next(reader, None)
+            except csv.Error as error:
+                yield f"line {reader.line_num}: {error}"
+                continue
+            if row is None:
+                return
+            yield row
+
+
+def parquet_rows(source: str, wanted: list[str]) -> Iterator[Json]:
+    """The rows of a Parquet file, which must have the `wanted` columns. Raises `DataError`, `MissingExtraError`."""
+    with _parquet_file(source) as file:
+        _check_columns(source, file.schema_arrow.names, wanted)
+        try:
+            for batch in file.iter_batches(batch_size=_BATCH):
+                yield from map(_plain, batch.to_pylist())
+        except OSError as error:  # Arrow's own errors of reading are this one too
+            raise DataError(f"cannot read {source}: {_first_line(error)}", hint="the file is damaged") from error
+
+
+def _parquet_file(source: str) -> Any:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("pyarrow", "pipeline") from error
+    try:
+        return pq.ParquetFile(source)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"cannot read {source}: {_first_line(error)}", hint="give a Parquet file") from error
+
+
+def _queried(source: str, wanted: list[str]) -> Iterator[Json]:
+    try:
+        import duckdb
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("duckdb", "pipeline") from error
+    database, _, table = source.partition(".duckdb#")
+    if source.startswith("sql:"):
+        place, query = ":memory:", source.removeprefix("sql:")
+    elif table:
+        place, query = f"{database}.duckdb", f'SELECT * FROM "{table}"'
+        if not Path(place).is_file():
+            raise DataError(f"no database {place}", hint="check the path")
+    else:
+        with opened(source) as stream:
+            place, query = ":memory:", stream.read()
+    try:
+        with duckdb.connect(place, read_only=bool(table)) as connection:
+            found = connection.execute(query)
+            names = [column[0] for column in found.description or []]
+            _check_columns(source, names, wanted)
+            while rows := found.fetchmany(_BATCH):
+                yield from (_plain(dict(zip(names, row, strict=True))) for row in rows)
+    except duckdb.Error as error:
+        raise DataError(f"{source}: {_first_line(error)}", hint="the query is DuckDB's SQL") from error
+
+
+def _plain(row: dict[str, Any]) -> Json:
+    """A row with only what JSON can hold: dates, decimals and bytes become text."""
+    if all(isinstance(value, str | int | float | bool | None) for value in row.values()):
+        return row
+    plain: Json = json.loads(json.dumps(row, default=str))
+    return plain
+
+
+def _check_columns(source: str, names: list[str], wanted: list[str]) -> None:
+    for name in wanted:
+        if name not in names:
+            has = ", ".join(names[:12]) or "none"
+            raise DataError(f"{source} has no column {name!r}; it has: {has}", hint="name it with --text or --key")
+
+
+@contextmanager
+def opened(source: str, newline: str | None = None) -> Iterator[TextIO]:
+    """A text file, plain or .gz, or stdin (`-`), to be read; bytes that are not UTF-8 become unpaired surrogates, so
+    none is lost, and a byte order mark goes. Raises `DataError`, also while it is read.
+    """
+    with opened_bytes(source) as raw:
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline=newline)
+        try:
+            yield text
+        finally:
+            text.detach()
+
+
+@contextmanager
+def opened_bytes(source: str) -> Iterator[BinaryIO]:
+    """The same, as bytes."""
+    if source == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        opener: Any = gzip.open if source.endswith(".gz") else open
+        with opener(source, "rb") as stream:
+            yield stream
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"cannot read {source}: {reason}", hint=f"check the path; inputs are {_KINDS}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0][:200]

@@ -1,0 +1,122 @@
+"""A run: every input row to exactly one outcome, and the outcomes to files."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from structout.errors import JournalError, ModelError
+from structout.pipeline.budget import Budget
+from structout.pipeline.chunks import in_order
+from structout.pipeline.job import Job
+from structout.pipeline.journal import Journal
+from structout.pipeline.outcome import RowOutcome
+from structout.pipeline.output import replacing, writing
+from structout.pipeline.progress import Tally
+from structout.pipeline.recorded import completion_key
+from structout.pipeline.rows import Row
+
+Done = list[tuple[Row, RowOutcome | None]]  # None: the row's outcome is in the journal already
+Engine = Callable[[Iterable[Row], Job, Journal], Iterator[Done]]
+
+
+def local(chunk: int = 32, budget: Budget | None = None, *, cache: bool = True) -> Engine:
+    """The engine of this machine: `chunk` rows at a time, each answer kept as soon as it is there."""
+
+    def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Iterator[Done]:
+        recorded = job.recorded(journal, budget, cache=cache)
+
+        def work(some: list[Row]) -> Done:
+            new = unknown(some, journal)
+            found = dict(zip((row.position for row in new), recorded.outcomes(new) if new else [], strict=True))
+            return [(row, found.get(row.position)) for row in some]
+
+        return in_order(rows, work, chunk)
+
+    return outcomes
+
+
+def process(
+    rows: Iterable[Row],
+    job: Job,
+    journal: Journal,
+    engine: Engine,
+    *,
+    total: int | None = None,
+    progress: Callable[[Tally], None] = lambda tally: None,
+) -> Tally:
+    """Bring every row to its outcome in the journal; rows that have one are not asked again.
+
+    Raises `ModelError` when the model failed on `job.max_errors` rows in a row, `BudgetError`, and `JournalError` where
+    a row is not the one that the journal knows. What was done until then is in the journal.
+    """
+    journal.forget_errors()
+    tally = Tally(total)
+    tally.counts.update(journal.counts())
+    failed = 0
+    for done in engine(rows, job, journal):
+        new = [(row.position, row.digest, outcome) for row, outcome in done if outcome is not None]
+        if new:
+            journal.add_outcomes(new)
+        tally.done += len(done)
+        tally.asked += len(new)
+        tally.counts.update(outcome.status for _, _, outcome in new)
+        tally.spent = journal.spent()
+        tally.cost = job.prices.cost(tally.spent.items())
+        progress(tally)
+        for _, _, outcome in new:
+            failed = failed + 1 if outcome.status == "error" else 0
+            if failed >= job.max_errors:
+                raise ModelError(
+                    f"the model failed on {failed} rows in a row, last: {outcome.issues[0].message}",
+                    hint="what was done is kept; mend the cause and run the same command again",
+                )
+    return tally
+
+
+def finish(
+    journal: Journal, job: Job, rows: int, output: str, quarantine: str, *, bare: bool = False
+) -> tuple[int, int]:
+    """Write the accepted rows and the quarantine, and count them: both files appear whole or not at all.
+
+    Raises `JournalError` unless every one of `rows` input rows went to exactly one of the two; `OutputError`.
+    """
+    accepted = quarantined = 0
+    with replacing(quarantine) as rest, writing(output, job.schema, bare=bare) as write:
+        for outcome in journal.outcomes(accepted=False):
+            rest.write(json.dumps(outcome.quarantined()).encode() + b"\n")
+            quarantined += 1
+        for outcome in journal.outcomes(accepted=True):
+            write(outcome.value, outcome.provenance())
+            accepted += 1
+        if rows != accepted + quarantined:
+            raise JournalError(
+                f"{rows:,} rows came in, and {journal.path} has {accepted:,} accepted and {quarantined:,} others",
+                hint="the input has lost rows since the journal was begun: --fresh begins anew",
+            )
+    return accepted, quarantined
+
+
+def retry_quarantine(journal: Journal, job: Job) -> int:
+    """Forget the outcomes that were not accepted, and the answers behind them, so that they are asked again by `job`,
+    which may have another strategy, model, prompt or sampling than before. Returns how many there are.
+    """
+    count = 0
+    keys: list[bytes] = []
+    for outcome in journal.outcomes(accepted=False):
+        count += 1
+        result = outcome.result(job.schema)
+        keys += [completion_key(one.model, one.prompt) for one in (*result.attempts, *result.checks)]
+    journal.forget_completions(keys)
+    journal.adopt(job.identity())
+    return count
+
+
+def unknown(rows: Sequence[Row], journal: Journal) -> list[Row]:
+    """Those of consecutive rows that have no outcome yet. Raises `JournalError` where one is not the row it was."""
+    known = journal.known(rows[0].position, rows[-1].position) if rows else {}
+    for row in rows:
+        if row.position in known and known[row.position] != row.digest:
+            raise JournalError(
+                f"row {row.position + 1} is not the one that {journal.path} knows",
+                hint="the input has changed: --fresh begins anew (answers that were paid for are kept)",
+            )
+    return [row for row in rows if row.position not in known]

@@ -1,0 +1,141 @@
+"""Servers on loopback: one that answers by a function, with faults put in between."""
+
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal
+
+Fault = Literal["429", "500", "hang", "reset", "truncated", "html", "page"]
+Answer = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class Proxy:
+    """Speaks OpenAI's protocol at `url`, passes each request on to `answer`, and breaks those that are in `faults`, by
+    the number of the request from 0.
+    """
+
+    def __init__(self, answer: Answer, faults: dict[int, Fault] | None = None, *, retry_after: str = "0.05") -> None:
+        self.answer = answer
+        self.faults = faults or {}
+        self.retry_after = retry_after
+        self.requests: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        self.url = ""
+        self.done = threading.Event()
+        self._lock = threading.Lock()
+
+    def take(self, body: dict[str, Any], key: str) -> Fault | None:
+        with self._lock:
+            self.requests.append(body)
+            self.keys.append(key)
+            return self.faults.get(len(self.requests) - 1)
+
+
+@contextmanager
+def serving(proxy: Proxy) -> Iterator[Proxy]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            fault = proxy.take(body, self.headers.get("Authorization", ""))
+            if fault == "429":
+                return self.reply(429, b'{"error": {"message": "slow down"}}', retry=proxy.retry_after)
+            if fault == "500":
+                return self.reply(500, b"oh no")
+            if fault == "hang":
+                proxy.done.wait(20)
+                return self.close()
+            if fault == "html":
+                return self.reply(200, b"<html>gateway</html>", kind="text/html")
+            if fault == "page":
+                return self.reply(200, b'{"error": {"message": "try later"}}')
+            status, answer = 200, proxy.answer(body)
+            if "status" in answer:
+                status = answer["status"]
+            whole = json.dumps(answer).encode()
+            if fault == "truncated":
+                return self.reply(status, whole[: len(whole) // 2])
+            if fault == "reset":
+                self.start(status, len(whole))
+                self.wfile.write(whole[: len(whole) // 2])
+                self.wfile.flush()
+                linger = struct.pack("ii", 1, 0)  # closing sends a reset
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                return self.close()
+            return self.reply(status, whole)
+
+        def start(self, status: int, length: int, kind: str = "application/json", retry: str = "") -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(length))
+            if retry:
+                self.send_header("Retry-After", retry)
+            self.end_headers()
+
+        def reply(self, status: int, body: bytes, *, kind: str = "application/json", retry: str = "") -> None:
+            self.start(status, len(body), kind, retry)
+            self.wfile.write(body)
+
+        def close(self) -> None:
+            self.close_connection = True
+            self.connection.close()
+
+        def log_message(self, *words: Any) -> None:
+            pass
+
+        def handle(self) -> None:
+            with suppress(OSError, ValueError):  # the client left, or the fault was a closed connection
+                super().handle()
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 128
+
+        def handle_error(self, *words: Any) -> None:
+            pass
+
+    server = Server(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    proxy.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    try:
+        yield proxy
+    finally:
+        proxy.done.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def completion(text: str, *, finish: str = "stop", read: int = 11, written: int = 5) -> dict[str, Any]:
+    """A chat completion as servers write it."""
+    return {
+        "id": "x", "object": "chat.completion", "created": 0, "model": "m",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}],
+        "usage": {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written},
+    }  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def wait_for(port: int, seconds: float = 120) -> None:
+    """Until something listens there."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)

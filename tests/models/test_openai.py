@@ -1,0 +1,291 @@
+"""The client against servers on loopback that answer by a script and fail by a plan."""
+
+import json
+import threading
+import time
+from collections import Counter
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from structout import (
+    Constrained,
+    Message,
+    ModelError,
+    Prompt,
+    Reask,
+    Repair,
+    Sampling,
+    Schema,
+    SpecError,
+    load_model,
+)  # fmt: skip
+from structout.models.base import PartialAnswerError
+from structout.models.dialects import PROBE, fields
+from structout.models.limiter import Limiter
+from structout.models.openai import OpenAIModel, Patience
+from structout.pipeline.job import Job
+from structout.pipeline.journal import Journal
+from structout.pipeline.rows import rows_of
+from structout.pipeline.run import local, process
+from tests.conftest import Bolt
+from tests.models.servers import Fault, Proxy, completion, serving
+
+SOON = Patience(timeout=10, attempts=4, seconds=20)
+SCHEMA = Schema.of(Bolt)
+
+
+def bolt(body: dict[str, Any]) -> dict[str, Any]:
+    """Answers with the number in the record, and with what a constraint on one word admits."""
+    schema = body.get("response_format", {}).get("json_schema", {}).get("schema", {})
+    if schema == PROBE.json_schema:
+        return completion(json.dumps({"word": schema["properties"]["word"]["enum"][0]}))
+    n = int(body["messages"][-1]["content"].split("\n")[1].split()[0])
+    return completion(json.dumps({"kind": "hex", "size_mm": n}), read=100 + n)
+
+
+def ask(text: str, **sampling: Any) -> Prompt:
+    return Prompt((Message("user", f"<record>\n{text}\n</record>"),), Sampling(**sampling))
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret-0123456789")
+
+
+def client(proxy: Proxy, **options: Any) -> OpenAIModel:
+    return OpenAIModel("m", proxy.url, **{"patience": SOON, **options})
+
+
+def test_answers_come_in_order_with_what_they_cost() -> None:
+    with serving(Proxy(bolt)) as proxy:
+        model = client(proxy)
+        answers = model.complete([ask(f"{n} mm") for n in range(30)])
+        assert [json.loads(answer.text)["size_mm"] for answer in answers] == list(range(30))
+        assert [answer.usage.input_tokens for answer in answers] == list(range(100, 130))
+        assert all(answer.usage.calls == 1 and answer.usage.seconds > 0 for answer in answers)
+        assert set(proxy.keys) == {"Bearer sk-very-secret-0123456789"}
+        assert "secret" not in model.name
+
+
+def test_a_request_says_how_to_sample() -> None:
+    with serving(Proxy(bolt)) as proxy:
+        client(proxy).complete([ask("1", temperature=0.5, top_p=0.9, top_k=3, seed=2, stop=("x",), max_tokens=9)])
+        (body,) = proxy.requests
+        assert {name: body[name] for name in ("temperature", "top_p", "top_k", "stop", "max_tokens")} == {
+            "temperature": 0.5, "top_p": 0.9, "top_k": 3, "stop": ["x"], "max_tokens": 9,
+        }  # fmt: skip
+        client(proxy).complete([ask("1", temperature=0.5, top_p=0.9, top_k=3, seed=3, stop=("x",), max_tokens=9)])
+        assert proxy.requests[0]["seed"] != proxy.requests[1]["seed"]
+        with pytest.raises(SpecError):
+            client(proxy).complete([ask("1", repetitions=2)])
+
+
+@pytest.mark.parametrize("fault", ["429", "500", "hang", "reset", "truncated", "html", "page"])
+def test_each_transport_fault_is_tried_again(fault: Fault) -> None:
+    with serving(Proxy(bolt, {0: fault, 2: fault})) as proxy:
+        patience = replace(SOON, timeout=1.5 if fault == "hang" else SOON.timeout)
+        answers = client(proxy, in_flight=1, patience=patience).complete([ask(f"{n} mm") for n in range(3)])
+    assert [json.loads(answer.text)["size_mm"] for answer in answers] == [0, 1, 2]
+    assert len(proxy.requests) >= 5
+
+
+def test_an_answer_that_is_no_json_is_not_asked_again() -> None:
+    with serving(Proxy(lambda body: completion("no"))) as proxy:
+        assert client(proxy).complete([ask("1")])[0].text == "no"
+    assert len(proxy.requests) == 1
+
+
+def test_a_fault_that_stays_ends_in_an_error_that_keeps_what_was_answered() -> None:
+    def sometimes(body: dict[str, Any]) -> dict[str, Any]:
+        return {"status": 500} if "2 mm" in body["messages"][0]["content"] else bolt(body)
+
+    with serving(Proxy(sometimes)) as proxy, pytest.raises(PartialAnswerError, match="HTTP 500") as caught:
+        client(proxy).complete([ask(f"{n} mm") for n in range(4)])
+    assert [answer is not None for answer in caught.value.completions] == [True, True, False, True]
+    with pytest.raises(ModelError, match="does not answer"):
+        OpenAIModel("m", "http://127.0.0.1:9/v1", patience=Patience(attempts=2)).complete([ask("1")])
+
+
+@pytest.mark.parametrize(("status", "match"), [(401, "refuses the key"), (404, "name and the address")])
+def test_what_trying_again_would_not_mend_is_not_tried_again(status: int, match: str) -> None:
+    answer = {"status": status, "error": {"message": "Incorrect key provided: sk-very-secret-0123456789"}}
+    with serving(Proxy(lambda body: answer)) as proxy, pytest.raises(ModelError, match=match) as caught:
+        client(proxy).complete([ask("1")])
+    assert len(proxy.requests) == 1
+    assert "secret" not in f"{caught.value} {caught.value.__cause__!r}".replace("sk-very-secret-0123456789", "") + str(
+        caught.value
+    )
+
+
+def test_a_prompt_that_the_server_cannot_take_is_a_refused_completion() -> None:
+    answer = {"status": 400, "error": {"message": "the context is full; your key sk-very-secret-0123456789"}}
+    with serving(Proxy(lambda body: answer)) as proxy:
+        (refused,) = client(proxy).complete([ask("1")])
+    assert refused.finish_reason == "refused"
+    assert "the context is full" in refused.refusal
+    assert "secret" not in refused.refusal
+
+
+def test_newer_models_want_another_field_for_the_limit() -> None:
+    def strict(body: dict[str, Any]) -> dict[str, Any]:
+        if "max_tokens" in body:
+            return {"status": 400, "error": {"message": "use 'max_completion_tokens' instead"}}
+        return bolt(body)
+
+    with serving(Proxy(strict)) as proxy:
+        assert client(proxy, in_flight=1).complete([ask("1 mm"), ask("2 mm")])[1].finish_reason == "stop"
+    assert len(proxy.requests) == 3
+
+
+def test_finish_reasons_refusals_logprobs_and_missing_counts() -> None:
+    cut = completion("{", finish="length")
+    cut["choices"][0]["logprobs"] = {"content": [{"token": "{", "logprob": -0.5}]}
+    refused = completion("")
+    refused["choices"][0]["message"]["refusal"] = "I will not"
+    uncounted = completion("four" * 4)
+    del uncounted["usage"]
+    answers = iter([cut, refused, uncounted])
+    with serving(Proxy(lambda body: next(answers))) as proxy, pytest.warns(match="does not count tokens"):
+        one, two, three = client(proxy, in_flight=1, logprobs=True).complete([ask("1"), ask("2"), ask("3")])
+    assert proxy.requests[0]["logprobs"] is True
+    assert (one.finish_reason, one.logprobs) == ("length", (-0.5,))
+    assert (two.finish_reason, two.refusal) == ("refused", "I will not")
+    assert three.usage.output_tokens == 5
+
+
+@pytest.mark.parametrize(
+    ("dialect", "understands"),
+    [
+        ("json_schema", lambda body: body.get("response_format", {}).get("json_schema", {}).get("schema")),
+        ("structured_outputs", lambda body: body.get("structured_outputs", {}).get("json")),
+        ("json_object", lambda body: body.get("response_format", {}).get("schema")),
+        ("ollama", lambda body: body.get("format")),
+        ("none", lambda body: None),
+    ],
+)
+def test_the_probe_finds_the_dialect_that_is_heeded(dialect: str, understands: Any) -> None:
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        schema = understands(body)
+        if schema == PROBE.json_schema:
+            return completion(json.dumps({"word": schema["properties"]["word"]["enum"][1]}))
+        return completion('{"kind": "hex", "size_mm": 1}' if schema else "Hello! How can I help you?")
+
+    with serving(Proxy(answer)) as proxy:
+        model = client(proxy)
+        says = pytest.warns(match="does not heed") if dialect == "none" else nullcontext()
+        with says:
+            (completed,) = model.complete([Prompt(ask("1").messages, constraint=SCHEMA)])
+    assert model.dialect == dialect
+    assert SCHEMA.check_text(completed.text).ok == (dialect != "none")
+
+
+def test_a_schema_that_the_server_refuses_is_only_checked() -> None:
+    def picky(body: dict[str, Any]) -> dict[str, Any]:
+        schema = body.get("response_format", {}).get("json_schema", {}).get("schema", {})
+        if schema and schema != PROBE.json_schema:
+            return {"status": 400, "error": {"message": "Invalid schema: 'default' is not permitted"}}
+        return bolt(body)
+
+    prompts = [Prompt(ask(f"{n} mm").messages, constraint=SCHEMA) for n in (1, 2)]
+    with serving(Proxy(picky)) as proxy, pytest.warns(match="cannot be held to Bolt"):
+        answers = client(proxy, in_flight=1).complete(prompts)
+    assert [SCHEMA.check_text(answer.text).ok for answer in answers] == [True, True]
+    assert len(proxy.requests) == 1 + 2 + 1
+
+
+def test_other_languages_than_json() -> None:
+    from typing import Literal
+
+    from structout.language import Lark, Regex
+
+    choice = Schema.of(Literal["yes", "no"])
+    assert fields(choice, "structured_outputs") == {"structured_outputs": {"choice": ["yes", "no"]}}
+    assert fields(Schema.of(Regex("a+")), "structured_outputs") == {"structured_outputs": {"regex": "a+"}}
+    assert fields(Schema.of(Lark('start: "a"')), "structured_outputs") is None
+    assert fields(choice, "json_schema") is None
+
+
+def test_requests_in_flight_grow_and_give_way() -> None:
+    limiter = Limiter(64)
+    for _ in range(200):
+        limiter.succeeded()
+    grown = limiter.limit
+    assert grown > 20
+    limiter.throttled(0.0)
+    limiter.throttled(0.0)
+    assert limiter.limit == grown / 2
+    paused = Limiter(4)
+    paused.throttled(0.1)
+    began = time.monotonic()
+    with paused.slot():
+        assert time.monotonic() - began >= 0.09
+
+
+def test_no_more_are_in_flight_than_allowed() -> None:
+    flying, most, lock = 0, 0, threading.Lock()
+
+    def slow(body: dict[str, Any]) -> dict[str, Any]:
+        nonlocal flying, most
+        with lock:
+            flying += 1
+            most = max(most, flying)
+        time.sleep(0.02)
+        with lock:
+            flying -= 1
+        return bolt(body)
+
+    with serving(Proxy(slow)) as proxy:
+        model = client(proxy, in_flight=3)
+        model.complete([ask(f"{n} mm") for n in range(12)])
+    assert most <= model.limiter.peak == 3
+
+
+def test_a_run_through_faults_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    kinds: list[Fault] = ["429", "500", "reset", "truncated", "html", "page"]
+    faults = {place: kinds[place % 6] for place in range(3, 120, 4)}
+    texts = [f"{n} mm" for n in range(100)]
+    with serving(Proxy(bolt, faults)) as proxy:
+        job = Job(SCHEMA, client(proxy), Reask(Repair(Constrained())))
+        with Journal(tmp_path / "j", job.identity()) as journal:
+            tally = process(rows_of(texts), job, journal, local(20))
+            values = [outcome.value for outcome in journal.outcomes(accepted=True)]
+            spent = journal.spent()[job.model.name]
+    assert [value["size_mm"] for value in values if isinstance(value, dict)] == list(range(100))
+    assert tally.counts == {"valid": 100}
+    assert spent.calls == 100
+    answered = Counter(
+        body["messages"][-1]["content"] for place, body in enumerate(proxy.requests) if place not in faults
+    )
+    assert set(answered.values()) == {1}
+    assert "secret" not in (tmp_path / "j").read_bytes().decode("latin-1")
+
+
+def test_models_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load_model("openai:org/m@http://127.0.0.1:9/v1#ollama,logprobs,5")
+    assert isinstance(model, OpenAIModel)
+    assert (model.name, model.dialect, model.limiter.most) == ("openai:org/m@http://127.0.0.1:9/v1", "ollama", 5)
+    for wrong in ("openai:m@http://u:p@host/v1", "openai:m@http://host/v1?key=x", "openai:m@http://host/v1#fast"):
+        with pytest.raises(SpecError):
+            load_model(wrong)
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with pytest.raises(ModelError, match="no key"):
+        load_model("openai:gpt")
+
+
+def test_samples_of_one_prompt_are_one_request_where_that_is_asked_for() -> None:
+    def several(body: dict[str, Any]) -> dict[str, Any]:
+        whole = completion("x", read=100, written=9)
+        whole["choices"] = [{**whole["choices"][0], "message": {"content": "x" * n}} for n in range(1, body["n"])]
+        return whole if body["n"] > 1 else completion("last", written=2)
+
+    prompts = [Prompt(ask("1", temperature=1.0).messages, Sampling(temperature=1.0), sample=n) for n in range(3)]
+    with serving(Proxy(lambda body: several({"n": 1, **body}))) as proxy:
+        answers = client(proxy, many=True, in_flight=1).complete([*prompts, ask("2")])
+        assert [body.get("n", 1) for body in proxy.requests] == [3, 1, 1]  # it gave two of three
+    assert [answer.text for answer in answers] == ["x", "xx", "last", "last"]
+    assert [answer.usage.output_tokens for answer in answers] == [3, 6, 2, 2]
+    assert [answer.usage.calls for answer in answers] == [1, 0, 1, 1]

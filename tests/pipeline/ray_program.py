@@ -1,0 +1,57 @@
+"""What the tests of the Ray engine run in a process of their own: `map FOLDER` and the model that it uses."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from structout.completion import Completion, Prompt
+from tests.pipeline.conftest import bolt, number
+
+ROWS = 120
+POISON = 50
+
+
+class Model:
+    """Notes its process, takes its time, and breaks on one record with an error of its own."""
+
+    name = "tiny"
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        folder = Path(os.environ["NOTES"])
+        (folder / f"{os.getpid()}.pid").touch()
+        time.sleep(0.05)
+        if any(number(prompt) == POISON for prompt in prompts):
+            raise RuntimeError("a poison row")
+        return [bolt(prompt) for prompt in prompts]
+
+
+def kill_one(folder: Path) -> None:
+    """Kill the first worker that shows itself."""
+    while not (found := list(folder.glob("*.pid"))):
+        time.sleep(0.05)
+    os.kill(int(found[0].stem), signal.SIGKILL)
+    (folder / "killed").touch()
+
+
+def main() -> None:
+    import ray
+
+    import structout.ray
+
+    folder = Path(sys.argv[1])
+    threading.Thread(target=kill_one, args=(folder,), daemon=True).start()
+    structout.ray.start()
+    rows = ray.data.from_items([{"n": n, "text": f"{n} mm bolt"} for n in range(1, ROWS + 1)])
+    done = structout.ray.map(
+        rows, "tests/conftest.py:Bolt", "py:tests.pipeline.ray_program:Model", "Prompted()", batch=8
+    )
+    (folder / "rows.json").write_text(json.dumps(done.take_all()))
+
+
+if __name__ == "__main__":
+    main()

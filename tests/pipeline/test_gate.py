@@ -1,0 +1,175 @@
+import gzip
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import jsonschema_rs
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from structout import DataError, Schema
+from structout.pipeline.documents import read_documents
+from structout.pipeline.gate import Findings, Gate, Thresholds
+from structout.pipeline.reports import FORMATS
+from tests.conftest import Bolt
+from tests.pipeline.conftest import Shell
+from tests.test_cli import BOLT
+
+GOOD = {"kind": "hex", "size_mm": 6.5, "note": None}
+BAD = {"kind": "square", "size_mm": 6}
+SCHEMA = Schema.of(Bolt)
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> dict[str, tuple[str, list[str]]]:
+    """Two good documents and a bad one in every form, with the options that each takes."""
+    documents: list[Any] = [GOOD, BAD, GOOD]
+    lines = "\n".join(map(json.dumps, documents)) + "\n"
+    (tmp_path / "d.jsonl").write_text(lines)
+    (tmp_path / "d.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    (tmp_path / "d.csv").write_text("kind,size_mm,note\nhex,6.5,\nsquare,6,\nhex,7,soft\n")
+    pq.write_table(pa.Table.from_pylist(documents), tmp_path / "d.parquet")
+    texts = [{"id": n, "answer": json.dumps(document)} for n, document in enumerate(documents)]
+    pq.write_table(pa.Table.from_pylist(texts), tmp_path / "column.parquet")
+    (tmp_path / "column.jsonl").write_text("\n".join(map(json.dumps, texts)))
+    pa_csv = "id,answer\n" + "\n".join('1,"' + json.dumps(document).replace('"', '""') + '"' for document in documents)
+    (tmp_path / "column.csv").write_text(pa_csv)
+    plain, column = ("d.jsonl", "d.jsonl.gz", "d.csv", "d.parquet"), ("column.parquet", "column.jsonl", "column.csv")
+    return {name: (str(tmp_path / name), []) for name in plain} | {
+        name: (str(tmp_path / name), ["--column", "answer"]) for name in column
+    }
+
+
+def test_every_form_is_read(sources: dict[str, tuple[str, list[str]]], shell: Shell) -> None:
+    for name, (source, options) in sources.items():
+        done = shell("validate", source, "-s", BOLT, *options)
+        assert (done.returncode, done.stderr) == (
+            1, "structout: 2 of 3 documents are valid; valid >= 1: found 0.666667\n",
+        ), name  # fmt: skip
+        assert done.stdout.startswith(source)
+        assert "/kind" in done.stdout
+
+
+def test_thresholds(sources: dict[str, tuple[str, list[str]]], shell: Shell) -> None:
+    source = sources["d.jsonl"][0]
+    for options, code in (
+        (["--min-valid", "0.66"], 0),
+        (["--max-invalid", "1"], 0),
+        (["--max-invalid", "0"], 1),
+        (["--max-invalid", "1", "--min-valid", "0.9"], 1),
+        (["--min-valid", "0.5", "--min-field", "size_mm=1"], 0),
+        (["--min-valid", "0.5", "--min-field", "kind=0.6"], 0),
+        (["--min-valid", "0.5", "--min-field", "kind=0.7"], 1),
+        (["--min-field", "colour=1"], 2),
+        (["--min-field", "kind"], 2),
+        (["--report", "pdf=x"], 2),
+        (["--column", "none"], 1),
+    ):
+        assert shell("validate", source, "-s", BOLT, *options).returncode == code, options
+    assert shell("validate", sources["d.csv"][0], "-s", BOLT, "--column", "none").returncode == 2
+
+
+def test_a_required_field_that_is_absent_counts_against_it() -> None:
+    findings = Findings("x", "Bolt", Thresholds(0.0, None, {"size_mm": 0.9, "note": 1.0}))
+    gate = Gate(SCHEMA, findings)
+    for line in ('{"kind": "hex"}', '{"kind": "hex", "size_mm": 1, "note": 5}', "no", '{"kind": "hex", "size_mm": 1}'):
+        for document in read_documents_of(line):
+            gate.judge(document)
+    assert findings.bad_fields == {"size_mm": 2, "note": 2}
+    assert [check.passed for check in findings.checks()] == [True, False, False]
+
+
+def read_documents_of(line: str) -> list[Any]:
+    from structout.pipeline.documents import Document
+
+    return [Document(1, line.encode())]
+
+
+def test_repair_and_rejects(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "d.jsonl").write_text("{'kind': 'hex', 'size_mm': 6}\nI cannot say\n\n" + json.dumps(GOOD))
+    rejects = tmp_path / "rejects.jsonl"
+    words = ["validate", str(tmp_path / "d.jsonl"), "-s", BOLT, "--rejects", str(rejects)]
+    done = shell(*words, "--repair", "lossless", "--max-invalid", "1", "--json")
+    assert done.returncode == 0
+    assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["repaired", "invalid", "valid"]
+    (row,) = map(json.loads, rejects.read_text().splitlines())
+    assert (row["line"], row["document"]) == (2, "I cannot say")
+    assert row["issues"]
+
+
+def test_what_breaks_off_could_not_be_completed(tmp_path: Path, shell: Shell) -> None:
+    whole = gzip.compress("".join(json.dumps(GOOD) + "\n" for _ in range(5000)).encode() + bytes(range(256)) * 999, 0)
+    (tmp_path / "d.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    done = shell("validate", str(tmp_path / "d.jsonl.gz"), "-s", BOLT)
+    assert (done.returncode, "until then" in done.stderr) == (3, True)
+    assert shell("validate", str(tmp_path / "none.jsonl"), "-s", BOLT).returncode == 2
+
+
+class Text(HTMLParser):
+    """The words of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.feed(page)
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def test_reports(tmp_path: Path, shell: Shell) -> None:
+    nasty = {"kind": "<b>|\x01%\u2028", "size_mm": 6}
+    (tmp_path / "d.jsonl").write_text("\n".join(map(json.dumps, [GOOD, BAD, nasty])))
+    options = [word for name in FORMATS for word in ("--report", f"{name}={tmp_path / name}")]
+    source = str(tmp_path / "d.jsonl")
+    assert shell("validate", source, "-s", BOLT, "--min-valid", "0.9", *options).returncode == 1
+    text = {name: (tmp_path / name).read_text(encoding="utf-8") for name in FORMATS}
+    found = json.loads(text["json"])
+    assert (found["documents"], found["valid"], found["invalid"], found["passed"]) == (3, 1, 2, False)
+    assert found["kinds"] == [{"kind": "enum", "pointer": "/kind", "documents": 2}]
+    suite = ElementTree.fromstring(text["junit"])
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+    assert f"{source}:2:" in str(suite[0][0].text)
+    sarif = json.loads(text["sarif"])
+    jsonschema_rs.validate(SARIF, sarif)
+    assert [
+        result["locations"][0]["physicalLocation"]["region"]["startLine"] for result in sarif["runs"][0]["results"]
+    ] == [2, 3]
+    assert text["github"].splitlines()[0].startswith(f"::error file={source},line=2::/kind")
+    assert all(line.startswith("::") for line in text["github"].strip().split("\n"))
+    assert "| valid >= 0.9 | 0.333333 | **failed** |" in text["md"]
+    assert "<b>" not in text["html"]
+    assert any("1 of 3 documents are valid" in words for words in Text(text["html"]).words)
+
+
+# What SARIF 2.1.0 asks of the parts that are written.
+SARIF: dict[str, Any] = {
+    "required": ["version", "runs"],
+    "properties": {
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "items": {
+                "required": ["tool", "results"],
+                "properties": {
+                    "tool": {"properties": {"driver": {"required": ["name"]}}, "required": ["driver"]},
+                    "results": {
+                        "items": {
+                            "required": ["message"],
+                            "properties": {"level": {"enum": ["none", "note", "warning", "error"]}},
+                        }
+                    },
+                },
+            }
+        },
+    },
+}
+
+
+def test_documents_are_read_lazily_and_errors_name_the_place(tmp_path: Path) -> None:
+    (tmp_path / "d.jsonl").write_text("a\nb\n")
+    assert next(read_documents(str(tmp_path / "d.jsonl"), SCHEMA)).data == b"a"
+    with pytest.raises(DataError, match=r"none\.parquet"):
+        next(read_documents(str(tmp_path / "none.parquet"), SCHEMA))

@@ -1,0 +1,128 @@
+import csv
+import gzip
+import json
+import os
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pydantic import BaseModel
+
+from structout import DataError, OutputError, Schema, SpecError
+from structout.document import Json
+from structout.pipeline.columns import columns_of
+from structout.pipeline.output import check_target, replacing, writing
+
+
+class Inner(BaseModel):
+    size: float
+
+
+class Wide(BaseModel):
+    name: str
+    kind: Literal["a", "b"] | None = None
+    count: int = 0
+    on: bool = False
+    day: date | None = None
+    at: datetime | None = None
+    inner: Inner | None = None
+    many: list[Inner] = []
+    tags: list[str] = []
+    free: dict[str, Any] = {}
+    either: int | str = 0
+    price: Decimal = Decimal(0)
+
+
+SCHEMA = Schema.of(Wide)
+FULL = SCHEMA.dump(
+    Wide(
+        name="ä, \"b\"", kind="a", count=3, on=True, day=date(2026, 1, 2), at=datetime(2026, 1, 2, 3, tzinfo=UTC),
+        inner=Inner(size=1.5), many=[Inner(size=2)], tags=["x", "y"], free={"k": [1]}, either="z", price=Decimal("1.5"),
+    )
+)  # fmt: skip
+BESIDE = {"_key": 7, "_status": "valid", "_edits": [], "_strategy": "s", "_attempts": 1, "_tokens": 2, "_cost": None}
+
+
+def write(target: Path | str, rows: list[Json], schema: Schema[Any] = SCHEMA, *, bare: bool = False) -> None:
+    with writing(str(target), schema, bare=bare) as one:
+        for row in rows:
+            one(row, dict(BESIDE))
+
+
+def test_columns_are_typed_by_the_schema() -> None:
+    types = {name: column.type for name, column in columns_of(SCHEMA).items()}
+    inner = pa.struct([("size", pa.float64())])
+    assert types == {
+        "name": pa.string(), "kind": pa.string(), "count": pa.int64(), "on": pa.bool_(), "day": pa.date32(),
+        "at": pa.timestamp("us", tz="UTC"), "inner": inner, "many": pa.list_(inner), "tags": pa.list_(pa.string()),
+        "free": pa.string(), "either": pa.string(), "price": pa.string(),
+    }  # fmt: skip
+    assert list(columns_of(Schema.of(list[int]))) == ["value"]
+
+
+def test_parquet_and_duckdb_hold_typed_values(tmp_path: Path) -> None:
+    write(tmp_path / "o.parquet", [FULL, SCHEMA.dump(Wide(name="n"))])
+    first, second = pq.read_table(tmp_path / "o.parquet").to_pylist()
+    assert (first["day"], first["at"]) == (date(2026, 1, 2), datetime(2026, 1, 2, 3, tzinfo=UTC))
+    assert (first["many"], first["inner"], first["either"]) == ([{"size": 2.0}], {"size": 1.5}, '"z"')
+    assert (first["_key"], first["_tokens"], first["_cost"]) == ("7", 2, None)
+    assert (second["kind"], second["inner"], second["tags"]) == (None, None, [])
+    write(f"{tmp_path / 'd.duckdb'}#o", [FULL])
+    write(f"{tmp_path / 'd.duckdb'}#o", [FULL, FULL], bare=True)
+    with duckdb.connect(str(tmp_path / "d.duckdb")) as database:
+        assert database.execute('SELECT "inner".size, day FROM o').fetchall() == [(1.5, date(2026, 1, 2))] * 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d.duckdb", "o.parquet"]
+
+
+def test_jsonl_and_csv(tmp_path: Path) -> None:
+    write(tmp_path / "o.jsonl.gz", [FULL], bare=True)
+    with gzip.open(tmp_path / "o.jsonl.gz", "rt", encoding="utf-8") as stream:
+        assert json.loads(stream.read()) == FULL
+    packed = (tmp_path / "o.jsonl.gz").read_bytes()
+    write(tmp_path / "o.jsonl.gz", [FULL], bare=True)
+    assert (tmp_path / "o.jsonl.gz").read_bytes() == packed
+    write(tmp_path / "o.csv", [FULL])
+    with (tmp_path / "o.csv").open(encoding="utf-8", newline="") as stream:
+        (row,) = csv.DictReader(stream)
+    assert (row["name"], row["count"], row["on"], row["many"]) == ('ä, "b"', "3", "true", '[{"size": 2.0}]')
+    assert (row["_key"], row["_cost"]) == ("7", "")
+    write(tmp_path / "list.jsonl", [[1, 2]], Schema.of(list[int]), bare=True)
+    assert json.loads((tmp_path / "list.jsonl").read_text()) == {"value": [1, 2]}
+
+
+def test_a_value_that_no_column_holds_is_an_error_and_leaves_the_old_file(tmp_path: Path) -> None:
+    (tmp_path / "o.parquet").write_text("old")
+    with pytest.raises(DataError, match="typed column"):
+        write(tmp_path / "o.parquet", [{"name": "n", "count": 2**70}])
+    assert (tmp_path / "o.parquet").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_nothing_appears_unless_all_went_well(tmp_path: Path) -> None:
+    def fail() -> None:
+        with replacing(tmp_path / "o.jsonl") as stream:
+            stream.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_can_be_written_is_found_out_first(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write"):
+        check_target(str(tmp_path / "no" / "o.jsonl"))
+    with pytest.raises(OutputError):
+        check_target("/proc/o.jsonl")
+    with pytest.raises(SpecError):
+        check_target(str(tmp_path / "o.xls"))
+    (tmp_path / "o.jsonl").mkdir()
+    with pytest.raises(OutputError, match="may not be written"):
+        check_target(str(tmp_path / "o.jsonl"))
+    check_target(str(tmp_path / "o.csv"))
+    assert os.listdir(tmp_path) == ["o.jsonl"]

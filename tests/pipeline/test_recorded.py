@@ -1,0 +1,152 @@
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from structout import (
+    BudgetError,
+    Cascade,
+    Completion,
+    Constrained,
+    Grounded,
+    Judge,
+    Message,
+    ModelError,
+    On,
+    Prompt,
+    Prompted,
+    Reask,
+    Repair,
+    Sampling,
+    Scripted,
+    SpecError,
+    Usage,
+    Verify,
+)  # fmt: skip
+from structout.models.base import PartialAnswerError
+from structout.pipeline.budget import Budget, Price, Prices, price_named
+from structout.pipeline.job import Job
+from structout.pipeline.journal import Journal
+from structout.pipeline.recorded import Recorded, recording
+from structout.pipeline.rows import rows_of
+from structout.pipeline.run import local, process
+from structout.strategies import spec
+from structout.verifiers import All
+
+
+def ask(text: str, **sampling: float) -> Prompt:
+    return Prompt((Message("user", text),), Sampling(**sampling))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def journal(job: Job, tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "j", job.identity())
+
+
+def test_like_prompts_are_asked_once_and_sampled_ones_each_time(journal: Journal) -> None:
+    inner = Scripted("x")
+    model = Recorded(inner, journal)
+    model.complete([ask("a"), ask("b"), ask("a")])
+    model.complete([ask("b"), ask("c")])
+    assert inner.calls == 3
+    model.complete([ask("a", temperature=1.0), ask("a", temperature=1.0)])
+    assert inner.calls == 5
+    model.complete([ask("a", temperature=1.0, seed=3), ask("a", temperature=1.0, seed=3)])
+    assert inner.calls == 6
+    Recorded(inner, journal, cache=False).complete([ask("a")])
+    assert inner.calls == 7
+    assert journal.spent()["scripted"].calls == 7
+
+
+def test_an_answer_in_flight_is_waited_for(journal: Journal) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    def slow(prompt: Prompt) -> str:
+        asked.set()
+        assert go.wait(10)
+        return "x"
+
+    inner = Scripted(slow)
+    model = Recorded(inner, journal)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(model.complete, [ask("a")])
+        assert asked.wait(10)
+        second = pool.submit(model.complete, [ask("a")])
+        go.set()
+        assert first.result() == second.result()
+    assert inner.calls == 1
+
+
+class Picky:
+    """Fails on one prompt of a batch, having answered the others."""
+
+    name = "picky"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        answers: list[Completion | None] = []
+        for prompt in prompts:
+            text = prompt.messages[0].content
+            self.asked.append(text)
+            answers.append(None if text == "poison" else Completion(text, Usage(calls=1, input_tokens=1)))
+        if None in answers:
+            raise PartialAnswerError("the server failed", answers)
+        return [answer for answer in answers if answer is not None]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_what_was_answered_beside_a_failure_is_not_paid_twice(journal: Journal, temperature: float) -> None:
+    inner = Picky()
+    model = Recorded(inner, journal)
+    with pytest.raises(ModelError):
+        model.complete([ask(text, temperature=temperature) for text in ("a", "poison", "b")])
+    for text in ("a", "b"):
+        assert model.complete([ask(text, temperature=temperature)])[0].text == text
+    assert inner.asked == ["a", "poison", "b"]
+    assert journal.spent()["picky"].calls == 2
+
+
+def test_every_model_in_a_strategy_is_recorded(journal: Journal) -> None:
+    big = Scripted("x", name="big")
+    checked = Verify(Constrained(), All(Grounded(), Judge(big)))
+    way = Cascade(Repair(Prompted(examples=2)), On(big, Reask(checked, limit=2)))
+    wrapped = recording(way, lambda model: Recorded(model, journal))
+    assert spec(wrapped) == spec(way)
+    assert isinstance(wrapped.stages[1].model, Recorded)
+    assert wrapped.stages[0] == way.stages[0]
+    judge = wrapped.stages[1].inner.inner.verifier.verifiers[1]
+    assert isinstance(judge.model, Recorded)
+    assert way.stages[1].model is big  # type: ignore[attr-defined]
+
+
+def test_a_budget_stops_the_run_before_it_is_passed_and_a_higher_one_goes_on(job: Job, tmp_path: Path) -> None:
+    rows = list(rows_of([f"{n} mm" for n in range(1, 101)]))
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        with pytest.raises(BudgetError, match="500 tokens") as caught:
+            process(rows, job, journal, local(4, Budget(tokens=500)))
+        assert "--budget-tokens" in caught.value.hint
+        spent = sum(journal.spent().values(), Usage())
+        assert 300 < spent.input_tokens + spent.output_tokens <= 500
+        tally = process(rows, job, journal, local(4, Budget(tokens=5000)))
+        assert (tally.accepted, tally.quarantined) == (86, 14)
+        with pytest.raises(BudgetError, match="0 hours"):
+            process(rows_of([*(row.text for row in rows), "101 mm"]), job, journal, local(4, Budget(hours=0)))
+
+
+def test_money_is_counted_where_the_price_is_known(job: Job, tmp_path: Path) -> None:
+    known = Prices({"scripted": Price(1000, 2000)})
+    assert known.cost([("scripted", Usage(calls=1, input_tokens=1000, output_tokens=500))]) == pytest.approx(2.0)
+    assert known.cost([("scripted", Usage(calls=1)), ("other", Usage(calls=1))]) is None
+    assert Prices().cost([]) == 0
+    assert price_named("0.15,0.6") == Price(0.15, 0.6)
+    with pytest.raises(SpecError):
+        price_named("cheap")
+    with pytest.raises(SpecError, match="price of scripted is unknown"):
+        Budget(usd=1).check({"scripted": Usage(calls=1)}, Prices(), 1)
+    with pytest.raises(BudgetError):
+        Budget(usd=1).check({"scripted": Usage(calls=10, input_tokens=999)}, known, 1)
+    Budget(usd=1).check({"scripted": Usage(calls=10, input_tokens=900)}, known, 1)

@@ -1,0 +1,285 @@
+"""`structout run` as a shell sees it: interrupted, refused, killed, resumed."""
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from structout import Completion, JournalError, ModelError, Prompt, Scripted, extract_many
+from structout.pipeline.job import Job
+from structout.pipeline.journal import Journal
+from structout.pipeline.rows import rows_of
+from structout.pipeline.run import finish, local, process
+from tests.conftest import ROOT, Bolt
+from tests.pipeline.conftest import Shell, bolt, number
+from tests.test_cli import BOLT
+
+# Notes what it was asked, and takes a little time over it, so that a kill has something to hit.
+MODEL = """
+import os, time
+from tests.pipeline.conftest import bolt, number
+
+class Model:
+    name = "tiny"
+
+    def complete(self, prompts):
+        time.sleep(float(os.environ.get("PAUSE", 0)))
+        with open(os.environ["ASKED"], "a") as asked:
+            asked.write("".join(f"{number(prompt)}\\n" for prompt in prompts))
+        return [bolt(prompt) for prompt in prompts]
+"""
+
+
+@pytest.fixture
+def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The arguments that all runs here have."""
+    (tmp_path / "model.py").write_text(MODEL)
+    monkeypatch.setenv("ASKED", str(tmp_path / "asked"))
+    return ["--schema", BOLT, "--model", f"py:{tmp_path / 'model.py'}:Model", "--strategy", "Prompted()", "--key", "id"]
+
+
+def asked(folder: Path) -> list[int]:
+    return [int(line) for line in (folder / "asked").read_text().split()]
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_every_row_comes_out_once_here_or_there(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    out = tmp_path / "out.jsonl"
+    words = ["run", "-i", str(bolts(50)), "-o", str(out), *words]
+    done = shell(*words, "--price", "1,2", "--log-format", "json", "--metrics", str(tmp_path / "metrics"))
+    assert done.returncode == 1
+    accepted, others = rows(out), rows(tmp_path / "out.jsonl.quarantine.jsonl")
+    assert [row["_key"] for row in accepted] == [f"k{n}" for n in range(1, 51) if n % 7]
+    assert [row["key"] for row in others] == [f"k{n}" for n in range(7, 51, 7)]
+    assert others[0]["input"] == {"id": "k7", "text": "7 mm bolt"}
+    assert others[0]["attempts"][0]["text"] == "no"
+    assert others[0]["issues"][0]["kind"] == "not_json"
+    assert accepted[0]["_cost"] == pytest.approx((11 * 1 + 5 * 2) / 1e6)
+    last = json.loads(done.stderr.splitlines()[-2])
+    assert (last["event"], last["rows"], last["accepted"], last["quarantined"]) == ("end", 50, 43, 7)
+    assert 'structout_rows_total{status="valid"} 43' in (tmp_path / "metrics").read_text()
+    before = out.read_bytes()
+    assert shell(*words).returncode == 1
+    assert out.read_bytes() == before
+    assert len(asked(tmp_path)) == 50
+
+
+def test_pipes_nothing_and_refusals(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
+) -> None:
+    beside = ["--journal", str(tmp_path / "j"), "--quarantine", str(tmp_path / "q.jsonl")]
+    plain = [*words[:-2], *beside]
+    done = shell("run", "--bare", *plain, stdin="2 mm\n3 mm\n")
+    assert (done.returncode, [json.loads(line)["size_mm"] for line in done.stdout.splitlines()]) == (0, [2, 3])
+    changed = shell("run", *plain, "--max-tokens", "9", stdin="2 mm\n3 mm\n")
+    assert (changed.returncode, changed.stderr.count("\n")) == (3, 1)
+    assert "another sampling" in changed.stderr
+    assert shell("run", *plain, "--max-tokens", "9", "--fresh", stdin="2 mm\n").returncode == 0
+    assert shell("run", *plain, "--max-tokens", "9", "--fresh", stdin="").returncode == 4
+    assert shell("run", *plain, "-o", str(tmp_path / "no/o.jsonl"), stdin="2 mm\n").returncode == 3
+    assert shell("run", *plain, "--budget-usd", "1", stdin="2 mm\n").returncode == 2
+
+
+def test_a_budget_ends_the_run_with_3_and_a_higher_one_resumes(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    words = ["run", "-i", str(bolts(60)), "-o", str(tmp_path / "out.jsonl"), "--chunk", "5", *words]
+    done = shell(*words, "--budget-tokens", "300")
+    assert done.returncode == 3
+    assert "error: the budget of 300 tokens is used up" in done.stderr
+    assert not (tmp_path / "out.jsonl").exists()
+    assert 0 < len(asked(tmp_path)) <= 20
+    assert shell(*words, "--budget-tokens", "3000").returncode == 1
+    assert sorted(asked(tmp_path)) == list(range(1, 61))
+
+
+def test_a_dry_run_estimates_and_pays_nothing_twice(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    words = ["run", "-i", str(bolts(100)), "-o", str(tmp_path / "out.jsonl"), "--price", "1000,1000", *words]
+    free = shell(*words, "--dry-run", "--probe", "0")
+    assert free.returncode == 0
+    assert "none was asked" in free.stdout
+    assert not (tmp_path / "asked").exists()
+    done = shell(*words, "--dry-run")
+    assert len(asked(tmp_path)) == 20
+    low, high = (float(word.lstrip("$")) for word in done.stdout.splitlines()[2].split()[1::2])
+    assert low < 1.6 < high
+    assert high - low < 0.1
+    assert shell(*words).returncode == 1
+    assert len(asked(tmp_path)) == 100
+
+
+def test_the_quarantine_is_asked_again_by_another_strategy(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    words = ["run", "-i", str(bolts(30)), "-o", str(tmp_path / "out.jsonl"), *words]
+    shell(*words)
+    again = [*words, "--retry-quarantine"]
+    assert shell(*again).returncode == 1
+    assert len(asked(tmp_path)) == 30 + 4
+    (tmp_path / "yes.json").write_text('{"mm": "{\\"kind\\": \\"hex\\", \\"size_mm\\": 1}"}')
+    other = [word if not word.startswith("py:") else f"scripted:{tmp_path / 'yes.json'}" for word in again]
+    done = shell(*other)
+    assert (done.returncode, "4 rows are asked again" in done.stderr) == (0, True)
+    assert [row["_key"] for row in rows(tmp_path / "out.jsonl")] == [f"k{n}" for n in range(1, 31)]
+    assert len({row["_fingerprint"] for row in rows(tmp_path / "out.jsonl")}) == 2
+    assert rows(tmp_path / "out.jsonl.quarantine.jsonl") == []
+
+
+def test_killed_at_twenty_moments_it_loses_and_doubles_nothing(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, chunk = 600, 6
+    source = bolts(count)
+    monkeypatch.setenv("PAUSE", "0.01")
+    beside = ["--quarantine", str(tmp_path / "q.jsonl"), "--journal", str(tmp_path / "j"), "--chunk", str(chunk)]
+    command = [sys.executable, "-m", "structout", "run", "-i", str(source), *beside, *words]
+    began = time.monotonic()
+    whole = subprocess.run([*command, "-o", str(tmp_path / "whole.jsonl")], cwd=ROOT, capture_output=True, check=False)
+    took = time.monotonic() - began
+    assert whole.returncode == 1
+    expected = (tmp_path / "whole.jsonl").read_bytes(), (tmp_path / "q.jsonl").read_bytes()
+    for name in ("q.jsonl", "j", "asked"):
+        (tmp_path / name).unlink()
+    dice = random.Random(9)
+    killed = 0
+    while killed < 20:
+        process = subprocess.Popen([*command, "-o", str(tmp_path / "out.jsonl")], cwd=ROOT, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(dice.uniform(0, took * 0.6))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            assert process.wait() == -signal.SIGKILL
+            killed += 1
+        else:  # it was done before its moment came: from the start again
+            assert (tmp_path / "out.jsonl").read_bytes() == expected[0]
+            for name in ("out.jsonl", "q.jsonl", "j", "asked"):
+                (tmp_path / name).unlink(missing_ok=True)
+        if (tmp_path / "out.jsonl").exists():
+            assert (tmp_path / "out.jsonl").read_bytes() == expected[0]
+    last = subprocess.run([*command, "-o", str(tmp_path / "out.jsonl")], cwd=ROOT, capture_output=True, check=False)
+    assert last.returncode == 1, last.stderr
+    assert ((tmp_path / "out.jsonl").read_bytes(), (tmp_path / "q.jsonl").read_bytes()) == expected
+    times = [asked(tmp_path).count(n) for n in range(1, count + 1)]
+    assert min(times) == 1
+    assert sum(times) <= count + 21 * 2 * chunk  # only what was in flight at a kill is asked again
+    assert list(tmp_path.glob(".*.part")) == []
+
+
+def test_a_full_disk_is_an_error_and_the_run_goes_on_later(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    words = ["run", "-i", str(bolts(3000)), "-o", str(tmp_path / "out.jsonl"), *words]
+    small = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2);"
+    program = small + "from structout.cli import main; main()"
+    for limit in (200_000, 700_000):  # the first hits the journal, the second the output
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(limit), *words], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 3
+        assert "Traceback" not in done.stderr
+        assert "cannot be written" in done.stderr or "cannot write" in done.stderr
+        assert not (tmp_path / "out.jsonl").exists()
+    assert shell(*words).returncode == 1
+    assert len(rows(tmp_path / "out.jsonl")) + len(rows(tmp_path / "out.jsonl.quarantine.jsonl")) == 3000
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+def test_an_interrupted_run_says_so_and_goes_on(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch, shell: Shell
+) -> None:
+    monkeypatch.setenv("PAUSE", "0.05")
+    words = ["run", "-i", str(bolts(400)), "-o", str(tmp_path / "out.jsonl"), "--chunk", "4", *words]
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    program += "from structout.cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *words], cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ}
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "asked").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert (process.returncode, "interrupted" in error) == (130, True)
+    assert "Traceback" not in error
+    monkeypatch.setenv("PAUSE", "0")
+    assert shell(*words).returncode == 1
+
+
+class Failing:
+    """Fails on one number, or on all from one on."""
+
+    name = "failing"
+
+    def __init__(self, poison: int, *, onward: bool = False) -> None:
+        self.poison, self.onward, self.calls = poison, onward, 0
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        self.calls += 1
+        if any(number(p) == self.poison or (self.onward and number(p) > self.poison) for p in prompts):
+            raise ModelError("the server says no")
+        return [bolt(prompt) for prompt in prompts]
+
+
+def made(job: Job, model: Any) -> Job:
+    return Job(job.schema, model, job.strategy)
+
+
+def test_a_row_that_the_model_cannot_take_costs_no_other(job: Job, tmp_path: Path) -> None:
+    job = made(job, Failing(5))
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        tally = process(rows_of([f"{n} mm" for n in range(1, 41)]), job, journal, local(8))
+        assert tally.counts == {"valid": 34, "invalid": 5, "error": 1}
+        assert finish(journal, job, 40, str(tmp_path / "o.jsonl"), str(tmp_path / "q.jsonl")) == (34, 6)
+    (failed,) = (row for row in rows(tmp_path / "q.jsonl") if row["status"] == "error")
+    assert (failed["key"], failed["cost"]) == (5, None)
+    assert "the server says no" in failed["issues"][0]["message"]
+
+
+def test_a_model_that_is_gone_ends_the_run_soon_and_it_goes_on_when_it_is_back(job: Job, tmp_path: Path) -> None:
+    texts = [f"{n} mm" for n in range(1, 501)]
+    model = Failing(100, onward=True)
+    job = made(job, model)
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        with pytest.raises(ModelError, match="10 rows in a row"):
+            process(rows_of(texts), job, journal, local(16))
+        assert model.calls < 80
+        model.poison = 1000
+        assert process(rows_of(texts), job, journal, local(16)).counts["error"] == 0
+        assert journal.counts() == {"valid": 429, "invalid": 71}
+
+
+def test_rows_that_got_lost_are_noticed(job: Job, tmp_path: Path) -> None:
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        process(rows_of(["2 mm", "3 mm"]), job, journal, local())
+        with pytest.raises(JournalError, match="1 rows came in"):
+            finish(journal, job, 1, str(tmp_path / "o.jsonl"), str(tmp_path / "q.jsonl"))
+    assert [path.name for path in tmp_path.iterdir()] == ["j"]
+
+
+def test_extract_many_goes_on_from_its_journal(model: Scripted, tmp_path: Path) -> None:
+    texts = [f"{n} mm" for n in range(1, 101)]
+    whole = list(extract_many(texts, Bolt, Scripted(bolt), "Reask(Prompted())"))
+    first = extract_many(texts, Bolt, model, "Reask(Prompted())", chunk=8, journal=tmp_path / "j")
+    for _ in range(20):
+        next(first)
+    first.close()  # type: ignore[attr-defined]
+    before = model.calls
+    results = list(extract_many(texts, Bolt, model, "Reask(Prompted())", chunk=8, journal=tmp_path / "j"))
+    assert results == whole
+    assert sum(len(result.attempts) for result in whole) == model.calls > before
