@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 import time
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from benchmarks.reliability import report, sets
 from benchmarks.reliability.measure import auc, brier, consistency, made_up, row
 from benchmarks.reliability.recorded import Recorded
 from benchmarks.reliability.ways import BASE, PLAIN, Fitted, ways
-from structout import Constrained, Dataset, Grounded, Model, Sampling, Scripted, Verifier, Vote, evaluate, load_model
+from structout import Constrained, Dataset, Grounded, Sampling, Scripted, Verifier, Vote, evaluate, load_model
 from structout.document import leaves
 from structout.evaluation import judged
 from structout.evaluation.outcome import Outcome
@@ -29,6 +30,7 @@ _SETS = ["parts", "addresses", "snips"]
 _MODELS = ["as is", "fine-tuned"]
 _EXAMPLES = 3  # shown to the model where it was not fine-tuned
 _NOBODY = Scripted("")  # for verifiers that ask no model
+_FOLDS = 5
 _RUNS = 5  # of each record, for consistency
 
 
@@ -45,6 +47,8 @@ def main() -> None:
             if model is None:
                 print(f"no fine-tuned model for {name}: left out", file=sys.stderr)
                 continue
+            for answers in options.answers:
+                model.take(answers)
             table = _compare(name, kind, dataset, model, options)
             (options.log / f"{_file(kind, name)}.json").write_text(json.dumps(table, indent=1), encoding="utf-8")
     found = [options.log / f"{_file(kind, name)}.json" for name in _SETS for kind in _MODELS]
@@ -58,9 +62,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sets", nargs="+", default=_SETS)
     parser.add_argument("--models", nargs="+", default=_MODELS)
     parser.add_argument("--records", type=int, default=100, help="test records of each set")
-    parser.add_argument("--dev", type=int, default=250, help="dev records of each set, to fit thresholds to")
+    parser.add_argument("--dev", type=int, default=250, help="dev records to fit to; 0: fit across folds of test")
     parser.add_argument("--samples", type=int, default=5, help="answers of a vote")
     parser.add_argument("--repeated", type=int, default=25, help="test records that are run five times")
+    parser.add_argument("--answers", nargs="+", type=Path, default=[], help="harness logs whose answers are taken over")
     parser.add_argument("--only", nargs="+", help="compare only these ways")
     parser.add_argument("--log", type=Path, default=Path(".structout/reliability"))
     parser.add_argument("--out", type=Path, default=sets.ROOT / "benchmarks" / "results")
@@ -71,7 +76,7 @@ def _file(kind: str, name: str) -> str:
     return f"{kind.replace(' ', '-')}-{name}"
 
 
-def _model(kind: str, name: str, tuned: Path | None, log: Path) -> Model | None:
+def _model(kind: str, name: str, tuned: Path | None, log: Path) -> Recorded | None:
     file = log / f"{_file(kind, name)}.jsonl"
     if kind == "as is":
         return Recorded(kind, partial(load_model, "embedded"), file)
@@ -80,10 +85,10 @@ def _model(kind: str, name: str, tuned: Path | None, log: Path) -> Model | None:
     return Recorded(kind, partial(load_model, f"path:{tuned / name}"), file, Tuning.read(tuned / name))
 
 
-def _compare(name: str, kind: str, dataset: Dataset, model: Model, options: argparse.Namespace) -> dict[str, Any]:
+def _compare(name: str, kind: str, dataset: Dataset, model: Recorded, options: argparse.Namespace) -> dict[str, Any]:
     sampling = Sampling(max_tokens=sets.MAX_TOKENS[name])
     examples = _EXAMPLES if kind == "as is" else 0
-    dev, test = (sets.sample(dataset.split(s), n) for s, n in (("dev", options.dev), ("test", options.records)))
+    test = sets.sample(dataset.split("test"), options.records)
 
     def run(found: dict[str, Any], records: Dataset, repeats: int = 1) -> dict[str, list[Outcome]]:
         outcomes: dict[str, list[Outcome]] = {}
@@ -97,11 +102,25 @@ def _compare(name: str, kind: str, dataset: Dataset, model: Model, options: argp
         return outcomes
 
     plain = Constrained(examples=examples)
-    lessons = judged(run({PLAIN: plain}, dev)[PLAIN], dataset.schema)
-    fitted = Fitted.on(dataset, lessons)
-    compared = ways(fitted, examples, options.samples)
-    wanted = (BASE, PLAIN, *(options.only or compared))
-    outcomes = run({label: way for label, way in compared.items() if label in wanted}, test)
+    source = sets.sample(dataset.split("dev"), options.dev) if options.dev else test
+    lessons = judged(answers := run({PLAIN: plain}, source)[PLAIN], dataset.schema)
+    taught = [one.key for one in answers if one.ok]
+    outcomes: dict[str, list[Outcome]] = defaultdict(list)
+    scores: dict[str, list[tuple[float, bool]]] = defaultdict(list)
+    seconds: Counter[str] = Counter()
+    for records in [test] if options.dev else sets.folds(test, _FOLDS):
+        held_out = {record.key for record in records} if not options.dev else set()
+        fitted = Fitted.on(dataset, [one for key, one in zip(taught, lessons, strict=True) if key not in held_out])
+        compared = ways(fitted, examples, options.samples)
+        wanted = (BASE, PLAIN, *(options.only or compared))
+        found = run({label: way for label, way in compared.items() if label in wanted}, records)
+        for label, group in found.items():
+            outcomes[label] += group
+        for verifier in _free(fitted):
+            told, spent = _scores(verifier, judged(found[PLAIN], dataset.schema))
+            scores[type(verifier).__name__] += told
+            seconds[type(verifier).__name__] += spent
+    outcomes = {label: group for label, group in outcomes.items() if len(group) == len(test)}  # in every fold
     repeated = {
         "Constrained(temperature=0.7)": Constrained(examples=examples, temperature=0.7),
         "Vote field": Vote(plain, n=options.samples),
@@ -112,12 +131,13 @@ def _compare(name: str, kind: str, dataset: Dataset, model: Model, options: argp
     return {
         "set": name,
         "model": kind,
-        "dev": len(lessons),
+        "dev": len(lessons) if options.dev else 0,
         "dev right": sum(one.right for one in lessons),
+        "taken": len(model.taken),
         "rows": {label: row(group, base) for label, group in outcomes.items()},
         "consistency": {label: consistency(group) for label, group in runs.items()},
         "grounded": _grounding(fitted.grounded, checks, outcomes[PLAIN]),
-        "free": {type(one).__name__: _ranking(one, checks) for one in _free(fitted)},
+        "free": {label: _ranking(told, seconds[label] / len(told)) for label, told in scores.items() if told},
     }
 
 
@@ -126,14 +146,16 @@ def _free(fitted: Fitted) -> list[Verifier]:
     return [one for one in found if one is not None]
 
 
-def _ranking(verifier: Verifier, checks: Sequence[Judged]) -> dict[str, Any]:
-    """How well a verifier's score tells right from wrong on the test results, and its own seconds a record."""
-    if not checks:
-        return {}
+def _scores(verifier: Verifier, checks: Sequence[Judged]) -> tuple[list[tuple[float, bool]], float]:
+    """A verifier's scores of results, each with whether it is right, and the CPU seconds that they took."""
     began = time.process_time()
     verdicts = verifier.check([one.task for one in checks], [one.result for one in checks], _NOBODY)
-    seconds = (time.process_time() - began) / len(checks)
-    scores = [(verdict.score, one.right) for verdict, one in zip(verdicts, checks, strict=True)]
+    spent = time.process_time() - began
+    return [(verdict.score, one.right) for verdict, one in zip(verdicts, checks, strict=True)], spent
+
+
+def _ranking(scores: Sequence[tuple[float, bool]], seconds: float) -> dict[str, Any]:
+    """How well scores tell right from wrong; `seconds` is what one takes."""
     ordered = [is_right for _, is_right in sorted(scores, key=lambda item: -item[0])]
     return {
         "auc": auc(scores),

@@ -6,12 +6,13 @@ Its seconds are CPU seconds of this process, shared out in proportion: what else
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from structout import Completion, Prompt, Usage
+from structout.evaluation import read_log
 from structout.models import Model
 from structout.models.tuning import Tuning
 
@@ -19,19 +20,23 @@ from structout.models.tuning import Tuning
 class Recorded:
     """Answers what it was asked before from `file` (JSONL, by the prompt's key), with the cost that it had then.
 
-    The model itself is loaded when it is first asked something new; `tuning` is how it was fine-tuned.
+    The model itself is loaded when it is first asked something new; `tuning` is how it was fine-tuned. Answers that
+    were `taken` over from elsewhere are marked so in the file: their seconds are of another clock.
     """
 
     def __init__(self, name: str, load: Callable[[], Model], file: Path, tuning: Tuning | None = None) -> None:
         self.name, self.tuning = name, tuning
         self._load, self._file = load, file
         self._known: dict[str, Completion] = {}
+        self.taken: set[str] = set()
         file.parent.mkdir(parents=True, exist_ok=True)
         if file.is_file():
             for line in file.read_text(encoding="utf-8").splitlines():
                 if line.endswith("}"):  # a last line that was cut off is asked again
                     row = json.loads(line)
                     key = row.pop("key")
+                    if row.pop("taken", False):
+                        self.taken.add(key)
                     self._known[key] = _completion(row)
 
     @cached_property
@@ -53,6 +58,19 @@ class Recorded:
                     self._known[key] = completion
                     stream.write(json.dumps({"key": key, **asdict(completion)}) + "\n")
         return [self._known[key] for key in keys]
+
+    def take(self, log: Path) -> None:
+        """Take over the completions of a log that `evaluate` wrote, where they answer what was not asked yet."""
+        attempts = (one for outcome in read_log(log).outcomes for one in (*outcome.attempts, *outcome.checks))
+        found = {one["key"]: one for one in attempts if "key" in one}
+        names = [field.name for field in fields(Completion)]
+        with self._file.open("a", encoding="utf-8") as stream:
+            for key, attempt in found.items():
+                if key not in self._known:
+                    row = {name: attempt[name] for name in names}
+                    stream.write(json.dumps({"key": key, "taken": True, **row}) + "\n")
+                    self._known[key] = _completion(row)
+                    self.taken.add(key)
 
 
 def _scaled(usage: Usage, by: float) -> Usage:

@@ -33,3 +33,8 @@ def sample(dataset: Dataset, count: int) -> Dataset:
     step = max(len(dataset) / count, 1.0)
     places = [int(i * step) for i in range(min(count, len(dataset)))]
     return replace(dataset, records=tuple(dataset.records[place] for place in places))
+
+
+def folds(dataset: Dataset, count: int) -> list[Dataset]:
+    """The records in `count` parts, each spread over the data set."""
+    return [replace(dataset, records=dataset.records[i::count]) for i in range(count)]

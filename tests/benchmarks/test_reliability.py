@@ -5,6 +5,7 @@ import pytest
 from benchmarks.reliability.measure import abstention_bound, auc, made_up, paired
 from benchmarks.reliability.recorded import Recorded
 from structout import Constrained, Prompted, Scripted, evaluate
+from structout.document import Json
 from tests.evaluation.test_metrics import RIGHT, bolts
 
 
@@ -21,8 +22,19 @@ def test_a_run_goes_on_where_it_was_and_asks_nothing_twice(tmp_path: Path) -> No
     assert (first.calls, second.calls) == (2, 4)
 
 
+def test_answers_of_another_run_are_taken_over_and_counted(tmp_path: Path) -> None:
+    evaluate([Constrained()], Scripted(RIGHT), bolts("a", "b"), log=tmp_path / "log.jsonl")
+    nobody = Scripted({})
+    for _ in range(2):
+        model = Recorded("model", lambda: nobody, tmp_path / "answers.jsonl")
+        model.take(tmp_path / "log.jsonl")
+        report = evaluate([Constrained()], model, bolts("a", "b"))
+        assert (nobody.calls, len(model.taken)) == (0, 2)
+        assert report.rows()[0].rates["record accuracy"].value == 1
+
+
 def test_what_is_made_up_is_neither_right_nor_in_the_record() -> None:
-    expected = {"name": "brake pad", "brand": "Bosch"}
+    expected: Json = {"name": "brake pad", "brand": "Bosch"}
     assert made_up("BRK PAD BOSCH", expected, {"name": "brake pad", "brand": "bosch"}) == []
     assert made_up("BRK PAD BOSCH", expected, {"name": "brake disc", "brand": None}) == ["/name"]
 
