@@ -1,12 +1,15 @@
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks.reliability.measure import abstention_bound, auc, made_up, paired
 from benchmarks.reliability.recorded import Recorded
 from structout import Constrained, Prompted, Scripted, evaluate
-from structout.document import Json
 from tests.evaluation.test_metrics import RIGHT, bolts
+
+if TYPE_CHECKING:
+    from structout.document import Json
 
 
 def test_a_run_goes_on_where_it_was_and_asks_nothing_twice(tmp_path: Path) -> None:
