@@ -1,11 +1,11 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.reliability.measure import abstention_bound, auc, made_up, paired
 from benchmarks.reliability.recorded import Recorded
 from structout import Constrained, Prompted, Scripted, evaluate
-from structout.document import Json
 from tests.evaluation.test_metrics import RIGHT, bolts
 
 
@@ -34,7 +34,7 @@ def test_answers_of_another_run_are_taken_over_and_counted(tmp_path: Path) -> No
 
 
 def test_what_is_made_up_is_neither_right_nor_in_the_record() -> None:
-    expected: Json = {"name": "brake pad", "brand": "Bosch"}
+    expected: Any = {"name": "brake pad", "brand": "Bosch"}
     assert made_up("BRK PAD BOSCH", expected, {"name": "brake pad", "brand": "bosch"}) == []
     assert made_up("BRK PAD BOSCH", expected, {"name": "brake disc", "brand": None}) == ["/name"]
 
