@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
@@ -7,9 +7,6 @@ from benchmarks.reliability.measure import abstention_bound, auc, made_up, paire
 from benchmarks.reliability.recorded import Recorded
 from structout import Constrained, Prompted, Scripted, evaluate
 from tests.evaluation.test_metrics import RIGHT, bolts
-
-if TYPE_CHECKING:
-    from structout.document import Json
 
 
 def test_a_run_goes_on_where_it_was_and_asks_nothing_twice(tmp_path: Path) -> None:
@@ -37,7 +34,7 @@ def test_answers_of_another_run_are_taken_over_and_counted(tmp_path: Path) -> No
 
 
 def test_what_is_made_up_is_neither_right_nor_in_the_record() -> None:
-    expected: Json = {"name": "brake pad", "brand": "Bosch"}
+    expected: Any = {"name": "brake pad", "brand": "Bosch"}
     assert made_up("BRK PAD BOSCH", expected, {"name": "brake pad", "brand": "bosch"}) == []
     assert made_up("BRK PAD BOSCH", expected, {"name": "brake disc", "brand": None}) == ["/name"]
 
