@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 from structout.errors import SpecError
@@ -33,10 +34,14 @@ class Cascade:
 
 @dataclass(frozen=True)
 class On:
-    """Run `inner` on another model: a `Model`, or the name of one, which is loaded when it is first needed."""
+    """Run `inner` on another model: a `Model`, or the name of one, which is loaded once, when it is first needed."""
 
     model: Model | str
     inner: Strategy
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
-        return self.inner.run(tasks, load_model(self.model) if isinstance(self.model, str) else self.model)
+        return self.inner.run(tasks, self._loaded)
+
+    @cached_property
+    def _loaded(self) -> Model:
+        return load_model(self.model) if isinstance(self.model, str) else self.model

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -38,7 +39,7 @@ class Judge:
             raise SpecError("a rubric is of the whole document", hint="leave out rubric or per_field")
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
-        who = load_model(self.model) if isinstance(self.model, str) else self.model or model
+        who = self._own or model
         pairs = list(zip(tasks, results, strict=True))
         if not self.per_field:
             answers = ask([ask_whether_right(task, result.document, self.rubric) for task, result in pairs], who)
@@ -52,6 +53,11 @@ class Judge:
         return [
             self._fields(result, answers[first:last]) for (_, result), (first, last) in zip(pairs, bounds, strict=True)
         ]
+
+    @cached_property
+    def _own(self) -> Model | None:
+        """The model to ask, if not the one that answered: loaded once."""
+        return load_model(self.model) if isinstance(self.model, str) else self.model
 
     def _whole(self, answer: Answer) -> Verdict:
         if answer.yes is None:

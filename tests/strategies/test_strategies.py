@@ -1,4 +1,6 @@
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,6 +118,14 @@ def test_a_cascade_goes_on_with_what_failed_on_another_model() -> None:
     assert [len(batch) for batch in big.batches] == [2]
     assert [attempt.model for attempt in results[1].attempts] == ["scripted", "big"]
     assert all(prompt.constraint == SCHEMA for prompt in big.batches[0])
+
+
+def test_a_model_that_is_named_is_loaded_once(tmp_path: Path) -> None:
+    file = tmp_path / "big.json"
+    file.write_text(json.dumps({"one": [BAD, GOOD]}))
+    way = On(f"scripted:{file}", Prompted())
+    runs = [way.run(tasks("one"), Scripted(BAD)) for _ in range(2)]
+    assert [result.status for (result,) in runs] == ["invalid", "valid"]  # the second is the same model's next answer
 
 
 def test_no_cost_is_lost() -> None:
