@@ -160,8 +160,9 @@ def _compared(earlier: "Report | None", report: "Report", *, as_json: bool, mark
         if one.lost or one.won:
             d = one.difference
             what = "REGRESSION" if one.is_regression else "changed"
+            arm = " ".join(filter(None, (one.arm.label, one.arm.perturbation)))
             say(
-                f"{what}: {one.arm.label} {one.arm.perturbation}, {one.metric}: {100 * d.value:+.1f} points, "
+                f"{what}: {arm}, {one.metric}: {100 * d.value:+.1f} points, "
                 f"{100 * d.low:+.1f} to {100 * d.high:+.1f}, p = {one.p:.3f}; "
                 f"lost {', '.join(one.lost) or 'none'}; won {', '.join(one.won) or 'none'}"
             )
