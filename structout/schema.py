@@ -238,21 +238,20 @@ class Schema(Generic[T]):
         return f"Schema({self.name!r}, {self._fingerprint})"
 
 
-def _unmarked(node: Any) -> Any:
-    """A schema without marks; a property may still be called like one."""
-    if isinstance(node, list):
-        return [_unmarked(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    kept = {key: value for key, value in node.items() if key != MARK}
-    return {
-        key: {name: _unmarked(inner) for name, inner in value.items()}
-        if key in _NAMED and isinstance(value, dict)
-        else value
-        if key in _DATA
-        else _unmarked(value)
-        for key, value in kept.items()
-    }
+def _unmarked(schema: Any) -> Any:
+    """A schema without marks, however deep it is; a property may still be called like one."""
+    top = [schema]
+    rest: list[tuple[Any, Any, bool]] = [(top, 0, False)]  # where a node is, and whether its keys are names
+    while rest:
+        holder, place, named = rest.pop()
+        node = holder[place]
+        if isinstance(node, list):
+            holder[place] = kept = list(node)
+            rest += [(kept, index, False) for index in range(len(kept))]
+        elif isinstance(node, dict):
+            holder[place] = copy = {key: value for key, value in node.items() if named or key != MARK}
+            rest += [(copy, key, not named and key in _NAMED) for key in copy if named or key not in _DATA]
+    return top[0]
 
 
 def _validator(json_schema: dict[str, Any] | bool, *, pydantic: bool) -> jsonschema_rs.Validator:

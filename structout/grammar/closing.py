@@ -175,9 +175,10 @@ class Closer:
             if after.is_accepting():
                 return [token]
             mask = after.compute_logit_bias()
-            if self.is_json and in_string and self._leaves(mask):
-                return [token]
             state = hash(mask)
+            if self.is_json and in_string and self._leaves(mask):
+                seen[state] += 1  # a quote may be let out of a string again and again, and never end it
+                return [token]
             rank = (seen[state], 0 if token in tables.preferred(self.preferred) else 1, -len(tables.pieces[token]))
             if seen[state] == 0 and self.order == 0 and rank[1] == 0:
                 best = (rank, token, state)

@@ -89,4 +89,4 @@ def test_keys_come_in_the_order_of_the_schema_itself(walk: Walk) -> None:
             text for matcher, text, _ in (walk(compile(schema), None, seed) for seed in range(12)) if matcher.may_stop
         ]
         assert written
-        assert all(list(json.loads(text)) == keys for text in written)
+        assert all(list(json.loads(text))[:2] == keys for text in written)  # what is not declared comes after
