@@ -136,17 +136,7 @@ def test_unmarked(structout_report):
     pass
 """
     )
-    words = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "structout.pytest_plugin",
-        "--strict-markers",
-        "-c",
-        "/dev/null",
-    ]
+    words = [sys.executable, "-m", "pytest", "-q", "--strict-markers", "-c", "/dev/null"]
     done = subprocess.run(
         [*words, "--rootdir", str(folder), str(folder / "test_bolts.py")],
         capture_output=True, text=True, cwd=ROOT, check=False, env={"PYTHONPATH": str(ROOT), "PATH": ""},
