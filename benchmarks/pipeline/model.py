@@ -29,12 +29,12 @@ def scripted() -> Scripted:
 
 
 class Busy:
-    """The same answers, but each takes a twentieth of a second of this process's processor, as a model would."""
+    """The same answers, but each takes a twentieth of a second of the processor, as a model would."""
 
     name = "busy"
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
-        until = time.process_time() + 0.05 * len(prompts)
-        while time.process_time() < until:
+        until = time.thread_time() + 0.05 * len(prompts)
+        while time.thread_time() < until:
             sum(range(1000))
         return [_answer(prompt) for prompt in prompts]
