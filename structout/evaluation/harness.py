@@ -5,10 +5,10 @@ import json
 import platform
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from structout.completion import Sampling
 from structout.errors import DataError, SpecError
@@ -21,11 +21,9 @@ from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.perturb import PERTURBATIONS, SHARED, Perturbation
 from structout.evaluation.report import Report
 from structout.evaluation.stopping import Until
-from structout.models import Memo, Model, load_model
+from structout.models import Memo, Model, Named, load_model
 from structout.result import Example, Task
-from structout.strategies import Cascade, Strategy, load_strategy, spec
-from structout.verifiers import All
-from structout.verifiers import Any as Any_
+from structout.strategies import Strategy, load_strategy, spec, with_models
 
 _CHUNK = 32
 
@@ -68,7 +66,13 @@ def evaluate(
     if not isinstance(perturbations, Mapping):
         perturbations = {name: _perturbation(name) for name in perturbations}
     runs = [
-        _Run(Arm(name, model.name, setting, change), ledger.through(strategy), model, perturbations.get(change), how)
+        _Run(
+            Arm(name, model.name, setting, change),
+            with_models(strategy, ledger.of),
+            model,
+            perturbations.get(change),
+            how,
+        )
         for model in loaded
         for name, setting, strategy, how in _points(strategies, sweep or {}, sampling or Sampling())
         for change in ("", *perturbations)
@@ -146,9 +150,9 @@ class _Ledger:
         self._models: dict[int | str, Memo] = {}
 
     def of(self, model: Model | str) -> Memo:
-        key = model if isinstance(model, str) else id(model)
+        key = model.name if isinstance(model, Named) else model if isinstance(model, str) else id(model)
         if key not in self._models:
-            who = load_model(model) if isinstance(model, str) else model
+            who = load_model(key) if isinstance(key, str) else cast("Model", model)
             identity = _identity(who.name)
             self.identities[who.name] = identity
             known = self._log.completions.setdefault(identity, {})
@@ -156,22 +160,6 @@ class _Ledger:
                 who, known, lambda prompt, completion: self._log.paid(identity, who.name, prompt, completion)
             )
         return self._models[key]
-
-    def through(self, part: Any) -> Any:
-        """A strategy whose own models are asked through this ledger too."""
-        if isinstance(part, Cascade | All | Any_):
-            parts = part.stages if isinstance(part, Cascade) else part.verifiers
-            return type(part)(*map(self.through, parts))
-        if not is_dataclass(part) or isinstance(part, type):
-            return part
-        changed: dict[str, Any] = {}
-        for one in fields(part):
-            value = getattr(part, one.name)
-            if one.name == "model" and (isinstance(value, str) or hasattr(value, "complete")):
-                changed[one.name] = self.of(value)
-            elif (inner := self.through(value)) is not value:
-                changed[one.name] = inner
-        return replace(part, **changed) if changed else part
 
 
 def _identity(name: str) -> str:

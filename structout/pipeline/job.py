@@ -14,13 +14,13 @@ from structout.models import Model
 from structout.pipeline.budget import Budget, Prices
 from structout.pipeline.journal import Journal
 from structout.pipeline.outcome import RowOutcome, attempt_json
-from structout.pipeline.recorded import Recorded, recording
+from structout.pipeline.recorded import Recorded
 from structout.pipeline.rows import Row
 from structout.pipeline.telemetry import Traced
 from structout.prompts import wording
 from structout.result import Example, Result, Task
 from structout.schema import Schema
-from structout.strategies import Strategy, spec
+from structout.strategies import Strategy, spec, with_models
 
 NO_TEXT: Result[Any] = Result("invalid", issues=(Issue("", "unanswered", "the record is not text"),))
 
@@ -43,11 +43,11 @@ class Job:
         def wrap(model: Model) -> Model:
             return Recorded(model, journal, budget, self.prices, cache=cache)
 
-        return replace(self, model=wrap(self.model), strategy=recording(self.strategy, wrap))
+        return replace(self, model=wrap(self.model), strategy=with_models(self.strategy, wrap))
 
     def traced(self) -> "Job":
         """The same with a span of OpenTelemetry for every call of a model."""
-        return replace(self, model=Traced(self.model), strategy=recording(self.strategy, Traced))
+        return replace(self, model=Traced(self.model), strategy=with_models(self.strategy, Traced))
 
     def identity(self) -> dict[str, str]:
         """What must not change while a run goes on, by name."""

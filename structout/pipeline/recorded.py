@@ -3,14 +3,12 @@
 import hashlib
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from copy import copy
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from structout.completion import Completion, Prompt, Usage
-from structout.models import Model, load_model
+from structout.models import Model
 from structout.models.base import PartialAnswerError
 from structout.pipeline.budget import Budget, Prices
 from structout.pipeline.journal import Journal
@@ -134,20 +132,3 @@ def repeatable(prompt: Prompt) -> bool:
 def completion_key(model: str, prompt: Prompt) -> bytes:
     """A hash of all that an answer depends on."""
     return hashlib.sha256(f"{model}\n{prompt.key()}".encode()).digest()
-
-
-def recording(part: Any, wrap: Callable[[Model], Model]) -> Any:
-    """The same strategy with every model in it, such as that of an `On` or a `Judge`, wrapped by `wrap`."""
-    if isinstance(part, tuple):
-        return tuple(recording(one, wrap) for one in part)
-    if hasattr(part, "complete") and not isinstance(part, type):
-        return wrap(part)
-    if not is_dataclass(part) or isinstance(part, type):
-        return part
-    changed = copy(part)
-    for one in fields(part):
-        value = getattr(part, one.name)
-        if one.name == "model" and isinstance(value, str):
-            value = load_model(value)
-        object.__setattr__(changed, one.name, recording(value, wrap))
-    return changed

@@ -5,6 +5,7 @@ from structout.strategies.cascade import Cascade, On
 from structout.strategies.draft import Draft, Think
 from structout.strategies.expression import load_strategy, spec
 from structout.strategies.generate import Constrained, Prompted
+from structout.strategies.models import with_models
 from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
 from structout.strategies.select import BestOf, Vote
@@ -12,5 +13,5 @@ from structout.strategies.verify import Verify
 
 __all__ = [
     "BestOf", "Cascade", "Constrained", "Draft", "On", "Prompted", "Reask", "Repair", "Strategy", "Think", "Verify",
-    "Vote", "load_strategy", "spec",
+    "Vote", "load_strategy", "spec", "with_models",
 ]  # fmt: skip

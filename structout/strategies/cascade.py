@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from structout.errors import SpecError
 from structout.models.base import Model
-from structout.models.load import load_model
+from structout.models.named import Named
 from structout.result import Result, Task
 from structout.strategies.base import Strategy, rerun
 
@@ -39,9 +38,9 @@ class On:
     model: Model | str
     inner: Strategy
 
-    def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
-        return self.inner.run(tasks, self._loaded)
+    def __post_init__(self) -> None:
+        if isinstance(self.model, str):
+            object.__setattr__(self, "model", Named(self.model))
 
-    @cached_property
-    def _loaded(self) -> Model:
-        return load_model(self.model) if isinstance(self.model, str) else self.model
+    def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
+        return self.inner.run(tasks, cast("Model", self.model))

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, cast
 
 from structout.document import leaves
 from structout.errors import SpecError
 from structout.issue import Issue
 from structout.models.base import Model
-from structout.models.load import load_model
+from structout.models.named import Named
 from structout.prompts import wording
 from structout.prompts.questions import ask_whether_right, ask_whether_said
 from structout.result import Result, Task
@@ -37,9 +36,11 @@ class Judge:
             raise SpecError(f"threshold is {self.threshold}", hint="give a probability")
         if self.rubric and self.per_field:
             raise SpecError("a rubric is of the whole document", hint="leave out rubric or per_field")
+        if isinstance(self.model, str):
+            object.__setattr__(self, "model", Named(self.model))
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
-        who = self._own or model
+        who = cast("Model", self.model or model)
         pairs = list(zip(tasks, results, strict=True))
         if not self.per_field:
             answers = ask([ask_whether_right(task, result.document, self.rubric) for task, result in pairs], who)
@@ -53,11 +54,6 @@ class Judge:
         return [
             self._fields(result, answers[first:last]) for (_, result), (first, last) in zip(pairs, bounds, strict=True)
         ]
-
-    @cached_property
-    def _own(self) -> Model | None:
-        """The model to ask, if not the one that answered: loaded once."""
-        return load_model(self.model) if isinstance(self.model, str) else self.model
 
     def _whole(self, answer: Answer) -> Verdict:
         if answer.yes is None:

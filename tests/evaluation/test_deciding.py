@@ -69,7 +69,7 @@ def test_the_cheapest_that_is_shown_is_recommended(tmp_path: Path) -> None:
     (tmp_path / "choice.strategy").write_text(found.written())
     assert "record_accuracy >= 0.95 and compliance >= 0.9: shown" in found.written()
     built: Any = load_strategy(str(tmp_path / "choice.strategy"))
-    assert (built.model, type(built.inner).__name__) == ("m", "Constrained")
+    assert (built.model.name, type(built.inner).__name__) == ("m", "Constrained")
     cheap = recommend(ways, Scripted(answer), dataset(4, 40, 100), ["record_accuracy>=0.8"])
     assert cheap.chosen is not None
     assert cheap.chosen.arm.strategy == "Prompted()"

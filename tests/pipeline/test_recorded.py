@@ -1,3 +1,4 @@
+import pickle
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +21,10 @@ from structout import (
     Reask,
     Repair,
     Sampling,
+    Schema,
     Scripted,
     SpecError,
+    Task,
     Usage,
     Verify,
 )  # fmt: skip
@@ -29,11 +32,11 @@ from structout.models.base import PartialAnswerError
 from structout.pipeline.budget import Budget, Price, Prices, price_named
 from structout.pipeline.job import Job
 from structout.pipeline.journal import Journal
-from structout.pipeline.recorded import Recorded, recording
+from structout.pipeline.recorded import Recorded
 from structout.pipeline.rows import rows_of
 from structout.pipeline.run import local, process
 from structout.pipeline.telemetry import Traced
-from structout.strategies import spec
+from structout.strategies import spec, with_models
 from structout.verifiers import All
 
 
@@ -122,13 +125,23 @@ def test_every_model_in_a_strategy_is_recorded(journal: Journal) -> None:
     big = Scripted("x", name="big")
     checked = Verify(Constrained(), All(Grounded(), Judge(big)))
     way = Cascade(Repair(Prompted(examples=2)), On(big, Reask(checked, limit=2)))
-    wrapped = recording(way, lambda model: Recorded(model, journal))
+    wrapped = with_models(way, lambda model: Recorded(model, journal))
     assert spec(wrapped) == spec(way)
     assert isinstance(wrapped.stages[1].model, Recorded)
     assert wrapped.stages[0] == way.stages[0]
     judge = wrapped.stages[1].inner.inner.verifier.verifiers[1]
     assert isinstance(judge.model, Recorded)
     assert way.stages[1].model is big  # type: ignore[attr-defined]
+
+
+def test_a_named_model_that_has_answered_before_is_recorded_too(journal: Journal, tmp_path: Path) -> None:
+    (tmp_path / "big.json").write_text('"x"')
+    way = On(f"scripted:{tmp_path / 'big.json'}", Prompted())
+    task = Task("a bolt", Schema.of(str))
+    way.run([task], Scripted("unasked"))
+    with_models(way, lambda model: Recorded(model, journal)).run([task], Scripted("unasked"))
+    assert sum(usage.calls for usage in journal.spent().values()) == 1
+    assert spec(pickle.loads(pickle.dumps(way))) == spec(way)  # sent to another process, it is loaded there
 
 
 def test_a_budget_stops_the_run_before_it_is_passed_and_a_higher_one_goes_on(job: Job, tmp_path: Path) -> None:

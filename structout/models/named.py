@@ -1,0 +1,43 @@
+"""A model that is known by its name until it is asked."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from structout.completion import Completion, Prompt
+from structout.models.base import Model
+from structout.models.load import load_model
+
+
+class Named:
+    """The model that `load_model` gives for a name, loaded once, when it is first needed.
+
+    Two of the same name are equal, and one that is sent to another process is loaded there.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._model: Model | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def tuning(self) -> Any:
+        return getattr(self._loaded(), "tuning", None)
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        return self._loaded().complete(prompts)
+
+    def _loaded(self) -> Model:
+        with self._lock:
+            if self._model is None:
+                self._model = load_model(self.name)
+            return self._model
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Named) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __reduce__(self) -> tuple[type["Named"], tuple[str]]:
+        return Named, (self.name,)
