@@ -122,6 +122,7 @@ def run(
         pass  # can it be written? Better known before anything is spent
     if source != "-" and source == output:
         raise SpecError("input and output are the same", hint="name another --output")
+    total = count_rows(source, limit=limit)  # an input that cannot be read leaves no journal behind
     who = load_model(model)
     budget = Budget(budget_usd, budget_tokens, max_hours)
     job = Job(
@@ -139,7 +140,6 @@ def run(
     with Journal(place, job.identity(), fresh=fresh, only=("schema",) if retry_quarantine else ()) as kept:
         if retry_quarantine:
             say(f"{forget(kept, job):,} rows are asked again")
-        total = count_rows(source, limit=limit)
         if dry_run:
             _estimate(rows, job, kept, how, total, probe)
             return

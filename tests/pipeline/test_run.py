@@ -94,6 +94,13 @@ def test_pipes_nothing_and_refusals(
     assert shell("run", *plain, "--budget-usd", "1", stdin="2 mm\n").returncode == 2
 
 
+def test_an_input_that_is_not_there_leaves_nothing_behind(words: list[str], tmp_path: Path, shell: Shell) -> None:
+    before = sorted(tmp_path.iterdir())
+    done = shell("run", *words, "-i", tmp_path / "none.csv", "-o", tmp_path / "out.jsonl")
+    assert (done.returncode, "none.csv" in done.stderr) == (2, True)
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_a_budget_ends_the_run_with_3_and_a_higher_one_resumes(
     words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
 ) -> None:
