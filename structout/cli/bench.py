@@ -10,7 +10,7 @@ import typer
 
 from structout.cli.codes import FAILED, INTERRUPTED
 from structout.cli.console import progress, say, show
-from structout.cli.options import JsonOption
+from structout.cli.options import JsonOption, LogOption, PricesOption
 from structout.errors import SpecError
 
 if TYPE_CHECKING:
@@ -64,13 +64,8 @@ def bench(
     metric: Annotated[
         list[str] | None, typer.Option("--metric", help="A metric of your own: path/to/file.py:function.")
     ] = None,
-    price: Annotated[
-        list[str] | None,
-        typer.Option("--price", help="MODEL=IN/OUT or MODEL=IN/OUT/HOUR: per million tokens read, written; per hour."),
-    ] = None,
-    log: Annotated[
-        str | None, typer.Option("--log", help="What was asked before is read from here, what is new added.")
-    ] = None,
+    price: PricesOption = None,
+    log: LogOption = None,
     rescore: Annotated[str | None, typer.Option("--rescore", help="Score this log again; no model is asked.")] = None,
     html: Annotated[str | None, typer.Option("--html", help="Where the report goes (default: beside the log).")] = None,
     figures: Annotated[str | None, typer.Option("--figures", help="A folder for PNG figures.")] = None,

@@ -8,7 +8,15 @@ import typer
 
 from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import progress, say
-from structout.cli.options import DEFAULT_STRATEGY, JsonOption, MaxTokensOption, ModelOption, StrategyOption, sampling
+from structout.cli.options import (
+    DEFAULT_STRATEGY,
+    JsonOption,
+    LogOption,
+    MaxTokensOption,
+    ModelOption,
+    StrategyOption,
+    sampling,
+)
 
 if TYPE_CHECKING:
     from structout.evaluation.statistics import Rate
@@ -26,9 +34,7 @@ def certify(
         str | None, typer.Option("--confidence", help="path/to/file.py:function, from an outcome to how sure it is.")
     ] = None,
     max_tokens: MaxTokensOption = 256,
-    log: Annotated[
-        str | None, typer.Option("--log", help="What was asked before is read from here, what is new added.")
-    ] = None,
+    log: LogOption = None,
     out: Annotated[str, typer.Option("--out", help="Where the strategy that abstains goes.")] = "certified.strategy",
     as_json: JsonOption = False,
 ) -> None:

@@ -25,6 +25,13 @@ ExamplesOption = Annotated[
     str | None, typer.Option("--examples", help="A data set whose train records strategies may show.")
 ]
 MaxTokensOption = Annotated[int, typer.Option("--max-tokens", help="The most tokens an answer may have.")]
+PricesOption = Annotated[
+    list[str] | None,
+    typer.Option("--price", help="MODEL=IN/OUT or MODEL=IN/OUT/HOUR: per million tokens read, written; per hour."),
+]
+LogOption = Annotated[
+    str | None, typer.Option("--log", help="What was asked before is read from here, what is new added.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON for machines.")]
 
 DEFAULT_STRATEGY = "Reask(Repair(Constrained()))"

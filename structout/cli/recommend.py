@@ -9,7 +9,7 @@ import typer
 from structout.cli.bench import DEFAULTS, priced
 from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import progress, say
-from structout.cli.options import JsonOption, MaxTokensOption, sampling
+from structout.cli.options import JsonOption, LogOption, MaxTokensOption, PricesOption, sampling
 
 if TYPE_CHECKING:
     from structout.evaluation.recommendation import Recommendation
@@ -31,13 +31,8 @@ def recommend(
         bool, typer.Option("--share-out", help="Use all records, if no model was trained on them.")
     ] = False,
     max_tokens: MaxTokensOption = 256,
-    price: Annotated[
-        list[str] | None,
-        typer.Option("--price", help="MODEL=IN/OUT or MODEL=IN/OUT/HOUR: per million tokens read, written; per hour."),
-    ] = None,
-    log: Annotated[
-        str | None, typer.Option("--log", help="What was asked before is read from here, what is new added.")
-    ] = None,
+    price: PricesOption = None,
+    log: LogOption = None,
     out: Annotated[str, typer.Option("--out", help="Where the choice goes.")] = "recommended.strategy",
     as_json: JsonOption = False,
 ) -> None:
