@@ -26,6 +26,7 @@ STRATEGIES = [
     "Reask(Repair(Prompted(examples=3)))",
     "Constrained()",
     "Constrained(examples=3)",
+    "Constrained(examples=3, quote=True)",
     "Cascade(Repair(Prompted(examples=3)), Constrained(examples=3))",
     "Verify(Constrained(examples=3), Grounded())",
     "Draft(Constrained(examples=3))",

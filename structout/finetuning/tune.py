@@ -20,6 +20,7 @@ from structout.models.tuning import Tuning, checksum, reordered
 from structout.prompts import fingerprint as prompt_fingerprint
 from structout.result import Example
 from structout.schema import Schema
+from structout.strategies.quotes import quoted_fields
 
 if TYPE_CHECKING:
     from structout.models.local import LocalModel
@@ -134,6 +135,7 @@ def _learn(
         training=asdict(training),
         log=tuple(log),
         orders=orders,
+        quotes=tuple(sorted(quoted_fields(examples))),
         cost=_cost(len(examples), time.perf_counter() - clock, time.process_time() - processor),
     )
     for made in (folder / _WORK / "best").iterdir():

@@ -23,7 +23,7 @@ class Tuning:
     with the fingerprint of that `prompt`; `schema` and `fingerprint` name the schema, `data` is the fingerprint of the
     labelled records. `training` holds the settings, `log` what was measured as it went on, `cost` what it took, and
     `evaluation` the measures before and after. `orders` says in which order the keys of objects are answered, where it
-    is not the schema's.
+    is not the schema's. `quotes` are the fields whose texts were quoted from the records.
     """
 
     base: str
@@ -37,6 +37,7 @@ class Tuning:
     log: tuple[dict[str, Any], ...] = ()
     cost: dict[str, float] = field(default_factory=dict)
     orders: Orders = field(default_factory=dict)
+    quotes: tuple[str, ...] = ()
     evaluation: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -46,7 +47,7 @@ class Tuning:
             return None
         try:
             content = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-            return cls(**{**content, "log": tuple(content["log"])})
+            return cls(**{**content, "log": tuple(content["log"]), "quotes": tuple(content.get("quotes", ()))})
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ModelError(f"{folder / _FILE} cannot be read: {error}", hint="fine-tune the model again") from error
 

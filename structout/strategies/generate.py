@@ -15,6 +15,7 @@ from structout.repair import Policy
 from structout.result import Attempt, Example, Result, Task
 from structout.schema import Schema
 from structout.strategies.base import judge
+from structout.strategies.quotes import quoted_fields, quoting
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ class Prompted:
             raise SpecError(f"no format is called {self.format!r}", hint=f"give {', '.join(get_args(Format))}")
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
-        return _ask(self, tasks, model, constrained=False)
+        return _ask(self, tasks, model)
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Constrained:
     max_tokens: int | None = None
     choose: Choose = "fixed"
     steering: Policy = "any"
+    quote: bool = False
 
     def __post_init__(self) -> None:
         _check(self)
@@ -71,7 +73,7 @@ class Constrained:
             raise SpecError(f"no policy of steering is called {self.steering!r}", hint=hint)
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
-        return _ask(self, tasks, model, constrained=True)
+        return _ask(self, tasks, model)
 
 
 def _check(strategy: Prompted | Constrained) -> None:
@@ -118,26 +120,38 @@ def _show(strategy: Prompted | Constrained, model: Model, tasks: Sequence[Task[A
     return show
 
 
-def _held_to(schema: Schema[Any], model: Model) -> Schema[Any]:
-    """The schema, its keys in the order that the model was taught."""
+def _held_to(tasks: Sequence[Task[Any]], model: Model, *, quote: bool) -> list[Schema[Any]]:
+    """The schema of each task as a constraint: its keys in the order that the model was taught, and with `quote` its
+    texts held to the record.
+    """
     tuning: Tuning | None = getattr(model, "tuning", None)
-    taught = tuning is not None and tuning.fingerprint == schema.fingerprint()
-    return reordered(schema, tuning.orders) if tuning is not None and taught else schema
+    held: list[Schema[Any]] = []
+    known: dict[int, frozenset[str]] = {}  # tasks mostly share their examples
+    for task in tasks:
+        taught = tuning if tuning is not None and tuning.fingerprint == task.schema.fingerprint() else None
+        schema = reordered(task.schema, taught.orders) if taught else task.schema
+        if quote:
+            if id(task.examples) not in known:
+                known[id(task.examples)] = quoted_fields(task.examples).union(taught.quotes if taught else ())
+            schema = quoting(schema, known[id(task.examples)], task.text)
+        held.append(schema)
+    return held
 
 
-def _ask(
-    strategy: Prompted | Constrained, tasks: Sequence[Task[T]], model: Model, *, constrained: bool
-) -> list[Result[T]]:
+def _ask(strategy: Prompted | Constrained, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
     answer_format: Format = strategy.format if isinstance(strategy, Prompted) else "json"
     show = _show(strategy, model, tasks)
+    constraints: Sequence[Schema[Any] | None] = [None] * len(tasks)
+    if isinstance(strategy, Constrained):
+        constraints = _held_to(tasks, model, quote=strategy.quote)
     prompts = [
         Prompt(
             compose(task, examples, show=show, answer_format=answer_format),
             _sampling(strategy, task.sampling),
-            _held_to(task.schema, model) if constrained else None,
+            constraint,
             task.sample,
         )
-        for task, examples in zip(tasks, _examples(strategy, tasks), strict=True)
+        for task, examples, constraint in zip(tasks, _examples(strategy, tasks), constraints, strict=True)
     ]
     completions = model.complete(prompts)
     steering = strategy.steering if isinstance(strategy, Constrained) else "any"

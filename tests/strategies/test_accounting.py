@@ -58,6 +58,7 @@ HEAD = f"Head({ONES}, {ONES}, {ONES}, 0.5)"
 EXPRESSIONS = [
     "Prompted(examples=2)",
     "Constrained(examples=2, choose='similar')",
+    "Constrained(examples=2, quote=True)",
     "Repair(Prompted())",
     "Reask(Repair(Prompted()), limit=3)",
     "Cascade(Prompted(), Verify(Constrained(), Grounded()), Reask(Constrained()))",

@@ -1,0 +1,94 @@
+"""Texts that documents take from their records to the letter: which fields hold such, and a schema held to them."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+from typing import Any
+
+from structout.document import leaves
+from structout.grammar.tightened import tightened
+from structout.prompts import resolve
+from structout.result import Example
+from structout.schema import Schema
+from structout.verifiers.grounded import field_of
+
+_PIECE = re.compile(r"\w+|[^\w\s]")  # what a quotation begins and ends with: a whole word, or a sign
+_MOST = 2000  # pieces in an expression: in a long record quotations are shorter, but never below _LEAST pieces
+_LEAST = 8
+_NAMED = ("enum", "const", "format", "pattern")  # with one of these the schema itself says what a text may be
+_DEEPEST = 40  # alternatives and references within one field
+
+Steps = tuple[str, ...]
+
+
+def quoted_fields(examples: Iterable[Example], least: float = 0.99) -> frozenset[str]:
+    """The fields, as JSON Pointers with `*` for the index of an item, of whose texts at least the share `least` is
+    quoted from the record: whole words of it, to the letter.
+    """
+    seen: Counter[str] = Counter()
+    quoted: Counter[str] = Counter()
+    for example in examples:
+        texts = {place: value for place, value in leaves(example.document).items() if isinstance(value, str)}
+        within = re.compile(quotation(example.text))
+        for place, value in texts.items():
+            seen[field_of(place)] += 1
+            quoted[field_of(place)] += within.fullmatch(value) is not None
+    return frozenset(field for field in seen if quoted[field] >= least * seen[field])
+
+
+def quoting(schema: Schema[Any], fields: Collection[str], text: str) -> Schema[Any]:
+    """The schema, with the texts of these fields held to quotations from `text`.
+
+    It is for a mask alone: it admits fewer documents than the schema, and says in JSON Schema what its type knows.
+    Fields in which the schema itself lists, formats or patterns what a text may be are left to it.
+    """
+    if not fields or schema.language is not None or not _PIECE.search(text):
+        return schema
+    root, _ = tightened(schema)
+    paths = [tuple(step.replace("~1", "/").replace("~0", "~") for step in field.split("/")[1:]) for field in fields]
+    return Schema(schema.name, _held(root, sorted(paths), quotation(text), root, 0))
+
+
+@lru_cache(maxsize=64)
+def quotation(text: str) -> str:
+    """An expression for all stretches of a text that begin and end with a whole word or sign."""
+    pieces = [piece.span() for piece in _PIECE.finditer(text)]
+    longest = max(_LEAST, _MOST // max(1, len(pieces)))
+    found: dict[str, None] = {}  # in order, each once
+    for first, (start, end) in enumerate(pieces):
+        rest = ""
+        for place in range(min(len(pieces), first + longest) - 1, first, -1):
+            rest = f"(?:{_escaped(text[pieces[place - 1][1] : pieces[place][1]])}{rest})?"
+        found[_escaped(text[start:end]) + rest] = None
+    return f"^(?:{'|'.join(found)})$"
+
+
+def _escaped(text: str) -> str:
+    """A text as an expression in ECMA's dialect, which knows no escape but of signs that mean something."""
+    return re.sub(r"[\\^$.|?*+()\[\]{}/]", r"\\\g<0>", text)
+
+
+def _held(node: Any, paths: list[Steps], pattern: str, root: Any, depth: int) -> Any:
+    """A part of the schema with the texts at these paths held to the pattern; references on the way are written out."""
+    if not isinstance(node, dict) or not paths or depth > _DEEPEST:
+        return node
+    if "$ref" in node and isinstance(target := resolve(root, node["$ref"]), dict):
+        beside = {key: value for key, value in node.items() if key != "$ref"}
+        return _held({**target, **beside}, paths, pattern, root, depth + 1)
+    held = dict(node)
+    for key in ("anyOf", "oneOf", "allOf"):
+        if key in node:
+            held[key] = [_held(branch, paths, pattern, root, depth + 1) for branch in node[key]]
+    kinds = node["type"] if isinstance(node.get("type"), list) else [node.get("type")]
+    if () in paths and "string" in kinds and not set(_NAMED) & set(node):
+        held["pattern"] = pattern
+
+    def below(step: str, inner: Any) -> Any:
+        return _held(inner, [path[1:] for path in paths if path[:1] == (step,)], pattern, root, 0)
+
+    if "properties" in node:
+        held["properties"] = {key: below(key, inner) for key, inner in node["properties"].items()}
+    if "items" in node:
+        held["items"] = below("*", node["items"])
+    return held
