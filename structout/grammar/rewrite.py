@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from itertools import permutations
 from typing import Any
 
@@ -34,6 +35,15 @@ class Gap:
     keyword: str
     why: str
     narrower: bool = False
+
+
+@lru_cache(maxsize=256)
+def _known(pattern: str) -> bool:
+    """Whether the engine can make an automaton of an expression."""
+    from llguidance import LLMatcher, regex_to_lark
+
+    reason = LLMatcher.validate_grammar(LLMatcher.grammar_from_regex(regex_to_lark(pattern, "dw")))
+    return not reason or reason.startswith("WARNING")
 
 
 @dataclass
@@ -100,14 +110,10 @@ class Rewriter:
         node["allOf"] = [*node.get("allOf", []), constraint]
 
     def _pattern(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
-        from llguidance import LLMatcher, regex_to_lark
-
         pattern = node.get("pattern")
-        if isinstance(pattern, str):
-            reason = LLMatcher.validate_grammar(LLMatcher.grammar_from_regex(regex_to_lark(pattern, "dw")))
-            if reason and not reason.startswith("WARNING"):
-                del node["pattern"]
-                self._gap(path, "pattern", "look-around, or what else the engine's expressions lack")
+        if isinstance(pattern, str) and not _known(pattern):
+            del node["pattern"]
+            self._gap(path, "pattern", "look-around, or what else the engine's expressions lack")
 
     def _format(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
         name = node.pop("format", None)

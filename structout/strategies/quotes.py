@@ -16,7 +16,10 @@ from structout.verifiers.grounded import field_of
 _PIECE = re.compile(r"\w+|[^\w\s]")  # what a quotation begins and ends with: a whole word, or a sign
 _MOST = 2000  # pieces in an expression: in a long record quotations are shorter, but never below _LEAST pieces
 _LEAST = 8
-_NAMED = ("enum", "const", "format", "pattern")  # with one of these the schema itself says what a text may be
+# Where a schema says one of these of a text, it says itself what the text may be.
+_SAID = ("enum", "const", "format", "pattern", "allOf", "anyOf", "oneOf", "not")
+_QUOTATION = "structout.quotation"  # among the definitions of a schema, so that the expression stands in it once
+_QUOTE = {"$ref": f"#/$defs/{_QUOTATION}"}
 _DEEPEST = 40  # alternatives and references within one field
 
 Steps = tuple[str, ...]
@@ -47,7 +50,11 @@ def quoting(schema: Schema[Any], fields: Collection[str], text: str) -> Schema[A
         return schema
     root, _ = tightened(schema)
     paths = [tuple(step.replace("~1", "/").replace("~0", "~") for step in field.split("/")[1:]) for field in fields]
-    return Schema(schema.name, _held(root, sorted(paths), quotation(text), root, 0))
+    held = _held(root, sorted(paths), root, 0)
+    if held == root:
+        return schema
+    parts = {**root.get("$defs", {}), _QUOTATION: {"type": "string", "pattern": quotation(text)}}
+    return Schema(schema.name, {**held, "$defs": parts})
 
 
 @lru_cache(maxsize=64)
@@ -69,23 +76,26 @@ def _escaped(text: str) -> str:
     return re.sub(r"[\\^$.|?*+()\[\]{}/]", r"\\\g<0>", text)
 
 
-def _held(node: Any, paths: list[Steps], pattern: str, root: Any, depth: int) -> Any:
-    """A part of the schema with the texts at these paths held to the pattern; references on the way are written out."""
+def _held(node: Any, paths: list[Steps], root: Any, depth: int) -> Any:
+    """A part of the schema with the texts at these paths held to quotations; references on the way are written out."""
     if not isinstance(node, dict) or not paths or depth > _DEEPEST:
         return node
     if "$ref" in node and isinstance(target := resolve(root, node["$ref"]), dict):
         beside = {key: value for key, value in node.items() if key != "$ref"}
-        return _held({**target, **beside}, paths, pattern, root, depth + 1)
+        return _held({**target, **beside}, paths, root, depth + 1)
     held = dict(node)
     for key in ("anyOf", "oneOf", "allOf"):
         if key in node:
-            held[key] = [_held(branch, paths, pattern, root, depth + 1) for branch in node[key]]
+            held[key] = [_held(branch, paths, root, depth + 1) for branch in node[key]]
     kinds = node["type"] if isinstance(node.get("type"), list) else [node.get("type")]
-    if () in paths and "string" in kinds and not set(_NAMED) & set(node):
-        held["pattern"] = pattern
+    if () in paths and "string" in kinds and not set(_SAID) & set(node):
+        limits = {key: node[key] for key in ("minLength", "maxLength") if key in node}
+        quote = {"allOf": [_QUOTE, limits]} if limits else _QUOTE
+        others = [kind for kind in kinds if kind != "string"]
+        return {"anyOf": [quote, {**node, "type": others}]} if others else quote
 
     def below(step: str, inner: Any) -> Any:
-        return _held(inner, [path[1:] for path in paths if path[:1] == (step,)], pattern, root, 0)
+        return _held(inner, [path[1:] for path in paths if path[:1] == (step,)], root, 0)
 
     if "properties" in node:
         held["properties"] = {key: below(key, inner) for key, inner in node["properties"].items()}

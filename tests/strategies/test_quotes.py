@@ -73,7 +73,15 @@ def test_a_schema_held_to_a_record_refuses_what_is_made_up_wherever_the_field_st
 @pytest.mark.parametrize("node", [{"enum": ["no"]}, {"format": "date"}, {"pattern": "^x+$"}, {"const": "no"}])
 def test_what_the_schema_itself_says_of_a_text_stands(node: dict[str, Any]) -> None:
     schema = Schema.of({"type": "object", "properties": {"a": {"type": "string", **node}}})
-    assert quoting(schema, {"/a"}, "some record").json_schema == schema.json_schema
+    assert quoting(schema, {"/a"}, "some record") is schema
+
+
+def test_of_a_text_or_something_else_the_text_is_held_and_its_limits_stay() -> None:
+    either = Schema.of({"type": "object", "properties": {"a": {"type": ["string", "null"], "maxLength": 6}}})
+    held = quoting(either, {"/a"}, "a whole record")
+    answers = ("whole", "record", "a", None, "other", "a whole", 1)
+    assert [held.check({"a": answer}).ok for answer in answers] == [True, True, True, True, False, False, False]
+    assert grammar.compile(held).level == "exact"
 
 
 def test_there_is_nothing_to_hold_without_a_field_or_a_word() -> None:
