@@ -6,7 +6,7 @@ import re
 import threading
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -211,9 +211,10 @@ class OpenAIModel:
 
         with self.limiter.slot():
             began = time.monotonic()
+            asked = self._client.chat.completions.with_streaming_response.create(**self._body(prompt, held, count))
             try:
-                raw = self._client.chat.completions.with_raw_response.create(**self._body(prompt, held, count))
-                text = raw.http_response.text
+                with asked as raw:
+                    text = self._whole(raw.iter_bytes(), began)
             except openai.APIStatusError as error:
                 raise self._judged(error) from None  # its text may repeat the key
             except openai.APIError as error:
@@ -221,6 +222,18 @@ class OpenAIModel:
             answers = self._read(prompt, text, time.monotonic() - began)
         self.limiter.succeeded()
         return answers
+
+    def _whole(self, pieces: Iterator[bytes], began: float) -> str:
+        """A body read to its end: the client's own time-out is for each piece alone, and a server may drip for ever."""
+        body = bytearray()
+        try:
+            for piece in pieces:
+                body += piece
+                if time.monotonic() - began > self._patience.timeout:
+                    raise TimeoutError(f"the answer is not whole after {self._patience.timeout:g} seconds")
+        except Exception as error:  # of whichever library the client's transport is
+            raise _FaultError(self._hidden(str(error) or type(error).__name__)) from error
+        return body.decode(errors="replace")
 
     def _body(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> dict[str, Any]:
         s = prompt.sampling

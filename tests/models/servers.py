@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
-Fault = Literal["429", "500", "hang", "reset", "truncated", "html", "page"]
+Fault = Literal["429", "500", "hang", "drip", "reset", "truncated", "html", "page"]
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -61,6 +61,14 @@ def serving(proxy: Proxy) -> Iterator[Proxy]:
             whole = json.dumps(answer).encode()
             if fault == "truncated":
                 return self.reply(status, whole[: len(whole) // 2])
+            if fault == "drip":
+                self.start(status, len(whole))
+                for byte in whole:
+                    self.wfile.write(bytes([byte]))
+                    self.wfile.flush()
+                    if proxy.done.wait(0.1):
+                        break
+                return self.close()
             if fault == "reset":
                 self.start(status, len(whole))
                 self.wfile.write(whole[: len(whole) // 2])

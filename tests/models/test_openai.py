@@ -84,10 +84,10 @@ def test_a_request_says_how_to_sample() -> None:
             client(proxy).complete([ask("1", repetitions=2)])
 
 
-@pytest.mark.parametrize("fault", ["429", "500", "hang", "reset", "truncated", "html", "page"])
+@pytest.mark.parametrize("fault", ["429", "500", "hang", "drip", "reset", "truncated", "html", "page"])
 def test_each_transport_fault_is_tried_again(fault: Fault) -> None:
     with serving(Proxy(bolt, {0: fault, 2: fault})) as proxy:
-        patience = replace(SOON, timeout=1.5 if fault == "hang" else SOON.timeout)
+        patience = replace(SOON, timeout=1.5 if fault in ("hang", "drip") else SOON.timeout)
         answers = client(proxy, in_flight=1, patience=patience).complete([ask(f"{n} mm") for n in range(3)])
     assert [json.loads(answer.text)["size_mm"] for answer in answers] == [0, 1, 2]
     assert len(proxy.requests) >= 5
