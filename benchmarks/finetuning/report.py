@@ -27,6 +27,17 @@ def gain(before: Report, after: Report, strategy: str) -> dict[str, float]:
     return {"gain": difference(keys), "low": found[_DRAWS // 40], "high": found[-_DRAWS // 40]}
 
 
+def fields_right(of: Report, strategy: str) -> float:
+    """The share of an expected document's keys that have the right value, those that are null counted as well."""
+    outcomes = [one for one in of.outcomes if one.strategy == strategy and isinstance(one.expected, dict)]
+    found = [
+        isinstance(one.document, dict) and one.document.get(key) == value
+        for one in outcomes
+        for key, value in one.expected.items()
+    ]
+    return sum(found) / max(1, len(found))
+
+
 def write(results: dict[str, Any], folder: Path) -> None:
     """Write `finetuning.md` and `finetuning.png` of what was measured."""
     text = [
@@ -67,6 +78,10 @@ def _before_and_after(name: str, found: dict[str, Any]) -> list[str]:
         "|---|---|---:|---:|---:|---:|---:|---:|",
         *(_line(row, "before") for row in found["before"]),
         *(_line(row, "after") for row in found["after"]),
+        "",
+        "With the keys counted that are rightly null: "
+        + ", ".join(f"`{name}` {100 * share:.1f} %" for name, share in found["fields"].items())
+        + ".",
         "",
     ]
 

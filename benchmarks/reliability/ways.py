@@ -76,10 +76,12 @@ def ways(fitted: Fitted, examples: int, samples: int) -> dict[str, Strategy]:
     if fitted.learned is not None:
         free["Learned"] = best = fitted.learned
     free[f"{_name(best)} and Grounded"] = All(fitted.grounded, best)
-    found: dict[str, Strategy] = {BASE: Repair(asked), PLAIN: plain}
+    quoting = Constrained(examples=examples, quote=True)
+    found: dict[str, Strategy] = {BASE: Repair(asked), PLAIN: plain, "Constrained, quoting": quoting}
     if examples:
         found["Constrained, similar examples"] = Constrained(examples=examples, choose="similar")
     found |= {f"Verify by {name}": Verify(plain, verifier) for name, verifier in free.items()}
+    found[f"Quoting, Verify by {_name(best)}"] = Verify(quoting, best)
     vote = Vote(plain, n=samples)
     return found | {
         "Verify by Grounded, re-ask": Verify(plain, fitted.grounded, on_reject="reask"),

@@ -21,10 +21,10 @@ class Training:
     which records tend to name them (see `reading_order`). `seed` makes it all repeatable. Raises `SpecError`.
     """
 
-    passes: int = 4
+    passes: int = 6
     rank: int = 16
     learning_rate: float | None = None
-    batch: int = 8
+    batch: int = 4
     show: Show = "brief"
     seed: int = 0
     held_out: float = 0.05
@@ -53,7 +53,7 @@ class Training:
     @property
     def rate(self) -> float:
         """The learning rate at its peak."""
-        return self.learning_rate or (2e-3 if self.rank else 2e-4)
+        return self.learning_rate or (1.5e-3 if self.rank else 2e-4)
 
 
 class Step(NamedTuple):
