@@ -1,7 +1,5 @@
 """Strategies and models against labelled records."""
 
-import hashlib
-import json
 import platform
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +19,7 @@ from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.perturb import PERTURBATIONS, SHARED, Perturbation
 from structout.evaluation.report import Report
 from structout.evaluation.stopping import Until
-from structout.models import Memo, Model, Named, load_model
+from structout.models import Memo, Model, Named, identity, load_model
 from structout.result import Example, Task
 from structout.strategies import Strategy, load_strategy, spec, with_models
 
@@ -153,23 +151,13 @@ class _Ledger:
         key = model.name if isinstance(model, Named) else model if isinstance(model, str) else id(model)
         if key not in self._models:
             who = load_model(key) if isinstance(key, str) else cast("Model", model)
-            identity = _identity(who.name)
-            self.identities[who.name] = identity
-            known = self._log.completions.setdefault(identity, {})
+            known_as = identity(who.name)
+            self.identities[who.name] = known_as
+            known = self._log.completions.setdefault(known_as, {})
             self._models[key] = Memo(
-                who, known, lambda prompt, completion: self._log.paid(identity, who.name, prompt, completion)
+                who, known, lambda prompt, completion: self._log.paid(known_as, who.name, prompt, completion)
             )
         return self._models[key]
-
-
-def _identity(name: str) -> str:
-    """A model's name, and for one in a folder what its files are: trained anew it is another model."""
-    kind, _, folder = name.partition(":")
-    if kind != "path":
-        return name
-    files = sorted(path for path in Path(folder).iterdir() if path.suffix in (".safetensors", ".bin", ".json"))
-    seen = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
-    return f"{name}@{hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:12]}"
 
 
 def _points(

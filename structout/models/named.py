@@ -1,7 +1,10 @@
 """A model that is known by its name until it is asked."""
 
+import hashlib
+import json
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from structout.completion import Completion, Prompt
@@ -41,3 +44,13 @@ class Named:
 
     def __reduce__(self) -> tuple[type["Named"], tuple[str]]:
         return Named, (self.name,)
+
+
+def identity(name: str) -> str:
+    """A model's name, and for one in a folder what its files are: trained anew it is another model."""
+    kind, _, folder = name.partition(":")
+    if kind != "path" or not Path(folder).is_dir():
+        return name
+    files = sorted(path for path in Path(folder).iterdir() if path.suffix in (".safetensors", ".bin", ".json"))
+    seen = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+    return f"{name}@{hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:12]}"

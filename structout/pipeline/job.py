@@ -10,7 +10,7 @@ from typing import Any
 from structout.completion import Sampling
 from structout.errors import ModelError, SpecError, StructoutError
 from structout.issue import Issue
-from structout.models import Model
+from structout.models import Model, identity
 from structout.pipeline.budget import Budget, Prices
 from structout.pipeline.journal import Journal
 from structout.pipeline.outcome import RowOutcome, attempt_json
@@ -53,10 +53,17 @@ class Job:
         """What must not change while a run goes on, by name."""
         words = {name: value for name, value in vars(wording).items() if name.isupper()}
         examples = [[example.text, example.document] for example in self.examples]
+        models = [self.model]
+
+        def seen(model: Model) -> Model:
+            models.append(model)
+            return model
+
+        with_models(self.strategy, seen)
         return {
             "schema": f"{self.schema.name} {self.schema.fingerprint()}",
             "strategy": spec(self.strategy),
-            "model": self.model.name,
+            "model": " ".join(identity(model.name) for model in models),
             "sampling": json.dumps(asdict(self.sampling)),
             "prompt": hashlib.sha256(json.dumps([words, examples]).encode()).hexdigest()[:16],
         }

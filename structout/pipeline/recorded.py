@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from structout.completion import Completion, Prompt, Usage
-from structout.models import Model
+from structout.models import Model, identity
 from structout.models.base import PartialAnswerError
 from structout.pipeline.budget import Budget, Prices
 from structout.pipeline.journal import Journal
@@ -31,6 +31,7 @@ class Recorded:
         cache: bool = True,
     ) -> None:
         self.inner = inner
+        self._identity = identity(inner.name)
         self._journal = journal
         self._budget = budget
         self._prices = prices or Prices()
@@ -71,7 +72,7 @@ class Recorded:
 
     def key(self, prompt: Prompt) -> bytes:
         """Under what the journal keeps the answer to a prompt."""
-        return completion_key(self.name, prompt)
+        return completion_key(self._identity, prompt)
 
     def _settle(self, mine: Mapping[bytes, Prompt], outcome: Mapping[bytes, Completion] | BaseException) -> None:
         """Tell those who wait for the same answers."""

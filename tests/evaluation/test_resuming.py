@@ -21,8 +21,8 @@ from structout import (
 )
 from structout.completion import Prompt, Usage
 from structout.evaluation import read_log
-from structout.evaluation.harness import _identity
 from structout.evaluation.stopping import Until
+from structout.models import identity
 from tests.evaluation.test_metrics import ANSWERS, RIGHT, bolts
 
 NAMES = [f"bolt {i}" for i in range(100)]
@@ -103,12 +103,12 @@ def test_models_inside_strategies_are_paid_once_too(tmp_path: Path) -> None:
 
 def test_a_model_that_was_trained_anew_is_another_one(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"1")
-    before = _identity(f"path:{tmp_path}")
+    before = identity(f"path:{tmp_path}")
     (tmp_path / "evaluation.jsonl").write_text("{}")
-    assert _identity(f"path:{tmp_path}") == before
+    assert identity(f"path:{tmp_path}") == before
     (tmp_path / "model.safetensors").write_bytes(b"22")
-    assert _identity(f"path:{tmp_path}") != before
-    assert _identity("embedded") == "embedded"
+    assert identity(f"path:{tmp_path}") != before
+    assert identity("embedded") == "embedded"
 
 
 def test_a_sweep_runs_every_point() -> None:

@@ -24,7 +24,7 @@ from structout.pipeline.job import Job
 from structout.pipeline.journal import VERSION, Journal
 from structout.pipeline.rows import Row, rows_of
 from structout.pipeline.run import local, process, unknown
-from structout.strategies import Prompted
+from structout.strategies import On, Prompted
 from tests.conftest import Bolt
 
 SCHEMA = Schema.of(Bolt)
@@ -90,6 +90,27 @@ def test_a_value_comes_back_as_the_model_it_was(job: Job, tmp_path: Path) -> Non
         results = [journal.outcome(place).result(SCHEMA) for place in range(3)]
     assert results == job.results([row.text for row in rows])
     assert results[0].unwrap() == Bolt(kind="hex", size_mm=2)
+
+
+def test_a_model_that_was_trained_anew_is_another_one(job: Job, model: Scripted, tmp_path: Path) -> None:
+    weights = tmp_path / "tuned" / "model.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(b"1")
+    model.name = f"path:{weights.parent}"
+    rows = list(rows_of(["2 mm"]))
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        process(rows, job, journal, local())
+    weights.write_bytes(b"22")
+    with pytest.raises(JournalError, match="another model"):
+        Journal(tmp_path / "j", job.identity())
+    calls = model.calls
+    with Journal(tmp_path / "j", job.identity(), fresh=True) as journal:
+        process(rows, job, journal, local())
+    assert model.calls == calls + 1  # what the old one answered is not this one's answer
+    checked = replace(job, model=Scripted(""), strategy=On(model, Prompted()))
+    before = checked.identity()
+    weights.write_bytes(b"333")
+    assert checked.identity() != before
 
 
 def test_another_run_is_refused_and_fresh_keeps_what_was_paid_for(job: Job, model: Scripted, tmp_path: Path) -> None:
