@@ -137,6 +137,16 @@ def test_a_sweep_over_a_name_in_an_expression() -> None:
         evaluate(["Prompted()"], Scripted(RIGHT), whole, sweep={"m": [1]})
 
 
+def test_a_sweep_over_the_answers_of_a_vote_pays_for_each_once() -> None:
+    model = Scripted(lambda prompt: RIGHT if prompt.sample else '{"kind": "hex", "size_mm": 1.0}')
+    vote = "Vote(Prompted(temperature=0.7), n={n}, level='record')"
+    report = evaluate([vote], model, bolts("x"), sweep={"n": [1, 5]})
+    assert [(dict(row.setting)["n"], row.record_accuracy.value) for row in report.rows()] == [(1, 0.0), (5, 1.0)]
+    calls = [row.cost.calls for row in report.rows()]
+    assert calls[0] == 1
+    assert model.calls == calls[1] <= 5  # the larger vote begins with the answer of the smaller
+
+
 def test_it_stops_when_enough_is_known() -> None:
     many = bolts(*(f"bolt {i}" for i in range(1000)))
     report = evaluate(["Prompted()"], Scripted(RIGHT), many, until=Until(width=0.1))
