@@ -26,7 +26,8 @@ const name = (arm) => data.arms[arm].label + (several ? ` · ${data.arms[arm].mo
 const breakable = (text) => text.replace(/([(,])/g, "$1\u200b");
 const shown = (value) => (value === null || value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value));
 const rateCell = (rate) => el("td", {}, percent(rate[0]), el("small", {}, `${Math.round(100 * rate[1])}–${Math.round(100 * rate[2])}`));
-const numbered = (arm) => el("i", { style: `background:${colour(arm)}` });
+const numbered = (arm) => el("i", { class: "number", style: `background:${colour(arm)}`, title: name(arm) }, plain.indexOf(arm) + 1);
+const numbers = () => el("ol", { class: "key" }, plain.map((arm) => el("li", {}, numbered(arm), name(arm))));
 
 function table(heads, lines) {
   return el("table", {}, el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col", class: LEFT.has(head) ? "left" : null }, head)))), el("tbody", {}, lines));
@@ -102,8 +103,7 @@ function scatter(metric, title) {
 function tradeoff() {
   byId("plot-compliance").append(scatter("compliance", "Compliance"));
   byId("plot-accuracy").append(scatter("record accuracy", "Record accuracy"));
-  const key = data.rows.map((row, place) => el("li", {}, numbered(row.arm), `${place + 1}  ${name(row.arm)}`));
-  byId("tradeoff").querySelector(".pair").after(el("ol", { class: "key" }, key));
+  byId("tradeoff").querySelector(".pair").after(numbers());
 }
 
 function heat() {
@@ -116,7 +116,9 @@ function heat() {
     const choose = () => { byId("by-arm").value = arm; byId("by-field").value = one; byId("by-status").value = ""; list(); byId("transcripts").scrollIntoView(); };
     return el("td", { title: told, tabindex: 0, style: `background:rgba(var(--heat),${(0.75 * field.failed).toFixed(3)})`, onclick: choose, onkeydown: (event) => { if (event.key === "Enter") choose(); } }, percent(field.failed));
   })));
-  byId("heat").append(table(["field", ...plain.map(name)], lines));
+  const many = plain.length > 4; // names would be broken to pieces
+  byId("heat").append(table(["field", ...plain.map(many ? numbered : name)], lines));
+  if (many) byId("heat").after(numbers());
 }
 
 function taxonomy() {
@@ -135,10 +137,15 @@ function taxonomy() {
 
 function pairs() {
   if (!data.pairs.length) { byId("pairs").hidden = true; return; }
-  const lines = [...data.pairs].sort((a, b) => a.p - b.p).map((pair) => el("tr", {},
+  const line = (pair) => el("tr", {},
     el("td", { class: "name" }, name(pair.one)), el("td", { class: "name" }, name(pair.other)), el("td", {}, points(pair.value)),
-    el("td", {}, `${points(pair.low)} to ${points(pair.high)}`), el("td", {}, pair.won), el("td", {}, pair.lost), el("td", {}, pair.n), el("td", {}, pair.p < 0.001 ? "< 0.001" : pair.p.toFixed(3))));
-  byId("pair-table").append(table(["first", "second", "points", "95 %", "won", "lost", "records", "p"], lines));
+    el("td", {}, `${points(pair.low)} to ${points(pair.high)}`), el("td", {}, pair.won), el("td", {}, pair.lost), el("td", {}, pair.n), el("td", {}, pair.p < 0.001 ? "< 0.001" : pair.p.toFixed(3)));
+  const drawn = (some) => table(["first", "second", "points", "95 %", "won", "lost", "records", "p"], some.map(line));
+  const sorted = [...data.pairs].sort((a, b) => a.p - b.p || Math.abs(b.value) - Math.abs(a.value));
+  const told = sorted.filter((pair, place) => pair.p < 0.05 || place < 6); // all pairs of many arms would bury them
+  byId("pair-table").append(drawn(told));
+  const rest = sorted.slice(told.length);
+  if (rest.length) byId("pair-table").append(el("details", {}, el("summary", {}, `${rest.length} more pairs, none of them decided`), drawn(rest)));
 }
 
 function curve(axis, metric) {
