@@ -89,10 +89,10 @@ def _cheap(tables: Sequence[Table]) -> list[str]:
     for table in tables:
         before = table["rows"][PLAIN]["wrong of accepted"]["value"]
         for name, row in table["rows"].items():
-            if name in (PLAIN, BASE) or not name.startswith("Verify") or _times(table, row) > 1.2 or not before:
+            if name in (PLAIN, BASE) or _times(table, row) > 1.2 or not before:
                 continue
             after, kept = row["wrong of accepted"]["value"], row["yield"]["value"]
-            refused = 1 - kept / table["rows"][PLAIN]["yield"]["value"]
+            refused = max(0.0, 1 - kept / table["rows"][PLAIN]["yield"]["value"])
             best = max(0.0, (before - refused) / (1 - refused)) if refused < 1 else 0.0
             cells = (
                 f"{before:.1%}", f"{after:.1%}", f"{1 - after / before:.0%}", f"{1 - best / before:.0%}", f"{kept:.0%}",

@@ -18,7 +18,7 @@ _MOST = 2000  # pieces in an expression: in a long record quotations are shorter
 _LEAST = 8
 # Where a schema says one of these of a text, it says itself what the text may be.
 _SAID = ("enum", "const", "format", "pattern", "allOf", "anyOf", "oneOf", "not")
-_QUOTATION = "structout.quotation"  # among the definitions of a schema, so that the expression stands in it once
+_QUOTATION = "StructoutQuotation"  # among the definitions of a schema, so that the expression stands in it once
 _QUOTE = {"$ref": f"#/$defs/{_QUOTATION}"}
 _DEEPEST = 40  # alternatives and references within one field
 
