@@ -94,7 +94,7 @@ def _train(name: str, dataset: Dataset, options: argparse.Namespace) -> dict[str
         "log": tuning.log,
         "before": [asdict(row) for row in before.rows()],
         "after": [asdict(row) for row in after.rows()],
-        "fields": {name: report.fields_right(after, name) for name in STRATEGIES},
+        "keys": {name: report.keys_right(after, name) for name in STRATEGIES},
     }
 
 

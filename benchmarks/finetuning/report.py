@@ -27,15 +27,15 @@ def gain(before: Report, after: Report, strategy: str) -> dict[str, float]:
     return {"gain": difference(keys), "low": found[_DRAWS // 40], "high": found[-_DRAWS // 40]}
 
 
-def fields_right(of: Report, strategy: str) -> float:
-    """The share of an expected document's keys that have the right value, those that are null counted as well."""
+def keys_right(of: Report, strategy: str) -> float | None:
+    """The share of an expected document's keys with the right value, where some are null: those are no leaves, so that
+    value accuracy does not count them.
+    """
     outcomes = [one for one in of.outcomes if one.strategy == strategy and isinstance(one.expected, dict)]
-    found = [
-        isinstance(one.document, dict) and one.document.get(key) == value
-        for one in outcomes
-        for key, value in one.expected.items()
-    ]
-    return sum(found) / max(1, len(found))
+    pairs = [(one.document, key, value) for one in outcomes for key, value in one.expected.items()]
+    if all(value is not None for _, _, value in pairs):
+        return None
+    return sum(isinstance(said, dict) and said.get(key) == value for said, key, value in pairs) / len(pairs)
 
 
 def write(results: dict[str, Any], folder: Path) -> None:
@@ -84,11 +84,13 @@ def _before_and_after(name: str, found: dict[str, Any]) -> list[str]:
         *(_line(row, "before") for row in found["before"]),
         *(_line(row, "after") for row in found["after"]),
         "",
-        "With the keys counted that are rightly null: "
-        + ", ".join(f"`{name}` {100 * share:.1f} %" for name, share in found["fields"].items())
-        + ".",
-        "",
+        *_keys({name: share for name, share in found["keys"].items() if share is not None}),
     ]
+
+
+def _keys(shares: dict[str, float]) -> list[str]:
+    said = ", ".join(f"`{name}` {100 * share:.1f} %" for name, share in shares.items())
+    return [f"Of all keys, those that are rightly null counted as well, right: {said}.", ""] if shares else []
 
 
 def _preferred(found: dict[str, Any]) -> list[str]:
