@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args, get_origin
@@ -79,8 +80,9 @@ class Schema(Generic[T]):
 
     `name` says what one document is; `json_schema` is the JSON Schema that a model is shown and a document is
     judged by, `marked` the same with the marks of `evaluation.comparison`; `adapter` is the Pydantic type behind it,
-    None if there is only a JSON Schema. With a `language` a
-    text is no JSON but a text of that language, which is its value as well.
+    None if there is only a JSON Schema. With a `language` a text is no JSON but a text of that language, which is its
+    value as well. `mask` is the JSON Schema that a constraint holds an answer to: the same, but for a schema that was
+    `masked`.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Schema(Generic[T]):
         self.language = language
         self.marked: dict[str, Any] | bool = json_schema if isinstance(json_schema, bool) else dict(json_schema)
         self.json_schema: dict[str, Any] | bool = _unmarked(self.marked)
+        self.mask: dict[str, Any] | bool = self.json_schema
         self.adapter = adapter
         self._validator = _validator(self.json_schema, pydantic=adapter is not None)
 
@@ -151,6 +154,13 @@ class Schema(Generic[T]):
                 raise SchemaError(f"{source} is not a JSON Schema", hint="it must hold an object")
             return cls.of(document)
         return cls.of(import_object(str(path) if path.is_file() else source))
+
+    def masked(self, mask: dict[str, Any] | bool) -> "Schema[T]":
+        """The same contract, with a mask of its own: one that admits fewer documents than are judged to comply."""
+        other = copy(self)
+        other.mask = mask
+        other.__dict__.pop("_fingerprint", None)  # of the one that was copied
+        return other
 
     def check_text(self, text: str) -> Checked[T]:
         """Judge a text strictly: it must be one JSON document (RFC 8259) that complies without coercion.
@@ -225,6 +235,8 @@ class Schema(Generic[T]):
         parts = [self.name, self.adapter is not None, self.json_schema]
         if self.language is not None:
             parts.append(repr(self.language))
+        if self.mask is not self.json_schema:
+            parts.append(self.mask)
         content = json.dumps(parts, ensure_ascii=False)
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
@@ -249,8 +261,8 @@ def _unmarked(schema: Any) -> Any:
             holder[place] = kept = list(node)
             rest += [(kept, index, False) for index in range(len(kept))]
         elif isinstance(node, dict):
-            holder[place] = copy = {key: value for key, value in node.items() if named or key != MARK}
-            rest += [(copy, key, not named and key in _NAMED) for key in copy if named or key not in _DATA]
+            holder[place] = shorn = {key: value for key, value in node.items() if named or key != MARK}
+            rest += [(shorn, key, not named and key in _NAMED) for key in shorn if named or key not in _DATA]
     return top[0]
 
 

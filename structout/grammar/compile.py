@@ -76,7 +76,7 @@ class Grammar:
         """A few short texts that the schema admits, the shortest first; none if none was found."""
         if self.schema.language is not None:
             return samples(self.schema.language)
-        found = Witness(self.schema.json_schema, pydantic=self.schema.adapter is not None).documents()
+        found = Witness(self.schema.mask, pydantic=self.schema.adapter is not None).documents()
         return tuple(text for text in found if self._check(text))
 
     def _start(self, vocabulary: Vocabulary) -> "_Start":
@@ -89,7 +89,7 @@ class Grammar:
                 raise SchemaError(f"{self.schema.name} has no grammar: {reason}", hint="simplify the schema")
             closer = Closer(vocabulary, is_json=False)
             if self.schema.language is None:
-                names, words = required_names(self.schema.json_schema), examples(self.schema.json_schema, vocabulary)
+                names, words = required_names(self.schema.mask), examples(self.schema.mask, vocabulary)
                 closer = Closer(vocabulary, preferred=names, words=words)
             found = closer.shortest(template, _LONGEST_DOCUMENT, self._check, self.documents)
             closer, out = found or (closer, None)
@@ -143,7 +143,7 @@ def _compile(schema: Schema[Any], _type: int) -> Grammar:  # the type apart: its
     attempts: list[tuple[Level, Any, dict[str, Any]]] = [
         (whole, rewritten, {}),
         ("relaxed", rewritten, {"lenient": True}),
-        ("relaxed", schema.json_schema, {"lenient": True}),
+        ("relaxed", schema.mask, {"lenient": True}),
         ("json", {}, {}),
     ]
     reasons: list[str] = []

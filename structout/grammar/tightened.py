@@ -1,6 +1,7 @@
 """What a Pydantic type knows and its JSON Schema does not say, said for the mask alone."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -18,10 +19,18 @@ def tightened(schema: Schema[Any]) -> tuple[Any, frozenset[int]]:
     """The JSON Schema to make a mask of, and the ids of the nodes of the Pydantic type that it says all of.
 
     It admits no document that the schema's own does not, and has keys in the order of the schema's own. Without a
-    Pydantic type it is the schema's own.
+    Pydantic type it is the schema's own; where the schema has a mask of its own it is that.
     """
     if schema.adapter is None:
-        return schema.json_schema, frozenset()
+        return schema.mask, frozenset()
+    own = schema.mask is not schema.json_schema
+    written, said = _written(schema.masked(schema.json_schema) if own else schema, id(schema.adapter.core_schema))
+    return (schema.mask if own else written), said
+
+
+@lru_cache(maxsize=64)
+def _written(schema: Schema[Any], _type: int) -> tuple[Any, frozenset[int]]:  # the type apart, as in `compile`
+    assert schema.adapter is not None
     said: set[int] = set()
 
     class Tight(_Tight):

@@ -45,7 +45,7 @@ def fields(constraint: Schema[Any], dialect: Dialect) -> dict[str, Any] | None:
         if isinstance(language, Choice):
             return {"structured_outputs": {"choice": list(language.values)}}
         return {"structured_outputs": {"regex": language.pattern}} if isinstance(language, Regex) else None
-    schema = constraint.json_schema
+    schema = constraint.mask
     if dialect == "json_schema":
         name = re.sub(r"[^a-zA-Z0-9_-]", "_", constraint.name)[:64] or "document"
         described = {"name": name, "schema": schema, "strict": True}

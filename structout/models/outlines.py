@@ -117,7 +117,7 @@ def _output_type(schema: Schema[Any] | None) -> Any:
         return None
     language = schema.language
     if language is None:
-        return JsonSchema(schema.json_schema if isinstance(schema.json_schema, dict) else {})
+        return JsonSchema(schema.mask if isinstance(schema.mask, dict) else {})
     if isinstance(language, Choice):
         return Expression("|".join(_escape(value) for value in language.values))
     if isinstance(language, Regex):

@@ -41,9 +41,8 @@ def quoted_fields(examples: Iterable[Example], least: float = 0.99) -> frozenset
 
 
 def quoting(schema: Schema[Any], fields: Collection[str], text: str) -> Schema[Any]:
-    """The schema, with the texts of these fields held to quotations from `text`.
+    """The schema, with a mask that holds the texts of these fields to quotations from `text`.
 
-    It is for a mask alone: it admits fewer documents than the schema, and says in JSON Schema what its type knows.
     Fields in which the schema itself lists, formats or patterns what a text may be are left to it.
     """
     if not fields or schema.language is not None or not _PIECE.search(text):
@@ -54,7 +53,7 @@ def quoting(schema: Schema[Any], fields: Collection[str], text: str) -> Schema[A
     if held == root:
         return schema
     parts = {**root.get("$defs", {}), _QUOTATION: {"type": "string", "pattern": quotation(text)}}
-    return Schema(schema.name, {**held, "$defs": parts})
+    return schema.masked({**held, "$defs": parts})
 
 
 @lru_cache(maxsize=64)
