@@ -162,6 +162,11 @@ class Schema(Generic[T]):
         other.__dict__.pop("_fingerprint", None)  # of the one that was copied
         return other
 
+    @property
+    def unmasked(self) -> "Schema[T]":
+        """The same contract without a mask of its own."""
+        return self if self.mask is self.json_schema else self.masked(self.json_schema)
+
     def check_text(self, text: str) -> Checked[T]:
         """Judge a text strictly: it must be one JSON document (RFC 8259) that complies without coercion.
 

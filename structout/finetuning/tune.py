@@ -62,9 +62,11 @@ def finetune(
         "prompt": prompt_fingerprint(schema, training.show),
         "training": asdict(training),
     }
-    done = _claim(folder, planned, fresh=fresh)
+    done = None if fresh else _done(folder, planned)
     if done is None:
-        done = _learn(model, schema, examples, training, folder, tell)
+        base = local(model)  # before anything in the folder is touched
+        _claim(folder, planned, fresh=fresh)
+        done = _learn(base, model, schema, examples, training, folder, tell)
     if measure is not None and not done.evaluation:
         done = replace(done, evaluation=_judge(model, folder, measure, sampling))
         done.write(folder)
@@ -83,30 +85,36 @@ def local(name: str) -> "LocalModel":
     return model
 
 
-def _claim(folder: Path, planned: dict[str, Any], *, fresh: bool) -> Tuning | None:
-    """Make the folder ours. Returns the tuning in it, if what is planned was done before."""
-    if fresh and (Tuning.read(folder) or (folder / _WORK).is_dir()):
-        shutil.rmtree(folder)
+def _done(folder: Path, planned: dict[str, Any]) -> Tuning | None:
+    """The tuning in the folder, if what is planned was done before. Raises `DataError` for another run's folder."""
     known, plan = Tuning.read(folder), folder / _WORK / "plan.json"
     found: dict[str, Any] | None = None
     if known is not None:
         found = {**asdict(known), "schema": known.fingerprint}
     elif plan.is_file():
         found = json.loads(plan.read_text(encoding="utf-8"))
-    if found is not None:
-        changed = [key for key, value in planned.items() if found.get(key) != value]
-        if changed:
-            said = " and ".join(changed)
-            raise DataError(f"{folder} holds a run with another {said}", hint="name another folder, or start afresh")
-        return known
-    if folder.exists() and any(folder.iterdir()):
+    elif folder.exists() and any(folder.iterdir()):
+        raise DataError(f"{folder} is not empty", hint="name a new folder")
+    changed = [key for key, value in planned.items() if found is not None and found.get(key) != value]
+    if changed:
+        said = " and ".join(changed)
+        raise DataError(f"{folder} holds a run with another {said}", hint="name another folder, or start afresh")
+    return known
+
+
+def _claim(folder: Path, planned: dict[str, Any], *, fresh: bool) -> None:
+    """Make the folder ours: with `fresh` a run that is in it is removed."""
+    if fresh and (Tuning.read(folder) or (folder / _WORK).is_dir()):
+        shutil.rmtree(folder)
+    plan = folder / _WORK / "plan.json"
+    if folder.exists() and any(folder.iterdir()) and not plan.is_file():
         raise DataError(f"{folder} is not empty", hint="name a new folder")
     plan.parent.mkdir(parents=True, exist_ok=True)
     plan.write_text(json.dumps(planned), encoding="utf-8")
-    return None
 
 
 def _learn(
+    model: "LocalModel",
     base: str,
     schema: Schema[Any],
     examples: Sequence[Example],
@@ -114,7 +122,6 @@ def _learn(
     folder: Path,
     tell: Callable[[Step], None],
 ) -> Tuning:
-    model = local(base)
     before = checksum(model.network)
     try:
         from structout.finetuning.supervised import train

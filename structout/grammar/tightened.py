@@ -23,9 +23,9 @@ def tightened(schema: Schema[Any]) -> tuple[Any, frozenset[int]]:
     """
     if schema.adapter is None:
         return schema.mask, frozenset()
-    own = schema.mask is not schema.json_schema
-    written, said = _written(schema.masked(schema.json_schema) if own else schema, id(schema.adapter.core_schema))
-    return (schema.mask if own else written), said
+    plain = schema.unmasked
+    written, said = _written(plain, id(schema.adapter.core_schema))
+    return (written if plain is schema else schema.mask), said
 
 
 @lru_cache(maxsize=64)

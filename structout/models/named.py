@@ -4,12 +4,14 @@ import hashlib
 import json
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from structout.completion import Completion, Prompt
 from structout.models.base import Model
 from structout.models.load import load_model
+from structout.models.tuning import Tuning
 
 
 class Named:
@@ -47,10 +49,21 @@ class Named:
 
 
 def identity(name: str) -> str:
-    """A model's name, and for one in a folder what its files are: trained anew it is another model."""
+    """A model's name, and for one in a folder a hash of its weights and its prompt: trained anew it is another model,
+    and copied elsewhere or judged again it is the same.
+    """
     kind, _, folder = name.partition(":")
     if kind != "path" or not Path(folder).is_dir():
         return name
-    files = sorted(path for path in Path(folder).iterdir() if path.suffix in (".safetensors", ".bin", ".json"))
-    seen = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
-    return f"{name}@{hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:12]}"
+    seen = hashlib.sha256()
+    for file in sorted(path for path in Path(folder).iterdir() if path.suffix in (".safetensors", ".bin")):
+        seen.update(file.name.encode() + _digest(file, file.stat().st_size, file.stat().st_mtime_ns))
+    tuning = Tuning.read(Path(folder))
+    seen.update(json.dumps([tuning.prompt, tuning.orders, tuning.quotes] if tuning else []).encode())
+    return f"{name}@{seen.hexdigest()[:12]}"
+
+
+@lru_cache(maxsize=64)
+def _digest(file: Path, _size: int, _changed: int) -> bytes:  # read once, as long as it seems to be the same file
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").digest()

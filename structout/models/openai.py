@@ -18,6 +18,7 @@ from structout.models import dialects
 from structout.models.base import PartialAnswerError
 from structout.models.dialects import Dialect, dialect_named
 from structout.models.limiter import Limiter
+from structout.schema import Schema
 
 _TOO_MUCH = (429, 503)
 _MAY_PASS = (408, 409, 425, 500, 502, 504, 520, 522, 524, 529)
@@ -90,7 +91,7 @@ class OpenAIModel:
         self._logprobs = logprobs
         self._many = many
         self._limit_field = "max_tokens"
-        self._unheeded: set[str] = set()  # schemas that the server refuses to be told
+        self._heeded: dict[str, Schema[Any] | None] = {}  # what is left of schemas that the server refuses to be told
         self._said: set[str] = set()
         self._lock = threading.Lock()
 
@@ -152,33 +153,43 @@ class OpenAIModel:
         return list(groups.values())
 
     def _answer(self, prompts: list[Prompt]) -> list[Completion]:
-        """A completion each for samples of one prompt, refused where the server cannot take it. Raises `ModelError`."""
-        constraint, held = prompts[0].constraint, self._constraint(prompts[0])
-        try:
-            return self._samples(prompts, held)
-        except _RefusalError as refusal:
-            reason = str(refusal)
-        if constraint is not None and held is not None:  # perhaps it is the constraint that the server cannot take
+        """A completion each for samples of one prompt, refused where the server cannot take it. Raises `ModelError`.
+
+        Perhaps it is the constraint that the server cannot take: it is told less of it then, and of that schema for
+        good, as the next one would be refused as well.
+        """
+        constraint, reason = prompts[0].constraint, ""
+        for told, held in self._told(constraint):
             try:
-                answers = self._samples(prompts, None)
-            except _RefusalError:
-                pass
-            else:
-                self._unheeded.add(constraint.fingerprint())
-                self._say(f"{self.name} cannot be held to {constraint.name}, so it is only checked: {reason}")
-                return answers
+                answers = self._samples(prompts, held)
+            except _RefusalError as refusal:
+                reason = reason or str(refusal)
+                continue
+            if reason and constraint is not None:
+                self._heeded[constraint.unmasked.fingerprint()] = told
+                how = "it quotes at will" if told is not None else "it is only checked"
+                self._say(f"{self.name} cannot be held to {constraint.name}, so {how}: {reason}")
+            return answers
         return [Completion("", finish_reason="refused", refusal=reason)] * len(prompts)
+
+    def _told(self, constraint: Schema[Any] | None) -> list[tuple[Schema[Any] | None, dict[str, Any] | None]]:
+        """What the server is told of a constraint, and the fields that say so: all of it, then what is left of it."""
+        if constraint is None:
+            return [(None, None)]
+        plain = constraint.unmasked
+        first = self._heeded.get(plain.fingerprint(), constraint)
+        ways: list[tuple[Schema[Any] | None, dict[str, Any] | None]] = []
+        for told in (first, plain if first is not None else None, None):
+            held = dialects.fields(told, self.dialect) if told is not None else None
+            if all(held != known for _, known in ways):
+                ways.append((told, held))
+        return ways
 
     def _samples(self, prompts: list[Prompt], held: dict[str, Any] | None) -> list[Completion]:
         answers = self._request(prompts[0], held, len(prompts))
         for prompt in prompts[len(answers) :]:  # the server gave fewer than it was asked for
             answers += self._request(prompt, held)
         return answers[: len(prompts)]
-
-    def _constraint(self, prompt: Prompt) -> dict[str, Any] | None:
-        if prompt.constraint is None or prompt.constraint.fingerprint() in self._unheeded:
-            return None
-        return dialects.fields(prompt.constraint, self.dialect)
 
     def _request(self, prompt: Prompt, held: dict[str, Any] | None, count: int = 1) -> list[Completion]:
         """Send one prompt until it is answered. Raises `_RefusalError`, and `ModelError` when patience is at an end."""
@@ -325,7 +336,7 @@ class OpenAIModel:
     def _hidden(self, text: str) -> str:
         """A server's words without the key, should it repeat it."""
         text = text.replace(self._key, "***") if self._key else text
-        return re.sub(r"\b(sk|key|Bearer)[-_ ][\w*-]{8,}", r"\1-***", text)
+        return re.sub(r"\bsk-[\w*-]{8,}|\bBearer [\w.*-]{20,}", "***", text)
 
 
 def _choice(choice: dict[str, Any]) -> Completion:

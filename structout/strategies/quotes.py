@@ -43,7 +43,8 @@ def quoted_fields(examples: Iterable[Example], least: float = 0.99) -> frozenset
 def quoting(schema: Schema[Any], fields: Collection[str], text: str) -> Schema[Any]:
     """The schema, with a mask that holds the texts of these fields to quotations from `text`.
 
-    Fields in which the schema itself lists, formats or patterns what a text may be are left to it.
+    Fields in which the schema itself lists, formats or patterns what a text may be are left to it; so are texts under
+    names that it does not list.
     """
     if not fields or schema.language is not None or not _PIECE.search(text):
         return schema

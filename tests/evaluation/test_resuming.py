@@ -1,6 +1,7 @@
 """What was paid for is not paid for again."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,9 @@ def test_a_model_that_was_trained_anew_is_another_one(tmp_path: Path) -> None:
     before = identity(f"path:{tmp_path}")
     (tmp_path / "evaluation.jsonl").write_text("{}")
     assert identity(f"path:{tmp_path}") == before
-    (tmp_path / "model.safetensors").write_bytes(b"22")
+    os.utime(tmp_path / "model.safetensors", (1, 1))
+    assert identity(f"path:{tmp_path}") == before
+    (tmp_path / "model.safetensors").write_bytes(b"2")
     assert identity(f"path:{tmp_path}") != before
     assert identity("embedded") == "embedded"
 

@@ -31,6 +31,7 @@ from structout.pipeline.job import Job
 from structout.pipeline.journal import Journal
 from structout.pipeline.rows import rows_of
 from structout.pipeline.run import local, process
+from structout.result import Example, Task
 from tests.conftest import Bolt
 from tests.models.servers import Fault, Proxy, completion, serving
 
@@ -195,6 +196,27 @@ def test_a_schema_that_the_server_refuses_is_only_checked() -> None:
         answers = client(proxy, in_flight=1).complete(prompts)
     assert [SCHEMA.check_text(answer.text).ok for answer in answers] == [True, True]
     assert len(proxy.requests) == 1 + 2 + 1
+
+
+def test_a_server_that_refuses_quotations_is_held_to_the_schema_all_the_same() -> None:
+    def picky(body: dict[str, Any]) -> dict[str, Any]:
+        if "pattern" in json.dumps(body.get("response_format", {})):
+            return {"status": 400, "error": {"message": "unknown key pattern in schema; key-value mapping"}}
+        return bolt(body)
+
+    examples = (Example("6 mm, rusty", {"kind": "hex", "size_mm": 6, "note": "rusty"}),)
+    tasks = [Task(f"{n} mm", SCHEMA, examples) for n in (1, 2, 3)]
+    with serving(Proxy(picky)) as proxy, pytest.warns(match="unknown key pattern in schema; key-value") as said:
+        results = Constrained(quote=True).run(tasks, client(proxy, in_flight=1, dialect="json_schema"))
+    assert [result.status for result in results] == ["valid"] * 3
+    assert ["response_format" in body for body in proxy.requests] == [True] * 4  # one refusal, then the schema alone
+    assert len(said) == 1
+
+
+def test_a_refused_prompt_is_not_sent_again_where_there_is_nothing_less_to_say() -> None:
+    with serving(Proxy(lambda body: {"status": 400, "error": {"message": "too long"}})) as proxy:
+        (answer,) = client(proxy, dialect="none").complete([Prompt(ask("1 mm").messages, constraint=SCHEMA)])
+    assert (answer.finish_reason, len(proxy.requests)) == ("refused", 1)
 
 
 def test_other_languages_than_json() -> None:
