@@ -161,6 +161,7 @@ def test_what_cannot_be_taught_is_refused(tiny: str, tmp_path: Path) -> None:
     (tmp_path / "answers.jsonl").write_text("{}")
     with pytest.raises(SpecError, match="cannot be fine-tuned"):
         finetune(f"scripted:{tmp_path / 'answers.jsonl'}", data, tmp_path / "none", QUICK)
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_learning_curve_grows_by_labels_and_leaves_out_what_is_not_there(tiny: str, tmp_path: Path) -> None:
