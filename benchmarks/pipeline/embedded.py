@@ -18,7 +18,7 @@ from structout.pipeline.journal import Journal
 from structout.pipeline.rows import read_rows
 from structout.pipeline.run import local, process
 
-SAMPLING = Sampling(max_tokens=192)
+SAMPLING = Sampling(max_tokens=288)  # the longest right answer has 285
 STRATEGY = Constrained()
 
 
