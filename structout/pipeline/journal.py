@@ -13,7 +13,7 @@ from structout.completion import Completion, Usage
 from structout.errors import JournalError
 from structout.pipeline.outcome import RowOutcome, completion_json, completion_of
 
-VERSION = 1
+VERSION = 2  # 1 had no keys of prompts in its attempts
 _TABLES = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE outcomes (

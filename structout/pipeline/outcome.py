@@ -109,10 +109,11 @@ class RowOutcome:
 
 
 def attempt_json(attempt: Attempt) -> dict[str, Any]:
-    """One call, in full."""
+    """One call, in full, with the key of its prompt: the constraint, which is part of it, is not written down."""
     prompt = attempt.prompt
     return {
         "model": attempt.model,
+        "key": prompt.key(),
         "messages": [[message.role, message.content] for message in prompt.messages],
         "sampling": asdict(prompt.sampling),
         "constrained": prompt.constraint is not None,
@@ -123,7 +124,8 @@ def attempt_json(attempt: Attempt) -> dict[str, Any]:
 
 def _briefly(attempt: dict[str, Any]) -> dict[str, Any]:
     """A call without the prompt, which the journal has."""
-    return {name: value for name, value in attempt.items() if name not in ("messages", "sampling", "constrained")}
+    left_out = ("key", "messages", "sampling", "constrained")
+    return {name: value for name, value in attempt.items() if name not in left_out}
 
 
 def _restored(row: Mapping[str, Any], schema: Schema[Any]) -> Attempt:

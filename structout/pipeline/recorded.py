@@ -72,7 +72,7 @@ class Recorded:
 
     def key(self, prompt: Prompt) -> bytes:
         """Under what the journal keeps the answer to a prompt."""
-        return completion_key(self._identity, prompt)
+        return completion_key(self._identity, prompt.key())
 
     def _settle(self, mine: Mapping[bytes, Prompt], outcome: Mapping[bytes, Completion] | BaseException) -> None:
         """Tell those who wait for the same answers."""
@@ -130,6 +130,6 @@ def repeatable(prompt: Prompt) -> bool:
     return prompt.sampling.temperature == 0 or prompt.sampling.seed != 0
 
 
-def completion_key(model: str, prompt: Prompt) -> bytes:
-    """A hash of all that an answer depends on."""
-    return hashlib.sha256(f"{model}\n{prompt.key()}".encode()).digest()
+def completion_key(model: str, prompt: str) -> bytes:
+    """A hash of all that an answer depends on, of a model's identity and a prompt's key."""
+    return hashlib.sha256(f"{model}\n{prompt}".encode()).digest()

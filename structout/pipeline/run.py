@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 
 from structout.errors import JournalError, ModelError
+from structout.models import identity
 from structout.pipeline.budget import Budget
 from structout.pipeline.chunks import in_order
 from structout.pipeline.job import Job
@@ -101,10 +103,11 @@ def retry_quarantine(journal: Journal, job: Job) -> int:
     """
     count = 0
     keys: list[bytes] = []
+    known = cache(identity)
     for outcome in journal.outcomes(accepted=False):
         count += 1
-        result = outcome.result(job.schema)
-        keys += [completion_key(one.model, one.prompt) for one in (*result.attempts, *result.checks)]
+        calls = (*outcome.attempts, *outcome.checks)
+        keys += [completion_key(known(one["model"]), one["key"]) for one in calls]
     journal.forget_completions(keys)
     journal.adopt(job.identity())
     return count

@@ -14,11 +14,24 @@ from typing import Any
 
 import pytest
 
-from structout import Completion, JournalError, ModelError, Prompt, Scripted, extract_many
+from structout import (
+    Completion,
+    Constrained,
+    Example,
+    JournalError,
+    Judge,
+    ModelError,
+    Prompt,
+    Prompted,
+    Schema,
+    Scripted,
+    Verify,
+    extract_many,
+)  # fmt: skip
 from structout.pipeline.job import Job
 from structout.pipeline.journal import Journal
 from structout.pipeline.rows import rows_of
-from structout.pipeline.run import finish, local, process
+from structout.pipeline.run import finish, local, process, retry_quarantine
 from tests.conftest import ROOT, Bolt
 from tests.pipeline.conftest import Shell, bolt, number
 from tests.test_cli import BOLT
@@ -146,6 +159,29 @@ def test_the_quarantine_is_asked_again_by_another_strategy(
     assert [row["_key"] for row in rows(tmp_path / "out.jsonl")] == [f"k{n}" for n in range(1, 31)]
     assert len({row["_fingerprint"] for row in rows(tmp_path / "out.jsonl")}) == 2
     assert rows(tmp_path / "out.jsonl.quarantine.jsonl") == []
+
+
+def answered(model: Scripted) -> int:
+    return sum(map(len, model.batches))
+
+
+@pytest.mark.parametrize("case", ["a model in a folder", "a constraint of its own", "a judge"])
+def test_whatever_was_not_accepted_is_asked_again(case: str, tmp_path: Path) -> None:
+    (tmp_path / "tuned").mkdir()
+    (tmp_path / "tuned" / "model.safetensors").write_bytes(b"1")
+    judge = Scripted("no", name="judge")
+    model = Scripted('{"kind": "hex", "size_mm": 1}' if case == "a judge" else "no", name=f"path:{tmp_path / 'tuned'}")
+    way = {"a constraint of its own": Constrained(quote=True), "a judge": Verify(Constrained(), Judge(judge))}
+    examples = (Example("a soft 6 mm bolt", {"kind": "hex", "size_mm": 6, "note": "soft"}),)
+    job = Job(Schema.of(Bolt), model, way.get(case, Prompted()), examples)
+    texts = ["2 mm bolt", "3 mm bolt"]
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        process(rows_of(texts), job, journal, local())
+        before = answered(model), answered(judge)
+        assert retry_quarantine(journal, job) == 2
+        process(rows_of(texts), job, journal, local())
+    assert before[0] == 2
+    assert (answered(model), answered(judge)) == (2 * before[0], 2 * before[1])
 
 
 def test_killed_at_twenty_moments_it_loses_and_doubles_nothing(
