@@ -19,7 +19,6 @@ from structout.cli.options import (
     sampling,
     shown_examples,
 )
-from structout.errors import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,22 +105,23 @@ def run(
     from structout.pipeline.budget import Budget
     from structout.pipeline.job import Job, priced
     from structout.pipeline.journal import Journal
-    from structout.pipeline.output import check_target, replacing
+    from structout.pipeline.output import check_distinct, check_target, replacing
     from structout.pipeline.rows import count_rows, read_rows
     from structout.pipeline.run import finish, local, process
     from structout.pipeline.run import retry_quarantine as forget
     from structout.schema import Schema
     from structout.strategies import load_strategy
 
-    contract = Schema.of(schema)
-    way = load_strategy(strategy)
     stem = "structout" if output == "-" else output.replace("#", ".")
     rest, place = quarantine or f"{stem}.quarantine.jsonl", journal or f"{stem}.journal"
+    check_distinct(
+        {"--input": source, "--output": output, "--quarantine": rest, "--journal": place, "--metrics": metrics}
+    )
+    contract = Schema.of(schema)
+    way = load_strategy(strategy)
     check_target(output)
     with replacing(rest, keep=False):
         pass  # can it be written? Better known before anything is spent
-    if source != "-" and source == output:
-        raise SpecError("input and output are the same", hint="name another --output")
     total = count_rows(source, limit=limit)  # an input that cannot be read leaves no journal behind
     who = load_model(model)
     budget = Budget(budget_usd, budget_tokens, max_hours)

@@ -50,12 +50,17 @@ def validate(
     """
     from structout.pipeline.documents import read_documents
     from structout.pipeline.gate import Findings, Gate
+    from structout.pipeline.output import check_distinct
     from structout.pipeline.reports import FORMATS, summary, verdict_json, write_report
     from structout.schema import Schema
 
-    for target in report or []:
-        if target.partition("=")[0] not in FORMATS:
+    reports = {target: target.partition("=")[2] for target in report or []}
+    for target, path in reports.items():
+        if target.partition("=")[0] not in FORMATS or not path:
             raise SpecError(f"no report is {target!r}", hint=f"write FORMAT=PATH with one of {', '.join(FORMATS)}")
+    check_distinct(
+        {"INPUT": source, "--rejects": rejects, **{f"--report {one}": path for one, path in reports.items()}}
+    )
     contract, policy = Schema.of(schema), policy_named(repair) if repair is not None else None
     findings = Findings(source, contract.name, _thresholds(contract, min_valid, max_invalid, min_field or []))
     gate = Gate(contract, findings, policy)

@@ -7,14 +7,17 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from structout.document import Json
 from structout.errors import DataError, MissingExtraError, OutputError, SpecError
 from structout.schema import Schema
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 Write = Callable[[dict[str, Any]], None]
 WriteRecord = Callable[[Json, dict[str, Any]], None]
@@ -36,29 +39,67 @@ def check_target(target: str) -> None:
         stream.write(b"")
 
 
+def check_distinct(files: Mapping[str, str | None]) -> None:
+    """Find out before anything is done whether one of these files, given by what each is for, would overwrite another.
+
+    `-`, a query and None are no files; two tables of one database are two. Raises `SpecError`.
+    """
+    seen: dict[tuple[Path, str], str] = {}
+    for what, name in files.items():
+        if name is None or name == "-" or name.startswith("sql:"):
+            continue
+        place, database, table = name.partition(".duckdb#")
+        path = Path(place + database.rstrip("#")).resolve()
+        for (other, its), whose in seen.items():
+            if path == other and (table == its or not (table and its)):
+                raise SpecError(f"{whose} and {what} are the same file: {name}", hint="name another for one of them")
+        seen[path, table] = what
+
+
 @contextmanager
 def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
     """A binary file beside `path` that takes its place, on disk, when all went well. Raises `OutputError`."""
     target = Path(path)
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        if target.is_dir() or (target.exists() and not os.access(target, os.W_OK)):
-            raise PermissionError(13, "it may not be written")
-        with beside.open("wb") as stream:
+        with _written(path):
+            if target.is_dir() or (target.exists() and not os.access(target, os.W_OK)):
+                raise PermissionError(13, "it may not be written")
+            part = _Part(beside, path)
+        with io.BufferedWriter(part) as stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
+            with _written(path):
+                os.fsync(stream.fileno())
         if keep:
-            os.replace(beside, target)
-            for left in target.parent.glob(f".{glob.escape(target.name)}.[0-9]*.part"):  # by a run that was killed
-                left.unlink()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(
-            f"cannot write {path}: {reason}", hint="name another, or make room; nothing is lost"
-        ) from error
+            with _written(path):
+                os.replace(beside, target)
+                for left in target.parent.glob(f".{glob.escape(target.name)}.[0-9]*.part"):  # by a run that was killed
+                    left.unlink()
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
+
+
+class _Part(io.FileIO):
+    """A file whose failures say which it is, so that they are not taken for those of another that is open too."""
+
+    def __init__(self, beside: Path, target: str | Path) -> None:
+        super().__init__(beside, "wb")
+        self._target = target
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        with _written(self._target):
+            return super().write(data)
+
+
+@contextmanager
+def _written(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason, hint = error.strerror or str(error), "name another, or make room; nothing is lost"
+        raise OutputError(f"cannot write {path}: {reason}", hint=hint) from error
 
 
 @contextmanager

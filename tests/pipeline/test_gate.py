@@ -66,6 +66,9 @@ def test_thresholds(sources: dict[str, tuple[str, list[str]]], shell: Shell) -> 
         (["--min-field", "colour=1"], 2),
         (["--min-field", "kind"], 2),
         (["--report", "pdf=x"], 2),
+        (["--rejects", source], 2),
+        (["--report", f"json={source}"], 2),
+        (["--report", "json=both", "--report", "md=./both"], 2),
         (["--column", "none"], 1),
     ):
         assert shell("validate", source, "-s", BOLT, *options).returncode == code, options

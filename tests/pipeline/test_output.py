@@ -2,6 +2,9 @@ import csv
 import gzip
 import json
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +19,7 @@ from pydantic import BaseModel
 from structout import DataError, OutputError, Schema, SpecError
 from structout.document import Json
 from structout.pipeline.columns import columns_of
-from structout.pipeline.output import check_target, replacing, writing
+from structout.pipeline.output import check_distinct, check_target, replacing, writing
 
 
 class Inner(BaseModel):
@@ -112,6 +115,41 @@ def test_nothing_appears_unless_all_went_well(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_its_own_failures_are_the_files(tmp_path: Path) -> None:
+    with pytest.raises(BrokenPipeError), replacing(tmp_path / "o.jsonl"):
+        raise BrokenPipeError  # of another file that is written meanwhile
+    with pytest.raises(OutputError, match=r"cannot write .*o\.jsonl: File too large"), small_files():
+        write(tmp_path / "o.jsonl", [FULL] * 100)
+    with pytest.raises(OutputError, match="Not a directory"), replacing(Path(__file__) / "o.jsonl"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def small_files() -> Iterator[None]:
+    """Files of this process take 10 kB, like a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_files_that_are_one_by_whatever_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "linked.jsonl").symlink_to(tmp_path / "in.jsonl")
+    place, other = str(tmp_path / "in.jsonl"), f"{tmp_path}/../{tmp_path.name}/in.jsonl"
+    for same in (place, other, str(tmp_path / "linked.jsonl"), os.path.relpath(place)):
+        with pytest.raises(SpecError, match="--input and --output are the same file"):
+            check_distinct({"--input": place, "--quarantine": None, "--output": same})
+    with pytest.raises(SpecError):
+        check_distinct({"--output": f"{tmp_path}/d.duckdb#t", "--journal": f"{tmp_path}/d.duckdb"})
+    with pytest.raises(SpecError):
+        check_distinct({"--input": "d.duckdb#t", "--output": "./d.duckdb#t"})
+    check_distinct({"--input": "d.duckdb#t", "--output": "d.duckdb#u", "--journal": "d.duckdb.u.journal"})
+    check_distinct({"--input": "-", "--output": "-", "--quarantine": place})
 
 
 def test_where_nothing_can_be_written_is_found_out_first(tmp_path: Path) -> None:

@@ -114,6 +114,24 @@ def test_an_input_that_is_not_there_leaves_nothing_behind(words: list[str], tmp_
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_no_file_of_a_run_overwrites_another(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, before = bolts(3), bolts(3).read_bytes()
+    monkeypatch.chdir(tmp_path)
+    for options in (
+        ["-o", "./bolts.jsonl"],
+        ["-o", "o.jsonl", "--quarantine", source],
+        ["-o", "o.jsonl", "--quarantine", "./o.jsonl"],
+        ["-o", "o.jsonl", "--journal", tmp_path / "o.jsonl"],
+        ["-o", "o.jsonl", "--metrics", "bolts.jsonl"],
+    ):
+        done = shell("run", "-i", source, *options, *words)
+        assert (done.returncode, "are the same file" in done.stderr) == (2, True), options
+        assert source.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bolts.jsonl", "model.py"]
+
+
 def test_a_budget_ends_the_run_with_3_and_a_higher_one_resumes(
     words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
 ) -> None:
