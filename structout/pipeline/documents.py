@@ -9,7 +9,7 @@ from typing import Any
 
 from structout.document import Json, parse_json
 from structout.errors import DataError
-from structout.pipeline.rows import opened, opened_bytes, parquet_rows
+from structout.pipeline.rows import check_columns, opened, opened_bytes, parquet_rows, with_columns
 from structout.schema import Schema
 
 
@@ -41,13 +41,17 @@ def read_documents(source: str, schema: Schema[Any], *, column: str | None = Non
         return _csv(source, schema, column, "\t" if name.endswith(".tsv") else ",")
     if name.endswith(".json"):
         return _whole(source)
-    documents = _lines(source)
-    return documents if column is None else (_nested(document, column) for document in documents)
+    if column is None:
+        return _lines(source)
+    documents = with_columns(source, _lines(source), [column], lambda document: parse_json(document.text)[0])
+    return (_nested(document, column) for document in documents)
 
 
 def _whole(source: str) -> Iterator[Document]:
     with opened_bytes(source) as stream:
-        yield Document(1, stream.read().removeprefix(BOM_UTF8))
+        data = stream.read().removeprefix(BOM_UTF8)
+    if data and not data.isspace():
+        yield Document(1, data)
 
 
 def _lines(source: str) -> Iterator[Document]:
@@ -78,11 +82,7 @@ def _csv(source: str, schema: Schema[Any], column: str | None, delimiter: str) -
     read = _cells(schema)
     with opened(source, newline="") as stream:
         reader = csv.DictReader(stream, delimiter=delimiter, restkey="(more)")
-        names = list(reader.fieldnames or [])
-        if column is not None and column not in names:
-            raise DataError(
-                f"{source} has no column {column!r}; it has: {', '.join(names[:12])}", hint="check --column"
-            )
+        check_columns(source, list(reader.fieldnames or []), [] if column is None else [column])
         try:
             for row in reader:
                 if column is not None:

@@ -27,16 +27,17 @@ def texts(source: str) -> Iterator[Any]:
 
 
 def lines(source: str) -> Iterator[str]:
-    """The lines of a file or of stdin (`-`); bytes that are not UTF-8 become unpaired surrogates, so none is lost.
+    """The lines of a file or of stdin (`-`); bytes that are not UTF-8 become unpaired surrogates, so none is lost. A
+    byte order mark goes.
 
     Raises `DataError` if the file cannot be read.
     """
     if source == "-":
-        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="surrogateescape")  # type: ignore[union-attr]
         yield from sys.stdin
         return
     try:
-        with open(source, encoding="utf-8", errors="surrogateescape") as stream:
+        with open(source, encoding="utf-8-sig", errors="surrogateescape") as stream:
             yield from stream
     except OSError as error:
         raise DataError(f"cannot read {source}: {error.strerror}", hint="check the path") from error

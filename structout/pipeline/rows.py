@@ -7,17 +7,20 @@ import io
 import json
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO, TypeVar
 
 from structout.document import Json
 from structout.errors import DataError, MissingExtraError
 
+T = TypeVar("T")
+
 _BATCH = 1024  # rows that a columnar reader holds at a time
+_FIRST = 100  # rows, where none tells what columns all have, of which one must have each that is wanted
 _KINDS = (
     "JSONL (.jsonl), CSV (.csv), either with .gz, Parquet (.parquet), .sql, NAME.duckdb#TABLE, sql:QUERY, text or -"
 )
@@ -83,7 +86,7 @@ def _records(source: str, text: str, key: str | None) -> Iterator[Json]:
     jsonl = name.endswith((".jsonl", ".ndjson"))
     if not jsonl and source != "-" and Path(name).suffix not in ("", ".txt"):
         raise DataError(f"no input format belongs to {source}", hint=f"inputs are {_KINDS}")
-    return _lines(source, text, jsonl=jsonl)
+    return with_columns(source, _lines(source, text, jsonl=jsonl), wanted, lambda record: record)
 
 
 def _lines(source: str, text: str, *, jsonl: bool) -> Iterator[Json]:
@@ -104,7 +107,7 @@ def _csv(source: str, wanted: list[str], delimiter: str) -> Iterator[Json]:
     csv.field_size_limit(1 << 30)
     with opened(source, newline="") as stream:
         reader = csv.DictReader(stream, delimiter=delimiter, restkey="(more)")
-        _check_columns(source, list(reader.fieldnames or []), wanted)
+        check_columns(source, list(reader.fieldnames or []), wanted)
         while True:
             try:
                 row = next(reader, None)
@@ -119,7 +122,7 @@ def _csv(source: str, wanted: list[str], delimiter: str) -> Iterator[Json]:
 def parquet_rows(source: str, wanted: list[str]) -> Iterator[Json]:
     """The rows of a Parquet file, which must have the `wanted` columns. Raises `DataError`, `MissingExtraError`."""
     with _parquet_file(source) as file:
-        _check_columns(source, file.schema_arrow.names, wanted)
+        check_columns(source, file.schema_arrow.names, wanted)
         try:
             for batch in file.iter_batches(batch_size=_BATCH):
                 yield from map(_plain, batch.to_pylist())
@@ -158,7 +161,7 @@ def _queried(source: str, wanted: list[str]) -> Iterator[Json]:
         with duckdb.connect(place, read_only=bool(table)) as connection:
             found = connection.execute(query)
             names = [column[0] for column in found.description or []]
-            _check_columns(source, names, wanted)
+            check_columns(source, names, wanted)
             while rows := found.fetchmany(_BATCH):
                 yield from (_plain(dict(zip(names, row, strict=True))) for row in rows)
     except duckdb.Error as error:
@@ -173,11 +176,29 @@ def _plain(row: dict[str, Any]) -> Json:
     return plain
 
 
-def _check_columns(source: str, names: list[str], wanted: list[str]) -> None:
+def with_columns(source: str, records: Iterator[T], wanted: Sequence[str], row: Callable[[T], Json]) -> Iterator[T]:
+    """The same records, once each wanted column was found in one of the first, where `row` makes any an object.
+    Raises `DataError`.
+    """
+    first, names = [], dict[str, None]()
+    for record in islice(records, _FIRST):
+        first.append(record)
+        found = row(record)
+        names.update(dict.fromkeys(found if isinstance(found, dict) else ()))
+        if names.keys() >= set(wanted):
+            break
+    if names:
+        check_columns(source, list(names), wanted)
+    yield from first
+    yield from records
+
+
+def check_columns(source: str, names: list[str], wanted: Sequence[str]) -> None:
+    """Raise `DataError` unless all wanted columns are among these."""
     for name in wanted:
         if name not in names:
             has = ", ".join(names[:12]) or "none"
-            raise DataError(f"{source} has no column {name!r}; it has: {has}", hint="name it with --text or --key")
+            raise DataError(f"{source} has no column {name!r}; it has: {has}", hint="name one that it has")
 
 
 @contextmanager
@@ -190,7 +211,8 @@ def opened(source: str, newline: str | None = None) -> Iterator[TextIO]:
         try:
             yield text
         finally:
-            text.detach()
+            if not raw.closed:  # it may be, where rows that were never read are thrown away
+                text.detach()
 
 
 @contextmanager
