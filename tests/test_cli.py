@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,17 @@ def test_extract_of_nothing_and_of_bytes_that_are_no_text(script: str) -> None:
     assert run("extract", "--schema", BOLT, "--model", script).returncode == 4
     done = run("extract", "--schema", BOLT, "--model", script, stdin=b"M6 \xff\xfe bolt\n")
     assert (done.returncode, json.loads(done.stdout)["size_mm"]) == (0, 6.0)
+
+
+def test_a_byte_order_mark_costs_no_record(script: str, tmp_path: Path) -> None:
+    for name, content in (("in.txt", "M6 bolt\nM8 bolt\n"), ("in.jsonl", '{"text": "M6"}\n{"text": "M8"}\n')):
+        (tmp_path / name).write_text(content, encoding="utf-8-sig")
+        data = (tmp_path / name).read_bytes()
+        for done in (
+            run("extract", tmp_path / name, "--schema", BOLT, "--model", script, "--json"),
+            run("extract", "--schema", BOLT, "--model", script, "--json", stdin=data),
+        ):
+            assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["valid", "valid"], name
 
 
 @pytest.mark.parametrize(
@@ -276,6 +288,77 @@ def test_wrong_input_is_one_line_that_says_what_to_do(words: list[str]) -> None:
 def test_a_model_that_is_none_could_not_be_completed() -> None:
     done = run("extract", "--schema", "schemas/parts", "--model", "path:/no/such/folder", "--text", "x")
     assert done.returncode == 3
+
+
+def test_an_interrupted_command_says_what_is_kept(tmp_path: Path) -> None:
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        "import sys, time\n"
+        "class Model:\n"
+        "    name = 'slow'\n"
+        "    def complete(self, prompts):\n"
+        "        print('asked', file=sys.stderr, flush=True)\n"
+        "        time.sleep(1)\n"
+        "        raise SystemExit\n"
+    )
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    program += "from structout.cli import main; main()"
+    model, journal = f"py:{slow}:Model", str(tmp_path / "j")
+    (tmp_path / "in.txt").write_text("M6 bolt\n")
+    data, log, out = "schemas/parts", str(tmp_path / "log.jsonl"), str(tmp_path / "out")
+    for words, kept in (
+        (["extract", str(tmp_path / "in.txt"), "--schema", BOLT], "nothing is kept"),
+        (["label", str(tmp_path / "in.txt"), "--schema", BOLT, "--out", out], "kept in the file of --out"),
+        (["recommend", data, "--target", "compliance>=0.5", "--log", log, "--out", out], "kept in the log"),
+        (["certify", data, "--log", log, "--out", out], "kept in the log"),
+        (["run", "-i", str(tmp_path / "in.txt"), "--schema", BOLT, "--dry-run", "--journal", journal,
+          "--quarantine", out], f"kept in {journal}"),
+    ):  # fmt: skip
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, *words, "--model", model], cwd=ROOT, text=True,
+            stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        os.kill(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert (said, process.returncode) == ("asked\n", 130), said + err
+        (line,) = (line for line in err.splitlines() if line != "asked")
+        assert line.startswith("structout: interrupted: ")
+        assert kept in line
+
+
+def closed_after_a_line(*words: object) -> tuple[int, str]:
+    """The exit code of a command whose reader goes away, and what it says on stderr."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "structout", *map(str, words)], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    process.stdout.close()
+    process.stdout = None
+    return process.wait(60), process.communicate()[1].decode()
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(script: str, tmp_path: Path) -> None:
+    many = "M6 bolt\n" * 2000
+    (tmp_path / "in.txt").write_text(many)
+    words = ["--schema", BOLT, "--model", script]
+    assert closed_after_a_line("extract", tmp_path / "in.txt", *words) == (0, "")
+    beside = ["--quarantine", tmp_path / "q.jsonl", "--journal", tmp_path / "j"]
+    code, said = closed_after_a_line("run", "-i", tmp_path / "in.txt", *words, *beside)
+    assert (code, "error" in said) == (0, False)
+    (tmp_path / "bad.jsonl").write_text('{"kind": "hex"}\n' * 5000)
+    code, said = closed_after_a_line("validate", tmp_path / "bad.jsonl", "--schema", BOLT)
+    assert (code, "0 of 5,000 documents are valid" in said) == (1, True), "a gate has judged all the same"
+
+
+def test_version_and_what_help_says_of_prices() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout) == (0, f"structout {version('structout')}\n")
+    shown = run("run", "--help").stdout
+    assert "[input, output]" in shown
+    assert run("bogus").returncode == run().returncode == run("run", "--nosuch").returncode == 2
 
 
 def test_help_and_import_stay_light() -> None:

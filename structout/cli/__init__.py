@@ -2,9 +2,10 @@
 
 import sys
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from structout.cli import (
     audit,
@@ -21,17 +22,58 @@ from structout.cli import (
     validate,
 )
 from structout.cli.codes import INCOMPLETE, INTERRUPTED, MEANING, PASSED, USAGE
-from structout.cli.console import say
+from structout.cli.console import say, silence
 from structout.errors import BudgetError, JournalError, ModelError, OutputError, StructoutError, StructoutWarning
+
+_EARLY = (BudgetError, JournalError, ModelError, OutputError)  # the work stopped, and can go on
+_LOG = "what was answered is kept in the log; the same command goes on"
+_KEPT = {"recommend": _LOG, "certify": _LOG, "label": "what was accepted is kept in the file of --out"}
+
+
+class _Commands(TyperGroup):
+    """What ends a command from outside becomes an exit here: further out Typer makes one of it, without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("interrupted: " + _KEPT.get(ctx.invoked_subcommand, "nothing is kept but what was written"))
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:  # whoever read our output has seen enough
+            silence(sys.stdout)
+            raise typer.Exit(PASSED) from None
+        finally:
+            try:
+                print(end="", flush=True)
+            except BrokenPipeError:  # too late to change how the command went
+                silence(sys.stdout)
+
 
 app = typer.Typer(
     name="structout",
+    cls=_Commands,
     help="Language-model output that programs can rely on.\n\n" + MEANING,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_EARLY = (BudgetError, JournalError, ModelError, OutputError)  # the work stopped, and can go on
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"structout {version('structout')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None: ...
+
 
 app.command()(extract.extract)
 app.command()(run.run)
@@ -63,9 +105,3 @@ def main() -> None:
     except StructoutError as error:
         say(f"error: {error}")
         sys.exit(INCOMPLETE if isinstance(error, _EARLY) else USAGE)
-    except KeyboardInterrupt:
-        say("interrupted")
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # whoever read our output has seen enough
-        sys.stderr.close()
-        sys.exit(PASSED)

@@ -1,12 +1,13 @@
 """What people see: one line of news, a table, and how far the work is."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from structout.pipeline.progress import Tally
@@ -23,7 +24,22 @@ class LogFormat(StrEnum):
 
 def say(message: str) -> None:
     """One line on stderr."""
-    print(f"structout: {message}" if not message.startswith("error") else message, file=sys.stderr)
+    _print(f"structout: {message}" if not message.startswith("error") else message)
+
+
+def _print(line: str, end: str = "\n") -> None:
+    """On stderr; that nobody reads it any more is no reason to stop working."""
+    try:
+        print(line, end=end, file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        silence(sys.stderr)
+
+
+def silence(stream: TextIO) -> None:
+    """Let what is written to stdout or stderr from now on go nowhere: its reader is gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def show(report: Any, *, as_json: bool, markdown: bool) -> None:
@@ -80,9 +96,9 @@ def reporter(log_format: LogFormat, metrics: str | None) -> "Iterator[Callable[[
 
     def tell(tally: "Tally", event: str) -> None:
         if log_format is LogFormat.JSON:
-            print(json.dumps({"event": event, "time": round(time.time(), 3), **tally.to_json()}), file=sys.stderr)
+            _print(json.dumps({"event": event, "time": round(time.time(), 3), **tally.to_json()}))
         elif watched:
-            print(f"\r\x1b[K{tally.line()}", end="\n" if event == "end" else "", file=sys.stderr, flush=True)
+            _print(f"\r\x1b[K{tally.line()}", end="\n" if event == "end" else "")
         else:
             say(tally.line())
         if metrics is not None:

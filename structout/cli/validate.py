@@ -1,13 +1,14 @@
 """`structout validate`: a gate for documents that others produced."""
 
 import json
+import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from structout.cli.codes import FAILED, INCOMPLETE, NOTHING, PASSED
-from structout.cli.console import say
+from structout.cli.console import say, silence
 from structout.cli.options import JsonOption, SchemaOption, policy_named
 from structout.errors import DataError, SpecError
 
@@ -65,22 +66,26 @@ def validate(
     findings = Findings(source, contract.name, _thresholds(contract, min_valid, max_invalid, min_field or []))
     gate = Gate(contract, findings, policy)
     unread = None
+    lines = sys.stderr if "-" in reports.values() else sys.stdout  # so that the report can be read by a machine
     with _rejecting(rejects) as reject:
         try:
             for document in read_documents(source, contract, column=column):
                 verdict = gate.judge(document)
                 if verdict.status == "invalid":
                     reject(document, verdict)
-                    if not as_json:
-                        print(f"{source}:{verdict.line}: {'; '.join(map(str, verdict.issues))}")
                 if as_json:
-                    print(json.dumps(verdict_json(verdict)))
+                    _print(json.dumps(verdict_json(verdict)), lines)
+                elif verdict.status == "invalid":
+                    _print(f"{source}:{verdict.line}: {'; '.join(map(str, verdict.issues))}", lines)
         except DataError as error:
             if findings.total == 0:
                 raise
             unread = error
-    for target in report or []:
-        write_report(target, findings)
+    for target in reports:
+        try:
+            write_report(target, findings)
+        except BrokenPipeError:
+            silence(sys.stdout)
     if unread is not None:
         say(f"error: {unread}; {summary(findings)} until then")
         raise typer.Exit(INCOMPLETE)
@@ -90,6 +95,14 @@ def validate(
     missed = [f"{check.name}: found {check.found}" for check in findings.checks() if not check.passed]
     say(summary(findings) + "".join(f"; {one}" for one in missed))
     raise typer.Exit(FAILED if missed else PASSED)
+
+
+def _print(line: str, stream: TextIO) -> None:
+    """The gate goes on when nobody reads its lines any more: what it comes to is its exit code."""
+    try:
+        print(line, file=stream)
+    except BrokenPipeError:
+        silence(stream)
 
 
 def _thresholds(schema: "Schema[Any]", share: float, most: int | None, fields: list[str]) -> "Thresholds":
@@ -102,6 +115,8 @@ def _thresholds(schema: "Schema[Any]", share: float, most: int | None, fields: l
             least[name] = float(number)
         except ValueError:
             raise SpecError(f"--min-field {text!r} says no share", hint="write FIELD=0.98") from None
+        if not 0 <= least[name] <= 1:
+            raise SpecError(f"--min-field {text!r} is no share from 0 to 1", hint="write FIELD=0.98")
         if name not in fields_of(schema):
             raise SpecError(f"the schema has no field {name!r}", hint=f"it has: {', '.join(fields_of(schema)[:12])}")
     return Thresholds(share, most, least)

@@ -69,10 +69,26 @@ def test_thresholds(sources: dict[str, tuple[str, list[str]]], shell: Shell) -> 
         (["--rejects", source], 2),
         (["--report", f"json={source}"], 2),
         (["--report", "json=both", "--report", "md=./both"], 2),
-        (["--column", "none"], 1),
+        (["--column", "none"], 2),
+        (["--min-field", "kind=98"], 2),
     ):
         assert shell("validate", source, "-s", BOLT, *options).returncode == code, options
     assert shell("validate", sources["d.csv"][0], "-s", BOLT, "--column", "none").returncode == 2
+    done = shell("validate", sources["column.jsonl"][0], "-s", BOLT, "--column", "none")
+    assert "no column 'none'; it has: id, answer" in done.stderr
+
+
+def test_a_report_on_stdout_stands_there_alone(sources: dict[str, tuple[str, list[str]]], shell: Shell) -> None:
+    for options in ([], ["--json"]):
+        done = shell("validate", sources["d.jsonl"][0], "-s", BOLT, "--report", "json=-", *options)
+        assert (done.returncode, json.loads(done.stdout)["invalid"]) == (1, 1)
+        assert "/kind" in done.stderr
+
+
+def test_a_document_of_nothing_is_none(tmp_path: Path, shell: Shell) -> None:
+    for nothing in ("", "\n", "\ufeff"):
+        (tmp_path / "d.json").write_text(nothing, encoding="utf-8")
+        assert shell("validate", tmp_path / "d.json", "-s", BOLT).returncode == 4
 
 
 def test_a_required_field_that_is_absent_counts_against_it() -> None:
