@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from structout.completion import Completion, Prompt, Sampling
 from structout.errors import SpecError
 from structout.models import Model, load_model
+from structout.models.named import Named
+from structout.models.tuning import Tuning
 from structout.pipeline.chunks import in_order
 from structout.pipeline.job import Job
 from structout.pipeline.journal import Journal
@@ -14,7 +16,7 @@ from structout.pipeline.rows import Row, rows_of
 from structout.pipeline.run import unknown
 from structout.result import Example, Result, Task
 from structout.schema import Schema
-from structout.strategies import Constrained, Reask, Repair, Strategy, Think, load_strategy, spec
+from structout.strategies import Constrained, On, Reask, Repair, Strategy, Think, load_strategy, spec
 
 T = TypeVar("T")
 
@@ -115,21 +117,31 @@ class _AskedError(Exception):
 class _Recorder:
     """A model that answers nothing: it stops at the first question."""
 
-    name = "preview"
-
     def __init__(self, model: Model | None) -> None:
-        self.tuning = getattr(model, "tuning", None)
+        self.name = model.name if model is not None else "preview"
+        self.tuning = _tuning(model)
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         raise _AskedError(prompts)
 
 
-def _opening(way: Strategy) -> Strategy | None:
-    """The part of a strategy that asks first, None if that is the strategy itself."""
+def _tuning(model: Model | None) -> Any:
+    """With which prompt a model was fine-tuned. One that is only named is not loaded for it: its folder tells."""
+    kind, _, place = model.name.partition(":") if isinstance(model, Named) else ("", "", "")
+    if kind in ("", "py"):
+        return getattr(model, "tuning", None)
+    return Tuning.read(Path(place)) if kind == "path" else None
+
+
+def opening(way: Strategy, model: Model | None) -> tuple[Strategy, Model | None]:
+    """The part of a strategy that asks first, and whom it asks: `model`, or that of an `On` on the way there."""
     if isinstance(way, Think):
-        return None
+        return way, model
     parts = (getattr(way, "first", None), getattr(way, "inner", None), *getattr(way, "stages", ()))
-    return next((part for part in parts if part is not None), None)
+    inner = next((part for part in parts if part is not None), None)
+    if inner is None:
+        return way, model
+    return opening(inner, cast("Model", way.model) if isinstance(way, On) else model)
 
 
 def preview(
@@ -142,11 +154,9 @@ def preview(
     model: Model | None = None,
 ) -> Prompt:
     """The first prompt that the strategy would send for this text, exactly as it would be sent. No model is asked: of
-    `model` only counts with which prompt it was fine-tuned.
+    `model`, or of that of an `On`, only counts with which prompt it was fine-tuned.
     """
-    way = load_strategy(strategy) if isinstance(strategy, str) else strategy
-    while inner := _opening(way):
-        way = inner  # what is wrapped asks first; and `On` would ask its own model
+    way, model = opening(load_strategy(strategy) if isinstance(strategy, str) else strategy, model)
     task: Task[Any] = Task(text, Schema.of(schema), tuple(examples), sampling or Sampling())
     try:
         way.run([task], _Recorder(model))

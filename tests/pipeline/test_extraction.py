@@ -1,5 +1,7 @@
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,13 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from structout import (
+    Cascade,
     Completion,
     Constrained,
     ModelError,
     On,
     Prompt,
+    Prompted,
     Reask,
     Repair,
+    Schema,
     SchemaError,
     Scripted,
     SpecError,
@@ -21,6 +26,8 @@ from structout import (
     extract_many,
     preview,
 )
+from structout.models.tuning import Tuning
+from structout.prompts import fingerprint
 from tests.conftest import Bolt
 
 
@@ -90,6 +97,37 @@ def test_a_preview_is_exactly_what_is_sent(strategy: str) -> None:
     model = Scripted(Completion("2").text)
     extract("a 6 mm bolt", Bolt, model, strategy.replace("On('x', Prompted())", "Prompted()"))
     assert preview("a 6 mm bolt", Bolt, strategy) == model.batches[0][0]
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A model that was fine-tuned with the schema shown in another form."""
+
+    name = "taught"
+    tuning: Tuning
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        raise AssertionError
+
+
+def test_a_preview_is_in_the_form_that_the_model_asked_was_taught(tmp_path: Path) -> None:
+    schema = Schema.of(Bolt)
+    orders = {"": ["note", "size_mm", "kind"]}
+    tuning = Tuning(
+        "embedded", "", "none", fingerprint(schema, "none"), "Bolt", schema.fingerprint(), "", {}, orders=orders
+    )
+    tuning.write(tmp_path)
+    model = Taught(tuning)
+    expected = preview("x", Bolt, "Constrained()", model=model)
+    for way in (
+        Cascade(On(model, Reask(Constrained())), Prompted()),
+        On(f"path:{tmp_path}", Constrained()),
+        Reask(On(f"path:{tmp_path}", Constrained())),
+    ):
+        assert preview("x", Bolt, way) == expected != preview("x", Bolt, "Constrained()")
+        assert preview("x", Bolt, way, model=Scripted({})) == expected
+    plain = preview("x", Bolt, On("hf:no/such", Constrained()), model=model)
+    assert plain == preview("x", Bolt, "Constrained()"), "another model than the one that was taught is asked"
 
 
 def test_a_preview_asks_no_model() -> None:
