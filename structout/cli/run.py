@@ -1,13 +1,13 @@
 """`structout run`: a file of rows in, a file of records out, none lost."""
 
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from structout.cli.codes import FAILED, INTERRUPTED, NOTHING, PASSED
+from structout.cli.codes import FAILED, INCOMPLETE, INTERRUPTED, NOTHING, PASSED
 from structout.cli.console import LogFormat, reporter, say
 from structout.cli.options import (
     DEFAULT_STRATEGY,
@@ -37,6 +37,7 @@ class EngineName(StrEnum):
     RAY = "ray"
 
 
+_READ = 20  # rows that a dry run reads where it asks for none
 KINDS = "JSONL, CSV, either with .gz, Parquet, NAME.duckdb#TABLE"
 
 
@@ -76,7 +77,7 @@ def run(
     price: Annotated[
         str | None, typer.Option("--price", help="The model's: INPUT,OUTPUT in US dollars a million tokens.")
     ] = None,
-    prices: Annotated[str | None, typer.Option("--prices", help='JSON: {"MODEL": [input, output]}.')] = None,
+    prices: Annotated[str | None, typer.Option("--prices", help='JSON: {"MODEL": \\[input, output]}.')] = None,
     budget_usd: Annotated[float | None, typer.Option("--budget-usd", min=0, help="Stop before this is spent.")] = None,
     budget_tokens: Annotated[
         int | None, typer.Option("--budget-tokens", min=0, help="Stop before so many tokens are used.")
@@ -98,13 +99,13 @@ def run(
 ) -> None:
     """Turn a file of rows into a file of validated records: one outcome a row, resumed where it was interrupted.
 
-    Exit 0: all rows were accepted; 1: some went to the quarantine; 3: stopped early (budget, model, disk), to be
-    resumed by the same command; 4: there were no rows.
+    Exit 0: all rows were accepted; 1: some went to the quarantine; 3: stopped early (budget, model, disk), or the model
+    failed on some rows: the same command goes on; 4: there were no rows.
     """
     from structout.models import load_model
     from structout.pipeline.budget import Budget
     from structout.pipeline.job import Job, priced
-    from structout.pipeline.journal import Journal
+    from structout.pipeline.journal import ACCEPTED, ANSWERED, Journal
     from structout.pipeline.output import check_distinct, check_target, replacing
     from structout.pipeline.rows import count_rows, read_rows
     from structout.pipeline.run import finish, local, process
@@ -122,39 +123,56 @@ def run(
     check_target(output)
     with replacing(rest, keep=False):
         pass  # can it be written? Better known before anything is spent
-    total = count_rows(source, limit=limit)  # an input that cannot be read leaves no journal behind
+    rows = read_rows(source, text=text, key=key, limit=limit)
+    first = list(islice(rows, 1))  # an input that cannot be read, or not so, leaves no journal behind
+    total = count_rows(source, limit=limit)
+    if dry_run and not first:
+        _nothing()
     who = load_model(model)
     budget = Budget(budget_usd, budget_tokens, max_hours)
     job = Job(
         contract, who, way, shown_examples(examples, contract), sampling(max_tokens),
         _prices(who.name, price, prices), max_errors,
     )  # fmt: skip
-    priced(job.prices, budget, who)
+    priced(job, budget)
     job = job.traced() if telemetry else job
     how = (
         local(chunk, budget, cache=cache)
         if engine is EngineName.LOCAL
         else _ray(job, schema, model, chunk, actors, budget)
     )
-    rows = read_rows(source, text=text, key=key, limit=limit)
-    with Journal(place, job.identity(), fresh=fresh, only=("schema",) if retry_quarantine else ()) as kept:
-        if retry_quarantine:
-            say(f"{forget(kept, job):,} rows are asked again")
-        if dry_run:
-            _estimate(rows, job, kept, how, total, probe)
-            return
+    rows = chain(first, rows)
+    same = () if fresh else ("schema",) if retry_quarantine else None
+    known = "" if fresh else ACCEPTED if retry_quarantine else ANSWERED
+    keep = known == ANSWERED and probe > 0  # of a dry run: what another run left stays as it is
+    with Journal(place, job.identity(), fresh=fresh and not dry_run, only=same, adopt=keep or not dry_run) as kept:
         try:
+            if dry_run:
+                kept.overlook(known)
+                _estimate(rows, job, kept, how, total, probe, keep=keep)
+                return
+            if retry_quarantine:
+                say(f"{forget(kept, job):,} rows are asked again")
             with reporter(log_format, metrics) as report:
                 tally = process(rows, job, kept, how, total=total, progress=report)
-            accepted, others = finish(kept, job, tally.done, output, rest, bare=bare)
+            accepted, others = finish(kept, job, tally.done, output, rest, bare=bare, limit=limit)
+            failed = kept.counts(limit).get("error", 0)
         except KeyboardInterrupt:
-            say(f"interrupted: {kept.last() + 1:,} rows are kept in {place}; the same command goes on")
+            done = f"{kept.last() + 1:,} rows are done"
+            say(f"interrupted: what was answered is kept in {place} ({done}); the same command goes on")
             raise typer.Exit(INTERRUPTED) from None
     if tally.done == 0:
-        say("nothing to do: the input holds no rows")
-        raise typer.Exit(NOTHING)
+        _nothing()
     say(f"{tally.done:,} rows in = {accepted:,} to {output} + {others:,} to {rest}")
+    if failed:
+        say(f"the model failed on {failed:,} of them; the same command asks for these again")
+        raise typer.Exit(INCOMPLETE)
     raise typer.Exit(FAILED if others else PASSED)
+
+
+def _nothing() -> NoReturn:
+    say("nothing to do: the input holds no rows")
+    raise typer.Exit(NOTHING)
 
 
 def _prices(model: str, price: str | None, listed: str | None) -> "Prices":
@@ -176,18 +194,28 @@ def _ray(job: "Job", schema: str, model: str, chunk: int, actors: int, budget: "
 
 
 def _estimate(
-    rows: "Iterator[Row]", job: "Job", journal: "Journal", engine: "Engine", total: int | None, probe: int
+    rows: "Iterator[Row]",
+    job: "Job",
+    journal: "Journal",
+    engine: "Engine",
+    total: int | None,
+    probe: int,
+    *,
+    keep: bool,
 ) -> None:
-    """Print what the whole will take; nothing but the probe is asked."""
-    from structout.pipeline.estimate import ask_nothing, ask_some
+    """Print what the rows that are not known will take; nothing but the probe is asked."""
+    from structout.pipeline.estimate import ask_nothing, ask_some, waiting
 
-    if total is None:
+    some = list(islice(waiting(rows, journal), probe or _READ))
+    left = 1000 if total is None else total - sum(journal.counts(total).values())
+    if len(some) < (probe or _READ):
+        left = len(some)
+    elif total is None:
         say("the number of rows is not known beforehand: the estimate is for 1,000")
-        total = 1000
-    if probe:
-        found = ask_some(islice(rows, probe), job, journal, engine, total)
+    if probe or not some:
+        found = ask_some(some, job, journal, engine, left, keep=keep)
     else:
-        found = ask_nothing(islice(rows, 20), job, total)
+        found = ask_nothing(some, job, left)
     print("\n".join(found.lines()))
     if found.asked:
         say(f"{found.asked} rows were asked for; their answers are kept in {journal.path}")

@@ -75,20 +75,20 @@ class Budget:
         ahead = 1 + coming / total.calls if total.calls else 1.0
         tokens = (total.input_tokens + total.output_tokens) * ahead
         if self.tokens is not None and tokens > self.tokens:
-            raise _used_up(f"{self.tokens:,} tokens", f"{tokens:,.0f}", "--budget-tokens")
+            raise _used_up(f"{self.tokens:,} tokens", "--budget-tokens", f"{tokens:,.0f}")
         if self.usd is not None:
             cost = prices.cost(spent.items())
             if cost is None:
                 unknown = next(model for model in spent if model not in prices.table)
                 raise SpecError(f"the price of {unknown} is unknown", hint="give --price, or list it in --prices")
             if cost * ahead > self.usd:
-                raise _used_up(f"${self.usd:,.2f}", f"${cost * ahead:,.4f}", "--budget-usd")
+                raise _used_up(f"${self.usd:,.2f}", "--budget-usd", f"${cost * ahead:,.4f}")
         if self.hours is not None and (time.monotonic() - self.began) / 3600 >= self.hours:
-            raise _used_up(f"{self.hours:g} hours", "more time", "--max-hours")
+            raise _used_up(f"{self.hours:g} hours", "--max-hours")
 
 
-def _used_up(limit: str, needed: str, option: str) -> BudgetError:
+def _used_up(limit: str, option: str, needed: str = "") -> BudgetError:
     return BudgetError(
-        f"the budget of {limit} is used up: the next calls would take it to {needed}",
+        f"the budget of {limit} is used up" + (f": the next calls would take it to {needed}" if needed else ""),
         hint=f"what was done is kept; the same command with a higher {option} goes on",
     )

@@ -1,17 +1,21 @@
 """What a run will take, told from a few of its rows."""
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import mean, stdev
 from typing import Any
 
-from structout.pipeline.extraction import preview
+from structout.errors import ModelError
+from structout.pipeline.extraction import opening, preview
 from structout.pipeline.job import Job
 from structout.pipeline.journal import Journal
 from structout.pipeline.progress import clock
 from structout.pipeline.rows import Row
-from structout.pipeline.run import Engine, process
+from structout.pipeline.run import Engine, unknown
 
+_CHUNK = 256  # rows that are looked up at a time
 _CHARACTERS = 4  # of a token, where the model does not count them itself
 
 
@@ -29,7 +33,9 @@ class Range:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the whole run is expected to take; `seconds` and `cost` are None where they cannot be known."""
+    """What the rows that are still to be asked are expected to take; `seconds` and `cost` are None where they cannot be
+    known.
+    """
 
     rows: int
     asked: int
@@ -55,34 +61,59 @@ class Estimate:
         cost = "unknown: give --price" if self.cost is None else "${:,.2f} to ${:,.2f}".format(*self.cost.of(self.rows))
         time = "unknown until rows are asked" if self.seconds is None else f"about {clock(self.seconds)}"
         return [
-            f"{self.rows:,} rows, told from {self.basis}",
+            f"{self.rows:,} rows to ask, told from {self.basis}",
             f"tokens  {low:,.0f} to {high:,.0f}",
             f"cost    {cost}",
             f"time    {time}",
         ]
 
 
-def ask_some(rows: Iterable[Row], job: Job, journal: Journal, engine: Engine, total: int) -> Estimate:
-    """Ask for these few rows; the answers are kept, so that nothing is paid twice, and stand for all `total` rows."""
-    tally = process(rows, job, journal, engine)
-    found = [journal.outcome(place) for place in range(tally.done)]
-    tokens = _range([float(o.usage.input_tokens + o.usage.output_tokens) for o in found])
-    costs = [o.cost for o in found if o.cost is not None]
-    wall = tally.seconds / tally.asked if tally.asked else mean(o.usage.seconds for o in found) if found else 0.0
+def waiting(rows: Iterator[Row], journal: Journal) -> Iterator[Row]:
+    """The rows that have no outcome yet."""
+    while some := list(islice(rows, _CHUNK)):
+        yield from unknown(some, journal)
+
+
+def ask_some(
+    rows: Sequence[Row], job: Job, journal: Journal, engine: Engine, total: int, *, keep: bool = True
+) -> Estimate:
+    """Ask for these few rows, which stand for all `total` that are to be asked. The answers are kept, so that nothing
+    is paid twice, and with `keep` the outcomes too. Raises `ModelError` if the model failed on all of them.
+    """
+    began, before = time.monotonic(), _calls(journal)
+    found = []
+    for done in engine(rows, job, journal) if rows else ():
+        new = [(row.position, row.digest, outcome) for row, outcome in done if outcome is not None]
+        if keep:
+            journal.add_outcomes(new)
+        found += [outcome for _, _, outcome in new]
+    answered = [outcome for outcome in found if outcome.status != "error"]
+    if found and not answered:
+        raise ModelError(
+            f"the model failed on all of {len(found)} rows, last: {found[-1].issues[0].message}", hint="mend the cause"
+        )
+    tokens = _range([float(o.usage.input_tokens + o.usage.output_tokens) for o in answered])
+    costs = [o.cost for o in answered if o.cost is not None]
+    seconds = time.monotonic() - began if _calls(journal) > before else sum(o.usage.seconds for o in answered)
     return Estimate(
         total,
-        tally.asked,
+        len(found),
         tokens,
-        _range(costs) if len(costs) == len(found) else None,
-        wall * total,
-        f"{len(found)} rows",
+        _range(costs) if len(costs) == len(answered) else None,
+        seconds / len(found) * total if found else 0.0,
+        f"{len(answered)} rows",
     )
+
+
+def _calls(journal: Journal) -> int:
+    return sum(usage.calls for usage in journal.spent().values())
 
 
 def ask_nothing(rows: Iterable[Row], job: Job, total: int) -> Estimate:
     """Compose the prompts of these few rows: what is read is counted, what is written is bounded by the token limit."""
-    encode = getattr(job.model, "encode", None)
-    price = job.prices.table.get(job.model.name)
+    _, model = opening(job.strategy, job.model)
+    encode = getattr(model, "encode", None)
+    price = job.prices.table.get(model.name) if model is not None else None
     lengths: list[float] = []
     for row in rows:
         prompt = preview(

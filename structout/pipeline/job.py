@@ -53,20 +53,24 @@ class Job:
         """What must not change while a run goes on, by name."""
         words = {name: value for name, value in vars(wording).items() if name.isupper()}
         examples = [[example.text, example.document] for example in self.examples]
-        models = [self.model]
-
-        def seen(model: Model) -> Model:
-            models.append(model)
-            return model
-
-        with_models(self.strategy, seen)
         return {
             "schema": f"{self.schema.name} {self.schema.fingerprint()}",
             "strategy": spec(self.strategy),
-            "model": " ".join(identity(model.name) for model in models),
+            "model": " ".join(map(identity, self.models())),
             "sampling": json.dumps(asdict(self.sampling)),
             "prompt": hashlib.sha256(json.dumps([words, examples]).encode()).hexdigest()[:16],
         }
+
+    def models(self) -> list[str]:
+        """The names of the model and of those that the strategy has of its own."""
+        names = [self.model.name]
+
+        def seen(model: Model) -> Model:
+            names.append(model.name)
+            return model
+
+        with_models(self.strategy, seen)
+        return names
 
     @cached_property
     def fingerprint(self) -> str:
@@ -140,7 +144,9 @@ class Job:
         return spec(self.strategy)
 
 
-def priced(prices: Prices, budget: Budget, model: Model) -> None:
+def priced(job: Job, budget: Budget) -> None:
     """Raise `SpecError` where a budget in dollars meets a model whose price is not known."""
-    if budget.usd is not None and model.name not in prices.table:
-        raise SpecError(f"the price of {model.name} is unknown", hint="give --price, or list it in --prices")
+    unknown = [name for name in dict.fromkeys(job.models()) if name not in job.prices.table]
+    if budget.usd is not None and unknown:
+        hint = "list it in --prices; the one of --model may be given by --price"
+        raise SpecError(f"the price of {' and of '.join(unknown)} is unknown", hint=hint)

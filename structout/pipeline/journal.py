@@ -25,7 +25,9 @@ CREATE TABLE spent (
     seconds REAL NOT NULL
 );
 """
-_ACCEPTED = "status IN ('valid', 'repaired')"
+ACCEPTED = "status IN ('valid', 'repaired')"
+ANSWERED = "status <> 'error'"
+_ALL = 2**63 - 1
 
 
 class Journal:
@@ -36,14 +38,22 @@ class Journal:
     """
 
     def __init__(
-        self, path: str | Path, identity: Mapping[str, str], *, fresh: bool = False, only: Sequence[str] = ()
+        self,
+        path: str | Path,
+        identity: Mapping[str, str],
+        *,
+        fresh: bool = False,
+        only: Sequence[str] | None = None,
+        adopt: bool = True,
     ) -> None:
         """Open or make the journal of the run that `identity` describes.
 
         `fresh` forgets the outcomes of another run, but not the completions, nor what they cost; `only` names the parts
-        of the identity that must be the same (by default all). Raises `JournalError`.
+        of the identity that must be the same (by default all); without `adopt` a new journal is of no run yet. Raises
+        `JournalError`.
         """
         self.path = Path(path)
+        self._known = "TRUE"
         self._lock = threading.RLock()
         self._dictionary = b""
         with self._guarded():
@@ -57,7 +67,9 @@ class Journal:
                 self._check_version()
             if fresh:
                 self.adopt(identity, keep="")
-            self._check_identity(identity, only or tuple(identity))
+            if adopt and not self.identity():
+                self.adopt(identity)
+            self._check_identity(identity, tuple(identity) if only is None else only)
         except BaseException:
             self._db.close()
             raise
@@ -71,7 +83,7 @@ class Journal:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def adopt(self, identity: Mapping[str, str], *, keep: str = _ACCEPTED) -> None:
+    def adopt(self, identity: Mapping[str, str], *, keep: str = ACCEPTED) -> None:
         """Become the journal of another run, with only the outcomes that fulfil `keep` (SQL; none if it is empty)."""
         with self._transaction() as db:
             db.execute(f"DELETE FROM outcomes WHERE NOT ({keep or 'FALSE'})")
@@ -97,8 +109,6 @@ class Journal:
 
     def _check_identity(self, identity: Mapping[str, str], names: Sequence[str]) -> None:
         known = self.identity()
-        if not known:
-            self.adopt(identity)
         changed = [name for name in names if known and known.get(name) != identity[name]]
         if changed:
             parts = " and ".join(changed)
@@ -150,26 +160,35 @@ class Journal:
 
     def known(self, first: int, last: int) -> dict[int, bytes]:
         """The digests of the rows from `first` to `last` that have an outcome, by position."""
+        query = f"SELECT position, digest FROM outcomes WHERE position BETWEEN ? AND ? AND {self._known}"
         with self._guarded():
-            rows = self._db.execute(
-                "SELECT position, digest FROM outcomes WHERE position BETWEEN ? AND ?", [first, last]
-            ).fetchall()
+            rows = self._db.execute(query, [first, last]).fetchall()
         return dict(rows)
+
+    def overlook(self, keep: str = ACCEPTED) -> None:
+        """As long as it is open, take only the outcomes that fulfil `keep` (SQL; none if it is empty) for known ones,
+        as if the others were forgotten.
+        """
+        self._known = f"({keep or 'FALSE'})"
 
     def outcome(self, position: int) -> RowOutcome:
         """The outcome of one row that is known."""
         (found,) = self._unpacked("SELECT data FROM outcomes WHERE position = ?", position)
         return found
 
-    def outcomes(self, *, accepted: bool) -> Iterator[RowOutcome]:
-        """The accepted outcomes, or all others, in input order. Nothing may be added while they are read."""
-        wanted = _ACCEPTED if accepted else f"NOT ({_ACCEPTED})"
-        yield from self._unpacked(f"SELECT data FROM outcomes WHERE {wanted} ORDER BY position")
+    def outcomes(self, *, accepted: bool, limit: int | None = None) -> Iterator[RowOutcome]:
+        """The accepted outcomes, or all others, of the first `limit` rows, in input order. Nothing may be added while
+        they are read.
+        """
+        wanted = ACCEPTED if accepted else f"NOT ({ACCEPTED})"
+        query = f"SELECT data FROM outcomes WHERE position < ? AND {wanted} ORDER BY position"
+        yield from self._unpacked(query, _ALL if limit is None else limit)
 
-    def counts(self) -> dict[str, int]:
-        """How many rows came to which status."""
+    def counts(self, limit: int | None = None) -> dict[str, int]:
+        """How many of the first `limit` rows came to which status."""
+        query = f"SELECT status, count(*) FROM outcomes WHERE position < ? AND {self._known} GROUP BY status"
         with self._guarded():
-            return dict(self._db.execute("SELECT status, count(*) FROM outcomes GROUP BY status").fetchall())
+            return dict(self._db.execute(query, [_ALL if limit is None else limit]).fetchall())
 
     def last(self) -> int:
         """The last position that has an outcome, -1 if none has."""
@@ -179,7 +198,7 @@ class Journal:
     def forget_errors(self) -> None:
         """Ask again for the rows on which the model itself failed."""
         with self._transaction() as db:
-            db.execute("DELETE FROM outcomes WHERE status = 'error'")
+            db.execute(f"DELETE FROM outcomes WHERE NOT ({ANSWERED})")
 
     # --- how it is written ---
 

@@ -52,7 +52,7 @@ def process(
     """
     journal.forget_errors()
     tally = Tally(total)
-    tally.counts.update(journal.counts())
+    tally.counts.update(journal.counts(total))
     failed = 0
     for done in engine(rows, job, journal):
         new = [(row.position, row.digest, outcome) for row, outcome in done if outcome is not None]
@@ -75,18 +75,19 @@ def process(
 
 
 def finish(
-    journal: Journal, job: Job, rows: int, output: str, quarantine: str, *, bare: bool = False
+    journal: Journal, job: Job, rows: int, output: str, quarantine: str, *, bare: bool = False, limit: int | None = None
 ) -> tuple[int, int]:
-    """Write the accepted rows and the quarantine, and count them: both files appear whole or not at all.
+    """Write the accepted rows and the quarantine, and count them: both files appear whole or not at all. With a `limit`
+    they hold no more rows, whatever the journal has.
 
     Raises `JournalError` unless every one of `rows` input rows went to exactly one of the two; `OutputError`.
     """
     accepted = quarantined = 0
     with replacing(quarantine) as rest, writing(output, job.schema, bare=bare) as write:
-        for outcome in journal.outcomes(accepted=False):
+        for outcome in journal.outcomes(accepted=False, limit=limit):
             rest.write(json.dumps(outcome.quarantined()).encode() + b"\n")
             quarantined += 1
-        for outcome in journal.outcomes(accepted=True):
+        for outcome in journal.outcomes(accepted=True, limit=limit):
             write(outcome.value, outcome.provenance())
             accepted += 1
         if rows != accepted + quarantined:

@@ -25,6 +25,7 @@ from structout import (
     Prompted,
     Schema,
     Scripted,
+    Strategy,
     Verify,
     extract_many,
 )  # fmt: skip
@@ -114,6 +115,40 @@ def test_an_input_that_is_not_there_leaves_nothing_behind(words: list[str], tmp_
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_a_column_that_is_not_there_is_found_out_first(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    source = bolts(3)
+    (tmp_path / "bolts.csv").write_text("id,text\nk1,1 mm\n")
+    (tmp_path / "bolts.txt").write_text("1 mm\n")
+    (tmp_path / "bolts.json").write_text("[]")
+    before = sorted(tmp_path.iterdir())
+    for place, options, message in (
+        (source, ["--text", "nosuch"], "no column 'nosuch'; it has: id, text"),
+        (source, ["--key", "nosuch"], "no column 'nosuch'; it has: id, text"),
+        (tmp_path / "bolts.csv", ["--text", "nosuch"], "no column 'nosuch'; it has: id, text"),
+        (tmp_path / "bolts.txt", [], "no column 'id'; it has: text"),
+        (tmp_path / "bolts.json", [], "no input format"),
+    ):
+        done = shell("run", *words, "-i", place, "-o", tmp_path / "out.jsonl", *options, "--model", "py:none:None")
+        assert (done.returncode, message in done.stderr) == (2, True), done.stderr
+        assert sorted(tmp_path.iterdir()) == before
+    source.write_text('{"id": 1}\n{"id": 2, "text": "2 mm"}\n')
+    assert shell("run", *words, "-i", source, "-o", tmp_path / "out.jsonl").returncode == 1
+
+
+def test_only_the_first_rows_of_what_is_done(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    words = ["run", "-i", str(bolts(20)), "-o", str(tmp_path / "out.jsonl"), *words]
+    assert shell(*words).returncode == 1
+    assert shell(*words, "--limit", "5").returncode == 0
+    assert [row["_key"] for row in rows(tmp_path / "out.jsonl")] == ["k1", "k2", "k3", "k4", "k5"]
+    assert shell(*words).returncode == 1
+    assert len(rows(tmp_path / "out.jsonl")) == 18
+    assert len(asked(tmp_path)) == 20
+
+
 def test_no_file_of_a_run_overwrites_another(
     words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +197,43 @@ def test_a_dry_run_estimates_and_pays_nothing_twice(
     assert len(asked(tmp_path)) == 100
 
 
+def test_a_dry_run_changes_nothing(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    words = ["run", "-i", str(bolts(30)), "-o", str(tmp_path / "out.jsonl"), *words]
+    other = [word if word != "Prompted()" else "Reask(Prompted())" for word in words]
+    assert shell(*other, "--dry-run", "--probe", "0").stdout.startswith("30 rows to ask, told from 20 prompts")
+    assert shell(*words, "--limit", "25").returncode == 1
+    before = rows(tmp_path / "out.jsonl")
+    for options, count, new in (
+        ([], 5, 5),  # numbers 26 to 30, of which one is in vain
+        (["--retry-quarantine"], 4, 4),
+        (["--fresh"], 30, 16),
+    ):
+        already = len(asked(tmp_path))
+        plain = words if not options else other
+        done = shell(*plain, *options, "--dry-run")
+        assert (done.returncode, done.stdout.split()[0]) == (0, str(count)), options
+        assert len(asked(tmp_path)) <= already + new
+        assert rows(tmp_path / "out.jsonl") == before
+    known = len(asked(tmp_path))
+    assert shell(*words).returncode == 1
+    assert len(asked(tmp_path)) == known
+    assert shell(*words, "--dry-run").stdout.split()[0] == "0"
+    assert shell(*words, "--dry-run", "--probe", "0", "--price", "1,1").stdout.splitlines()[1:] == [
+        "tokens  0 to 0", "cost    $0.00 to $0.00", "time    about 0:00:00"
+    ]  # fmt: skip
+
+
+def test_a_dry_run_of_a_pipe_and_of_nothing(words: list[str], tmp_path: Path, shell: Shell) -> None:
+    beside = ["--journal", str(tmp_path / "j"), "--quarantine", str(tmp_path / "q.jsonl"), "--dry-run"]
+    plain = [*words[:-2], *beside]
+    assert shell("run", *plain, stdin="").returncode == 4
+    assert not (tmp_path / "j").exists()
+    assert shell("run", *plain, "--probe", "2", stdin="2 mm\n3 mm\n4 mm\n").stdout.startswith("1,000 rows")
+    assert shell("run", *plain, stdin="2 mm\n3 mm\n4 mm\n").stdout.startswith("1 rows")
+
+
 def test_the_quarantine_is_asked_again_by_another_strategy(
     words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
 ) -> None:
@@ -189,9 +261,12 @@ def test_whatever_was_not_accepted_is_asked_again(case: str, tmp_path: Path) -> 
     (tmp_path / "tuned" / "model.safetensors").write_bytes(b"1")
     judge = Scripted("no", name="judge")
     model = Scripted('{"kind": "hex", "size_mm": 1}' if case == "a judge" else "no", name=f"path:{tmp_path / 'tuned'}")
-    way = {"a constraint of its own": Constrained(quote=True), "a judge": Verify(Constrained(), Judge(judge))}
+    ways: dict[str, Strategy] = {
+        "a constraint of its own": Constrained(quote=True),
+        "a judge": Verify(Constrained(), Judge(judge)),
+    }
     examples = (Example("a soft 6 mm bolt", {"kind": "hex", "size_mm": 6, "note": "soft"}),)
-    job = Job(Schema.of(Bolt), model, way.get(case, Prompted()), examples)
+    job = Job(Schema.of(Bolt), model, ways.get(case, Prompted()), examples)
     texts = ["2 mm bolt", "3 mm bolt"]
     with Journal(tmp_path / "j", job.identity()) as journal:
         process(rows_of(texts), job, journal, local())
@@ -280,6 +355,39 @@ def test_an_interrupted_run_says_so_and_goes_on(
     assert "Traceback" not in error
     monkeypatch.setenv("PAUSE", "0")
     assert shell(*words).returncode == 1
+
+
+def test_a_model_that_failed_is_3_until_it_answers(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    words = ["run", "-i", str(bolts(6)), "-o", str(tmp_path / "out.jsonl"), *words]
+    script = (tmp_path / "model.py").read_text()
+    (tmp_path / "model.py").write_text(script.replace("time.sleep", "raise RuntimeError('gone') #"))
+    done = shell(*words)
+    assert (done.returncode, "the model failed on 6 of them" in done.stderr) == (3, True)
+    assert {row["status"] for row in rows(tmp_path / "out.jsonl.quarantine.jsonl")} == {"error"}
+    estimate = shell(*words, "--dry-run")
+    assert (estimate.returncode, "the model failed on all of 6 rows, last: RuntimeError: gone" in estimate.stderr) == (
+        3, True,
+    )  # fmt: skip
+    (tmp_path / "model.py").write_text(script)
+    assert shell(*words).returncode == 0
+
+
+def test_a_budget_needs_the_price_of_every_model(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    other = words[3]
+    way = f"Cascade(Prompted(), On({other!r}, Prompted()), Verify(Prompted(), Judge({other!r})))"
+    (tmp_path / "prices.json").write_text(json.dumps({other: [1, 2]}))
+    options = ["--strategy", way, "--price", "1,2", "--budget-usd", "1"]
+    words = ["run", "-i", str(bolts(20)), "-o", str(tmp_path / "out.jsonl"), *words, *options]
+    done = shell(*words)
+    assert (done.returncode, f"the price of {other} is unknown" in done.stderr) == (2, True)
+    assert not (tmp_path / "asked").exists()
+    assert not (tmp_path / "out.jsonl.journal").exists()
+    done = shell(*words, "--prices", str(tmp_path / "prices.json"))
+    assert (done.returncode, "cost unknown" in done.stderr) == (1, False)
 
 
 class Failing:
