@@ -61,8 +61,8 @@ def test_a_run_by_ray_goes_on_after_its_driver_was_killed(
     first.send_signal(signal.SIGKILL)
     first.wait()
     again = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False)
-    assert again.returncode == 1, again.stderr[-2000:]
+    assert again.returncode == 3, again.stderr[-2000:]
     monkeypatch.setenv("NOTES", environment["NOTES"])
-    assert shell(*words, tmp_path / "local.jsonl").returncode == 1
+    assert shell(*words, tmp_path / "local.jsonl").returncode == 3
     for name in ("{}.jsonl", "{}.jsonl.quarantine.jsonl"):
         assert (tmp_path / name.format("ray")).read_bytes() == (tmp_path / name.format("local")).read_bytes()
