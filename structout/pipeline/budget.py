@@ -1,8 +1,10 @@
 """What a run may cost, and what it has cost."""
 
 import json
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,6 +70,20 @@ class Budget:
     tokens: int | None = None
     hours: float | None = None
     began: float = field(default_factory=time.monotonic)
+    _under_way: list[int] = field(default_factory=list, init=False, repr=False, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
+
+    @contextmanager
+    def room(self, spent: Callable[[], Mapping[str, Usage]], prices: Prices, coming: int) -> Iterator[None]:
+        """While `coming` calls are made and added to `spent`: others then find less room. Raises as `check` does."""
+        with self._lock:
+            self.check(spent(), prices, coming + sum(self._under_way))
+            self._under_way.append(coming)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way.remove(coming)
 
     def check(self, spent: Mapping[str, Usage], prices: Prices, coming: int) -> None:
         """Raise `BudgetError` if `coming` more calls would go beyond a limit, at the mean of the calls so far."""

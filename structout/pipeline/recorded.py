@@ -5,6 +5,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from structout.completion import Completion, Prompt, Usage
@@ -92,22 +93,21 @@ class Recorded:
             before = [self._take_left_over(prompt) for prompt in prompts]
         places = [place for place, known in enumerate(before) if known is None]
         asked = [prompts[place] for place in places]
-        answers: Sequence[Completion | None]
+        answers: Sequence[Completion | None] = []
         failed: PartialAnswerError | None = None
-        if asked and self._budget is not None:
-            self._budget.check(self._journal.spent(), self._prices, len(asked))
-        try:
-            answers = self.inner.complete(asked) if asked else []
-        except PartialAnswerError as error:
-            answers, failed = error.completions, error
-        new = {
-            keys[place]: answer
-            for place, answer in zip(places, answers, strict=True)
-            if answer is not None and place < len(keys)
-        }
-        paid = sum((answer.usage for answer in answers if answer is not None), Usage())
         if asked:
-            self._journal.add_completions(self.name, new, paid)
+            with self._room(len(asked)):
+                try:
+                    answers = self.inner.complete(asked)
+                except PartialAnswerError as error:
+                    answers, failed = error.completions, error
+                new = {
+                    keys[place]: answer
+                    for place, answer in zip(places, answers, strict=True)
+                    if answer is not None and place < len(keys)
+                }
+                paid = sum((answer.usage for answer in answers if answer is not None), Usage())
+                self._journal.add_completions(self.name, new, paid)
         if failed is not None:
             with self._lock:
                 for place, answer in zip(places, answers, strict=True):
@@ -117,6 +117,9 @@ class Recorded:
         answered = iter(answers)
         merged = [known if known is not None else next(answered) for known in before]
         return [answer for answer in merged if answer is not None]
+
+    def _room(self, calls: int) -> AbstractContextManager[None]:
+        return self._budget.room(self._journal.spent, self._prices, calls) if self._budget else nullcontext()
 
     def _take_left_over(self, prompt: Prompt) -> Completion | None:
         """A sampled answer that was paid for while another prompt of its batch failed."""

@@ -158,6 +158,26 @@ def test_a_budget_stops_the_run_before_it_is_passed_and_a_higher_one_goes_on(job
             process(rows_of([*(row.text for row in rows), "101 mm"]), job, journal, local(4, Budget(hours=0)))
 
 
+def test_a_budget_counts_the_calls_that_are_under_way(journal: Journal) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    def slow(prompt: Prompt) -> Completion:
+        if prompt.messages[0].content == "slow":
+            asked.set()
+            assert go.wait(10)
+        return Completion("x", Usage(calls=1, input_tokens=10))
+
+    model = Recorded(Scripted(slow), journal, Budget(tokens=25))
+    model.complete([ask("first")])
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(model.complete, [ask("slow")])
+        assert asked.wait(10)
+        with pytest.raises(BudgetError, match="take it to 30"):
+            model.complete([ask("another")])
+        go.set()
+        assert under_way.result()[0].text == "x"
+
+
 def test_money_is_counted_where_the_price_is_known(job: Job, tmp_path: Path) -> None:
     known = Prices({"scripted": Price(1000, 2000)})
     assert known.cost([("scripted", Usage(calls=1, input_tokens=1000, output_tokens=500))]) == pytest.approx(2.0)
