@@ -42,7 +42,7 @@ def check_target(target: str) -> None:
 def check_distinct(files: Mapping[str, str | None]) -> None:
     """Find out before anything is done whether one of these files, given by what each is for, would overwrite another.
 
-    `-`, a query and None are no files; two tables of one database are two. Raises `SpecError`.
+    `-`, a query, a device and None are no files; two tables of one database are two. Raises `SpecError`.
     """
     seen: dict[tuple[Path, str], str] = {}
     for what, name in files.items():
@@ -50,6 +50,8 @@ def check_distinct(files: Mapping[str, str | None]) -> None:
             continue
         place, database, table = name.partition(".duckdb#")
         path = Path(place + database.rstrip("#")).resolve()
+        if path.exists() and not path.is_file():
+            continue
         for (other, its), whose in seen.items():
             if path == other and (table == its or not (table and its)):
                 raise SpecError(f"{whose} and {what} are the same file: {name}", hint="name another for one of them")
@@ -58,20 +60,24 @@ def check_distinct(files: Mapping[str, str | None]) -> None:
 
 @contextmanager
 def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
-    """A binary file beside `path` that takes its place, on disk, when all went well. Raises `OutputError`."""
+    """A binary file beside `path` that takes its place, on disk, when all went well; a pipe or a device stays one
+    and is written to. Raises `OutputError`.
+    """
     target = Path(path)
+    ordinary = target.is_file() or not target.exists()
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with _written(path):
             if target.is_dir() or (target.exists() and not os.access(target, os.W_OK)):
                 raise PermissionError(13, "it may not be written")
-            part = _Part(beside, path)
+            part = _Part(beside if ordinary else target if keep else Path(os.devnull), path)
         with io.BufferedWriter(part) as stream:
             yield stream
             stream.flush()
-            with _written(path):
-                os.fsync(stream.fileno())
-        if keep:
+            if ordinary:
+                with _written(path):
+                    os.fsync(stream.fileno())
+        if keep and ordinary:
             with _written(path):
                 os.replace(beside, target)
                 for left in target.parent.glob(f".{glob.escape(target.name)}.[0-9]*.part"):  # by a run that was killed

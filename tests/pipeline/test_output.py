@@ -127,6 +127,19 @@ def test_only_its_own_failures_are_the_files(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with replacing(tmp_path / "pipe", keep=False):
+        pass  # whoever only asks whether it can be written waits for no reader
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with replacing(tmp_path / "pipe") as stream:
+        stream.write(b"line")
+    assert (os.read(reader, 99), (tmp_path / "pipe").is_fifo()) == (b"line", True)
+    os.close(reader)
+    assert os.listdir(tmp_path) == ["pipe"]
+    check_distinct({"--quarantine": os.devnull, "--metrics": os.devnull})
+
+
 @contextmanager
 def small_files() -> Iterator[None]:
     """Files of this process take 10 kB, like a full disk."""
