@@ -198,6 +198,18 @@ def test_strategies_are_written_and_read_back(text: str) -> None:
         "Prompted(example=3)",
         "Prompted(examples=-1)",
         "Prompted(examples=2, choose='best')",
+        "Prompted(examples=True)",
+        "Constrained(examples=2.5)",
+        "Constrained(quote='no')",
+        "Constrained(**{'examples': 3})",
+        "Cascade(*(Prompted(), Constrained()))",
+        "Cascade(Constrained(), 3)",
+        "Reask(3)",
+        "Reask(Grounded())",
+        "On(3, Prompted())",
+        "Draft(Constrained(), first='Prompted()')",
+        "Verify(Prompted(), All(Grounded(), 'Confident()'))",
+        "Verify(Prompted(), Rule(3))",
         "Grounded()",
         "Verify(Prompted(), Prompted())",
         "Vote(Prompted(), n=0)",
@@ -218,6 +230,14 @@ def test_what_is_no_strategy_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(SpecError) as caught:
         load_strategy(text)
     assert caught.value.hint
+
+
+def test_a_part_that_is_wrong_is_named_with_what_it_takes() -> None:
+    with pytest.raises(SpecError, match=r"stages is \(.*, 3\), and takes tuple\[Strategy, ...\]"):
+        load_strategy("Reask(Cascade(Constrained(), 3))")
+    with pytest.raises(SpecError, match=r"quote is 1, and takes bool"):
+        load_strategy("Constrained(quote=1)")
+    assert load_strategy("Constrained(temperature=1)") == Constrained(temperature=1)
 
 
 def test_names_alone_are_strategies_too() -> None:
