@@ -211,7 +211,10 @@ def test_recommend_and_certify_write_a_strategy(bolts: tuple[Path, str, list[str
     assert done.returncode == 0, done.stderr
     assert "is shown, with 95 % confidence, for Prompted()" in done.stdout
     assert "80,000 records would take" in done.stdout
+    told = json.loads(run(*words, "--target", "compliance>=0.95", "--for", "80000", "--json").stdout)
+    assert told["for"] == {"records": 80000, "cost": 80000 * told["chosen"]["cost"]}
     choice = str(tmp_path / "choice.strategy")
+    assert f"# Measured with --examples {data} --max-tokens 256.\n" in Path(choice).read_text()
     used = run("extract", "--schema", BOLT, "--model", model, "--strategy", choice, stdin="bolt\n")
     assert (used.returncode, json.loads(used.stdout)["kind"]) == (0, "hex")
     none = run(*words, "--target", "compliance>=0.999", "--json")
@@ -264,8 +267,21 @@ def test_bench_interrupted_keeps_its_log(tmp_path: Path) -> None:
         ["bench", "schemas/parts", "--strategy", "Magic()"],
         ["bench", "--rescore", "no-such-log"],
         ["bench", "schemas/parts", "--sweep", "temperature"],
+        ["bench", "schemas/parts", "--sweep", "temperature=hot"],
+        ["bench", "schemas/parts", "--sweep", "max_tokens=1.5"],
         ["bench", "schemas/parts", "--perturb", "noise"],
         ["bench", "schemas/parts", "--price", "embedded=cheap"],
+        ["bench", "schemas/parts", "--price", "embedded=0.15"],
+        ["bench", "schemas/parts", "--price", "0.15/0.60"],
+        ["bench", "schemas/parts", "--price", "embedded=1/2/3/4"],
+        ["bench", "schemas/parts", "--price", "embedded=-1/2"],
+        ["recommend", "schemas/parts", "--target", "compliance>=0.9", "--price", "embedded=nan/2"],
+        ["bench", "schemas/parts", "--fail-on-regression"],
+        ["bench", "schemas/parts", "--figures", "README.md/figures"],
+        ["bench", "schemas/parts", "--metric", "structout/evaluation/metrics.py:RATES"],
+        ["certify", "schemas/parts", "--confidence", "structout/evaluation/metrics.py:RATES"],
+        ["certify", "schemas/parts", "--out", "no/such/folder/a.strategy"],
+        ["recommend", "schemas/parts", "--target", "compliance>=0.9", "--out", "no/such/folder/a.strategy"],
         ["bench", "schemas/parts", "--baseline", "no-such-log"],
         ["bench", "no-such.toml"],
         ["recommend", "schemas/parts", "--target", "compliance>=2"],
