@@ -17,7 +17,7 @@ _METRICS = ("compliance", "record accuracy")
 def ready(folder: Path) -> None:
     """Make the folder. Raises `OutputError` if nothing can be put there, `MissingExtraError` without matplotlib."""
     try:
-        import matplotlib  # noqa: F401
+        import matplotlib.figure  # noqa: F401
 
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "tradeoff.png").open("ab").close()
