@@ -1,12 +1,11 @@
 """`structout label`: texts in, a data set to fine-tune on out."""
 
 from itertools import chain
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from structout.cli.codes import FAILED, INTERRUPTED, NOTHING, PASSED
+from structout.cli.codes import FAILED, INCOMPLETE, INTERRUPTED, NOTHING, PASSED
 from structout.cli.console import LogFormat, reporter, say
 from structout.cli.options import (
     DEFAULT_STRATEGY,
@@ -37,18 +36,17 @@ def label(
 
     OUT.journal keeps every answer as it comes: the same command goes on where it stopped. OUT is written at the end.
     """
-    from structout.errors import SpecError
     from structout.finetuning.labels import label as labelled
     from structout.finetuning.labels import line
     from structout.models import load_model
-    from structout.pipeline.output import replacing
+    from structout.pipeline.output import check_distinct, replacing
     from structout.pipeline.rows import read_rows
     from structout.schema import Schema
     from structout.strategies import load_strategy
 
-    contract, way, place = Schema.of(schema), load_strategy(strategy), f"{out}.journal"
-    if source != "-" and Path(source).resolve() == Path(out).resolve():
-        raise SpecError("input and output are the same", hint="name another file with --out")
+    place = f"{out}.journal"
+    check_distinct({"INPUT": source, "--out": out, "the journal": place})
+    contract, way = Schema.of(schema), load_strategy(strategy)
     shown, rows = shown_examples(examples, contract), read_rows(source, text=column)
     first = next(rows, None)  # an input that cannot be read leaves nothing behind
     if first is None:
@@ -75,5 +73,6 @@ def label(
     calls = sum(usage.calls for usage in tally.spent.values())
     say(f"{len(kept)} of {tally.done} records were accepted and {where} ({calls} calls, {tally.tokens:,} tokens)")
     if tally.counts["error"]:
-        say(f"the model failed on {tally.counts['error']}: the same command asks for them again")
+        say(f"the model failed on {tally.counts['error']} of them; the same command asks for these again")
+        raise typer.Exit(INCOMPLETE)
     raise typer.Exit(PASSED if kept else FAILED)
