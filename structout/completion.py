@@ -3,6 +3,8 @@
 import hashlib
 import json
 from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
+from types import NoneType
 from typing import Any, Literal
 
 from structout.errors import SpecError
@@ -10,6 +12,12 @@ from structout.schema import Schema
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "refused"]
+_REAL, _WHOLE = (int, float, Real), (int, Integral)  # numpy's numbers are such too
+_NUMBERS: tuple[tuple[str, tuple[type, ...]], ...] = (
+    *(("temperature", _REAL), ("max_tokens", _WHOLE), ("seed", _WHOLE)),
+    *((name, (NoneType, *_REAL)) for name in ("top_p", "min_p")),
+    *((name, (NoneType, *_WHOLE)) for name in ("top_k", "repetitions")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,10 @@ class Sampling:
     repetitions: int | None = None
 
     def __post_init__(self) -> None:
+        for name, kinds in _NUMBERS:
+            value = getattr(self, name)
+            if not isinstance(value, kinds) or isinstance(value, bool):
+                raise SpecError(f"{name} is {value!r}", hint=f"give a {'' if float in kinds else 'whole '}number")
         if not 0 <= self.temperature <= 100:
             raise SpecError(f"temperature is {self.temperature}", hint="give a number from 0 (greedy) up")
         if self.top_k is not None and self.top_k < 1:
@@ -47,7 +59,7 @@ class Sampling:
             raise SpecError(f"top_p is {self.top_p}", hint="give a share above 0, at most 1")
         if self.min_p is not None and not 0 < self.min_p <= 1:
             raise SpecError(f"min_p is {self.min_p}", hint="give a share above 0, at most 1")
-        if isinstance(self.stop, str) or "" in self.stop:
+        if not isinstance(self.stop, tuple | list) or not all(isinstance(one, str) and one for one in self.stop):
             raise SpecError(f"stop is {self.stop!r}", hint="give a tuple of texts, none of them empty")
         if self.repetitions is not None and self.repetitions < 1:
             raise SpecError(f"repetitions is {self.repetitions}", hint="give 1 or more, or leave it out")

@@ -1,5 +1,6 @@
 """The commands as a shell sees them."""
 
+import gzip
 import json
 import os
 import shutil
@@ -69,6 +70,19 @@ def test_a_byte_order_mark_costs_no_record(script: str, tmp_path: Path) -> None:
             run("extract", "--schema", BOLT, "--model", script, "--json", stdin=data),
         ):
             assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["valid", "valid"], name
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl.gz"])
+def test_extract_reads_what_run_reads(script: str, tmp_path: Path, name: str) -> None:
+    if name == "rows.csv":
+        (tmp_path / name).write_text("id,record\n1,M6 bolt\n2,M8 bolt\n", encoding="utf-8-sig")
+    else:
+        rows = [{"record": "M6 bolt"}, {"record": "M8 bolt"}]
+        (tmp_path / name).write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
+    done = run("extract", tmp_path / name, "--column", "record", "--schema", BOLT, "--model", script)
+    assert [json.loads(line)["size_mm"] for line in done.stdout.splitlines()] == [6.0, 8.0]
+    missing = run("extract", tmp_path / "nosuch.csv", "--schema", BOLT, "--model", script)
+    assert (missing.returncode, missing.stdout) == (2, "")
 
 
 @pytest.mark.parametrize(
@@ -211,7 +225,10 @@ def test_recommend_and_certify_write_a_strategy(bolts: tuple[Path, str, list[str
     assert done.returncode == 0, done.stderr
     assert "is shown, with 95 % confidence, for Prompted()" in done.stdout
     assert "80,000 records would take" in done.stdout
+    told = json.loads(run(*words, "--target", "compliance>=0.95", "--for", "80000", "--json").stdout)
+    assert told["for"] == {"records": 80000, "cost": 80000 * told["chosen"]["cost"]}
     choice = str(tmp_path / "choice.strategy")
+    assert f"# Measured with --examples {data} --max-tokens 256.\n" in Path(choice).read_text()
     used = run("extract", "--schema", BOLT, "--model", model, "--strategy", choice, stdin="bolt\n")
     assert (used.returncode, json.loads(used.stdout)["kind"]) == (0, "hex")
     none = run(*words, "--target", "compliance>=0.999", "--json")
@@ -264,8 +281,21 @@ def test_bench_interrupted_keeps_its_log(tmp_path: Path) -> None:
         ["bench", "schemas/parts", "--strategy", "Magic()"],
         ["bench", "--rescore", "no-such-log"],
         ["bench", "schemas/parts", "--sweep", "temperature"],
+        ["bench", "schemas/parts", "--sweep", "temperature=hot"],
+        ["bench", "schemas/parts", "--sweep", "max_tokens=1.5"],
         ["bench", "schemas/parts", "--perturb", "noise"],
         ["bench", "schemas/parts", "--price", "embedded=cheap"],
+        ["bench", "schemas/parts", "--price", "embedded=0.15"],
+        ["bench", "schemas/parts", "--price", "0.15/0.60"],
+        ["bench", "schemas/parts", "--price", "embedded=1/2/3/4"],
+        ["bench", "schemas/parts", "--price", "embedded=-1/2"],
+        ["recommend", "schemas/parts", "--target", "compliance>=0.9", "--price", "embedded=nan/2"],
+        ["bench", "schemas/parts", "--fail-on-regression"],
+        ["bench", "schemas/parts", "--figures", "README.md/figures"],
+        ["bench", "schemas/parts", "--metric", "structout/evaluation/metrics.py:RATES"],
+        ["certify", "schemas/parts", "--confidence", "structout/evaluation/metrics.py:RATES"],
+        ["certify", "schemas/parts", "--out", "no/such/folder/a.strategy"],
+        ["recommend", "schemas/parts", "--target", "compliance>=0.9", "--out", "no/such/folder/a.strategy"],
         ["bench", "schemas/parts", "--baseline", "no-such-log"],
         ["bench", "no-such.toml"],
         ["recommend", "schemas/parts", "--target", "compliance>=2"],
@@ -308,7 +338,7 @@ def test_an_interrupted_command_says_what_is_kept(tmp_path: Path) -> None:
     data, log, out = "schemas/parts", str(tmp_path / "log.jsonl"), str(tmp_path / "out")
     for words, kept in (
         (["extract", str(tmp_path / "in.txt"), "--schema", BOLT], "nothing is kept"),
-        (["label", str(tmp_path / "in.txt"), "--schema", BOLT, "--out", out], "kept in the file of --out"),
+        (["label", str(tmp_path / "in.txt"), "--schema", BOLT, "--out", out], f"kept in {out}.journal"),
         (["recommend", data, "--target", "compliance>=0.5", "--log", log, "--out", out], "kept in the log"),
         (["certify", data, "--log", log, "--out", out], "kept in the log"),
         (["run", "-i", str(tmp_path / "in.txt"), "--schema", BOLT, "--dry-run", "--journal", journal,
@@ -363,7 +393,8 @@ def test_version_and_what_help_says_of_prices() -> None:
 
 def test_help_and_import_stay_light() -> None:
     heavy = ["torch", "transformers", "llguidance", "outlines", "numpy", "scipy", "matplotlib"]
-    code = f"import sys, structout, structout.cli; print([name for name in {heavy} if name in sys.modules])"
+    start = "import sys, structout, structout.cli, structout.finetuning"
+    code = f"{start}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert "Exit codes" in run("--help").stdout

@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -88,6 +89,12 @@ def bench(
         "until_decided": until_decided, "perturbations": perturb, "metrics": metric, "log": log,
         "sweep": dict(map(_axis, sweep)) if sweep else None, "prices": dict(map(priced, price)) if price else None,
     }  # fmt: skip
+    if fail_on_regression and baseline is None:
+        raise SpecError("there is no baseline to be worse than", hint="give the log of an earlier run with --baseline")
+    if figures is not None:
+        from structout.evaluation.figures import draw, ready
+
+        ready(Path(figures))  # better known before anything is asked
     earlier = read_log(baseline) if baseline is not None else None  # before the log is written, which may be the same
     if rescore is not None:
         report = read_log(rescore, Experiment(rescore, {}, metrics=tuple(metric or ())).own_metrics())
@@ -109,8 +116,6 @@ def bench(
         write(report, place)
         say(f"the report is in {place}")
     if figures is not None:
-        from structout.evaluation.figures import draw
-
         say(f"figures: {', '.join(map(str, draw(report, Path(figures))))}")
     raise typer.Exit(FAILED if worse and fail_on_regression else 0)
 
@@ -141,8 +146,6 @@ def _compared(earlier: "Report | None", report: "Report", *, as_json: bool, mark
     if earlier is None:
         show(report, as_json=as_json, markdown=markdown)
         return False
-    from dataclasses import asdict
-
     from structout.evaluation.regression import changes
 
     found = changes(earlier, report)
@@ -180,8 +183,13 @@ def _value(written: str) -> Any:
 
 def priced(written: str) -> tuple[str, dict[str, float]]:
     """What `--price` says: a model, and what `Price` takes. Raises `SpecError`."""
+    from structout.evaluation.metrics import Price
+
     model, _, numbers = written.rpartition("=")
     try:
-        return model, dict(zip(("input", "output", "hour"), map(float, numbers.split("/")), strict=False))
-    except ValueError as error:
-        raise SpecError(f"{written!r} is no price", hint="write --price MODEL=0.15/0.60") from error
+        given = [float(number) for number in numbers.split("/")]
+    except ValueError:
+        given = []
+    if not model or len(given) not in (2, 3):
+        raise SpecError(f"{written!r} is no price", hint="write --price MODEL=0.15/0.60 or MODEL=0.15/0.60/HOUR")
+    return model, asdict(Price(*given))

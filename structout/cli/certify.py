@@ -1,7 +1,7 @@
 """`structout certify`: accept only what the model is sure of, with a guarantee."""
 
 import json
-from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,10 +43,13 @@ def certify(
 
     from structout.evaluation import Dataset
     from structout.evaluation import certify as find
-    from structout.source import import_object
+    from structout.evaluation.own import own
+    from structout.pipeline.output import replacing
 
     whole = Dataset.load(dataset, schema)
-    own = {"confidence": import_object(confidence)} if confidence is not None else {}
+    by = {"confidence": own(confidence, float, int, NoneType)} if confidence is not None else {}
+    with replacing(out, keep=False):
+        pass  # can it be written? Better known before anything is asked
     with progress("certify", len(whole.split("dev")) + len(whole.split("test"))) as advance:
         found = find(
             strategy,
@@ -56,7 +59,7 @@ def certify(
             sampling=sampling(max_tokens),
             log=log or f".structout/bench-{whole.name}.jsonl",
             progress=lambda outcome: advance(outcome.key),
-            **own,
+            **by,
         )
     if as_json:
         print(json.dumps(asdict(found)))
@@ -70,7 +73,8 @@ def certify(
             print(f"threshold {found.threshold:.4f} accepts {_percent(found.coverage)} of the records;")
             print(f"{found.errors} of {found.accepted} were wrong, so at most {100 * found.worst:.1f} % are")
     if found.threshold is not None and confidence is None:
-        Path(out).write_text(found.written(), encoding="utf-8")
+        with replacing(out) as stream:
+            stream.write(found.written(dataset).encode())
         say(f"the strategy that abstains is in {out}")
     raise typer.Exit(FAILED if found.threshold is None else PASSED)
 

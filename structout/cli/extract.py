@@ -9,10 +9,12 @@ from structout.cli.codes import FAILED, NOTHING, PASSED
 from structout.cli.console import progress, say, utf8
 from structout.cli.options import (
     DEFAULT_STRATEGY,
+    ColumnOption,
     ExamplesOption,
     MaxTokensOption,
     ModelOption,
     SchemaOption,
+    SourceArgument,
     StrategyOption,
     sampling,
     shown_examples,
@@ -24,9 +26,8 @@ if TYPE_CHECKING:
 
 def extract(
     schema: SchemaOption,
-    source: Annotated[
-        str, typer.Argument(metavar="INPUT", help='JSONL with "text", a text file (a record a line), or - for stdin.')
-    ] = "-",
+    source: SourceArgument = "-",
+    column: ColumnOption = "text",
     text: Annotated[str | None, typer.Option("--text", "-t", help="One record, instead of INPUT.")] = None,
     model: ModelOption = "embedded",
     strategy: StrategyOption = DEFAULT_STRATEGY,
@@ -38,11 +39,11 @@ def extract(
 ) -> None:
     """Turn texts into validated records: one JSON line each, in input order; null for a record that failed."""
     from structout.pipeline import extract_many
-    from structout.pipeline.formats import texts
+    from structout.pipeline.rows import read_rows
     from structout.schema import Schema
 
     contract = Schema.of(schema)
-    records = iter([text]) if text is not None else texts(source)
+    records = iter([text]) if text is not None else (row.text for row in read_rows(source, text=column))
     failed = total = 0
     results = extract_many(
         records, contract, model, strategy, examples=shown_examples(examples, contract), sampling=sampling(max_tokens)

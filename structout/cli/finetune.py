@@ -1,5 +1,6 @@
 """`structout finetune`: labelled records in, a model that knows them out."""
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from structout.cli.codes import INTERRUPTED
+from structout.cli.codes import INTERRUPTED, NOTHING, PASSED
 from structout.cli.console import say, show
 from structout.cli.options import JsonOption, MaxTokensOption, ModelOption, sampling
 
 if TYPE_CHECKING:
     from structout.evaluation import Report
-    from structout.finetuning import Step
+    from structout.finetuning import Point, Step
 
 _EVERY = 30.0  # seconds between two lines of progress where no one is watching
 
@@ -43,6 +44,9 @@ def finetune(
         str | None, typer.Option("--measure", help="Judge before and after on this split: dev or test.")
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first records of --measure.")] = None,
+    curve: Annotated[
+        str | None, typer.Option("--curve", help="25,50,100: teach so many records each, judge them on --measure.")
+    ] = None,
     max_tokens: MaxTokensOption = 512,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start anew, whatever the folder holds.")] = False,
     as_json: JsonOption = False,
@@ -50,13 +54,16 @@ def finetune(
     """Teach a local model the train records of a data set. A run that was killed goes on when it is called again."""
     from structout.errors import SpecError
     from structout.evaluation import Dataset, read_log
-    from structout.finetuning import EVALUATION, Training
+    from structout.finetuning import EVALUATION, Training, learning_curve
     from structout.finetuning import finetune as teach
 
     if measure not in (None, "dev", "test"):
         raise SpecError(f"no split to measure on is called {measure!r}", hint="give dev or test")
     if full and rank:
         raise SpecError("--full has no rank", hint="leave one of them out")
+    sizes = _sizes(curve) if curve is not None else []
+    if sizes and (measure is None or fresh):
+        raise SpecError("a curve is judged on a split, and goes on", hint="give --measure dev, and leave --fresh out")
     whole = Dataset.load(dataset, schema)
     part = whole.split(measure).head(limit or len(whole)) if measure else None  # type: ignore[arg-type]
     given: dict[str, Any] = {
@@ -68,6 +75,14 @@ def finetune(
     given |= {"order": order, "show": prompt, "seed": seed}
     training = Training(**{name: value for name, value in given.items() if value is not None})
     try:
+        if part is not None and sizes:
+            with _progress() as tell:
+                points = learning_curve(
+                    model, whole, out, training, sizes=sizes, measure=part, sampling=sampling(max_tokens), tell=tell
+                )
+            _show_curve(points, as_json=as_json)
+            say(f"{len(points)} of {len(sizes)} sizes, for which there are records: load one as path:{out}/SIZE")
+            raise typer.Exit(PASSED if points else NOTHING)
         with _progress() as tell:
             tuned = teach(
                 model, whole, out, training, measure=part, sampling=sampling(max_tokens), fresh=fresh, tell=tell
@@ -80,6 +95,27 @@ def finetune(
         show(_briefly_named(read_log(Path(out) / EVALUATION), tuning.base), as_json=as_json, markdown=False)
     cost = tuning.cost
     say(f"{cost['records']:.0f} records, {cost['seconds'] / 60:.1f} minutes: load it as path:{out}")
+
+
+def _sizes(written: str) -> list[int]:
+    from structout.errors import SpecError
+
+    sizes = written.split(",")
+    if not all(size.strip().isdecimal() and int(size) for size in sizes):
+        raise SpecError(f"{written!r} is no curve", hint="write --curve 25,50,100")
+    return [int(size) for size in sizes]
+
+
+def _show_curve(points: "list[Point]", *, as_json: bool) -> None:
+    """What each number of labels bought, on stdout: shares in percent."""
+    if as_json:
+        rates = [{name: rate.value for name, rate in point.row.rates.items()} for point in points]
+        print(json.dumps([{"labels": one.labels, **rate} for one, rate in zip(points, rates, strict=True)]))
+        return
+    for head in points[:1]:
+        print("labels", *head.row.rates, sep="\t")
+    for point in points:
+        print(point.labels, *(f"{100 * rate.value:.0f}" for rate in point.row.rates.values()), sep="\t")
 
 
 def _briefly_named(report: "Report", base: str) -> "Report":

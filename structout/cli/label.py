@@ -1,17 +1,20 @@
 """`structout label`: texts in, a data set to fine-tune on out."""
 
+from itertools import chain
 from typing import Annotated
 
 import typer
 
-from structout.cli.codes import FAILED, NOTHING, PASSED
-from structout.cli.console import progress, say
+from structout.cli.codes import FAILED, INCOMPLETE, INTERRUPTED, NOTHING, PASSED
+from structout.cli.console import LogFormat, reporter, say
 from structout.cli.options import (
     DEFAULT_STRATEGY,
+    ColumnOption,
     ExamplesOption,
     MaxTokensOption,
     ModelOption,
     SchemaOption,
+    SourceArgument,
     StrategyOption,
     sampling,
     shown_examples,
@@ -21,40 +24,55 @@ from structout.cli.options import (
 def label(
     schema: SchemaOption,
     out: Annotated[str, typer.Option("--out", "-o", help="The JSONL file for the labelled records.")],
-    source: Annotated[
-        str, typer.Argument(metavar="INPUT", help='JSONL with "text", a text file (a record a line), or - for stdin.')
-    ] = "-",
+    source: SourceArgument = "-",
+    column: ColumnOption = "text",
     model: ModelOption = "embedded",
     strategy: StrategyOption = DEFAULT_STRATEGY,
     examples: ExamplesOption = None,
     max_tokens: MaxTokensOption = 512,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew; answers that were paid for are kept.")] = False,
 ) -> None:
-    """Label texts with what an expensive strategy accepts, for `structout finetune` to teach it to a cheap model."""
-    from structout.completion import Usage
-    from structout.errors import DataError
+    """Label texts with what an expensive strategy accepts, for `structout finetune` to teach it to a cheap model.
+
+    OUT.journal keeps every answer as it comes: the same command goes on where it stopped. OUT is written at the end.
+    """
     from structout.finetuning.labels import label as labelled
     from structout.finetuning.labels import line
-    from structout.pipeline.formats import texts
+    from structout.models import load_model
+    from structout.pipeline.output import check_distinct, replacing
+    from structout.pipeline.rows import read_rows
     from structout.schema import Schema
+    from structout.strategies import load_strategy
 
-    contract = Schema.of(schema)
-    shown = shown_examples(examples, contract)
-    total, kept, usage = 0, 0, Usage()
-    rows = labelled(texts(source), contract, model, strategy, examples=shown, sampling=sampling(max_tokens))
-    try:
-        stream = open(out, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
-    except OSError as error:
-        raise DataError(f"cannot write {out}: {error.strerror}", hint="name another file with --out") from error
-    with stream, progress("label", None) as advance:
-        for example, result in rows:
-            total += 1
-            usage += result.usage
-            if example is not None:
-                kept += 1
-                print(line(example), file=stream, flush=True)
-            advance()
-    spent = f"{usage.calls} calls, {usage.input_tokens + usage.output_tokens:,} tokens"
-    say(f"{kept} of {total} records were accepted and are in {out} ({spent})")
-    if total == 0:
+    place = f"{out}.journal"
+    check_distinct({"INPUT": source, "--out": out, "the journal": place})
+    contract, way = Schema.of(schema), load_strategy(strategy)
+    shown, rows = shown_examples(examples, contract), read_rows(source, text=column)
+    first = next(rows, None)  # an input that cannot be read leaves nothing behind
+    if first is None:
+        say("nothing to label: the input holds no records")
         raise typer.Exit(NOTHING)
+    with replacing(out, keep=False):
+        pass  # can it be written? Better known before anything is spent
+    who = load_model(model)
+    texts = (row.text for row in chain([first], rows))
+    try:
+        with reporter(LogFormat.TEXT, None) as report:
+            kept, tally = labelled(
+                texts, contract, who, way, examples=shown, sampling=sampling(max_tokens), journal=place, fresh=fresh,
+                progress=report,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        say(f"interrupted: every answer is kept in {place}; the same command goes on")
+        raise typer.Exit(INTERRUPTED) from None
+    if kept:
+        with replacing(out) as stream:
+            for example in kept:
+                stream.write(line(example).encode("utf-8", "backslashreplace") + b"\n")
+    where = f"are in {out}" if kept else f"{out} is not written"
+    calls = sum(usage.calls for usage in tally.spent.values())
+    say(f"{len(kept)} of {tally.done} records were accepted and {where} ({calls} calls, {tally.tokens:,} tokens)")
+    if tally.counts["error"]:
+        say(f"the model failed on {tally.counts['error']} of them; the same command asks for these again")
+        raise typer.Exit(INCOMPLETE)
     raise typer.Exit(PASSED if kept else FAILED)

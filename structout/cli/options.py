@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 SchemaOption = Annotated[
     str, typer.Option("--schema", "-s", help="A folder, a .json file, path/to/schema.py:Name or package.module:Name.")
 ]
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="INPUT",
+        help="JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, .sql, sql:QUERY, text (a record a line), or - for stdin.",
+    ),
+]
+ColumnOption = Annotated[str, typer.Option("--column", help="The column of INPUT to read.")]
 ModelOption = Annotated[
     str,
     typer.Option("--model", "-m", help="embedded, hf:NAME, path:FOLDER, openai:NAME@URL, scripted:FILE, py:FILE:NAME."),

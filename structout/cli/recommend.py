@@ -1,7 +1,6 @@
 """`structout recommend`: the cheapest strategy that is shown to meet the targets."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,9 +41,12 @@ def recommend(
     from structout.evaluation import Dataset
     from structout.evaluation import recommend as find
     from structout.evaluation.metrics import Price
+    from structout.pipeline.output import replacing
 
-    whole = Dataset.load(dataset, schema)
     prices = {name: Price(**cost) for name, cost in map(priced, price or [])}
+    whole = Dataset.load(dataset, schema)
+    with replacing(out, keep=False):
+        pass  # can it be written? Better known before anything is asked
     with progress("recommend", None) as advance:
         found = find(
             strategy or DEFAULTS,
@@ -59,11 +61,13 @@ def recommend(
             progress=lambda outcome: advance(outcome.strategy),
         )
     if as_json:
-        print(json.dumps(asdict(found) | {"chosen": asdict(found.chosen) if found.chosen else None}))
+        told = {"for": {"records": rows, "cost": found.chosen.cost * rows}} if rows and found.chosen else {}
+        print(json.dumps(asdict(found) | told))
     else:
         _show(found, rows)
     if found.chosen is not None:
-        Path(out).write_text(found.written(), encoding="utf-8")
+        with replacing(out) as stream:
+            stream.write(found.written(dataset).encode())
         say(f"the choice is in {out}")
     raise typer.Exit(PASSED if found.chosen is not None else FAILED)
 

@@ -30,14 +30,16 @@ def repair(
     """Mend one answer, in JSON or YAML, and write the document. Exit 0: it could be mended; 1: it could not."""
     from dataclasses import asdict
 
-    from structout.pipeline.formats import lines
+    from structout.pipeline.rows import opened
     from structout.repair import repair as mend
     from structout.repair import view
     from structout.schema import Schema
 
     if decimal not in (None, ".", ","):
         raise SpecError(f"no decimal sign is {decimal!r}", hint="give . or ,")
-    contract, text = Schema.of(schema), "".join(lines(source))
+    contract = Schema.of(schema)
+    with opened(source) as stream:
+        text = stream.read()
     mended = mend(text, contract, policy_named(policy), decimal=decimal)  # type: ignore[arg-type]
     value = contract.dump(mended.value) if mended.ok else None
     if as_json:

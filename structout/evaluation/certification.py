@@ -12,6 +12,7 @@ from structout.errors import DataError
 from structout.evaluation.dataset import Dataset
 from structout.evaluation.harness import evaluate
 from structout.evaluation.outcome import Outcome
+from structout.evaluation.recommendation import measured_with
 from structout.evaluation.statistics import CONFIDENCE, Rate, p_value, upper_bound, wilson
 from structout.models import Model
 from structout.strategies import On, Strategy, Verify, load_strategy, spec
@@ -28,7 +29,9 @@ class Certificate:
     With 95 % confidence at most `max_error` of the records so accepted are wrong; `threshold` is None if none could be
     shown. `coverage` is the share of records that it accepts, `errors` of those were wrong among `accepted`, and
     `worst` is what the error is at most. `base_error` is the error if everything accepted by the strategy counts;
-    `bound` the least share of those that must be turned away by any means to get down to `max_error`.
+    `bound` the least share of those that must be turned away by any means to get down to `max_error`. `source` is what
+    `load_model` takes for the model; it holds for answers of `max_tokens`, with the train records of `dataset` as
+    examples.
     """
 
     strategy: str
@@ -42,16 +45,23 @@ class Certificate:
     base_error: Rate
     bound: float
     n: int
+    source: str
+    dataset: str
+    max_tokens: int
 
-    def written(self) -> str:
-        """The strategy that abstains, as a file that `load_strategy` takes. Raises `DataError` if there is none."""
+    def written(self, place: str | None = None) -> str:
+        """The strategy that abstains, as a file that `load_strategy` takes. `place` is where the data set is.
+
+        Raises `DataError` if there is none.
+        """
         if self.threshold is None:
             raise DataError("no threshold could be shown to do", hint="label more records, or allow more error")
-        strategy = Verify(On(self.model, load_strategy(self.strategy)), Confident(self.threshold))
+        strategy = Verify(On(self.source, load_strategy(self.strategy)), Confident(self.threshold))
         allowed, sure, covered = f"{100 * self.max_error:g} %", f"{100 * CONFIDENCE:.0f} %", self.coverage.value
         return (
             f"# At most {allowed} of what it accepts is wrong, with {sure} confidence.\n"
-            f"# It accepts {100 * covered:.0f} % of {self.n} records.\n{spec(strategy)}\n"
+            f"# It accepts {100 * covered:.0f} % of {self.n} records.\n"
+            f"{measured_with(place or self.dataset, self.max_tokens)}{spec(strategy)}\n"
         )
 
 
@@ -74,6 +84,7 @@ def certify(
     `Outcome.value_logprob` is another. Raises `DataError` if there are no dev or test records.
     """
     built = load_strategy(strategy) if isinstance(strategy, str) else strategy
+    sampling = sampling or Sampling()
     parts = [dataset.split("dev"), dataset.split("test")]
     dev, test = (
         evaluate([built], model, part, examples=dataset, sampling=sampling, log=log, progress=progress).outcomes
@@ -88,7 +99,11 @@ def certify(
     worst = upper_bound(errors, accepted) if accepted else 1.0
     bound = max(0.0, (base.value - max_error) / (1 - max_error))
     name = test[0].model
-    return Certificate(spec(built), name, max_error, found, coverage, accepted, errors, worst, base, bound, len(test))
+    source = model if isinstance(model, str) else name
+    counts = accepted, errors, worst, base, bound, len(test)
+    return Certificate(
+        spec(built), name, max_error, found, coverage, *counts, source, dataset.name, sampling.max_tokens
+    )
 
 
 def threshold(

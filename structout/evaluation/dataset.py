@@ -107,7 +107,7 @@ class Dataset:
 
 
 def _jsonl(file: Path) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(_text(file).splitlines(), 1):
+    for number, line in enumerate(_text(file).split("\n"), 1):  # a text may hold what str.splitlines splits at
         if line.strip():
             where = f"{file}, line {number}"
             try:
@@ -125,7 +125,10 @@ def _csv(file: Path, schema: Schema[Any]) -> Iterator[tuple[str, Any]]:
     for number, cells in enumerate(rows, 1):
         row: dict[str, Any] = {"key": number, **{name: cells.pop(name) for name in _COLUMNS if cells.get(name)}}
         if "expected" in row:
-            row["expected"] = parse_json(row["expected"])[0] if schema.language is None else row["expected"]
+            if schema.language is None:
+                row["expected"], issue = parse_json(row["expected"])
+                if issue is not None:
+                    raise DataError(f"{file}, row {number}: expected is not JSON: {issue}", hint="mend the cell")
         else:
             written = {name: _cell(cell) for name, cell in cells.items() if name and cell}
             mended = repair(json.dumps(written), schema)
@@ -140,7 +143,7 @@ def _cell(text: str) -> Json:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {file}: {error}", hint="give a JSONL or CSV file in UTF-8") from error
 

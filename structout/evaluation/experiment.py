@@ -8,22 +8,24 @@ from pathlib import Path
 from typing import Any, get_args
 
 from structout.completion import Sampling
+from structout.declared import misfit
 from structout.errors import DataError, SpecError
 from structout.evaluation.dataset import Dataset, Split
 from structout.evaluation.harness import evaluate
 from structout.evaluation.metrics import Metric, Price
 from structout.evaluation.outcome import Outcome
+from structout.evaluation.own import own
 from structout.evaluation.perturb import PERTURBATIONS
 from structout.evaluation.report import Report
+from structout.evaluation.statistics import Rate
 from structout.evaluation.stopping import Until
-from structout.source import import_object
 
 _HINT = "see `structout bench --help` and the README for what an experiment takes"
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What `bench.toml` says. Each key is a field here.
+    """What `bench.toml` says. Each key is a field here; where it holds several, one alone may be given.
 
     `strategies` are expressions by their name; where a list is given, they are their own names. `split` may be `all`;
     `limit` takes the first records of an order that hangs on `seed` and the records' keys alone, so that a higher one
@@ -69,10 +71,17 @@ class Experiment:
             raise SpecError(f"an experiment has no {', '.join(sorted(unknown))}", hint=_HINT)
         if not row.get("dataset") or not row.get("strategies"):
             raise SpecError("an experiment needs a dataset and strategies", hint=_HINT)
-        strategies = row["strategies"]
-        named = strategies if isinstance(strategies, Mapping) else {one: one for one in strategies}
-        lists = {name: tuple(row[name]) for name in ("models", "perturbations", "metrics") if name in row}
-        made = cls(**{**row, **lists, "strategies": dict(named)})
+        strategies, sweep = row["strategies"], row.get("sweep", {})
+        named = strategies if isinstance(strategies, Mapping) else {str(one): one for one in _several(strategies)}
+        several: dict[str, Any] = {
+            name: _several(row[name]) for name in ("models", "perturbations", "metrics") if name in row
+        }
+        if isinstance(sweep, Mapping):
+            several["sweep"] = {name: list(_several(one)) for name, one in sweep.items()}
+        made = cls(**{**row, **several, "strategies": dict(named)})
+        if problem := misfit(made):
+            raise SpecError(f"an experiment's {problem}", hint=_HINT)
+        made.own_prices()
         if made.split not in (*get_args(Split), "all"):
             raise SpecError(f"no split is called {made.split!r}", hint="give train, dev, test or all")
         if made.repeats < 1 or (made.limit is not None and made.limit < 1):
@@ -118,15 +127,27 @@ class Experiment:
             perturbations=tuple(PERTURBATIONS) if self.perturbations == ("all",) else self.perturbations,
             until=until,
             metrics=self.own_metrics(),
-            prices={model: Price(**price) for model, price in self.prices.items()},
+            prices=self.own_prices(),
             log=self.place(),
             about={"experiment": self.to_toml(), **(about or {})},
             progress=progress,
         )
 
     def own_metrics(self) -> dict[str, Metric]:
-        """The user's own metrics, by their function's name. Raises `SchemaError`."""
-        return {name.rpartition(":")[2].replace("_", " "): import_object(name) for name in self.metrics}
+        """The user's own metrics, by their function's name. Raises `SchemaError`, `SpecError`."""
+        return {name.rpartition(":")[2].replace("_", " "): own(name, Rate) for name in self.metrics}
+
+    def own_prices(self) -> dict[str, Price]:
+        """What the models cost. Raises `SpecError`."""
+        for model, price in self.prices.items():
+            if unknown := set(price) - {one.name for one in fields(Price)}:
+                hint = f"it has {', '.join(one.name for one in fields(Price))}"
+                raise SpecError(f"the price of {model} has no {', '.join(sorted(unknown))}", hint=hint)
+        return {model: Price(**price) for model, price in self.prices.items()}
+
+
+def _several(given: Any) -> tuple[Any, ...]:
+    return tuple(given) if isinstance(given, list | tuple) else (given,)
 
 
 def _beside(folder: Path, written: Any) -> Any:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from structout.errors import MissingExtraError
+from structout.errors import MissingExtraError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,13 +14,24 @@ _LONGEST = 64  # characters of a label
 _METRICS = ("compliance", "record accuracy")
 
 
-def draw(report: "Report", folder: Path) -> list[Path]:
-    """Draw what there is to draw into a folder, and say what. Raises `MissingExtraError` without matplotlib."""
+def ready(folder: Path) -> None:
+    """Make the folder. Raises `OutputError` if nothing can be put there, `MissingExtraError` without matplotlib."""
     try:
-        from matplotlib.figure import Figure
+        import matplotlib.figure  # noqa: F401
+
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "tradeoff.png").open("ab").close()
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "matplotlib", "bench") from error
-    folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write to {folder}: {error.strerror}", hint="name another with --figures") from error
+
+
+def draw(report: "Report", folder: Path) -> list[Path]:
+    """Draw what there is to draw into a folder, and say what. Raises as `ready`."""
+    ready(folder)
+    from matplotlib.figure import Figure
+
     wanted: list[tuple[str, Callable[[Any, Report], bool]]] = [
         ("tradeoff", _tradeoff),
         ("fields", _fields),

@@ -57,6 +57,7 @@ def evaluate(
     """
     if not dataset.records:
         raise DataError(f"{dataset.name} holds no records here", hint="choose another split or a higher limit")
+    points = list(_points(strategies, sweep or {}, sampling or Sampling()))  # what is none is better known at once
     book = Log(log)
     ledger = _Ledger(book)
     several = [models] if isinstance(models, str) or not isinstance(models, Sequence) else models
@@ -72,7 +73,7 @@ def evaluate(
             how,
         )
         for model in loaded
-        for name, setting, strategy, how in _points(strategies, sweep or {}, sampling or Sampling())
+        for name, setting, strategy, how in points
         for change in ("", *perturbations)
     ]
     comparison = dataset.comparison or Comparison.of(dataset.schema)

@@ -32,9 +32,10 @@ class Log:
         if self._path is not None and self._path.is_file() and self._path.stat().st_size:
             for row in _rows(self._path):
                 if "completion" in row:
-                    name = row["identity"]
-                    self.completions.setdefault(name, {})[row["completion"]] = _completion(row)
-                    self._texts[row["model"], row["completion"]] = row["text"]
+                    with _whole():
+                        name, place = row["identity"], (row["model"], row["completion"])
+                        self.completions.setdefault(name, {})[row["completion"]] = _completion(row)
+                        self._texts[place] = row["text"]
 
     @contextmanager
     def run(self, about: Mapping[str, Any]) -> Iterator[None]:
@@ -88,23 +89,22 @@ def read(path: str | Path) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
         if "structout" in row:
             about, outcomes = row, []
         elif "completion" in row:
-            completion = _completion(row)
             names = ("model", "messages", "sampling", "constrained", "sample", "text", "finish_reason", "refusal")
-            known = {name: row[name] for name in (*names, "steered", "usage")}
-            known |= {name: getattr(completion, name) for name in _TOLD}
-            attempts[row["model"], row["completion"]] = {"key": row["completion"], **known}
+            with _whole():
+                completion = _completion(row)
+                known = {name: row[name] for name in (*names, "steered", "usage")}
+                known |= {name: getattr(completion, name) for name in _TOLD}
+                attempts[row["model"], row["completion"]] = {"key": row["completion"], **known}
         else:
             outcomes.append(row)
     if about is None:
         raise DataError(f"{path} is not the log of a bench", hint=_HINT)
-    comparison = Comparison.from_json(about["comparison"]) if "comparison" in about else Comparison()
-    try:
+    with _whole():
+        comparison = Comparison.from_json(about["comparison"]) if "comparison" in about else Comparison()
         for row in outcomes:
             for name in ("attempts", "checks"):
                 row[name] = [attempts[tuple(one)] if isinstance(one, list) else one for one in row.get(name, ())]
-    except (KeyError, TypeError) as error:
-        raise DataError(f"not a line of a bench log: {error}", hint=_HINT) from error
-    return about, tuple(Outcome.from_json(row, comparison) for row in outcomes)
+        return about, tuple(Outcome.from_json(row, comparison) for row in outcomes)
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -130,6 +130,15 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         raise DataError(f"cannot read the log {path}: {error}", hint=_HINT) from error
 
 
+@contextmanager
+def _whole() -> Iterator[None]:
+    """Where a line of a log is read: one that lacks something is bad input."""
+    try:
+        yield
+    except (TypeError, KeyError) as error:
+        raise DataError(f"not a line of a bench log: {type(error).__name__}: {error}", hint=_HINT) from error
+
+
 def _torn(path: Path) -> bool:
     """Whether a file ends within a line."""
     if not path.is_file() or not path.stat().st_size:
@@ -152,12 +161,9 @@ def _written(value: Any) -> Any:
 
 
 def _completion(row: Mapping[str, Any]) -> Completion:
-    try:
-        known: dict[str, Any] = {one.name: row[one.name] for one in fields(Completion) if one.name in row}
-        known["usage"] = Usage(**row["usage"])
-        if isinstance(known.get("values"), str):
-            known["values"] = tuple(one == "1" for one in known["values"])
-        ready: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in known.items()}
-        return Completion(**ready)
-    except (TypeError, KeyError) as error:
-        raise DataError(f"not a line of a bench log: {error}", hint=_HINT) from error
+    known: dict[str, Any] = {one.name: row[one.name] for one in fields(Completion) if one.name in row}
+    known["usage"] = Usage(**row["usage"])
+    if isinstance(known.get("values"), str):
+        known["values"] = tuple(one == "1" for one in known["values"])
+    ready: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in known.items()}
+    return Completion(**ready)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal, get_args
 
 from structout.completion import Sampling
@@ -88,7 +89,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What was found: `candidates` by their cost, cheapest first; `chosen` is None if none could be shown."""
+    """What was found: `candidates` by their cost, cheapest first; `chosen` is None if none could be shown.
+
+    It holds for answers of `max_tokens`, with the train records of `dataset` as examples.
+    """
 
     targets: tuple[Target, ...]
     minimise: Minimise
@@ -96,9 +100,14 @@ class Recommendation:
     deciding: int
     candidates: tuple[Candidate, ...]
     chosen: Candidate | None
+    dataset: str
+    max_tokens: int
 
-    def written(self) -> str:
-        """The choice as a file that `load_strategy` and `structout run` take. Raises `DataError` if there is none."""
+    def written(self, place: str | None = None) -> str:
+        """The choice as a file that `load_strategy` and `structout run` take. `place` is where the data set is.
+
+        Raises `DataError` if there is none.
+        """
         if self.chosen is None:
             raise DataError("no strategy could be shown to meet the targets", hint="label more records")
         rates = ", ".join(f"{name} {100 * rate.value:.1f} %" for name, rate in self.chosen.rates.items())
@@ -106,7 +115,7 @@ class Recommendation:
             f"# {' and '.join(map(str, self.targets))}: shown with {100 * CONFIDENCE:.0f} % confidence on "
             f"{self.chosen.n} records ({rates}).\n"
             f"# The cheapest of {len(self.candidates)} by {self.minimise}: {self.chosen.cost:.4g} a record.\n"
-            f"{self.chosen.expression}\n"
+            f"{measured_with(place or self.dataset, self.max_tokens)}{self.chosen.expression}\n"
         )
 
 
@@ -143,7 +152,14 @@ def recommend(
     built = _built(strategies)
     ordering, deciding, examples = _shared_out(dataset, built, share_out, seed)
     several = [models] if isinstance(models, str) or not isinstance(models, Sequence) else models
-    loaded = {one.name: one for one in (load_model(m) if isinstance(m, str) else m for m in several)}
+    loaded: dict[str, Model] = {}
+    places: dict[str, str | Model] = {}  # what each was loaded from, which need not be its name
+    for one in several:
+        model = load_model(one) if isinstance(one, str) else one
+        if model.name in loaded:
+            raise SpecError(f"two models are called {model.name}", hint="measure one at a time")
+        loaded[model.name], places[model.name] = model, one
+    sampling = sampling or Sampling()
     common: dict[str, Any] = {"examples": examples, "sampling": sampling, "prices": prices, "progress": progress}
     first = evaluate(built, list(loaded.values()), ordering, log=log, **common)
     candidates = []
@@ -151,7 +167,7 @@ def recommend(
         outcomes = first.plain[Arm(row.strategy, row.model)]
         cost = _cost(row, minimise)
         promise = 1 - max(target.p(outcomes) for target in wanted)
-        expression = spec(On(row.model, built[row.strategy]))
+        expression = spec(On(places[row.model], built[row.strategy]))
         arm = Arm(row.strategy, row.model)
         candidates.append(Candidate(arm, expression, row, cost, promise, _rates(wanted, outcomes)))
     candidates.sort(key=lambda one: one.cost)
@@ -165,7 +181,13 @@ def recommend(
 
     place = cheapest_shown([one.promise for one in candidates], is_shown)
     chosen = None if place is None else candidates[place]
-    return Recommendation(wanted, minimise, len(ordering), len(deciding), tuple(candidates), chosen)
+    counts = len(ordering), len(deciding)
+    return Recommendation(wanted, minimise, *counts, tuple(candidates), chosen, dataset.name, sampling.max_tokens)
+
+
+def measured_with(place: str, max_tokens: int) -> str:
+    """The line of a strategy's file that says what else a run needs to be what was measured."""
+    return f"# Measured with --examples {quote(place)} --max-tokens {max_tokens}.\n"
 
 
 def cheapest_shown(promises: Sequence[float], is_shown: Callable[[int], bool]) -> int | None:

@@ -1,35 +1,59 @@
 """Labels from an expensive strategy, for a cheap model to learn from."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import tee
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from structout.completion import Sampling
-from structout.models import Model
-from structout.pipeline import extract_many
+from structout.models import Model, load_model
+from structout.pipeline.job import Job
+from structout.pipeline.journal import Journal
+from structout.pipeline.progress import Tally
+from structout.pipeline.rows import Row, rows_of
+from structout.pipeline.run import local, process
 from structout.result import Example, Result
 from structout.schema import Schema
-from structout.strategies import Strategy
+from structout.strategies import Strategy, load_strategy
 
 
 def label(
-    texts: Iterable[str],
+    texts: Iterable[Any],
     schema: Schema[Any],
     model: Model | str,
     strategy: Strategy | str,
     *,
     examples: Sequence[Example] = (),
     sampling: Sampling | None = None,
-) -> Iterator[tuple[Example | None, Result[Any]]]:
-    """Label texts with whatever the strategy accepts: a larger model, verified, voted. None where it accepts nothing.
+    journal: str | Path = ":memory:",
+    fresh: bool = False,
+    progress: Callable[[Tally], None] = lambda tally: None,
+) -> tuple[list[Example], Tally]:
+    """Label texts with whatever the strategy accepts, a larger model, verified, voted: the labelled records in order,
+    and the counts of all.
 
-    The document is written as the schema's own type writes it, without what equals a default.
+    The document is written as the schema's own type writes it, without what equals a default. A text on which the
+    model fails costs no other. `journal` is a file that keeps every answer as it comes: after an interruption the same
+    call goes on, and asks again where the model failed. Raises as `pipeline.run.process`.
     """
-    asked, kept = tee(texts)
-    results = extract_many(asked, schema, model, strategy, examples=examples, sampling=sampling)
-    for text, result in zip(kept, results, strict=True):
-        yield (Example(text, written(schema, result)) if result.ok else None), result
+    seen: list[Any] = []
+
+    def rows() -> Iterator[Row]:
+        for row in rows_of(texts):
+            seen.append(row.text)
+            yield row
+
+    job = Job(
+        schema,
+        load_model(model) if isinstance(model, str) else model,
+        load_strategy(strategy) if isinstance(strategy, str) else strategy,
+        tuple(examples),
+        sampling or Sampling(),
+    )
+    with Journal(journal, job.identity(), fresh=fresh) as kept:
+        tally = process(rows(), job, kept, local(), progress=progress)
+        outcomes = [(text, kept.outcome(place)) for place, text in enumerate(seen)]
+    return [Example(text, written(schema, one.result(schema))) for text, one in outcomes if one.ok], tally
 
 
 def written(schema: Schema[Any], result: Result[Any]) -> Any:

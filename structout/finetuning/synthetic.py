@@ -33,11 +33,11 @@ def synthesize(
     """Make `count` attempts at a labelled record; yields those that survive.
 
     A document is sampled from the model held to the schema, so that it is valid; the model puts it into words; and
-    `reader` (by default `Constrained(examples=3)`) must read the same document from these words. `examples` show what
-    records look like. What the reader cannot read is lost, wrong labels among it.
+    `reader` (by default `Constrained(examples=3)`, or fewer) must read the same document from these words. `examples`
+    show what records look like. What the reader cannot read is lost, wrong labels among it.
     """
     draw = random.Random(seed)
-    read = reader or Constrained(examples=_SHOWN)
+    read = reader or Constrained(examples=min(_SHOWN, len(examples)))
     creative = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
     for start in range(0, count, _CHUNK):
         samples = range(start, min(start + _CHUNK, count))

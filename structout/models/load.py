@@ -12,6 +12,8 @@ from structout.source import import_object
 if TYPE_CHECKING:
     from structout.decoding.weights import Weights
 
+_HINT = "name an object with a `name` and `complete(prompts) -> completions`, or a function that makes one"
+
 
 def load_model(name: str, *, weights: "Weights | None" = None, slots: int = 32, device: str | None = None) -> Model:
     """Load a model: `embedded`, `hf:NAME` (a Hugging Face model), `path:FOLDER` (a fine-tuned one too),
@@ -61,7 +63,13 @@ def _place(name: str) -> str:
 
 def _imported(place: str) -> Model:
     found = import_object(place)
-    model = found if hasattr(found, "complete") and not isinstance(found, type) else found()
+    model = found
+    if not hasattr(found, "complete") or isinstance(found, type):
+        try:
+            model = found()
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".split("\n")[0]
+            raise ModelError(f"{place} makes no model: {reason}", hint=_HINT) from error
     if not isinstance(model, Model):
-        raise ModelError(f"{place} is no model", hint="it needs a `name` and `complete(prompts) -> completions`")
+        raise ModelError(f"{place} is no model", hint=_HINT)
     return model

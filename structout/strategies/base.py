@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from math import exp
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from structout.completion import Completion
 from structout.document import leaf_places
@@ -16,6 +16,7 @@ from structout.strategies.steering import steered_edits
 T = TypeVar("T")
 
 
+@runtime_checkable
 class Strategy(Protocol):
     """Tasks in; exactly one result each, in the same order, out. Bad data never raises: it is a result with issues.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+from structout.declared import misfit
 from structout.errors import SpecError
 from structout.strategies.base import Strategy
 from structout.strategies.cascade import Cascade, On
@@ -49,7 +50,9 @@ def load_strategy(text: str) -> Strategy:
     """Read a strategy from an expression such as `Reask(Repair(Prompted(examples=3)), limit=2)`, or from a file that
     holds one, whose name ends in `.strategy`.
 
-    Only strategies and plain values can be written: nothing else is evaluated. Raises `SpecError`.
+    Only strategies, verifiers and plain values can be written. What they name is used as it is when they run: a `Rule`
+    imports and calls its function, an `On` or a `Judge` loads its model; so read no expression that you would not run.
+    Raises `SpecError`, also for a part that is not what it must be.
     """
     if text.strip().endswith(".strategy"):
         try:
@@ -72,7 +75,9 @@ def _build(node: ast.expr, text: str) -> Any:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         if node.func.id not in NAMES:
             raise SpecError(f"no strategy is called {node.func.id}", hint=f"there are: {', '.join(sorted(NAMES))}")
-        keywords = {word.arg: _build(word.value, text) for word in node.keywords if word.arg}
+        if any(isinstance(one, ast.Starred) for one in node.args) or any(word.arg is None for word in node.keywords):
+            raise SpecError(f"* and ** cannot stand in a strategy: {text!r}", hint="write the values out")
+        keywords = {str(word.arg): _build(word.value, text) for word in node.keywords}
         return _call(node.func.id, [_build(one, text) for one in node.args], keywords, text)
     try:
         return ast.literal_eval(node)
@@ -83,6 +88,9 @@ def _build(node: ast.expr, text: str) -> Any:
 
 def _call(name: str, positional: list[Any], keywords: dict[str, Any], text: str) -> Any:
     try:
-        return NAMES[name](*positional, **keywords)
+        made = NAMES[name](*positional, **keywords)
+        if problem := misfit(made):
+            raise TypeError(problem)
     except TypeError as error:
         raise SpecError(f"{name} in {text!r}: {error}", hint=f"see help(structout.{name})") from error
+    return made

@@ -92,7 +92,12 @@ def _sampling(strategy: Prompted | Constrained, default: Sampling) -> Sampling:
 
 
 def _examples(strategy: Prompted | Constrained, tasks: Sequence[Task[Any]]) -> list[tuple[Example, ...]]:
-    """The examples to show for each task."""
+    """The examples to show for each task; says so, once, where a task has fewer than the strategy wants."""
+    fewest = min((len(task.examples) for task in tasks), default=strategy.examples)
+    if fewest < strategy.examples:
+        wanted = f"{type(strategy).__name__}(examples={strategy.examples})"
+        message = f"{wanted} is given {fewest} examples: give it labelled records (--examples, or examples=...)"
+        warnings.warn(message, StructoutWarning, stacklevel=2)
     if strategy.choose == "fixed" or not strategy.examples:
         return [task.examples[: strategy.examples] for task in tasks]
     known: dict[int, Similar] = {}  # tasks mostly share their examples
@@ -133,6 +138,10 @@ def _held_to(tasks: Sequence[Task[Any]], model: Model, *, quote: bool) -> list[S
         if quote:
             if id(task.examples) not in known:
                 known[id(task.examples)] = quoted_fields(task.examples).union(taught.quotes if taught else ())
+                if not known[id(task.examples)]:
+                    message = "quote=True holds no text to the record: neither fine-tuning nor examples say which"
+                    message += " texts are quoted: give labelled records (--examples, or examples=...)"
+                    warnings.warn(message, StructoutWarning, stacklevel=2)
             schema = quoting(schema, known[id(task.examples)], task.text)
         held.append(schema)
     return held

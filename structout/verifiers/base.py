@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from structout.completion import Usage
 from structout.issue import Issue
@@ -37,6 +37,7 @@ def lower(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, flo
     return {**one, **{place: min(value, one.get(place, 1.0)) for place, value in other.items()}}
 
 
+@runtime_checkable
 class Verifier(Protocol):
     """Tasks with their results in; exactly one verdict each, in the same order, out. Bad data never raises.
 

@@ -1,5 +1,7 @@
 """Choosing a token."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from structout.completion import Sampling
 from structout.decoding.sampling import choose, ends_in, looping
+from structout.errors import SpecError
 
 LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0, 0.5])
 
@@ -33,6 +36,21 @@ def test_tokens_come_as_often_as_they_are_probable(sampling: Sampling, kept: lis
     found = frequencies(sampling)
     assert found == pytest.approx(expected, abs=0.03)  # four standard deviations
     assert not found[expected == 0].any()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"temperature": "hot"}, {"temperature": None}, {"temperature": float("nan")}, {"top_p": "0.5"}, {"min_p": True},
+        {"max_tokens": 1.5}, {"max_tokens": None}, {"top_k": 2.0}, {"seed": "1"}, {"repetitions": 0.5}, {"stop": 3},
+        {"stop": ("a", "")},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_setting_is_refused_with_a_hint(given: dict[str, Any]) -> None:
+    with pytest.raises(SpecError, match=next(iter(given))) as caught:
+        Sampling(**given)
+    assert caught.value.hint
 
 
 def test_a_mask_renormalises_what_it_leaves() -> None:

@@ -89,6 +89,26 @@ def test_a_csv_file_with_a_column_a_field(tmp_path: Path) -> None:
         Dataset.load(file, Bolt)
 
 
+def test_what_ends_a_line_elsewhere_stands_in_a_text(tmp_path: Path) -> None:
+    odd = "M6\u2028hex\u0085\x0b\x0c\u2029"
+    (tmp_path / "a.jsonl").write_text(
+        "".join(f"{json.dumps({**LINE, 'text': odd + end}, ensure_ascii=False)}\r\n" for end in "ab"), newline=""
+    )
+    assert [record.text for record in Dataset.load(tmp_path / "a.jsonl", Bolt)] == [odd + "a", odd + "b"]
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,kind,size_mm\nM6,hex,6\n", encoding="utf-8-sig")
+    (tmp_path / "a.jsonl").write_text(json.dumps(LINE), encoding="utf-8-sig")
+    assert [len(Dataset.load(tmp_path / name, Bolt)) for name in ("a.csv", "a.jsonl")] == [1, 1]
+
+
+def test_a_cell_that_is_not_json_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('text,expected\nM6,"{""kind"": ""hex"", "\n')
+    with pytest.raises(DataError, match="row 1: expected is not JSON"):
+        Dataset.load(tmp_path / "a.csv", Bolt)
+
+
 def test_a_folder_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub
 

@@ -12,10 +12,12 @@ from structout import (
     DataError,
     Dataset,
     Prompted,
+    Sampling,
     Scripted,
     SpecError,
     certify,
     evaluate,
+    load_model,
     load_strategy,
     recommend,
 )
@@ -55,6 +57,15 @@ def answer(prompt: Prompt) -> Completion:
     return Completion(RIGHT if right else WRONG, Usage(1, 100, 10, 2.0 if held else 1.0))
 
 
+def unsure(prompt: Prompt) -> Completion:
+    """Wrong for every fifth record, and then less sure."""
+    right = not ends_in(prompt, "0", "5")
+    sure = -0.01 if right else -2.0
+    text = RIGHT if right else WRONG
+    ends = tuple(range(1, len(text) + 1))
+    return Completion(text, logprobs=(sure,) * len(text), values=(True,) * len(text), ends=ends)
+
+
 def test_the_cheapest_that_is_shown_is_recommended(tmp_path: Path) -> None:
     ways = ["Prompted()", "Constrained()"]
     found = recommend(
@@ -73,6 +84,28 @@ def test_the_cheapest_that_is_shown_is_recommended(tmp_path: Path) -> None:
     cheap = recommend(ways, Scripted(answer), dataset(4, 40, 100), ["record_accuracy>=0.8"])
     assert cheap.chosen is not None
     assert cheap.chosen.arm.strategy == "Prompted()"
+
+
+def test_what_is_written_loads_the_model_that_was_measured(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from tests.evaluation.test_deciding import Scripted, answer, unsure\n"
+        "good = Scripted(answer, name='m')\nsure = Scripted(unsure, name='m')\n"
+    )
+    place = f"py:{tmp_path / 'mine.py'}"
+    chosen = recommend(
+        ["Constrained()"], f"{place}:good", dataset(4, 40, 60), ["compliance>=0.9"], sampling=Sampling(max_tokens=99)
+    )
+    found = certify("Prompted()", dataset(4, 60, 200), model=f"{place}:sure", sampling=Sampling(max_tokens=99))
+    for written, name in ((chosen.written("my bolts"), "good"), (found.written("my bolts"), "sure")):
+        (tmp_path / "a.strategy").write_text(written)
+        way: Any = load_strategy(str(tmp_path / "a.strategy"))
+        on = way if name == "good" else way.inner
+        assert load_model(on.model.name).name == "m"
+        assert on.model.name == f"{place}:{name}"
+        assert "# Measured with --examples 'my bolts' --max-tokens 99.\n" in written
+    assert "--examples bolts --max-tokens 99" in chosen.written()
+    with pytest.raises(SpecError, match="two models are called m"):
+        recommend(["Constrained()"], [f"{place}:good", f"{place}:sure"], dataset(4, 40, 60), ["compliance>=0.9"])
 
 
 def test_none_can_be_shown_with_too_few_records() -> None:
@@ -144,13 +177,6 @@ def test_a_certified_threshold_is_wrong_no_more_often_than_it_says(power: int, o
 
 
 def test_certify_says_what_it_costs_to_be_sure(tmp_path: Path) -> None:
-    def unsure(prompt: Prompt) -> Completion:
-        right = not ends_in(prompt, "0", "5")
-        sure = -0.01 if right else -2.0
-        text = RIGHT if right else WRONG
-        ends = tuple(range(1, len(text) + 1))
-        return Completion(text, logprobs=(sure,) * len(text), values=(True,) * len(text), ends=ends)
-
     found = certify(Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(unsure, name="m"))
     assert found.threshold is not None
     assert (found.accepted, found.errors, found.n) == (160, 0, 200)

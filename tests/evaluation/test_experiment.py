@@ -99,6 +99,12 @@ def test_it_is_written_as_it_is_read(strategies: dict[str, str], sweep: dict[str
         ('dataset = "x"\nstrategies = ["Prompted()"]\nsplits = "dev"', "has no splits"),
         ('dataset = "x"\nstrategies = ["Prompted()"]\nsplit = "validation"', "no split is called"),
         ('dataset = "x"\nstrategies = ["Prompted()"]\nrepeats = 0', "1 or more"),
+        ('dataset = "x"\nstrategies = ["Prompted()"]\nrepeats = "3"', "repeats is '3', and takes int"),
+        ('dataset = "x"\nstrategies = [3]', "strategies is"),
+        ('dataset = "x"\nstrategies = "Prompted()"\nsweep = 3', "sweep is 3"),
+        ('dataset = "x"\nstrategies = "Prompted()"\nprices.m = {inptu = 1.0}', "the price of m has no inptu"),
+        ('dataset = "x"\nstrategies = "Prompted()"\nprices.m = {input = -1.0}', "price of input is -1.0"),
+        ('dataset = "x"\nstrategies = "Prompted()"\nprices.m = {input = nan}', "price of input is nan"),
     ],
 )
 def test_what_is_no_experiment(tmp_path: Path, text: str, reason: str) -> None:
@@ -106,6 +112,30 @@ def test_what_is_no_experiment(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises((SpecError, DataError), match=reason) as caught:
         Experiment.load(tmp_path / "bench.toml")
     assert caught.value.hint
+
+
+def test_one_alone_stands_for_a_list_of_one() -> None:
+    row: dict[str, Any] = {"strategies": "Prompted()", "models": "m", "perturbations": "all", "metrics": "a.py:b"}
+    listed = {name: [value] for name, value in row.items()}
+    sweep = {"temperature": 0.5}
+    one = Experiment.of({"dataset": "x", "sweep": sweep, **row})
+    assert one == Experiment.of({"dataset": "x", "sweep": {"temperature": [0.5]}, **listed})
+    assert (one.strategies, one.models) == ({"Prompted()": "Prompted()"}, ("m",))
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("own = 3", "is no function"),
+        ("def own(outcomes):\n    return 0.5", "returned 0.5"),
+        ("def own():\n    return 0.5", "fails: TypeError"),
+    ],
+)
+def test_a_metric_that_is_none_is_bad_input(folder: Path, source: str, reason: str) -> None:
+    (folder / "own.py").write_text(source)
+    with pytest.raises(SpecError, match=reason) as caught:
+        Experiment.load(folder / "bench.toml").changed(metrics=[f"{folder}/own.py:own"], limit=2).run().rows()
+    assert "Rate" in caught.value.hint
 
 
 def test_a_team_demands_it_in_its_tests(folder: Path) -> None:

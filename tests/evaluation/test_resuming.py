@@ -165,3 +165,22 @@ def test_it_stops_when_the_best_is_known() -> None:
     assert len(report.outcomes) < 200
     tied = evaluate({"ask": Prompted(), "too": Repair(Prompted())}, good, many.head(64), until=Until(decided=True))
     assert len(tied.outcomes) == 128
+
+
+def test_a_log_with_a_line_that_lacks_something_is_bad_input(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    evaluate(["Prompted()"], Scripted(told), bolts("bolt 0"), log=log)
+    header, completion, outcome = map(json.loads, log.read_text().splitlines())
+
+    def without(row: dict[str, object], name: str) -> str:
+        return json.dumps({key: value for key, value in row.items() if key != name})
+
+    log.write_text(f"{json.dumps(header)}\n{without(completion, 'identity')}\n")
+    with pytest.raises(DataError, match="identity"):
+        evaluate(["Prompted()"], Scripted(told), bolts("bolt 0"), log=log)
+    log.write_text(f"{json.dumps(header)}\n{without(completion, 'messages')}\n")
+    with pytest.raises(DataError, match="messages"):
+        read_log(log)
+    log.write_text(f"{json.dumps(header)}\n{json.dumps(completion)}\n{without(outcome, 'text')}\n")
+    with pytest.raises(DataError, match="text"):
+        read_log(log)

@@ -11,12 +11,12 @@ from safetensors.torch import load_file
 
 from structout import Constrained, DataError, Dataset, ModelError, Prompted, Sampling, SpecError, load_model
 from structout.errors import MissingExtraError, StructoutWarning
-from structout.finetuning import Step, Training, finetune
-from structout.finetuning.curve import learning_curve
+from structout.finetuning import Step, Training, finetune, learning_curve
 from structout.models.tuning import Tuning
-from structout.result import Task
+from structout.result import Example, Task
 from structout.schema import Schema
 from tests.conftest import ROOT, Bolt
+from tests.test_cli import BOLT, run
 
 QUICK = Training(passes=2, rank=2, learning_rate=1e-2, batch=4, held_out=0.2)
 WEIGHTS = "adapter_model.safetensors"
@@ -129,8 +129,9 @@ def test_another_schema_or_prompt_is_noticed(tiny: str, tmp_path: Path) -> None:
         Prompted().run([Task("x", Schema.of({"title": "Nut"}), sampling=few)], model)
     with pytest.warns(StructoutWarning, match="show='brief'"):
         Prompted(show="typescript").run([Task("x", Schema.of(Bolt), sampling=few)], model)
+    shown = (Example("M8 hex", {"kind": "hex", "size_mm": 8}),)
     with pytest.warns(StructoutWarning, match="no examples"):
-        Prompted(examples=1).run([Task("x", Schema.of(Bolt), sampling=few)], model)
+        Prompted(examples=1).run([Task("x", Schema.of(Bolt), shown, few)], model)
     Prompted().run([Task("x", Schema.of(Bolt), sampling=few)], model)
 
 
@@ -177,6 +178,32 @@ def test_a_learning_curve_grows_by_labels_and_leaves_out_what_is_not_there(tiny:
     assert small is not None
     assert large is not None
     assert small.training["passes"] > large.training["passes"]
+
+
+def test_the_command_draws_a_learning_curve(tiny: str, tmp_path: Path) -> None:
+    bolts(tmp_path)
+    words = [
+        "finetune",
+        str(tmp_path / "bolts.jsonl"),
+        "--schema",
+        BOLT,
+        "--model",
+        tiny,
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    words += ["--passes", "1", "--rank", "2", "--measure", "dev", "--max-tokens", "60"]
+    done = run(*words, "--curve", "8,24,99")
+    assert done.returncode == 0, done.stderr
+    head, *rows = (line.split("\t") for line in done.stdout.splitlines())
+    assert head[0] == "labels"
+    assert "record accuracy" in head
+    assert [row[0] for row in rows] == ["8", "24"]
+    assert "2 of 3 sizes" in done.stderr
+    again = json.loads(run(*words, "--curve", "8", "--json").stdout)
+    assert [point["labels"] for point in again] == [8]
+    for wrong in (["--curve", "8,few"], ["--curve", "0"], ["--curve", "8", "--fresh"]):
+        assert run(*words, *wrong).returncode == 2
 
 
 def test_a_missing_package_says_what_to_type(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

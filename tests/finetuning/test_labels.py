@@ -6,12 +6,8 @@ from pathlib import Path
 import pytest
 
 from structout import Constrained, Dataset, Prompt, Prompted, Repair, Sampling, Scripted, evaluate, load_model
-from structout.errors import DataError, SpecError
-from structout.finetuning import finetune
-from structout.finetuning.labels import label
-from structout.finetuning.prefer import Preferring, prefer
-from structout.finetuning.preference import Preference, preferences
-from structout.finetuning.synthetic import synthesize
+from structout.errors import DataError, JournalError, SpecError
+from structout.finetuning import Preference, Preferring, finetune, label, prefer, preferences, synthesize
 from structout.models.tuning import Tuning
 from structout.result import Example
 from structout.schema import Schema
@@ -26,25 +22,94 @@ FLANGE = '{"kind": "flange", "size_mm": 6}'
 
 def test_only_what_is_accepted_becomes_a_label() -> None:
     big = Scripted({"M6": f"Here you are: {HEX[:-1]}, 'note': null}}", "bad": "no idea"}, name="big")
-    labelled = list(label(["M6 bolt", "bad bolt"], SCHEMA, big, Repair(Prompted())))
-    assert labelled[0][0] == Example("M6 bolt", {"kind": "hex", "size_mm": 6.0})  # without the note, a default
-    assert labelled[1][0] is None
-    assert all(result.usage.calls == 1 for _, result in labelled)
+    labelled, tally = label(["M6 bolt", "bad bolt", None], SCHEMA, big, Repair(Prompted()))
+    assert labelled == [Example("M6 bolt", {"kind": "hex", "size_mm": 6.0})]  # without the note, a default
+    assert (tally.done, tally.accepted, tally.spent["big"].calls) == (3, 1, 2)
+
+
+def test_a_text_on_which_the_model_fails_costs_no_other_and_is_asked_again(tmp_path: Path) -> None:
+    texts, journal = ["M6 one", "odd", "M6 two"], tmp_path / "out.journal"
+    some = Scripted({"M6": HEX}, name="big")  # it raises where it has no answer
+    labelled, tally = label(texts, SCHEMA, some, "Prompted()", journal=journal)
+    assert [one.text for one in labelled] == ["M6 one", "M6 two"]
+    assert tally.counts == {"valid": 2, "error": 1}
+    more = Scripted({"odd": FLANGE}, name="big")
+    labelled, tally = label(texts, SCHEMA, more, "Prompted()", journal=journal)
+    assert [one.text for one in labelled] == texts
+    assert more.calls == 1, "what was paid for is not paid for again"
+    with pytest.raises(JournalError, match="not the one"):
+        label(["M6 other"], SCHEMA, more, "Prompted()", journal=journal)
+    assert label(["odd other"], SCHEMA, more, "Prompted()", journal=journal, fresh=True)[1].accepted == 1
 
 
 def test_the_command_writes_a_data_set_that_can_be_learnt(tmp_path: Path) -> None:
     (tmp_path / "big.json").write_text(json.dumps({"M6": HEX, "M8": FLANGE, "bad": "no"}))
-    out = tmp_path / "labelled.jsonl"
-    done = run(
-        "label", "--schema", BOLT, "--model", f"scripted:{tmp_path / 'big.json'}", "--strategy", "Prompted()",
-        "--out", out, stdin="M6 bolt\nbad bolt\nM8 bolt\n",
-    )  # fmt: skip
-    assert done.returncode == 0
+    out, model = tmp_path / "labelled.jsonl", f"scripted:{tmp_path / 'big.json'}"
+    words: list[str | Path] = ["label", "--schema", BOLT, "--model", model, "--strategy", "Prompted()", "--out", out]
+    texts = ["M6\u2028bolt", "bad bolt", "M8 bolt"]
+    done = run(*words, stdin="\n".join(texts))
+    assert done.returncode == 0, done.stderr
     assert "2 of 3 records were accepted" in done.stderr
+    assert "(3 calls" in done.stderr
     data = Dataset.load(out, Bolt)
-    assert [one.text for one in data.examples] == ["M6 bolt", "M8 bolt"]
-    nothing = run("label", "--schema", BOLT, "--model", f"scripted:{tmp_path / 'big.json'}", "--out", out, stdin="bad")
-    assert nothing.returncode == 1
+    assert [one.text for one in data.examples] == [texts[0], texts[2]]
+    more = run(*words, stdin="\n".join([*texts, "M6 again"]))
+    assert "3 of 4 records were accepted" in more.stderr
+    assert "(4 calls" in more.stderr, "the journal has the answers of before"
+    odd = run(*words, stdin="\n".join([*texts, "M6 again", "odd"]))
+    assert (odd.returncode, "the model failed on 1 of them" in odd.stderr) == (3, True)
+    assert len(Dataset.load(out, Bolt)) == 3
+
+
+def test_the_command_keeps_what_stands_in_its_output_until_it_is_done(tmp_path: Path) -> None:
+    (tmp_path / "big.json").write_text(json.dumps({"M6": HEX, "bad": "no"}))
+    (tmp_path / "in.csv").write_text("text\nbad\n")
+    source, out, model = tmp_path / "in.csv", tmp_path / "out.jsonl", f"scripted:{tmp_path / 'big.json'}"
+    out.write_text("what was here\n")
+    words: list[str | Path] = ["label", "--schema", BOLT, "--out", out]
+    cases: list[tuple[list[str | Path], int]] = [
+        ([*words, source, "--model", "nosuch"], 3),
+        ([*words, source, "--model", model, "--strategy", "Magic()"], 2),
+        ([*words, tmp_path / "nosuch.jsonl", "--model", model], 2),
+        ([*words, source, "--column", "nosuch", "--model", model], 2),
+        ([*words, tmp_path / "." / "out.jsonl", "--model", model], 2),
+        ([*words, source, "--model", model], 1),
+    ]
+    for case, code in cases:
+        done = run(*case)
+        assert done.returncode == code, done.stderr
+        assert out.read_text() == "what was here\n"
+        assert (tmp_path / "out.jsonl.journal").exists() == (code == 1)
+    assert "0 of 1 records were accepted" in done.stderr
+
+
+def test_the_command_interrupted_keeps_every_answer(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import os, signal\nfrom structout import Completion, Scripted\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell hands it down as ignored\n"
+        "asked = []\ndef answer(prompt):\n"
+        "    asked.append(prompt)\n"
+        "    if len(asked) == 200 and not os.path.exists(os.environ['SECOND']):\n"
+        "        open(os.environ['SECOND'], 'w').close()\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        f"    return {HEX!r}\n"
+        "model = Scripted(answer, name='slow')\n"
+    )
+    out = tmp_path / "out.jsonl"
+    out.write_text("what was here\n")
+    words: list[str | Path] = ["label", "--schema", BOLT, "--out", out, "--model", f"py:{tmp_path / 'slow.py'}:model"]
+    texts = "".join(f"M6 bolt {i}\n" for i in range(320))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SECOND", str(tmp_path / "second"))
+        first = run(*words, stdin=texts)
+        assert first.returncode == 130, first.stderr
+        assert f"kept in {out}.journal; the same command goes on" in first.stderr
+        assert out.read_text() == "what was here\n"
+        again = run(*words, stdin=texts)
+    assert again.returncode == 0, again.stderr
+    assert "320 of 320 records were accepted" in again.stderr
+    assert "(320 calls" in again.stderr
+    assert len(Dataset.load(out, Bolt)) == 320
 
 
 def test_the_command_fine_tunes_and_its_model_is_asked_briefly(tiny: str, tmp_path: Path) -> None:

@@ -37,6 +37,14 @@ def test_what_is_no_model_is_refused_with_a_hint(name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["Path", "json", "ask", "Model"])
+def test_an_object_that_is_no_model_is_refused_with_a_hint(name: str) -> None:
+    with pytest.raises(ModelError, match="model") as caught:
+        load_model(f"py:{__file__}:{name}")
+    assert caught.value.hint
+    assert "\n" not in str(caught.value)
+
+
 def test_a_memo_asks_once_and_charges_each_time() -> None:
     inner = Scripted(lambda prompt: Completion(f"answer {inner.calls}"))
     memo = Memo(inner)

@@ -1,6 +1,6 @@
 from typing import Any
 
-from structout import Constrained, Draft, Prompt, Prompted, Reask, Scripted, Task, Think, preview
+from structout import Constrained, Draft, Example, Prompt, Prompted, Reask, Scripted, Task, Think, preview
 from structout.completion import Completion
 from structout.schema import Schema
 from tests.conftest import Bolt
@@ -59,6 +59,7 @@ def test_the_preview_is_of_what_is_asked_first() -> None:
             asked.append(prompt)
             return Completion(GOOD)
 
-        strategy.run([Task("x", SCHEMA)], Scripted(answer))
-        shown: Any = preview("x", SCHEMA, strategy)
+        examples = (Example("M8", {"kind": "hex", "size_mm": 8}),)
+        strategy.run([Task("x", SCHEMA, examples)], Scripted(answer))
+        shown: Any = preview("x", SCHEMA, strategy, examples=examples)
         assert shown == asked[0]

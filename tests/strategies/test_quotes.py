@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from structout import Constrained, Model, Sampling, Scripted, grammar
+from structout.errors import StructoutWarning
 from structout.result import Example, Task
 from structout.schema import Schema
 from structout.strategies.quotes import quotation, quoted_fields, quoting
@@ -109,6 +110,12 @@ def test_constrained_gives_each_record_its_own_constraint() -> None:
     assert second.check(eve.document).ok
     (plain,) = Constrained().run(tasks[:1], model)
     assert plain.attempts[0].prompt.constraint == Schema.of(Person)
+
+
+def test_that_nothing_says_what_is_quoted_is_noticed() -> None:
+    model = Scripted('{"name": "Ada", "town": null, "role": "x"}')
+    with pytest.warns(StructoutWarning, match="quote=True holds no text .*--examples"):
+        Constrained(quote=True).run([Task("Ada", Schema.of(Person))], model)
 
 
 def test_the_model_can_only_quote(embedded: Model) -> None:

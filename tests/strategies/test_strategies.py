@@ -19,8 +19,10 @@ from structout import (
     Strategy,
     Usage,
     load_strategy,
+    preview,
     spec,
 )
+from structout.errors import StructoutWarning
 from structout.result import Example, Task
 from structout.schema import Schema
 from tests.conftest import Bolt
@@ -143,7 +145,8 @@ def test_no_cost_is_lost() -> None:
             spent.append(usage)
             return Completion([BAD, GOOD, FENCED, "no"][len(spent) % 4], usage)
 
-        results = strategy.run(tasks(*"abcdefgh"), Scripted(answer))
+        shown = (Example("M8", {"kind": "hex", "size_mm": 8}),)
+        results = strategy.run([Task(text, SCHEMA, shown) for text in "abcdefgh"], Scripted(answer))
         assert sum((result.usage for result in results), Usage()) == sum(spent, Usage())
 
 
@@ -162,6 +165,16 @@ def test_examples_and_sampling_reach_the_prompt() -> None:
     prompt = model.batches[0][0]
     assert len(prompt.messages) == 6
     assert (prompt.sampling.temperature, prompt.sampling.max_tokens, prompt.sample) == (0.5, 33, 4)
+
+
+def test_fewer_examples_than_were_asked_for_are_noticed() -> None:
+    shown = tuple(Example(f"example {i}", {"kind": "hex", "size_mm": i}) for i in range(2))
+    for way in (Prompted(examples=3), Constrained(examples=3, choose="similar")):
+        with pytest.warns(StructoutWarning, match=rf"{type(way).__name__}\(examples=3\) is given 2 .*--examples"):
+            Repair(way).run([Task("x", SCHEMA, shown)], Scripted(GOOD))
+    with pytest.warns(StructoutWarning, match="is given 0"):
+        preview("x", SCHEMA, On("plain", Constrained(examples=3)))
+    Prompted(examples=2).run([Task("x", SCHEMA, shown)], Scripted(GOOD))
 
 
 EXPRESSIONS = [
@@ -198,6 +211,18 @@ def test_strategies_are_written_and_read_back(text: str) -> None:
         "Prompted(example=3)",
         "Prompted(examples=-1)",
         "Prompted(examples=2, choose='best')",
+        "Prompted(examples=True)",
+        "Constrained(examples=2.5)",
+        "Constrained(quote='no')",
+        "Constrained(**{'examples': 3})",
+        "Cascade(*(Prompted(), Constrained()))",
+        "Cascade(Constrained(), 3)",
+        "Reask(3)",
+        "Reask(Grounded())",
+        "On(3, Prompted())",
+        "Draft(Constrained(), first='Prompted()')",
+        "Verify(Prompted(), All(Grounded(), 'Confident()'))",
+        "Verify(Prompted(), Rule(3))",
         "Grounded()",
         "Verify(Prompted(), Prompted())",
         "Vote(Prompted(), n=0)",
@@ -218,6 +243,14 @@ def test_what_is_no_strategy_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(SpecError) as caught:
         load_strategy(text)
     assert caught.value.hint
+
+
+def test_a_part_that_is_wrong_is_named_with_what_it_takes() -> None:
+    with pytest.raises(SpecError, match=r"stages is \(.*, 3\), and takes tuple\[Strategy, ...\]"):
+        load_strategy("Reask(Cascade(Constrained(), 3))")
+    with pytest.raises(SpecError, match=r"quote is 1, and takes bool"):
+        load_strategy("Constrained(quote=1)")
+    assert load_strategy("Constrained(temperature=1)") == Constrained(temperature=1)
 
 
 def test_names_alone_are_strategies_too() -> None:

@@ -1,0 +1,39 @@
+"""Whether values are what a dataclass declares: for what was read from a text or a file."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+
+def misfit(made: Any) -> str:
+    """Which field of a dataclass holds what it does not declare, and what it takes; empty if none does.
+
+    A protocol must be `runtime_checkable`; an integer may stand for a float, a bool for no number.
+    """
+    for one in fields(made):
+        value = getattr(made, one.name)
+        if not _fits(value, one.type):
+            named = one.type.__name__ if isinstance(one.type, type) else re.sub(r"(?:\w+\.)+", "", str(one.type))
+            return f"{one.name} is {value!r}, and takes {named}"
+    return ""
+
+
+def _fits(value: Any, declared: Any) -> bool:
+    kind, parts = get_origin(declared), get_args(declared)
+    if declared is Any:
+        return True
+    if kind in (Union, UnionType):
+        return any(_fits(value, part) for part in parts)
+    if kind is Literal:
+        return any(value == part and type(value) is type(part) for part in parts)
+    if kind is Callable:
+        return callable(value)
+    if kind in (tuple, list):
+        return isinstance(value, kind) and all(_fits(one, parts[0]) for one in value)
+    if kind is Mapping:
+        return isinstance(value, Mapping) and all(_fits(k, parts[0]) and _fits(v, parts[1]) for k, v in value.items())
+    if declared in (int, float):
+        return isinstance(value, (int, declared)) and not isinstance(value, bool)
+    return isinstance(value, declared)
