@@ -27,7 +27,7 @@ from structout.errors import BudgetError, JournalError, ModelError, OutputError,
 
 _EARLY = (BudgetError, JournalError, ModelError, OutputError)  # the work stopped, and can go on
 _LOG = "what was answered is kept in the log; the same command goes on"
-_KEPT = {"recommend": _LOG, "certify": _LOG, "label": "what was accepted is kept in the file of --out"}
+_KEPT = {"recommend": _LOG, "certify": _LOG}
 
 
 class _Commands(TyperGroup):
