@@ -6,6 +6,7 @@ import re
 import threading
 import time
 import warnings
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -87,6 +88,7 @@ class OpenAIModel:
         self._client = openai.OpenAI(
             api_key=self._key or "none", base_url=base_url, timeout=self._patience.timeout, max_retries=0
         )
+        weakref.finalize(self, self._client.close)  # its connections would else be left open until they are collected
         self._dialect = dialect
         self._logprobs = logprobs
         self._many = many

@@ -1,5 +1,6 @@
 """The client against servers on loopback that answer by a script and fail by a plan."""
 
+import gc
 import json
 import threading
 import time
@@ -217,6 +218,16 @@ def test_a_refused_prompt_is_not_sent_again_where_there_is_nothing_less_to_say()
     with serving(Proxy(lambda body: {"status": 400, "error": {"message": "too long"}})) as proxy:
         (answer,) = client(proxy, dialect="none").complete([Prompt(ask("1 mm").messages, constraint=SCHEMA)])
     assert (answer.finish_reason, len(proxy.requests)) == ("refused", 1)
+
+
+def test_a_model_that_is_let_go_closes_its_connections() -> None:
+    with serving(Proxy(bolt)) as proxy:
+        model = client(proxy)
+        model.complete([ask("1 mm")])
+        connections = model._client
+        del model
+        gc.collect()
+        assert connections.is_closed()
 
 
 def test_other_languages_than_json() -> None:
