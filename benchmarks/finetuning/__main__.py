@@ -46,7 +46,8 @@ def main() -> None:
         for part in PARTS:
             if part in options.only:
                 found.update({"train": _train, "preferences": _prefer, "curve": _curve}[part](name, dataset, options))
-                (options.out / "finetuning.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+                written = json.dumps(results, indent=1).replace(f"{options.work}/", "")  # no place on this machine
+                (options.out / "finetuning.json").write_text(written + "\n", encoding="utf-8")
                 report.write(results, options.out)
 
 
