@@ -56,6 +56,9 @@ class Constrained:
     An answer that would not end within `max_tokens` is steered to its end; what was written against the model's own
     choice is among the result's edits. `steering` says which of them are accepted: with `lossy` no key or value that
     the model did not choose, with `lossless` none at all; what is not accepted is `truncated`.
+
+    With `quote` a text that right documents take from their records to the letter (so say the model's tuning, or the
+    task's labelled examples: see `quotes`) may only be a stretch of the record: such a text cannot be made up.
     """
 
     examples: int = 0

@@ -33,10 +33,10 @@ def quoted_fields(examples: Iterable[Example], least: float = 0.99) -> frozenset
     quoted: Counter[str] = Counter()
     for example in examples:
         texts = {place: value for place, value in leaves(example.document).items() if isinstance(value, str)}
-        within = re.compile(quotation(example.text))
+        pieces = _pieces(example.text)
         for place, value in texts.items():
             seen[field_of(place)] += 1
-            quoted[field_of(place)] += within.fullmatch(value) is not None
+            quoted[field_of(place)] += _stands(value, example.text, pieces)
     return frozenset(field for field in seen if quoted[field] >= least * seen[field])
 
 
@@ -57,11 +57,33 @@ def quoting(schema: Schema[Any], fields: Collection[str], text: str) -> Schema[A
     return schema.masked({**held, "$defs": parts})
 
 
+def _pieces(text: str) -> list[tuple[int, int]]:
+    return [piece.span() for piece in _PIECE.finditer(text)]
+
+
+def _longest(pieces: int) -> int:
+    """Of how many pieces a quotation is at most."""
+    return max(_LEAST, _MOST // max(1, pieces))
+
+
+def _stands(value: str, text: str, pieces: list[tuple[int, int]]) -> bool:
+    """Whether a value is a quotation from a text: what `quotation` admits, found without an expression."""
+    starts = {start: place for place, (start, _) in enumerate(pieces)}
+    ends = {end: place for place, (_, end) in enumerate(pieces)}
+    at = text.find(value)
+    while value and at >= 0:
+        first, last = starts.get(at), ends.get(at + len(value))
+        if first is not None and last is not None and last - first < _longest(len(pieces)):
+            return True
+        at = text.find(value, at + 1)
+    return False
+
+
 @lru_cache(maxsize=64)
 def quotation(text: str) -> str:
     """An expression for all stretches of a text that begin and end with a whole word or sign."""
-    pieces = [piece.span() for piece in _PIECE.finditer(text)]
-    longest = max(_LEAST, _MOST // max(1, len(pieces)))
+    pieces = _pieces(text)
+    longest = _longest(len(pieces))
     found: dict[str, None] = {}  # in order, each once
     for first, (start, end) in enumerate(pieces):
         rest = ""

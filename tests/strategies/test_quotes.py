@@ -50,6 +50,15 @@ def test_every_stretch_of_whole_words_is_a_quotation_and_no_part_of_a_word(
     assert not expression.match("")
 
 
+@given(WORDS, st.data())
+def test_labels_count_as_quoted_just_where_the_mask_would_admit_them(words: list[str], data: st.DataObject) -> None:
+    text = " ".join(words)
+    start = data.draw(st.integers(0, len(text)))
+    value = text[start : data.draw(st.integers(start, len(text)))]
+    admitted = re.fullmatch(quotation(text), value) is not None
+    assert quoted_fields([Example(text, {"a": value})]) == ({"/a"} if admitted else set())
+
+
 def test_a_long_record_has_an_expression_of_bounded_size() -> None:
     assert len(quotation("word " * 5 + " ".join(map(str, range(400))))) < 40_000
 
