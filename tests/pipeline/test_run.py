@@ -8,33 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from structout import (
-    Completion,
-    Constrained,
-    Example,
-    JournalError,
-    Judge,
-    ModelError,
-    Prompt,
-    Prompted,
-    Schema,
-    Scripted,
-    Strategy,
-    Verify,
-    extract_many,
-)  # fmt: skip
-from structout.pipeline.job import Job
-from structout.pipeline.journal import Journal
-from structout.pipeline.rows import rows_of
-from structout.pipeline.run import finish, local, process, retry_quarantine
-from tests.conftest import ROOT, Bolt
-from tests.pipeline.conftest import Shell, bolt, number
+from tests.conftest import ROOT
+from tests.pipeline.conftest import Shell, rows
 from tests.test_cli import BOLT
 
 # Notes what it was asked, and takes a little time over it, so that a kill has something to hit.
@@ -63,10 +43,6 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def asked(folder: Path) -> list[int]:
     return [int(line) for line in (folder / "asked").read_text().split()]
-
-
-def rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_every_row_comes_out_once_here_or_there(
@@ -251,32 +227,6 @@ def test_the_quarantine_is_asked_again_by_another_strategy(
     assert rows(tmp_path / "out.jsonl.quarantine.jsonl") == []
 
 
-def answered(model: Scripted) -> int:
-    return sum(map(len, model.batches))
-
-
-@pytest.mark.parametrize("case", ["a model in a folder", "a constraint of its own", "a judge"])
-def test_whatever_was_not_accepted_is_asked_again(case: str, tmp_path: Path) -> None:
-    (tmp_path / "tuned").mkdir()
-    (tmp_path / "tuned" / "model.safetensors").write_bytes(b"1")
-    judge = Scripted("no", name="judge")
-    model = Scripted('{"kind": "hex", "size_mm": 1}' if case == "a judge" else "no", name=f"path:{tmp_path / 'tuned'}")
-    ways: dict[str, Strategy] = {
-        "a constraint of its own": Constrained(quote=True),
-        "a judge": Verify(Constrained(), Judge(judge)),
-    }
-    examples = (Example("a soft 6 mm bolt", {"kind": "hex", "size_mm": 6, "note": "soft"}),)
-    job = Job(Schema.of(Bolt), model, ways.get(case, Prompted()), examples)
-    texts = ["2 mm bolt", "3 mm bolt"]
-    with Journal(tmp_path / "j", job.identity()) as journal:
-        process(rows_of(texts), job, journal, local())
-        before = answered(model), answered(judge)
-        assert retry_quarantine(journal, job) == 2
-        process(rows_of(texts), job, journal, local())
-    assert before[0] == 2
-    assert (answered(model), answered(judge)) == (2 * before[0], 2 * before[1])
-
-
 def test_killed_at_twenty_moments_it_loses_and_doubles_nothing(
     words: list[str], tmp_path: Path, bolts: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -388,67 +338,3 @@ def test_a_budget_needs_the_price_of_every_model(
     assert not (tmp_path / "out.jsonl.journal").exists()
     done = shell(*words, "--prices", str(tmp_path / "prices.json"))
     assert (done.returncode, "cost unknown" in done.stderr) == (1, False)
-
-
-class Failing:
-    """Fails on one number, or on all from one on."""
-
-    name = "failing"
-
-    def __init__(self, poison: int, *, onward: bool = False) -> None:
-        self.poison, self.onward, self.calls = poison, onward, 0
-
-    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
-        self.calls += 1
-        if any(number(p) == self.poison or (self.onward and number(p) > self.poison) for p in prompts):
-            raise ModelError("the server says no")
-        return [bolt(prompt) for prompt in prompts]
-
-
-def made(job: Job, model: Any) -> Job:
-    return Job(job.schema, model, job.strategy)
-
-
-def test_a_row_that_the_model_cannot_take_costs_no_other(job: Job, tmp_path: Path) -> None:
-    job = made(job, Failing(5))
-    with Journal(tmp_path / "j", job.identity()) as journal:
-        tally = process(rows_of([f"{n} mm" for n in range(1, 41)]), job, journal, local(8))
-        assert tally.counts == {"valid": 34, "invalid": 5, "error": 1}
-        assert finish(journal, job, 40, str(tmp_path / "o.jsonl"), str(tmp_path / "q.jsonl")) == (34, 6)
-    (failed,) = (row for row in rows(tmp_path / "q.jsonl") if row["status"] == "error")
-    assert (failed["key"], failed["cost"]) == (5, None)
-    assert "the server says no" in failed["issues"][0]["message"]
-
-
-def test_a_model_that_is_gone_ends_the_run_soon_and_it_goes_on_when_it_is_back(job: Job, tmp_path: Path) -> None:
-    texts = [f"{n} mm" for n in range(1, 501)]
-    model = Failing(100, onward=True)
-    job = made(job, model)
-    with Journal(tmp_path / "j", job.identity()) as journal:
-        with pytest.raises(ModelError, match="10 rows in a row"):
-            process(rows_of(texts), job, journal, local(16))
-        assert model.calls < 80
-        model.poison = 1000
-        assert process(rows_of(texts), job, journal, local(16)).counts["error"] == 0
-        assert journal.counts() == {"valid": 429, "invalid": 71}
-
-
-def test_rows_that_got_lost_are_noticed(job: Job, tmp_path: Path) -> None:
-    with Journal(tmp_path / "j", job.identity()) as journal:
-        process(rows_of(["2 mm", "3 mm"]), job, journal, local())
-        with pytest.raises(JournalError, match="1 rows came in"):
-            finish(journal, job, 1, str(tmp_path / "o.jsonl"), str(tmp_path / "q.jsonl"))
-    assert [path.name for path in tmp_path.iterdir()] == ["j"]
-
-
-def test_extract_many_goes_on_from_its_journal(model: Scripted, tmp_path: Path) -> None:
-    texts = [f"{n} mm" for n in range(1, 101)]
-    whole = list(extract_many(texts, Bolt, Scripted(bolt), "Reask(Prompted())"))
-    first = extract_many(texts, Bolt, model, "Reask(Prompted())", chunk=8, journal=tmp_path / "j")
-    for _ in range(20):
-        next(first)
-    first.close()  # type: ignore[attr-defined]
-    before = model.calls
-    results = list(extract_many(texts, Bolt, model, "Reask(Prompted())", chunk=8, journal=tmp_path / "j"))
-    assert results == whole
-    assert sum(len(result.attempts) for result in whole) == model.calls > before
