@@ -83,13 +83,16 @@ PLAN = (
     Sweep(FREE, 8, 16, 1),
     Sweep(TWO, 32, 64, 2),
     Sweep(MORE, 1, 11, 1),
-    Sweep(MAIN, 8, 16, 3),
-    Sweep(TWO, 8, 16, 1, "parts"),
+    Sweep(("outlines:llguidance",), 128, 128, 1),
     Sweep(STEPS, 32, 32, 1),
-    Sweep(MAIN, 32, 64, 2),
+    Sweep(TWO, 8, 16, 1, "parts"),
     Sweep(MORE, 32, 32, 1),
-    Sweep(MAIN, 128, 128, 1),
+    Sweep(TWO, 128, 128, 2),
     Sweep(MAIN, 1, 11, 3),
+    Sweep(MAIN, 8, 16, 3),
+    Sweep(STEPS, 128, 128, 1),
+    Sweep(MAIN, 32, 64, 2),
+    Sweep(MAIN, 128, 128, 1),
 )
 
 

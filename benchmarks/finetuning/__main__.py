@@ -6,6 +6,7 @@ logs are kept under `--work`: an interrupted run goes on where it was, and what 
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -23,14 +24,16 @@ from structout.finetuning.preference import preferences
 from structout.finetuning.preferring import prefer
 from structout.finetuning.tune import MEASURED
 from structout.models.tuning import Tuning, reordered
+from structout.result import Example
 
 PARTS = ("train", "preferences", "curve")
 STRATEGIES = (*MEASURED, "Constrained(quote=True)")
 # As `make tuned` makes the adapter that is shipped; and short records, of which 24 CPU minutes allow more passes.
 TRAINING = {
-    "parts": Training(rank=8, passes=8),
+    "parts": Training(rank=8, passes=6, held_out=0),
     "snips": Training(passes=8),
 }
+GENERATED = {"parts": 1500}  # records by the set's own generator, learnt besides
 CURVE_PASSES = 4  # of each of the five models of a learning curve
 
 
@@ -82,7 +85,8 @@ def _chosen(name: str, options: argparse.Namespace) -> Dataset | None:
 
 def _train(name: str, dataset: Dataset, options: argparse.Namespace) -> dict[str, Any]:
     folder, test = options.work / name, dataset.split("test")
-    tuned = finetune("embedded", dataset, folder, TRAINING.get(name), tell=_tell)
+    more = _generated(name, options.work)
+    tuned = finetune("embedded", dataset, folder, TRAINING.get(name), more=more, tell=_tell)
     tuning = Tuning.read(folder)
     assert tuning is not None
     logs = [options.work / f"{name}-{when}.jsonl" for when in ("before", "after")]
@@ -90,6 +94,7 @@ def _train(name: str, dataset: Dataset, options: argparse.Namespace) -> dict[str
     after = _measured(STRATEGIES, tuned, test, dataset, logs[1])
     return {
         "labels": len(dataset.examples),
+        "generated": len(more),
         "training": tuning.training,
         "cost": tuning.cost,
         "log": tuning.log,
@@ -97,6 +102,16 @@ def _train(name: str, dataset: Dataset, options: argparse.Namespace) -> dict[str
         "after": [asdict(row) for row in after.rows()],
         "keys": {name: report.keys_right(after, name) for name in STRATEGIES},
     }
+
+
+def _generated(name: str, work: Path) -> list[Example]:
+    if name not in GENERATED:
+        return []
+    place, file = sets.ROOT / "schemas" / name, work / f"{name}-generated.jsonl"
+    command = [sys.executable, str(place / "generate.py"), str(GENERATED[name]), "--seed", "1"]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
+    return [Example(record.text, record.written) for record in Dataset.load(file, str(place))]
 
 
 def _prefer(name: str, dataset: Dataset, options: argparse.Namespace) -> dict[str, Any]:
@@ -130,21 +145,24 @@ def _curve(name: str, dataset: Dataset, options: argparse.Namespace) -> dict[str
     whole = sets.load(name, options.data)
     assert whole is not None
     test = dataset.split("test")
-    # What is neither learnt nor judged by helps out where the train split is too small for the last size.
+    # What is neither learnt nor judged by helps out where the train split is too small for a size.
     known = {record.key for record in dataset.records}
-    more = [replace(record, split="train") for record in whole.records if record.key not in known]
-    most = max(options.sizes)
-    train = [*dataset.split("train").records, *more][:most] if len(dataset.examples) < most else dataset.records
-    points = learning_curve(
-        "embedded",
-        replace(dataset, records=tuple(train)),
-        options.work / f"{name}-curve",
-        replace(TRAINING.get(name, Training()), passes=CURVE_PASSES),
-        sizes=options.sizes,
-        measure=test,
-        sampling=Sampling(max_tokens=sets.MAX_TOKENS[name]),
-        tell=_tell,
-    )
+    train = [record for record in dataset.records if record.split == "train"]
+    pool = [*train, *(replace(record, split="train") for record in whole.records if record.key not in known)]
+    points = [
+        point
+        for size in options.sizes
+        for point in learning_curve(
+            "embedded",
+            replace(dataset, records=tuple(pool[: max(size, len(train))])),
+            options.work / f"{name}-curve",
+            replace(TRAINING.get(name, Training()), passes=CURVE_PASSES),
+            sizes=[size],
+            measure=test,
+            sampling=Sampling(max_tokens=sets.MAX_TOKENS[name]),
+            tell=_tell,
+        )
+    ]
     return {"curve": [asdict(point) for point in points]}
 
 

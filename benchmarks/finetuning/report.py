@@ -73,10 +73,11 @@ def write(results: dict[str, Any], folder: Path) -> None:
 def _before_and_after(name: str, found: dict[str, Any]) -> list[str]:
     training, cost = found["training"], found["cost"]
     how = f"rank {training['rank']}" if training["rank"] else "all weights"
+    more = f" and {found['generated']} generated ones, learnt once each" if found.get("generated") else ""
     return [
         f"## {name}",
         "",
-        f"{found['labels']} labelled records, {how}, at most {training['passes']} passes: "
+        f"{found['labels']} labelled records{more}, {how}, at most {training['passes']} passes: "
         f"{cost['cpu_seconds'] / 60:.1f} CPU minutes, {cost['peak_mb'] / 1024:.1f} GB at the peak.",
         "",
         "| strategy | | n | compliance | value accuracy | record accuracy | tokens | seconds |",

@@ -26,10 +26,16 @@ def finetune(
     out: Annotated[str, typer.Option("--out", "-o", help="The folder for the model; path:FOLDER loads it.")],
     schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, where the folder has none.")] = None,
     model: ModelOption = "embedded",
+    more: Annotated[
+        str | None, typer.Option("--more", help="Further labelled records, as JSONL, each learnt once: generated ones.")
+    ] = None,
     passes: Annotated[int | None, typer.Option("--passes", min=1, help="Passes over the records at most.")] = None,
     rank: Annotated[int | None, typer.Option("--rank", min=1, help="The adapter's rank.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Train all weights instead of an adapter.")] = False,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="At its peak.")] = None,
+    held_out: Annotated[
+        float | None, typer.Option("--held-out", help="The share that passes are judged by; with 0 the last is kept.")
+    ] = None,
     vary: Annotated[
         float | None, typer.Option("--vary", help="Exchange texts between records at this probability.")
     ] = None,
@@ -56,23 +62,25 @@ def finetune(
     from structout.evaluation import Dataset, read_log
     from structout.finetuning import EVALUATION, Training, learning_curve
     from structout.finetuning import finetune as teach
+    from structout.result import Example
 
     if measure not in (None, "dev", "test"):
         raise SpecError(f"no split to measure on is called {measure!r}", hint="give dev or test")
     if full and rank:
         raise SpecError("--full has no rank", hint="leave one of them out")
     sizes = _sizes(curve) if curve is not None else []
-    if sizes and (measure is None or fresh):
-        raise SpecError("a curve is judged on a split, and goes on", hint="give --measure dev, and leave --fresh out")
+    if sizes and (measure is None or fresh or more):
+        raise SpecError("a curve is judged on a split, and goes on", hint="add --measure dev, no --fresh, no --more")
     whole = Dataset.load(dataset, schema)
     part = whole.split(measure).head(limit or len(whole)) if measure else None  # type: ignore[arg-type]
+    further = [Example(one.text, one.written) for one in Dataset.load(more, whole.schema)] if more else []
     given: dict[str, Any] = {
         "passes": passes,
         "rank": 0 if full else rank,
         "learning_rate": learning_rate,
-        "vary": vary,
+        "held_out": held_out,
     }
-    given |= {"order": order, "show": prompt, "seed": seed}
+    given |= {"vary": vary, "order": order, "show": prompt, "seed": seed}
     training = Training(**{name: value for name, value in given.items() if value is not None})
     try:
         if part is not None and sizes:
@@ -85,7 +93,15 @@ def finetune(
             raise typer.Exit(PASSED if points else NOTHING)
         with _progress() as tell:
             tuned = teach(
-                model, whole, out, training, measure=part, sampling=sampling(max_tokens), fresh=fresh, tell=tell
+                model,
+                whole,
+                out,
+                training,
+                more=further,
+                measure=part,
+                sampling=sampling(max_tokens),
+                fresh=fresh,
+                tell=tell,
             )
     except KeyboardInterrupt:
         say(f"interrupted: call it again to go on from the last checkpoint in {out}")

@@ -38,15 +38,17 @@ def encode(model: LocalModel, demonstrations: Sequence[Demonstration]) -> list[E
     return encoded
 
 
-def plan(lengths: Sequence[int], training: Training) -> list[int]:
-    """The order in which demonstrations are learnt, all passes one after the other.
+def plan(lengths: Sequence[int], training: Training, more: int = 0) -> list[int]:
+    """The order in which demonstrations are learnt, all passes one after the other; the last `more` of them come once.
 
     Batches come at random, and what is in a batch is of about one length. What does not fill one begins the next pass.
     """
     draw = random.Random(training.seed)
     queue: list[int] = []
-    for _ in range(training.passes):
-        queue += draw.sample(range(len(lengths)), len(lengths))
+    own = len(lengths) - more
+    for number in range(training.passes):
+        begin, end = (own + (number + later) * more // training.passes for later in (0, 1))
+        queue += draw.sample([*range(own), *range(begin, end)], own + end - begin)
     order: list[int] = []
     for start in range(0, len(queue), bucket := training.batch * _BUCKET):
         part = sorted(queue[start : start + bucket], key=lambda place: lengths[place])

@@ -30,18 +30,20 @@ _STATE = "trainer_state.json"  # the file that transformers writes last: a check
 
 
 class Lessons(torch.utils.data.Dataset[Encoded]):
-    """What is learnt, in the order of `places`: each time a record comes up it is varied anew, if at all."""
+    """What is learnt, `more` once and the rest in each pass: when a record comes up it is varied anew, if at all."""
 
     def __init__(
         self,
         model: LocalModel,
         examples: Sequence[Example],
+        more: Sequence[Example],
         schema: Schema[Any],
         training: Training,
     ) -> None:
+        examples = [*examples, *more]
         self._model, self._examples, self._schema, self._training = model, examples, schema, training
         self._plain = encode(model, demonstrate(examples, schema, training.show))
-        self._places = plan([len(one.tokens) for one in self._plain], training)
+        self._places = plan([len(one.tokens) for one in self._plain], training, len(more))
         self._variation = Variation(examples, schema, training.vary) if training.vary else None
 
     @property
@@ -152,6 +154,7 @@ def train(
     model: LocalModel,
     examples: Sequence[Example],
     held_out: Sequence[Example],
+    more: Sequence[Example],
     schema: Schema[Any],
     training: Training,
     folder: Path,
@@ -164,7 +167,7 @@ def train(
     """
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # what is to be told is told by `tell`
-    lessons = Lessons(model, examples, schema, training)
+    lessons = Lessons(model, examples, more, schema, training)
     judged = encode(model, demonstrate(held_out, schema, training.show))
     micro = max(1, min(training.batch, training.tokens_at_once // lessons.longest))
     accumulated = -(-training.batch // micro)

@@ -37,6 +37,7 @@ def finetune(
     out: str | Path,
     training: Training | None = None,
     *,
+    more: Sequence[Example] = (),
     measure: Dataset | None = None,
     sampling: Sampling | None = None,
     fresh: bool = False,
@@ -44,9 +45,11 @@ def finetune(
 ) -> Model:
     """Teach a local model the train records of a data set, and leave the result in the folder `out`.
 
-    `model` is a name for `load_model`, and so is `path:OUT` afterwards. A run that was killed goes on where it was; a
-    folder that holds another run is refused unless `fresh`. With `measure`, records that are not among those learnt,
-    the model is judged on them before and after. Raises `DataError`, `SpecError`, `ModelError`, `MissingExtraError`.
+    `model` is a name for `load_model`, and so is `path:OUT` afterwards. `more` are labelled records from elsewhere, say
+    generated ones: each is learnt once, a part of them in each pass, and none is held out. A run that was killed goes
+    on where it was; a folder that holds another run is refused unless `fresh`. With `measure`, records that are not
+    among those learnt, the model is judged on them before and after. Raises `DataError`, `SpecError`, `ModelError`,
+    `MissingExtraError`.
     """
     training = training or Training()
     training = replace(training, learning_rate=training.rate)  # defaults may change: what was done is written down
@@ -57,7 +60,7 @@ def finetune(
     schema = dataset.schema
     planned = {
         "base": model,
-        "data": data_fingerprint(examples),
+        "data": data_fingerprint([*examples, *more]),
         "schema": schema.fingerprint(),
         "prompt": prompt_fingerprint(schema, training.show),
         "training": asdict(training),
@@ -66,7 +69,7 @@ def finetune(
     if done is None:
         base = local(model)  # before anything in the folder is touched
         _claim(folder, planned, fresh=fresh)
-        done = _learn(base, model, schema, examples, training, folder, tell)
+        done = _learn(base, model, schema, examples, more, training, folder, tell)
     if measure is not None and not done.evaluation:
         done = replace(done, evaluation=_judge(model, folder, measure, sampling))
         done.write(folder)
@@ -118,6 +121,7 @@ def _learn(
     base: str,
     schema: Schema[Any],
     examples: Sequence[Example],
+    more: Sequence[Example],
     training: Training,
     folder: Path,
     tell: Callable[[Step], None],
@@ -130,7 +134,7 @@ def _learn(
     kept, held = hold_out(examples, training.held_out, training.seed)
     orders = reading_order(examples, schema) if training.order == "reading" else {}
     clock, processor = time.perf_counter(), time.process_time()
-    log = train(model, kept, held, reordered(schema, orders), training, folder / _WORK, tell)
+    log = train(model, kept, held, more, reordered(schema, orders), training, folder / _WORK, tell)
     tuning = Tuning(
         base=base,
         checksum=before,
@@ -138,12 +142,12 @@ def _learn(
         prompt=prompt_fingerprint(schema, training.show),
         schema=schema.name,
         fingerprint=schema.fingerprint(),
-        data=data_fingerprint(examples),
+        data=data_fingerprint([*examples, *more]),
         training=asdict(training),
         log=tuple(log),
         orders=orders,
         quotes=tuple(sorted(quoted_fields(examples))),
-        cost=_cost(len(examples), time.perf_counter() - clock, time.process_time() - processor),
+        cost=_cost(len(examples) + len(more), time.perf_counter() - clock, time.process_time() - processor),
     )
     for made in (folder / _WORK / "best").iterdir():
         made.replace(folder / made.name)

@@ -47,6 +47,19 @@ def test_every_record_is_learnt_once_a_pass(lengths: list[int], batch: int, pass
     assert order == plan(lengths, training)
 
 
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=60), st.integers(1, 9), st.integers(1, 4), st.integers(0, 60))
+def test_further_records_are_learnt_once_in_all(lengths: list[int], batch: int, passes: int, more: int) -> None:
+    more = min(more, len(lengths))
+    own = len(lengths) - more
+    order = plan(lengths, Training(batch=batch, passes=passes), more)
+    assert sorted(order) == sorted([*range(own)] * passes + [*range(own, len(lengths))])
+
+
+def test_further_records_are_spread_over_the_passes() -> None:
+    order = plan([1] * 90, Training(batch=1, passes=3), 60)
+    assert [sum(place >= 30 for place in order[start : start + 50]) for start in (0, 50, 100)] == [20, 20, 20]
+
+
 def test_a_batch_holds_records_of_about_one_length() -> None:
     lengths = [10, 200] * 40
     order = plan(lengths, Training(batch=8, passes=1))

@@ -144,6 +144,19 @@ def test_an_adapter_wants_the_weights_that_it_was_made_for(tiny: str, tmp_path: 
         load_model(f"path:{tmp_path / 'out'}")
 
 
+def test_further_records_are_learnt_as_well(tiny: str, tmp_path: Path) -> None:
+    data = bolts(tmp_path)
+    more = [Example(f"stud bolt {size} mm", {"kind": "hex", "size_mm": size}) for size in range(20, 60)]
+    steps: list[Step] = []
+    finetune(tiny, data, tmp_path / "out", QUICK, more=more, tell=steps.append)
+    tuning = Tuning.read(tmp_path / "out")
+    assert tuning is not None
+    assert tuning.cost["records"] == 24 + 40
+    assert len(steps) == (2 * 19 + 40 + 3) // 4  # two passes over what is not held out, one over the others
+    with pytest.raises(DataError, match="another data"):
+        finetune(tiny, data, tmp_path / "out", QUICK, more=more[1:])
+
+
 def test_what_cannot_be_taught_is_refused(tiny: str, tmp_path: Path) -> None:
     data = bolts(tmp_path)
     finetune(tiny, data, tmp_path / "out", QUICK)
@@ -202,8 +215,22 @@ def test_the_command_draws_a_learning_curve(tiny: str, tmp_path: Path) -> None:
     assert "2 of 3 sizes" in done.stderr
     again = json.loads(run(*words, "--curve", "8", "--json").stdout)
     assert [point["labels"] for point in again] == [8]
-    for wrong in (["--curve", "8,few"], ["--curve", "0"], ["--curve", "8", "--fresh"]):
+    for wrong in (["--curve", "8,few"], ["--curve", "0"], ["--curve", "8", "--fresh"], ["--curve", "8", "--more", "x"]):
         assert run(*words, *wrong).returncode == 2
+
+
+def test_the_command_learns_all_records_of_another_file_and_holds_none_out(tiny: str, tmp_path: Path) -> None:
+    bolts(tmp_path)
+    rows = [{"text": f"stud bolt {size} mm", "expected": {"kind": "hex", "size_mm": size}} for size in range(20, 30)]
+    (tmp_path / "more.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    words = ["--schema", BOLT, "--model", tiny, "--out", str(tmp_path / "out"), "--passes", "1", "--rank", "2"]
+    words += ["--held-out", "0", "--more", str(tmp_path / "more.jsonl")]
+    done = run("finetune", str(tmp_path / "bolts.jsonl"), *words)
+    assert done.returncode == 0, done.stderr
+    tuning = Tuning.read(tmp_path / "out")
+    assert tuning is not None
+    assert tuning.cost["records"] == 24 + 10
+    assert [set(entry) for entry in tuning.log] == [{"step"}]
 
 
 def test_a_missing_package_says_what_to_type(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
