@@ -12,9 +12,8 @@ from structout.errors import ModelError, SpecError, StructoutError
 from structout.issue import Issue
 from structout.models import Model, identity
 from structout.pipeline.budget import Budget, Prices
-from structout.pipeline.journal import Journal
 from structout.pipeline.outcome import RowOutcome, attempt_json
-from structout.pipeline.recorded import Recorded
+from structout.pipeline.recorded import Kept, Recorded
 from structout.pipeline.rows import Row
 from structout.pipeline.telemetry import Traced
 from structout.prompts import wording
@@ -37,7 +36,7 @@ class Job:
     prices: Prices = field(default_factory=Prices)
     max_errors: int = 10
 
-    def recorded(self, journal: Journal, budget: Budget | None = None, *, cache: bool = True) -> "Job":
+    def recorded(self, journal: Kept, budget: Budget | None = None, *, cache: bool = True) -> "Job":
         """The same with every model's answers kept in a journal, within a budget."""
 
         def wrap(model: Model) -> Model:
