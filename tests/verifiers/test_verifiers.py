@@ -143,6 +143,16 @@ def test_a_judge_without_log_probabilities_is_asked_once() -> None:
     assert (verdict.decision, verdict.score, verdict.usage.calls) == ("accept", 1.0, 1)
 
 
+@pytest.mark.parametrize("verifier", [Judge(), RoundTrip(by="model")])
+@pytest.mark.parametrize(("said", "decision", "score"), [("no", "reject", 0.0), ("yes", "accept", 1.0)])
+def test_a_model_that_cannot_be_held_to_the_other_answer_is_as_sure_as_its_word(
+    verifier: Verifier, said: str, decision: str, score: float
+) -> None:
+    model, task, result = asked(lambda prompt: Completion(said, Usage(1, 5, 1), logprobs=(log(0.7),)))
+    (verdict,) = verify(verifier, [task], [result], model)
+    assert (verdict.decision, verdict.score, verdict.usage.calls) == (decision, score, 2)
+
+
 def test_a_judge_asks_about_each_field() -> None:
     model, task, result = asked(lambda prompt: "no" if "note is" in prompt.messages[-1].content else "yes")
     (verdict,) = verify(Judge(per_field=True), [task], [result], model)
