@@ -1,6 +1,5 @@
 """A model behind an OpenAI-compatible server."""
 
-import json
 import os
 import re
 import threading
@@ -13,18 +12,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from structout.completion import Completion, FinishReason, Message, Prompt, Sampling, Usage
+from structout.completion import Completion, Message, Prompt, Sampling
 from structout.errors import MissingExtraError, ModelError, SpecError, StructoutWarning
 from structout.models import dialects
 from structout.models.base import PartialAnswerError
 from structout.models.dialects import Dialect, dialect_named
 from structout.models.limiter import Limiter
+from structout.models.reply import CHARACTERS, read_reply
 from structout.schema import Schema
 
 _TOO_MUCH = (429, 503)
 _MAY_PASS = (408, 409, 425, 500, 502, 504, 520, 522, 524, 529)
 _CANNOT_TAKE = (400, 413, 422)
-_CHARACTERS = 4  # of a token, where the server does not count them
 
 
 class _FaultError(Exception):
@@ -293,28 +292,12 @@ class OpenAIModel:
     def _read(self, prompt: Prompt, text: str, seconds: float) -> list[Completion]:
         """The completions in a response's body. Raises `_FaultError` if the body is something else."""
         try:
-            body = json.loads(text)
-            found = [_choice(choice) for choice in body["choices"]]
-            told = body.get("usage") or {}
-            counts = [int(told[name]) for name in ("prompt_tokens", "completion_tokens") if told.get(name) is not None]
-            reused = int((told.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
-            _ = found[0]
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            answers, counted = read_reply(text, prompt, seconds)
+        except ValueError as error:
             raise _FaultError(f"the answer is no chat completion: {self._hidden(_first_line(text))!r}") from error
-        sizes = [len(answer.text) for answer in found]
-        if len(counts) < 2:
-            self._say(f"{self.name} does not count tokens: they are estimated at {_CHARACTERS} characters each")
-            read = sum(len(one.content) for one in prompt.messages)
-            counts = [read // _CHARACTERS + 1, sum(sizes) // _CHARACTERS + 1]
-        answers, left = [], counts[1]
-        for place, answer in enumerate(
-            found
-        ):  # the first is charged with what was read, each with its part of the rest
-            written = left if place == len(found) - 1 else min(left, counts[1] * sizes[place] // max(1, sum(sizes)))
-            left -= written
-            usage = Usage(0, 0, written) if place else Usage(1, counts[0], written, seconds, reused_tokens=reused)
-            answers.append(replace(answer, usage=usage, refusal=self._hidden(answer.refusal)))
-        return answers
+        if not counted:
+            self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
+        return [replace(answer, refusal=self._hidden(answer.refusal)) for answer in answers]
 
     def _probe(self) -> Dialect:
         """Which dialect the server heeds: it is asked to say hello, held to words that nobody says."""
@@ -339,16 +322,6 @@ class OpenAIModel:
         """A server's words without the key, should it repeat it."""
         text = text.replace(self._key, "***") if self._key else text
         return re.sub(r"\bsk-[\w*-]{8,}|\bBearer [\w.*-]{20,}", "***", text)
-
-
-def _choice(choice: dict[str, Any]) -> Completion:
-    """One of the answers in a response, as yet without its usage."""
-    message, reason = choice["message"], choice.get("finish_reason")
-    parts = (choice.get("logprobs") or {}).get("content") or []
-    logprobs = tuple(float(part["logprob"]) for part in parts) if parts else None
-    refusal = message.get("refusal") or ("the server's filter stopped it" if reason == "content_filter" else "")
-    finish: FinishReason = "refused" if refusal else "length" if reason == "length" else "stop"
-    return Completion(message.get("content") or "", Usage(), finish, logprobs, refusal=refusal)
 
 
 def _seconds(header: str | None) -> float | None:

@@ -5,22 +5,28 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from math import exp
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from structout import (
+    BestOf,
+    Confident,
     Constrained,
     Message,
     ModelError,
     Prompt,
+    Prompted,
     Reask,
     Repair,
     Sampling,
     Schema,
+    Scripted,
     SpecError,
     load_model,
 )  # fmt: skip
@@ -141,6 +147,53 @@ def test_newer_models_want_another_field_for_the_limit() -> None:
     with serving(Proxy(strict)) as proxy:
         assert client(proxy, in_flight=1).complete([ask("1 mm"), ask("2 mm")])[1].finish_reason == "stop"
     assert len(proxy.requests) == 3
+
+
+def told(pieces: Sequence[str], logprobs: Sequence[float], *, in_bytes: bool = True) -> dict[str, Any]:
+    """A completion of these tokens as a server tells it that is asked for log-probabilities; the last one ends it."""
+    answer = completion("".join(pieces[:-1]))
+    answer["choices"][0]["logprobs"] = {
+        "content": [
+            {"token": piece, "logprob": logprob, "bytes": list(piece.encode()) if in_bytes else None}
+            for piece, logprob in zip(pieces, logprobs, strict=True)
+        ]
+    }
+    return answer
+
+
+@pytest.mark.parametrize("in_bytes", [True, False])
+def test_the_tokens_of_a_server_tell_how_sure_each_leaf_is(in_bytes: bool) -> None:
+    pieces = ['{"', "kind", '": "', "he", "x", '", "', "note", '": "', "brûl", "é", '", "size_mm": ', "6", "}", "<end>"]
+    logprobs = [-0.01, -0.01, -0.01, -0.5, -0.25, -0.01, -0.01, -0.01, -1.0, -0.5, -0.01, -2.0, -0.01, -0.01]
+    with serving(Proxy(lambda body: told(pieces, logprobs, in_bytes=in_bytes))) as proxy:
+        (result,) = Prompted().run([Task("a bolt", SCHEMA)], client(proxy, logprobs=True))
+    completed = result.attempts[-1].completion
+    assert completed.mean_value_logprob == pytest.approx(-(0.5 + 0.25 + 1.0 + 0.5 + 2.0) / 5)
+    assert completed.ends is not None
+    assert completed.ends[-1] == len(completed.text.encode())
+    sure = {"/kind": exp(-0.01 - 0.75 - 0.01), "/note": exp(-0.01 - 1.5 - 0.01), "/size_mm": exp(-2.0)}
+    assert result.confidence == pytest.approx(sure)
+    decisions = [Confident(least).check([], [result], Scripted(""))[0].decision for least in (0.1, 0.2)]
+    assert decisions == ["accept", "reject"]
+
+
+def test_tokens_that_are_not_the_text_tell_nothing_of_its_leaves() -> None:
+    answer = told(["{", "}", ""], [-0.1, -0.2, -0.3])
+    answer["choices"][0]["message"]["content"] = '{"kind": "hex", "size_mm": 6}'
+    with serving(Proxy(lambda body: answer)) as proxy:
+        (result,) = Prompted().run([Task("a bolt", SCHEMA)], client(proxy, logprobs=True))
+    assert (result.status, result.confidence) == ("valid", {})
+    assert result.attempts[-1].completion.logprobs == (-0.1, -0.2, -0.3)
+
+
+def test_the_best_of_several_answers_of_a_server_is_the_likeliest() -> None:
+    def sampled(body: dict[str, Any]) -> dict[str, Any]:
+        size = len(proxy.requests)
+        return told(['{"kind": "hex", "size_mm": ', str(size), "}", ""], [-0.1, -2.0 if size != 2 else -0.5, -0.1, 0.0])
+
+    with serving(Proxy(sampled)) as proxy:
+        (result,) = BestOf(Prompted(), n=3).run([Task("a bolt", SCHEMA)], client(proxy, logprobs=True, in_flight=1))
+    assert result.unwrap().size_mm == 2
 
 
 def test_finish_reasons_refusals_logprobs_and_missing_counts() -> None:
