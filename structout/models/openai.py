@@ -10,19 +10,20 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from structout.completion import Completion, Message, Prompt, Sampling
 from structout.errors import MissingExtraError, ModelError, SpecError, StructoutWarning
 from structout.models import dialects
+from structout.models.address import Address
 from structout.models.base import PartialAnswerError
-from structout.models.dialects import Dialect, dialect_named
+from structout.models.dialects import Dialect
 from structout.models.limiter import Limiter
 from structout.models.reply import CHARACTERS, read_reply
 from structout.schema import Schema
 
 _TOO_MUCH = (429, 503)
-_MAY_PASS = (408, 409, 425, 500, 502, 504, 520, 522, 524, 529)
+_TIMED_OUT = (408, 504, 522, 524)
+_MAY_PASS = (*_TIMED_OUT, 409, 425, 500, 502, 520, 529)
 _CANNOT_TAKE = (400, 413, 422)
 
 
@@ -83,9 +84,9 @@ class OpenAIModel:
         self._key = os.environ.get("OPENAI_API_KEY", "")
         if not self._key and not base_url and not os.environ.get("OPENAI_BASE_URL"):
             raise ModelError("there is no key for the OpenAI API", hint="set OPENAI_API_KEY")
-        self._patience = patience or Patience()
+        self.patience = patience or Patience()
         self._client = openai.OpenAI(
-            api_key=self._key or "none", base_url=base_url, timeout=self._patience.timeout, max_retries=0
+            api_key=self._key or "none", base_url=base_url, timeout=self.patience.timeout, max_retries=0
         )
         weakref.finalize(self, self._client.close)  # its connections would else be left open until they are collected
         self._dialect = dialect
@@ -98,23 +99,11 @@ class OpenAIModel:
 
     @classmethod
     def load(cls, name: str) -> "OpenAIModel":
-        """Read `MODEL`, `MODEL@URL` or `MODEL@URL#OPTION,...`: a dialect, `logprobs`, `n` (several samples of one
-        prompt are one request), or the most in flight.
-        """
-        place, _, options = name.partition("#")
-        model, at, rest = place.partition("@http")
-        url = f"http{rest}" if at else ""
-        if urlsplit(url).query or "@" in urlsplit(url).netloc:
-            raise SpecError("a key or a password stands in the server's address", hint="set OPENAI_API_KEY instead")
-        settings: dict[str, Any] = {}
-        for option in filter(None, options.split(",")):
-            if option in ("logprobs", "n"):
-                settings["many" if option == "n" else option] = True
-            elif option.isdigit() and int(option) > 0:
-                settings["in_flight"] = int(option)
-            else:
-                settings["dialect"] = dialect_named(option)
-        return cls(model, url or None, **settings)
+        """The model at an address, written as `Address` says. Raises `SpecError`, `ModelError`."""
+        at = Address.read(name)
+        patience = Patience() if at.timeout is None else Patience(timeout=at.timeout)
+        settings: dict[str, Any] = {"in_flight": at.in_flight, "logprobs": at.logprobs, "many": at.many}
+        return cls(at.model, at.url or None, dialect=at.dialect, patience=patience, **settings)
 
     @property
     def dialect(self) -> Dialect:
@@ -199,13 +188,13 @@ class OpenAIModel:
         def pause(state: tenacity.RetryCallState) -> float:
             fault = state.outcome.exception() if state.outcome else None
             asked = fault.wait if isinstance(fault, _FaultError) else None
-            return backoff(state) if asked is None else min(asked, self._patience.longest_wait)
+            return backoff(state) if asked is None else min(asked, self.patience.longest_wait)
 
         def enough(state: tenacity.RetryCallState) -> bool:
             fault = state.outcome.exception() if state.outcome else None
             if isinstance(fault, _FaultError) and fault.throttled:
-                return (state.seconds_since_start or 0) > self._patience.seconds
-            return state.attempt_number >= self._patience.attempts
+                return (state.seconds_since_start or 0) > self.patience.seconds
+            return state.attempt_number >= self.patience.attempts
 
         backoff = tenacity.wait_random_exponential(0.5, max=20)
         retrying = tenacity.Retrying(
@@ -229,6 +218,8 @@ class OpenAIModel:
                     text = self._whole(raw.iter_bytes(), began)
             except openai.APIStatusError as error:
                 raise self._judged(error) from None  # its text may repeat the key
+            except openai.APITimeoutError as error:
+                raise self._too_slow() from error
             except openai.APIError as error:
                 raise _FaultError(self._hidden(str(error) or type(error).__name__)) from error
             answers = self._read(prompt, text, time.monotonic() - began)
@@ -241,11 +232,20 @@ class OpenAIModel:
         try:
             for piece in pieces:
                 body += piece
-                if time.monotonic() - began > self._patience.timeout:
-                    raise TimeoutError(f"the answer is not whole after {self._patience.timeout:g} seconds")
+                if time.monotonic() - began > self.patience.timeout:
+                    raise self._too_slow()
+        except _FaultError:
+            raise
         except Exception as error:  # of whichever library the client's transport is
+            if time.monotonic() - began >= self.patience.timeout:
+                raise self._too_slow() from error
             raise _FaultError(self._hidden(str(error) or type(error).__name__)) from error
         return body.decode(errors="replace")
+
+    def _too_slow(self) -> _FaultError:
+        """A time-out: the server has more to do than it can, though it does not say so."""
+        self.limiter.throttled(0.0)
+        return _FaultError(f"no whole answer within {self.patience.timeout:g} seconds")
 
     def _body(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> dict[str, Any]:
         s = prompt.sampling
@@ -276,8 +276,10 @@ class OpenAIModel:
         status, message = int(error.status_code), self._hidden(_first_line(str(error)))
         if status in _TOO_MUCH:
             wait = _seconds(error.response.headers.get("retry-after"))
-            self.limiter.throttled(min(wait or 0.0, self._patience.longest_wait))
+            self.limiter.throttled(min(wait or 0.0, self.patience.longest_wait))
             return _FaultError(f"HTTP {status}", wait=wait, throttled=True)
+        if status in _TIMED_OUT:
+            self.limiter.throttled(0.0)
         if status in _MAY_PASS:
             return _FaultError(f"HTTP {status}")
         if status == 400 and "max_completion_tokens" in message:

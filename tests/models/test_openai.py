@@ -330,6 +330,32 @@ def test_no_more_are_in_flight_than_allowed() -> None:
     assert most <= model.limiter.peak == 3
 
 
+def test_a_server_that_takes_too_long_is_given_way_to() -> None:
+    """It answers one at a time: eight requests at once are more than it can do in time."""
+    turn = threading.Lock()
+
+    def one_at_a_time(body: dict[str, Any]) -> dict[str, Any]:
+        with turn:
+            time.sleep(0.15)
+        return bolt(body)
+
+    with serving(Proxy(one_at_a_time)) as proxy:
+        model = client(proxy, patience=Patience(timeout=0.7, attempts=20))
+        began = model.limiter.limit
+        answers = model.complete([ask(f"{n} mm") for n in range(16)])
+    assert [json.loads(answer.text)["size_mm"] for answer in answers] == list(range(16))
+    assert len(proxy.requests) > 16
+    assert model.limiter.limit < began
+
+
+def test_a_gateway_that_gave_up_waiting_is_given_way_to() -> None:
+    answers = iter([{"status": 504}, bolt({"messages": [{"content": "<record>\n1 mm\n</record>"}]})])
+    with serving(Proxy(lambda body: next(answers))) as proxy:
+        model = client(proxy, in_flight=4)
+        model.complete([ask("1 mm")])
+    assert model.limiter.limit < 3
+
+
 def test_a_run_through_faults_loses_and_doubles_nothing(tmp_path: Path) -> None:
     kinds: list[Fault] = ["429", "500", "reset", "truncated", "html", "page"]
     faults = {place: kinds[place % 6] for place in range(3, 120, 4)}
@@ -354,9 +380,12 @@ def test_models_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     model = load_model("openai:org/m@http://127.0.0.1:9/v1#ollama,logprobs,5")
     assert isinstance(model, OpenAIModel)
     assert (model.name, model.dialect, model.limiter.most) == ("openai:org/m@http://127.0.0.1:9/v1", "ollama", 5)
-    for wrong in ("openai:m@http://u:p@host/v1", "openai:m@http://host/v1?key=x", "openai:m@http://host/v1#fast"):
+    patient = load_model("openai:m@http://127.0.0.1:9/v1#timeout=300")
+    assert isinstance(patient, OpenAIModel)
+    assert patient.patience == Patience(timeout=300)
+    for wrong in ("u:p@host/v1", "host/v1?key=x", "host/v1#fast", "host/v1#timeout=soon", "host/v1#timeout=0"):
         with pytest.raises(SpecError):
-            load_model(wrong)
+            load_model(f"openai:m@http://{wrong}")
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(ModelError, match="no key"):
         load_model("openai:gpt")
