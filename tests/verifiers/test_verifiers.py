@@ -14,6 +14,7 @@ from structout import (
     Model,
     Prompt,
     Prompted,
+    Repair,
     Result,
     RoundTrip,
     Rule,
@@ -23,6 +24,7 @@ from structout import (
     Usage,
     Verdict,
     Verifier,
+    Verify,
 )
 from structout.completion import Completion
 from structout.document import Json, scalars
@@ -200,6 +202,18 @@ def test_readings_that_agree_are_accepted_and_one_that_fails_is_no_agreement() -
     assert len({attempt.prompt.messages for attempt in verdict.attempts}) == 2
     (verdict,) = verify(Agreement(), [task], [result], Scripted("no idea"))
     assert (verdict.decision, verdict.score, verdict.confidence["/kind"]) == ("unsure", 0.5, 0.5)
+
+
+@pytest.mark.parametrize("written", [f"Here it is:\n```json\n{GOOD}\n```", "kind: hex\nsize_mm: 6\nnote: zinc"])
+def test_readings_agree_whatever_stands_around_them(written: str) -> None:
+    model = Scripted(written)
+    strategy = Verify(Repair(Prompted(format="json" if "{" in written else "yaml")), Agreement())
+    (result,) = strategy.run([Task("hex bolt, 6 mm, zinc", SCHEMA)], model)
+    assert (result.status, result.issues, result.verification.calls) == ("repaired", (), 1)
+    assert result.confidence == {"/kind": 1.0, "/size_mm": 1.0, "/note": 1.0}
+    cut = Scripted(lambda prompt: Completion(GOOD[:-3], Usage(1, 1, 1), "length"))
+    (verdict,) = verify(Agreement(), [Task("hex", SCHEMA)], [result], cut)
+    assert verdict.decision == "unsure"  # of what was cut off nobody knows how it went on
 
 
 def test_a_round_trip_shows_what_was_left_out() -> None:
