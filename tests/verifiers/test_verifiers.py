@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from math import exp, log
 from typing import Any, Literal
 
+import numpy
 import pytest
 from pydantic import BaseModel
 
@@ -249,6 +250,17 @@ def test_a_rule_is_the_users_own() -> None:
     assert check(Rule(raises(ValueError("odd"))), "", {"kind": "hex", "size_mm": 5}).issues[0].message == "odd"
     verdict = check(Rule(raises(KeyError("x"))), "", {"kind": "hex", "size_mm": 5})
     assert (verdict.decision, "KeyError" in verdict.issues[0].message) == ("unsure", True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "decision"),
+    [(numpy.True_, "accept"), (numpy.False_, "reject"), (1, "accept"), (0, "reject"), ("", "reject"), (None, "accept")],
+)
+def test_what_a_rule_says_counts_as_true_or_false_unless_it_is_a_text(answer: object, decision: str) -> None:
+    verdict = check(Rule(lambda value: answer), "", {"kind": "hex", "size_mm": 5})
+    assert verdict.decision == decision
+    assert all(isinstance(issue.message, str) for issue in verdict.issues)
+    assert len(verdict.issues) == (decision == "reject")
 
 
 def test_confidence_decides() -> None:
