@@ -1,4 +1,6 @@
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import pytest
 
@@ -7,6 +9,7 @@ from structout import (
     Constrained,
     Grounded,
     Judge,
+    Model,
     On,
     Prompted,
     Reask,
@@ -16,6 +19,7 @@ from structout import (
     Scripted,
     SpecError,
     Task,
+    Verdict,
     Verify,
 )
 from structout.schema import Schema
@@ -87,6 +91,27 @@ def test_what_to_do_when_unsure_is_the_users_choice() -> None:
         for choice in ("accept", "reject")
     ]
     assert statuses == ["valid", "rejected"]
+
+
+@dataclass(frozen=True)
+class Silent:
+    """Gives no reason."""
+
+    decision: Literal["reject", "unsure"]
+
+    def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
+        return [Verdict(self.decision, 0.25)] * len(results)
+
+
+@pytest.mark.parametrize(("decision", "says"), [("unsure", "Silent cannot tell"), ("reject", "Silent does not accept")])
+def test_whatever_is_refused_says_by_whom_and_why(decision: Any, says: str) -> None:
+    model = Scripted({"6 mm": [WRONG, GOOD]})
+    (refused,) = run(Verify(Prompted(), Silent(decision)), model, "6 mm")
+    assert [(issue.pointer, issue.kind) for issue in refused.issues] == [("", "rejected")]
+    assert says in refused.issues[0].message
+    assert "0.25" in refused.issues[0].message
+    run(Verify(Prompted(), Silent(decision), on_reject="reask"), model, "6 mm")
+    assert says in model.batches[-1][0].messages[-1].content
 
 
 @pytest.mark.parametrize(
