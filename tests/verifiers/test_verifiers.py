@@ -10,6 +10,7 @@ from structout import (
     Agreement,
     Confident,
     Constrained,
+    DataError,
     Grounded,
     Judge,
     Model,
@@ -110,6 +111,16 @@ def test_grounded_is_as_strict_as_the_labels_allow() -> None:
 
     assert Grounded.fit(Misspelt()) == Grounded(("/item", "/name"), 0.9)
     assert Grounded.fit(Misspelt(), threshold=1.0) == Grounded(("/item",), 1.0)
+
+
+def test_grounded_learns_nothing_from_nothing() -> None:
+    class Empty:
+        examples: tuple[Example, ...] = ()
+
+    for threshold in (None, 1.0):
+        with pytest.raises(DataError, match="no labelled train records") as caught:
+            Grounded.fit(Empty(), threshold=threshold)
+        assert caught.value.hint
 
 
 def test_grounded_finds_what_a_schema_enumerates_wherever_it_says_so() -> None:
