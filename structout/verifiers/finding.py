@@ -17,6 +17,7 @@ _SIGN = re.compile(r"(?:^|(?<=[\s(\[{<>=:;,/|±~≈]))[-−]$")  # not that of a
 _EXPONENT = re.compile(r"[eE]([+-]?[0-9]{1,3})(?![^\W_])")
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LONGEST_DATE = 6  # words
+_LONGEST_NUMBER = 300  # characters: no float holds more digits before the point
 _LEAST_FUZZY = 4  # characters: among shorter words everything is near everything
 
 
@@ -134,6 +135,8 @@ def _joined(text: str, at: int) -> bool:
 
 def _values(found: re.Match[str]) -> list[float]:
     """What a number in a record can mean, but for its sign and exponent: `2 1/4` is 2.25, `1,200` is 1200 or 1.2."""
+    if len(found[0]) > _LONGEST_NUMBER:
+        return []
     whole, over, under, above, below = found.groups()
     if under or below:
         if not int(under or below):

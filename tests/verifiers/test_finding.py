@@ -58,6 +58,8 @@ def test_what_a_record_says_is_found_with_its_place(text: str, value: str | floa
         ("- 5 pieces", -5),
         ("5 C", -5),
         ('-2 1/4" off', -4),
+        ("9" * 400, 9),  # more than any number can hold
+        ("1/" + "9" * 5000, 1),
         ("part 1e3x", 1000),  # within a code
         ("part A1e3", 1000),
         ("true story", True),
