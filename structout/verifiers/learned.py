@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import exp
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,12 +31,16 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True)
 class Head:
-    """A logistic regression over `features`: P(right) = sigmoid(bias + weights * (features - means) / scales)."""
+    """A logistic regression over `features`: P(right) = sigmoid(bias + weights * (features - means) / scales).
+
+    `grounded` says which leaves were looked for in the record when it was fitted: some features hang on that.
+    """
 
     means: tuple[float, ...]
     scales: tuple[float, ...]
     weights: tuple[float, ...]
     bias: float
+    grounded: Grounded = field(default_factory=Grounded)
 
     def __post_init__(self) -> None:
         if not len(self.means) == len(self.scales) == len(self.weights) == len(NAMES):
@@ -52,13 +56,14 @@ class Head:
 class Learned:
     """Refuses a result whose probability of being right is below `threshold`, by a head fitted to labelled results.
 
-    `head` is a `Head` or the JSON file of one; `grounded` says which leaves to look for in the record. Costs no call.
-    The score is calibrated for the model, strategy and schema that the head was fitted to, and for no other.
+    `head` is a `Head` or the JSON file of one; `grounded` says which leaves to look for in the record, by default those
+    that the head was fitted with. Costs no call. The score is calibrated for the model, strategy and schema that the
+    head was fitted to, and for no other.
     """
 
     head: Head | str
     threshold: float = 0.5
-    grounded: Grounded = field(default_factory=Grounded)
+    grounded: Grounded | None = None
 
     @classmethod
     def fit(
@@ -79,11 +84,13 @@ class Learned:
         sources = grounded or Grounded()
         tasks, results = [one.task for one in usable], [one.result for one in usable]
         rows = features(tasks, results, sources, _NOBODY)
-        return cls(_fitted(rows, right, ridge), threshold, sources)
+        return cls(replace(_fitted(rows, right, ridge), grounded=sources), threshold)
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
         head = read_head(self.head) if isinstance(self.head, str) else self.head
-        return [self._verdict(head.score(row)) for row in features(tasks, results, self.grounded, model)]
+        return [
+            self._verdict(head.score(row)) for row in features(tasks, results, self.grounded or head.grounded, model)
+        ]
 
     def _verdict(self, score: float) -> Verdict:
         if score >= self.threshold:
@@ -98,12 +105,16 @@ def read_head(file: str | Path) -> Head:
         if content.pop("features") != list(NAMES):
             raise ValueError("it was fitted to other features")
         means, scales, weights = (tuple(map(float, content[name])) for name in ("means", "scales", "weights"))
-        return Head(means, scales, weights, float(content["bias"]))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        grounded = content.get("grounded", {})  # not in older files
+        if grounded.get("fields") is not None:
+            grounded["fields"] = tuple(grounded["fields"])
+        return Head(means, scales, weights, float(content["bias"]), Grounded(**grounded))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, SpecError) as error:
         raise ModelError(f"no head in {file}: {error}", hint="fit it again, and write it with write_head") from error
 
 
 def write_head(head: Head, file: str | Path) -> None:
+    """Write a head as JSON, with the leaves that it has looked for in the record."""
     Path(file).write_text(json.dumps({"features": NAMES, **asdict(head)}) + "\n", encoding="utf-8")
 
 
