@@ -72,19 +72,22 @@ class Learned:
         """Fit a head to results that were compared with their labels; score it on others than these.
 
         `ridge` is the weight of the squared penalty. The head is calibrated by Platt's method on out-of-fold scores
-        (Platt 1999). Raises `DataError` if there is too little to learn from, `MissingExtraError`.
+        (Platt 1999), all results for one text in one fold, for a log may hold a record many times. Raises `DataError`
+        if there is too little to learn from, `MissingExtraError`.
         """
         usable = [one for one in judged if one.result.ok]
         right = [one.right for one in usable]
-        if len(usable) < _LEAST or len(set(right)) < 2:
+        numbers = {text: number for number, text in enumerate(dict.fromkeys(one.task.text for one in usable))}
+        if len(usable) < _LEAST or len(set(right)) < 2 or len(numbers) < _FOLDS:
             raise DataError(
-                f"{len(usable)} results, {sum(right)} of them right: too few to learn from",
-                hint=f"give {_LEAST} or more that have a value, right and wrong ones among them",
+                f"{len(usable)} results for {len(numbers)} records, {sum(right)} of them right: too few to learn from",
+                hint=f"give {_LEAST} or more that have a value, right and wrong ones, for {_FOLDS} records or more",
             )
         sources = grounded or Grounded()
         tasks, results = [one.task for one in usable], [one.result for one in usable]
         rows = features(tasks, results, sources, _NOBODY)
-        return cls(replace(_fitted(rows, right, ridge), grounded=sources), threshold)
+        records = [numbers[one.task.text] for one in usable]
+        return cls(replace(_fitted(rows, right, records, ridge), grounded=sources), threshold)
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
         head = read_head(self.head) if isinstance(self.head, str) else self.head
@@ -121,7 +124,7 @@ def write_head(head: Head, file: str | Path) -> None:
 _NOBODY = Scripted("", name="nobody")  # grounding asks no model
 
 
-def _fitted(rows: Sequence[Sequence[float]], right: Sequence[bool], ridge: float) -> Head:
+def _fitted(rows: Sequence[Sequence[float]], right: Sequence[bool], records: Sequence[int], ridge: float) -> Head:
     try:
         import numpy
     except ModuleNotFoundError as error:
@@ -130,7 +133,7 @@ def _fitted(rows: Sequence[Sequence[float]], right: Sequence[bool], ridge: float
     means, scales = x.mean(0), x.std(0)
     scales[scales < 1e-9] = 1.0
     x = (x - means) / scales
-    fold = numpy.arange(len(y)) % _FOLDS
+    fold = numpy.array(records) % _FOLDS
     held_out = numpy.zeros(len(y))
     for i in range(_FOLDS):
         weights = _logistic(x[fold != i], y[fold != i], ridge)

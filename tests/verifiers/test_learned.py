@@ -111,6 +111,26 @@ def test_a_head_that_is_read_looks_for_the_same_leaves(tmp_path: Path) -> None:
     assert load_strategy(spec(Verify(Constrained(), learned))) == Verify(Constrained(), learned)
 
 
+def test_a_log_with_repeats_makes_a_head_no_surer(tmp_path: Path) -> None:
+    """Where nothing tells right from wrong, who has met a record before still can: that must not pass for skill."""
+    draw = random.Random(3)
+    once = [
+        lesson._replace(
+            right=draw.random() < 0.5, result=replace(lesson.result, confidence={"/size_mm": draw.random()})
+        )
+        for lesson in lessons(range(1, 41), tmp_path / "log.jsonl")
+    ]
+    tasks, results = [one.task for one in once], [one.result for one in once]
+
+    def spread(taught: Sequence[Judged]) -> float:
+        scores = [verdict.score for verdict in verify(Learned.fit(taught), tasks, results, Scripted({}))]
+        return max(scores) - min(scores)
+
+    assert spread([lesson for lesson in once for _ in range(7)]) < 1.2 * spread(once)
+    with pytest.raises(DataError, match="4 records"):
+        Learned.fit(once[:4] * 10)
+
+
 def test_what_is_no_head_and_what_teaches_nothing(tmp_path: Path) -> None:
     taught = lessons(range(1, 60), tmp_path / "log.jsonl")
     with pytest.raises(DataError, match="too few"):
