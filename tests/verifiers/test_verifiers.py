@@ -177,6 +177,20 @@ def test_a_judge_asks_about_each_field() -> None:
     assert len(model.batches) == 2
 
 
+class Slots(BaseModel):
+    artist: str | None = None
+    album: str | None = None
+
+
+@pytest.mark.parametrize(("said", "decision", "score"), [("no", "reject", 0.0), ("yes", "accept", 1.0)])
+def test_a_judge_asks_about_a_document_without_a_value_as_a_whole(said: str, decision: str, score: float) -> None:
+    model = Scripted(said)
+    verdict = check(Judge(per_field=True), "play some Ella", {"artist": None, "album": None}, Slots, model)
+    assert (verdict.decision, verdict.score, verdict.usage.calls) == (decision, score, 1)
+    assert bool(verdict.issues) == (decision == "reject")
+    assert '"artist": null' in model.batches[0][0].messages[-1].content
+
+
 def test_a_judge_may_be_another_model_and_may_be_unable_to_answer() -> None:
     model, task, result = asked(lambda prompt: "yes")
     other = Scripted(lambda prompt: Completion("", Usage(1, 9, 0), "refused", refusal="too long"), name="other")
