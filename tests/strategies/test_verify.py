@@ -1,3 +1,4 @@
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from structout import (
     Task,
     Verdict,
     Verify,
+    Vote,
 )
 from structout.schema import Schema
 from tests.conftest import Bolt
@@ -52,6 +54,19 @@ def test_what_is_refused_may_be_asked_again_with_the_verifiers_issues() -> None:
     assert "/size_mm" in objection
     assert "7" in objection
     assert [len(result.attempts) for result in (mended, refused)] == [2, 2]
+
+
+def test_what_is_asked_again_shows_the_document_that_was_refused() -> None:
+    votes = (("hex", 7, "a"), ("flange", 6, "a"), ("flange", 7, "b"))
+    answers = [json.dumps({"kind": kind, "size_mm": size, "note": note}) for kind, size, note in votes]
+    model = Scripted(lambda prompt: answers[prompt.sample] if len(prompt.messages) == 2 else GOOD)
+    (result,) = run(Verify(Vote(Prompted(), n=3), Grounded(("/size_mm",)), on_reject="reask"), model, "hex, 6 mm")
+    assert result.status == "valid"
+    shown = model.batches[-1][0].messages[-2].content
+    assert json.loads(shown) == {"kind": "flange", "size_mm": 7, "note": "a"}  # which is none of the three
+    fenced = Scripted({"6 mm": [f"Here:\n{WRONG}", GOOD]})
+    run(Verify(Repair(Prompted()), Grounded(), on_reject="reask"), fenced, "6 mm")
+    assert fenced.batches[-1][0].messages[-2].content == WRONG
 
 
 def test_what_is_invalid_is_not_asked_again_by_a_verifier() -> None:
