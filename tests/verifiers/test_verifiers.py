@@ -333,6 +333,18 @@ def test_verifiers_combine_and_ask_no_more_than_they_must(
     assert [part.asked for part in parts] == asked
 
 
+def test_a_verifier_that_was_overruled_leaves_no_doubt_in_a_leaf() -> None:
+    fine, wrong = Rule(lambda value: True), Rule(lambda value: False)
+    bolt: Json = {"kind": "hex", "size_mm": 5}
+    verdict = check(Either(Grounded(), fine), "hex bolt", bolt)
+    assert (verdict.decision, verdict.issues, verdict.confidence) == ("accept", (), {})
+    verdict = check(Either(Grounded(), wrong), "hex bolt", bolt)
+    assert (verdict.decision, verdict.confidence) == ("reject", {"/size_mm": 0.0})
+    verdict = check(Either(wrong, Grounded()), "hex bolt, 5 mm", bolt)
+    assert (verdict.decision, verdict.confidence) == ("accept", {"/size_mm": 1.0})
+    assert check(All(fine, Grounded()), "hex bolt", bolt).confidence == {"/size_mm": 0.0}
+
+
 def test_what_has_no_value_costs_nothing_to_refuse() -> None:
     task: Task[Any] = Task("x", SCHEMA)
     (result,) = Prompted().run([task], Scripted("no"))
