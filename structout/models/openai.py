@@ -1,11 +1,13 @@
 """A model behind an OpenAI-compatible server."""
 
 import os
+import random
 import re
 import threading
 import time
 import warnings
 import weakref
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -25,6 +27,7 @@ _TOO_MUCH = (429, 503)
 _TIMED_OUT = (408, 504, 522, 524)
 _MAY_PASS = (*_TIMED_OUT, 409, 425, 500, 502, 520, 529)
 _CANNOT_TAKE = (400, 413, 422)
+_LONGEST_PAUSE = 20.0  # seconds, where the server does not say how long to wait
 
 
 class _FaultError(Exception):
@@ -45,7 +48,7 @@ class _RefusalError(Exception):
 @dataclass(frozen=True)
 class Patience:
     """How long to bear with a server: `timeout` seconds for an answer, `attempts` at a request that meets transport
-    faults, `seconds` in all for one that the server puts off (429, 503).
+    faults, and `seconds` in all for one that the server puts off (429, 503), however often: that is no attempt.
     """
 
     timeout: float = 120.0
@@ -75,7 +78,6 @@ class OpenAIModel:
     ) -> None:
         try:
             import openai
-            import tenacity  # noqa: F401
         except ModuleNotFoundError as error:
             raise MissingExtraError(error.name or "openai", "openai") from error
         self.model = model
@@ -182,30 +184,23 @@ class OpenAIModel:
         return answers[: len(prompts)]
 
     def _request(self, prompt: Prompt, held: dict[str, Any] | None, count: int = 1) -> list[Completion]:
-        """Send one prompt until it is answered. Raises `_RefusalError`, and `ModelError` when patience is at an end."""
-        import tenacity
+        """Send one prompt until it is answered. Raises `_RefusalError`, and `ModelError` when patience is at an end.
 
-        def pause(state: tenacity.RetryCallState) -> float:
-            fault = state.outcome.exception() if state.outcome else None
-            asked = fault.wait if isinstance(fault, _FaultError) else None
-            return backoff(state) if asked is None else min(asked, self.patience.longest_wait)
-
-        def enough(state: tenacity.RetryCallState) -> bool:
-            fault = state.outcome.exception() if state.outcome else None
-            if isinstance(fault, _FaultError) and fault.throttled:
-                return (state.seconds_since_start or 0) > self.patience.seconds
-            return state.attempt_number >= self.patience.attempts
-
-        backoff = tenacity.wait_random_exponential(0.5, max=20)
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_FaultError), wait=pause, stop=enough, reraise=True
-        )
-        try:
-            return retrying(self._send, prompt, held, count)
-        except _FaultError as fault:
-            raise ModelError(
-                f"{self.name} does not answer: {fault}", hint="see whether the server is up, and its log"
-            ) from fault
+        Being put off and failing are counted apart: who waited long for a place is not sent away for one stumble.
+        """
+        met: Counter[bool] = Counter()  # faults, by whether they put it off
+        began = time.monotonic()
+        while True:
+            try:
+                return self._send(prompt, held, count)
+            except _FaultError as fault:
+                met[fault.throttled] += 1
+                waited, times = time.monotonic() - began, met[fault.throttled]
+                if waited > self.patience.seconds if fault.throttled else times >= self.patience.attempts:
+                    said = f"{self.name} does not answer: {fault}"
+                    raise ModelError(said, hint="see whether the server is up, and its log") from fault
+                pause = random.uniform(0, min(_LONGEST_PAUSE, 0.5 * 2.0 ** min(times - 1, 10)))
+                time.sleep(pause if fault.wait is None else min(fault.wait, self.patience.longest_wait))
 
     def _send(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> list[Completion]:
         import openai

@@ -118,6 +118,23 @@ def test_a_fault_that_stays_ends_in_an_error_that_keeps_what_was_answered() -> N
         OpenAIModel("m", "http://127.0.0.1:9/v1", patience=Patience(attempts=2)).complete([ask("1")])
 
 
+def test_to_have_been_put_off_is_not_to_have_failed() -> None:
+    faults: dict[int, Fault] = {**dict.fromkeys(range(6), "429"), 6: "500"}  # type: ignore[dict-item]
+    with serving(Proxy(bolt, faults)) as proxy:
+        (answer,) = client(proxy).complete([ask("1 mm")])
+    assert (json.loads(answer.text)["size_mm"], len(proxy.requests)) == (1, 8)
+
+
+def test_patience_ends_where_a_server_puts_off_and_fails_by_turns() -> None:
+    kinds: list[Fault] = ["429", "500"]
+    with serving(Proxy(bolt, {place: kinds[place % 2] for place in range(100)})) as proxy:
+        with pytest.raises(ModelError, match="HTTP 500"):
+            client(proxy, patience=replace(SOON, attempts=3)).complete([ask("1 mm")])
+        assert len(proxy.requests) == 6
+        with pytest.raises(ModelError, match="HTTP 429"):
+            client(proxy, patience=replace(SOON, seconds=0)).complete([ask("1 mm")])
+
+
 @pytest.mark.parametrize(("status", "match"), [(401, "refuses the key"), (404, "name and the address")])
 def test_what_trying_again_would_not_mend_is_not_tried_again(status: int, match: str) -> None:
     answer = {"status": status, "error": {"message": "Incorrect key provided: sk-very-secret-0123456789"}}
