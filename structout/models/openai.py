@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from structout.completion import Completion, Message, Prompt, Sampling
+from structout.completion import Completion, Message, Prompt, Sampling, Usage
 from structout.errors import MissingExtraError, ModelError, SpecError, StructoutWarning
 from structout.models import dialects
 from structout.models.address import Address
@@ -61,8 +61,9 @@ class OpenAIModel:
     """Chat completions over HTTP, many in flight: as many as the server takes, at most `in_flight`.
 
     Only transport faults are tried again. A prompt that the server refuses is a refused completion. Whether a
-    constraint is heeded is found out by one question with an improbable schema before the first constrained prompt:
-    see `dialect`. The key comes from `$OPENAI_API_KEY` alone, and is never part of a name, an error or a log.
+    constraint is heeded is found out by a question with an improbable schema before the first constrained prompt, one
+    for each dialect until one is heeded: see `dialect`; the first completion is charged with what they cost. The key
+    comes from `$OPENAI_API_KEY` alone, and is never part of a name, an error or a log.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class OpenAIModel:
         self._many = many
         self._limit_field = "max_tokens"
         self._heeded: dict[str, Schema[Any] | None] = {}  # what is left of schemas that the server refuses to be told
+        self._owed = Usage()  # what the probe has cost, until an answer is charged with it
         self._said: set[str] = set()
         self._lock = threading.Lock()
 
@@ -130,11 +132,21 @@ class OpenAIModel:
                 continue
             for place, answer in zip(places, one.result(), strict=True):
                 answers[place] = answer
+        self._charge(answers)
         if isinstance(failure, ModelError):
             raise PartialAnswerError(failure.message, answers, hint=failure.hint)
         if failure is not None:
             raise failure
         return [answer for answer in answers if answer is not None]
+
+    def _charge(self, answers: list[Completion | None]) -> None:
+        """Charge the first of these with what the probe has cost, unless an earlier one was."""
+        with self._lock:
+            for place, answer in enumerate(answers):
+                if answer is not None:
+                    answers[place] = replace(answer, usage=answer.usage + self._owed)
+                    self._owed = Usage()
+                    return
 
     def _groups(self, prompts: Sequence[Prompt]) -> list[list[int]]:
         """The places of the prompts that go out as one request: several samples of one, where `many` says so."""
@@ -304,6 +316,7 @@ class OpenAIModel:
                 (answer, *_) = self._request(prompt, dialects.fields(dialects.PROBE, dialect))
             except _RefusalError:
                 continue
+            self._owed += answer.usage
             if dialects.heeded(answer.text):
                 return dialect
         self._say(f"{self.name} does not heed a constraint: its answers are only checked, and may not comply")

@@ -28,6 +28,7 @@ from structout import (
     Schema,
     Scripted,
     SpecError,
+    Usage,
     load_model,
 )  # fmt: skip
 from structout.models.base import PartialAnswerError
@@ -255,6 +256,34 @@ def test_the_probe_finds_the_dialect_that_is_heeded(dialect: str, understands: A
     assert SCHEMA.check_text(completed.text).ok == (dialect != "none")
 
 
+def test_what_the_probe_costs_is_in_the_bill() -> None:
+    def ignores(body: dict[str, Any]) -> dict[str, Any]:
+        return completion("Hello!", read=7, written=3)
+
+    with serving(Proxy(ignores)) as proxy:
+        model = client(proxy)
+        with pytest.warns(match="does not heed"):
+            answers = model.complete([Prompt(ask(f"{n}").messages, constraint=SCHEMA) for n in range(3)])
+        answers += model.complete([Prompt(ask("3").messages, constraint=SCHEMA)])
+    assert [answer.usage.calls for answer in answers] == [5, 1, 1, 1]
+    total = sum((answer.usage for answer in answers), Usage())
+    assert (total.calls, total.input_tokens) == (len(proxy.requests), 7 * len(proxy.requests))
+
+
+def test_what_the_probe_costs_is_not_lost_with_what_fails() -> None:
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        return (
+            {"status": 404} if body["messages"][-1]["content"].split() == ["<record>", "x", "</record>"] else bolt(body)
+        )
+
+    with serving(Proxy(answer)) as proxy:
+        model = client(proxy)
+        with pytest.raises(ModelError):
+            model.complete([Prompt(ask("x").messages, constraint=SCHEMA)])
+        (paid,) = model.complete([Prompt(ask("1 mm").messages, constraint=SCHEMA)])
+    assert (paid.usage.calls, len(proxy.requests)) == (2, 3)
+
+
 def test_a_schema_that_the_server_refuses_is_only_checked() -> None:
     def picky(body: dict[str, Any]) -> dict[str, Any]:
         schema = body.get("response_format", {}).get("json_schema", {}).get("schema", {})
@@ -385,7 +414,7 @@ def test_a_run_through_faults_loses_and_doubles_nothing(tmp_path: Path) -> None:
             spent = journal.spent()[job.model.name]
     assert [value["size_mm"] for value in values if isinstance(value, dict)] == list(range(100))
     assert tally.counts == {"valid": 100}
-    assert spent.calls == 100
+    assert spent.calls == 101  # the probe among them
     answered = Counter(
         body["messages"][-1]["content"] for place, body in enumerate(proxy.requests) if place not in faults
     )
