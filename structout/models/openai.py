@@ -1,6 +1,5 @@
 """A model behind an OpenAI-compatible server."""
 
-import os
 import random
 import re
 import threading
@@ -63,7 +62,8 @@ class OpenAIModel:
     Only transport faults are tried again. A prompt that the server refuses is a refused completion. Whether a
     constraint is heeded is found out by a question with an improbable schema before the first constrained prompt, one
     for each dialect until one is heeded: see `dialect`; the first completion is charged with what they cost. The key
-    comes from `$OPENAI_API_KEY` alone, and is never part of a name, an error or a log.
+    comes from the environment alone (`key` names the variable; see `Address`), and is never part of a name, an error or
+    a log.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class OpenAIModel:
         in_flight: int = 64,
         logprobs: bool = False,
         many: bool = False,
+        key: str = "",
         patience: Patience | None = None,
     ) -> None:
         try:
@@ -84,9 +85,8 @@ class OpenAIModel:
         self.model = model
         self.name = f"openai:{model}" + (f"@{base_url}" if base_url else "")
         self.limiter = Limiter(in_flight)
-        self._key = os.environ.get("OPENAI_API_KEY", "")
-        if not self._key and not base_url and not os.environ.get("OPENAI_BASE_URL"):
-            raise ModelError("there is no key for the OpenAI API", hint="set OPENAI_API_KEY")
+        self._address = Address(model, base_url or "", key=key)
+        self._key = self._address.secret()
         self.patience = patience or Patience()
         self._client = openai.OpenAI(
             api_key=self._key or "none", base_url=base_url, timeout=self.patience.timeout, max_retries=0
@@ -106,7 +106,7 @@ class OpenAIModel:
         """The model at an address, written as `Address` says. Raises `SpecError`, `ModelError`."""
         at = Address.read(name)
         patience = Patience() if at.timeout is None else Patience(timeout=at.timeout)
-        settings: dict[str, Any] = {"in_flight": at.in_flight, "logprobs": at.logprobs, "many": at.many}
+        settings: dict[str, Any] = {"in_flight": at.in_flight, "logprobs": at.logprobs, "many": at.many, "key": at.key}
         return cls(at.model, at.url or None, dialect=at.dialect, patience=patience, **settings)
 
     @property
@@ -295,7 +295,11 @@ class OpenAIModel:
         if status in _CANNOT_TAKE:
             return _RefusalError(message)
         if status in (401, 403):
-            return ModelError(f"{self.name} refuses the key (HTTP {status})", hint="check OPENAI_API_KEY")
+            if self._key:
+                hint = f"check {self._address.variable}"
+                return ModelError(f"{self.name} refuses the key (HTTP {status})", hint=hint)
+            hint = "add the variable that holds its key to the model's name, as in #key=OPENAI_API_KEY"
+            return ModelError(f"{self.name} is sent no key, and wants one (HTTP {status})", hint=hint)
         return ModelError(f"{self.name}: {message}", hint="check the model's name and the address")
 
     def _read(self, prompt: Prompt, text: str, seconds: float) -> list[Completion]:

@@ -31,6 +31,7 @@ from structout import (
     Usage,
     load_model,
 )  # fmt: skip
+from structout.models.address import Address
 from structout.models.base import PartialAnswerError
 from structout.models.dialects import PROBE, fields
 from structout.models.limiter import Limiter
@@ -66,7 +67,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def client(proxy: Proxy, **options: Any) -> OpenAIModel:
-    return OpenAIModel("m", proxy.url, **{"patience": SOON, **options})
+    return OpenAIModel("m", proxy.url, **{"patience": SOON, "key": "OPENAI_API_KEY", **options})
 
 
 def test_answers_come_in_order_with_what_they_cost() -> None:
@@ -420,6 +421,38 @@ def test_a_run_through_faults_loses_and_doubles_nothing(tmp_path: Path) -> None:
     )
     assert set(answered.values()) == {1}
     assert "secret" not in (tmp_path / "j").read_bytes().decode("latin-1")
+
+
+def test_the_key_goes_to_its_own_server_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_API_KEY", "vllm-secret")
+    with serving(Proxy(bolt)) as proxy:
+        load_model(f"openai:m@{proxy.url}").complete([ask("1 mm")])
+        load_model(f"openai:m@{proxy.url}#key=VLLM_API_KEY").complete([ask("1 mm")])
+        monkeypatch.setenv("OPENAI_BASE_URL", proxy.url)
+        for name in ("openai:m", f"openai:m@{proxy.url}", f"openai:m@{proxy.url}#key=VLLM_API_KEY"):
+            load_model(name).complete([ask("1 mm")])
+        monkeypatch.setenv("OPENAI_BASE_URL", "http://other.example/v1")
+        load_model(f"openai:m@{proxy.url}").complete([ask("1 mm")])
+    own, other, none = "Bearer sk-very-secret-0123456789", "Bearer vllm-secret", "Bearer none"
+    assert proxy.keys == [none, other, own, own, other, none]
+    assert Address.read("m@https://api.openai.com/v1").variable == "OPENAI_API_KEY"
+    assert Address.read("m@http://api.openai.com/v1").variable == ""  # in the clear
+    assert Address.read("m@https://api.openai.com.evil.example/v1").variable == ""
+
+
+def test_a_server_that_wants_a_key_says_how_to_give_it_one() -> None:
+    with serving(Proxy(lambda body: {"status": 401})) as proxy:
+        with pytest.raises(ModelError, match="is sent no key, and wants one") as caught:
+            load_model(f"openai:m@{proxy.url}").complete([ask("1 mm")])
+        assert "#key=OPENAI_API_KEY" in caught.value.hint
+        with pytest.raises(ModelError, match="refuses the key") as caught:
+            load_model(f"openai:m@{proxy.url}#key=OPENAI_API_KEY").complete([ask("1 mm")])
+        assert caught.value.hint == "check OPENAI_API_KEY"
+        with pytest.raises(ModelError, match="NO_SUCH_KEY"):
+            load_model(f"openai:m@{proxy.url}#key=NO_SUCH_KEY")
+        with pytest.raises(SpecError) as wrong:
+            load_model(f"openai:m@{proxy.url}#key=sk-very-secret-0123456789")
+    assert "secret" not in str(wrong.value)
 
 
 def test_models_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
