@@ -61,6 +61,17 @@ class Address:
         return cls(model, url, **settings)
 
     @property
+    def name(self) -> str:
+        """The model's name with all that answers hang on: where it is served, and the options that change what is
+        answered or told, but not how long to wait or which key to send.
+        """
+        server = urlsplit(self.url or os.environ.get("OPENAI_BASE_URL", ""))
+        shown = server._replace(netloc=server.netloc.rpartition("@")[2], query="").geturl()  # without a password
+        options = [self.dialect or "", "logprobs" if self.logprobs else "", "n" if self.many else ""]
+        written = ",".join(filter(None, options))
+        return f"openai:{self.model}" + (f"@{shown}" if shown else "") + (f"#{written}" if written else "")
+
+    @property
     def variable(self) -> str:
         """The environment variable with the key that this server is sent, "" if it is sent none."""
         own = (_OPENAI, os.environ.get("OPENAI_BASE_URL", ""))

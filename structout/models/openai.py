@@ -83,9 +83,9 @@ class OpenAIModel:
         except ModuleNotFoundError as error:
             raise MissingExtraError(error.name or "openai", "openai") from error
         self.model = model
-        self.name = f"openai:{model}" + (f"@{base_url}" if base_url else "")
         self.limiter = Limiter(in_flight)
-        self._address = Address(model, base_url or "", key=key)
+        self._address = Address(model, base_url or "", dialect, logprobs, many, key=key)
+        self.name = self._address.name
         self._key = self._address.secret()
         self.patience = patience or Patience()
         self._client = openai.OpenAI(

@@ -31,6 +31,8 @@ from structout import (
     Usage,
     load_model,
 )  # fmt: skip
+from structout.errors import JournalError
+from structout.models import Named, identity
 from structout.models.address import Address
 from structout.models.base import PartialAnswerError
 from structout.models.dialects import PROBE, fields
@@ -458,7 +460,8 @@ def test_a_server_that_wants_a_key_says_how_to_give_it_one() -> None:
 def test_models_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     model = load_model("openai:org/m@http://127.0.0.1:9/v1#ollama,logprobs,5")
     assert isinstance(model, OpenAIModel)
-    assert (model.name, model.dialect, model.limiter.most) == ("openai:org/m@http://127.0.0.1:9/v1", "ollama", 5)
+    assert model.name == "openai:org/m@http://127.0.0.1:9/v1#ollama,logprobs"
+    assert (model.dialect, model.limiter.most) == ("ollama", 5)
     patient = load_model("openai:m@http://127.0.0.1:9/v1#timeout=300")
     assert isinstance(patient, OpenAIModel)
     assert patient.patience == Patience(timeout=300)
@@ -468,6 +471,34 @@ def test_models_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(ModelError, match="no key"):
         load_model("openai:gpt")
+
+
+@pytest.mark.parametrize(
+    ("options", "same"),
+    [("", True), ("8,timeout=9", True), ("key=OPENAI_API_KEY", True)]
+    + [(one, False) for one in ("none", "json_schema", "logprobs", "n")],
+)
+def test_what_changes_answers_is_part_of_a_models_identity(options: str, same: bool) -> None:
+    plain, other = "openai:m@http://127.0.0.1:9/v1", f"openai:m@http://127.0.0.1:9/v1#{options}"
+    assert (identity(other) == plain) == same
+    loaded = load_model(other).name
+    assert identity(loaded) == loaded == identity(Named(other).name)
+    assert identity(f"{plain}#logprobs,none") == identity(f"{plain}#none,3,logprobs")
+
+
+def test_where_a_model_is_served_is_part_of_its_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    somewhere = identity("openai:m")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://user:secret@127.0.0.1:9/v1?key=secret")
+    assert load_model("openai:m").name == identity("openai:m") == identity("openai:m@http://127.0.0.1:9/v1")
+    assert identity("openai:m") != somewhere == "openai:m"
+
+
+def test_a_journal_does_not_go_on_with_a_model_that_is_asked_otherwise(tmp_path: Path) -> None:
+    jobs = [Job(SCHEMA, load_model(f"openai:m@http://127.0.0.1:9/v1{one}"), Constrained()) for one in ("", "#none")]
+    Journal(tmp_path / "j", jobs[0].identity()).close()
+    Journal(tmp_path / "j", jobs[0].identity()).close()
+    with pytest.raises(JournalError, match="model"):
+        Journal(tmp_path / "j", jobs[1].identity())
 
 
 def test_samples_of_one_prompt_are_one_request_where_that_is_asked_for() -> None:
