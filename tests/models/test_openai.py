@@ -123,7 +123,7 @@ def test_a_fault_that_stays_ends_in_an_error_that_keeps_what_was_answered() -> N
 
 
 def test_to_have_been_put_off_is_not_to_have_failed() -> None:
-    faults: dict[int, Fault] = {**dict.fromkeys(range(6), "429"), 6: "500"}  # type: ignore[dict-item]
+    faults: dict[int, Fault] = {**dict.fromkeys(range(6), "429"), 6: "500"}
     with serving(Proxy(bolt, faults)) as proxy:
         (answer,) = client(proxy).complete([ask("1 mm")])
     assert (json.loads(answer.text)["size_mm"], len(proxy.requests)) == (1, 8)
