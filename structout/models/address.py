@@ -72,10 +72,23 @@ class Address:
         return f"openai:{self.model}" + (f"@{shown}" if shown else "") + (f"#{written}" if written else "")
 
     @property
+    def own(self) -> bool:
+        """Whether this is the server that the environment's settings for OpenAI are meant for."""
+        theirs = (_OPENAI, os.environ.get("OPENAI_BASE_URL", ""))
+        return not self.url or _origin(self.url) in map(_origin, theirs)
+
+    @property
     def variable(self) -> str:
         """The environment variable with the key that this server is sent, "" if it is sent none."""
-        own = (_OPENAI, os.environ.get("OPENAI_BASE_URL", ""))
-        return self.key or ("OPENAI_API_KEY" if not self.url or _origin(self.url) in map(_origin, own) else "")
+        return self.key or ("OPENAI_API_KEY" if self.own else "")
+
+    def withheld(self) -> list[str]:
+        """The headers that OpenAI's client would add from the environment, and that are none of this server's business:
+        accounts, and what `$OPENAI_CUSTOM_HEADERS` holds, often the key of a gateway.
+        """
+        custom = os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
+        named = [name.strip() for name, colon, _ in (line.partition(":") for line in custom) if colon]
+        return [] if self.own else ["OpenAI-Organization", "OpenAI-Project", *named]
 
     def secret(self) -> str:
         """The key that this server is sent, "" for none. Raises `ModelError` if it is not set where it must be."""

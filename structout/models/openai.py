@@ -88,8 +88,13 @@ class OpenAIModel:
         self.name = self._address.name
         self._key = self._address.secret()
         self.patience = patience or Patience()
+        withheld: dict[str, Any] = dict.fromkeys(self._address.withheld(), openai.Omit())
         self._client = openai.OpenAI(
-            api_key=self._key or "none", base_url=base_url, timeout=self.patience.timeout, max_retries=0
+            api_key=self._key or "none",
+            base_url=base_url,
+            timeout=self.patience.timeout,
+            max_retries=0,
+            default_headers=withheld,
         )
         weakref.finalize(self, self._client.close)  # its connections would else be left open until they are collected
         self._dialect = dialect

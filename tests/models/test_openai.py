@@ -442,6 +442,18 @@ def test_the_key_goes_to_its_own_server_alone(monkeypatch: pytest.MonkeyPatch) -
     assert Address.read("m@https://api.openai.com.evil.example/v1").variable == ""
 
 
+def test_what_the_environment_holds_for_one_server_goes_to_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-1")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Gateway: secret")
+    ours = {"openai-organization", "openai-project", "x-gateway"}
+    with serving(Proxy(bolt)) as proxy:
+        load_model(f"openai:m@{proxy.url}").complete([ask("1 mm")])
+        monkeypatch.setenv("OPENAI_BASE_URL", proxy.url)
+        load_model("openai:m").complete([ask("1 mm")])
+    assert [ours & headers.keys() for headers in proxy.headers] == [set(), ours]
+
+
 def test_a_server_that_wants_a_key_says_how_to_give_it_one() -> None:
     with serving(Proxy(lambda body: {"status": 401})) as proxy:
         with pytest.raises(ModelError, match="is sent no key, and wants one") as caught:
