@@ -5,35 +5,14 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from math import exp
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from structout import (
-    BestOf,
-    Confident,
-    Constrained,
-    Message,
-    ModelError,
-    Prompt,
-    Prompted,
-    Reask,
-    Repair,
-    Sampling,
-    Schema,
-    Scripted,
-    SpecError,
-    Usage,
-    load_model,
-)  # fmt: skip
-from structout.errors import JournalError
-from structout.models import Named, identity
-from structout.models.address import Address
+from structout import Constrained, ModelError, Prompt, Reask, Repair, Schema, SpecError, Usage
 from structout.models.base import PartialAnswerError
 from structout.models.dialects import PROBE, fields
 from structout.models.limiter import Limiter
@@ -44,32 +23,11 @@ from structout.pipeline.rows import rows_of
 from structout.pipeline.run import local, process
 from structout.result import Example, Task
 from tests.conftest import Bolt
+from tests.models.clients import SOON, ask, bolt, client
 from tests.models.servers import Fault, Proxy, completion, serving
 
-SOON = Patience(timeout=10, attempts=4, seconds=20)
+pytestmark = pytest.mark.usefixtures("key")
 SCHEMA = Schema.of(Bolt)
-
-
-def bolt(body: dict[str, Any]) -> dict[str, Any]:
-    """Answers with the number in the record, and with what a constraint on one word admits."""
-    schema = body.get("response_format", {}).get("json_schema", {}).get("schema", {})
-    if schema == PROBE.json_schema:
-        return completion(json.dumps({"word": schema["properties"]["word"]["enum"][0]}))
-    n = int(body["messages"][-1]["content"].split("\n")[1].split()[0])
-    return completion(json.dumps({"kind": "hex", "size_mm": n}), read=100 + n)
-
-
-def ask(text: str, **sampling: Any) -> Prompt:
-    return Prompt((Message("user", f"<record>\n{text}\n</record>"),), Sampling(**sampling))
-
-
-@pytest.fixture(autouse=True)
-def _key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret-0123456789")
-
-
-def client(proxy: Proxy, **options: Any) -> OpenAIModel:
-    return OpenAIModel("m", proxy.url, **{"patience": SOON, "key": "OPENAI_API_KEY", **options})
 
 
 def test_answers_come_in_order_with_what_they_cost() -> None:
@@ -168,69 +126,6 @@ def test_newer_models_want_another_field_for_the_limit() -> None:
     with serving(Proxy(strict)) as proxy:
         assert client(proxy, in_flight=1).complete([ask("1 mm"), ask("2 mm")])[1].finish_reason == "stop"
     assert len(proxy.requests) == 3
-
-
-def told(pieces: Sequence[str], logprobs: Sequence[float], *, in_bytes: bool = True) -> dict[str, Any]:
-    """A completion of these tokens as a server tells it that is asked for log-probabilities; the last one ends it."""
-    answer = completion("".join(pieces[:-1]))
-    answer["choices"][0]["logprobs"] = {
-        "content": [
-            {"token": piece, "logprob": logprob, "bytes": list(piece.encode()) if in_bytes else None}
-            for piece, logprob in zip(pieces, logprobs, strict=True)
-        ]
-    }
-    return answer
-
-
-@pytest.mark.parametrize("in_bytes", [True, False])
-def test_the_tokens_of_a_server_tell_how_sure_each_leaf_is(in_bytes: bool) -> None:
-    pieces = ['{"', "kind", '": "', "he", "x", '", "', "note", '": "', "brûl", "é", '", "size_mm": ', "6", "}", "<end>"]
-    logprobs = [-0.01, -0.01, -0.01, -0.5, -0.25, -0.01, -0.01, -0.01, -1.0, -0.5, -0.01, -2.0, -0.01, -0.01]
-    with serving(Proxy(lambda body: told(pieces, logprobs, in_bytes=in_bytes))) as proxy:
-        (result,) = Prompted().run([Task("a bolt", SCHEMA)], client(proxy, logprobs=True))
-    completed = result.attempts[-1].completion
-    assert completed.mean_value_logprob == pytest.approx(-(0.5 + 0.25 + 1.0 + 0.5 + 2.0) / 5)
-    assert completed.ends is not None
-    assert completed.ends[-1] == len(completed.text.encode())
-    sure = {"/kind": exp(-0.01 - 0.75 - 0.01), "/note": exp(-0.01 - 1.5 - 0.01), "/size_mm": exp(-2.0)}
-    assert result.confidence == pytest.approx(sure)
-    decisions = [Confident(least).check([], [result], Scripted(""))[0].decision for least in (0.1, 0.2)]
-    assert decisions == ["accept", "reject"]
-
-
-def test_tokens_that_are_not_the_text_tell_nothing_of_its_leaves() -> None:
-    answer = told(["{", "}", ""], [-0.1, -0.2, -0.3])
-    answer["choices"][0]["message"]["content"] = '{"kind": "hex", "size_mm": 6}'
-    with serving(Proxy(lambda body: answer)) as proxy:
-        (result,) = Prompted().run([Task("a bolt", SCHEMA)], client(proxy, logprobs=True))
-    assert (result.status, result.confidence) == ("valid", {})
-    assert result.attempts[-1].completion.logprobs == (-0.1, -0.2, -0.3)
-
-
-def test_the_best_of_several_answers_of_a_server_is_the_likeliest() -> None:
-    def sampled(body: dict[str, Any]) -> dict[str, Any]:
-        size = len(proxy.requests)
-        return told(['{"kind": "hex", "size_mm": ', str(size), "}", ""], [-0.1, -2.0 if size != 2 else -0.5, -0.1, 0.0])
-
-    with serving(Proxy(sampled)) as proxy:
-        (result,) = BestOf(Prompted(), n=3).run([Task("a bolt", SCHEMA)], client(proxy, logprobs=True, in_flight=1))
-    assert result.unwrap().size_mm == 2
-
-
-def test_finish_reasons_refusals_logprobs_and_missing_counts() -> None:
-    cut = completion("{", finish="length")
-    cut["choices"][0]["logprobs"] = {"content": [{"token": "{", "logprob": -0.5}]}
-    refused = completion("")
-    refused["choices"][0]["message"]["refusal"] = "I will not"
-    uncounted = completion("four" * 4)
-    del uncounted["usage"]
-    answers = iter([cut, refused, uncounted])
-    with serving(Proxy(lambda body: next(answers))) as proxy, pytest.warns(match="does not count tokens"):
-        one, two, three = client(proxy, in_flight=1, logprobs=True).complete([ask("1"), ask("2"), ask("3")])
-    assert proxy.requests[0]["logprobs"] is True
-    assert (one.finish_reason, one.logprobs) == ("length", (-0.5,))
-    assert (two.finish_reason, two.refusal) == ("refused", "I will not")
-    assert three.usage.output_tokens == 5
 
 
 @pytest.mark.parametrize(
@@ -423,106 +318,3 @@ def test_a_run_through_faults_loses_and_doubles_nothing(tmp_path: Path) -> None:
     )
     assert set(answered.values()) == {1}
     assert "secret" not in (tmp_path / "j").read_bytes().decode("latin-1")
-
-
-def test_the_key_goes_to_its_own_server_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VLLM_API_KEY", "vllm-secret")
-    with serving(Proxy(bolt)) as proxy:
-        load_model(f"openai:m@{proxy.url}").complete([ask("1 mm")])
-        load_model(f"openai:m@{proxy.url}#key=VLLM_API_KEY").complete([ask("1 mm")])
-        monkeypatch.setenv("OPENAI_BASE_URL", proxy.url)
-        for name in ("openai:m", f"openai:m@{proxy.url}", f"openai:m@{proxy.url}#key=VLLM_API_KEY"):
-            load_model(name).complete([ask("1 mm")])
-        monkeypatch.setenv("OPENAI_BASE_URL", "http://other.example/v1")
-        load_model(f"openai:m@{proxy.url}").complete([ask("1 mm")])
-    own, other, none = "Bearer sk-very-secret-0123456789", "Bearer vllm-secret", "Bearer none"
-    assert proxy.keys == [none, other, own, own, other, none]
-    assert Address.read("m@https://api.openai.com/v1").variable == "OPENAI_API_KEY"
-    assert Address.read("m@http://api.openai.com/v1").variable == ""  # in the clear
-    assert Address.read("m@https://api.openai.com.evil.example/v1").variable == ""
-
-
-def test_what_the_environment_holds_for_one_server_goes_to_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
-    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-1")
-    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Gateway: secret")
-    ours = {"openai-organization", "openai-project", "x-gateway"}
-    with serving(Proxy(bolt)) as proxy:
-        load_model(f"openai:m@{proxy.url}").complete([ask("1 mm")])
-        monkeypatch.setenv("OPENAI_BASE_URL", proxy.url)
-        load_model("openai:m").complete([ask("1 mm")])
-    assert [ours & headers.keys() for headers in proxy.headers] == [set(), ours]
-
-
-def test_a_server_that_wants_a_key_says_how_to_give_it_one() -> None:
-    with serving(Proxy(lambda body: {"status": 401})) as proxy:
-        with pytest.raises(ModelError, match="is sent no key, and wants one") as caught:
-            load_model(f"openai:m@{proxy.url}").complete([ask("1 mm")])
-        assert "#key=OPENAI_API_KEY" in caught.value.hint
-        with pytest.raises(ModelError, match="refuses the key") as caught:
-            load_model(f"openai:m@{proxy.url}#key=OPENAI_API_KEY").complete([ask("1 mm")])
-        assert caught.value.hint == "check OPENAI_API_KEY"
-        with pytest.raises(ModelError, match="NO_SUCH_KEY"):
-            load_model(f"openai:m@{proxy.url}#key=NO_SUCH_KEY")
-        with pytest.raises(SpecError) as wrong:
-            load_model(f"openai:m@{proxy.url}#key=sk-very-secret-0123456789")
-    assert "secret" not in str(wrong.value)
-
-
-def test_models_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = load_model("openai:org/m@http://127.0.0.1:9/v1#ollama,logprobs,5")
-    assert isinstance(model, OpenAIModel)
-    assert model.name == "openai:org/m@http://127.0.0.1:9/v1#ollama,logprobs"
-    assert (model.dialect, model.limiter.most) == ("ollama", 5)
-    patient = load_model("openai:m@http://127.0.0.1:9/v1#timeout=300")
-    assert isinstance(patient, OpenAIModel)
-    assert patient.patience == Patience(timeout=300)
-    for wrong in ("u:p@host/v1", "host/v1?key=x", "host/v1#fast", "host/v1#timeout=soon", "host/v1#timeout=0"):
-        with pytest.raises(SpecError):
-            load_model(f"openai:m@http://{wrong}")
-    monkeypatch.delenv("OPENAI_API_KEY")
-    with pytest.raises(ModelError, match="no key"):
-        load_model("openai:gpt")
-
-
-@pytest.mark.parametrize(
-    ("options", "same"),
-    [("", True), ("8,timeout=9", True), ("key=OPENAI_API_KEY", True)]
-    + [(one, False) for one in ("none", "json_schema", "logprobs", "n")],
-)
-def test_what_changes_answers_is_part_of_a_models_identity(options: str, same: bool) -> None:
-    plain, other = "openai:m@http://127.0.0.1:9/v1", f"openai:m@http://127.0.0.1:9/v1#{options}"
-    assert (identity(other) == plain) == same
-    loaded = load_model(other).name
-    assert identity(loaded) == loaded == identity(Named(other).name)
-    assert identity(f"{plain}#logprobs,none") == identity(f"{plain}#none,3,logprobs")
-
-
-def test_where_a_model_is_served_is_part_of_its_identity(monkeypatch: pytest.MonkeyPatch) -> None:
-    somewhere = identity("openai:m")
-    monkeypatch.setenv("OPENAI_BASE_URL", "http://user:secret@127.0.0.1:9/v1?key=secret")
-    assert load_model("openai:m").name == identity("openai:m") == identity("openai:m@http://127.0.0.1:9/v1")
-    assert identity("openai:m") != somewhere == "openai:m"
-
-
-def test_a_journal_does_not_go_on_with_a_model_that_is_asked_otherwise(tmp_path: Path) -> None:
-    jobs = [Job(SCHEMA, load_model(f"openai:m@http://127.0.0.1:9/v1{one}"), Constrained()) for one in ("", "#none")]
-    Journal(tmp_path / "j", jobs[0].identity()).close()
-    Journal(tmp_path / "j", jobs[0].identity()).close()
-    with pytest.raises(JournalError, match="model"):
-        Journal(tmp_path / "j", jobs[1].identity())
-
-
-def test_samples_of_one_prompt_are_one_request_where_that_is_asked_for() -> None:
-    def several(body: dict[str, Any]) -> dict[str, Any]:
-        whole = completion("x", read=100, written=9)
-        whole["choices"] = [{**whole["choices"][0], "message": {"content": "x" * n}} for n in range(1, body["n"])]
-        return whole if body["n"] > 1 else completion("last", written=2)
-
-    prompts = [Prompt(ask("1", temperature=1.0).messages, Sampling(temperature=1.0), sample=n) for n in range(3)]
-    with serving(Proxy(lambda body: several({"n": 1, **body}))) as proxy:
-        answers = client(proxy, many=True, in_flight=1).complete([*prompts, ask("2")])
-        assert [body.get("n", 1) for body in proxy.requests] == [3, 1, 1]  # it gave two of three
-    assert [answer.text for answer in answers] == ["x", "xx", "last", "last"]
-    assert [answer.usage.output_tokens for answer in answers] == [3, 6, 2, 2]
-    assert [answer.usage.calls for answer in answers] == [1, 0, 1, 1]
