@@ -17,7 +17,7 @@ _HINT = "name an object with a `name` and `complete(prompts) -> completions`, or
 
 def load_model(name: str, *, weights: "Weights | None" = None, slots: int = 32, device: str | None = None) -> Model:
     """Load a model: `embedded`, `hf:NAME` (a Hugging Face model), `path:FOLDER` (a fine-tuned one too),
-    `openai:MODEL@URL` (a server; see `structout.models.openai`), `scripted:FILE`, or `py:path/to/file.py:NAME` and
+    `openai:MODEL@URL` (a server; see `structout.models.address`), `scripted:FILE`, or `py:path/to/file.py:NAME` and
     `py:package.module:NAME` for an object with `complete`, or a function that makes one.
 
     For a local model, `slots` is how many prompts it answers at a time, and `weights` the form of its linear layers:
