@@ -1,12 +1,10 @@
 """A model behind an OpenAI-compatible server."""
 
-import random
 import re
 import threading
 import time
 import warnings
 import weakref
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -80,6 +78,7 @@ class OpenAIModel:
     ) -> None:
         try:
             import openai
+            import tenacity  # noqa: F401
         except ModuleNotFoundError as error:
             raise MissingExtraError(error.name or "openai", "openai") from error
         self.model = model
@@ -205,19 +204,33 @@ class OpenAIModel:
 
         Being put off and failing are counted apart: who waited long for a place is not sent away for one stumble.
         """
-        met: Counter[bool] = Counter()  # faults, by whether they put it off
-        began = time.monotonic()
-        while True:
-            try:
-                return self._send(prompt, held, count)
-            except _FaultError as fault:
-                met[fault.throttled] += 1
-                waited, times = time.monotonic() - began, met[fault.throttled]
-                if waited > self.patience.seconds if fault.throttled else times >= self.patience.attempts:
-                    said = f"{self.name} does not answer: {fault}"
-                    raise ModelError(said, hint="see whether the server is up, and its log") from fault
-                pause = random.uniform(0, min(_LONGEST_PAUSE, 0.5 * 2.0 ** min(times - 1, 10)))
-                time.sleep(pause if fault.wait is None else min(fault.wait, self.patience.longest_wait))
+        import tenacity
+
+        failed = 0
+
+        def pause(state: tenacity.RetryCallState) -> float:
+            fault = state.outcome.exception() if state.outcome else None
+            asked = fault.wait if isinstance(fault, _FaultError) else None
+            return backoff(state) if asked is None else min(asked, self.patience.longest_wait)
+
+        def enough(state: tenacity.RetryCallState) -> bool:
+            nonlocal failed
+            fault = state.outcome.exception() if state.outcome else None
+            if isinstance(fault, _FaultError) and fault.throttled:
+                return (state.seconds_since_start or 0) > self.patience.seconds
+            failed += 1
+            return failed >= self.patience.attempts
+
+        backoff = tenacity.wait_random_exponential(0.5, max=_LONGEST_PAUSE)
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_FaultError), wait=pause, stop=enough, reraise=True
+        )
+        try:
+            return retrying(self._send, prompt, held, count)
+        except _FaultError as fault:
+            raise ModelError(
+                f"{self.name} does not answer: {fault}", hint="see whether the server is up, and its log"
+            ) from fault
 
     def _send(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> list[Completion]:
         import openai
