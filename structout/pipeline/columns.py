@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from structout.document import Json
+from structout.errors import DataError
+from structout.pipeline.layout import MORE, Layout, beside, is_open
 from structout.prompts.render import resolve
 from structout.schema import Schema
 
@@ -26,49 +28,98 @@ PROVENANCE = (
 
 @dataclass(frozen=True)
 class Column:
-    """An Arrow type, and what turns a JSON value into one of it."""
+    """An Arrow type, and what turns a JSON value into one of it: a `ValueError`, `TypeError` or `OverflowError` where
+    it cannot be held.
+    """
 
     type: pa.DataType
     convert: Callable[[Any], Any]
 
 
 def columns_of(schema: Schema[Any]) -> dict[str, Column]:
-    """The columns of a record: an object's properties, else one column `value`.
+    """The columns of a record, as `Layout` names them.
 
     Whatever has no one type (a union, a recursion, free-form objects) becomes JSON text. Moments are kept in UTC; one
     without an offset counts as UTC.
     """
-    root = schema.json_schema
-    node = resolve(root, root["$ref"]) if isinstance(root, dict) and "$ref" in root else root
-    if isinstance(node, dict) and node.get("properties") and node.get("type", "object") == "object":
-        return {name: _column(part, root, ()) for name, part in node["properties"].items()}
-    return {"value": _column(node, root, ())}
+    layout = Layout.of(schema)
+    reader = _Reader(layout.root, layout.extras)
+    return {name: reader.column(node, ()) for name, node in layout.columns.items()}
 
 
-def _column(node: Any, root: Any, seen: tuple[str, ...]) -> Column:
-    if isinstance(node, dict) and "$ref" in node:
-        ref = node["$ref"]
-        return _TEXT if ref in seen else _column(resolve(root, ref), root, (*seen, ref))
-    if not isinstance(node, dict):
-        return _TEXT
-    options = [one for one in node.get("anyOf") or node.get("oneOf") or [] if one != {"type": "null"}]
-    if len(options) == 1:
-        return _column(options[0], root, seen)
-    kind = node.get("type")
-    if isinstance(kind, list):
-        kinds = [one for one in kind if one != "null"]
-        return _column({**node, "type": kinds[0]}, root, seen) if len(kinds) == 1 else _TEXT
-    if options:
-        return _TEXT
-    if kind == "string":
-        return _FORMATS.get(node.get("format", ""), _STRING)
-    if kind == "array" and isinstance(node.get("items"), dict) and "prefixItems" not in node:
-        return _list(_column(node["items"], root, seen))
-    if kind == "object" and node.get("properties"):
-        return _struct({name: _column(part, root, seen) for name, part in node["properties"].items()})
-    if kind is None and all(isinstance(value, str) for value in _choices(node)):
-        return _STRING
-    return _SCALARS.get(str(kind), _TEXT)
+class Table:
+    """Records in typed columns, and beside them, unless they are `bare`, those that say how each came about."""
+
+    def __init__(self, schema: Schema[Any], *, bare: bool) -> None:
+        self._layout = Layout.of(schema)
+        self._columns = columns_of(schema)
+        self._provenance = {} if bare else {"_key": pa.string(), **dict(PROVENANCE)}
+        types = {name: column.type for name, column in self._columns.items()}
+        self.schema = pa.schema({**types, **self._provenance})
+
+    def row(self, record: Json, provenance: dict[str, Any]) -> dict[str, Any]:
+        """One record as a row of `schema`. Raises `DataError` for a value that its column cannot hold."""
+        values = self._layout.row(record)
+        row = {name: _held(name, column, values.get(name)) for name, column in self._columns.items()}
+        if self._provenance:
+            key = provenance["_key"]
+            row |= {name: provenance.get(name) for name in self._provenance}
+            row["_key"] = _held("_key", _STRING, key if isinstance(key, str) else json.dumps(key))
+            row["_edits"] = json.dumps(provenance["_edits"])
+        return row
+
+
+def _held(name: str, column: Column, value: Json) -> Any:
+    try:
+        return _optional(column, value)
+    except (ValueError, TypeError, OverflowError) as error:
+        shown = json.dumps(value)
+        shown = shown if len(shown) <= 60 else shown[:59] + "…"
+        raise DataError(f"the typed column {name!r} cannot hold {shown}", hint="JSONL holds any value") from error
+
+
+class _Reader:
+    """Reads a schema whose references point into `root`; `extras` is as `dumps_more` says."""
+
+    def __init__(self, root: Any, extras: bool) -> None:
+        self._root = root
+        self._extras = extras
+
+    def column(self, node: Any, seen: tuple[str, ...]) -> Column:
+        if isinstance(node, dict) and "$ref" in node:
+            ref = node["$ref"]
+            return _TEXT if ref in seen else self.column(resolve(self._root, ref), (*seen, ref))
+        if not isinstance(node, dict):
+            return _TEXT
+        options = [one for one in node.get("anyOf") or node.get("oneOf") or [] if one != {"type": "null"}]
+        if len(options) == 1:
+            return self.column(options[0], seen)
+        kind = node.get("type")
+        if isinstance(kind, list):
+            kinds = [one for one in kind if one != "null"]
+            return self.column({**node, "type": kinds[0]}, seen) if len(kinds) == 1 else _TEXT
+        if options:
+            return _TEXT
+        if kind == "string":
+            return _FORMATS.get(node.get("format", ""), _STRING)
+        if kind == "array" and isinstance(node.get("items"), dict) and "prefixItems" not in node:
+            return _list(self.column(node["items"], seen))
+        if kind == "object" and node.get("properties"):
+            return self._struct(node, seen)
+        if kind is None and all(isinstance(value, str) for value in _choices(node)):
+            return _STRING
+        return _SCALARS.get(str(kind), _TEXT)
+
+    def _struct(self, node: dict[str, Any], seen: tuple[str, ...]) -> Column:
+        more = is_open(node, self._extras)
+        if MORE in node["properties"] and more:
+            return _TEXT
+        columns = {name: self.column(part, seen) for name, part in node["properties"].items()}
+        if not more:
+            return _struct(columns)
+        named = dict(columns)
+        whole = _struct({**columns, MORE: _TEXT})
+        return Column(whole.type, lambda row: whole.convert({**row, MORE: beside(row, named) or None}))
 
 
 def _choices(node: dict[str, Any]) -> list[Json]:
@@ -88,28 +139,36 @@ def _optional(column: Column, value: Json) -> Any:
     return None if value is None else column.convert(value)
 
 
+def _whole(value: Any) -> int:
+    if not -(2**63) <= value < 2**63:
+        raise OverflowError
+    return int(value)
+
+
+def _real(value: Any) -> float:
+    if float(value) != value:
+        raise ValueError("it would be rounded")
+    return float(value)
+
+
+def _string(text: str) -> str:
+    text.encode()  # an unpaired surrogate has no UTF-8
+    return text
+
+
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-_TEXT = Column(pa.string(), lambda value: json.dumps(value, ensure_ascii=False))
-_STRING = Column(pa.string(), str)
+_TEXT = Column(pa.string(), lambda value: _string(json.dumps(value, ensure_ascii=False)))
+_STRING = Column(pa.string(), _string)
 _SCALARS = {
-    "integer": Column(pa.int64(), int),
-    "number": Column(pa.float64(), float),
+    "integer": Column(pa.int64(), _whole),
+    "number": Column(pa.float64(), _real),
     "boolean": Column(pa.bool_(), bool),
 }
 _FORMATS = {
     "date": Column(pa.date32(), date.fromisoformat),
     "date-time": Column(pa.timestamp("us", tz="UTC"), _moment),
 }
-
-
-def table(rows: list[dict[str, Any]], columns: dict[str, Column], provenance: pa.Schema) -> pa.Table:
-    """Rows as an Arrow table: the record's columns, then those that say how it came about."""
-    arrays = [
-        pa.array([_optional(column, row.get(name)) for row in rows], column.type) for name, column in columns.items()
-    ]
-    beside = [pa.array([row.get(field.name) for row in rows], field.type) for field in provenance]
-    return pa.Table.from_arrays([*arrays, *beside], names=[*columns, *provenance.names])
