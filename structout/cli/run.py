@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from structout.pipeline.budget import Budget, Prices
     from structout.pipeline.job import Job
     from structout.pipeline.journal import Journal
+    from structout.pipeline.output import Place
     from structout.pipeline.rows import Row
     from structout.pipeline.run import Engine
 
@@ -106,7 +107,7 @@ def run(
     from structout.pipeline.budget import Budget
     from structout.pipeline.job import Job, priced
     from structout.pipeline.journal import ACCEPTED, ANSWERED, Journal
-    from structout.pipeline.output import check_distinct, check_target, replacing
+    from structout.pipeline.output import check_distinct, check_fields, check_target, placing, replacing
     from structout.pipeline.rows import count_rows, read_rows
     from structout.pipeline.run import finish, local, process
     from structout.pipeline.run import retry_quarantine as forget
@@ -121,6 +122,7 @@ def run(
     contract = Schema.of(schema)
     way = load_strategy(strategy)
     check_target(output)
+    check_fields(output, contract, bare=bare)
     with replacing(rest, keep=False):
         pass  # can it be written? Better known before anything is spent
     rows = read_rows(source, text=text, key=key, limit=limit)
@@ -141,7 +143,7 @@ def run(
         if engine is EngineName.LOCAL
         else _ray(job, schema, model, chunk, actors, budget)
     )
-    rows = chain(first, rows)
+    rows, into = chain(first, rows), placing(output, contract, bare=bare)
     same = () if fresh else ("schema",) if retry_quarantine else None
     known = "" if fresh else ACCEPTED if retry_quarantine else ANSWERED
     keep = known == ANSWERED and probe > 0  # of a dry run: what another run left stays as it is
@@ -149,12 +151,12 @@ def run(
         try:
             if dry_run:
                 kept.overlook(known)
-                _estimate(rows, job, kept, how, total, probe, keep=keep)
+                _estimate(rows, job, kept, how, total, probe, into, keep=keep)
                 return
             if retry_quarantine:
                 say(f"{forget(kept, job):,} rows are asked again")
             with reporter(log_format, metrics) as report:
-                tally = process(rows, job, kept, how, total=total, progress=report)
+                tally = process(rows, job, kept, how, total=total, progress=report, place=into)
             accepted, others = finish(kept, job, tally.done, output, rest, bare=bare, limit=limit)
             failed = kept.counts(limit).get("error", 0)
         except KeyboardInterrupt:
@@ -200,6 +202,7 @@ def _estimate(
     engine: "Engine",
     total: int | None,
     probe: int,
+    place: "Place",
     *,
     keep: bool,
 ) -> None:
@@ -213,7 +216,7 @@ def _estimate(
     elif total is None:
         say("the number of rows is not known beforehand: the estimate is for 1,000")
     if probe or not some:
-        found = ask_some(some, job, journal, engine, left, keep=keep)
+        found = ask_some(some, job, journal, engine, left, keep=keep, place=place)
     else:
         found = ask_nothing(some, job, left)
     print("\n".join(found.lines()))

@@ -1,9 +1,11 @@
 """Rows through a job and a journal: what fails, what is asked again, what is kept."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from structout import (
@@ -23,6 +25,7 @@ from structout import (
 )  # fmt: skip
 from structout.pipeline.job import Job
 from structout.pipeline.journal import Journal
+from structout.pipeline.output import placing
 from structout.pipeline.rows import rows_of
 from structout.pipeline.run import finish, local, process, retry_quarantine
 from tests.conftest import Bolt
@@ -57,6 +60,23 @@ def test_a_row_that_the_model_cannot_take_costs_no_other(job: Job, tmp_path: Pat
     (failed,) = (row for row in rows(tmp_path / "q.jsonl") if row["status"] == "error")
     assert (failed["key"], failed["cost"]) == (5, None)
     assert "the server says no" in failed["issues"][0]["message"]
+
+
+def test_a_record_that_the_output_cannot_hold_is_set_aside(job: Job, tmp_path: Path) -> None:
+    numbers = Scripted(lambda prompt: json.dumps({"n": 10 ** (20 if number(prompt) == 2 else 2)}))
+    job = Job(Schema.of({"type": "object", "properties": {"n": {"type": "integer"}}}), numbers, Prompted())
+    target, beside = str(tmp_path / "o.parquet"), str(tmp_path / "q.jsonl")
+    texts = ["1 mm", "2 mm", "3 mm"]
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        process(rows_of(texts), job, journal, local(), place=placing(target, job.schema))
+        assert finish(journal, job, 3, target, beside) == (2, 1)
+        assert [row["n"] for row in pq.read_table(target).to_pylist()] == [100, 100]
+        (row,) = rows(tmp_path / "q.jsonl")
+        assert (row["key"], row["status"], row["input"], row["document"]) == (2, "rejected", "2 mm", {"n": 10**20})
+        assert "column 'n' cannot hold 100000000000000000000" in row["issues"][0]["message"]
+        assert len(row["attempts"]) == 1
+        assert finish(journal, job, 3, str(tmp_path / "o.jsonl"), beside) == (3, 0)
+    assert answered(numbers) == 3
 
 
 def test_a_model_that_is_gone_ends_the_run_soon_and_it_goes_on_when_it_is_back(job: Job, tmp_path: Path) -> None:

@@ -125,6 +125,29 @@ def test_only_the_first_rows_of_what_is_done(
     assert len(asked(tmp_path)) == 20
 
 
+def test_what_the_output_has_no_place_for_is_found_out_first_or_set_aside(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    (tmp_path / "model.py").write_text(
+        MODEL.replace("bolt(prompt)", "type(bolt(prompt))('{\"n\": 1' + 20 * '0' + '}')")
+    )
+    for name, code in (("_key", 2), ("n", 1)):
+        schema = {"type": "object", "properties": {name: {"type": "integer"}}}
+        (tmp_path / "schema.json").write_text(json.dumps(schema))
+        place = [
+            "--schema",
+            str(tmp_path / "schema.json"),
+            "-i",
+            str(bolts(2)),
+            "-o",
+            str(tmp_path / f"{name}.parquet"),
+        ]
+        assert shell("run", *words, *place).returncode == code
+        assert (tmp_path / "asked").exists() == (name == "n")
+    others = rows(tmp_path / "n.parquet.quarantine.jsonl")
+    assert [(row["key"], row["input"]["text"]) for row in others] == [("k1", "1 mm bolt"), ("k2", "2 mm bolt")]
+
+
 def test_no_file_of_a_run_overwrites_another(
     words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
