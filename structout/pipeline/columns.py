@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from structout.document import Json
 from structout.errors import DataError
-from structout.pipeline.layout import MORE, Layout, beside, is_open
+from structout.pipeline.layout import ABSENT, MORE, Layout, beside, is_open, kinds_of, read_text, unpacked
 from structout.prompts.render import resolve
 from structout.schema import Schema
 
@@ -28,12 +28,15 @@ PROVENANCE = (
 
 @dataclass(frozen=True)
 class Column:
-    """An Arrow type, and what turns a JSON value into one of it: a `ValueError`, `TypeError` or `OverflowError` where
-    it cannot be held.
+    """An Arrow type, what turns a JSON value into one of it (a `ValueError`, `TypeError` or `OverflowError` where it
+    cannot be held), and what turns that, with dates as text, into the JSON value again. In a column that is not
+    `nullable` null is a value that is not there.
     """
 
     type: pa.DataType
     convert: Callable[[Any], Any]
+    restore: Callable[[Any], Json] = lambda value: value
+    nullable: bool = True
 
 
 def columns_of(schema: Schema[Any]) -> dict[str, Column]:
@@ -42,9 +45,27 @@ def columns_of(schema: Schema[Any]) -> dict[str, Column]:
     Whatever has no one type (a union, a recursion, free-form objects) becomes JSON text. Moments are kept in UTC; one
     without an offset counts as UTC.
     """
-    layout = Layout.of(schema)
+    return _columns(Layout.of(schema))
+
+
+def _columns(layout: Layout) -> dict[str, Column]:
     reader = _Reader(layout.root, layout.extras)
     return {name: reader.column(node, ()) for name, node in layout.columns.items()}
+
+
+def reader_of(schema: Schema[Any]) -> Callable[[dict[str, Json]], Json]:
+    """What makes the record again of a row that `Table` wrote, with dates as text. A row that another program wrote is
+    a record as it is, but for text that can only be JSON and null that can only be absence.
+    """
+    layout = Layout.of(schema)
+    columns = _columns(layout)
+    return lambda row: layout.record({name: _restored(columns.get(name), value) for name, value in row.items()})
+
+
+def _restored(column: Column | None, value: Json) -> Json:
+    if value is None:
+        return None if column is None or column.nullable else ABSENT
+    return value if column is None else column.restore(value)
 
 
 class Table:
@@ -52,7 +73,7 @@ class Table:
 
     def __init__(self, schema: Schema[Any], *, bare: bool) -> None:
         self._layout = Layout.of(schema)
-        self._columns = columns_of(schema)
+        self._columns = _columns(self._layout)
         self._provenance = {} if bare else {"_key": pa.string(), **dict(PROVENANCE)}
         types = {name: column.type for name, column in self._columns.items()}
         self.schema = pa.schema({**types, **self._provenance})
@@ -86,18 +107,25 @@ class _Reader:
         self._extras = extras
 
     def column(self, node: Any, seen: tuple[str, ...]) -> Column:
+        kinds = kinds_of(node, self._root)
+        found = self._typed(node, seen)
+        if found is _TEXT:
+            found = replace(_TEXT, restore=lambda value: read_text(value, kinds) if isinstance(value, str) else value)
+        return replace(found, nullable="null" in kinds)
+
+    def _typed(self, node: Any, seen: tuple[str, ...]) -> Column:
         if isinstance(node, dict) and "$ref" in node:
             ref = node["$ref"]
-            return _TEXT if ref in seen else self.column(resolve(self._root, ref), (*seen, ref))
+            return _TEXT if ref in seen else self._typed(resolve(self._root, ref), (*seen, ref))
         if not isinstance(node, dict):
             return _TEXT
         options = [one for one in node.get("anyOf") or node.get("oneOf") or [] if one != {"type": "null"}]
         if len(options) == 1:
-            return self.column(options[0], seen)
+            return self._typed(options[0], seen)
         kind = node.get("type")
         if isinstance(kind, list):
             kinds = [one for one in kind if one != "null"]
-            return self.column({**node, "type": kinds[0]}, seen) if len(kinds) == 1 else _TEXT
+            return self._typed({**node, "type": kinds[0]}, seen) if len(kinds) == 1 else _TEXT
         if options:
             return _TEXT
         if kind == "string":
@@ -117,9 +145,12 @@ class _Reader:
         columns = {name: self.column(part, seen) for name, part in node["properties"].items()}
         if not more:
             return _struct(columns)
-        named = dict(columns)
-        whole = _struct({**columns, MORE: _TEXT})
-        return Column(whole.type, lambda row: whole.convert({**row, MORE: beside(row, named) or None}))
+        whole = _struct({**columns, MORE: self.column(True, seen)})
+        return Column(
+            whole.type,
+            lambda row: whole.convert({**row, MORE: beside(row, columns) or None}),
+            lambda row: unpacked(found) if isinstance(found := whole.restore(row), dict) else found,
+        )
 
 
 def _choices(node: dict[str, Any]) -> list[Json]:
@@ -127,12 +158,25 @@ def _choices(node: dict[str, Any]) -> list[Json]:
 
 
 def _list(item: Column) -> Column:
-    return Column(pa.list_(item.type), lambda values: [_optional(item, value) for value in values])
+    def restore(values: Any) -> Json:
+        if not isinstance(values, list):
+            return values  # type: ignore[no-any-return]
+        return [None if value is None else item.restore(value) for value in values]
+
+    return Column(pa.list_(item.type), lambda values: [_optional(item, value) for value in values], restore)
 
 
 def _struct(columns: dict[str, Column]) -> Column:
+    def restore(row: Any) -> Json:
+        if not isinstance(row, dict):
+            return row  # type: ignore[no-any-return]
+        found = {name: _restored(columns.get(name), value) for name, value in row.items()}
+        return {name: value for name, value in found.items() if value is not ABSENT}
+
     fields = pa.struct([(name, column.type) for name, column in columns.items()])
-    return Column(fields, lambda row: {name: _optional(column, row.get(name)) for name, column in columns.items()})
+    return Column(
+        fields, lambda row: {name: _optional(column, row.get(name)) for name, column in columns.items()}, restore
+    )
 
 
 def _optional(column: Column, value: Json) -> Any:

@@ -78,7 +78,7 @@ class Findings:
             enough = self.invalid <= limits.max_invalid
             checks.append(Check(f"invalid <= {limits.max_invalid}", str(self.invalid), enough))
         for name, least in limits.min_field.items():
-            good = 1 - self.bad_fields[name] / self.total if self.total else 0.0
+            good = (self.total - self.bad_fields[name]) / self.total if self.total else 0.0
             checks.append(Check(f"{name} valid >= {least:g}", f"{good:.6g}", good >= least))
         return checks
 

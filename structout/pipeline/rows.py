@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, time
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, TypeVar
@@ -119,7 +120,7 @@ def _csv(source: str, wanted: list[str], delimiter: str) -> Iterator[Json]:
             yield row
 
 
-def parquet_rows(source: str, wanted: list[str]) -> Iterator[Json]:
+def parquet_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file, which must have the `wanted` columns. Raises `DataError`, `MissingExtraError`."""
     with _parquet_file(source) as file:
         check_columns(source, file.schema_arrow.names, wanted)
@@ -168,12 +169,16 @@ def _queried(source: str, wanted: list[str]) -> Iterator[Json]:
         raise DataError(f"{source}: {_first_line(error)}", hint="the query is DuckDB's SQL") from error
 
 
-def _plain(row: dict[str, Any]) -> Json:
-    """A row with only what JSON can hold: dates, decimals and bytes become text."""
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with only what JSON can hold: dates (by RFC 3339), decimals and bytes become text."""
     if all(isinstance(value, str | int | float | bool | None) for value in row.values()):
         return row
-    plain: Json = json.loads(json.dumps(row, default=str))
+    plain: dict[str, Any] = json.loads(json.dumps(row, default=_written))
     return plain
+
+
+def _written(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date | time) else str(value)  # a datetime is a date
 
 
 def with_columns(source: str, records: Iterator[T], wanted: Sequence[str], row: Callable[[T], Json]) -> Iterator[T]:
