@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 _BATCH = 1024  # rows that a columnar reader holds at a time
 _FIRST = 100  # rows, where none tells what columns all have, of which one must have each that is wanted
+_DEEPEST = 200  # how deep a row may be nested, as a document may
 _KINDS = (
     "JSONL (.jsonl), CSV (.csv), either with .gz, Parquet (.parquet), .sql, NAME.duckdb#TABLE, sql:QUERY, text or -"
 )
@@ -97,11 +98,26 @@ def _lines(source: str, text: str, *, jsonl: bool) -> Iterator[Json]:
                 continue
             if jsonl or (source == "-" and line.lstrip().startswith("{")):
                 try:
-                    yield json.loads(line)
-                except ValueError:
+                    yield _parsed(line)
+                except (ValueError, RecursionError):
                     yield line.rstrip("\r\n")
             else:
                 yield {text: line.rstrip("\r\n")}
+
+
+def _parsed(line: str) -> Json:
+    record: Json = json.loads(line)
+    if line.count("[") + line.count("{") > _DEEPEST:
+        level = [record]
+        for _ in range(_DEEPEST):
+            level = [one for node in level for one in _inside(node)]
+        if any(map(_inside, level)):
+            raise ValueError("it is nested too deep to be written again")
+    return record
+
+
+def _inside(node: Json) -> Iterable[Json]:
+    return node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
 
 
 def _csv(source: str, wanted: list[str], delimiter: str) -> Iterator[Json]:

@@ -62,6 +62,18 @@ def test_a_line_that_is_no_row_is_a_row_all_the_same(tmp_path: Path) -> None:
     assert [row.text for row in read_rows(str(tmp_path / "bad.csv"))] == ["a", "b\n"]
 
 
+@pytest.mark.parametrize("depth", [199, 201, 900, 100_000])
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_a_line_that_is_nested_too_deep_is_one_bad_row(tmp_path: Path, depth: int, opening: str) -> None:
+    closing = "]" if opening == "[" else "}"
+    lines = ['{"text": "a"}', '{"text": "b", "deep": ' + opening * depth + "1" + closing * depth + "}", '{"text": "c"}']
+    for line in (lines[1], opening * depth):
+        (tmp_path / "deep.jsonl").write_text("\n".join([lines[0], line, lines[2]]))
+        rows = list(read_rows(str(tmp_path / "deep.jsonl")))
+        assert [row.text for row in rows] == ["a", "b" if line == lines[1] and depth < 200 else None, "c"]
+        assert all(json.loads(json.dumps(row.record)) == row.record for row in rows)
+
+
 @pytest.mark.parametrize(
     ("source", "options"),
     [
