@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, time
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, TypeVar
 
@@ -106,7 +107,7 @@ def _lines(source: str, text: str, *, jsonl: bool) -> Iterator[Json]:
 
 
 def _parsed(line: str) -> Json:
-    record: Json = json.loads(line)
+    record: Json = json.loads(line, parse_constant=_constant)
     if line.count("[") + line.count("{") > _DEEPEST:
         level = [record]
         for _ in range(_DEEPEST):
@@ -186,11 +187,20 @@ def _queried(source: str, wanted: list[str]) -> Iterator[Json]:
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with only what JSON can hold: dates (by RFC 3339), decimals and bytes become text."""
-    if all(isinstance(value, str | int | float | bool | None) for value in row.values()):
+    """A row with only what JSON can hold: dates (by RFC 3339), decimals and bytes become text, NaN is null."""
+    if all(isinstance(value, str | int | None) or _is_finite(value) for value in row.values()):
         return row
-    plain: dict[str, Any] = json.loads(json.dumps(row, default=_written))
+    plain: dict[str, Any] = json.loads(json.dumps(row, default=_written), parse_constant=_constant)
     return plain
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, float) and isfinite(value)
+
+
+def _constant(name: str) -> str | None:
+    """What JSON has no number for: NaN is how tables write that there is none, an infinity stays as its name."""
+    return None if name == "NaN" else name
 
 
 def _written(value: Any) -> str:

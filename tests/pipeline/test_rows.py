@@ -62,6 +62,19 @@ def test_a_line_that_is_no_row_is_a_row_all_the_same(tmp_path: Path) -> None:
     assert [row.text for row in read_rows(str(tmp_path / "bad.csv"))] == ["a", "b\n"]
 
 
+def test_what_is_no_number_is_null_and_every_row_is_json(tmp_path: Path) -> None:
+    nan, infinite = float("nan"), float("inf")
+    row = {"text": "a", "x": nan, "y": [nan, 1.5], "z": -infinite, "w": 1.0}
+    pq.write_table(pa.Table.from_pylist([row, {"text": "a", "w": nan}]), tmp_path / "r.parquet")
+    (tmp_path / "r.jsonl").write_text(f"{json.dumps(row)}\n{json.dumps({'text': 'a', 'w': nan})}")
+    for source in (tmp_path / "r.parquet", tmp_path / "r.jsonl", f"sql:SELECT * FROM '{tmp_path / 'r.parquet'}'"):
+        first, second = (one.record for one in read_rows(str(source)))
+        assert first == {"text": "a", "x": None, "y": [None, 1.5], "z": "-Infinity", "w": 1.0}
+        assert isinstance(second, dict)
+        assert second["w"] is None
+        json.dumps([first, second], allow_nan=False)
+
+
 @pytest.mark.parametrize("depth", [199, 201, 900, 100_000])
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
 def test_a_line_that_is_nested_too_deep_is_one_bad_row(tmp_path: Path, depth: int, opening: str) -> None:
