@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from structout.completion import Completion, Prompt, Usage
+from structout.errors import ModelError
 from structout.models import Model, identity
 from structout.models.base import PartialAnswerError
 from structout.pipeline.budget import Budget, Prices
@@ -62,6 +63,12 @@ class Recorded:
         sampled = [prompt for key, prompt in zip(keys, prompts, strict=True) if key is None]
         try:
             answers = self._ask([*mine.values(), *sampled], list(mine))
+        except PartialAnswerError as error:
+            self._settle(mine, error)
+            known.update({key: one for key, one in zip(mine, error.completions, strict=False) if one is not None})
+            others = iter(error.completions[len(mine) :])
+            found = [next(others) if key is None else known.get(key) for key in keys]
+            raise PartialAnswerError(error.message, found, hint=error.hint) from error
         except BaseException as error:
             self._settle(mine, error)
             raise
@@ -86,7 +93,10 @@ class Recorded:
                     future.set_result(outcome[key])
 
     def _ask(self, prompts: list[Prompt], keys: list[bytes]) -> list[Completion]:
-        """Ask the model and keep what it answers at once. `keys` are those of the first prompts, which are cached."""
+        """Ask the model and keep what it answers at once. `keys` are those of the first prompts, which are cached.
+
+        A `ModelError` becomes a `PartialAnswerError` of all these prompts.
+        """
         with self._lock:
             before = {place: self._take_left_over(prompt) for place, prompt in enumerate(prompts)}
         answers = {place: known for place, known in before.items() if known is not None}
@@ -99,11 +109,14 @@ class Recorded:
                         places = places[1:]
             if places:
                 self._pay(places, prompts, keys, answers)
-        except BaseException:
+        except BaseException as error:
             with self._lock:
                 for place, answer in answers.items():
                     if place >= len(keys):
                         self._left_over[prompts[place].key()].append(answer)
+            if isinstance(error, ModelError):
+                found = [answers.get(place) for place in range(len(prompts))]
+                raise PartialAnswerError(error.message, found, hint=error.hint) from error
             raise
         return [answers[place] for place in range(len(prompts))]
 

@@ -132,14 +132,15 @@ def finish(
 
 def retry_quarantine(journal: Journal, job: Job) -> int:
     """Forget the outcomes that were not accepted, and the answers behind them, so that they are asked again by `job`,
-    which may have another strategy, model, prompt or sampling than before. Returns how many there are.
+    which may have another strategy, model, prompt or sampling than before. Returns how many there are. Where the model
+    failed, the answers that it had given are not at fault, and stay.
     """
     count = 0
     keys: list[bytes] = []
     known = cache(identity)
     for outcome in journal.outcomes(accepted=False):
         count += 1
-        calls = (*outcome.attempts, *outcome.checks)
+        calls = () if outcome.status == "error" else (*outcome.attempts, *outcome.checks)
         keys += [completion_key(known(one["model"]), one["key"]) for one in calls]
     journal.forget_completions(keys)
     journal.adopt(job.identity())

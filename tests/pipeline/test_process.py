@@ -17,12 +17,14 @@ from structout import (
     ModelError,
     Prompt,
     Prompted,
+    Reask,
     Schema,
     Scripted,
     Strategy,
     Verify,
     extract_many,
 )  # fmt: skip
+from structout.pipeline.budget import Price, Prices
 from structout.pipeline.job import Job
 from structout.pipeline.journal import Journal
 from structout.pipeline.output import placing
@@ -60,6 +62,36 @@ def test_a_row_that_the_model_cannot_take_costs_no_other(job: Job, tmp_path: Pat
     (failed,) = (row for row in rows(tmp_path / "q.jsonl") if row["status"] == "error")
     assert (failed["key"], failed["cost"]) == (5, None)
     assert "the server says no" in failed["issues"][0]["message"]
+
+
+class Lapsing:
+    """Answers what it is asked first, and fails where it is asked again."""
+
+    name = "lapsing"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        if any(message.role == "assistant" for prompt in prompts for message in prompt.messages):
+            raise ModelError("the server says no")
+        self.asked += len(prompts)
+        return [bolt(prompt) for prompt in prompts]
+
+
+def test_what_a_row_cost_before_the_model_failed_on_it_is_kept(job: Job, tmp_path: Path) -> None:
+    model = Lapsing()
+    job = Job(job.schema, model, Reask(Prompted()), prices=Prices({"lapsing": Price(1e6, 0)}))
+    texts = ["6 mm", "7 mm", "8 mm"]
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        process(rows_of(texts), job, journal, local())
+        assert finish(journal, job, 3, str(tmp_path / "o.jsonl"), str(tmp_path / "q.jsonl")) == (2, 1)
+        (row,) = rows(tmp_path / "q.jsonl")
+        assert (row["status"], row["tokens"], row["cost"]) == ("error", 16, 11)
+        assert [attempt["text"] for attempt in row["attempts"]] == ["no"]
+        retry_quarantine(journal, job)
+        process(rows_of(texts), job, journal, local())
+    assert model.asked == 3
 
 
 def test_a_record_that_the_output_cannot_hold_is_set_aside(job: Job, tmp_path: Path) -> None:

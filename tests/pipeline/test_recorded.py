@@ -103,6 +103,14 @@ class Picky:
         return [answer for answer in answers if answer is not None]
 
 
+def test_a_partial_answer_is_one_of_all_that_was_asked(journal: Journal) -> None:
+    model = Recorded(Picky(), journal, Budget(tokens=100))
+    model.complete([ask("b")])
+    with pytest.raises(PartialAnswerError) as caught:
+        model.complete([ask("a"), ask("s", temperature=1.0), ask("poison"), ask("b"), ask("a")])
+    assert [answer and answer.text for answer in caught.value.completions] == ["a", "s", None, "b", "a"]
+
+
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_what_was_answered_beside_a_failure_is_not_paid_twice(journal: Journal, temperature: float) -> None:
     inner = Picky()
