@@ -12,6 +12,7 @@ from structout.errors import ModelError, SpecError, StructoutError
 from structout.issue import Issue
 from structout.models import Model, identity
 from structout.pipeline.budget import Budget, Prices
+from structout.pipeline.files import files_of
 from structout.pipeline.journal import Journal
 from structout.pipeline.noted import Noted
 from structout.pipeline.outcome import RowOutcome, attempt_json
@@ -54,9 +55,11 @@ class Job:
         """What must not change while a run goes on, by name."""
         words = {name: value for name, value in vars(wording).items() if name.isupper()}
         examples = [[example.text, example.document] for example in self.examples]
+        files = files_of(self.strategy)
         return {
             "schema": f"{self.schema.name} {self.schema.fingerprint()}",
             "strategy": spec(self.strategy),
+            **({"strategy file": ", ".join(files)} if files else {}),
             "model": " ".join(map(identity, self.models())),
             "sampling": json.dumps(asdict(self.sampling)),
             "prompt": hashlib.sha256(json.dumps([words, examples]).encode()).hexdigest()[:16],

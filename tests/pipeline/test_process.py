@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,22 @@ import pyarrow.parquet as pq
 import pytest
 
 from structout import (
+    Cascade,
     Completion,
     Constrained,
     Example,
+    Grounded,
     JournalError,
     Judge,
+    Learned,
     ModelError,
     Prompt,
     Prompted,
     Reask,
+    Rule,
     Schema,
     Scripted,
+    SpecError,
     Strategy,
     Verify,
     extract_many,
@@ -30,6 +36,7 @@ from structout.pipeline.journal import Journal
 from structout.pipeline.output import placing
 from structout.pipeline.rows import rows_of
 from structout.pipeline.run import finish, local, process, retry_quarantine
+from structout.verifiers import All
 from tests.conftest import Bolt
 from tests.pipeline.conftest import bolt, number, rows
 
@@ -169,3 +176,43 @@ def test_whatever_was_not_accepted_is_asked_again(case: str, tmp_path: Path) -> 
         process(rows_of(texts), job, journal, local())
     assert before[0] == 2
     assert (answered(model), answered(judge)) == (2 * before[0], 2 * before[1])
+
+
+def test_another_prompt_is_refused(job: Job, tmp_path: Path) -> None:
+    shown = (Example("a 6 mm bolt", {"kind": "hex", "size_mm": 6}),)
+    with Journal(tmp_path / "j", replace(job, examples=shown).identity()):
+        pass
+    other = (Example("a 6 mm bolt", {"kind": "hex", "size_mm": 7}),)
+    for examples in ((), other, shown * 2):
+        with pytest.raises(JournalError, match="another prompt"):
+            Journal(tmp_path / "j", replace(job, examples=examples).identity())
+    with Journal(tmp_path / "j", replace(job, examples=shown).identity()):
+        pass
+
+
+def agreeable(value: Any) -> bool:
+    return bool(value)
+
+
+def test_other_contents_of_a_file_that_the_strategy_reads_are_refused(job: Job, tmp_path: Path) -> None:
+    rules, head = tmp_path / "rules.py", tmp_path / "head.json"
+    for part, file in ((Rule(f"{rules}:small"), rules), (Learned(str(head)), head)):
+        file.write_text("1")
+        strategy = Cascade(Prompted(), Verify(Prompted(), All(Grounded(), part)))
+        other = replace(job, strategy=strategy)
+        journal = tmp_path / f"{file.name}.journal"
+        for _ in range(2):
+            with Journal(journal, other.identity()):
+                pass
+        file.write_text("2")
+        with pytest.raises(JournalError, match=f"another strategy file .*{file.name}@"):
+            Journal(journal, other.identity())
+        file.unlink()
+        with pytest.raises(SpecError, match=file.name):
+            other.identity()
+    by_name, itself = (
+        replace(job, strategy=Verify(Prompted(), Rule(function))).identity()["strategy file"]
+        for function in (f"{__name__}:agreeable", agreeable)
+    )
+    assert by_name == itself
+    assert "strategy file" not in job.identity()
