@@ -27,6 +27,14 @@ class Document:
         """The document as JSON; bytes that are not UTF-8 are unpaired surrogates."""
         return json.dumps(self.parsed) if self.data is None else self.data.decode("utf-8", "surrogateescape")
 
+    def json_line(self, schema: Schema[Any]) -> bytes:
+        """The document, which complies, as one line of JSON: as it is written, if that is one line."""
+        if schema.language is not None:
+            return json.dumps(self.text if self.data is not None else self.parsed).encode()
+        if self.data is not None and b"\n" not in self.data and b"\r" not in self.data:
+            return self.data
+        return json.dumps(self.parsed if self.data is None else parse_json(self.text)[0]).encode()
+
 
 def read_documents(source: str, schema: Schema[Any], *, column: str | None = None) -> Iterator[Document]:
     """The documents of a `.json` file (one), of JSONL, CSV and Parquet (one a row), or of JSONL on stdin (`-`).

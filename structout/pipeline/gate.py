@@ -17,12 +17,13 @@ _SHOWN = 1000  # documents that reports list one by one
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one document is worth: `valid` as it is, `repaired`, or `invalid`."""
+    """What one document is worth: `valid` as it is, `repaired` to what `mended` holds, or `invalid`."""
 
     line: int
     status: str
     issues: tuple[Issue, ...] = ()
     edits: int = 0
+    mended: Json = None
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,11 @@ class Gate:
             from structout.repair import repair
 
             mended = repair(document.text, schema, self._policy)
-            status = "repaired" if mended.ok else "invalid"
-            verdict, found = Verdict(document.line, status, mended.issues, len(mended.edits)), mended.document
+            found = mended.document
+            if mended.ok:
+                verdict = Verdict(document.line, "repaired", mended.issues, len(mended.edits), found)
+            else:
+                verdict = Verdict(document.line, "invalid", mended.issues, len(mended.edits))
         self.findings.add(verdict, list(self._bad_fields(found, verdict)))
         return verdict
 

@@ -244,6 +244,29 @@ def test_repair_and_rejects(tmp_path: Path, shell: Shell) -> None:
     assert row["issues"]
 
 
+def test_what_passed_is_written_mended_where_it_was(tmp_path: Path, shell: Shell) -> None:
+    lines = ['{"kind":"hex",  "size_mm": 1e0}', "{'kind': 'hex', 'size_mm': 6}", "I cannot say", json.dumps(GOOD)]
+    (tmp_path / "d.jsonl").write_text("\n".join(lines))
+    (tmp_path / "d.json").write_text(json.dumps(GOOD, indent=2))
+    (tmp_path / "d.csv").write_text("kind,size_mm,note\nhex,6.5,\nsquare,6,\n")
+    out, rejects = tmp_path / "passed.jsonl", tmp_path / "rejects.jsonl"
+    words = ["validate", tmp_path / "d.jsonl", "-s", BOLT, "--output", out]
+    assert shell(*words, "--rejects", rejects, "--repair", "lossless").returncode == 1
+    assert out.read_text().splitlines() == [lines[0], '{"kind": "hex", "size_mm": 6}', lines[3]]
+    assert len(rejects.read_text().splitlines()) == 1
+    assert shell("validate", out, "-s", BOLT).returncode == 0
+    assert shell(*words).returncode == 1
+    assert out.read_text().splitlines() == [lines[0], lines[3]]
+    for name in ("d.json", "d.csv"):
+        shell("validate", tmp_path / name, "-s", BOLT, "--output", out)
+        assert [json.loads(line) for line in out.read_text().splitlines()] == [GOOD]
+    (tmp_path / "schema.py").write_text('from structout.language import Regex\n\nCode = Regex("[A-Z]+")\n')
+    (tmp_path / "d.txt").write_text("AB\nab\n")
+    shell("validate", tmp_path / "d.txt", "-s", f"{tmp_path / 'schema.py'}:Code", "--output", out)
+    assert out.read_text() == '"AB"\n'
+    assert shell("validate", out, "-s", BOLT, "--output", out).returncode == 2
+
+
 def test_what_breaks_off_could_not_be_completed(tmp_path: Path, shell: Shell) -> None:
     whole = gzip.compress("".join(json.dumps(GOOD) + "\n" for _ in range(5000)).encode() + bytes(range(256)) * 999, 0)
     (tmp_path / "d.jsonl.gz").write_bytes(whole[: len(whole) // 2])
