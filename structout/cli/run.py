@@ -92,7 +92,8 @@ def run(
     ] = 20,
     log_format: Annotated[LogFormat, typer.Option("--log-format", help="Progress on stderr.")] = LogFormat.TEXT,
     telemetry: Annotated[
-        bool, typer.Option("--telemetry", help="OpenTelemetry spans of the calls, for the tracer that is set up.")
+        bool,
+        typer.Option("--telemetry", help="OpenTelemetry spans, for the tracer that opentelemetry-instrument sets up."),
     ] = False,
     metrics: Annotated[
         str | None, typer.Option("--metrics", help="A file that is kept up to date in Prometheus text format.")

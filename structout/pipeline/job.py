@@ -18,7 +18,7 @@ from structout.pipeline.noted import Noted
 from structout.pipeline.outcome import RowOutcome, attempt_json
 from structout.pipeline.recorded import Recorded
 from structout.pipeline.rows import Row
-from structout.pipeline.telemetry import Traced
+from structout.pipeline.telemetry import Traced, check_heard
 from structout.prompts import wording
 from structout.result import Attempt, Example, Result, Task
 from structout.schema import Schema
@@ -48,8 +48,10 @@ class Job:
         return replace(self, model=wrap(self.model), strategy=with_models(self.strategy, wrap))
 
     def traced(self) -> "Job":
-        """The same with a span of OpenTelemetry for every call of a model."""
-        return replace(self, model=Traced(self.model), strategy=with_models(self.strategy, Traced))
+        """The same with a span of OpenTelemetry for every call of a model; a warning where these would go nowhere."""
+        traced = replace(self, model=Traced(self.model), strategy=with_models(self.strategy, Traced))
+        check_heard()
+        return traced
 
     def identity(self) -> dict[str, str]:
         """What must not change while a run goes on, by name."""
