@@ -15,7 +15,9 @@ from structout.cli.options import (
     MaxTokensOption,
     ModelOption,
     SchemaOption,
+    SeedOption,
     StrategyOption,
+    TemperatureOption,
     sampling,
     shown_examples,
 )
@@ -54,6 +56,8 @@ def run(
     strategy: StrategyOption = DEFAULT_STRATEGY,
     examples: ExamplesOption = None,
     max_tokens: MaxTokensOption = 512,
+    temperature: TemperatureOption = 0.0,
+    seed: SeedOption = 0,
     text: Annotated[str, typer.Option("--text", help="The column to read.")] = "text",
     key: Annotated[str | None, typer.Option("--key", help="The column that tells rows apart.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first rows.")] = None,
@@ -134,7 +138,7 @@ def run(
     who = load_model(model)
     budget = Budget(budget_usd, budget_tokens, max_hours)
     job = Job(
-        contract, who, way, shown_examples(examples, contract), sampling(max_tokens),
+        contract, who, way, shown_examples(examples, contract), sampling(max_tokens, temperature, seed),
         _prices(who.name, price, prices), max_errors,
     )  # fmt: skip
     priced(job, budget)

@@ -84,6 +84,18 @@ def test_pipes_nothing_and_refusals(
     assert shell("run", *plain, "--budget-usd", "1", stdin="2 mm\n").returncode == 2
 
 
+def test_what_is_sampled_is_asked_once_where_it_is_seeded(words: list[str], tmp_path: Path, shell: Shell) -> None:
+    beside = ["--journal", tmp_path / "j", "--quarantine", tmp_path / "q.jsonl", *words[:-2]]
+    for options, calls in (([], 1), (["--temperature", "1"], 2), (["--temperature", "1", "--seed", "3"], 1)):
+        (tmp_path / "asked").unlink(missing_ok=True)
+        assert shell("run", *beside, *options, "--fresh", stdin="2 mm\n2 mm\n").returncode == 0
+        assert len(asked(tmp_path)) == calls
+    for options in ([], ["--temperature", "1"], ["--temperature", "1", "--seed", "4"]):
+        refused = shell("run", *beside, *options, stdin="2 mm\n2 mm\n")
+        assert (refused.returncode, "another sampling" in refused.stderr) == (3, True)
+    assert shell("run", *beside, "--temperature", "-1", stdin="2 mm\n").returncode == 2
+
+
 def test_an_input_that_is_not_there_leaves_nothing_behind(words: list[str], tmp_path: Path, shell: Shell) -> None:
     before = sorted(tmp_path.iterdir())
     done = shell("run", *words, "-i", tmp_path / "none.csv", "-o", tmp_path / "out.jsonl")
