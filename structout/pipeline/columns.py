@@ -40,12 +40,12 @@ class Column:
 
 
 def columns_of(schema: Schema[Any]) -> dict[str, Column]:
-    """The columns of a record, as `Layout` names them.
+    """The columns of a record as it is written, as `Layout` names them.
 
     Whatever has no one type (a union, a recursion, free-form objects) becomes JSON text. Moments are kept in UTC; one
     without an offset counts as UTC.
     """
-    return _columns(Layout.of(schema))
+    return _columns(Layout.of(schema, written=True))
 
 
 def _columns(layout: Layout) -> dict[str, Column]:
@@ -72,7 +72,7 @@ class Table:
     """Records in typed columns, and beside them, unless they are `bare`, those that say how each came about."""
 
     def __init__(self, schema: Schema[Any], *, bare: bool) -> None:
-        self._layout = Layout.of(schema)
+        self._layout = Layout.of(schema, written=True)
         self._columns = _columns(self._layout)
         self._provenance = {} if bare else {"_key": pa.string(), **dict(PROVENANCE)}
         types = {name: column.type for name, column in self._columns.items()}
@@ -100,7 +100,7 @@ def _held(name: str, column: Column, value: Json) -> Any:
 
 
 class _Reader:
-    """Reads a schema whose references point into `root`; `extras` is as `dumps_more` says."""
+    """Reads a schema whose references point into `root`; `extras` is that of its layout."""
 
     def __init__(self, root: Any, extras: bool) -> None:
         self._root = root

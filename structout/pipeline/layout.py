@@ -1,6 +1,6 @@
 """How a record lies in the columns of a table."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ _ANY = frozenset(("null", "boolean", "number", "string", "array", "object"))
 class Layout:
     """The columns of a schema's records, each with the JSON Schema of what stands in it: a column a property and, where
     a record may hold others as well, `_more` for all of these; or one column `value`, where a record is no object with
-    properties (`whole`). `root` is the schema that references point into, `extras` as `dumps_more` says.
+    properties (`whole`). `root` is the schema that references point into; `extras` says whether an object may hold what
+    the schema does not speak of.
     """
 
     columns: Mapping[str, Any]
@@ -31,10 +32,12 @@ class Layout:
     required: frozenset[str] = frozenset((WHOLE,))
 
     @classmethod
-    def of(cls, schema: Schema[Any]) -> "Layout":
-        root = schema.json_schema
+    def of(cls, schema: Schema[Any], *, written: bool = False) -> "Layout":
+        """The columns of records as they are read; or as they are `written`, which a Pydantic type may do otherwise:
+        under other names, with computed fields, by serializers.
+        """
+        root, extras = _as_written(schema) if written else (schema.json_schema, schema.adapter is None)
         node = resolve(root, root["$ref"]) if isinstance(root, dict) and "$ref" in root else root
-        extras = dumps_more(schema)
         if not (isinstance(node, dict) and node.get("properties") and node.get("type", "object") == "object"):
             return cls({WHOLE: node}, root, True, extras)
         more = {MORE: True} if is_open(node, extras) else {}
@@ -132,33 +135,18 @@ def is_open(node: Mapping[str, Any], extras: bool) -> bool:
     return bool(node.get("patternProperties")) or node.get("additionalProperties", extras) is not False
 
 
-def dumps_more(schema: Schema[Any]) -> bool:
-    """Whether records may hold fields that the schema does not speak of: by JSON Schema they may, and a Pydantic type
-    writes such where a field is computed or has another name in the output.
-    """
+def _as_written(schema: Schema[Any]) -> tuple[Any, bool]:
     if schema.adapter is None:
-        return True
+        return schema.json_schema, True
     try:
-        written = schema.adapter.json_schema(mode="serialization")
+        return schema.adapter.json_schema(mode="serialization"), False
     except Exception:  # a serializer of the user's own need not say what it writes
-        return True
-    return not set(_names(written)) <= set(_names(schema.json_schema))
-
-
-def _names(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        if isinstance(properties := node.get("properties"), dict):
-            yield from properties
-        for part in node.values():
-            yield from _names(part)
-    elif isinstance(node, list):
-        for part in node:
-            yield from _names(part)
+        return schema.json_schema, True
 
 
 def fields(schema: Schema[Any]) -> list[str]:
-    """The fields that a record may have by name, whatever the alternatives at the root are."""
-    root = schema.json_schema
+    """The fields that a record may be written with, whatever the alternatives at the root are."""
+    root, _ = _as_written(schema)
     found: dict[str, None] = {}
     seen: list[str] = []
     waiting: list[Any] = [root]

@@ -117,7 +117,7 @@ def check_fields(target: str, schema: Schema[Any], *, bare: bool = False) -> Non
     """
     table = _is_table(target)
     taken = [*([] if bare else PROVENANCE), *([MORE] if table else [])]
-    for name in [] if table and Layout.of(schema).whole else fields(schema):
+    for name in [] if table and Layout.of(schema, written=True).whole else fields(schema):
         if name in taken:
             hint = "rename it, or write JSONL" if name == MORE else "--bare leaves that out; or rename the field"
             raise SpecError(f"the schema has a field {name!r}, a name that the output needs for itself", hint=hint)
@@ -133,7 +133,7 @@ def placing(target: str, schema: Schema[Any], *, bare: bool = False) -> Place:
         from structout.pipeline.columns import Table
 
         return Table(schema, bare=bare).row
-    layout = Layout.of(schema) if _is_table(target) else None
+    layout = Layout.of(schema, written=True) if _is_table(target) else None
 
     def row(value: Json, provenance: dict[str, Any]) -> dict[str, Any]:
         record = layout.row(value) if layout else value if isinstance(value, dict) else {"value": value}
@@ -211,7 +211,7 @@ def _json_lines(stream: BinaryIO) -> Write:
 @contextmanager
 def _csv(stream: BinaryIO, schema: Schema[Any], delimiter: str, *, bare: bool) -> Iterator[Write]:
     """Lists and objects are written as JSON, null as an empty cell."""
-    names = [*Layout.of(schema).columns, *([] if bare else PROVENANCE)]
+    names = [*Layout.of(schema, written=True).columns, *([] if bare else PROVENANCE)]
     text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogatepass", newline="", write_through=True)
     writer = csv.DictWriter(text, names, delimiter=delimiter)
     writer.writeheader()

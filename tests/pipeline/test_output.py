@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import BaseModel, ConfigDict, Field, computed_field, field_serializer
 
 from structout import DataError, OutputError, Schema, SpecError
 from structout.document import Json
@@ -156,10 +156,16 @@ class Renamed(BaseModel):
 
     n: int = Field(serialization_alias="number")
 
+    price: Decimal = Decimal("1.50")
+
     @computed_field  # type: ignore[prop-decorator]
     @property
     def double(self) -> int:
         return 2 * self.n
+
+    @field_serializer("n")
+    def roman(self, n: int) -> str:
+        return "I" * n
 
 
 @pytest.mark.parametrize("name", ["o.csv", "o.parquet", "o.duckdb"])
@@ -174,7 +180,8 @@ def test_fields_without_a_column_of_their_own_are_kept(tmp_path: Path, name: str
     assert (kept if name == "o.csv" else kept | json.loads(kept.pop("_more"))) == {"x": 2, "y": 3}
     schema = Schema.of(Renamed)
     write(target, [schema.dump(Renamed.model_validate({"n": 1, "other": 2}))], schema)
-    assert read(tmp_path / name)[0]["_more"] == {"number": 1, "double": 2, "other": 2}
+    (row,) = read(tmp_path / name)
+    assert (row["number"], row["double"], row["price"], row["_more"]) == ("I", 2, 1.5, {"other": 2})
     write(target, [{"name": "n"}])
     assert "_more" not in read(tmp_path / name)[0]
 
