@@ -1,31 +1,37 @@
-"""Beyond one machine: the same rows and outcomes through Ray Data."""
+"""Beyond one machine: the same rows and outcomes through Ray, and as a step of Ray Data."""
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
-from itertools import islice
+from queue import SimpleQueue
 from typing import Any
 
-from structout.completion import Sampling, Usage
+from structout.completion import Completion, Sampling, Usage
 from structout.errors import MissingExtraError, ModelError
 from structout.pipeline.budget import Budget
+from structout.pipeline.chunks import in_order
 from structout.pipeline.extraction import DEFAULT_STRATEGY
 from structout.pipeline.job import Job
 from structout.pipeline.journal import Journal
-from structout.pipeline.outcome import RowOutcome
+from structout.pipeline.outcome import RowOutcome, completion_of
 from structout.pipeline.recipe import Recipe
 from structout.pipeline.rows import Row
 from structout.pipeline.run import Done, Engine, unknown
 from structout.result import Example
 from structout.strategies import Strategy
 
+Answered = tuple[str, dict[bytes, Completion], Usage]  # as `Journal.add_completions` takes it
+
+_AHEAD = 2  # chunks a worker, so that it never waits for the driver
+_REMEMBERED = 10_000  # answers, in each worker
 _CPUS = 4  # that a local Ray is told of at least: with fewer, actors and readers wait for one another for ever
 _STARTS = 3
 
 
 class _Worker:
-    """An actor with a model of its own. It never raises, so that no block is ever dropped: see `Job.outcomes`."""
+    """An actor with a model of its own. It never raises for a row, so that none is ever dropped: see `Job.outcomes`."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._job = recipe.job()
@@ -34,15 +40,41 @@ class _Worker:
         return self._job.outcomes(rows)
 
 
-class _RowWorker(_Worker):
-    """Rows in a column `row` of JSON to a column `outcome` beside it."""
+class _Answers:
+    """What a worker was answered: stands in for the journal, which the driver alone writes. What the journal knew at
+    the start, and what this worker was asked lately, is not asked again.
+    """
 
-    def __call__(self, batch: Any) -> Any:
-        import pyarrow as pa
+    def __init__(self, known: Mapping[bytes, str]) -> None:
+        self.new: list[Answered] = []
+        self._known = known
+        self._lately: dict[bytes, Completion] = {}
 
-        rows = [Row(*json.loads(text)) for text in batch["row"].to_pylist()]
-        outcomes = [json.dumps(outcome.to_json()) for outcome in self.outcomes(rows)]
-        return pa.table({"row": batch["row"], "outcome": outcomes})
+    def completions(self, keys: Sequence[bytes]) -> dict[bytes, Completion]:
+        found = {key: completion_of(json.loads(self._known[key])) for key in keys if key in self._known}
+        return found | {key: self._lately[key] for key in keys if key in self._lately}
+
+    def add_completions(self, model: str, new: Mapping[bytes, Completion], usage: Usage) -> None:
+        self.new.append((model, dict(new), usage))
+        self._lately.update(new)
+        while len(self._lately) > _REMEMBERED:
+            del self._lately[next(iter(self._lately))]
+
+    def spent(self) -> dict[str, Usage]:
+        return {}  # the driver, which has the budget, knows
+
+
+class _RunWorker(_Worker):
+    """Rows to outcomes, and all that was paid for on the way, also where it led to nothing."""
+
+    def __init__(self, recipe: Recipe, known: Mapping[bytes, str], *, cache: bool) -> None:
+        super().__init__(recipe)
+        self._answers = _Answers(known)
+        self._job = self._job.recorded(self._answers, cache=cache)
+
+    def work(self, rows: Sequence[Row]) -> tuple[list[RowOutcome], list[Answered]]:
+        self._answers.new = []
+        return self.outcomes(rows), self._answers.new
 
 
 class _MapWorker(_Worker):
@@ -96,49 +128,63 @@ def map(  # noqa: A001  # it reads `structout.ray.map(dataset, ...)`
     )
 
 
-def engine(recipe: Recipe, *, actors: int = 2, chunk: int = 32, budget: Budget | None = None) -> Engine:
-    """The engine of `structout run --engine ray`: the journal stays with the driver, which alone writes it, so that a
-    run whose driver was killed goes on like any other. Answers that were under way then are asked again.
+def engine(
+    recipe: Recipe, *, actors: int = 2, chunk: int = 32, budget: Budget | None = None, cache: bool = True
+) -> Engine:
+    """The engine of `structout run --engine ray`: `actors` processes with a model each, and two chunks of rows for each
+    of them under way.
+
+    The journal stays with the driver, which alone writes it: a run whose driver was killed goes on like any other, and
+    asks again what was under way. A worker that dies is started again, and its rows are asked again: at last one by
+    one, so that a row that kills workers is an `error` and costs no other. Duplicates are asked once a worker.
     """
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Iterator[Done]:
         ray = start()
-        import pyarrow as pa
+        actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=1)(_RunWorker)
+        known = ray.put(journal.answers() if cache else {})
+        workers = [actor.remote(recipe, known, cache=cache) for _ in range(actors)]
+        free: SimpleQueue[Any] = SimpleQueue()
+        for worker in workers * _AHEAD:
+            free.put(worker)
 
-        blocks = []
-        stream = iter(rows)
-        while some := list(islice(stream, chunk)):
-            new = unknown(some, journal)
-            wanted = {row.position for row in new}
-            yield [(row, None) for row in some if row.position not in wanted]
-            if new:
-                lines = [json.dumps([row.position, row.key, row.text, row.record]) for row in new]
-                blocks.append(ray.put(pa.table({"row": lines})))
-        if not blocks:
-            return
-        found = ray.data.from_arrow_refs(blocks).map_batches(
-            _RowWorker, fn_constructor_args=(recipe,), batch_size=chunk, batch_format="pyarrow", concurrency=actors
-        )
-        for batch in found.iter_batches(batch_size=None, batch_format="pyarrow"):
-            done = [
-                (Row(*json.loads(row)), RowOutcome.from_json(json.loads(outcome)))
-                for row, outcome in zip(batch["row"].to_pylist(), batch["outcome"].to_pylist(), strict=True)
-            ]
-            for model, usage in _spent(outcome for _, outcome in done).items():
-                journal.add_completions(model, {}, usage)
-            yield [*done]
-            if budget is not None:
-                budget.check(journal.spent(), job.prices, chunk)
+        def ask(some: list[Row]) -> list[RowOutcome]:
+            worker, reason = free.get(), ""
+            try:
+                found, answered = ray.get(worker.work.remote(some))
+            except ray.exceptions.RayActorError as error:
+                reason = f"a worker of Ray died: {error}"
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause from None
+            finally:
+                free.put(worker)
+            if reason and len(some) == 1:
+                return [job.failure(some[0], reason)]
+            if reason:
+                return [outcome for row in some for outcome in ask([row])]
+            for model, new, usage in answered:
+                journal.add_completions(model, new, usage)
+            return list(found)
+
+        def paid(new: list[Row]) -> dict[int, RowOutcome]:
+            with budget.room(None, journal.spent, job.prices, len(new)) if budget and new else nullcontext():
+                return dict(zip((row.position for row in new), ask(new) if new else [], strict=True))
+
+        def work(some: list[Row]) -> Done:
+            new, found = unknown(some, journal), dict[int, RowOutcome]()
+            with budget.first(None, journal.spent) if budget and new else nullcontext(False) as alone:
+                if alone:
+                    found, new = paid(new[:1]), new[1:]
+            found |= paid(new)
+            return [(row, found.get(row.position)) for row in some]
+
+        try:
+            yield from in_order(rows, work, chunk, actors * _AHEAD)
+        finally:
+            for worker in workers:
+                ray.kill(worker)
 
     return outcomes
-
-
-def _spent(outcomes: Iterable[RowOutcome]) -> dict[str, Usage]:
-    spent: dict[str, Usage] = {}
-    for outcome in outcomes:
-        for attempt in (*outcome.attempts, *outcome.checks):
-            spent[attempt["model"]] = spent.get(attempt["model"], Usage()) + Usage(**attempt["usage"])
-    return spent
 
 
 def _columns(outcome: RowOutcome) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from structout import Report
 from structout.evaluation.compare import score
+from structout.evaluation.statistics import Rate
+from structout.finetuning.curve import draw as draw_curves
 
 _DRAWS = 2000
 
@@ -66,7 +68,9 @@ def write(results: dict[str, Any], folder: Path) -> None:
         for name, points in curves.items():
             text += [f"| {name} | {point['labels']} | {_rates(point['row'])} |" for point in points]
         text += ["", "![learning curve](finetuning.png)", ""]
-        _figure(curves, folder / "finetuning.png")
+        draw_curves(
+            {name: [_point(point) for point in points] for name, points in curves.items()}, folder / "finetuning.png"
+        )
     (folder / "finetuning.md").write_text("\n".join(text), encoding="utf-8")
 
 
@@ -124,23 +128,5 @@ def _rate(rate: dict[str, float]) -> str:
     return f"{100 * rate['value']:.1f} % {100 * rate['low']:.0f}–{100 * rate['high']:.0f}"
 
 
-def _figure(curves: dict[str, list[dict[str, Any]]], file: Path) -> None:
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(6, 4))
-    for name, points in curves.items():
-        labels = [point["labels"] for point in points]
-        for what, line in (("value accuracy", "o-"), ("record accuracy", "s--")):
-            rates = [point["row"]["rates"][what] for point in points]
-            values = [100 * rate["value"] for rate in rates]
-            around = [[100 * abs(rate["value"] - rate[end]) for rate in rates] for end in ("low", "high")]
-            axes.errorbar(labels, values, yerr=around, fmt=line, capsize=3, label=f"{name}: {what}")
-    axes.set_xscale("log")
-    axes.set_xticks(labels, [str(label) for label in labels])
-    axes.minorticks_off()
-    axes.set(xlabel="labelled records", ylabel="%, 95 % interval", ylim=(0, 100), title="Constrained(), fine-tuned")
-    axes.legend(loc="lower right")
-    axes.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(file, dpi=120)
-    plt.close(figure)
+def _point(point: dict[str, Any]) -> tuple[int, dict[str, Rate]]:
+    return point["labels"], {name: Rate(**rate) for name, rate in point["row"]["rates"].items()}

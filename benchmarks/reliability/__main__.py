@@ -19,7 +19,7 @@ from benchmarks.reliability import report, sets
 from benchmarks.reliability.measure import auc, brier, consistency, made_up, row
 from benchmarks.reliability.recorded import Recorded
 from benchmarks.reliability.ways import BASE, PLAIN, Fitted, ways
-from structout import Constrained, Dataset, Grounded, Sampling, Scripted, Verifier, Vote, evaluate, load_model
+from structout import Constrained, Dataset, Grounded, Sampling, Scripted, Verifier, evaluate, load_model
 from structout.document import leaves
 from structout.evaluation import judged
 from structout.evaluation.outcome import Outcome
@@ -31,6 +31,7 @@ _MODELS = ["as is", "fine-tuned"]
 _EXAMPLES = 3  # shown to the model where it was not fine-tuned
 _NOBODY = Scripted("")  # for verifiers that ask no model
 _FOLDS = 5
+_SAMPLED = ("BestOf", "Vote", "Cascade")  # ways that may answer otherwise each time
 _RUNS = 5  # of each record, for consistency
 
 
@@ -121,10 +122,8 @@ def _compare(name: str, kind: str, dataset: Dataset, model: Recorded, options: a
             scores[type(verifier).__name__] += told
             seconds[type(verifier).__name__] += spent
     outcomes = {label: group for label, group in outcomes.items() if len(group) == len(test)}  # in every fold
-    repeated = {
-        "Constrained(temperature=0.7)": Constrained(examples=examples, temperature=0.7),
-        "Vote field": Vote(plain, n=options.samples),
-    }
+    drawn = {"Constrained(temperature=0.7)": Constrained(examples=examples, temperature=0.7)}
+    repeated = drawn | {name: way for name, way in compared.items() if name.startswith(_SAMPLED)}
     runs = run(repeated, sets.sample(test, options.repeated), _RUNS) if options.repeated else {}
     base = outcomes[BASE]
     checks = judged(outcomes[PLAIN], dataset.schema)

@@ -5,13 +5,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from structout.cli.codes import INTERRUPTED, NOTHING, PASSED
-from structout.cli.console import say, show
+from structout.cli.console import progress, say, show
 from structout.cli.options import JsonOption, MaxTokensOption, ModelOption, sampling
 
 if TYPE_CHECKING:
@@ -45,10 +46,15 @@ def finetune(
     prompt: Annotated[
         str | None, typer.Option("--show", help="How the schema is shown: brief (not at all), typescript, ...")
     ] = None,
+    batch: Annotated[int | None, typer.Option("--batch", min=1, help="Records a step.")] = None,
+    tokens_at_once: Annotated[
+        int | None, typer.Option("--tokens-at-once", min=1, help="Fewer (2048) need less memory, for the same steps.")
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="For another outcome.")] = None,
     measure: Annotated[
         str | None, typer.Option("--measure", help="Judge before and after on this split: dev or test.")
     ] = None,
+    on: Annotated[str | None, typer.Option("--on", help="The data set of --measure, where it is another.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first records of --measure.")] = None,
     curve: Annotated[
         str | None, typer.Option("--curve", help="25,50,100: teach so many records each, judge them on --measure.")
@@ -62,25 +68,34 @@ def finetune(
     from structout.evaluation import Dataset, read_log
     from structout.finetuning import EVALUATION, Training, learning_curve
     from structout.finetuning import finetune as teach
+    from structout.finetuning.tune import MEASURED
     from structout.result import Example
 
     if measure not in (None, "dev", "test"):
         raise SpecError(f"no split to measure on is called {measure!r}", hint="give dev or test")
+    if measure is None and (on or limit):
+        raise SpecError("--on and --limit are of --measure", hint="add --measure dev")
     if full and rank:
         raise SpecError("--full has no rank", hint="leave one of them out")
     sizes = _sizes(curve) if curve is not None else []
     if sizes and (measure is None or fresh or more):
         raise SpecError("a curve is judged on a split, and goes on", hint="add --measure dev, no --fresh, no --more")
     whole = Dataset.load(dataset, schema)
-    part = whole.split(measure).head(limit or len(whole)) if measure else None  # type: ignore[arg-type]
+    judged = Dataset.load(on, whole.schema) if on else whole
+    part = judged.split(measure).head(limit or len(judged)) if measure else None  # type: ignore[arg-type]
     further = [Example(one.text, one.written) for one in Dataset.load(more, whole.schema)] if more else []
     given: dict[str, Any] = {
         "passes": passes,
         "rank": 0 if full else rank,
         "learning_rate": learning_rate,
         "held_out": held_out,
+        "vary": vary,
+        "order": order,
+        "show": prompt,
+        "batch": batch,
+        "tokens_at_once": tokens_at_once,
+        "seed": seed,
     }
-    given |= {"vary": vary, "order": order, "show": prompt, "seed": seed}
     training = Training(**{name: value for name, value in given.items() if value is not None})
     try:
         if part is not None and sizes:
@@ -88,21 +103,15 @@ def finetune(
                 points = learning_curve(
                     model, whole, out, training, sizes=sizes, measure=part, sampling=sampling(max_tokens), tell=tell
                 )
-            _show_curve(points, as_json=as_json)
+            _show_curve(points, Path(out), as_json=as_json)
             say(f"{len(points)} of {len(sizes)} sizes, for which there are records: load one as path:{out}/SIZE")
             raise typer.Exit(PASSED if points else NOTHING)
-        with _progress() as tell:
+        asked = 2 * len(MEASURED) * len(part or ())
+        with _progress() as tell, progress("judged", asked) as advance:
             tuned = teach(
-                model,
-                whole,
-                out,
-                training,
-                more=further,
-                measure=part,
-                sampling=sampling(max_tokens),
-                fresh=fresh,
-                tell=tell,
-            )
+                model, whole, out, training, more=further, measure=part, sampling=sampling(max_tokens), fresh=fresh,
+                tell=tell, progress=lambda outcome: advance(outcome.strategy),
+            )  # fmt: skip
     except KeyboardInterrupt:
         say(f"interrupted: call it again to go on from the last checkpoint in {out}")
         raise typer.Exit(INTERRUPTED) from None
@@ -122,16 +131,29 @@ def _sizes(written: str) -> list[int]:
     return [int(size) for size in sizes]
 
 
-def _show_curve(points: "list[Point]", *, as_json: bool) -> None:
-    """What each number of labels bought, on stdout: shares in percent."""
+def _show_curve(points: "list[Point]", folder: Path, *, as_json: bool) -> None:
+    """What each number of labels bought, on stdout, with 95 % intervals; and as a picture in the folder."""
+    from structout.errors import MissingExtraError
+    from structout.finetuning.curve import draw
+
     if as_json:
-        rates = [{name: rate.value for name, rate in point.row.rates.items()} for point in points]
-        print(json.dumps([{"labels": one.labels, **rate} for one, rate in zip(points, rates, strict=True)]))
-        return
-    for head in points[:1]:
-        print("labels", *head.row.rates, sep="\t")
-    for point in points:
-        print(point.labels, *(f"{100 * rate.value:.0f}" for rate in point.row.rates.values()), sep="\t")
+        print(
+            json.dumps([{"labels": one.labels, **{k: asdict(v) for k, v in one.row.rates.items()}} for one in points])
+        )
+    else:
+        for head in points[:1]:
+            print("labels", *head.row.rates, sep="\t")
+        for point in points:
+            rates = point.row.rates.values()
+            print(
+                point.labels, *(f"{100 * r.value:.0f} ({100 * r.low:.0f}-{100 * r.high:.0f})" for r in rates), sep="\t"
+            )
+    if points:
+        try:
+            draw({"": [(point.labels, point.row.rates) for point in points]}, folder / "curve.png")
+            say(f"drawn in {folder / 'curve.png'}")
+        except MissingExtraError as error:
+            say(f"not drawn: {error}")
 
 
 def _briefly_named(report: "Report", base: str) -> "Report":
@@ -145,12 +167,13 @@ def _briefly_named(report: "Report", base: str) -> "Report":
 @contextmanager
 def _progress() -> Iterator[Callable[["Step"], None]]:
     """How far training is and when it will be done: a line that moves where a person watches, else one now and then."""
-    began, last, first = time.monotonic(), 0.0, 0
+    began, last = time.monotonic(), 0.0
+    first: int | None = None
 
     def tell(step: "Step") -> None:
         nonlocal last, first
         now = time.monotonic()
-        first = first or step.step - 1  # a resumed run begins later
+        first = step.step - 1 if first is None else first  # a resumed run begins later
         left = (now - began) / max(1, step.step - first) * (step.steps - step.step)
         watched = sys.stderr.isatty()
         if watched or now - last >= _EVERY or step.step == step.steps:

@@ -76,7 +76,7 @@ def run(
         int, typer.Option("--max-errors", min=1, help="Stop when the model failed on so many rows in a row.")
     ] = 10,
     engine: Annotated[
-        EngineName, typer.Option("--engine", help="Where the work is done: on this machine, or by Ray Data.")
+        EngineName, typer.Option("--engine", help="Where the work is done: on this machine, or by Ray.")
     ] = EngineName.LOCAL,
     actors: Annotated[int, typer.Option("--actors", min=1, help="Models that Ray loads, each in its own process.")] = 2,
     price: Annotated[
@@ -146,7 +146,7 @@ def run(
     how = (
         local(chunk, budget, cache=cache)
         if engine is EngineName.LOCAL
-        else _ray(job, schema, model, chunk, actors, budget)
+        else _ray(job, schema, model, chunk, actors, budget, cache=cache)
     )
     rows, into = chain(first, rows), placing(output, contract, bare=bare)
     same = () if fresh else ("schema",) if retry_quarantine else None
@@ -191,13 +191,13 @@ def _prices(model: str, price: str | None, listed: str | None) -> "Prices":
     return Prices(table)
 
 
-def _ray(job: "Job", schema: str, model: str, chunk: int, actors: int, budget: "Budget") -> "Engine":
+def _ray(job: "Job", schema: str, model: str, chunk: int, actors: int, budget: "Budget", *, cache: bool) -> "Engine":
     from structout.pipeline.recipe import Recipe
     from structout.ray import engine
 
     place = str(Path(schema).resolve()) if Path(schema).exists() else schema  # a worker stands in another folder
     recipe = Recipe(place, model, job.strategy, job.examples, job.sampling, dict(job.prices.table), job.max_errors)
-    return engine(recipe, actors=actors, chunk=chunk, budget=budget)
+    return engine(recipe, actors=actors, chunk=chunk, budget=budget, cache=cache)
 
 
 def _estimate(

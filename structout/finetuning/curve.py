@@ -1,15 +1,17 @@
 """What more labels buy: accuracy against the number of labelled records."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from structout.completion import Sampling
+from structout.errors import MissingExtraError
 from structout.evaluation import Dataset, evaluate
 from structout.evaluation.report import Row
+from structout.evaluation.statistics import Rate
 from structout.finetuning.training import Step, Training
-from structout.finetuning.tune import finetune
+from structout.finetuning.tune import check_measure, finetune
 
 SIZES = (25, 50, 100, 200, 400)
 _STEPS = 60  # fewer do not teach a model even the form of the answer
@@ -42,6 +44,7 @@ def learning_curve(
     Few records are gone over more often. Each model is left in `out`/SIZE, so that an interrupted curve goes on; a size
     for which there are too few records is left out.
     """
+    check_measure(measure, dataset.examples)
     training = training or Training()
     learnt = [record for record in dataset.records if record.split == "train"]
     random.Random(training.seed).shuffle(learnt)
@@ -55,3 +58,34 @@ def learning_curve(
         report = evaluate([strategy], tuned, measure, sampling=sampling)
         points.append(Point(size, report.rows()[0]))
     return points
+
+
+def draw(curves: Mapping[str, Sequence[tuple[int, Mapping[str, Rate]]]], file: str | Path) -> None:
+    """Draw value and record accuracy of each set against the number of labels, with 95 % intervals, as PNG.
+
+    Raises `MissingExtraError` without matplotlib.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "matplotlib", "bench") from error
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.add_subplot()
+    for name, points in curves.items():
+        labels = [count for count, _ in points]
+        for what, line in (("value accuracy", "o-"), ("record accuracy", "s--")):
+            rates = [rates[what] for _, rates in points]
+            values = [100 * rate.value for rate in rates]
+            below = [100 * (rate.value - rate.low) for rate in rates]
+            above = [100 * (rate.high - rate.value) for rate in rates]
+            axes.errorbar(
+                labels, values, yerr=[below, above], fmt=line, capsize=3, label=f"{name}: {what}".removeprefix(": ")
+            )
+    axes.set_xscale("log")
+    every = sorted({count for points in curves.values() for count, _ in points})
+    axes.set_xticks(every, [str(count) for count in every])
+    axes.minorticks_off()
+    axes.set(xlabel="labelled records", ylabel="%, 95 % interval", ylim=(0, 100))
+    axes.legend(loc="lower right")
+    axes.grid(alpha=0.3)
+    figure.savefig(file, dpi=120)

@@ -41,7 +41,7 @@ def preferences(
     right: dict[str, str] = {}
     wrong: dict[str, dict[str, None]] = {}  # in the order in which they came
     for outcome in outcomes:
-        for attempt in outcome.attempts:
+        for attempt in _to_this_prompt(outcome):
             said = attempt["text"]
             checked = schema.check_text(said)
             if checked.ok and score(outcome.expected, schema.dump(checked.value), outcome.comparison).all_right:
@@ -57,3 +57,11 @@ def preferences(
             prompt = compose(Task(text, schema), show=show)
             pairs += [Preference(prompt, chosen, rejected) for rejected in list(answers)[:_MOST]]
     return pairs
+
+
+def _to_this_prompt(outcome: Outcome) -> Sequence[dict[str, Any]]:
+    """Attempts that were asked for JSON: no free text that comes before it, and no other format."""
+    if "format=" in outcome.strategy:
+        return ()
+    free = "Draft(" in outcome.strategy or "Think(" in outcome.strategy
+    return outcome.attempts[-1:] if free else outcome.attempts

@@ -1,20 +1,22 @@
 """Preference fine-tuning of a model that was fine-tuned before: direct preference optimisation (arXiv:2305.18290)."""
 
 import shutil
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from structout.completion import Prompt, Sampling
-from structout.errors import DataError, MissingExtraError, SpecError
+from structout.errors import DataError, MissingExtraError, ModelError, SpecError
 from structout.finetuning.preference import Preference
-from structout.finetuning.tune import local, tidy
+from structout.finetuning.training import Step
+from structout.finetuning.tune import cost, local, tidy
 from structout.models import Model, load_model
 from structout.models.local import LocalModel
-from structout.models.tuning import Tuning, has_adapter
+from structout.models.tuning import Tuning, checksum, has_adapter
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,19 @@ class Preferring:
             raise SpecError(f"{self} has a number that is not above 0", hint="give numbers above 0")
 
 
-def prefer(model: str, pairs: Sequence[Preference], out: str | Path, preferring: Preferring | None = None) -> Model:
+def prefer(
+    model: str,
+    pairs: Sequence[Preference],
+    out: str | Path,
+    preferring: Preferring | None = None,
+    *,
+    tell: Callable[[Step], None] = lambda step: None,
+) -> Model:
     """Teach a fine-tuned model (`path:FOLDER`, with an adapter) to prefer the better answer of each pair.
 
     The adapter is trained on against a frozen copy of itself; the loss also holds the better answers likely, as else
-    both may become less so. The folder `out` is as `finetune` leaves it. Raises `DataError`, `SpecError`,
+    both may become less so. The folder `out` is as `finetune` leaves it, and there only when it is whole; `tell` is
+    called with each step. Raises `DataError`, `SpecError`,
     `ModelError`, `MissingExtraError`.
     """
     how = preferring or Preferring()
@@ -50,18 +60,33 @@ def prefer(model: str, pairs: Sequence[Preference], out: str | Path, preferring:
     if folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder} is not empty", hint="name a new folder")
     base = local(before.base)
+    if checksum(base.network) != before.checksum:
+        raise ModelError(f"{model} was made for other weights than {before.base} has", hint="fine-tune it again")
+    made = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(made, ignore_errors=True)
+    clock, processor = time.perf_counter(), time.process_time()
     try:
-        losses = _train(base, Path(place), pairs, how, folder)
+        losses = _train(base, Path(place), pairs, how, made, tell)
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "trl", "finetuning") from error
-    tidy(folder, before.base)
+    tidy(made, before.base)
     training = {**before.training, "preference": {**asdict(how), "pairs": len(pairs)}}
-    replace(before, training=training, log=(*before.log, *losses), evaluation={}).write(folder)
+    spent = cost(len(pairs), time.perf_counter() - clock, time.process_time() - processor)
+    both = {**before.cost, **{f"preference_{name}": value for name, value in spent.items()}}
+    replace(before, training=training, log=(*before.log, *losses), evaluation={}, cost=both).write(made)
+    if folder.exists():
+        folder.rmdir()  # it is empty
+    made.rename(folder)
     return load_model(f"path:{folder}")
 
 
 def _train(
-    base: LocalModel, adapter: Path, pairs: Sequence[Preference], how: Preferring, folder: Path
+    base: LocalModel,
+    adapter: Path,
+    pairs: Sequence[Preference],
+    how: Preferring,
+    folder: Path,
+    tell: Callable[[Step], None],
 ) -> list[dict[str, Any]]:
     import torch
     from datasets import Dataset, disable_progress_bars
@@ -70,7 +95,7 @@ def _train(
     from transformers.utils import logging
     from trl import DPOConfig, DPOTrainer
 
-    from structout.finetuning.supervised import multiplies_bf16
+    from structout.finetuning.supervised import Told, multiplies_bf16
 
     class Encoded(DPOTrainer):  # type: ignore[misc]
         """Takes token ids as they are: the prompt as the model will see it."""
@@ -110,6 +135,7 @@ def _train(
             processing_class=base.tokenizer,
         )
         trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(Told(tell, how.passes * -(-len(pairs) // how.batch)))
         trainer.train()
         network.save_pretrained(str(folder), selected_adapters=["default"])
     shutil.rmtree(folder / "ref", ignore_errors=True)

@@ -169,8 +169,9 @@ def train(
     logging.set_verbosity_error()  # what is to be told is told by `tell`
     lessons = Lessons(model, examples, more, schema, training)
     judged = encode(model, demonstrate(held_out, schema, training.show))
-    micro = max(1, min(training.batch, training.tokens_at_once // lessons.longest))
-    accumulated = -(-training.batch // micro)
+    fitting = max(1, training.tokens_at_once // lessons.longest)
+    micro = max(size for size in range(1, training.batch + 1) if size <= fitting and training.batch % size == 0)
+    accumulated = training.batch // micro
     steps = -(-len(lessons) // (micro * accumulated))
     ends = {round((number + 1) * steps / training.passes) for number in range(training.passes)}
     torch.manual_seed(training.seed)

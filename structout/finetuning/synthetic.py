@@ -34,8 +34,10 @@ def synthesize(
 
     A document is sampled from the model held to the schema, so that it is valid; the model puts it into words; and
     `reader` (by default `Constrained(examples=3)`, or fewer) must read the same document from these words. `examples`
-    show what records look like. What the reader cannot read is lost, wrong labels among it.
+    show what records look like. What the reader cannot read is lost, wrong labels among it, and what says the same as
+    one of the examples or as an earlier record.
     """
+    said = {_bare(example.text) for example in examples}
     draw = random.Random(seed)
     read = reader or Constrained(examples=min(_SHOWN, len(examples)))
     creative = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
@@ -62,8 +64,13 @@ def synthesize(
             Task(text, schema, tuple(examples), Sampling(max_tokens=max_tokens)) for text, _ in asked
         ]
         for (text, document), result in zip(asked, read.run(tasks, model) if tasks else [], strict=True):
-            if result.ok and score(document, result.document).all_right:
+            if result.ok and score(document, result.document).all_right and _bare(text) not in said:
+                said.add(_bare(text))
                 yield Example(text, written(schema, result))
+
+
+def _bare(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def _ask_to_invent(schema: Schema[Any], examples: Sequence[Example]) -> tuple[Message, ...]:

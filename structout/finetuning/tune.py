@@ -3,14 +3,16 @@
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from structout.completion import Sampling
-from structout.errors import DataError, MissingExtraError, SpecError
+from structout.errors import DataError, MissingExtraError, SpecError, StructoutWarning
 from structout.evaluation import Dataset, evaluate
+from structout.evaluation.outcome import Outcome
 from structout.finetuning.demonstrations import fingerprint as data_fingerprint
 from structout.finetuning.demonstrations import hold_out
 from structout.finetuning.order import reading_order
@@ -42,14 +44,15 @@ def finetune(
     sampling: Sampling | None = None,
     fresh: bool = False,
     tell: Callable[[Step], None] = lambda step: None,
+    progress: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Model:
     """Teach a local model the train records of a data set, and leave the result in the folder `out`.
 
     `model` is a name for `load_model`, and so is `path:OUT` afterwards. `more` are labelled records from elsewhere, say
     generated ones: each is learnt once, a part of them in each pass, and none is held out. A run that was killed goes
-    on where it was; a folder that holds another run is refused unless `fresh`. With `measure`, records that are not
-    among those learnt, the model is judged on them before and after. Raises `DataError`, `SpecError`, `ModelError`,
-    `MissingExtraError`.
+    on where it was; a folder that holds another run is refused unless `fresh`. With `measure` the model is judged on
+    these records before and after; a `StructoutWarning` says if some of them are also learnt. `tell` is called with
+    each step, `progress` with each judged outcome. Raises `DataError`, `SpecError`, `ModelError`, `MissingExtraError`.
     """
     training = training or Training()
     training = replace(training, learning_rate=training.rate)  # defaults may change: what was done is written down
@@ -57,6 +60,8 @@ def finetune(
     examples = dataset.examples
     if not examples:
         raise DataError(f"{dataset.name} has no records to learn from", hint="give records in the train split")
+    if measure is not None:
+        check_measure(measure, [*examples, *more])
     schema = dataset.schema
     planned = {
         "base": model,
@@ -70,10 +75,25 @@ def finetune(
         base = local(model)  # before anything in the folder is touched
         _claim(folder, planned, fresh=fresh)
         done = _learn(base, model, schema, examples, more, training, folder, tell)
-    if measure is not None and not done.evaluation:
-        done = replace(done, evaluation=_judge(model, folder, measure, sampling))
-        done.write(folder)
+    if measure is not None:
+        measured = {"data": measure.fingerprint(), "sampling": json.dumps(asdict(sampling or Sampling()))}
+        if done.evaluation.get("measured") != measured:
+            if done.evaluation:
+                (folder / EVALUATION).unlink(missing_ok=True)  # of other records, or asked otherwise
+            judged = _judge(model, folder, measure, sampling, progress)
+            done = replace(done, evaluation={"measured": measured, **judged})
+            done.write(folder)
     return load_model(f"path:{folder}")
+
+
+def check_measure(measure: Dataset, learnt: Iterable[Example]) -> None:
+    """Raise `DataError` if there is nothing to measure on, and warn where what is measured on is learnt as well."""
+    if not measure.records:
+        raise DataError(f"{measure.name} holds no records to measure on", hint="name another split or data set")
+    known = {example.text for example in learnt}
+    if both := sum(record.text in known for record in measure):
+        message = f"{both} of the {len(measure)} records to measure on are learnt as well: the figures will flatter"
+        warnings.warn(message, StructoutWarning, stacklevel=3)
 
 
 def local(name: str) -> "LocalModel":
@@ -147,7 +167,7 @@ def _learn(
         log=tuple(log),
         orders=orders,
         quotes=tuple(sorted(quoted_fields(examples))),
-        cost=_cost(len(examples) + len(more), time.perf_counter() - clock, time.process_time() - processor),
+        cost=cost(len(examples) + len(more), time.perf_counter() - clock, time.process_time() - processor),
     )
     for made in (folder / _WORK / "best").iterdir():
         made.replace(folder / made.name)
@@ -160,7 +180,7 @@ def _learn(
     return tuning
 
 
-def _cost(records: int, seconds: float, processor: float) -> dict[str, float]:
+def cost(records: int, seconds: float, processor: float) -> dict[str, float]:
     """What training cost, as far as this process did it: a run that was resumed cost more."""
     import resource
 
@@ -181,9 +201,11 @@ def tidy(folder: Path, base: str) -> None:
     about.write_text(json.dumps(named, indent=1) + "\n", encoding="utf-8")
 
 
-def _judge(base: str, folder: Path, measure: Dataset, sampling: Sampling | None) -> dict[str, Any]:
+def _judge(
+    base: str, folder: Path, measure: Dataset, sampling: Sampling | None, progress: Callable[[Outcome], None]
+) -> dict[str, Any]:
     """The base and the fine-tuned model on the same records; every attempt is logged in the folder."""
     models = [base, f"path:{folder}"]
-    report = evaluate(MEASURED, models, measure, sampling=sampling, log=folder / EVALUATION)
+    report = evaluate(MEASURED, models, measure, sampling=sampling, log=folder / EVALUATION, progress=progress)
     before, after = ([asdict(row) for row in report.rows() if row.model == model] for model in models)
     return {"records": len(measure), "before": before, "after": after}

@@ -80,7 +80,7 @@ class Budget:
     tokens: int | None = None
     hours: float | None = None
     began: float = field(default_factory=time.monotonic)
-    _under_way: Counter[str] = field(default_factory=Counter, init=False, repr=False, compare=False)
+    _under_way: Counter[str | None] = field(default_factory=Counter, init=False, repr=False, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
     _first: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
@@ -91,21 +91,28 @@ class Budget:
                 raise SpecError(f"a budget of {limit} {name}", hint="give 0 or more, or leave it out")
 
     @contextmanager
-    def first(self, model: str, spent: Callable[[], Mapping[str, Usage]]) -> Iterator[bool]:
-        """Whether what one call of this model takes is still unknown: then only one may go out meanwhile, to tell.
-        Whoever else asks waits for it.
+    def first(self, model: str | None, spent: Callable[[], Mapping[str, Usage]]) -> Iterator[bool]:
+        """Whether what one call of this model (None: of any) takes is still unknown: then only one may go out
+        meanwhile, to tell. Whoever else asks waits for it.
         """
-        if (self.usd is None and self.tokens is None) or model in spent():
+
+        def unknown() -> bool:
+            known = spent()
+            return not known if model is None else model not in known
+
+        if (self.usd is None and self.tokens is None) or not unknown():
             yield False
             return
         with self._first:
-            yield model not in spent()
+            yield unknown()
 
     @contextmanager
-    def room(self, model: str, spent: Callable[[], Mapping[str, Usage]], prices: Prices, coming: int) -> Iterator[None]:
-        """While `coming` calls of a model are made and added to `spent`: others then find less room.
+    def room(
+        self, model: str | None, spent: Callable[[], Mapping[str, Usage]], prices: Prices, coming: int
+    ) -> Iterator[None]:
+        """While `coming` calls of a model (None: of any) are made and added to `spent`: others then find less room.
 
-        Raises as `check` does, each model's calls counted at their own mean.
+        Raises as `check` does, but each model's calls count at its own mean.
         """
         with self._lock:
             self._check(spent(), prices, self._under_way + Counter({model: coming}))
@@ -120,11 +127,14 @@ class Budget:
         """Raise `BudgetError` where a limit is reached, or `coming` more calls would go beyond it, at the mean of the
         calls so far; `SpecError` where the price of one of them is unknown.
         """
-        calls = sum(usage.calls for usage in spent.values())
-        self._check(spent, prices, {model: coming * usage.calls / calls for model, usage in spent.items() if calls})
+        self._check(spent, prices, {None: coming})
 
-    def _check(self, spent: Mapping[str, Usage], prices: Prices, coming: Mapping[str, float]) -> None:
-        expected = {model: _with_more(usage, coming.get(model, 0)) for model, usage in spent.items()}
+    def _check(self, spent: Mapping[str, Usage], prices: Prices, coming: Mapping[str | None, int]) -> None:
+        calls = sum(usage.calls for usage in spent.values())
+        of_any = coming.get(None, 0) / calls if calls else 0.0
+        expected = {
+            model: _with_more(usage, coming.get(model, 0) + of_any * usage.calls) for model, usage in spent.items()
+        }
         if self.tokens is not None:
             used, needed = (sum(one.input_tokens + one.output_tokens for one in x.values()) for x in (spent, expected))
             if used >= self.tokens or needed > self.tokens:

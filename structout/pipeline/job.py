@@ -13,10 +13,9 @@ from structout.issue import Issue
 from structout.models import Model, identity
 from structout.pipeline.budget import Budget, Prices
 from structout.pipeline.files import files_of
-from structout.pipeline.journal import Journal
 from structout.pipeline.noted import Noted
 from structout.pipeline.outcome import RowOutcome, attempt_json
-from structout.pipeline.recorded import Recorded
+from structout.pipeline.recorded import Kept, Recorded
 from structout.pipeline.rows import Row
 from structout.pipeline.telemetry import Traced, check_heard
 from structout.prompts import wording
@@ -39,7 +38,7 @@ class Job:
     prices: Prices = field(default_factory=Prices)
     max_errors: int = 10
 
-    def recorded(self, journal: Journal, budget: Budget | None = None, *, cache: bool = True) -> "Job":
+    def recorded(self, journal: Kept, budget: Budget | None = None, *, cache: bool = True) -> "Job":
         """The same with every model's answers kept in a journal, within a budget."""
 
         def wrap(model: Model) -> Model:

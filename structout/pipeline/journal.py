@@ -127,6 +127,11 @@ class Journal:
             rows = self._db.execute(f"SELECT key, data FROM completions WHERE key IN ({marks})", keys).fetchall()
         return {key: completion_of(json.loads(data)) for key, data in rows}
 
+    def answers(self) -> dict[bytes, str]:
+        """All of them, by their keys, as JSON: to be sent elsewhere."""
+        with self._guarded():
+            return dict(self._db.execute("SELECT key, data FROM completions"))
+
     def add_completions(self, model: str, new: Mapping[bytes, Completion], usage: Usage) -> None:
         """Keep what was just answered, and what it cost."""
         rows = [(key, json.dumps(completion_json(completion))) for key, completion in new.items()]

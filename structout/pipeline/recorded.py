@@ -6,14 +6,23 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Protocol
 
 from structout.completion import Completion, Prompt, Usage
 from structout.errors import ModelError
 from structout.models import Model, identity
 from structout.models.base import PartialAnswerError
 from structout.pipeline.budget import Budget, Prices
-from structout.pipeline.journal import Journal
+
+
+class Kept(Protocol):
+    """Where answers are kept, by `completion_key`, with what each model has spent: a `Journal`."""
+
+    def completions(self, keys: Sequence[bytes]) -> dict[bytes, Completion]: ...
+
+    def add_completions(self, model: str, new: Mapping[bytes, Completion], usage: Usage) -> None: ...
+
+    def spent(self) -> dict[str, Usage]: ...
 
 
 class Recorded:
@@ -26,7 +35,7 @@ class Recorded:
     def __init__(
         self,
         inner: Model,
-        journal: Journal,
+        journal: Kept,
         budget: Budget | None = None,
         prices: Prices | None = None,
         *,

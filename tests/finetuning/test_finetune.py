@@ -1,6 +1,8 @@
 """Training of a tiny model: what it leaves, that it can be repeated and killed, and what it refuses."""
 
 import json
+import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,10 +10,12 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
+from transformers import TrainerControl, TrainerState
 
 from structout import Constrained, DataError, Dataset, ModelError, Prompted, Sampling, SpecError, load_model
 from structout.errors import MissingExtraError, StructoutWarning
 from structout.finetuning import Step, Training, finetune, learning_curve
+from structout.finetuning.supervised import Passes
 from structout.models.tuning import Tuning
 from structout.result import Example, Task
 from structout.schema import Schema
@@ -94,9 +98,14 @@ finetune({tiny!r}, bolts(Path({str(tmp_path)!r})), {str(tmp_path / "killed")!r},
 
 def test_small_memory_gives_the_same_steps_in_pieces(tiny: str, tmp_path: Path) -> None:
     data = bolts(tmp_path)
-    for name, room in (("large", 4096), ("small", 1)):
-        finetune(tiny, data, tmp_path / name, replace(QUICK, tokens_at_once=room, held_out=0.0))
-    large, small = (load_file(tmp_path / name / WEIGHTS) for name in ("large", "small"))
+    taken = {}
+    for room in (4096, 3 * 64, 1):  # all four records of a step at once, two (three would fit), one
+        steps: list[Step] = []
+        how = replace(QUICK, tokens_at_once=room, held_out=0.0)
+        finetune(tiny, data, tmp_path / str(room), how, tell=steps.append)
+        taken[room] = len(steps)
+    assert set(taken.values()) == {2 * 24 // 4}
+    large, small = (load_file(tmp_path / room / WEIGHTS) for room in ("4096", "1"))
     assert all(large[key].allclose(small[key], atol=0.03) for key in large)
 
 
@@ -142,6 +151,50 @@ def test_an_adapter_wants_the_weights_that_it_was_made_for(tiny: str, tmp_path: 
     replace(tuning, checksum="0" * 16).write(tmp_path / "out")
     with pytest.raises(ModelError, match="other weights"):
         load_model(f"path:{tmp_path / 'out'}")
+
+
+def test_it_stops_when_passes_bring_nothing_and_keeps_the_best(tmp_path: Path) -> None:
+    losses = iter([3.0, 1.0, 2.0, math.nan, 0.5])
+
+    class Network:
+        def __init__(self, step: int) -> None:
+            self._step = step
+
+        def save_pretrained(self, folder: str) -> None:
+            Path(folder).mkdir()
+            (Path(folder) / "step").write_text(str(self._step))
+
+    passes = Passes(lambda: {"loss": next(losses), "tokens": 0.0}, tmp_path, {2, 4, 6, 8, 10}, patience=2)
+    control = TrainerControl()
+    for step in range(1, 11):
+        if not control.should_training_stop:
+            passes.on_step_end(None, TrainerState(global_step=step), control, model=Network(step))
+    assert [entry["step"] for entry in passes.log] == [2, 4, 6, 8]
+    assert (tmp_path / "best" / "step").read_text() == "4"
+
+
+def test_what_is_measured_is_named_and_measured_anew_when_it_is_other(tiny: str, tmp_path: Path) -> None:
+    data = bolts(tmp_path)
+    dev = data.split("dev")
+    few = Sampling(max_tokens=20)
+    finetune(tiny, data, tmp_path / "out", QUICK, measure=dev, sampling=few)
+    first = Tuning.read(tmp_path / "out")
+    seen: list[str] = []
+    finetune(tiny, data, tmp_path / "out", QUICK, measure=dev, sampling=few, progress=lambda one: seen.append(one.key))
+    assert (Tuning.read(tmp_path / "out"), seen) == (first, [])
+    with pytest.warns(StructoutWarning, match="3 of the 3 records to measure on are learnt"):
+        finetune(
+            tiny, data, tmp_path / "out", QUICK, measure=data.head(3), sampling=few,
+            progress=lambda one: seen.append(one.key),
+        )  # fmt: skip
+    second = Tuning.read(tmp_path / "out")
+    assert first is not None
+    assert second is not None
+    assert (first.evaluation["records"], second.evaluation["records"]) == (1, 3)
+    assert len(seen) == 2 * 3 * 3  # before and after, three strategies
+    with pytest.raises(DataError, match="no records to measure on"):
+        finetune(tiny, data, tmp_path / "none", QUICK, measure=data.split("test"))
+    assert not (tmp_path / "none").exists()
 
 
 def test_further_records_are_learnt_as_well(tiny: str, tmp_path: Path) -> None:
@@ -210,11 +263,14 @@ def test_the_command_draws_a_learning_curve(tiny: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     head, *rows = (line.split("\t") for line in done.stdout.splitlines())
     assert head[0] == "labels"
-    assert "record accuracy" in head
     assert [row[0] for row in rows] == ["8", "24"]
+    assert all(re.fullmatch(r"\d+ \(\d+-\d+\)", cell) for row in rows for cell in row[1:]), rows
     assert "2 of 3 sizes" in done.stderr
+    assert (tmp_path / "out" / "curve.png").read_bytes().startswith(b"\x89PNG")
     again = json.loads(run(*words, "--curve", "8", "--json").stdout)
     assert [point["labels"] for point in again] == [8]
+    assert set(again[0]["record accuracy"]) == {"value", "low", "high", "n", "effective"}
+    assert run(*words[:-4], "--max-tokens", "60", "--on", str(tmp_path / "bolts.jsonl")).returncode == 2
     for wrong in (["--curve", "8,few"], ["--curve", "0"], ["--curve", "8", "--fresh"], ["--curve", "8", "--more", "x"]):
         assert run(*words, *wrong).returncode == 2
 

@@ -7,7 +7,7 @@ import pytest
 
 from structout import Constrained, Dataset, Prompt, Prompted, Repair, Sampling, Scripted, evaluate, load_model
 from structout.errors import DataError, JournalError, SpecError
-from structout.finetuning import Preference, Preferring, finetune, label, prefer, preferences, synthesize
+from structout.finetuning import Preference, Preferring, Step, finetune, label, prefer, preferences, synthesize
 from structout.models.tuning import Tuning
 from structout.result import Example
 from structout.schema import Schema
@@ -143,9 +143,20 @@ def test_records_that_nobody_wrote_must_read_back() -> None:
 
 def test_a_model_makes_records_that_are_valid(tiny: str) -> None:
     read = Scripted(HEX)
-    made = synthesize(SCHEMA, load_model(tiny), 2, reader=_On(read, Constrained()), max_tokens=80)
-    assert all(SCHEMA.check(one.document).ok for one in made)
-    assert len(read.batches) <= 1
+    list(synthesize(SCHEMA, load_model(tiny), 6, reader=_On(read, Constrained()), max_tokens=80))
+    (asked,) = read.batches  # what it wrote about documents of its own
+    assert len({prompt.messages[-1].content for prompt in asked}) > 1
+
+
+def test_what_a_model_copies_is_no_new_record() -> None:
+    texts = {0: "A bolt of 6 mm, hex", 1: "the  known bolt", 2: "a bolt of 6 MM, hex", 3: "another bolt of 6 mm"}
+
+    def answer(prompt: Prompt) -> str:
+        return HEX if prompt.constraint is not None else texts[prompt.sample]
+
+    known = Example("The known bolt", {"kind": "hex", "size_mm": 6})
+    made = [one.text for one in synthesize(SCHEMA, Scripted(answer), 4, examples=[known])]
+    assert made == [texts[0], texts[3]]
 
 
 class _On:
@@ -178,6 +189,17 @@ def test_a_log_holds_preferences(tmp_path: Path) -> None:
     assert [(pair.chosen, pair.rejected) for pair in labelled[2:]] == [('{"kind": "flange", "size_mm": 1}', FLANGE)]
 
 
+def test_what_was_asked_otherwise_is_no_preference(tmp_path: Path) -> None:
+    data = bolts(tmp_path)
+    few = Dataset("bolts", data.schema, data.records[:1])
+    right = '{"kind": "hex", "size_mm": 1}'
+    script = Scripted(lambda prompt: HEX if prompt.constraint else "let me think", name="big")
+    drafted = evaluate(["Draft(Constrained())", "Prompted(format='yaml')"], script, few)
+    assert [len(one.attempts) for one in drafted.outcomes] == [2, 1]
+    pairs = preferences(drafted.outcomes, data.schema, labels=data.examples)
+    assert [(pair.chosen, pair.rejected) for pair in pairs] == [(right, HEX)]
+
+
 def test_preferences_are_learnt_on_top(tiny: str, tmp_path: Path) -> None:
     data = bolts(tmp_path)
     finetune(tiny, data, tmp_path / "sft", QUICK)
@@ -186,11 +208,18 @@ def test_preferences_are_learnt_on_top(tiny: str, tmp_path: Path) -> None:
         for text in ("M6", "M7", "M8", "hex 6", "bolt", "hex bolt")
     ]
     how = Preferring(passes=4, learning_rate=1e-2, batch=2)
-    better = prefer(f"path:{tmp_path / 'sft'}", pairs, tmp_path / "dpo", how)
+    (tmp_path / ".dpo.new").mkdir()
+    (tmp_path / ".dpo.new" / "half").write_text("what a killed run has left")
+    steps: list[Step] = []
+    better = prefer(f"path:{tmp_path / 'sft'}", pairs, tmp_path / "dpo", how, tell=steps.append)
+    assert steps[-1].step == steps[-1].steps == len(steps) == 4 * 3
+    assert {file.name for file in (tmp_path / "dpo").iterdir()} == {
+        "adapter_config.json", "adapter_model.safetensors", "tuning.json"
+    }  # fmt: skip
     tuning = Tuning.read(tmp_path / "dpo")
     assert tuning is not None
     assert tuning == better.tuning  # type: ignore[attr-defined]
-    assert tuning.training["preference"]["pairs"] == 6
+    assert tuning.training["preference"]["pairs"] == tuning.cost["preference_records"] == 6
     assert tuning.log[-1]["margin"] > 0
     assert (tmp_path / "dpo/adapter_model.safetensors").read_bytes() != (
         tmp_path / "sft/adapter_model.safetensors"

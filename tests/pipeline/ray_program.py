@@ -8,12 +8,15 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from uuid import uuid4
 
 from structout.completion import Completion, Prompt
+from structout.models.base import PartialAnswerError
 from tests.pipeline.conftest import bolt, number
 
 ROWS = 120
 POISON = 50
+KILLER = 60
 
 
 class Model:
@@ -28,6 +31,25 @@ class Model:
         if any(number(prompt) == POISON for prompt in prompts):
             raise RuntimeError("a poison row")
         return [bolt(prompt) for prompt in prompts]
+
+
+class Counting:
+    """Notes every answer that it charges for, fails on one record only, and is killed by another."""
+
+    name = "counting"
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        folder = Path(os.environ["NOTES"])
+        numbers = [number(prompt) for prompt in prompts]
+        if KILLER in numbers:
+            os._exit(1)
+        answers = [None if n == POISON else bolt(prompt) for n, prompt in zip(numbers, prompts, strict=True)]
+        for n in numbers:
+            if n != POISON:
+                (folder / f"{n}-{uuid4().hex}.paid").touch()
+        if None in answers:
+            raise PartialAnswerError("a poison row", answers)
+        return [answer for answer in answers if answer is not None]
 
 
 def kill_one(folder: Path) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from structout.pipeline.journal import Journal
 from tests.conftest import ROOT
 from tests.pipeline.conftest import Shell
-from tests.pipeline.ray_program import POISON, ROWS
+from tests.pipeline.ray_program import KILLER, POISON, ROWS
 from tests.test_cli import BOLT
 
 pytest.importorskip("ray")
@@ -66,3 +67,59 @@ def test_a_run_by_ray_goes_on_after_its_driver_was_killed(
     assert shell(*words, tmp_path / "local.jsonl").returncode == 3
     for name in ("{}.jsonl", "{}.jsonl.quarantine.jsonl"):
         assert (tmp_path / name.format("ray")).read_bytes() == (tmp_path / name.format("local")).read_bytes()
+
+
+def run_by_ray(source: Path, output: Path, environment: dict[str, str], *more: str) -> tuple[int, str]:
+    words = ["run", "-i", str(source), "--schema", BOLT, "--key", "id", "--strategy", "Prompted()", "-o", str(output)]
+    words += ["--model", "py:tests.pipeline.ray_program:Counting", "--engine", "ray", *more]
+    done = subprocess.run(
+        [sys.executable, "-m", "structout", *words],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stderr
+
+
+def some_bolts(path: Path, numbers: list[int]) -> Path:
+    lines = [json.dumps({"id": f"k{place}", "text": f"{n} mm bolt"}) for place, n in enumerate(numbers)]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_all_that_workers_paid_is_counted_kept_and_paid_once(tmp_path: Path, environment: dict[str, str]) -> None:
+    source = some_bolts(tmp_path / "bolts.jsonl", [1, 2, 3, POISON, 1, 2, 3, 4, 1, 2, 3, 4])
+    code, errors = run_by_ray(source, tmp_path / "out.jsonl", environment, "--chunk", "4", "--actors", "1")
+    assert code == 3, errors[-2000:]  # the poison row
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 11
+    paid = sorted(note.name.partition("-")[0] for note in (tmp_path / "notes").glob("*.paid"))
+    assert paid == ["1", "2", "3", "4"]
+    with Journal(tmp_path / "out.jsonl.journal", {}, only=()) as journal:
+        assert journal.spent()["counting"].calls == 4
+
+
+def test_a_row_that_kills_workers_costs_no_other(tmp_path: Path, environment: dict[str, str]) -> None:
+    numbers = [n for n in range(51, 70) if n % 7]
+    source = some_bolts(tmp_path / "bolts.jsonl", numbers)
+    code, errors = run_by_ray(source, tmp_path / "out.jsonl", environment, "--chunk", "4", "--actors", "1")
+    assert code == 3, errors[-2000:]
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["size_mm"] for row in rows] == [n for n in numbers if n != KILLER]
+    (lost,) = (tmp_path / "out.jsonl.quarantine.jsonl").read_text().splitlines()
+    assert json.loads(lost)["status"] == "error"
+    assert "worker of Ray died" in lost
+
+
+def test_a_budget_stops_workers_and_what_was_paid_is_not_paid_again(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    source = some_bolts(tmp_path / "bolts.jsonl", [n for n in range(1, 49) if n % 7])
+    command = (source, tmp_path / "out.jsonl", environment, "--chunk", "4", "--actors", "1")
+    code, errors = run_by_ray(*command, "--budget-tokens", "320")
+    assert code == 3
+    assert "--budget-tokens" in errors
+    first = len(list((tmp_path / "notes").glob("*.paid")))
+    assert 4 <= first <= 24  # a call takes 15 to 17 tokens
+    assert run_by_ray(*command, "--budget-tokens", "320")[0] == 3
+    assert len(list((tmp_path / "notes").glob("*.paid"))) <= 24
+    assert run_by_ray(*command)[0] == 0
+    notes = [note.name.partition("-")[0] for note in (tmp_path / "notes").glob("*.paid")]
+    assert len(notes) == len(set(notes)) == 42
