@@ -8,6 +8,7 @@ from typing import Any
 from structout.document import Json
 from structout.issue import Issue
 from structout.pipeline.documents import Document
+from structout.pipeline.layout import PROVENANCE, Layout
 from structout.repair import Policy
 from structout.schema import Checked, Schema
 
@@ -96,13 +97,17 @@ class Findings:
 
 
 class Gate:
-    """Judges documents one by one by a schema, strictly; what fails is mended first where a policy says so."""
+    """Judges documents one by one by a schema, strictly; what fails is mended first where a policy says so.
+
+    What `structout run` wrote beside a record, to say how it came about, is no part of the document.
+    """
 
     def __init__(self, schema: Schema[Any], findings: Findings, policy: Policy | None = None) -> None:
         self.schema = schema
         self.findings = findings
         self._policy = policy
         self._required = set(_of(schema, "required"))
+        self._layout = Layout.of(schema)
 
     def judge(self, document: Document) -> Verdict:
         """The verdict on a document, counted in the findings."""
@@ -111,6 +116,8 @@ class Gate:
             checked: Checked[Any] = _VALID
         else:
             checked = schema.check(document.parsed) if data is None else schema.check_text(document.text)
+            if isinstance(checked.document, dict) and all(name in checked.document for name in PROVENANCE):
+                checked = schema.check(self._layout.record(checked.document))
         if checked.ok:
             self.findings.total += 1
             self.findings.valid += 1
