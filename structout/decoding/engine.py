@@ -309,6 +309,8 @@ class Engine:
                 continue  # a row that is about to be computed begins alike: its tokens can be copied then
             if not self._make_room(len(rest) + item.request.sampling.max_tokens):
                 return
+            if source >= self._slots.count:  # it went as fewer, longer slots were made
+                common = 0
             row = Row(item.request, prefix, rest, computed=common)
             if common:
                 self._slots.copy(source, len(self._rows), common)

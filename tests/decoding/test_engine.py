@@ -130,6 +130,15 @@ def test_memory_holds_fewer_rows_where_they_are_long(model: Any, ask: Any) -> No
     assert engine._slots.count * engine._slots.length <= max(256, engine._slots.length)
 
 
+def test_a_long_request_may_begin_like_one_whose_slot_must_make_room_for_it(model: Any, ask: Any) -> None:
+    words = ("one", "two", "six", "ten", "red", "blue", "or", "black")
+    engine = Engine(model, ENDS, slots=8, tokens=8 * 64)
+    for word in words[:4]:  # the later ones are still known as prompts, and would become prefixes
+        engine.generate([ask(word * 8, None, max_tokens=4) for word in words])
+        found = engine.generate([ask(word * 8 + "!", None, max_tokens=350)])
+        same(found, generate(model, [ask(word * 8 + "!", None, max_tokens=350)], ENDS))
+
+
 def test_prefixes_are_dropped_when_they_exceed_their_memory(model: Any, ask: Any) -> None:
     engine = Engine(model, ENDS, slots=2, prefix_bytes=1)
     for word in ("one ", "two ", "six "):
