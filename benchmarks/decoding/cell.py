@@ -195,7 +195,8 @@ def _structout(job: dict[str, Any], variant: str) -> System:
     """structout's engine; the variants are told in `__main__`."""
     from structout import grammar
     from structout.completion import Sampling
-    from structout.decoding.engine import Engine, Features
+    from structout.decoding.engine import Engine
+    from structout.decoding.features import Features
     from structout.decoding.loop import generate
     from structout.decoding.request import Request
     from structout.decoding.weights import convert

@@ -13,6 +13,7 @@ import torch
 from structout.decoding.attention import Layout, Prefill, Span, packed
 from structout.decoding.cache import Prefix, Prefixes, Slots, common_length
 from structout.decoding.drafting import Drafter, Text, worth
+from structout.decoding.features import Features
 from structout.decoding.fitness import stateful, unfit
 from structout.decoding.loop import generate, generate_alone
 from structout.decoding.queue import Call, Queued, pull
@@ -25,25 +26,6 @@ _PASS_TOKENS = 512  # the most prompt tokens that one pass computes: bounds its 
 _LEAST_PREFIX = 32  # tokens; a shorter one is not worth another attention
 _LEAST_FORK = 16
 _MOST_DRAFTED = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """What the engine does to be fast; each can be left out, to measure what it brings.
-
-    None of it changes an answer, but for ties: passes of other shapes round otherwise, by about 1e-5, so tokens that
-    are closer than that may change places. And without `force` a model may spell what is forced with other tokens.
-
-    `share` computes what prompts begin with once; `force` reads tokens that the grammar forces in the pass that they
-    ride on; `lazy` computes a mask only if the free choice is refused; `draft` has guesses checked in the same pass;
-    `score` also computes the log-probabilities of forced tokens, which else count as certain (0).
-    """
-
-    share: bool = True
-    force: bool = True
-    lazy: bool = True
-    draft: bool = True
-    score: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -71,10 +53,10 @@ class Engine:
         slots: int = 32,
         tokens: int = 32 * 1024,
         prefix_bytes: int = 1 << 29,
-        features: Features = Features(),
+        features: Features | None = None,
     ) -> None:
         self.model, self.ends, self.decode = model, ends, decode
-        self.features = features
+        self.features = features or Features()
         self.passes = 0
         self._limit, self._tokens = slots, tokens
         self._prefixes = Prefixes(prefix_bytes)

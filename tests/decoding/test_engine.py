@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from structout.decoding.engine import Engine, Features
+from structout.decoding.engine import Engine
+from structout.decoding.features import Features
 from structout.decoding.loop import generate
 from structout.decoding.request import Request
 from structout.decoding.weights import convert
