@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from structout.decoding.queue import Call, Queued, pull
 from structout.decoding.request import Generated, Request
 from structout.decoding.row import Decode, Drafted, Row
 from structout.decoding.weights import rounds
+from structout.errors import ModelError
 
 _LOG = logging.getLogger(__name__)
 _PASS_TOKENS = 512  # the most prompt tokens that one pass computes: bounds its memory
@@ -122,27 +124,38 @@ class Engine:
     def _forget(self, call: Call) -> None:
         self._calls = [other for other in self._calls if other is not call]
         self._queue = deque(item for item in self._queue if item.call is not call)
-        for slot in reversed(range(len(self._rows))):
-            if self._rows[slot].call is call:
-                self._vacate(slot)
+        with self._sound():
+            for slot in reversed(range(len(self._rows))):
+                if self._rows[slot].call is call:
+                    self._vacate(slot)
+
+    @contextmanager
+    def _sound(self) -> Iterator[None]:
+        """Start afresh if what is done to rows and slots fails or is interrupted: what they hold is unknown then."""
+        try:
+            with torch.inference_mode():
+                yield
+        except BaseException as error:
+            mine = isinstance(error, Exception)
+            told = error if mine else ModelError("a call that shared the passes was interrupted", hint="ask again")
+            for call in self._calls:  # nobody's answer can be trusted
+                call.error = call.error or told
+            self._rows.clear()
+            self._queue.clear()
+            self._slots = Slots(0, 0, self._dtype)
+            if not mine:
+                raise  # Ctrl-C is for this thread alone
 
     # One pass over all rows.
 
-    @torch.inference_mode()
     def _step(self) -> None:
         """Fill free slots, send every row's new tokens through the model once, and see what comes of it."""
-        try:
+        with self._sound():
             pull(self._calls, self._queue, 2 * self._limit)
             with packed(self.model):
                 self._admit()
                 if self._rows:
                     self._advance()
-        except Exception as error:
-            for call in self._calls:  # the rows' state is lost: nobody's answer can be trusted
-                call.error = call.error or error
-            self._rows.clear()
-            self._queue.clear()
-            self._slots = Slots(0, 0, self._dtype)
 
     def _advance(self) -> None:
         began = time.perf_counter()

@@ -14,6 +14,7 @@ from structout.decoding.features import Features
 from structout.decoding.loop import generate
 from structout.decoding.request import Request
 from structout.decoding.weights import convert
+from structout.errors import ModelError
 from tests.decoding.conftest import SCHEMA, decode
 
 ENDS = frozenset({0})
@@ -186,6 +187,51 @@ def test_after_a_failure_of_the_model_the_engine_starts_afresh(
         with pytest.raises(RuntimeError, match="out of memory"):
             engine.generate([ask(TEXTS[1])])
     same(engine.generate([ask(TEXTS[1])]), generate(model, [ask(TEXTS[1])], ENDS, forced=True))
+
+
+def interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_after_an_interrupt_in_a_pass_nothing_that_it_spoilt_is_used(model: Any, ask: Any) -> None:
+    engine = Engine(model, ENDS, slots=1)
+    known = "a true red or blue and black " * 2
+    engine.generate([ask(known + "7", None, max_tokens=4)])
+    hook = model.model.layers[1].register_forward_pre_hook(interrupt)  # the first layer has its keys by then
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            engine.generate([ask("quite another prompt", None)])
+    finally:
+        hook.remove()
+    requests = [ask(known + "42", None, max_tokens=20)]
+    same(engine.generate(requests), generate(model, requests, ENDS))
+
+
+def test_an_interrupt_fails_the_calls_that_shared_the_pass(model: Any, ask: Any) -> None:
+    engine = Engine(model, ENDS, slots=2)
+    other = engine.stream([ask(text, None, max_tokens=i + 1) for i, text in enumerate(TEXTS)])
+    next(other)
+    hook = model.register_forward_pre_hook(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            engine.generate([ask(TEXTS[0], None)])
+    finally:
+        hook.remove()
+    with pytest.raises(ModelError, match="ask again"):
+        list(other)
+    same(engine.generate([ask(TEXTS[1])]), generate(model, [ask(TEXTS[1])], ENDS, forced=True))
+
+
+def test_a_call_that_is_left_early_leaves_the_rows_of_others_alone(model: Any, ask: Any) -> None:
+    engine = Engine(model, ENDS, slots=3)
+    left = engine.stream([ask(TEXTS[i], None, max_tokens=1 + 39 * i) for i in range(2)])
+    next(left)  # one row of it goes on
+    other = engine.stream([ask(text, None, max_tokens=5 + 15 * i) for i, text in enumerate(TEXTS)])
+    found = dict([next(other)])  # ... and others run behind it
+    left.close()  # type: ignore[attr-defined]
+    found |= dict(other)
+    plain = generate(model, [ask(text, None, max_tokens=5 + 15 * i) for i, text in enumerate(TEXTS)], ENDS)
+    same([found[i] for i in range(len(TEXTS))], plain)
 
 
 def test_a_stream_that_is_left_early_frees_its_slots(model: Any, ask: Any) -> None:
