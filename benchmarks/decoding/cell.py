@@ -227,7 +227,7 @@ def _structout(job: dict[str, Any], variant: str) -> System:
         if variant == "loop":
             outputs = []
             for at in range(0, len(requests), job["batch"]):
-                outputs += generate(model, requests[at : at + job["batch"]], ends)
+                outputs += generate(model, requests[at : at + job["batch"]], ends, share=True)
         else:
             outputs = engine.generate(requests)
         for name in ("forced", "drafted", "accepted", "reused", "seconds", "model_seconds", "mask_seconds"):

@@ -15,8 +15,8 @@ from structout.decoding.attention import Layout, Prefill, Span, packed
 from structout.decoding.cache import Prefix, Prefixes, Slots, common_length
 from structout.decoding.drafting import Drafter, Text, worth
 from structout.decoding.features import Features
-from structout.decoding.fitness import stateful, unfit
-from structout.decoding.loop import generate, generate_alone
+from structout.decoding.fitness import Loop, plain_loop, unfit
+from structout.decoding.loop import generate
 from structout.decoding.queue import Call, Queued, pull
 from structout.decoding.request import Generated, Request
 from structout.decoding.row import Decode, Drafted, Row
@@ -42,8 +42,9 @@ class Engine:
 
     Memory is bounded by `tokens` (keys and values of all slots together) and `prefix_bytes`, not by how much is
     queued: requests are drawn from their iterable as slots become free. `ends` are the tokens that end an answer;
-    stop strings need `decode`. A model whose attention cannot be driven so is served by the plain loop. Threads may
-    call at the same time: their requests share the slots.
+    stop strings need `decode`. Threads may call at the same time: their requests share the slots. A model whose
+    attention cannot be driven so is served by a plain loop; if that does not give what the model gives either, calls
+    raise `ModelError`.
     """
 
     def __init__(
@@ -71,7 +72,8 @@ class Engine:
         # int8 layers round: noise of 1e-7 that depends on the batch would grow to percents. In double it rounds away.
         self._dtype = torch.float64 if rounds(model) else None
         self._slots = Slots(0, 0, self._dtype)
-        self._unfit: str | None = None
+        self._checked = False
+        self._loop: Loop | None = None  # what serves the model if it cannot be driven
 
     def generate(self, requests: Iterable[Request]) -> list[Generated]:
         """Continue all `requests`; the answers come in their order."""
@@ -80,12 +82,13 @@ class Engine:
     def stream(self, requests: Iterable[Request]) -> Iterator[tuple[int, Generated]]:
         """Continue `requests`, and give each answer, with its request's place, as soon as it is done."""
         with self._lock:
-            if self._unfit is None:
-                self._unfit = unfit(self.model)
-                if self._unfit:
-                    _LOG.warning("%s: decoding with a plain loop", self._unfit)
-        if self._unfit:
-            yield from self._plainly(requests)
+            if not self._checked:
+                if reason := unfit(self.model):
+                    self._loop = plain_loop(self.model)
+                    _LOG.warning("%s: decoding with a plain loop", reason)
+                self._checked = True
+        if self._loop is not None:
+            yield from self._plainly(self._loop, requests)
             return
         call = Call(iter(requests))
         with self._lock:
@@ -106,16 +109,13 @@ class Engine:
             with self._lock:
                 self._forget(call)
 
-    def _plainly(self, requests: Iterable[Request]) -> Iterator[tuple[int, Generated]]:
+    def _plainly(self, loop: Loop, requests: Iterable[Request]) -> Iterator[tuple[int, Generated]]:
         source = iter(enumerate(requests))
-        limit = 1 if stateful(self.model) else self._limit
+        limit = self._limit if loop is generate else 1
         while batch := [item for _, item in zip(range(limit), source, strict=False)]:
             with self._lock:
                 began = time.perf_counter()
-                if stateful(self.model):
-                    outputs = [generate_alone(self.model, batch[0][1], self.ends, self.decode)]
-                else:
-                    outputs = generate(self.model, [request for _, request in batch], self.ends, self.decode)
+                outputs = loop(self.model, [request for _, request in batch], self.ends, self.decode)
                 share = (time.perf_counter() - began) / len(batch)
             for (index, _), output in zip(batch, outputs, strict=True):
                 output.seconds = share

@@ -1,4 +1,4 @@
-"""A plain batched decoding loop: left padding, one shared prefix, one token a row and step."""
+"""Plain decoding loops: batched with left padding, or one answer at a time; one token a row and step."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -19,19 +19,21 @@ def generate(
     decode: Callable[[Sequence[int]], str] | None = None,
     *,
     forced: bool = False,
+    share: bool = False,
 ) -> list[Generated]:
     """Continue all `requests` in one batch with a decoder-only transformers `model`; `ends` are the end tokens.
 
-    What the prompts have in common at their beginning is computed once. Rows that are done leave the batch. This is
-    what `Engine` must agree with token for token, and what it falls back to. Stop strings need `decode`. With `forced`
-    a run of tokens that the grammar forces is taken as it is tokenised canonically; otherwise the model may spell it
-    with other tokens.
+    Rows that are done leave the batch. This is what `Engine` must agree with token for token, and what it falls back
+    to. Stop strings need `decode`. With `forced` a run of tokens that the grammar forces is taken as it is tokenised
+    canonically; otherwise the model may spell it with other tokens. With `share` what the prompts begin with alike is
+    computed once. Padding then stands between that and the rest of a prompt, so it is only for models whose layers
+    attend to all tokens and tell their distance by `position_ids`: a window would fill with padding.
     """
     outputs = [Generated() for _ in requests]
     runs: list[list[int]] = [[] for _ in requests]  # forced tokens still to come
     rows = list(range(len(requests)))  # the requests that are still in the batch
     cache = DynamicCache(config=model.config)
-    shared = _shared_prefix([request.tokens for request in requests])
+    shared = _shared_prefix([request.tokens for request in requests]) if share else 0
     if shared:
         model(
             input_ids=torch.tensor([list(requests[0].tokens[:shared])], device=model.device),
@@ -72,12 +74,18 @@ def generate(
 
 @torch.inference_mode()
 def generate_alone(
-    model: Any, request: Request, ends: frozenset[int], decode: Callable[[Sequence[int]], str] | None = None
-) -> Generated:
-    """Continue one request without padding and with whatever the model keeps between its passes.
+    model: Any, requests: Sequence[Request], ends: frozenset[int], decode: Callable[[Sequence[int]], str] | None = None
+) -> list[Generated]:
+    """Continue one request after the other, without padding and with whatever the model keeps between its passes.
 
     For recurrent state, which neither takes padding nor can be copied from row to row.
     """
+    return [_alone(model, request, ends, decode) for request in requests]
+
+
+def _alone(
+    model: Any, request: Request, ends: frozenset[int], decode: Callable[[Sequence[int]], str] | None
+) -> Generated:
     output = Generated()
     names = inspect.signature(model.forward).parameters
     kept = {"cache_params" if "cache_params" in names else "past_key_values": DynamicCache(config=model.config)}
