@@ -21,9 +21,10 @@ def load_model(name: str, *, weights: "Weights | None" = None, slots: int = 32, 
     `py:package.module:NAME` for an object with `complete`, or a function that makes one.
 
     For a local model, `slots` is how many prompts it answers at a time, and `weights` the form of its linear layers:
-    `fp32` as they are, `packed` also (twice the memory) in the CPU's favourite order, `int8` faster and worse; the
-    default is exact: `packed` up to 2 GB of fp32 weights on the CPU, else as they are. `device` is one of PyTorch's,
-    by default a GPU if there is one.
+    `fp32` plainly, `packed` also (twice the memory) in the CPU's favourite order, `int8` faster and worse; the default
+    is exact: `packed` up to 2 GB of fp32 weights on the CPU, else as they are. A bf16 checkpoint stays bf16 unless
+    `weights` are given: give them on a CPU that does not calculate in bf16. `device` is one of PyTorch's, by default a
+    GPU if there is one.
     Raises `ModelError` if there is no such model, `SpecError` for other weights, and `MissingExtraError` if the local
     models' packages are not installed.
     """
