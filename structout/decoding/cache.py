@@ -15,6 +15,7 @@ class Prefix:
         self.keys: Layers = {}
         self.values: Layers = {}
         self.used = 0  # when, counted in requests
+        self.computed = 0  # how many of its tokens were computed for no answer yet
 
     @property
     def length(self) -> int:

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,13 +12,14 @@ import torch
 
 from structout.decoding.attention import Layout, Prefill, Span, packed
 from structout.decoding.cache import Prefix, Prefixes, Slots, common_length
-from structout.decoding.drafting import Drafter, Text, worth
+from structout.decoding.drafting import Drafter
 from structout.decoding.features import Features
 from structout.decoding.fitness import Loop, plain_loop, unfit
 from structout.decoding.loop import generate
+from structout.decoding.meter import Cost, Meter
 from structout.decoding.queue import Call, Queued, pull
 from structout.decoding.request import Generated, Request
-from structout.decoding.row import Decode, Drafted, Row
+from structout.decoding.row import Decode, Row
 from structout.decoding.weights import rounds
 from structout.errors import ModelError
 
@@ -27,7 +27,6 @@ _LOG = logging.getLogger(__name__)
 _PASS_TOKENS = 512  # the most prompt tokens that one pass computes: bounds its memory
 _LEAST_PREFIX = 32  # tokens; a shorter one is not worth another attention
 _LEAST_FORK = 16
-_MOST_DRAFTED = 32
 
 
 @dataclass(slots=True, eq=False)
@@ -60,7 +59,7 @@ class Engine:
     ) -> None:
         self.model, self.ends, self.decode = model, ends, decode
         self.features = features or Features()
-        self.passes = 0
+        self._meter = Meter()
         self._limit, self._tokens = slots, tokens
         self._prefixes = Prefixes(prefix_bytes)
         self._drafter = Drafter()
@@ -74,6 +73,11 @@ class Engine:
         self._slots = Slots(0, 0, self._dtype)
         self._checked = False
         self._loop: Loop | None = None  # what serves the model if it cannot be driven
+
+    @property
+    def passes(self) -> int:
+        """How many forward passes it has made."""
+        return self._meter.passes
 
     def generate(self, requests: Iterable[Request]) -> list[Generated]:
         """Continue all `requests`; the answers come in their order."""
@@ -112,13 +116,16 @@ class Engine:
     def _plainly(self, loop: Loop, requests: Iterable[Request]) -> Iterator[tuple[int, Generated]]:
         source = iter(enumerate(requests))
         limit = self._limit if loop is generate else 1
-        while batch := [item for _, item in zip(range(limit), source, strict=False)]:
+        while True:
+            before = self._meter.read()
+            batch = [item for _, item in zip(range(limit), source, strict=False)]
+            drawn = self._meter.read() - before
+            if not batch:
+                return
             with self._lock:
-                began = time.perf_counter()
                 outputs = loop(self.model, [request for _, request in batch], self.ends, self.decode)
-                share = (time.perf_counter() - began) / len(batch)
             for (index, _), output in zip(batch, outputs, strict=True):
-                output.seconds = share
+                output.charge(drawn, 1 / len(batch))
                 yield index, output
 
     def _forget(self, call: Call) -> None:
@@ -151,20 +158,21 @@ class Engine:
     def _step(self) -> None:
         """Fill free slots, send every row's new tokens through the model once, and see what comes of it."""
         with self._sound():
+            before = self._meter.read()
             pull(self._calls, self._queue, 2 * self._limit)
             with packed(self.model):
-                self._admit()
-                if self._rows:
-                    self._advance()
+                paid = self._admit()
+                shares = self._advance() if self._rows else []
+            spent = self._meter.read() - before - paid
+            for output, share in shares:
+                output.charge(spent, share)
 
-    def _advance(self) -> None:
-        began = time.perf_counter()
+    def _advance(self) -> list[tuple[Generated, float]]:
+        """Make a pass; returns which part of it each answer had."""
         rows = [active.row for active in self._rows]
         spans, ids, keep = self._pack(rows)
         layout = Layout(spans, self._slots)
-        asked = time.perf_counter()
         logits = self._forward(ids, layout, keep)
-        answered = time.perf_counter()
         free, scale = logits.argmax(-1).tolist(), logits.logsumexp(-1).tolist()
         first = 0
         for slot, row in enumerate(rows):
@@ -172,14 +180,10 @@ class Engine:
             first += len(at)
             self._read(row, logits, free, at, scale)
             self._slots.held[slot] = (row.prefix, row.own[: row.computed])
-        in_model, seconds = answered - asked, time.perf_counter() - began
-        for row, span in zip(rows, spans, strict=True):
-            row.output.passes += 1 / len(rows)
-            row.output.model_seconds += in_model * span.count / len(ids)
-            row.output.seconds += seconds * span.count / len(ids)
         for slot in reversed(range(len(rows))):
             if rows[slot].over:
                 self._finish(slot)
+        return [(row.output, span.count / len(ids)) for row, span in zip(rows, spans, strict=True)]
 
     def _pack(self, rows: Sequence[Row]) -> tuple[list[Span], list[int], list[int]]:
         """What the pass is made of: each row's span, all token ids, and where logits are needed."""
@@ -191,7 +195,7 @@ class Engine:
             row.feeding = min(row.waiting, max(room, 1))
             row.drafts = []
             if row.choosing and self.features.draft:
-                self._draft(row, len(rows))
+                row.draft(self._drafter, len(rows), self.ends, force=self.features.force)
             row.wanted = row.needs(self.features.score)
             keep += [len(ids) + place for place in row.wanted]
             new = row.own[row.computed : row.computed + row.feeding] + [draft.token for draft in row.drafts]
@@ -202,15 +206,15 @@ class Engine:
 
     def _forward(self, ids: Sequence[int], layout: Layout | Prefill, keep: Sequence[int]) -> torch.Tensor:
         device = self.model.device
-        self.passes += 1
-        logits: torch.Tensor = self.model(
-            input_ids=torch.tensor([list(ids)], device=device),
-            position_ids=layout.positions[None].to(device),
-            use_cache=False,
-            logits_to_keep=torch.tensor(list(keep), dtype=torch.long, device=device),
-            layout=layout,
-        ).logits[0]
-        return logits.float()
+        with self._meter.running():
+            logits: torch.Tensor = self.model(
+                input_ids=torch.tensor([list(ids)], device=device),
+                position_ids=layout.positions[None].to(device),
+                use_cache=False,
+                logits_to_keep=torch.tensor(list(keep), dtype=torch.long, device=device),
+                layout=layout,
+            ).logits[0]
+            return logits.float()
 
     def _read(self, row: Row, logits: torch.Tensor, free: Sequence[int], at: dict[int, int], scale: Any) -> None:
         """Take in what the model said after a row's new tokens; `at` leads from a place in the span to its logits."""
@@ -262,55 +266,34 @@ class Engine:
             if not self.features.score:
                 row.output.logprobs += [0.0] * (len(row.output.tokens) - len(row.output.logprobs))
 
-    def _draft(self, row: Row, rows: int) -> None:
-        """Guess on from what a row has written, as far as the grammar admits it and the odds are worth it."""
-        row.guess = None
-        row.text = row.text or Text(row.own[: row.prompt])
-        matcher = row.request.matcher
-        room = min(_MOST_DRAFTED, row.request.sampling.max_tokens - len(row.output.tokens) - 1)
-        context, chance, advanced = row.own[-8:], 1.0, 0
-        while guess := self._drafter.guess(row.text, context):
-            chance *= guess.probability
-            if chance < worth(rows):
-                if not row.drafts:
-                    row.guess = guess  # not drafted, but watched: the odds may change
-                break
-            if guess.token in self.ends or not row.confirm([guess.token]):
-                break
-            run = row.forced() if self.features.force else []
-            advanced += 1 + len(run)
-            if len(row.drafts) + 1 + len(run) > room:
-                break  # a forced run must not be cut: the model might spell its rest differently
-            row.drafts += [Drafted(guess.token, guess), *map(Drafted, run)]
-            row.output.drafted += 1
-            context += [guess.token, *run]
-            if matcher is not None and matcher.must_stop:
-                break
-        if matcher is not None:
-            matcher.rollback(advanced)
-
     # What enters and leaves.
 
-    def _admit(self) -> None:
+    def _admit(self) -> Cost:
+        """Let requests in; returns what they were charged for prefixes that were computed for them."""
+        paid = Cost()
         for item in list(self._queue):
             if len(self._rows) >= self._limit:
-                return
-            began, passed = time.perf_counter(), self.passes
+                break
+            before = self._meter.read()
             prefix = self._shared(item)
-            spent, passed = time.perf_counter() - began, self.passes - passed
+            spent = self._meter.read() - before
             rest = item.tokens[prefix.length if prefix else 0 :]
             source, common = self._alike(prefix, rest)
             if source is None:
                 continue  # a row that is about to be computed begins alike: its tokens can be copied then
             if not self._make_room(len(rest) + item.request.sampling.max_tokens):
-                return
+                break
             if source >= self._slots.count:  # it went as fewer, longer slots were made
                 common = 0
             row = Row(item.request, prefix, rest, computed=common)
             if common:
                 self._slots.copy(source, len(self._rows), common)
-            row.output.reused = len(item.tokens) - len(rest) + common if passed == 0 else common
-            row.output.passes, row.output.seconds, row.output.model_seconds = passed, spent, spent if passed else 0.0
+            row.output.reused = len(item.tokens) - len(rest) + common
+            if prefix is not None:  # the first to use it has it on its account
+                row.output.reused -= prefix.computed
+                prefix.computed = 0
+            row.output.charge(spent)
+            paid += spent
             if self.features.force:
                 row.write(row.forced(), self.ends, self.decode)
                 if not self.features.score:
@@ -318,6 +301,7 @@ class Engine:
             self._rows.append(_Active(item.call, item.index, row))
             self._queue.remove(item)
             self._recent.append(item.tokens)
+        return paid
 
     def _shared(self, item: Queued) -> Prefix | None:
         """The longest prefix that is kept for a request, or a longer one if enough of what is known begins alike."""
@@ -339,6 +323,7 @@ class Engine:
             start = lent
         elif donor is not None:
             prefix.copy_from(donor, start)
+        prefix.computed = prefix.length - start
         for at in range(start, prefix.length, _PASS_TOKENS):
             ids = prefix.tokens[at : at + _PASS_TOKENS]
             self._forward(ids, Prefill(prefix, at, len(ids)), [])
