@@ -39,9 +39,10 @@ class _Active:
 class Engine:
     """A decoder-only transformers model that continues token sequences, in as many rows at a time as there are `slots`.
 
-    Memory is bounded by `tokens` (keys and values of all slots together) and `prefix_bytes`, not by how much is
-    queued: requests are drawn from their iterable as slots become free. `ends` are the tokens that end an answer;
-    stop strings need `decode`. Threads may call at the same time: their requests share the slots. A model whose
+    Memory is bounded by `tokens` (keys and values of all slots together) and `prefix_bytes` (those of what prompts
+    share, in use or kept for later), not by how much is queued: requests are drawn from their iterable as slots become
+    free. One request, and one prefix, may be longer than that if there is no other. `ends` are the tokens that end an
+    answer; stop strings need `decode`. Threads may call at the same time: their requests share the slots. A model whose
     attention cannot be driven so is served by a plain loop; if that does not give what the model gives either, calls
     raise `ModelError`.
     """
@@ -315,9 +316,11 @@ class Engine:
         common = sorted((common_length(o, tokens) for o in others if o[:least] == tokens[:least]), reverse=True)
         lengths = [min(length, len(tokens) - 1) for length in common]
         saved = [(length - have) * (i + 1) for i, length in enumerate(lengths)]
-        if not saved or lengths[saved.index(max(saved))] < least:
+        length = lengths[saved.index(max(saved))] if saved else 0
+        if length < least or not self._prefixes.make_room(length, [active.row.prefix for active in self._rows]):
             return found
-        prefix = Prefix(tokens[: lengths[saved.index(max(saved))]], self._dtype)
+        self._slots.forget(self._prefixes)
+        prefix = Prefix(tokens[:length], self._dtype)
         donor, start = self._prefixes.closest(prefix.tokens)
         if (lent := self._slots.lend(prefix)) > start:
             start = lent
@@ -327,7 +330,7 @@ class Engine:
         for at in range(start, prefix.length, _PASS_TOKENS):
             ids = prefix.tokens[at : at + _PASS_TOKENS]
             self._forward(ids, Prefill(prefix, at, len(ids)), [])
-        self._prefixes.keep(prefix, [active.row.prefix for active in self._rows])
+        self._prefixes.keep(prefix)
         return prefix
 
     def _alike(self, prefix: Prefix | None, rest: Sequence[int]) -> tuple[int | None, int]:

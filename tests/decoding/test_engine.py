@@ -1,14 +1,17 @@
 """The engine gives what the plain loop gives, whatever it does to be fast, and whoever shares the batch."""
 
 import copy
+import gc
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 import torch
 
+from structout.decoding.cache import Prefix
 from structout.decoding.engine import Engine
 from structout.decoding.features import Features
 from structout.decoding.loop import generate
@@ -147,6 +150,35 @@ def test_prefixes_are_dropped_when_they_exceed_their_memory(model: Any, ask: Any
         requests = [ask(word * 30 + text, None, max_tokens=3) for text in "abc"]
         same(engine.generate(requests), generate(model, requests, ENDS))
     assert len(list(engine._prefixes)) == 1
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one call", "in one call after the other"])
+def test_prefixes_keep_to_their_memory_while_rows_use_them_and_afterwards(
+    model: Any, ask: Any, together: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: WeakSet[Prefix] = WeakSet()
+    made = Prefix.__init__
+
+    def noted(prefix: Prefix, *arguments: Any) -> None:
+        made(prefix, *arguments)
+        alive.add(prefix)
+
+    monkeypatch.setattr(Prefix, "__init__", noted)
+    requests = [ask(word * 20 + end, None, max_tokens=3) for word in ("one ", "two ", "six ", "ten ") for end in "ab"]
+    bound = 2 * 80 * 2 * 2 * 2 * 16 * 4  # two prefixes: layers, keys and values, heads, numbers a head, bytes a number
+    engine = Engine(model, ENDS, slots=8, prefix_bytes=bound)
+    engine.generate([ask("warm", None, max_tokens=1)])
+    alive.clear()
+    hook = model.register_forward_pre_hook(lambda *_: sizes.append(sum(prefix.bytes for prefix in alive)))
+    sizes: list[int] = []
+    found = []
+    for part in [requests] if together else [requests[i : i + 2] for i in range(0, 8, 2)]:
+        found += engine.generate(part)
+        gc.collect()
+        sizes.append(sum(prefix.bytes for prefix in alive))
+    hook.remove()
+    assert 0 < max(sizes) <= bound
+    same(found, generate(model, requests, ENDS))
 
 
 def test_threads_share_the_slots(model: Any, ask: Any) -> None:
