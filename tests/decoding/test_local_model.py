@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from structout.completion import Message, Prompt, Sampling
+from structout.decoding.features import Features
 from structout.decoding.weights import Weights
 from structout.models.load import load_model
 from structout.models.local import LocalModel
 from structout.models.tuning import checksum
+from structout.schema import Schema
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +37,16 @@ def test_a_bf16_checkpoint_is_widened_where_a_form_of_its_weights_is_asked_for(h
         assert checksum(wide.network) == checksum(plain.network)  # an adapter fits both
     (answer,) = wide.complete([Prompt((Message("user", "red"),), Sampling(max_tokens=4))])
     assert answer.finish_reason in ("stop", "length")
+
+
+def test_forced_tokens_need_not_be_scored(half: Path) -> None:
+    schema = Schema.of({"const": "true order and red"})
+    prompt = Prompt((Message("user", "red"),), Sampling(max_tokens=20), schema)
+    answers = []
+    for features in (None, Features(score=False)):
+        (answer,) = load_model(f"path:{half}", weights="fp32", device="cpu", features=features).complete([prompt])
+        answers.append(answer)
+    scored, unscored = answers
+    assert scored.text == unscored.text
+    assert any(scored.logprobs or ())
+    assert unscored.logprobs == (0.0,) * len(scored.logprobs or ())
