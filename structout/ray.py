@@ -166,10 +166,16 @@ def engine(
                 journal.add_completions(model, new, usage)
             return list(found)
 
+        def paid(new: list[Row]) -> dict[int, RowOutcome]:
+            with budget.room(None, journal.spent, job.prices, len(new)) if budget and new else nullcontext():
+                return dict(zip((row.position for row in new), ask(new) if new else [], strict=True))
+
         def work(some: list[Row]) -> Done:
-            new = unknown(some, journal)
-            with budget.room(journal.spent, job.prices, len(new)) if budget and new else nullcontext():
-                found = dict(zip((row.position for row in new), ask(new) if new else [], strict=True))
+            new, found = unknown(some, journal), dict[int, RowOutcome]()
+            with budget.first(None, journal.spent) if budget and new else nullcontext(False) as alone:
+                if alone:
+                    found, new = paid(new[:1]), new[1:]
+            found |= paid(new)
             return [(row, found.get(row.position)) for row in some]
 
         try:

@@ -65,8 +65,8 @@ class Result(Generic[T]):
     the model's own choice (`steered`). `attempts` holds every call that was paid for to get it, the failed ones too,
     `checks` those that verifiers made, and `usage` is the sum of both. `confidence` says how sure each leaf is, in
     [0, 1] by JSON Pointer, where the strategy tells: it ranks leaves, and is no probability until it was calibrated on
-    labelled records. `spans` says where in the record (characters, first and after the last) a leaf was found, where a
-    verifier looked.
+    labelled records (`structout.evaluation.calibrate`). `spans` says where in the record (characters, first and after
+    the last) a leaf was found, where a verifier looked.
     """
 
     status: Status

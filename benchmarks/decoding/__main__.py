@@ -22,6 +22,7 @@ torch accelerate`. A system that is not installed is skipped, with the reason.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -38,6 +39,7 @@ from structout.models.local import LocalModel
 from structout.schema import Schema
 
 RESULTS = Path(__file__).parents[1] / "results"
+SOURCE = Path(__file__).parents[2] / "structout"
 OTHERS = ("guidance", "llamacpp")  # run by --peers
 
 
@@ -122,6 +124,7 @@ def _run(options: argparse.Namespace, raw: Path) -> None:
     model = LocalModel.load(str(folder), name="embedded", weights="fp32")
     done = [{name: line[name] for name in _CELL} for line in _lines(raw)]
     skipped: set[str] = set()
+    code = _code()
     until = time.monotonic() + 60 * options.minutes
     for sweep in PLAN:  # what an earlier sweep has measured is not measured again
         task = work(sweep.workload, model, 1 + sweep.records * sweep.rounds)
@@ -141,12 +144,21 @@ def _run(options: argparse.Namespace, raw: Path) -> None:
                 if answer is None:
                     skipped.add(system)
                     continue
+                answer["code"] = code
                 answer["prompt_tokens"] = sum(len(prompt["tokens"]) for prompt in prompts)
                 done.append(cell)
                 with raw.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(cell | answer) + "\n")
                 cost = answer["cpu"] / sweep.records
                 print(f"{sweep.workload} {system} batch {sweep.batch}: {cost:.2f} CPU s/record", flush=True)
+
+
+def _code() -> str:
+    """A hash of what decodes, so that cells that other code was measured in can be told apart."""
+    digest = hashlib.sha256()
+    for file in sorted(file for part in ("decoding", "grammar") for file in (SOURCE / part).glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 _PATIENCE = 3000  # seconds that a cell may take

@@ -195,7 +195,8 @@ def _structout(job: dict[str, Any], variant: str) -> System:
     """structout's engine; the variants are told in `__main__`."""
     from structout import grammar
     from structout.completion import Sampling
-    from structout.decoding.engine import Engine, Features
+    from structout.decoding.engine import Engine
+    from structout.decoding.features import Features
     from structout.decoding.loop import generate
     from structout.decoding.request import Request
     from structout.decoding.weights import convert
@@ -226,7 +227,7 @@ def _structout(job: dict[str, Any], variant: str) -> System:
         if variant == "loop":
             outputs = []
             for at in range(0, len(requests), job["batch"]):
-                outputs += generate(model, requests[at : at + job["batch"]], ends)
+                outputs += generate(model, requests[at : at + job["batch"]], ends, share=True)
         else:
             outputs = engine.generate(requests)
         for name in ("forced", "drafted", "accepted", "reused", "seconds", "model_seconds", "mask_seconds"):

@@ -1,7 +1,7 @@
 """What is decoded: descriptions of parts, and schemas of any size for them.
 
-`flat` is the workload that the targets are about: six fields, one example, the shorter descriptions; some 350 prompt
-tokens of which 300 are the same for all records. `parts` is the nested schema of `schemas/parts` with two examples in
+`flat` is the workload that the targets are about: six fields, one example, the shorter descriptions; some 405 prompt
+tokens of which 348 are the same for all records. `parts` is the nested schema of `schemas/parts` with two examples in
 the prompt. `fields-N` is a flat schema of N fields, `items-N` a list of N of the objects of `flat`: they tell how cost
 grows with the schema and with the answer.
 """

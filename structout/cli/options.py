@@ -33,6 +33,12 @@ ExamplesOption = Annotated[
     str | None, typer.Option("--examples", help="A data set whose train records strategies may show.")
 ]
 MaxTokensOption = Annotated[int, typer.Option("--max-tokens", help="The most tokens an answer may have.")]
+TemperatureOption = Annotated[
+    float, typer.Option("--temperature", help="0 takes the likeliest tokens; what a strategy says itself goes first.")
+]
+SeedOption = Annotated[
+    int, typer.Option("--seed", help="Makes sampling repeatable, so that like prompts are asked once; 0: it is not.")
+]
 PricesOption = Annotated[
     list[str] | None,
     typer.Option("--price", help="MODEL=IN/OUT or MODEL=IN/OUT/HOUR: per million tokens read, written; per hour."),
@@ -45,11 +51,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON for machine
 DEFAULT_STRATEGY = "Reask(Repair(Constrained()))"
 
 
-def sampling(max_tokens: int) -> "Sampling":
-    """Greedy sampling within this limit."""
+def sampling(max_tokens: int, temperature: float = 0.0, seed: int = 0) -> "Sampling":
+    """Sampling within this limit, greedy unless a temperature is given."""
     from structout.completion import Sampling
 
-    return Sampling(max_tokens=max_tokens)
+    return Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
 
 
 def policy_named(name: str) -> "Policy":

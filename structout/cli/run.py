@@ -15,7 +15,9 @@ from structout.cli.options import (
     MaxTokensOption,
     ModelOption,
     SchemaOption,
+    SeedOption,
     StrategyOption,
+    TemperatureOption,
     sampling,
     shown_examples,
 )
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from structout.pipeline.budget import Budget, Prices
     from structout.pipeline.job import Job
     from structout.pipeline.journal import Journal
+    from structout.pipeline.output import Place
     from structout.pipeline.rows import Row
     from structout.pipeline.run import Engine
 
@@ -53,6 +56,8 @@ def run(
     strategy: StrategyOption = DEFAULT_STRATEGY,
     examples: ExamplesOption = None,
     max_tokens: MaxTokensOption = 512,
+    temperature: TemperatureOption = 0.0,
+    seed: SeedOption = 0,
     text: Annotated[str, typer.Option("--text", help="The column to read.")] = "text",
     key: Annotated[str | None, typer.Option("--key", help="The column that tells rows apart.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first rows.")] = None,
@@ -91,7 +96,8 @@ def run(
     ] = 20,
     log_format: Annotated[LogFormat, typer.Option("--log-format", help="Progress on stderr.")] = LogFormat.TEXT,
     telemetry: Annotated[
-        bool, typer.Option("--telemetry", help="OpenTelemetry spans of the calls, for the tracer that is set up.")
+        bool,
+        typer.Option("--telemetry", help="OpenTelemetry spans, for the tracer that opentelemetry-instrument sets up."),
     ] = False,
     metrics: Annotated[
         str | None, typer.Option("--metrics", help="A file that is kept up to date in Prometheus text format.")
@@ -106,7 +112,7 @@ def run(
     from structout.pipeline.budget import Budget
     from structout.pipeline.job import Job, priced
     from structout.pipeline.journal import ACCEPTED, ANSWERED, Journal
-    from structout.pipeline.output import check_distinct, check_target, replacing
+    from structout.pipeline.output import check_distinct, check_fields, check_target, placing, replacing
     from structout.pipeline.rows import count_rows, read_rows
     from structout.pipeline.run import finish, local, process
     from structout.pipeline.run import retry_quarantine as forget
@@ -121,6 +127,7 @@ def run(
     contract = Schema.of(schema)
     way = load_strategy(strategy)
     check_target(output)
+    check_fields(output, contract, bare=bare)
     with replacing(rest, keep=False):
         pass  # can it be written? Better known before anything is spent
     rows = read_rows(source, text=text, key=key, limit=limit)
@@ -131,7 +138,7 @@ def run(
     who = load_model(model)
     budget = Budget(budget_usd, budget_tokens, max_hours)
     job = Job(
-        contract, who, way, shown_examples(examples, contract), sampling(max_tokens),
+        contract, who, way, shown_examples(examples, contract), sampling(max_tokens, temperature, seed),
         _prices(who.name, price, prices), max_errors,
     )  # fmt: skip
     priced(job, budget)
@@ -141,7 +148,7 @@ def run(
         if engine is EngineName.LOCAL
         else _ray(job, schema, model, chunk, actors, budget, cache=cache)
     )
-    rows = chain(first, rows)
+    rows, into = chain(first, rows), placing(output, contract, bare=bare)
     same = () if fresh else ("schema",) if retry_quarantine else None
     known = "" if fresh else ACCEPTED if retry_quarantine else ANSWERED
     keep = known == ANSWERED and probe > 0  # of a dry run: what another run left stays as it is
@@ -149,12 +156,12 @@ def run(
         try:
             if dry_run:
                 kept.overlook(known)
-                _estimate(rows, job, kept, how, total, probe, keep=keep)
+                _estimate(rows, job, kept, how, total, probe, into, keep=keep)
                 return
             if retry_quarantine:
                 say(f"{forget(kept, job):,} rows are asked again")
             with reporter(log_format, metrics) as report:
-                tally = process(rows, job, kept, how, total=total, progress=report)
+                tally = process(rows, job, kept, how, total=total, progress=report, place=into)
             accepted, others = finish(kept, job, tally.done, output, rest, bare=bare, limit=limit)
             failed = kept.counts(limit).get("error", 0)
         except KeyboardInterrupt:
@@ -200,6 +207,7 @@ def _estimate(
     engine: "Engine",
     total: int | None,
     probe: int,
+    place: "Place",
     *,
     keep: bool,
 ) -> None:
@@ -213,7 +221,7 @@ def _estimate(
     elif total is None:
         say("the number of rows is not known beforehand: the estimate is for 1,000")
     if probe or not some:
-        found = ask_some(some, job, journal, engine, left, keep=keep)
+        found = ask_some(some, job, journal, engine, left, keep=keep, place=place)
     else:
         found = ask_nothing(some, job, left)
     print("\n".join(found.lines()))

@@ -39,6 +39,9 @@ def validate(
     repair: Annotated[
         str | None, typer.Option("--repair", help="Mend what fails first, by this policy: lossless, lossy or any.")
     ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="A JSONL file of what passed, mended where it was.")
+    ] = None,
     rejects: Annotated[str | None, typer.Option("--rejects", help="A JSONL file of what failed, and why.")] = None,
     report: Annotated[
         list[str] | None,
@@ -46,8 +49,8 @@ def validate(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge documents that others produced, strictly. Exit 0: enough are valid; 1: too few; 3: could not be completed;
-    4: none were there.
+    """Judge documents that others produced, strictly; with --output, keep those that passed. Exit 0: enough are valid;
+    1: too few; 3: could not be completed; 4: none were there.
     """
     from structout.pipeline.documents import read_documents
     from structout.pipeline.gate import Findings, Gate
@@ -59,20 +62,21 @@ def validate(
     for target, path in reports.items():
         if target.partition("=")[0] not in FORMATS or not path:
             raise SpecError(f"no report is {target!r}", hint=f"write FORMAT=PATH with one of {', '.join(FORMATS)}")
-    check_distinct(
-        {"INPUT": source, "--rejects": rejects, **{f"--report {one}": path for one, path in reports.items()}}
-    )
+    beside = {f"--report {one}": path for one, path in reports.items()}
+    check_distinct({"INPUT": source, "--output": output, "--rejects": rejects, **beside})
     contract, policy = Schema.of(schema), policy_named(repair) if repair is not None else None
     findings = Findings(source, contract.name, _thresholds(contract, min_valid, max_invalid, min_field or []))
     gate = Gate(contract, findings, policy)
     unread = None
     lines = sys.stderr if "-" in reports.values() else sys.stdout  # so that the report can be read by a machine
-    with _rejecting(rejects) as reject:
+    with _passing(output, contract) as keep, _rejecting(rejects) as reject:
         try:
             for document in read_documents(source, contract, column=column):
                 verdict = gate.judge(document)
                 if verdict.status == "invalid":
                     reject(document, verdict)
+                else:
+                    keep(document, verdict)
                 if as_json:
                     _print(json.dumps(verdict_json(verdict)), lines)
                 elif verdict.status == "invalid":
@@ -120,6 +124,24 @@ def _thresholds(schema: "Schema[Any]", share: float, most: int | None, fields: l
         if name not in fields_of(schema):
             raise SpecError(f"the schema has no field {name!r}", hint=f"it has: {', '.join(fields_of(schema)[:12])}")
     return Thresholds(share, most, least)
+
+
+@contextmanager
+def _passing(path: str | None, schema: "Schema[Any]") -> "Iterator[Callable[[Document, Verdict], None]]":
+    """A function that writes a document that passed, if there is a file for it."""
+    from structout.pipeline.output import replacing
+
+    if path is None:
+        yield lambda document, verdict: None
+        return
+    with replacing(path) as stream:
+
+        def write(document: "Document", verdict: "Verdict") -> None:
+            mended = verdict.status == "repaired"
+            line = json.dumps(verdict.mended).encode() if mended else document.json_line(schema)
+            stream.write(line + b"\n")
+
+        yield write
 
 
 @contextmanager

@@ -15,6 +15,7 @@ class Prefix:
         self.keys: Layers = {}
         self.values: Layers = {}
         self.used = 0  # when, counted in requests
+        self.computed = 0  # how many of its tokens were computed for no answer yet
 
     @property
     def length(self) -> int:
@@ -64,17 +65,28 @@ class Prefixes:
         length, i = max(common, default=(0, -1))
         return (self._kept[i], length) if length else (None, 0)
 
-    def keep(self, prefix: Prefix, busy: Iterable[Prefix | None]) -> None:
-        """Keep a prefix, and drop what exceeds the limit, but none that is `busy`."""
+    def make_room(self, length: int, busy: Iterable[Prefix | None]) -> bool:
+        """Drop what must go so that a prefix of `length` tokens fits in, but none that is `busy`.
+
+        False, and nothing is dropped, if it does not fit beside the busy ones; alone any does.
+        """
+        each = next((p.bytes / p.length for p in self._kept), 0)
+        needed = {id(p) for p in busy}
+        used = sum(p.bytes for p in self._kept if id(p) in needed)
+        if used and used + length * each > self.limit:
+            return False
+        for old in sorted(self._kept, key=lambda p: p.used):
+            if sum(p.bytes for p in self._kept) + length * each <= self.limit:
+                break
+            if id(old) not in needed:
+                self._kept = [p for p in self._kept if p is not old]
+        return True
+
+    def keep(self, prefix: Prefix) -> None:
+        """Keep a prefix that there is room for."""
         self._clock += 1
         prefix.used = self._clock
         self._kept.append(prefix)
-        needed = {id(p) for p in busy} | {id(prefix)}
-        for old in sorted(self._kept, key=lambda p: p.used):
-            if sum(p.bytes for p in self._kept) <= self.limit:
-                return
-            if id(old) not in needed:
-                self._kept = [p for p in self._kept if p is not old]
 
 
 class Slots:
@@ -106,6 +118,11 @@ class Slots:
                 storage[target, :, :count] = storage[source, :, :count]
         base, own = self.held[source]
         self.held[target] = (base, own[:count])
+
+    def forget(self, kept: Iterable[Prefix]) -> None:
+        """Forget what comes after other prefixes than those: else their memory would be held."""
+        known = {id(None), *map(id, kept)}
+        self.held = [(base, own) if id(base) in known else (None, []) for base, own in self.held]
 
     def lend(self, prefix: Prefix) -> int:
         """Copy to a new prefix what a slot holds of it; returns how many tokens it then has (0: none)."""

@@ -2,9 +2,9 @@
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,38 +12,21 @@ import torch
 
 from structout.decoding.attention import Layout, Prefill, Span, packed
 from structout.decoding.cache import Prefix, Prefixes, Slots, common_length
-from structout.decoding.drafting import Drafter, Text, worth
-from structout.decoding.fitness import stateful, unfit
-from structout.decoding.loop import generate, generate_alone
+from structout.decoding.drafting import Drafter
+from structout.decoding.features import Features
+from structout.decoding.fitness import Loop, plain_loop, unfit
+from structout.decoding.loop import generate
+from structout.decoding.meter import Cost, Meter
 from structout.decoding.queue import Call, Queued, pull
 from structout.decoding.request import Generated, Request
-from structout.decoding.row import Decode, Drafted, Row
+from structout.decoding.row import Decode, Row
 from structout.decoding.weights import rounds
+from structout.errors import ModelError
 
 _LOG = logging.getLogger(__name__)
 _PASS_TOKENS = 512  # the most prompt tokens that one pass computes: bounds its memory
 _LEAST_PREFIX = 32  # tokens; a shorter one is not worth another attention
 _LEAST_FORK = 16
-_MOST_DRAFTED = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """What the engine does to be fast; each can be left out, to measure what it brings.
-
-    None of it changes an answer, but for ties: passes of other shapes round otherwise, by about 1e-5, so tokens that
-    are closer than that may change places. And without `force` a model may spell what is forced with other tokens.
-
-    `share` computes what prompts begin with once; `force` reads tokens that the grammar forces in the pass that they
-    ride on; `lazy` computes a mask only if the free choice is refused; `draft` has guesses checked in the same pass;
-    `score` also computes the log-probabilities of forced tokens, which else count as certain (0).
-    """
-
-    share: bool = True
-    force: bool = True
-    lazy: bool = True
-    draft: bool = True
-    score: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -56,10 +39,12 @@ class _Active:
 class Engine:
     """A decoder-only transformers model that continues token sequences, in as many rows at a time as there are `slots`.
 
-    Memory is bounded by `tokens` (keys and values of all slots together) and `prefix_bytes`, not by how much is
-    queued: requests are drawn from their iterable as slots become free. `ends` are the tokens that end an answer;
-    stop strings need `decode`. A model whose attention cannot be driven so is served by the plain loop. Threads may
-    call at the same time: their requests share the slots.
+    Memory is bounded by `tokens` (keys and values of all slots together) and `prefix_bytes` (those of what prompts
+    share, in use or kept for later), not by how much is queued: requests are drawn from their iterable as slots become
+    free. One request, and one prefix, may be longer than that if there is no other. `ends` are the tokens that end an
+    answer; stop strings need `decode`. Threads may call at the same time: their requests share the slots. A model whose
+    attention cannot be driven so is served by a plain loop; if that does not give what the model gives either, calls
+    raise `ModelError`.
     """
 
     def __init__(
@@ -71,11 +56,11 @@ class Engine:
         slots: int = 32,
         tokens: int = 32 * 1024,
         prefix_bytes: int = 1 << 29,
-        features: Features = Features(),
+        features: Features | None = None,
     ) -> None:
         self.model, self.ends, self.decode = model, ends, decode
-        self.features = features
-        self.passes = 0
+        self.features = features or Features()
+        self._meter = Meter()
         self._limit, self._tokens = slots, tokens
         self._prefixes = Prefixes(prefix_bytes)
         self._drafter = Drafter()
@@ -87,7 +72,13 @@ class Engine:
         # int8 layers round: noise of 1e-7 that depends on the batch would grow to percents. In double it rounds away.
         self._dtype = torch.float64 if rounds(model) else None
         self._slots = Slots(0, 0, self._dtype)
-        self._unfit: str | None = None
+        self._checked = False
+        self._loop: Loop | None = None  # what serves the model if it cannot be driven
+
+    @property
+    def passes(self) -> int:
+        """How many forward passes it has made."""
+        return self._meter.passes
 
     def generate(self, requests: Iterable[Request]) -> list[Generated]:
         """Continue all `requests`; the answers come in their order."""
@@ -96,12 +87,13 @@ class Engine:
     def stream(self, requests: Iterable[Request]) -> Iterator[tuple[int, Generated]]:
         """Continue `requests`, and give each answer, with its request's place, as soon as it is done."""
         with self._lock:
-            if self._unfit is None:
-                self._unfit = unfit(self.model)
-                if self._unfit:
-                    _LOG.warning("%s: decoding with a plain loop", self._unfit)
-        if self._unfit:
-            yield from self._plainly(requests)
+            if not self._checked:
+                if reason := unfit(self.model):
+                    self._loop = plain_loop(self.model)
+                    _LOG.warning("%s: decoding with a plain loop", reason)
+                self._checked = True
+        if self._loop is not None:
+            yield from self._plainly(self._loop, requests)
             return
         call = Call(iter(requests))
         with self._lock:
@@ -122,54 +114,66 @@ class Engine:
             with self._lock:
                 self._forget(call)
 
-    def _plainly(self, requests: Iterable[Request]) -> Iterator[tuple[int, Generated]]:
+    def _plainly(self, loop: Loop, requests: Iterable[Request]) -> Iterator[tuple[int, Generated]]:
         source = iter(enumerate(requests))
-        limit = 1 if stateful(self.model) else self._limit
-        while batch := [item for _, item in zip(range(limit), source, strict=False)]:
+        limit = self._limit if loop is generate else 1
+        while True:
+            before = self._meter.read()
+            batch = [item for _, item in zip(range(limit), source, strict=False)]
+            drawn = self._meter.read() - before
+            if not batch:
+                return
             with self._lock:
-                began = time.perf_counter()
-                if stateful(self.model):
-                    outputs = [generate_alone(self.model, batch[0][1], self.ends, self.decode)]
-                else:
-                    outputs = generate(self.model, [request for _, request in batch], self.ends, self.decode)
-                share = (time.perf_counter() - began) / len(batch)
+                outputs = loop(self.model, [request for _, request in batch], self.ends, self.decode)
             for (index, _), output in zip(batch, outputs, strict=True):
-                output.seconds = share
+                output.charge(drawn, 1 / len(batch))
                 yield index, output
 
     def _forget(self, call: Call) -> None:
         self._calls = [other for other in self._calls if other is not call]
         self._queue = deque(item for item in self._queue if item.call is not call)
-        for slot in reversed(range(len(self._rows))):
-            if self._rows[slot].call is call:
-                self._vacate(slot)
+        with self._sound():
+            for slot in reversed(range(len(self._rows))):
+                if self._rows[slot].call is call:
+                    self._vacate(slot)
 
-    # One pass over all rows.
-
-    @torch.inference_mode()
-    def _step(self) -> None:
-        """Fill free slots, send every row's new tokens through the model once, and see what comes of it."""
+    @contextmanager
+    def _sound(self) -> Iterator[None]:
+        """Start afresh if what is done to rows and slots fails or is interrupted: what they hold is unknown then."""
         try:
-            pull(self._calls, self._queue, 2 * self._limit)
-            with packed(self.model):
-                self._admit()
-                if self._rows:
-                    self._advance()
-        except Exception as error:
-            for call in self._calls:  # the rows' state is lost: nobody's answer can be trusted
-                call.error = call.error or error
+            with torch.inference_mode():
+                yield
+        except BaseException as error:
+            mine = isinstance(error, Exception)
+            told = error if mine else ModelError("a call that shared the passes was interrupted", hint="ask again")
+            for call in self._calls:  # nobody's answer can be trusted
+                call.error = call.error or told
             self._rows.clear()
             self._queue.clear()
             self._slots = Slots(0, 0, self._dtype)
+            if not mine:
+                raise  # Ctrl-C is for this thread alone
 
-    def _advance(self) -> None:
-        began = time.perf_counter()
+    # One pass over all rows.
+
+    def _step(self) -> None:
+        """Fill free slots, send every row's new tokens through the model once, and see what comes of it."""
+        with self._sound():
+            before = self._meter.read()
+            pull(self._calls, self._queue, 2 * self._limit)
+            with packed(self.model):
+                paid = self._admit()
+                shares = self._advance() if self._rows else []
+            spent = self._meter.read() - before - paid
+            for output, share in shares:
+                output.charge(spent, share)
+
+    def _advance(self) -> list[tuple[Generated, float]]:
+        """Make a pass; returns which part of it each answer had."""
         rows = [active.row for active in self._rows]
         spans, ids, keep = self._pack(rows)
         layout = Layout(spans, self._slots)
-        asked = time.perf_counter()
         logits = self._forward(ids, layout, keep)
-        answered = time.perf_counter()
         free, scale = logits.argmax(-1).tolist(), logits.logsumexp(-1).tolist()
         first = 0
         for slot, row in enumerate(rows):
@@ -177,14 +181,10 @@ class Engine:
             first += len(at)
             self._read(row, logits, free, at, scale)
             self._slots.held[slot] = (row.prefix, row.own[: row.computed])
-        in_model, seconds = answered - asked, time.perf_counter() - began
-        for row, span in zip(rows, spans, strict=True):
-            row.output.passes += 1 / len(rows)
-            row.output.model_seconds += in_model * span.count / len(ids)
-            row.output.seconds += seconds * span.count / len(ids)
         for slot in reversed(range(len(rows))):
             if rows[slot].over:
                 self._finish(slot)
+        return [(row.output, span.count / len(ids)) for row, span in zip(rows, spans, strict=True)]
 
     def _pack(self, rows: Sequence[Row]) -> tuple[list[Span], list[int], list[int]]:
         """What the pass is made of: each row's span, all token ids, and where logits are needed."""
@@ -196,7 +196,7 @@ class Engine:
             row.feeding = min(row.waiting, max(room, 1))
             row.drafts = []
             if row.choosing and self.features.draft:
-                self._draft(row, len(rows))
+                row.draft(self._drafter, len(rows), self.ends, force=self.features.force)
             row.wanted = row.needs(self.features.score)
             keep += [len(ids) + place for place in row.wanted]
             new = row.own[row.computed : row.computed + row.feeding] + [draft.token for draft in row.drafts]
@@ -207,15 +207,15 @@ class Engine:
 
     def _forward(self, ids: Sequence[int], layout: Layout | Prefill, keep: Sequence[int]) -> torch.Tensor:
         device = self.model.device
-        self.passes += 1
-        logits: torch.Tensor = self.model(
-            input_ids=torch.tensor([list(ids)], device=device),
-            position_ids=layout.positions[None].to(device),
-            use_cache=False,
-            logits_to_keep=torch.tensor(list(keep), dtype=torch.long, device=device),
-            layout=layout,
-        ).logits[0]
-        return logits.float()
+        with self._meter.running():
+            logits: torch.Tensor = self.model(
+                input_ids=torch.tensor([list(ids)], device=device),
+                position_ids=layout.positions[None].to(device),
+                use_cache=False,
+                logits_to_keep=torch.tensor(list(keep), dtype=torch.long, device=device),
+                layout=layout,
+            ).logits[0]
+            return logits.float()
 
     def _read(self, row: Row, logits: torch.Tensor, free: Sequence[int], at: dict[int, int], scale: Any) -> None:
         """Take in what the model said after a row's new tokens; `at` leads from a place in the span to its logits."""
@@ -267,53 +267,34 @@ class Engine:
             if not self.features.score:
                 row.output.logprobs += [0.0] * (len(row.output.tokens) - len(row.output.logprobs))
 
-    def _draft(self, row: Row, rows: int) -> None:
-        """Guess on from what a row has written, as far as the grammar admits it and the odds are worth it."""
-        row.guess = None
-        row.text = row.text or Text(row.own[: row.prompt])
-        matcher = row.request.matcher
-        room = min(_MOST_DRAFTED, row.request.sampling.max_tokens - len(row.output.tokens) - 1)
-        context, chance, advanced = row.own[-8:], 1.0, 0
-        while guess := self._drafter.guess(row.text, context):
-            chance *= guess.probability
-            if chance < worth(rows):
-                if not row.drafts:
-                    row.guess = guess  # not drafted, but watched: the odds may change
-                break
-            if guess.token in self.ends or not row.confirm([guess.token]):
-                break
-            run = row.forced() if self.features.force else []
-            advanced += 1 + len(run)
-            if len(row.drafts) + 1 + len(run) > room:
-                break  # a forced run must not be cut: the model might spell its rest differently
-            row.drafts += [Drafted(guess.token, guess), *map(Drafted, run)]
-            row.output.drafted += 1
-            context += [guess.token, *run]
-            if matcher is not None and matcher.must_stop:
-                break
-        if matcher is not None:
-            matcher.rollback(advanced)
-
     # What enters and leaves.
 
-    def _admit(self) -> None:
+    def _admit(self) -> Cost:
+        """Let requests in; returns what they were charged for prefixes that were computed for them."""
+        paid = Cost()
         for item in list(self._queue):
             if len(self._rows) >= self._limit:
-                return
-            began, passed = time.perf_counter(), self.passes
+                break
+            before = self._meter.read()
             prefix = self._shared(item)
-            spent, passed = time.perf_counter() - began, self.passes - passed
+            spent = self._meter.read() - before
             rest = item.tokens[prefix.length if prefix else 0 :]
             source, common = self._alike(prefix, rest)
             if source is None:
                 continue  # a row that is about to be computed begins alike: its tokens can be copied then
             if not self._make_room(len(rest) + item.request.sampling.max_tokens):
-                return
+                break
+            if source >= self._slots.count:  # it went as fewer, longer slots were made
+                common = 0
             row = Row(item.request, prefix, rest, computed=common)
             if common:
                 self._slots.copy(source, len(self._rows), common)
-            row.output.reused = len(item.tokens) - len(rest) + common if passed == 0 else common
-            row.output.passes, row.output.seconds, row.output.model_seconds = passed, spent, spent if passed else 0.0
+            row.output.reused = len(item.tokens) - len(rest) + common
+            if prefix is not None:  # the first to use it has it on its account
+                row.output.reused -= prefix.computed
+                prefix.computed = 0
+            row.output.charge(spent)
+            paid += spent
             if self.features.force:
                 row.write(row.forced(), self.ends, self.decode)
                 if not self.features.score:
@@ -321,6 +302,7 @@ class Engine:
             self._rows.append(_Active(item.call, item.index, row))
             self._queue.remove(item)
             self._recent.append(item.tokens)
+        return paid
 
     def _shared(self, item: Queued) -> Prefix | None:
         """The longest prefix that is kept for a request, or a longer one if enough of what is known begins alike."""
@@ -334,18 +316,21 @@ class Engine:
         common = sorted((common_length(o, tokens) for o in others if o[:least] == tokens[:least]), reverse=True)
         lengths = [min(length, len(tokens) - 1) for length in common]
         saved = [(length - have) * (i + 1) for i, length in enumerate(lengths)]
-        if not saved or lengths[saved.index(max(saved))] < least:
+        length = lengths[saved.index(max(saved))] if saved else 0
+        if length < least or not self._prefixes.make_room(length, [active.row.prefix for active in self._rows]):
             return found
-        prefix = Prefix(tokens[: lengths[saved.index(max(saved))]], self._dtype)
+        self._slots.forget(self._prefixes)
+        prefix = Prefix(tokens[:length], self._dtype)
         donor, start = self._prefixes.closest(prefix.tokens)
         if (lent := self._slots.lend(prefix)) > start:
             start = lent
         elif donor is not None:
             prefix.copy_from(donor, start)
+        prefix.computed = prefix.length - start
         for at in range(start, prefix.length, _PASS_TOKENS):
             ids = prefix.tokens[at : at + _PASS_TOKENS]
             self._forward(ids, Prefill(prefix, at, len(ids)), [])
-        self._prefixes.keep(prefix, [active.row.prefix for active in self._rows])
+        self._prefixes.keep(prefix)
         return prefix
 
     def _alike(self, prefix: Prefix | None, rest: Sequence[int]) -> tuple[int | None, int]:

@@ -1,12 +1,19 @@
-"""Whether a model's attention can be driven by the engine."""
+"""How a model can be driven: by the engine, by a plain loop, or not at all."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
+from structout.completion import Sampling
 from structout.decoding.attention import Layout, Prefill, Span, packed
 from structout.decoding.cache import Prefix, Slots
+from structout.decoding.loop import generate, generate_alone
+from structout.decoding.request import Generated, Request
 from structout.decoding.weights import rounds
+from structout.errors import ModelError
+
+Loop = Callable[[Any, Sequence[Request], frozenset[int], Callable[[Sequence[int]], str] | None], list[Generated]]
 
 _BATCH_DEPENDENT_ROPE = ("dynamic", "longrope")  # their angles depend on the longest sequence of a pass
 
@@ -36,12 +43,30 @@ def unfit(model: Any) -> str:
     if rope.get("rope_type") in _BATCH_DEPENDENT_ROPE:
         return f"{name} has {rope['rope_type']} rotary embeddings"
     try:
-        error = _error(model, config.vocab_size)
+        error = _error(model)
     except Exception as problem:  # a model that does not know the interface fails in its own way
         return f"{name} does not take packed rows ({type(problem).__name__}: {str(problem).splitlines()[0][:100]})"
-    # int8 layers round, so that noise grows to percents; what is driven wrongly is off by half and more.
-    tolerance = 0.3 if rounds(model) else 1e-3 if model.dtype == torch.float32 else 5e-2
-    return "" if error < tolerance else f"{name} gives other results with packed rows (error {error:.1e})"
+    return "" if error < _tolerance(model) else f"{name} gives other results with packed rows (error {error:.1e})"
+
+
+def plain_loop(model: Any) -> Loop:
+    """The plain loop that gives what a model gives when it reads the whole text anew: batched, or one by one.
+
+    Raises `ModelError` if neither does: what the model keeps between its passes is then none of theirs.
+    """
+    reasons = []
+    for loop in (generate_alone,) if stateful(model) else (generate, generate_alone):
+        try:
+            error = _loop_error(model, loop)
+            if error < _tolerance(model):
+                return loop
+            reasons.append(f"error {error:.1e}")
+        except Exception as problem:  # as above
+            reasons.append(f"{type(problem).__name__}: {str(problem).splitlines()[0][:100]}")
+    raise ModelError(
+        f"{type(model).__name__} cannot be decoded token by token ({reasons[-1]})",
+        hint="use a model of another architecture, or one behind a server: openai:MODEL@URL",
+    )
 
 
 def stateful(model: Any) -> bool:
@@ -50,11 +75,48 @@ def stateful(model: Any) -> bool:
     return bool(getattr(model, "_is_stateful", False)) or bool(kinds - _TOKEN_BY_TOKEN)
 
 
+def _tolerance(model: Any) -> float:
+    # int8 layers round, so that noise grows to percents; what is driven wrongly is off by half and more.
+    return 0.3 if rounds(model) else 1e-3 if model.dtype == torch.float32 else 5e-2
+
+
+def _prompts(model: Any) -> list[list[int]]:
+    """Two short prompts, of unequal lengths, that begin alike."""
+    size = model.config.get_text_config().vocab_size
+    return [[i * 7919 % size for i in ids] for ids in ((1, 2, 3, 4, 5, 6, 7, 8), (1, 2, 3, 9, 10))]
+
+
+def _own(model: Any, tokens: list[int]) -> torch.Tensor:
+    """The logits after some tokens, by the model's own pass over all of them."""
+    logits: torch.Tensor = model(input_ids=torch.tensor([tokens], device=model.device), use_cache=False).logits[0, -1]
+    return logits
+
+
+def _distance(one: torch.Tensor, other: torch.Tensor) -> float:
+    return float((one.float() - other.float()).norm() / one.float().norm())
+
+
 @torch.inference_mode()
-def _error(model: Any, size: int) -> float:
+def _loop_error(model: Any, loop: Loop) -> float:
+    """How far the logits that a loop chooses its third tokens by are from the model's own, relative to them."""
+    prompts = _prompts(model)
+    errors = []
+    for batch in [prompts] if loop is generate else [[prompt] for prompt in prompts]:
+        seen: list[torch.Tensor] = []
+        hook = model.register_forward_hook(lambda _model, _input, output, seen=seen: seen.append(output.logits))
+        try:
+            outputs = loop(model, [Request(prompt, Sampling(max_tokens=3), 0) for prompt in batch], frozenset(), None)
+        finally:
+            hook.remove()
+        for row, (prompt, output) in enumerate(zip(batch, outputs, strict=True)):
+            errors.append(_distance(_own(model, prompt + output.tokens[:-1]), seen[-1][row, -1]))
+    return max(errors)
+
+
+@torch.inference_mode()
+def _error(model: Any) -> float:
     """How far packed rows are from the model's own pass, relative to its logits."""
-    prompts = [[i * 7919 % size for i in ids] for ids in ((1, 2, 3, 4, 5, 6, 7, 8), (1, 2, 3, 9, 10))]
-    own = [model(input_ids=torch.tensor([ids], device=model.device), use_cache=False).logits[0, -1] for ids in prompts]
+    prompts = _prompts(model)
     prefix, slots = Prefix(prompts[0][:3]), Slots(2, 8)
     layouts: list[Prefill | Layout] = [Prefill(prefix, 0, 2), Prefill(prefix, 2, 1)]
     spans = [Span(slot, 0, len(ids) - 3, prefix) for slot, ids in enumerate(prompts)]
@@ -69,5 +131,4 @@ def _error(model: Any, size: int) -> float:
                 layout=layout,
             ).logits[0]
     there = [logits[len(prompts[0]) - 4], logits[-1]]
-    pairs = zip(own, there, strict=True)
-    return max(float((one.float() - other.float()).norm() / one.float().norm()) for one, other in pairs)
+    return max(_distance(_own(model, prompt), logits) for prompt, logits in zip(prompts, there, strict=True))

@@ -1,4 +1,4 @@
-"""A plain batched decoding loop: left padding, one shared prefix, one token a row and step."""
+"""Plain decoding loops: batched with left padding, or one answer at a time; one token a row and step."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
+from structout.decoding.meter import Meter
 from structout.decoding.request import Generated, Request
 from structout.decoding.sampling import choose, ends_in, looping
 
@@ -19,45 +20,54 @@ def generate(
     decode: Callable[[Sequence[int]], str] | None = None,
     *,
     forced: bool = False,
+    share: bool = False,
 ) -> list[Generated]:
     """Continue all `requests` in one batch with a decoder-only transformers `model`; `ends` are the end tokens.
 
-    What the prompts have in common at their beginning is computed once. Rows that are done leave the batch. This is
-    what `Engine` must agree with token for token, and what it falls back to. Stop strings need `decode`. With `forced`
-    a run of tokens that the grammar forces is taken as it is tokenised canonically; otherwise the model may spell it
-    with other tokens.
+    Rows that are done leave the batch. This is what `Engine` must agree with token for token, and what it falls back
+    to. Stop strings need `decode`. With `forced` a run of tokens that the grammar forces is taken as it is tokenised
+    canonically; otherwise the model may spell it with other tokens. With `share` what the prompts begin with alike is
+    computed once. Padding then stands between that and the rest of a prompt, so it is only for models whose layers
+    attend to all tokens and tell their distance by `position_ids`: a window would fill with padding.
     """
+    meter = Meter()
+    before = meter.read()
     outputs = [Generated() for _ in requests]
     runs: list[list[int]] = [[] for _ in requests]  # forced tokens still to come
     rows = list(range(len(requests)))  # the requests that are still in the batch
     cache = DynamicCache(config=model.config)
-    shared = _shared_prefix([request.tokens for request in requests])
+    shared = _shared_prefix([request.tokens for request in requests]) if share else 0
     if shared:
-        model(
-            input_ids=torch.tensor([list(requests[0].tokens[:shared])], device=model.device),
-            past_key_values=cache,
-            logits_to_keep=1,
-        )
+        with meter.running():
+            model(
+                input_ids=torch.tensor([list(requests[0].tokens[:shared])], device=model.device),
+                past_key_values=cache,
+                logits_to_keep=1,
+            )
         cache.batch_repeat_interleave(len(rows))
+        for output in outputs[1:]:
+            output.reused = shared
     ids, attention, positions = _pad([request.tokens[shared:] for request in requests], shared, model.device)
     while True:
-        logits = (
-            model(
+        with meter.running():
+            passed = model(
                 input_ids=ids,
                 attention_mask=attention,
                 position_ids=positions,
                 past_key_values=cache,
                 logits_to_keep=1,
             )
-            .logits[:, -1]
-            .float()
-        )
+            logits = passed.logits[:, -1].float()
         staying, tokens = [], []
         for place, row in enumerate(rows):
             token = _write(logits[place], requests[row], outputs[row], runs[row], ends, decode, forced)
             if token is not None:
                 staying.append(place)
                 tokens.append(token)
+        spent = meter.read()
+        for row in rows:
+            outputs[row].charge(spent - before, 1 / len(rows))
+        before = spent
         if not staying:
             return outputs
         rows = [rows[place] for place in staying]
@@ -72,12 +82,20 @@ def generate(
 
 @torch.inference_mode()
 def generate_alone(
-    model: Any, request: Request, ends: frozenset[int], decode: Callable[[Sequence[int]], str] | None = None
-) -> Generated:
-    """Continue one request without padding and with whatever the model keeps between its passes.
+    model: Any, requests: Sequence[Request], ends: frozenset[int], decode: Callable[[Sequence[int]], str] | None = None
+) -> list[Generated]:
+    """Continue one request after the other, without padding and with whatever the model keeps between its passes.
 
     For recurrent state, which neither takes padding nor can be copied from row to row.
     """
+    return [_alone(model, request, ends, decode) for request in requests]
+
+
+def _alone(
+    model: Any, request: Request, ends: frozenset[int], decode: Callable[[Sequence[int]], str] | None
+) -> Generated:
+    meter = Meter()
+    before = meter.read()
     output = Generated()
     names = inspect.signature(model.forward).parameters
     kept = {"cache_params" if "cache_params" in names else "past_key_values": DynamicCache(config=model.config)}
@@ -86,8 +104,12 @@ def generate_alone(
         if "position_ids" in names:
             done = len(request.tokens) + len(output.tokens)
             kept["position_ids"] = torch.arange(done - ids.shape[1], done, device=model.device)[None]
-        logits = model(input_ids=ids, use_cache=True, logits_to_keep=1, **kept).logits[0, -1].float()
+        with meter.running():
+            logits = model(input_ids=ids, use_cache=True, logits_to_keep=1, **kept).logits[0, -1].float()
         token = _write(logits, request, output, [], ends, decode, forced=False)
+        spent = meter.read()
+        output.charge(spent - before)
+        before = spent
         if token is None:
             return output
         ids = torch.tensor([[token]], device=model.device)
@@ -103,7 +125,7 @@ def _write(
     forced: bool,
 ) -> int | None:
     """Choose the next token of an answer and write it; None if that ends the answer."""
-    token = _next(logits, request, output.tokens, run, forced)
+    token = _next(logits, request, output, run, forced)
     if token in ends:
         return None
     output.tokens.append(token)
@@ -118,20 +140,25 @@ def _write(
     return token
 
 
-def _next(logits: torch.Tensor, request: Request, written: list[int], run: list[int], forced: bool) -> int:
+def _next(logits: torch.Tensor, request: Request, output: Generated, run: list[int], forced: bool) -> int:
+    written = output.tokens
     refused = looping(written, request.sampling.repetitions)
     matcher = request.matcher
     if matcher is None:
         return choose(logits, request.sampling, request.seed, len(written), refused=refused)
-    if forced and not run:
-        run += matcher.forced()
-    if run and matcher.try_advance(run[:1]):
-        return run.pop(0)
-    run.clear()
+    with output.matching():
+        if forced and not run:
+            run += matcher.forced()
+        if run and matcher.try_advance(run[:1]):
+            return run.pop(0)
+        run.clear()
     while True:
-        token = choose(logits, request.sampling, request.seed, len(written), matcher.mask(), refused)
-        if matcher.try_advance([token]):
-            return token  # else the budget refused it, and the mask is now without it
+        with output.matching():
+            mask = matcher.mask()
+        token = choose(logits, request.sampling, request.seed, len(written), mask, refused)
+        with output.matching():
+            if matcher.try_advance([token]):
+                return token  # else the budget refused it, and the mask is now without it
 
 
 def _shared_prefix(prompts: Sequence[Sequence[int]]) -> int:

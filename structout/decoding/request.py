@@ -1,9 +1,12 @@
 """What is asked of a token loop, and what comes back."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from structout.completion import FinishReason, Sampling
+from structout.decoding.meter import Cost
 from structout.grammar.matcher import Matcher
 
 
@@ -26,7 +29,8 @@ class Generated:
 
     What it cost: `reused` prompt tokens that were not computed, `forced` output tokens that the grammar left no choice
     about, `drafted` guesses and how many of them were `accepted`, this answer's share of forward `passes`, and of the
-    `seconds`, those in the model and those in the grammar. Shares add up to what was spent.
+    `seconds`, those in the model and those in the grammar. Shares add up to what was spent, from drawing requests to
+    finishing answers.
     """
 
     tokens: list[int] = field(default_factory=list)
@@ -40,3 +44,18 @@ class Generated:
     seconds: float = 0.0
     model_seconds: float = 0.0
     mask_seconds: float = 0.0
+
+    def charge(self, cost: Cost, share: float = 1.0) -> None:
+        """Add a share of what was spent."""
+        self.passes += cost.passes * share
+        self.seconds += cost.seconds * share
+        self.model_seconds += cost.model_seconds * share
+
+    @contextmanager
+    def matching(self) -> Iterator[None]:
+        """Count the time in this block as the grammar's."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.mask_seconds += time.perf_counter() - began

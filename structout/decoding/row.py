@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 import torch
 
 from structout.decoding.cache import Prefix
-from structout.decoding.drafting import Guess, Text
+from structout.decoding.drafting import Drafter, Guess, Text, worth
 from structout.decoding.request import Generated, Request
 from structout.decoding.sampling import choose, ends_in, filtered, looping
 
+_MOST_DRAFTED = 32
 Decode = Callable[[Sequence[int]], str]
 
 
@@ -72,6 +73,33 @@ class Row:
                 if score or last or self.drafts[i + 1].guess is not None:
                     places.append(self.feeding + i)
         return places
+
+    def draft(self, drafter: Drafter, rows: int, ends: frozenset[int], *, force: bool) -> None:
+        """Guess on from what is written, as far as the grammar admits it and the odds are worth it with `rows` rows."""
+        self.guess = None
+        self.text = self.text or Text(self.own[: self.prompt])
+        matcher = self.request.matcher
+        room = min(_MOST_DRAFTED, self.request.sampling.max_tokens - len(self.output.tokens) - 1)
+        context, chance, advanced = self.own[-8:], 1.0, 0
+        while guess := drafter.guess(self.text, context):
+            chance *= guess.probability
+            if chance < worth(rows):
+                if not self.drafts:
+                    self.guess = guess  # not drafted, but watched: the odds may change
+                break
+            if guess.token in ends or not self.confirm([guess.token]):
+                break
+            run = self.forced() if force else []
+            advanced += 1 + len(run)
+            if len(self.drafts) + 1 + len(run) > room:
+                break  # a forced run must not be cut: the model might spell its rest differently
+            self.drafts += [Drafted(guess.token, guess), *map(Drafted, run)]
+            self.output.drafted += 1
+            context += [guess.token, *run]
+            if matcher is not None and matcher.must_stop:
+                break
+        if matcher is not None:
+            matcher.rollback(advanced)
 
     def pick(self, logits: torch.Tensor, free: int, lazy: bool) -> int:
         """Choose the next token by `logits`, of which `free` is the largest, and advance the matcher over it.

@@ -86,7 +86,7 @@ def convert(model: Any, weights: Weights | None = None) -> None:
     if weights == "fp32":
         return
     if not fitting:
-        hint = "load the model in fp32 on the CPU, or leave weights out"
+        hint = 'load the model with device="cpu", or leave weights out'
         raise ModelError(f"weights={weights!r} are made of fp32 weights on the CPU", hint=hint)
     if not packs:
         raise ModelError("this build of PyTorch has no oneDNN to pack weights for", hint='use weights="fp32"')

@@ -1,5 +1,6 @@
 """Know: strategies and models measured on labelled records."""
 
+from structout.evaluation.calibration import calibrate
 from structout.evaluation.certification import certify
 from structout.evaluation.comparison import Compare
 from structout.evaluation.dataset import Dataset, Record
@@ -8,4 +9,15 @@ from structout.evaluation.judged import judged
 from structout.evaluation.recommendation import recommend
 from structout.evaluation.report import Report
 
-__all__ = ["Compare", "Dataset", "Record", "Report", "certify", "evaluate", "judged", "read_log", "recommend"]
+__all__ = [
+    "Compare",
+    "Dataset",
+    "Record",
+    "Report",
+    "calibrate",
+    "certify",
+    "evaluate",
+    "judged",
+    "read_log",
+    "recommend",
+]

@@ -123,12 +123,14 @@ class Guarded:
         return ending if 0 < int(ending.sum()) < int(mask.sum()) else None
 
     def _goes_on(self, token: int) -> bool:
-        """Whether a token goes on with what has had its share."""
+        """Whether a token that the grammar allows goes on with what has had its share."""
         first = self._first
         if not first or self._vocabulary.pieces[token].startswith(first) or self._cornered:
             return False
-        ending = self._ending(self._allowed())
-        return ending is not None and not bool(ending[token])
+        allowed = self._allowed()
+        ending = self._ending(allowed)
+        # What the grammar refuses anyway is not refused for want of room.
+        return ending is not None and bool(allowed[token]) and not bool(ending[token])
 
     def forced(self) -> list[int]:
         if self.must_stop or self._state.refused or self._state.ending:
@@ -147,6 +149,7 @@ class Guarded:
 
     def rollback(self, n: int) -> None:
         if not n:
+            self._state = replace(self._state, refused=frozenset(), late=False, ending=False)
             return
         self._engine.rollback(n)
         self._state = self._past[-n]

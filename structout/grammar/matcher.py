@@ -47,7 +47,7 @@ class Matcher(Protocol):
         """Advance over the longest admitted prefix of `tokens`; returns its length."""
 
     def rollback(self, n: int) -> None:
-        """Take back the last `n` tokens."""
+        """Take back the last `n` tokens, and what was tried after them and refused: as if none of it had been tried."""
 
     def copy(self) -> "Matcher":
         """An independent matcher at the same position."""

@@ -10,7 +10,7 @@ _START = 8
 
 class Limiter:
     """Additive increase, multiplicative decrease (Chiu and Jain 1989): one more request at once after as many successes
-    as are allowed at once, half as many after the server said that it is too much. Thread-safe.
+    as are allowed at once, half as many after the server said that it is too much, or let one time out. Thread-safe.
     """
 
     def __init__(self, most: int) -> None:
@@ -49,7 +49,7 @@ class Limiter:
             self._changed.notify_all()
 
     def throttled(self, pause: float) -> None:
-        """The server had too much: halve, and let nothing go out for `pause` seconds.
+        """The server has too much: halve, and let nothing go out for `pause` seconds.
 
         The requests that were out together count as one such word.
         """

@@ -16,6 +16,7 @@ from structout.models.tuning import Tuning, checksum, merge_adapter
 
 if TYPE_CHECKING:
     from structout.decoding.engine import Engine
+    from structout.decoding.features import Features
     from structout.decoding.request import Generated, Request
     from structout.decoding.weights import Weights
 
@@ -26,15 +27,26 @@ _PLACE = re.compile("\ue000(\\d+)\ue001")
 class LocalModel:
     """A decoder-only transformers model with its tokenizer, which answers up to `slots` prompts at a time.
 
-    It batches by itself; the prompts of calls from several threads share the slots.
+    It batches by itself; the prompts of calls from several threads share the slots. `features` says what the token loop
+    does to be fast: see `structout.decoding.features`.
     """
 
-    def __init__(self, name: str, model: Any, tokenizer: Any, *, slots: int = 32, tuning: Tuning | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        model: Any,
+        tokenizer: Any,
+        *,
+        slots: int = 32,
+        tuning: Tuning | None = None,
+        features: "Features | None" = None,
+    ) -> None:
         self.name = name
         self.tuning = tuning
         self._model = model.eval()
         self._tokenizer = tokenizer
         self._slots = slots
+        self._features = features
         self._lock = threading.Lock()
         self._engine: Engine | None = None
         self._template = lru_cache(256)(self._written_template)
@@ -54,11 +66,15 @@ class LocalModel:
         device: str | None = None,
         tuning: Tuning | None = None,
         adapter: Path | None = None,
+        features: "Features | None" = None,
     ) -> "LocalModel":
         """Load a model folder, or a model by its Hugging Face name, onto a device (by default a GPU if there is one).
 
-        `weights` says in which form: see `structout.decoding.weights`. `adapter` is the folder of an adapter to merge
-        into the weights, `tuning` how the model came about. Raises `ModelError`, `SpecError`, `MissingExtraError`.
+        `weights` says in which form: see `structout.decoding.weights`. All forms are made of fp32 weights, so on the
+        CPU any of them widens a bf16 or fp16 checkpoint. Without `weights` such a one stays as it was published: that
+        takes half the memory, but is slow on CPUs that do not calculate in its format. `adapter` is the folder of an
+        adapter to merge into the weights, `tuning` how the model came about. Raises `ModelError`, `SpecError`,
+        `MissingExtraError`.
         """
         try:
             import torch
@@ -68,9 +84,10 @@ class LocalModel:
             raise MissingExtraError(error.name or "transformers", "local") from error
         logging.disable_progress_bar()
         try:
-            model = AutoModelForCausalLM.from_pretrained(place)
+            home = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+            dtype = torch.float32 if weights is not None and home.type == "cpu" else "auto"
+            model = AutoModelForCausalLM.from_pretrained(place, dtype=dtype).to(home)
             tokenizer = AutoTokenizer.from_pretrained(place)
-            model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         except Exception as error:  # transformers raises whatever its parts raise
             reason = str(error).strip().split("\n")[0][:200]
             raise ModelError(f"{name} cannot be loaded: {reason}", hint="check the name or the folder") from error
@@ -86,7 +103,7 @@ class LocalModel:
                 )
             merge_adapter(model, adapter)
         convert(model, weights)
-        return cls(name, model, tokenizer, slots=slots, tuning=tuning)
+        return cls(name, model, tokenizer, slots=slots, tuning=tuning, features=features)
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         answers: list[Completion | None] = [None] * len(prompts)
@@ -138,7 +155,7 @@ class LocalModel:
 
         with self._lock:
             if self._engine is None:
-                self._engine = Engine(self._model, self._ends, self._decode, slots=self._slots)
+                self._engine = Engine(self._model, self._ends, self._decode, slots=self._slots, features=self._features)
             return self._engine
 
     def _request(self, prompt: Prompt, tokens: list[int]) -> "Request":

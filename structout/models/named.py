@@ -49,10 +49,17 @@ class Named:
 
 
 def identity(name: str) -> str:
-    """A model's name, and for one in a folder a hash of its weights and its prompt: trained anew it is another model,
-    and copied elsewhere or judged again it is the same.
+    """A model's name with all that its answers hang on, however it was named.
+
+    For one in a folder that is a hash of its weights and its prompt: trained anew it is another model, and copied
+    elsewhere or judged again it is the same. For one behind a server it is where that is, and how it is asked. Raises
+    `SpecError`.
     """
     kind, _, folder = name.partition(":")
+    if kind == "openai":
+        from structout.models.address import Address
+
+        return Address.read(folder).name
     if kind != "path" or not Path(folder).is_dir():
         return name
     seen = hashlib.sha256()

@@ -1,7 +1,5 @@
 """A model behind an OpenAI-compatible server."""
 
-import json
-import os
 import re
 import threading
 import time
@@ -11,20 +9,22 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
-from structout.completion import Completion, FinishReason, Message, Prompt, Sampling, Usage
+from structout.completion import Completion, Message, Prompt, Sampling, Usage
 from structout.errors import MissingExtraError, ModelError, SpecError, StructoutWarning
 from structout.models import dialects
+from structout.models.address import Address
 from structout.models.base import PartialAnswerError
-from structout.models.dialects import Dialect, dialect_named
+from structout.models.dialects import Dialect
 from structout.models.limiter import Limiter
+from structout.models.reply import CHARACTERS, read_reply
 from structout.schema import Schema
 
 _TOO_MUCH = (429, 503)
-_MAY_PASS = (408, 409, 425, 500, 502, 504, 520, 522, 524, 529)
+_TIMED_OUT = (408, 504, 522, 524)
+_MAY_PASS = (*_TIMED_OUT, 409, 425, 500, 502, 520, 529)
 _CANNOT_TAKE = (400, 413, 422)
-_CHARACTERS = 4  # of a token, where the server does not count them
+_LONGEST_PAUSE = 20.0  # seconds, where the server does not say how long to wait
 
 
 class _FaultError(Exception):
@@ -45,7 +45,7 @@ class _RefusalError(Exception):
 @dataclass(frozen=True)
 class Patience:
     """How long to bear with a server: `timeout` seconds for an answer, `attempts` at a request that meets transport
-    faults, `seconds` in all for one that the server puts off (429, 503).
+    faults, and `seconds` in all for one that the server puts off (429, 503), however often: that is no attempt.
     """
 
     timeout: float = 120.0
@@ -58,8 +58,10 @@ class OpenAIModel:
     """Chat completions over HTTP, many in flight: as many as the server takes, at most `in_flight`.
 
     Only transport faults are tried again. A prompt that the server refuses is a refused completion. Whether a
-    constraint is heeded is found out by one question with an improbable schema before the first constrained prompt:
-    see `dialect`. The key comes from `$OPENAI_API_KEY` alone, and is never part of a name, an error or a log.
+    constraint is heeded is found out by a question with an improbable schema before the first constrained prompt, one
+    for each dialect until one is heeded: see `dialect`; the first completion is charged with what they cost. The key
+    comes from the environment alone (`key` names the variable; see `Address`), and is never part of a name, an error or
+    a log.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class OpenAIModel:
         in_flight: int = 64,
         logprobs: bool = False,
         many: bool = False,
+        key: str = "",
         patience: Patience | None = None,
     ) -> None:
         try:
@@ -79,14 +82,18 @@ class OpenAIModel:
         except ModuleNotFoundError as error:
             raise MissingExtraError(error.name or "openai", "openai") from error
         self.model = model
-        self.name = f"openai:{model}" + (f"@{base_url}" if base_url else "")
         self.limiter = Limiter(in_flight)
-        self._key = os.environ.get("OPENAI_API_KEY", "")
-        if not self._key and not base_url and not os.environ.get("OPENAI_BASE_URL"):
-            raise ModelError("there is no key for the OpenAI API", hint="set OPENAI_API_KEY")
-        self._patience = patience or Patience()
+        self._address = Address(model, base_url or "", dialect, logprobs, many, key=key)
+        self.name = self._address.name
+        self._key = self._address.secret()
+        self.patience = patience or Patience()
+        withheld: dict[str, Any] = dict.fromkeys(self._address.withheld(), openai.Omit())
         self._client = openai.OpenAI(
-            api_key=self._key or "none", base_url=base_url, timeout=self._patience.timeout, max_retries=0
+            api_key=self._key or "none",
+            base_url=base_url,
+            timeout=self.patience.timeout,
+            max_retries=0,
+            default_headers=withheld,
         )
         weakref.finalize(self, self._client.close)  # its connections would else be left open until they are collected
         self._dialect = dialect
@@ -94,28 +101,17 @@ class OpenAIModel:
         self._many = many
         self._limit_field = "max_tokens"
         self._heeded: dict[str, Schema[Any] | None] = {}  # what is left of schemas that the server refuses to be told
+        self._owed = Usage()  # what the probe has cost, until an answer is charged with it
         self._said: set[str] = set()
         self._lock = threading.Lock()
 
     @classmethod
     def load(cls, name: str) -> "OpenAIModel":
-        """Read `MODEL`, `MODEL@URL` or `MODEL@URL#OPTION,...`: a dialect, `logprobs`, `n` (several samples of one
-        prompt are one request), or the most in flight.
-        """
-        place, _, options = name.partition("#")
-        model, at, rest = place.partition("@http")
-        url = f"http{rest}" if at else ""
-        if urlsplit(url).query or "@" in urlsplit(url).netloc:
-            raise SpecError("a key or a password stands in the server's address", hint="set OPENAI_API_KEY instead")
-        settings: dict[str, Any] = {}
-        for option in filter(None, options.split(",")):
-            if option in ("logprobs", "n"):
-                settings["many" if option == "n" else option] = True
-            elif option.isdigit() and int(option) > 0:
-                settings["in_flight"] = int(option)
-            else:
-                settings["dialect"] = dialect_named(option)
-        return cls(model, url or None, **settings)
+        """The model at an address, written as `Address` says. Raises `SpecError`, `ModelError`."""
+        at = Address.read(name)
+        patience = Patience() if at.timeout is None else Patience(timeout=at.timeout)
+        settings: dict[str, Any] = {"in_flight": at.in_flight, "logprobs": at.logprobs, "many": at.many, "key": at.key}
+        return cls(at.model, at.url or None, dialect=at.dialect, patience=patience, **settings)
 
     @property
     def dialect(self) -> Dialect:
@@ -140,11 +136,21 @@ class OpenAIModel:
                 continue
             for place, answer in zip(places, one.result(), strict=True):
                 answers[place] = answer
+        self._charge(answers)
         if isinstance(failure, ModelError):
             raise PartialAnswerError(failure.message, answers, hint=failure.hint)
         if failure is not None:
             raise failure
         return [answer for answer in answers if answer is not None]
+
+    def _charge(self, answers: list[Completion | None]) -> None:
+        """Charge the first of these with what the probe has cost, unless an earlier one was."""
+        with self._lock:
+            for place, answer in enumerate(answers):
+                if answer is not None:
+                    answers[place] = replace(answer, usage=answer.usage + self._owed)
+                    self._owed = Usage()
+                    return
 
     def _groups(self, prompts: Sequence[Prompt]) -> list[list[int]]:
         """The places of the prompts that go out as one request: several samples of one, where `many` says so."""
@@ -194,21 +200,28 @@ class OpenAIModel:
         return answers[: len(prompts)]
 
     def _request(self, prompt: Prompt, held: dict[str, Any] | None, count: int = 1) -> list[Completion]:
-        """Send one prompt until it is answered. Raises `_RefusalError`, and `ModelError` when patience is at an end."""
+        """Send one prompt until it is answered. Raises `_RefusalError`, and `ModelError` when patience is at an end.
+
+        Being put off and failing are counted apart: who waited long for a place is not sent away for one stumble.
+        """
         import tenacity
+
+        failed = 0
 
         def pause(state: tenacity.RetryCallState) -> float:
             fault = state.outcome.exception() if state.outcome else None
             asked = fault.wait if isinstance(fault, _FaultError) else None
-            return backoff(state) if asked is None else min(asked, self._patience.longest_wait)
+            return backoff(state) if asked is None else min(asked, self.patience.longest_wait)
 
         def enough(state: tenacity.RetryCallState) -> bool:
+            nonlocal failed
             fault = state.outcome.exception() if state.outcome else None
             if isinstance(fault, _FaultError) and fault.throttled:
-                return (state.seconds_since_start or 0) > self._patience.seconds
-            return state.attempt_number >= self._patience.attempts
+                return (state.seconds_since_start or 0) > self.patience.seconds
+            failed += 1
+            return failed >= self.patience.attempts
 
-        backoff = tenacity.wait_random_exponential(0.5, max=20)
+        backoff = tenacity.wait_random_exponential(0.5, max=_LONGEST_PAUSE)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_FaultError), wait=pause, stop=enough, reraise=True
         )
@@ -230,6 +243,8 @@ class OpenAIModel:
                     text = self._whole(raw.iter_bytes(), began)
             except openai.APIStatusError as error:
                 raise self._judged(error) from None  # its text may repeat the key
+            except openai.APITimeoutError as error:
+                raise self._too_slow() from error
             except openai.APIError as error:
                 raise _FaultError(self._hidden(str(error) or type(error).__name__)) from error
             answers = self._read(prompt, text, time.monotonic() - began)
@@ -242,11 +257,20 @@ class OpenAIModel:
         try:
             for piece in pieces:
                 body += piece
-                if time.monotonic() - began > self._patience.timeout:
-                    raise TimeoutError(f"the answer is not whole after {self._patience.timeout:g} seconds")
+                if time.monotonic() - began > self.patience.timeout:
+                    raise self._too_slow()
+        except _FaultError:
+            raise
         except Exception as error:  # of whichever library the client's transport is
+            if time.monotonic() - began >= self.patience.timeout:
+                raise self._too_slow() from error
             raise _FaultError(self._hidden(str(error) or type(error).__name__)) from error
         return body.decode(errors="replace")
+
+    def _too_slow(self) -> _FaultError:
+        """A time-out: the server has more to do than it can, though it does not say so."""
+        self.limiter.throttled(0.0)
+        return _FaultError(f"no whole answer within {self.patience.timeout:g} seconds")
 
     def _body(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> dict[str, Any]:
         s = prompt.sampling
@@ -277,8 +301,10 @@ class OpenAIModel:
         status, message = int(error.status_code), self._hidden(_first_line(str(error)))
         if status in _TOO_MUCH:
             wait = _seconds(error.response.headers.get("retry-after"))
-            self.limiter.throttled(min(wait or 0.0, self._patience.longest_wait))
+            self.limiter.throttled(min(wait or 0.0, self.patience.longest_wait))
             return _FaultError(f"HTTP {status}", wait=wait, throttled=True)
+        if status in _TIMED_OUT:
+            self.limiter.throttled(0.0)
         if status in _MAY_PASS:
             return _FaultError(f"HTTP {status}")
         if status == 400 and "max_completion_tokens" in message:
@@ -287,34 +313,22 @@ class OpenAIModel:
         if status in _CANNOT_TAKE:
             return _RefusalError(message)
         if status in (401, 403):
-            return ModelError(f"{self.name} refuses the key (HTTP {status})", hint="check OPENAI_API_KEY")
+            if self._key:
+                hint = f"check {self._address.variable}"
+                return ModelError(f"{self.name} refuses the key (HTTP {status})", hint=hint)
+            hint = "add the variable that holds its key to the model's name, as in #key=OPENAI_API_KEY"
+            return ModelError(f"{self.name} is sent no key, and wants one (HTTP {status})", hint=hint)
         return ModelError(f"{self.name}: {message}", hint="check the model's name and the address")
 
     def _read(self, prompt: Prompt, text: str, seconds: float) -> list[Completion]:
         """The completions in a response's body. Raises `_FaultError` if the body is something else."""
         try:
-            body = json.loads(text)
-            found = [_choice(choice) for choice in body["choices"]]
-            told = body.get("usage") or {}
-            counts = [int(told[name]) for name in ("prompt_tokens", "completion_tokens") if told.get(name) is not None]
-            reused = int((told.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
-            _ = found[0]
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            answers, counted = read_reply(text, prompt, seconds)
+        except ValueError as error:
             raise _FaultError(f"the answer is no chat completion: {self._hidden(_first_line(text))!r}") from error
-        sizes = [len(answer.text) for answer in found]
-        if len(counts) < 2:
-            self._say(f"{self.name} does not count tokens: they are estimated at {_CHARACTERS} characters each")
-            read = sum(len(one.content) for one in prompt.messages)
-            counts = [read // _CHARACTERS + 1, sum(sizes) // _CHARACTERS + 1]
-        answers, left = [], counts[1]
-        for place, answer in enumerate(
-            found
-        ):  # the first is charged with what was read, each with its part of the rest
-            written = left if place == len(found) - 1 else min(left, counts[1] * sizes[place] // max(1, sum(sizes)))
-            left -= written
-            usage = Usage(0, 0, written) if place else Usage(1, counts[0], written, seconds, reused_tokens=reused)
-            answers.append(replace(answer, usage=usage, refusal=self._hidden(answer.refusal)))
-        return answers
+        if not counted:
+            self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
+        return [replace(answer, refusal=self._hidden(answer.refusal)) for answer in answers]
 
     def _probe(self) -> Dialect:
         """Which dialect the server heeds: it is asked to say hello, held to words that nobody says."""
@@ -324,6 +338,7 @@ class OpenAIModel:
                 (answer, *_) = self._request(prompt, dialects.fields(dialects.PROBE, dialect))
             except _RefusalError:
                 continue
+            self._owed += answer.usage
             if dialects.heeded(answer.text):
                 return dialect
         self._say(f"{self.name} does not heed a constraint: its answers are only checked, and may not comply")
@@ -339,16 +354,6 @@ class OpenAIModel:
         """A server's words without the key, should it repeat it."""
         text = text.replace(self._key, "***") if self._key else text
         return re.sub(r"\bsk-[\w*-]{8,}|\bBearer [\w.*-]{20,}", "***", text)
-
-
-def _choice(choice: dict[str, Any]) -> Completion:
-    """One of the answers in a response, as yet without its usage."""
-    message, reason = choice["message"], choice.get("finish_reason")
-    parts = (choice.get("logprobs") or {}).get("content") or []
-    logprobs = tuple(float(part["logprob"]) for part in parts) if parts else None
-    refusal = message.get("refusal") or ("the server's filter stopped it" if reason == "content_filter" else "")
-    finish: FinishReason = "refused" if refusal else "length" if reason == "length" else "stop"
-    return Completion(message.get("content") or "", Usage(), finish, logprobs, refusal=refusal)
 
 
 def _seconds(header: str | None) -> float | None:

@@ -69,11 +69,12 @@ def reordered(schema: Schema[Any], orders: Orders) -> Schema[Any]:
 
 
 def checksum(network: Any) -> str:
-    """A hash of a model's weights, whatever file they came from."""
+    """A hash of a model's weights, whatever file they came from, and the same where they were widened to fp32."""
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode())
-        digest.update(tensor.detach().contiguous().cpu().numpy().tobytes())
+        exact = tensor.detach().float() if tensor.is_floating_point() else tensor  # numpy knows no bf16
+        digest.update(exact.contiguous().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

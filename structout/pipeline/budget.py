@@ -1,8 +1,10 @@
 """What a run may cost, and what it has cost."""
 
 import json
+import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,10 +18,15 @@ _MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for a million tokens read, and for a million written."""
+    """US dollars for a million tokens read, and for a million written. Raises `SpecError`."""
 
     input: float
     output: float
+
+    def __post_init__(self) -> None:
+        for dollars in (self.input, self.output):
+            if not 0 <= dollars < math.inf:
+                raise SpecError(f"no price is {dollars}", hint="give US dollars a million tokens, 0 or more")
 
     def of(self, usage: Usage) -> float:
         return (usage.input_tokens * self.input + usage.output_tokens * self.output) / _MILLION
@@ -33,7 +40,7 @@ class Prices:
 
     @classmethod
     def load(cls, path: str | Path) -> "Prices":
-        """Read a JSON file of `{"model name": [input, output]}`. Raises `DataError`."""
+        """Read a JSON file of `{"model name": [input, output]}`. Raises `DataError`, `SpecError` for such a price."""
         try:
             rows = json.loads(Path(path).read_text(encoding="utf-8"))
             return cls({name: Price(float(price[0]), float(price[1])) for name, price in rows.items()})
@@ -64,43 +71,93 @@ def price_named(text: str) -> Price:
 
 @dataclass(frozen=True)
 class Budget:
-    """Limits on what is spent, earlier runs of the same journal included; `hours` are of this run alone."""
+    """Limits on what is spent, earlier runs of the same journal included; `hours` are of this run alone.
+
+    Raises `SpecError` for a limit that is none.
+    """
 
     usd: float | None = None
     tokens: int | None = None
     hours: float | None = None
     began: float = field(default_factory=time.monotonic)
-    _under_way: list[int] = field(default_factory=list, init=False, repr=False, compare=False)
+    _under_way: Counter[str | None] = field(default_factory=Counter, init=False, repr=False, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
+    _first: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name in ("usd", "tokens", "hours"):
+            limit = getattr(self, name)
+            if limit is not None and not limit >= 0:  # NaN is not either
+                raise SpecError(f"a budget of {limit} {name}", hint="give 0 or more, or leave it out")
 
     @contextmanager
-    def room(self, spent: Callable[[], Mapping[str, Usage]], prices: Prices, coming: int) -> Iterator[None]:
-        """While `coming` calls are made and added to `spent`: others then find less room. Raises as `check` does."""
+    def first(self, model: str | None, spent: Callable[[], Mapping[str, Usage]]) -> Iterator[bool]:
+        """Whether what one call of this model (None: of any) takes is still unknown: then only one may go out
+        meanwhile, to tell. Whoever else asks waits for it.
+        """
+
+        def unknown() -> bool:
+            known = spent()
+            return not known if model is None else model not in known
+
+        if (self.usd is None and self.tokens is None) or not unknown():
+            yield False
+            return
+        with self._first:
+            yield unknown()
+
+    @contextmanager
+    def room(
+        self, model: str | None, spent: Callable[[], Mapping[str, Usage]], prices: Prices, coming: int
+    ) -> Iterator[None]:
+        """While `coming` calls of a model (None: of any) are made and added to `spent`: others then find less room.
+
+        Raises as `check` does, but each model's calls count at its own mean.
+        """
         with self._lock:
-            self.check(spent(), prices, coming + sum(self._under_way))
-            self._under_way.append(coming)
+            self._check(spent(), prices, self._under_way + Counter({model: coming}))
+            self._under_way[model] += coming
         try:
             yield
         finally:
             with self._lock:
-                self._under_way.remove(coming)
+                self._under_way[model] -= coming
 
     def check(self, spent: Mapping[str, Usage], prices: Prices, coming: int) -> None:
-        """Raise `BudgetError` if `coming` more calls would go beyond a limit, at the mean of the calls so far."""
-        total = sum(spent.values(), Usage())
-        ahead = 1 + coming / total.calls if total.calls else 1.0
-        tokens = (total.input_tokens + total.output_tokens) * ahead
-        if self.tokens is not None and tokens > self.tokens:
-            raise _used_up(f"{self.tokens:,} tokens", "--budget-tokens", f"{tokens:,.0f}")
+        """Raise `BudgetError` where a limit is reached, or `coming` more calls would go beyond it, at the mean of the
+        calls so far; `SpecError` where the price of one of them is unknown.
+        """
+        self._check(spent, prices, {None: coming})
+
+    def _check(self, spent: Mapping[str, Usage], prices: Prices, coming: Mapping[str | None, int]) -> None:
+        calls = sum(usage.calls for usage in spent.values())
+        of_any = coming.get(None, 0) / calls if calls else 0.0
+        expected = {
+            model: _with_more(usage, coming.get(model, 0) + of_any * usage.calls) for model, usage in spent.items()
+        }
+        if self.tokens is not None:
+            used, needed = (sum(one.input_tokens + one.output_tokens for one in x.values()) for x in (spent, expected))
+            if used >= self.tokens or needed > self.tokens:
+                raise _used_up(f"{self.tokens:,} tokens", "--budget-tokens", f"{needed:,}" if needed > used else "")
         if self.usd is not None:
-            cost = prices.cost(spent.items())
-            if cost is None:
+            paid, bill = prices.cost(spent.items()), prices.cost(expected.items())
+            if paid is None or bill is None:
                 unknown = next(model for model in spent if model not in prices.table)
                 raise SpecError(f"the price of {unknown} is unknown", hint="give --price, or list it in --prices")
-            if cost * ahead > self.usd:
-                raise _used_up(f"${self.usd:,.2f}", "--budget-usd", f"${cost * ahead:,.4f}")
+            if paid >= self.usd or bill > self.usd:
+                raise _used_up(f"${self.usd:,.2f}", "--budget-usd", f"${bill:,.4f}" if bill > paid else "")
         if self.hours is not None and (time.monotonic() - self.began) / 3600 >= self.hours:
             raise _used_up(f"{self.hours:g} hours", "--max-hours")
+
+
+def _with_more(usage: Usage, calls: float) -> Usage:
+    """Usage with so many calls more, at its own mean."""
+    if not usage.calls:
+        return usage
+    share = 1 + calls / usage.calls
+    return Usage(
+        usage.calls, math.ceil(usage.input_tokens * share - 1e-6), math.ceil(usage.output_tokens * share - 1e-6)
+    )
 
 
 def _used_up(limit: str, option: str, needed: str = "") -> BudgetError:

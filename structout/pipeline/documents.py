@@ -3,12 +3,13 @@
 import csv
 import json
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from structout.document import Json, parse_json
 from structout.errors import DataError
+from structout.pipeline.layout import Layout
 from structout.pipeline.rows import check_columns, opened, opened_bytes, parquet_rows, with_columns
 from structout.schema import Schema
 
@@ -26,17 +27,25 @@ class Document:
         """The document as JSON; bytes that are not UTF-8 are unpaired surrogates."""
         return json.dumps(self.parsed) if self.data is None else self.data.decode("utf-8", "surrogateescape")
 
+    def json_line(self, schema: Schema[Any]) -> bytes:
+        """The document, which complies, as one line of JSON: as it is written, if that is one line."""
+        if schema.language is not None:
+            return json.dumps(self.text if self.data is not None else self.parsed).encode()
+        if self.data is not None and b"\n" not in self.data and b"\r" not in self.data:
+            return self.data
+        return json.dumps(self.parsed if self.data is None else parse_json(self.text)[0]).encode()
+
 
 def read_documents(source: str, schema: Schema[Any], *, column: str | None = None) -> Iterator[Document]:
     """The documents of a `.json` file (one), of JSONL, CSV and Parquet (one a row), or of JSONL on stdin (`-`).
 
-    With a `column`, each document is the JSON text that stands in it. A row of CSV without one is a document whose
-    cells are read as the schema's types. Raises `DataError`, also while it is read.
+    With a `column`, each document is the JSON text that stands in it. A row of CSV or Parquet without one is a document
+    whose cells are read as the schema's types, as `structout run` writes them; what that wrote beside the record is
+    left out. Raises `DataError`, also while it is read.
     """
     name = source.removesuffix(".gz")
     if source.endswith(".parquet"):
-        rows = enumerate(parquet_rows(source, [column] if column else []), 1)
-        return (_in_column(row, column, line) if column else Document(line, None, row) for line, row in rows)
+        return _parquet(source, schema, column)
     if name.endswith((".csv", ".tsv")):
         return _csv(source, schema, column, "\t" if name.endswith(".tsv") else ",")
     if name.endswith(".json"):
@@ -45,6 +54,18 @@ def read_documents(source: str, schema: Schema[Any], *, column: str | None = Non
         return _lines(source)
     documents = with_columns(source, _lines(source), [column], lambda document: parse_json(document.text)[0])
     return (_nested(document, column) for document in documents)
+
+
+def _parquet(source: str, schema: Schema[Any], column: str | None) -> Iterator[Document]:
+    for line, row in enumerate(parquet_rows(source, [column] if column else []), 1):
+        if column is not None:
+            yield _in_column(row, column, line)
+            continue
+        if line == 1:  # with the first row pyarrow is known to be there
+            from structout.pipeline.columns import reader_of
+
+            read = reader_of(schema)
+        yield Document(line, None, read(row))
 
 
 def _whole(source: str) -> Iterator[Document]:
@@ -79,7 +100,8 @@ def _in_column(row: Any, column: str, line: int) -> Document:
 
 def _csv(source: str, schema: Schema[Any], column: str | None, delimiter: str) -> Iterator[Document]:
     csv.field_size_limit(1 << 30)
-    read = _cells(schema)
+    layout = Layout.of(schema)
+    read = layout.cells()
     with opened(source, newline="") as stream:
         reader = csv.DictReader(stream, delimiter=delimiter, restkey="(more)")
         check_columns(source, list(reader.fieldnames or []), [] if column is None else [column])
@@ -88,25 +110,9 @@ def _csv(source: str, schema: Schema[Any], column: str | None, delimiter: str) -
                 if column is not None:
                     yield _in_column(row, column, reader.line_num)
                 else:
-                    yield Document(reader.line_num, None, read(row))
+                    cells = {
+                        name: read(name, cell) if not isinstance(cell, list) else cell for name, cell in row.items()
+                    }
+                    yield Document(reader.line_num, None, layout.record(cells))
         except csv.Error as error:
             raise DataError(f"{source}, line {reader.line_num}: {error}", hint="mend the file") from error
-
-
-def _cells(schema: Schema[Any]) -> Callable[[dict[str, Any]], Json]:
-    """CSV has no types: a cell is what its column says where that is a text, else what it says as JSON. An empty cell
-    is no value where no text is wanted.
-    """
-    root = schema.json_schema
-    properties = root.get("properties", {}) if isinstance(root, dict) else {}
-    texts = {name for name, node in properties.items() if isinstance(node, dict) and node.get("type") == "string"}
-
-    def value(name: str, cell: Any) -> Json:
-        if name in texts or not isinstance(cell, str):
-            return cell  # type: ignore[no-any-return]
-        parsed, issue = parse_json(cell)
-        return cell if issue else parsed
-
-    return lambda row: {
-        name: value(name, cell) for name, cell in row.items() if name in texts or cell not in ("", None)
-    }

@@ -11,9 +11,10 @@ from structout.errors import ModelError
 from structout.pipeline.extraction import opening, preview
 from structout.pipeline.job import Job
 from structout.pipeline.journal import Journal
+from structout.pipeline.output import Place
 from structout.pipeline.progress import clock
 from structout.pipeline.rows import Row
-from structout.pipeline.run import Engine, unknown
+from structout.pipeline.run import Engine, entries, unknown
 
 _CHUNK = 256  # rows that are looked up at a time
 _CHARACTERS = 4  # of a token, where the model does not count them itself
@@ -75,15 +76,23 @@ def waiting(rows: Iterator[Row], journal: Journal) -> Iterator[Row]:
 
 
 def ask_some(
-    rows: Sequence[Row], job: Job, journal: Journal, engine: Engine, total: int, *, keep: bool = True
+    rows: Sequence[Row],
+    job: Job,
+    journal: Journal,
+    engine: Engine,
+    total: int,
+    *,
+    keep: bool = True,
+    place: Place | None = None,
 ) -> Estimate:
     """Ask for these few rows, which stand for all `total` that are to be asked. The answers are kept, so that nothing
-    is paid twice, and with `keep` the outcomes too. Raises `ModelError` if the model failed on all of them.
+    is paid twice, and with `keep` the outcomes too, as `entries` makes them. Raises `ModelError` if the model failed on
+    all of them.
     """
     began, before = time.monotonic(), _calls(journal)
     found = []
     for done in engine(rows, job, journal) if rows else ():
-        new = [(row.position, row.digest, outcome) for row, outcome in done if outcome is not None]
+        new = entries(done, place)
         if keep:
             journal.add_outcomes(new)
         found += [outcome for _, _, outcome in new]

@@ -8,6 +8,7 @@ from typing import Any
 from structout.document import Json
 from structout.issue import Issue
 from structout.pipeline.documents import Document
+from structout.pipeline.layout import PROVENANCE, Layout
 from structout.repair import Policy
 from structout.schema import Checked, Schema
 
@@ -17,12 +18,13 @@ _SHOWN = 1000  # documents that reports list one by one
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one document is worth: `valid` as it is, `repaired`, or `invalid`."""
+    """What one document is worth: `valid` as it is, `repaired` to what `mended` holds, or `invalid`."""
 
     line: int
     status: str
     issues: tuple[Issue, ...] = ()
     edits: int = 0
+    mended: Json = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Findings:
             enough = self.invalid <= limits.max_invalid
             checks.append(Check(f"invalid <= {limits.max_invalid}", str(self.invalid), enough))
         for name, least in limits.min_field.items():
-            good = 1 - self.bad_fields[name] / self.total if self.total else 0.0
+            good = (self.total - self.bad_fields[name]) / self.total if self.total else 0.0
             checks.append(Check(f"{name} valid >= {least:g}", f"{good:.6g}", good >= least))
         return checks
 
@@ -95,13 +97,17 @@ class Findings:
 
 
 class Gate:
-    """Judges documents one by one by a schema, strictly; what fails is mended first where a policy says so."""
+    """Judges documents one by one by a schema, strictly; what fails is mended first where a policy says so.
+
+    What `structout run` wrote beside a record, to say how it came about, is no part of the document.
+    """
 
     def __init__(self, schema: Schema[Any], findings: Findings, policy: Policy | None = None) -> None:
         self.schema = schema
         self.findings = findings
         self._policy = policy
         self._required = set(_of(schema, "required"))
+        self._layout = Layout.of(schema)
 
     def judge(self, document: Document) -> Verdict:
         """The verdict on a document, counted in the findings."""
@@ -110,6 +116,8 @@ class Gate:
             checked: Checked[Any] = _VALID
         else:
             checked = schema.check(document.parsed) if data is None else schema.check_text(document.text)
+            if isinstance(checked.document, dict) and all(name in checked.document for name in PROVENANCE):
+                checked = schema.check(self._layout.record(checked.document))
         if checked.ok:
             self.findings.total += 1
             self.findings.valid += 1
@@ -119,8 +127,11 @@ class Gate:
             from structout.repair import repair
 
             mended = repair(document.text, schema, self._policy)
-            status = "repaired" if mended.ok else "invalid"
-            verdict, found = Verdict(document.line, status, mended.issues, len(mended.edits)), mended.document
+            found = mended.document
+            if mended.ok:
+                verdict = Verdict(document.line, "repaired", mended.issues, len(mended.edits), found)
+            else:
+                verdict = Verdict(document.line, "invalid", mended.issues, len(mended.edits))
         self.findings.add(verdict, list(self._bad_fields(found, verdict)))
         return verdict
 

@@ -12,12 +12,14 @@ from structout.errors import ModelError, SpecError, StructoutError
 from structout.issue import Issue
 from structout.models import Model, identity
 from structout.pipeline.budget import Budget, Prices
+from structout.pipeline.files import files_of
+from structout.pipeline.noted import Noted
 from structout.pipeline.outcome import RowOutcome, attempt_json
 from structout.pipeline.recorded import Kept, Recorded
 from structout.pipeline.rows import Row
-from structout.pipeline.telemetry import Traced
+from structout.pipeline.telemetry import Traced, check_heard
 from structout.prompts import wording
-from structout.result import Example, Result, Task
+from structout.result import Attempt, Example, Result, Task
 from structout.schema import Schema
 from structout.strategies import Strategy, spec, with_models
 
@@ -45,16 +47,20 @@ class Job:
         return replace(self, model=wrap(self.model), strategy=with_models(self.strategy, wrap))
 
     def traced(self) -> "Job":
-        """The same with a span of OpenTelemetry for every call of a model."""
-        return replace(self, model=Traced(self.model), strategy=with_models(self.strategy, Traced))
+        """The same with a span of OpenTelemetry for every call of a model; a warning where these would go nowhere."""
+        traced = replace(self, model=Traced(self.model), strategy=with_models(self.strategy, Traced))
+        check_heard()
+        return traced
 
     def identity(self) -> dict[str, str]:
         """What must not change while a run goes on, by name."""
         words = {name: value for name, value in vars(wording).items() if name.isupper()}
         examples = [[example.text, example.document] for example in self.examples]
+        files = files_of(self.strategy)
         return {
             "schema": f"{self.schema.name} {self.schema.fingerprint()}",
             "strategy": spec(self.strategy),
+            **({"strategy file": ", ".join(files)} if files else {}),
             "model": " ".join(map(identity, self.models())),
             "sampling": json.dumps(asdict(self.sampling)),
             "prompt": hashlib.sha256(json.dumps([words, examples]).encode()).hexdigest()[:16],
@@ -99,9 +105,10 @@ class Job:
         outcomes: list[RowOutcome] = []
         failed, reason = 0, ""
         for row in rows:
+            calls: list[Attempt] = []
             if failed < self.max_errors:
                 try:
-                    outcomes.append(self.outcome(row, self.results([row.text])[0]))
+                    outcomes.append(self.outcome(row, self._noting(calls).results([row.text])[0]))
                     failed = 0
                     continue
                 except Exception as error:
@@ -109,8 +116,16 @@ class Job:
                         raise
                     failed += 1
                     reason = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
-            outcomes.append(self.failure(row, reason))
+            outcomes.append(self.failure(row, reason, calls))
         return outcomes
+
+    def _noting(self, calls: list[Attempt]) -> "Job":
+        """The same with every call that a model answers added to `calls`."""
+
+        def wrap(model: Model) -> Model:
+            return Noted(model, calls)
+
+        return replace(self, model=wrap(self.model), strategy=with_models(self.strategy, wrap))
 
     def outcome(self, row: Row, result: Result[Any]) -> RowOutcome:
         """What came of a row."""
@@ -131,11 +146,20 @@ class Job:
             result.spans,
         )
 
-    def failure(self, row: Row, reason: str) -> RowOutcome:
-        """The outcome of a row on which the model failed."""
-        issues = (Issue("", "unanswered", reason),)
+    def failure(self, row: Row, reason: str, calls: Sequence[Attempt] = ()) -> RowOutcome:
+        """The outcome of a row on which the model failed, having answered these calls before."""
         return RowOutcome(
-            row.key, "error", None, None, issues, (), self._strategy, (), None, self.fingerprint, row.record
+            row.key,
+            "error",
+            None,
+            None,
+            (Issue("", "unanswered", reason),),
+            (),
+            self._strategy,
+            tuple(map(attempt_json, calls)),
+            self.prices.cost((one.model, one.completion.usage) for one in calls) if calls else None,
+            self.fingerprint,
+            row.record,
         )
 
     @cached_property

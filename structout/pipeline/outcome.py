@@ -1,7 +1,7 @@
 """What is kept of every input row: exactly one outcome, whatever came of it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from structout.completion import Completion, Message, Prompt, Sampling, Usage
@@ -21,7 +21,7 @@ class RowOutcome:
     """One row's outcome. `value` is the accepted record as JSON, defaults filled in, else None; `document` what was
     read. `attempts` holds every call that was made for the row, as `attempt_json` writes it, `checks` those that
     verifiers made; `cost` is in US dollars, None if a price is unknown; `fingerprint` tells by which schema, strategy,
-    model and prompt it was made; `record` is the input row, kept only where it is needed again: in the quarantine.
+    model and prompt it was made; `record` is the input row, kept only where it is needed again: for the quarantine.
     """
 
     key: Json
@@ -77,6 +77,10 @@ class RowOutcome:
             "_seconds": usage.seconds,
             "_fingerprint": self.fingerprint,
         }
+
+    def refused(self, reason: str) -> "RowOutcome":
+        """The same, set aside though the record is valid."""
+        return replace(self, status="rejected", value=None, issues=(*self.issues, Issue("", "rejected", reason)))
 
     def quarantined(self) -> dict[str, Any]:
         """A line of the quarantine: the input, what was tried, and what is wrong."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from structout.document import Json
 from structout.errors import DataError, MissingExtraError, OutputError, SpecError
+from structout.pipeline.layout import MORE, PROVENANCE, Layout, fields
 from structout.schema import Schema
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 Write = Callable[[dict[str, Any]], None]
 WriteRecord = Callable[[Json, dict[str, Any]], None]
+Place = Callable[[Json, dict[str, Any]], dict[str, Any]]
 _GROUP = 10_000  # rows of a Parquet row group: what is held in memory
 _SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 
@@ -33,7 +35,7 @@ def check_target(target: str) -> None:
     if ".duckdb#" not in target and not target.removesuffix(".gz").endswith(_SUFFIXES):
         known = ", ".join(_SUFFIXES)
         raise SpecError(f"no output format belongs to {target}", hint=f"end it in {known} or .duckdb#TABLE, or give -")
-    if target.endswith((".parquet", ".parquet.gz")) or ".duckdb#" in target:
+    if _is_typed(target):
         _arrow()
     with replacing(place, keep=False) as stream:
         stream.write(b"")
@@ -108,39 +110,83 @@ def _written(path: str | Path) -> Iterator[None]:
         raise OutputError(f"cannot write {path}: {reason}", hint=hint) from error
 
 
+def check_fields(target: str, schema: Schema[Any], *, bare: bool = False) -> None:
+    """Find out before anything is spent whether a field of the schema has the name of one that the target adds.
+
+    Raises `SpecError`.
+    """
+    table = _is_table(target)
+    taken = [*([] if bare else PROVENANCE), *([MORE] if table else [])]
+    for name in [] if table and Layout.of(schema, written=True).whole else fields(schema):
+        if name in taken:
+            hint = "rename it, or write JSONL" if name == MORE else "--bare leaves that out; or rename the field"
+            raise SpecError(f"the schema has a field {name!r}, a name that the output needs for itself", hint=hint)
+
+
+def placing(target: str, schema: Schema[Any], *, bare: bool = False) -> Place:
+    """A function that makes a row of the target of one accepted record and how it came about.
+
+    It raises `DataError` for a record that no row can hold. `bare` leaves out how it came about.
+    """
+    if _is_typed(target):
+        _arrow()
+        from structout.pipeline.columns import Table
+
+        return Table(schema, bare=bare).row
+    layout = Layout.of(schema, written=True) if _is_table(target) else None
+
+    def row(value: Json, provenance: dict[str, Any]) -> dict[str, Any]:
+        record = layout.row(value) if layout else value if isinstance(value, dict) else {"value": value}
+        if bare:
+            return record
+        if layout is None and (taken := record.keys() & provenance.keys()):
+            raise DataError(f"the record has a field {min(taken)!r} of its own", hint="--bare writes it as it is")
+        return {**record, **provenance}
+
+    return row
+
+
 @contextmanager
 def writing(target: str, schema: Schema[Any], *, bare: bool = False) -> Iterator[WriteRecord]:
     """A function that writes one accepted record and how it came about, in the format of the target's suffix.
 
-    `bare` leaves out how it came about. Raises `OutputError`, and `DataError` for a value that a typed column cannot
-    hold.
+    `bare` leaves out how it came about. Raises `OutputError`, and, before the record is written, `DataError` for one
+    that no row can hold.
     """
+    place = placing(target, schema, bare=bare)
+    with _into(target, schema, bare=bare) as write:
+        yield lambda value, provenance: write(place(value, provenance))
 
-    def row(value: Json, provenance: dict[str, Any]) -> dict[str, Any]:
-        record = value if isinstance(value, dict) else {"value": value}
-        return record if bare else {**record, **provenance}
 
+@contextmanager
+def _into(target: str, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
     if target == "-":
-        lines = _json_lines(sys.stdout.buffer)
-        yield lambda value, provenance: lines(row(value, provenance))
+        yield _json_lines(sys.stdout.buffer)
         sys.stdout.flush()
         return
     place = target.partition("#")[0] if ".duckdb#" in target else target
     if place.endswith(".duckdb"):
         with _into_duckdb(place, target.partition("#")[2], schema, bare=bare) as write:
-            yield lambda value, provenance: write(row(value, provenance))
+            yield write
         return
     with replacing(target) as stream, _packed(target, stream) as packed:
         name = target.removesuffix(".gz")
         if name.endswith(".parquet"):
             with _parquet(packed, schema, bare=bare) as write:
-                yield lambda value, provenance: write(row(value, provenance))
+                yield write
         elif name.endswith((".csv", ".tsv")):
             with _csv(packed, schema, "\t" if name.endswith(".tsv") else ",", bare=bare) as write:
-                yield lambda value, provenance: write(row(value, provenance))
+                yield write
         else:
-            lines = _json_lines(packed)
-            yield lambda value, provenance: lines(row(value, provenance))
+            yield _json_lines(packed)
+
+
+def _is_table(target: str) -> bool:
+    return _is_typed(target) or target.removesuffix(".gz").endswith((".csv", ".tsv"))
+
+
+def _is_typed(target: str) -> bool:
+    return target.endswith((".parquet", ".parquet.gz", ".duckdb")) or ".duckdb#" in target
 
 
 def _packed(target: str, stream: BinaryIO) -> Any:
@@ -165,11 +211,9 @@ def _json_lines(stream: BinaryIO) -> Write:
 @contextmanager
 def _csv(stream: BinaryIO, schema: Schema[Any], delimiter: str, *, bare: bool) -> Iterator[Write]:
     """Lists and objects are written as JSON, null as an empty cell."""
-    root = schema.json_schema
-    properties = root.get("properties") if isinstance(root, dict) else None
-    names = [*(properties or ["value"]), *([] if bare else PROVENANCE)]
+    names = [*Layout.of(schema, written=True).columns, *([] if bare else PROVENANCE)]
     text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogatepass", newline="", write_through=True)
-    writer = csv.DictWriter(text, names, extrasaction="ignore", delimiter=delimiter)
+    writer = csv.DictWriter(text, names, delimiter=delimiter)
     writer.writeheader()
 
     def cell(value: Json) -> Any:
@@ -179,43 +223,27 @@ def _csv(stream: BinaryIO, schema: Schema[Any], delimiter: str, *, bare: bool) -
     text.detach()
 
 
-PROVENANCE = (
-    "_key", "_status", "_edits", "_strategy", "_attempts", "_tokens", "_cost", "_seconds", "_fingerprint",
-)  # fmt: skip
-
-
 @contextmanager
 def _parquet(stream: Any, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
     pa = _arrow()
     import pyarrow.parquet as pq
 
-    from structout.pipeline import columns
+    from structout.pipeline.columns import Table
 
-    typed = columns.columns_of(schema)
+    table = Table(schema, bare=bare)
     waiting: list[dict[str, Any]] = []
-    fields = [] if bare else [("_key", pa.string()), *columns.PROVENANCE]
-    provenance = pa.schema(fields)
-    whole = pa.schema([*((name, column.type) for name, column in typed.items()), *fields])
 
     def flush() -> None:
-        if not waiting:
-            return
-        try:
-            writer.write_table(columns.table(waiting, typed, provenance))
-        except (pa.ArrowException, OverflowError, ValueError, TypeError) as error:
-            reason = str(error).split("\n")[0]
-            raise DataError(f"a typed column cannot hold a value: {reason}", hint="write JSONL instead") from error
-        waiting.clear()
+        if waiting:
+            writer.write_table(pa.Table.from_pylist(waiting, table.schema))
+            waiting.clear()
 
     def write(row: dict[str, Any]) -> None:
-        if not bare:
-            key = row["_key"] if isinstance(row["_key"], str) else json.dumps(row["_key"])
-            row = {**row, "_key": key, "_edits": json.dumps(row["_edits"])}
         waiting.append(row)
         if len(waiting) == _GROUP:
             flush()
 
-    with pq.ParquetWriter(stream, whole) as writer:
+    with pq.ParquetWriter(stream, table.schema) as writer:
         yield write
         flush()
 

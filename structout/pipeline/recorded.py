@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from structout.completion import Completion, Prompt, Usage
+from structout.errors import ModelError
 from structout.models import Model, identity
 from structout.models.base import PartialAnswerError
 from structout.pipeline.budget import Budget, Prices
@@ -71,6 +72,12 @@ class Recorded:
         sampled = [prompt for key, prompt in zip(keys, prompts, strict=True) if key is None]
         try:
             answers = self._ask([*mine.values(), *sampled], list(mine))
+        except PartialAnswerError as error:
+            self._settle(mine, error)
+            known.update({key: one for key, one in zip(mine, error.completions, strict=False) if one is not None})
+            others = iter(error.completions[len(mine) :])
+            found = [next(others) if key is None else known.get(key) for key in keys]
+            raise PartialAnswerError(error.message, found, hint=error.hint) from error
         except BaseException as error:
             self._settle(mine, error)
             raise
@@ -95,40 +102,55 @@ class Recorded:
                     future.set_result(outcome[key])
 
     def _ask(self, prompts: list[Prompt], keys: list[bytes]) -> list[Completion]:
-        """Ask the model and keep what it answers at once. `keys` are those of the first prompts, which are cached."""
-        if not prompts:
-            return []
+        """Ask the model and keep what it answers at once. `keys` are those of the first prompts, which are cached.
+
+        A `ModelError` becomes a `PartialAnswerError` of all these prompts.
+        """
         with self._lock:
-            before = [self._take_left_over(prompt) for prompt in prompts]
-        places = [place for place, known in enumerate(before) if known is None]
-        asked = [prompts[place] for place in places]
-        answers: Sequence[Completion | None] = []
-        failed: PartialAnswerError | None = None
-        if asked:
-            with self._room(len(asked)):
-                try:
-                    answers = self.inner.complete(asked)
-                except PartialAnswerError as error:
-                    answers, failed = error.completions, error
-                new = {
-                    keys[place]: answer
-                    for place, answer in zip(places, answers, strict=True)
-                    if answer is not None and place < len(keys)
-                }
-                paid = sum((answer.usage for answer in answers if answer is not None), Usage())
-                self._journal.add_completions(self.name, new, paid)
-        if failed is not None:
+            before = {place: self._take_left_over(prompt) for place, prompt in enumerate(prompts)}
+        answers = {place: known for place, known in before.items() if known is not None}
+        places = [place for place in before if place not in answers]
+        try:
+            if places and self._budget is not None:
+                with self._budget.first(self.name, self._journal.spent) as alone:
+                    if alone:
+                        self._pay(places[:1], prompts, keys, answers)
+                        places = places[1:]
+            if places:
+                self._pay(places, prompts, keys, answers)
+        except BaseException as error:
             with self._lock:
-                for place, answer in zip(places, answers, strict=True):
-                    if answer is not None and place >= len(keys):
+                for place, answer in answers.items():
+                    if place >= len(keys):
                         self._left_over[prompts[place].key()].append(answer)
+            if isinstance(error, ModelError):
+                found = [answers.get(place) for place in range(len(prompts))]
+                raise PartialAnswerError(error.message, found, hint=error.hint) from error
+            raise
+        return [answers[place] for place in range(len(prompts))]
+
+    def _pay(
+        self, places: Sequence[int], prompts: Sequence[Prompt], keys: Sequence[bytes], answers: dict[int, Completion]
+    ) -> None:
+        """Ask for these of the prompts, and add what is answered, also where a part of it fails."""
+        failed: PartialAnswerError | None = None
+        found: Sequence[Completion | None]
+        with self._room(len(places)):
+            try:
+                found = self.inner.complete([prompts[place] for place in places])
+            except PartialAnswerError as error:
+                found, failed = error.completions, error
+            new = {place: answer for place, answer in zip(places, found, strict=True) if answer is not None}
+            cached = {keys[place]: answer for place, answer in new.items() if place < len(keys)}
+            self._journal.add_completions(self.name, cached, sum((one.usage for one in new.values()), Usage()))
+        answers.update(new)
+        if failed is not None:
             raise failed
-        answered = iter(answers)
-        merged = [known if known is not None else next(answered) for known in before]
-        return [answer for answer in merged if answer is not None]
 
     def _room(self, calls: int) -> AbstractContextManager[None]:
-        return self._budget.room(self._journal.spent, self._prices, calls) if self._budget else nullcontext()
+        if self._budget is None:
+            return nullcontext()
+        return self._budget.room(self.name, self._journal.spent, self._prices, calls)
 
     def _take_left_over(self, prompt: Prompt) -> Completion | None:
         """A sampled answer that was paid for while another prompt of its batch failed."""

@@ -10,7 +10,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, time
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, TypeVar
 
@@ -21,6 +23,7 @@ T = TypeVar("T")
 
 _BATCH = 1024  # rows that a columnar reader holds at a time
 _FIRST = 100  # rows, where none tells what columns all have, of which one must have each that is wanted
+_DEEPEST = 200  # how deep a row may be nested, as a document may
 _KINDS = (
     "JSONL (.jsonl), CSV (.csv), either with .gz, Parquet (.parquet), .sql, NAME.duckdb#TABLE, sql:QUERY, text or -"
 )
@@ -96,11 +99,26 @@ def _lines(source: str, text: str, *, jsonl: bool) -> Iterator[Json]:
                 continue
             if jsonl or (source == "-" and line.lstrip().startswith("{")):
                 try:
-                    yield json.loads(line)
-                except ValueError:
+                    yield _parsed(line)
+                except (ValueError, RecursionError):
                     yield line.rstrip("\r\n")
             else:
                 yield {text: line.rstrip("\r\n")}
+
+
+def _parsed(line: str) -> Json:
+    record: Json = json.loads(line, parse_constant=_constant)
+    if line.count("[") + line.count("{") > _DEEPEST:
+        level = [record]
+        for _ in range(_DEEPEST):
+            level = [one for node in level for one in _inside(node)]
+        if any(map(_inside, level)):
+            raise ValueError("it is nested too deep to be written again")
+    return record
+
+
+def _inside(node: Json) -> Iterable[Json]:
+    return node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
 
 
 def _csv(source: str, wanted: list[str], delimiter: str) -> Iterator[Json]:
@@ -119,7 +137,7 @@ def _csv(source: str, wanted: list[str], delimiter: str) -> Iterator[Json]:
             yield row
 
 
-def parquet_rows(source: str, wanted: list[str]) -> Iterator[Json]:
+def parquet_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file, which must have the `wanted` columns. Raises `DataError`, `MissingExtraError`."""
     with _parquet_file(source) as file:
         check_columns(source, file.schema_arrow.names, wanted)
@@ -168,12 +186,25 @@ def _queried(source: str, wanted: list[str]) -> Iterator[Json]:
         raise DataError(f"{source}: {_first_line(error)}", hint="the query is DuckDB's SQL") from error
 
 
-def _plain(row: dict[str, Any]) -> Json:
-    """A row with only what JSON can hold: dates, decimals and bytes become text."""
-    if all(isinstance(value, str | int | float | bool | None) for value in row.values()):
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with only what JSON can hold: dates (by RFC 3339), decimals and bytes become text, NaN is null."""
+    if all(isinstance(value, str | int | None) or _is_finite(value) for value in row.values()):
         return row
-    plain: Json = json.loads(json.dumps(row, default=str))
+    plain: dict[str, Any] = json.loads(json.dumps(row, default=_written), parse_constant=_constant)
     return plain
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, float) and isfinite(value)
+
+
+def _constant(name: str) -> str | None:
+    """What JSON has no number for: NaN is how tables write that there is none, an infinity stays as its name."""
+    return None if name == "NaN" else name
+
+
+def _written(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date | time) else str(value)  # a datetime is a date
 
 
 def with_columns(source: str, records: Iterator[T], wanted: Sequence[str], row: Callable[[T], Json]) -> Iterator[T]:

@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 
-from structout.errors import JournalError, ModelError
+from structout.errors import DataError, JournalError, ModelError
 from structout.models import identity
 from structout.pipeline.budget import Budget
 from structout.pipeline.chunks import in_order
 from structout.pipeline.job import Job
 from structout.pipeline.journal import Journal
 from structout.pipeline.outcome import RowOutcome
-from structout.pipeline.output import replacing, writing
+from structout.pipeline.output import Place, replacing, writing
 from structout.pipeline.progress import Tally
 from structout.pipeline.recorded import completion_key
 from structout.pipeline.rows import Row
@@ -44,8 +45,10 @@ def process(
     *,
     total: int | None = None,
     progress: Callable[[Tally], None] = lambda tally: None,
+    place: Place | None = None,
 ) -> Tally:
-    """Bring every row to its outcome in the journal; rows that have one are not asked again.
+    """Bring every row to its outcome in the journal; rows that have one are not asked again. `place` is that of the
+    output, if there is one: see `entries`.
 
     Raises `ModelError` when the model failed on `job.max_errors` rows in a row, `BudgetError`, and `JournalError` where
     a row is not the one that the journal knows. What was done until then is in the journal.
@@ -55,7 +58,7 @@ def process(
     tally.counts.update(journal.counts(total))
     failed = 0
     for done in engine(rows, job, journal):
-        new = [(row.position, row.digest, outcome) for row, outcome in done if outcome is not None]
+        new = entries(done, place)
         if new:
             journal.add_outcomes(new)
         tally.done += len(done)
@@ -74,22 +77,51 @@ def process(
     return tally
 
 
+def entries(done: Done, place: Place | None = None) -> list[tuple[int, bytes, RowOutcome]]:
+    """What the journal is to keep of rows that are done. Where the output cannot `place` a record, the input row too:
+    it belongs in the quarantine, though for another output it would not.
+    """
+    new = []
+    for row, outcome in done:
+        if outcome is not None:
+            fits = place is None or not outcome.ok or _fits(outcome, place)
+            new.append((row.position, row.digest, outcome if fits else replace(outcome, record=row.record)))
+    return new
+
+
+def _fits(outcome: RowOutcome, place: Place) -> bool:
+    try:
+        place(outcome.value, outcome.provenance())
+    except DataError:
+        return False
+    return True
+
+
 def finish(
     journal: Journal, job: Job, rows: int, output: str, quarantine: str, *, bare: bool = False, limit: int | None = None
 ) -> tuple[int, int]:
-    """Write the accepted rows and the quarantine, and count them: both files appear whole or not at all. With a `limit`
-    they hold no more rows, whatever the journal has.
+    """Write the accepted rows and the quarantine, and count them: both files appear whole or not at all. A record that
+    the output cannot hold goes to the quarantine, as rejected. With a `limit` they hold no more rows, whatever the
+    journal has.
 
     Raises `JournalError` unless every one of `rows` input rows went to exactly one of the two; `OutputError`.
     """
     accepted = quarantined = 0
     with replacing(quarantine) as rest, writing(output, job.schema, bare=bare) as write:
-        for outcome in journal.outcomes(accepted=False, limit=limit):
+
+        def set_aside(outcome: RowOutcome) -> None:
+            nonlocal quarantined
             rest.write(json.dumps(outcome.quarantined()).encode() + b"\n")
             quarantined += 1
+
+        for outcome in journal.outcomes(accepted=False, limit=limit):
+            set_aside(outcome)
         for outcome in journal.outcomes(accepted=True, limit=limit):
-            write(outcome.value, outcome.provenance())
-            accepted += 1
+            try:
+                write(outcome.value, outcome.provenance())
+                accepted += 1
+            except DataError as error:
+                set_aside(outcome.refused(str(error)))
         if rows != accepted + quarantined:
             raise JournalError(
                 f"{rows:,} rows came in, and {journal.path} has {accepted:,} accepted and {quarantined:,} others",
@@ -100,14 +132,15 @@ def finish(
 
 def retry_quarantine(journal: Journal, job: Job) -> int:
     """Forget the outcomes that were not accepted, and the answers behind them, so that they are asked again by `job`,
-    which may have another strategy, model, prompt or sampling than before. Returns how many there are.
+    which may have another strategy, model, prompt or sampling than before. Returns how many there are. Where the model
+    failed, the answers that it had given are not at fault, and stay.
     """
     count = 0
     keys: list[bytes] = []
     known = cache(identity)
     for outcome in journal.outcomes(accepted=False):
         count += 1
-        calls = (*outcome.attempts, *outcome.checks)
+        calls = () if outcome.status == "error" else (*outcome.attempts, *outcome.checks)
         keys += [completion_key(known(one["model"]), one["key"]) for one in calls]
     journal.forget_completions(keys)
     journal.adopt(job.identity())

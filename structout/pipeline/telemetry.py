@@ -1,11 +1,12 @@
 """Spans of OpenTelemetry for each call of a model, by the semantic conventions for generative AI."""
 
 import time
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from structout.completion import Completion, Prompt
-from structout.errors import MissingExtraError
+from structout.errors import MissingExtraError, StructoutWarning
 from structout.models import Model
 
 _NANO = 1_000_000_000
@@ -74,3 +75,16 @@ class Traced:
             about["gen_ai.request.temperature"] = prompt.sampling.temperature
             about["gen_ai.output.type"] = "json" if prompt.constraint is not None else "text"
         return about
+
+
+def check_heard() -> None:
+    """Warn where spans go nowhere, since no tracer provider is set up: OpenTelemetry itself says nothing then."""
+    from opentelemetry import trace
+
+    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider):
+        warnings.warn(
+            "no tracer provider is set up, so spans go nowhere: start it as `opentelemetry-instrument structout ...`"
+            " (pip install opentelemetry-distro opentelemetry-exporter-otlp), or set one up in your program",
+            StructoutWarning,
+            stacklevel=3,
+        )

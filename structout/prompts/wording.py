@@ -51,6 +51,8 @@ JUDGED_FIELD_WRONG = "a check of {value} against the record found it wrong"
 UNLIKE = "the answer does not say what the record says"
 UNSURE = "this is little more than a guess (confidence {sure})"
 DOUBTFUL = "answers like this one are mostly wrong"
+UNDECIDED = "{verifier} cannot tell whether it is right (score {score})"
+NOT_ACCEPTED = "{verifier} does not accept it (score {score})"
 REFUSED = "refused by {rule}"
 RULE_FAILED = "{rule} failed: {error}"
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from structout.completion import Message
 from structout.errors import SpecError
 from structout.models.base import Model
-from structout.prompts import objection
+from structout.prompts import objection, response
 from structout.result import Result, Task
 from structout.strategies.base import Strategy, rerun
 
@@ -44,5 +44,11 @@ def can_be_asked_again(result: Result[Any]) -> bool:
 
 
 def follow_up(task: Task[T], result: Result[T]) -> Task[T]:
-    """The task with the last answer and what is wrong with it, and nothing before that."""
-    return replace(task, turns=(Message("assistant", result.text), Message("user", objection(result.issues))))
+    """The task with the last answer and what is wrong with it, and nothing before that.
+
+    What a verifier refused may be no model's answer, but merged of several: then the issues are of that document.
+    """
+    said = result.text
+    if result.status == "rejected" and task.schema.check_text(said).document != result.document:
+        said = response(task.schema, result.document)
+    return replace(task, turns=(Message("assistant", said), Message("user", objection(result.issues))))

@@ -1,11 +1,12 @@
 """Several answers, one result."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, get_args
 
 from structout.document import leaves, scalars
-from structout.errors import SpecError
+from structout.errors import SpecError, StructoutWarning
 from structout.models.base import Model
 from structout.result import Result, Task
 from structout.strategies.base import Strategy, rerun
@@ -55,8 +56,12 @@ class BestOf:
                 replace(result, checks=result.checks + verdict.attempts)
                 for result, verdict in zip(results, verdicts, strict=True)
             ]
-        groups = range(0, len(results), self.n)
-        return [_best(results[at : at + self.n], scores[at : at + self.n]) for at in groups]
+        groups = [slice(at, at + self.n) for at in range(0, len(results), self.n)]
+        if isinstance(self.by, str):
+            for group in groups:
+                so = f"BestOf(by={self.by!r}) keeps the first answer that has a value"
+                _say_if_unknown(results[group], scores[group], so)
+        return [_best(results[group], scores[group]) for group in groups]
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,10 @@ class Vote:
     """Sample up to `n` answers of `inner` and keep what most of those that have a value agree on.
 
     The majority is taken of whole records, or of each field: objects by key, lists by element. Ties go to the likelier
-    answer. Sampling stops for a task as soon as no further answer could turn a decision. The confidence in a leaf is
-    the share of answers that have it. A majority of fields that does not fit the schema gives way to the answer that
-    is most like it. `temperature` is for tasks that would be sampled greedily, which gives `n` copies.
+    answer, or to the first if the model tells no log-probabilities. Sampling stops for a task as soon as no further
+    answer could turn a decision. The confidence in a leaf is the share of answers that have it. A majority of fields
+    that does not fit the schema gives way to the answer that is most like it. `temperature` is for tasks that would be
+    sampled greedily, which gives `n` copies.
     """
 
     inner: Strategy
@@ -108,6 +114,9 @@ class Vote:
         if not usable:
             return _last(taken, 0)
         outcome = self._count(task, usable)
+        if not outcome.lead:
+            scores = [_logprob(result, "value_logprob") for result in usable]
+            _say_if_unknown(usable, scores, "Vote settles a tie by which answer came first")
         like = [_alike(_filled(task, result), outcome.document) if result.ok else -1.0 for result in taken]
         likest = max(range(len(taken)), key=lambda i: (like[i], _logprob(taken[i], "value_logprob")))
         base, agreement = _last(taken, likest), outcome.agreement
@@ -150,6 +159,16 @@ def _logprob(result: Result[Any], by: Any) -> float:
         return float("-inf")
     mean = completion.mean_logprob if by == "mean_logprob" else completion.mean_value_logprob
     return float("-inf") if mean is None else mean
+
+
+def _say_if_unknown(results: Sequence[Result[Any]], scores: Sequence[float], so: str) -> None:
+    """Say what becomes of a choice between different values where the model tells nothing by which to choose."""
+    usable = [(result, score) for result, score in zip(results, scores, strict=True) if result.ok]
+    unknown = all(score == float("-inf") for _, score in usable)
+    if unknown and any(result.document != usable[0][0].document for result, _ in usable):
+        names = ", ".join({attempt.model: None for result, _ in usable for attempt in result.attempts[-1:]})
+        hint = "ask a server for them (openai:MODEL@URL#logprobs), or choose by a verifier"
+        warnings.warn(f"{names} tells no log-probabilities, so {so}: {hint}", StructoutWarning, stacklevel=2)
 
 
 def _best(results: Sequence[Result[T]], scores: Sequence[float]) -> Result[T]:

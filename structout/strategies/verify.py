@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar, get_args
 
 from structout.errors import SpecError
+from structout.issue import Issue
 from structout.models.base import Model
+from structout.prompts import wording
 from structout.result import Result, Task
 from structout.strategies.base import Strategy, rerun
 from structout.strategies.reask import follow_up
@@ -64,4 +66,9 @@ class Verify:
         )
         if verdict.decision == "accept" or (verdict.decision == "unsure" and self.unsure == "accept"):
             return result
-        return replace(result, status="rejected", value=None, issues=verdict.issues)
+        return replace(result, status="rejected", value=None, issues=verdict.issues or (self._default(verdict),))
+
+    def _default(self, verdict: Verdict) -> Issue:
+        """What is held against a result whose verifier gives no reason: that it was not accepted, and by whom."""
+        said = wording.UNDECIDED if verdict.decision == "unsure" else wording.NOT_ACCEPTED
+        return Issue("", "rejected", said.format(verifier=type(self.verifier).__name__, score=f"{verdict.score:.2f}"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from structout.document import Json, leaves
 from structout.errors import SpecError
@@ -13,6 +13,10 @@ from structout.prompts.questions import reworded
 from structout.result import Attempt, Result, Task
 from structout.verifiers.base import Verdict
 
+if TYPE_CHECKING:
+    from structout.repair import Repaired
+    from structout.schema import Checked
+
 _READINGS = len(wording.REREADS) + 1
 
 
@@ -20,8 +24,9 @@ _READINGS = len(wording.REREADS) + 1
 class Agreement:
     """Compares `n` differently worded readings, of which the result is the first: costs `n` - 1 calls.
 
-    A document on which all agree is accepted; else the verdict is unsure, with an issue for each leaf that differs. The
-    confidence in a leaf is the share of readings that have it, the score the share of leaves on which all agree.
+    A document on which all agree is accepted; else the verdict is unsure, with an issue for each leaf that differs. A
+    reading that is fenced or broken is repaired, losslessly. The confidence in a leaf is the share of readings that
+    have it, the score the share of leaves on which all agree.
     """
 
     n: int = 2
@@ -44,7 +49,7 @@ class Agreement:
 
 def _verdict(task: Task[Any], result: Result[Any], read: tuple[Attempt, ...]) -> Verdict:
     own = leaves(task.schema.dump(result.value))
-    checked = [task.schema.check_text(attempt.completion.text) for attempt in read]
+    checked = [_reread(task, attempt) for attempt in read]
     others = [leaves(task.schema.dump(one.value)) for one in checked if one.ok]
     issues = [Issue("", "rejected", wording.UNREADABLE)] * (len(checked) - len(others))
     readings = [own, *others]
@@ -61,6 +66,16 @@ def _verdict(task: Task[Any], result: Result[Any], read: tuple[Attempt, ...]) ->
     agreed = 1 - len(differing) / len(everywhere) if everywhere else 1.0
     score = agreed * len(readings) / (len(checked) + 1)
     return Verdict("unsure" if issues else "accept", score, tuple(issues), read, confidence)
+
+
+def _reread(task: Task[Any], attempt: Attempt) -> "Checked[Any] | Repaired[Any]":
+    completion = attempt.completion
+    checked = task.schema.check_text(completion.text)
+    if checked.ok or not completion.text:
+        return checked
+    from structout.repair import repair  # here, since its patterns take a while to compile
+
+    return repair(completion.text, task.schema, complete=completion.finish_reason == "stop")
 
 
 def _differ(own: Mapping[str, Json], other: Mapping[str, Json], place: str) -> bool:

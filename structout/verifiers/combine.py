@@ -25,7 +25,10 @@ class All:
 
 @dataclass(frozen=True, init=False)
 class Any:
-    """Accepts what one of them accepts. They are asked in order, each only about what none accepted so far."""
+    """Accepts what one of them accepts. They are asked in order, each only about what none accepted so far.
+
+    What the others hold against an accepted document, as a whole or in a leaf, is overruled.
+    """
 
     verifiers: tuple[Verifier, ...]
 
@@ -70,8 +73,9 @@ def _both(one: Verdict, other: Verdict) -> Verdict:
 def _either(one: Verdict, other: Verdict) -> Verdict:
     better = max(one, other, key=lambda verdict: ("reject", "unsure", "accept").index(verdict.decision))
     together = _together(one, other)
-    issues = () if better.decision == "accept" else together.issues
-    return replace(together, decision=better.decision, score=max(one.score, other.score), issues=issues)
+    if better.decision == "accept":
+        together = replace(together, issues=(), confidence=better.confidence)
+    return replace(together, decision=better.decision, score=max(one.score, other.score))
 
 
 def _together(one: Verdict, other: Verdict) -> Verdict:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from typing import NamedTuple
@@ -12,8 +13,11 @@ from structout.repair.scalars import read_number
 from structout.words import WORD, plain, plain_words
 
 _NUMBER = re.compile(r"([0-9]+)[ -]([0-9]+)/([0-9]+)|([0-9]+)/([0-9]+)|[0-9][0-9.,'’]*[0-9]|[0-9]|\.[0-9]+")
+_SIGN = re.compile(r"(?:^|(?<=[\s(\[{<>=:;,/|±~≈]))[-−]$")  # not that of a range (3-5), a word (M-5) or a code (10--5)
+_EXPONENT = re.compile(r"[eE]([+-]?[0-9]{1,3})(?![^\W_])")
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LONGEST_DATE = 6  # words
+_LONGEST_NUMBER = 300  # characters: no float holds more digits before the point
 _LEAST_FUZZY = 4  # characters: among shorter words everything is near everything
 
 
@@ -39,7 +43,21 @@ class Text:
 
     @cached_property
     def _numbers(self) -> list[tuple[float, int, int]]:
-        return [(value, *found.span()) for found in _NUMBER.finditer(self.text) for value in _values(found)]
+        return [reading for found in _NUMBER.finditer(self.text) for reading in self._readings(found)]
+
+    def _readings(self, found: re.Match[str]) -> Iterator[tuple[float, int, int]]:
+        """What a number can mean, and where each reading stands: with and without the exponent that follows it and the
+        sign before it, which may be a dash.
+        """
+        start, end = found.span()
+        values = [(value, end) for value in _values(found)]
+        whole = values[:1] if "/" in found[0] else list(values)  # of `-2 1/4`, 1 and 4 have no sign
+        power = _EXPONENT.match(self.text, end)
+        if power and not _joined(self.text, start):
+            whole += [(_scaled(value, int(power[1])), power.end()) for value, _ in whole]
+        yield from ((value, start, after) for value, after in dict.fromkeys(values + whole))
+        if _SIGN.search(self.text, max(0, start - 2), start):
+            yield from ((-value, start - 1, after) for value, after in whole)
 
     def find(self, value: str | float | bool, least: float = 1.0) -> Found:
         """The best place for a value. A text may differ by so much that its similarity is still `least`, but in no
@@ -116,8 +134,9 @@ def _joined(text: str, at: int) -> bool:
 
 
 def _values(found: re.Match[str]) -> list[float]:
-    """What a number in a record can mean: `2 1/4` is 2.25, `1,200` is 1200 or 1.2; and a number reads without sign,
-    for a sign before it may be a dash."""
+    """What a number in a record can mean, but for its sign and exponent: `2 1/4` is 2.25, `1,200` is 1200 or 1.2."""
+    if len(found[0]) > _LONGEST_NUMBER:
+        return []
     whole, over, under, above, below = found.groups()
     if under or below:
         if not int(under or below):
@@ -126,3 +145,8 @@ def _values(found: re.Match[str]) -> list[float]:
         return [float(value), *([float(whole)] if whole else []), float(over or above), float(under or below)]
     text = found[0].rstrip(".,'’")
     return [float(value) for value in read_number("0" + text if text.startswith(".") else text, None)]
+
+
+def _scaled(value: float, power: int) -> float:
+    """The float that is nearest to value * 10^power: multiplying would round twice."""
+    return float(Decimal(repr(value)).scaleb(power))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from structout.document import Json, leaves
-from structout.errors import SpecError
+from structout.errors import DataError, SpecError
 from structout.issue import Issue
 from structout.models.base import Model
 from structout.prompts import resolve, wording
@@ -49,8 +49,14 @@ class Grounded:
     def fit(cls, dataset: Labelled, *, threshold: float | None = None, least: float = 0.99) -> "Grounded":
         """Look for those fields of which at least the share `least` of right values is found in the train records.
 
-        Nothing but what is found exactly will do, unless a looser `threshold` (of 0.9) adds a field.
+        Nothing but what is found exactly will do, unless a looser `threshold` (of 0.9) adds a field. Raises `DataError`
+        if there are no train records with a value in them.
         """
+        if not any(leaves(example.document) for example in dataset.examples):
+            raise DataError(
+                "there are no labelled train records to find out from which fields stand in the text",
+                hint='give records with "split": "train", or name the fields',
+            )
         if threshold is not None:
             return cls(_found_fields(dataset, threshold, least), threshold)
         exact, loose = (_found_fields(dataset, one, least) for one in (1.0, _LOOSE))

@@ -23,7 +23,8 @@ class Judge:
 
     `model` is a `Model` or the name of one; without, the one that answered is asked. `rubric` is what counts as right
     (of the whole document). The score is P(yes), of the worst leaf with `per_field`; below `threshold` the document is
-    refused. Costs one call a question, and one more where the model tells log-probabilities.
+    refused. A document that has no leaf is asked about as a whole. Costs one call a question, and one more where the
+    model tells log-probabilities.
     """
 
     model: Model | str | None = None
@@ -47,6 +48,7 @@ class Judge:
             return [self._whole(answer) for answer in answers]
         questions = [
             [ask_whether_said(task, place, value) for place, value in leaves(result.document).items()]
+            or [ask_whether_right(task, result.document)]
             for task, result in pairs
         ]
         answers = ask([question for group in questions for question in group], who)
@@ -63,7 +65,10 @@ class Judge:
         return Verdict("reject", answer.yes, (Issue("", "rejected", wording.JUDGED_WRONG),), answer.attempts)
 
     def _fields(self, result: Result[Any], answers: Sequence[Answer]) -> Verdict:
-        asked = list(zip(leaves(result.document).items(), answers, strict=True))
+        found = leaves(result.document)
+        if not found:
+            return self._whole(answers[0])
+        asked = list(zip(found.items(), answers, strict=True))
         confidence = {place: answer.yes for (place, _), answer in asked if answer.yes is not None}
         issues = tuple(
             Issue(place, "rejected", wording.JUDGED_FIELD_WRONG.format(value=repr(value)[:80]))

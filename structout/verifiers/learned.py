@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import exp
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,12 +31,16 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True)
 class Head:
-    """A logistic regression over `features`: P(right) = sigmoid(bias + weights * (features - means) / scales)."""
+    """A logistic regression over `features`: P(right) = sigmoid(bias + weights * (features - means) / scales).
+
+    `grounded` says which leaves were looked for in the record when it was fitted: some features hang on that.
+    """
 
     means: tuple[float, ...]
     scales: tuple[float, ...]
     weights: tuple[float, ...]
     bias: float
+    grounded: Grounded = field(default_factory=Grounded)
 
     def __post_init__(self) -> None:
         if not len(self.means) == len(self.scales) == len(self.weights) == len(NAMES):
@@ -52,13 +56,14 @@ class Head:
 class Learned:
     """Refuses a result whose probability of being right is below `threshold`, by a head fitted to labelled results.
 
-    `head` is a `Head` or the JSON file of one; `grounded` says which leaves to look for in the record. Costs no call.
-    The score is calibrated for the model, strategy and schema that the head was fitted to, and for no other.
+    `head` is a `Head` or the JSON file of one; `grounded` says which leaves to look for in the record, by default those
+    that the head was fitted with. Costs no call. The score is calibrated for the model, strategy and schema that the
+    head was fitted to, and for no other.
     """
 
     head: Head | str
     threshold: float = 0.5
-    grounded: Grounded = field(default_factory=Grounded)
+    grounded: Grounded | None = None
 
     @classmethod
     def fit(
@@ -67,23 +72,28 @@ class Learned:
         """Fit a head to results that were compared with their labels; score it on others than these.
 
         `ridge` is the weight of the squared penalty. The head is calibrated by Platt's method on out-of-fold scores
-        (Platt 1999). Raises `DataError` if there is too little to learn from, `MissingExtraError`.
+        (Platt 1999), all results for one text in one fold, for a log may hold a record many times. Raises `DataError`
+        if there is too little to learn from, `MissingExtraError`.
         """
         usable = [one for one in judged if one.result.ok]
         right = [one.right for one in usable]
-        if len(usable) < _LEAST or len(set(right)) < 2:
+        numbers = {text: number for number, text in enumerate(dict.fromkeys(one.task.text for one in usable))}
+        if len(usable) < _LEAST or len(set(right)) < 2 or len(numbers) < _FOLDS:
             raise DataError(
-                f"{len(usable)} results, {sum(right)} of them right: too few to learn from",
-                hint=f"give {_LEAST} or more that have a value, right and wrong ones among them",
+                f"{len(usable)} results for {len(numbers)} records, {sum(right)} of them right: too few to learn from",
+                hint=f"give {_LEAST} or more that have a value, right and wrong ones, for {_FOLDS} records or more",
             )
         sources = grounded or Grounded()
         tasks, results = [one.task for one in usable], [one.result for one in usable]
         rows = features(tasks, results, sources, _NOBODY)
-        return cls(_fitted(rows, right, ridge), threshold, sources)
+        records = [numbers[one.task.text] for one in usable]
+        return cls(replace(_fitted(rows, right, records, ridge), grounded=sources), threshold)
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
         head = read_head(self.head) if isinstance(self.head, str) else self.head
-        return [self._verdict(head.score(row)) for row in features(tasks, results, self.grounded, model)]
+        return [
+            self._verdict(head.score(row)) for row in features(tasks, results, self.grounded or head.grounded, model)
+        ]
 
     def _verdict(self, score: float) -> Verdict:
         if score >= self.threshold:
@@ -98,19 +108,23 @@ def read_head(file: str | Path) -> Head:
         if content.pop("features") != list(NAMES):
             raise ValueError("it was fitted to other features")
         means, scales, weights = (tuple(map(float, content[name])) for name in ("means", "scales", "weights"))
-        return Head(means, scales, weights, float(content["bias"]))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        grounded = content.get("grounded", {})  # not in older files
+        if grounded.get("fields") is not None:
+            grounded["fields"] = tuple(grounded["fields"])
+        return Head(means, scales, weights, float(content["bias"]), Grounded(**grounded))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, SpecError) as error:
         raise ModelError(f"no head in {file}: {error}", hint="fit it again, and write it with write_head") from error
 
 
 def write_head(head: Head, file: str | Path) -> None:
+    """Write a head as JSON, with the leaves that it has looked for in the record."""
     Path(file).write_text(json.dumps({"features": NAMES, **asdict(head)}) + "\n", encoding="utf-8")
 
 
 _NOBODY = Scripted("", name="nobody")  # grounding asks no model
 
 
-def _fitted(rows: Sequence[Sequence[float]], right: Sequence[bool], ridge: float) -> Head:
+def _fitted(rows: Sequence[Sequence[float]], right: Sequence[bool], records: Sequence[int], ridge: float) -> Head:
     try:
         import numpy
     except ModuleNotFoundError as error:
@@ -119,7 +133,7 @@ def _fitted(rows: Sequence[Sequence[float]], right: Sequence[bool], ridge: float
     means, scales = x.mean(0), x.std(0)
     scales[scales < 1e-9] = 1.0
     x = (x - means) / scales
-    fold = numpy.arange(len(y)) % _FOLDS
+    fold = numpy.array(records) % _FOLDS
     held_out = numpy.zeros(len(y))
     for i in range(_FOLDS):
         weights = _logistic(x[fold != i], y[fold != i], ridge)

@@ -26,8 +26,8 @@ def ask(questions: Sequence[tuple[Message, ...]], model: Model) -> list[Answer]:
 
     A completion tells the log-probability of what was said, not of what was not. So where the model tells any, the
     answer that it did not give is scored in a second batch, which reads the same prompts: P(yes) is the share of yes
-    in the probability of both, whatever else the model would rather have said. A model without log-probabilities is
-    asked once, and P(yes) is 1 or 0.
+    in the probability of both, whatever else the model would rather have said. Where there are no log-probabilities, or
+    the model cannot be held to the other answer (most servers cannot), P(yes) is 1 or 0.
     """
     choice = Schema.of(Literal[_ANSWERS])
     said = _complete([Prompt(messages, _SAMPLING, choice) for messages in questions], model)
@@ -51,15 +51,20 @@ def _other(text: str) -> str:
 
 
 def _answer(said: Attempt, rival: Attempt | None) -> Answer:
-    text = said.completion.text.strip().lower().rstrip(".")
+    text = _plain(said)
     if text not in _ANSWERS:
         return Answer(None, (said,))
     chosen = 1.0
-    if rival is not None and rival.completion.logprobs:
+    # A server that is not held to the other answer says the same again, which would count as doubt.
+    if rival is not None and rival.completion.logprobs and _plain(rival) == _other(text):
         lead = _total(said.completion) - _total(rival.completion)
         chosen = 1 / (1 + exp(-max(min(lead, 500.0), -500.0)))
     attempts = (said,) if rival is None else (said, rival)
     return Answer(chosen if text == wording.YES else 1 - chosen, attempts)
+
+
+def _plain(said: Attempt) -> str:
+    return said.completion.text.strip().lower().rstrip(".")
 
 
 def _total(completion: Completion) -> float:

@@ -11,12 +11,14 @@ from structout.result import Result, Task
 from structout.source import import_object
 from structout.verifiers.base import Verdict
 
-Check = Callable[[Any], bool | str | None]
+Check = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
 class Rule:
     """Asks a function of the value: True or None accepts, False refuses, and so does a text, which says what is wrong.
+
+    What is none of these, such as a boolean of numpy, counts as `bool` has it.
 
     `function` may be its name, `package.module:name` or `path/to/rules.py:name`. A `ValueError` or `AssertionError`
     refuses like a text; any other error leaves the verifier unsure, for one odd value must not end a run.
@@ -33,11 +35,13 @@ def _verdict(function: Check, value: Any) -> Verdict:
     name = getattr(function, "__name__", "the rule")
     try:
         answer = function(value)
+        says = answer if isinstance(answer, str) else ""
+        accepts = not isinstance(answer, str) and (answer is None or bool(answer))
     except (ValueError, AssertionError) as error:
-        answer = str(error) or False
+        says, accepts = str(error), False
     except Exception as error:
         failed = wording.RULE_FAILED.format(rule=name, error=f"{type(error).__name__}: {error}")
         return Verdict("unsure", 0.5, (Issue("", "rejected", failed),))
-    if answer is None or answer is True:
+    if accepts:
         return Verdict("accept", 1.0)
-    return Verdict("reject", 0.0, (Issue("", "rejected", answer or wording.REFUSED.format(rule=name)),))
+    return Verdict("reject", 0.0, (Issue("", "rejected", says or wording.REFUSED.format(rule=name)),))

@@ -60,12 +60,13 @@ def model(tokenizer: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def ask(model: Any, tokenizer: Any) -> Any:
-    """Makes a request: a prompt's text, how to sample, and the schema to keep to (None: none)."""
+    """Makes a request: a prompt's text, how to sample, the schema to keep to (None: none), and if within budget."""
     vocabulary = grammar.Vocabulary.of(tokenizer, model.config.vocab_size, [0])
 
-    def make(text: str, schema: Any = SCHEMA, *, seed: int = 0, **sampling: Any) -> Request:
+    def make(text: str, schema: Any = SCHEMA, *, seed: int = 0, budget: bool = False, **sampling: Any) -> Request:
         settings = Sampling(**{"max_tokens": 60} | sampling)
-        matcher = None if schema is None else grammar.compile(Schema.of(schema)).matcher(vocabulary)
+        limit = settings.max_tokens if budget else None
+        matcher = None if schema is None else grammar.compile(Schema.of(schema)).matcher(vocabulary, limit)
         return Request(tokenizer(text).input_ids, settings, seed, matcher)
 
     return make

@@ -1,18 +1,23 @@
 """The engine gives what the plain loop gives, whatever it does to be fast, and whoever shares the batch."""
 
 import copy
+import gc
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 import torch
 
-from structout.decoding.engine import Engine, Features
+from structout.decoding.cache import Prefix
+from structout.decoding.engine import Engine
+from structout.decoding.features import Features
 from structout.decoding.loop import generate
 from structout.decoding.request import Request
 from structout.decoding.weights import convert
+from structout.errors import ModelError
 from tests.decoding.conftest import SCHEMA, decode
 
 ENDS = frozenset({0})
@@ -130,12 +135,50 @@ def test_memory_holds_fewer_rows_where_they_are_long(model: Any, ask: Any) -> No
     assert engine._slots.count * engine._slots.length <= max(256, engine._slots.length)
 
 
+def test_a_long_request_may_begin_like_one_whose_slot_must_make_room_for_it(model: Any, ask: Any) -> None:
+    words = ("one", "two", "six", "ten", "red", "blue", "or", "black")
+    engine = Engine(model, ENDS, slots=8, tokens=8 * 64)
+    for word in words[:4]:  # the later ones are still known as prompts, and would become prefixes
+        engine.generate([ask(word * 8, None, max_tokens=4) for word in words])
+        found = engine.generate([ask(word * 8 + "!", None, max_tokens=350)])
+        same(found, generate(model, [ask(word * 8 + "!", None, max_tokens=350)], ENDS))
+
+
 def test_prefixes_are_dropped_when_they_exceed_their_memory(model: Any, ask: Any) -> None:
     engine = Engine(model, ENDS, slots=2, prefix_bytes=1)
     for word in ("one ", "two ", "six "):
         requests = [ask(word * 30 + text, None, max_tokens=3) for text in "abc"]
         same(engine.generate(requests), generate(model, requests, ENDS))
     assert len(list(engine._prefixes)) == 1
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one call", "in one call after the other"])
+def test_prefixes_keep_to_their_memory_while_rows_use_them_and_afterwards(
+    model: Any, ask: Any, together: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: WeakSet[Prefix] = WeakSet()
+    made = Prefix.__init__
+
+    def noted(prefix: Prefix, *arguments: Any) -> None:
+        made(prefix, *arguments)
+        alive.add(prefix)
+
+    monkeypatch.setattr(Prefix, "__init__", noted)
+    requests = [ask(word * 20 + end, None, max_tokens=3) for word in ("one ", "two ", "six ", "ten ") for end in "ab"]
+    bound = 2 * 80 * 2 * 2 * 2 * 16 * 4  # two prefixes: layers, keys and values, heads, numbers a head, bytes a number
+    engine = Engine(model, ENDS, slots=8, prefix_bytes=bound)
+    engine.generate([ask("warm", None, max_tokens=1)])
+    alive.clear()
+    hook = model.register_forward_pre_hook(lambda *_: sizes.append(sum(prefix.bytes for prefix in alive)))
+    sizes: list[int] = []
+    found = []
+    for part in [requests] if together else [requests[i : i + 2] for i in range(0, 8, 2)]:
+        found += engine.generate(part)
+        gc.collect()
+        sizes.append(sum(prefix.bytes for prefix in alive))
+    hook.remove()
+    assert 0 < max(sizes) <= bound
+    same(found, generate(model, requests, ENDS))
 
 
 def test_threads_share_the_slots(model: Any, ask: Any) -> None:
@@ -176,6 +219,51 @@ def test_after_a_failure_of_the_model_the_engine_starts_afresh(
         with pytest.raises(RuntimeError, match="out of memory"):
             engine.generate([ask(TEXTS[1])])
     same(engine.generate([ask(TEXTS[1])]), generate(model, [ask(TEXTS[1])], ENDS, forced=True))
+
+
+def interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_after_an_interrupt_in_a_pass_nothing_that_it_spoilt_is_used(model: Any, ask: Any) -> None:
+    engine = Engine(model, ENDS, slots=1)
+    known = "a true red or blue and black " * 2
+    engine.generate([ask(known + "7", None, max_tokens=4)])
+    hook = model.model.layers[1].register_forward_pre_hook(interrupt)  # the first layer has its keys by then
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            engine.generate([ask("quite another prompt", None)])
+    finally:
+        hook.remove()
+    requests = [ask(known + "42", None, max_tokens=20)]
+    same(engine.generate(requests), generate(model, requests, ENDS))
+
+
+def test_an_interrupt_fails_the_calls_that_shared_the_pass(model: Any, ask: Any) -> None:
+    engine = Engine(model, ENDS, slots=2)
+    other = engine.stream([ask(text, None, max_tokens=i + 1) for i, text in enumerate(TEXTS)])
+    next(other)
+    hook = model.register_forward_pre_hook(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            engine.generate([ask(TEXTS[0], None)])
+    finally:
+        hook.remove()
+    with pytest.raises(ModelError, match="ask again"):
+        list(other)
+    same(engine.generate([ask(TEXTS[1])]), generate(model, [ask(TEXTS[1])], ENDS, forced=True))
+
+
+def test_a_call_that_is_left_early_leaves_the_rows_of_others_alone(model: Any, ask: Any) -> None:
+    engine = Engine(model, ENDS, slots=3)
+    left = engine.stream([ask(TEXTS[i], None, max_tokens=1 + 39 * i) for i in range(2)])
+    next(left)  # one row of it goes on
+    other = engine.stream([ask(text, None, max_tokens=5 + 15 * i) for i, text in enumerate(TEXTS)])
+    found = dict([next(other)])  # ... and others run behind it
+    left.close()  # type: ignore[attr-defined]
+    found |= dict(other)
+    plain = generate(model, [ask(text, None, max_tokens=5 + 15 * i) for i, text in enumerate(TEXTS)], ENDS)
+    same([found[i] for i in range(len(TEXTS))], plain)
 
 
 def test_a_stream_that_is_left_early_frees_its_slots(model: Any, ask: Any) -> None:

@@ -91,7 +91,8 @@ def test_the_prefix_that_was_used_longest_ago_goes_first() -> None:
     for start in (10, 20, 30):
         prefix = Prefix([start, start + 1])
         prefix.layer(0, torch.zeros(1, 1, 2, 4), torch.zeros(1, 1, 2, 4))
-        prefixes.keep(prefix, [])
+        assert prefixes.make_room(2, [])
+        prefixes.keep(prefix)
         assert prefixes.find([10, 11, 12]) is not None  # the oldest, but in use
     assert [prefix.tokens for prefix in prefixes] == [[10, 11], [30, 31]]
 

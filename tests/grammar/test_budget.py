@@ -103,6 +103,28 @@ def test_free_text_leaves_room_for_what_is_required(vocabulary: Vocabulary) -> N
     assert 20 < written < 50
 
 
+def test_only_what_the_budget_alone_refuses_counts_as_steered_and_only_if_it_is_not_taken_back(
+    vocabulary: Vocabulary,
+) -> None:
+    matcher = compile(Schema.of({"type": "array", "items": {"type": "string"}})).matcher(vocabulary, 40)
+    matcher.try_advance(vocabulary.encode('["'))
+    word, newline, end = (vocabulary.encode(text)[0] for text in (" word", "\n", '"]'))
+    while matcher.copy().try_advance([word]):
+        matcher.try_advance([word])
+    assert matcher.try_advance([newline]) == 0  # no string holds one, whatever room there is
+    assert bool(matcher.mask()[word])
+    assert matcher.try_advance([word]) == 0
+    assert not bool(matcher.mask()[word])
+    chosen = matcher.copy()
+    chosen.try_advance([end])
+    assert chosen.steered
+    matcher.rollback(0)
+    assert bool(matcher.mask()[word])
+    matcher.try_advance([end])
+    assert matcher.must_stop
+    assert not matcher.steered
+
+
 def test_a_refused_token_leaves_the_mask(vocabulary: Vocabulary) -> None:
     schema = Schema.of({"type": "array", "items": {"type": "array", "minItems": 30, "items": {"type": "integer"}}})
     matcher = compile(schema).matcher(vocabulary, 20)

@@ -24,15 +24,19 @@ class Proxy:
         self.faults = faults or {}
         self.retry_after = retry_after
         self.requests: list[dict[str, Any]] = []
-        self.keys: list[str] = []
+        self.headers: list[dict[str, str]] = []  # their names in small letters
         self.url = ""
         self.done = threading.Event()
         self._lock = threading.Lock()
 
-    def take(self, body: dict[str, Any], key: str) -> Fault | None:
+    @property
+    def keys(self) -> list[str]:
+        return [headers.get("authorization", "") for headers in self.headers]
+
+    def take(self, body: dict[str, Any], headers: dict[str, str]) -> Fault | None:
         with self._lock:
             self.requests.append(body)
-            self.keys.append(key)
+            self.headers.append(headers)
             return self.faults.get(len(self.requests) - 1)
 
 
@@ -43,7 +47,7 @@ def serving(proxy: Proxy) -> Iterator[Proxy]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            fault = proxy.take(body, self.headers.get("Authorization", ""))
+            fault = proxy.take(body, {name.lower(): value for name, value in self.headers.items()})
             if fault == "429":
                 return self.reply(429, b'{"error": {"message": "slow down"}}', retry=proxy.retry_after)
             if fault == "500":

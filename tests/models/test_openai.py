@@ -12,18 +12,7 @@ from typing import Any
 
 import pytest
 
-from structout import (
-    Constrained,
-    Message,
-    ModelError,
-    Prompt,
-    Reask,
-    Repair,
-    Sampling,
-    Schema,
-    SpecError,
-    load_model,
-)  # fmt: skip
+from structout import Constrained, ModelError, Prompt, Reask, Repair, Schema, SpecError, Usage
 from structout.models.base import PartialAnswerError
 from structout.models.dialects import PROBE, fields
 from structout.models.limiter import Limiter
@@ -34,32 +23,11 @@ from structout.pipeline.rows import rows_of
 from structout.pipeline.run import local, process
 from structout.result import Example, Task
 from tests.conftest import Bolt
+from tests.models.clients import SOON, ask, bolt, client
 from tests.models.servers import Fault, Proxy, completion, serving
 
-SOON = Patience(timeout=10, attempts=4, seconds=20)
+pytestmark = pytest.mark.usefixtures("key")
 SCHEMA = Schema.of(Bolt)
-
-
-def bolt(body: dict[str, Any]) -> dict[str, Any]:
-    """Answers with the number in the record, and with what a constraint on one word admits."""
-    schema = body.get("response_format", {}).get("json_schema", {}).get("schema", {})
-    if schema == PROBE.json_schema:
-        return completion(json.dumps({"word": schema["properties"]["word"]["enum"][0]}))
-    n = int(body["messages"][-1]["content"].split("\n")[1].split()[0])
-    return completion(json.dumps({"kind": "hex", "size_mm": n}), read=100 + n)
-
-
-def ask(text: str, **sampling: Any) -> Prompt:
-    return Prompt((Message("user", f"<record>\n{text}\n</record>"),), Sampling(**sampling))
-
-
-@pytest.fixture(autouse=True)
-def _key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret-0123456789")
-
-
-def client(proxy: Proxy, **options: Any) -> OpenAIModel:
-    return OpenAIModel("m", proxy.url, **{"patience": SOON, **options})
 
 
 def test_answers_come_in_order_with_what_they_cost() -> None:
@@ -112,6 +80,23 @@ def test_a_fault_that_stays_ends_in_an_error_that_keeps_what_was_answered() -> N
         OpenAIModel("m", "http://127.0.0.1:9/v1", patience=Patience(attempts=2)).complete([ask("1")])
 
 
+def test_to_have_been_put_off_is_not_to_have_failed() -> None:
+    faults: dict[int, Fault] = {**dict.fromkeys(range(6), "429"), 6: "500"}
+    with serving(Proxy(bolt, faults)) as proxy:
+        (answer,) = client(proxy).complete([ask("1 mm")])
+    assert (json.loads(answer.text)["size_mm"], len(proxy.requests)) == (1, 8)
+
+
+def test_patience_ends_where_a_server_puts_off_and_fails_by_turns() -> None:
+    kinds: list[Fault] = ["429", "500"]
+    with serving(Proxy(bolt, {place: kinds[place % 2] for place in range(100)})) as proxy:
+        with pytest.raises(ModelError, match="HTTP 500"):
+            client(proxy, patience=replace(SOON, attempts=3)).complete([ask("1 mm")])
+        assert len(proxy.requests) == 6
+        with pytest.raises(ModelError, match="HTTP 429"):
+            client(proxy, patience=replace(SOON, seconds=0)).complete([ask("1 mm")])
+
+
 @pytest.mark.parametrize(("status", "match"), [(401, "refuses the key"), (404, "name and the address")])
 def test_what_trying_again_would_not_mend_is_not_tried_again(status: int, match: str) -> None:
     answer = {"status": status, "error": {"message": "Incorrect key provided: sk-very-secret-0123456789"}}
@@ -143,22 +128,6 @@ def test_newer_models_want_another_field_for_the_limit() -> None:
     assert len(proxy.requests) == 3
 
 
-def test_finish_reasons_refusals_logprobs_and_missing_counts() -> None:
-    cut = completion("{", finish="length")
-    cut["choices"][0]["logprobs"] = {"content": [{"token": "{", "logprob": -0.5}]}
-    refused = completion("")
-    refused["choices"][0]["message"]["refusal"] = "I will not"
-    uncounted = completion("four" * 4)
-    del uncounted["usage"]
-    answers = iter([cut, refused, uncounted])
-    with serving(Proxy(lambda body: next(answers))) as proxy, pytest.warns(match="does not count tokens"):
-        one, two, three = client(proxy, in_flight=1, logprobs=True).complete([ask("1"), ask("2"), ask("3")])
-    assert proxy.requests[0]["logprobs"] is True
-    assert (one.finish_reason, one.logprobs) == ("length", (-0.5,))
-    assert (two.finish_reason, two.refusal) == ("refused", "I will not")
-    assert three.usage.output_tokens == 5
-
-
 @pytest.mark.parametrize(
     ("dialect", "understands"),
     [
@@ -183,6 +152,34 @@ def test_the_probe_finds_the_dialect_that_is_heeded(dialect: str, understands: A
             (completed,) = model.complete([Prompt(ask("1").messages, constraint=SCHEMA)])
     assert model.dialect == dialect
     assert SCHEMA.check_text(completed.text).ok == (dialect != "none")
+
+
+def test_what_the_probe_costs_is_in_the_bill() -> None:
+    def ignores(body: dict[str, Any]) -> dict[str, Any]:
+        return completion("Hello!", read=7, written=3)
+
+    with serving(Proxy(ignores)) as proxy:
+        model = client(proxy)
+        with pytest.warns(match="does not heed"):
+            answers = model.complete([Prompt(ask(f"{n}").messages, constraint=SCHEMA) for n in range(3)])
+        answers += model.complete([Prompt(ask("3").messages, constraint=SCHEMA)])
+    assert [answer.usage.calls for answer in answers] == [5, 1, 1, 1]
+    total = sum((answer.usage for answer in answers), Usage())
+    assert (total.calls, total.input_tokens) == (len(proxy.requests), 7 * len(proxy.requests))
+
+
+def test_what_the_probe_costs_is_not_lost_with_what_fails() -> None:
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        return (
+            {"status": 404} if body["messages"][-1]["content"].split() == ["<record>", "x", "</record>"] else bolt(body)
+        )
+
+    with serving(Proxy(answer)) as proxy:
+        model = client(proxy)
+        with pytest.raises(ModelError):
+            model.complete([Prompt(ask("x").messages, constraint=SCHEMA)])
+        (paid,) = model.complete([Prompt(ask("1 mm").messages, constraint=SCHEMA)])
+    assert (paid.usage.calls, len(proxy.requests)) == (2, 3)
 
 
 def test_a_schema_that_the_server_refuses_is_only_checked() -> None:
@@ -277,6 +274,32 @@ def test_no_more_are_in_flight_than_allowed() -> None:
     assert most <= model.limiter.peak == 3
 
 
+def test_a_server_that_takes_too_long_is_given_way_to() -> None:
+    """It answers one at a time: eight requests at once are more than it can do in time."""
+    turn = threading.Lock()
+
+    def one_at_a_time(body: dict[str, Any]) -> dict[str, Any]:
+        with turn:
+            time.sleep(0.15)
+        return bolt(body)
+
+    with serving(Proxy(one_at_a_time)) as proxy:
+        model = client(proxy, patience=Patience(timeout=0.7, attempts=20))
+        began = model.limiter.limit
+        answers = model.complete([ask(f"{n} mm") for n in range(16)])
+    assert [json.loads(answer.text)["size_mm"] for answer in answers] == list(range(16))
+    assert len(proxy.requests) > 16
+    assert model.limiter.limit < began
+
+
+def test_a_gateway_that_gave_up_waiting_is_given_way_to() -> None:
+    answers = iter([{"status": 504}, bolt({"messages": [{"content": "<record>\n1 mm\n</record>"}]})])
+    with serving(Proxy(lambda body: next(answers))) as proxy:
+        model = client(proxy, in_flight=4)
+        model.complete([ask("1 mm")])
+    assert model.limiter.limit < 3
+
+
 def test_a_run_through_faults_loses_and_doubles_nothing(tmp_path: Path) -> None:
     kinds: list[Fault] = ["429", "500", "reset", "truncated", "html", "page"]
     faults = {place: kinds[place % 6] for place in range(3, 120, 4)}
@@ -289,36 +312,9 @@ def test_a_run_through_faults_loses_and_doubles_nothing(tmp_path: Path) -> None:
             spent = journal.spent()[job.model.name]
     assert [value["size_mm"] for value in values if isinstance(value, dict)] == list(range(100))
     assert tally.counts == {"valid": 100}
-    assert spent.calls == 100
+    assert spent.calls == 101  # the probe among them
     answered = Counter(
         body["messages"][-1]["content"] for place, body in enumerate(proxy.requests) if place not in faults
     )
     assert set(answered.values()) == {1}
     assert "secret" not in (tmp_path / "j").read_bytes().decode("latin-1")
-
-
-def test_models_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = load_model("openai:org/m@http://127.0.0.1:9/v1#ollama,logprobs,5")
-    assert isinstance(model, OpenAIModel)
-    assert (model.name, model.dialect, model.limiter.most) == ("openai:org/m@http://127.0.0.1:9/v1", "ollama", 5)
-    for wrong in ("openai:m@http://u:p@host/v1", "openai:m@http://host/v1?key=x", "openai:m@http://host/v1#fast"):
-        with pytest.raises(SpecError):
-            load_model(wrong)
-    monkeypatch.delenv("OPENAI_API_KEY")
-    with pytest.raises(ModelError, match="no key"):
-        load_model("openai:gpt")
-
-
-def test_samples_of_one_prompt_are_one_request_where_that_is_asked_for() -> None:
-    def several(body: dict[str, Any]) -> dict[str, Any]:
-        whole = completion("x", read=100, written=9)
-        whole["choices"] = [{**whole["choices"][0], "message": {"content": "x" * n}} for n in range(1, body["n"])]
-        return whole if body["n"] > 1 else completion("last", written=2)
-
-    prompts = [Prompt(ask("1", temperature=1.0).messages, Sampling(temperature=1.0), sample=n) for n in range(3)]
-    with serving(Proxy(lambda body: several({"n": 1, **body}))) as proxy:
-        answers = client(proxy, many=True, in_flight=1).complete([*prompts, ask("2")])
-        assert [body.get("n", 1) for body in proxy.requests] == [3, 1, 1]  # it gave two of three
-    assert [answer.text for answer in answers] == ["x", "xx", "last", "last"]
-    assert [answer.usage.output_tokens for answer in answers] == [3, 6, 2, 2]
-    assert [answer.usage.calls for answer in answers] == [1, 0, 1, 1]

@@ -46,7 +46,7 @@ def test_a_server_that_heeds_the_constraint(llama: str) -> None:
     model = OpenAIModel("m", llama, logprobs=True, patience=SLOW)
     assert model.dialect == "json_schema"
     prompts = [
-        Prompt((Message("user", f"Describe a hex bolt of {n} mm as JSON."),), Sampling(max_tokens=60), SCHEMA)
+        Prompt((Message("user", f"Describe a hex bolt, {n} mm, brûlé 🔩, as JSON."),), Sampling(max_tokens=60), SCHEMA)
         for n in (6, 8)
     ]
     for answer in model.complete(prompts):
@@ -54,6 +54,9 @@ def test_a_server_that_heeds_the_constraint(llama: str) -> None:
         assert answer.text.startswith("{")
         assert answer.usage.output_tokens > 5
         assert answer.logprobs is not None
+        assert answer.ends is not None
+        assert answer.ends[-1] == len(answer.text.encode())
+        assert answer.mean_value_logprob is not None
 
 
 def test_a_run_through_a_faulty_proxy_to_it(llama: str, tmp_path: Path) -> None:
@@ -76,8 +79,8 @@ def test_a_run_through_a_faulty_proxy_to_it(llama: str, tmp_path: Path) -> None:
     assert [outcome.key for outcome in outcomes] == [1, 2, 3, 4, 5, 6]
     assert [outcome.issues for outcome in outcomes if outcome.status == "error"] == []
     assert all(outcome.status in ("valid", "truncated") for outcome in outcomes)
-    assert spent.calls == sum(len(outcome.attempts) for outcome in outcomes)
-    assert len(proxy.requests) == 1 + spent.calls + len(faults)
+    assert spent.calls == 1 + sum(len(outcome.attempts) for outcome in outcomes)  # the probe
+    assert len(proxy.requests) == spent.calls + len(faults)
 
 
 def test_a_server_that_ignores_the_constraint_is_found_out() -> None:

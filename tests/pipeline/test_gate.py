@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from structout import DataError, Schema
-from structout.pipeline.documents import read_documents
+from structout.pipeline.documents import Document, read_documents
 from structout.pipeline.gate import Findings, Gate, Thresholds
 from structout.pipeline.reports import FORMATS
 from tests.conftest import Bolt
@@ -51,6 +51,133 @@ def test_every_form_is_read(sources: dict[str, tuple[str, list[str]]], shell: Sh
         ), name  # fmt: skip
         assert done.stdout.startswith(source)
         assert "/kind" in done.stdout
+
+
+RECORD = """
+from datetime import date, datetime
+from decimal import Decimal
+from pydantic import BaseModel, ConfigDict
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    size: float
+    notes: dict[str, int] = {}
+
+class Record(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    number: str | None
+    either: int | str
+    at: datetime
+    day: date | None
+    free: dict[str, int | None]
+    parts: list[Part]
+    main: Part | None
+    price: Decimal
+    count: int | None
+    on: bool
+    words: str
+"""
+RECORDS: list[dict[str, Any]] = [
+    {
+        "number": "12", "either": "true", "at": "2026-01-02T03:04:05.5+02:00", "day": "2026-01-02",
+        "free": {"a": 1, "b": None}, "parts": [{"size": 1, "notes": {"x": 1}}], "main": {"size": 2.5},
+        "price": "1.50", "count": 3, "on": True, "words": "null",
+    },
+    {
+        "number": None, "either": 5, "at": "2026-01-02T03:04:05", "day": None, "free": {}, "parts": [], "main": None,
+        "price": 2, "count": None, "on": False, "words": "",
+    },
+    {
+        "number": "null", "either": "{", "at": "2026-01-02T03:04:05Z", "day": None, "free": {}, "parts": [{"size": 0}],
+        "main": None, "price": 2.5, "count": None, "on": False, "words": "[1]",
+    },
+]  # fmt: skip
+LOOSE: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "kind": {"enum": ["a", "b"]},
+        "size": {"type": "integer"},
+        "inner": {"type": "object", "properties": {"x": {"type": "integer"}}, "minProperties": 2},
+    },
+    "minProperties": 2,
+    "required": ["size"],
+}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "parquet", "jsonl"])
+@pytest.mark.parametrize("bare", [True, False])
+@pytest.mark.parametrize("form", ["typed", "loose", "mapping", "list"])
+def test_what_a_run_wrote_passes(tmp_path: Path, shell: Shell, suffix: str, bare: bool, form: str) -> None:
+    forms: dict[str, list[Any]] = {
+        "typed": RECORDS,
+        "loose": [{"size": 1, "inner": {"x": 1, "y": "z"}}, {"size": 2, "more": [1]}, {"kind": "a", "size": 3}],
+        "mapping": [{"a": 1}, {"value": 2}, {}],
+        "list": [["a"], [], ["1", "true"]],
+    }
+    records = forms[form]
+    schemas = {"loose": LOOSE, "mapping": {"type": "object", "additionalProperties": {"type": "integer"}}}
+    (tmp_path / "schema.json").write_text(json.dumps(schemas.get(form, {"items": {"type": "string"}, "type": "array"})))
+    (tmp_path / "schema.py").write_text(RECORD)
+    schema = f"{tmp_path / 'schema.py'}:Record" if form == "typed" else str(tmp_path / "schema.json")
+    (tmp_path / "in.txt").write_text("\n".join(f"record {place}" for place in range(len(records))))
+    answers = {f"record {place}": json.dumps(record) for place, record in enumerate(records)}
+    (tmp_path / "script.json").write_text(json.dumps(answers))
+    target = tmp_path / f"out.{suffix}"
+    words = [
+        "run",
+        "-s",
+        schema,
+        "-i",
+        tmp_path / "in.txt",
+        "-o",
+        target,
+        "--model",
+        f"scripted:{tmp_path}/script.json",
+    ]
+    done = shell(*words, *(["--bare"] if bare else []))
+    assert done.returncode == 0, (tmp_path / f"out.{suffix}.quarantine.jsonl").read_text()
+    if (suffix, bare, form) == ("jsonl", True, "list"):
+        return  # a line is an object there, of which nothing tells that its value is meant
+    done = shell("validate", target, "-s", schema)
+    assert (done.returncode, done.stdout) == (0, "")
+    if form != "typed" and suffix != "jsonl":
+        read = list(read_documents(str(target), Schema.of(schema)))
+        assert [json.loads(document.text) for document in read] == records
+
+
+def test_a_cell_is_a_text_where_it_may_be_one_only(tmp_path: Path) -> None:
+    def read(cell: str, schema: Any) -> Any:
+        (tmp_path / "d.csv").write_text(f'a,b\n"{cell}",x\n')
+        contract = Schema.of({"properties": {"a": schema}, "type": "object", "required": ["a"]})
+        (document,) = read_documents(str(tmp_path / "d.csv"), contract)
+        parsed = document.parsed
+        assert isinstance(parsed, dict)
+        return parsed.get("a", "absent")
+
+    text, null, number = {"type": "string"}, {"type": "null"}, {"type": "number"}
+    for schema in (text, {"anyOf": [text, null]}, {"type": ["string", "null"]}, {"enum": ["12", "true", None]}):
+        assert [read(cell, schema) for cell in ("12", "true", "null")] == ["12", "true", "null"]
+        assert read("", schema) == ("" if schema == text else None)
+    for schema in ({"type": ["string", "number"]}, {"oneOf": [number, text]}):
+        assert [read(cell, schema) for cell in ("12", "true", "x", "null")] == [12, "true", "x", "null"]
+    assert [read(cell, number) for cell in ("12", "true", "x", "")] == [12, True, "x", "absent"]
+    assert [read(cell, {}) for cell in ("12", "[1]", "x", "")] == [12, [1], "x", None]
+    assert read("12", {"allOf": [{"type": ["string", "number"]}, text]}) == "12"
+
+
+def test_parquet_of_others_is_read_as_it_is(tmp_path: Path) -> None:
+    row = {"kind": "a", "size": 1, "inner": {"x": 1, "y": 2}, "_key": "k", "more": None}
+    pq.write_table(pa.Table.from_pylist([row, {**row, "kind": None, "inner": None}]), tmp_path / "d.parquet")
+    first, second = (one.parsed for one in read_documents(str(tmp_path / "d.parquet"), Schema.of(LOOSE)))
+    assert (first, second) == (row, {"size": 1, "_key": "k", "more": None})
+
+
+def test_a_share_is_not_missed_by_rounding() -> None:
+    findings = Findings("x", "Bolt", Thresholds(0.0, None, {"kind": 0.93}))
+    gate = Gate(SCHEMA, findings)
+    for line in ["{}"] * 7 + [json.dumps(GOOD)] * 93:
+        gate.judge(Document(1, line.encode()))
+    assert findings.passed
 
 
 def test_thresholds(sources: dict[str, tuple[str, list[str]]], shell: Shell) -> None:
@@ -102,8 +229,6 @@ def test_a_required_field_that_is_absent_counts_against_it() -> None:
 
 
 def read_documents_of(line: str) -> list[Any]:
-    from structout.pipeline.documents import Document
-
     return [Document(1, line.encode())]
 
 
@@ -117,6 +242,29 @@ def test_repair_and_rejects(tmp_path: Path, shell: Shell) -> None:
     (row,) = map(json.loads, rejects.read_text().splitlines())
     assert (row["line"], row["document"]) == (2, "I cannot say")
     assert row["issues"]
+
+
+def test_what_passed_is_written_mended_where_it_was(tmp_path: Path, shell: Shell) -> None:
+    lines = ['{"kind":"hex",  "size_mm": 1e0}', "{'kind': 'hex', 'size_mm': 6}", "I cannot say", json.dumps(GOOD)]
+    (tmp_path / "d.jsonl").write_text("\n".join(lines))
+    (tmp_path / "d.json").write_text(json.dumps(GOOD, indent=2))
+    (tmp_path / "d.csv").write_text("kind,size_mm,note\nhex,6.5,\nsquare,6,\n")
+    out, rejects = tmp_path / "passed.jsonl", tmp_path / "rejects.jsonl"
+    words = ["validate", tmp_path / "d.jsonl", "-s", BOLT, "--output", out]
+    assert shell(*words, "--rejects", rejects, "--repair", "lossless").returncode == 1
+    assert out.read_text().splitlines() == [lines[0], '{"kind": "hex", "size_mm": 6}', lines[3]]
+    assert len(rejects.read_text().splitlines()) == 1
+    assert shell("validate", out, "-s", BOLT).returncode == 0
+    assert shell(*words).returncode == 1
+    assert out.read_text().splitlines() == [lines[0], lines[3]]
+    for name in ("d.json", "d.csv"):
+        shell("validate", tmp_path / name, "-s", BOLT, "--output", out)
+        assert [json.loads(line) for line in out.read_text().splitlines()] == [GOOD]
+    (tmp_path / "schema.py").write_text('from structout.language import Regex\n\nCode = Regex("[A-Z]+")\n')
+    (tmp_path / "d.txt").write_text("AB\nab\n")
+    shell("validate", tmp_path / "d.txt", "-s", f"{tmp_path / 'schema.py'}:Code", "--output", out)
+    assert out.read_text() == '"AB"\n'
+    assert shell("validate", out, "-s", BOLT, "--output", out).returncode == 2
 
 
 def test_what_breaks_off_could_not_be_completed(tmp_path: Path, shell: Shell) -> None:

@@ -14,12 +14,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field, computed_field, field_serializer
 
 from structout import DataError, OutputError, Schema, SpecError
 from structout.document import Json
 from structout.pipeline.columns import columns_of
-from structout.pipeline.output import check_distinct, check_target, replacing, writing
+from structout.pipeline.output import check_distinct, check_fields, check_target, replacing, writing
 
 
 class Inner(BaseModel):
@@ -96,6 +96,137 @@ def test_jsonl_and_csv(tmp_path: Path) -> None:
     assert (row["_key"], row["_cost"]) == ("7", "")
     write(tmp_path / "list.jsonl", [[1, 2]], Schema.of(list[int]), bare=True)
     assert json.loads((tmp_path / "list.jsonl").read_text()) == {"value": [1, 2]}
+
+
+def read(target: Path) -> list[dict[str, Any]]:
+    """The rows of a table, JSON text in them read."""
+    if target.suffix == ".csv":
+        with target.open(encoding="utf-8", newline="") as stream:
+            found: list[dict[str, Any]] = list(csv.DictReader(stream))
+    elif target.suffix == ".parquet":
+        found = pq.read_table(target).to_pylist()
+    else:
+        with duckdb.connect(str(target)) as database:
+            rows = database.execute("SELECT * FROM t")
+            names = [column[0] for column in rows.description or []]
+            found = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+    return [{name: parsed(cell) for name, cell in row.items()} for row in found]
+
+
+def parsed(cell: Any) -> Any:
+    try:
+        return json.loads(cell)
+    except (TypeError, ValueError):
+        return cell
+
+
+class Tree(BaseModel):
+    name: str
+    parts: list["Tree"] = []
+
+
+EITHER = {"oneOf": [{"type": "object", "properties": {name: {"type": "integer"}}, "required": [name]} for name in "ab"]}
+
+
+@pytest.mark.parametrize("name", ["o.csv", "o.parquet", "o.duckdb"])
+def test_a_record_of_any_form_is_whole_in_a_table(tmp_path: Path, name: str) -> None:
+    target = f"{tmp_path / name}#t" if name.endswith(".duckdb") else tmp_path / name
+    cases: list[tuple[Any, Json]] = [
+        (EITHER, {"a": 1}),
+        ({"anyOf": EITHER["oneOf"]}, {"b": 2}),
+        (dict[str, int], {"x": 1, "y": 2}),
+        (dict[str, int], {"value": 1}),
+        (list[int], [1, 2]),
+        (int, 5),
+    ]
+    for schema, record in cases:
+        write(target, [record], Schema.of(schema))
+        (row,) = read(tmp_path / name)
+        assert row["value"] == record
+        assert str(row["_key"]) == "7"
+    write(target, [{"name": "a", "parts": [{"name": "b", "parts": []}]}], Schema.of(Tree), bare=True)
+    (row,) = read(tmp_path / name)
+    assert (row["name"], row["parts"][0]["name"]) == ("a", "b")
+    write(target, [{"value": 1}], Schema.of({"type": "object", "properties": {"value": {}}}), bare=True)
+    assert read(tmp_path / name)[0]["value"] == 1
+
+
+class Renamed(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    n: int = Field(serialization_alias="number")
+
+    price: Decimal = Decimal("1.50")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def double(self) -> int:
+        return 2 * self.n
+
+    @field_serializer("n")
+    def roman(self, n: int) -> str:
+        return "I" * n
+
+
+@pytest.mark.parametrize("name", ["o.csv", "o.parquet", "o.duckdb"])
+def test_fields_without_a_column_of_their_own_are_kept(tmp_path: Path, name: str) -> None:
+    target = f"{tmp_path / name}#t" if name.endswith(".duckdb") else tmp_path / name
+    inner = {"type": "object", "properties": {"x": {"type": "integer"}}}
+    loose = Schema.of({"type": "object", "properties": {"n": {"type": "integer"}, "inner": inner}})
+    write(target, [{"n": 1, "colour": "red", "inner": {"x": 2, "y": 3}, "_key": 9}, {"n": 2}], loose)
+    first, second = read(tmp_path / name)
+    assert (first["_more"], second["_more"] or None) == ({"colour": "red", "_key": 9}, None)
+    kept = first["inner"]
+    assert (kept if name == "o.csv" else kept | json.loads(kept.pop("_more"))) == {"x": 2, "y": 3}
+    schema = Schema.of(Renamed)
+    write(target, [schema.dump(Renamed.model_validate({"n": 1, "other": 2}))], schema)
+    (row,) = read(tmp_path / name)
+    assert (row["number"], row["double"], row["price"], row["_more"]) == ("I", 2, 1.5, {"other": 2})
+    write(target, [{"name": "n"}])
+    assert "_more" not in read(tmp_path / name)[0]
+
+
+def test_a_field_with_a_name_of_the_outputs_own_is_refused_first() -> None:
+    named = {name: Schema.of({"type": "object", "properties": {name: {}}}) for name in ("_key", "_status", "_more")}
+    for target in ("-", "o.jsonl", "o.csv", "o.parquet", "d.duckdb#t"):
+        for name in ("_key", "_status"):
+            with pytest.raises(SpecError, match=f"field '{name}'.*--bare"):
+                check_fields(target, named[name])
+            check_fields(target, named[name], bare=True)
+        check_fields(target, SCHEMA)
+    with pytest.raises(SpecError, match="field '_key'"):
+        check_fields("o.jsonl", Schema.of({"oneOf": [{"type": "object", "properties": {"_key": {}}}, False]}))
+    with pytest.raises(SpecError, match=r"field '_more'.*JSONL"):
+        check_fields("o.csv", named["_more"], bare=True)
+    check_fields("o.jsonl", named["_more"])
+
+
+def test_a_record_that_would_overwrite_how_it_came_about_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="'_key' of its own"):
+        write(tmp_path / "o.jsonl", [{"_key": 1}], Schema.of(dict[str, int]))
+    write(tmp_path / "o.jsonl", [{"_key": 1}], Schema.of(dict[str, int]), bare=True)
+    assert json.loads((tmp_path / "o.jsonl").read_text()) == {"_key": 1}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        (int, 10**20),
+        (float, 2**53 + 1),
+        ({"type": "string", "format": "date-time"}, "2026-12-31T23:59:60Z"),
+        (str, "\ud800"),
+        (list[int], [1, 2**63]),
+    ],
+)
+def test_what_a_typed_column_cannot_hold_is_said_before_the_row_is_written(
+    tmp_path: Path, schema: Any, value: Any
+) -> None:
+    contract = Schema.of({"type": "object", "properties": {"v": Schema.of(schema).json_schema}})
+    with writing(str(tmp_path / "o.parquet"), contract) as one:
+        one({"v": None}, dict(BESIDE))
+        with pytest.raises(DataError, match="typed column 'v' cannot hold"):
+            one({"v": value}, dict(BESIDE))
+    assert [row["v"] for row in read(tmp_path / "o.parquet")] == [None]
 
 
 def test_a_value_that_no_column_holds_is_an_error_and_leaves_the_old_file(tmp_path: Path) -> None:

@@ -1,30 +1,42 @@
 """Rows through a job and a journal: what fails, what is asked again, what is kept."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from structout import (
+    Cascade,
     Completion,
     Constrained,
     Example,
+    Grounded,
     JournalError,
     Judge,
+    Learned,
     ModelError,
     Prompt,
     Prompted,
+    Reask,
+    Rule,
     Schema,
     Scripted,
+    SpecError,
     Strategy,
     Verify,
     extract_many,
 )  # fmt: skip
+from structout.pipeline.budget import Price, Prices
 from structout.pipeline.job import Job
 from structout.pipeline.journal import Journal
+from structout.pipeline.output import placing
 from structout.pipeline.rows import rows_of
 from structout.pipeline.run import finish, local, process, retry_quarantine
+from structout.verifiers import All
 from tests.conftest import Bolt
 from tests.pipeline.conftest import bolt, number, rows
 
@@ -57,6 +69,53 @@ def test_a_row_that_the_model_cannot_take_costs_no_other(job: Job, tmp_path: Pat
     (failed,) = (row for row in rows(tmp_path / "q.jsonl") if row["status"] == "error")
     assert (failed["key"], failed["cost"]) == (5, None)
     assert "the server says no" in failed["issues"][0]["message"]
+
+
+class Lapsing:
+    """Answers what it is asked first, and fails where it is asked again."""
+
+    name = "lapsing"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        if any(message.role == "assistant" for prompt in prompts for message in prompt.messages):
+            raise ModelError("the server says no")
+        self.asked += len(prompts)
+        return [bolt(prompt) for prompt in prompts]
+
+
+def test_what_a_row_cost_before_the_model_failed_on_it_is_kept(job: Job, tmp_path: Path) -> None:
+    model = Lapsing()
+    job = Job(job.schema, model, Reask(Prompted()), prices=Prices({"lapsing": Price(1e6, 0)}))
+    texts = ["6 mm", "7 mm", "8 mm"]
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        process(rows_of(texts), job, journal, local())
+        assert finish(journal, job, 3, str(tmp_path / "o.jsonl"), str(tmp_path / "q.jsonl")) == (2, 1)
+        (row,) = rows(tmp_path / "q.jsonl")
+        assert (row["status"], row["tokens"], row["cost"]) == ("error", 16, 11)
+        assert [attempt["text"] for attempt in row["attempts"]] == ["no"]
+        retry_quarantine(journal, job)
+        process(rows_of(texts), job, journal, local())
+    assert model.asked == 3
+
+
+def test_a_record_that_the_output_cannot_hold_is_set_aside(job: Job, tmp_path: Path) -> None:
+    numbers = Scripted(lambda prompt: json.dumps({"n": 10 ** (20 if number(prompt) == 2 else 2)}))
+    job = Job(Schema.of({"type": "object", "properties": {"n": {"type": "integer"}}}), numbers, Prompted())
+    target, beside = str(tmp_path / "o.parquet"), str(tmp_path / "q.jsonl")
+    texts = ["1 mm", "2 mm", "3 mm"]
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        process(rows_of(texts), job, journal, local(), place=placing(target, job.schema))
+        assert finish(journal, job, 3, target, beside) == (2, 1)
+        assert [row["n"] for row in pq.read_table(target).to_pylist()] == [100, 100]
+        (row,) = rows(tmp_path / "q.jsonl")
+        assert (row["key"], row["status"], row["input"], row["document"]) == (2, "rejected", "2 mm", {"n": 10**20})
+        assert "column 'n' cannot hold 100000000000000000000" in row["issues"][0]["message"]
+        assert len(row["attempts"]) == 1
+        assert finish(journal, job, 3, str(tmp_path / "o.jsonl"), beside) == (3, 0)
+    assert answered(numbers) == 3
 
 
 def test_a_model_that_is_gone_ends_the_run_soon_and_it_goes_on_when_it_is_back(job: Job, tmp_path: Path) -> None:
@@ -117,3 +176,43 @@ def test_whatever_was_not_accepted_is_asked_again(case: str, tmp_path: Path) -> 
         process(rows_of(texts), job, journal, local())
     assert before[0] == 2
     assert (answered(model), answered(judge)) == (2 * before[0], 2 * before[1])
+
+
+def test_another_prompt_is_refused(job: Job, tmp_path: Path) -> None:
+    shown = (Example("a 6 mm bolt", {"kind": "hex", "size_mm": 6}),)
+    with Journal(tmp_path / "j", replace(job, examples=shown).identity()):
+        pass
+    other = (Example("a 6 mm bolt", {"kind": "hex", "size_mm": 7}),)
+    for examples in ((), other, shown * 2):
+        with pytest.raises(JournalError, match="another prompt"):
+            Journal(tmp_path / "j", replace(job, examples=examples).identity())
+    with Journal(tmp_path / "j", replace(job, examples=shown).identity()):
+        pass
+
+
+def agreeable(value: Any) -> bool:
+    return bool(value)
+
+
+def test_other_contents_of_a_file_that_the_strategy_reads_are_refused(job: Job, tmp_path: Path) -> None:
+    rules, head = tmp_path / "rules.py", tmp_path / "head.json"
+    for part, file in ((Rule(f"{rules}:small"), rules), (Learned(str(head)), head)):
+        file.write_text("1")
+        strategy = Cascade(Prompted(), Verify(Prompted(), All(Grounded(), part)))
+        other = replace(job, strategy=strategy)
+        journal = tmp_path / f"{file.name}.journal"
+        for _ in range(2):
+            with Journal(journal, other.identity()):
+                pass
+        file.write_text("2")
+        with pytest.raises(JournalError, match=f"another strategy file .*{file.name}@"):
+            Journal(journal, other.identity())
+        file.unlink()
+        with pytest.raises(SpecError, match=file.name):
+            other.identity()
+    by_name, itself = (
+        replace(job, strategy=Verify(Prompted(), Rule(function))).identity()["strategy file"]
+        for function in (f"{__name__}:agreeable", agreeable)
+    )
+    assert by_name == itself
+    assert "strategy file" not in job.identity()

@@ -1,5 +1,9 @@
 import re
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from opentelemetry import trace
@@ -10,6 +14,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from structout import Message, ModelError, Prompt, Sampling, Scripted, Usage
 from structout.pipeline.progress import Tally, clock
 from structout.pipeline.telemetry import Traced
+from tests.conftest import ROOT
+from tests.test_cli import BOLT
 
 
 def tally() -> Tally:
@@ -63,3 +69,17 @@ def test_a_span_for_each_completion_without_a_word_of_it(monkeypatch: pytest.Mon
     assert dict(failed.attributes or {})["error.type"] == "ModelError"
     assert "secret" not in str(about)
     assert "hidden" not in str(about)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_spans_that_would_go_nowhere_are_warned_of(tmp_path: Path, bolts: Callable[[int], Path], heard: bool) -> None:
+    (tmp_path / "script.json").write_text('"no"')
+    program = "from opentelemetry import trace; from opentelemetry.sdk.trace import TracerProvider;"
+    program += "trace.set_tracer_provider(TracerProvider());" if heard else ""
+    words = ["run", "-s", BOLT, "-i", str(bolts(2)), "-o", str(tmp_path / "o.jsonl"), "--telemetry"]
+    words += ["--model", f"scripted:{tmp_path / 'script.json'}"]
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program} from structout.cli import main; main()", *words],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count("opentelemetry-instrument")) == (1, 0 if heard else 1)

@@ -3,6 +3,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,6 +103,14 @@ class Picky:
         return [answer for answer in answers if answer is not None]
 
 
+def test_a_partial_answer_is_one_of_all_that_was_asked(journal: Journal) -> None:
+    model = Recorded(Picky(), journal, Budget(tokens=100))
+    model.complete([ask("b")])
+    with pytest.raises(PartialAnswerError) as caught:
+        model.complete([ask("a"), ask("s", temperature=1.0), ask("poison"), ask("b"), ask("a")])
+    assert [answer and answer.text for answer in caught.value.completions] == ["a", "s", None, "b", "a"]
+
+
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_what_was_answered_beside_a_failure_is_not_paid_twice(journal: Journal, temperature: float) -> None:
     inner = Picky()
@@ -176,6 +185,58 @@ def test_a_budget_counts_the_calls_that_are_under_way(journal: Journal) -> None:
             model.complete([ask("another")])
         go.set()
         assert under_way.result()[0].text == "x"
+
+
+@pytest.mark.parametrize(("limit", "calls"), [(0, 0), (1, 1), (40, 1), (10_000, 80)])
+def test_no_budget_is_overrun_by_a_whole_chunk(
+    job: Job, model: Scripted, tmp_path: Path, limit: int, calls: int
+) -> None:
+    prices = Prices({model.name: Price(1e6, 1e6)})  # a dollar a token
+    for budget in (Budget(tokens=limit), Budget(usd=limit)):
+        before = model.calls
+        way = Job(job.schema, model, Prompted(), prices=prices)
+        with Journal(tmp_path / f"{budget.tokens}", way.identity()) as journal:
+            try:
+                process(rows_of([f"{n} mm" for n in range(1, 81)]), way, journal, local(32, budget))
+            except BudgetError:
+                assert calls < 80
+        assert model.calls - before == calls
+
+
+def test_a_dearer_model_is_counted_at_its_own_mean(journal: Journal) -> None:
+    budget, prices = Budget(usd=100), Prices({"cheap": Price(0, 0), "dear": Price(1e6, 0)})
+    answer = Completion("x", Usage(calls=1, input_tokens=20))
+    cheap, dear = (
+        Recorded(Scripted(lambda prompt: answer, name=name), journal, budget, prices) for name in ("cheap", "dear")
+    )
+    cheap.complete([ask(str(n)) for n in range(50)])
+    dear.complete([ask("a"), ask("b")])
+    with pytest.raises(BudgetError, match=r"take it to \$120"):
+        dear.complete([ask(text) for text in "cdef"])
+    cheap.complete([ask(str(n)) for n in range(100)])
+
+
+def test_a_sampled_answer_before_the_budget_ended_is_kept(journal: Journal) -> None:
+    inner = Scripted(lambda prompt: Completion(str(inner.calls), Usage(calls=1, input_tokens=10)))
+    prompts = [ask("a", temperature=1.0)] * 3
+    with pytest.raises(BudgetError):
+        (model := Recorded(inner, journal, Budget(tokens=15))).complete(prompts)
+    assert model.complete(prompts[:1])[0].text == "1"
+    assert inner.calls == 1
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), -1])
+def test_limits_and_prices_that_are_none(wrong: Any) -> None:
+    for make in (
+        lambda: Budget(usd=wrong),
+        lambda: Budget(tokens=wrong),
+        lambda: Budget(hours=wrong),
+        lambda: Price(wrong, 1),
+        lambda: price_named(f"1,{wrong}"),
+    ):
+        with pytest.raises(SpecError) as caught:
+            make()
+        assert caught.value.hint
 
 
 def test_money_is_counted_where_the_price_is_known(job: Job, tmp_path: Path) -> None:

@@ -62,6 +62,31 @@ def test_a_line_that_is_no_row_is_a_row_all_the_same(tmp_path: Path) -> None:
     assert [row.text for row in read_rows(str(tmp_path / "bad.csv"))] == ["a", "b\n"]
 
 
+def test_what_is_no_number_is_null_and_every_row_is_json(tmp_path: Path) -> None:
+    nan, infinite = float("nan"), float("inf")
+    row = {"text": "a", "x": nan, "y": [nan, 1.5], "z": -infinite, "w": 1.0}
+    pq.write_table(pa.Table.from_pylist([row, {"text": "a", "w": nan}]), tmp_path / "r.parquet")
+    (tmp_path / "r.jsonl").write_text(f"{json.dumps(row)}\n{json.dumps({'text': 'a', 'w': nan})}")
+    for source in (tmp_path / "r.parquet", tmp_path / "r.jsonl", f"sql:SELECT * FROM '{tmp_path / 'r.parquet'}'"):
+        first, second = (one.record for one in read_rows(str(source)))
+        assert first == {"text": "a", "x": None, "y": [None, 1.5], "z": "-Infinity", "w": 1.0}
+        assert isinstance(second, dict)
+        assert second["w"] is None
+        json.dumps([first, second], allow_nan=False)
+
+
+@pytest.mark.parametrize("depth", [199, 201, 900, 100_000])
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_a_line_that_is_nested_too_deep_is_one_bad_row(tmp_path: Path, depth: int, opening: str) -> None:
+    closing = "]" if opening == "[" else "}"
+    lines = ['{"text": "a"}', '{"text": "b", "deep": ' + opening * depth + "1" + closing * depth + "}", '{"text": "c"}']
+    for line in (lines[1], opening * depth):
+        (tmp_path / "deep.jsonl").write_text("\n".join([lines[0], line, lines[2]]))
+        rows = list(read_rows(str(tmp_path / "deep.jsonl")))
+        assert [row.text for row in rows] == ["a", "b" if line == lines[1] and depth < 200 else None, "c"]
+        assert all(json.loads(json.dumps(row.record)) == row.record for row in rows)
+
+
 @pytest.mark.parametrize(
     ("source", "options"),
     [

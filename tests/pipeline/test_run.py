@@ -84,6 +84,18 @@ def test_pipes_nothing_and_refusals(
     assert shell("run", *plain, "--budget-usd", "1", stdin="2 mm\n").returncode == 2
 
 
+def test_what_is_sampled_is_asked_once_where_it_is_seeded(words: list[str], tmp_path: Path, shell: Shell) -> None:
+    beside = ["--journal", tmp_path / "j", "--quarantine", tmp_path / "q.jsonl", *words[:-2]]
+    for options, calls in (([], 1), (["--temperature", "1"], 2), (["--temperature", "1", "--seed", "3"], 1)):
+        (tmp_path / "asked").unlink(missing_ok=True)
+        assert shell("run", *beside, *options, "--fresh", stdin="2 mm\n2 mm\n").returncode == 0
+        assert len(asked(tmp_path)) == calls
+    for options in ([], ["--temperature", "1"], ["--temperature", "1", "--seed", "4"]):
+        refused = shell("run", *beside, *options, stdin="2 mm\n2 mm\n")
+        assert (refused.returncode, "another sampling" in refused.stderr) == (3, True)
+    assert shell("run", *beside, "--temperature", "-1", stdin="2 mm\n").returncode == 2
+
+
 def test_an_input_that_is_not_there_leaves_nothing_behind(words: list[str], tmp_path: Path, shell: Shell) -> None:
     before = sorted(tmp_path.iterdir())
     done = shell("run", *words, "-i", tmp_path / "none.csv", "-o", tmp_path / "out.jsonl")
@@ -123,6 +135,29 @@ def test_only_the_first_rows_of_what_is_done(
     assert shell(*words).returncode == 1
     assert len(rows(tmp_path / "out.jsonl")) == 18
     assert len(asked(tmp_path)) == 20
+
+
+def test_what_the_output_has_no_place_for_is_found_out_first_or_set_aside(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    (tmp_path / "model.py").write_text(
+        MODEL.replace("bolt(prompt)", "type(bolt(prompt))('{\"n\": 1' + 20 * '0' + '}')")
+    )
+    for name, code in (("_key", 2), ("n", 1)):
+        schema = {"type": "object", "properties": {name: {"type": "integer"}}}
+        (tmp_path / "schema.json").write_text(json.dumps(schema))
+        place = [
+            "--schema",
+            str(tmp_path / "schema.json"),
+            "-i",
+            str(bolts(2)),
+            "-o",
+            str(tmp_path / f"{name}.parquet"),
+        ]
+        assert shell("run", *words, *place).returncode == code
+        assert (tmp_path / "asked").exists() == (name == "n")
+    others = rows(tmp_path / "n.parquet.quarantine.jsonl")
+    assert [(row["key"], row["input"]["text"]) for row in others] == [("k1", "1 mm bolt"), ("k2", "2 mm bolt")]
 
 
 def test_no_file_of_a_run_overwrites_another(

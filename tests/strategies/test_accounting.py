@@ -50,7 +50,9 @@ class Metered:
         if turn % 11 == 10:
             return Completion("", usage, "refused", refusal="too long")
         text = ANSWERS[turn % len(ANSWERS)]
-        return Completion(text, usage, "length" if text == ANSWERS[-1] else "stop", logprobs=(-1.0 - turn % 2,))
+        return Completion(
+            text, usage, "length" if text == ANSWERS[-1] else "stop", logprobs=(-1.0 - turn % 2,), values=(True,)
+        )
 
 
 ONES = (1.0,) * len(NAMES)

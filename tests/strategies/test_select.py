@@ -23,6 +23,7 @@ from structout import (
 )
 from structout.completion import Completion
 from structout.document import Json, scalars
+from structout.errors import StructoutWarning
 from structout.schema import Schema
 from structout.strategies.merge import Ballot, majority, merge
 from tests.conftest import Bolt
@@ -118,6 +119,15 @@ def test_a_tie_goes_to_the_likelier_answer() -> None:
         model = samples((bolt(6), low), (bolt(7), high))
         assert run(Vote(Constrained(), n=2), model).unwrap().size_mm == size
         assert run(Vote(Constrained(), n=2, level="record"), model).unwrap().size_mm == size
+
+
+def test_a_choice_without_log_probabilities_is_said_to_be_none() -> None:
+    with pytest.warns(StructoutWarning, match="scripted tells no log-probabilities.*keeps the first"):
+        assert run(BestOf(Constrained(), 2), samples(bolt(6), bolt(7))).unwrap().size_mm == 6
+    with pytest.warns(StructoutWarning, match="scripted tells no log-probabilities.*settles a tie"):
+        assert run(Vote(Constrained(), 2), samples(bolt(6), bolt(7))).unwrap().size_mm == 6
+    run(BestOf(Constrained(), 2), samples(bolt(6), bolt(6)))  # no choice, and no word
+    run(Vote(Constrained(), 3), samples(bolt(6), bolt(7), bolt(6)))
 
 
 def test_only_the_undecided_are_sampled_on() -> None:

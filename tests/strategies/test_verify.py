@@ -1,4 +1,7 @@
-from typing import Any
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import pytest
 
@@ -7,6 +10,7 @@ from structout import (
     Constrained,
     Grounded,
     Judge,
+    Model,
     On,
     Prompted,
     Reask,
@@ -16,7 +20,9 @@ from structout import (
     Scripted,
     SpecError,
     Task,
+    Verdict,
     Verify,
+    Vote,
 )
 from structout.schema import Schema
 from tests.conftest import Bolt
@@ -48,6 +54,19 @@ def test_what_is_refused_may_be_asked_again_with_the_verifiers_issues() -> None:
     assert "/size_mm" in objection
     assert "7" in objection
     assert [len(result.attempts) for result in (mended, refused)] == [2, 2]
+
+
+def test_what_is_asked_again_shows_the_document_that_was_refused() -> None:
+    votes = (("hex", 7, "a"), ("flange", 6, "a"), ("flange", 7, "b"))
+    answers = [json.dumps({"kind": kind, "size_mm": size, "note": note}) for kind, size, note in votes]
+    model = Scripted(lambda prompt: answers[prompt.sample] if len(prompt.messages) == 2 else GOOD)
+    (result,) = run(Verify(Vote(Prompted(), n=3), Grounded(("/size_mm",)), on_reject="reask"), model, "hex, 6 mm")
+    assert result.status == "valid"
+    shown = model.batches[-1][0].messages[-2].content
+    assert json.loads(shown) == {"kind": "flange", "size_mm": 7, "note": "a"}  # which is none of the three
+    fenced = Scripted({"6 mm": [f"Here:\n{WRONG}", GOOD]})
+    run(Verify(Repair(Prompted()), Grounded(), on_reject="reask"), fenced, "6 mm")
+    assert fenced.batches[-1][0].messages[-2].content == WRONG
 
 
 def test_what_is_invalid_is_not_asked_again_by_a_verifier() -> None:
@@ -87,6 +106,27 @@ def test_what_to_do_when_unsure_is_the_users_choice() -> None:
         for choice in ("accept", "reject")
     ]
     assert statuses == ["valid", "rejected"]
+
+
+@dataclass(frozen=True)
+class Silent:
+    """Gives no reason."""
+
+    decision: Literal["reject", "unsure"]
+
+    def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
+        return [Verdict(self.decision, 0.25)] * len(results)
+
+
+@pytest.mark.parametrize(("decision", "says"), [("unsure", "Silent cannot tell"), ("reject", "Silent does not accept")])
+def test_whatever_is_refused_says_by_whom_and_why(decision: Any, says: str) -> None:
+    model = Scripted({"6 mm": [WRONG, GOOD]})
+    (refused,) = run(Verify(Prompted(), Silent(decision)), model, "6 mm")
+    assert [(issue.pointer, issue.kind) for issue in refused.issues] == [("", "rejected")]
+    assert says in refused.issues[0].message
+    assert "0.25" in refused.issues[0].message
+    run(Verify(Prompted(), Silent(decision), on_reject="reask"), model, "6 mm")
+    assert says in model.batches[-1][0].messages[-1].content
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,19 @@ from structout.verifiers.finding import Text
         ("1,200 pieces", 1200),
         ("pack of 4", 4),
         (".5 in", 0.5),
+        ("temp -5 C", -5),
+        ("-5", -5),
+        ("temp −5 C", -5),
+        ("from (-0.5) up", -0.5),
+        ("tolerance +0.1/-0.2", -0.2),
+        ('-2 1/4" off', -2.25),
+        ("loss of -1,200", -1200),
+        ("1.5e3 hours", 1500),
+        ("1.5E+3 hours", 1500.0),
+        ("2e-7 m", 2e-7),
+        ("charge -1.6e-19 C", -1.6e-19),
+        ("- 5 pieces", 5),  # a dash
+        ("-5 pieces", 5),  # perhaps a dash
     ],
 )
 def test_what_a_record_says_is_found_with_its_place(text: str, value: str | float) -> None:
@@ -38,6 +51,17 @@ def test_what_a_record_says_is_found_with_its_place(text: str, value: str | floa
         ("brake pad", "brake disc"),
         ("due on 3 May 2024", "2024-05-04"),
         ("weighs 3 kg", 4),
+        ("3-5 kg", -5),  # a range
+        ("M8-5", -5),  # within a code
+        ("M-5", -5),
+        ("10--5", -5),
+        ("- 5 pieces", -5),
+        ("5 C", -5),
+        ('-2 1/4" off', -4),
+        ("9" * 400, 9),  # more than any number can hold
+        ("1/" + "9" * 5000, 1),
+        ("part 1e3x", 1000),  # within a code
+        ("part A1e3", 1000),
         ("true story", True),
         ("nothing", ""),
         ("nothing", "  "),

@@ -1,12 +1,28 @@
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from structout import Constrained, DataError, Learned, ModelError, Prompt, Scripted, SpecError, Task, Usage, evaluate
+from structout import (
+    Constrained,
+    DataError,
+    Grounded,
+    Learned,
+    ModelError,
+    Prompt,
+    Scripted,
+    SpecError,
+    Task,
+    Usage,
+    Verify,
+    evaluate,
+    load_strategy,
+    spec,
+)
 from structout.completion import Completion
 from structout.evaluation import Dataset, judged, read_log
 from structout.evaluation.dataset import Record
@@ -75,6 +91,44 @@ def test_a_head_is_written_and_read_back(tmp_path: Path) -> None:
     (result,) = Constrained().run([task], Scripted(answer))
     by_name = Learned(str(tmp_path / "head.json"))
     assert verify(by_name, [task], [result], Scripted({})) == verify(learned, [task], [result], Scripted({}))
+
+
+def test_a_head_that_is_read_looks_for_the_same_leaves(tmp_path: Path) -> None:
+    """The note is in no record: to look for it as well would make each result another one."""
+    taught = [
+        lesson._replace(result=replace(lesson.result, document={**lesson.result.document, "note": "new"}))  # type: ignore[dict-item]
+        for lesson in lessons(range(1, 60), tmp_path / "log.jsonl")
+    ]
+    learned = Learned.fit(taught, grounded=Grounded(("/size_mm",), 1.0))
+    assert isinstance(learned.head, Head)
+    write_head(learned.head, tmp_path / "head.json")
+    by_name = Learned(str(tmp_path / "head.json"))
+    tasks, results = [one.task for one in taught], [one.result for one in taught]
+    scores = [verdict.score for verdict in verify(learned, tasks, results, Scripted({}))]
+    assert [verdict.score for verdict in verify(by_name, tasks, results, Scripted({}))] == scores
+    elsewhere = Learned(str(tmp_path / "head.json"), grounded=Grounded(("/note",)))
+    assert [verdict.score for verdict in verify(elsewhere, tasks, results, Scripted({}))] != scores
+    assert load_strategy(spec(Verify(Constrained(), learned))) == Verify(Constrained(), learned)
+
+
+def test_a_log_with_repeats_makes_a_head_no_surer(tmp_path: Path) -> None:
+    """Where nothing tells right from wrong, who has met a record before still can: that must not pass for skill."""
+    draw = random.Random(3)
+    once = [
+        lesson._replace(
+            right=draw.random() < 0.5, result=replace(lesson.result, confidence={"/size_mm": draw.random()})
+        )
+        for lesson in lessons(range(1, 41), tmp_path / "log.jsonl")
+    ]
+    tasks, results = [one.task for one in once], [one.result for one in once]
+
+    def spread(taught: Sequence[Judged]) -> float:
+        scores = [verdict.score for verdict in verify(Learned.fit(taught), tasks, results, Scripted({}))]
+        return max(scores) - min(scores)
+
+    assert spread([lesson for lesson in once for _ in range(7)]) < 1.2 * spread(once)
+    with pytest.raises(DataError, match="4 records"):
+        Learned.fit(once[:4] * 10)
 
 
 def test_what_is_no_head_and_what_teaches_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from math import exp, log
 from typing import Any, Literal
 
+import numpy
 import pytest
 from pydantic import BaseModel
 
@@ -9,11 +10,13 @@ from structout import (
     Agreement,
     Confident,
     Constrained,
+    DataError,
     Grounded,
     Judge,
     Model,
     Prompt,
     Prompted,
+    Repair,
     Result,
     RoundTrip,
     Rule,
@@ -23,6 +26,7 @@ from structout import (
     Usage,
     Verdict,
     Verifier,
+    Verify,
 )
 from structout.completion import Completion
 from structout.document import Json, scalars
@@ -109,6 +113,16 @@ def test_grounded_is_as_strict_as_the_labels_allow() -> None:
     assert Grounded.fit(Misspelt(), threshold=1.0) == Grounded(("/item",), 1.0)
 
 
+def test_grounded_learns_nothing_from_nothing() -> None:
+    class Empty:
+        examples: tuple[Example, ...] = ()
+
+    for threshold in (None, 1.0):
+        with pytest.raises(DataError, match="no labelled train records") as caught:
+            Grounded.fit(Empty(), threshold=threshold)
+        assert caught.value.hint
+
+
 def test_grounded_finds_what_a_schema_enumerates_wherever_it_says_so() -> None:
     schema = {
         "$defs": {"Intent": {"anyOf": [{"const": "play"}, {"enum": ["stop", "pause"]}]}},
@@ -143,6 +157,16 @@ def test_a_judge_without_log_probabilities_is_asked_once() -> None:
     assert (verdict.decision, verdict.score, verdict.usage.calls) == ("accept", 1.0, 1)
 
 
+@pytest.mark.parametrize("verifier", [Judge(), RoundTrip(by="model")])
+@pytest.mark.parametrize(("said", "decision", "score"), [("no", "reject", 0.0), ("yes", "accept", 1.0)])
+def test_a_model_that_cannot_be_held_to_the_other_answer_is_as_sure_as_its_word(
+    verifier: Verifier, said: str, decision: str, score: float
+) -> None:
+    model, task, result = asked(lambda prompt: Completion(said, Usage(1, 5, 1), logprobs=(log(0.7),)))
+    (verdict,) = verify(verifier, [task], [result], model)
+    assert (verdict.decision, verdict.score, verdict.usage.calls) == (decision, score, 2)
+
+
 def test_a_judge_asks_about_each_field() -> None:
     model, task, result = asked(lambda prompt: "no" if "note is" in prompt.messages[-1].content else "yes")
     (verdict,) = verify(Judge(per_field=True), [task], [result], model)
@@ -151,6 +175,20 @@ def test_a_judge_asks_about_each_field() -> None:
     assert verdict.confidence == {"/kind": 1.0, "/size_mm": 1.0, "/note": 0.0}
     assert verdict.usage.calls == 3
     assert len(model.batches) == 2
+
+
+class Slots(BaseModel):
+    artist: str | None = None
+    album: str | None = None
+
+
+@pytest.mark.parametrize(("said", "decision", "score"), [("no", "reject", 0.0), ("yes", "accept", 1.0)])
+def test_a_judge_asks_about_a_document_without_a_value_as_a_whole(said: str, decision: str, score: float) -> None:
+    model = Scripted(said)
+    verdict = check(Judge(per_field=True), "play some Ella", {"artist": None, "album": None}, Slots, model)
+    assert (verdict.decision, verdict.score, verdict.usage.calls) == (decision, score, 1)
+    assert bool(verdict.issues) == (decision == "reject")
+    assert '"artist": null' in model.batches[0][0].messages[-1].content
 
 
 def test_a_judge_may_be_another_model_and_may_be_unable_to_answer() -> None:
@@ -192,6 +230,18 @@ def test_readings_that_agree_are_accepted_and_one_that_fails_is_no_agreement() -
     assert (verdict.decision, verdict.score, verdict.confidence["/kind"]) == ("unsure", 0.5, 0.5)
 
 
+@pytest.mark.parametrize("written", [f"Here it is:\n```json\n{GOOD}\n```", "kind: hex\nsize_mm: 6\nnote: zinc"])
+def test_readings_agree_whatever_stands_around_them(written: str) -> None:
+    model = Scripted(written)
+    strategy = Verify(Repair(Prompted(format="json" if "{" in written else "yaml")), Agreement())
+    (result,) = strategy.run([Task("hex bolt, 6 mm, zinc", SCHEMA)], model)
+    assert (result.status, result.issues, result.verification.calls) == ("repaired", (), 1)
+    assert result.confidence == {"/kind": 1.0, "/size_mm": 1.0, "/note": 1.0}
+    cut = Scripted(lambda prompt: Completion(GOOD[:-3], Usage(1, 1, 1), "length"))
+    (verdict,) = verify(Agreement(), [Task("hex", SCHEMA)], [result], cut)
+    assert verdict.decision == "unsure"  # of what was cut off nobody knows how it went on
+
+
 def test_a_round_trip_shows_what_was_left_out() -> None:
     text = "Ann Lee ordered a nut and a bolt for 12.5"
     full = check(RoundTrip(), text, ORDER, Order)
@@ -225,6 +275,17 @@ def test_a_rule_is_the_users_own() -> None:
     assert check(Rule(raises(ValueError("odd"))), "", {"kind": "hex", "size_mm": 5}).issues[0].message == "odd"
     verdict = check(Rule(raises(KeyError("x"))), "", {"kind": "hex", "size_mm": 5})
     assert (verdict.decision, "KeyError" in verdict.issues[0].message) == ("unsure", True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "decision"),
+    [(numpy.True_, "accept"), (numpy.False_, "reject"), (1, "accept"), (0, "reject"), ("", "reject"), (None, "accept")],
+)
+def test_what_a_rule_says_counts_as_true_or_false_unless_it_is_a_text(answer: object, decision: str) -> None:
+    verdict = check(Rule(lambda value: answer), "", {"kind": "hex", "size_mm": 5})
+    assert verdict.decision == decision
+    assert all(isinstance(issue.message, str) for issue in verdict.issues)
+    assert len(verdict.issues) == (decision == "reject")
 
 
 def test_confidence_decides() -> None:
@@ -270,6 +331,18 @@ def test_verifiers_combine_and_ask_no_more_than_they_must(
     verdict = check(build(*parts), "", {"kind": "hex", "size_mm": 5})
     assert (verdict.decision, verdict.score) == (decision, score)
     assert [part.asked for part in parts] == asked
+
+
+def test_a_verifier_that_was_overruled_leaves_no_doubt_in_a_leaf() -> None:
+    fine, wrong = Rule(lambda value: True), Rule(lambda value: False)
+    bolt: Json = {"kind": "hex", "size_mm": 5}
+    verdict = check(Either(Grounded(), fine), "hex bolt", bolt)
+    assert (verdict.decision, verdict.issues, verdict.confidence) == ("accept", (), {})
+    verdict = check(Either(Grounded(), wrong), "hex bolt", bolt)
+    assert (verdict.decision, verdict.confidence) == ("reject", {"/size_mm": 0.0})
+    verdict = check(Either(wrong, Grounded()), "hex bolt, 5 mm", bolt)
+    assert (verdict.decision, verdict.confidence) == ("accept", {"/size_mm": 1.0})
+    assert check(All(fine, Grounded()), "hex bolt", bolt).confidence == {"/size_mm": 0.0}
 
 
 def test_what_has_no_value_costs_nothing_to_refuse() -> None:

@@ -1,0 +1,162 @@
+"""How a record lies in the columns of a table."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from structout.document import Json, parse_json
+from structout.errors import DataError
+from structout.prompts.render import resolve
+from structout.schema import Schema
+
+PROVENANCE = (
+    "_key", "_status", "_edits", "_strategy", "_attempts", "_tokens", "_cost", "_seconds", "_fingerprint",
+)  # fmt: skip
+WHOLE, MORE = "value", "_more"
+ABSENT: Any = object()  # what an empty cell stands for where a record may do without it
+_ANY = frozenset(("null", "boolean", "number", "string", "array", "object"))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of a schema's records, each with the JSON Schema of what stands in it: a column a property and, where
+    a record may hold others as well, `_more` for all of these; or one column `value`, where a record is no object with
+    properties (`whole`). `root` is the schema that references point into; `extras` says whether an object may hold what
+    the schema does not speak of.
+    """
+
+    columns: Mapping[str, Any]
+    root: Any
+    whole: bool = False
+    extras: bool = False
+    required: frozenset[str] = frozenset((WHOLE,))
+
+    @classmethod
+    def of(cls, schema: Schema[Any], *, written: bool = False) -> "Layout":
+        """The columns of records as they are read; or as they are `written`, which a Pydantic type may do otherwise:
+        under other names, with computed fields, by serializers.
+        """
+        root, extras = _as_written(schema) if written else (schema.json_schema, schema.adapter is None)
+        node = resolve(root, root["$ref"]) if isinstance(root, dict) and "$ref" in root else root
+        if not (isinstance(node, dict) and node.get("properties") and node.get("type", "object") == "object"):
+            return cls({WHOLE: node}, root, True, extras)
+        more = {MORE: True} if is_open(node, extras) else {}
+        return cls({**node["properties"], **more}, root, False, extras, frozenset(node.get("required", ())))
+
+    def row(self, record: Json) -> dict[str, Json]:
+        """The values of the columns. Raises `DataError` for a record that they have no place for."""
+        if self.whole:
+            return {WHOLE: record}
+        if not isinstance(record, dict):
+            raise DataError("a record that is no object has no columns", hint="JSONL holds any record")
+        row = {name: value for name, value in record.items() if name in self.columns and name != MORE}
+        if MORE in self.columns:
+            return {**row, MORE: beside(record, self.columns) or None}
+        if lost := beside(record, self.columns):
+            raise DataError(f"the field {next(iter(lost))!r} has no column", hint="JSONL holds any record")
+        return row
+
+    def record(self, values: Mapping[str, Json]) -> Json:
+        """The record of which `row` made these values. What `structout run` wrote beside it is left out."""
+        own = not self.whole and any(name in self.columns for name in PROVENANCE)
+        if not own and all(name in values for name in PROVENANCE):
+            values = {name: value for name, value in values.items() if name not in PROVENANCE}
+        values = {name: value for name, value in values.items() if value is not ABSENT}
+        if self.whole and values.keys() == {WHOLE} and kind_of(values[WHOLE]) in kinds_of(self.root, self.root):
+            return values[WHOLE]
+        return unpacked(values) if MORE in self.columns else dict(values)
+
+    def cells(self) -> Callable[[str, str | None], Json]:
+        """What reads a cell of a column as text: where a text may stand it is one, and JSON only where that may too and
+        it is such. An empty cell is null where that may stand.
+        """
+        kinds = {name: kinds_of(node, self.root) for name, node in self.columns.items()}
+
+        def read(name: str, cell: str | None) -> Json:
+            known = kinds.get(name, _ANY)
+            if not cell:
+                if name in kinds and "null" in known:
+                    return None
+                return "" if cell is not None and known == {"string"} and name in self.required else ABSENT
+            return cell if known <= {"string", "null"} else read_text(cell, known)
+
+        return read
+
+
+def unpacked(values: Mapping[str, Json]) -> dict[str, Json]:
+    """The fields that stand in `_more` beside the others."""
+    more = values.get(MORE)
+    rest = {name: value for name, value in values.items() if name != MORE}
+    return {**rest, **more} if isinstance(more, dict) else rest if more is None else dict(values)
+
+
+def read_text(text: str, kinds: frozenset[str]) -> Json:
+    """The JSON that a text is, if that may stand there; else the text."""
+    document, issue = parse_json(text)
+    return text if issue or ("string" in kinds and kind_of(document) not in kinds) else document
+
+
+def kind_of(value: Json) -> str:
+    """The JSON type of a value; a whole number is a number."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    return "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
+
+
+def kinds_of(node: Any, root: Any, seen: tuple[str, ...] = ()) -> frozenset[str]:
+    """The JSON types that a schema leaves open, as `kind_of` names them."""
+    if not isinstance(node, dict):
+        return _ANY if node else frozenset()
+    kinds = _ANY
+    if "$ref" in node and node["$ref"] not in seen:
+        kinds &= kinds_of(resolve(root, node["$ref"]), root, (*seen, node["$ref"]))
+    if "type" in node:
+        names = node["type"] if isinstance(node["type"], list) else [node["type"]]
+        kinds &= {"number" if name == "integer" else name for name in names}
+    if "enum" in node or "const" in node:
+        kinds &= set(map(kind_of, node["enum"] if "enum" in node else [node["const"]]))
+    for keyword in ("anyOf", "oneOf"):
+        if node.get(keyword):
+            kinds &= frozenset().union(*(kinds_of(part, root, seen) for part in node[keyword]))
+    for part in node.get("allOf", ()):
+        kinds &= kinds_of(part, root, seen)
+    return kinds
+
+
+def beside(record: dict[str, Json], columns: Mapping[str, Any]) -> dict[str, Json]:
+    """The fields of a record that have no column of their own."""
+    return {name: value for name, value in record.items() if name == MORE or name not in columns}
+
+
+def is_open(node: Mapping[str, Any], extras: bool) -> bool:
+    """Whether an object may hold what its properties do not name: as `extras` says where the schema does not."""
+    return bool(node.get("patternProperties")) or node.get("additionalProperties", extras) is not False
+
+
+def _as_written(schema: Schema[Any]) -> tuple[Any, bool]:
+    if schema.adapter is None:
+        return schema.json_schema, True
+    try:
+        return schema.adapter.json_schema(mode="serialization"), False
+    except Exception:  # a serializer of the user's own need not say what it writes
+        return schema.json_schema, True
+
+
+def fields(schema: Schema[Any]) -> list[str]:
+    """The fields that a record may be written with, whatever the alternatives at the root are."""
+    root, _ = _as_written(schema)
+    found: dict[str, None] = {}
+    seen: list[str] = []
+    waiting: list[Any] = [root]
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, dict):
+            continue
+        found.update(dict.fromkeys(node.get("properties", ())))
+        waiting += [part for keyword in ("anyOf", "oneOf", "allOf") for part in node.get(keyword, ())]
+        if "$ref" in node and node["$ref"] not in seen:
+            seen.append(node["$ref"])
+            waiting.append(resolve(root, node["$ref"]))
+    return list(found)

@@ -1,0 +1,94 @@
+"""What is read of the answers of servers."""
+
+from collections.abc import Sequence
+from math import exp
+from typing import Any
+
+import pytest
+
+from structout import BestOf, Confident, Prompt, Prompted, Sampling, Schema, Scripted
+from structout.result import Task
+from tests.conftest import Bolt
+from tests.models.clients import ask, client
+from tests.models.servers import Proxy, completion, serving
+
+pytestmark = pytest.mark.usefixtures("key")
+SCHEMA = Schema.of(Bolt)
+
+
+def told(pieces: Sequence[str], logprobs: Sequence[float], *, in_bytes: bool = True) -> dict[str, Any]:
+    """A completion of these tokens as a server tells it that is asked for log-probabilities; the last one ends it."""
+    answer = completion("".join(pieces[:-1]))
+    answer["choices"][0]["logprobs"] = {
+        "content": [
+            {"token": piece, "logprob": logprob, "bytes": list(piece.encode()) if in_bytes else None}
+            for piece, logprob in zip(pieces, logprobs, strict=True)
+        ]
+    }
+    return answer
+
+
+@pytest.mark.parametrize("in_bytes", [True, False])
+def test_the_tokens_of_a_server_tell_how_sure_each_leaf_is(in_bytes: bool) -> None:
+    pieces = ['{"', "kind", '": "', "he", "x", '", "', "note", '": "', "brûl", "é", '", "size_mm": ', "6", "}", "<end>"]
+    logprobs = [-0.01, -0.01, -0.01, -0.5, -0.25, -0.01, -0.01, -0.01, -1.0, -0.5, -0.01, -2.0, -0.01, -0.01]
+    with serving(Proxy(lambda body: told(pieces, logprobs, in_bytes=in_bytes))) as proxy:
+        (result,) = Prompted().run([Task("a bolt", SCHEMA)], client(proxy, logprobs=True))
+    completed = result.attempts[-1].completion
+    assert completed.mean_value_logprob == pytest.approx(-(0.5 + 0.25 + 1.0 + 0.5 + 2.0) / 5)
+    assert completed.ends is not None
+    assert completed.ends[-1] == len(completed.text.encode())
+    sure = {"/kind": exp(-0.01 - 0.75 - 0.01), "/note": exp(-0.01 - 1.5 - 0.01), "/size_mm": exp(-2.0)}
+    assert result.confidence == pytest.approx(sure)
+    decisions = [Confident(least).check([], [result], Scripted(""))[0].decision for least in (0.1, 0.2)]
+    assert decisions == ["accept", "reject"]
+
+
+def test_tokens_that_are_not_the_text_tell_nothing_of_its_leaves() -> None:
+    answer = told(["{", "}", ""], [-0.1, -0.2, -0.3])
+    answer["choices"][0]["message"]["content"] = '{"kind": "hex", "size_mm": 6}'
+    with serving(Proxy(lambda body: answer)) as proxy:
+        (result,) = Prompted().run([Task("a bolt", SCHEMA)], client(proxy, logprobs=True))
+    assert (result.status, result.confidence) == ("valid", {})
+    assert result.attempts[-1].completion.logprobs == (-0.1, -0.2, -0.3)
+
+
+def test_the_best_of_several_answers_of_a_server_is_the_likeliest() -> None:
+    def sampled(body: dict[str, Any]) -> dict[str, Any]:
+        size = len(proxy.requests)
+        return told(['{"kind": "hex", "size_mm": ', str(size), "}", ""], [-0.1, -2.0 if size != 2 else -0.5, -0.1, 0.0])
+
+    with serving(Proxy(sampled)) as proxy:
+        (result,) = BestOf(Prompted(), n=3).run([Task("a bolt", SCHEMA)], client(proxy, logprobs=True, in_flight=1))
+    assert result.unwrap().size_mm == 2
+
+
+def test_finish_reasons_refusals_logprobs_and_missing_counts() -> None:
+    cut = completion("{", finish="length")
+    cut["choices"][0]["logprobs"] = {"content": [{"token": "{", "logprob": -0.5}]}
+    refused = completion("")
+    refused["choices"][0]["message"]["refusal"] = "I will not"
+    uncounted = completion("four" * 4)
+    del uncounted["usage"]
+    answers = iter([cut, refused, uncounted])
+    with serving(Proxy(lambda body: next(answers))) as proxy, pytest.warns(match="does not count tokens"):
+        one, two, three = client(proxy, in_flight=1, logprobs=True).complete([ask("1"), ask("2"), ask("3")])
+    assert proxy.requests[0]["logprobs"] is True
+    assert (one.finish_reason, one.logprobs) == ("length", (-0.5,))
+    assert (two.finish_reason, two.refusal) == ("refused", "I will not")
+    assert three.usage.output_tokens == 5
+
+
+def test_samples_of_one_prompt_are_one_request_where_that_is_asked_for() -> None:
+    def several(body: dict[str, Any]) -> dict[str, Any]:
+        whole = completion("x", read=100, written=9)
+        whole["choices"] = [{**whole["choices"][0], "message": {"content": "x" * n}} for n in range(1, body["n"])]
+        return whole if body["n"] > 1 else completion("last", written=2)
+
+    prompts = [Prompt(ask("1", temperature=1.0).messages, Sampling(temperature=1.0), sample=n) for n in range(3)]
+    with serving(Proxy(lambda body: several({"n": 1, **body}))) as proxy:
+        answers = client(proxy, many=True, in_flight=1).complete([*prompts, ask("2")])
+        assert [body.get("n", 1) for body in proxy.requests] == [3, 1, 1]  # it gave two of three
+    assert [answer.text for answer in answers] == ["x", "xx", "last", "last"]
+    assert [answer.usage.output_tokens for answer in answers] == [3, 6, 2, 2]
+    assert [answer.usage.calls for answer in answers] == [1, 0, 1, 1]
