@@ -17,7 +17,7 @@ test: $(INSTALLED)
 	$(BIN)/structout model fetch
 	$(BIN)/python -m pytest
 
-# How schemas/parts/tuned was made: on the train split and on descriptions generated from its words, about an hour.
+# How schemas/parts/tuned was made: on the train split and on generated descriptions, an hour of one core.
 tuned: $(INSTALLED)
 	mkdir -p .structout
 	$(BIN)/python schemas/parts/generate.py 1500 --seed 1 > .structout/generated.jsonl

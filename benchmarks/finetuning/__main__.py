@@ -26,7 +26,7 @@ from structout.finetuning.tune import MEASURED
 from structout.models.tuning import Tuning, reordered
 from structout.result import Example
 
-PARTS = ("train", "preferences", "curve")
+PARTS = ("train", "generated", "preferences", "curve")
 STRATEGIES = (*MEASURED, "Constrained(quote=True)")
 # As `make tuned` makes the adapter that is shipped; and short records, of which 24 CPU minutes allow more passes.
 TRAINING = {
@@ -34,6 +34,7 @@ TRAINING = {
     "snips": Training(passes=8),
 }
 GENERATED = {"parts": 1500}  # records by the set's own generator, learnt besides
+LABELS_ALONE = Training(rank=8, passes=8)  # without them there is time for more passes
 CURVE_PASSES = 4  # of each of the five models of a learning curve
 
 
@@ -48,7 +49,7 @@ def main() -> None:
         found = results.setdefault(name, {})
         for part in PARTS:
             if part in options.only:
-                found.update({"train": _train, "preferences": _prefer, "curve": _curve}[part](name, dataset, options))
+                found.update(_DONE[part](name, dataset, options))
                 written = json.dumps(results, indent=1).replace(f"{options.work}/", "")  # no place on this machine
                 (options.out / "finetuning.json").write_text(written + "\n", encoding="utf-8")
                 report.write(results, options.out)
@@ -101,6 +102,25 @@ def _train(name: str, dataset: Dataset, options: argparse.Namespace) -> dict[str
         "before": [asdict(row) for row in before.rows()],
         "after": [asdict(row) for row in after.rows()],
         "keys": {name: report.keys_right(after, name) for name in STRATEGIES},
+    }
+
+
+def _without_generated(name: str, dataset: Dataset, options: argparse.Namespace) -> dict[str, Any]:
+    """What the labelled records alone bring, where others were learnt besides."""
+    if name not in GENERATED:
+        return {}
+    folder, test = options.work / f"{name}-labels", dataset.split("test")
+    tuned = finetune("embedded", dataset, folder, LABELS_ALONE, tell=_tell)
+    tuning = Tuning.read(folder)
+    assert tuning is not None
+    alone = _measured(STRATEGIES, tuned, test, dataset, folder.with_suffix(".jsonl"))
+    both = read_log(options.work / f"{name}-after.jsonl")
+    return {
+        "alone": {
+            "cost": tuning.cost,
+            "rows": [asdict(row) for row in alone.rows()],
+            "gains": {strategy: report.gain(alone, both, strategy) for strategy in STRATEGIES},
+        }
     }
 
 
@@ -178,6 +198,9 @@ def _measured(
     made = evaluate(strategies, who, records, examples=whole, sampling=sampling, log=log, repeats=repeats)
     print(f"{log.stem}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
     return made
+
+
+_DONE = {"train": _train, "generated": _without_generated, "preferences": _prefer, "curve": _curve}
 
 
 def _tell(step: Step) -> None:

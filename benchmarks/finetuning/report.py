@@ -10,6 +10,10 @@ from structout.evaluation.statistics import Rate
 from structout.finetuning.curve import draw as draw_curves
 
 _DRAWS = 2000
+_HEADS = (
+    "| strategy | | n | compliance | value accuracy | record accuracy | tokens | seconds |",
+    "|---|---|---:|---:|---:|---:|---:|---:|",
+)
 
 
 def gain(before: Report, after: Report, strategy: str) -> dict[str, float]:
@@ -54,6 +58,8 @@ def write(results: dict[str, Any], folder: Path) -> None:
     for name, found in results.items():
         if "after" in found:
             text += _before_and_after(name, found)
+        if "alone" in found:
+            text += _alone(found["alone"])
         if "preferences" in found:
             text += _preferred(found["preferences"])
     curves = {name: found["curve"] for name, found in results.items() if "curve" in found}
@@ -74,6 +80,21 @@ def write(results: dict[str, Any], folder: Path) -> None:
     (folder / "finetuning.md").write_text("\n".join(text), encoding="utf-8")
 
 
+def _alone(found: dict[str, Any]) -> list[str]:
+    minutes = found["cost"]["cpu_seconds"] / 60
+    return [
+        f"Of the labelled records alone, in {minutes:.1f} CPU minutes:",
+        "",
+        *_HEADS,
+        *(_line(row, "labels alone") for row in found["rows"]),
+        "",
+        "What the generated ones brought, on the same records:",
+        "",
+        *_gains(found["gains"]),
+        "",
+    ]
+
+
 def _before_and_after(name: str, found: dict[str, Any]) -> list[str]:
     training, cost = found["training"], found["cost"]
     how = f"rank {training['rank']}" if training["rank"] else "all weights"
@@ -84,8 +105,7 @@ def _before_and_after(name: str, found: dict[str, Any]) -> list[str]:
         f"{found['labels']} labelled records{more}, {how}, at most {training['passes']} passes: "
         f"{cost['cpu_seconds'] / 60:.1f} CPU minutes, {cost['peak_mb'] / 1024:.1f} GB at the peak.",
         "",
-        "| strategy | | n | compliance | value accuracy | record accuracy | tokens | seconds |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
+        *_HEADS,
         *(_line(row, "before") for row in found["before"]),
         *(_line(row, "after") for row in found["after"]),
         "",
@@ -103,15 +123,19 @@ def _preferred(found: dict[str, Any]) -> list[str]:
         f"Preferences on top: {found['pairs']} pairs from sampled answers to the train records, "
         f"{found['cpu_seconds'] / 60:.1f} CPU minutes of DPO.",
         "",
-        "| strategy | | n | compliance | value accuracy | record accuracy | tokens | seconds |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
+        *_HEADS,
         *(_line(row, "preferred") for row in found["after"]),
         "",
     ]
-    for strategy, one in found["gains"].items():
-        low, high = 100 * one["low"], 100 * one["high"]
-        lines.append(f"- `{strategy}`: value accuracy {100 * one['gain']:+.1f} points ({low:+.1f} to {high:+.1f})")
-    return [*lines, ""]
+    return [*lines, *_gains(found["gains"]), ""]
+
+
+def _gains(gains: dict[str, dict[str, float]]) -> list[str]:
+    return [
+        f"- `{strategy}`: value accuracy {100 * one['gain']:+.1f} points "
+        f"({100 * one['low']:+.1f} to {100 * one['high']:+.1f})"
+        for strategy, one in gains.items()
+    ]
 
 
 def _line(row: dict[str, Any], when: str) -> str:
