@@ -31,9 +31,10 @@ def main() -> None:
     parser.add_argument("--million", action="store_true", help="(a) also with 1,000,000 rows")
     options = parser.parse_args()
     kept = RESULTS / "pipeline.json"
-    results = json.loads(kept.read_text()) if kept.exists() else {}
     for part in options.parts or PARTS:
-        results[part] = {**PARTS[part](options), "machine": f"{platform.machine()}, Python {platform.python_version()}"}
+        measured = PARTS[part](options)
+        results = json.loads(kept.read_text()) if kept.exists() else {}  # now: another part may be measured meanwhile
+        results[part] = {**measured, "machine": f"{platform.machine()}, Python {platform.python_version()}"}
         kept.write_text(json.dumps(results, indent=1) + "\n")
         (RESULTS / "pipeline.md").write_text(report(results))
         print(section(part, results[part]))
