@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from queue import SimpleQueue
+from threading import Lock
 from typing import Any
 
 from structout.completion import Completion, Sampling, Usage
@@ -136,39 +137,16 @@ def engine(
 
     The journal stays with the driver, which alone writes it: a run whose driver was killed goes on like any other, and
     asks again what was under way. A worker that dies is started again, and its rows are asked again: at last one by
-    one, so that a row that kills workers is an `error` and costs no other. Duplicates are asked once a worker.
+    one in a worker of their own, so that a row that kills workers is an `error` and costs no other. Duplicates are
+    asked once a worker.
     """
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Iterator[Done]:
-        ray = start()
-        actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=1)(_RunWorker)
-        known = ray.put(journal.answers() if cache else {})
-        workers = [actor.remote(recipe, known, cache=cache) for _ in range(actors)]
-        free: SimpleQueue[Any] = SimpleQueue()
-        for worker in workers * _AHEAD:
-            free.put(worker)
-
-        def ask(some: list[Row]) -> list[RowOutcome]:
-            worker, reason = free.get(), ""
-            try:
-                found, answered = ray.get(worker.work.remote(some))
-            except ray.exceptions.RayActorError as error:
-                reason = f"a worker of Ray died: {error}"
-            except ray.exceptions.RayTaskError as error:
-                raise error.cause from None
-            finally:
-                free.put(worker)
-            if reason and len(some) == 1:
-                return [job.failure(some[0], reason)]
-            if reason:
-                return [outcome for row in some for outcome in ask([row])]
-            for model, new, usage in answered:
-                journal.add_completions(model, new, usage)
-            return list(found)
+        workers = _Workers(recipe, job, journal, actors, cache=cache)
 
         def paid(new: list[Row]) -> dict[int, RowOutcome]:
             with budget.room(None, journal.spent, job.prices, len(new)) if budget and new else nullcontext():
-                return dict(zip((row.position for row in new), ask(new) if new else [], strict=True))
+                return dict(zip((row.position for row in new), workers.ask(new) if new else [], strict=True))
 
         def work(some: list[Row]) -> Done:
             new, found = unknown(some, journal), dict[int, RowOutcome]()
@@ -181,10 +159,65 @@ def engine(
         try:
             yield from in_order(rows, work, chunk, actors * _AHEAD)
         finally:
-            for worker in workers:
-                ray.kill(worker)
+            workers.kill()
 
     return outcomes
+
+
+class _Workers:
+    """The actors of a run, each of which is asked by `_AHEAD` threads; what they paid goes into the journal."""
+
+    def __init__(self, recipe: Recipe, job: Job, journal: Journal, actors: int, *, cache: bool) -> None:
+        self._ray = start()
+        self._job, self._journal = job, journal
+        known = self._ray.put(journal.answers() if cache else {})
+        actor = self._ray.remote(_RunWorker)
+
+        def begin(**how: Any) -> Any:
+            return actor.options(**how).remote(recipe, known, cache=cache)
+
+        self._begin = begin
+        self._all = [begin(num_cpus=1, max_restarts=-1, max_task_retries=1) for _ in range(actors)]
+        self._free: SimpleQueue[Any] = SimpleQueue()
+        for worker in self._all * _AHEAD:
+            self._free.put(worker)
+        self._apart: Any = None  # for rows of which one may have killed a worker
+        self._suspects = Lock()
+
+    def ask(self, rows: list[Row]) -> list[RowOutcome]:
+        """One outcome each. Raises what `Job.outcomes` does."""
+        worker = self._free.get()
+        try:
+            return self._answered(worker, rows)
+        except self._ray.exceptions.RayActorError:
+            pass  # perhaps these rows were not to blame: others were under way in that worker
+        finally:
+            self._free.put(worker)
+        with self._suspects:
+            return [self._alone(row) for row in rows]
+
+    def kill(self) -> None:
+        """End all of them."""
+        for worker in [*self._all, *([self._apart] if self._apart else [])]:
+            self._ray.kill(worker)
+
+    def _alone(self, row: Row) -> RowOutcome:
+        """Ask for a row in a worker that no other row can kill."""
+        self._apart = self._apart or self._begin(num_cpus=0)
+        try:
+            return self._answered(self._apart, [row])[0]
+        except self._ray.exceptions.RayActorError as error:
+            self._apart = None
+            return self._job.failure(row, f"a worker of Ray died: {error}")
+
+    def _answered(self, worker: Any, rows: list[Row]) -> list[RowOutcome]:
+        try:
+            found, answered = self._ray.get(worker.work.remote(rows))
+        except self._ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        for model, new, usage in answered:
+            self._journal.add_completions(model, new, usage)
+        return list(found)
 
 
 def _columns(outcome: RowOutcome) -> dict[str, Any]:
