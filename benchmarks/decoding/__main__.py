@@ -89,7 +89,6 @@ PLAN = (
     Sweep(STEPS, 32, 32, 1),
     Sweep(TWO, 8, 16, 1, "parts"),
     Sweep(MORE, 32, 32, 1),
-    Sweep(TWO, 128, 128, 2),
     Sweep(MAIN, 1, 11, 3),
     Sweep(MAIN, 8, 16, 3),
     Sweep(STEPS, 128, 128, 1),

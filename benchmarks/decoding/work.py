@@ -63,7 +63,7 @@ class Work:
 
 
 def work(name: str, model: LocalModel, count: int) -> Work:
-    """A workload by its name, with `count` prompts."""
+    """A workload by its name, with `count` prompts. Raises `ValueError` where there are not so many records."""
     data = Dataset.load(_PARTS)
     kind, _, number = name.partition("-")
     examples: tuple[Example, ...] = ()
@@ -79,6 +79,8 @@ def work(name: str, model: LocalModel, count: int) -> Work:
             schema, limit = _list(schema, size), 128 * size
         texts = [record.text for record in data if len(record.text) <= _SHORT]
         examples = (_EXAMPLE,) if kind == "flat" else ()
+    if len(texts) < count:
+        raise ValueError(f"{name} has {len(texts)} records, and {count} are wanted")
     contract = Schema.of(schema)
     prompts = []
     for text in texts[:count]:
