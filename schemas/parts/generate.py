@@ -2,8 +2,8 @@
 
 A description is put together from a record by the rules of the README, so the record is right by construction; the
 same seed gives the same descriptions. Words come from `vocabulary.toml` and from the train split, never from dev or
-test. Generated descriptions are less varied than the hand-written ones: good for measuring speed,
-memory and bookkeeping at scale, and for teaching a model the rules, but no substitute to judge it by.
+test. Generated descriptions are less varied than the hand-written ones: good for measuring speed, memory and
+bookkeeping at scale, and for teaching a model the rules, but no substitute to judge it by.
 """
 
 import argparse
