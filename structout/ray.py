@@ -138,7 +138,7 @@ def engine(
     The journal stays with the driver, which alone writes it: a run whose driver was killed goes on like any other, and
     asks again what was under way. A worker that dies is started again, and its rows are asked again: at last one by
     one in a worker of their own, so that a row that kills workers is an `error` and costs no other. Duplicates are
-    asked once a worker.
+    asked once a worker. All answers that the journal has at the start are sent to the workers, and so held in memory.
     """
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Iterator[Done]:

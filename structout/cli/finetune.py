@@ -4,8 +4,9 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,7 +49,8 @@ def finetune(
     ] = None,
     batch: Annotated[int | None, typer.Option("--batch", min=1, help="Records a step.")] = None,
     tokens_at_once: Annotated[
-        int | None, typer.Option("--tokens-at-once", min=1, help="Fewer (2048) need less memory, for the same steps.")
+        int | None,
+        typer.Option("--tokens-at-once", min=1, help="In memory (2048): fewer are the same steps, in pieces."),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="For another outcome.")] = None,
     measure: Annotated[
@@ -107,10 +109,17 @@ def finetune(
             say(f"{len(points)} of {len(sizes)} sizes, for which there are records: load one as path:{out}/SIZE")
             raise typer.Exit(PASSED if points else NOTHING)
         asked = 2 * len(MEASURED) * len(part or ())
-        with _progress() as tell, progress("judged", asked) as advance:
+        with _progress() as tell, ExitStack() as later:
+
+            @cache  # one line at a time: it begins once the steps are done
+            def bar() -> Callable[[str], None]:
+                print(file=sys.stderr, end="\n" if sys.stderr.isatty() else "")
+                advance: Callable[[str], None] = later.enter_context(progress("judged", asked))
+                return advance
+
             tuned = teach(
                 model, whole, out, training, more=further, measure=part, sampling=sampling(max_tokens), fresh=fresh,
-                tell=tell, progress=lambda outcome: advance(outcome.strategy),
+                tell=tell, progress=lambda outcome: bar()(outcome.strategy),
             )  # fmt: skip
     except KeyboardInterrupt:
         say(f"interrupted: call it again to go on from the last checkpoint in {out}")

@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import Callable, MutableMapping, Sequence
-from typing import Any
 
 from structout.completion import Completion, Prompt
 from structout.models.base import Model
+from structout.models.wrapper import Wrapper
 
 
-class Memo:
+class Memo(Wrapper):
     """Wraps a model and gives the same completion, with the same usage, to the same prompt again.
 
     So strategies that begin alike can be compared at the price of one, each with its full cost. `known` holds what was
@@ -21,18 +21,10 @@ class Memo:
         known: MutableMapping[str, Completion] | None = None,
         paid: Callable[[Prompt, Completion], None] = lambda prompt, completion: None,
     ) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self._known: MutableMapping[str, Completion] = {} if known is None else known
         self._paid = paid
         self._lock = threading.Lock()
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def tuning(self) -> Any:
-        return getattr(self.inner, "tuning", None)
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         keys = [prompt.key() for prompt in prompts]

@@ -1,29 +1,20 @@
 """A model whose answered calls are noted, for whoever must account for them when a later call fails."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from structout.completion import Completion, Prompt
 from structout.models import Model
 from structout.models.base import PartialAnswerError
+from structout.models.wrapper import Wrapper
 from structout.result import Attempt
 
 
-class Noted:
+class Noted(Wrapper):
     """Wraps a model and adds every call that it answered to `calls`, those of a batch that failed in part as well."""
 
     def __init__(self, inner: Model, calls: list[Attempt]) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self._calls = calls
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def tuning(self) -> Any:
-        """With which prompt the model was fine-tuned, if it was: strategies ask for it."""
-        return getattr(self.inner, "tuning", None)
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         try:

@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from typing import Protocol
 
 from structout.completion import Completion, Prompt, Usage
 from structout.errors import ModelError
 from structout.models import Model, identity
 from structout.models.base import PartialAnswerError
+from structout.models.wrapper import Wrapper
 from structout.pipeline.budget import Budget, Prices
 
 
@@ -25,7 +26,7 @@ class Kept(Protocol):
     def spent(self) -> dict[str, Usage]: ...
 
 
-class Recorded:
+class Recorded(Wrapper):
     """Wraps a model for one journal.
 
     The same prompt gets the same answer, from the journal or from a call in flight, unless the answer is sampled
@@ -41,7 +42,7 @@ class Recorded:
         *,
         cache: bool = True,
     ) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self._identity = identity(inner.name)
         self._journal = journal
         self._budget = budget
@@ -50,15 +51,6 @@ class Recorded:
         self._asked: dict[bytes, Future[Completion]] = {}
         self._left_over: dict[str, list[Completion]] = defaultdict(list)
         self._lock = threading.Lock()
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def tuning(self) -> Any:
-        """With which prompt the model was fine-tuned, if it was: strategies ask for it."""
-        return getattr(self.inner, "tuning", None)
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         keys = [self.key(prompt) if self._cache and repeatable(prompt) else None for prompt in prompts]

@@ -3,16 +3,16 @@
 import time
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 from structout.completion import Completion, Prompt
 from structout.errors import MissingExtraError, StructoutWarning
 from structout.models import Model
+from structout.models.wrapper import Wrapper
 
 _NANO = 1_000_000_000
 
 
-class Traced:
+class Traced(Wrapper):
     """Wraps a model: a span `chat MODEL` a completion, sent to whatever tracer the program has set up.
 
     It holds sizes, settings and reasons, and no word of a prompt or an answer. Raises `MissingExtraError`.
@@ -23,19 +23,10 @@ class Traced:
             from opentelemetry import trace
         except ModuleNotFoundError as error:
             raise MissingExtraError("opentelemetry-api", "telemetry") from error
-        self.inner = inner
+        super().__init__(inner)
         self._tracer = trace.get_tracer("structout")
         self._kind = trace.SpanKind.CLIENT
         self._failed = trace.StatusCode.ERROR
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def tuning(self) -> Any:
-        """With which prompt the model was fine-tuned, if it was: strategies ask for it."""
-        return getattr(self.inner, "tuning", None)
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         began = time.time_ns()
