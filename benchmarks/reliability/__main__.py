@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -108,7 +108,7 @@ def _compare(name: str, kind: str, dataset: Dataset, model: Recorded, options: a
     taught = [one.key for one in answers if one.ok]
     outcomes: dict[str, list[Outcome]] = defaultdict(list)
     scores: dict[str, list[tuple[float, bool]]] = defaultdict(list)
-    seconds: Counter[str] = Counter()
+    seconds: dict[str, float] = defaultdict(float)
     for records in [test] if options.dev else sets.folds(test, _FOLDS):
         held_out = {record.key for record in records} if not options.dev else set()
         fitted = Fitted.on(dataset, [one for key, one in zip(taught, lessons, strict=True) if key not in held_out])

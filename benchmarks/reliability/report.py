@@ -1,9 +1,10 @@
-"""The table and the figure."""
+"""The tables."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reliability.figure import draw
 from benchmarks.reliability.measure import abstention_bound
 from benchmarks.reliability.ways import BASE, KEPT, PLAIN
 
@@ -33,6 +34,8 @@ def write(tables: Sequence[Table], folder: Path) -> None:
         f"wrong*: share of records minus that of `{BASE}`, with a bootstrap interval over records and McNemar's exact",
         f"p. Thresholds are set to keep {KEPT:.0%} of the records that verifiers are fitted to, which are others.",
         "",
+        "![What each way costs and lets pass, and how well scores rank](reliability.png)",
+        "",
         "## Targets",
         "",
         *_grounding(tables),
@@ -47,7 +50,7 @@ def write(tables: Sequence[Table], folder: Path) -> None:
         lines += [*_equal_cost(table), ""]
     (folder / "reliability.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     if tables:
-        _figure(tables, folder / "reliability.png")
+        draw(tables, folder / "reliability.png")
 
 
 def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -172,33 +175,3 @@ def _equal_cost(table: Table) -> list[str]:
         rows.append(cells)
     heads = ("cost up to", "most right", f"fewest wrong of accepted, yield {_LEAST_YIELD:.0%} or more")
     return ["At equal cost (chosen on these records, so a little flattering):", "", *_grid(heads, rows)]
-
-
-def _figure(tables: Sequence[Table], file: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(
-        2, len(tables), figsize=(4.6 * len(tables), 8.4), squeeze=False, layout="constrained"
-    )
-    for column, table in enumerate(tables):
-        above, below = axes[0][column], axes[1][column]
-        for i, (name, row) in enumerate(table["rows"].items(), 1):
-            x, y = _times(table, row), 100 * row["wrong of accepted"]["value"]
-            if row["wrong of accepted"]["n"]:
-                above.scatter(x, y, s=8 + 160 * row["yield"]["value"], alpha=0.45, label=f"{i} {name}")
-                above.annotate(str(i), (x, y), fontsize=7, ha="center", va="center")
-        above.set(xlim=(0, None), xlabel="seconds, x Constrained", ylabel="wrong of accepted, % (area: yield)")
-        above.set_title(f"{table['set']}, {table['model']}", fontsize=10)
-        above.legend(fontsize=5, loc="best", markerscale=0.4)
-        for name, one in table["free"].items():
-            if one:
-                curve = [100 * share for share in one["wrong of the first"]]
-                below.plot([100 * (k + 1) / len(curve) for k in range(len(curve))], curve, label=name, linewidth=1)
-        below.axvline(70, color="grey", linewidth=0.6, linestyle=":")
-        below.set(xlabel="yield, % of what Constrained made", ylabel="wrong of accepted, %", ylim=(0, 100))
-        below.legend(fontsize=7)
-    figure.savefig(file, dpi=110)
-    pyplot.close(figure)

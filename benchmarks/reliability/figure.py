@@ -1,0 +1,97 @@
+"""The figure: for each model and set, what each way costs and lets pass, and how well scores rank."""
+
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from benchmarks.reliability.ways import PLAIN
+
+_FAMILIES = {
+    "one answer": "#1f77b4",
+    "one answer, checked without a call": "#2ca02c",
+    "one answer, checked by a model": "#d62728",
+    "several calls for an answer": "#ff7f0e",
+}
+_SCORES = {"Grounded": "#8c564b", "Confident": "#9467bd", "RoundTrip": "#7f7f7f", "Learned": "#e377c2"}
+_LANDMARKS = (PLAIN, "Verify by Judge", "Vote field", "Draft")  # named wherever they are
+_CHEAP = 1.2  # times the seconds of `Constrained`
+_LEAST_YIELD = 0.5  # of a way that is named: who accepts next to nothing is seldom wrong
+
+Dot = tuple[float, float, dict[str, Any]]  # seconds as multiples, wrong of accepted in percent, and the row
+
+
+def draw(tables: Sequence[dict[str, Any]], file: Path) -> None:
+    """Two tables a line, two panels each."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    from matplotlib.lines import Line2D
+
+    lines = ceil(len(tables) / 2)
+    figure, axes = pyplot.subplots(lines, 4, figsize=(18, 3.9 * lines + 0.5), squeeze=False, layout="constrained")
+    panels = list(axes.flat)
+    for i, table in enumerate(tables):
+        _ways(panels[2 * i], table)
+        _scores(panels[2 * i + 1], table)
+    for panel in panels[2 * len(tables) :]:
+        panel.set_visible(False)
+    marks = [Line2D([], [], color=color, marker="o", linestyle="", label=name) for name, color in _FAMILIES.items()]
+    curves = [Line2D([], [], color=color, label=f"ranked by {name}") for name, color in _SCORES.items()]
+    figure.legend(handles=[*marks, *curves], loc="outside lower center", ncols=8, fontsize=9, frameon=False)
+    figure.savefig(file, dpi=100)
+    pyplot.close(figure)
+
+
+def _ways(panel: Any, table: dict[str, Any]) -> None:
+    """A dot a way, its area the yield; the best are named, and some to find one's way by."""
+    plain = table["rows"][PLAIN]["cost"]["seconds"]
+    dots = {
+        name: (row["cost"]["seconds"] / plain, 100 * row["wrong of accepted"]["value"], row)
+        for name, row in table["rows"].items()
+        if row["wrong of accepted"]["n"] and plain
+    }
+    for name, (x, y, row) in dots.items():
+        panel.scatter(x, y, s=100 * row["yield"]["value"], color=_FAMILIES[_family(name, row)], alpha=0.6, linewidths=0)
+    reach, heights = max(x for x, _, _ in dots.values()), [y for _, y, _ in dots.values()]
+    margin = 0.12 * (max(heights) - min(heights)) + 1
+    panel.set(xlim=(0, 1.08 * reach), ylim=(min(heights) - margin, max(heights) + margin))
+    for name in [name for name in dots if name in (*_winners(dots), *_LANDMARKS)]:
+        x, y, _ = dots[name]
+        side, shift = ("left", 7) if x < 0.75 * reach else ("right", -7)
+        height = -9 if name in _winners(dots) else 5
+        panel.annotate(name, (x, y), (shift, height), textcoords="offset points", fontsize=8, horizontalalignment=side)
+    panel.set(xlabel="seconds, x Constrained", ylabel="wrong of accepted, % (area: yield)")
+    panel.set_title(f"{table['set']}, {table['model']}: what ways cost", fontsize=10)
+
+
+def _winners(dots: dict[str, Dot]) -> list[str]:
+    """The way that lets fewest wrong ones pass at up to 1.2 times the seconds, and each that does better for more."""
+    usable = [(x > _CHEAP, y, x, name) for name, (x, y, row) in dots.items() if row["yield"]["value"] >= _LEAST_YIELD]
+    found: list[str] = []
+    best = float("inf")
+    for _, y, _, name in sorted(usable):
+        if y < best:
+            best = y
+            found.append(name)
+    return found
+
+
+def _family(name: str, row: dict[str, Any]) -> str:
+    once, free, asked, several = _FAMILIES
+    if row["cost"]["checks"]:
+        return asked
+    if row["cost"]["calls"] > 1:
+        return several
+    return free if "Verify" in name else once
+
+
+def _scores(panel: Any, table: dict[str, Any]) -> None:
+    for name, one in table["free"].items():
+        wrong = [100 * share for share in one["wrong of the first"]]
+        kept = [100 * k / len(wrong) for k in range(1, len(wrong) + 1)]
+        panel.plot(kept, wrong, color=_SCORES[name], linewidth=1.4)
+    panel.axvline(70, color="grey", linewidth=0.6, linestyle=":")
+    panel.set(xlabel="yield, % of what Constrained made", ylabel="wrong of accepted, %", xlim=(0, 100), ylim=(0, 102))
+    panel.set_title(f"{table['set']}, {table['model']}: the surest first", fontsize=10)
