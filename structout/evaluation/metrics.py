@@ -179,7 +179,8 @@ def cost(outcomes: Sequence[Outcome], prices: Mapping[str, Price] | None = None)
 
 def complies(outcome: Outcome) -> bool:
     """Whether the last answer, as produced, complied with the schema strictly."""
-    return outcome.status in ("valid", "rejected")
+    as_produced = all(edit["kind"] == "steered" for edit in outcome.edits)  # what a verifier refused may be mended
+    return outcome.status == "valid" or (outcome.status == "rejected" and as_produced)
 
 
 def share(outcomes: Sequence[Outcome], holds: Callable[[Outcome], bool]) -> Rate:

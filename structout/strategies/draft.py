@@ -12,6 +12,7 @@ from structout.prompts.questions import ask_for_thoughts
 from structout.result import Attempt, Result, Task
 from structout.strategies.base import Strategy
 from structout.strategies.generate import Prompted
+from structout.strategies.reask import said
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ class Draft:
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         drafts = self.first.run(tasks, model)
-        informed = [_told(task, draft.text, wording.DRAFTED) for task, draft in zip(tasks, drafts, strict=True)]
+        informed = [_told(task, said(task, draft), wording.DRAFTED) for task, draft in zip(tasks, drafts, strict=True)]
         results = self.inner.run(informed, model)
         return [result.after(draft) for result, draft in zip(results, drafts, strict=True)]
 
@@ -58,8 +59,8 @@ class Think:
         ]
 
 
-def _told(task: Task[T], said: str, then: str) -> Task[T]:
+def _told(task: Task[T], words: str, then: str) -> Task[T]:
     """The task with what the model said of it; as it was, if the model said nothing."""
-    if not said.strip():
+    if not words.strip():
         return task
-    return replace(task, turns=(*task.turns, Message("assistant", said), Message("user", then)))
+    return replace(task, turns=(*task.turns, Message("assistant", words), Message("user", then)))

@@ -38,17 +38,24 @@ class Reask:
 
 
 def can_be_asked_again(result: Result[Any]) -> bool:
-    """Whether another answer may do better: not where one was cut off, nor where the model cannot take the prompt."""
-    unanswered = any(issue.kind == "unanswered" for issue in result.issues)
-    return result.status in ("invalid", "rejected") and not unanswered
+    """Whether asking on may do better: not where an answer was cut off, nor where the model cannot take the prompt."""
+    return result.status in ("invalid", "rejected") and not unanswered(result)
+
+
+def unanswered(result: Result[Any]) -> bool:
+    """Whether the model could not take the prompt."""
+    return any(issue.kind == "unanswered" for issue in result.issues)
 
 
 def follow_up(task: Task[T], result: Result[T]) -> Task[T]:
-    """The task with the last answer and what is wrong with it, and nothing before that.
+    """The task with the last answer and what is wrong with it, and nothing before that."""
+    return replace(task, turns=(Message("assistant", said(task, result)), Message("user", objection(result.issues))))
 
-    What a verifier refused may be no model's answer, but merged of several: then the issues are of that document.
+
+def said(task: Task[T], result: Result[T]) -> str:
+    """The answer that a result stands for: as the model gave it, unless the document is no single answer's (mended, or
+    merged of several). What fits no schema stays as it was given.
     """
-    said = result.text
-    if result.status == "rejected" and task.schema.check_text(said).document != result.document:
-        said = response(task.schema, result.document)
-    return replace(task, turns=(Message("assistant", said), Message("user", objection(result.issues))))
+    if (result.ok or result.status == "rejected") and task.schema.check_text(result.text).document != result.document:
+        return response(task.schema, result.document)
+    return result.text

@@ -1,7 +1,7 @@
 """Several answers, one result."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, get_args
 
@@ -10,14 +10,16 @@ from structout.errors import SpecError, StructoutWarning
 from structout.models.base import Model
 from structout.result import Result, Task
 from structout.strategies.base import Strategy, rerun
-from structout.strategies.merge import Ballot, Merged, majority, merge
-from structout.strategies.reask import can_be_asked_again
+from structout.strategies.merge import Ballot, Merged, as_written, canonical, majority, merge
+from structout.strategies.reask import unanswered
+from structout.strategies.verify import noted
 from structout.verifiers import Verifier, verify
 
 T = TypeVar("T")
 
 By = Literal["mean_logprob", "value_logprob", "first_valid"]
 Level = Literal["record", "field"]
+Scalars = Mapping[str, str | int | float | bool | None]  # by JSON Pointer
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class BestOf:
             results = self.inner.run([_sample(self, task, 0) for task in tasks], model)
             for i in range(1, self.n):
                 again = [_sample(self, task, i) for task in tasks]
-                results = rerun(again, results, self.inner, model, can_be_asked_again)
+                results = rerun(again, results, self.inner, model, _may_fit)
             return results
         sampled = [_sample(self, task, i) for task in tasks for i in range(self.n)]
         results = self.inner.run(sampled, model)
@@ -52,10 +54,7 @@ class BestOf:
         if not isinstance(self.by, str):
             verdicts = verify(self.by, sampled, results, model)
             scores = [verdict.score for verdict in verdicts]
-            results = [
-                replace(result, checks=result.checks + verdict.attempts)
-                for result, verdict in zip(results, verdicts, strict=True)
-            ]
+            results = [noted(result, verdict) for result, verdict in zip(results, verdicts, strict=True)]
         groups = [slice(at, at + self.n) for at in range(0, len(results), self.n)]
         if isinstance(self.by, str):
             for group in groups:
@@ -68,10 +67,11 @@ class BestOf:
 class Vote:
     """Sample up to `n` answers of `inner` and keep what most of those that have a value agree on.
 
-    The majority is taken of whole records, or of each field: objects by key, lists by element. Ties go to the likelier
-    answer, or to the first if the model tells no log-probabilities. Sampling stops for a task as soon as no further
-    answer could turn a decision. The confidence in a leaf is the share of answers that have it. A majority of fields
-    that does not fit the schema gives way to the answer that is most like it. `temperature` is for tasks that would be
+    The majority is taken of whole records, or of each field: objects by key, lists by element, as many as most have.
+    Ties go to the likelier answer, or to the first if the model tells no log-probabilities. Sampling stops for a task
+    as soon as no further answer could turn a decision and the outcome fits the schema. The confidence in a leaf is the
+    share of answers that have it. A majority of fields that still does not fit at the end gives way to the answer that
+    is most like it. `temperature` is for tasks that would be
     sampled greedily, which gives `n` copies.
     """
 
@@ -100,10 +100,13 @@ class Vote:
         left = self.n - len(taken)
         if not taken or left <= 0:
             return left > 0
-        if any(issue.kind == "unanswered" for issue in taken[0].issues):
-            return False  # a prompt that the model cannot take
+        if unanswered(taken[0]):
+            return False
         usable = [result for result in taken if result.ok]
-        return not usable or self._count(task, usable).lead <= left
+        if not usable:
+            return True
+        outcome = self._count(task, usable)
+        return outcome.lead <= left or not task.schema.check(outcome.document).ok
 
     def _count(self, task: Task[T], usable: Sequence[Result[T]]) -> Merged:
         ballots = [Ballot(_filled(task, result), _logprob(result, "value_logprob")) for result in usable]
@@ -119,22 +122,22 @@ class Vote:
             _say_if_unknown(usable, scores, "Vote settles a tie by which answer came first")
         like = [_alike(_filled(task, result), outcome.document) if result.ok else -1.0 for result in taken]
         likest = max(range(len(taken)), key=lambda i: (like[i], _logprob(taken[i], "value_logprob")))
-        base, agreement = _last(taken, likest), outcome.agreement
-        checked = task.schema.check(outcome.document)
-        if like[likest] == 1.0 or not checked.ok:
-            votes = [scalars(_filled(task, result)) for result in usable]
-            mine = scalars(_filled(task, base))
-            shares = {p: sum(p in vote and vote[p] == value for vote in votes) for p, value in mine.items()}
-            return replace(base, confidence={place: count / len(usable) for place, count in shares.items()})
-        mended = [result for result in usable if result.status == "repaired"]
-        edits = next((result.edits for result in (*mended, *usable) if result.edits), ())
+        base = _last(taken, likest)
+        if not task.schema.check(outcome.document).ok:
+            return replace(base, confidence=_shares(task, base, usable))
+        document = _unfilled(task, outcome.document, usable)
+        places = scalars(document)
+        confidence = {place: share for place, share in outcome.agreement.items() if place in places}
+        if like[likest] == 1.0:
+            return replace(base, confidence=confidence)
+        mine = scalars(base.document)
         return replace(
             base,
-            status="repaired" if mended else "valid",
-            value=checked.value,
-            document=checked.document,
-            edits=edits,
-            confidence=agreement,
+            status="repaired" if any(result.status == "repaired" for result in usable) else "valid",
+            value=task.schema.check(document).value,
+            document=document,
+            confidence=confidence,
+            spans={place: span for place, span in base.spans.items() if _same(mine, places, place)},
         )
 
 
@@ -171,6 +174,11 @@ def _say_if_unknown(results: Sequence[Result[Any]], scores: Sequence[float], so:
         warnings.warn(f"{names} tells no log-probabilities, so {so}: {hint}", StructoutWarning, stacklevel=2)
 
 
+def _may_fit(result: Result[Any]) -> bool:
+    """Whether another sample may have a value where this one has none."""
+    return not result.ok and not unanswered(result)
+
+
 def _best(results: Sequence[Result[T]], scores: Sequence[float]) -> Result[T]:
     best = max(range(len(results)), key=lambda i: (results[i].ok, scores[i] if results[i].ok else 0.0))
     return _last(results, best)
@@ -182,14 +190,34 @@ def _last(results: Sequence[Result[T]], chosen: int) -> Result[T]:
 
 
 def _filled(task: Task[T], result: Result[T]) -> Any:
-    """The document with its defaults, so that what is left out and what is spelled out compare alike."""
-    return task.schema.dump(result.value)  # type: ignore[arg-type]  # only results with a value come here
+    """The document with its defaults, so that what is left out and what is spelled out compare alike; as it was read,
+    if a type does not take what it writes (computed fields, aliases for one direction).
+    """
+    filled = task.schema.dump(result.value)  # type: ignore[arg-type]  # only results with a value come here
+    return filled if task.schema.check(filled).ok else result.document
+
+
+def _unfilled(task: Task[T], document: Any, usable: Sequence[Result[T]]) -> Any:
+    """What was elected without the defaults that no answer wrote, unless that would say something else."""
+    written = as_written(document, [result.document for result in usable])
+    one, other = task.schema.check(written), task.schema.check(document)
+    same = one.ok and canonical(task.schema.dump(one.value)) == canonical(task.schema.dump(other.value))  # type: ignore[arg-type]
+    return written if same else document
+
+
+def _shares(task: Task[T], elected: Result[T], usable: Sequence[Result[T]]) -> dict[str, float]:
+    """For each leaf of an answer the share of answers that have it in the same place."""
+    mine, votes = scalars(_filled(task, elected)), [scalars(_filled(task, result)) for result in usable]
+    return {place: sum(_same(mine, vote, place) for vote in votes) / len(votes) for place in mine}
+
+
+def _same(one: Scalars, other: Scalars, place: str) -> bool:
+    return place in one and place in other and canonical(one[place]) == canonical(other[place])
 
 
 def _alike(one: Any, other: Any) -> float:
     """The share of leaves that are the same: 1 if all are."""
-    if one == other:
+    if canonical(one) == canonical(other):
         return 1.0
     mine, theirs = leaves(one), leaves(other)
-    same = sum(1 for place, value in mine.items() if place in theirs and theirs[place] == value)
-    return same / (len(mine | theirs) + 1)
+    return sum(_same(mine, theirs, place) for place in mine) / (len(mine | theirs) + 1)

@@ -58,12 +58,7 @@ class Verify:
         ]
 
     def _judged(self, result: Result[T], verdict: Verdict) -> Result[T]:
-        result = replace(
-            result,
-            checks=result.checks + verdict.attempts,
-            confidence=lower(result.confidence, verdict.confidence),
-            spans={**result.spans, **verdict.spans},
-        )
+        result = noted(result, verdict)
         if verdict.decision == "accept" or (verdict.decision == "unsure" and self.unsure == "accept"):
             return result
         return replace(result, status="rejected", value=None, issues=verdict.issues or (self._default(verdict),))
@@ -72,3 +67,13 @@ class Verify:
         """What is held against a result whose verifier gives no reason: that it was not accepted, and by whom."""
         said = wording.UNDECIDED if verdict.decision == "unsure" else wording.NOT_ACCEPTED
         return Issue("", "rejected", said.format(verifier=type(self.verifier).__name__, score=f"{verdict.score:.2f}"))
+
+
+def noted(result: Result[T], verdict: Verdict) -> Result[T]:
+    """The result with what a verifier found out and what that cost, whatever it decided."""
+    return replace(
+        result,
+        checks=result.checks + verdict.attempts,
+        confidence=lower(result.confidence, verdict.confidence),
+        spans={**result.spans, **verdict.spans},
+    )

@@ -1,17 +1,20 @@
 import json
-from collections import Counter
 from math import log
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from structout import (
     BestOf,
     Constrained,
+    Grounded,
+    Judge,
     Prompt,
     Prompted,
+    Repair,
     Result,
     Rule,
     Sampling,
@@ -19,13 +22,14 @@ from structout import (
     SpecError,
     Task,
     Usage,
+    Verify,
     Vote,
 )
 from structout.completion import Completion
 from structout.document import Json, scalars
 from structout.errors import StructoutWarning
 from structout.schema import Schema
-from structout.strategies.merge import Ballot, majority, merge
+from structout.strategies.merge import Ballot, canonical, majority, merge
 from tests.conftest import Bolt
 
 SCHEMA = Schema.of(Bolt)
@@ -161,6 +165,86 @@ def test_a_majority_that_fits_no_schema_gives_way_to_the_answer_most_like_it() -
     assert set(result.confidence.values()) <= {1 / 3, 2 / 3}
 
 
+ANY: dict[str, Json] = {"type": "object"}
+
+
+def voted(*documents: Json, n: int = 0, level: Any = "field", schema: Any = ANY) -> Result[Any]:
+    return run(Vote(Prompted(), n=n or len(documents), level=level), samples(*map(json.dumps, documents)), schema)
+
+
+@pytest.mark.parametrize("level", ["record", "field"])
+def test_numbers_are_equal_as_in_json_schema_and_true_is_no_number(level: Any) -> None:
+    assert voted({"a": 6}, {"a": 7}, {"a": 6.0}, {"a": 7}, {"a": 6.00}, level=level).confidence == {"/a": 3 / 5}
+    result = voted({"a": True}, {"a": 1}, {"a": 1}, level=level)
+    assert (result.document, result.confidence) == ({"a": 1}, {"/a": 2 / 3})
+    assert result.document["a"] is not True  # type: ignore[index,call-overload]
+
+
+def test_agreement_on_an_element_does_not_go_by_its_place() -> None:
+    result = voted({"x": ["a", "b"]}, {"x": ["z", "a", "b"]}, {"x": ["a", "b"]})
+    assert (result.document, result.confidence) == ({"x": ["a", "b"]}, {"/x/0": 1, "/x/1": 1})
+
+
+def test_sampling_goes_on_while_the_majority_does_not_fit() -> None:
+    one_or_all = {"oneOf": [{"properties": {key: {"const": k} for key in "abc"}} for k in (1, 2)]}
+    torn: list[Json] = [{"a": 1, "b": 1, "c": 1}, {"a": 2, "b": 2, "c": 2}]
+    assert voted(*torn, *torn, torn[1], schema=one_or_all).document == torn[1]
+    pairs = {"enum": [{"a": 1, "b": 1}, {"a": 1, "b": 2}, {"a": 2, "b": 1}, {"a": 2, "b": 3}]}
+    documents: list[Json] = [{"a": 1, "b": 1}, {"a": 2, "b": 3}, {"a": 2, "b": 1}, {"a": 1, "b": 1}, {"a": 1, "b": 2}]
+    assert voted(*documents, schema=pairs).document == {"a": 1, "b": 1}
+
+
+class Sized(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    size: int
+    unit: str = "mm"
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def half(self) -> float:
+        return self.size / 2
+
+
+def test_a_default_that_nobody_wrote_is_not_in_the_document() -> None:
+    schema = Schema.of(Bolt)
+    found = run(Vote(Prompted(), n=3), samples(*['{"kind": "hex", "size_mm": 6}'] * 2), schema)
+    assert (found.document, set(found.confidence)) == ({"kind": "hex", "size_mm": 6}, {"/kind", "/size_mm"})
+    mixed = run(Vote(Prompted(), n=3), samples('{"kind": "hex", "size_mm": 6}', bolt(7, "x"), bolt(7)), schema)
+    assert (mixed.document, mixed.unwrap().note) == ({"kind": "hex", "size_mm": 7, "note": None}, None)
+
+
+def test_a_type_that_does_not_take_what_it_writes_can_be_voted_on() -> None:
+    result = run(Vote(Prompted(), n=3), samples('{"size": 3}', '{"size": 4}', '{"size": 4}'), Schema.of(Sized))
+    assert (result.unwrap().size, result.confidence) == (4, {"/size": 2 / 3})
+
+
+def test_a_merged_result_has_the_places_only_of_what_it_holds() -> None:
+    texts = {"a": "red", "b": "3", "c": "bolt"}, {"a": "red", "b": "4", "c": "nut"}, {"a": "big", "b": "4", "c": "bolt"}
+    inner = Verify(Repair(Prompted()), Grounded(("/a", "/b", "/c")), unsure="accept")
+    model = samples("```json\n" + json.dumps(texts[0]) + "\n```", *map(json.dumps, texts[1:]))
+    (result,) = Vote(inner, n=3).run([Task("red big bolt or nut, 3 or 4", Schema.of(ANY))], model)
+    assert result.document == {"a": "red", "b": "4", "c": "bolt"}
+    assert (result.status, set(result.spans)) == ("repaired", {"/a", "/c"})
+
+
+def test_what_a_verifier_that_chooses_finds_out_is_kept() -> None:
+    (result,) = BestOf(Prompted(), 2, Grounded(("/a",))).run(
+        [Task("a red bolt", Schema.of(ANY))], samples('{"a": "blue"}', '{"a": "red"}')
+    )
+    assert (result.document, result.spans) == ({"a": "red"}, {"/a": (2, 5)})
+    judge = Scripted(lambda prompt: Completion("yes", logprobs=(log(0.9),)), name="judge")
+    asked = run(BestOf(Prompted(), 2, Judge(judge, per_field=True)), samples(bolt(6), bolt(6)))
+    assert set(asked.confidence) == {"/kind", "/size_mm"}
+
+
+def test_an_answer_that_was_cut_off_is_sampled_again() -> None:
+    model = Scripted(
+        lambda prompt: Completion('{"kind": "he', finish_reason="length") if not prompt.sample else bolt(2)
+    )
+    assert run(BestOf(Prompted(), 3, "first_valid"), model).unwrap().size_mm == 2
+    assert model.calls == 2
+
+
 def ballots(*documents: Json) -> list[Ballot]:
     return [Ballot(document, 0.0) for document in documents]
 
@@ -172,6 +256,27 @@ def test_lists_are_voted_on_by_element() -> None:
     assert merged.lead == 1
     rows = merge(ballots([{"m": "VW", "y": 1}], [{"m": "VW", "y": 2}, {"m": "Audi"}], [{"m": "VW", "y": 2}]))
     assert rows.document == [{"m": "VW", "y": 2}]
+
+
+@pytest.mark.parametrize(
+    ("lists", "merged", "agreement"),
+    [
+        ([[1, 2], [1, 3], [1, 4]], [1, 2], [1, 1 / 3]),  # most have two, though not the same
+        ([[{"a": 1, "q": 1}], [{"a": 1, "q": 2}], [{"a": 1, "q": 3}]], [{"a": 1, "q": 1}], [1, 1 / 3]),
+        ([[{"a": 1, "q": 1}], [{"a": 1, "q": 2}], [{"a": 2, "q": 2}]], [{"a": 1, "q": 2}], [2 / 3, 2 / 3]),
+        ([[7, 1, 2], [1, 8, 2], [1, 2, 9]], [1, 7, 2], [1, 1 / 3, 1]),
+        ([[1, 2], [2, 1], [2, 1]], [2, 1], [1, 1]),
+        ([[1], [2, 3], []], [1], [1 / 3]),
+        ([[], [], [1]], [], []),
+        ([["a"], []], ["a"], [1 / 2]),  # a tie goes to the first
+        ([[], ["a"]], [], []),
+        ([["a", "b"], ["a", "c"]], ["a", "b"], [1, 1 / 2]),
+        ([[6], [7], [6.0]], [6], [2 / 3]),
+    ],
+)
+def test_a_list_has_as_many_elements_as_most_have(lists: list[Json], merged: Json, agreement: list[float]) -> None:
+    found = merge(ballots(*lists))
+    assert (found.document, list(found.agreement.values())) == (merged, agreement)
 
 
 def test_a_key_may_be_voted_out_and_true_is_not_one() -> None:
@@ -199,14 +304,7 @@ def test_fewer_ballots_than_the_lead_turn_nothing(documents: list[Any], more: li
     for count in (majority, merge):
         before = count(ballots(*documents))
         after = count(ballots(*documents, *more[: max(before.lead - 1, 0)]))
-        assert _unordered(before.document) == _unordered(after.document)
-
-
-def _unordered(node: Any) -> Any:
-    """Only what a document holds: later ballots may still move the elements of a list."""
-    if isinstance(node, list):
-        return sorted(Counter(json.dumps(_unordered(one), sort_keys=True) for one in node).items())
-    return {key: _unordered(value) for key, value in node.items()} if isinstance(node, dict) else node
+        assert canonical(before.document) == canonical(after.document)
 
 
 @pytest.mark.parametrize(
