@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.reliability import report, sets
-from benchmarks.reliability.measure import auc, brier, consistency, made_up, row
+from benchmarks.reliability.measure import auc, brier, consistency, made_up, right_of_the_first, row
 from benchmarks.reliability.recorded import Recorded
 from benchmarks.reliability.ways import BASE, PLAIN, Fitted, ways
 from structout import Constrained, Dataset, Grounded, Sampling, Scripted, Verifier, evaluate, load_model
@@ -155,12 +155,11 @@ def _scores(verifier: Verifier, checks: Sequence[Judged]) -> tuple[list[tuple[fl
 
 def _ranking(scores: Sequence[tuple[float, bool]], seconds: float) -> dict[str, Any]:
     """How well scores tell right from wrong; `seconds` is what one takes."""
-    ordered = [is_right for _, is_right in sorted(scores, key=lambda item: -item[0])]
     return {
         "auc": auc(scores),
         "brier": brier(scores),
         "cpu seconds": seconds,
-        "wrong of the first": [1 - sum(ordered[:k]) / k for k in range(1, len(ordered) + 1)],
+        "wrong of the first": [1 - right / k for k, right in enumerate(right_of_the_first(scores), 1)],
     }
 
 

@@ -4,6 +4,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from math import comb
 from typing import Any
 
@@ -119,6 +120,17 @@ def auc(scores: Sequence[tuple[float, bool]]) -> float | None:
     if not good or not bad:
         return None
     return sum((g > b) + (g == b) / 2 for g in good for b in bad) / (len(good) * len(bad))
+
+
+def right_of_the_first(scores: Sequence[tuple[float, bool]]) -> list[float]:
+    """How many of the k best scores are right, for each k; among equal scores, which have no order, on average."""
+    found: list[float] = []
+    before = 0
+    for _, group in groupby(sorted(scores, reverse=True), key=lambda item: item[0]):
+        tied = [is_right for _, is_right in group]
+        found += [before + sum(tied) * k / len(tied) for k in range(1, len(tied) + 1)]
+        before += sum(tied)
+    return found
 
 
 def abstention_bound(before: float, after: float) -> float:

@@ -20,7 +20,7 @@ def judged(outcomes: Sequence[Outcome], schema: Schema[Any]) -> list[Judged]:
         result: Result[Any] = Result(
             "repaired" if any(edit["kind"] != "steered" for edit in outcome.edits) else "valid",
             checked.value,
-            document,
+            document if outcome.written is None else outcome.written,
             attempts=tuple(map(_attempt, outcome.attempts)),
             confidence=outcome.confidence,
         )

@@ -33,9 +33,9 @@ class Arm:
 class Outcome:
     """One record, by one strategy with one model, in one repeat.
 
-    `document` is the accepted document, None if there was none, and `refused` what was read of one that was not
-    accepted; `attempts`, and the `checks` of verifiers, are as `_attempt` writes them. `text` is the record's, as
-    perturbed.
+    `document` is the accepted document, defaults filled in, None if there was none, and `refused` what was read of one
+    that was not accepted; `written` is either as it was read, None where that is the same; `attempts`, and the `checks`
+    of verifiers, are as `_attempt` writes them. `text` is the record's, as perturbed.
     """
 
     strategy: str
@@ -54,6 +54,7 @@ class Outcome:
     confidence: dict[str, float] = field(default_factory=dict, repr=False)
     setting: tuple[tuple[str, Any], ...] = ()
     perturbation: str = ""
+    written: Json = None
     comparison: Comparison = field(default=Comparison(), repr=False, compare=False)
 
     @classmethod
@@ -68,6 +69,7 @@ class Outcome:
         comparison: Comparison | None = None,
         arm: Arm | None = None,
     ) -> "Outcome":
+        accepted, refused = (schema.dump(result.value), None) if result.ok else (None, _refused(result, schema))
         return cls(
             strategy,
             model,
@@ -76,15 +78,16 @@ class Outcome:
             record.text,
             record.expected,
             result.status,
-            schema.dump(result.value) if result.ok else None,
+            accepted,
             tuple(asdict(issue) for issue in result.issues),
             tuple(edit._asdict() for edit in result.edits),
             tuple(map(_attempt, result.attempts)),
-            None if result.ok else _refused(result, schema),
+            refused,
             tuple(map(_attempt, result.checks)),
             dict(result.confidence),
             arm.setting if arm else (),
             arm.perturbation if arm else "",
+            None if result.document in (accepted, refused) else result.document,
             comparison or Comparison.of(schema),
         )
 

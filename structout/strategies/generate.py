@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Literal, TypeVar, cast, get_args
 
 from structout.completion import Prompt, Sampling
@@ -16,6 +17,7 @@ from structout.result import Attempt, Example, Result, Task
 from structout.schema import Schema
 from structout.strategies.base import judge
 from structout.strategies.quotes import quoted_fields, quoting
+from structout.words import plain_words
 
 T = TypeVar("T")
 
@@ -102,12 +104,18 @@ def _examples(strategy: Prompted | Constrained, tasks: Sequence[Task[Any]]) -> l
         message = f"{wanted} is given {fewest} examples: give it labelled records (--examples, or examples=...)"
         warnings.warn(message, StructoutWarning, stacklevel=2)
     if strategy.choose == "fixed" or not strategy.examples:
-        return [task.examples[: strategy.examples] for task in tasks]
+        return [_fixed(task, strategy.examples) for task in tasks]
     known: dict[int, Similar] = {}  # tasks mostly share their examples
     for task in tasks:
         if id(task.examples) not in known:
             known[id(task.examples)] = Similar(task.examples)
     return [known[id(task.examples)].find(task.text, strategy.examples) for task in tasks]
+
+
+def _fixed(task: Task[Any], count: int) -> tuple[Example, ...]:
+    """The first examples, but none with the very words of the record: its label would give the answer away."""
+    words = plain_words(task.text)
+    return tuple(islice((one for one in task.examples if plain_words(one.text) != words), count))
 
 
 def _show(strategy: Prompted | Constrained, model: Model, tasks: Sequence[Task[Any]]) -> Show:

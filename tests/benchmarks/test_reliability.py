@@ -1,11 +1,26 @@
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.reliability.measure import abstention_bound, auc, made_up, paired
+from benchmarks.reliability.measure import (
+    abstention_bound,
+    auc,
+    brier,
+    consistency,
+    hallucinated,
+    made_up,
+    paired,
+    right_of_the_first,
+)
 from benchmarks.reliability.recorded import Recorded
-from structout import Constrained, Prompted, Scripted, evaluate
+from benchmarks.reliability.ways import threshold
+from structout import Constrained, Prompted, Result, Sampling, Scripted, Task, Verdict, evaluate
+from structout.evaluation import judged
+from structout.models import Model
+from structout.schema import Schema
+from tests.conftest import Bolt
 from tests.evaluation.test_metrics import RIGHT, bolts
 
 
@@ -43,6 +58,38 @@ def test_the_bound_on_abstention_and_the_area_under_the_curve() -> None:
     assert abstention_bound(0.5, 0.2) == pytest.approx(0.375)
     assert auc([(0.9, True), (0.4, False), (0.4, True)]) == 0.75
     assert auc([(0.9, True)]) is None
+
+
+def test_equal_scores_have_no_order() -> None:
+    scores = [(1.0, True), (1.0, False), (0.5, True), (0.2, False)]
+    assert right_of_the_first(scores) == right_of_the_first(scores[::-1]) == [0.5, 1, 2, 2]
+    assert brier([(0.5, True), (1.0, False)]) == pytest.approx(0.625)
+
+
+def test_consistency_is_the_share_of_fields_that_all_runs_agree_on() -> None:
+    other = RIGHT.replace("6", "7")
+    model = Scripted({"same": RIGHT, "torn": [RIGHT, other, RIGHT]})
+    outcomes = evaluate(
+        [Prompted()], model, bolts("same", "torn"), repeats=3, sampling=Sampling(temperature=1)
+    ).outcomes
+    assert consistency(outcomes)["value"] == pytest.approx((1 + 1 / 2) / 2)
+
+
+def test_text_leaves_are_counted_and_those_that_are_made_up() -> None:
+    noted = '{"kind": "hex", "size_mm": 6, "note": "zinc"}'
+    outcomes = evaluate([Prompted()], Scripted({"in zinc": noted, "plain": noted}), bolts("in zinc", "plain")).outcomes
+    assert hallucinated(outcomes) == {"leaves": 4, "made up": 1}
+
+
+class BySize:
+    def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
+        return [Verdict("accept", result.unwrap().size_mm / 10) for result in results]
+
+
+def test_thresholds_keep_the_share_that_they_are_asked_to() -> None:
+    answers = {f"bolt {i}": f'{{"kind": "hex", "size_mm": {i}}}' for i in range(10)}
+    lessons = judged(evaluate([Prompted()], Scripted(answers), bolts(*answers)).outcomes, Schema.of(Bolt))
+    assert threshold(BySize(), lessons, kept=0.7) == pytest.approx(0.3)
 
 
 def test_a_paired_difference_is_taken_record_by_record() -> None:

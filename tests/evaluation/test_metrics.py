@@ -2,7 +2,7 @@ from typing import Any
 
 from hypothesis import given
 
-from structout import Completion, Dataset, Judge, Prompted, Repair, Scripted, Usage, Verify, evaluate
+from structout import Completion, Dataset, Judge, Prompted, Repair, Rule, Scripted, Usage, Verify, evaluate
 from structout.document import leaves
 from structout.evaluation import metrics
 from structout.evaluation.compare import score
@@ -39,6 +39,9 @@ def test_each_rate_counts_what_it_says() -> None:
         "wrong-but-valid": 1 / 5,
     }
     assert repaired["compliance"].value == 2 / 5
+    refused = evaluate([Verify(Repair(Prompted()), Rule(lambda value: False))], Scripted(ANSWERS), bolts(*ANSWERS))
+    (rates,) = (row.rates for row in refused.rows())
+    assert (rates["compliance"].value, rates["yield"].value) == (2 / 5, 0)  # what took edits does not comply
     assert repaired["yield"].value == 3 / 5
     assert repaired["record accuracy"].value == 2 / 5
 

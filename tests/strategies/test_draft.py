@@ -1,11 +1,13 @@
+import json
 from typing import Any
 
-from structout import Constrained, Draft, Example, Prompt, Prompted, Reask, Scripted, Task, Think, preview
+from structout import Constrained, Draft, Example, Prompt, Prompted, Reask, Repair, Scripted, Task, Think, Vote, preview
 from structout.completion import Completion
 from structout.schema import Schema
 from tests.conftest import Bolt
 
 SCHEMA = Schema.of(Bolt)
+KINDS = ("hex", "flange", "hex")
 GOOD = '{"kind": "hex", "size_mm": 6}'
 
 
@@ -22,6 +24,19 @@ def test_a_draft_is_free_and_stands_before_the_constrained_answer() -> None:
     assert [message.role for message in held.messages[-2:]] == ["assistant", "user"]
     assert held.messages[-2].content == "It is a hex bolt, 6 mm."
     assert (result.status, result.text, result.usage.calls) == ("valid", GOOD, 2)
+
+
+def test_a_draft_that_was_mended_or_elected_is_shown_as_its_document() -> None:
+    fenced = free_then_constrained(f"Here it is:\n```json\n{GOOD}\n```")
+    Draft(Constrained(), Repair(Prompted())).run([Task("x", SCHEMA)], fenced)
+    assert json.loads(fenced.batches[-1][0].messages[-2].content) == json.loads(GOOD)
+    ballots = [
+        {"kind": k, "size_mm": size, "note": note} for k, size, note in zip(KINDS, (6, 6, 7), "abb", strict=True)
+    ]
+    many = Scripted(lambda prompt: GOOD if prompt.constraint else json.dumps(ballots[prompt.sample]))
+    Draft(Constrained(), Vote(Prompted(), n=3)).run([Task("x", SCHEMA)], many)
+    said = json.loads(many.batches[-1][0].messages[-2].content)
+    assert said == {"kind": "hex", "size_mm": 6, "note": "b"}
 
 
 def test_thoughts_are_short_and_stand_before_the_answer() -> None:

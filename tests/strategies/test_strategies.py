@@ -167,6 +167,16 @@ def test_examples_and_sampling_reach_the_prompt() -> None:
     assert (prompt.sampling.temperature, prompt.sampling.max_tokens, prompt.sample) == (0.5, 33, 4)
 
 
+def test_the_label_of_the_record_itself_is_never_shown() -> None:
+    shown = tuple(Example(f"{i} mm bolt", {"kind": "hex", "size_mm": i}) for i in range(3))
+    for choose in ("fixed", "similar"):
+        model = Scripted(GOOD)
+        Prompted(examples=2, choose=choose).run([Task("1 MM  bolt", SCHEMA, shown)], model)
+        said = [message.content for message in model.batches[0][0].messages]
+        assert len(said) == 6
+        assert not any("1 mm bolt" in text for text in said)
+
+
 def test_fewer_examples_than_were_asked_for_are_noticed() -> None:
     shown = tuple(Example(f"example {i}", {"kind": "hex", "size_mm": i}) for i in range(2))
     for way in (Prompted(examples=3), Constrained(examples=3, choose="similar")):

@@ -14,6 +14,7 @@ from structout import (
     Learned,
     ModelError,
     Prompt,
+    Rule,
     Scripted,
     SpecError,
     Task,
@@ -58,6 +59,16 @@ def bolts(sizes: Sequence[int]) -> Dataset:
 def lessons(sizes: Sequence[int], log: Path) -> list[Judged]:
     evaluate([Constrained()], Scripted(answer), bolts(sizes), log=log)
     return judged(read_log(log).outcomes, SCHEMA)
+
+
+def test_what_is_learned_of_is_the_document_as_it_will_be_judged(tmp_path: Path) -> None:
+    for way in (Constrained(), Verify(Constrained(), Rule(lambda value: False))):
+        log = tmp_path / f"{type(way).__name__}.jsonl"
+        evaluate([way], Scripted(answer), bolts([6]), log=log)
+        (lesson,) = judged(read_log(log).outcomes, SCHEMA)
+        (live,) = Constrained().run([Task("hex bolt, 6 mm", SCHEMA)], Scripted(answer))
+        assert lesson.result.document == live.document  # without the note, which is null if it is not written
+        assert lesson.result.value == live.value
 
 
 def test_it_learns_from_the_log_and_tells_right_from_wrong_on_other_records(tmp_path: Path) -> None:
