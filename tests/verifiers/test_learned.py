@@ -14,6 +14,7 @@ from structout import (
     Learned,
     ModelError,
     Prompt,
+    Result,
     Scripted,
     SpecError,
     Task,
@@ -129,6 +130,51 @@ def test_a_log_with_repeats_makes_a_head_no_surer(tmp_path: Path) -> None:
     assert spread([lesson for lesson in once for _ in range(7)]) < 1.2 * spread(once)
     with pytest.raises(DataError, match="4 records"):
         Learned.fit(once[:4] * 10)
+
+
+def lesson(size: int, sure: float, right: bool) -> Judged:
+    document: dict[str, Any] = {"kind": "hex", "size_mm": size}
+    value = SCHEMA.check(document).value
+    return Judged(Task(f"bolt {size}", SCHEMA), Result("valid", value, document, confidence={"/size_mm": sure}), right)
+
+
+def scores(learned: Learned, lessons: Sequence[Judged]) -> list[float]:
+    verdicts = verify(learned, [one.task for one in lessons], [one.result for one in lessons], Scripted({}))
+    return [verdict.score for verdict in verdicts]
+
+
+def ranking(lessons: Sequence[Judged]) -> float:
+    """How often a right one scores above a wrong one (AUC)."""
+    scored = list(zip(scores(Learned.fit(lessons), lessons), lessons, strict=True))
+    right, wrong = ([score for score, one in scored if one.right is truth] for truth in (True, False))
+    return sum((x > y) + (x == y) / 2 for x in right for y in wrong) / len(right) / len(wrong)
+
+
+def test_the_only_wrong_one_scores_lowest() -> None:
+    """In its own fold nobody knows of it, so that the scores out of folds have it upside down."""
+    taught = [lesson(i, 0.9 if i else 0.1, right=bool(i)) for i in range(20)]
+    found = scores(Learned.fit(taught), taught)
+    assert found[0] < min(found[1:])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_hard_to_tell_is_never_ranked_upside_down(seed: int) -> None:
+    draw = random.Random(seed)
+    noise = [lesson(i, draw.random(), right=draw.random() < 0.5) for i in range(40)]
+    assert ranking(noise) > 0.5
+    found = scores(Learned.fit(noise), noise)
+    assert len(set(found)) > 1
+    base = sum(one.right for one in noise) / len(noise)
+    assert sum(found) / len(found) == pytest.approx(base, abs=0.1)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_weak_signal_keeps_its_direction(seed: int) -> None:
+    """Of the surer half 16 in 30 are right, of the other 14."""
+    taught = [lesson(i, 0.9 if i % 2 else 0.1, right=i // 2 < (16 if i % 2 else 14)) for i in range(60)]
+    random.Random(seed).shuffle(taught)  # which puts them into other folds
+    unsure, sure = scores(Learned.fit(taught), [lesson(30, 0.1, right=True), lesson(30, 0.9, right=True)])
+    assert unsure < sure
 
 
 def test_what_is_no_head_and_what_teaches_nothing(tmp_path: Path) -> None:
