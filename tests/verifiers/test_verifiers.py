@@ -10,7 +10,6 @@ from structout import (
     Agreement,
     Confident,
     Constrained,
-    DataError,
     Grounded,
     Judge,
     Model,
@@ -30,7 +29,6 @@ from structout import (
 )
 from structout.completion import Completion
 from structout.document import Json, scalars
-from structout.result import Example
 from structout.schema import Schema
 from structout.verifiers import All, verify
 from structout.verifiers import Any as Either
@@ -75,63 +73,6 @@ class Order(BaseModel):
 
 
 ORDER: dict[str, Json] = {"kind": "new", "paid": True, "customer": "Ann Lee", "total": 12.5, "items": ["nut", "bolt"]}
-
-
-def test_grounded_refuses_what_the_record_does_not_hold() -> None:
-    text = "Ann Lee ordered a nut and a bolt for 12,50"
-    verdict = check(Grounded(), text, ORDER, Order)
-    assert (verdict.decision, verdict.score, verdict.usage) == ("accept", 1.0, Usage())
-    assert text[slice(*verdict.spans["/items/1"])] == "bolt"
-    assert verdict.confidence.keys() == {"/customer", "/total", "/items/0", "/items/1"}
-    verdict = check(Grounded(), text, {**ORDER, "items": ["nut", "washer"], "total": 13}, Order)
-    assert verdict.decision == "reject"
-    assert {issue.pointer for issue in verdict.issues} == {"/items/1", "/total"}
-    assert "washer" in str(verdict.issues)
-
-
-def test_grounded_looks_only_for_the_fields_it_is_told() -> None:
-    assert check(Grounded(("/items/*",)), "nut, bolt", ORDER, Order).decision == "accept"
-    assert check(Grounded(("/customer",)), "nut, bolt", ORDER, Order).decision == "reject"
-
-
-class Labelled:
-    examples = tuple(
-        Example(f"{name} bought {item} in {year % 100}", {"name": name, "item": item, "year": year})
-        for name, item, year in (("Ann", "nut", 1998), ("Bo", "bolt", 2004), ("Cy", "screw", 2010))
-    )
-
-
-def test_grounded_learns_which_fields_stand_in_the_record() -> None:
-    assert Grounded.fit(Labelled()) == Grounded(("/item", "/name"), 1.0)
-
-
-def test_grounded_is_as_strict_as_the_labels_allow() -> None:
-    class Misspelt:
-        examples = (*Labelled.examples, Example("Volkswagn, 1 nut", {"name": "Volkswagen", "item": "nut"}))
-
-    assert Grounded.fit(Misspelt()) == Grounded(("/item", "/name"), 0.9)
-    assert Grounded.fit(Misspelt(), threshold=1.0) == Grounded(("/item",), 1.0)
-
-
-def test_grounded_learns_nothing_from_nothing() -> None:
-    class Empty:
-        examples: tuple[Example, ...] = ()
-
-    for threshold in (None, 1.0):
-        with pytest.raises(DataError, match="no labelled train records") as caught:
-            Grounded.fit(Empty(), threshold=threshold)
-        assert caught.value.hint
-
-
-def test_grounded_finds_what_a_schema_enumerates_wherever_it_says_so() -> None:
-    schema = {
-        "$defs": {"Intent": {"anyOf": [{"const": "play"}, {"enum": ["stop", "pause"]}]}},
-        "type": "object",
-        "properties": {"intent": {"$ref": "#/$defs/Intent"}, "list": {"type": "array", "items": {"enum": ["a", "b"]}}},
-        "additionalProperties": {"type": "string"},
-    }
-    assert check(Grounded(), "x", {"intent": "pause", "list": ["a"]}, schema).decision == "accept"
-    assert check(Grounded(), "x", {"title": "y"}, schema).decision == "reject"
 
 
 def test_a_judge_is_as_sure_as_its_yes_is_probable() -> None:
@@ -288,6 +229,13 @@ def test_what_a_rule_says_counts_as_true_or_false_unless_it_is_a_text(answer: ob
     assert len(verdict.issues) == (decision == "reject")
 
 
+@pytest.mark.parametrize("answer", [float("nan"), numpy.float32("nan"), numpy.array([True, False])])
+def test_what_is_neither_true_nor_false_decides_nothing(answer: object) -> None:
+    verdict = check(Rule(lambda value: answer), "", {"kind": "hex", "size_mm": 5})
+    assert (verdict.decision, verdict.score) == ("unsure", 0.5)
+    assert "failed: ValueError" in str(verdict.issues[0])
+
+
 def test_confidence_decides() -> None:
     task, result = made("", {"kind": "hex", "size_mm": 5})
     sure: Result[Any] = Result("valid", result.value, result.document, confidence={"/kind": 0.9, "/size_mm": 0.4})
@@ -331,6 +279,19 @@ def test_verifiers_combine_and_ask_no_more_than_they_must(
     verdict = check(build(*parts), "", {"kind": "hex", "size_mm": 5})
     assert (verdict.decision, verdict.score) == (decision, score)
     assert [part.asked for part in parts] == asked
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_verifier_keeps_the_verdicts_that_it_gave(kind: type[list[Verdict]]) -> None:
+    kept = kind([Verdict("accept", 1.0)])
+
+    class Keeping:
+        def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
+            return kept
+
+    verdict = check(All(Keeping(), Rule(lambda value: False)), "", {"kind": "hex", "size_mm": 5})
+    assert verdict.decision == "reject"
+    assert kept[0].decision == "accept"
 
 
 def test_a_verifier_that_was_overruled_leaves_no_doubt_in_a_leaf() -> None:
