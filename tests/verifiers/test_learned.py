@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import log
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -143,13 +144,6 @@ def scores(learned: Learned, lessons: Sequence[Judged]) -> list[float]:
     return [verdict.score for verdict in verdicts]
 
 
-def ranking(lessons: Sequence[Judged]) -> float:
-    """How often a right one scores above a wrong one (AUC)."""
-    scored = list(zip(scores(Learned.fit(lessons), lessons), lessons, strict=True))
-    right, wrong = ([score for score, one in scored if one.right is truth] for truth in (True, False))
-    return sum((x > y) + (x == y) / 2 for x in right for y in wrong) / len(right) / len(wrong)
-
-
 def test_the_only_wrong_one_scores_lowest() -> None:
     """In its own fold nobody knows of it, so that the scores out of folds have it upside down."""
     taught = [lesson(i, 0.9 if i else 0.1, right=bool(i)) for i in range(20)]
@@ -157,15 +151,14 @@ def test_the_only_wrong_one_scores_lowest() -> None:
     assert found[0] < min(found[1:])
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_what_is_hard_to_tell_is_never_ranked_upside_down(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(12))
+def test_where_there_is_nothing_to_learn_the_scores_stay_close_to_the_base_rate_and_in_order(seed: int) -> None:
     draw = random.Random(seed)
-    noise = [lesson(i, draw.random(), right=draw.random() < 0.5) for i in range(40)]
-    assert ranking(noise) > 0.5
-    found = scores(Learned.fit(noise), noise)
-    assert len(set(found)) > 1
-    base = sum(one.right for one in noise) / len(noise)
-    assert sum(found) / len(found) == pytest.approx(base, abs=0.1)
+    taught = [lesson(i, draw.random(), right=draw.random() < 0.5) for i in range(40)]
+    found = scores(Learned.fit(taught), taught)
+    assert mean(found) == pytest.approx(mean(one.right for one in taught), abs=0.02)
+    right, wrong = ([x for x, one in zip(found, taught, strict=True) if one.right is truth] for truth in (True, False))
+    assert mean(right) > mean(wrong)
 
 
 @pytest.mark.parametrize("seed", range(8))
