@@ -71,6 +71,22 @@ def scalars(document: Json) -> dict[str, str | int | float | bool | None]:
     return found
 
 
+def steps(document: Json, place: str) -> list[str | int]:
+    """The keys and indexes on the way to a place of a document (a JSON Pointer): only the document tells `/0` the index
+    from `/0` the key.
+    """
+    found: list[str | int] = []
+    for step in place.split("/")[1:]:
+        if isinstance(document, list):
+            found.append(int(step))
+            document = document[int(step)]
+        else:
+            key = step.replace("~1", "/").replace("~0", "~")
+            found.append(key)
+            document = document[key] if isinstance(document, dict) else None
+    return found
+
+
 def leaf_places(text: str) -> dict[str, tuple[int, int]]:
     """Where the scalars of a valid JSON text stand, quotation marks included: by their JSON Pointer, first byte of
     UTF-8 and the byte after the last.

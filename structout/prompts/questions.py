@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from structout.completion import Message, Prompt
-from structout.document import Json, leaves
+from structout.document import Json, leaves, steps
 from structout.prompts import wording
 from structout.prompts.compose import answer, fence
 from structout.prompts.render import render
@@ -22,11 +22,14 @@ def ask_whether_right(task: Task[Any], document: Json, rubric: str = "") -> tupl
     return _check(asked)
 
 
-def ask_whether_said(task: Task[Any], field: str, value: Json) -> tuple[Message, ...]:
-    """Whether the record says one value. All that the questions about a record share comes first."""
-    said = fence(answer(value), "value")
-    record, name = fence(task.text), task.schema.name
-    return _check(wording.JUDGED_FIELD.format(record=record, name=name, field=spoken(field), value=said))
+def ask_whether_said(task: Task[Any], document: Json, place: str, value: Json) -> tuple[Message, ...]:
+    """Whether the record says one value. All that the questions about a record share comes first.
+
+    Keys may be data too, where a schema leaves them open: so the name of the field stands as a JSON string.
+    """
+    record, name, said = fence(task.text), task.schema.name, fence(answer(value), "value")
+    field = answer(spoken(document, place) or name)
+    return _check(wording.JUDGED_FIELD.format(record=record, name=name, field=field, value=said))
 
 
 def ask_whether_alike(task: Task[Any], document: Json) -> tuple[Message, ...]:
@@ -40,20 +43,32 @@ def _check(asked: str) -> tuple[Message, ...]:
 
 def written_out(document: Json) -> str:
     """A document as plain text: one line a leaf, with its name and value."""
-    return "\n".join(f"{spoken(place)}: {value}" if place else f"{value}" for place, value in leaves(document).items())
+    named = ((spoken(document, place), value) for place, value in leaves(document).items())
+    return "\n".join(f"{name}: {value}" if name else f"{value}" for name, value in named)
 
 
-def spoken(place: str) -> str:
-    """A leaf's place in words: `/part_numbers/0` is `part numbers 1`."""
-    steps = (step.replace("~1", "/").replace("~0", "~") for step in place.split("/")[1:])
-    return " ".join(str(int(step) + 1) if step.isdecimal() else step.replace("_", " ") for step in steps)
+def spoken(document: Json, place: str) -> str:
+    """A leaf's place in words: `/part_numbers/0` is `part numbers 1`, the key of `/sales/2024` stays as it is."""
+    way = steps(document, place)
+    return " ".join(str(step + 1) if isinstance(step, int) else step.replace("_", " ") for step in way)
 
 
 def reworded(prompt: Prompt, reading: int) -> Prompt:
-    """The same question in other words: with one more sentence at its end, so that what comes before can be reused."""
-    last = prompt.messages[-1]
-    asked = replace(last, content=f"{last.content}\n{wording.REREADS[reading % len(wording.REREADS)]}")
-    return replace(prompt, messages=(*prompt.messages[:-1], asked))
+    """The same question in other words: with one more sentence at its end, so that what comes before can be reused.
+
+    A record that stands bare (`brief`) is data to its end: there the sentence ends the instructions.
+    """
+    first, last = prompt.messages[0], prompt.messages[-1]
+    sentence = wording.REREADS[reading % len(wording.REREADS)]
+    if first.role != "system":
+        return replace(prompt, messages=(Message("system", sentence), *prompt.messages))
+    if wording.FENCED.format(tag="record") not in first.content:
+        return replace(prompt, messages=(_longer(first, sentence), *prompt.messages[1:]))
+    return replace(prompt, messages=(*prompt.messages[:-1], _longer(last, sentence)))
+
+
+def _longer(message: Message, sentence: str) -> Message:
+    return replace(message, content=f"{message.content}\n{sentence}")
 
 
 def ask_for_thoughts(task: Task[Any]) -> tuple[Message, ...]:

@@ -12,8 +12,9 @@ from structout.prompts import resolve
 from structout.result import Example
 from structout.schema import Schema
 from structout.verifiers.grounded import field_of
+from structout.words import MARKS
 
-_PIECE = re.compile(r"\w+|[^\w\s]")  # what a quotation begins and ends with: a whole word, or a sign
+_PIECE = re.compile(rf"\w[\w{MARKS}]*|[^\w\s]")  # what a quotation begins and ends with: a whole word, or a sign
 _MOST = 2000  # pieces in an expression: in a long record quotations are shorter, but never below _LEAST pieces
 _LEAST = 8
 # Where a schema says one of these of a text, it says itself what the text may be.

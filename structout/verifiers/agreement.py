@@ -24,6 +24,9 @@ _READINGS = len(wording.REREADS) + 1
 class Agreement:
     """Compares `n` differently worded readings, of which the result is the first: costs `n` - 1 calls.
 
+    The others are the run's own model's: write `On(big, Verify(...))` to have `big` read them all, not
+    `Verify(On(big, ...), Agreement())`.
+
     A document on which all agree is accepted; else the verdict is unsure, with an issue for each leaf that differs. A
     reading that is fenced or broken is repaired, losslessly. The confidence in a leaf is the share of readings that
     have it, the score the share of leaves on which all agree.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from structout.completion import Usage
+from structout.errors import SpecError
 from structout.issue import Issue
 from structout.models.base import Model
 from structout.result import Attempt, Result, Task
@@ -41,11 +42,17 @@ def lower(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, flo
 class Verifier(Protocol):
     """Tasks with their results in; exactly one verdict each, in the same order, out. Bad data never raises.
 
-    Only results that are `ok` come in. `model` is the one that they came from: a verifier may ask it, another one, or
-    none. Verifiers are frozen dataclasses.
+    Only results that are `ok` come in. `model` is the run's own, which an `On` within the strategy may have replaced: a
+    verifier may ask it, another one, or none. Verifiers are frozen dataclasses.
     """
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]: ...
+
+
+def check_threshold(threshold: float) -> None:
+    """Raises `SpecError` for a threshold that no score can lie on."""
+    if not 0 <= threshold <= 1:  # nor is NaN
+        raise SpecError(f"threshold is {threshold}", hint="give a number from 0 to 1")
 
 
 def verify(

@@ -53,7 +53,7 @@ def _in_turn(
     is_open: Callable[[Verdict], bool],
     join: Callable[[Verdict, Verdict], Verdict],
 ) -> list[Verdict]:
-    verdicts = verifiers[0].check(tasks, results, model)
+    verdicts = list(verifiers[0].check(tasks, results, model))  # a copy: the verifier may keep its own
     for verifier in verifiers[1:]:
         places = [place for place, verdict in enumerate(verdicts) if is_open(verdict)]
         if not places:

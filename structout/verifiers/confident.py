@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from structout.errors import SpecError
 from structout.issue import Issue
 from structout.models.base import Model
 from structout.prompts import wording
 from structout.result import Result, Task
-from structout.verifiers.base import Verdict
+from structout.verifiers.base import Verdict, check_threshold
 
 
 @dataclass(frozen=True)
@@ -24,8 +23,7 @@ class Confident:
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= 1:
-            raise SpecError(f"threshold is {self.threshold}", hint="give a number from 0 to 1")
+        check_threshold(self.threshold)
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
         return [self._verdict(result) for result in results]

@@ -1,24 +1,29 @@
 """Where a record says a value: to the letter, in another spelling, by value, or nearly."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
 from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from structout.repair.dates import read_date
-from structout.repair.scalars import read_number
-from structout.words import WORD, plain, plain_words
+from structout.repair.dates import read_date_time
+from structout.verifiers.numbers import Number, in_ascii, is_signed, numbers
+from structout.words import WORD, goes_on, plain, plain_words
 
-_NUMBER = re.compile(r"([0-9]+)[ -]([0-9]+)/([0-9]+)|([0-9]+)/([0-9]+)|[0-9][0-9.,'’]*[0-9]|[0-9]|\.[0-9]+")
-_SIGN = re.compile(r"(?:^|(?<=[\s(\[{<>=:;,/|±~≈]))[-−]$")  # not that of a range (3-5), a word (M-5) or a code (10--5)
-_EXPONENT = re.compile(r"[eE]([+-]?[0-9]{1,3})(?![^\W_])")
-_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_LONGEST_DATE = 6  # words
-_LONGEST_NUMBER = 300  # characters: no float holds more digits before the point
+_ISO = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:[Zz]|[+-][0-9:]+)?)?"
+)
+_YEAR = re.compile(r"[0-9]{4}")
+_LONGEST_DATE = 10  # words
+_MINUS = re.compile(r"\s*[-−](?=[$€£¥]?\.?\d)")
+# What parts words, rather than parts of a word.
+_PARTING = re.compile(r"[\n\r;|]|[,.:!?]\s|\s\s")
+_LEAST_DIGITS = 4  # fewer, with something between them, are numbers of their own: `1, 2`, `3 4th`
+_DIGITS_LAST, _DIGITS_FIRST = re.compile(r"[0-9]+$"), re.compile(r"[0-9]+")
+_SEPARATED = re.compile(r"[0-9][.,'’][0-9]")
 _LEAST_FUZZY = 4  # characters: among shorter words everything is near everything
+_NEAR = 80  # per cent, between spellings of one word: of `left` and `lift` it is 75
 
 
 class Found(NamedTuple):
@@ -28,6 +33,13 @@ class Found(NamedTuple):
     span: tuple[int, int] | None = None
 
 
+class _Word(NamedTuple):
+    plain: str
+    start: int
+    end: int
+
+
+_Moment = tuple[list[str], str, str]  # the dates, the time and the offset that a text can mean
 _NOT = Found(0.0)
 
 
@@ -38,26 +50,34 @@ class Text:
     text: str
 
     @cached_property
-    def _words(self) -> list[tuple[str, int, int]]:
-        return [(plain(word[0]), word.start(), word.end()) for word in WORD.finditer(self.text)]
+    def _ascii(self) -> str:
+        return in_ascii(self.text)
 
     @cached_property
-    def _numbers(self) -> list[tuple[float, int, int]]:
-        return [reading for found in _NUMBER.finditer(self.text) for reading in self._readings(found)]
+    def _words(self) -> list[_Word]:
+        return _words(self.text)
 
-    def _readings(self, found: re.Match[str]) -> Iterator[tuple[float, int, int]]:
-        """What a number can mean, and where each reading stands: with and without the exponent that follows it and the
-        sign before it, which may be a dash.
-        """
-        start, end = found.span()
-        values = [(value, end) for value in _values(found)]
-        whole = values[:1] if "/" in found[0] else list(values)  # of `-2 1/4`, 1 and 4 have no sign
-        power = _EXPONENT.match(self.text, end)
-        if power and not _joined(self.text, start):
-            whole += [(_scaled(value, int(power[1])), power.end()) for value, _ in whole]
-        yield from ((value, start, after) for value, after in dict.fromkeys(values + whole))
-        if _SIGN.search(self.text, max(0, start - 2), start):
-            yield from ((-value, start - 1, after) for value, after in whole)
+    @cached_property
+    def _numbers(self) -> list[Number]:
+        return numbers(self._ascii)
+
+    @cached_property
+    def _ends(self) -> frozenset[int]:
+        """Where numbers begin and end."""
+        return frozenset(place for number in self._numbers for place in number[1:])
+
+    @cached_property
+    def _moments(self) -> list[tuple[_Moment, int, int]]:
+        """All dates with their times. From each word on only the longest: `10:00 pm` is not 10:00."""
+        found = []
+        for i, (_, start, _) in enumerate(self._words if _YEAR.search(self._ascii) else []):
+            for _, _, end in reversed(self._words[i : i + _LONGEST_DATE]):
+                may = _YEAR.search(self._ascii, start, end) and self._is_whole(start, end)
+                moment = read_date_time(self._ascii[start:end]) if may else None
+                if moment:
+                    found.append((moment, start, end))
+                    break
+        return found
 
     def find(self, value: str | float | bool, least: float = 1.0) -> Found:
         """The best place for a value. A text may differ by so much that its similarity is still `least`, but in no
@@ -66,87 +86,150 @@ class Text:
         if isinstance(value, bool):
             return _NOT
         if isinstance(value, int | float):
-            return next((Found(1.0, (a, b)) for number, a, b in self._numbers if number == value), _NOT)
+            return next((Found(1.0, (n.start, n.end)) for n in self._numbers if _equal(n.value, value)), _NOT)
         return self._exactly(value) or self._spelled(value) or self._as_date(value) or self._nearly(value, least)
 
+    def _is_whole(self, start: int, end: int) -> bool:
+        """Whether a stretch cuts no word and no number in two."""
+        return not any(
+            goes_on(self.text, at) or (at not in self._ends and _in_number(self._ascii, at)) for at in (start, end)
+        )
+
     def _exactly(self, value: str) -> Found | None:
-        """The text itself, where it does not begin or end within a word."""
+        """The text itself, where it does not begin or end within a word or a number."""
+        minus = _MINUS.match(value)
         at = self.text.find(value) if value.strip() else -1
         while at >= 0:
             end = at + len(value)
-            if not (_joined(self.text, at) or _joined(self.text, end)):
+            if self._is_whole(at, end) and (not minus or is_signed(self.text, at + minus.end())):
                 return Found(1.0, (at, end))
             at = self.text.find(value, at + 1)
         return None
 
     def _spelled(self, value: str) -> Found | None:
         """The same letters and digits, whatever their case and what stands between them: `BP 12-34` is `bp1234`."""
-        wanted = "".join(plain_words(value))
+        minus, words = _MINUS.match(value), _words(value)
+        wanted = "".join(word.plain for word in words)
+        lengths = accumulate(len(word.plain) for word in words)
+        gaps = {n: value[one.end : other.start] for n, (one, other) in zip(lengths, pairwise(words), strict=False)}
         for i, (_, start, _) in enumerate(self._words if wanted else []):
-            joined = ""
-            for word, _, end in self._words[i:]:
-                joined += word
-                if joined == wanted:
-                    return Found(1.0, (start, end))
-                if not wanted.startswith(joined):
-                    break
+            end = self._spells(wanted, gaps, i)
+            if end and self._is_whole(start, end) and (not minus or is_signed(self.text, start)):
+                return Found(1.0, (start, end))
+        return None
+
+    def _spells(self, wanted: str, gaps: Mapping[int, str], first: int) -> int | None:
+        """Where the words from this one on have spelled what is wanted, None if they do not. `gaps` are what stands
+        between the words of the value, by how many characters come before.
+        """
+        joined = ""
+        for i in range(first, len(self._words)):
+            word, before = self._words[i], len(joined)
+            joined += word.plain
+            if not wanted.startswith(joined):
+                return None
+            if before and not _run_on(self._words[i - 1], word, self.text, gaps.get(before, "")):
+                return None
+            if joined == wanted:
+                return word.end
         return None
 
     def _as_date(self, value: str) -> Found | None:
-        """The same day, for a value that is a date as JSON Schema writes it."""
-        if _ISO_DATE.fullmatch(value):
-            for count in range(_LONGEST_DATE, 0, -1):
-                for start, end in self._windows(count):
-                    if value in read_date(self.text[start:end]):
-                        return Found(1.0, (start, end))
-        return None
+        """The same day, and the same time if it has one, for a value that is a date as JSON Schema writes it."""
+        wanted = read_date_time(value) if _ISO.fullmatch(value) else None
+        if not wanted:
+            return None
+        return next((Found(1.0, (start, end)) for said, start, end in self._moments if _agree(said, wanted)), None)
 
     def _nearly(self, value: str, least: float) -> Found:
-        """The words that are most alike (normalised edit similarity), of those with the same digits."""
+        """The words that are most alike (normalised edit similarity), of those with the same digits and with a spelling
+        of each word of the value.
+        """
         words = plain_words(value)
         wanted = " ".join(words)
-        if least >= 1 or len(wanted) < _LEAST_FUZZY:
+        if least >= 1 or len(wanted) < _LEAST_FUZZY or _MINUS.match(value):
             return _NOT
         from rapidfuzz import fuzz, process
 
         places = [place for count in range(max(1, len(words) - 1), len(words) + 2) for place in self._windows(count)]
-        choices = {place: _joint(self.text[slice(*place)]) for place in dict.fromkeys(places)}
-        alike = {place: text for place, text in choices.items() if _digits(text) == _digits(wanted)}
-        best = process.extractOne(wanted, alike, scorer=fuzz.ratio, score_cutoff=100 * least) if alike else None
-        return Found(best[1] / 100, best[2]) if best else _NOT
+        choices = {place: " ".join(plain_words(self.text[slice(*place)])) for place in dict.fromkeys(places)}
+        digits = _digits(wanted)
+        alike = {place: text for place, text in choices.items() if _digits(text) == digits and self._is_whole(*place)}
+        best = process.extract(wanted, alike, scorer=fuzz.ratio, score_cutoff=100 * least, limit=None) if alike else []
+        near = min(_NEAR, 100 * least)
+        return next((Found(r / 100, p) for text, r, p in best if _spell_each(words, text.split(), near)), _NOT)
 
     def _windows(self, count: int) -> Iterator[tuple[int, int]]:
         for first, last in zip(self._words, self._words[count - 1 :], strict=False):
-            yield first[1], last[2]
+            yield first.start, last.end
 
 
-def _joint(text: str) -> str:
-    return " ".join(plain_words(text))
+def _words(text: str) -> list[_Word]:
+    return [_Word(plain(word[0]), word.start(), word.end()) for word in WORD.finditer(text)]
 
 
 def _digits(text: str) -> str:
     return "".join(char for char in text if char.isdigit())
 
 
-def _joined(text: str, at: int) -> bool:
-    """Whether a word goes on across this place."""
-    return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum()
+def _equal(said: float, wanted: float) -> bool:
+    """Whether two numbers are the same. An integer that no float holds exactly is still the float nearest to it."""
+    return said == wanted or (isinstance(wanted, float) and float(said) == wanted)
 
 
-def _values(found: re.Match[str]) -> list[float]:
-    """What a number in a record can mean, but for its sign and exponent: `2 1/4` is 2.25, `1,200` is 1200 or 1.2."""
-    if len(found[0]) > _LONGEST_NUMBER:
-        return []
-    whole, over, under, above, below = found.groups()
-    if under or below:
-        if not int(under or below):
-            return []
-        value = Fraction(int(whole or 0)) + Fraction(int(over or above), int(under or below))
-        return [float(value), *([float(whole)] if whole else []), float(over or above), float(under or below)]
-    text = found[0].rstrip(".,'’")
-    return [float(value) for value in read_number("0" + text if text.startswith(".") else text, None)]
+def _in_number(text: str, at: int) -> bool:
+    """Whether the separator of a number stands at this place, or before it."""
+    return any(_SEPARATED.match(text, place) for place in (at - 2, at - 1) if place >= 0)
 
 
-def _scaled(value: float, power: int) -> float:
-    """The float that is nearest to value * 10^power: multiplying would round twice."""
-    return float(Decimal(repr(value)).scaleb(power))
+def _run_on(one: _Word, other: _Word, text: str, written: str) -> bool:
+    """Whether two words of a text may be what a value writes as one, or with `written` between them."""
+    if any(char.isspace() for char in written):  # two words of the value too
+        return True
+    gap = text[one.end : other.start]
+    if _PARTING.search(gap):
+        return False
+    before, after = _DIGITS_LAST.search(one.plain), _DIGITS_FIRST.match(other.plain)
+    if written or not before or not after:
+        return True
+    # Two numbers are one number, or part of a code, only if they have some length; with a point or a comma between
+    # them, if that marks thousands.
+    return len(before[0]) + len(after[0]) >= _LEAST_DIGITS and (gap not in (".", ",") or len(after[0]) == 3)
+
+
+def _spell_each(words: Sequence[str], others: Sequence[str], near: float) -> bool:
+    """Whether each word has a spelling among the others: there it may be two words."""
+    spelled = {*others, *map("".join, pairwise(others))}
+    return all(word in spelled or any(_spell_alike(word, other, near) for other in spelled) for word in words)
+
+
+def _spell_alike(word: str, other: str, near: float) -> bool:
+    """Whether a word is written as another: in the plural, abbreviated, or with a slip after the first letter (so that
+    `male` is not `female`); of a short one a slip makes another word, as `now` of `not`.
+    """
+    from rapidfuzz import fuzz
+
+    if other == word + "s":
+        return True
+    if len(word) < _LEAST_FUZZY or word[0] != other[0]:
+        return False
+    letters = iter(word)
+    is_abbreviated = len(other) > 1 and all(letter in letters for letter in other)
+    return is_abbreviated or fuzz.ratio(word, other) >= near
+
+
+def _agree(said: _Moment, wanted: _Moment) -> bool:
+    """Whether a text says the moment that is wanted. Where one names no time zone, it is taken to be the other's."""
+    (dates, time, offset), (days, clock, zone) = said, wanted
+    return days[0] in dates and (
+        not clock or (_exact(time) == _exact(clock) and (not offset or not zone or _zone(offset) == _zone(zone)))
+    )
+
+
+def _exact(time: str) -> str:
+    """A time without the zeros that end its fraction."""
+    return time.rstrip("0").rstrip(".") if "." in time else time
+
+
+def _zone(offset: str) -> str:
+    return "Z" if offset == "+00:00" else offset

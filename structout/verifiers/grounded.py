@@ -2,18 +2,19 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from structout.document import Json, leaves
+from structout.document import Json, leaves, steps
 from structout.errors import DataError, SpecError
-from structout.issue import Issue
+from structout.issue import Issue, pointer
 from structout.models.base import Model
-from structout.prompts import resolve, wording
+from structout.prompts import wording
 from structout.result import Example, Result, Task
 from structout.verifiers.base import Verdict
 from structout.verifiers.finding import Text
+from structout.verifiers.places import admits, enumerates
 
 _LOOSE = 0.9
 _INDEX = re.compile(r"/[0-9]+(?=/|$)")
@@ -31,9 +32,13 @@ class Grounded:
     """Refuses a document with a leaf that its record does not hold.
 
     A leaf is found to the letter, in another spelling, by its number or date, or if a text is as similar as `threshold`
-    (in [0, 1], of words with the same digits). `fields` are the leaves to look for, as JSON Pointers with `*` for the
-    index of an item: by default all but booleans and what the schema enumerates. What a schema derives (a category, a
-    year of `98`) is in no record: name the `fields`, or have them found by `fit`. The score is that of the worst leaf.
+    (in [0, 1], with the same digits and a near spelling of each word). The score is that of the worst leaf.
+
+    `fields` are the leaves to look for, as JSON Pointers with `*` for the index of an item: by default all but booleans
+    and what the schema enumerates. What a schema derives (a category, a year of `98`) is in no record: name the
+    `fields`, or have them found by `fit`.
+
+    `check` raises `SpecError` for a field that the schema of a task surely does not have.
     """
 
     fields: tuple[str, ...] | None = None
@@ -42,6 +47,9 @@ class Grounded:
     def __post_init__(self) -> None:
         if isinstance(self.fields, str):
             raise SpecError(f"fields is {self.fields!r}", hint="give a tuple of JSON Pointers")
+        for field in self.fields or ():
+            if field and not field.startswith("/"):
+                raise SpecError(f"the field {field!r} is no JSON Pointer", hint=f"give '/{field}'")
         if not 0 < self.threshold <= 1:
             raise SpecError(f"threshold is {self.threshold}", hint="give a similarity above 0, at most 1")
 
@@ -57,17 +65,30 @@ class Grounded:
                 "there are no labelled train records to find out from which fields stand in the text",
                 hint='give records with "split": "train", or name the fields',
             )
+        if not 0 < least <= 1:
+            raise SpecError(f"least is {least}", hint="give a share of the values above 0, at most 1")
         if threshold is not None:
             return cls(_found_fields(dataset, threshold, least), threshold)
         exact, loose = (_found_fields(dataset, one, least) for one in (1.0, _LOOSE))
         return cls(loose, _LOOSE) if len(loose) > len(exact) else cls(exact, 1.0)
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
+        for schema in {id(task.schema): task.schema for task in tasks}.values():
+            for field in self.fields or ():
+                if not admits(schema, field):
+                    raise SpecError(
+                        f"{schema.name} has no {field}",
+                        hint="name the fields by JSON Pointers, with * for the index of an item: /lines/*/amount",
+                    )
         return [self._verdict(task, result) for task, result in zip(tasks, results, strict=True)]
 
     def _verdict(self, task: Task[Any], result: Result[Any]) -> Verdict:
         text = Text(task.text)
-        wanted = {place: value for place, value in leaves(result.document).items() if self._applies(task, place, value)}
+        wanted = {
+            place: value
+            for place, value in leaves(result.document).items()
+            if self._applies(task, result.document, place, value)
+        }
         found = {place: text.find(value, self.threshold) for place, value in wanted.items()}
         missing = [place for place, one in found.items() if one.score < self.threshold]
         return Verdict(
@@ -78,10 +99,13 @@ class Grounded:
             spans={place: one.span for place, one in found.items() if one.span},
         )
 
-    def _applies(self, task: Task[Any], place: str, value: str | float | bool) -> bool:
+    def _applies(self, task: Task[Any], document: Json, place: str, value: str | float | bool) -> bool:
+        way = steps(document, place)
         if self.fields is not None:
-            return field_of(place) in self.fields
-        return not isinstance(value, bool) and not _enumerated(task.schema.json_schema, place, value)
+            # `/sales/2024` may be a key of digits, or what `fit` calls `/sales/*`.
+            listed = pointer(["*" if isinstance(step, int) else step for step in way])
+            return not {place, listed, field_of(place)}.isdisjoint(self.fields)
+        return not isinstance(value, bool) and not enumerates(task.schema, way, value)
 
 
 def _found_fields(dataset: Labelled, threshold: float, least: float) -> tuple[str, ...]:
@@ -103,34 +127,3 @@ def field_of(place: str) -> str:
 def _short(value: Json) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:79] + "…"
-
-
-def _enumerated(root: dict[str, Any] | bool, place: str, value: Json) -> bool:
-    """Whether the schema itself names the value that stands at `place`."""
-    nodes = list(_alternatives(root, root, 0))
-    for step in place.split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
-        nodes = [one for node in nodes for inner in _children(node, key) for one in _alternatives(inner, root, 0)]
-    return any(value in node.get("enum", ()) or node.get("const", ...) == value for node in nodes)
-
-
-def _alternatives(node: Any, root: Any, depth: int) -> Iterator[dict[str, Any]]:
-    """A schema and all that it may stand for; a reference that leads back to itself ends somewhere."""
-    if not isinstance(node, dict) or depth > 16:
-        return
-    yield node
-    if "$ref" in node:
-        yield from _alternatives(resolve(root, node["$ref"]), root, depth + 1)
-    for key in ("anyOf", "oneOf", "allOf"):
-        for branch in node.get(key, ()):
-            yield from _alternatives(branch, root, depth + 1)
-
-
-def _children(node: dict[str, Any], key: str) -> Iterator[Any]:
-    if key in node.get("properties", {}):
-        yield node["properties"][key]
-    elif key.isdigit() and ("items" in node or "prefixItems" in node):
-        yield from node.get("prefixItems", ())
-        yield node.get("items")
-    elif isinstance(node.get("additionalProperties"), dict):
-        yield node["additionalProperties"]

@@ -13,18 +13,20 @@ from structout.models.named import Named
 from structout.prompts import wording
 from structout.prompts.questions import ask_whether_right, ask_whether_said
 from structout.result import Result, Task
-from structout.verifiers.base import Verdict
-from structout.verifiers.question import Answer, ask
+from structout.verifiers.base import Verdict, check_threshold
+from structout.verifiers.question import Answer, as_verdict, ask
 
 
 @dataclass(frozen=True)
 class Judge:
     """Has a model say whether the document is what the record says: yes or no, for all of it or for each leaf.
 
-    `model` is a `Model` or the name of one; without, the one that answered is asked. `rubric` is what counts as right
-    (of the whole document). The score is P(yes), of the worst leaf with `per_field`; below `threshold` the document is
-    refused. A document that has no leaf is asked about as a whole. Costs one call a question, and one more where the
-    model tells log-probabilities.
+    `model` is a `Model` or the name of one; without, the run's own is asked, even about the answer of another: to ask
+    that one, write `On(big, Verify(...))`, not `Verify(On(big, ...), Judge())`.
+
+    `rubric` is what counts as right (of the whole document). The score is P(yes), of the worst leaf with `per_field`;
+    below `threshold` the document is refused. A document that has no leaf is asked about as a whole. Costs one call a
+    question, and one more where the model tells log-probabilities.
     """
 
     model: Model | str | None = None
@@ -33,8 +35,7 @@ class Judge:
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= 1:
-            raise SpecError(f"threshold is {self.threshold}", hint="give a probability")
+        check_threshold(self.threshold)
         if self.rubric and self.per_field:
             raise SpecError("a rubric is of the whole document", hint="leave out rubric or per_field")
         if isinstance(self.model, str):
@@ -45,9 +46,9 @@ class Judge:
         pairs = list(zip(tasks, results, strict=True))
         if not self.per_field:
             answers = ask([ask_whether_right(task, result.document, self.rubric) for task, result in pairs], who)
-            return [self._whole(answer) for answer in answers]
+            return [as_verdict(answer, self.threshold, wording.JUDGED_WRONG) for answer in answers]
         questions = [
-            [ask_whether_said(task, place, value) for place, value in leaves(result.document).items()]
+            [ask_whether_said(task, result.document, place, value) for place, value in leaves(result.document).items()]
             or [ask_whether_right(task, result.document)]
             for task, result in pairs
         ]
@@ -57,17 +58,10 @@ class Judge:
             self._fields(result, answers[first:last]) for (_, result), (first, last) in zip(pairs, bounds, strict=True)
         ]
 
-    def _whole(self, answer: Answer) -> Verdict:
-        if answer.yes is None:
-            return Verdict("unsure", 0.5, attempts=answer.attempts)
-        if answer.yes >= self.threshold:
-            return Verdict("accept", answer.yes, attempts=answer.attempts)
-        return Verdict("reject", answer.yes, (Issue("", "rejected", wording.JUDGED_WRONG),), answer.attempts)
-
     def _fields(self, result: Result[Any], answers: Sequence[Answer]) -> Verdict:
         found = leaves(result.document)
         if not found:
-            return self._whole(answers[0])
+            return as_verdict(answers[0], self.threshold, wording.JUDGED_WRONG)
         asked = list(zip(found.items(), answers, strict=True))
         confidence = {place: answer.yes for (place, _), answer in asked if answer.yes is not None}
         issues = tuple(
@@ -79,4 +73,6 @@ class Judge:
         worst = min(confidence.values(), default=0.5)
         if issues:
             return Verdict("reject", worst, issues, attempts, confidence)
-        return Verdict("accept" if len(confidence) == len(asked) else "unsure", worst, (), attempts, confidence)
+        if len(confidence) < len(asked):
+            return Verdict("unsure", min(worst, 0.5), (), attempts, confidence)
+        return Verdict("accept", worst, (), attempts, confidence)

@@ -3,22 +3,24 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from math import exp
+from math import exp, log
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from structout.errors import DataError, MissingExtraError, ModelError, SpecError
+from structout.errors import DataError, ModelError, SpecError
 from structout.issue import Issue
 from structout.models.base import Model
 from structout.models.scripted import Scripted
 from structout.prompts import wording
 from structout.result import Result, Task
-from structout.verifiers.base import Verdict
+from structout.verifiers.base import Verdict, check_threshold
 from structout.verifiers.features import NAMES, features
 from structout.verifiers.grounded import Grounded
 
 _FOLDS = 5
 _LEAST = 20  # labelled results of which to learn, right and wrong ones among them
+
+_LEAST_SLOPE = 0.01
 
 
 class Judged(NamedTuple):
@@ -65,6 +67,9 @@ class Learned:
     threshold: float = 0.5
     grounded: Grounded | None = None
 
+    def __post_init__(self) -> None:
+        check_threshold(self.threshold)
+
     @classmethod
     def fit(
         cls, judged: Sequence[Judged], *, grounded: Grounded | None = None, ridge: float = 3.0, threshold: float = 0.5
@@ -73,7 +78,7 @@ class Learned:
 
         `ridge` is the weight of the squared penalty. The head is calibrated by Platt's method on out-of-fold scores
         (Platt 1999), all results for one text in one fold, for a log may hold a record many times. Raises `DataError`
-        if there is too little to learn from, `MissingExtraError`.
+        if there is too little to learn from.
         """
         usable = [one for one in judged if one.result.ok]
         right = [one.right for one in usable]
@@ -125,10 +130,8 @@ _NOBODY = Scripted("", name="nobody")  # grounding asks no model
 
 
 def _fitted(rows: Sequence[Sequence[float]], right: Sequence[bool], records: Sequence[int], ridge: float) -> Head:
-    try:
-        import numpy
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("numpy", "local") from error
+    import numpy
+
     x, y = numpy.array(rows), numpy.array(right, dtype=float)
     means, scales = x.mean(0), x.std(0)
     scales[scales < 1e-9] = 1.0
@@ -142,6 +145,12 @@ def _fitted(rows: Sequence[Sequence[float]], right: Sequence[bool], records: Seq
     positive = y.sum()
     targets = numpy.where(y > 0, (positive + 1) / (positive + 2), 1 / (len(y) - positive + 2))
     shift, slope = _logistic(held_out[:, None], targets, 1e-6)
+    if slope < _LEAST_SLOPE:
+        # Out of folds the scores tell nothing, or by chance the opposite: a fold without the few wrong results is
+        # scored by those that hold them. To turn the head round would be to trust that chance; a slope of 0 would make
+        # all scores alike, so that any threshold accepts or refuses all. So the order stays, close to the base rate.
+        slope = _LEAST_SLOPE
+        shift = log(targets.mean() / (1 - targets.mean())) - slope * held_out.mean()
     weights = _logistic(x, y, ridge)
     return Head(
         tuple(means.tolist()),

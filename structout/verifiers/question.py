@@ -5,10 +5,12 @@ from math import exp
 from typing import Literal, NamedTuple
 
 from structout.completion import Completion, Message, Prompt, Sampling
+from structout.issue import Issue
 from structout.models.base import Model
 from structout.prompts import wording
 from structout.result import Attempt
 from structout.schema import Schema
+from structout.verifiers.base import Verdict
 
 _ANSWERS = (wording.YES, wording.NO)
 _SAMPLING = Sampling(max_tokens=8)
@@ -35,6 +37,15 @@ def ask(questions: Sequence[tuple[Message, ...]], model: Model) -> list[Answer]:
     rivals = [Prompt(questions[place], _SAMPLING, _only(_other(said[place].completion.text))) for place in scored]
     found = dict(zip(scored, _complete(rivals, model), strict=True))
     return [_answer(one, found.get(place)) for place, one in enumerate(said)]
+
+
+def as_verdict(answer: Answer, threshold: float, otherwise: str) -> Verdict:
+    """Accept from a P(yes) of `threshold` on, refuse with what `otherwise` says, or be unsure without an answer."""
+    if answer.yes is None:
+        return Verdict("unsure", 0.5, attempts=answer.attempts)
+    if answer.yes >= threshold:
+        return Verdict("accept", answer.yes, attempts=answer.attempts)
+    return Verdict("reject", answer.yes, (Issue("", "rejected", otherwise),), answer.attempts)
 
 
 def _complete(prompts: Sequence[Prompt], model: Model) -> list[Attempt]:

@@ -6,13 +6,12 @@ from typing import Any, Literal, get_args
 
 from structout.document import Json, leaves
 from structout.errors import SpecError
-from structout.issue import Issue
 from structout.models.base import Model
 from structout.prompts import wording
 from structout.prompts.questions import ask_whether_alike
 from structout.result import Result, Task
-from structout.verifiers.base import Verdict
-from structout.verifiers.question import Answer, ask
+from structout.verifiers.base import Verdict, check_threshold
+from structout.verifiers.question import Answer, as_verdict, ask
 from structout.words import plain_words
 
 By = Literal["similarity", "model"]
@@ -33,8 +32,7 @@ class RoundTrip:
     def __post_init__(self) -> None:
         if self.by not in get_args(By):
             raise SpecError(f"a round trip is not compared by {self.by!r}", hint=f"give {' or '.join(get_args(By))}")
-        if not 0 <= self.threshold <= 1:
-            raise SpecError(f"threshold is {self.threshold}", hint="give a number from 0 to 1")
+        check_threshold(self.threshold)
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
         pairs = list(zip(tasks, results, strict=True))
@@ -42,14 +40,7 @@ class RoundTrip:
             answers = ask([ask_whether_alike(task, result.document) for task, result in pairs], model)
         else:
             answers = [Answer(similarity(task.text, result.document), ()) for task, result in pairs]
-        return [self._verdict(answer) for answer in answers]
-
-    def _verdict(self, answer: Answer) -> Verdict:
-        if answer.yes is None:
-            return Verdict("unsure", 0.5, attempts=answer.attempts)
-        if answer.yes >= self.threshold:
-            return Verdict("accept", answer.yes, attempts=answer.attempts)
-        return Verdict("reject", answer.yes, (Issue("", "rejected", wording.UNLIKE),), answer.attempts)
+        return [as_verdict(answer, self.threshold, wording.UNLIKE) for answer in answers]
 
 
 def similarity(text: str, document: Json) -> float:

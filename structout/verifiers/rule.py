@@ -18,10 +18,11 @@ Check = Callable[[Any], Any]
 class Rule:
     """Asks a function of the value: True or None accepts, False refuses, and so does a text, which says what is wrong.
 
-    What is none of these, such as a boolean of numpy, counts as `bool` has it.
+    What is none of these, such as a boolean of numpy, counts as `bool` has it. `function` may be its name,
+    `package.module:name` or `path/to/rules.py:name`.
 
-    `function` may be its name, `package.module:name` or `path/to/rules.py:name`. A `ValueError` or `AssertionError`
-    refuses like a text; any other error leaves the verifier unsure, for one odd value must not end a run.
+    A `ValueError` or `AssertionError` refuses like a text. Any other error leaves the verifier unsure, for one odd
+    value must not end a run, and so does an answer that is neither true nor false, such as NaN or an array.
     """
 
     function: Check | str
@@ -35,13 +36,27 @@ def _verdict(function: Check, value: Any) -> Verdict:
     name = getattr(function, "__name__", "the rule")
     try:
         answer = function(value)
-        says = answer if isinstance(answer, str) else ""
-        accepts = not isinstance(answer, str) and (answer is None or bool(answer))
     except (ValueError, AssertionError) as error:
-        says, accepts = str(error), False
+        answer = str(error)
     except Exception as error:
-        failed = wording.RULE_FAILED.format(rule=name, error=f"{type(error).__name__}: {error}")
-        return Verdict("unsure", 0.5, (Issue("", "rejected", failed),))
-    if accepts:
-        return Verdict("accept", 1.0)
-    return Verdict("reject", 0.0, (Issue("", "rejected", says or wording.REFUSED.format(rule=name)),))
+        return _failed(name, error)
+    if not isinstance(answer, str):
+        try:
+            accepts = answer is None or _is_true(answer)
+        except Exception as error:
+            return _failed(name, error)
+        if accepts:
+            return Verdict("accept", 1.0)
+        answer = ""
+    return Verdict("reject", 0.0, (Issue("", "rejected", answer or wording.REFUSED.format(rule=name)),))
+
+
+def _is_true(answer: Any) -> bool:
+    if answer != answer:  # of an array, too, neither can be told
+        raise ValueError("NaN is neither true nor false")
+    return bool(answer)
+
+
+def _failed(name: str, error: Exception) -> Verdict:
+    failed = wording.RULE_FAILED.format(rule=name, error=f"{type(error).__name__}: {error}")
+    return Verdict("unsure", 0.5, (Issue("", "rejected", failed),))

@@ -59,6 +59,14 @@ def test_labels_count_as_quoted_just_where_the_mask_would_admit_them(words: list
     assert quoted_fields([Example(text, {"a": value})]) == ({"/a"} if admitted else set())
 
 
+def test_a_quotation_ends_before_no_accent() -> None:
+    """In NFD an accent is a character of its own."""
+    expression = re.compile(quotation("Cre\u0300me bru\u0302le\u0301e"))
+    assert expression.match("Cre\u0300me")
+    assert not expression.match("Cre")
+    assert not expression.match("\u0300me")
+
+
 def test_a_long_record_has_an_expression_of_bounded_size() -> None:
     assert len(quotation("word " * 5 + " ".join(map(str, range(400))))) < 40_000
 

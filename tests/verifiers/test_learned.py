@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import log
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from structout import (
     ModelError,
     Prompt,
     Rule,
+    Result,
     Scripted,
     SpecError,
     Task,
@@ -140,6 +142,43 @@ def test_a_log_with_repeats_makes_a_head_no_surer(tmp_path: Path) -> None:
     assert spread([lesson for lesson in once for _ in range(7)]) < 1.2 * spread(once)
     with pytest.raises(DataError, match="4 records"):
         Learned.fit(once[:4] * 10)
+
+
+def lesson(size: int, sure: float, right: bool) -> Judged:
+    document: dict[str, Any] = {"kind": "hex", "size_mm": size}
+    value = SCHEMA.check(document).value
+    return Judged(Task(f"bolt {size}", SCHEMA), Result("valid", value, document, confidence={"/size_mm": sure}), right)
+
+
+def scores(learned: Learned, lessons: Sequence[Judged]) -> list[float]:
+    verdicts = verify(learned, [one.task for one in lessons], [one.result for one in lessons], Scripted({}))
+    return [verdict.score for verdict in verdicts]
+
+
+def test_the_only_wrong_one_scores_lowest() -> None:
+    """In its own fold nobody knows of it, so that the scores out of folds have it upside down."""
+    taught = [lesson(i, 0.9 if i else 0.1, right=bool(i)) for i in range(20)]
+    found = scores(Learned.fit(taught), taught)
+    assert found[0] < min(found[1:])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_where_there_is_nothing_to_learn_the_scores_stay_close_to_the_base_rate_and_in_order(seed: int) -> None:
+    draw = random.Random(seed)
+    taught = [lesson(i, draw.random(), right=draw.random() < 0.5) for i in range(40)]
+    found = scores(Learned.fit(taught), taught)
+    assert mean(found) == pytest.approx(mean(one.right for one in taught), abs=0.02)
+    right, wrong = ([x for x, one in zip(found, taught, strict=True) if one.right is truth] for truth in (True, False))
+    assert mean(right) > mean(wrong)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_weak_signal_keeps_its_direction(seed: int) -> None:
+    """Of the surer half 16 in 30 are right, of the other 14."""
+    taught = [lesson(i, 0.9 if i % 2 else 0.1, right=i // 2 < (16 if i % 2 else 14)) for i in range(60)]
+    random.Random(seed).shuffle(taught)  # which puts them into other folds
+    unsure, sure = scores(Learned.fit(taught), [lesson(30, 0.1, right=True), lesson(30, 0.9, right=True)])
+    assert unsure < sure
 
 
 def test_what_is_no_head_and_what_teaches_nothing(tmp_path: Path) -> None:
