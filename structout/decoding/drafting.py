@@ -7,8 +7,9 @@ from dataclasses import dataclass
 _TEXT = (4, 3, 2, 1)  # how many tokens of context a guess goes by
 _PAST = (6, 4, 3, 2)
 _VOTES = 4  # how often a guess from earlier answers held, less how often it did not: as many kinds
-# A pass costs about as much as this many more tokens in it (measured: weights are read once a pass).
-PASS_IN_TOKENS = 16
+# A pass costs about as much as this many more guesses in it (measured at batches of 1 to 128: weights are read once a
+# pass, but a guess also needs logits over the whole vocabulary, and a matcher that goes forth and back).
+PASS_IN_TOKENS = 4
 
 
 @dataclass(slots=True)
