@@ -383,6 +383,67 @@ def test_a_reader_that_has_seen_enough_is_no_error(script: str, tmp_path: Path) 
     assert (code, "0 of 5,000 documents are valid" in said) == (1, True), "a gate has judged all the same"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("command", ["extract", "validate", "audit", "bench", "run", "preview"])
+def test_a_full_disk_behind_stdout_is_one_line(script: str, tmp_path: Path, command: str) -> None:
+    (tmp_path / "in.txt").write_text("M6 bolt\n" * 500)
+    (tmp_path / "in.jsonl").write_text('{"kind": "hex"}\n' * 5000)
+    row = {"key": "1", "text": "M6", "expected": json.loads(GOOD), "split": "test"}
+    (tmp_path / "labelled.jsonl").write_text(json.dumps(row))
+    asking = ["--schema", BOLT, "--model", script]
+    words = {
+        "extract": [tmp_path / "in.txt", *asking],
+        "validate": [tmp_path / "in.jsonl", "--schema", BOLT],
+        "audit": [BOLT],
+        "bench": [tmp_path / "labelled.jsonl", *asking, "--strategy", "Prompted()", "--log", tmp_path / "log.jsonl"],
+        "run": ["-i", tmp_path / "in.txt", *asking, "--quarantine", tmp_path / "q", "--journal", tmp_path / "j"],
+        "preview": ["--schema", BOLT],
+    }[command]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "structout", command, *map(str, words)],
+            stdout=full, stderr=subprocess.PIPE, cwd=ROOT, check=False, text=True,
+        )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.splitlines()[-1] == "error: stdout cannot be written: No space left on device"
+    assert "Traceback" not in done.stderr
+
+
+def test_what_an_ascii_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
+    row = {"key": "1", "text": "M6", "expected": json.loads(GOOD), "split": "test"}
+    (tmp_path / "labelled.jsonl").write_text(json.dumps(row))
+    (tmp_path / "snow.json").write_text(json.dumps('{"kind": "hex", "size_mm": 6, "note": "\u2603"}'))
+    asking = ["--schema", BOLT, "--model", f"scripted:{tmp_path / 'snow.json'}"]
+    preview = ascii_only("preview", "--text", "hex \u2603 5", "--schema", BOLT)
+    assert "hex \\u2603 5" in preview
+    names = ["--strategy", "Prompted()", "--log", tmp_path / "log-\u2603.jsonl"]
+    assert "Prompted()" in ascii_only("bench", tmp_path / "labelled.jsonl", *asking, *names)
+    assert json.loads(ascii_only("extract", "--text", "x", *asking))["note"] == "\u2603"
+
+
+def ascii_only(*words: object) -> str:
+    """What a command writes where stdout takes ASCII alone."""
+    done = subprocess.run(
+        [sys.executable, "-m", "structout", *map(str, words)],
+        capture_output=True, cwd=ROOT, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode("ascii")
+
+
+def test_an_interruption_while_the_commands_are_imported() -> None:
+    program = (
+        "import sys, structout.cli\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *where):\n"
+        "        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "structout.cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "structout: interrupted\n")
+
+
 def test_version_and_what_help_says_of_prices() -> None:
     done = run("--version")
     assert (done.returncode, done.stdout) == (0, f"structout {version('structout')}\n")
@@ -393,7 +454,7 @@ def test_version_and_what_help_says_of_prices() -> None:
 
 def test_help_and_import_stay_light() -> None:
     heavy = ["torch", "transformers", "llguidance", "outlines", "numpy", "scipy", "matplotlib"]
-    start = "import sys, structout, structout.cli, structout.finetuning"
+    start = "import sys, structout, structout.cli.commands, structout.finetuning"
     code = f"{start}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
