@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from structout.completion import Sampling
 from structout.errors import DataError, SpecError
@@ -19,7 +19,7 @@ from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.perturb import PERTURBATIONS, SHARED, Perturbation
 from structout.evaluation.report import Report
 from structout.evaluation.stopping import Until
-from structout.models import Memo, Model, Named, identity, load_model
+from structout.models import Memo, Model, Named, identity, model_of
 from structout.result import Example, Task
 from structout.strategies import Strategy, load_strategy, spec, with_models
 
@@ -151,7 +151,7 @@ class _Ledger:
     def of(self, model: Model | str) -> Memo:
         key = model.name if isinstance(model, Named) else model if isinstance(model, str) else id(model)
         if key not in self._models:
-            who = load_model(key) if isinstance(key, str) else cast("Model", model)
+            who = model_of(key if isinstance(key, str) else model)
             known_as = identity(who.name)
             self.identities[who.name] = known_as
             known = self._log.completions.setdefault(known_as, {})

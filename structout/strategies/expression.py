@@ -69,6 +69,14 @@ def load_strategy(text: str) -> Strategy:
     return strategy  # type: ignore[no-any-return]
 
 
+def strategy_of(given: Strategy | str) -> Strategy:
+    """The strategy that is given or written. Raises `SpecError` for what is none."""
+    strategy = load_strategy(given) if isinstance(given, str) else given
+    if not isinstance(strategy, Strategy) or isinstance(strategy, type):
+        raise SpecError(f"{given!r} is not a strategy", hint="give e.g. Repair(Prompted())")
+    return strategy
+
+
 def _build(node: ast.expr, text: str) -> Any:
     if isinstance(node, ast.Name) and node.id in NAMES:
         return _call(node.id, [], {}, text)
