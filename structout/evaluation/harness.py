@@ -13,6 +13,7 @@ from structout.errors import DataError, SpecError
 from structout.evaluation import log as logs
 from structout.evaluation.comparison import Comparison
 from structout.evaluation.dataset import Dataset, Record
+from structout.evaluation.failures import Failures
 from structout.evaluation.log import Log
 from structout.evaluation.metrics import Metric, Price
 from structout.evaluation.outcome import Arm, Outcome
@@ -24,6 +25,8 @@ from structout.result import Example, Task
 from structout.strategies import Strategy, load_strategy, spec, with_models
 
 _CHUNK = 32
+_KEPT = "what was answered is kept in {}: the same again asks only for the rest"
+_LOST = "give a log, so that what is answered is kept"
 
 
 def evaluate(
@@ -53,7 +56,8 @@ def evaluate(
     Prompts that are alike are asked once a model, and their cost counts for each strategy that sent them. `log` is a
     JSONL file that holds every completion and every outcome, written as the work goes on: what it already holds is not
     asked again. `metrics` come after the usual ones; `prices` are by model. `about` goes into the header of the log;
-    `progress` is called with each outcome. Raises `DataError` for an empty data set.
+    `progress` is called with each outcome. Where the model fails on a batch its records are asked one by one. Raises
+    `ModelError`, once all others are done, if it failed on some, and `DataError` for an empty data set.
     """
     if not dataset.records:
         raise DataError(f"{dataset.name} holds no records here", hint="choose another split or a higher limit")
@@ -80,7 +84,8 @@ def evaluate(
     names = list(dict.fromkeys(run.arm.strategy for run in runs))
     header = _provenance(dataset, comparison, names, [model.name for model in loaded], repeats, prices)
     header |= {"identities": ledger.identities, **(about or {})}
-    plan = _Plan(dataset, comparison, (examples or dataset).examples, repeats)
+    failures = Failures(len(dataset), _KEPT.format(log) if log else _LOST)
+    plan = _Plan(dataset, comparison, (examples or dataset).examples, repeats, failures)
     outcomes: list[Outcome] = []
     with book.run(header):
         for run, records in _order(runs, dataset.records, until, outcomes):
@@ -88,6 +93,7 @@ def evaluate(
                 book.add(outcome)
                 outcomes.append(outcome)
                 progress(outcome)
+    failures.check()
     return Report(header, tuple(outcomes), metrics or {})
 
 
@@ -119,12 +125,16 @@ class _Plan:
     comparison: Comparison
     shown: tuple[Example, ...]
     repeats: int
+    failures: Failures
 
     def outcomes(self, run: _Run, records: Sequence[Record]) -> Iterator[Outcome]:
         for repeat in range(self.repeats):
             asked = [(record, task) for record in records if (task := self._task(run, record, repeat)) is not None]
-            results = run.strategy.run([task for _, task in asked], run.model) if asked else []
+            tasks = [(record.key, task) for record, task in asked]
+            results = self.failures.run(run.strategy, tasks, run.model) if asked else []
             for (record, task), result in zip(asked, results, strict=True):
+                if result is None:
+                    continue
                 seen = replace(record, text=task.text)
                 yield Outcome.of(
                     run.arm.strategy, run.arm.model, seen, repeat, result, task.schema, self.comparison, run.arm

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from structout import Completion, DataError, Prompted, Reask, Repair, Scripted, evaluate
+from structout import Completion, DataError, ModelError, Prompt, Prompted, Reask, Repair, Scripted, evaluate
 from structout.evaluation import read_log
+from structout.evaluation.stopping import Until
 from tests.evaluation.test_metrics import ANSWERS, RIGHT, bolts
 
 STRATEGIES = ["Prompted()", "Repair(Prompted())", "Reask(Repair(Prompted()))"]
@@ -78,3 +79,34 @@ def test_the_table_for_people_and_for_machines() -> None:
     report = evaluate([Prompted(), Repair(Prompted())], Scripted(ANSWERS), bolts(*ANSWERS))
     assert "| Repair(Prompted()) | 60 % 23–88 |" in report.markdown()
     assert json.loads(json.dumps(report.to_json()))["rows"][1]["rates"]["yield"]["n"] == 5
+
+
+def test_records_on_which_the_model_fails_are_named_and_alone_asked_again(tmp_path: Path) -> None:
+    log, keys = tmp_path / "log.jsonl", [f"r{i}" for i in range(40)]
+    down = {"r7", "r35"}
+
+    def answer(prompt: Prompt) -> str:
+        if next((key for key in down if f"\n{key}\n" in prompt.messages[-1].content), None):
+            raise ModelError("the server is down", hint="start it")
+        return RIGHT
+
+    with pytest.raises(ModelError, match=r"failed on 2 of 40 records \(r7, r35\), last: the server is down") as caught:
+        evaluate([Prompted(), Repair(Prompted())], Scripted(answer), bolts(*keys), log=log)
+    assert str(log) in caught.value.hint
+    assert len(read_log(log).outcomes) == 2 * 38
+    down.clear()
+    model = Scripted(answer)
+    report = evaluate([Prompted(), Repair(Prompted())], model, bolts(*keys), log=log)
+    assert model.calls == 2
+    assert [row.n for row in report.rows()] == [40, 40]
+
+
+def test_a_model_that_fails_on_all_is_not_asked_for_all() -> None:
+    model = Scripted({})
+    with pytest.raises(ModelError, match="10 times in a row"):
+        evaluate([Prompted()], model, bolts(*map(str, range(200))))
+    assert model.calls < 64
+    with pytest.raises(ModelError, match="1 of 2 records"):
+        evaluate([Prompted()], Scripted({"yes": RIGHT}), bolts("yes", "no"), until=Until(decided=True))
+    with pytest.raises(ModelError, match="2 of 2 records"):
+        evaluate([Prompted()], Scripted({}), bolts("yes", "no"), until=Until(width=0.1))
