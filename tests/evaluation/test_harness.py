@@ -1,10 +1,28 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from structout import Completion, DataError, ModelError, Prompt, Prompted, Reask, Repair, Scripted, evaluate
+from structout import (
+    Completion,
+    DataError,
+    ModelError,
+    Prompt,
+    Prompted,
+    Reask,
+    Repair,
+    Scripted,
+    SpecError,
+    StructoutError,
+    certify,
+    evaluate,
+    recommend,
+)
 from structout.evaluation import read_log
+from structout.evaluation.outcome import Outcome
+from structout.evaluation.statistics import Rate
 from structout.evaluation.stopping import Until
 from tests.evaluation.test_metrics import ANSWERS, RIGHT, bolts
 
@@ -110,3 +128,47 @@ def test_a_model_that_fails_on_all_is_not_asked_for_all() -> None:
         evaluate([Prompted()], Scripted({"yes": RIGHT}), bolts("yes", "no"), until=Until(decided=True))
     with pytest.raises(ModelError, match="2 of 2 records"):
         evaluate([Prompted()], Scripted({}), bolts("yes", "no"), until=Until(width=0.1))
+
+
+def test_one_stands_for_a_list_of_one() -> None:
+    report = evaluate("Prompted()", Scripted(RIGHT), bolts("x"), perturbations="case")
+    assert [row.strategy for row in report.rows()] == ["Prompted()"]
+    assert {arm.perturbation for arm in report.arms} <= {"", "case"}
+    assert evaluate(Prompted(), Scripted(RIGHT), bolts("x")).rows() == report.rows()
+
+
+_ODD: Any = "rows.csv"
+_THREE: Any = 3
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: evaluate([Prompted()], Scripted(RIGHT), _ODD), "'rows.csv' is no data set"),
+        (lambda: certify(Prompted(), _ODD, model=Scripted(RIGHT)), "'rows.csv' is no data set"),
+        (lambda: recommend(Prompted(), Scripted(RIGHT), _ODD, "yield>=0.5"), "'rows.csv' is no data set"),
+        (lambda: evaluate([Prompted()], Scripted(RIGHT), bolts("x"), repeats=0), "repeats is 0"),
+        (lambda: evaluate([], Scripted(RIGHT), bolts("x")), "no strategy to measure"),
+        (lambda: evaluate([Prompted()], [], bolts("x")), "no model to measure"),
+        (lambda: evaluate([Prompted()], [_THREE], bolts("x")), "is no model"),
+        (lambda: evaluate([_THREE], Scripted(RIGHT), bolts("x")), "3 is not a strategy"),
+        (lambda: evaluate([Prompted()], Scripted(RIGHT), bolts("x"), perturbations="typo"), "called 'typo'"),
+    ],
+)
+def test_wrong_arguments_are_typed_errors(call: Any, said: str) -> None:
+    with pytest.raises(StructoutError, match=said) as caught:
+        call()
+    assert caught.value.hint
+
+
+def test_a_metric_that_fails_is_named() -> None:
+    def broken(outcomes: Sequence[Outcome]) -> Rate:
+        raise KeyError("colour")
+
+    def odd(outcomes: Sequence[Outcome]) -> Any:
+        return 0.5
+
+    for metric, said in ((broken, "'mine' fails: KeyError: 'colour'"), (odd, "'mine' returned 0.5")):
+        report = evaluate([Prompted()], Scripted(RIGHT), bolts("x"), metrics={"mine": metric})
+        with pytest.raises(SpecError, match=f"the metric {said}"):
+            report.rows()
