@@ -55,6 +55,33 @@ def test_extract_keeps_a_line_for_a_record_that_failed(script: str, tmp_path: Pa
     assert rows[1]["usage"]["calls"] == 2
 
 
+def test_extract_says_how_sure_a_leaf_is_and_where_it_was_found(script: str) -> None:
+    words = ["extract", "--schema", BOLT, "--model", script, "--text", "M6 hex", "--json", "--strategy"]
+    row = json.loads(run(*words, "Verify(Prompted(), Grounded())").stdout)
+    assert row["spans"] == {"/size_mm": [1, 2]}
+    voted = json.loads(run(*words, "Vote(Prompted(), n=3)").stdout)
+    assert voted["confidence"]["/size_mm"] == 1.0
+    assert {"confidence", "spans"}.isdisjoint(json.loads(run(*words, "Prompted()").stdout))
+
+
+def test_extract_says_how_often_the_token_limit_overruled_the_model(tmp_path: Path) -> None:
+    (tmp_path / "cut.py").write_text(
+        "from structout import Completion\n"
+        "class Model:\n"
+        "    name = 'cut'\n"
+        "    def complete(self, prompts):\n"
+        "        found = [((28, 29),) if 'long' in one.messages[-1].content else () for one in prompts]\n"
+        f"        return [Completion({GOOD!r}, steered=one) for one in found]\n"
+    )
+    words = ["extract", "--schema", BOLT, "--model", f"py:{tmp_path}/cut.py:Model", "--strategy", "Constrained()"]
+    done = run(*words, stdin="a long one\na short one\n")
+    assert (done.returncode, done.stdout.count("hex")) == (0, 2)
+    assert done.stderr.count("\n") == 1
+    assert "overruled the model in 1 of 2 records" in done.stderr
+    assert "--max-tokens" in done.stderr
+    assert run(*words, stdin="a short one\n").stderr == ""
+
+
 def test_extract_of_nothing_and_of_bytes_that_are_no_text(script: str) -> None:
     assert run("extract", "--schema", BOLT, "--model", script).returncode == 4
     done = run("extract", "--schema", BOLT, "--model", script, stdin=b"M6 \xff\xfe bolt\n")
@@ -302,6 +329,7 @@ def test_bench_interrupted_keeps_its_log(tmp_path: Path) -> None:
         ["certify", "no/such/folder"],
         ["extract", "no-such-file", "--schema", "schemas/parts", "--model", "scripted:x"],
         ["extract", "--schema", "schemas/nope"],
+        ["extract", "README.md", "--schema", "schemas/parts", "--text", "x"],
         ["preview", "--schema", "README.md"],
         ["validate", "--schema", "schemas/parts", "no-such-file"],
     ],
@@ -391,17 +419,17 @@ def test_a_full_disk_behind_stdout_is_one_line(script: str, tmp_path: Path, comm
     row = {"key": "1", "text": "M6", "expected": json.loads(GOOD), "split": "test"}
     (tmp_path / "labelled.jsonl").write_text(json.dumps(row))
     asking = ["--schema", BOLT, "--model", script]
-    words = {
+    words: dict[str, list[str | Path]] = {
         "extract": [tmp_path / "in.txt", *asking],
         "validate": [tmp_path / "in.jsonl", "--schema", BOLT],
         "audit": [BOLT],
         "bench": [tmp_path / "labelled.jsonl", *asking, "--strategy", "Prompted()", "--log", tmp_path / "log.jsonl"],
         "run": ["-i", tmp_path / "in.txt", *asking, "--quarantine", tmp_path / "q", "--journal", tmp_path / "j"],
         "preview": ["--schema", BOLT],
-    }[command]
+    }
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "structout", command, *map(str, words)],
+            [sys.executable, "-m", "structout", command, *map(str, words[command])],
             stdout=full, stderr=subprocess.PIPE, cwd=ROOT, check=False, text=True,
         )  # fmt: skip
     assert done.returncode == 3, done.stderr

@@ -216,6 +216,12 @@ def test_schemas_come_from_files_folders_and_modules(tmp_path: Path) -> None:
         Schema.of(tmp_path / "broken.json")
 
 
+def test_a_schema_file_that_ends_the_program_is_no_schema(tmp_path: Path) -> None:
+    (tmp_path / "schema.py").write_text("raise SystemExit(5)\n")
+    with pytest.raises(SchemaError, match=r"schema\.py cannot be imported: SystemExit: 5"):
+        Schema.of(f"{tmp_path}/schema.py:Bolt")
+
+
 def test_the_fingerprint_tells_contracts_apart() -> None:
     assert Schema.of(Bolt).fingerprint() == Schema.of(Bolt).fingerprint()
     different: list[Any] = [Bolt, Moment, {"type": "integer"}, {"type": "number"}, Literal["a"], True]
