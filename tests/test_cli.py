@@ -279,7 +279,7 @@ def test_bench_interrupted_keeps_its_log(tmp_path: Path) -> None:
         "def answer(prompt):\n"
         "    time.sleep(0.02)\n"
         f"    return Completion({GOOD!r})\n"
-        "harness.load_model = lambda name: Scripted(answer)\n"
+        "harness.model_of = lambda name: Scripted(answer)\n"
         "structout.cli.main()\n"
     )
     log = tmp_path / "log.jsonl"
