@@ -3,8 +3,11 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from types import UnionType
+from numbers import Integral, Real
+from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
+
+_NAMES = {int: "a whole number", float: "a number", bool: "True or False", str: "a text", NoneType: "None"}
 
 
 def misfit(made: Any) -> str:
@@ -15,9 +18,19 @@ def misfit(made: Any) -> str:
     for one in fields(made):
         value = getattr(made, one.name)
         if not _fits(value, one.type):
-            named = one.type.__name__ if isinstance(one.type, type) else re.sub(r"(?:\w+\.)+", "", str(one.type))
-            return f"{one.name} is {value!r}, and takes {named}"
+            return f"{one.name} is {value!r}, and takes {_words(one.type)}"
     return ""
+
+
+def _words(declared: Any) -> str:
+    """What a type takes, for people."""
+    kind, parts = get_origin(declared), get_args(declared)
+    if kind in (Union, UnionType):
+        return " or ".join(map(_words, parts))
+    if kind is Literal:
+        return " or ".join(map(repr, parts))
+    named = declared.__name__ if isinstance(declared, type) and not parts else re.sub(r"(?:\w+\.)+", "", str(declared))
+    return _NAMES.get(declared, named)
 
 
 def _fits(value: Any, declared: Any) -> bool:
@@ -34,6 +47,6 @@ def _fits(value: Any, declared: Any) -> bool:
         return isinstance(value, kind) and all(_fits(one, parts[0]) for one in value)
     if kind is Mapping:
         return isinstance(value, Mapping) and all(_fits(k, parts[0]) and _fits(v, parts[1]) for k, v in value.items())
-    if declared in (int, float):
-        return isinstance(value, (int, declared)) and not isinstance(value, bool)
-    return isinstance(value, declared)
+    if declared in (int, float):  # numpy's numbers are such too
+        return isinstance(value, Integral if declared is int else Real) and not isinstance(value, bool)
+    return isinstance(value, declared) and not isinstance(value, type)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 from functools import cached_property
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args, get_origin
 
 import jsonschema_rs
@@ -188,15 +189,16 @@ class Schema(Generic[T]):
             if not self._validator.is_valid(document):
                 return False
             if self.adapter is not None:
-                self.adapter.validate_json(data, strict=True)
-        except ValueError:  # Pydantic's is one too
+                self._value(self.adapter, data)
+        except Exception:  # what it was, `check_text` says
             return False
         return True
 
     def check(self, document: Json, text: str | None = None) -> Checked[T]:
         """Judge a parsed document strictly: by the JSON Schema, then by the Pydantic type in strict mode.
 
-        `text` is the JSON that the document was read from, if it is at hand: it need not be written again.
+        `text` is the JSON that the document was read from, if it is at hand: it need not be written again. A validator
+        or a serializer of the user's own that raises, whatever it is, speaks against the document.
         """
         if self.language is not None:
             problem = self.language.problem(document) if isinstance(document, str) else "not a text"
@@ -208,10 +210,12 @@ class Schema(Generic[T]):
         if self.adapter is None:
             return Checked(cast("T", document), document)
         try:
-            value = self.adapter.validate_json(json.dumps(document) if text is None else text, strict=True)
+            value = self._value(self.adapter, json.dumps(document) if text is None else text)
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False, include_context=False)
             return Checked(None, document, tuple(Issue(pointer(d["loc"]), "value", _short(d["msg"])) for d in details))
+        except Exception as error:
+            return Checked(None, document, (_raised(error),))
         return Checked(value, document)
 
     def accept(self, document: Json) -> Checked[T] | None:
@@ -221,15 +225,45 @@ class Schema(Generic[T]):
         if self.adapter is None:
             return Checked(cast("T", document), document)
         try:
-            return Checked(self.adapter.validate_json(json.dumps(document), strict=True), document)
-        except ValidationError:
+            return Checked(self._value(self.adapter, json.dumps(document)), document)
+        except Exception:
             return None
 
+    def _value(self, adapter: TypeAdapter[T], text: str | bytes) -> T:
+        """The value that a text stands for; one that cannot be written again is none."""
+        value = adapter.validate_json(text, strict=True)
+        if self._is_written_by_functions:
+            adapter.dump_python(value, mode="json", by_alias=True, warnings=False)
+        return value
+
+    @cached_property
+    def _is_written_by_functions(self) -> bool:
+        """Whether functions of the type's own take part in writing a value, which may fail where it complies."""
+        stack: list[Any] = [self.adapter.core_schema if self.adapter is not None else None]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, list | tuple):
+                stack.extend(node)
+            elif isinstance(node, Mapping):
+                writing = node.get("serialization")
+                if node.get("computed_fields") or (writing and str(writing.get("type")).startswith("function-")):
+                    return True
+                stack.extend(value for key, value in node.items() if key not in ("metadata", "cls"))
+        return False
+
     def dump(self, value: T) -> Json:
-        """Write a value as the JSON document that stands for it, defaults filled in."""
+        """Write a value as the JSON document that stands for it, defaults filled in.
+
+        Raises `SchemaError` for one that cannot be written, which only a validator or a default can have made.
+        """
         if self.adapter is None:
             return cast("Json", value)
-        return cast("Json", self.adapter.dump_python(value, mode="json", by_alias=True))
+        try:
+            return cast("Json", self.adapter.dump_python(value, mode="json", by_alias=True))
+        except Exception as error:
+            hint = "mend the validator or default that makes it, or write a serializer"
+            reason = _raised(error).message
+            raise SchemaError(f"a value of {self.name} cannot be written as JSON: {reason}", hint=hint) from error
 
     def fingerprint(self) -> str:
         """A short hash of the contract, for caches and logs: the JSON Schema in its key order, and the name."""
@@ -316,6 +350,16 @@ def _explain(error: jsonschema_rs.ValidationError) -> Iterable[Issue]:
             yield Issue(pointer(error.instance_path), "type", _short(message))
             return
     yield Issue(pointer(error.instance_path), _KINDS.get(kind, "constraint"), _short(error.message))
+
+
+def _raised(error: Exception) -> Issue:
+    """What a function of the user's own raised, and which one, where that can be told."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    own = [
+        one for one in frames if str(one.f_globals.get("__name__")).partition(".")[0] not in ("structout", "pydantic")
+    ]
+    who = f"{own[0].f_code.co_qualname} raised " if own else ""
+    return Issue("", "value", _short(f"{who}{type(error).__name__}: {error}".split("\n")[0]))
 
 
 def _wrong_types(branch: list[jsonschema_rs.ValidationError], union: jsonschema_rs.ValidationError) -> list[str]:

@@ -23,7 +23,7 @@ def import_object(source: str) -> Any:
         module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
     except SchemaError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a file that ends the program is no schema either
         reason = f"{type(error).__name__}: {error}"
         raise SchemaError(f"{place} cannot be imported: {reason}", hint="mend it, or check the name") from error
     if not name:

@@ -55,6 +55,33 @@ def test_extract_keeps_a_line_for_a_record_that_failed(script: str, tmp_path: Pa
     assert rows[1]["usage"]["calls"] == 2
 
 
+def test_extract_says_how_sure_a_leaf_is_and_where_it_was_found(script: str) -> None:
+    words = ["extract", "--schema", BOLT, "--model", script, "--text", "M6 hex", "--json", "--strategy"]
+    row = json.loads(run(*words, "Verify(Prompted(), Grounded())").stdout)
+    assert row["spans"] == {"/size_mm": [1, 2]}
+    voted = json.loads(run(*words, "Vote(Prompted(), n=3)").stdout)
+    assert voted["confidence"]["/size_mm"] == 1.0
+    assert {"confidence", "spans"}.isdisjoint(json.loads(run(*words, "Prompted()").stdout))
+
+
+def test_extract_says_how_often_the_token_limit_overruled_the_model(tmp_path: Path) -> None:
+    (tmp_path / "cut.py").write_text(
+        "from structout import Completion\n"
+        "class Model:\n"
+        "    name = 'cut'\n"
+        "    def complete(self, prompts):\n"
+        "        found = [((28, 29),) if 'long' in one.messages[-1].content else () for one in prompts]\n"
+        f"        return [Completion({GOOD!r}, steered=one) for one in found]\n"
+    )
+    words = ["extract", "--schema", BOLT, "--model", f"py:{tmp_path}/cut.py:Model", "--strategy", "Constrained()"]
+    done = run(*words, stdin="a long one\na short one\n")
+    assert (done.returncode, done.stdout.count("hex")) == (0, 2)
+    assert done.stderr.count("\n") == 1
+    assert "overruled the model in 1 of 2 records" in done.stderr
+    assert "--max-tokens" in done.stderr
+    assert run(*words, stdin="a short one\n").stderr == ""
+
+
 def test_extract_of_nothing_and_of_bytes_that_are_no_text(script: str) -> None:
     assert run("extract", "--schema", BOLT, "--model", script).returncode == 4
     done = run("extract", "--schema", BOLT, "--model", script, stdin=b"M6 \xff\xfe bolt\n")
@@ -252,7 +279,7 @@ def test_bench_interrupted_keeps_its_log(tmp_path: Path) -> None:
         "def answer(prompt):\n"
         "    time.sleep(0.02)\n"
         f"    return Completion({GOOD!r})\n"
-        "harness.load_model = lambda name: Scripted(answer)\n"
+        "harness.model_of = lambda name: Scripted(answer)\n"
         "structout.cli.main()\n"
     )
     log = tmp_path / "log.jsonl"
@@ -302,6 +329,7 @@ def test_bench_interrupted_keeps_its_log(tmp_path: Path) -> None:
         ["certify", "no/such/folder"],
         ["extract", "no-such-file", "--schema", "schemas/parts", "--model", "scripted:x"],
         ["extract", "--schema", "schemas/nope"],
+        ["extract", "README.md", "--schema", "schemas/parts", "--text", "x"],
         ["preview", "--schema", "README.md"],
         ["validate", "--schema", "schemas/parts", "no-such-file"],
     ],
@@ -383,6 +411,67 @@ def test_a_reader_that_has_seen_enough_is_no_error(script: str, tmp_path: Path) 
     assert (code, "0 of 5,000 documents are valid" in said) == (1, True), "a gate has judged all the same"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("command", ["extract", "validate", "audit", "bench", "run", "preview"])
+def test_a_full_disk_behind_stdout_is_one_line(script: str, tmp_path: Path, command: str) -> None:
+    (tmp_path / "in.txt").write_text("M6 bolt\n" * 500)
+    (tmp_path / "in.jsonl").write_text('{"kind": "hex"}\n' * 5000)
+    row = {"key": "1", "text": "M6", "expected": json.loads(GOOD), "split": "test"}
+    (tmp_path / "labelled.jsonl").write_text(json.dumps(row))
+    asking = ["--schema", BOLT, "--model", script]
+    words: dict[str, list[str | Path]] = {
+        "extract": [tmp_path / "in.txt", *asking],
+        "validate": [tmp_path / "in.jsonl", "--schema", BOLT],
+        "audit": [BOLT],
+        "bench": [tmp_path / "labelled.jsonl", *asking, "--strategy", "Prompted()", "--log", tmp_path / "log.jsonl"],
+        "run": ["-i", tmp_path / "in.txt", *asking, "--quarantine", tmp_path / "q", "--journal", tmp_path / "j"],
+        "preview": ["--schema", BOLT],
+    }
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "structout", command, *map(str, words[command])],
+            stdout=full, stderr=subprocess.PIPE, cwd=ROOT, check=False, text=True,
+        )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.splitlines()[-1] == "error: stdout cannot be written: No space left on device"
+    assert "Traceback" not in done.stderr
+
+
+def test_what_an_ascii_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
+    row = {"key": "1", "text": "M6", "expected": json.loads(GOOD), "split": "test"}
+    (tmp_path / "labelled.jsonl").write_text(json.dumps(row))
+    (tmp_path / "snow.json").write_text(json.dumps('{"kind": "hex", "size_mm": 6, "note": "\u2603"}'))
+    asking = ["--schema", BOLT, "--model", f"scripted:{tmp_path / 'snow.json'}"]
+    preview = ascii_only("preview", "--text", "hex \u2603 5", "--schema", BOLT)
+    assert "hex \\u2603 5" in preview
+    names = ["--strategy", "Prompted()", "--log", tmp_path / "log-\u2603.jsonl"]
+    assert "Prompted()" in ascii_only("bench", tmp_path / "labelled.jsonl", *asking, *names)
+    assert json.loads(ascii_only("extract", "--text", "x", *asking))["note"] == "\u2603"
+
+
+def ascii_only(*words: object) -> str:
+    """What a command writes where stdout takes ASCII alone."""
+    done = subprocess.run(
+        [sys.executable, "-m", "structout", *map(str, words)],
+        capture_output=True, cwd=ROOT, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode("ascii")
+
+
+def test_an_interruption_while_the_commands_are_imported() -> None:
+    program = (
+        "import sys, structout.cli\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *where):\n"
+        "        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "structout.cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "structout: interrupted\n")
+
+
 def test_version_and_what_help_says_of_prices() -> None:
     done = run("--version")
     assert (done.returncode, done.stdout) == (0, f"structout {version('structout')}\n")
@@ -393,7 +482,7 @@ def test_version_and_what_help_says_of_prices() -> None:
 
 def test_help_and_import_stay_light() -> None:
     heavy = ["torch", "transformers", "llguidance", "outlines", "numpy", "scipy", "matplotlib"]
-    start = "import sys, structout, structout.cli, structout.finetuning"
+    start = "import sys, structout, structout.cli.commands, structout.finetuning"
     code = f"{start}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

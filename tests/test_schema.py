@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, TypeAdapter, field_validator
+from pydantic import BaseModel, TypeAdapter, computed_field, field_serializer, field_validator, model_validator
 
 from structout import Schema, SchemaError
 from tests.conftest import Bolt
@@ -90,6 +90,78 @@ def test_pydantic_is_the_last_check() -> None:
     assert "even" in issue.message
 
 
+class Careless(BaseModel):
+    sku: str = ""
+    size: float = 1.0
+    note: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def upper(cls, row: dict[str, str]) -> dict[str, str]:
+        return {**row, "sku": row["sku"].upper()}
+
+    @field_validator("size")
+    @classmethod
+    def inverse(cls, size: float) -> float:
+        return 1 / size
+
+    @field_serializer("note")
+    def number(self, note: str) -> int:
+        return {"": 0}[note]
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def initial(self) -> str:
+        return self.sku[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"size": 2.0}', "Careless.upper raised KeyError: 'sku'"),
+        ('{"sku": "x", "size": 0.0}', "Careless.inverse raised ZeroDivisionError: float division by zero"),
+        ('{"sku": "x", "note": "y"}', "Error calling function `number`: KeyError: 'y'"),
+        ('{"sku": ""}', "Careless.initial raised IndexError: string index out of range"),
+    ],
+)
+def test_whatever_a_validator_or_a_serializer_raises_is_an_issue(text: str, said: str) -> None:
+    schema = Schema.of(Careless)
+    (issue,) = schema.check_text(text).issues
+    assert issue.kind == "value"
+    assert said in issue.message
+    assert not schema.accepts(text.encode())
+    assert schema.accept(json.loads(text)) is None
+    assert schema.accepts(b'{"sku": "x"}')
+
+
+def test_an_interruption_is_no_verdict() -> None:
+    class Stopped(BaseModel):
+        n: int
+
+        @field_validator("n")
+        @classmethod
+        def stop(cls, n: int) -> int:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Schema.of(Stopped).check_text('{"n": 1}')
+
+
+def test_a_value_that_cannot_be_written_names_the_schema() -> None:
+    class Odd(BaseModel):
+        n: int
+
+        @field_validator("n")
+        @classmethod
+        def lost(cls, n: int) -> Any:
+            return object()
+
+    schema = Schema.of(Odd)
+    value = schema.check_text('{"n": 1}').value
+    with pytest.raises(SchemaError, match="a value of Odd cannot be written"):
+        schema.dump(value)
+
+
 @pytest.mark.parametrize(
     "draft", ["http://json-schema.org/draft-04/schema#", "http://json-schema.org/draft-07/schema#"]
 )
@@ -142,6 +214,12 @@ def test_schemas_come_from_files_folders_and_modules(tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(SchemaError, match="not JSON"):
         Schema.of(tmp_path / "broken.json")
+
+
+def test_a_schema_file_that_ends_the_program_is_no_schema(tmp_path: Path) -> None:
+    (tmp_path / "schema.py").write_text("raise SystemExit(5)\n")
+    with pytest.raises(SchemaError, match=r"schema\.py cannot be imported: SystemExit: 5"):
+        Schema.of(f"{tmp_path}/schema.py:Bolt")
 
 
 def test_the_fingerprint_tells_contracts_apart() -> None:

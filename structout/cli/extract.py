@@ -19,6 +19,7 @@ from structout.cli.options import (
     sampling,
     shown_examples,
 )
+from structout.errors import SpecError
 
 if TYPE_CHECKING:
     from structout.result import Result
@@ -42,9 +43,11 @@ def extract(
     from structout.pipeline.rows import read_rows
     from structout.schema import Schema
 
+    if text is not None and source != "-":
+        raise SpecError(f"both {source} and --text are given", hint="leave one of them out")
     contract = Schema.of(schema)
     records = iter([text]) if text is not None else (row.text for row in read_rows(source, text=column))
-    failed = total = 0
+    failed = overruled = total = 0
     results = extract_many(
         records, contract, model, strategy, examples=shown_examples(examples, contract), sampling=sampling(max_tokens)
     )
@@ -52,11 +55,17 @@ def extract(
         for result in results:
             total += 1
             failed += not result.ok
+            overruled += result.ok and any(edit.kind == "steered" for edit in result.edits)
             value = contract.dump(result.value) if result.ok else None
             print(json.dumps(_row(total, result, value) if as_json else value, ensure_ascii=not utf8()), flush=True)
             if not result.ok and not as_json:
                 say(f"record {total}: {result.status}: {'; '.join(map(str, result.issues[:3]))}")
             advance()
+    if overruled:
+        say(
+            f"the token limit overruled the model in {overruled:,} of {total:,} records, by edits that --json shows: "
+            'give more --max-tokens, or refuse them with Constrained(steering="lossless")'
+        )
     if total == 0:
         say("nothing to extract: the input holds no records")
         raise typer.Exit(NOTHING)
@@ -66,11 +75,14 @@ def extract(
 def _row(number: int, result: "Result[Any]", value: Any) -> dict[str, Any]:
     from dataclasses import asdict
 
-    return {
+    row = {
         "record": number,
         "status": result.status,
         "value": value,
         "issues": [asdict(issue) for issue in result.issues],
         "edits": [edit._asdict() for edit in result.edits],
+        "confidence": dict(result.confidence),
+        "spans": dict(result.spans),
         "usage": asdict(result.usage),
     }
+    return {name: found for name, found in row.items() if found or name not in ("confidence", "spans")}

@@ -10,12 +10,12 @@ import numpy as np
 from structout.completion import Sampling
 from structout.errors import DataError
 from structout.evaluation.dataset import Dataset
-from structout.evaluation.harness import evaluate
+from structout.evaluation.harness import evaluate, labelled
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.recommendation import measured_with
 from structout.evaluation.statistics import CONFIDENCE, Rate, p_value, upper_bound, wilson
 from structout.models import Model
-from structout.strategies import On, Strategy, Verify, load_strategy, spec
+from structout.strategies import On, Strategy, Verify, load_strategy, spec, strategy_of
 from structout.verifiers import Confident
 
 Confidence = Callable[[Outcome], float | None]
@@ -83,9 +83,9 @@ def certify(
     each outcome how sure the strategy is: by default `Outcome.sureness`, by which `Confident` goes too;
     `Outcome.value_logprob` is another. Raises `DataError` if there are no dev or test records.
     """
-    built = load_strategy(strategy) if isinstance(strategy, str) else strategy
+    built = strategy_of(strategy)
     sampling = sampling or Sampling()
-    parts = [dataset.split("dev"), dataset.split("test")]
+    parts = [labelled(dataset).split("dev"), dataset.split("test")]
     dev, test = (
         evaluate([built], model, part, examples=dataset, sampling=sampling, log=log, progress=progress).outcomes
         for part in parts

@@ -6,36 +6,41 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from structout.completion import Sampling
 from structout.errors import DataError, SpecError
 from structout.evaluation import log as logs
 from structout.evaluation.comparison import Comparison
 from structout.evaluation.dataset import Dataset, Record
+from structout.evaluation.failures import Failures
 from structout.evaluation.log import Log
 from structout.evaluation.metrics import Metric, Price
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.perturb import PERTURBATIONS, SHARED, Perturbation
 from structout.evaluation.report import Report
 from structout.evaluation.stopping import Until
-from structout.models import Memo, Model, Named, identity, load_model
+from structout.models import Memo, Model, Named, identity, model_of
 from structout.result import Example, Task
-from structout.strategies import Strategy, load_strategy, spec, with_models
+from structout.strategies import Strategy, spec, strategy_of, with_models
 
+Strategies = Mapping[str, Strategy | str] | Sequence[Strategy | str] | Strategy | str
+Models = Model | str | Sequence[Model | str]
 _CHUNK = 32
+_KEPT = "what was answered is kept in {}: the same again asks only for the rest"
+_LOST = "give a log, so that what is answered is kept"
 
 
 def evaluate(
-    strategies: Mapping[str, Strategy | str] | Sequence[Strategy | str],
-    models: Model | str | Sequence[Model | str],
+    strategies: Strategies,
+    models: Models,
     dataset: Dataset,
     *,
     repeats: int = 1,
     examples: Dataset | None = None,
     sampling: Sampling | None = None,
     sweep: Mapping[str, Sequence[Any]] | None = None,
-    perturbations: Sequence[str] | Mapping[str, Perturbation] = (),
+    perturbations: str | Sequence[str] | Mapping[str, Perturbation] = (),
     until: Until | None = None,
     metrics: Mapping[str, Metric] | None = None,
     prices: Mapping[str, Price] | None = None,
@@ -53,17 +58,21 @@ def evaluate(
     Prompts that are alike are asked once a model, and their cost counts for each strategy that sent them. `log` is a
     JSONL file that holds every completion and every outcome, written as the work goes on: what it already holds is not
     asked again. `metrics` come after the usual ones; `prices` are by model. `about` goes into the header of the log;
-    `progress` is called with each outcome. Raises `DataError` for an empty data set.
+    `progress` is called with each outcome. Where the model fails on a batch its records are asked one by one. Raises
+    `ModelError`, once all others are done, if it failed on some, and `DataError` for an empty data set.
     """
-    if not dataset.records:
+    if not labelled(dataset).records:
         raise DataError(f"{dataset.name} holds no records here", hint="choose another split or a higher limit")
+    if repeats < 1:
+        raise SpecError(f"repeats is {repeats}", hint="give 1 or more")
     points = list(_points(strategies, sweep or {}, sampling or Sampling()))  # what is none is better known at once
     book = Log(log)
     ledger = _Ledger(book)
-    several = [models] if isinstance(models, str) or not isinstance(models, Sequence) else models
-    loaded = [ledger.of(model) for model in several]
+    loaded = [ledger.of(model) for model in several(models)]
+    if not points or not loaded:
+        raise SpecError(f"there is no {'model' if points else 'strategy'} to measure", hint="give at least one")
     if not isinstance(perturbations, Mapping):
-        perturbations = {name: _perturbation(name) for name in perturbations}
+        perturbations = {name: _perturbation(name) for name in several(perturbations)}
     runs = [
         _Run(
             Arm(name, model.name, setting, change),
@@ -80,7 +89,8 @@ def evaluate(
     names = list(dict.fromkeys(run.arm.strategy for run in runs))
     header = _provenance(dataset, comparison, names, [model.name for model in loaded], repeats, prices)
     header |= {"identities": ledger.identities, **(about or {})}
-    plan = _Plan(dataset, comparison, (examples or dataset).examples, repeats)
+    failures = Failures(len(dataset), _KEPT.format(log) if log else _LOST)
+    plan = _Plan(dataset, comparison, (examples or dataset).examples, repeats, failures)
     outcomes: list[Outcome] = []
     with book.run(header):
         for run, records in _order(runs, dataset.records, until, outcomes):
@@ -88,7 +98,21 @@ def evaluate(
                 book.add(outcome)
                 outcomes.append(outcome)
                 progress(outcome)
+    failures.check()
     return Report(header, tuple(outcomes), metrics or {})
+
+
+def labelled(dataset: Any) -> Dataset:
+    """The data set. Raises `DataError` for what is none."""
+    if not isinstance(dataset, Dataset):
+        hint = 'give a Dataset, e.g. Dataset.load("rows.csv", schema)'
+        raise DataError(f"{dataset!r:.80} is no data set", hint=hint)
+    return dataset
+
+
+def several(given: Any) -> Sequence[Any]:
+    """What is given, as a list: one may stand for a list of one."""
+    return given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
 
 
 def read_log(path: str | Path, metrics: Mapping[str, Metric] | None = None) -> Report:
@@ -119,12 +143,16 @@ class _Plan:
     comparison: Comparison
     shown: tuple[Example, ...]
     repeats: int
+    failures: Failures
 
     def outcomes(self, run: _Run, records: Sequence[Record]) -> Iterator[Outcome]:
         for repeat in range(self.repeats):
             asked = [(record, task) for record in records if (task := self._task(run, record, repeat)) is not None]
-            results = run.strategy.run([task for _, task in asked], run.model) if asked else []
+            tasks = [(record.key, task) for record, task in asked]
+            results = self.failures.run(run.strategy, tasks, run.model) if asked else []
             for (record, task), result in zip(asked, results, strict=True):
+                if result is None:
+                    continue
                 seen = replace(record, text=task.text)
                 yield Outcome.of(
                     run.arm.strategy, run.arm.model, seen, repeat, result, task.schema, self.comparison, run.arm
@@ -151,7 +179,7 @@ class _Ledger:
     def of(self, model: Model | str) -> Memo:
         key = model.name if isinstance(model, Named) else model if isinstance(model, str) else id(model)
         if key not in self._models:
-            who = load_model(key) if isinstance(key, str) else cast("Model", model)
+            who = model_of(key if isinstance(key, str) else model)
             known_as = identity(who.name)
             self.identities[who.name] = known_as
             known = self._log.completions.setdefault(known_as, {})
@@ -162,12 +190,12 @@ class _Ledger:
 
 
 def _points(
-    strategies: Mapping[str, Strategy | str] | Sequence[Strategy | str],
+    strategies: Strategies,
     sweep: Mapping[str, Sequence[Any]],
     sampling: Sampling,
 ) -> Iterator[tuple[str, tuple[tuple[str, Any], ...], Strategy, Sampling]]:
     """Each strategy at each point of the sweep: its name, the point, itself, and how it samples."""
-    named = strategies if isinstance(strategies, Mapping) else {_name(one): one for one in strategies}
+    named = strategies if isinstance(strategies, Mapping) else {_name(one): one for one in several(strategies)}
     known = {one.name for one in fields(Sampling)}
     for axis in sweep:
         if axis not in known and not any(isinstance(s, str) and f"{{{axis}}}" in s for s in named.values()):
@@ -182,14 +210,11 @@ def _points(
                 for axis, value in point.items():
                     written = written.replace(f"{{{axis}}}", repr(value))
             own = {axis: value for axis, value in point.items() if axis in known}
-            built = load_strategy(written) if isinstance(written, str) else written
-            yield name, tuple(point.items()), built, replace(sampling, **own)
+            yield name, tuple(point.items()), strategy_of(written), replace(sampling, **own)
 
 
 def _name(strategy: Strategy | str) -> str:
-    if isinstance(strategy, str):
-        return strategy if "{" in strategy else spec(load_strategy(strategy))
-    return spec(strategy)
+    return strategy if isinstance(strategy, str) and "{" in strategy else spec(strategy_of(strategy))
 
 
 def _perturbation(name: str) -> Perturbation:

@@ -10,13 +10,13 @@ from typing import Any, Literal, get_args
 from structout.completion import Sampling
 from structout.errors import DataError, SpecError
 from structout.evaluation.dataset import Dataset
-from structout.evaluation.harness import evaluate
+from structout.evaluation.harness import Models, Strategies, evaluate, labelled, several
 from structout.evaluation.metrics import Price, complies
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import Row
 from structout.evaluation.statistics import CONFIDENCE, Rate, p_value, records_needed, wilson
-from structout.models import Model, load_model
-from structout.strategies import On, Strategy, load_strategy, spec
+from structout.models import Model, model_of
+from structout.strategies import On, Strategy, spec, strategy_of
 
 Minimise = Literal["price", "seconds", "tokens", "calls"]
 _HOLDS: Mapping[str, Callable[[Outcome], bool]] = {
@@ -120,10 +120,10 @@ class Recommendation:
 
 
 def recommend(
-    strategies: Mapping[str, Strategy | str] | Sequence[Strategy | str],
-    models: Model | str | Sequence[Model | str],
+    strategies: Strategies,
+    models: Models,
     dataset: Dataset,
-    targets: Sequence[Target | str],
+    targets: Sequence[Target | str] | Target | str,
     *,
     minimise: Minimise = "seconds",
     share_out: bool = False,
@@ -144,18 +144,17 @@ def recommend(
     `share_out` disregards the splits: the train records that strategies show stay examples, a quarter of the others
     orders and the rest decides. Only for models that were trained on none of them. Raises `SpecError`, `DataError`.
     """
-    wanted = tuple(Target.of(one) if isinstance(one, str) else one for one in targets)
+    wanted = tuple(Target.of(one) if isinstance(one, str) else one for one in several(targets))
     if not wanted:
         raise SpecError("there is no target", hint="give e.g. compliance>=0.995")
     if minimise not in get_args(Minimise):
         raise SpecError(f"nothing called {minimise!r} is minimised", hint=f"give {', '.join(get_args(Minimise))}")
     built = _built(strategies)
-    ordering, deciding, examples = _shared_out(dataset, built, share_out, seed)
-    several = [models] if isinstance(models, str) or not isinstance(models, Sequence) else models
+    ordering, deciding, examples = _shared_out(labelled(dataset), built, share_out, seed)
     loaded: dict[str, Model] = {}
     places: dict[str, str | Model] = {}  # what each was loaded from, which need not be its name
-    for one in several:
-        model = load_model(one) if isinstance(one, str) else one
+    for one in several(models):
+        model = model_of(one)
         if model.name in loaded:
             raise SpecError(f"two models are called {model.name}", hint="measure one at a time")
         loaded[model.name], places[model.name] = model, one
@@ -209,10 +208,10 @@ def cheapest_shown(promises: Sequence[float], is_shown: Callable[[int], bool]) -
     return chosen
 
 
-def _built(strategies: Mapping[str, Strategy | str] | Sequence[Strategy | str]) -> dict[str, Strategy]:
+def _built(strategies: Strategies) -> dict[str, Strategy]:
     if isinstance(strategies, Mapping):
-        return {name: load_strategy(one) if isinstance(one, str) else one for name, one in strategies.items()}
-    made = [load_strategy(one) if isinstance(one, str) else one for one in strategies]
+        return {name: strategy_of(one) for name, one in strategies.items()}
+    made = [strategy_of(one) for one in several(strategies)]
     return {spec(one): one for one in made}
 
 
@@ -223,7 +222,7 @@ def _shared_out(
     if not share_out:
         ordering, deciding, shown = dataset.split("dev"), dataset.split("test"), dataset.split("train")
     else:
-        most = max(_examples(one) for one in strategies.values())
+        most = max(map(_examples, strategies.values()), default=0)
         shown = dataset.split("train").head(most)
         kept = {record.key for record in shown}
         rest = replace(dataset, records=tuple(r for r in dataset if r.key not in kept)).shuffled(seed)

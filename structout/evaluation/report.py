@@ -10,6 +10,7 @@ from structout.errors import DataError
 from structout.evaluation import metrics, table, taxonomy
 from structout.evaluation.metrics import RATES, Cost, Metric, Price
 from structout.evaluation.outcome import Arm, Outcome
+from structout.evaluation.own import checked
 from structout.evaluation.pairs import Difference, difference, holm
 from structout.evaluation.statistics import Rate
 
@@ -109,13 +110,14 @@ class Report:
 
     @cached_property
     def _rows(self) -> list[Row]:
+        own = {name: checked(metric, f"the metric {name!r}", Rate) for name, metric in self.metrics.items()}
         prices = {name: Price(**price) for name, price in self.about.get("prices", {}).items()}
         return [
             Row(
                 arm.strategy,
                 arm.model,
                 len(outcomes),
-                {name: rate(outcomes) for name, rate in {**RATES, **self.metrics}.items()},
+                {name: rate(outcomes) for name, rate in {**RATES, **own}.items()},
                 metrics.cost(outcomes, prices),
                 arm.setting,
                 _more(outcomes),

@@ -23,11 +23,13 @@ class Until:
     decided: bool = False
 
     def open(self, arms: Sequence[Arm], outcomes: Sequence[Outcome]) -> list[Arm]:
-        """The arms that need more records, in their order."""
+        """The arms that need more records, in their order; one that has no outcome, since its model fails, goes no
+        further.
+        """
         found: dict[Arm, list[Outcome]] = {}
         for outcome in outcomes:
             found.setdefault(outcome.arm, []).append(outcome)
-        going = [arm for arm in arms if self.width is None or not self._is_narrow(found[arm])]
+        going = [arm for arm in arms if arm in found and (self.width is None or not self._is_narrow(found[arm]))]
         if self.decided:
             rights = {arm: _means(of_arm) for arm, of_arm in found.items()}
             pairs = len(list(combinations(found, 2)))

@@ -5,5 +5,6 @@ from structout.models.load import load_model
 from structout.models.memo import Memo
 from structout.models.named import Named, identity
 from structout.models.scripted import Scripted
+from structout.models.strict import Strict, model_of
 
-__all__ = ["Memo", "Model", "Named", "Scripted", "identity", "load_model"]
+__all__ = ["Memo", "Model", "Named", "Scripted", "Strict", "identity", "load_model", "model_of"]

@@ -1,10 +1,10 @@
 """A model that is asked each prompt once."""
 
 import threading
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
 from structout.completion import Completion, Prompt
-from structout.models.base import Model
+from structout.models.base import Model, PartialAnswerError
 from structout.models.wrapper import Wrapper
 
 
@@ -31,7 +31,15 @@ class Memo(Wrapper):
         with self._lock:
             new = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in self._known}
             if new:
-                for key, completion in zip(new, self.inner.complete(list(new.values())), strict=True):
-                    self._paid(new[key], completion)
-                    self._known[key] = completion
+                try:
+                    self._keep(new, self.inner.complete(list(new.values())))
+                except PartialAnswerError as error:
+                    self._keep(new, error.completions)
+                    raise
             return [self._known[key] for key in keys]
+
+    def _keep(self, new: Mapping[str, Prompt], completions: Sequence[Completion | None]) -> None:
+        for (key, prompt), completion in zip(new.items(), completions, strict=True):
+            if completion is not None:
+                self._paid(prompt, completion)
+                self._known[key] = completion

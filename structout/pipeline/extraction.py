@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast, overload
 
 from structout.completion import Completion, Prompt, Sampling
 from structout.errors import SpecError
-from structout.models import Model, load_model
+from structout.models import Model, Strict, model_of
 from structout.models.named import Named
 from structout.models.tuning import Tuning
 from structout.pipeline.chunks import in_order
@@ -16,7 +16,7 @@ from structout.pipeline.rows import Row, rows_of
 from structout.pipeline.run import unknown
 from structout.result import Example, Result, Task
 from structout.schema import Schema
-from structout.strategies import Constrained, On, Reask, Repair, Strategy, Think, load_strategy, spec
+from structout.strategies import Constrained, On, Reask, Repair, Strategy, Think, spec, strategy_of, with_models
 
 T = TypeVar("T")
 
@@ -79,10 +79,12 @@ def extract_many(
     yields what is there without asking again, and goes on. It raises `JournalError` where the journal is of another
     schema, strategy, model, prompt, sampling or input, or in use.
     """
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise SpecError(f"texts is {texts!r:.80}", hint="give a list of texts; for one there is extract")
     job = Job(
         Schema.of(schema),
-        load_model(model) if isinstance(model, str) else model,
-        load_strategy(strategy) if isinstance(strategy, str) else strategy,
+        model_of(model),
+        with_models(strategy_of(strategy), Strict),
         tuple(examples),
         sampling or Sampling(),
     )
@@ -156,7 +158,7 @@ def preview(
     """The first prompt that the strategy would send for this text, exactly as it would be sent. No model is asked: of
     `model`, or of that of an `On`, only counts with which prompt it was fine-tuned.
     """
-    way, model = opening(load_strategy(strategy) if isinstance(strategy, str) else strategy, model)
+    way, model = opening(strategy_of(strategy), model)
     task: Task[Any] = Task(text, Schema.of(schema), tuple(examples), sampling or Sampling())
     try:
         way.run([task], _Recorder(model))

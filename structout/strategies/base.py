@@ -6,7 +6,9 @@ from math import exp
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from structout.completion import Completion
+from structout.declared import misfit
 from structout.document import leaf_places
+from structout.errors import SpecError
 from structout.issue import Issue
 from structout.models.base import Model
 from structout.repair import Policy, allows
@@ -24,6 +26,14 @@ class Strategy(Protocol):
     """
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]: ...
+
+
+def check_fields(strategy: Any) -> None:
+    """For the `__post_init__` of a strategy: raise `SpecError` where a field holds what it does not take."""
+    if problem := misfit(strategy):
+        name = type(strategy).__name__
+        hint = f"see help(structout.{name}); load_strategy reads a strategy that is written as text"
+        raise SpecError(f"{name}: {problem}", hint=hint)
 
 
 def judge(task: Task[T], attempt: Attempt, steering: Policy = "any") -> Result[T]:

@@ -8,7 +8,7 @@ from structout.errors import SpecError
 from structout.models.base import Model
 from structout.models.named import Named
 from structout.result import Result, Task
-from structout.strategies.base import Strategy, rerun
+from structout.strategies.base import Strategy, check_fields, rerun
 
 T = TypeVar("T")
 
@@ -23,6 +23,7 @@ class Cascade:
         if not stages:
             raise SpecError("a Cascade without stages", hint="give it at least one strategy")
         object.__setattr__(self, "stages", stages)
+        check_fields(self)
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         results = self.stages[0].run(tasks, model)
@@ -41,6 +42,7 @@ class On:
     def __post_init__(self) -> None:
         if isinstance(self.model, str):
             object.__setattr__(self, "model", Named(self.model))
+        check_fields(self)
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         return self.inner.run(tasks, cast("Model", self.model))

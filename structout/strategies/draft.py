@@ -10,7 +10,7 @@ from structout.models.base import Model
 from structout.prompts import wording
 from structout.prompts.questions import ask_for_thoughts
 from structout.result import Attempt, Result, Task
-from structout.strategies.base import Strategy
+from structout.strategies.base import Strategy, check_fields
 from structout.strategies.generate import Prompted
 from structout.strategies.reask import said
 
@@ -27,6 +27,9 @@ class Draft:
     inner: Strategy
     first: Strategy = field(default_factory=Prompted)
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         drafts = self.first.run(tasks, model)
         informed = [_told(task, said(task, draft), wording.DRAFTED) for task, draft in zip(tasks, drafts, strict=True)]
@@ -42,6 +45,7 @@ class Think:
     max_tokens: int = 96
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.max_tokens < 1:
             raise SpecError(f"max_tokens is {self.max_tokens}", hint="give 1 or more")
 

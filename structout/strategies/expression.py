@@ -1,7 +1,9 @@
 """Strategies as text: what runs can be read, written to a file, and run again."""
 
 import ast
+from collections.abc import Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -69,12 +71,20 @@ def load_strategy(text: str) -> Strategy:
     return strategy  # type: ignore[no-any-return]
 
 
+def strategy_of(given: Strategy | str) -> Strategy:
+    """The strategy that is given or written. Raises `SpecError` for what is none."""
+    strategy = load_strategy(given) if isinstance(given, str) else given
+    if not isinstance(strategy, Strategy) or isinstance(strategy, type):
+        raise SpecError(f"{given!r} is not a strategy", hint="give e.g. Repair(Prompted())")
+    return strategy
+
+
 def _build(node: ast.expr, text: str) -> Any:
     if isinstance(node, ast.Name) and node.id in NAMES:
         return _call(node.id, [], {}, text)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         if node.func.id not in NAMES:
-            raise SpecError(f"no strategy is called {node.func.id}", hint=f"there are: {', '.join(sorted(NAMES))}")
+            raise SpecError(f"no strategy is called {node.func.id}", hint=_there_are(node.func.id, sorted(NAMES)))
         if any(isinstance(one, ast.Starred) for one in node.args) or any(word.arg is None for word in node.keywords):
             raise SpecError(f"* and ** cannot stand in a strategy: {text!r}", hint="write the values out")
         keywords = {str(word.arg): _build(word.value, text) for word in node.keywords}
@@ -87,6 +97,10 @@ def _build(node: ast.expr, text: str) -> Any:
 
 
 def _call(name: str, positional: list[Any], keywords: dict[str, Any], text: str) -> Any:
+    known = [one.name for one in fields(NAMES[name])]
+    for word in keywords:
+        if word not in known:
+            raise SpecError(f"{name} in {text!r} has no {word!r}", hint=_there_are(word, known))
     try:
         made = NAMES[name](*positional, **keywords)
         if problem := misfit(made):
@@ -94,3 +108,9 @@ def _call(name: str, positional: list[Any], keywords: dict[str, Any], text: str)
     except TypeError as error:
         raise SpecError(f"{name} in {text!r}: {error}", hint=f"see help(structout.{name})") from error
     return made
+
+
+def _there_are(word: str, names: Sequence[str]) -> str:
+    """Which names there are, the one first that may have been meant."""
+    near = get_close_matches(word, names, 1)
+    return f"{f'perhaps {near[0]}; ' if near else ''}there are: {', '.join(names)}"

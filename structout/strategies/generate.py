@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Literal, TypeVar, cast, get_args
+from typing import Any, Literal, TypeVar, cast
 
 from structout.completion import Prompt, Sampling
 from structout.errors import SpecError, StructoutWarning
@@ -15,7 +15,7 @@ from structout.prompts.similar import Similar
 from structout.repair import Policy
 from structout.result import Attempt, Example, Result, Task
 from structout.schema import Schema
-from structout.strategies.base import judge
+from structout.strategies.base import check_fields, judge
 from structout.strategies.quotes import quoted_fields, quoting
 from structout.words import plain_words
 
@@ -44,8 +44,6 @@ class Prompted:
 
     def __post_init__(self) -> None:
         _check(self)
-        if self.format not in get_args(Format):
-            raise SpecError(f"no format is called {self.format!r}", hint=f"give {', '.join(get_args(Format))}")
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         return _ask(self, tasks, model)
@@ -73,21 +71,15 @@ class Constrained:
 
     def __post_init__(self) -> None:
         _check(self)
-        if self.steering not in get_args(Policy):
-            hint = f"give {', '.join(get_args(Policy))}"
-            raise SpecError(f"no policy of steering is called {self.steering!r}", hint=hint)
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         return _ask(self, tasks, model)
 
 
 def _check(strategy: Prompted | Constrained) -> None:
+    check_fields(strategy)
     if strategy.examples < 0:
         raise SpecError(f"examples is {strategy.examples}", hint="give 0 or more")
-    if strategy.show not in (None, *get_args(Show)):
-        raise SpecError(f"a schema cannot be shown as {strategy.show!r}", hint=f"give {', '.join(get_args(Show))}")
-    if strategy.choose not in get_args(Choose):
-        raise SpecError(f"examples cannot be chosen {strategy.choose!r}", hint=f"give {' or '.join(get_args(Choose))}")
     _sampling(strategy, Sampling())
 
 

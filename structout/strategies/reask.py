@@ -9,7 +9,7 @@ from structout.errors import SpecError
 from structout.models.base import Model
 from structout.prompts import objection, response
 from structout.result import Result, Task
-from structout.strategies.base import Strategy, rerun
+from structout.strategies.base import Strategy, check_fields, rerun
 
 T = TypeVar("T")
 
@@ -26,6 +26,7 @@ class Reask:
     limit: int = 1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.limit < 0:
             raise SpecError(f"Reask's limit is {self.limit}", hint="give 0 or more")
 

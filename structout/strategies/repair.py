@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar, get_args
+from typing import TypeVar
 
-from structout.errors import SpecError
 from structout.models.base import Model
 from structout.repair import Decimal, Policy
 from structout.result import Result, Task
-from structout.strategies.base import Strategy
+from structout.strategies.base import Strategy, check_fields
 
 T = TypeVar("T")
 
@@ -25,10 +24,7 @@ class Repair:
     decimal: Decimal | None = None
 
     def __post_init__(self) -> None:
-        if self.policy not in get_args(Policy):
-            raise SpecError(f"no repair policy is called {self.policy!r}", hint=f"give {', '.join(get_args(Policy))}")
-        if self.decimal is not None and self.decimal not in get_args(Decimal):
-            raise SpecError(f"no decimal sign is {self.decimal!r}", hint=f"give {' or '.join(get_args(Decimal))}")
+        check_fields(self)
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         results = self.inner.run(tasks, model)

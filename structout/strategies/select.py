@@ -3,13 +3,13 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar
 
 from structout.document import leaves, scalars
 from structout.errors import SpecError, StructoutWarning
 from structout.models.base import Model
 from structout.result import Result, Task
-from structout.strategies.base import Strategy, rerun
+from structout.strategies.base import Strategy, check_fields, rerun
 from structout.strategies.merge import Ballot, Merged, as_written, canonical, majority, merge
 from structout.strategies.reask import unanswered
 from structout.strategies.verify import noted
@@ -38,8 +38,6 @@ class BestOf:
 
     def __post_init__(self) -> None:
         _check(self)
-        if self.by not in get_args(By) and not hasattr(self.by, "check"):
-            raise SpecError(f"by is {self.by!r}", hint=f"give {', '.join(get_args(By))} or a verifier")
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         if self.by == "first_valid":
@@ -82,8 +80,6 @@ class Vote:
 
     def __post_init__(self) -> None:
         _check(self)
-        if self.level not in get_args(Level):
-            raise SpecError(f"level is {self.level!r}", hint=f"give {' or '.join(get_args(Level))}")
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         samples: list[list[Result[T]]] = [[] for _ in tasks]
@@ -142,6 +138,7 @@ class Vote:
 
 
 def _check(strategy: BestOf | Vote) -> None:
+    check_fields(strategy)
     if strategy.n < 1:
         raise SpecError(f"n is {strategy.n}", hint="give 1 or more")
     if strategy.temperature <= 0:

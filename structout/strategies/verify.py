@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar, get_args
+from typing import Literal, TypeVar
 
-from structout.errors import SpecError
 from structout.issue import Issue
 from structout.models.base import Model
 from structout.prompts import wording
 from structout.result import Result, Task
-from structout.strategies.base import Strategy, rerun
+from structout.strategies.base import Strategy, check_fields, rerun
 from structout.strategies.reask import follow_up
 from structout.verifiers import Verdict, Verifier, verify
 from structout.verifiers.base import lower
@@ -35,12 +34,7 @@ class Verify:
     unsure: Unsure = "reject"
 
     def __post_init__(self) -> None:
-        if not hasattr(self.verifier, "check"):
-            raise SpecError(f"{self.verifier!r} is not a verifier", hint="give e.g. Grounded()")
-        if self.on_reject not in get_args(OnReject):
-            raise SpecError(f"on_reject is {self.on_reject!r}", hint=f"give {' or '.join(get_args(OnReject))}")
-        if self.unsure not in get_args(Unsure):
-            raise SpecError(f"unsure is {self.unsure!r}", hint=f"give {' or '.join(get_args(Unsure))}")
+        check_fields(self)
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         results = self._checked(tasks, self.inner.run(tasks, model), model)

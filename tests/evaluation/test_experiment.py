@@ -99,7 +99,7 @@ def test_it_is_written_as_it_is_read(strategies: dict[str, str], sweep: dict[str
         ('dataset = "x"\nstrategies = ["Prompted()"]\nsplits = "dev"', "has no splits"),
         ('dataset = "x"\nstrategies = ["Prompted()"]\nsplit = "validation"', "no split is called"),
         ('dataset = "x"\nstrategies = ["Prompted()"]\nrepeats = 0', "1 or more"),
-        ('dataset = "x"\nstrategies = ["Prompted()"]\nrepeats = "3"', "repeats is '3', and takes int"),
+        ('dataset = "x"\nstrategies = ["Prompted()"]\nrepeats = "3"', "repeats is '3', and takes a whole number"),
         ('dataset = "x"\nstrategies = [3]', "strategies is"),
         ('dataset = "x"\nstrategies = "Prompted()"\nsweep = 3', "sweep is 3"),
         ('dataset = "x"\nstrategies = "Prompted()"\nprices.m = {inptu = 1.0}', "the price of m has no inptu"),

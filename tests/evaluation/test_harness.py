@@ -1,10 +1,29 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from structout import Completion, DataError, Prompted, Reask, Repair, Scripted, evaluate
+from structout import (
+    Completion,
+    DataError,
+    ModelError,
+    Prompt,
+    Prompted,
+    Reask,
+    Repair,
+    Scripted,
+    SpecError,
+    StructoutError,
+    certify,
+    evaluate,
+    recommend,
+)
 from structout.evaluation import read_log
+from structout.evaluation.outcome import Outcome
+from structout.evaluation.statistics import Rate
+from structout.evaluation.stopping import Until
 from tests.evaluation.test_metrics import ANSWERS, RIGHT, bolts
 
 STRATEGIES = ["Prompted()", "Repair(Prompted())", "Reask(Repair(Prompted()))"]
@@ -78,3 +97,78 @@ def test_the_table_for_people_and_for_machines() -> None:
     report = evaluate([Prompted(), Repair(Prompted())], Scripted(ANSWERS), bolts(*ANSWERS))
     assert "| Repair(Prompted()) | 60 % 23–88 |" in report.markdown()
     assert json.loads(json.dumps(report.to_json()))["rows"][1]["rates"]["yield"]["n"] == 5
+
+
+def test_records_on_which_the_model_fails_are_named_and_alone_asked_again(tmp_path: Path) -> None:
+    log, keys = tmp_path / "log.jsonl", [f"r{i}" for i in range(40)]
+    down = {"r7", "r35"}
+
+    def answer(prompt: Prompt) -> str:
+        if next((key for key in down if f"\n{key}\n" in prompt.messages[-1].content), None):
+            raise ModelError("the server is down", hint="start it")
+        return RIGHT
+
+    with pytest.raises(ModelError, match=r"failed on 2 of 40 records \(r7, r35\), last: the server is down") as caught:
+        evaluate([Prompted(), Repair(Prompted())], Scripted(answer), bolts(*keys), log=log)
+    assert str(log) in caught.value.hint
+    assert len(read_log(log).outcomes) == 2 * 38
+    down.clear()
+    model = Scripted(answer)
+    report = evaluate([Prompted(), Repair(Prompted())], model, bolts(*keys), log=log)
+    assert model.calls == 2
+    assert [row.n for row in report.rows()] == [40, 40]
+
+
+def test_a_model_that_fails_on_all_is_not_asked_for_all() -> None:
+    model = Scripted({})
+    with pytest.raises(ModelError, match="10 times in a row"):
+        evaluate([Prompted()], model, bolts(*map(str, range(200))))
+    assert model.calls < 64
+    with pytest.raises(ModelError, match="1 of 2 records"):
+        evaluate([Prompted()], Scripted({"yes": RIGHT}), bolts("yes", "no"), until=Until(decided=True))
+    with pytest.raises(ModelError, match="2 of 2 records"):
+        evaluate([Prompted()], Scripted({}), bolts("yes", "no"), until=Until(width=0.1))
+
+
+def test_one_stands_for_a_list_of_one() -> None:
+    report = evaluate("Prompted()", Scripted(RIGHT), bolts("x"), perturbations="case")
+    assert [row.strategy for row in report.rows()] == ["Prompted()"]
+    assert {arm.perturbation for arm in report.arms} <= {"", "case"}
+    assert evaluate(Prompted(), Scripted(RIGHT), bolts("x")).rows() == report.rows()
+
+
+_ODD: Any = "rows.csv"
+_THREE: Any = 3
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: evaluate([Prompted()], Scripted(RIGHT), _ODD), "'rows.csv' is no data set"),
+        (lambda: certify(Prompted(), _ODD, model=Scripted(RIGHT)), "'rows.csv' is no data set"),
+        (lambda: recommend(Prompted(), Scripted(RIGHT), _ODD, "yield>=0.5"), "'rows.csv' is no data set"),
+        (lambda: evaluate([Prompted()], Scripted(RIGHT), bolts("x"), repeats=0), "repeats is 0"),
+        (lambda: evaluate([], Scripted(RIGHT), bolts("x")), "no strategy to measure"),
+        (lambda: evaluate([Prompted()], [], bolts("x")), "no model to measure"),
+        (lambda: evaluate([Prompted()], [_THREE], bolts("x")), "is no model"),
+        (lambda: evaluate([_THREE], Scripted(RIGHT), bolts("x")), "3 is not a strategy"),
+        (lambda: evaluate([Prompted()], Scripted(RIGHT), bolts("x"), perturbations="typo"), "called 'typo'"),
+    ],
+)
+def test_wrong_arguments_are_typed_errors(call: Any, said: str) -> None:
+    with pytest.raises(StructoutError, match=said) as caught:
+        call()
+    assert caught.value.hint
+
+
+def test_a_metric_that_fails_is_named() -> None:
+    def broken(outcomes: Sequence[Outcome]) -> Rate:
+        raise KeyError("colour")
+
+    def odd(outcomes: Sequence[Outcome]) -> Any:
+        return 0.5
+
+    for metric, said in ((broken, "'mine' fails: KeyError: 'colour'"), (odd, "'mine' returned 0.5")):
+        report = evaluate([Prompted()], Scripted(RIGHT), bolts("x"), metrics={"mine": metric})
+        with pytest.raises(SpecError, match=f"the metric {said}"):
+            report.rows()

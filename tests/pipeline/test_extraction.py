@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, field_validator
 
 from structout import (
     Cascade,
@@ -87,6 +88,27 @@ def test_wrong_arguments_raise_at_once() -> None:
         extract_many(["x"], Bolt, Scripted(size), "Prompt()")
     with pytest.raises(ModelError):
         extract_many(["x"], Bolt, "gpt")
+    for odd in ("hex 5 mm", b"hex", 5, None):
+        with pytest.raises(SpecError, match="give a list of texts"):
+            extract_many(odd, Bolt, Scripted(size))  # type: ignore[arg-type]
+    for way in (3, Prompted, None):
+        with pytest.raises(SpecError, match="is not a strategy"):
+            extract_many(["x"], Bolt, Scripted(size), way)  # type: ignore[arg-type]
+
+
+def test_a_validator_that_fails_costs_its_own_row_alone() -> None:
+    class Careless(BaseModel):
+        kind: str
+        size_mm: float
+
+        @field_validator("size_mm")
+        @classmethod
+        def known(cls, size: float) -> float:
+            return {4.0: size}[size]
+
+    bad, good = extract_many(["6", "4"], Careless, Scripted(size), Prompted())
+    assert (bad.status, good.status) == ("invalid", "valid")
+    assert "known raised KeyError: 6.0" in bad.issues[0].message
 
 
 @pytest.mark.parametrize(

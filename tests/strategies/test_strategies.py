@@ -3,12 +3,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from structout import (
+    BestOf,
     Cascade,
     Completion,
     Constrained,
+    Draft,
+    Grounded,
     InvalidResultError,
     On,
     Prompted,
@@ -17,7 +21,10 @@ from structout import (
     Scripted,
     SpecError,
     Strategy,
+    Think,
     Usage,
+    Verify,
+    Vote,
     load_strategy,
     preview,
     spec,
@@ -258,9 +265,42 @@ def test_what_is_no_strategy_is_refused_in_one_line(text: str) -> None:
 def test_a_part_that_is_wrong_is_named_with_what_it_takes() -> None:
     with pytest.raises(SpecError, match=r"stages is \(.*, 3\), and takes tuple\[Strategy, ...\]"):
         load_strategy("Reask(Cascade(Constrained(), 3))")
-    with pytest.raises(SpecError, match=r"quote is 1, and takes bool"):
+    with pytest.raises(SpecError, match=r"quote is 1, and takes True or False"):
         load_strategy("Constrained(quote=1)")
     assert load_strategy("Constrained(temperature=1)") == Constrained(temperature=1)
+
+
+@pytest.mark.parametrize(
+    ("make", "given", "said"),
+    [
+        (Vote, ["Constrained()"], "Vote: inner is 'Constrained()', and takes Strategy"),
+        (Vote, [Prompted], "Vote: inner is"),
+        (BestOf, ["Constrained()"], "BestOf: inner is"),
+        (BestOf, [Prompted(), 5, "logprob"], "BestOf: by is 'logprob', and takes 'mean_logprob' or"),
+        (Repair, ["Constrained()"], "Repair: inner is"),
+        (Reask, ["Constrained()"], "Reask: inner is"),
+        (Cascade, ["Constrained()"], "Cascade: stages is"),
+        (Verify, ["Constrained()", Grounded()], "Verify: inner is"),
+        (Verify, [Prompted(), "Grounded()"], "Verify: verifier is 'Grounded()', and takes Verifier"),
+        (Draft, ["Constrained()"], "Draft: inner is"),
+        (Think, ["Constrained()"], "Think: inner is"),
+        (On, ["embedded", "Constrained()"], "On: inner is"),
+        (On, [object(), Prompted()], "On: model is"),
+        (Prompted, ["a"], "Prompted: examples is 'a', and takes a whole number"),
+        (load_strategy, ["Prompted(examples='a')"], "Prompted: examples is 'a', and takes a whole number"),
+        (load_strategy, ["Prompted(exmples=3)"], "has no 'exmples' (perhaps examples; there are: examples, show"),
+        (load_strategy, ["Constraned()"], "no strategy is called Constraned (perhaps Constrained; there are"),
+    ],
+)
+def test_what_a_strategy_cannot_hold_is_refused_when_it_is_made(make: Any, given: list[Any], said: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        make(*given)
+    assert said in str(caught.value)
+    assert caught.value.hint
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert Prompted(examples=np.int64(3), temperature=np.float32(0.5)).examples == 3  # type: ignore[arg-type]
 
 
 def test_names_alone_are_strategies_too() -> None:

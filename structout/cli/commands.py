@@ -1,0 +1,81 @@
+"""All commands under one name."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from structout.cli import (
+    audit,
+    bench,
+    certify,
+    extract,
+    finetune,
+    label,
+    model,
+    preview,
+    recommend,
+    repair,
+    run,
+    validate,
+)
+from structout.cli.codes import INTERRUPTED, MEANING, PASSED
+from structout.cli.console import say, silence
+
+_LOG = "what was answered is kept in the log; the same command goes on"
+_KEPT = {"recommend": _LOG, "certify": _LOG}
+
+
+class _Commands(TyperGroup):
+    """What ends a command from outside becomes an exit here: further out Typer makes one of it, without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("interrupted: " + _KEPT.get(ctx.invoked_subcommand, "nothing is kept but what was written"))
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:  # whoever read our output has seen enough
+            silence(sys.stdout)
+            raise typer.Exit(PASSED) from None
+
+
+app = typer.Typer(
+    name="structout",
+    cls=_Commands,
+    help="Language-model output that programs can rely on.\n\n" + MEANING,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"structout {version('structout')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None: ...
+
+
+app.command()(extract.extract)
+app.command()(run.run)
+app.command()(bench.bench)
+app.command()(recommend.recommend)
+app.command()(certify.certify)
+app.command()(preview.preview)
+app.command()(validate.validate)
+app.command()(repair.repair)
+app.command()(audit.audit)
+app.command()(finetune.finetune)
+app.command()(label.label)
+app.add_typer(model.app, name="model")
