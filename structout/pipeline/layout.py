@@ -1,6 +1,6 @@
 """How a record lies in the columns of a table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,7 @@ class Layout:
         under other names, with computed fields, by serializers.
         """
         root, extras = _as_written(schema) if written else (schema.json_schema, schema.adapter is None)
-        node = resolve(root, root["$ref"]) if isinstance(root, dict) and "$ref" in root else root
+        node = _root(root)
         if not (isinstance(node, dict) and node.get("properties") and node.get("type", "object") == "object"):
             return cls({WHOLE: node}, root, True, extras)
         more = {MORE: True} if is_open(node, extras) else {}
@@ -81,6 +81,19 @@ class Layout:
             return cell if known <= {"string", "null"} else read_text(cell, known)
 
         return read
+
+
+def strangers(schema: Schema[Any], names: Iterable[str]) -> list[str]:
+    """Those of the names in a record, or of its columns, that are no field: misspelt, perhaps. None where the schema
+    says itself whether there may be others.
+    """
+    layout = Layout.of(schema)
+    node = _root(layout.root)
+    if layout.whole or "patternProperties" in node or "additionalProperties" in node:
+        return []
+    found = [name for name in names if name not in layout.columns and name != MORE]
+    run = set(PROVENANCE) <= set(found)
+    return [name for name in found if not (run and name in PROVENANCE)]
 
 
 def unpacked(values: Mapping[str, Json]) -> dict[str, Json]:
@@ -133,6 +146,10 @@ def beside(record: dict[str, Json], columns: Mapping[str, Any]) -> dict[str, Jso
 def is_open(node: Mapping[str, Any], extras: bool) -> bool:
     """Whether an object may hold what its properties do not name: as `extras` says where the schema does not."""
     return bool(node.get("patternProperties")) or node.get("additionalProperties", extras) is not False
+
+
+def _root(root: Any) -> Any:
+    return resolve(root, root["$ref"]) if isinstance(root, dict) and "$ref" in root else root
 
 
 def _as_written(schema: Schema[Any]) -> tuple[Any, bool]:

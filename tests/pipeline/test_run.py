@@ -125,6 +125,21 @@ def test_a_column_that_is_not_there_is_found_out_first(
     assert shell("run", *words, "-i", source, "-o", tmp_path / "out.jsonl").returncode == 1
 
 
+def test_a_row_that_cannot_be_read_is_set_aside_unasked(words: list[str], tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "in.csv").write_text('id,text\n1,1 mm, zinc\n2,\n3,"   "\n4,"4 in\n5,5 mm\n6\n')
+    assert shell("run", *words, "-i", tmp_path / "in.csv", "-o", tmp_path / "out.jsonl").returncode == 1
+    others = rows(tmp_path / "out.jsonl.quarantine.jsonl")
+    said = ["line 2 has 3 cells", "the record is blank", "the record is blank", "line 5: a quote", "the record is not"]
+    assert len(others) == len(said)
+    for row, message in zip(others, said, strict=True):
+        assert row["issues"][0]["message"].startswith(message)
+    assert others[0]["input"] == {"id": "1", "text": "1 mm", "(more)": " zinc"}
+    assert asked(tmp_path) == [5]
+    for nothing in ("in.csv", "in.jsonl"):
+        (tmp_path / nothing).write_text("")
+        assert shell("run", *words, "-i", tmp_path / nothing, "-o", tmp_path / "none.jsonl").returncode == 4
+
+
 def test_only_the_first_rows_of_what_is_done(
     words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
 ) -> None:
