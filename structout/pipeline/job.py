@@ -84,7 +84,7 @@ class Job:
         return hashlib.sha256(json.dumps(self.identity()).encode()).hexdigest()[:16]
 
     def results(self, texts: Sequence[Any]) -> list[Result[Any]]:
-        """One result each; an invalid one, unasked, of what is no text or blank. Raises `ModelError` if the model fails."""
+        """One result each; an invalid one, unasked, of what is no text or blank. Raises `ModelError` if that fails."""
         results = [BLANK if isinstance(text, str) else NO_TEXT for text in texts]
         places = [place for place, text in enumerate(texts) if isinstance(text, str) and text.strip()]
         tasks = [Task(texts[place], self.schema, self.examples, self.sampling) for place in places]

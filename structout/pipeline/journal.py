@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from structout.completion import Completion, Usage
-from structout.errors import JournalError
+from structout.errors import JournalError, OtherRunError
 from structout.pipeline.outcome import RowOutcome, completion_json, completion_of
 
 VERSION = 2  # 1 had no keys of prompts in its attempts
@@ -102,7 +102,7 @@ class Journal:
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {VERSION}")
         elif found != VERSION:
-            raise JournalError(
+            raise OtherRunError(
                 f"{self.path} is a journal of version {found}; this structout writes version {VERSION}",
                 hint="go on with the structout that wrote it, or name another --journal",
             )
@@ -113,7 +113,7 @@ class Journal:
         if changed:
             parts = " and ".join(changed)
             was = "; ".join(f"{name}: {_short(known.get(name))}, now {_short(identity[name])}" for name in changed)
-            raise JournalError(
+            raise OtherRunError(
                 f"{self.path} is of a run with another {parts} ({was})",
                 hint="--fresh begins anew (answers that were paid for are kept); or name another --output",
             )
@@ -256,7 +256,7 @@ class Journal:
         if "locked" in reason:
             return JournalError(f"{self.path} is in use by another run", hint="wait for it, or name another --journal")
         if "not a database" in reason or "malformed" in reason:
-            return JournalError(f"{self.path} is no journal: {reason}", hint="name another --journal")
+            return OtherRunError(f"{self.path} is no journal: {reason}", hint="name another --journal")
         hint = "make room and run the same command again: what is in the journal stays" if self.path.exists() else ""
         return JournalError(f"{self.path} cannot be written: {reason}", hint=hint or "check the folder")
 

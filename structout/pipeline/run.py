@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import takewhile
 
-from structout.errors import DataError, JournalError, ModelError
+from structout.errors import BudgetError, DataError, ModelError, OtherRunError
 from structout.models import identity
 from structout.pipeline.budget import Budget
 from structout.pipeline.chunks import in_order
@@ -26,15 +27,41 @@ def local(chunk: int = 32, budget: Budget | None = None, *, cache: bool = True) 
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Iterator[Done]:
         recorded = job.recorded(journal, budget, cache=cache)
-
-        def work(some: list[Row]) -> Done:
-            new = unknown(some, journal)
-            found = dict(zip((row.position for row in new), recorded.outcomes(new) if new else [], strict=True))
-            return [(row, found.get(row.position)) for row in some]
-
-        return in_order(rows, work, chunk)
+        return within(rows, recorded.outcomes, journal, chunk)
 
     return outcomes
+
+
+def within(
+    rows: Iterable[Row], ask: Callable[[list[Row]], list[RowOutcome]], journal: Journal, chunk: int, in_flight: int = 2
+) -> Iterator[Done]:
+    """What `ask` makes of the rows that are new (or of the first of them), `chunk` at a time, as far as the budget
+    reaches: what is left of it at the end goes to as many rows as it is enough for. Raises `BudgetError` after these.
+    """
+    stopped: list[BudgetError] = []
+
+    def reach(new: list[Row]) -> list[RowOutcome]:
+        try:
+            found = ask(new) if new else []
+        except BudgetError as error:
+            if len(new) == 1:
+                stopped.append(error)
+                return []
+            half = len(new) // 2
+            found = reach(new[:half])
+            if len(found) < half:
+                return found
+        return found + reach(new[len(found) :]) if new else []
+
+    def work(some: list[Row]) -> Done:
+        new = unknown(some, journal)
+        asked = {row.position for row in new}
+        found = {row.position: outcome for row, outcome in zip(new, reach(new), strict=False)}
+        return [(row, found.get(row.position)) for row in some if row.position in found or row.position not in asked]
+
+    yield from in_order(takewhile(lambda row: not stopped, rows), work, chunk, in_flight)
+    if stopped:
+        raise stopped[0]
 
 
 def process(
@@ -123,7 +150,7 @@ def finish(
             except DataError as error:
                 set_aside(outcome.refused(str(error)))
         if rows != accepted + quarantined:
-            raise JournalError(
+            raise OtherRunError(
                 f"{rows:,} rows came in, and {journal.path} has {accepted:,} accepted and {quarantined:,} others",
                 hint="the input has lost rows since the journal was begun: --fresh begins anew",
             )
@@ -152,7 +179,7 @@ def unknown(rows: Sequence[Row], journal: Journal) -> list[Row]:
     known = journal.known(rows[0].position, rows[-1].position) if rows else {}
     for row in rows:
         if row.position in known and known[row.position] != row.digest:
-            raise JournalError(
+            raise OtherRunError(
                 f"row {row.position + 1} is not the one that {journal.path} knows",
                 hint="the input has changed: --fresh begins anew (answers that were paid for are kept)",
             )

@@ -126,7 +126,7 @@ def test_what_is_not_utf8_is_said_to_be_so(tmp_path: Path) -> None:
         (row,) = read_rows(str(tmp_path / name))
         assert row.wrong == "the text is not UTF-8 at character 1: convert the file to UTF-8"
         (tmp_path / name).write_text(text, encoding="utf-16")
-        with pytest.raises(DataError, match="is UTF-16 .convert it to UTF-8"):
+        with pytest.raises(DataError, match=r"is UTF-16 \(convert it to UTF-8"):
             list(read_rows(str(tmp_path / name)))
 
 
