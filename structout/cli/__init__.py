@@ -23,9 +23,8 @@ from structout.cli import (
 )
 from structout.cli.codes import INCOMPLETE, INTERRUPTED, MEANING, PASSED, USAGE
 from structout.cli.console import say, silence
-from structout.errors import BudgetError, JournalError, ModelError, OutputError, StructoutError, StructoutWarning
+from structout.errors import StructoutError, StructoutWarning
 
-_EARLY = (BudgetError, JournalError, ModelError, OutputError)  # the work stopped, and can go on
 _LOG = "what was answered is kept in the log; the same command goes on"
 _KEPT = {"recommend": _LOG, "certify": _LOG}
 
@@ -104,4 +103,4 @@ def main() -> None:
         app()
     except StructoutError as error:
         say(f"error: {error}")
-        sys.exit(INCOMPLETE if isinstance(error, _EARLY) else USAGE)
+        sys.exit(INCOMPLETE if error.retryable else USAGE)

@@ -18,6 +18,7 @@ from structout.cli.options import (
     SeedOption,
     StrategyOption,
     TemperatureOption,
+    model_named,
     sampling,
     shown_examples,
 )
@@ -108,11 +109,10 @@ def run(
     Exit 0: all rows were accepted; 1: some went to the quarantine; 3: stopped early (budget, model, disk), or the model
     failed on some rows: the same command goes on; 4: there were no rows.
     """
-    from structout.models import load_model
     from structout.pipeline.budget import Budget
     from structout.pipeline.job import Job, priced
     from structout.pipeline.journal import ACCEPTED, ANSWERED, Journal
-    from structout.pipeline.output import check_distinct, check_fields, check_target, placing, replacing
+    from structout.pipeline.output import check_distinct, check_fields, check_target, check_writable, placing
     from structout.pipeline.rows import count_rows, read_rows
     from structout.pipeline.run import finish, local, process
     from structout.pipeline.run import retry_quarantine as forget
@@ -128,14 +128,14 @@ def run(
     way = load_strategy(strategy)
     check_target(output)
     check_fields(output, contract, bare=bare)
-    with replacing(rest, keep=False):
-        pass  # can it be written? Better known before anything is spent
+    for file in filter(None, (rest, place, metrics)):
+        check_writable(file)
     rows = read_rows(source, text=text, key=key, limit=limit)
     first = list(islice(rows, 1))  # an input that cannot be read, or not so, leaves no journal behind
     total = count_rows(source, limit=limit)
     if dry_run and not first:
         _nothing()
-    who = load_model(model)
+    who = model_named(model)
     budget = Budget(budget_usd, budget_tokens, max_hours)
     job = Job(
         contract, who, way, shown_examples(examples, contract), sampling(max_tokens, temperature, seed),

@@ -54,7 +54,7 @@ def validate(
     """
     from structout.pipeline.documents import read_documents
     from structout.pipeline.gate import Findings, Gate
-    from structout.pipeline.output import check_distinct
+    from structout.pipeline.output import check_distinct, check_writable
     from structout.pipeline.reports import FORMATS, summary, verdict_json, write_report
     from structout.schema import Schema
 
@@ -64,6 +64,9 @@ def validate(
             raise SpecError(f"no report is {target!r}", hint=f"write FORMAT=PATH with one of {', '.join(FORMATS)}")
     beside = {f"--report {one}": path for one, path in reports.items()}
     check_distinct({"INPUT": source, "--output": output, "--rejects": rejects, **beside})
+    for path in reports.values():
+        if path != "-":
+            check_writable(path)
     contract, policy = Schema.of(schema), policy_named(repair) if repair is not None else None
     findings = Findings(source, contract.name, _thresholds(contract, min_valid, max_invalid, min_field or []))
     gate = Gate(contract, findings, policy)

@@ -243,6 +243,7 @@ def test_thresholds(sources: dict[str, tuple[str, list[str]]], shell: Shell) -> 
         (["--report", "pdf=x"], 2),
         (["--rejects", source], 2),
         (["--report", f"json={source}"], 2),
+        (["--report", f"json={source}/none.json"], 2),
         (["--report", "json=both", "--report", "md=./both"], 2),
         (["--column", "none"], 2),
         (["--min-field", "kind=98"], 2),

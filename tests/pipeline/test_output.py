@@ -297,7 +297,7 @@ def test_files_that_are_one_by_whatever_name_are_refused(tmp_path: Path) -> None
 
 
 def test_where_nothing_can_be_written_is_found_out_first(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(SpecError, match="cannot write"):
         check_target(str(tmp_path / "no" / "o.jsonl"))
     with pytest.raises(OutputError):
         check_target("/proc/o.jsonl")

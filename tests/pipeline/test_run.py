@@ -76,11 +76,11 @@ def test_pipes_nothing_and_refusals(
     done = shell("run", "--bare", *plain, stdin="2 mm\n3 mm\n")
     assert (done.returncode, [json.loads(line)["size_mm"] for line in done.stdout.splitlines()]) == (0, [2, 3])
     changed = shell("run", *plain, "--max-tokens", "9", stdin="2 mm\n3 mm\n")
-    assert (changed.returncode, changed.stderr.count("\n")) == (3, 1)
+    assert (changed.returncode, changed.stderr.count("\n")) == (2, 1)
     assert "another sampling" in changed.stderr
     assert shell("run", *plain, "--max-tokens", "9", "--fresh", stdin="2 mm\n").returncode == 0
     assert shell("run", *plain, "--max-tokens", "9", "--fresh", stdin="").returncode == 4
-    assert shell("run", *plain, "-o", str(tmp_path / "no/o.jsonl"), stdin="2 mm\n").returncode == 3
+    assert shell("run", *plain, "-o", str(tmp_path / "no/o.jsonl"), stdin="2 mm\n").returncode == 2
     assert shell("run", *plain, "--budget-usd", "1", stdin="2 mm\n").returncode == 2
 
 
@@ -92,8 +92,28 @@ def test_what_is_sampled_is_asked_once_where_it_is_seeded(words: list[str], tmp_
         assert len(asked(tmp_path)) == calls
     for options in ([], ["--temperature", "1"], ["--temperature", "1", "--seed", "4"]):
         refused = shell("run", *beside, *options, stdin="2 mm\n2 mm\n")
-        assert (refused.returncode, "another sampling" in refused.stderr) == (3, True)
+        assert (refused.returncode, "another sampling" in refused.stderr) == (2, True)
     assert shell("run", *beside, "--temperature", "-1", stdin="2 mm\n").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--model", "embeded"],
+        ["--model", "path:nope"],
+        ["--model", "scripted:nope.json"],
+        ["--model", "openai:gpt"],
+        ["--strategy", "Verify(Prompted(), Learned('nope.json'))"],
+        ["--strategy", "Promted()"],
+    ],
+)
+def test_what_would_fail_again_is_wrong_usage(
+    words: list[str], tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    plain = [*words[:-2], "--journal", tmp_path / "j", "--quarantine", tmp_path / "q.jsonl"]
+    done = shell("run", *plain, *options, stdin="2 mm\n")
+    assert (done.returncode, done.stderr[:7], done.stderr.count("\n")) == (2, "error: ", 1)
 
 
 def test_an_input_that_is_not_there_leaves_nothing_behind(words: list[str], tmp_path: Path, shell: Shell) -> None:
@@ -173,6 +193,21 @@ def test_what_the_output_has_no_place_for_is_found_out_first_or_set_aside(
         assert (tmp_path / "asked").exists() == (name == "n")
     others = rows(tmp_path / "n.parquet.quarantine.jsonl")
     assert [(row["key"], row["input"]["text"]) for row in others] == [("k1", "1 mm bolt"), ("k2", "2 mm bolt")]
+
+
+def test_what_cannot_be_written_is_found_out_before_anything_is_asked(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    (tmp_path / "text.duckdb").write_text("no database")
+    before = sorted([*tmp_path.iterdir(), bolts(2)])
+    for options, code, message in (
+        (["-o", tmp_path / "z.duckdb#"], 2, "names no table"),
+        (["-o", tmp_path / "text.duckdb#t"], 3, "cannot write"),
+        (["-o", tmp_path / "o.jsonl", "--metrics", tmp_path / "none/m"], 2, "cannot write"),
+    ):
+        done = shell("run", *words, "-i", bolts(2), *options)
+        assert (done.returncode, message in done.stderr) == (code, True), done.stderr
+        assert sorted(tmp_path.iterdir()) == before
 
 
 def test_no_file_of_a_run_overwrites_another(
