@@ -111,7 +111,7 @@ def run(
     """
     from structout.pipeline.budget import Budget
     from structout.pipeline.job import Job, priced
-    from structout.pipeline.journal import ACCEPTED, ANSWERED, Journal
+    from structout.pipeline.journal import ANSWERED, PLACED, Journal
     from structout.pipeline.output import check_distinct, check_fields, check_target, check_writable, placing
     from structout.pipeline.rows import count_rows, read_rows
     from structout.pipeline.run import finish, local, process
@@ -150,7 +150,7 @@ def run(
     )
     rows, into = chain(first, rows), placing(output, contract, bare=bare)
     same = () if fresh else ("schema",) if retry_quarantine else None
-    known = "" if fresh else ACCEPTED if retry_quarantine else ANSWERED
+    known = "" if fresh else PLACED if retry_quarantine else ANSWERED
     keep = known == ANSWERED and probe > 0  # of a dry run: what another run left stays as it is
     with Journal(place, job.identity(), fresh=fresh and not dry_run, only=same, adopt=keep or not dry_run) as kept:
         try:
@@ -159,7 +159,7 @@ def run(
                 _estimate(rows, job, kept, how, total, probe, into, keep=keep)
                 return
             if retry_quarantine:
-                say(f"{forget(kept, job):,} rows are asked again")
+                say(f"{forget(kept, job, into):,} rows are asked again")
             with reporter(log_format, metrics) as report:
                 tally = process(rows, job, kept, how, total=total, progress=report, place=into)
             accepted, others = finish(kept, job, tally.done, output, rest, bare=bare, limit=limit)

@@ -44,6 +44,11 @@ class RowOutcome:
         return self.status in ("valid", "repaired")
 
     @property
+    def standing(self) -> str:
+        """The status, or `unplaced` where the record was accepted and the output could not hold it."""
+        return "unplaced" if self.ok and self.record is not None else self.status
+
+    @property
     def usage(self) -> Usage:
         return sum((Usage(**attempt["usage"]) for attempt in (*self.attempts, *self.checks)), Usage())
 

@@ -118,6 +118,24 @@ def test_a_record_that_the_output_cannot_hold_is_set_aside(job: Job, tmp_path: P
     assert answered(numbers) == 3
 
 
+def test_what_the_output_cannot_hold_is_in_the_quarantine_and_asked_again(tmp_path: Path) -> None:
+    numbers = Scripted(lambda prompt: "no" if number(prompt) == 3 else json.dumps({"n": 10 ** (10 * number(prompt))}))
+    job = Job(Schema.of({"type": "object", "properties": {"n": {"type": "integer"}}}), numbers, Prompted())
+    into, anywhere = (placing(str(tmp_path / name), job.schema) for name in ("o.parquet", "o.jsonl"))
+    texts = rows_of(["1 mm", "2 mm", "3 mm"])
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        tally = process(texts, job, journal, local(), place=into)
+        assert (tally.accepted, tally.quarantined, "yield 33.3 %" in tally.line()) == (1, 2, True)
+        journal.overlook()
+        assert sum(journal.counts().values()) == 1
+        assert retry_quarantine(journal, job, into) == 2
+        texts = rows_of(["1 mm", "2 mm", "3 mm"])
+        assert process(texts, job, journal, local(), place=into).counts == {"valid": 1, "unplaced": 1, "invalid": 1}
+        assert answered(numbers) == 5
+        assert retry_quarantine(journal, job, anywhere) == 1
+        assert finish(journal, job, 2, str(tmp_path / "o.jsonl"), str(tmp_path / "q.jsonl")) == (2, 0)
+
+
 def test_a_model_that_is_gone_ends_the_run_soon_and_it_goes_on_when_it_is_back(job: Job, tmp_path: Path) -> None:
     texts = [f"{n} mm" for n in range(1, 501)]
     model = Failing(100, onward=True)

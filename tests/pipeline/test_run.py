@@ -312,6 +312,26 @@ def test_the_quarantine_is_asked_again_by_another_strategy(
     assert rows(tmp_path / "out.jsonl.quarantine.jsonl") == []
 
 
+def test_a_scheduled_command_goes_on_after_the_quarantine_was_asked_again(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    words = ["run", "-i", str(bolts(10)), "-o", str(tmp_path / "out.jsonl"), *words]
+    other = [word if word != "Prompted()" else "Reask(Prompted())" for word in words]
+    assert shell(*words, "--limit", "6").returncode == 0
+    done = shell(*other, "--limit", "6", "--retry-quarantine")
+    assert (done.returncode, "0 rows are asked again" in done.stderr) == (0, True)
+    assert shell(*other).returncode == 2
+    assert shell(*words).returncode == 1
+    done = shell(*other, "--retry-quarantine")
+    assert (done.returncode, "1 rows are asked again" in done.stderr) == (1, True)
+    before = len(asked(tmp_path))
+    assert [shell(*command).returncode for command in (words, other)] == [1, 1]
+    assert len(asked(tmp_path)) == before
+    assert shell(*words, "--max-tokens", "9").returncode == 2
+    assert shell(*words, "--fresh").returncode == 1
+    assert shell(*other).returncode == 2
+
+
 def test_killed_at_twenty_moments_it_loses_and_doubles_nothing(
     words: list[str], tmp_path: Path, bolts: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
