@@ -112,6 +112,7 @@ def run(
     from structout.pipeline.budget import Budget
     from structout.pipeline.job import Job, priced
     from structout.pipeline.journal import ANSWERED, PLACED, Journal
+    from structout.pipeline.keys import Keys
     from structout.pipeline.output import check_distinct, check_fields, check_target, check_writable, placing
     from structout.pipeline.rows import count_rows, read_rows
     from structout.pipeline.run import finish, local, process
@@ -148,7 +149,8 @@ def run(
         if engine is EngineName.LOCAL
         else _ray(job, schema, model, chunk, actors, budget, cache=cache)
     )
-    rows, into = chain(first, rows), placing(output, contract, bare=bare)
+    keys = Keys()
+    rows, into = keys.seen(chain(first, rows)) if key else chain(first, rows), placing(output, contract, bare=bare)
     same = () if fresh else ("schema",) if retry_quarantine else None
     known = "" if fresh else PLACED if retry_quarantine else ANSWERED
     keep = known == ANSWERED and probe > 0  # of a dry run: what another run left stays as it is
@@ -171,6 +173,8 @@ def run(
     if tally.done == 0:
         _nothing()
     say(f"{tally.done:,} rows in = {accepted:,} to {output} + {others:,} to {rest}")
+    if keys.repeated:
+        say(f"{keys.repeated:,} of them have a key ({key}) that an earlier one has: it does not tell rows apart")
     if failed:
         say(f"the model failed on {failed:,} of them; the same command asks for these again")
         raise typer.Exit(INCOMPLETE)

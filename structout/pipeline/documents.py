@@ -10,7 +10,7 @@ from typing import Any
 from structout.document import Json, parse_json
 from structout.errors import StructoutWarning
 from structout.pipeline.layout import Layout, strangers
-from structout.pipeline.rows import opened, opened_bytes, parquet_rows, with_columns
+from structout.pipeline.rows import is_query, opened, opened_bytes, parquet_rows, queried_rows, with_columns
 from structout.pipeline.table import read_table
 from structout.schema import Schema
 
@@ -41,15 +41,17 @@ class Document:
 
 
 def read_documents(source: str, schema: Schema[Any], *, column: str | None = None) -> Iterator[Document]:
-    """The documents of a `.json` file (one), of JSONL, CSV and Parquet (one a row), or of JSONL on stdin (`-`).
+    """The documents of a `.json` file (one), of JSONL, CSV, Parquet and DuckDB (one a row), or of JSONL on stdin (`-`).
 
-    With a `column`, each document is the JSON text that stands in it. A row of CSV or Parquet without one is a document
+    With a `column`, each document is the JSON text that stands in it. A row of a table without one is a document
     whose cells are read as the schema's types, as `structout run` writes them; what that wrote beside the record is
     left out. Raises `DataError`, also while it is read.
     """
-    name = source.removesuffix(".gz")
+    name, wanted = source.removesuffix(".gz"), [] if column is None else [column]
     if source.endswith(".parquet"):
-        return _parquet(source, schema, column)
+        return _typed(source, parquet_rows(source, wanted), schema, column)
+    if is_query(source):
+        return _typed(source, queried_rows(source, wanted), schema, column)
     if name.endswith((".csv", ".tsv")):
         return _csv(source, schema, column, "\t" if name.endswith(".tsv") else ",")
     if name.endswith(".json"):
@@ -60,8 +62,8 @@ def read_documents(source: str, schema: Schema[Any], *, column: str | None = Non
     return (_nested(document, column) for document in documents)
 
 
-def _parquet(source: str, schema: Schema[Any], column: str | None) -> Iterator[Document]:
-    for line, row in enumerate(parquet_rows(source, [column] if column else []), 1):
+def _typed(source: str, rows: Iterator[dict[str, Any]], schema: Schema[Any], column: str | None) -> Iterator[Document]:
+    for line, row in enumerate(rows, 1):
         if column is not None:
             yield _in_column(row, column, line)
             continue

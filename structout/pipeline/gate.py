@@ -8,7 +8,7 @@ from typing import Any
 from structout.document import Json
 from structout.issue import Issue
 from structout.pipeline.documents import Document
-from structout.pipeline.layout import PROVENANCE, Layout
+from structout.pipeline.layout import Layout, is_of_run
 from structout.repair import Policy
 from structout.schema import Checked, Schema
 
@@ -119,7 +119,7 @@ class Gate:
             checked: Checked[Any] = _VALID
         else:
             checked = schema.check(document.parsed) if data is None else schema.check_text(document.text)
-            if isinstance(checked.document, dict) and all(name in checked.document for name in PROVENANCE):
+            if isinstance(checked.document, dict) and is_of_run(checked.document):
                 checked = schema.check(self._layout.record(checked.document))
         if checked.ok:
             self.findings.total += 1

@@ -10,8 +10,10 @@ from structout.prompts.render import resolve
 from structout.schema import Schema
 
 PROVENANCE = (
-    "_key", "_status", "_edits", "_strategy", "_attempts", "_tokens", "_cost", "_seconds", "_fingerprint",
+    "_key", "_status", "_edits", "_confidence", "_strategy", "_attempts", "_tokens", "_cost", "_seconds",
+    "_fingerprint",
 )  # fmt: skip
+_ALWAYS = frozenset(PROVENANCE) - {"_confidence"}  # which the first outputs had not
 WHOLE, MORE = "value", "_more"
 ABSENT: Any = object()  # what an empty cell stands for where a record may do without it
 _ANY = frozenset(("null", "boolean", "number", "string", "array", "object"))
@@ -59,7 +61,7 @@ class Layout:
     def record(self, values: Mapping[str, Json]) -> Json:
         """The record of which `row` made these values. What `structout run` wrote beside it is left out."""
         own = not self.whole and any(name in self.columns for name in PROVENANCE)
-        if not own and all(name in values for name in PROVENANCE):
+        if not own and is_of_run(values):
             values = {name: value for name, value in values.items() if name not in PROVENANCE}
         values = {name: value for name, value in values.items() if value is not ABSENT}
         if self.whole and values.keys() == {WHOLE} and kind_of(values[WHOLE]) in kinds_of(self.root, self.root):
@@ -92,8 +94,12 @@ def strangers(schema: Schema[Any], names: Iterable[str]) -> list[str]:
     if layout.whole or "patternProperties" in node or "additionalProperties" in node:
         return []
     found = [name for name in names if name not in layout.columns and name != MORE]
-    run = set(PROVENANCE) <= set(found)
-    return [name for name in found if not (run and name in PROVENANCE)]
+    return [name for name in found if not (name in PROVENANCE and is_of_run(found))]
+
+
+def is_of_run(names: Iterable[str]) -> bool:
+    """Whether what `structout run` writes beside a record is among these."""
+    return set(names) >= _ALWAYS
 
 
 def unpacked(values: Mapping[str, Json]) -> dict[str, Json]:

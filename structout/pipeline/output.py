@@ -46,6 +46,8 @@ def check_target(target: str) -> None:
 
 def check_writable(path: str | Path) -> None:
     """Find out before anything is spent whether a file can be written there. Raises `SpecError`."""
+    if path == "-":
+        raise SpecError("stdout cannot take what is written there", hint="name a file instead of -")
     try:
         with replacing(path, keep=False):
             pass

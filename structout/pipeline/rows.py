@@ -77,7 +77,7 @@ def read_rows(source: str, *, text: str = "text", key: str | None = None, limit:
 def count_rows(source: str, *, limit: int | None = None) -> int | None:
     """How many rows there will be, None where only reading them would tell: a pipe, a query."""
     name = source.removesuffix(".gz")
-    if source == "-" or source.startswith("sql:") or source.endswith(".sql") or ".duckdb#" in source:
+    if source == "-" or is_query(source):
         return None
     if source.endswith(".parquet"):
         count: int = _parquet_file(source).metadata.num_rows
@@ -98,8 +98,8 @@ def _records(source: str, text: str, key: str | None) -> "Iterator[Json | _Bad]"
     """The rows as they are written: objects, or what is none."""
     wanted = [text, *([key] if key else [])]
     name = source.removesuffix(".gz")
-    if source.startswith("sql:") or source.endswith(".sql") or ".duckdb#" in source:
-        return _queried(source, wanted)
+    if is_query(source):
+        return queried_rows(source, wanted)
     if source.endswith(".parquet"):
         return parquet_rows(source, wanted)
     if name.endswith((".csv", ".tsv")):
@@ -175,7 +175,13 @@ def _parquet_file(source: str) -> Any:
         raise DataError(f"cannot read {source}: {_first_line(error)}", hint="give a Parquet file") from error
 
 
-def _queried(source: str, wanted: list[str]) -> Iterator[Json]:
+def is_query(source: str) -> bool:
+    """Whether DuckDB reads it."""
+    return source.startswith("sql:") or source.endswith(".sql") or ".duckdb#" in source
+
+
+def queried_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
+    """The rows of a table or query of DuckDB, which must have the `wanted` columns. Raises as `parquet_rows`."""
     try:
         import duckdb
     except ModuleNotFoundError as error:
@@ -195,6 +201,14 @@ def _queried(source: str, wanted: list[str]) -> Iterator[Json]:
             found = connection.execute(query)
             names = [column[0] for column in found.description or []]
             check_columns(source, names, wanted)
+            if any("TIME ZONE" in str(column[1]) for column in found.description or []):  # DuckDB would want pytz
+                other = connection.cursor()
+                other.execute("SET TimeZone = 'UTC'")
+                relation = other.sql(query)
+                read: Any = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader  # until DuckDB 2
+                for batch in read(_BATCH):
+                    yield from map(_plain, batch.to_pylist())
+                return
             while rows := found.fetchmany(_BATCH):
                 yield from (_plain(dict(zip(names, row, strict=True))) for row in rows)
     except duckdb.Error as error:

@@ -28,6 +28,7 @@ from structout import (
     SpecError,
     Strategy,
     Verify,
+    Vote,
     extract_many,
 )  # fmt: skip
 from structout.pipeline.budget import Price, Prices
@@ -134,6 +135,16 @@ def test_what_the_output_cannot_hold_is_in_the_quarantine_and_asked_again(tmp_pa
         assert answered(numbers) == 5
         assert retry_quarantine(journal, job, anywhere) == 1
         assert finish(journal, job, 2, str(tmp_path / "o.jsonl"), str(tmp_path / "q.jsonl")) == (2, 0)
+
+
+def test_how_sure_a_record_is_stands_beside_it(tmp_path: Path) -> None:
+    answers = iter(f'{{"kind": "hex", "size_mm": {size}}}' for size in (6, 7, 6))
+    job = Job(Schema.of(Bolt), Scripted(lambda prompt: next(answers)), Vote(Prompted(temperature=1.0), n=3))
+    for way, sure in ((job, pytest.approx(2 / 3)), (replace(job, model=Scripted(bolt), strategy=Prompted()), None)):
+        (outcome,) = way.outcomes(list(rows_of(["6 mm"])))
+        assert outcome.ok
+        assert outcome.provenance()["_confidence"] == outcome.quarantined()["confidence"] == sure
+        placing(str(tmp_path / "o.parquet"), job.schema)(outcome.value, outcome.provenance())
 
 
 def test_a_model_that_is_gone_ends_the_run_soon_and_it_goes_on_when_it_is_back(job: Job, tmp_path: Path) -> None:

@@ -160,6 +160,13 @@ def test_a_row_that_cannot_be_read_is_set_aside_unasked(words: list[str], tmp_pa
         assert shell("run", *words, "-i", tmp_path / nothing, "-o", tmp_path / "none.jsonl").returncode == 4
 
 
+def test_keys_that_repeat_are_told(words: list[str], tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "in.csv").write_text("id,text\na,1 mm\nb,2 mm\na,3 mm\na,4 mm\n")
+    for limit, told in (("2", ""), ("4", "2 of them have a key (id) that an earlier one has")):
+        done = shell("run", *words, "-i", tmp_path / "in.csv", "-o", tmp_path / "out.jsonl", "--limit", limit)
+        assert (done.returncode, "have a key" in done.stderr, told in done.stderr) == (0, bool(told), True)
+
+
 def test_only_the_first_rows_of_what_is_done(
     words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
 ) -> None:
