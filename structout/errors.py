@@ -2,7 +2,9 @@
 
 
 class StructoutError(Exception):
-    """Something that the caller can act on: what is wrong, and in `hint` what to do about it."""
+    """Something that the caller can act on: what is wrong, and in `hint` what to do about it. It is `retryable` where
+    the work stopped and can go on: the same again does better once the cause is gone.
+    """
 
     retryable = False
 
@@ -30,17 +32,31 @@ class SpecError(StructoutError):
 class ModelError(StructoutError):
     """A model that cannot be loaded, or that failed while it answered."""
 
+    retryable = True
+
 
 class JournalError(StructoutError):
-    """A journal that cannot be used: of another run, another version, in use, or on a disk that takes no more."""
+    """A journal that cannot be used: in use, or on a disk that takes no more."""
+
+    retryable = True
+
+
+class OtherRunError(JournalError):
+    """A journal of another run or version, which the same command will not be able to use later either."""
+
+    retryable = False
 
 
 class OutputError(StructoutError):
     """An output that cannot be written."""
 
+    retryable = True
+
 
 class BudgetError(StructoutError):
     """The budget of a run is used up. What was done is kept: the same command goes on with a higher one."""
+
+    retryable = True
 
 
 class StructoutWarning(UserWarning):

@@ -12,14 +12,13 @@ from typing import Any
 from structout.completion import Completion, Sampling, Usage
 from structout.errors import MissingExtraError, ModelError
 from structout.pipeline.budget import Budget
-from structout.pipeline.chunks import in_order
 from structout.pipeline.extraction import DEFAULT_STRATEGY
 from structout.pipeline.job import Job
 from structout.pipeline.journal import Journal
 from structout.pipeline.outcome import RowOutcome, completion_of
 from structout.pipeline.recipe import Recipe
 from structout.pipeline.rows import Row
-from structout.pipeline.run import Done, Engine, unknown
+from structout.pipeline.run import Done, Engine, within
 from structout.result import Example
 from structout.strategies import Strategy
 
@@ -144,20 +143,18 @@ def engine(
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Iterator[Done]:
         workers = _Workers(recipe, job, journal, actors, cache=cache)
 
-        def paid(new: list[Row]) -> dict[int, RowOutcome]:
-            with budget.room(None, journal.spent, job.prices, len(new)) if budget and new else nullcontext():
-                return dict(zip((row.position for row in new), workers.ask(new) if new else [], strict=True))
+        def paid(new: list[Row]) -> list[RowOutcome]:
+            with budget.room(None, journal.spent, job.prices, len(new)) if budget else nullcontext():
+                return workers.ask(new)
 
-        def work(some: list[Row]) -> Done:
-            new, found = unknown(some, journal), dict[int, RowOutcome]()
-            with budget.first(None, journal.spent) if budget and new else nullcontext(False) as alone:
+        def ask(new: list[Row]) -> list[RowOutcome]:
+            with budget.first(None, journal.spent) if budget else nullcontext(False) as alone:
                 if alone:
-                    found, new = paid(new[:1]), new[1:]
-            found |= paid(new)
-            return [(row, found.get(row.position)) for row in some]
+                    return paid(new[:1])
+            return paid(new)
 
         try:
-            yield from in_order(rows, work, chunk, actors * _AHEAD)
+            yield from within(rows, ask, journal, chunk, actors * _AHEAD)
         finally:
             workers.kill()
 

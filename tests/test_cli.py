@@ -176,7 +176,7 @@ def test_audit_says_what_the_mask_enforces() -> None:
     assert (done.returncode, "exact" in done.stdout) == (0, True)
     as_json = json.loads(run("audit", "schemas/parts", "--json").stdout)
     assert as_json["level"] == "exact"
-    assert run("audit", BOLT, "--model", "path:/no/such/folder").returncode == 3
+    assert run("audit", BOLT, "--model", "path:/no/such/folder").returncode == 2
 
 
 def test_preview_shows_the_prompt() -> None:
@@ -223,6 +223,11 @@ def test_bench_goes_on_compares_and_reports(bolts: tuple[Path, str, list[str]], 
     assert (tmp_path / "log.html").read_text().startswith("<!doctype html>")
     (tmp_path / "model.json").write_text((tmp_path / "worse.json").read_text())
     gate = ["--baseline", str(tmp_path / "old.jsonl"), "--fail-on-regression"]
+    nothing = run(
+        *words, *gate, "--strategy", "Constrained()", "--split", "train", "--log", str(tmp_path / "none.jsonl")
+    )
+    assert (nothing.returncode, "nothing in common" in nothing.stderr) == (2, True)
+    assert not (tmp_path / "none.jsonl").exists()
     assert run(*words, *gate, "--limit", "30").returncode == 0, "the log holds the old answers"
     worse = run(*words[:-1], str(tmp_path / "new.jsonl"), *gate, "--limit", "60", "--json")
     assert worse.returncode == 1

@@ -10,15 +10,13 @@ from typing import Any
 
 from structout.cli.codes import INCOMPLETE, INTERRUPTED, USAGE
 from structout.cli.console import say, silence
-from structout.errors import BudgetError, JournalError, ModelError, OutputError, StructoutError, StructoutWarning
-
-_EARLY = (BudgetError, JournalError, ModelError, OutputError)  # the work stopped, and can go on
+from structout.errors import StructoutError, StructoutWarning
 
 
 def main() -> None:
     """The command `structout`: errors become one line on stderr and an exit code."""
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # in JSON, too, that is how a character is written
+        sys.stdout.reconfigure(errors="backslashreplace")  # JSON never needs it: see `utf8`
     shown = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
@@ -37,7 +35,7 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except StructoutError as error:
         say(f"error: {error}")
-        sys.exit(INCOMPLETE if isinstance(error, _EARLY) else USAGE)
+        sys.exit(INCOMPLETE if error.retryable else USAGE)
     finally:
         _flush()
 

@@ -107,7 +107,7 @@ def bench(
         else:
             named = {name: name for name in DEFAULTS} | (_tuned(target) if not model else {})
             experiment = Experiment(target, named).changed(**given)
-        report = _run(experiment)
+        report = _run(experiment, earlier)
         place = Path(html) if html else experiment.place().with_suffix(".html")
     worse = _compared(earlier, report, as_json=as_json, markdown=markdown)
     if place is not None:
@@ -120,10 +120,13 @@ def bench(
     raise typer.Exit(FAILED if worse and fail_on_regression else 0)
 
 
-def _run(experiment: "Experiment") -> "Report":
+def _run(experiment: "Experiment", earlier: "Report | None") -> "Report":
     from structout.evaluation import read_log
+    from structout.evaluation.regression import check_common
 
     _, records = experiment.records()
+    if earlier is not None:
+        check_common(earlier, experiment.strategies, records)
     arms = len(experiment.strategies) * len(experiment.models) * (1 + len(experiment.perturbations))
     total = len(records) * arms * experiment.repeats
     for values in experiment.sweep.values():

@@ -16,6 +16,7 @@ from structout.cli.options import (
     SchemaOption,
     SourceArgument,
     StrategyOption,
+    model_named,
     sampling,
     shown_examples,
 )
@@ -38,8 +39,7 @@ def label(
     """
     from structout.finetuning.labels import label as labelled
     from structout.finetuning.labels import line
-    from structout.models import load_model
-    from structout.pipeline.output import check_distinct, replacing
+    from structout.pipeline.output import check_distinct, check_writable, replacing
     from structout.pipeline.rows import read_rows
     from structout.schema import Schema
     from structout.strategies import load_strategy
@@ -52,9 +52,8 @@ def label(
     if first is None:
         say("nothing to label: the input holds no records")
         raise typer.Exit(NOTHING)
-    with replacing(out, keep=False):
-        pass  # can it be written? Better known before anything is spent
-    who = load_model(model)
+    check_writable(out)
+    who = model_named(model)
     texts = (row.text for row in chain([first], rows))
     try:
         with reporter(LogFormat.TEXT, None) as report:

@@ -18,6 +18,7 @@ from structout.cli.options import (
     SeedOption,
     StrategyOption,
     TemperatureOption,
+    model_named,
     sampling,
     shown_examples,
 )
@@ -108,11 +109,11 @@ def run(
     Exit 0: all rows were accepted; 1: some went to the quarantine; 3: stopped early (budget, model, disk), or the model
     failed on some rows: the same command goes on; 4: there were no rows.
     """
-    from structout.models import load_model
     from structout.pipeline.budget import Budget
     from structout.pipeline.job import Job, priced
-    from structout.pipeline.journal import ACCEPTED, ANSWERED, Journal
-    from structout.pipeline.output import check_distinct, check_fields, check_target, placing, replacing
+    from structout.pipeline.journal import ANSWERED, PLACED, Journal
+    from structout.pipeline.keys import Keys
+    from structout.pipeline.output import check_distinct, check_fields, check_target, check_writable, placing
     from structout.pipeline.rows import count_rows, read_rows
     from structout.pipeline.run import finish, local, process
     from structout.pipeline.run import retry_quarantine as forget
@@ -128,14 +129,14 @@ def run(
     way = load_strategy(strategy)
     check_target(output)
     check_fields(output, contract, bare=bare)
-    with replacing(rest, keep=False):
-        pass  # can it be written? Better known before anything is spent
+    for file in filter(None, (rest, place, metrics)):
+        check_writable(file)
     rows = read_rows(source, text=text, key=key, limit=limit)
     first = list(islice(rows, 1))  # an input that cannot be read, or not so, leaves no journal behind
     total = count_rows(source, limit=limit)
     if dry_run and not first:
         _nothing()
-    who = load_model(model)
+    who = model_named(model)
     budget = Budget(budget_usd, budget_tokens, max_hours)
     job = Job(
         contract, who, way, shown_examples(examples, contract), sampling(max_tokens, temperature, seed),
@@ -148,9 +149,10 @@ def run(
         if engine is EngineName.LOCAL
         else _ray(job, schema, model, chunk, actors, budget, cache=cache)
     )
-    rows, into = chain(first, rows), placing(output, contract, bare=bare)
+    keys = Keys()
+    rows, into = keys.seen(chain(first, rows)) if key else chain(first, rows), placing(output, contract, bare=bare)
     same = () if fresh else ("schema",) if retry_quarantine else None
-    known = "" if fresh else ACCEPTED if retry_quarantine else ANSWERED
+    known = "" if fresh else PLACED if retry_quarantine else ANSWERED
     keep = known == ANSWERED and probe > 0  # of a dry run: what another run left stays as it is
     with Journal(place, job.identity(), fresh=fresh and not dry_run, only=same, adopt=keep or not dry_run) as kept:
         try:
@@ -159,7 +161,7 @@ def run(
                 _estimate(rows, job, kept, how, total, probe, into, keep=keep)
                 return
             if retry_quarantine:
-                say(f"{forget(kept, job):,} rows are asked again")
+                say(f"{forget(kept, job, into):,} rows are asked again")
             with reporter(log_format, metrics) as report:
                 tally = process(rows, job, kept, how, total=total, progress=report, place=into)
             accepted, others = finish(kept, job, tally.done, output, rest, bare=bare, limit=limit)
@@ -171,6 +173,8 @@ def run(
     if tally.done == 0:
         _nothing()
     say(f"{tally.done:,} rows in = {accepted:,} to {output} + {others:,} to {rest}")
+    if keys.repeated:
+        say(f"{keys.repeated:,} of them have a key ({key}) that an earlier one has: it does not tell rows apart")
     if failed:
         say(f"the model failed on {failed:,} of them; the same command asks for these again")
         raise typer.Exit(INCOMPLETE)

@@ -25,7 +25,8 @@ def validate(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="INPUT", help="A .json document; JSONL, CSV, either with .gz, Parquet; or - for JSONL on stdin."
+            metavar="INPUT",
+            help="A .json document; JSONL, CSV, .gz, Parquet, NAME.duckdb#TABLE, sql:QUERY; - for JSONL on stdin.",
         ),
     ] = "-",
     column: Annotated[str | None, typer.Option("--column", help="The column that holds the documents as JSON.")] = None,
@@ -40,9 +41,9 @@ def validate(
         str | None, typer.Option("--repair", help="Mend what fails first, by this policy: lossless, lossy or any.")
     ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="A JSONL file of what passed, mended where it was.")
+        str | None, typer.Option("--output", "-o", help="A JSONL file (or -) of what passed, mended where it was.")
     ] = None,
-    rejects: Annotated[str | None, typer.Option("--rejects", help="A JSONL file of what failed, and why.")] = None,
+    rejects: Annotated[str | None, typer.Option("--rejects", help="The same of what failed, and why.")] = None,
     report: Annotated[
         list[str] | None,
         typer.Option("--report", help="FORMAT=PATH (or -), repeatable: json, junit, sarif, github, html, md."),
@@ -54,21 +55,27 @@ def validate(
     """
     from structout.pipeline.documents import read_documents
     from structout.pipeline.gate import Findings, Gate
-    from structout.pipeline.output import check_distinct
+    from structout.pipeline.output import check_distinct, check_writable
     from structout.pipeline.reports import FORMATS, summary, verdict_json, write_report
     from structout.schema import Schema
 
+    if [output, rejects, *(one.partition("=")[2] for one in report or [])].count("-") > 1:
+        raise SpecError("stdout can take one of --output, --rejects and --report", hint="name files for the others")
     reports = {target: target.partition("=")[2] for target in report or []}
     for target, path in reports.items():
         if target.partition("=")[0] not in FORMATS or not path:
             raise SpecError(f"no report is {target!r}", hint=f"write FORMAT=PATH with one of {', '.join(FORMATS)}")
     beside = {f"--report {one}": path for one, path in reports.items()}
     check_distinct({"INPUT": source, "--output": output, "--rejects": rejects, **beside})
+    for path in reports.values():
+        if path != "-":
+            check_writable(path)
     contract, policy = Schema.of(schema), policy_named(repair) if repair is not None else None
     findings = Findings(source, contract.name, _thresholds(contract, min_valid, max_invalid, min_field or []))
     gate = Gate(contract, findings, policy)
     unread = None
-    lines = sys.stderr if "-" in reports.values() else sys.stdout  # so that the report can be read by a machine
+    alone = "-" in (output, rejects, *reports.values())  # then nothing else stands there, for a machine to read
+    lines = sys.stderr if alone else sys.stdout
     with _passing(output, contract) as keep, _rejecting(rejects) as reject:
         try:
             for document in read_documents(source, contract, column=column):
@@ -127,36 +134,54 @@ def _thresholds(schema: "Schema[Any]", share: float, most: int | None, fields: l
 
 
 @contextmanager
-def _passing(path: str | None, schema: "Schema[Any]") -> "Iterator[Callable[[Document, Verdict], None]]":
-    """A function that writes a document that passed, if there is a file for it."""
+def _lines(path: str) -> "Iterator[Callable[[bytes], None]]":
+    """A function that writes a line to a file, which takes its place at the end, or to stdout (`-`)."""
     from structout.pipeline.output import replacing
 
-    if path is None:
-        yield lambda document, verdict: None
+    if path == "-":
+        yield _emit
         return
     with replacing(path) as stream:
 
-        def write(document: "Document", verdict: "Verdict") -> None:
-            mended = verdict.status == "repaired"
-            line = json.dumps(verdict.mended).encode() if mended else document.json_line(schema)
+        def write(line: bytes) -> None:
             stream.write(line + b"\n")
 
         yield write
 
 
+def _emit(line: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(line + b"\n")
+    except BrokenPipeError:
+        silence(sys.stdout)
+
+
+@contextmanager
+def _passing(path: str | None, schema: "Schema[Any]") -> "Iterator[Callable[[Document, Verdict], None]]":
+    """A function that writes a document that passed, if there is a file for it."""
+    if path is None:
+        yield lambda document, verdict: None
+        return
+    with _lines(path) as write:
+
+        def keep(document: "Document", verdict: "Verdict") -> None:
+            mended = verdict.status == "repaired"
+            write(json.dumps(verdict.mended).encode() if mended else document.json_line(schema))
+
+        yield keep
+
+
 @contextmanager
 def _rejecting(path: str | None) -> "Iterator[Callable[[Document, Verdict], None]]":
     """A function that writes a rejected document and why, if there is a file for it."""
-    from structout.pipeline.output import replacing
     from structout.pipeline.reports import verdict_json
 
     if path is None:
         yield lambda document, verdict: None
         return
-    with replacing(path) as stream:
+    with _lines(path) as write:
 
-        def write(document: "Document", verdict: "Verdict") -> None:
-            row = {**verdict_json(verdict), "document": document.text}
-            stream.write(json.dumps(row).encode() + b"\n")
+        def reject(document: "Document", verdict: "Verdict") -> None:
+            write(json.dumps({**verdict_json(verdict), "document": document.text}).encode())
 
-        yield write
+        yield reject

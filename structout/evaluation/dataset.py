@@ -1,17 +1,19 @@
 """Labelled records to measure on."""
 
-import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from structout.document import Json, parse_json
-from structout.errors import DataError, MissingExtraError
+from structout.errors import DataError, MissingExtraError, StructoutWarning
 from structout.evaluation.comparison import Comparison
+from structout.pipeline.layout import Layout, strangers
+from structout.pipeline.table import read_table
 from structout.result import Example
 from structout.schema import Schema
 
@@ -52,7 +54,8 @@ class Dataset:
 
         A row holds `text` and `expected`, and may hold `key` and `split`; in CSV `expected` is JSON, or else each other
         column is a field. Raises `DataError` with the row's number for a row that is none, and for an expected document
-        that does not comply with the schema.
+        that does not comply with the schema, or has a field that it does not know; where others are allowed, but none
+        are spoken of, that is a warning.
         """
         name, _, hub = str(place).partition(":")
         path = _from_hub(hub) if name == "hf" and hub else Path(place)
@@ -66,6 +69,7 @@ class Dataset:
         records = tuple(_record(where, row, place, contract) for place, (where, row) in enumerate(rows))
         if not records:
             raise DataError(f"{file} holds no records", hint='write lines of {"text": ..., "expected": ...}')
+        _tell(file, contract, records)
         keys = [record.key for record in records]
         if len(set(keys)) < len(keys):
             twice = next(key for key in keys if keys.count(key) > 1)
@@ -121,8 +125,11 @@ def _csv(file: Path, schema: Schema[Any]) -> Iterator[tuple[str, Any]]:
     """The rows of a CSV file with a header; a field's cell is read as the schema wants it, an empty one is absent."""
     from structout.repair import repair
 
-    rows = csv.DictReader(io.StringIO(_text(file)))
-    for number, cells in enumerate(rows, 1):
+    rows = read_table(str(file), io.StringIO(_text(file)), ",", ["text"])
+    for number, line in enumerate(rows, 1):
+        if line.wrong or isinstance(line.cells, str):
+            raise DataError(f"{file}, {line.wrong}", hint="mend the row")
+        cells = line.cells
         row: dict[str, Any] = {"key": number, **{name: cells.pop(name) for name in _COLUMNS if cells.get(name)}}
         if "expected" in row:
             if schema.language is None:
@@ -154,10 +161,59 @@ def _record(where: str, row: Any, place: int, schema: Schema[Any]) -> Record:
     checked = schema.check(row["expected"])
     if not checked.ok:
         raise DataError(f"{where}: the expected document: {checked.issues[0]}", hint="mend the label or the schema")
+    expected = schema.dump(checked.value)
+    if ignored := _ignored(row["expected"], expected, schema):
+        hint = f"it has: {', '.join(Layout.of(schema).columns)}; rename what is misspelt, leave out what is no label"
+        raise DataError(f"{where}: {schema.name} has no field {ignored!r}", hint=hint)
     split = row.get("split", _BY_PLACE[place % len(_BY_PLACE)])
     if split not in get_args(Split):
         raise DataError(f"{where}: the split is {split!r}", hint="it is train, dev or test")
-    return Record(str(row["key"]), row["text"], schema.dump(checked.value), row["expected"], split)
+    return Record(str(row["key"]), row["text"], expected, row["expected"], split)
+
+
+def _ignored(written: Json, expected: Json, schema: Schema[Any]) -> str | None:
+    """A field of a label, at any depth, that the schema does not name and without which the label says the same."""
+    known = _names(schema.json_schema)
+    for path in _paths(written):
+        if path[-1] not in known:
+            less = schema.check(_without(written, path))
+            if less.ok and schema.dump(less.value) == expected:
+                return str(path[-1])
+    return None
+
+
+def _names(node: Any) -> set[str]:
+    """The properties that a JSON Schema names, wherever it does."""
+    if isinstance(node, list):
+        return set().union(*map(_names, node))
+    if not isinstance(node, Mapping):
+        return set()
+    properties = node.get("properties")
+    return set(properties if isinstance(properties, Mapping) else ()).union(*map(_names, node.values()))
+
+
+def _paths(node: Json) -> Iterator[tuple[Any, ...]]:
+    """The way to each key of each object in a document."""
+    if isinstance(node, dict):
+        yield from ((key,) for key in node)
+    inside = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    yield from ((step, *path) for step, value in inside for path in _paths(value))
+
+
+def _without(node: Any, path: tuple[Any, ...]) -> Json:
+    step, *rest = path
+    if not rest:
+        return {key: value for key, value in node.items() if key != step}
+    changed = _without(node[step], tuple(rest))
+    return {**node, step: changed} if isinstance(node, dict) else [*node[:step], changed, *node[step + 1 :]]
+
+
+def _tell(file: Path, schema: Schema[Any], records: tuple[Record, ...]) -> None:
+    """Warn of fields that the schema allows but does not name: whoever answers cannot know of them."""
+    names = {name: None for one in records if isinstance(one.expected, dict) for name in one.expected}
+    if others := strangers(schema, names):
+        said = f"{file} has labels that are no field of {schema.name}: {', '.join(others[:12])}"
+        warnings.warn(said, StructoutWarning, stacklevel=3)
 
 
 def _from_hub(name: str) -> Path:

@@ -1,14 +1,16 @@
 """Is it worse than before? Two runs, record by record."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from structout.errors import DataError
+from structout.evaluation.dataset import Record
 from structout.evaluation.metrics import complies
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.pairs import Difference, difference, holm
 from structout.evaluation.report import Report
 from structout.evaluation.statistics import CONFIDENCE
+from structout.strategies import load_strategy, spec
 
 _HOLDS: Mapping[str, Callable[[Outcome], bool]] = {"compliance": complies, "record accuracy": lambda o: o.right}
 
@@ -48,15 +50,33 @@ def changes(old: Report, new: Report) -> list[Change]:
                 won = tuple(k[0] for k in keys if after[k] > before[k])
                 found.append((arm, metric, apart, lost, won))
     if not found:
-        hint = "compare runs of the same strategies and models on the same records"
-        raise DataError("the baseline has nothing in common with this run", hint=hint)
+        raise _nothing()
     corrected = holm([apart.p for _, _, apart, *_ in found])
     return [Change(*one, p) for one, p in zip(found, corrected, strict=True)]
+
+
+def check_common(old: Report, strategies: Mapping[str, str], records: Iterable[Record]) -> None:
+    """Find out before a run of these whether it has a strategy and a record in common with an earlier one. Raises
+    `DataError`.
+    """
+    named = {*strategies, *(spec(load_strategy(one)) for one in strategies.values() if "{" not in one)}
+    known = {_identity(outcome) for outcomes in old.arms.values() for outcome in outcomes}
+    if named.isdisjoint(arm.strategy for arm in old.arms) or known.isdisjoint(map(_identity, records)):
+        raise _nothing()
+
+
+def _nothing() -> DataError:
+    hint = "compare runs of the same strategies and models on the same records"
+    return DataError("the baseline has nothing in common with this run", hint=hint)
+
+
+def _identity(one: Outcome | Record) -> tuple[str, str, str]:
+    return one.key, one.text, repr(one.expected)
 
 
 def _shares(outcomes: list[Outcome], holds: Callable[[Outcome], bool]) -> dict[tuple[str, str, str], float]:
     """By key, text and label, in what share of a record's repeats something holds."""
     found: dict[tuple[str, str, str], list[bool]] = {}
     for outcome in outcomes:
-        found.setdefault((outcome.key, outcome.text, repr(outcome.expected)), []).append(holds(outcome))
+        found.setdefault(_identity(outcome), []).append(holds(outcome))
     return {key: sum(values) / len(values) for key, values in found.items()}

@@ -145,7 +145,7 @@ class Budget:
                 unknown = next(model for model in spent if model not in prices.table)
                 raise SpecError(f"the price of {unknown} is unknown", hint="give --price, or list it in --prices")
             if paid >= self.usd or bill > self.usd:
-                raise _used_up(f"${self.usd:,.2f}", "--budget-usd", f"${bill:,.4f}" if bill > paid else "")
+                raise _used_up(dollars(self.usd), "--budget-usd", dollars(bill) if bill > paid else "")
         if self.hours is not None and (time.monotonic() - self.began) / 3600 >= self.hours:
             raise _used_up(f"{self.hours:g} hours", "--max-hours")
 
@@ -158,6 +158,13 @@ def _with_more(usage: Usage, calls: float) -> Usage:
     return Usage(
         usage.calls, math.ceil(usage.input_tokens * share - 1e-6), math.ceil(usage.output_tokens * share - 1e-6)
     )
+
+
+def dollars(amount: float) -> str:
+    """An amount in cents, or in as many digits as it takes to see it."""
+    if round(amount, 2) == amount:
+        return f"${amount:,.2f}"
+    return f"${amount:,.4f}" if amount >= 0.1 else f"${amount:.3g}"
 
 
 def _used_up(limit: str, option: str, needed: str = "") -> BudgetError:

@@ -17,6 +17,7 @@ from structout.schema import Schema
 PROVENANCE = (
     ("_status", pa.string()),
     ("_edits", pa.string()),
+    ("_confidence", pa.float64()),
     ("_strategy", pa.string()),
     ("_attempts", pa.int64()),
     ("_tokens", pa.int64()),

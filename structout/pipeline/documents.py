@@ -1,26 +1,30 @@
 """Documents that others produced, one at a time, from files and pipes."""
 
-import csv
 import json
+import warnings
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from structout.document import Json, parse_json
-from structout.errors import DataError
-from structout.pipeline.layout import Layout
-from structout.pipeline.rows import check_columns, opened, opened_bytes, parquet_rows, with_columns
+from structout.errors import StructoutWarning
+from structout.pipeline.layout import Layout, strangers
+from structout.pipeline.rows import is_query, opened, opened_bytes, parquet_rows, queried_rows, with_columns
+from structout.pipeline.table import read_table
 from structout.schema import Schema
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document and the line or row where it stands: its JSON in UTF-8, or, from a typed file, already parsed."""
+    """One document and the line or row where it stands: its JSON in UTF-8, or, from a typed file, already parsed; and
+    what is wrong with a row that cannot hold one.
+    """
 
     line: int
     data: bytes | None
     parsed: Json = None
+    wrong: str = ""
 
     @property
     def text(self) -> str:
@@ -37,15 +41,17 @@ class Document:
 
 
 def read_documents(source: str, schema: Schema[Any], *, column: str | None = None) -> Iterator[Document]:
-    """The documents of a `.json` file (one), of JSONL, CSV and Parquet (one a row), or of JSONL on stdin (`-`).
+    """The documents of a `.json` file (one), of JSONL, CSV, Parquet and DuckDB (one a row), or of JSONL on stdin (`-`).
 
-    With a `column`, each document is the JSON text that stands in it. A row of CSV or Parquet without one is a document
+    With a `column`, each document is the JSON text that stands in it. A row of a table without one is a document
     whose cells are read as the schema's types, as `structout run` writes them; what that wrote beside the record is
     left out. Raises `DataError`, also while it is read.
     """
-    name = source.removesuffix(".gz")
+    name, wanted = source.removesuffix(".gz"), [] if column is None else [column]
     if source.endswith(".parquet"):
-        return _parquet(source, schema, column)
+        return _typed(source, parquet_rows(source, wanted), schema, column)
+    if is_query(source):
+        return _typed(source, queried_rows(source, wanted), schema, column)
     if name.endswith((".csv", ".tsv")):
         return _csv(source, schema, column, "\t" if name.endswith(".tsv") else ",")
     if name.endswith(".json"):
@@ -56,8 +62,8 @@ def read_documents(source: str, schema: Schema[Any], *, column: str | None = Non
     return (_nested(document, column) for document in documents)
 
 
-def _parquet(source: str, schema: Schema[Any], column: str | None) -> Iterator[Document]:
-    for line, row in enumerate(parquet_rows(source, [column] if column else []), 1):
+def _typed(source: str, rows: Iterator[dict[str, Any]], schema: Schema[Any], column: str | None) -> Iterator[Document]:
+    for line, row in enumerate(rows, 1):
         if column is not None:
             yield _in_column(row, column, line)
             continue
@@ -65,6 +71,7 @@ def _parquet(source: str, schema: Schema[Any], column: str | None) -> Iterator[D
             from structout.pipeline.columns import reader_of
 
             read = reader_of(schema)
+            _tell(source, schema, row)
         yield Document(line, None, read(row))
 
 
@@ -99,20 +106,26 @@ def _in_column(row: Any, column: str, line: int) -> Document:
 
 
 def _csv(source: str, schema: Schema[Any], column: str | None, delimiter: str) -> Iterator[Document]:
-    csv.field_size_limit(1 << 30)
     layout = Layout.of(schema)
     read = layout.cells()
+    told = column is not None
     with opened(source, newline="") as stream:
-        reader = csv.DictReader(stream, delimiter=delimiter, restkey="(more)")
-        check_columns(source, list(reader.fieldnames or []), [] if column is None else [column])
-        try:
-            for row in reader:
-                if column is not None:
-                    yield _in_column(row, column, reader.line_num)
-                else:
-                    cells = {
-                        name: read(name, cell) if not isinstance(cell, list) else cell for name, cell in row.items()
-                    }
-                    yield Document(reader.line_num, None, layout.record(cells))
-        except csv.Error as error:
-            raise DataError(f"{source}, line {reader.line_num}: {error}", hint="mend the file") from error
+        for line in read_table(source, stream, delimiter, [] if column is None else [column]):
+            cells = line.cells
+            if line.wrong or isinstance(cells, str):
+                yield Document(line.number, None, cells if isinstance(cells, str) else {**cells}, line.wrong)
+                continue
+            told = told or _tell(source, schema, cells)
+            if column is not None:
+                yield _in_column(cells, column, line.number)
+            else:
+                row = {name: read(name, cell) for name, cell in cells.items()}
+                yield Document(line.number, None, layout.record(row))
+
+
+def _tell(source: str, schema: Schema[Any], names: Iterable[str]) -> bool:
+    """Warn of columns that the schema has no field for: of one that is misspelt, the values are not checked."""
+    if others := strangers(schema, names):
+        said = f"{source} has columns that are no field of {schema.name}: {', '.join(others[:12])}"
+        warnings.warn(said, StructoutWarning, stacklevel=2)
+    return True

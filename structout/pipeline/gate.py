@@ -8,11 +8,12 @@ from typing import Any
 from structout.document import Json
 from structout.issue import Issue
 from structout.pipeline.documents import Document
-from structout.pipeline.layout import PROVENANCE, Layout
+from structout.pipeline.layout import Layout, is_of_run
 from structout.repair import Policy
 from structout.schema import Checked, Schema
 
 _VALID: Checked[Any] = Checked(None, None)
+_NO_UTF8 = (Issue("", "not_json", "it is not UTF-8: convert the file to UTF-8"),)
 _SHOWN = 1000  # documents that reports list one by one
 
 
@@ -112,26 +113,32 @@ class Gate:
     def judge(self, document: Document) -> Verdict:
         """The verdict on a document, counted in the findings."""
         schema, data = self.schema, document.data
+        if document.wrong:
+            return self._invalid(document, (Issue("", "not_json", document.wrong),), None)
         if data is not None and schema.accepts(data):
             checked: Checked[Any] = _VALID
         else:
             checked = schema.check(document.parsed) if data is None else schema.check_text(document.text)
-            if isinstance(checked.document, dict) and all(name in checked.document for name in PROVENANCE):
+            if isinstance(checked.document, dict) and is_of_run(checked.document):
                 checked = schema.check(self._layout.record(checked.document))
         if checked.ok:
             self.findings.total += 1
             self.findings.valid += 1
             return Verdict(document.line, "valid")
-        verdict, found = Verdict(document.line, "invalid", checked.issues), checked.document
-        if self._policy is not None:
-            from structout.repair import repair
+        if self._policy is None:
+            bytes_only = data is not None and not _is_utf8(data)
+            return self._invalid(document, _NO_UTF8 if bytes_only else checked.issues, checked.document)
+        from structout.repair import repair
 
-            mended = repair(document.text, schema, self._policy)
-            found = mended.document
-            if mended.ok:
-                verdict = Verdict(document.line, "repaired", mended.issues, len(mended.edits), found)
-            else:
-                verdict = Verdict(document.line, "invalid", mended.issues, len(mended.edits))
+        mended = repair(document.text, schema, self._policy)
+        if not mended.ok:
+            return self._invalid(document, mended.issues, mended.document, len(mended.edits))
+        verdict = Verdict(document.line, "repaired", mended.issues, len(mended.edits), mended.document)
+        self.findings.add(verdict, [])
+        return verdict
+
+    def _invalid(self, document: Document, issues: tuple[Issue, ...], found: Json, edits: int = 0) -> Verdict:
+        verdict = Verdict(document.line, "invalid", issues, edits)
         self.findings.add(verdict, list(self._bad_fields(found, verdict)))
         return verdict
 
@@ -146,6 +153,14 @@ class Gate:
                     yield name
             elif any(issue.pointer == place or issue.pointer.startswith(place + "/") for issue in verdict.issues):
                 yield name
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def fields_of(schema: Schema[Any]) -> list[str]:

@@ -24,6 +24,7 @@ from structout.schema import Schema
 from structout.strategies import Strategy, spec, with_models
 
 NO_TEXT: Result[Any] = Result("invalid", issues=(Issue("", "unanswered", "the record is not text"),))
+BLANK: Result[Any] = Result("invalid", issues=(Issue("", "unanswered", "the record is blank"),))
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,9 @@ class Job:
         return hashlib.sha256(json.dumps(self.identity()).encode()).hexdigest()[:16]
 
     def results(self, texts: Sequence[Any]) -> list[Result[Any]]:
-        """One result each; what is no text is an invalid one. Raises `ModelError` if the model fails."""
-        results = [NO_TEXT] * len(texts)
-        places = [place for place, text in enumerate(texts) if isinstance(text, str)]
+        """One result each; an invalid one, unasked, of what is no text or blank. Raises `ModelError` if that fails."""
+        results = [BLANK if isinstance(text, str) else NO_TEXT for text in texts]
+        places = [place for place, text in enumerate(texts) if isinstance(text, str) and text.strip()]
         tasks = [Task(texts[place], self.schema, self.examples, self.sampling) for place in places]
         for place, result in zip(places, self.strategy.run(tasks, self.model) if tasks else [], strict=True):
             results[place] = result
@@ -96,7 +97,7 @@ class Job:
         one, so that one that it cannot take costs no other; after `max_errors` failures in a row the rest is not tried.
         Raises only what has to do with no row: `BudgetError`, `JournalError`, `SpecError`.
         """
-        texts = [row.text for row in rows]
+        texts = [None if row.wrong else row.text for row in rows]
         try:
             return [self.outcome(row, result) for row, result in zip(rows, self.results(texts), strict=True)]
         except Exception as error:
@@ -104,11 +105,11 @@ class Job:
                 raise
         outcomes: list[RowOutcome] = []
         failed, reason = 0, ""
-        for row in rows:
+        for row, text in zip(rows, texts, strict=True):
             calls: list[Attempt] = []
             if failed < self.max_errors:
                 try:
-                    outcomes.append(self.outcome(row, self._noting(calls).results([row.text])[0]))
+                    outcomes.append(self.outcome(row, self._noting(calls).results([text])[0]))
                     failed = 0
                     continue
                 except Exception as error:
@@ -134,7 +135,7 @@ class Job:
             result.status,
             self.schema.dump(result.value) if result.ok else None,
             result.document,
-            result.issues,
+            (Issue("", "unanswered", row.wrong),) if row.wrong else result.issues,
             result.edits,
             self._strategy,
             tuple(map(attempt_json, result.attempts)),

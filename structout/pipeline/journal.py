@@ -4,13 +4,13 @@ import json
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from structout.completion import Completion, Usage
-from structout.errors import JournalError
+from structout.errors import JournalError, OtherRunError
 from structout.pipeline.outcome import RowOutcome, completion_json, completion_of
 
 VERSION = 2  # 1 had no keys of prompts in its attempts
@@ -25,8 +25,10 @@ CREATE TABLE spent (
     seconds REAL NOT NULL
 );
 """
-ACCEPTED = "status IN ('valid', 'repaired')"
+PLACED = "status IN ('valid', 'repaired')"
+ACCEPTED = "status IN ('valid', 'repaired', 'unplaced')"  # the last: for another output, it may fit
 ANSWERED = "status <> 'error'"
+ANEW = "--fresh begins anew (answers that were paid for are kept); in a program, name another journal"
 _ALL = 2**63 - 1
 
 
@@ -83,17 +85,28 @@ class Journal:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def adopt(self, identity: Mapping[str, str], *, keep: str = ACCEPTED) -> None:
-        """Become the journal of another run, with only the outcomes that fulfil `keep` (SQL; none if it is empty)."""
+    def adopt(self, identity: Mapping[str, str], *, keep: str = PLACED) -> None:
+        """Become the journal of another run, with only the outcomes that fulfil `keep` (SQL; none if it is empty). If
+        some are kept, the runs that it was of before may go on as well.
+        """
+        before = [one for one in [*self._before(), self.identity()] if one and one != identity] if keep else []
         with self._transaction() as db:
             db.execute(f"DELETE FROM outcomes WHERE NOT ({keep or 'FALSE'})")
-            db.execute("REPLACE INTO about VALUES ('identity', ?)", [json.dumps(dict(identity))])
+            for name, value in (("identity", dict(identity)), ("before", before)):
+                db.execute("REPLACE INTO about VALUES (?, ?)", [name, json.dumps(value)])
 
     def identity(self) -> dict[str, str]:
         """What the run is that this journal belongs to."""
+        return self._about("identity") or {}
+
+    def _before(self) -> list[dict[str, str]]:
+        """What the runs were whose outcomes it has besides."""
+        return self._about("before") or []
+
+    def _about(self, name: str) -> Any:
         with self._guarded():
-            row = self._db.execute("SELECT value FROM about WHERE name = 'identity'").fetchone()
-        return json.loads(row[0]) if row else {}
+            row = self._db.execute("SELECT value FROM about WHERE name = ?", [name]).fetchone()
+        return json.loads(row[0]) if row else None
 
     def _check_version(self) -> None:
         found = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -102,20 +115,22 @@ class Journal:
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {VERSION}")
         elif found != VERSION:
-            raise JournalError(
+            raise OtherRunError(
                 f"{self.path} is a journal of version {found}; this structout writes version {VERSION}",
-                hint="go on with the structout that wrote it, or name another --journal",
+                hint="go on with the structout that wrote it, or name another journal",
             )
 
     def _check_identity(self, identity: Mapping[str, str], names: Sequence[str]) -> None:
         known = self.identity()
+        if any(all(one.get(name) == identity[name] for name in names) for one in self._before()):
+            return
         changed = [name for name in names if known and known.get(name) != identity[name]]
         if changed:
             parts = " and ".join(changed)
             was = "; ".join(f"{name}: {_short(known.get(name))}, now {_short(identity[name])}" for name in changed)
-            raise JournalError(
+            raise OtherRunError(
                 f"{self.path} is of a run with another {parts} ({was})",
-                hint="--fresh begins anew (answers that were paid for are kept); or name another --output",
+                hint=ANEW,
             )
 
     # --- completions ---
@@ -159,7 +174,7 @@ class Journal:
 
     def add_outcomes(self, outcomes: Sequence[tuple[int, bytes, RowOutcome]]) -> None:
         """Keep the outcomes of rows: position, digest of the row, outcome."""
-        rows = [(position, digest, outcome.status, self._pack(outcome)) for position, digest, outcome in outcomes]
+        rows = [(position, digest, outcome.standing, self._pack(outcome)) for position, digest, outcome in outcomes]
         with self._transaction() as db:
             db.executemany("REPLACE INTO outcomes VALUES (?, ?, ?, ?)", rows)
 
@@ -170,7 +185,7 @@ class Journal:
             rows = self._db.execute(query, [first, last]).fetchall()
         return dict(rows)
 
-    def overlook(self, keep: str = ACCEPTED) -> None:
+    def overlook(self, keep: str = PLACED) -> None:
         """As long as it is open, take only the outcomes that fulfil `keep` (SQL; none if it is empty) for known ones,
         as if the others were forgotten.
         """
@@ -181,12 +196,11 @@ class Journal:
         (found,) = self._unpacked("SELECT data FROM outcomes WHERE position = ?", position)
         return found
 
-    def outcomes(self, *, accepted: bool, limit: int | None = None) -> Iterator[RowOutcome]:
-        """The accepted outcomes, or all others, of the first `limit` rows, in input order. Nothing may be added while
+    def outcomes(self, wanted: str = "TRUE", limit: int | None = None) -> Iterator[RowOutcome]:
+        """The outcomes of the first `limit` rows that fulfil `wanted` (SQL), in input order. Nothing may be added while
         they are read.
         """
-        wanted = ACCEPTED if accepted else f"NOT ({ACCEPTED})"
-        query = f"SELECT data FROM outcomes WHERE position < ? AND {wanted} ORDER BY position"
+        query = f"SELECT data FROM outcomes WHERE position < ? AND ({wanted}) ORDER BY position"
         yield from self._unpacked(query, _ALL if limit is None else limit)
 
     def counts(self, limit: int | None = None) -> dict[str, int]:
@@ -199,6 +213,14 @@ class Journal:
         """The last position that has an outcome, -1 if none has."""
         with self._guarded():
             return int(self._db.execute("SELECT coalesce(max(position), -1) FROM outcomes").fetchone()[0])
+
+    def place(self, fits: Callable[[RowOutcome], bool]) -> None:
+        """Count what an earlier output could not hold as accepted again where it now `fits`."""
+        with self._guarded():
+            unplaced = self._db.execute("SELECT position FROM outcomes WHERE status = 'unplaced'").fetchall()
+        fitting = [(one.status, position) for (position,) in unplaced if fits(one := self.outcome(position))]
+        with self._transaction() as db:
+            db.executemany("UPDATE outcomes SET status = ? WHERE position = ?", fitting)
 
     def forget_errors(self) -> None:
         """Ask again for the rows on which the model itself failed."""
@@ -254,9 +276,9 @@ class Journal:
     def _explained(self, error: sqlite3.Error) -> JournalError:
         reason = str(error)
         if "locked" in reason:
-            return JournalError(f"{self.path} is in use by another run", hint="wait for it, or name another --journal")
+            return JournalError(f"{self.path} is in use by another run", hint="wait for it, or name another journal")
         if "not a database" in reason or "malformed" in reason:
-            return JournalError(f"{self.path} is no journal: {reason}", hint="name another --journal")
+            return OtherRunError(f"{self.path} is no journal: {reason}", hint="name another journal")
         hint = "make room and run the same command again: what is in the journal stays" if self.path.exists() else ""
         return JournalError(f"{self.path} cannot be written: {reason}", hint=hint or "check the folder")
 

@@ -1,6 +1,6 @@
 """How a record lies in the columns of a table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,10 @@ from structout.prompts.render import resolve
 from structout.schema import Schema
 
 PROVENANCE = (
-    "_key", "_status", "_edits", "_strategy", "_attempts", "_tokens", "_cost", "_seconds", "_fingerprint",
+    "_key", "_status", "_edits", "_confidence", "_strategy", "_attempts", "_tokens", "_cost", "_seconds",
+    "_fingerprint",
 )  # fmt: skip
+_ALWAYS = frozenset(PROVENANCE) - {"_confidence"}  # which the first outputs had not
 WHOLE, MORE = "value", "_more"
 ABSENT: Any = object()  # what an empty cell stands for where a record may do without it
 _ANY = frozenset(("null", "boolean", "number", "string", "array", "object"))
@@ -37,7 +39,7 @@ class Layout:
         under other names, with computed fields, by serializers.
         """
         root, extras = _as_written(schema) if written else (schema.json_schema, schema.adapter is None)
-        node = resolve(root, root["$ref"]) if isinstance(root, dict) and "$ref" in root else root
+        node = _root(root)
         if not (isinstance(node, dict) and node.get("properties") and node.get("type", "object") == "object"):
             return cls({WHOLE: node}, root, True, extras)
         more = {MORE: True} if is_open(node, extras) else {}
@@ -59,7 +61,7 @@ class Layout:
     def record(self, values: Mapping[str, Json]) -> Json:
         """The record of which `row` made these values. What `structout run` wrote beside it is left out."""
         own = not self.whole and any(name in self.columns for name in PROVENANCE)
-        if not own and all(name in values for name in PROVENANCE):
+        if not own and is_of_run(values):
             values = {name: value for name, value in values.items() if name not in PROVENANCE}
         values = {name: value for name, value in values.items() if value is not ABSENT}
         if self.whole and values.keys() == {WHOLE} and kind_of(values[WHOLE]) in kinds_of(self.root, self.root):
@@ -81,6 +83,23 @@ class Layout:
             return cell if known <= {"string", "null"} else read_text(cell, known)
 
         return read
+
+
+def strangers(schema: Schema[Any], names: Iterable[str]) -> list[str]:
+    """Those of the names in a record, or of its columns, that are no field: misspelt, perhaps. None where the schema
+    says itself whether there may be others.
+    """
+    layout = Layout.of(schema)
+    node = _root(layout.root)
+    if layout.whole or "patternProperties" in node or "additionalProperties" in node:
+        return []
+    found = [name for name in names if name not in layout.columns and name != MORE]
+    return [name for name in found if not (name in PROVENANCE and is_of_run(found))]
+
+
+def is_of_run(names: Iterable[str]) -> bool:
+    """Whether what `structout run` writes beside a record is among these."""
+    return set(names) >= _ALWAYS
 
 
 def unpacked(values: Mapping[str, Json]) -> dict[str, Json]:
@@ -133,6 +152,10 @@ def beside(record: dict[str, Json], columns: Mapping[str, Any]) -> dict[str, Jso
 def is_open(node: Mapping[str, Any], extras: bool) -> bool:
     """Whether an object may hold what its properties do not name: as `extras` says where the schema does not."""
     return bool(node.get("patternProperties")) or node.get("additionalProperties", extras) is not False
+
+
+def _root(root: Any) -> Any:
+    return resolve(root, root["$ref"]) if isinstance(root, dict) and "$ref" in root else root
 
 
 def _as_written(schema: Schema[Any]) -> tuple[Any, bool]:

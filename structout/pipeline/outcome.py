@@ -44,6 +44,16 @@ class RowOutcome:
         return self.status in ("valid", "repaired")
 
     @property
+    def standing(self) -> str:
+        """The status, or `unplaced` where the record was accepted and the output could not hold it."""
+        return "unplaced" if self.ok and self.record is not None else self.status
+
+    @property
+    def least_confidence(self) -> float | None:
+        """That of the least sure leaf, None where nothing tells how sure any is."""
+        return min(self.confidence.values(), default=None)
+
+    @property
     def usage(self) -> Usage:
         return sum((Usage(**attempt["usage"]) for attempt in (*self.attempts, *self.checks)), Usage())
 
@@ -70,6 +80,7 @@ class RowOutcome:
             "_key": self.key,
             "_status": self.status,
             "_edits": [edit._asdict() for edit in self.edits],
+            "_confidence": self.least_confidence,
             "_strategy": self.strategy,
             "_attempts": len(self.attempts),
             "_tokens": usage.input_tokens + usage.output_tokens,
@@ -92,6 +103,7 @@ class RowOutcome:
             "issues": [asdict(issue) for issue in self.issues],
             "edits": [edit._asdict() for edit in self.edits],
             "document": self.document,
+            "confidence": self.least_confidence,
             "strategy": self.strategy,
             "attempts": [_briefly(attempt) for attempt in self.attempts],
             "checks": [_briefly(check) for check in self.checks],

@@ -31,14 +31,37 @@ def check_target(target: str) -> None:
     """Find out before anything is spent whether `target` can be written. Raises `OutputError`, `SpecError`."""
     if target == "-":
         return
-    place = target.partition("#")[0] if ".duckdb#" in target else target
-    if ".duckdb#" not in target and not target.removesuffix(".gz").endswith(_SUFFIXES):
+    place, database, table = target.partition(".duckdb#")
+    if not database and not target.removesuffix(".gz").endswith(_SUFFIXES):
         known = ", ".join(_SUFFIXES)
         raise SpecError(f"no output format belongs to {target}", hint=f"end it in {known} or .duckdb#TABLE, or give -")
     if _is_typed(target):
         _arrow()
-    with replacing(place, keep=False) as stream:
-        stream.write(b"")
+    if database and not table:
+        raise SpecError(f"{target} names no table", hint="write NAME.duckdb#TABLE")
+    check_writable(place + database.rstrip("#"))
+    if database:
+        _check_database(f"{place}.duckdb")
+
+
+def check_writable(path: str | Path) -> None:
+    """Find out before anything is spent whether a file can be written there. Raises `SpecError`."""
+    if path == "-":
+        raise SpecError("stdout cannot take what is written there", hint="name a file instead of -")
+    try:
+        with replacing(path, keep=False):
+            pass
+    except OutputError as error:
+        raise SpecError(error.message, hint="name another, or make its folder") from error
+
+
+def _check_database(place: str) -> None:
+    duckdb = _duckdb()
+    try:
+        if Path(place).exists():
+            duckdb.connect(place).close()
+    except duckdb.Error as error:
+        raise _no_database(place, error) from error
 
 
 def check_distinct(files: Mapping[str, str | None]) -> None:
@@ -251,12 +274,7 @@ def _parquet(stream: Any, schema: Schema[Any], *, bare: bool) -> Iterator[Write]
 @contextmanager
 def _into_duckdb(place: str, table: str, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
     """By way of a Parquet file beside the database; the table is replaced in one transaction."""
-    try:
-        import duckdb
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("duckdb", "pipeline") from error
-    if not table:
-        raise SpecError(f"{place}# names no table", hint="write NAME.duckdb#TABLE")
+    duckdb = _duckdb()
     beside = Path(f"{place}.{os.getpid()}.parquet")
     try:
         with beside.open("wb") as stream, _parquet(stream, schema, bare=bare) as write:
@@ -265,10 +283,22 @@ def _into_duckdb(place: str, table: str, schema: Schema[Any], *, bare: bool) -> 
             quoted = table.replace('"', '""')
             database.execute(f'CREATE OR REPLACE TABLE "{quoted}" AS SELECT * FROM read_parquet(?)', [str(beside)])
     except (OSError, duckdb.Error) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise OutputError(f"cannot write {place}: {reason}", hint="check that no other process has it open") from error
+        raise _no_database(place, error) from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _no_database(place: str, error: Exception) -> OutputError:
+    reason = str(error).strip().split("\n")[0]
+    return OutputError(f"cannot write {place}: {reason}", hint="check that no other process has it open")
+
+
+def _duckdb() -> Any:
+    try:
+        import duckdb
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("duckdb", "pipeline") from error
+    return duckdb
 
 
 def _arrow() -> Any:

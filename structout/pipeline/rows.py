@@ -1,12 +1,13 @@
 """Input rows, one at a time, from files, pipes and queries."""
 
-import csv
 import gzip
 import hashlib
 import io
 import json
+import re
 import sys
 import zlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,12 +19,14 @@ from typing import Any, BinaryIO, TextIO, TypeVar
 
 from structout.document import Json
 from structout.errors import DataError, MissingExtraError
+from structout.pipeline.table import check_columns, read_table
 
 T = TypeVar("T")
 
 _BATCH = 1024  # rows that a columnar reader holds at a time
 _FIRST = 100  # rows, where none tells what columns all have, of which one must have each that is wanted
 _DEEPEST = 200  # how deep a row may be nested, as a document may
+_NO_UTF8 = re.compile("[\udc80-\udcff]")  # what `opened` makes of such bytes
 _KINDS = (
     "JSONL (.jsonl), CSV (.csv), either with .gz, Parquet (.parquet), .sql, NAME.duckdb#TABLE, sql:QUERY, text or -"
 )
@@ -31,12 +34,15 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One input row: its place from 0, its key, the text to read (None: there is none), and all that it holds."""
+    """One input row: its place from 0, its key, the text to read (None: there is none), all that it holds, and what is
+    wrong with it: then nothing is asked.
+    """
 
     position: int
     key: Json
     text: Any
     record: Json
+    wrong: str = ""
 
     @property
     def digest(self) -> bytes:
@@ -44,22 +50,34 @@ class Row:
         return hashlib.blake2b(json.dumps([self.key, self.text]).encode(), digest_size=8).digest()
 
 
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    """What stands where a row should, and what is wrong with it."""
+
+    record: Json
+    wrong: str
+
+
 def read_rows(source: str, *, text: str = "text", key: str | None = None, limit: int | None = None) -> Iterator[Row]:
     """The rows of JSONL, CSV, either with .gz, Parquet, a table or query of DuckDB, plain text or stdin (`-`).
 
     `text` names the column to read, `key` the one that tells rows apart (their number from 1 if there is none). A line
-    that is no row is yielded all the same, with no text: a bad row, for the pipeline to report. Raises `DataError`
-    for a source that cannot be read or has no such column, `MissingExtraError`.
+    that is no row is yielded all the same, with what is `wrong` with it: a bad row, for the pipeline to report. Raises
+    `DataError` for a source that cannot be read or has no such column, `MissingExtraError`.
     """
-    for position, record in enumerate(islice(_records(source, text, key), limit)):
+    for position, found in enumerate(islice(_records(source, text, key), limit)):
+        record, wrong = (found.record, found.wrong) if isinstance(found, _Bad) else (found, "")
         fields = record if isinstance(record, dict) else {}
-        yield Row(position, fields.get(key) if key else position + 1, fields.get(text), record)
+        content = None if wrong else fields.get(text)
+        if isinstance(content, str) and (byte := _NO_UTF8.search(content)):
+            wrong = f"the text is not UTF-8 at character {byte.start()}: convert the file to UTF-8"
+        yield Row(position, fields.get(key) if key else position + 1, content, record, wrong)
 
 
 def count_rows(source: str, *, limit: int | None = None) -> int | None:
     """How many rows there will be, None where only reading them would tell: a pipe, a query."""
     name = source.removesuffix(".gz")
-    if source == "-" or source.startswith("sql:") or source.endswith(".sql") or ".duckdb#" in source:
+    if source == "-" or is_query(source):
         return None
     if source.endswith(".parquet"):
         count: int = _parquet_file(source).metadata.num_rows
@@ -76,12 +94,12 @@ def rows_of(texts: Iterable[Any]) -> Iterator[Row]:
     return (Row(place, place + 1, text, text if isinstance(text, str) else None) for place, text in enumerate(texts))
 
 
-def _records(source: str, text: str, key: str | None) -> Iterator[Json]:
-    """The rows as they are written: objects, or the bare line where it is none."""
+def _records(source: str, text: str, key: str | None) -> "Iterator[Json | _Bad]":
+    """The rows as they are written: objects, or what is none."""
     wanted = [text, *([key] if key else [])]
     name = source.removesuffix(".gz")
-    if source.startswith("sql:") or source.endswith(".sql") or ".duckdb#" in source:
-        return _queried(source, wanted)
+    if is_query(source):
+        return queried_rows(source, wanted)
     if source.endswith(".parquet"):
         return parquet_rows(source, wanted)
     if name.endswith((".csv", ".tsv")):
@@ -89,19 +107,25 @@ def _records(source: str, text: str, key: str | None) -> Iterator[Json]:
     jsonl = name.endswith((".jsonl", ".ndjson"))
     if not jsonl and source != "-" and Path(name).suffix not in ("", ".txt"):
         raise DataError(f"no input format belongs to {source}", hint=f"inputs are {_KINDS}")
-    return with_columns(source, _lines(source, text, jsonl=jsonl), wanted, lambda record: record)
+    return with_columns(source, _lines(source, text, jsonl=jsonl), wanted, _fields)
 
 
-def _lines(source: str, text: str, *, jsonl: bool) -> Iterator[Json]:
+def _fields(record: "Json | _Bad") -> Json:
+    return None if isinstance(record, _Bad) else record
+
+
+def _lines(source: str, text: str, *, jsonl: bool) -> "Iterator[Json | _Bad]":
     with opened(source) as stream:
-        for line in stream:
+        for number, line in enumerate(stream, 1):
             if not line.strip():
                 continue
             if jsonl or (source == "-" and line.lstrip().startswith("{")):
                 try:
-                    yield _parsed(line)
-                except (ValueError, RecursionError):
-                    yield line.rstrip("\r\n")
+                    record = _parsed(line)
+                except (ValueError, RecursionError) as error:
+                    yield _Bad(line.rstrip("\r\n"), f"line {number} is not JSON: {error}")
+                else:
+                    yield record if isinstance(record, dict) else _Bad(record, f"line {number} is no JSON object")
             else:
                 yield {text: line.rstrip("\r\n")}
 
@@ -121,20 +145,11 @@ def _inside(node: Json) -> Iterable[Json]:
     return node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
 
 
-def _csv(source: str, wanted: list[str], delimiter: str) -> Iterator[Json]:
-    csv.field_size_limit(1 << 30)
+def _csv(source: str, wanted: list[str], delimiter: str) -> "Iterator[Json | _Bad]":
     with opened(source, newline="") as stream:
-        reader = csv.DictReader(stream, delimiter=delimiter, restkey="(more)")
-        check_columns(source, list(reader.fieldnames or []), wanted)
-        while True:
-            try:
-                row = next(reader, None)
-            except csv.Error as error:
-                yield f"line {reader.line_num}: {error}"
-                continue
-            if row is None:
-                return
-            yield row
+        for line in read_table(source, stream, delimiter, wanted):
+            cells: Json = line.cells if isinstance(line.cells, str) else {**line.cells}
+            yield _Bad(cells, line.wrong) if line.wrong else cells
 
 
 def parquet_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
@@ -160,7 +175,13 @@ def _parquet_file(source: str) -> Any:
         raise DataError(f"cannot read {source}: {_first_line(error)}", hint="give a Parquet file") from error
 
 
-def _queried(source: str, wanted: list[str]) -> Iterator[Json]:
+def is_query(source: str) -> bool:
+    """Whether DuckDB reads it."""
+    return source.startswith("sql:") or source.endswith(".sql") or ".duckdb#" in source
+
+
+def queried_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
+    """The rows of a table or query of DuckDB, which must have the `wanted` columns. Raises as `parquet_rows`."""
     try:
         import duckdb
     except ModuleNotFoundError as error:
@@ -180,6 +201,14 @@ def _queried(source: str, wanted: list[str]) -> Iterator[Json]:
             found = connection.execute(query)
             names = [column[0] for column in found.description or []]
             check_columns(source, names, wanted)
+            if any("TIME ZONE" in str(column[1]) for column in found.description or []):  # DuckDB would want pytz
+                other = connection.cursor()
+                other.execute("SET TimeZone = 'UTC'")
+                relation = other.sql(query)
+                read: Any = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader  # until DuckDB 2
+                for batch in read(_BATCH):
+                    yield from map(_plain, batch.to_pylist())
+                return
             while rows := found.fetchmany(_BATCH):
                 yield from (_plain(dict(zip(names, row, strict=True))) for row in rows)
     except duckdb.Error as error:
@@ -224,14 +253,6 @@ def with_columns(source: str, records: Iterator[T], wanted: Sequence[str], row: 
     yield from records
 
 
-def check_columns(source: str, names: list[str], wanted: Sequence[str]) -> None:
-    """Raise `DataError` unless all wanted columns are among these."""
-    for name in wanted:
-        if name not in names:
-            has = ", ".join(names[:12]) or "none"
-            raise DataError(f"{source} has no column {name!r}; it has: {has}", hint="name one that it has")
-
-
 @contextmanager
 def opened(source: str, newline: str | None = None) -> Iterator[TextIO]:
     """A text file, plain or .gz, or stdin (`-`), to be read; bytes that are not UTF-8 become unpaired surrogates, so
@@ -250,15 +271,23 @@ def opened(source: str, newline: str | None = None) -> Iterator[TextIO]:
 def opened_bytes(source: str) -> Iterator[BinaryIO]:
     """The same, as bytes."""
     if source == "-":
-        yield sys.stdin.buffer
+        yield _eight(source, sys.stdin.buffer)
         return
     try:
         opener: Any = gzip.open if source.endswith(".gz") else open
         with opener(source, "rb") as stream:
-            yield stream
+            yield _eight(source, stream)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"cannot read {source}: {reason}", hint=f"check the path; inputs are {_KINDS}") from error
+
+
+def _eight(source: str, stream: Any) -> Any:
+    """The same stream, unless a byte order mark says that it is UTF-16. Raises `DataError`."""
+    peek = getattr(stream, "peek", None)
+    if peek is not None and peek(2)[:2] in (BOM_UTF16_BE, BOM_UTF16_LE):
+        raise DataError(f"{source} is UTF-16", hint="convert it to UTF-8: iconv -f UTF-16 -t UTF-8")
+    return stream
 
 
 def _first_line(error: BaseException) -> str:

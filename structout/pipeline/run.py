@@ -4,13 +4,14 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import takewhile
 
-from structout.errors import DataError, JournalError, ModelError
+from structout.errors import BudgetError, DataError, ModelError, OtherRunError
 from structout.models import identity
 from structout.pipeline.budget import Budget
 from structout.pipeline.chunks import in_order
 from structout.pipeline.job import Job
-from structout.pipeline.journal import Journal
+from structout.pipeline.journal import ACCEPTED, ANEW, PLACED, Journal
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.output import Place, replacing, writing
 from structout.pipeline.progress import Tally
@@ -26,15 +27,41 @@ def local(chunk: int = 32, budget: Budget | None = None, *, cache: bool = True) 
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Iterator[Done]:
         recorded = job.recorded(journal, budget, cache=cache)
-
-        def work(some: list[Row]) -> Done:
-            new = unknown(some, journal)
-            found = dict(zip((row.position for row in new), recorded.outcomes(new) if new else [], strict=True))
-            return [(row, found.get(row.position)) for row in some]
-
-        return in_order(rows, work, chunk)
+        return within(rows, recorded.outcomes, journal, chunk)
 
     return outcomes
+
+
+def within(
+    rows: Iterable[Row], ask: Callable[[list[Row]], list[RowOutcome]], journal: Journal, chunk: int, in_flight: int = 2
+) -> Iterator[Done]:
+    """What `ask` makes of the rows that are new (or of the first of them), `chunk` at a time, as far as the budget
+    reaches: what is left of it at the end goes to as many rows as it is enough for. Raises `BudgetError` after these.
+    """
+    stopped: list[BudgetError] = []
+
+    def reach(new: list[Row]) -> list[RowOutcome]:
+        try:
+            found = ask(new) if new else []
+        except BudgetError as error:
+            if len(new) == 1:
+                stopped.append(error)
+                return []
+            half = len(new) // 2
+            found = reach(new[:half])
+            if len(found) < half:
+                return found
+        return found + reach(new[len(found) :]) if new else []
+
+    def work(some: list[Row]) -> Done:
+        new = unknown(some, journal)
+        asked = {row.position for row in new}
+        found = {row.position: outcome for row, outcome in zip(new, reach(new), strict=False)}
+        return [(row, found.get(row.position)) for row in some if row.position in found or row.position not in asked]
+
+    yield from in_order(takewhile(lambda row: not stopped, rows), work, chunk, in_flight)
+    if stopped:
+        raise stopped[0]
 
 
 def process(
@@ -54,6 +81,8 @@ def process(
     a row is not the one that the journal knows. What was done until then is in the journal.
     """
     journal.forget_errors()
+    if place is not None:
+        journal.place(lambda outcome: _fits(outcome, place))
     tally = Tally(total)
     tally.counts.update(journal.counts(total))
     failed = 0
@@ -63,7 +92,7 @@ def process(
             journal.add_outcomes(new)
         tally.done += len(done)
         tally.asked += len(new)
-        tally.counts.update(outcome.status for _, _, outcome in new)
+        tally.counts.update(outcome.standing for _, _, outcome in new)
         tally.spent = journal.spent()
         tally.cost = job.prices.cost(tally.spent.items())
         progress(tally)
@@ -114,36 +143,40 @@ def finish(
             rest.write(json.dumps(outcome.quarantined()).encode() + b"\n")
             quarantined += 1
 
-        for outcome in journal.outcomes(accepted=False, limit=limit):
+        for outcome in journal.outcomes(f"NOT ({ACCEPTED})", limit):
             set_aside(outcome)
-        for outcome in journal.outcomes(accepted=True, limit=limit):
+        for outcome in journal.outcomes(ACCEPTED, limit):
             try:
                 write(outcome.value, outcome.provenance())
                 accepted += 1
             except DataError as error:
                 set_aside(outcome.refused(str(error)))
         if rows != accepted + quarantined:
-            raise JournalError(
+            raise OtherRunError(
                 f"{rows:,} rows came in, and {journal.path} has {accepted:,} accepted and {quarantined:,} others",
-                hint="the input has lost rows since the journal was begun: --fresh begins anew",
+                hint=f"the input has lost rows since the journal was begun: {ANEW}",
             )
     return accepted, quarantined
 
 
-def retry_quarantine(journal: Journal, job: Job) -> int:
-    """Forget the outcomes that were not accepted, and the answers behind them, so that they are asked again by `job`,
-    which may have another strategy, model, prompt or sampling than before. Returns how many there are. Where the model
-    failed, the answers that it had given are not at fault, and stay.
+def retry_quarantine(journal: Journal, job: Job, place: Place | None = None) -> int:
+    """Forget the outcomes that were not accepted, or that the output could not `place`, and the answers behind them, so
+    that they are asked again by `job`, which may have another strategy, model, prompt or sampling than before. Returns
+    how many there are; if there are none, the journal stays that of the run it was of. Where the model failed, the
+    answers that it had given are not at fault, and stay.
     """
+    if place is not None:
+        journal.place(lambda outcome: _fits(outcome, place))
     count = 0
     keys: list[bytes] = []
     known = cache(identity)
-    for outcome in journal.outcomes(accepted=False):
+    for outcome in journal.outcomes(f"NOT ({PLACED})"):
         count += 1
         calls = () if outcome.status == "error" else (*outcome.attempts, *outcome.checks)
         keys += [completion_key(known(one["model"]), one["key"]) for one in calls]
-    journal.forget_completions(keys)
-    journal.adopt(job.identity())
+    if count:
+        journal.forget_completions(keys)
+        journal.adopt(job.identity())
     return count
 
 
@@ -152,8 +185,8 @@ def unknown(rows: Sequence[Row], journal: Journal) -> list[Row]:
     known = journal.known(rows[0].position, rows[-1].position) if rows else {}
     for row in rows:
         if row.position in known and known[row.position] != row.digest:
-            raise JournalError(
+            raise OtherRunError(
                 f"row {row.position + 1} is not the one that {journal.path} knows",
-                hint="the input has changed: --fresh begins anew (answers that were paid for are kept)",
+                hint=f"the input has changed: {ANEW}",
             )
     return [row for row in rows if row.position not in known]

@@ -3,8 +3,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from pydantic import AliasChoices, BaseModel, Field
 
 from structout import DataError, Dataset
+from structout.errors import StructoutWarning
 from tests.conftest import ROOT, Bolt
 
 LINE = {"text": "M6 hex", "expected": {"kind": "hex", "size_mm": 6}}
@@ -87,6 +89,51 @@ def test_a_csv_file_with_a_column_a_field(tmp_path: Path) -> None:
     file.write_text("text,kind,size_mm\nM6,hex,large\n")
     with pytest.raises(DataError, match="row 1: the expected document: /size_mm"):
         Dataset.load(file, Bolt)
+
+
+class Part(BaseModel):
+    """Ignores what it does not know; a size may be written `mm`."""
+
+    kind: str
+    size_mm: float | None = Field(None, validation_alias=AliasChoices("size_mm", "mm"))
+    counts: dict[str, int] = {}
+    inner: list["Part"] = []
+
+
+def test_a_label_that_the_schema_would_ignore_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("text,kind,size mm\nM6,hex,6\n")
+    with pytest.raises(DataError, match=r"row 1: Part has no field 'size mm' \(it has: kind, size_mm"):
+        Dataset.load(file, Part)
+    file.write_text('text,expected,tags\nM6,"{""kind"": ""hex""}",new\n')
+    assert len(Dataset.load(file, Part)) == 1
+    for misspelt in ({"sizemm": 6}, {"inner": [{"kind": "a"}, {"kind": "b", "sizemm": 6}]}):
+        lines = write(tmp_path / "a.jsonl", {"text": "M6", "tags": 1, "expected": {"kind": "hex", **misspelt}})
+        with pytest.raises(DataError, match="line 1: Part has no field 'sizemm'"):
+            Dataset.load(lines, Part)
+    label = {"kind": "hex", "mm": 6, "counts": {"a": 1}}
+    (record,) = Dataset.load(write(tmp_path / "a.jsonl", {"text": "M6", "expected": label}), Part)
+    assert record.expected == {"kind": "hex", "size_mm": 6.0, "counts": {"a": 1}, "inner": []}
+
+
+def test_a_label_that_the_schema_does_not_speak_of_is_told(tmp_path: Path) -> None:
+    lines = write(tmp_path / "a.jsonl", {"text": "M6", "expected": {"kind": "hex", "sizemm": 6}})
+    schema = {"type": "object", "properties": {"kind": {}, "size_mm": {}}, "title": "Part"}
+    with pytest.warns(StructoutWarning, match="no field of Part: sizemm"):
+        Dataset.load(lines, schema)
+    assert len(Dataset.load(lines, {**schema, "additionalProperties": True})) == 1
+
+
+def test_a_csv_file_that_cannot_be_told_into_cells_is_named(tmp_path: Path) -> None:
+    for content, message in (
+        ("text,kind,size_mm\nM6, zinc,hex,6\n", "line 2 has 4 cells"),
+        ('text,kind,size_mm\nM6,hex,6\n"M8,hex,8\n', "line 3: a quote is not closed"),
+        ("text,kind,kind\nM6,hex,6\n", "two columns 'kind'"),
+        ("words,kind,size_mm\nM6,hex,6\n", "no column 'text'; it has: words, kind"),
+    ):
+        (tmp_path / "a.csv").write_text(content)
+        with pytest.raises(DataError, match=message):
+            Dataset.load(tmp_path / "a.csv", Bolt)
 
 
 def test_what_ends_a_line_elsewhere_stands_in_a_text(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from structout.models.dialects import PROBE, fields
 from structout.models.limiter import Limiter
 from structout.models.openai import OpenAIModel, Patience
 from structout.pipeline.job import Job
-from structout.pipeline.journal import Journal
+from structout.pipeline.journal import ACCEPTED, Journal
 from structout.pipeline.rows import rows_of
 from structout.pipeline.run import local, process
 from structout.result import Example, Task
@@ -308,7 +308,7 @@ def test_a_run_through_faults_loses_and_doubles_nothing(tmp_path: Path) -> None:
         job = Job(SCHEMA, client(proxy), Reask(Repair(Constrained())))
         with Journal(tmp_path / "j", job.identity()) as journal:
             tally = process(rows_of(texts), job, journal, local(20))
-            values = [outcome.value for outcome in journal.outcomes(accepted=True)]
+            values = [outcome.value for outcome in journal.outcomes(ACCEPTED)]
             spent = journal.spent()[job.model.name]
     assert [value["size_mm"] for value in values if isinstance(value, dict)] == list(range(100))
     assert tally.counts == {"valid": 100}

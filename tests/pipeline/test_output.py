@@ -297,14 +297,14 @@ def test_files_that_are_one_by_whatever_name_are_refused(tmp_path: Path) -> None
 
 
 def test_where_nothing_can_be_written_is_found_out_first(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(SpecError, match="cannot write"):
         check_target(str(tmp_path / "no" / "o.jsonl"))
-    with pytest.raises(OutputError):
+    with pytest.raises(SpecError):
         check_target("/proc/o.jsonl")
     with pytest.raises(SpecError):
         check_target(str(tmp_path / "o.xls"))
     (tmp_path / "o.jsonl").mkdir()
-    with pytest.raises(OutputError, match="may not be written"):
+    with pytest.raises(SpecError, match="may not be written"):
         check_target(str(tmp_path / "o.jsonl"))
     check_target(str(tmp_path / "o.csv"))
     assert os.listdir(tmp_path) == ["o.jsonl"]

@@ -28,6 +28,7 @@ from structout import (
     SpecError,
     Strategy,
     Verify,
+    Vote,
     extract_many,
 )  # fmt: skip
 from structout.pipeline.budget import Price, Prices
@@ -116,6 +117,34 @@ def test_a_record_that_the_output_cannot_hold_is_set_aside(job: Job, tmp_path: P
         assert len(row["attempts"]) == 1
         assert finish(journal, job, 3, str(tmp_path / "o.jsonl"), beside) == (3, 0)
     assert answered(numbers) == 3
+
+
+def test_what_the_output_cannot_hold_is_in_the_quarantine_and_asked_again(tmp_path: Path) -> None:
+    numbers = Scripted(lambda prompt: "no" if number(prompt) == 3 else json.dumps({"n": 10 ** (10 * number(prompt))}))
+    job = Job(Schema.of({"type": "object", "properties": {"n": {"type": "integer"}}}), numbers, Prompted())
+    into, anywhere = (placing(str(tmp_path / name), job.schema) for name in ("o.parquet", "o.jsonl"))
+    texts = rows_of(["1 mm", "2 mm", "3 mm"])
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        tally = process(texts, job, journal, local(), place=into)
+        assert (tally.accepted, tally.quarantined, "yield 33.3 %" in tally.line()) == (1, 2, True)
+        journal.overlook()
+        assert sum(journal.counts().values()) == 1
+        assert retry_quarantine(journal, job, into) == 2
+        texts = rows_of(["1 mm", "2 mm", "3 mm"])
+        assert process(texts, job, journal, local(), place=into).counts == {"valid": 1, "unplaced": 1, "invalid": 1}
+        assert answered(numbers) == 5
+        assert retry_quarantine(journal, job, anywhere) == 1
+        assert finish(journal, job, 2, str(tmp_path / "o.jsonl"), str(tmp_path / "q.jsonl")) == (2, 0)
+
+
+def test_how_sure_a_record_is_stands_beside_it(tmp_path: Path) -> None:
+    answers = iter(f'{{"kind": "hex", "size_mm": {size}}}' for size in (6, 7, 6))
+    job = Job(Schema.of(Bolt), Scripted(lambda prompt: next(answers)), Vote(Prompted(temperature=1.0), n=3))
+    for way, sure in ((job, pytest.approx(2 / 3)), (replace(job, model=Scripted(bolt), strategy=Prompted()), None)):
+        (outcome,) = way.outcomes(list(rows_of(["6 mm"])))
+        assert outcome.ok
+        assert outcome.provenance()["_confidence"] == outcome.quarantined()["confidence"] == sure
+        placing(str(tmp_path / "o.parquet"), job.schema)(outcome.value, outcome.provenance())
 
 
 def test_a_model_that_is_gone_ends_the_run_soon_and_it_goes_on_when_it_is_back(job: Job, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 import pickle
+import re
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -160,7 +162,7 @@ def test_a_budget_stops_the_run_before_it_is_passed_and_a_higher_one_goes_on(job
             process(rows, job, journal, local(4, Budget(tokens=500)))
         assert "--budget-tokens" in caught.value.hint
         spent = sum(journal.spent().values(), Usage())
-        assert 300 < spent.input_tokens + spent.output_tokens <= 500
+        assert 480 < spent.input_tokens + spent.output_tokens <= 500
         tally = process(rows, job, journal, local(4, Budget(tokens=5000)))
         assert (tally.accepted, tally.quarantined) == (86, 14)
         with pytest.raises(BudgetError, match="0 hours"):
@@ -187,7 +189,35 @@ def test_a_budget_counts_the_calls_that_are_under_way(journal: Journal) -> None:
         assert under_way.result()[0].text == "x"
 
 
-@pytest.mark.parametrize(("limit", "calls"), [(0, 0), (1, 1), (40, 1), (10_000, 80)])
+@pytest.mark.parametrize("seconds", [0.0, 0.01])
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_what_is_left_of_a_budget_goes_to_as_many_rows_as_it_is_enough_for(
+    job: Job, tmp_path: Path, seconds: float, temperature: float
+) -> None:
+    def answer(prompt: Prompt) -> Completion:
+        time.sleep(seconds)
+        return Completion('{"kind": "hex", "size_mm": 6}', Usage(calls=1, input_tokens=100, output_tokens=50))
+
+    model = Scripted(answer)
+    job = Job(job.schema, model, Prompted(), sampling=Sampling(temperature=temperature))
+    rows = list(rows_of([f"{n} mm" for n in range(1, 41)]))
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        for limit, done in ((2000, 13), (2000, 13), (4400, 29), (5850, 39)):
+            with pytest.raises(BudgetError, match=f"budget of {limit:,} tokens is used up: the next calls would take"):
+                process(rows, job, journal, local(32, Budget(tokens=limit)))
+            assert (journal.counts(), model.calls) == ({"valid": done}, done)
+        assert process(rows, job, journal, local(32, Budget(tokens=6000))).accepted == 40
+    assert model.calls == 40
+
+
+def test_a_small_budget_is_told_in_digits_that_can_be_seen() -> None:
+    spent, prices = {"m": Usage(calls=1, input_tokens=1000)}, Prices({"m": Price(1, 0)})
+    for limit, told in ((0.001, "$0.001"), (0.0012, r"$0.0012 is used up: the next calls would take it to $0.002 ")):
+        with pytest.raises(BudgetError, match=re.escape(told)):
+            Budget(usd=limit).check(spent, prices, 1)
+
+
+@pytest.mark.parametrize(("limit", "calls"), [(0, 0), (1, 1), (40, 2), (10_000, 80)])
 def test_no_budget_is_overrun_by_a_whole_chunk(
     job: Job, model: Scripted, tmp_path: Path, limit: int, calls: int
 ) -> None:

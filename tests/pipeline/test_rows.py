@@ -1,5 +1,6 @@
 import csv
 import gzip
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from structout import DataError
 from structout.pipeline.rows import count_rows, read_rows
+from structout.pipeline.table import read_table
 
 ROWS = [{"id": "a", "text": 'BRK PAD, "front"'}, {"id": "b", "text": "räder\nx"}, {"id": "c", "text": ""}]
 
@@ -58,8 +62,72 @@ def test_a_line_that_is_no_row_is_a_row_all_the_same(tmp_path: Path) -> None:
     assert [row.text for row in rows] == ["a", None, None, 5, None]
     assert rows[1].record == '{"text": '
     assert len({row.digest for row in rows}) == 5
-    (tmp_path / "bad.csv").write_text('text,n\na,1,2,3\n"b\n')
-    assert [row.text for row in read_rows(str(tmp_path / "bad.csv"))] == ["a", "b\n"]
+    assert [row.wrong.partition(":")[0] for row in rows] == [
+        "", "line 2 is not JSON", "line 3 is no JSON object", "", "line 5 is not JSON"
+    ]  # fmt: skip
+
+
+def test_a_row_of_csv_that_cannot_be_told_into_cells_costs_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "r.csv"
+    file.write_text(
+        'id,text\n1,hex bolt, 6 mm, zinc\n2,"a\nb",,\n\n3,"3/4 in bolt\n4,hex 4\n5,"3/4" bolt\n6\n7,"""M7"""\n8,"open\n'
+    )
+    rows = list(read_rows(str(file), key="id"))
+    assert [(row.key, row.text) for row in rows if not row.wrong] == [
+        ("2", "a\nb"), ("4", "hex 4"), ("6", None), ("7", '"M7"')
+    ]  # fmt: skip
+    bad = [row for row in rows if row.wrong]
+    assert [row.text for row in bad] == [None] * 4
+    assert [row.wrong.split()[:2] for row in bad] == [["line", number] for number in ("2", "6:", "8:", "11:")]
+    assert "4 cells, the header 2" in bad[0].wrong
+    assert bad[0].record == {"id": "1", "text": "hex bolt", "(more)": " 6 mm, zinc"}
+    assert bad[1].record == '3,"3/4 in bolt'
+    assert "a quote is not closed" in bad[1].wrong
+    assert count_rows(str(file)) == len(rows) == 8
+
+
+@given(st.lists(st.lists(st.text('a,"\n\r ', max_size=4), min_size=2, max_size=2), max_size=6))
+def test_what_a_csv_writer_wrote_is_read_as_it_was(table: list[list[str]]) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([["a", "b"], *table])
+    lines = list(read_table("x", io.StringIO(text.getvalue(), newline=""), ","))
+    assert [(line.cells, line.wrong) for line in lines] == [({"a": one, "b": two}, "") for one, two in table]
+
+
+@given(st.text('a,"\n', max_size=30))
+def test_no_line_of_csv_is_lost(text: str) -> None:
+    lines = list(read_table("x", io.StringIO("a,b\n" + text, newline=""), ","))
+    starts = [line.number for line in lines]
+    assert starts == sorted(set(starts))
+    kept = "".join(
+        line.cells if isinstance(line.cells, str) else "".join(map(str, line.cells.values())) for line in lines
+    )
+    assert kept.count("a") == text.count("a")
+
+
+def test_a_table_whose_columns_cannot_be_told_apart_is_refused(tmp_path: Path) -> None:
+    for content, message in (
+        ("id,text,text\n1,a,b\n", "two columns 'text'"),
+        ("id;text\n1;a\n", "seem to stand between ';'"),
+        ('id,"text\n1,a\n', "line 1: a quote is not closed"),
+    ):
+        (tmp_path / "r.csv").write_text(content)
+        with pytest.raises(DataError, match=message):
+            list(read_rows(str(tmp_path / "r.csv")))
+    for nothing in ("", "\n", "id,text\n"):
+        (tmp_path / "r.csv").write_text(nothing)
+        assert list(read_rows(str(tmp_path / "r.csv"))) == []
+
+
+def test_what_is_not_utf8_is_said_to_be_so(tmp_path: Path) -> None:
+    for name in ("r.csv", "r.jsonl", "r.txt"):
+        text = {"r.csv": "text\nräder\n", "r.jsonl": '{"text": "räder"}\n', "r.txt": "räder\n"}[name]
+        (tmp_path / name).write_text(text, encoding="latin-1")
+        (row,) = read_rows(str(tmp_path / name))
+        assert row.wrong == "the text is not UTF-8 at character 1: convert the file to UTF-8"
+        (tmp_path / name).write_text(text, encoding="utf-16")
+        with pytest.raises(DataError, match=r"is UTF-16 \(convert it to UTF-8"):
+            list(read_rows(str(tmp_path / name)))
 
 
 def test_what_is_no_number_is_null_and_every_row_is_json(tmp_path: Path) -> None:

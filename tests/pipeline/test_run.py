@@ -76,11 +76,11 @@ def test_pipes_nothing_and_refusals(
     done = shell("run", "--bare", *plain, stdin="2 mm\n3 mm\n")
     assert (done.returncode, [json.loads(line)["size_mm"] for line in done.stdout.splitlines()]) == (0, [2, 3])
     changed = shell("run", *plain, "--max-tokens", "9", stdin="2 mm\n3 mm\n")
-    assert (changed.returncode, changed.stderr.count("\n")) == (3, 1)
+    assert (changed.returncode, changed.stderr.count("\n")) == (2, 1)
     assert "another sampling" in changed.stderr
     assert shell("run", *plain, "--max-tokens", "9", "--fresh", stdin="2 mm\n").returncode == 0
     assert shell("run", *plain, "--max-tokens", "9", "--fresh", stdin="").returncode == 4
-    assert shell("run", *plain, "-o", str(tmp_path / "no/o.jsonl"), stdin="2 mm\n").returncode == 3
+    assert shell("run", *plain, "-o", str(tmp_path / "no/o.jsonl"), stdin="2 mm\n").returncode == 2
     assert shell("run", *plain, "--budget-usd", "1", stdin="2 mm\n").returncode == 2
 
 
@@ -92,8 +92,28 @@ def test_what_is_sampled_is_asked_once_where_it_is_seeded(words: list[str], tmp_
         assert len(asked(tmp_path)) == calls
     for options in ([], ["--temperature", "1"], ["--temperature", "1", "--seed", "4"]):
         refused = shell("run", *beside, *options, stdin="2 mm\n2 mm\n")
-        assert (refused.returncode, "another sampling" in refused.stderr) == (3, True)
+        assert (refused.returncode, "another sampling" in refused.stderr) == (2, True)
     assert shell("run", *beside, "--temperature", "-1", stdin="2 mm\n").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--model", "embeded"],
+        ["--model", "path:nope"],
+        ["--model", "scripted:nope.json"],
+        ["--model", "openai:gpt"],
+        ["--strategy", "Verify(Prompted(), Learned('nope.json'))"],
+        ["--strategy", "Promted()"],
+    ],
+)
+def test_what_would_fail_again_is_wrong_usage(
+    words: list[str], tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    plain = [*words[:-2], "--journal", tmp_path / "j", "--quarantine", tmp_path / "q.jsonl"]
+    done = shell("run", *plain, *options, stdin="2 mm\n")
+    assert (done.returncode, done.stderr[:7], done.stderr.count("\n")) == (2, "error: ", 1)
 
 
 def test_an_input_that_is_not_there_leaves_nothing_behind(words: list[str], tmp_path: Path, shell: Shell) -> None:
@@ -123,6 +143,28 @@ def test_a_column_that_is_not_there_is_found_out_first(
         assert sorted(tmp_path.iterdir()) == before
     source.write_text('{"id": 1}\n{"id": 2, "text": "2 mm"}\n')
     assert shell("run", *words, "-i", source, "-o", tmp_path / "out.jsonl").returncode == 1
+
+
+def test_a_row_that_cannot_be_read_is_set_aside_unasked(words: list[str], tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "in.csv").write_text('id,text\n1,1 mm, zinc\n2,\n3,"   "\n4,"4 in\n5,5 mm\n6\n')
+    assert shell("run", *words, "-i", tmp_path / "in.csv", "-o", tmp_path / "out.jsonl").returncode == 1
+    others = rows(tmp_path / "out.jsonl.quarantine.jsonl")
+    said = ["line 2 has 3 cells", "the record is blank", "the record is blank", "line 5: a quote", "the record is not"]
+    assert len(others) == len(said)
+    for row, message in zip(others, said, strict=True):
+        assert row["issues"][0]["message"].startswith(message)
+    assert others[0]["input"] == {"id": "1", "text": "1 mm", "(more)": " zinc"}
+    assert asked(tmp_path) == [5]
+    for nothing in ("in.csv", "in.jsonl"):
+        (tmp_path / nothing).write_text("")
+        assert shell("run", *words, "-i", tmp_path / nothing, "-o", tmp_path / "none.jsonl").returncode == 4
+
+
+def test_keys_that_repeat_are_told(words: list[str], tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "in.csv").write_text("id,text\na,1 mm\nb,2 mm\na,3 mm\na,4 mm\n")
+    for limit, told in (("2", ""), ("4", "2 of them have a key (id) that an earlier one has")):
+        done = shell("run", *words, "-i", tmp_path / "in.csv", "-o", tmp_path / "out.jsonl", "--limit", limit)
+        assert (done.returncode, "have a key" in done.stderr, told in done.stderr) == (0, bool(told), True)
 
 
 def test_only_the_first_rows_of_what_is_done(
@@ -158,6 +200,21 @@ def test_what_the_output_has_no_place_for_is_found_out_first_or_set_aside(
         assert (tmp_path / "asked").exists() == (name == "n")
     others = rows(tmp_path / "n.parquet.quarantine.jsonl")
     assert [(row["key"], row["input"]["text"]) for row in others] == [("k1", "1 mm bolt"), ("k2", "2 mm bolt")]
+
+
+def test_what_cannot_be_written_is_found_out_before_anything_is_asked(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    (tmp_path / "text.duckdb").write_text("no database")
+    before = sorted([*tmp_path.iterdir(), bolts(2)])
+    for options, code, message in (
+        (["-o", tmp_path / "z.duckdb#"], 2, "names no table"),
+        (["-o", tmp_path / "text.duckdb#t"], 3, "cannot write"),
+        (["-o", tmp_path / "o.jsonl", "--metrics", tmp_path / "none/m"], 2, "cannot write"),
+    ):
+        done = shell("run", *words, "-i", bolts(2), *options)
+        assert (done.returncode, message in done.stderr) == (code, True), done.stderr
+        assert sorted(tmp_path.iterdir()) == before
 
 
 def test_no_file_of_a_run_overwrites_another(
@@ -260,6 +317,26 @@ def test_the_quarantine_is_asked_again_by_another_strategy(
     assert [row["_key"] for row in rows(tmp_path / "out.jsonl")] == [f"k{n}" for n in range(1, 31)]
     assert len({row["_fingerprint"] for row in rows(tmp_path / "out.jsonl")}) == 2
     assert rows(tmp_path / "out.jsonl.quarantine.jsonl") == []
+
+
+def test_a_scheduled_command_goes_on_after_the_quarantine_was_asked_again(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    words = ["run", "-i", str(bolts(10)), "-o", str(tmp_path / "out.jsonl"), *words]
+    other = [word if word != "Prompted()" else "Reask(Prompted())" for word in words]
+    assert shell(*words, "--limit", "6").returncode == 0
+    done = shell(*other, "--limit", "6", "--retry-quarantine")
+    assert (done.returncode, "0 rows are asked again" in done.stderr) == (0, True)
+    assert shell(*other).returncode == 2
+    assert shell(*words).returncode == 1
+    done = shell(*other, "--retry-quarantine")
+    assert (done.returncode, "1 rows are asked again" in done.stderr) == (1, True)
+    before = len(asked(tmp_path))
+    assert [shell(*command).returncode for command in (words, other)] == [1, 1]
+    assert len(asked(tmp_path)) == before
+    assert shell(*words, "--max-tokens", "9").returncode == 2
+    assert shell(*words, "--fresh").returncode == 1
+    assert shell(*other).returncode == 2
 
 
 def test_killed_at_twenty_moments_it_loses_and_doubles_nothing(
