@@ -35,6 +35,12 @@ class ModelError(StructoutError):
     retryable = True
 
 
+class NoModelError(ModelError):
+    """What is named is no model, or lacks what it needs: to try the same again is no use."""
+
+    retryable = False
+
+
 class JournalError(StructoutError):
     """A journal that cannot be used: in use, or on a disk that takes no more."""
 

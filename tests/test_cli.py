@@ -171,6 +171,13 @@ def test_repair_shows_what_it_changed() -> None:
     assert {edit["grade"] for edit in as_json["edits"]} == {"lossless"}
 
 
+@pytest.mark.parametrize("name", ["embeded", "path:nope", "scripted:nope.json", "py:nope:model"])
+def test_a_name_that_is_no_models_is_wrong_usage(name: str) -> None:
+    for words in (["extract", "--schema", BOLT, "--text", "x"], ["bench", "schemas/parts"]):
+        done = run(*words, "--model", name)
+        assert (done.returncode, done.stderr[:7], done.stderr.count("\n")) == (2, "error: ", 1)
+
+
 def test_audit_says_what_the_mask_enforces() -> None:
     done = run("audit", BOLT)
     assert (done.returncode, "exact" in done.stdout) == (0, True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from structout.cli.options import JsonOption, model_named
+from structout.cli.options import JsonOption
 from structout.errors import SpecError
 
 
@@ -23,9 +23,10 @@ def audit(
     from rich.console import Console
 
     from structout.grammar.audit import audit as judge
+    from structout.models import load_model
     from structout.schema import Schema
 
-    vocabulary = getattr(model_named(model), "vocabulary", None) if model is not None else None
+    vocabulary = getattr(load_model(model), "vocabulary", None) if model is not None else None
     if model is not None and vocabulary is None:
         raise SpecError(f"{model} does not show its tokens", hint="give a local model, or leave --model out")
     found = judge(Schema.of(schema), vocabulary)

@@ -16,7 +16,6 @@ from structout.cli.options import (
     SchemaOption,
     SourceArgument,
     StrategyOption,
-    model_named,
     sampling,
     shown_examples,
 )
@@ -39,6 +38,7 @@ def label(
     """
     from structout.finetuning.labels import label as labelled
     from structout.finetuning.labels import line
+    from structout.models import load_model
     from structout.pipeline.output import check_distinct, check_writable, replacing
     from structout.pipeline.rows import read_rows
     from structout.schema import Schema
@@ -53,7 +53,7 @@ def label(
         say("nothing to label: the input holds no records")
         raise typer.Exit(NOTHING)
     check_writable(out)
-    who = model_named(model)
+    who = load_model(model)
     texts = (row.text for row in chain([first], rows))
     try:
         with reporter(LogFormat.TEXT, None) as report:

@@ -4,11 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from structout.errors import ModelError, SpecError
+from structout.errors import SpecError
 
 if TYPE_CHECKING:
     from structout.completion import Sampling
-    from structout.models import Model
     from structout.repair import Policy
     from structout.result import Example
 
@@ -57,18 +56,6 @@ def sampling(max_tokens: int, temperature: float = 0.0, seed: int = 0) -> "Sampl
     from structout.completion import Sampling
 
     return Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
-
-
-def model_named(name: str) -> "Model":
-    """The model of this name, loaded. Raises `SpecError` if there is none, `ModelError` if it cannot be had now."""
-    from structout.models import load_model
-
-    try:
-        return load_model(name)
-    except ModelError as error:
-        if name != "embedded" and isinstance(error.__cause__, FileNotFoundError | None):  # nothing to do with a network
-            raise SpecError(error.message, hint=error.hint) from error
-        raise
 
 
 def policy_named(name: str) -> "Policy":

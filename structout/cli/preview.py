@@ -12,7 +12,6 @@ from structout.cli.options import (
     JsonOption,
     SchemaOption,
     StrategyOption,
-    model_named,
     shown_examples,
 )
 from structout.errors import SpecError
@@ -29,11 +28,12 @@ def preview(
     as_json: JsonOption = False,
 ) -> None:
     """Show the first prompt exactly as it would be sent. No model is asked."""
+    from structout.models import load_model
     from structout.pipeline import preview as first_prompt
     from structout.schema import Schema
 
     contract = Schema.of(schema)
-    who = model_named(model) if model is not None else None
+    who = load_model(model) if model is not None else None
     prompt = first_prompt(text, contract, strategy, examples=shown_examples(examples, contract), model=who)
     if who is not None:
         render, encode = getattr(who, "render", None), getattr(who, "encode", None)

@@ -18,7 +18,6 @@ from structout.cli.options import (
     SeedOption,
     StrategyOption,
     TemperatureOption,
-    model_named,
     sampling,
     shown_examples,
 )
@@ -109,6 +108,7 @@ def run(
     Exit 0: all rows were accepted; 1: some went to the quarantine; 3: stopped early (budget, model, disk), or the model
     failed on some rows: the same command goes on; 4: there were no rows.
     """
+    from structout.models import load_model
     from structout.pipeline.budget import Budget
     from structout.pipeline.job import Job, priced
     from structout.pipeline.journal import ANSWERED, PLACED, Journal
@@ -136,7 +136,7 @@ def run(
     total = count_rows(source, limit=limit)
     if dry_run and not first:
         _nothing()
-    who = model_named(model)
+    who = load_model(model)
     budget = Budget(budget_usd, budget_tokens, max_hours)
     job = Job(
         contract, who, way, shown_examples(examples, contract), sampling(max_tokens, temperature, seed),

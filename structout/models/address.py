@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from structout.errors import ModelError, SpecError
+from structout.errors import NoModelError, SpecError
 from structout.models.dialects import Dialect, dialect_named
 
 _OPENAI = "https://api.openai.com/v1"
@@ -91,12 +91,12 @@ class Address:
         return [] if self.own else ["OpenAI-Organization", "OpenAI-Project", *named]
 
     def secret(self) -> str:
-        """The key that this server is sent, "" for none. Raises `ModelError` if it is not set where it must be."""
+        """The key that this server is sent, "" for none. Raises `NoModelError` if it is not set where it must be."""
         found = os.environ.get(self.variable, "")
         if not found and self.key:
-            raise ModelError(f"there is no key in ${self.key}", hint=f"set {self.key}")
+            raise NoModelError(f"there is no key in ${self.key}", hint=f"set {self.key}")
         if not found and not self.url and not os.environ.get("OPENAI_BASE_URL"):
-            raise ModelError("there is no key for the OpenAI API", hint="set OPENAI_API_KEY")
+            raise NoModelError("there is no key for the OpenAI API", hint="set OPENAI_API_KEY")
         return found
 
 

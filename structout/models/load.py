@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from structout.errors import ModelError
+from structout.errors import ModelError, NoModelError
 from structout.models.base import Model
 from structout.models.scripted import Scripted
 from structout.models.tuning import Tuning, has_adapter
@@ -54,7 +54,7 @@ def load_model(
         tuning = Tuning.read(folder) if kind == "path" else None
         adapter = folder if tuning and has_adapter(folder) else None
         if kind == "path" and adapter is None and not (folder / "config.json").is_file():
-            raise ModelError(f"no model in {rest}", hint="a model folder holds config.json, weights and a tokenizer")
+            raise NoModelError(f"no model in {rest}", hint="a model folder holds config.json, weights and a tokenizer")
         place = _place(tuning.base) if tuning and adapter else _place(name)
         return LocalModel.load(
             place,
@@ -67,7 +67,7 @@ def load_model(
             features=features,
         )
     known = "embedded, hf:NAME, path:FOLDER, openai:MODEL@URL, scripted:FILE or py:FILE:NAME"
-    raise ModelError(f"no model is called {name!r}", hint=f"give {known}")
+    raise NoModelError(f"no model is called {name!r}", hint=f"give {known}")
 
 
 def _place(name: str) -> str:
@@ -89,5 +89,5 @@ def _imported(place: str) -> Model:
             reason = f"{type(error).__name__}: {error}".split("\n")[0]
             raise ModelError(f"{place} makes no model: {reason}", hint=_HINT) from error
     if not isinstance(model, Model):
-        raise ModelError(f"{place} is no model", hint=_HINT)
+        raise NoModelError(f"{place} is no model", hint=_HINT)
     return model

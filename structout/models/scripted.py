@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from structout.completion import Completion, Prompt, Usage
-from structout.errors import ModelError
+from structout.errors import ModelError, NoModelError
 
 Script = Mapping[str, str | Sequence[str]] | Callable[[Prompt], str | Completion] | str
 
@@ -34,9 +34,9 @@ class Scripted:
         try:
             script = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ModelError(f"cannot read the script {path}: {error}", hint="give a JSON file") from error
+            raise NoModelError(f"cannot read the script {path}: {error}", hint="give a JSON file") from error
         if not isinstance(script, str | dict):
-            raise ModelError(f"{path} is no script", hint="it must hold a text or an object of answers")
+            raise NoModelError(f"{path} is no script", hint="it must hold a text or an object of answers")
         return cls(script, name=f"scripted:{path}", keep=False)
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:

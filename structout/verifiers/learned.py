@@ -7,7 +7,7 @@ from math import exp, log
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from structout.errors import DataError, ModelError, SpecError
+from structout.errors import DataError, NoModelError, SpecError
 from structout.issue import Issue
 from structout.models.base import Model
 from structout.models.scripted import Scripted
@@ -109,7 +109,7 @@ class Learned:
 
 
 def read_head(file: str | Path) -> Head:
-    """Read a head that `write_head` wrote. Raises `ModelError`."""
+    """Read a head that `write_head` wrote. Raises `NoModelError`."""
     try:
         content = json.loads(Path(file).read_text(encoding="utf-8"))
         if content.pop("features") != list(NAMES):
@@ -120,7 +120,7 @@ def read_head(file: str | Path) -> Head:
             grounded["fields"] = tuple(grounded["fields"])
         return Head(means, scales, weights, float(content["bias"]), Grounded(**grounded))
     except (OSError, ValueError, TypeError, KeyError, AttributeError, SpecError) as error:
-        raise ModelError(f"no head in {file}: {error}", hint="fit it again, and write it with write_head") from error
+        raise NoModelError(f"no head in {file}: {error}", hint="fit it again, and write it with write_head") from error
 
 
 def write_head(head: Head, file: str | Path) -> None:
