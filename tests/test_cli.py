@@ -355,11 +355,6 @@ def test_wrong_input_is_one_line_that_says_what_to_do(words: list[str]) -> None:
     assert done.stdout == ""
 
 
-def test_a_model_that_is_none_could_not_be_completed() -> None:
-    done = run("extract", "--schema", "schemas/parts", "--model", "path:/no/such/folder", "--text", "x")
-    assert done.returncode == 3
-
-
 def test_an_interrupted_command_says_what_is_kept(tmp_path: Path) -> None:
     slow = tmp_path / "slow.py"
     slow.write_text(

@@ -37,7 +37,7 @@ class _Known:
     """The words, and what the train split has besides: names with their category, makers, numbers, vehicles."""
 
     def __init__(self) -> None:
-        lines = (HERE / "records.jsonl").read_text(encoding="utf-8").split("\n")
+        lines = (HERE / "records.jsonl").read_text(encoding="utf-8").strip().split("\n")
         records = [json.loads(line)["expected"] for line in lines[::2]]  # the train split
         names = {name: category for category, listed in WORDS["names"].items() for name in listed}
         self.names = sorted((names | {record["name"]: record["category"] for record in records}).items())
