@@ -9,6 +9,7 @@ from structout.document import leaves, scalars
 from structout.errors import SpecError, StructoutWarning
 from structout.models.base import Model
 from structout.result import Result, Task
+from structout.schema import Checked
 from structout.strategies.base import Strategy, check_fields, rerun
 from structout.strategies.merge import Ballot, Merged, as_written, canonical, majority, merge
 from structout.strategies.reask import unanswered
@@ -119,10 +120,11 @@ class Vote:
         like = [_alike(_filled(task, result), outcome.document) if result.ok else -1.0 for result in taken]
         likest = max(range(len(taken)), key=lambda i: (like[i], _logprob(taken[i], "value_logprob")))
         base = _last(taken, likest)
-        if not task.schema.check(outcome.document).ok:
+        filled = task.schema.check(outcome.document)
+        if not filled.ok:
             return replace(base, confidence=_shares(task, base, usable))
-        document = _unfilled(task, outcome.document, usable)
-        places = scalars(document)
+        elected = _unfilled(task, filled, usable)
+        places = scalars(elected.document)
         confidence = {place: share for place, share in outcome.agreement.items() if place in places}
         if like[likest] == 1.0:
             return replace(base, confidence=confidence)
@@ -130,8 +132,8 @@ class Vote:
         return replace(
             base,
             status="repaired" if any(result.status == "repaired" for result in usable) else "valid",
-            value=task.schema.check(document).value,
-            document=document,
+            value=elected.value,
+            document=elected.document,
             confidence=confidence,
             spans={place: span for place, span in base.spans.items() if _same(mine, places, place)},
         )
@@ -194,12 +196,11 @@ def _filled(task: Task[T], result: Result[T]) -> Any:
     return filled if task.schema.check(filled).ok else result.document
 
 
-def _unfilled(task: Task[T], document: Any, usable: Sequence[Result[T]]) -> Any:
+def _unfilled(task: Task[T], filled: Checked[T], usable: Sequence[Result[T]]) -> Checked[T]:
     """What was elected without the defaults that no answer wrote, unless that would say something else."""
-    written = as_written(document, [result.document for result in usable])
-    one, other = task.schema.check(written), task.schema.check(document)
-    same = one.ok and canonical(task.schema.dump(one.value)) == canonical(task.schema.dump(other.value))  # type: ignore[arg-type]
-    return written if same else document
+    slim = task.schema.check(as_written(filled.document, [result.document for result in usable]))
+    same = slim.ok and canonical(task.schema.dump(slim.value)) == canonical(task.schema.dump(filled.value))  # type: ignore[arg-type]
+    return slim if same else filled
 
 
 def _shares(task: Task[T], elected: Result[T], usable: Sequence[Result[T]]) -> dict[str, float]:
