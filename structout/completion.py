@@ -11,7 +11,7 @@ from structout.errors import SpecError
 from structout.schema import Schema
 
 Role = Literal["system", "user", "assistant"]
-FinishReason = Literal["stop", "length", "refused"]
+FinishReason = Literal["stop", "length", "refused", "stuck"]
 _REAL, _WHOLE = (int, float, Real), (int, Integral)  # numpy's numbers are such too
 _NUMBERS: tuple[tuple[str, tuple[type, ...]], ...] = (
     *(("temperature", _REAL), ("max_tokens", _WHOLE), ("seed", _WHOLE)),
@@ -121,7 +121,8 @@ class Usage:
 @dataclass(frozen=True, slots=True)
 class Completion:
     """A model's answer. `finish_reason` is `length` if the token limit cut it off, `refused` if the model could not
-    take the prompt, for the reason in `refusal`.
+    take the prompt, `stuck` if the grammar allowed no token before the document was complete; `refusal` holds the
+    reason for either.
 
     `logprobs` holds the natural logarithm of each output token's probability under the model without any
     constraint, where the model tells it. `values` tells which of the tokens carry values, where the output is JSON:

@@ -9,6 +9,7 @@ IssueKind = Literal[
     "non_finite",  # NaN, Infinity or a number too large to hold
     "unanswered",  # the model could not take the prompt
     "truncated",  # the token limit cut the answer off
+    "stuck",  # the grammar allowed no token before the document was complete
     "missing",  # a required key is absent
     "unexpected",  # a key or an item that the schema forbids
     "type",  # another JSON type than the schema's

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from functools import cached_property
 from pathlib import Path
@@ -217,6 +217,10 @@ class Schema(Generic[T]):
         except Exception as error:
             return Checked(None, document, (_raised(error),))
         return Checked(value, document)
+
+    def errors(self, document: Json) -> Iterator[jsonschema_rs.ValidationError]:
+        """What the JSON Schema alone says against a document, error by error."""
+        return iter(self._validator.iter_errors(document))
 
     def accept(self, document: Json) -> Checked[T] | None:
         """What `check` says of a document that complies; None of one that does not, and no word on why."""

@@ -232,6 +232,8 @@ class Engine:
             return
         while True:
             token = row.pick(logits[at[place]], free[at[place]], self.features.lazy)
+            if token is None:
+                break
             draft = row.drafts[ahead] if ahead < len(row.drafts) else None
             guess = draft.guess if draft else row.guess if not row.drafts else None
             if guess is not None:

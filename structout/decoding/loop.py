@@ -9,7 +9,7 @@ from transformers import DynamicCache
 
 from structout.decoding.meter import Meter
 from structout.decoding.request import Generated, Request
-from structout.decoding.sampling import choose, ends_in, looping
+from structout.decoding.sampling import MOST_REFUSALS, choose, ends_in, looping
 
 
 @torch.inference_mode()
@@ -126,7 +126,7 @@ def _write(
 ) -> int | None:
     """Choose the next token of an answer and write it; None if that ends the answer."""
     token = _next(logits, request, output, run, forced)
-    if token in ends:
+    if token is None or token in ends:
         return None
     output.tokens.append(token)
     output.logprobs.append(float(logits[token] - logits.logsumexp(-1)))
@@ -140,7 +140,8 @@ def _write(
     return token
 
 
-def _next(logits: torch.Tensor, request: Request, output: Generated, run: list[int], forced: bool) -> int:
+def _next(logits: torch.Tensor, request: Request, output: Generated, run: list[int], forced: bool) -> int | None:
+    """Choose the next token and advance the matcher over it; None if the answer is stuck."""
     written = output.tokens
     refused = looping(written, request.sampling.repetitions)
     matcher = request.matcher
@@ -152,13 +153,17 @@ def _next(logits: torch.Tensor, request: Request, output: Generated, run: list[i
         if run and matcher.try_advance(run[:1]):
             return run.pop(0)
         run.clear()
-    while True:
+    for _ in range(MOST_REFUSALS):
         with output.matching():
             mask = matcher.mask()
+        if not bool(mask.any()):
+            break
         token = choose(logits, request.sampling, request.seed, len(written), mask, refused)
         with output.matching():
             if matcher.try_advance([token]):
                 return token  # else the budget refused it, and the mask is now without it
+    output.give_up(matcher)
+    return None
 
 
 def _shared_prefix(prompts: Sequence[Sequence[int]]) -> int:

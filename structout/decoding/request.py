@@ -36,6 +36,7 @@ class Generated:
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     finish_reason: FinishReason = "stop"
+    reason: str = ""  # why it is stuck
     reused: int = 0
     forced: int = 0
     drafted: int = 0
@@ -50,6 +51,12 @@ class Generated:
         self.passes += cost.passes * share
         self.seconds += cost.seconds * share
         self.model_seconds += cost.model_seconds * share
+
+    def give_up(self, matcher: Matcher) -> None:
+        """End it where its grammar allows no token, with the reason."""
+        self.finish_reason = "stuck"
+        self.reason = f"the grammar allows no token after {len(self.tokens)} tokens"
+        self.reason += f": {matcher.reason}" if matcher.reason else ""
 
     @contextmanager
     def matching(self) -> Iterator[None]:

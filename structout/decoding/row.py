@@ -9,7 +9,7 @@ import torch
 from structout.decoding.cache import Prefix
 from structout.decoding.drafting import Drafter, Guess, Text, worth
 from structout.decoding.request import Generated, Request
-from structout.decoding.sampling import choose, ends_in, filtered, looping
+from structout.decoding.sampling import MOST_REFUSALS, choose, ends_in, filtered, looping
 
 _MOST_DRAFTED = 32
 Decode = Callable[[Sequence[int]], str]
@@ -101,8 +101,9 @@ class Row:
         if matcher is not None:
             matcher.rollback(advanced)
 
-    def pick(self, logits: torch.Tensor, free: int, lazy: bool) -> int:
-        """Choose the next token by `logits`, of which `free` is the largest, and advance the matcher over it.
+    def pick(self, logits: torch.Tensor, free: int, lazy: bool) -> int | None:
+        """Choose the next token by `logits`, of which `free` is the largest, and advance the matcher over it; None if
+        the answer is stuck.
 
         With `lazy` the mask is only computed if the grammar refuses the free choice: where it admits that, the masked
         choice is the same.
@@ -115,13 +116,18 @@ class Row:
             token = free if plain else choose(logits, sampling, *place, refused=refused)
             if matcher is None or self._advance([token]):
                 return token
-        while True:
+        for _ in range(MOST_REFUSALS):
             began = time.perf_counter()
             mask = matcher.mask()
             self.output.mask_seconds += time.perf_counter() - began
+            if not bool(mask.any()):
+                break
             token = choose(logits, sampling, *place, mask, refused)
             if self._advance([token]):
                 return token  # else the budget refused it, and the mask is now without it
+        self.output.give_up(matcher)
+        self.done = True
+        return None
 
     def take(self, token: int, ends: frozenset[int], decode: Decode | None, *, forced: bool = False) -> None:
         """Write a token that the matcher has been advanced over, and see whether that ends the answer."""

@@ -9,6 +9,7 @@ import torch
 from structout.completion import Sampling
 
 _LONGEST_LOOP = 16
+MOST_REFUSALS = 64  # of a grammar, in one place: it bounds its own
 
 
 def choose(

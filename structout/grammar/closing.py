@@ -2,8 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 from structout.grammar.vocabulary import Vocabulary
@@ -18,6 +19,9 @@ _REMEMBERED = 10_000  # steps that a closer remembers
 _SHORT = 2  # tokens of a document that need not be bettered
 _ORDERS = 4
 _WORDS = 32  # patterns of a schema for which an example is made
+_CLOSING = 8  # tokens that close something, among the ways on
+_ALIKE = 3  # places that go on alike, of those that are searched on from
+_ENDINGS = 200  # of examples of patterns, that are looked at
 _REJOIN = 12  # how far into a known way out a new one may join it
 
 
@@ -122,6 +126,53 @@ class Closer:
             scan = scan.over(b"".join(self.vocabulary.pieces[token] for token in step))
         return taken
 
+    def soonest(self, matcher: "LLMatcher", limit: int, explorations: int) -> Iterator[list[int]]:
+        """Tokens that lead from here to where the document may end: several ways of at most `limit` tokens, the shortest
+        first, as far as so many `explorations` find them.
+
+        A search by length (Dijkstra's) among a few ways on from each place, with a few of the places of one length that
+        go on alike: two keys may go on alike at first, and free text does for ever.
+        """
+        queue: list[tuple[int, int, list[int], LLMatcher]] = [(0, 0, [], matcher.deep_copy())]
+        seen: Counter[tuple[int, bytes]] = Counter()
+        tried = 0
+        while queue:
+            _, _, taken, position = heappop(queue)
+            if position.is_accepting():
+                yield taken
+            if position.is_stopped():
+                continue
+            forced = list(position.compute_ff_tokens())
+            endings = self._endings(position) if not taken else []
+            for step in [forced] if forced else [*self._ways(position), *endings]:
+                if len(taken) + len(step) > limit or (tried := tried + 1) > explorations:
+                    continue
+                after = position.deep_copy()
+                if not after.consume_tokens(step):
+                    continue
+                way = [*taken, *step]
+                alike = (len(way), b"" if after.is_accepting() else bytes(after.compute_logit_bias()))
+                seen[alike] += 1
+                if after.is_accepting() or seen[alike] <= _ALIKE:
+                    heappush(queue, (len(way), tried, way, after))
+
+    def _endings(self, position: "LLMatcher") -> list[list[int]]:
+        """How the example of a pattern might end: what else would be missing cannot be felt out by masks."""
+        texts = [self.vocabulary.decode(word) for word in self.words]
+        found: list[list[int]] = []
+        for ending in list(dict.fromkeys(text[n:] for text in texts for n in range(1, len(text))))[:_ENDINGS]:
+            tokens = self.vocabulary.encode(ending)
+            if position.validate_tokens(tokens) == len(tokens):
+                found.append(tokens)
+        return found
+
+    def _ways(self, position: "LLMatcher") -> list[list[int]]:
+        allowed, tables = position.compute_logit_bias(), self.vocabulary.tables
+        structural = [*tables.leaving, *tables.closing, *tables.values] if self.is_json else []
+        closing = [token for token in structural if allowed[token]][:_CLOSING]
+        others = tables.candidates(allowed, self.preferred, self.order, _CANDIDATES)
+        return [[token] for token in dict.fromkeys([*closing, *others])]
+
     def _rejoin(self, position: "LLMatcher", known: Sequence[int], room: int) -> list[int] | None:
         for start in range(min(len(known), _REJOIN)):
             rest = list(known[start:])
@@ -144,9 +195,11 @@ class Closer:
             if token is not None:
                 return [token]
         state = hash((allowed, scan.in_string))
-        if not seen[state] and state in self.memory:
+        known = self.memory.get(state, [])
+        # What may come next is alike in places that end differently: `a{9}` goes on as `a{8}` does.
+        if not seen[state] and known and position.validate_tokens(known) == len(known):
             seen[state] += 1
-            return self.memory[state]
+            return known
         step = self._search(position, scan, allowed, seen)
         if step and len(self.memory) < _REMEMBERED:
             self.memory[state] = step
@@ -205,6 +258,8 @@ def _patterns(json_schema: Any) -> list[str]:
         if isinstance(node, dict):
             if isinstance(node.get("pattern"), str):
                 found.append(node["pattern"])
+            if isinstance(node.get("patternProperties"), dict):
+                found += node["patternProperties"]
             stack.extend(node.values())
         elif isinstance(node, list):
             stack.extend(node)

@@ -2,18 +2,20 @@
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
+from structout.document import Json
 from structout.errors import MissingExtraError, SchemaError
 from structout.grammar.budget import Guarded
 from structout.grammar.closing import Closer, examples, required_names
+from structout.grammar.judge import Judge
 from structout.grammar.languages import samples, source_of
 from structout.grammar.matcher import Engine, Matcher
 from structout.grammar.python_checks import python_checks
-from structout.grammar.rewrite import Gap, Rewriter
+from structout.grammar.rewrite import Gap, Rewriter, uncounted
 from structout.grammar.tightened import tightened
 from structout.grammar.trial import trial
 from structout.grammar.vocabulary import Vocabulary
@@ -38,6 +40,9 @@ _LAYOUT = {
 }
 
 _LONGEST_DOCUMENT = 16_000  # tokens within which the shortest document is looked for
+# What the engine's lexer may spend on expressions, as long as it lives: about a second (by default a fiftieth of it,
+# which one document under patterns such as `^(?:\S+\s+){0,50}\S+$` uses up).
+_LEXER_FUEL = 50_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,10 +66,15 @@ class Grammar:
         shortest document that could be found (`shortest`) fits, otherwise the answer may be cut off.
         """
         start = self._start(vocabulary)
-        engine = Engine(start.template.deep_copy(), vocabulary)
+        matcher = start.template.deep_copy()
+        matcher.compute_logit_bias()
+        if matcher.is_error():  # matchers share the engine's lexer, and it has reached its limit
+            start = self._starts[vocabulary] = replace(start, template=self._template(vocabulary))
+            matcher = start.template.deep_copy()
+        engine = Engine(matcher, vocabulary)
         if max_tokens is None or start.out is None or len(start.out) > max_tokens:
             return engine
-        return Guarded(engine, vocabulary, start.closer, start.out, max_tokens, self._check)
+        return Guarded(engine, vocabulary, start.closer, start.out, max_tokens, Judge(self.schema), self._likely)
 
     def shortest(self, vocabulary: Vocabulary) -> list[int] | None:
         """The shortest document that was found, in tokens; None if none was."""
@@ -77,28 +87,35 @@ class Grammar:
         if self.schema.language is not None:
             return samples(self.schema.language)
         found = Witness(self.schema.mask, pydantic=self.schema.adapter is not None).documents()
-        return tuple(text for text in found if self._check(text))
+        return tuple(text for text in found if Judge(self.schema).accepts(text))
+
+    @cached_property
+    def _likely(self) -> tuple[Json, ...]:
+        return tuple(json.loads(text) for text in self.documents) if self.schema.language is None else ()
 
     def _start(self, vocabulary: Vocabulary) -> "_Start":
-        from llguidance import LLMatcher
-
         if vocabulary not in self._starts:
-            template = LLMatcher(vocabulary.engine, self.source, log_level=0)
-            if template.is_error():
-                reason = template.get_error().split("\n")[0]
-                raise SchemaError(f"{self.schema.name} has no grammar: {reason}", hint="simplify the schema")
+            template = self._template(vocabulary)
             closer = Closer(vocabulary, is_json=False)
             if self.schema.language is None:
                 names, words = required_names(self.schema.mask), examples(self.schema.mask, vocabulary)
                 closer = Closer(vocabulary, preferred=names, words=words)
-            found = closer.shortest(template, _LONGEST_DOCUMENT, self._check, self.documents)
+            # At `exact` too: an open object may repeat a key, and a proof is better than a promise.
+            found = closer.shortest(template, _LONGEST_DOCUMENT, Judge(self.schema).accepts, self.documents)
             closer, out = found or (closer, None)
             self._starts[vocabulary] = _Start(template, closer, None if out is None else tuple(out))
         return self._starts[vocabulary]
 
-    def _check(self, text: str) -> bool:
-        # At `exact` too: an open object may repeat a key, and a proof is better than a promise.
-        return self.schema.check_text(text).ok
+    def _template(self, vocabulary: Vocabulary) -> "LLMatcher":
+        """An unused matcher. Raises `SchemaError` where the engine makes none."""
+        from llguidance import LLMatcher, LLParserLimits
+
+        limits = LLParserLimits(initial_lexer_fuel=_LEXER_FUEL, verbose_errors=False)
+        template = LLMatcher(vocabulary.engine, self.source, log_level=0, limits=limits)
+        if template.is_error():
+            reason = template.get_error().split("\n")[0]
+            raise SchemaError(f"{self.schema.name} has no grammar: {reason}", hint="simplify the schema")
+        return template
 
 
 @dataclass(frozen=True)
@@ -149,7 +166,8 @@ def _compile(schema: Schema[Any], _type: int) -> Grammar:  # the type apart: its
     reasons: list[str] = []
     for level, json_schema, options in attempts:
         try:
-            text = json.dumps(json_schema if isinstance(json_schema, dict) else {"allOf": [json_schema]})
+            told = uncounted(json_schema) if options else json_schema
+            text = json.dumps(told if isinstance(told, dict) else {"allOf": [told]})
         except RecursionError:
             reasons.append("nested too deeply")
             continue

@@ -17,6 +17,8 @@ class Matcher(Protocol):
     it, `rollback` takes it back); after that, and when a document is complete and nothing can follow, `must_stop`
     holds and nothing but an end token is admitted. A loop stops at `must_stop` without paying for an end token.
 
+    Where nothing leads on and the document may not end, the mask is empty: the answer is stuck, for `reason`.
+
     A matcher with a budget may refuse a token that its mask had allowed, when what the token goes on with or opens
     could no longer be closed in time: `try_advance` returns 0 and `mask()` is then narrower, so choose again from the
     same logits. What is chosen after that is `steered`: the model's own choice was another.
@@ -36,6 +38,10 @@ class Matcher(Protocol):
 
         The place after the last token is among them if the budget ended the document where it could have gone on.
         """
+
+    @property
+    def reason(self) -> str:
+        """Why the engine gave up in the middle of a document, in a few words; "" if it did not."""
 
     def mask(self) -> "torch.Tensor":
         """The tokens that may come next: bool [vocabulary size], end tokens included when the document may end."""
@@ -69,7 +75,8 @@ class Engine:
 
     @property
     def must_stop(self) -> bool:
-        return self._ended or bool(self._matcher.is_stopped())  # also so if the engine gave up: see `failed`
+        # An engine that gave up has stopped too, before the document may end.
+        return self._ended or (bool(self._matcher.is_stopped()) and self.may_stop)
 
     @property
     def position(self) -> "LLMatcher":
@@ -77,9 +84,8 @@ class Engine:
         return self._matcher
 
     @property
-    def failed(self) -> str:
-        """Why the engine gave up in the middle of a document (a limit of its own), or ""."""
-        return str(self._matcher.get_error())
+    def reason(self) -> str:
+        return str(self._matcher.get_error()).split("\n")[0]
 
     def mask(self) -> "torch.Tensor":
         import torch
@@ -88,10 +94,12 @@ class Engine:
             mask = torch.zeros(self._vocabulary.size, dtype=torch.bool)
             mask[list(self._vocabulary.end)] = True
             return mask
+        if self._matcher.is_stopped():
+            return torch.zeros(self._vocabulary.size, dtype=torch.bool)
         return torch.frombuffer(bytearray(self._matcher.compute_logit_bias()), dtype=torch.uint8).bool()
 
     def forced(self) -> list[int]:
-        return [] if self.must_stop else list(self._matcher.compute_ff_tokens())
+        return [] if self._ended or self._matcher.is_stopped() else list(self._matcher.compute_ff_tokens())
 
     def try_advance(self, tokens: Sequence[int]) -> int:
         # The engine never sees an end token: what it does with one depends on how it came to stop.

@@ -1,10 +1,7 @@
 """A JSON Schema in the words that the engine understands: the same documents, or fewer, and a list of what is left."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
-from fractions import Fraction
 from functools import lru_cache
 from itertools import permutations
 from typing import Any
@@ -12,14 +9,13 @@ from typing import Any
 import jsonschema_rs
 
 from structout.grammar.disjoint import TYPES, disjoint
+from structout.grammar.numbers import numbers
 from structout.grammar.strings import FORMATS, PYDANTIC, unlike
 from structout.issue import pointer
 
-_INT64 = 2**63 - 1
 _DEEPEST = 60  # of rewriting one subschema within another
 _MOST_BRANCHES = 12  # of a oneOf that is taken apart
 _MOST_COMPARED = 80  # alternatives of a oneOf that are compared pair by pair
-_MOST_DIGITS = 8  # of a step between numbers
 _MOST_UNIQUE = 4  # values whose permutations are written out
 _ARRAYS = ("allOf", "anyOf", "oneOf", "prefixItems")
 _MAPS = ("properties", "patternProperties", "$defs", "definitions")
@@ -44,6 +40,15 @@ def _known(pattern: str) -> bool:
 
     reason = LLMatcher.validate_grammar(LLMatcher.grammar_from_regex(regex_to_lark(pattern, "dw")))
     return not reason or reason.startswith("WARNING")
+
+
+def uncounted(node: Any) -> Any:
+    """A schema that does not count members: where the engine is lenient, it counts only those that are not declared."""
+    if isinstance(node, dict):
+        counts = ("minProperties", "maxProperties")
+        kept = {key: value for key, value in node.items() if key not in counts or isinstance(value, dict | bool)}
+        return {key: uncounted(value) for key, value in kept.items()}
+    return [uncounted(item) for item in node] if isinstance(node, list) else node
 
 
 @dataclass
@@ -87,6 +92,7 @@ class Rewriter:
         self._numbers(new, path)
         self._unique(new, path)
         self._names(new, path)
+        self._counts(new, path)
         self._dependencies(new, path)
         self._condition(new, path)
         self._not(new, path)
@@ -132,33 +138,11 @@ class Rewriter:
             self._gap(path, "format", "a regular expression is no regular language")
 
     def _numbers(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
-        for key, inward, direction in (
-            ("minimum", math.inf, 1), ("exclusiveMinimum", math.inf, 1),
-            ("maximum", -math.inf, -1), ("exclusiveMaximum", -math.inf, -1),
-        ):  # fmt: skip
-            bound = node.get(key)
-            if not isinstance(bound, int) or isinstance(bound, bool) or abs(bound) < 2**53:
-                continue
-            if bound * direction > _INT64:
-                del node[key]
-                self._gap(path, key, "the engine's integers have 64 bits")
-                continue
-            nearest = float(max(min(bound, _INT64), -_INT64))
-            while (nearest - bound) * direction < 0 or abs(nearest) > _INT64 - 1024:
-                nearest = math.nextafter(nearest, inward if abs(nearest) <= _INT64 - 1024 else 0.0)
-            node[key] = int(nearest)
-            self._gap(path, key, "within 64 bits only", narrower=True)
-
-        step = node.get("multipleOf")
-        if isinstance(step, float) and not step.is_integer():
-            # The engine writes all the digits of the step: 0.50 and not 0.5, unless the step is that of fewer digits.
-            exact = Fraction(repr(step))
-            digits = -int(Decimal(repr(step)).as_tuple().exponent)
-            steps = [_common(exact, Fraction(1, 10**n)) for n in range(min(digits, _MOST_DIGITS))]
-            del node["multipleOf"]
-            whole = [{"multipleOf": int(s) if s.denominator == 1 else float(s)} for s in dict.fromkeys(steps)]
-            self._also(node, {"anyOf": [{"multipleOf": step}, *whole]})
-            self._gap(path, "multipleOf", "without zeros behind the last digit, nor exponents", narrower=True)
+        constraint, gaps = numbers(node)
+        if constraint is not None:
+            self._also(node, constraint)
+        for keyword, why, narrower in gaps:
+            self._gap(path, keyword, why, narrower=narrower)
 
     def _unique(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
         if node.get("uniqueItems") is not True:
@@ -227,6 +211,17 @@ class Rewriter:
                 pass
         del node["propertyNames"]
         self._gap(path, "propertyNames", "names that no pattern describes")
+
+    def _counts(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
+        """How many members: the engine counts only where every declared one is required, or no other is allowed."""
+        declared, required = node.get("properties") or {}, node.get("required", [])
+        counted = [key for key in ("minProperties", "maxProperties") if key in node]
+        if not counted or set(declared) <= set(required) or node.get("additionalProperties") is False:
+            return
+        for key in counted:
+            if key == "maxProperties" or node[key] > len(required):
+                self._gap(path, key, "the engine counts no optional members beside others")
+            del node[key]
 
     def _dependencies(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
         for key in ("dependencies", "dependentRequired", "dependentSchemas"):
@@ -383,12 +378,6 @@ class Rewriter:
             if key == f"max{name}":
                 return [{"type": kind, f"min{name}": value + 1}]
         return None
-
-
-def _common(one: Fraction, other: Fraction) -> Fraction:
-    """The least number that is a multiple of both."""
-    numerator = math.lcm(one.numerator * other.denominator, other.numerator * one.denominator)
-    return Fraction(numerator, one.denominator * other.denominator)
 
 
 def _mentions_unsupported(node: Any) -> bool:

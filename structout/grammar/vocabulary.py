@@ -1,5 +1,7 @@
 """A tokenizer as the grammar engine sees it: every token's bytes, and which tokens end an answer."""
 
+import json
+import secrets
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -8,7 +10,6 @@ from weakref import WeakKeyDictionary
 from structout.errors import MissingExtraError, ModelError
 
 if TYPE_CHECKING:
-    import torch
     from llguidance import LLTokenizer
 
 
@@ -33,7 +34,7 @@ class Vocabulary:
         default the tokenizer's one. Raises `MissingExtraError`, and `ModelError` for a slow tokenizer or none.
         """
         try:
-            import llguidance.hf
+            from llguidance import LLTokenizer
         except ImportError as error:
             raise MissingExtraError("llguidance", "local") from error
         size = len(tokenizer) if size is None else size
@@ -41,7 +42,7 @@ class Vocabulary:
         known = _VOCABULARIES.setdefault(tokenizer, {})
         if (size, ends) not in known:
             try:
-                engine = llguidance.hf.from_tokenizer(tokenizer, n_vocab=size, eos_token=list(ends))
+                engine = LLTokenizer(_without_control(tokenizer), n_vocab=size, eos_token=list(ends))
             except (ValueError, TypeError, AttributeError) as error:
                 hint = "constrained decoding needs a fast tokenizer (tokenizer.json) that has an end token"
                 raise ModelError(f"cannot read the tokenizer: {error}", hint=hint) from error
@@ -62,13 +63,37 @@ class Vocabulary:
 
     @cached_property
     def pieces(self) -> list[bytes]:
-        """The bytes that each token writes."""
-        return [bytes(self.engine.decode_bytes([token])) for token in range(self.size)]
+        """The bytes that each token writes; none for a control token."""
+        engine = self.engine
+        return [b"" if engine.is_special_token(n) else bytes(engine.decode_bytes([n])) for n in range(self.size)]
 
     @cached_property
     def tables(self) -> "Tables":
         """Tokens sorted for searching, made at first use."""
         return Tables(self.pieces, self._ends)
+
+
+def _without_control(tokenizer: Any) -> str:
+    """The tokenizer's JSON, with control tokens (`<|im_end|>` and the like) under names that no text holds.
+
+    The engine would read their own names in a schema as control tokens, and then force what it refuses itself.
+    """
+    made = json.loads(tokenizer.backend_tokenizer.to_str())
+    made["padding"] = made["truncation"] = None
+    mark = f"\ufdd0{secrets.token_hex(8)}"  # a noncharacter, and what nobody can guess
+    vocabulary = made["model"]["vocab"]
+    for token in made["added_tokens"]:
+        if not token["special"]:
+            continue
+        name, number = token["content"], token["id"]
+        token["content"] = mark + name
+        if isinstance(vocabulary, dict) and vocabulary.get(name) == number:
+            vocabulary[mark + name] = vocabulary.pop(name)
+        elif isinstance(vocabulary, list) and number < len(vocabulary) and vocabulary[number][0] == name:
+            vocabulary[number] = [mark + name, vocabulary[number][1]]
+        if made["model"].get("unk_token") == name:
+            made["model"]["unk_token"] = mark + name
+    return json.dumps(made)
 
 
 class Tables:
@@ -96,16 +121,14 @@ class Tables:
         ordered = np.array(sorted(usable, key=lambda token: (pieces[token][0], len(pieces[token]))), dtype=np.int64)
         self._by_first = ordered
         self._by_length = ordered[np.argsort(-lengths[ordered], kind="stable")]
-        self._beginning: dict[bytes, torch.Tensor] = {}
         self._preferred: dict[frozenset[str], frozenset[int]] = {}
 
-    def begin_with(self, first: bytes) -> "torch.Tensor":
-        """Which tokens begin with this byte: bool [vocabulary size]."""
-        import torch
+    def first_bytes(self, allowed: bytes) -> set[int]:
+        """The bytes that allowed tokens begin with."""
+        import numpy as np
 
-        if first not in self._beginning:
-            self._beginning[first] = torch.from_numpy(self.first == first[0])
-        return self._beginning[first]
+        mask = np.frombuffer(allowed, dtype=np.uint8) > 0
+        return {int(byte) for byte in np.unique(self.first[self._by_first[mask[self._by_first]]])}
 
     def _closes(self, token: int) -> tuple[int, int]:
         """Orders tokens that close by how much they close; a comma or an opening goes on, so it comes last."""

@@ -193,6 +193,7 @@ class LocalModel:
             self._steered(output.tokens, request.matcher.steered) if request.matcher else (),
             values=value_tokens(pieces) if pieces is not None else None,
             ends=tuple(accumulate(map(len, pieces))) if pieces is not None else None,
+            refusal=output.reason,
         )
 
     def _pieces(self, tokens: Sequence[int], text: str) -> list[bytes] | None:

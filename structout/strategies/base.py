@@ -45,6 +45,8 @@ def judge(task: Task[T], attempt: Attempt, steering: Policy = "any") -> Result[T
     completion = attempt.completion
     if completion.finish_reason == "refused":
         return Result("invalid", issues=(Issue("", "unanswered", completion.refusal),), attempts=(attempt,))
+    if completion.finish_reason == "stuck":
+        return Result("invalid", issues=(Issue("", "stuck", completion.refusal),), attempts=(attempt,))
     checked = task.schema.check_text(completion.text)
     edits = steered_edits(completion)
     cut_off = completion.finish_reason == "length"

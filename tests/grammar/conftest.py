@@ -41,3 +41,17 @@ def walk(vocabulary: Vocabulary) -> Walk:
         return matcher, vocabulary.decode(tokens), len(tokens)
 
     return walk
+
+
+@pytest.fixture(scope="session")
+def letters() -> Vocabulary:
+    """A vocabulary of single bytes and a few pairs: small enough to look at every document of a small grammar."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    pairs = [("a", "b"), ('"', ":"), ("x", "y"), ("t", "r"), ("u", "e"), ("tr", "ue"), ("0", "."), (",", "Ġ")]
+    pieces = ["<end>", *sorted(pre_tokenizers.ByteLevel.alphabet()), *("".join(pair) for pair in pairs)]
+    made = Tokenizer(models.BPE(vocab={piece: n for n, piece in enumerate(pieces)}, merges=pairs))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    made.decoder = decoders.ByteLevel()
+    return Vocabulary.of(PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<end>"))

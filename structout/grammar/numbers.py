@@ -1,0 +1,179 @@
+"""Numbers in the words that the engine understands: their bounds and the steps between them."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+_LEAST = ("minimum", "exclusiveMinimum")
+_BOUNDS = (*_LEAST, "maximum", "exclusiveMaximum")
+_INT64 = 2**63 - 1
+_FEW = 16  # multiples that are written out
+_HAIR = Fraction(1, 10**9)
+_MOST_DIGITS = 20  # behind the point of a bound
+_MOST_STEPS = 8  # with fewer digits than the step itself
+
+
+Lack = tuple[str, str, bool]  # a keyword, why the engine does not keep to it as it is, whether it is narrower
+
+
+def numbers(node: dict[str, Any]) -> tuple[Any, list[Lack]]:
+    """Rewrite what a subschema says of numbers: returns a constraint for it to hold besides (None: none), and what the
+    engine makes of it otherwise.
+    """
+    gaps = _within_64_bits(node)
+    step = node.get("multipleOf")
+    if isinstance(step, float) and not step.is_integer():
+        del node["multipleOf"]
+        bounds = Bounds.taken_from(node)
+        exact = Fraction(repr(step))
+        few = bounds.few(exact) if node.get("type") in ("number", "integer") else None
+        if few is not None:
+            return ({"enum": [written(number) for number in few]} if few else False), gaps
+        # The engine writes all the digits of the step: 0.50 and not 0.5, unless the step is that of fewer digits.
+        digits = -int(Decimal(repr(step)).as_tuple().exponent)
+        steps = [_common(exact, Fraction(1, 10**n)) for n in range(min(digits, _MOST_STEPS))]
+        found = [bounds.multiples(one) for one in dict.fromkeys([exact, *steps])]
+        ways = [way for way in found if way is not None]
+        gaps.append(("multipleOf", "without zeros behind the last digit, nor exponents", True))
+        return {"anyOf": ways or [{"multipleOf": step, **bounds.written}]}, gaps
+    if not any(isinstance(node.get(key), float) for key in _BOUNDS):
+        return None, gaps
+    bounds = Bounds.taken_from(node)
+    inward = bounds.inward()
+    if inward != bounds:
+        gaps.append(("exclusiveMinimum", "by a billionth at least, or as exclusiveMaximum", True))
+    shorter = [
+        number
+        for number in dict.fromkeys([*bounds.shorter(), *inward.shorter()])
+        if bounds.admit(number) and (step is None or number % Fraction(repr(step)) == 0)
+    ]
+    beside = [{"enum": [written(number) for number in shorter]}] if shorter else []
+    return ({"anyOf": [inward.written, *beside]} if beside else inward.written), gaps
+
+
+def _within_64_bits(node: dict[str, Any]) -> list[Lack]:
+    """Move or drop bounds that the engine's integers cannot hold."""
+    gaps: list[Lack] = []
+    for key in _BOUNDS:
+        bound = node.get(key)
+        inward, direction = (math.inf, 1) if key in _LEAST else (-math.inf, -1)
+        if not isinstance(bound, int) or isinstance(bound, bool) or abs(bound) < 2**53:
+            continue
+        if bound * direction > _INT64:
+            del node[key]
+            gaps.append((key, "the engine's integers have 64 bits", False))
+            continue
+        nearest = float(max(min(bound, _INT64), -_INT64))
+        while (nearest - bound) * direction < 0 or abs(nearest) > _INT64 - 1024:
+            nearest = math.nextafter(nearest, inward if abs(nearest) <= _INT64 - 1024 else 0.0)
+        node[key] = int(nearest)
+        gaps.append((key, "within 64 bits only", True))
+    return gaps
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a JSON Schema says of the size of a number: `written` has its keywords."""
+
+    written: dict[str, Any]
+
+    @classmethod
+    def taken_from(cls, node: dict[str, Any]) -> "Bounds":
+        """The bounds of a subschema, which has none after that."""
+        found = cls({key: node.pop(key) for key in _BOUNDS if key in node})
+        # The engine takes an exclusive 20.0 for an inclusive one.
+        return cls(found.written | {key: written(bound) for key, bound in found._exact()})
+
+    def admit(self, number: Fraction) -> bool:
+        """Whether a number is within the bounds."""
+        return all(
+            number >= bound if key == "minimum" else
+            number > bound if key == "exclusiveMinimum" else
+            number <= bound if key == "maximum" else
+            number < bound
+            for key, bound in self._exact()
+        )  # fmt: skip
+
+    def few(self, step: Fraction) -> list[Fraction] | None:
+        """All multiples of `step` within the bounds, if they are few; None if they are not."""
+        least, most = self._ends(step)
+        if least is None or most is None or (most - least) / step >= _FEW:
+            return None
+        return [least + n * step for n in range(int((most - least) / step) + 1)]
+
+    def multiples(self, step: Fraction) -> dict[str, Any] | None:
+        """The multiples of `step` within the bounds, as JSON Schema; None if there are none.
+
+        The engine writes a bound's digits and those of the step, and finds no number that has both: so the bounds are
+        multiples as well.
+        """
+        least, most = self._ends(step)
+        if least is not None and most is not None and least > most:
+            return None
+        found: dict[str, Any] = {"multipleOf": written(step)}
+        if least is not None:
+            found["minimum"] = written(least)
+        if most is not None:
+            found["maximum"] = written(most)
+        return found
+
+    def inward(self) -> "Bounds":
+        """The bounds with an exclusive whole number moved inwards by a hair where the other bound is near: the engine
+        takes 20 for a number above 20 and below 20.43.
+        """
+        exact = dict(self._exact())
+        moved = dict(self.written)
+        for key, bound in exact.items():
+            others = [other for name, other in exact.items() if (name in _LEAST) != (key in _LEAST)]
+            if key.startswith("exclusive") and bound.denominator == 1 and any(abs(o - bound) <= 1 for o in others):
+                del moved[key]
+                moved["minimum" if key in _LEAST else "maximum"] = float(bound + (_HAIR if key in _LEAST else -_HAIR))
+        return Bounds(moved)
+
+    def shorter(self) -> list[Fraction]:
+        """The numbers within the bounds that are a bound cut short, which the engine leaves out: 0.3 below 0.33."""
+        found: dict[Fraction, None] = {}
+        for _, bound in self._exact():
+            for digits in range(_MOST_DIGITS):
+                number = Fraction(math.trunc(bound * 10**digits), 10**digits)
+                if number == bound:
+                    break
+                if self.admit(number):
+                    found[number] = None
+        return list(found)
+
+    def _ends(self, step: Fraction) -> tuple[Fraction | None, Fraction | None]:
+        """The least and the largest multiple of `step` within the bounds, as far as there are bounds."""
+        exact = list(self._exact())
+        least = max((_first(bound, step, key) for key, bound in exact if key in _LEAST), default=None)
+        most = min((_last(bound, step, key) for key, bound in exact if key not in _LEAST), default=None)
+        return least, most
+
+    def _exact(self) -> Iterator[tuple[str, Fraction]]:
+        for key, bound in self.written.items():
+            if isinstance(bound, int | float) and not isinstance(bound, bool) and math.isfinite(bound):
+                yield key, Fraction(repr(bound))
+
+
+def written(number: Fraction) -> int | float:
+    """A number as JSON has it."""
+    return int(number) if number.denominator == 1 else float(number)
+
+
+def _first(bound: Fraction, step: Fraction, key: str) -> Fraction:
+    number = math.ceil(bound / step) * step
+    return number + step if key.startswith("exclusive") and number == bound else number
+
+
+def _last(bound: Fraction, step: Fraction, key: str) -> Fraction:
+    number = math.floor(bound / step) * step
+    return number - step if key.startswith("exclusive") and number == bound else number
+
+
+def _common(one: Fraction, other: Fraction) -> Fraction:
+    """The least number that is a multiple of both."""
+    numerator = math.lcm(one.numerator * other.denominator, other.numerator * one.denominator)
+    return Fraction(numerator, one.denominator * other.denominator)
