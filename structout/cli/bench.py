@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from structout.cli.codes import FAILED, INTERRUPTED
-from structout.cli.console import progress, say, show
+from structout.cli.console import progress, put_json, say, show
 from structout.cli.options import JsonOption, LogOption, PricesOption
 from structout.errors import SpecError
 
@@ -154,7 +154,7 @@ def _compared(earlier: "Report | None", report: "Report", *, as_json: bool, mark
     found = changes(earlier, report)
     if as_json:
         rows = [asdict(one) | {"is_regression": one.is_regression} for one in found]
-        print(json.dumps(report.to_json() | {"changes": rows}))
+        put_json(report.to_json() | {"changes": rows})
     else:
         show(report, as_json=False, markdown=markdown)
     for one in found:

@@ -1,12 +1,12 @@
 """`structout extract`: texts in, records out."""
 
-import json
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from structout.cli.codes import FAILED, NOTHING, PASSED
-from structout.cli.console import progress, say, utf8
+from structout.cli.console import progress, put_json, say
 from structout.cli.options import (
     DEFAULT_STRATEGY,
     ColumnOption,
@@ -57,7 +57,8 @@ def extract(
             failed += not result.ok
             overruled += result.ok and any(edit.kind == "steered" for edit in result.edits)
             value = contract.dump(result.value) if result.ok else None
-            print(json.dumps(_row(total, result, value) if as_json else value, ensure_ascii=not utf8()), flush=True)
+            put_json(_row(total, result, value) if as_json else value)
+            sys.stdout.flush()
             if not result.ok and not as_json:
                 say(f"record {total}: {result.status}: {'; '.join(map(str, result.issues[:3]))}")
             advance()

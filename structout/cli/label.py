@@ -67,7 +67,7 @@ def label(
     if kept:
         with replacing(out) as stream:
             for example in kept:
-                stream.write(line(example).encode("utf-8", "backslashreplace") + b"\n")
+                stream.write(line(example).encode() + b"\n")
     where = f"are in {out}" if kept else f"{out} is not written"
     calls = sum(usage.calls for usage in tally.spent.values())
     say(f"{len(kept)} of {tally.done} records were accepted and {where} ({calls} calls, {tally.tokens:,} tokens)")

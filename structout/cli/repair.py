@@ -1,13 +1,12 @@
 """`structout repair`: one answer, mended."""
 
-import json
 import sys
 from typing import Annotated
 
 import typer
 
 from structout.cli.codes import FAILED, PASSED
-from structout.cli.console import say, utf8
+from structout.cli.console import put, put_json, say
 from structout.cli.options import SchemaOption, policy_named
 from structout.errors import SpecError
 
@@ -44,11 +43,11 @@ def repair(
     value = contract.dump(mended.value) if mended.ok else None
     if as_json:
         issues, changes = [asdict(issue) for issue in mended.issues], [edit._asdict() for edit in mended.edits]
-        print(json.dumps({"ok": mended.ok, "value": value, "issues": issues, "edits": changes}))
+        put_json({"ok": mended.ok, "value": value, "issues": issues, "edits": changes})
     elif mended.ok:
-        print(json.dumps(value, ensure_ascii=not utf8()))
+        put_json(value)
     if edits:
-        print(view(text, mended), file=sys.stderr)
+        put(view(text, mended), sys.stderr)
     elif not mended.ok:
         say("; ".join(map(str, mended.issues[:3])))
     raise typer.Exit(PASSED if mended.ok else FAILED)

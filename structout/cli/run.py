@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from structout.cli.codes import FAILED, INCOMPLETE, INTERRUPTED, NOTHING, PASSED
-from structout.cli.console import LogFormat, reporter, say
+from structout.cli.console import LogFormat, put, reporter, say
 from structout.cli.options import (
     DEFAULT_STRATEGY,
     ExamplesOption,
@@ -228,6 +228,6 @@ def _estimate(
         found = ask_some(some, job, journal, engine, left, keep=keep, place=place)
     else:
         found = ask_nothing(some, job, left)
-    print("\n".join(found.lines()))
+    put("\n".join(found.lines()))
     if found.asked:
         say(f"{found.asked} rows were asked for; their answers are kept in {journal.path}")

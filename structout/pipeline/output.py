@@ -4,7 +4,6 @@ import csv
 import glob
 import gzip
 import io
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from structout.document import Json
 from structout.errors import DataError, MissingExtraError, OutputError, SpecError
 from structout.pipeline.layout import MORE, PROVENANCE, Layout, fields
 from structout.schema import Schema
+from structout.surfaces import is_utf8, json_text
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -140,6 +140,9 @@ def check_fields(target: str, schema: Schema[Any], *, bare: bool = False) -> Non
     """
     table = _is_table(target)
     taken = [*([] if bare else PROVENANCE), *([MORE] if table else [])]
+    for name in Layout.of(schema, written=True).columns if table else ():
+        if not is_utf8(name):
+            raise SpecError(f"a table cannot hold a column {name!r}: it has no UTF-8", hint="write JSONL")
     for name in [] if table and Layout.of(schema, written=True).whole else fields(schema):
         if name in taken:
             hint = "rename it, or write JSONL" if name == MORE else "--bare leaves that out; or rename the field"
@@ -166,6 +169,13 @@ def placing(target: str, schema: Schema[Any], *, bare: bool = False) -> Place:
             raise DataError(f"the record has a field {min(taken)!r} of its own", hint="--bare writes it as it is")
         return {**record, **provenance}
 
+    return row if layout is None else lambda value, provenance: _in_cells(row(value, provenance))
+
+
+def _in_cells(row: dict[str, Any]) -> dict[str, Any]:
+    for name, value in row.items():
+        if isinstance(value, str) and not is_utf8(value):
+            raise DataError(f"the column {name!r} cannot hold {value!r}: it has no UTF-8", hint="JSONL holds any value")
     return row
 
 
@@ -226,7 +236,7 @@ def _same(stream: BinaryIO) -> Iterator[BinaryIO]:
 
 def _json_lines(stream: BinaryIO) -> Write:
     def write(row: dict[str, Any]) -> None:
-        stream.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+        stream.write(json_text(row).encode() + b"\n")
 
     return write
 
@@ -235,12 +245,12 @@ def _json_lines(stream: BinaryIO) -> Write:
 def _csv(stream: BinaryIO, schema: Schema[Any], delimiter: str, *, bare: bool) -> Iterator[Write]:
     """Lists and objects are written as JSON, null as an empty cell."""
     names = [*Layout.of(schema, written=True).columns, *([] if bare else PROVENANCE)]
-    text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogatepass", newline="", write_through=True)
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.DictWriter(text, names, delimiter=delimiter)
     writer.writeheader()
 
     def cell(value: Json) -> Any:
-        return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else value
+        return json_text(value) if isinstance(value, dict | list | bool) else value
 
     yield lambda row: writer.writerow({name: cell(value) for name, value in row.items()})
     text.detach()
