@@ -106,9 +106,9 @@ class Schema(Generic[T]):
         """Make a schema of a Pydantic model or any type a `TypeAdapter` takes, of a `Literal` of strings (a bare
         choice), of a `Regex`, `Lark` or `Sql` (see `structout.language`), of a JSON Schema (a dict, or the
         path of a `.json` file), or of `path/to/schema.py:Name`, `package.module:Name`. A folder stands for the
-        `schema.py` or `schema.json` in it, and a `.py` file without a name for the one name in its `__all__`.
+        `schema.py` or `schema.json` in it, not both, and a `.py` file without a name for the one name in its `__all__`.
 
-        Raises `SchemaError` for whatever is none of these.
+        Raises `SchemaError` for whatever is none of these, and `CodeError` for code where that is refused.
         """
         if isinstance(source, Schema):
             return source
@@ -143,6 +143,9 @@ class Schema(Generic[T]):
             found = [path / name for name in ("schema.py", "schema.json") if (path / name).is_file()]
             if not found:
                 raise SchemaError(f"no schema in {source}", hint="put a schema.py or schema.json in the folder")
+            if len(found) > 1:  # not to run code where data was meant
+                hint = f"name the one that is meant: {found[1]}, or {found[0]}, which is run"
+                raise SchemaError(f"{source} holds both schema.py and schema.json", hint=hint)
             path = found[0]
         if path.suffix == ".json":
             try:

@@ -113,7 +113,7 @@ def address(path: str) -> str:
 
 def prometheus(text: str) -> str:
     """The value of a label in the Prometheus text format 0.0.4."""
-    return line(text).replace("\\", "\\\\").replace('"', '\\"')
+    return _ACTS.sub(_escaped, text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def drawn(text: str) -> str:

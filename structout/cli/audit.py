@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from structout.cli.console import put_json, put_table
-from structout.cli.options import JsonOption
+from structout.cli.options import CodeOption, JsonOption
 from structout.errors import SpecError
 
 
@@ -17,6 +17,7 @@ def audit(
         str | None, typer.Option("--model", "-m", help="Count the shortest document in this model's tokens.")
     ] = None,
     as_json: JsonOption = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Judge a schema before money is spent: what a constraint will enforce, and what is only checked afterwards."""
     from structout.grammar.audit import audit as judge

@@ -11,7 +11,7 @@ import typer
 
 from structout.cli.codes import FAILED, INTERRUPTED
 from structout.cli.console import progress, put_json, say, show
-from structout.cli.options import JsonOption, LogOption, PricesOption
+from structout.cli.options import CodeOption, JsonOption, LogOption, PricesOption
 from structout.errors import SpecError
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def bench(
     ] = False,
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write the table as Markdown.")] = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Measure strategies on labelled records: compliance with accuracy and cost beside it."""
     from structout.evaluation import read_log

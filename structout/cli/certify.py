@@ -9,6 +9,7 @@ from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import progress, put, put_json, say
 from structout.cli.options import (
     DEFAULT_STRATEGY,
+    CodeOption,
     JsonOption,
     LogOption,
     MaxTokensOption,
@@ -36,6 +37,7 @@ def certify(
     log: LogOption = None,
     out: Annotated[str, typer.Option("--out", help="Where the strategy that abstains goes.")] = "certified.strategy",
     as_json: JsonOption = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Find how sure a strategy must be so that what it accepts is seldom wrong. Exit 1 if it cannot be shown."""
     from dataclasses import asdict

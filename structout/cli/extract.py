@@ -9,6 +9,7 @@ from structout.cli.codes import FAILED, NOTHING, PASSED
 from structout.cli.console import progress, put_json, say
 from structout.cli.options import (
     DEFAULT_STRATEGY,
+    CodeOption,
     ColumnOption,
     ExamplesOption,
     MaxTokensOption,
@@ -37,6 +38,7 @@ def extract(
     as_json: Annotated[
         bool, typer.Option("--json", help="Write status, issues, edits and cost with each value.")
     ] = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Turn texts into validated records: one JSON line each, in input order; null for a record that failed."""
     from structout.pipeline import extract_many

@@ -13,7 +13,7 @@ import typer
 
 from structout.cli.codes import INTERRUPTED, NOTHING, PASSED
 from structout.cli.console import end_line, progress, put, put_json, say, say_over, show
-from structout.cli.options import JsonOption, MaxTokensOption, ModelOption, sampling
+from structout.cli.options import CodeOption, JsonOption, MaxTokensOption, ModelOption, sampling
 
 if TYPE_CHECKING:
     from structout.evaluation import Report
@@ -63,6 +63,7 @@ def finetune(
     max_tokens: MaxTokensOption = 512,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start anew, whatever the folder holds.")] = False,
     as_json: JsonOption = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Teach a local model the train records of a data set. A run that was killed goes on when it is called again."""
     from structout.errors import SpecError

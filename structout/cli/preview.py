@@ -7,6 +7,7 @@ import typer
 from structout.cli.console import put, put_json, say
 from structout.cli.options import (
     DEFAULT_STRATEGY,
+    CodeOption,
     ExamplesOption,
     JsonOption,
     SchemaOption,
@@ -25,6 +26,7 @@ def preview(
         str | None, typer.Option("--model", "-m", help="Show it in this model's own chat template.")
     ] = None,
     as_json: JsonOption = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Show the first prompt exactly as it would be sent. No model is asked."""
     from structout.models import load_model

@@ -7,7 +7,7 @@ import typer
 from structout.cli.bench import DEFAULTS, priced
 from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import progress, put_json, put_table, say
-from structout.cli.options import JsonOption, LogOption, MaxTokensOption, PricesOption, sampling
+from structout.cli.options import CodeOption, JsonOption, LogOption, MaxTokensOption, PricesOption, sampling
 from structout.surfaces import line
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def recommend(
     log: LogOption = None,
     out: Annotated[str, typer.Option("--out", help="Where the choice goes.")] = "recommended.strategy",
     as_json: JsonOption = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Find the cheapest strategy that is shown, on held-out records, to meet the targets. Exit 1 if none is."""
     from dataclasses import asdict
@@ -95,16 +96,13 @@ def _show(found: "Recommendation", rows: int | None) -> "RenderableType":
     aim = " and ".join(map(str, found.targets))
     if found.chosen is not None:
         best = found.chosen.arm
-        said = [
-            (f"{aim} is shown, with 95 % confidence, for ", ""),
-            (line(best.label), "bold"),
-            f" on {line(best.model)}.",
-        ]
+        said = Text(f"{aim} is shown, with 95 % confidence, for ")
+        said.append(line(best.label), "bold").append(f" on {line(best.model)}.")
         if rows is not None:
             total = found.chosen.cost * rows
             hours = f" ({total / 3600:.1f} hours of the model)" if found.minimise == "seconds" else ""
             said.append(f"\n{rows:,} records would take {total:,.4g} {unit}{hours}.")
-        return Group(table, "", Text.assemble(*said))
+        return Group(table, "", said)
     able = [one for one in found.candidates if one.needed is not None]
     if able:
         least = min(able, key=lambda one: one.needed or 0)

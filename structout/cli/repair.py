@@ -7,7 +7,7 @@ import typer
 
 from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import put, put_json, say
-from structout.cli.options import SchemaOption, policy_named
+from structout.cli.options import CodeOption, SchemaOption, policy_named
 from structout.errors import SpecError
 
 
@@ -25,6 +25,7 @@ def repair(
     ] = None,
     edits: Annotated[bool, typer.Option("--edits", help="Show on stderr what was changed where.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write value, issues and edits as JSON.")] = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Mend one answer, in JSON or YAML, and write the document. Exit 0: it could be mended; 1: it could not."""
     from dataclasses import asdict

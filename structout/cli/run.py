@@ -11,6 +11,7 @@ from structout.cli.codes import FAILED, INCOMPLETE, INTERRUPTED, NOTHING, PASSED
 from structout.cli.console import LogFormat, put, reporter, say
 from structout.cli.options import (
     DEFAULT_STRATEGY,
+    CodeOption,
     ExamplesOption,
     MaxTokensOption,
     ModelOption,
@@ -102,6 +103,7 @@ def run(
     metrics: Annotated[
         str | None, typer.Option("--metrics", help="A file that is kept up to date in Prometheus text format.")
     ] = None,
+    no_code: CodeOption = False,
 ) -> None:
     """Turn a file of rows into a file of validated records: one outcome a row, resumed where it was interrupted.
 

@@ -9,7 +9,7 @@ import typer
 
 from structout.cli.codes import FAILED, INCOMPLETE, NOTHING, PASSED
 from structout.cli.console import put, put_json, say, silence
-from structout.cli.options import JsonOption, SchemaOption, policy_named
+from structout.cli.options import CodeOption, JsonOption, SchemaOption, policy_named
 from structout.errors import DataError, SpecError
 from structout.surfaces import json_shown, line
 
@@ -50,6 +50,7 @@ def validate(
         typer.Option("--report", help="FORMAT=PATH (or -), repeatable: json, junit, sarif, github, html, md."),
     ] = None,
     as_json: JsonOption = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Judge documents that others produced, strictly; with --output, keep those that passed. Exit 0: enough are valid;
     1: too few; 3: could not be completed; 4: none were there.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from structout.document import Json
 from structout.errors import DataError, MissingExtraError, OutputError, SpecError
+from structout.language import quoted
 from structout.pipeline.layout import MORE, PROVENANCE, Layout, fields
 from structout.schema import Schema
 from structout.surfaces import is_utf8, json_text
@@ -290,8 +291,8 @@ def _into_duckdb(place: str, table: str, schema: Schema[Any], *, bare: bool) -> 
         with beside.open("wb") as stream, _parquet(stream, schema, bare=bare) as write:
             yield write
         with duckdb.connect(place) as database:
-            quoted = table.replace('"', '""')
-            database.execute(f'CREATE OR REPLACE TABLE "{quoted}" AS SELECT * FROM read_parquet(?)', [str(beside)])
+            query = f"CREATE OR REPLACE TABLE {quoted(table)} AS SELECT * FROM read_parquet(?)"
+            database.execute(query, [str(beside)])
     except (OSError, duckdb.Error) as error:
         raise _no_database(place, error) from error
     finally:
