@@ -81,18 +81,18 @@ def _show(found: "Recommendation", rows: int | None) -> "RenderableType":
     from rich.text import Text
 
     unit = {"price": "price", "seconds": "s"}.get(found.minimise, found.minimise)
-    table = Table(title=f"Cheapest first; ordered on {found.ordering} records, tested on {found.deciding}", box=None)
-    table.title_justify = "left"
+    title = f"Cheapest first; ordered on {found.ordering} records, tested on {found.deciding}"
+    table = Table(title=Text(title), title_justify="left", box=None)
     for head in ("strategy", f"{unit} a record", *found.candidates[0].rates, "on", "p", "shown", "records needed"):
-        table.add_column(head, justify="left" if head == "strategy" else "right")
+        table.add_column(Text(head), justify="left" if head == "strategy" else "right")
     for one in found.candidates:
         rates = [f"{100 * r.value:.0f} % {100 * r.low:.0f}–{100 * r.high:.0f}" for r in one.rates.values()]
         tested = one.p is not None
         verdict = "yes" if one.shown else "no" if tested else "not tested"
         needed = "–" if not tested else f"{one.needed:,}" if one.needed is not None else "no number"
         p = f"{one.p:.3f}" if one.p is not None else "–"
-        cells = [f"{one.cost:.3g}", *rates, str(one.n or found.ordering), p, verdict, needed]
-        table.add_row(Text(line(one.arm.label)), *cells)
+        cells = [one.arm.label, f"{one.cost:.3g}", *rates, str(one.n or found.ordering), p, verdict, needed]
+        table.add_row(*(Text(line(cell)) for cell in cells))
     aim = " and ".join(map(str, found.targets))
     if found.chosen is not None:
         best = found.chosen.arm

@@ -34,9 +34,9 @@ def table(report: "Report", width: int) -> "Group":
     )
     for i in shown:
         head = heads[i].replace("-", "-\n", 1).replace(" ", "\n", 1)
-        grid.add_column("#" if narrow and i == 0 else Text(head), justify="right" if i else "left")
+        grid.add_column(Text("#" if narrow and i == 0 else head), justify="right" if i else "left")
     for number, line in enumerate(lines, 1):
-        grid.add_row(*(str(number) if narrow and i == 0 else Text(line[i]) for i in shown))
+        grid.add_row(*(Text(str(number) if narrow and i == 0 else line[i]) for i in shown))
     legend = [f"{number}  {name}" for number, name in enumerate(names, 1)] if narrow else []
     return Group(grid, "", *map(Text, legend), Text(_CAPTION, style="dim"), *_more(report))
 
@@ -92,14 +92,14 @@ def _more(report: "Report") -> "Iterator[RenderableType]":
     from rich.table import Table
     from rich.text import Text
 
-    def text(name: str) -> Text:
-        return Text(surfaces.line(name))
-
     def grid(title: str, *heads: str) -> Table:
-        made = Table(title=title, box=None, padding=(0, 2, 0, 0), title_justify="left")
+        made = Table(title=Text(title), box=None, padding=(0, 2, 0, 0), title_justify="left")
         for i, head in enumerate(heads):
-            made.add_column(head, justify="right" if i else "left")
+            made.add_column(Text(head), justify="right" if i else "left")
         return made
+
+    def add(table: Table, *cells: str) -> None:
+        table.add_row(*(Text(surfaces.line(cell)) for cell in cells))
 
     pairs = sorted((pair for pair in report.pairs() if pair.difference.won + pair.difference.lost), key=lambda p: p.p)
     if pairs:
@@ -108,14 +108,14 @@ def _more(report: "Report") -> "Iterator[RenderableType]":
             d = pair.difference
             between = f"{signed(d.low)} to {signed(d.high)}"
             names = f"{pair.one.label} over {pair.other.label}"
-            found.add_row(text(names), signed(d.value), between, str(d.won), str(d.lost), f"{pair.p:.3f}")
+            add(found, names, signed(d.value), between, str(d.won), str(d.lost), f"{pair.p:.3f}")
         yield found
     repeated: list[tuple[str, dict[str, Any]]] = [(row.label, row.more) for row in report.rows() if len(row.more) > 1]
     if repeated:
         names_of = list(repeated[0][1])
         found = grid("\nOver repeats", "", *names_of)
         for label, more in repeated:
-            found.add_row(text(label), *(percent(more[name]).replace("\n", " ") for name in names_of if name in more))
+            add(found, label, *(percent(more[name]).replace("\n", " ") for name in names_of if name in more))
         yield found
     perturbed = report.perturbed()
     if perturbed:
@@ -124,5 +124,5 @@ def _more(report: "Report") -> "Iterator[RenderableType]":
             d = one.change
             between = f"{signed(d.low)} to {signed(d.high)}"
             flips = percent(one.flips).replace("\n", " ")
-            found.add_row(text(one.arm.label), text(one.arm.perturbation), str(d.n), signed(d.value), between, flips)
+            add(found, one.arm.label, one.arm.perturbation, str(d.n), signed(d.value), between, flips)
         yield found
