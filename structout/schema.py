@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from copy import copy
 from functools import cached_property
@@ -139,7 +140,7 @@ class Schema(Generic[T]):
     @classmethod
     def _read(cls, source: str) -> "Schema[Any]":
         path = Path(source)
-        if path.is_dir():
+        if os.path.isdir(path):  # which a name that is too long for one is not; Path.is_dir raises
             found = [path / name for name in ("schema.py", "schema.json") if (path / name).is_file()]
             if not found:
                 raise SchemaError(f"no schema in {source}", hint="put a schema.py or schema.json in the folder")
@@ -157,7 +158,7 @@ class Schema(Generic[T]):
             if not isinstance(document, dict | bool):
                 raise SchemaError(f"{source} is not a JSON Schema", hint="it must hold an object")
             return cls.of(document)
-        return cls.of(import_object(str(path) if path.is_file() else source))
+        return cls.of(import_object(str(path) if os.path.isfile(path) else source))
 
     def masked(self, mask: dict[str, Any] | bool) -> "Schema[T]":
         """The same contract, with a mask of its own: one that admits fewer documents than are judged to comply."""

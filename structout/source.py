@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -42,7 +43,7 @@ def import_object(source: str) -> Any:
     place, colon, name = source.rpartition(":")
     if not colon or source.endswith(".py"):
         place, name = source, ""
-    if not place.endswith(".py") and (not name or not _is_module(place) or Path(place).is_file()):
+    if not place.endswith(".py") and (not name or not _is_module(place) or os.path.isfile(place)):
         hint = "give a folder, a .json file, path/to/schema.py:Name or package.module:Name"
         raise SchemaError(f"no schema {source!r}", hint=hint)
     check_code(source)
@@ -66,7 +67,7 @@ def import_object(source: str) -> Any:
 
 
 def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise SchemaError(f"no file {path}", hint="check the path")
     name = "structout_source_" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
     spec = importlib.util.spec_from_file_location(name, path)

@@ -30,7 +30,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _COMMAND = re.compile(r"#(?=#(?:vso|teamcity)?\[)")
 _COMMAND_LINE = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
 # What reads as Markdown inside a line; what needs a partner or a place to do so is escaped in that place alone.
-_MARKUP = re.compile(r"""[\\`*<|] | &(?=\#?\w+;) | (?<!\w)_ | _(?!\w) | ~(?=~) | (?<=~)~ | \](?=[(\[:])""", re.VERBOSE)
+_MARKUP = re.compile(
+    r"""[`*<|] | \\(?=[!-/:-@\[-`{-~]) | &(?=\#?\w+;) | (?<!\w)_ | _(?!\w) | ~(?=~) | (?<=~)~ | \](?=[(\[:])""",
+    re.VERBOSE,
+)
 
 
 def terminal(text: str) -> str:
@@ -117,8 +120,8 @@ def prometheus(text: str) -> str:
 
 
 def drawn(text: str) -> str:
-    """A label of a figure: matplotlib reads what stands between two `$` as mathematics."""
-    return line(text).replace("$", r"\$")
+    """A label of a figure: matplotlib reads what stands between two `$` as mathematics, and draws no tab."""
+    return line(text).replace("$", r"\$").replace("\t", " ")
 
 
 def is_utf8(text: str) -> bool:

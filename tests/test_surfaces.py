@@ -90,7 +90,7 @@ def test_a_cell_of_markdown_keeps_its_columns_and_its_code(text: str) -> None:
     for shown in (surfaces.markdown(text), surfaces.code(text)):
         assert problems(f"| {shown} |") == []
         assert not {"|", "\n"} & {*shown}
-    assert not re.search(r"[`*<\\]", surfaces.markdown(text))
+    assert not re.search(r"[`*<]|\\(?=[!-/:-@\[-`{-~])", surfaces.markdown(text))
     assert surfaces.code(text).count("`") in (0, 2)
     assert "](" not in surfaces.markdown(text)
 
@@ -107,8 +107,7 @@ def test_what_behaves_looks_as_it_was_written(text: str) -> None:
         assert render(text) == text
     assert surfaces.json_text(text) == json.dumps(text, ensure_ascii=False)
     assert surfaces.code(text) == f"`{text}`"
-    if not re.search(r"[<\\]", text):  # which are markup there, and look right once they are rendered
-        assert surfaces.markdown(text) == text
+    assert surfaces.markdown(text) == text.replace("<", "&#60;")  # which looks right once it is rendered
     assert surfaces.markdown("Reask(Repair(Prompted(examples=3)), limit=2)") == (
         "Reask(Repair(Prompted(examples=3)), limit=2)"
     )

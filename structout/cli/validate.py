@@ -1,6 +1,5 @@
 """`structout validate`: a gate for documents that others produced."""
 
-import json
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -11,7 +10,7 @@ from structout.cli.codes import FAILED, INCOMPLETE, NOTHING, PASSED
 from structout.cli.console import put, put_json, say, silence
 from structout.cli.options import CodeOption, JsonOption, SchemaOption, policy_named
 from structout.errors import DataError, SpecError
-from structout.surfaces import json_shown, line
+from structout.surfaces import json_shown, json_text, line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -166,7 +165,7 @@ def _passing(path: str | None, schema: "Schema[Any]") -> "Iterator[Callable[[Doc
 
         def keep(document: "Document", verdict: "Verdict") -> None:
             mended = verdict.status == "repaired"
-            write(json.dumps(verdict.mended).encode() if mended else document.json_line(schema))
+            write(json_text(verdict.mended, ascii=True).encode() if mended else document.json_line(schema))
 
         yield keep
 
@@ -182,6 +181,6 @@ def _rejecting(path: str | None) -> "Iterator[Callable[[Document, Verdict], None
     with _lines(path) as write:
 
         def reject(document: "Document", verdict: "Verdict") -> None:
-            write(json.dumps({**verdict_json(verdict), "document": document.text}).encode())
+            write(json_text({**verdict_json(verdict), "document": document.text}, ascii=True).encode())
 
         yield reject

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from structout.errors import MissingExtraError, OutputError
-from structout.surfaces import drawn
+from structout.surfaces import drawn, line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ def _fields(figure: Any, report: "Report") -> bool:
     axes = figure.add_subplot()
     grid = [[one.get(name, float("nan")) for one in failed] for name in names]
     image = axes.imshow(grid, cmap="Reds", vmin=0, vmax=1, aspect="auto")
-    axes.set_yticks(range(len(names)), list(map(drawn, names)), fontsize=8)
+    axes.set_yticks(range(len(names)), list(map(_short, names)), fontsize=8)
     axes.set_xticks(range(len(arms)), [_short(arm.label) for arm in arms], rotation=25, ha="right", fontsize=7)
     figure.colorbar(image, label="share of leaves that are not right")
     return bool(names)
@@ -111,7 +111,8 @@ def _perturbed(figure: Any, report: "Report") -> bool:
 
 
 def _short(label: str) -> str:
-    return drawn(label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…")
+    shown = line(label)
+    return drawn(shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…")
 
 
 def _bar(axes: Any, x: float, row: "Row", metric: str, label: str) -> None:

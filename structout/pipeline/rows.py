@@ -21,6 +21,7 @@ from structout.document import Json
 from structout.errors import DataError, MissingExtraError
 from structout.language import quoted
 from structout.pipeline.table import check_columns, read_table
+from structout.surfaces import is_utf8
 
 T = TypeVar("T")
 
@@ -202,6 +203,8 @@ def queried_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
     else:
         with opened(source) as stream:
             place, query = ":memory:", stream.read()
+    if not is_utf8(place + query):
+        raise DataError(f"{source} is not UTF-8", hint="DuckDB takes no other name or query")
     try:
         with duckdb.connect(place, read_only=bool(table), config=_ITS_OWN if table else {}) as connection:
             found = connection.execute(query)
