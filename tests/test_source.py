@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from structout import CodeError, Schema, SchemaError, source
+from structout import CodeError, ModelError, Schema, SchemaError, source
 from structout.cli.commands import app
 from structout.evaluation import Dataset
 from structout.models import load_model
@@ -190,7 +190,7 @@ def test_a_program_can_refuse_code(place: Path) -> None:
         (import_object, "mine.py:rule"),
     ):  # fmt: skip
         with pytest.raises(CodeError) as caught:
-            load(name)  # type: ignore[operator]
+            load(name)
         assert caught.value.hint
     assert Schema.of(dict).name
 
@@ -223,9 +223,14 @@ def test_nothing_else_imports_by_a_name() -> None:
     assert found == _MAY
 
 
-def test_a_model_folder_brings_no_code() -> None:
-    loaders = ("AutoModelForCausalLM", "AutoTokenizer")
-    text = (ROOT / "structout/models/local.py").read_text(encoding="utf-8")
-    assert '{"trust_remote_code": False}' in text
-    for loader in loaders:
-        assert re.search(rf"{loader}\.from_pretrained\([^)]*\*\*own\)", text)
+def test_a_model_folder_brings_no_code_whatever_stands_on_stdin(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("transformers")
+    Path("model").mkdir()
+    named = {"AutoConfig": "mine.Config", "AutoModelForCausalLM": "mine.Model", "AutoTokenizer": ["mine.Tokens", None]}
+    Path("model/config.json").write_text(json.dumps({"model_type": "mine", "auto_map": named}))
+    Path("model/tokenizer_config.json").write_text(json.dumps({"auto_map": named}))
+    Path("model/mine.py").write_text(RAN)
+    monkeypatch.setattr("builtins.input", lambda *_: "y")  # as a record that is "y" would answer
+    with pytest.raises(ModelError):
+        load_model("path:model")
+    assert not Path("ran").exists()
