@@ -28,7 +28,7 @@ from urllib.parse import quote
 _ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _COMMAND = re.compile(r"#(?=#(?:vso|teamcity)?\[)")
-_COMMAND_LINE = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
+_COMMAND_LINE = re.compile(r"^((?:\s|\x1b\[[0-9;]*m)*):(?=:)", re.MULTILINE)  # behind colours that rich laid out
 # What reads as Markdown inside a line; what needs a partner or a place to do so is escaped in that place alone.
 _MARKUP = re.compile(
     r"""[`*<|] | \\(?=[!-/:-@\[-`{-~]) | &(?=\#?\w+;) | (?<!\w)_ | _(?!\w) | ~(?=~) | (?<=~)~ | \](?=[(\[:])""",
@@ -111,7 +111,7 @@ def sarif(text: str) -> str:
 
 def address(path: str) -> str:
     """A file's path as a relative reference of RFC 3986."""
-    return quote(path, safe="/~", errors="surrogateescape")
+    return quote(path, safe="/~", errors="backslashreplace")
 
 
 def prometheus(text: str) -> str:

@@ -55,6 +55,11 @@ def test_nothing_acts_on_a_terminal(text: str) -> None:
     assert surfaces.line(surfaces.terminal(text)) == shown
 
 
+def test_what_rich_laid_out_gives_no_command_where_it_broke_a_text() -> None:
+    laid_out = "a long text\n::add-path::x\n  \x1b[1m::group::y\x1b[0m\nstd::x ::z"
+    assert surfaces.disarmed(laid_out) == ("a long text\n\\x3a:add-path::x\n  \x1b[1m\\x3a:group::y\x1b[0m\nstd::x ::z")
+
+
 @given(ANY)
 def test_json_says_the_same_and_does_nothing(text: str) -> None:
     for written in (surfaces.json_text({text: [text]}), surfaces.json_text({text: [text]}, ascii=True)):
@@ -116,7 +121,7 @@ def test_what_behaves_looks_as_it_was_written(text: str) -> None:
 
 def test_a_file_is_a_relative_reference() -> None:
     assert surfaces.address("parts/d-1.jsonl") == "parts/d-1.jsonl"
-    assert surfaces.address("/tmp/a b:c%.jsonl\udcff") == "/tmp/a%20b%3Ac%25.jsonl%FF"
+    assert surfaces.address("/tmp/a b:c%.jsonl\udcff") == "/tmp/a%20b%3Ac%25.jsonl%5Cudcff"
 
 
 def test_a_label_of_a_figure_is_no_mathematics() -> None:

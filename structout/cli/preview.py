@@ -28,7 +28,10 @@ def preview(
     as_json: JsonOption = False,
     no_code: CodeOption = False,
 ) -> None:
-    """Show the first prompt exactly as it would be sent. No model is asked."""
+    """Show the first prompt exactly as it would be sent. No model is asked.
+
+    What would act on the terminal, or on a CI job that obeys its own output, is shown as its escape.
+    """
     from structout.models import load_model
     from structout.pipeline import preview as first_prompt
     from structout.schema import Schema

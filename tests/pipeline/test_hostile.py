@@ -188,7 +188,7 @@ def test_a_report_holds_hostile_keys_as_text(files: Path, shell: Shell, name: st
         else:
             result = found_json["runs"][0]["results"][0]
             uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
-            assert unquote(uri, errors="surrogateescape") == FIRST
+            assert unquote(uri) == FIRST.replace("\udcff", "\\udcff")
             assert not re.search(r"(?<!\\)\]\(", result["message"]["text"])
     elif name == "junit":
         suite = ElementTree.fromstring(text)
