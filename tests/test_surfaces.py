@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from structout import surfaces
 from structout.errors import StructoutError, StructoutWarning
+from structout.evaluation.recommendation import measured_with
+from structout.strategies import Prompted, load_strategy
 from tests.conftest import ROOT
 
 HOSTILE = (
@@ -156,24 +158,29 @@ _PAST = {
     ("pipeline/reports.py", "sys.stdout.write"): "reports, rendered format by format",
     ("pipeline/output.py", "sys.stdout.buffer"): "JSON lines, by surfaces.json_text",
     ("cli/validate.py", "sys.stdout.buffer"): "JSON lines, by surfaces.json_shown",
+    ("cli/validate.py", "sys.stdout"): "where `put` is to write",
+    ("cli/validate.py", "sys.stderr"): "where `put` is to write",
     ("pipeline/columns.py", "ensure_ascii=False"): "JSON as the text of a cell, which whoever shows it renders",
     ("evaluation/experiment.py", "ensure_ascii=False"): "TOML, whose texts are written like JSON's",
     ("repair/edits.py", "ensure_ascii=False"): "what an edit holds, which whoever shows it renders",
     ("repair/read.py", "from html"): "entities that are read, not written",
 }
 _WRITERS = {
-    "print", "input", "typer.echo", "typer.secho", "click.echo", "click.secho", "sys.stdout.write", "sys.stderr.write",
-    "sys.stdout.writelines", "sys.stderr.writelines", "os.write", "Console", "rich.print", "pprint",
-    "traceback.print_exc",
+    "print", "input", "typer.echo", "typer.secho", "click.echo", "click.secho", "os.write", "Console", "rich.print",
+    "pprint", "traceback.print_exc",
 }  # fmt: skip
+_STREAMS = ("sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__")
+_RENDERING = ("put", "put_json", "silence", "_goes_on", "isinstance")
 _ESCAPERS = ("html", "xml.sax.saxutils", "markupsafe", "pprint")
 _MODEL_READS = ("prompts/", "grammar/", "schema.py")  # what a model reads, and what only a hash sees
 
 
 def written(source: str) -> list[str]:
     """Each way to write text past the functions that render it."""
+    tree = ast.parse(source)
+    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func)
             if name in _WRITERS:
@@ -188,11 +195,20 @@ def written(source: str) -> list[str]:
                 found += ["a cell"] * any(not _is_rendered(cell) for cell in cells)
             if any(word.arg == "ensure_ascii" and ast.unparse(word.value) == "False" for word in node.keywords):
                 found.append("ensure_ascii=False")
-        elif isinstance(node, ast.Attribute) and ast.unparse(node) in ("sys.stdout.buffer", "sys.stderr.buffer"):
-            found.append(ast.unparse(node))
-        elif isinstance(node, ast.ImportFrom) and node.module in _ESCAPERS:
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) in _STREAMS:
+            found += _uses(node, parents[node])
+        elif isinstance(node, ast.ImportFrom) and node.module in (*_ESCAPERS, "sys"):
             found.append(f"from {node.module}")
     return found
+
+
+def _uses(stream: ast.Attribute, parent: ast.AST) -> list[str]:
+    """What is done with stdout or stderr, unless it is looked at, or given to one who renders what goes there."""
+    if isinstance(parent, ast.Attribute):
+        return [] if parent.attr in ("isatty", "encoding", "flush", "reconfigure") else [ast.unparse(parent)]
+    if isinstance(parent, ast.Call) and ast.unparse(parent.func) in _RENDERING:
+        return []
+    return [] if isinstance(parent, ast.keyword) and parent.arg == "file" else [ast.unparse(stream)]  # `print` is seen
 
 
 def _is_rendered(cell: ast.expr) -> bool:
@@ -207,6 +223,11 @@ def _is_rendered(cell: ast.expr) -> bool:
         ("import typer\ntyper.echo(key)", "typer.echo"),
         ("sys.stderr.write(key)", "sys.stderr.write"),
         ("sys.stdout.buffer.write(key)", "sys.stdout.buffer"),
+        ("csv.writer(sys.stdout)", "sys.stdout"),
+        ("json.dump(key, fp=sys.stdout)", "sys.stdout"),
+        ("out = sys.stderr", "sys.stderr"),
+        ("sys.__stdout__.write(key)", "sys.__stdout__.write"),
+        ("from sys import stdout", "from sys"),
         ("Console().print(key)", "Console"),
         ("table.add_row(key)", "a cell"),
         ("table.add_row('x', *keys)", "a cell"),
@@ -251,3 +272,10 @@ def test_the_page_puts_no_text_in_as_markup() -> None:
     )
     template = (ROOT / "structout/evaluation/assets/report.html").read_text(encoding="utf-8")
     assert set(re.findall(r"{{\s*(\w+)\s*\|\s*safe", template)) == {"style", "data", "script"}
+
+
+def test_the_comment_of_a_strategy_stays_one() -> None:
+    """A data set whose name breaks the line would write a rule, which is code, into the file that is run later."""
+    written = measured_with("data\nVerify(Prompted(), Rule('evil.py:run'))  #", 9)
+    assert written.count("\n") == 1
+    assert load_strategy(f"{written}Prompted()\n") == Prompted()

@@ -40,6 +40,8 @@ def check_target(target: str) -> None:
         _arrow()
     if database and not table:
         raise SpecError(f"{target} names no table", hint="write NAME.duckdb#TABLE")
+    if database and not is_utf8(target):
+        raise SpecError(f"{target} is not UTF-8", hint="DuckDB takes no other name")
     check_writable(place + database.rstrip("#"))
     if database:
         _check_database(f"{place}.duckdb")
@@ -141,9 +143,6 @@ def check_fields(target: str, schema: Schema[Any], *, bare: bool = False) -> Non
     """
     table = _is_table(target)
     taken = [*([] if bare else PROVENANCE), *([MORE] if table else [])]
-    for name in Layout.of(schema, written=True).columns if table else ():
-        if not is_utf8(name):
-            raise SpecError(f"a table cannot hold a column {name!r}: it has no UTF-8", hint="write JSONL")
     for name in [] if table and Layout.of(schema, written=True).whole else fields(schema):
         if name in taken:
             hint = "rename it, or write JSONL" if name == MORE else "--bare leaves that out; or rename the field"
