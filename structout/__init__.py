@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from structout.completion import Completion, Message, Prompt, Sampling, Usage
     from structout.errors import (
         BudgetError,
+        CodeError,
         DataError,
         JournalError,
         MissingExtraError,
@@ -46,20 +47,20 @@ if TYPE_CHECKING:
     from structout.verifiers import Agreement, Confident, Grounded, Judge, Learned, RoundTrip, Rule, Verdict, Verifier
 
 __all__ = [
-    "Agreement", "Attempt", "BestOf", "BudgetError", "Cascade", "Compare", "Completion", "Confident", "Constrained",
-    "DataError", "Dataset", "Draft", "Edit", "Example", "Grounded", "InvalidResultError", "Issue", "JournalError",
-    "Judge", "Learned", "Message", "MissingExtraError", "Model", "ModelError", "On", "OutputError", "Prompt",
-    "Prompted", "Reask", "Repair", "Report", "Result", "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError",
-    "Scripted", "SpecError", "Strategy", "StructoutError", "Task", "Think", "Training", "Usage", "Verdict", "Verifier",
-    "Verify", "Vote", "certify", "evaluate", "extract", "extract_many", "finetune", "load_model", "load_strategy",
-    "preview", "recommend", "spec",
+    "Agreement", "Attempt", "BestOf", "BudgetError", "Cascade", "CodeError", "Compare", "Completion", "Confident",
+    "Constrained", "DataError", "Dataset", "Draft", "Edit", "Example", "Grounded", "InvalidResultError", "Issue",
+    "JournalError", "Judge", "Learned", "Message", "MissingExtraError", "Model", "ModelError", "On", "OutputError",
+    "Prompt", "Prompted", "Reask", "Repair", "Report", "Result", "RoundTrip", "Rule", "Sampling", "Schema",
+    "SchemaError", "Scripted", "SpecError", "Strategy", "StructoutError", "Task", "Think", "Training", "Usage",
+    "Verdict", "Verifier", "Verify", "Vote", "certify", "evaluate", "extract", "extract_many", "finetune", "load_model",
+    "load_strategy", "preview", "recommend", "spec",
 ]  # fmt: skip
 
 _HOMES = {
     "completion": "Completion Message Prompt Sampling Usage",
     "errors": (
-        "BudgetError DataError JournalError MissingExtraError ModelError OutputError SchemaError SpecError "
-        "StructoutError"
+        "BudgetError CodeError DataError JournalError MissingExtraError ModelError OutputError SchemaError "
+        "SpecError StructoutError"
     ),
     "evaluation": "Compare Dataset Report certify evaluate recommend",
     "finetuning": "Training finetune",

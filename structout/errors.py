@@ -1,9 +1,12 @@
 """The few errors that structout raises; bad model output is never one of them, it is a `Result` with issues."""
 
+from structout.surfaces import line
+
 
 class StructoutError(Exception):
     """Something that the caller can act on: what is wrong, and in `hint` what to do about it. It is `retryable` where
-    the work stopped and can go on: the same again does better once the cause is gone.
+    the work stopped and can go on: the same again does better once the cause is gone. As text it is one line that a
+    terminal or a log can take, whoever wrote the names in it; `message` holds them as they are.
     """
 
     retryable = False
@@ -14,11 +17,15 @@ class StructoutError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} ({self.hint})" if self.hint else self.message
+        return line(f"{self.message} ({self.hint})" if self.hint else self.message)
 
 
 class SchemaError(StructoutError):
     """A schema that cannot be found, read or understood."""
+
+
+class CodeError(StructoutError):
+    """Code that was named but may not run here."""
 
 
 class DataError(StructoutError):
@@ -66,7 +73,10 @@ class BudgetError(StructoutError):
 
 
 class StructoutWarning(UserWarning):
-    """Something that works, but hardly as it was meant to; said once."""
+    """Something that works, but hardly as it was meant to; said once, on one line like an error."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(line(message))
 
 
 class MissingExtraError(StructoutError):

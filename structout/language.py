@@ -163,7 +163,7 @@ class Database:
 
     def __enter__(self) -> sqlite3.Connection:
         self._connection = sqlite3.connect(":memory:")
-        self._connection.set_authorizer(_no_files)
+        self._connection.set_authorizer(no_files)
         try:
             self._connection.executescript(self._ddl)
         except sqlite3.Error as error:
@@ -176,7 +176,8 @@ class Database:
         self._connection.close()
 
 
-def _no_files(action: int, *_: object) -> int:
+def no_files(action: int, *_: object) -> int:
+    """SQLite's authorizer of a script that fills a database: it opens no other, nor changes how SQLite works."""
     return sqlite3.SQLITE_DENY if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_PRAGMA) else sqlite3.SQLITE_OK
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from functools import cached_property
@@ -106,9 +107,9 @@ class Schema(Generic[T]):
         """Make a schema of a Pydantic model or any type a `TypeAdapter` takes, of a `Literal` of strings (a bare
         choice), of a `Regex`, `Lark` or `Sql` (see `structout.language`), of a JSON Schema (a dict, or the
         path of a `.json` file), or of `path/to/schema.py:Name`, `package.module:Name`. A folder stands for the
-        `schema.py` or `schema.json` in it, and a `.py` file without a name for the one name in its `__all__`.
+        `schema.py` or `schema.json` in it, not both, and a `.py` file without a name for the one name in its `__all__`.
 
-        Raises `SchemaError` for whatever is none of these.
+        Raises `SchemaError` for whatever is none of these, and `CodeError` for code where that is refused.
         """
         if isinstance(source, Schema):
             return source
@@ -139,10 +140,13 @@ class Schema(Generic[T]):
     @classmethod
     def _read(cls, source: str) -> "Schema[Any]":
         path = Path(source)
-        if path.is_dir():
+        if os.path.isdir(path):  # which a name that is too long for one is not; Path.is_dir raises
             found = [path / name for name in ("schema.py", "schema.json") if (path / name).is_file()]
             if not found:
                 raise SchemaError(f"no schema in {source}", hint="put a schema.py or schema.json in the folder")
+            if len(found) > 1:  # not to run code where data was meant
+                hint = f"name the one that is meant: {found[1]}, or {found[0]}, which is run"
+                raise SchemaError(f"{source} holds both schema.py and schema.json", hint=hint)
             path = found[0]
         if path.suffix == ".json":
             try:
@@ -154,7 +158,7 @@ class Schema(Generic[T]):
             if not isinstance(document, dict | bool):
                 raise SchemaError(f"{source} is not a JSON Schema", hint="it must hold an object")
             return cls.of(document)
-        return cls.of(import_object(str(path) if path.is_file() else source))
+        return cls.of(import_object(str(path) if os.path.isfile(path) else source))
 
     def masked(self, mask: dict[str, Any] | bool) -> "Schema[T]":
         """The same contract, with a mask of its own: one that admits fewer documents than are judged to comply."""

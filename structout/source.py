@@ -3,22 +3,50 @@
 import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from structout.errors import SchemaError
+from structout.errors import CodeError, SchemaError
+
+_refused = False  # once for a process, and for all of its threads: a way in that forgot to ask would be a hole
+
+
+def refuse_code() -> None:
+    """Import nothing that is named by text from now on, in this process: schemas, models, rules and metrics are data.
+
+    There is no way back. What a program imports itself, it may still hand in.
+    """
+    global _refused
+    _refused = True
+
+
+def refuses_code() -> bool:
+    """Whether `refuse_code` was called."""
+    return _refused
+
+
+def check_code(source: str) -> None:
+    """Raise `CodeError` for the name of an object to import where code is refused."""
+    if _refused:
+        raise CodeError(f"{source} is code, which is refused here", hint="name data instead, or leave out --no-code")
 
 
 def import_object(source: str) -> Any:
     """Import what `path/to/file.py:Name` or `package.module:Name` names.
 
-    A `.py` file without a name stands for the one name in its `__all__`. Raises `SchemaError`.
+    A `.py` file without a name stands for the one name in its `__all__`. A module needs the name: a file of data whose
+    name is misspelt is no module. Raises `SchemaError`, and `CodeError` where code is refused.
     """
     place, colon, name = source.rpartition(":")
     if not colon or source.endswith(".py"):
         place, name = source, ""
+    if not place.endswith(".py") and (not name or not _is_module(place) or os.path.isfile(place)):
+        hint = "give a folder, a .json file, path/to/schema.py:Name or package.module:Name"
+        raise SchemaError(f"no schema {source!r}", hint=hint)
+    check_code(source)
     try:
         module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
     except SchemaError:
@@ -39,7 +67,7 @@ def import_object(source: str) -> Any:
 
 
 def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise SchemaError(f"no file {path}", hint="check the path")
     name = "structout_source_" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -51,10 +79,11 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
+def _is_module(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))  # also refuses the empty name
+
+
 def _import_module(name: str) -> ModuleType:
-    if not all(part.isidentifier() for part in name.split(".")):  # also catches the empty name
-        hint = "give a folder, a .json file, path/to/schema.py:Name or package.module:Name"
-        raise SchemaError(f"no schema {name!r}", hint=hint)
     here = str(Path.cwd())
     if here not in sys.path:  # an installed command does not see the folder it is called in
         sys.path.insert(0, here)

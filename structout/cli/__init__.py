@@ -6,26 +6,18 @@ They are imported when `main` runs, so that whoever interrupts it at once, while
 import sys
 import warnings
 from io import TextIOWrapper
-from typing import Any
 
 from structout.cli.codes import INCOMPLETE, INTERRUPTED, USAGE
-from structout.cli.console import say, silence
-from structout.errors import StructoutError, StructoutWarning
+from structout.cli.console import say, show_failure, show_warning, silence
+from structout.errors import StructoutError
 
 
 def main() -> None:
     """The command `structout`: errors become one line on stderr and an exit code."""
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # JSON never needs it: see `utf8`
-    shown = warnings.showwarning
-
-    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-        if issubclass(category, StructoutWarning):
-            say(str(message))
-        else:
-            shown(message, category, *where, **more)
-
-    warnings.showwarning = show
+        sys.stdout.reconfigure(errors="backslashreplace")  # JSON never needs it: see `put_json`
+    warnings.showwarning = show_warning
+    sys.excepthook = show_failure
     try:
         from structout.cli.commands import app
 

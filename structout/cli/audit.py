@@ -1,12 +1,11 @@
 """`structout audit`: a schema judged before money is spent."""
 
-import json
-import sys
 from typing import Annotated
 
 import typer
 
-from structout.cli.options import JsonOption
+from structout.cli.console import put_json, put_table
+from structout.cli.options import CodeOption, JsonOption
 from structout.errors import SpecError
 
 
@@ -18,10 +17,9 @@ def audit(
         str | None, typer.Option("--model", "-m", help="Count the shortest document in this model's tokens.")
     ] = None,
     as_json: JsonOption = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Judge a schema before money is spent: what a constraint will enforce, and what is only checked afterwards."""
-    from rich.console import Console
-
     from structout.grammar.audit import audit as judge
     from structout.models import load_model
     from structout.schema import Schema
@@ -31,6 +29,6 @@ def audit(
         raise SpecError(f"{model} does not show its tokens", hint="give a local model, or leave --model out")
     found = judge(Schema.of(schema), vocabulary)
     if as_json:
-        print(json.dumps(found.to_json()))
+        put_json(found.to_json())
     else:
-        Console(width=None if sys.stdout.isatty() else 120).print(found)
+        put_table(lambda _: found)

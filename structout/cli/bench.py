@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from structout.cli.codes import FAILED, INTERRUPTED
-from structout.cli.console import progress, say, show
-from structout.cli.options import JsonOption, LogOption, PricesOption
+from structout.cli.console import progress, put_json, say, show
+from structout.cli.options import CodeOption, JsonOption, LogOption, PricesOption
 from structout.errors import SpecError
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def bench(
     ] = False,
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write the table as Markdown.")] = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Measure strategies on labelled records: compliance with accuracy and cost beside it."""
     from structout.evaluation import read_log
@@ -154,7 +155,7 @@ def _compared(earlier: "Report | None", report: "Report", *, as_json: bool, mark
     found = changes(earlier, report)
     if as_json:
         rows = [asdict(one) | {"is_regression": one.is_regression} for one in found]
-        print(json.dumps(report.to_json() | {"changes": rows}))
+        put_json(report.to_json() | {"changes": rows})
     else:
         show(report, as_json=False, markdown=markdown)
     for one in found:

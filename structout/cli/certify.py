@@ -1,15 +1,15 @@
 """`structout certify`: accept only what the model is sure of, with a guarantee."""
 
-import json
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from structout.cli.codes import FAILED, PASSED
-from structout.cli.console import progress, say
+from structout.cli.console import progress, put, put_json, say
 from structout.cli.options import (
     DEFAULT_STRATEGY,
+    CodeOption,
     JsonOption,
     LogOption,
     MaxTokensOption,
@@ -37,6 +37,7 @@ def certify(
     log: LogOption = None,
     out: Annotated[str, typer.Option("--out", help="Where the strategy that abstains goes.")] = "certified.strategy",
     as_json: JsonOption = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Find how sure a strategy must be so that what it accepts is seldom wrong. Exit 1 if it cannot be shown."""
     from dataclasses import asdict
@@ -62,16 +63,16 @@ def certify(
             **by,
         )
     if as_json:
-        print(json.dumps(asdict(found)))
+        put_json(asdict(found))
     else:
-        print(f"{found.strategy} on {found.model}, by {found.n} records:")
-        print(f"of what it accepts {_percent(found.base_error)} is wrong; to get down to {100 * max_error:g} %")
-        print(f"at least {100 * found.bound:.0f} % of that must be turned away, by whatever means")
+        put(f"{found.strategy} on {found.model}, by {found.n} records:")
+        put(f"of what it accepts {_percent(found.base_error)} is wrong; to get down to {100 * max_error:g} %")
+        put(f"at least {100 * found.bound:.0f} % of that must be turned away, by whatever means")
         if found.threshold is None:
-            print("no threshold can be shown to do on so many records")
+            put("no threshold can be shown to do on so many records")
         else:
-            print(f"threshold {found.threshold:.4f} accepts {_percent(found.coverage)} of the records;")
-            print(f"{found.errors} of {found.accepted} were wrong, so at most {100 * found.worst:.1f} % are")
+            put(f"threshold {found.threshold:.4f} accepts {_percent(found.coverage)} of the records;")
+            put(f"{found.errors} of {found.accepted} were wrong, so at most {100 * found.worst:.1f} % are")
     if found.threshold is not None and confidence is None:
         with replacing(out) as stream:
             stream.write(found.written(dataset).encode())

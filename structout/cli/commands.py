@@ -1,6 +1,8 @@
 """All commands under one name."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -21,24 +23,43 @@ from structout.cli import (
     validate,
 )
 from structout.cli.codes import INTERRUPTED, MEANING, PASSED
-from structout.cli.console import say, silence
+from structout.cli.console import put, say, silence
+from structout.surfaces import line
 
 _LOG = "what was answered is kept in the log; the same command goes on"
 _KEPT = {"recommend": _LOG, "certify": _LOG}
 
 
 class _Commands(TyperGroup):
-    """What ends a command from outside becomes an exit here: further out Typer makes one of it, without a word."""
+    """What ends a command from outside becomes an exit here: further out Typer makes one of it, without a word.
+
+    Wrong usage is told with the words that were given, among them the names of files that a shell filled in.
+    """
+
+    def make_context(self, *args: Any, **more: Any) -> Any:
+        with _shown():
+            return super().make_context(*args, **more)
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _shown():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             say("interrupted: " + _KEPT.get(ctx.invoked_subcommand, "nothing is kept but what was written"))
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:  # whoever read our output has seen enough
             silence(sys.stdout)
             raise typer.Exit(PASSED) from None
+
+
+@contextmanager
+def _shown() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if hasattr(error, "format_message"):  # Click's own, of whichever Click this Typer has
+            error.message = line(error.message)  # type: ignore[attr-defined]
+        raise
 
 
 app = typer.Typer(
@@ -55,7 +76,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        print(f"structout {version('structout')}")
+        put(f"structout {version('structout')}")
         raise typer.Exit
 
 

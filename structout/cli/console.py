@@ -1,15 +1,27 @@
-"""What people see: one line of news, a table, and how far the work is."""
+"""What people see: one line of news, a table, and how far the work is.
 
-import json
+Whatever a command writes to stdout or stderr goes through a function here, which renders it for its surface: data may
+stand in any of it.
+"""
+
 import os
 import sys
 import time
+import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
 
+from structout import surfaces
+from structout.errors import StructoutWarning
+
 if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.console import RenderableType
+
     from structout.pipeline.progress import Tally
 
 _EVERY = 10.0  # seconds between two lines of progress where nobody watches
@@ -24,13 +36,59 @@ class LogFormat(StrEnum):
 
 def say(message: str) -> None:
     """One line on stderr."""
-    _print(f"structout: {message}" if not message.startswith("error") else message)
+    _tell(surfaces.line(f"structout: {message}" if not message.startswith("error") else message))
 
 
-def _print(line: str, end: str = "\n") -> None:
+def say_over(message: str) -> None:
+    """One line on stderr in place of the one before it, where a person watches."""
+    _tell(f"\r\x1b[K{surfaces.line(message)}", end="")
+
+
+def end_line() -> None:
+    """End the line that `say_over` left open."""
+    _tell("")
+
+
+def put(text: str, stream: TextIO | None = None) -> None:
+    """Text for people, on stdout unless a stream is given."""
+    print(surfaces.terminal(text), file=stream or sys.stdout)
+
+
+def put_json(value: Any, stream: TextIO | None = None) -> None:
+    """One line of JSON for machines, in ASCII where stdout cannot take any character."""
+    takes_all = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    print(surfaces.json_text(value, ascii=not takes_all), file=stream or sys.stdout)
+
+
+def put_table(table: "Callable[[int], RenderableType]") -> None:
+    """What rich lays out for so many columns, on stdout: the cells are rendered by whoever fills them."""
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False)
+    with console.capture() as captured:
+        console.print(table(console.width))
+    print(surfaces.disarmed(captured.get()), end="")
+
+
+def show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
+) -> None:
+    """What `warnings.showwarning` is while a command runs: data may stand in others' warnings too."""
+    if issubclass(category, StructoutWarning):
+        say(str(message))
+    else:
+        _tell(surfaces.terminal(warnings.formatwarning(message, category, filename, lineno).rstrip()))
+
+
+def show_failure(kind: type[BaseException], error: BaseException, trace: "TracebackType | None") -> None:
+    """What `sys.excepthook` is while a command runs: data may stand in the traceback of a defect too."""
+    _tell(surfaces.terminal("".join(traceback.format_exception(kind, error, trace)).rstrip()))
+
+
+def _tell(text: str, end: str = "\n") -> None:
     """On stderr; that nobody reads it any more is no reason to stop working."""
     try:
-        print(line, end=end, file=sys.stderr, flush=True)
+        print(text, end=end, file=sys.stderr, flush=True)
     except BrokenPipeError:
         silence(sys.stderr)
 
@@ -45,14 +103,11 @@ def silence(stream: TextIO) -> None:
 def show(report: Any, *, as_json: bool, markdown: bool) -> None:
     """A report on stdout, as a table unless it is asked for otherwise."""
     if as_json:
-        print(json.dumps(report.to_json()))
+        put_json(report.to_json())
     elif markdown:
-        print(report.markdown())
+        put(report.markdown())
     else:
-        from rich.console import Console
-
-        console = Console(width=None if sys.stdout.isatty() else 120)
-        console.print(report.table(console.width))
+        put_table(report.table)
 
 
 @contextmanager
@@ -69,7 +124,7 @@ def progress(task: str, total: int | None) -> Iterator[Any]:
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -79,7 +134,7 @@ def progress(task: str, total: int | None) -> Iterator[Any]:
         row = bar.add_task(task, total=total)
 
         def advance(now: str | None = None) -> None:
-            bar.update(row, advance=1, description=now or task)
+            bar.update(row, advance=1, description=surfaces.line(now or task))
 
         yield advance
 
@@ -96,9 +151,11 @@ def reporter(log_format: LogFormat, metrics: str | None) -> "Iterator[Callable[[
 
     def tell(tally: "Tally", event: str) -> None:
         if log_format is LogFormat.JSON:
-            _print(json.dumps({"event": event, "time": round(time.time(), 3), **tally.to_json()}))
+            _tell(surfaces.json_text({"event": event, "time": round(time.time(), 3), **tally.to_json()}))
         elif watched:
-            _print(f"\r\x1b[K{tally.line()}", end="\n" if event == "end" else "")
+            say_over(tally.line())
+            if event == "end":
+                end_line()
         else:
             say(tally.line())
         if metrics is not None:
@@ -117,8 +174,3 @@ def reporter(log_format: LogFormat, metrics: str | None) -> "Iterator[Callable[[
     finally:
         if latest is not None:
             tell(latest, "end")
-
-
-def utf8() -> bool:
-    """Whether stdout can take any character."""
-    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"

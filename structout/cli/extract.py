@@ -1,14 +1,15 @@
 """`structout extract`: texts in, records out."""
 
-import json
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from structout.cli.codes import FAILED, NOTHING, PASSED
-from structout.cli.console import progress, say, utf8
+from structout.cli.console import progress, put_json, say
 from structout.cli.options import (
     DEFAULT_STRATEGY,
+    CodeOption,
     ColumnOption,
     ExamplesOption,
     MaxTokensOption,
@@ -37,6 +38,7 @@ def extract(
     as_json: Annotated[
         bool, typer.Option("--json", help="Write status, issues, edits and cost with each value.")
     ] = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Turn texts into validated records: one JSON line each, in input order; null for a record that failed."""
     from structout.pipeline import extract_many
@@ -57,7 +59,8 @@ def extract(
             failed += not result.ok
             overruled += result.ok and any(edit.kind == "steered" for edit in result.edits)
             value = contract.dump(result.value) if result.ok else None
-            print(json.dumps(_row(total, result, value) if as_json else value, ensure_ascii=not utf8()), flush=True)
+            put_json(_row(total, result, value) if as_json else value)
+            sys.stdout.flush()
             if not result.ok and not as_json:
                 say(f"record {total}: {result.status}: {'; '.join(map(str, result.issues[:3]))}")
             advance()

@@ -1,6 +1,5 @@
 """`structout finetune`: labelled records in, a model that knows them out."""
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from structout.cli.codes import INTERRUPTED, NOTHING, PASSED
-from structout.cli.console import progress, say, show
-from structout.cli.options import JsonOption, MaxTokensOption, ModelOption, sampling
+from structout.cli.console import end_line, progress, put, put_json, say, say_over, show
+from structout.cli.options import CodeOption, JsonOption, MaxTokensOption, ModelOption, sampling
 
 if TYPE_CHECKING:
     from structout.evaluation import Report
@@ -64,6 +63,7 @@ def finetune(
     max_tokens: MaxTokensOption = 512,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start anew, whatever the folder holds.")] = False,
     as_json: JsonOption = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Teach a local model the train records of a data set. A run that was killed goes on when it is called again."""
     from structout.errors import SpecError
@@ -113,7 +113,8 @@ def finetune(
 
             @cache  # one line at a time: it begins once the steps are done
             def bar() -> Callable[[str], None]:
-                print(file=sys.stderr, end="\n" if sys.stderr.isatty() else "")
+                if sys.stderr.isatty():
+                    end_line()
                 advance: Callable[[str], None] = later.enter_context(progress("judged", asked))
                 return advance
 
@@ -146,17 +147,14 @@ def _show_curve(points: "list[Point]", folder: Path, *, as_json: bool) -> None:
     from structout.finetuning.curve import draw
 
     if as_json:
-        print(
-            json.dumps([{"labels": one.labels, **{k: asdict(v) for k, v in one.row.rates.items()}} for one in points])
-        )
+        put_json([{"labels": one.labels, **{k: asdict(v) for k, v in one.row.rates.items()}} for one in points])
     else:
         for head in points[:1]:
-            print("labels", *head.row.rates, sep="\t")
+            put("\t".join(["labels", *head.row.rates]))
         for point in points:
             rates = point.row.rates.values()
-            print(
-                point.labels, *(f"{100 * r.value:.0f} ({100 * r.low:.0f}-{100 * r.high:.0f})" for r in rates), sep="\t"
-            )
+            shares = (f"{100 * r.value:.0f} ({100 * r.low:.0f}-{100 * r.high:.0f})" for r in rates)
+            put("\t".join([str(point.labels), *shares]))
     if points:
         try:
             draw({"": [(point.labels, point.row.rates) for point in points]}, folder / "curve.png")
@@ -188,10 +186,10 @@ def _progress() -> Iterator[Callable[["Step"], None]]:
         if watched or now - last >= _EVERY or step.step == step.steps:
             last = now
             line = f"step {step.step} of {step.steps}, loss {step.loss:.3f}, {left / 60:.1f} minutes left"
-            print(f"\r\x1b[K{line}" if watched else f"structout: {line}", end="" if watched else "\n", file=sys.stderr)
+            (say_over if watched else say)(line)
 
     try:
         yield tell
     finally:
         if sys.stderr.isatty():
-            print(file=sys.stderr)
+            end_line()

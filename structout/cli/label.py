@@ -9,6 +9,7 @@ from structout.cli.codes import FAILED, INCOMPLETE, INTERRUPTED, NOTHING, PASSED
 from structout.cli.console import LogFormat, reporter, say
 from structout.cli.options import (
     DEFAULT_STRATEGY,
+    CodeOption,
     ColumnOption,
     ExamplesOption,
     MaxTokensOption,
@@ -31,6 +32,7 @@ def label(
     examples: ExamplesOption = None,
     max_tokens: MaxTokensOption = 512,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew; answers that were paid for are kept.")] = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Label texts with what an expensive strategy accepts, for `structout finetune` to teach it to a cheap model.
 
@@ -67,7 +69,7 @@ def label(
     if kept:
         with replacing(out) as stream:
             for example in kept:
-                stream.write(line(example).encode("utf-8", "backslashreplace") + b"\n")
+                stream.write(line(example).encode() + b"\n")
     where = f"are in {out}" if kept else f"{out} is not written"
     calls = sum(usage.calls for usage in tally.spent.values())
     say(f"{len(kept)} of {tally.done} records were accepted and {where} ({calls} calls, {tally.tokens:,} tokens)")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from structout.errors import SpecError
+from structout.source import refuse_code
 
 if TYPE_CHECKING:
     from structout.completion import Sampling
@@ -45,6 +46,14 @@ PricesOption = Annotated[
 ]
 LogOption = Annotated[
     str | None, typer.Option("--log", help="What was asked before is read from here, what is new added.")
+]
+CodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-code",
+        callback=lambda given: refuse_code() if given else None,
+        help="Refuse all that would import Python: path/to/file.py:NAME and package.module:NAME, wherever it is named.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON for machines.")]
 

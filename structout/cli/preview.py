@@ -1,13 +1,13 @@
 """`structout preview`: the prompt, before it is sent."""
 
-import json
 from typing import Annotated
 
 import typer
 
-from structout.cli.console import say, utf8
+from structout.cli.console import put, put_json, say
 from structout.cli.options import (
     DEFAULT_STRATEGY,
+    CodeOption,
     ExamplesOption,
     JsonOption,
     SchemaOption,
@@ -26,8 +26,12 @@ def preview(
         str | None, typer.Option("--model", "-m", help="Show it in this model's own chat template.")
     ] = None,
     as_json: JsonOption = False,
+    no_code: CodeOption = False,
 ) -> None:
-    """Show the first prompt exactly as it would be sent. No model is asked."""
+    """Show the first prompt exactly as it would be sent. No model is asked.
+
+    What would act on the terminal, or on a CI job that obeys its own output, is shown as its escape.
+    """
     from structout.models import load_model
     from structout.pipeline import preview as first_prompt
     from structout.schema import Schema
@@ -40,11 +44,11 @@ def preview(
         if render is None or encode is None:
             raise SpecError(f"{model} has no chat template to show", hint="leave --model out")
         tokens = encode(prompt)
-        print(render(prompt))
+        put(render(prompt))
         say(tokens if isinstance(tokens, str) else f"{len(tokens)} tokens")
     elif as_json:
         messages = [{"role": message.role, "content": message.content} for message in prompt.messages]
-        print(json.dumps({"messages": messages, "constrained": prompt.constraint is not None}, ensure_ascii=not utf8()))
+        put_json({"messages": messages, "constrained": prompt.constraint is not None})
     else:
         for message in prompt.messages:
-            print(f"[{message.role}]\n{message.content}\n")
+            put(f"[{message.role}]\n{message.content}\n")

@@ -1,16 +1,18 @@
 """`structout recommend`: the cheapest strategy that is shown to meet the targets."""
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from structout.cli.bench import DEFAULTS, priced
 from structout.cli.codes import FAILED, PASSED
-from structout.cli.console import progress, say
-from structout.cli.options import JsonOption, LogOption, MaxTokensOption, PricesOption, sampling
+from structout.cli.console import progress, put_json, put_table, say
+from structout.cli.options import CodeOption, JsonOption, LogOption, MaxTokensOption, PricesOption, sampling
+from structout.surfaces import line
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from structout.evaluation.recommendation import Recommendation
 
 
@@ -34,6 +36,7 @@ def recommend(
     log: LogOption = None,
     out: Annotated[str, typer.Option("--out", help="Where the choice goes.")] = "recommended.strategy",
     as_json: JsonOption = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Find the cheapest strategy that is shown, on held-out records, to meet the targets. Exit 1 if none is."""
     from dataclasses import asdict
@@ -62,9 +65,9 @@ def recommend(
         )
     if as_json:
         told = {"for": {"records": rows, "cost": found.chosen.cost * rows}} if rows and found.chosen else {}
-        print(json.dumps(asdict(found) | told))
+        put_json(asdict(found) | told)
     else:
-        _show(found, rows)
+        put_table(lambda _: _show(found, rows))
     if found.chosen is not None:
         with replacing(out) as stream:
             stream.write(found.written(dataset).encode())
@@ -72,39 +75,38 @@ def recommend(
     raise typer.Exit(PASSED if found.chosen is not None else FAILED)
 
 
-def _show(found: "Recommendation", rows: int | None) -> None:
-    import sys
-
-    from rich.console import Console
+def _show(found: "Recommendation", rows: int | None) -> "RenderableType":
+    from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else 120)
     unit = {"price": "price", "seconds": "s"}.get(found.minimise, found.minimise)
-    table = Table(title=f"Cheapest first; ordered on {found.ordering} records, tested on {found.deciding}", box=None)
-    table.title_justify = "left"
+    title = f"Cheapest first; ordered on {found.ordering} records, tested on {found.deciding}"
+    table = Table(title=Text(title), title_justify="left", box=None)
     for head in ("strategy", f"{unit} a record", *found.candidates[0].rates, "on", "p", "shown", "records needed"):
-        table.add_column(head, justify="left" if head == "strategy" else "right")
+        table.add_column(Text(head), justify="left" if head == "strategy" else "right")
     for one in found.candidates:
         rates = [f"{100 * r.value:.0f} % {100 * r.low:.0f}–{100 * r.high:.0f}" for r in one.rates.values()]
         tested = one.p is not None
         verdict = "yes" if one.shown else "no" if tested else "not tested"
         needed = "–" if not tested else f"{one.needed:,}" if one.needed is not None else "no number"
         p = f"{one.p:.3f}" if one.p is not None else "–"
-        table.add_row(one.arm.label, f"{one.cost:.3g}", *rates, str(one.n or found.ordering), p, verdict, needed)
-    console.print(table)
+        cells = [one.arm.label, f"{one.cost:.3g}", *rates, str(one.n or found.ordering), p, verdict, needed]
+        table.add_row(*(Text(line(cell)) for cell in cells))
     aim = " and ".join(map(str, found.targets))
     if found.chosen is not None:
-        best = found.chosen
-        console.print(f"\n{aim} is shown, with 95 % confidence, for [b]{best.arm.label}[/b] on {best.arm.model}.")
+        best = found.chosen.arm
+        said = Text(f"{aim} is shown, with 95 % confidence, for ")
+        said.append(line(best.label), "bold").append(f" on {line(best.model)}.")
         if rows is not None:
-            total = best.cost * rows
+            total = found.chosen.cost * rows
             hours = f" ({total / 3600:.1f} hours of the model)" if found.minimise == "seconds" else ""
-            console.print(f"{rows:,} records would take {total:,.4g} {unit}{hours}.")
-        return
-    console.print(f"\nNone could be shown to meet {aim} with {found.deciding} records.")
+            said.append(f"\n{rows:,} records would take {total:,.4g} {unit}{hours}.")
+        return Group(table, "", said)
     able = [one for one in found.candidates if one.needed is not None]
     if able:
         least = min(able, key=lambda one: one.needed or 0)
-        console.print(f"{least.arm.label} would be shown with {least.needed:,} records, if it went on like this.")
+        hope = f"{line(least.arm.label)} would be shown with {least.needed:,} records, if it went on like this."
     else:
-        console.print("Those that were tested miss it in what was seen: more records would not show it. Try others.")
+        hope = "Those that were tested miss it in what was seen: more records would not show it. Try others."
+    return Group(table, "", Text(f"None could be shown to meet {aim} with {found.deciding} records."), Text(hope))

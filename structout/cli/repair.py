@@ -1,14 +1,13 @@
 """`structout repair`: one answer, mended."""
 
-import json
 import sys
 from typing import Annotated
 
 import typer
 
 from structout.cli.codes import FAILED, PASSED
-from structout.cli.console import say, utf8
-from structout.cli.options import SchemaOption, policy_named
+from structout.cli.console import put, put_json, say
+from structout.cli.options import CodeOption, SchemaOption, policy_named
 from structout.errors import SpecError
 
 
@@ -26,6 +25,7 @@ def repair(
     ] = None,
     edits: Annotated[bool, typer.Option("--edits", help="Show on stderr what was changed where.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write value, issues and edits as JSON.")] = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Mend one answer, in JSON or YAML, and write the document. Exit 0: it could be mended; 1: it could not."""
     from dataclasses import asdict
@@ -44,11 +44,11 @@ def repair(
     value = contract.dump(mended.value) if mended.ok else None
     if as_json:
         issues, changes = [asdict(issue) for issue in mended.issues], [edit._asdict() for edit in mended.edits]
-        print(json.dumps({"ok": mended.ok, "value": value, "issues": issues, "edits": changes}))
+        put_json({"ok": mended.ok, "value": value, "issues": issues, "edits": changes})
     elif mended.ok:
-        print(json.dumps(value, ensure_ascii=not utf8()))
+        put_json(value)
     if edits:
-        print(view(text, mended), file=sys.stderr)
+        put(view(text, mended), sys.stderr)
     elif not mended.ok:
         say("; ".join(map(str, mended.issues[:3])))
     raise typer.Exit(PASSED if mended.ok else FAILED)

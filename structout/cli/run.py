@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from structout.cli.codes import FAILED, INCOMPLETE, INTERRUPTED, NOTHING, PASSED
-from structout.cli.console import LogFormat, reporter, say
+from structout.cli.console import LogFormat, put, reporter, say
 from structout.cli.options import (
     DEFAULT_STRATEGY,
+    CodeOption,
     ExamplesOption,
     MaxTokensOption,
     ModelOption,
@@ -102,6 +103,7 @@ def run(
     metrics: Annotated[
         str | None, typer.Option("--metrics", help="A file that is kept up to date in Prometheus text format.")
     ] = None,
+    no_code: CodeOption = False,
 ) -> None:
     """Turn a file of rows into a file of validated records: one outcome a row, resumed where it was interrupted.
 
@@ -228,6 +230,6 @@ def _estimate(
         found = ask_some(some, job, journal, engine, left, keep=keep, place=place)
     else:
         found = ask_nothing(some, job, left)
-    print("\n".join(found.lines()))
+    put("\n".join(found.lines()))
     if found.asked:
         say(f"{found.asked} rows were asked for; their answers are kept in {journal.path}")

@@ -1,6 +1,5 @@
 """`structout validate`: a gate for documents that others produced."""
 
-import json
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -8,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from structout.cli.codes import FAILED, INCOMPLETE, NOTHING, PASSED
-from structout.cli.console import say, silence
-from structout.cli.options import JsonOption, SchemaOption, policy_named
+from structout.cli.console import put, put_json, say, silence
+from structout.cli.options import CodeOption, JsonOption, SchemaOption, policy_named
 from structout.errors import DataError, SpecError
+from structout.surfaces import json_shown, json_text, line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,6 +49,7 @@ def validate(
         typer.Option("--report", help="FORMAT=PATH (or -), repeatable: json, junit, sarif, github, html, md."),
     ] = None,
     as_json: JsonOption = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Judge documents that others produced, strictly; with --output, keep those that passed. Exit 0: enough are valid;
     1: too few; 3: could not be completed; 4: none were there.
@@ -84,19 +85,18 @@ def validate(
                     reject(document, verdict)
                 else:
                     keep(document, verdict)
-                if as_json:
-                    _print(json.dumps(verdict_json(verdict)), lines)
-                elif verdict.status == "invalid":
-                    _print(f"{source}:{verdict.line}: {'; '.join(map(str, verdict.issues))}", lines)
+                with _goes_on(lines):
+                    if as_json:
+                        put_json(verdict_json(verdict), lines)
+                    elif verdict.status == "invalid":
+                        put(line(f"{source}:{verdict.line}: {'; '.join(map(str, verdict.issues))}"), lines)
         except DataError as error:
             if findings.total == 0:
                 raise
             unread = error
     for target in reports:
-        try:
+        with _goes_on(sys.stdout):
             write_report(target, findings)
-        except BrokenPipeError:
-            silence(sys.stdout)
     if unread is not None:
         say(f"error: {unread}; {summary(findings)} until then")
         raise typer.Exit(INCOMPLETE)
@@ -108,10 +108,11 @@ def validate(
     raise typer.Exit(FAILED if missed else PASSED)
 
 
-def _print(line: str, stream: TextIO) -> None:
+@contextmanager
+def _goes_on(stream: TextIO) -> "Iterator[None]":
     """The gate goes on when nobody reads its lines any more: what it comes to is its exit code."""
     try:
-        print(line, file=stream)
+        yield
     except BrokenPipeError:
         silence(stream)
 
@@ -143,17 +144,15 @@ def _lines(path: str) -> "Iterator[Callable[[bytes], None]]":
         return
     with replacing(path) as stream:
 
-        def write(line: bytes) -> None:
-            stream.write(line + b"\n")
+        def write(written: bytes) -> None:
+            stream.write(written + b"\n")
 
         yield write
 
 
-def _emit(line: bytes) -> None:
-    try:
-        sys.stdout.buffer.write(line + b"\n")
-    except BrokenPipeError:
-        silence(sys.stdout)
+def _emit(written: bytes) -> None:
+    with _goes_on(sys.stdout):
+        sys.stdout.buffer.write(json_shown(written.decode()).encode() + b"\n")
 
 
 @contextmanager
@@ -166,7 +165,7 @@ def _passing(path: str | None, schema: "Schema[Any]") -> "Iterator[Callable[[Doc
 
         def keep(document: "Document", verdict: "Verdict") -> None:
             mended = verdict.status == "repaired"
-            write(json.dumps(verdict.mended).encode() if mended else document.json_line(schema))
+            write(json_text(verdict.mended, ascii=True).encode() if mended else document.json_line(schema))
 
         yield keep
 
@@ -182,6 +181,6 @@ def _rejecting(path: str | None) -> "Iterator[Callable[[Document, Verdict], None
     with _lines(path) as write:
 
         def reject(document: "Document", verdict: "Verdict") -> None:
-            write(json.dumps({**verdict_json(verdict), "document": document.text}).encode())
+            write(json_text({**verdict_json(verdict), "document": document.text}, ascii=True).encode())
 
         yield reject

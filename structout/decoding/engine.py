@@ -22,6 +22,7 @@ from structout.decoding.request import Generated, Request
 from structout.decoding.row import Decode, Row
 from structout.decoding.weights import rounds
 from structout.errors import ModelError
+from structout.surfaces import line
 
 _LOG = logging.getLogger(__name__)
 _PASS_TOKENS = 512  # the most prompt tokens that one pass computes: bounds its memory
@@ -90,7 +91,7 @@ class Engine:
             if not self._checked:
                 if reason := unfit(self.model):
                     self._loop = plain_loop(self.model)
-                    _LOG.warning("%s: decoding with a plain loop", reason)
+                    _LOG.warning("%s: decoding with a plain loop", line(reason))
                 self._checked = True
         if self._loop is not None:
             yield from self._plainly(self._loop, requests)

@@ -64,7 +64,8 @@ class Dataset:
             raise DataError(f"no data set in {place}", hint="give a folder with records.jsonl, or a JSONL or CSV file")
         if schema is None and not path.is_dir():
             raise DataError(f"{place} comes without a schema", hint="name one with --schema, or give its folder")
-        contract = Schema.of(path if schema is None else schema)
+        own = path / "schema.json" if name == "hf" and hub else path
+        contract = Schema.of(own if schema is None else schema)
         rows = _csv(file, contract) if file.suffix == ".csv" else _jsonl(file)
         records = tuple(_record(where, row, place, contract) for place, (where, row) in enumerate(rows))
         if not records:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from structout.errors import DataError
-from structout.language import Database, Sql, only_read
+from structout.language import Database, Sql, no_files, only_read
 
 Row = tuple[int | float | str | bytes | None, ...]
 
@@ -47,10 +47,12 @@ class Execution:
         if problem:
             raise sqlite3.OperationalError(problem)
         with Database(self.language.ddl) as database:
+            database.set_authorizer(no_files)
             try:
                 database.executescript(self.data)
             except sqlite3.Error as error:
                 raise DataError(f"the data cannot be inserted: {error}", hint="mend the data file") from error
+            database.set_authorizer(None)
             if reversed_scans:
                 database.execute("PRAGMA reverse_unordered_selects = ON")
             database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)

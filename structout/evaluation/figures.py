@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from structout.errors import MissingExtraError, OutputError
+from structout.surfaces import drawn, line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +57,10 @@ def _tradeoff(figure: Any, report: "Report") -> bool:
                 str(number), (row.cost.seconds, row.rates[metric].value), xytext=(6, 4), textcoords="offset points"
             )
         axes.set(
-            xlabel="seconds per record", ylabel=metric, ylim=(-0.03, 1.03), title=report.title if place == 1 else ""
+            xlabel="seconds per record",
+            ylabel=metric,
+            ylim=(-0.03, 1.03),
+            title=drawn(report.title) if place == 1 else "",
         )
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     return True
@@ -70,7 +74,7 @@ def _fields(figure: Any, report: "Report") -> bool:
     axes = figure.add_subplot()
     grid = [[one.get(name, float("nan")) for one in failed] for name in names]
     image = axes.imshow(grid, cmap="Reds", vmin=0, vmax=1, aspect="auto")
-    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_yticks(range(len(names)), list(map(_short, names)), fontsize=8)
     axes.set_xticks(range(len(arms)), [_short(arm.label) for arm in arms], rotation=25, ha="right", fontsize=7)
     figure.colorbar(image, label="share of leaves that are not right")
     return bool(names)
@@ -86,8 +90,8 @@ def _sweep(figure: Any, report: "Report") -> bool:
             for axis, value in row.setting:
                 if axis == name:
                     _bar(axes, values.index(value), row, "record accuracy", _short(row.strategy))
-        axes.set_xticks(range(len(values)), list(map(str, values)))
-        axes.set(xlabel=name, ylabel="record accuracy", ylim=(-0.03, 1.03))
+        axes.set_xticks(range(len(values)), [drawn(str(value)) for value in values])
+        axes.set(xlabel=drawn(name), ylabel="record accuracy", ylim=(-0.03, 1.03))
     return bool(rows)
 
 
@@ -99,7 +103,7 @@ def _perturbed(figure: Any, report: "Report") -> bool:
         d = one.change
         axes.errorbar(d.value, place, xerr=[[d.value - d.low], [d.high - d.value]], fmt="o", color="C0", capsize=3)
     axes.set_yticks(
-        range(len(found)), [f"{one.arm.perturbation}: {_short(one.arm.label)}" for one in found], fontsize=7
+        range(len(found)), [f"{drawn(one.arm.perturbation)}: {_short(one.arm.label)}" for one in found], fontsize=7
     )
     axes.axvline(0, color="grey", linewidth=0.8)
     axes.set(xlabel="change in record accuracy")
@@ -107,7 +111,8 @@ def _perturbed(figure: Any, report: "Report") -> bool:
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
+    shown = line(label)
+    return drawn(shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…")
 
 
 def _bar(axes: Any, x: float, row: "Row", metric: str, label: str) -> None:

@@ -1,9 +1,9 @@
 """The report as one HTML file that needs nothing else: no network, no server."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from structout import surfaces
 from structout.errors import DataError
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import Report, Row
@@ -30,10 +30,10 @@ def page(report: Report) -> str:
     environment = Environment(loader=FileSystemLoader(_ASSETS), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.get_template("report.html")
     return template.render(
-        title=report.title,
+        title=surfaces.terminal(report.title),  # the template escapes markup
         style=(_ASSETS / "report.css").read_text(encoding="utf-8"),
         script=(_ASSETS / "report.js").read_text(encoding="utf-8"),
-        data=_inline(data(report)),
+        data=surfaces.json_in_html(data(report)),
     )
 
 
@@ -154,9 +154,3 @@ def _leaves(outcome: Outcome) -> list[dict[str, Any]]:
         }
         for leaf, error in judged(outcome)
     ]
-
-
-def _inline(content: Any) -> str:
-    """JSON that stands in a script element: ASCII, and nothing in it reads as HTML."""
-    written = json.dumps(content, separators=(",", ":"))
-    return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

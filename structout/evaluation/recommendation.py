@@ -17,6 +17,7 @@ from structout.evaluation.report import Row
 from structout.evaluation.statistics import CONFIDENCE, Rate, p_value, records_needed, wilson
 from structout.models import Model, model_of
 from structout.strategies import On, Strategy, spec, strategy_of
+from structout.surfaces import line
 
 Minimise = Literal["price", "seconds", "tokens", "calls"]
 _HOLDS: Mapping[str, Callable[[Outcome], bool]] = {
@@ -186,7 +187,7 @@ def recommend(
 
 def measured_with(place: str, max_tokens: int) -> str:
     """The line of a strategy's file that says what else a run needs to be what was measured."""
-    return f"# Measured with --examples {quote(place)} --max-tokens {max_tokens}.\n"
+    return f"# Measured with --examples {line(quote(place))} --max-tokens {max_tokens}.\n"
 
 
 def cheapest_shown(promises: Sequence[float], is_shown: Callable[[int], bool]) -> int | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from structout import surfaces
 from structout.evaluation.statistics import Rate
 
 if TYPE_CHECKING:
@@ -28,12 +29,14 @@ def table(report: "Report", width: int) -> "Group":
     names = [line[0] for line in lines]
     narrow = width < 88 + max(map(len, names), default=0)
     shown = [i for i, head in enumerate(heads) if not (narrow and head == "calls")]
-    grid = Table(title=report.title, box=None, padding=(0, 1 if narrow else 2, 0, 0), title_justify="left")
+    grid = Table(
+        title=Text(surfaces.line(report.title)), box=None, padding=(0, 1 if narrow else 2, 0, 0), title_justify="left"
+    )
     for i in shown:
         head = heads[i].replace("-", "-\n", 1).replace(" ", "\n", 1)
-        grid.add_column("#" if narrow and i == 0 else head, justify="right" if i else "left")
+        grid.add_column(Text("#" if narrow and i == 0 else head), justify="right" if i else "left")
     for number, line in enumerate(lines, 1):
-        grid.add_row(*(str(number) if narrow and i == 0 else line[i] for i in shown))
+        grid.add_row(*(Text(str(number) if narrow and i == 0 else line[i]) for i in shown))
     legend = [f"{number}  {name}" for number, name in enumerate(names, 1)] if narrow else []
     return Group(grid, "", *map(Text, legend), Text(_CAPTION, style="dim"), *_more(report))
 
@@ -42,16 +45,18 @@ def markdown(report: "Report") -> str:
     """The headline for a README."""
     heads, *lines = cells(report)
     rule = ["---", *["---:"] * (len(heads) - 1)]
-    rows = (" | ".join(cell.replace("\n", " ") for cell in line) for line in (heads, rule, *lines))
-    return "\n".join(f"| {line} |" for line in rows)
+    table = [[surfaces.markdown(cell.replace("\n", " ")) for cell in line] for line in (heads, *lines)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (table[0], rule, *table[1:]))
 
 
 def cells(report: "Report") -> Iterator[list[str]]:
-    """The headline as text: the heads, then a line for each row; a rate's interval stands on a second line."""
+    """The headline as text: the heads, then a line for each row; a rate's interval stands on a second line. Names are
+    rendered for a terminal.
+    """
     rows = report.rows()
     models = len({row.model for row in rows}) > 1
     priced = any(row.cost.price is not None for row in rows)
-    names = list(rows[0].rates) if rows else []
+    names = list(map(surfaces.line, rows[0].rates)) if rows else []
     costs = ["calls", "tokens", "seconds", "s / correct", *(["price", "price / correct"] if priced else [])]
     yield ["strategy", *(["model"] if models else []), *names, *costs]
     for row in rows:
@@ -59,7 +64,8 @@ def cells(report: "Report") -> Iterator[list[str]]:
         numbers = [_calls(c), f"{c.tokens:.0f}", f"{c.seconds:.2f}", _or_dash(c.seconds_per_correct, ".1f")]
         if priced:
             numbers += [_or_dash(c.price, ".2g"), _or_dash(c.price_per_correct, ".2g")]
-        yield [row.label, *([row.model] if models else []), *map(percent, row.rates.values()), *numbers]
+        shown = map(surfaces.line, [row.label, *([row.model] if models else [])])
+        yield [*shown, *map(percent, row.rates.values()), *numbers]
 
 
 def percent(rate: Rate) -> str:
@@ -84,12 +90,16 @@ def _or_dash(value: float | None, form: str) -> str:
 def _more(report: "Report") -> "Iterator[RenderableType]":
     """What else there is to say: pairs that differ, repeats, perturbations."""
     from rich.table import Table
+    from rich.text import Text
 
     def grid(title: str, *heads: str) -> Table:
-        made = Table(title=title, box=None, padding=(0, 2, 0, 0), title_justify="left")
+        made = Table(title=Text(title), box=None, padding=(0, 2, 0, 0), title_justify="left")
         for i, head in enumerate(heads):
-            made.add_column(head, justify="right" if i else "left")
+            made.add_column(Text(head), justify="right" if i else "left")
         return made
+
+    def add(table: Table, *cells: str) -> None:
+        table.add_row(*(Text(surfaces.line(cell)) for cell in cells))
 
     pairs = sorted((pair for pair in report.pairs() if pair.difference.won + pair.difference.lost), key=lambda p: p.p)
     if pairs:
@@ -98,14 +108,14 @@ def _more(report: "Report") -> "Iterator[RenderableType]":
             d = pair.difference
             between = f"{signed(d.low)} to {signed(d.high)}"
             names = f"{pair.one.label} over {pair.other.label}"
-            found.add_row(names, signed(d.value), between, str(d.won), str(d.lost), f"{pair.p:.3f}")
+            add(found, names, signed(d.value), between, str(d.won), str(d.lost), f"{pair.p:.3f}")
         yield found
     repeated: list[tuple[str, dict[str, Any]]] = [(row.label, row.more) for row in report.rows() if len(row.more) > 1]
     if repeated:
         names_of = list(repeated[0][1])
         found = grid("\nOver repeats", "", *names_of)
         for label, more in repeated:
-            found.add_row(label, *(percent(more[name]).replace("\n", " ") for name in names_of if name in more))
+            add(found, label, *(percent(more[name]).replace("\n", " ") for name in names_of if name in more))
         yield found
     perturbed = report.perturbed()
     if perturbed:
@@ -114,5 +124,5 @@ def _more(report: "Report") -> "Iterator[RenderableType]":
             d = one.change
             between = f"{signed(d.low)} to {signed(d.high)}"
             flips = percent(one.flips).replace("\n", " ")
-            found.add_row(one.arm.label, one.arm.perturbation, str(d.n), signed(d.value), between, flips)
+            add(found, one.arm.label, one.arm.perturbation, str(d.n), signed(d.value), between, flips)
         yield found

@@ -1,6 +1,5 @@
 """Labels from an expensive strategy, for a cheap model to learn from."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from structout.pipeline.run import local, process
 from structout.result import Example, Result
 from structout.schema import Schema
 from structout.strategies import Strategy, load_strategy
+from structout.surfaces import json_text
 
 
 def label(
@@ -65,4 +65,4 @@ def written(schema: Schema[Any], result: Result[Any]) -> Any:
 
 def line(example: Example) -> str:
     """A labelled record as a line of a data set, for learning only."""
-    return json.dumps({"text": example.text, "expected": example.document, "split": "train"}, ensure_ascii=False)
+    return json_text({"text": example.text, "expected": example.document, "split": "train"})

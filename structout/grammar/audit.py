@@ -12,6 +12,7 @@ from structout.grammar.compile import Grammar, Level, compile  # noqa: A004
 from structout.grammar.vocabulary import Vocabulary
 from structout.issue import pointer
 from structout.schema import Schema
+from structout.surfaces import line as shown
 
 Enforced = Literal[
     "mask",  # no token that breaks it is ever sampled
@@ -66,20 +67,21 @@ class Audit:
     def __rich__(self) -> RenderableType:
         colour = {"exact": "green", "relaxed": "yellow", "json": "red"}[self.level]
         head = Text.assemble(
-            (self.name, "bold"), " ", (self.level, colour), f"  compiled in {self.compile_seconds * 1000:.0f} ms, "
-            f"grammar of {self.grammar_size:,} characters",
+            (shown(self.name), "bold"), " ", (self.level, colour),
+            f"  compiled in {self.compile_seconds * 1000:.0f} ms, grammar of {self.grammar_size:,} characters",
         )  # fmt: skip
         parts: list[RenderableType] = [head]
         if self.shortest_tokens is not None:
-            parts.append(Text(f"shortest document: {self.shortest_tokens} tokens  {(self.shortest or '')[:80]}"))
+            parts.append(Text(shown(f"shortest document: {self.shortest_tokens} tokens  {(self.shortest or '')[:80]}")))
         open_lines = [line for line in self.lines if line.enforced != "mask"]
         parts.append(Text(f"{len(self.lines) - len(open_lines)} of {len(self.lines)} keywords enforced by the mask"))
         if open_lines:
             table = Table("where", "keyword", "enforced", "why", box=None, pad_edge=False)
             for line in open_lines:
-                table.add_row(line.pointer or "(schema)", line.keyword, line.enforced, line.why)
+                cells = (line.pointer or "(schema)", line.keyword, line.enforced, line.why)
+                table.add_row(*(Text(shown(cell)) for cell in cells))
             parts.append(table)
-        parts += [Text(f"- {text}") for text in self.advice]
+        parts += [Text(shown(f"- {text}")) for text in self.advice]
         return Group(*parts)
 
 

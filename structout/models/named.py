@@ -12,6 +12,7 @@ from structout.completion import Completion, Prompt
 from structout.models.base import Model
 from structout.models.load import load_model
 from structout.models.tuning import Tuning
+from structout.source import check_code
 
 
 class Named:
@@ -21,6 +22,8 @@ class Named:
     """
 
     def __init__(self, name: str) -> None:
+        if name.startswith("py:"):
+            check_code(name)  # better known before anything is asked
         self.name = name
         self._model: Model | None = None
         self._lock = threading.Lock()

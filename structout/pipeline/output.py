@@ -4,7 +4,6 @@ import csv
 import glob
 import gzip
 import io
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +13,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from structout.document import Json
 from structout.errors import DataError, MissingExtraError, OutputError, SpecError
+from structout.language import quoted
 from structout.pipeline.layout import MORE, PROVENANCE, Layout, fields
 from structout.schema import Schema
+from structout.surfaces import is_utf8, json_text
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -39,6 +40,8 @@ def check_target(target: str) -> None:
         _arrow()
     if database and not table:
         raise SpecError(f"{target} names no table", hint="write NAME.duckdb#TABLE")
+    if database and not is_utf8(target):
+        raise SpecError(f"{target} is not UTF-8", hint="DuckDB takes no other name")
     check_writable(place + database.rstrip("#"))
     if database:
         _check_database(f"{place}.duckdb")
@@ -166,6 +169,13 @@ def placing(target: str, schema: Schema[Any], *, bare: bool = False) -> Place:
             raise DataError(f"the record has a field {min(taken)!r} of its own", hint="--bare writes it as it is")
         return {**record, **provenance}
 
+    return row if layout is None else lambda value, provenance: _in_cells(row(value, provenance))
+
+
+def _in_cells(row: dict[str, Any]) -> dict[str, Any]:
+    for name, value in row.items():
+        if isinstance(value, str) and not is_utf8(value):
+            raise DataError(f"the column {name!r} cannot hold {value!r}: it has no UTF-8", hint="JSONL holds any value")
     return row
 
 
@@ -226,7 +236,7 @@ def _same(stream: BinaryIO) -> Iterator[BinaryIO]:
 
 def _json_lines(stream: BinaryIO) -> Write:
     def write(row: dict[str, Any]) -> None:
-        stream.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+        stream.write(json_text(row).encode() + b"\n")
 
     return write
 
@@ -235,12 +245,12 @@ def _json_lines(stream: BinaryIO) -> Write:
 def _csv(stream: BinaryIO, schema: Schema[Any], delimiter: str, *, bare: bool) -> Iterator[Write]:
     """Lists and objects are written as JSON, null as an empty cell."""
     names = [*Layout.of(schema, written=True).columns, *([] if bare else PROVENANCE)]
-    text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogatepass", newline="", write_through=True)
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.DictWriter(text, names, delimiter=delimiter)
     writer.writeheader()
 
     def cell(value: Json) -> Any:
-        return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else value
+        return json_text(value) if isinstance(value, dict | list | bool) else value
 
     yield lambda row: writer.writerow({name: cell(value) for name, value in row.items()})
     text.detach()
@@ -280,8 +290,8 @@ def _into_duckdb(place: str, table: str, schema: Schema[Any], *, bare: bool) -> 
         with beside.open("wb") as stream, _parquet(stream, schema, bare=bare) as write:
             yield write
         with duckdb.connect(place) as database:
-            quoted = table.replace('"', '""')
-            database.execute(f'CREATE OR REPLACE TABLE "{quoted}" AS SELECT * FROM read_parquet(?)', [str(beside)])
+            query = f"CREATE OR REPLACE TABLE {quoted(table)} AS SELECT * FROM read_parquet(?)"
+            database.execute(query, [str(beside)])
     except (OSError, duckdb.Error) as error:
         raise _no_database(place, error) from error
     finally:

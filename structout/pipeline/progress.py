@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from structout.completion import Usage
+from structout.surfaces import prometheus
 
 _ACCEPTED = ("valid", "repaired")
 
@@ -90,8 +91,7 @@ class Tally:
                 f"# TYPE structout_{kind}_total counter",
             ]
             for model, usage in sorted(self.spent.items()):
-                label = model.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-                lines.append(f'structout_{kind}_total{{model="{label}"}} {getattr(usage, kind)}')
+                lines.append(f'structout_{kind}_total{{model="{prometheus(model)}"}} {getattr(usage, kind)}')
         if self.cost is not None:
             lines += [
                 "# HELP structout_cost_usd_total Spent, in US dollars.",

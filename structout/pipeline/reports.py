@@ -1,18 +1,14 @@
 """What the gate found, in the forms that pipelines and people read."""
 
-import json
-import re
 import sys
 from collections.abc import Callable
-from html import escape
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from structout import surfaces
 from structout.errors import SpecError
 from structout.pipeline.gate import Findings, Verdict
 from structout.pipeline.output import replacing
-
-_NO_XML = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write_report(target: str, findings: Findings) -> None:
@@ -20,16 +16,16 @@ def write_report(target: str, findings: Findings) -> None:
     name, _, path = target.partition("=")
     if name not in FORMATS or not path:
         raise SpecError(f"no report is {target!r}", hint=f"write FORMAT=PATH with one of {', '.join(FORMATS)}")
-    written = FORMATS[name](findings).encode("utf-8", "backslashreplace")
+    written = FORMATS[name](findings)
     if path == "-":
-        sys.stdout.write(written.decode())
+        sys.stdout.write(written)
         return
     with replacing(path) as stream:
-        stream.write(written)
+        stream.write(written.encode())
 
 
 def as_json(findings: Findings) -> str:
-    return json.dumps(
+    return surfaces.json_text(
         {
             "source": findings.source,
             "schema": findings.schema,
@@ -44,7 +40,8 @@ def as_json(findings: Findings) -> str:
                 for (kind, pointer), n in findings.kinds.most_common()
             ],
             "sample": [verdict_json(verdict) for verdict in findings.sample],
-        }
+        },
+        ascii=True,
     )
 
 
@@ -58,13 +55,14 @@ def as_junit(findings: Findings) -> str:
     """JUnit XML: a test a threshold; the invalid documents are in the text of those that fail."""
     checks = findings.checks()
     failed = sum(not check.passed for check in checks)
-    suite = Element("testsuite", name=f"structout validate {findings.source}")
+    suite = Element("testsuite", name=surfaces.xml(f"structout validate {findings.source}"))
     suite.attrib |= {"tests": str(len(checks)), "failures": str(failed), "errors": "0"}
     for check in checks:
-        case = SubElement(suite, "testcase", classname=findings.schema, name=check.name)
+        name = surfaces.xml(check.name)
+        case = SubElement(suite, "testcase", classname=surfaces.xml(findings.schema), name=name)
         if not check.passed:
-            failure = SubElement(case, "failure", message=f"{check.name}: found {check.found}")
-            failure.text = _printable("\n".join(_line(findings, verdict) for verdict in findings.sample))
+            failure = SubElement(case, "failure", message=f"{name}: found {check.found}")
+            failure.text = surfaces.xml("\n".join(_line(findings, verdict) for verdict in findings.sample))
     return tostring(suite, encoding="unicode", xml_declaration=True)
 
 
@@ -75,11 +73,11 @@ def as_sarif(findings: Findings) -> str:
         {
             "ruleId": issue.kind,
             "level": "error",
-            "message": {"text": str(issue)},
+            "message": {"text": surfaces.sarif(str(issue))},
             "locations": [
                 {
                     "physicalLocation": {
-                        "artifactLocation": {"uri": findings.source},
+                        "artifactLocation": {"uri": surfaces.address(findings.source)},
                         "region": {"startLine": verdict.line},
                     }
                 }
@@ -89,39 +87,45 @@ def as_sarif(findings: Findings) -> str:
         for issue in verdict.issues
     ]
     driver = {"name": "structout", "rules": [{"id": kind, "shortDescription": {"text": kind}} for kind in kinds]}
-    return json.dumps(
+    return surfaces.json_text(
         {
             "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
             "version": "2.1.0",
             "runs": [{"tool": {"driver": driver}, "results": results}],
-        }
+        },
+        ascii=True,
     )
 
 
 def as_github(findings: Findings) -> str:
     """Workflow commands of GitHub Actions: an annotation a document, and one for each threshold that is missed."""
     lines = [
-        f"::error file={_property(findings.source)},line={v.line}::{_data('; '.join(map(str, v.issues)))}"
+        f"::error file={surfaces.github_property(findings.source)},line={v.line}::"
+        + surfaces.github("; ".join(map(str, v.issues)))
         for v in findings.sample
     ]
     lines += [
-        f"::error title=structout::{_data(f'{c.name}: found {c.found}')}" for c in findings.checks() if not c.passed
+        f"::error title=structout::{surfaces.github(f'{c.name}: found {c.found}')}"
+        for c in findings.checks()
+        if not c.passed
     ]
-    return "".join(line + "\n" for line in [*lines, f"::notice title=structout::{_data(summary(findings))}"])
+    return "".join(line + "\n" for line in [*lines, f"::notice title=structout::{surfaces.github(summary(findings))}"])
 
 
 def as_markdown(findings: Findings) -> str:
     rows = [("threshold", "found", ""), ("---", "---:", "---")]
-    rows += [(check.name, check.found, "passed" if check.passed else "**failed**") for check in findings.checks()]
+    rows += [(surfaces.markdown(c.name), c.found, "passed" if c.passed else "**failed**") for c in findings.checks()]
     kinds = [("issue", "where", "documents"), ("---", "---", "---:")]
-    kinds += [(kind, f"`{where or '(document)'}`", str(n)) for (kind, where), n in findings.kinds.most_common(50)]
-    tables = ["\n".join(f"| {' | '.join(_cell(cell) for cell in row)} |" for row in table) for table in (rows, kinds)]
-    return f"# {_cell(findings.source)}\n\n{summary(findings)}\n\n" + "\n\n".join(tables) + "\n"
+    kinds += [
+        (kind, surfaces.code(where or "(document)"), str(n)) for (kind, where), n in findings.kinds.most_common(50)
+    ]
+    tables = ["\n".join(f"| {' | '.join(row)} |" for row in table) for table in (rows, kinds)]
+    return f"# {surfaces.markdown(findings.source)}\n\n{summary(findings)}\n\n" + "\n\n".join(tables) + "\n"
 
 
 def as_html(findings: Findings) -> str:
     def table(rows: list[list[str]]) -> str:
-        cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+        cells = ("".join(f"<td>{surfaces.html(cell)}</td>" for cell in row) for row in rows)
         return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
 
     checks = [[c.name, c.found, "passed" if c.passed else "failed"] for c in findings.checks()]
@@ -129,8 +133,8 @@ def as_html(findings: Findings) -> str:
     sample = [[str(v.line), "; ".join(map(str, v.issues))] for v in findings.sample]
     style = "body{font:14px sans-serif}td{border:1px solid #ccc;padding:2px 8px}table{border-collapse:collapse}"
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(findings.source)}</title>'
-        f"<style>{style}</style><h1>{escape(findings.source)}</h1><p>{escape(summary(findings))}</p>"
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{surfaces.html(findings.source)}</title>'
+        f"<style>{style}</style><h1>{surfaces.html(findings.source)}</h1><p>{surfaces.html(summary(findings))}</p>"
         f"<h2>Thresholds</h2>{table(checks)}<h2>Issues</h2>{table(kinds)}<h2>Documents</h2>{table(sample)}</html>\n"
     )
 
@@ -153,20 +157,3 @@ FORMATS: dict[str, Callable[[Findings], str]] = {
 
 def _line(findings: Findings, verdict: Verdict) -> str:
     return f"{findings.source}:{verdict.line}: {'; '.join(map(str, verdict.issues))}"
-
-
-def _printable(text: str) -> str:
-    """Without what XML 1.0 cannot hold."""
-    return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -19,13 +19,16 @@ from typing import Any, BinaryIO, TextIO, TypeVar
 
 from structout.document import Json
 from structout.errors import DataError, MissingExtraError
+from structout.language import quoted
 from structout.pipeline.table import check_columns, read_table
+from structout.surfaces import is_utf8
 
 T = TypeVar("T")
 
 _BATCH = 1024  # rows that a columnar reader holds at a time
 _FIRST = 100  # rows, where none tells what columns all have, of which one must have each that is wanted
 _DEEPEST = 200  # how deep a row may be nested, as a document may
+_ITS_OWN: dict[str, Any] = {"enable_external_access": "false"}  # no file that a view, or a table's name, may name
 _NO_UTF8 = re.compile("[\udc80-\udcff]")  # what `opened` makes of such bytes
 _KINDS = (
     "JSONL (.jsonl), CSV (.csv), either with .gz, Parquet (.parquet), .sql, NAME.duckdb#TABLE, sql:QUERY, text or -"
@@ -181,7 +184,11 @@ def is_query(source: str) -> bool:
 
 
 def queried_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
-    """The rows of a table or query of DuckDB, which must have the `wanted` columns. Raises as `parquet_rows`."""
+    """The rows of a table or query of DuckDB, which must have the `wanted` columns. Raises as `parquet_rows`.
+
+    A query is the user's own and reads what it says. A table is data: its name is a name, and a view reads its own
+    database alone.
+    """
     try:
         import duckdb
     except ModuleNotFoundError as error:
@@ -190,14 +197,16 @@ def queried_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
     if source.startswith("sql:"):
         place, query = ":memory:", source.removeprefix("sql:")
     elif table:
-        place, query = f"{database}.duckdb", f'SELECT * FROM "{table}"'
+        place, query = f"{database}.duckdb", f"SELECT * FROM {quoted(table)}"
         if not Path(place).is_file():
             raise DataError(f"no database {place}", hint="check the path")
     else:
         with opened(source) as stream:
             place, query = ":memory:", stream.read()
+    if not is_utf8(place + query):
+        raise DataError(f"{source} is not UTF-8", hint="DuckDB takes no other name or query")
     try:
-        with duckdb.connect(place, read_only=bool(table)) as connection:
+        with duckdb.connect(place, read_only=bool(table), config=_ITS_OWN if table else {}) as connection:
             found = connection.execute(query)
             names = [column[0] for column in found.description or []]
             check_columns(source, names, wanted)
@@ -211,8 +220,12 @@ def queried_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
                 return
             while rows := found.fetchmany(_BATCH):
                 yield from (_plain(dict(zip(names, row, strict=True))) for row in rows)
+    except duckdb.PermissionException as error:
+        hint = "name a table of the database, or say what is read: 'sql:SELECT ...'"
+        raise DataError(f"{source} reads more than its database: {_first_line(error)}", hint=hint) from error
     except duckdb.Error as error:
-        raise DataError(f"{source}: {_first_line(error)}", hint="the query is DuckDB's SQL") from error
+        hint = "name a table of the database" if table else "the query is DuckDB's SQL"
+        raise DataError(f"{source}: {_first_line(error)}", hint=hint) from error
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

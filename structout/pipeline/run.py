@@ -1,6 +1,5 @@
 """A run: every input row to exactly one outcome, and the outcomes to files."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -17,6 +16,7 @@ from structout.pipeline.output import Place, replacing, writing
 from structout.pipeline.progress import Tally
 from structout.pipeline.recorded import completion_key
 from structout.pipeline.rows import Row
+from structout.surfaces import json_text
 
 Done = list[tuple[Row, RowOutcome | None]]  # None: the row's outcome is in the journal already
 Engine = Callable[[Iterable[Row], Job, Journal], Iterator[Done]]
@@ -140,7 +140,7 @@ def finish(
 
         def set_aside(outcome: RowOutcome) -> None:
             nonlocal quarantined
-            rest.write(json.dumps(outcome.quarantined()).encode() + b"\n")
+            rest.write(json_text(outcome.quarantined(), ascii=True).encode() + b"\n")
             quarantined += 1
 
         for outcome in journal.outcomes(f"NOT ({ACCEPTED})", limit):

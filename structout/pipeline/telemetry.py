@@ -8,6 +8,7 @@ from structout.completion import Completion, Prompt
 from structout.errors import MissingExtraError, StructoutWarning
 from structout.models import Model
 from structout.models.wrapper import Wrapper
+from structout.surfaces import line
 
 _NANO = 1_000_000_000
 
@@ -33,7 +34,7 @@ class Traced(Wrapper):
         try:
             completions = self.inner.complete(prompts)
         except Exception as error:
-            span = self._tracer.start_span(f"chat {self.name}", kind=self._kind, start_time=began)
+            span = self._tracer.start_span(f"chat {line(self.name)}", kind=self._kind, start_time=began)
             span.set_attributes(self._request(None))
             span.set_attribute("error.type", type(error).__name__)
             span.set_status(self._failed)
@@ -42,7 +43,7 @@ class Traced(Wrapper):
         now = time.time_ns()
         for prompt, completion in zip(prompts, completions, strict=True):
             seconds = completion.usage.seconds
-            span = self._tracer.start_span(f"chat {self.name}", kind=self._kind, start_time=began)
+            span = self._tracer.start_span(f"chat {line(self.name)}", kind=self._kind, start_time=began)
             span.set_attributes(self._request(prompt))
             span.set_attributes(
                 {
@@ -59,7 +60,7 @@ class Traced(Wrapper):
         about: dict[str, str | int | float] = {
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": provider,
-            "gen_ai.request.model": self.name,
+            "gen_ai.request.model": line(self.name),
         }
         if prompt is not None:
             about["gen_ai.request.max_tokens"] = prompt.sampling.max_tokens

@@ -2,6 +2,7 @@
 
 from structout.repair.edits import Edit, apply
 from structout.repair.mend import Repaired
+from structout.surfaces import line as shown
 
 _LONGEST_LINE = 200
 
@@ -9,11 +10,12 @@ _LONGEST_LINE = 200
 def view(text: str, repaired: Repaired[object]) -> str:
     """Render the edits as a unified view: changed lines with - and +, then changed values by JSON Pointer, then issues.
 
-    Lossy and invented edits are marked with `!`. Empty if nothing was changed and nothing is wrong.
+    Lossy and invented edits are marked with `!`. What would act on a terminal is escaped. Empty if nothing was changed
+    and nothing is wrong.
     """
     pieces = [_hunk(text, group) for group in _by_lines(text, [e for e in repaired.edits if isinstance(e.where, int)])]
     pieces += [_line(edit) for edit in repaired.edits if isinstance(edit.where, str)]
-    pieces += [f"? {issue}" for issue in repaired.issues]
+    pieces += [shown(f"? {issue}") for issue in repaired.issues]
     return "\n".join(pieces)
 
 
@@ -50,7 +52,7 @@ def _hunk(text: str, edits: list[Edit]) -> str:
 
 def _line(edit: Edit) -> str:
     before, after = _cut(edit.before) or "nothing", _cut(edit.after) or "nothing"
-    return f"@@ {edit.where or '(document)'}: {_named(edit)}\n- {before}\n+ {after}"
+    return f"@@ {shown(str(edit.where)) or '(document)'}: {_named(edit)}\n- {before}\n+ {after}"
 
 
 def _named(edit: Edit) -> str:
@@ -62,4 +64,4 @@ def _start(edit: Edit) -> int:
 
 
 def _cut(line: str) -> str:
-    return line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 1] + "…"
+    return shown(line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 1] + "…")

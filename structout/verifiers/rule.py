@@ -8,7 +8,7 @@ from structout.issue import Issue
 from structout.models.base import Model
 from structout.prompts import wording
 from structout.result import Result, Task
-from structout.source import import_object
+from structout.source import check_code, import_object
 from structout.verifiers.base import Verdict
 
 Check = Callable[[Any], Any]
@@ -26,6 +26,10 @@ class Rule:
     """
 
     function: Check | str
+
+    def __post_init__(self) -> None:
+        if isinstance(self.function, str):
+            check_code(self.function)  # better known before anything is asked
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
         function = import_object(self.function) if isinstance(self.function, str) else self.function

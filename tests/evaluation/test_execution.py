@@ -1,6 +1,7 @@
 """Queries are compared by what they return."""
 
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -66,3 +67,18 @@ def test_an_order_that_is_not_stated_shows() -> None:
     query = "SELECT id FROM pet LIMIT 1"
     assert PETS.rows(query) == [(1,)]
     assert PETS.rows(query, reversed_scans=True) == [(4,)]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "ATTACH DATABASE '{}' AS other; CREATE TABLE other.t (x);",
+        "VACUUM INTO '{}';",
+        "PRAGMA temp_store_directory = '{}';",
+    ],
+)
+def test_data_write_no_file(tmp_path: Path, script: str) -> None:
+    reaching = Execution(Sql(DDL), DATA + script.format(tmp_path / "new.db"))
+    with pytest.raises(DataError, match="cannot be inserted"):
+        reaching.rows("SELECT name FROM pet")
+    assert not list(tmp_path.iterdir())

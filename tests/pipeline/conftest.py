@@ -2,6 +2,8 @@
 
 import io
 import json
+import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from structout import source
 from structout.cli import main
 from structout.completion import Completion, Prompt, Usage
 from structout.models import Scripted
@@ -73,6 +76,8 @@ def shell(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[by
     def run(*words: str | Path, stdin: str = "") -> Done:
         monkeypatch.setattr("sys.argv", ["structout", *map(str, words)])
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        for owner, name in ((warnings, "showwarning"), (sys, "excepthook"), (source, "_refused")):
+            monkeypatch.setattr(owner, name, getattr(owner, name))  # which a command sets for its process
         capfdbinary.readouterr()
         with pytest.raises(SystemExit) as left:
             main()

@@ -308,3 +308,22 @@ def test_where_nothing_can_be_written_is_found_out_first(tmp_path: Path) -> None
         check_target(str(tmp_path / "o.jsonl"))
     check_target(str(tmp_path / "o.csv"))
     assert os.listdir(tmp_path) == ["o.jsonl"]
+
+
+@pytest.mark.parametrize("name", ["o.csv", "o.tsv.gz", "o.parquet", "o.duckdb#t"])
+def test_a_table_says_what_has_no_form_in_utf_8_and_jsonl_holds_it(tmp_path: Path, name: str) -> None:
+    target, any_object = f"{tmp_path / name}", Schema.of({"properties": {"a": {"type": "string"}}})
+    with writing(target, any_object) as one:
+        for text, key in (("\ud800", "k"), ("x", "\ud800")):
+            with pytest.raises(DataError, match="cannot hold"):
+                one({"a": text}, {**BESIDE, "_key": key})
+        one({"a": "x\x9b\u202e##[y]"}, {**BESIDE, "_key": "k"})
+    write(tmp_path / "o.jsonl", [{"a\ud800": "x\x9b\u202e##[y]"}], any_object, bare=True)
+    (line,) = (tmp_path / "o.jsonl").read_bytes().decode().splitlines()
+    assert json.loads(line) == {"a\ud800": "x\x9b\u202e##[y]"}
+
+
+def test_a_database_that_is_not_utf_8_is_refused_before_anything_is_spent(tmp_path: Path) -> None:
+    for target in (f"{tmp_path}/d.duckdb#\udcff", f"{tmp_path}/\udcff.duckdb#t"):
+        with pytest.raises(SpecError, match="not UTF-8"):
+            check_target(target)

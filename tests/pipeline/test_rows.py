@@ -2,6 +2,8 @@ import csv
 import gzip
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from structout import DataError
+from structout import DataError, Schema
+from structout.pipeline.output import writing
 from structout.pipeline.rows import count_rows, read_rows
 from structout.pipeline.table import read_table
 
@@ -182,3 +185,59 @@ def test_what_cannot_be_read_is_said(sources: dict[str, str], tmp_path: Path, so
 def test_dates_and_decimals_of_a_query_become_text() -> None:
     (row,) = read_rows("sql:SELECT 'x' AS text, DATE '2026-01-02' AS day, 1.50::DECIMAL(4,2) AS price")
     assert row.record == {"text": "x", "day": "2026-01-02", "price": "1.50"}
+
+
+NAMES = [
+    "t", 'we"ird', '"', "a.b", "main.t", "it's", "; DROP TABLE t; --", "secret.csv", "*.csv", "read_text('secret.csv')",
+    't" UNION ALL SELECT content AS text FROM read_text(\'secret.csv\') --', "größe 数", "select", "a#b", "a\nb",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_name_of_a_table_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("secret.csv").write_text("text\nsecret\n")
+    with duckdb.connect("d.duckdb") as database:
+        database.execute("CREATE TABLE other AS SELECT 'x' AS text")
+    with pytest.raises(DataError) as caught:
+        list(read_rows(f"d.duckdb#{name}"))
+    assert "secret\n" not in caught.value.message
+    with writing(f"d.duckdb#{name}", Schema.of({"properties": {"text": {"type": "string"}}}), bare=True) as write:
+        write({"text": "its own"}, {})
+    assert [row.text for row in read_rows(f"d.duckdb#{name}")] == ["its own"]
+    assert [row.text for row in read_rows("d.duckdb#other")] == ["x"]
+
+
+def test_a_table_reads_its_own_database_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("secret.csv").write_text("text\nsecret\n")
+    held = pa.Table.from_pylist([{"text": "of this program"}])  # DuckDB looks up the names of variables too
+    assert held.num_rows == 1
+    with duckdb.connect("d.duckdb") as database:
+        database.execute("CREATE TABLE t AS SELECT 'x' AS text")
+        database.execute("CREATE VIEW own AS SELECT text || 'y' AS text FROM t")
+        for n, what in enumerate(("'secret.csv'", "read_text('secret.csv')", "glob('*')")):
+            database.execute(f"CREATE VIEW v{n} AS SELECT * FROM {what}")
+    assert [row.text for row in read_rows("d.duckdb#own")] == ["xy"]
+    for name in ("v0", "v1", "v2", "held"):
+        with pytest.raises(DataError) as caught:
+            list(read_rows(f"d.duckdb#{name}"))
+        assert "table of the database" in caught.value.hint
+    (row,) = read_rows("sql:SELECT * FROM 'secret.csv'")  # a query is the user's own
+    assert row.text == "secret"
+
+
+def test_a_table_of_a_database_that_was_not_closed_is_read(tmp_path: Path) -> None:
+    program = (
+        "import duckdb, os\nc = duckdb.connect('d.duckdb')\nc.execute('PRAGMA disable_checkpoint_on_shutdown')\n"
+        "c.execute(\"CREATE TABLE t AS SELECT 'x' AS text\")\nos._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+    assert (tmp_path / "d.duckdb.wal").exists()
+    assert [row.text for row in read_rows(f"{tmp_path}/d.duckdb#t")] == ["x"]
+
+
+def test_what_is_not_utf_8_is_no_name_or_query() -> None:
+    for source in ("sql:SELECT '\udcff' AS text", 'sql:SELECT 1 AS "\ud800"'):
+        with pytest.raises(DataError, match="not UTF-8"):
+            list(read_rows(source))
