@@ -16,6 +16,7 @@ _LONGEST_CHAIN = 100  # subschemas that lead from one to the next and speak of t
 _MOST_AT_ONCE = 20_000  # subschemas that one value is held against
 _MOST_UNEVALUATED = 2_000  # the same, where a validator is built for each of them
 _ENDLESS = 10**12
+_MOST_STEPS = 400_000  # of reckoning, a third of a second
 _GENTLE = 500  # subschemas that are worth no second thought
 _BITS = 1024  # of the largest double, and one more
 _LISTS = ("allOf", "anyOf", "oneOf")
@@ -94,6 +95,9 @@ class _Part(NamedTuple):
     objects: tuple[list[int], list[int]]
     arrays: tuple[list[int], list[int]]
 
+    def all(self) -> list[int]:
+        return [*self.beside, *self.objects[0], *self.objects[1], *self.arrays[0], *self.arrays[1]]
+
 
 class _Step(NamedTuple):
     """The same by places in a list of counts."""
@@ -128,74 +132,71 @@ class Complexity:
             stack += [*beside, *(one for group in groups for nodes in group for one in nodes)]
             objects, arrays = ((_ids(one), _ids(all_)) for one, all_ in groups)
             self._parts[id(node)] = _Part(_ids(beside), objects, arrays)
-        self._places: dict[int, int] = {}  # in the lists of counts
-        self._steps: list[_Step] = []
-        self._arrange()
-        self._levels = [self._level([])]
+        order, is_endless = self._sorted()
+        order = [key for key in order if any(self._parts[key].all())]
+        self._places = dict.fromkeys(self._parts, 0)  # in the lists of counts, where all leaves are one
+        self._places |= {key: place for place, key in enumerate(order, 1)}
+        self._steps = [_Step((), ()), *(self._step(self._parts[key]) for key in order)]
+        self._levels = [self._counts([])]
+        self._deepest = None if is_endless else self._counts(None)
         most = max(len(self._parts), _MOST_UNEVALUATED if self.unevaluated else _MOST_AT_ONCE)
-        if max(self._levels[0], default=0) > most:
+        if max(self._levels[0]) > most:
             problem = (
-                f"its references and alternatives multiply: one value may be held against more than {most:,} of them"
+                f"one value is held against more than {most:,} of its parts, as references and alternatives multiply"
             )
             raise _invalid(problem, hint=_FEWER)
 
     def cost(self, depth: int, node: Any = None) -> int:
         """The count for a document of so many levels of containers, and a subschema (by default the whole schema)."""
-        place = self._places.get(id(self._schema if node is None else node))
-        if place is None:
-            return 1
-        while len(self._levels) <= min(depth, _DEEPEST) and not self._is_settled():
-            if self._levels[-1][place] >= _ENDLESS:
-                break
-            self._levels = [*self._levels, self._level(self._levels[-1])]
+        place = self._places.get(id(self._schema if node is None else node), 0)
+        depth = min(depth, _DEEPEST)
+        if self._deepest and (depth == _DEEPEST or self._deepest[place] < _GENTLE):
+            return self._deepest[place]
+        if depth * len(self._steps) > _MOST_STEPS:
+            return _ENDLESS
+        while len(self._levels) <= depth and self._levels[-1][place] < _ENDLESS:
+            self._levels = [*self._levels, self._counts(self._levels[-1])]
         return self._levels[min(depth, len(self._levels) - 1)][place]
 
     def is_steep(self) -> bool:
-        """Whether the count is out of proportion to the schema, for some document."""
-        gentle = max(_GENTLE, len(self._parts))
-        for depth in range(_DEEPEST + 1):
-            if self.cost(depth) > gentle:
-                return True
-            if self._is_settled():
-                break
-        return False
+        """Whether the count may be out of proportion to the schema, for a deep document."""
+        return self.cost(_DEEPEST) > max(_GENTLE, len(self._parts))
 
-    def _is_settled(self) -> bool:
-        """Whether the counts stay as they are for deeper documents."""
-        return len(self._levels) > 1 and self._levels[-1] == self._levels[-2]
-
-    def _arrange(self) -> None:
-        """Put each subschema behind those that it leads to and that speak of the same value; all leaves are one."""
+    def _sorted(self) -> tuple[list[int], bool]:
+        """The subschemas, each behind those that it leads to, and whether some lead back to themselves: then each is
+        behind those that speak of the same value.
+        """
+        beside = {key: part.beside for key, part in self._parts.items()}
         try:
-            order = list(TopologicalSorter({key: part.beside for key, part in self._parts.items()}).static_order())
+            order = list(TopologicalSorter(beside).static_order())
         except CycleError as error:
-            raise _invalid(
-                "a $ref leads back to itself", hint="a recursive schema goes a level deeper first"
-            ) from error
+            hint = "let a recursive schema go a level deeper first, into a property or an item"
+            raise _invalid("a $ref leads back to itself", hint=hint) from error
         chains: dict[int, int] = {}
-        last = 0
         for key in order:
-            part = self._parts[key]
-            chains[key] = 1 + max((chains[one] for one in part.beside), default=0)
+            chains[key] = 1 + max((chains[one] for one in beside[key]), default=0)
             if chains[key] > _LONGEST_CHAIN:
                 raise _invalid(f"a chain of references, expected {_LONGEST_CHAIN} links at most", hint=_FEWER)
-            is_leaf = not (part.beside or any(part.objects) or any(part.arrays))
-            self._places[key] = 0 if is_leaf else (last := last + 1)
-        places = self._places
-        self._steps = [_Step((), ())]
-        for key in order:
-            if places[key]:
-                part = self._parts[key]
-                groups = [
-                    (tuple({places[one] for one in some}), tuple(places[one] for one in every))
-                    for some, every in (part.objects, part.arrays)
-                    if some or every
-                ]
-                self._steps.append(_Step(tuple(places[one] for one in part.beside), tuple(groups)))
+        try:
+            return list(TopologicalSorter({key: part.all() for key, part in self._parts.items()}).static_order()), False
+        except CycleError:
+            return order, True
 
-    def _level(self, inner: list[int]) -> list[int]:
-        """The counts for documents a level deeper than those of `inner`, which is empty for those of no depth."""
+    def _step(self, part: _Part) -> _Step:
+        places = self._places
+        groups = tuple(
+            (tuple({places[one] for one in some}), tuple(places[one] for one in every))
+            for some, every in (part.objects, part.arrays)
+            if some or every
+        )
+        return _Step(tuple(places[one] for one in part.beside), groups)
+
+    def _counts(self, inner: list[int] | None) -> list[int]:
+        """The counts for documents a level deeper than those of `inner`: empty for documents of no depth, None for all
+        depths together.
+        """
         found: list[int] = []
+        inner = found if inner is None else inner
         for beside, groups in self._steps:
             count = 1
             for one in beside:
