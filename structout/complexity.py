@@ -6,11 +6,10 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin
 
-from structout.document import Json
+from structout.document import DEEPEST
 from structout.errors import SchemaError
 from structout.issue import pointer
 
-_DEEPEST = 200  # containers within one another, in a schema as in a document
 _MOST_VALUES = 1_000_000  # in a schema; a value that stands at many places is counted at each
 _LONGEST_CHAIN = 100  # subschemas that lead from one to the next and speak of the same value
 _MOST_AT_ONCE = 20_000  # subschemas that one value is held against
@@ -46,7 +45,7 @@ def _measure(node: Any, path: Path, known: dict[int, tuple[int, int]]) -> tuple[
         _check_scalar(node, path)
         return 1, 0
     size, height = known.get(id(node), (0, 0))
-    if not size and len(path) <= _DEEPEST:
+    if not size and len(path) <= DEEPEST:
         size = 1
         for key, value in node.items() if isinstance(node, dict) else enumerate(node):
             if isinstance(node, dict) and not isinstance(key, str):
@@ -54,8 +53,8 @@ def _measure(node: Any, path: Path, known: dict[int, tuple[int, int]]) -> tuple[
             more, deep = _measure(value, (*path, key), known)
             size, height = size + more, max(height, deep + 1)
         known[id(node)] = size, height
-    if len(path) + height > _DEEPEST:
-        raise _invalid(f"nested too deep, expected {_DEEPEST} levels at most", hint=_SHALLOWER)
+    if len(path) + height > DEEPEST:
+        raise _invalid(f"nested too deep, expected {DEEPEST} levels at most", hint=_SHALLOWER)
     if size > _MOST_VALUES:
         raise _invalid(f"too large, expected {_MOST_VALUES:,} values at most", hint=_FEWER)
     return size, height
@@ -149,8 +148,8 @@ class Complexity:
     def cost(self, depth: int, node: Any = None) -> int:
         """The count for a document of so many levels of containers, and a subschema (by default the whole schema)."""
         place = self._places.get(id(self._schema if node is None else node), 0)
-        depth = min(depth, _DEEPEST)
-        if self._deepest and (depth == _DEEPEST or self._deepest[place] < _GENTLE):
+        depth = min(depth, DEEPEST)
+        if self._deepest and (depth == DEEPEST or self._deepest[place] < _GENTLE):
             return self._deepest[place]
         if depth * len(self._steps) > _MOST_STEPS:
             return _ENDLESS
@@ -160,7 +159,7 @@ class Complexity:
 
     def is_steep(self) -> bool:
         """Whether the count may be out of proportion to the schema, for a deep document."""
-        return self.cost(_DEEPEST) > max(_GENTLE, len(self._parts))
+        return self.cost(DEEPEST) > max(_GENTLE, len(self._parts))
 
     def _sorted(self) -> tuple[list[int], bool]:
         """The subschemas, each behind those that it leads to, and whether some lead back to themselves: then each is
@@ -209,22 +208,6 @@ class Complexity:
                 deepest = max(deepest, deeper)
             found.append(min(count + deepest, _ENDLESS))
         return found
-
-
-def depth_and_size(document: Json, most: int) -> tuple[int, int]:
-    """How many levels of containers a document has, no more than `most`, and how many values."""
-    depth, size, level = 0, 1, [document]
-    while depth < most:
-        inner: list[Json] = []
-        for node in level:
-            if isinstance(node, dict):
-                inner += node.values()
-            elif isinstance(node, list):
-                inner += node
-        if not inner:
-            break
-        depth, size, level = depth + 1, size + len(inner), inner
-    return depth, size
 
 
 def _is_local(node: dict[str, Any], *, inner: bool) -> bool:

@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from structout.complexity import DATA, NAMED, check_form, is_written
-from structout.document import Json, parse_json, read_json
+from structout.document import Json, load_json, parse_json, read_json
 from structout.errors import SchemaError
 from structout.issue import Issue, pointer
 from structout.language import Choice, Language, Lark, Regex, Sql
@@ -114,7 +114,7 @@ class Schema(Generic[T]):
             path = found[0]
         if path.suffix == ".json":
             try:
-                document = json.loads(path.read_text(encoding="utf-8"))
+                document = load_json(path.read_text(encoding="utf-8"))
             except OSError as error:
                 raise SchemaError(f"cannot read {source}: {error.strerror}", hint="check the path") from error
             except ValueError as error:

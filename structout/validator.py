@@ -11,8 +11,8 @@ from urllib.parse import quote, unquote
 
 import jsonschema_rs
 
-from structout.complexity import DATA, NAMED, Complexity, depth_and_size, target
-from structout.document import Json
+from structout.complexity import DATA, NAMED, Complexity, target
+from structout.document import DEEPEST, Json, depth_and_size
 from structout.errors import SchemaError
 from structout.formats import formats_for
 from structout.issue import Issue, IssueKind, pointer
@@ -48,7 +48,6 @@ _KINDS: dict[str, IssueKind] = {
 _LONGEST_MESSAGE = 200
 _MOST_ISSUES = 1_000
 _MOST_WORK = 100_000  # subschemas that all values of a document together may be held against one by one
-_DEEPEST = 200
 _ADDRESS = "structout:/schema"
 _REMEMBERED = "x-remembered"  # the keyword that stands for a $ref where verdicts are remembered
 _OLD = ("draft-04", "draft-06", "draft-07")  # in which nothing beside a $ref counts
@@ -87,14 +86,11 @@ class Validator:
         be judged by itself.
         """
         reference = {"$ref": f"{_ADDRESS}#{quote(place, safe='/~')}"}
-        root = self._schema
-        if isinstance(root, dict):
-            if isinstance(root.get("$schema"), str):
-                reference["$schema"] = root["$schema"]
-            root = {key: value for key, value in root.items() if key not in ("$id", "id") or not isinstance(value, str)}
+        if isinstance(self._schema, dict) and isinstance(self._schema.get("$schema"), str):
+            reference["$schema"] = self._schema["$schema"]
         try:
             plain = jsonschema_rs.validator_for(
-                reference, validate_formats=True, formats=self._formats, retriever=lambda _: root
+                reference, validate_formats=True, formats=self._formats, registry=self._registry
             ).is_valid
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
             return None
@@ -122,8 +118,17 @@ class Validator:
         """Whether a document can be held against all that the part at a place leads to."""
         if not self._steep:
             return True
-        depth, size = depth_and_size(document, _DEEPEST)
+        depth, size = depth_and_size(document, DEEPEST)
         return self._complexity.cost(depth, target(self._schema, place)) * size <= _MOST_WORK
+
+    @cached_property
+    def _registry(self) -> jsonschema_rs.Registry:
+        """The schema where parts of it find what they refer to; made once, since to copy it takes time."""
+        root, addresses = self._schema, [_ADDRESS]
+        if isinstance(root, dict):
+            addresses += [root[name] for name in ("$id", "id") if isinstance(root.get(name), str)]
+            root = {key: value for key, value in root.items() if key not in ("$id", "id") or not isinstance(value, str)}
+        return jsonschema_rs.Registry([(address, root) for address in addresses], retriever=_refuse)
 
     @cached_property
     def _remembering(self) -> "_Remembering | None":

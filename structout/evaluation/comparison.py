@@ -1,6 +1,5 @@
 """How the places of a document are compared: declared in the schema, or beside the records."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from difflib import SequenceMatcher
@@ -8,7 +7,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from structout.document import Json
+from structout.document import Json, load_json
 from structout.errors import DataError
 from structout.evaluation.execution import Execution
 from structout.language import Sql
@@ -135,7 +134,7 @@ def _fits(place: str, path: Place) -> bool:
 
 def _read(file: Path, schema: Schema[Any]) -> dict[str, Compare]:
     try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
+        rows = load_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {file}: {error}", hint="write an object from places to comparisons") from error
     if not isinstance(rows, dict):
