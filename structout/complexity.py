@@ -16,6 +16,7 @@ _MOST_AT_ONCE = 20_000  # subschemas that one value is held against
 _MOST_UNEVALUATED = 2_000  # the same, where a validator is built for each of them
 _ENDLESS = 10**12
 _MOST_STEPS = 400_000  # of reckoning, a third of a second
+_LARGE = 1_000  # subschemas of which not each needs a validator that knows all others
 _GENTLE = 500  # subschemas that are worth no second thought
 _BITS = 1024  # of the largest double, and one more
 _LISTS = ("allOf", "anyOf", "oneOf")
@@ -119,7 +120,7 @@ class Complexity:
         self._parts: dict[int, _Part] = {}
         self.is_local = isinstance(schema, dict)  # all references are JSON Pointers, and nothing hangs on where one is
         self.unevaluated = False
-        stack = [schema] if targets.are_there else []  # a tree holds a value against each of its parts once
+        stack = [schema]
         while stack:
             node = stack.pop()
             if not isinstance(node, dict) or id(node) in self._parts:
@@ -138,8 +139,10 @@ class Complexity:
         self._steps = [_Step((), ()), *(self._step(self._parts[key]) for key in order)]
         self._levels = [self._counts([])]
         self._deepest = None if is_endless else self._counts(None)
+        self.is_large = len(self._parts) > _LARGE
+        self.at_once = max(self._levels[0])  # the count for a value by itself
         most = max(len(self._parts), _MOST_UNEVALUATED if self.unevaluated else _MOST_AT_ONCE)
-        if max(self._levels[0]) > most:
+        if self.at_once > most:
             problem = (
                 f"one value is held against more than {most:,} of its parts, as references and alternatives multiply"
             )
@@ -226,7 +229,6 @@ class _Targets:
         self._roots: dict[str, Any] = {"": schema}  # schemas with an address of their own
         self._anchors: dict[str, Any] = {}
         self._bases: dict[int, str] = {}
-        self.are_there = False
         self._gather(schema, "")
 
     def _gather(self, node: Any, base: str) -> None:
@@ -241,7 +243,6 @@ class _Targets:
                 if "#" in own:
                     self._anchors[f"{base}#{own.partition('#')[2]}"] = node
             self._bases[id(node)] = base
-            self.are_there = self.are_there or any(name in node for name in _REFERENCES)
             for name in ("$anchor", "$dynamicAnchor"):
                 if isinstance(node.get(name), str):
                     self._anchors[f"{base}#{node[name]}"] = node

@@ -48,6 +48,8 @@ _KINDS: dict[str, IssueKind] = {
 _LONGEST_MESSAGE = 200
 _MOST_ISSUES = 1_000
 _MOST_WORK = 100_000  # subschemas that all values of a document together may be held against one by one
+_MANY = 500  # subschemas that one value is held against
+_MOST_ERRORS = 500_000  # copies of values in the errors of a document, each of which holds a value
 _ADDRESS = "structout:/schema"
 _REMEMBERED = "x-remembered"  # the keyword that stands for a $ref where verdicts are remembered
 _OLD = ("draft-04", "draft-06", "draft-07")  # in which nothing beside a $ref counts
@@ -85,6 +87,8 @@ class Validator:
         """What tells whether a value complies with the part of the schema at a JSON Pointer; None if that part cannot
         be judged by itself.
         """
+        if self._complexity.is_large and (remembering := self._remembering):
+            return lambda value: remembering.is_valid(value, place)
         reference = {"$ref": f"{_ADDRESS}#{quote(place, safe='/~')}"}
         if isinstance(self._schema, dict) and isinstance(self._schema.get("$schema"), str):
             reference["$schema"] = self._schema["$schema"]
@@ -107,6 +111,11 @@ class Validator:
     def issues(self, document: Json) -> tuple[Issue, ...]:
         """What is wrong with a document that does not comply: as many issues as are of use."""
         found: Iterable[Issue] = ()
+        if (
+            self._complexity.at_once > _MANY
+            and self._complexity.at_once * depth_and_size(document, DEEPEST)[1] > _MOST_ERRORS
+        ):
+            return (Issue("", "constraint", "fits none of the alternatives, which are too many to say more"),)
         if self._is_light(document, ""):
             found = (issue for error in self._whole.iter_errors(document) for issue in _explain(error))
         elif self._remembering is not None:
