@@ -225,7 +225,7 @@ def test_odd_json_is_read_or_refused(text: str) -> None:
 @pytest.mark.parametrize("format", [None, "json", "yaml"])
 def test_keys_named_twice_among_other_faults_end_in_an_answer(text: str, format: Any) -> None:  # noqa: A002
     for policy in ("lossless", "lossy", "any"):
-        found = mend.attempt(text, ANY, policy, format=format)  # type: ignore[arg-type]
+        found = mend.attempt(text, ANY, policy, format=format)
         assert found.issues or json.loads(json.dumps(found.document, allow_nan=False)) == found.document
 
 
