@@ -1,8 +1,10 @@
 """Strict JSON: text to document, with nothing let through that RFC 8259 or a careful reader would not."""
 
+import json
 import math
 import re
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import jiter
 
@@ -17,6 +19,8 @@ _KINDS = bytes(
     for byte in range(256)
 )
 _MANY = b"0" * 300
+DEEPEST = 200  # containers within one another
+_TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
 _TOO_LARGE = "a number is too large to hold"
 
 _JSON_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
@@ -41,6 +45,32 @@ def read_json(text: str | bytes) -> Json:
     if _may_overflow(data) and _overflows(document):
         raise ValueError(_TOO_LARGE)
     return document
+
+
+def load_json(text: str, constant: Callable[[str], Any] | None = None) -> Any:
+    """Read JSON that is no model's answer, such as a file that a user wrote: as `json` does, nested at most 200 deep.
+
+    `constant` makes something of NaN and Infinity. Raises `ValueError`.
+    """
+    try:
+        found = json.loads(text, parse_constant=constant)
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
+    if text.count("[") + text.count("{") > DEEPEST and depth_and_size(found, DEEPEST + 1)[0] > DEEPEST:
+        raise ValueError(_TOO_DEEP)
+    return found
+
+
+def depth_and_size(document: Any, most: int) -> tuple[int, int]:
+    """How many levels of containers a document has, no more than `most`, and how many values down to there."""
+    depth, size, level = 0, 1, [document]
+    while depth < most:
+        containers = [node for node in level if isinstance(node, dict | list)]
+        if not containers:
+            break
+        level = [one for node in containers for one in (node.values() if isinstance(node, dict) else node)]
+        depth, size = depth + 1, size + len(level)
+    return depth, size
 
 
 def _may_overflow(data: bytes) -> bool:

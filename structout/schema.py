@@ -3,62 +3,29 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from copy import copy
 from functools import cached_property
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args, get_origin
 
-import jsonschema_rs
-from pydantic import PydanticUserError, TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
-from structout.document import Json, parse_json, read_json
+from structout.complexity import DATA, NAMED, check_form, is_written
+from structout.document import Json, load_json, parse_json, read_json
 from structout.errors import SchemaError
-from structout.formats import formats_for
-from structout.issue import Issue, IssueKind, pointer
+from structout.issue import Issue, pointer
 from structout.language import Choice, Language, Lark, Regex, Sql
 from structout.source import import_object
+from structout.validator import Validator, short
 
 T = TypeVar("T")
 
-_KINDS: dict[str, IssueKind] = {
-    "required": "missing",
-    "dependentRequired": "missing",
-    "additionalProperties": "unexpected",
-    "unevaluatedProperties": "unexpected",
-    "propertyNames": "unexpected",
-    "additionalItems": "unexpected",
-    "unevaluatedItems": "unexpected",
-    "falseSchema": "unexpected",
-    "type": "type",
-    "enum": "enum",
-    "const": "enum",
-    "minimum": "range",
-    "maximum": "range",
-    "exclusiveMinimum": "range",
-    "exclusiveMaximum": "range",
-    "multipleOf": "range",
-    "minLength": "length",
-    "maxLength": "length",
-    "minItems": "length",
-    "maxItems": "length",
-    "minProperties": "length",
-    "maxProperties": "length",
-    "pattern": "pattern",
-    "format": "format",
-    "anyOf": "union",
-    "oneOf": "union",
-}
-_LONGEST_MESSAGE = 200
 # A keyword of ours: how evaluation compares what stands there. It says nothing about a document, and no model sees it.
 MARK = "x-compare"
-_NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
-_DATA = ("const", "default", "enum", "examples")
-# Patterns run on a linear-time engine; only those with look-around need the backtracking one, on a short leash.
-_LINEAR = jsonschema_rs.RegexOptions()
-_BACKTRACKING = jsonschema_rs.FancyRegexOptions(backtrack_limit=20_000)
 
 
 class Checked(NamedTuple, Generic[T]):
@@ -97,10 +64,11 @@ class Schema(Generic[T]):
         self.name = name
         self.language = language
         self.marked: dict[str, Any] | bool = json_schema if isinstance(json_schema, bool) else dict(json_schema)
+        check_form(self.marked)
         self.json_schema: dict[str, Any] | bool = _unmarked(self.marked)
         self.mask: dict[str, Any] | bool = self.json_schema
         self.adapter = adapter
-        self._validator = _validator(self.json_schema, pydantic=adapter is not None)
+        self.validator = Validator(self.json_schema, pydantic=adapter is not None)
 
     @classmethod
     def of(cls, source: Any) -> "Schema[Any]":
@@ -127,11 +95,11 @@ class Schema(Generic[T]):
             return cls(title if isinstance(title, str) else "document", cast("Mapping[str, Any]", source))
         try:
             adapter: TypeAdapter[Any] = source if isinstance(source, TypeAdapter) else TypeAdapter(source)
-            json_schema = adapter.json_schema()
-        except (PydanticUserError, PydanticSerializationError, TypeError) as error:
+            json_schema = adapter.json_schema(schema_generator=Writer)
+        except Exception as error:  # a type may bring functions of its own
             reason = str(error).split("\n")[0]
             raise SchemaError(
-                f"{source!r} is not a schema: {reason}",
+                f"{_called(source)} is not a schema: {reason}",
                 hint="give a Pydantic model, a type, a JSON Schema or path/to/schema.py:Name",
             ) from error
         name = json_schema.get("title") or getattr(source, "__name__", None) or "document"
@@ -150,7 +118,7 @@ class Schema(Generic[T]):
             path = found[0]
         if path.suffix == ".json":
             try:
-                document = json.loads(path.read_text(encoding="utf-8"))
+                document = load_json(path.read_text(encoding="utf-8"))
             except OSError as error:
                 raise SchemaError(f"cannot read {source}: {error.strerror}", hint="check the path") from error
             except ValueError as error:
@@ -190,7 +158,7 @@ class Schema(Generic[T]):
             return False
         try:
             document = read_json(data)
-            if not self._validator.is_valid(document):
+            if not self.validator.is_valid(document):
                 return False
             if self.adapter is not None:
                 self._value(self.adapter, data)
@@ -206,29 +174,24 @@ class Schema(Generic[T]):
         """
         if self.language is not None:
             problem = self.language.problem(document) if isinstance(document, str) else "not a text"
-            issues = (Issue("", "value", _short(problem)),) if problem else ()
+            issues = (Issue("", "value", short(problem)),) if problem else ()
             return Checked(None if issues else cast("T", document), document, issues)
-        if not self._validator.is_valid(document):
-            errors = self._validator.iter_errors(document)
-            return Checked(None, document, tuple(issue for error in errors for issue in _explain(error)))
+        if not self.validator.is_valid(document):
+            return Checked(None, document, self.validator.issues(document))
         if self.adapter is None:
             return Checked(cast("T", document), document)
         try:
             value = self._value(self.adapter, json.dumps(document) if text is None else text)
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False, include_context=False)
-            return Checked(None, document, tuple(Issue(pointer(d["loc"]), "value", _short(d["msg"])) for d in details))
+            return Checked(None, document, tuple(Issue(pointer(d["loc"]), "value", short(d["msg"])) for d in details))
         except Exception as error:
             return Checked(None, document, (_raised(error),))
         return Checked(value, document)
 
-    def errors(self, document: Json) -> Iterator[jsonschema_rs.ValidationError]:
-        """What the JSON Schema alone says against a document, error by error."""
-        return iter(self._validator.iter_errors(document))
-
     def accept(self, document: Json) -> Checked[T] | None:
         """What `check` says of a document that complies; None of one that does not, and no word on why."""
-        if self.language is not None or not self._validator.is_valid(document):
+        if self.language is not None or not self.validator.is_valid(document):
             return None
         if self.adapter is None:
             return Checked(cast("T", document), document)
@@ -297,6 +260,23 @@ class Schema(Generic[T]):
         return f"Schema({self.name!r}, {self._fingerprint})"
 
 
+class Writer(GenerateJsonSchema):
+    """Pydantic's writer, without defaults that JSON has no number for: they say nothing about a document."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        written = super().default_schema(schema)
+        if "default" in written and not is_written(written["default"]):
+            del written["default"]
+        return written
+
+
+def _called(source: object) -> str:
+    try:
+        return repr(source)
+    except Exception:
+        return f"a {type(source).__name__}"
+
+
 def _unmarked(schema: Any) -> Any:
     """A schema without marks, however deep it is; a property may still be called like one."""
     top = [schema]
@@ -304,60 +284,13 @@ def _unmarked(schema: Any) -> Any:
     while rest:
         holder, place, named = rest.pop()
         node = holder[place]
-        if isinstance(node, list):
+        if isinstance(node, list | tuple):
             holder[place] = kept = list(node)
             rest += [(kept, index, False) for index in range(len(kept))]
         elif isinstance(node, dict):
             holder[place] = shorn = {key: value for key, value in node.items() if named or key != MARK}
-            rest += [(shorn, key, not named and key in _NAMED) for key in shorn if named or key not in _DATA]
+            rest += [(shorn, key, not named and key in NAMED) for key in shorn if named or key not in DATA]
     return top[0]
-
-
-def _validator(json_schema: dict[str, Any] | bool, *, pydantic: bool) -> jsonschema_rs.Validator:
-    def build(patterns: Any) -> Any:
-        return jsonschema_rs.validator_for(
-            json_schema,
-            validate_formats=True,
-            formats=formats_for(json_schema, pydantic=pydantic),
-            retriever=_refuse,
-            pattern_options=patterns,
-        )
-
-    try:
-        jsonschema_rs.meta.validate(json_schema)
-        try:
-            return cast("jsonschema_rs.Validator", build(_LINEAR))
-        except jsonschema_rs.ValidationError:
-            return cast("jsonschema_rs.Validator", build(_BACKTRACKING))
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        where = pointer(getattr(error, "instance_path", []))
-        reason = _short(getattr(error, "message", str(error)))
-        raise SchemaError(
-            f"not a JSON Schema{' at ' + where if where else ''}: {reason}",
-            hint="a $ref must point into the schema itself; see json-schema.org for the keywords",
-        ) from error
-
-
-def _refuse(address: str) -> Any:
-    raise ValueError(f"structout fetches nothing, so {address} is not read")
-
-
-def _explain(error: jsonschema_rs.ValidationError) -> Iterable[Issue]:
-    """Name what is wrong; of a union's alternatives, tell of the one that the document comes closest to."""
-    kind = error.kind.name
-    if kind == "anyOf" or isinstance(error.kind, jsonschema_rs.ValidationErrorKind.OneOfNotValid):
-        branches = [list(branch) for branch in getattr(error.kind, "context", [])]
-        fitting = [branch for branch in branches if not _wrong_types(branch, error)]
-        if fitting:
-            for inner in min(fitting, key=len):
-                yield from _explain(inner)
-            return
-        types = [name for branch in branches for name in _wrong_types(branch, error)]
-        if types:
-            message = f"{json.dumps(error.instance)} is not of type {' or '.join(dict.fromkeys(types))}"
-            yield Issue(pointer(error.instance_path), "type", _short(message))
-            return
-    yield Issue(pointer(error.instance_path), _KINDS.get(kind, "constraint"), _short(error.message))
 
 
 def _raised(error: Exception) -> Issue:
@@ -367,18 +300,4 @@ def _raised(error: Exception) -> Issue:
         one for one in frames if str(one.f_globals.get("__name__")).partition(".")[0] not in ("structout", "pydantic")
     ]
     who = f"{own[0].f_code.co_qualname} raised " if own else ""
-    return Issue("", "value", _short(f"{who}{type(error).__name__}: {error}".split("\n")[0]))
-
-
-def _wrong_types(branch: list[jsonschema_rs.ValidationError], union: jsonschema_rs.ValidationError) -> list[str]:
-    """The types that a union's alternative wants, if the document is of another type altogether."""
-    return [
-        name
-        for e in branch
-        if e.instance_path == union.instance_path and isinstance(e.kind, jsonschema_rs.ValidationErrorKind.Type)
-        for name in e.kind.types
-    ]
-
-
-def _short(message: str) -> str:
-    return message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…"
+    return Issue("", "value", short(f"{who}{type(error).__name__}: {error}".split("\n")[0]))

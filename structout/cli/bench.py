@@ -12,6 +12,7 @@ import typer
 from structout.cli.codes import FAILED, INTERRUPTED
 from structout.cli.console import progress, put_json, say, show
 from structout.cli.options import CodeOption, JsonOption, LogOption, PricesOption
+from structout.document import load_json
 from structout.errors import SpecError
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _axis(written: str) -> tuple[str, list[Any]]:
 
 def _value(written: str) -> Any:
     try:
-        return json.loads(written)
+        return load_json(written)
     except ValueError:
         return written
 

@@ -1,15 +1,15 @@
 """How the places of a document are compared: declared in the schema, or beside the records."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from structout.document import Json
-from structout.errors import DataError
+from structout.document import Json, load_json
+from structout.errors import DataError, SchemaError
 from structout.evaluation.execution import Execution
 from structout.language import Sql
 from structout.prompts.render import resolve
@@ -77,6 +77,7 @@ class Compare:
 
 
 EXACT = Compare()
+_MOST_PLACES = 100_000  # that a schema describes
 _READ = ("tables", "data")  # what stands in files beside the records
 
 
@@ -92,10 +93,13 @@ class Comparison:
 
     @classmethod
     def of(cls, schema: Schema[Any], folder: Path | None = None) -> "Comparison":
-        """What the schema's marks say, and before them `comparison.json` in the folder. Raises `DataError`."""
-        marked = schema.marked
-        places = {place: Compare.of(node[MARK]) for place, node in _nodes(marked) if MARK in node}
-        closed = frozenset(place for place, node in _nodes(marked) if _is_closed(node))
+        """What the schema's marks say, and before them `comparison.json` in the folder.
+
+        Raises `DataError`, and `SchemaError` for a schema of more places than can be told apart.
+        """
+        nodes = _described(schema)
+        places = {place: Compare.of(node[MARK]) for place, node in nodes if MARK in node}
+        closed = frozenset(place for place, node in nodes if _is_closed(node))
         if folder is not None and (folder / "comparison.json").is_file():
             places |= _read(folder / "comparison.json", schema)
         return cls(places, closed)
@@ -135,7 +139,7 @@ def _fits(place: str, path: Place) -> bool:
 
 def _read(file: Path, schema: Schema[Any]) -> dict[str, Compare]:
     try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
+        rows = load_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {file}: {error}", hint="write an object from places to comparisons") from error
     if not isinstance(rows, dict):
@@ -152,6 +156,17 @@ def _read(file: Path, schema: Schema[Any]) -> dict[str, Compare]:
         except (OSError, KeyError, TypeError) as error:
             raise DataError(f"{file}, {place!r}: {error}", hint="see schemas/README.md for what it takes") from error
     return places
+
+
+def _described(schema: Schema[Any]) -> list[tuple[str, Any]]:
+    try:
+        nodes = list(islice(_nodes(schema.marked), _MOST_PLACES + 1))
+    except RecursionError:
+        nodes = []
+    if not 0 < len(nodes) <= _MOST_PLACES and isinstance(schema.marked, dict):
+        problem = f"{schema.name} describes places too deep, or more than {_MOST_PLACES:,} of them"
+        raise SchemaError(problem, hint="evaluate with a schema of fewer levels")
+    return nodes
 
 
 def _nodes(schema: Any, node: Any = None, place: str = "", seen: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:

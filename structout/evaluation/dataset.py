@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from structout.document import Json, parse_json
+from structout.document import Json, load_json, parse_json
 from structout.errors import DataError, MissingExtraError, StructoutWarning
 from structout.evaluation.comparison import Comparison
 from structout.pipeline.layout import Layout, strangers
@@ -116,7 +116,7 @@ def _jsonl(file: Path) -> Iterator[tuple[str, Any]]:
         if line.strip():
             where = f"{file}, line {number}"
             try:
-                row = json.loads(line)
+                row = load_json(line)
             except ValueError as error:
                 raise DataError(f"{where}: not JSON: {error}", hint="write one JSON object a line") from error
             yield where, {"key": number, **row} if isinstance(row, dict) else row

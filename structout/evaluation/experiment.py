@@ -56,7 +56,7 @@ class Experiment:
         file = Path(path)
         try:
             row = tomllib.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise DataError(f"cannot read {path}: {error}", hint="give a TOML file") from error
         for name in ("dataset", "schema", "metrics"):
             if name in row:

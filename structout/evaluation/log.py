@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from structout.completion import Completion, Prompt, Usage
+from structout.document import load_json
 from structout.errors import DataError
 from structout.evaluation.comparison import Comparison
 from structout.evaluation.outcome import Outcome, prompted
@@ -114,7 +115,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
             broken: ValueError | None = None
             for number, line in enumerate(lines, 1):
                 try:
-                    row = json.loads(line)
+                    row = load_json(line)
                 except ValueError as error:
                     if number == 1 or broken is not None:
                         raise

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from structout.completion import Sampling
+from structout.document import load_json
 from structout.errors import DataError, MissingExtraError, SpecError, StructoutWarning
 from structout.evaluation import Dataset, evaluate
 from structout.evaluation.outcome import Outcome
@@ -115,7 +116,10 @@ def _done(folder: Path, planned: dict[str, Any]) -> Tuning | None:
     if known is not None:
         found = {**asdict(known), "schema": known.fingerprint}
     elif plan.is_file():
-        found = json.loads(plan.read_text(encoding="utf-8"))
+        try:
+            found = dict(load_json(plan.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise DataError(f"cannot read {plan}: {error}", hint="name another folder, or start afresh") from error
     elif folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder} is not empty", hint="name a new folder")
     changed = [key for key, value in planned.items() if found is not None and found.get(key) != value]

@@ -127,8 +127,8 @@ class Closer:
         return taken
 
     def soonest(self, matcher: "LLMatcher", limit: int, explorations: int) -> Iterator[list[int]]:
-        """Tokens that lead from here to where the document may end: several ways of at most `limit` tokens, the shortest
-        first, as far as so many `explorations` find them.
+        """Tokens that lead from here to where the document may end: several ways of at most `limit` tokens, the
+        shortest first, as far as so many `explorations` find them.
 
         A search by length (Dijkstra's) among a few ways on from each place, with a few of the places of one length that
         go on alike: two keys may go on alike at first, and free text does for ever.

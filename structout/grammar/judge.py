@@ -41,12 +41,12 @@ class Judge:
             return True
         if not isinstance(prefix.document, dict | list):
             return False
-        errors = list(islice(self.schema.errors(prefix.document), _MOST_ERRORS))
+        errors = islice(self.schema.validator.errors(prefix.document), _MOST_ERRORS)
         if any(_stays(error, prefix) for error in errors):
             return True
         # Pydantic's own checks need a whole document; what they say of a complete value does not change either.
         checked = self.schema.check_text(text)
-        if checked.document is None or any(self.schema.errors(checked.document)):
+        if checked.document is None or not self.schema.validator.is_valid(checked.document):
             return False
         complete = set(map(pointer, _complete(prefix)))
         return any(issue.pointer in complete for issue in checked.issues)

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
 from structout.grammar.strings import FORMATS
-from structout.schema import Schema
+from structout.schema import Schema, Writer
 
 _WHOLE, _PLACES = 12, 12  # digits of a Decimal that has no bounds of its own
 _BOUNDS = ("ge", "gt", "le", "lt", "multiple_of")
@@ -51,8 +51,8 @@ def _ordered(node: Any, own: Any) -> Any:
     return node
 
 
-class _Tight(GenerateJsonSchema):
-    """Pydantic's own writer, with more to say of some types."""
+class _Tight(Writer):
+    """The writer of a schema's own JSON Schema, with more to say of some types."""
 
     def done(self, node: Any) -> None:
         """Told of each node of which all is said."""

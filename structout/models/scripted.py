@@ -1,11 +1,11 @@
 """A model that answers from a script: the public test double, for pipelines and for tests of strategies."""
 
-import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from structout.completion import Completion, Prompt, Usage
+from structout.document import load_json
 from structout.errors import ModelError, NoModelError
 
 Script = Mapping[str, str | Sequence[str]] | Callable[[Prompt], str | Completion] | str
@@ -32,7 +32,7 @@ class Scripted:
     def load(cls, path: str | Path) -> "Scripted":
         """Read a script from a JSON file: a text, or an object of answers as above."""
         try:
-            script = json.loads(Path(path).read_text(encoding="utf-8"))
+            script = load_json(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise NoModelError(f"cannot read the script {path}: {error}", hint="give a JSON file") from error
         if not isinstance(script, str | dict):

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from structout.document import load_json
 from structout.errors import ModelError
 from structout.schema import Schema
 
@@ -46,7 +47,7 @@ class Tuning:
         if not (folder / _FILE).is_file():
             return None
         try:
-            content = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+            content = load_json((folder / _FILE).read_text(encoding="utf-8"))
             return cls(**{**content, "log": tuple(content["log"]), "quotes": tuple(content.get("quotes", ()))})
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ModelError(f"{folder / _FILE} cannot be read: {error}", hint="fine-tune the model again") from error
@@ -92,7 +93,7 @@ def merge_adapter(network: Any, folder: Path) -> None:
     from safetensors.torch import load_file
 
     try:
-        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        config = load_json((folder / "adapter_config.json").read_text(encoding="utf-8"))
         factors = load_file(folder / _ADAPTER)
         scale = config["lora_alpha"] / config["r"]
         with torch.no_grad():

@@ -1,6 +1,5 @@
 """What a run may cost, and what it has cost."""
 
-import json
 import math
 import threading
 import time
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from structout.completion import Usage
+from structout.document import load_json
 from structout.errors import BudgetError, DataError, SpecError
 
 _MILLION = 1_000_000
@@ -42,7 +42,7 @@ class Prices:
     def load(cls, path: str | Path) -> "Prices":
         """Read a JSON file of `{"model name": [input, output]}`. Raises `DataError`, `SpecError` for such a price."""
         try:
-            rows = json.loads(Path(path).read_text(encoding="utf-8"))
+            rows = load_json(Path(path).read_text(encoding="utf-8"))
             return cls({name: Price(float(price[0]), float(price[1])) for name, price in rows.items()})
         except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
             raise DataError(f"{path} is no price list: {error}", hint='write {"MODEL": [input, output]}') from error

@@ -51,7 +51,10 @@ def columns_of(schema: Schema[Any]) -> dict[str, Column]:
 
 def _columns(layout: Layout) -> dict[str, Column]:
     reader = _Reader(layout.root, layout.extras)
-    return {name: reader.column(node, ()) for name, node in layout.columns.items()}
+    try:
+        return {name: reader.column(node, ()) for name, node in layout.columns.items()}
+    except RecursionError as error:
+        raise DataError("the schema leads too deep for typed columns", hint="JSONL holds any record") from error
 
 
 def reader_of(schema: Schema[Any]) -> Callable[[dict[str, Json]], Json]:
@@ -106,8 +109,13 @@ class _Reader:
     def __init__(self, root: Any, extras: bool) -> None:
         self._root = root
         self._extras = extras
+        self._columns = 0
 
     def column(self, node: Any, seen: tuple[str, ...]) -> Column:
+        self._columns += 1
+        if self._columns > _MOST_COLUMNS:
+            problem = f"the schema has more than {_MOST_COLUMNS:,} typed columns within one another"
+            raise DataError(problem, hint="JSONL holds any record")
         kinds = kinds_of(node, self._root)
         found = self._typed(node, seen)
         if found is _TEXT:
@@ -206,6 +214,7 @@ def _moment(text: str) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+_MOST_COLUMNS = 10_000  # within one another
 _TEXT = Column(pa.string(), lambda value: _string(json.dumps(value, ensure_ascii=False)))
 _STRING = Column(pa.string(), _string)
 _SCALARS = {

@@ -17,7 +17,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, TypeVar
 
-from structout.document import Json
+from structout.document import Json, load_json
 from structout.errors import DataError, MissingExtraError
 from structout.language import quoted
 from structout.pipeline.table import check_columns, read_table
@@ -27,7 +27,6 @@ T = TypeVar("T")
 
 _BATCH = 1024  # rows that a columnar reader holds at a time
 _FIRST = 100  # rows, where none tells what columns all have, of which one must have each that is wanted
-_DEEPEST = 200  # how deep a row may be nested, as a document may
 _ITS_OWN: dict[str, Any] = {"enable_external_access": "false"}  # no file that a view, or a table's name, may name
 _NO_UTF8 = re.compile("[\udc80-\udcff]")  # what `opened` makes of such bytes
 _KINDS = (
@@ -124,28 +123,13 @@ def _lines(source: str, text: str, *, jsonl: bool) -> "Iterator[Json | _Bad]":
                 continue
             if jsonl or (source == "-" and line.lstrip().startswith("{")):
                 try:
-                    record = _parsed(line)
-                except (ValueError, RecursionError) as error:
+                    record = load_json(line, _constant)
+                except ValueError as error:
                     yield _Bad(line.rstrip("\r\n"), f"line {number} is not JSON: {error}")
                 else:
                     yield record if isinstance(record, dict) else _Bad(record, f"line {number} is no JSON object")
             else:
                 yield {text: line.rstrip("\r\n")}
-
-
-def _parsed(line: str) -> Json:
-    record: Json = json.loads(line, parse_constant=_constant)
-    if line.count("[") + line.count("{") > _DEEPEST:
-        level = [record]
-        for _ in range(_DEEPEST):
-            level = [one for node in level for one in _inside(node)]
-        if any(map(_inside, level)):
-            raise ValueError("it is nested too deep to be written again")
-    return record
-
-
-def _inside(node: Json) -> Iterable[Json]:
-    return node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
 
 
 def _csv(source: str, wanted: list[str], delimiter: str) -> "Iterator[Json | _Bad]":

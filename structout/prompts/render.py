@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from structout.document import Json
+from structout.errors import SchemaError
 from structout.schema import Schema
 
 Show = Literal["json_schema", "typescript", "example", "none", "brief"]
@@ -23,16 +24,24 @@ _BOUNDS = {
     "pattern": "matches {}",
     "format": "{}",
 }
+_MOST_VALUES = 10_000  # in an example
 
 
 def render(schema: Schema[Any], show: Show) -> str:
-    """Write the schema down for a model, in one of four ways (the last, `none`, is the empty text)."""
-    if show == "json_schema":
-        return json.dumps(schema.json_schema, ensure_ascii=False)
-    if show == "typescript":
-        return _TypeScript(schema.json_schema).text()
-    if show == "example":
-        return json.dumps(_example(schema.json_schema, schema.json_schema, ()), ensure_ascii=False)
+    """Write the schema down for a model, in one of four ways (the last, `none`, is the empty text).
+
+    Raises `SchemaError` for a schema that cannot be shown this way.
+    """
+    try:
+        if show == "json_schema":
+            return json.dumps(schema.json_schema, ensure_ascii=False)
+        if show == "typescript":
+            return _TypeScript(schema.json_schema).text()
+        if show == "example":
+            return json.dumps(_Example(schema.json_schema).value(schema.json_schema), ensure_ascii=False)
+    except RecursionError as error:
+        problem = f"{schema.name} leads too deep to be shown as {show}"
+        raise SchemaError(problem, hint="show='json_schema' writes any schema") from error
     return ""
 
 
@@ -152,28 +161,39 @@ def resolve(root: Any, ref: str) -> Any:
     return node
 
 
-def _example(node: Any, root: Any, seen: tuple[str, ...]) -> Json:
-    """A document of the schema's form; each text is a placeholder that says what belongs there."""
-    if not isinstance(node, dict):
-        return None
-    if "$ref" in node:
-        ref = node["$ref"]
-        return None if ref in seen else _example(resolve(root, ref), root, (*seen, ref))
-    for key in ("examples", "enum"):
-        if node.get(key):
-            return node[key][0]  # type: ignore[no-any-return]
-    if "const" in node:
-        return node["const"]  # type: ignore[no-any-return]
-    for key in ("anyOf", "oneOf", "allOf"):
-        if node.get(key):
-            return _example(node[key][0], root, seen)
-    kind = node.get("type", "object" if "properties" in node else None)
-    kind = kind[0] if isinstance(kind, list) else kind
-    if kind == "object":
-        return {key: _example(value, root, seen) for key, value in node.get("properties", {}).items()}
-    if kind == "array":
-        items = node.get("prefixItems") or [node.get("items", True)]
-        return [_example(item, root, seen) for item in items]
-    if kind == "string":
-        return node.get("format") or f"<{_description(node) or 'text'}>"
-    return {"integer": 0, "number": 0.0, "boolean": False}.get(kind or "")
+class _Example:
+    """Makes a document of the form of one schema; each text is a placeholder that says what belongs there."""
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+        self._values = 0
+
+    def value(self, node: Any, seen: tuple[str, ...] = ()) -> Json:
+        """What stands for a subschema; `seen` are the references that led to it."""
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            problem = f"an example of the schema has more than {_MOST_VALUES:,} values"
+            raise SchemaError(problem, hint="show='typescript' or 'json_schema' writes each definition once")
+        if not isinstance(node, dict):
+            return None
+        if "$ref" in node:
+            ref = node["$ref"]
+            return None if ref in seen else self.value(resolve(self._root, ref), (*seen, ref))
+        for key in ("examples", "enum"):
+            if node.get(key):
+                return node[key][0]  # type: ignore[no-any-return]
+        if "const" in node:
+            return node["const"]  # type: ignore[no-any-return]
+        for key in ("anyOf", "oneOf", "allOf"):
+            if node.get(key):
+                return self.value(node[key][0], seen)
+        kind = node.get("type", "object" if "properties" in node else None)
+        kind = kind[0] if isinstance(kind, list) else kind
+        if kind == "object":
+            return {key: self.value(value, seen) for key, value in node.get("properties", {}).items()}
+        if kind == "array":
+            items = node.get("prefixItems") or [node.get("items", True)]
+            return [self.value(item, seen) for item in items]
+        if kind == "string":
+            return node.get("format") or f"<{_description(node) or 'text'}>"
+        return {"integer": 0, "number": 0.0, "boolean": False}.get(kind or "")

@@ -1,8 +1,10 @@
 """Repair: find the document in a model's answer, read it tolerantly, fit it to the schema, and say what was changed."""
 
+import warnings
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from structout.document import Json, read_json
+from structout.errors import StructoutWarning
 from structout.issue import Issue
 from structout.language import Choice
 from structout.repair.bare import bare
@@ -87,8 +89,27 @@ def repair(
     `complete` says that the text is known not to be cut off (its finish reason is `stop`), so that closers missing
     at its very end were forgotten and nothing is lost; without it they count as lossy. `format` reads YAML only, or
     JSON only; by default YAML is tried where there is no JSON. A schema that is a language (a choice, a statement) has
-    its text taken out of wrapping only. Takes time linear in the text; never raises.
+    its text taken out of wrapping only. Takes time linear in the text; never raises: a fault of repair itself is an
+    issue, and a warning.
     """
+    try:
+        return attempt(text, schema, policy, decimal=decimal, complete=complete, format=format)
+    except Exception as error:
+        message = f"repair failed on this text, which is a fault of structout: {type(error).__name__}"
+        warnings.warn(f"{message}: {error}"[:300], StructoutWarning, stacklevel=2)
+        return Repaired(None, None, (Issue("", "not_json", message),))
+
+
+def attempt(
+    text: str,
+    schema: Schema[T],
+    policy: Policy = "lossless",
+    *,
+    decimal: Decimal | None = None,
+    complete: bool = False,
+    format: Format | None = None,  # noqa: A002
+) -> Repaired[T]:
+    """What `repair` does; but here a fault of repair itself is raised, for tests to find."""
     if schema.language is not None:
         return _bare(text, schema)
     try:

@@ -60,7 +60,10 @@ def read_at(text: str, start: int, limit: int, budget: Budget, *, strict_first: 
     if issue is not None:
         if issue.kind != "duplicate_key":
             raise Unreadable(parsed.end)
-        document, doubles = _without_doubles(written)
+        try:
+            document, doubles = _without_doubles(written)
+        except (ValueError, RecursionError) as error:  # the strict parser names the first fault only
+            raise Unreadable(parsed.end) from error
         edits += doubles
     return Reading(document, start, parsed.end, edits, parsed.unclosed, parsed.cut, parsed.loose, parsed.bare)
 
@@ -72,7 +75,10 @@ def _otherwise(text: str, start: int, limit: int, budget: Budget) -> Iterator[Pa
 
 
 def _without_doubles(written: str) -> tuple[Json, tuple[Edit, ...]]:
-    """Keep one of each key: lossless if its values are equal, else the last one stays and the others are lost."""
+    """Keep one of each key: lossless if its values are equal, else the last one stays and the others are lost.
+
+    Raises `ValueError` if the keys are not all that is wrong.
+    """
     edits: list[Edit] = []
 
     def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -85,7 +91,9 @@ def _without_doubles(written: str) -> tuple[Json, tuple[Edit, ...]]:
             found[key] = value
         return found
 
-    document: Json = json.loads(written, object_pairs_hook=build)
+    document, issue = parse_json(json_text(json.loads(written, object_pairs_hook=build)))
+    if issue is not None:
+        raise ValueError(issue.message)
     return document, tuple(edits)
 
 

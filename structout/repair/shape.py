@@ -1,18 +1,16 @@
 """A JSON Schema as coercion sees it: references resolved, `allOf` merged, alternatives listed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, Final
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import jsonschema_rs
 
 from structout.document import Json
-from structout.formats import formats_for
-from structout.schema import Schema
+from structout.schema import Schema, Writer
 
-_ADDRESS: Final = "structout:/schema"
 _UNICODE: Final = re.compile(r"[\W_]+")
 _DEEPEST_REFERENCE: Final = 30
 _TYPES: Final = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
@@ -31,17 +29,16 @@ def shape_of(schema: Schema[Any]) -> "Shape":
 
 
 class Root:
-    """The schema that shapes are parts of: resolves references and builds the validators of parts."""
+    """The schema that shapes are parts of: resolves references."""
 
     def __init__(self, schema: Schema[Any]) -> None:
         self.schema = schema
         self.json_schema: Any = schema.json_schema
         self.aliases: dict[str, dict[str, str]] = {}
         if schema.adapter is not None:
-            by_name = schema.adapter.json_schema(by_alias=False)
+            by_name = schema.adapter.json_schema(by_alias=False, schema_generator=Writer)
             if by_name != self.json_schema:
                 self._name_aliases(self.json_schema, by_name, "")
-        self.formats = formats_for(self.json_schema, pydantic=schema.adapter is not None)
 
     def _name_aliases(self, by_alias: Any, by_name: Any, place: str) -> None:
         """Pydantic writes both schemas in one order, so that their properties pair up."""
@@ -74,22 +71,6 @@ class Root:
             else:
                 return "", True
         return place, node
-
-    def validator(self, place: str) -> "jsonschema_rs.Validator | None":
-        """A validator for one part; None if it cannot be built by itself."""
-        part = {"$ref": f"{_ADDRESS}#{quote(place, safe='/~')}"}
-        draft = self.json_schema.get("$schema") if isinstance(self.json_schema, dict) else None
-        if isinstance(draft, str):
-            part["$schema"] = draft
-        root = self.json_schema
-        if isinstance(root, dict):
-            root = {key: value for key, value in root.items() if key not in ("$id", "id") or not isinstance(value, str)}
-        try:
-            return jsonschema_rs.validator_for(
-                part, validate_formats=True, formats=self.formats, retriever=lambda _: root
-            )
-        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
-            return None
 
 
 def escape(key: str) -> str:
@@ -125,12 +106,12 @@ class Shape:
             self._collect(f"{place}/allOf/{index}", inner, parts, depth + 1)
 
     @cached_property
-    def _validator(self) -> "jsonschema_rs.Validator | None":
-        return self.root.validator(self.place)
+    def _judge(self) -> Callable[[Json], bool] | None:
+        return self.root.schema.validator.part(self.place)
 
     def valid(self, value: Json) -> bool:
         """Whether a value complies with this part of the schema."""
-        return self._validator is None or self._validator.is_valid(value)
+        return self._judge is None or self._judge(value)
 
     @cached_property
     def types(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from math import exp, log
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from structout.document import load_json
 from structout.errors import DataError, NoModelError, SpecError
 from structout.issue import Issue
 from structout.models.base import Model
@@ -111,7 +112,7 @@ class Learned:
 def read_head(file: str | Path) -> Head:
     """Read a head that `write_head` wrote. Raises `NoModelError`."""
     try:
-        content = json.loads(Path(file).read_text(encoding="utf-8"))
+        content = load_json(Path(file).read_text(encoding="utf-8"))
         if content.pop("features") != list(NAMES):
             raise ValueError("it was fitted to other features")
         means, scales, weights = (tuple(map(float, content[name])) for name in ("means", "scales", "weights"))

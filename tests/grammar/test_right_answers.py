@@ -188,7 +188,8 @@ def test_the_budget_refuses_a_token_only_if_no_document_can_end_in_time_after_it
     for seed in range(12):
         rng = random.Random(seed)
         room = len(shortest) + rng.choice([0, 1, 3, 9])
-        walked, guarded, written = engine.copy(), grammar.matcher(letters, room), ()
+        walked, guarded = engine.copy(), grammar.matcher(letters, room)
+        written: tuple[int, ...] = ()
         while not guarded.must_stop:
             admitted = []
             for token in walked.mask().nonzero()[:, 0].tolist():

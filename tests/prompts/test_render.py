@@ -1,8 +1,10 @@
 import json
 from typing import Literal
 
+import pytest
 from pydantic import BaseModel, Field
 
+from structout.errors import SchemaError
 from structout.prompts import render
 from structout.schema import Schema
 from tests.conftest import Bolt
@@ -49,3 +51,22 @@ def test_an_example_has_the_form() -> None:
     schema = Schema.of(Bolt)
     assert schema.check_text(render(schema, "example")).ok
     assert render(schema, "none") == ""
+
+
+def test_what_cannot_be_shown_is_refused_with_another_way() -> None:
+    twice = {
+        f"d{i}": {"type": "object", "properties": {key: {"$ref": f"#/$defs/d{i + 1}"} for key in "ab"}}
+        for i in range(30)
+    }
+    wide = Schema.of({"$ref": "#/$defs/d0", "$defs": {**twice, "d30": {"type": "string"}}})
+    with pytest.raises(SchemaError, match="more than 10,000 values") as caught:
+        render(wide, "example")
+    assert "typescript" in caught.value.hint
+    assert render(wide, "typescript").count("\n") < 200
+    once = {f"d{i}": {"type": "object", "properties": {"a": {"$ref": f"#/$defs/d{i + 1}"}}} for i in range(2_000)}
+    deep = Schema.of({"$ref": "#/$defs/d0", "$defs": {**once, "d2000": {"type": "string"}}})
+    for show in ("example", "typescript"):
+        with pytest.raises(SchemaError, match="too deep") as caught:
+            render(deep, show)
+        assert "json_schema" in caught.value.hint
+    assert render(deep, "json_schema")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from structout.errors import StructoutWarning
 from structout.repair import mend, repair, view
 from structout.repair.coerce import same
 from structout.schema import Schema
@@ -206,3 +207,40 @@ def test_hostile_texts_neither_raise_nor_overflow(piece: str, start: str) -> Non
 def test_odd_json_is_read_or_refused(text: str) -> None:
     found = repair(text, ANY)
     assert found.ok or found.issues
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{name:,name:[},"',
+        '{"a":1,"a":2,}{"',
+        '{"a":1,"a":NaN}',
+        '{"a":1,"a":1e999}',
+        '{"a":1,"a":"\\ud800"}',
+        '{"a":1,"a":' + "9" * 5_000 + "}",
+        "{a:1,a:[}]",
+        "{a:,a:{]",
+    ],
+)
+@pytest.mark.parametrize("format", [None, "json", "yaml"])
+def test_keys_named_twice_among_other_faults_end_in_an_answer(text: str, format: Any) -> None:  # noqa: A002
+    for policy in ("lossless", "lossy", "any"):
+        found = mend.attempt(text, ANY, policy, format=format)
+        assert found.issues or json.loads(json.dumps(found.document, allow_nan=False)) == found.document
+
+
+@given(PIECES, st.sampled_from(SCHEMAS), st.sampled_from(["lossless", "lossy", "any"]), st.sampled_from([None, "json"]))
+@settings(max_examples=300, deadline=None)
+def test_repair_itself_has_no_fault(pieces: list[str], schema: Schema[Any], policy: Any, format: Any) -> None:  # noqa: A002
+    found = mend.attempt("".join(pieces), schema, policy, format=format)
+    assert found.issues or schema.check(found.document).ok
+
+
+def test_a_fault_of_repair_is_an_issue_and_a_warning() -> None:
+    with (
+        mock.patch.object(mend, "attempt", side_effect=KeyError("x")),
+        pytest.warns(StructoutWarning, match="fault of structout: KeyError"),
+    ):
+        found = repair("{", ANY)
+    assert found.value is None
+    assert [issue.kind for issue in found.issues] == ["not_json"]

@@ -1,0 +1,308 @@
+"""What a schema may cost: how deep and large it is, and how many of its parts a document is held against."""
+
+import math
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urljoin
+
+from structout.document import DEEPEST
+from structout.errors import SchemaError
+from structout.issue import pointer
+
+_MOST_VALUES = 1_000_000  # in a schema; a value that stands at many places is counted at each
+_LONGEST_CHAIN = 100  # subschemas that lead from one to the next and speak of the same value
+_MOST_AT_ONCE = 20_000  # subschemas that one value is held against
+_MOST_UNEVALUATED = 2_000  # the same, where a validator is built for each of them
+_ENDLESS = 10**12
+_MOST_STEPS = 400_000  # of reckoning, a third of a second
+_LARGE = 1_000  # subschemas of which not each needs a validator that knows all others
+_GENTLE = 500  # subschemas that are worth no second thought
+_BITS = 1024  # of the largest double, and one more
+_LISTS = ("allOf", "anyOf", "oneOf")
+_SINGLE = ("not", "if", "then", "else")
+_MAPS = ("dependentSchemas", "dependencies")
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_FEWER = "write it with fewer references and alternatives"
+_SHALLOWER = "define parts of it in $defs"
+
+DATA = frozenset({"const", "default", "enum", "examples"})  # keywords that hold documents, not schemas
+NAMED = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})  # schemas by name
+
+Path = tuple[str | int, ...]
+
+
+def check_form(schema: Any) -> None:
+    """Refuse a schema that is no JSON, or too deep or large: whoever reads it afterwards may recurse.
+
+    Raises `SchemaError`.
+    """
+    _measure(schema, (), {})
+
+
+def _measure(node: Any, path: Path, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """How many values a part of a schema holds, and how deep it is; `known` are those of the containers seen so far."""
+    if not isinstance(node, dict | list | tuple):
+        _check_scalar(node, path)
+        return 1, 0
+    size, height = known.get(id(node), (0, 0))
+    if not size and len(path) <= DEEPEST:
+        size = 1
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            if isinstance(node, dict) and not isinstance(key, str):
+                raise _invalid(f"got a key of type {type(key).__name__}, expected a text", path)
+            more, deep = _measure(value, (*path, key), known)
+            size, height = size + more, max(height, deep + 1)
+        known[id(node)] = size, height
+    if len(path) + height > DEEPEST:
+        raise _invalid(f"nested too deep, expected {DEEPEST} levels at most", hint=_SHALLOWER)
+    if size > _MOST_VALUES:
+        raise _invalid(f"too large, expected {_MOST_VALUES:,} values at most", hint=_FEWER)
+    return size, height
+
+
+def _check_scalar(value: Any, path: Path) -> None:
+    if not isinstance(value, str | int | float | None):
+        raise _invalid(f"got a {type(value).__name__}, expected JSON", path)
+    if not is_written(value):
+        found = f"an integer of {value.bit_length()} bits" if isinstance(value, int) else str(value)
+        raise _invalid(f"got {found}, expected a number within the range of doubles", path)
+
+
+def is_written(value: Any) -> bool:
+    """Whether all that reads JSON can read the numbers of a value: they are finite, and within the range of doubles."""
+    if isinstance(value, dict):
+        return all(map(is_written, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(is_written, value))
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return not isinstance(value, int) or value.bit_length() < _BITS
+
+
+def _invalid(problem: str, path: Path = (), *, hint: str = "a schema is made of what JSON can hold") -> SchemaError:
+    return SchemaError(f"invalid schema{' at ' + pointer(path) if path else ''}: {problem}", hint=hint)
+
+
+class _Part(NamedTuple):
+    """A subschema as its cost is reckoned: the ids of the subschemas that it leads to.
+
+    `beside` speak of the same value. `objects` and `arrays` speak of a part of it: one of the first, and all of the
+    second, speak of the same part.
+    """
+
+    beside: list[int]
+    objects: tuple[list[int], list[int]]
+    arrays: tuple[list[int], list[int]]
+
+    def all(self) -> list[int]:
+        return [*self.beside, *self.objects[0], *self.objects[1], *self.arrays[0], *self.arrays[1]]
+
+
+class _Step(NamedTuple):
+    """The same by places in a list of counts."""
+
+    beside: tuple[int, ...]
+    groups: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
+
+
+class Complexity:
+    """How many subschemas a document is held against, at most, for one of its values and all that this one is part of.
+
+    A web of references doubles the count with each of its levels, and a schema that refers to itself at two places
+    with each level of the document. That is what the worst document costs; most documents cost a small part of it.
+    `check_form` must have passed the schema. Raises `SchemaError` for one that no document can be held against.
+    """
+
+    def __init__(self, schema: Any) -> None:
+        self._schema = schema
+        targets = _Targets(schema)
+        self._parts: dict[int, _Part] = {}
+        self.is_local = isinstance(schema, dict)  # all references are JSON Pointers, and nothing hangs on where one is
+        self.unevaluated = False
+        stack = [schema]
+        while stack:
+            node = stack.pop()
+            if not isinstance(node, dict) or id(node) in self._parts:
+                continue
+            self.unevaluated |= "unevaluatedProperties" in node or "unevaluatedItems" in node
+            self.is_local &= _is_local(node, inner=node is not schema)
+            beside = [*_beside(node), *targets.of(node)]
+            groups = _members(node), _items(node)
+            stack += [*beside, *(one for group in groups for nodes in group for one in nodes)]
+            objects, arrays = ((_ids(one), _ids(all_)) for one, all_ in groups)
+            self._parts[id(node)] = _Part(_ids(beside), objects, arrays)
+        order, is_endless = self._sorted()
+        order = [key for key in order if any(self._parts[key].all())]
+        self._places = dict.fromkeys(self._parts, 0)  # in the lists of counts, where all leaves are one
+        self._places |= {key: place for place, key in enumerate(order, 1)}
+        self._steps = [_Step((), ()), *(self._step(self._parts[key]) for key in order)]
+        self._levels = [self._counts([])]
+        self._deepest = None if is_endless else self._counts(None)
+        self.is_large = len(self._parts) > _LARGE
+        self.at_once = max(self._levels[0])  # the count for a value by itself
+        most = max(len(self._parts), _MOST_UNEVALUATED if self.unevaluated else _MOST_AT_ONCE)
+        if self.at_once > most:
+            problem = (
+                f"one value is held against more than {most:,} of its parts, as references and alternatives multiply"
+            )
+            raise _invalid(problem, hint=_FEWER)
+
+    def cost(self, depth: int, node: Any = None) -> int:
+        """The count for a document of so many levels of containers, and a subschema (by default the whole schema)."""
+        place = self._places.get(id(self._schema if node is None else node), 0)
+        depth = min(depth, DEEPEST)
+        if self._deepest and (depth == DEEPEST or self._deepest[place] < _GENTLE):
+            return self._deepest[place]
+        if depth * len(self._steps) > _MOST_STEPS:
+            return _ENDLESS
+        while len(self._levels) <= depth and self._levels[-1][place] < _ENDLESS:
+            self._levels = [*self._levels, self._counts(self._levels[-1])]
+        return self._levels[min(depth, len(self._levels) - 1)][place]
+
+    def is_steep(self) -> bool:
+        """Whether the count may be out of proportion to the schema, for a deep document."""
+        return self.cost(DEEPEST) > max(_GENTLE, len(self._parts))
+
+    def _sorted(self) -> tuple[list[int], bool]:
+        """The subschemas, each behind those that it leads to, and whether some lead back to themselves: then each is
+        behind those that speak of the same value.
+        """
+        beside = {key: part.beside for key, part in self._parts.items()}
+        try:
+            order = list(TopologicalSorter(beside).static_order())
+        except CycleError as error:
+            hint = "let a recursive schema go a level deeper first, into a property or an item"
+            raise _invalid("a $ref leads back to itself", hint=hint) from error
+        chains: dict[int, int] = {}
+        for key in order:
+            chains[key] = 1 + max((chains[one] for one in beside[key]), default=0)
+            if chains[key] > _LONGEST_CHAIN:
+                raise _invalid(f"a chain of references, expected {_LONGEST_CHAIN} links at most", hint=_FEWER)
+        try:
+            return list(TopologicalSorter({key: part.all() for key, part in self._parts.items()}).static_order()), False
+        except CycleError:
+            return order, True
+
+    def _step(self, part: _Part) -> _Step:
+        places = self._places
+        groups = tuple(
+            (tuple({places[one] for one in some}), tuple(places[one] for one in every))
+            for some, every in (part.objects, part.arrays)
+            if some or every
+        )
+        return _Step(tuple(places[one] for one in part.beside), groups)
+
+    def _counts(self, inner: list[int] | None) -> list[int]:
+        """The counts for documents a level deeper than those of `inner`: empty for documents of no depth, None for all
+        depths together.
+        """
+        found: list[int] = []
+        inner = found if inner is None else inner
+        for beside, groups in self._steps:
+            count = 1
+            for one in beside:
+                count += found[one]
+            deepest = 0
+            for some, every in groups if inner else ():
+                deeper = max([inner[one] for one in some], default=0)
+                for one in every:
+                    deeper += inner[one]
+                deepest = max(deepest, deeper)
+            found.append(min(count + deepest, _ENDLESS))
+        return found
+
+
+def _is_local(node: dict[str, Any], *, inner: bool) -> bool:
+    if "unevaluatedProperties" in node or "unevaluatedItems" in node or any(name in node for name in _REFERENCES[1:]):
+        return False
+    reference = node.get("$ref", "#")
+    if not isinstance(reference, str) or (reference != "#" and not reference.startswith("#/")):
+        return False
+    return not (inner and isinstance(node.get("$id", node.get("id")), str))
+
+
+class _Targets:
+    """What the references of a schema lead to."""
+
+    def __init__(self, schema: Any) -> None:
+        self._roots: dict[str, Any] = {"": schema}  # schemas with an address of their own
+        self._anchors: dict[str, Any] = {}
+        self._bases: dict[int, str] = {}
+        self._gather(schema, "")
+
+    def _gather(self, node: Any, base: str) -> None:
+        if isinstance(node, list):
+            for one in node:
+                self._gather(one, base)
+        elif isinstance(node, dict):
+            own = node.get("$id", node.get("id"))
+            if isinstance(own, str):
+                base = urljoin(base, own.partition("#")[0])
+                self._roots.setdefault(base, node)
+                if "#" in own:
+                    self._anchors[f"{base}#{own.partition('#')[2]}"] = node
+            self._bases[id(node)] = base
+            for name in ("$anchor", "$dynamicAnchor"):
+                if isinstance(node.get(name), str):
+                    self._anchors[f"{base}#{node[name]}"] = node
+            for key, value in node.items():
+                if key not in DATA or isinstance(value, dict):
+                    self._gather(value, base)
+
+    def of(self, node: dict[str, Any]) -> Iterator[Any]:
+        for name in _REFERENCES:
+            reference = node.get(name)
+            if isinstance(reference, str):
+                address, _, place = reference.partition("#")
+                base = urljoin(self._bases.get(id(node), ""), address)
+                if f"{base}#{place}" in self._anchors:
+                    yield self._anchors[f"{base}#{place}"]
+                elif base in self._roots:
+                    yield target(self._roots[base], unquote(place))
+
+
+def target(root: Any, place: str) -> Any:
+    """The part of a schema at a JSON Pointer; None if there is none."""
+    node = root
+    for step in place.split("/")[1:]:
+        key = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(node, list) and key.isdigit() and int(key) < len(node):
+            node = node[int(key)]
+        elif isinstance(node, dict) and key in node:
+            node = node[key]
+        else:
+            return None
+    return node
+
+
+def _ids(nodes: list[Any]) -> list[int]:
+    return [id(node) for node in nodes if isinstance(node, dict)]
+
+
+def _beside(node: dict[str, Any]) -> Iterator[Any]:
+    for key in _LISTS:
+        yield from _listed(node, key)
+    yield from (node[key] for key in _SINGLE if key in node)
+    for key in _MAPS:
+        yield from _named(node, key)
+
+
+def _members(node: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    others = [node[key] for key in ("additionalProperties", "unevaluatedProperties", "propertyNames") if key in node]
+    return [*_named(node, "properties"), *others], _named(node, "patternProperties")
+
+
+def _items(node: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    others = [node[key] for key in ("items", "additionalItems", "unevaluatedItems") if key in node]
+    return [*_listed(node, "prefixItems"), *_listed(node, "items"), *others], [
+        node[k] for k in ("contains",) if k in node
+    ]
+
+
+def _listed(node: dict[str, Any], key: str) -> list[Any]:
+    return node[key] if isinstance(node.get(key), list) else []
+
+
+def _named(node: dict[str, Any], key: str) -> list[Any]:
+    return list(node[key].values()) if isinstance(node.get(key), dict) else []
