@@ -26,6 +26,7 @@ def main() -> None:
             shown(message, category, *where, **more)
 
     warnings.showwarning = show
+    warnings.simplefilter("always", StructoutWarning)  # a line on stderr, whatever else warnings are to be
     try:
         from structout.cli.commands import app
 

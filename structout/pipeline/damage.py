@@ -4,11 +4,12 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from structout.pipeline.sealed import COPY, STATUSES, TABLES, add, create
 
-_ROW = 64  # bytes that a row takes at least
+_ROW = 128  # bytes that a row takes at least
 _QUESTIONS = 100_000  # to a table whose pages cannot all be read
 _LAST = 2**63 - 1  # position
 _KEY = 32  # bytes of the key of a completion
@@ -39,7 +40,7 @@ class Damage:
         if self.answers:
             parts.append("some of the answers")
         if "spent" in self.others:
-            parts.append("what was spent before")
+            parts.append("what was spent before (a budget counts from here on)")
         return " and ".join(parts)
 
 
@@ -118,12 +119,15 @@ class _Reading:
     table: str
     sealed: bool
 
-    def rows(self, where: str = "TRUE", bounds: Sequence[Any] = ()) -> Iterator[tuple[list[Any], bool]]:
+    def rows(self, where: str = "", bounds: Sequence[Any] = ()) -> Iterator[tuple[list[Any], bool]]:
         """Rows without their seals, and whether each can be trusted. Raises `sqlite3.DatabaseError`."""
-        columns = ", ".join(TABLES[self.table])
+        for *cells, trusted in self.db.execute(self._query + where, bounds):
+            yield cells, bool(trusted)
+
+    @cached_property
+    def _query(self) -> str:
         trusted = _trusted(self.table, sealed=self.sealed)
-        for *cells, whole in self.db.execute(f"SELECT {columns}, {trusted} FROM {self.table} WHERE {where}", bounds):
-            yield cells, bool(whole)
+        return f"SELECT {', '.join(TABLES[self.table])}, {trusted} FROM {self.table}"
 
 
 def _readable(reading: _Reading, size: int, damage: Damage) -> Iterator[list[Any]]:
@@ -139,7 +143,7 @@ def _readable(reading: _Reading, size: int, damage: Damage) -> Iterator[list[Any
                 damage.others.append("a row before the first")
     elif reading.table == "completions":
         last = 2 ** (8 * _KEY) - 1
-        for found in _around(reading, _Keys("key", _number, _key, last, last, last // (4 * most)), most):
+        for found in _around(reading, _Keys("key", _number, _key, last, last, last // most), most):
             if isinstance(found, list):
                 yield found
             else:
@@ -188,7 +192,7 @@ def _around(reading: _Reading, keys: _Keys, most: int) -> Iterator[list[Any] | t
     while stretches:
         first, last = stretches.popleft()
         for order in ("ASC", "DESC"):
-            where = f"{keys.column} BETWEEN ? AND ? ORDER BY {keys.column} {order}"
+            where = f" WHERE {keys.column} BETWEEN ? AND ? ORDER BY {keys.column} {order}"
             try:
                 for cells, whole in reading.rows(where, [keys.at(first), keys.at(last)]):
                     rows += 1
@@ -206,7 +210,7 @@ def _around(reading: _Reading, keys: _Keys, most: int) -> Iterator[list[Any] | t
                 questions += 1
             if first > last:
                 break
-        if last > keys.far:
+        if first <= last and last > keys.far:
             yield max(first, keys.far + 1), last
             last = keys.far
         if first > last:

@@ -14,6 +14,7 @@ from structout.pipeline.sealed import TABLES, VERSION, connect, create, migrate
 ANEW = "--fresh begins anew (answers that were paid for are kept); in a program, name another journal"
 IN_MEMORY = ":memory:"
 _ELSEWHERE = "name another journal, or move what is there away"
+_SMALLEST, _MAGIC = 512, b"SQLite format 3\0"  # SQLite takes what is shorter for a new database
 _UNSEALED = 2  # the version that had no checksums
 
 
@@ -31,9 +32,9 @@ def opened(path: Path, *, fresh: bool, private: bool, mend: bool) -> tuple[sqlit
     if file.exists() and not file.is_file():
         raise OtherRunError(f"{path} is not a file", hint=_ELSEWHERE)
     try:
-        if file.exists() and not file.stat().st_size:
+        if file.exists() and file.stat().st_size < _SMALLEST and _MAGIC.startswith(file.read_bytes()[: len(_MAGIC)]):
             if not fresh:
-                raise DamagedError(f"{path} is empty: what it held is lost", hint=ANEW)
+                raise DamagedError(f"{path} is empty or cut off: what it held is lost", hint=ANEW)
             _put_aside(file)
         if not file.exists():
             _make(file, 0o600 if private else 0o666)

@@ -4,10 +4,10 @@ import json
 import sqlite3
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from structout.completion import Completion, Usage
 from structout.errors import DamagedError, DataError, OtherRunError, StructoutWarning
@@ -20,6 +20,7 @@ from structout.schema import Schema
 PLACED = "status IN ('valid', 'repaired')"
 ACCEPTED = "status IN ('valid', 'repaired', 'unplaced')"  # the last: for another output, it may fit
 ANSWERED = "status <> 'error'"
+T = TypeVar("T", bound="Collection[Any]")
 _ALL = 2**63 - 1
 
 
@@ -92,29 +93,30 @@ class Journal:
 
     def identity(self) -> dict[str, str]:
         """What the run is that this journal belongs to."""
-        return self._about("identity") or {}
+        return self._about("identity", {})
 
     def _before(self) -> list[dict[str, str]]:
         """What the runs were whose outcomes it has besides."""
-        return self._about("before") or []
+        return self._about("before", [])
 
-    def _about(self, name: str) -> Any:
+    def _about(self, name: str, nothing: T) -> T:
         with self._guarded():
             row = self._db.execute("SELECT value FROM about WHERE name = ?", [name]).fetchone()
         try:
-            return loaded(row[0].encode()) if row else None
+            found = loaded(row[0]) if row else nothing
+            if isinstance(found, type(nothing)) and all(isinstance(one, str | dict) for one in found):
+                return found
+            reason = "it is something else"
         except DataError as error:
-            raise DamagedError(f"{self.path} is damaged: its {name} cannot be read: {error}", hint=ANEW) from error
+            reason = error.message
+        raise DamagedError(f"{self.path} is damaged: its {name} cannot be read: {reason}", hint=ANEW)
 
     def _tell(self, damage: Damage, aside: str) -> None:
         """Say what is lost."""
         self.damaged = True
-        lost = (
-            f"{damage} cannot be read any more, and what is asked for is asked again; the rest"
-            if str(damage)
-            else "all"
-        )
-        warnings.warn(f"{self.path} was damaged: {lost} is kept, and the damaged file as {aside}", StructoutWarning, 4)
+        lost = f"lost, and asked again where needed: {damage}" if str(damage) else "nothing of it is lost"
+        kept = f"the rest is kept, and the damaged file is now {aside}"
+        warnings.warn(f"{self.path} was damaged; {lost}; {kept}", StructoutWarning, 4)
 
     def _check_identity(self, identity: Mapping[str, str], names: Sequence[str]) -> None:
         known = self.identity()
@@ -309,7 +311,7 @@ def answers_of(kept: Mapping[bytes, str]) -> dict[bytes, Completion]:
     found = {}
     for key, data in kept.items():
         try:
-            found[key] = completion_of(loaded(data.encode()))
+            found[key] = completion_of(loaded(data))
         except DataError as error:
             warnings.warn(f"an answer in the journal is damaged and is asked again: {error}", StructoutWarning, 3)
     return found

@@ -106,8 +106,9 @@ def unpacked(data: bytes, dictionary: bytes) -> RowOutcome:
     return RowOutcome.from_json(loaded(text))
 
 
-def loaded(data: bytes) -> Any:
+def loaded(text: str | bytes) -> Any:
     """JSON that may be anything. Raises `DataError` where it is not JSON, or too deep."""
+    data = text.encode() if isinstance(text, str) else text
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
