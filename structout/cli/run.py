@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from click import get_current_context
 
 from structout.cli.codes import DAMAGED, FAILED, INCOMPLETE, INTERRUPTED, NOTHING, PASSED
 from structout.cli.console import LogFormat, reporter, say
@@ -47,6 +46,7 @@ KINDS = "JSONL, CSV, either with .gz, Parquet, NAME.duckdb#TABLE"
 
 
 def run(
+    context: typer.Context,
     schema: SchemaOption,
     source: Annotated[
         str, typer.Option("--input", "-i", help=f"{KINDS}, a .sql file or sql:QUERY (DuckDB), text, or - for stdin.")
@@ -128,7 +128,7 @@ def run(
 
     if private:
         before = os.umask(0o077)  # of whatever writes: DuckDB and SQLite make files of their own
-        get_current_context().call_on_close(lambda: os.umask(before))
+        context.call_on_close(lambda: os.umask(before))
     stem = "structout" if output == "-" else output.replace("#", ".")
     rest, place = quarantine or f"{stem}.quarantine.jsonl", journal or f"{stem}.journal"
     check_distinct(

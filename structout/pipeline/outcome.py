@@ -144,7 +144,7 @@ class RowOutcome:
             text = _json(self.value)
             if text == _json(first) or schema.check(self.value, text).ok:
                 return ""
-            if _agrees(self.value, first, schema.dump(checked.value)):
+            if _agrees(self.value, first, schema.dump(self._checked(schema).value)):
                 return ""
         except (SchemaError, ValueError, RecursionError) as error:
             return f"the document cannot be checked: {error}"

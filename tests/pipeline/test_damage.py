@@ -1,107 +1,26 @@
-"""A journal that was damaged or forged: the rest is kept, what is lost is named and asked again, nothing is believed."""
+"""A journal that was damaged: what is lost is named and asked again, and the rest is kept."""
 
-import json
 import os
 import random
 import shutil
 import sqlite3
-import subprocess
-import sys
-import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from structout import DataError, JournalError, Schema, Scripted, extract_many
-from structout.completion import Completion, Usage
-from structout.errors import DamagedError, OtherRunError, StructoutWarning
+from structout import Scripted, extract_many
+from structout.errors import StructoutWarning
 from structout.pipeline.damage import named
 from structout.pipeline.job import Job
 from structout.pipeline.journal import Journal
-from structout.pipeline.outcome import RowOutcome, completion_of
-from structout.pipeline.output import placing
 from structout.pipeline.rows import rows_of
-from structout.pipeline.run import finish, local, process, retry_quarantine
-from structout.pipeline.sealed import LARGEST, connect, loaded, packed, seal, unpacked, written
-from structout.strategies import Prompted
-from tests.conftest import ROOT, Bolt
-from tests.pipeline.conftest import Done, Shell, rows
-from tests.pipeline.test_run import MODEL
-from tests.test_cli import BOLT
+from structout.pipeline.run import local, process
+from structout.pipeline.sealed import connect, seal
+from tests.conftest import Bolt
+from tests.pipeline.conftest import COUNT, Run
 
-COUNT = 120
 PAGE = 4096
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run that is done, to damage the journal of and to repeat."""
-
-    folder: Path
-    shell: Shell
-    before: tuple[bytes, bytes]
-
-    @property
-    def journal(self) -> Path:
-        return self.folder / "out.jsonl.journal"
-
-    @property
-    def files(self) -> tuple[bytes, bytes]:
-        return tuple((self.folder / f"out.jsonl{end}").read_bytes() for end in ("", ".quarantine.jsonl"))  # type: ignore[return-value]
-
-    @property
-    def aside(self) -> list[Path]:
-        return sorted(self.folder.glob("*.damaged*"))
-
-    def again(self, *options: str) -> Done:
-        """The same command; it must not end in a traceback."""
-        (self.folder / "asked").unlink(missing_ok=True)
-        words = ["--model", f"py:{self.folder / 'model.py'}:Model", "--strategy", "Prompted()", "--key", "id"]
-        out = self.folder / "out.jsonl"
-        done = self.shell("run", "--schema", BOLT, "-i", self.folder / "bolts.jsonl", "-o", out, *words, *options)
-        assert "Traceback" not in done.stderr
-        assert "make room" not in done.stderr
-        return done
-
-    def asked(self) -> list[int]:
-        place = self.folder / "asked"
-        return [int(line) for line in place.read_text().split()] if place.exists() else []
-
-    def change(self, *statements: str, sealed: bool = False) -> None:
-        """Change the journal by SQL; `sealed` writes the checksums as whoever forges it would."""
-        db = connect(str(self.journal))
-        for statement in statements:
-            db.execute(statement)
-        if sealed:
-            db.execute("UPDATE outcomes SET seal = seal(position, digest, status, data)")
-            db.execute("UPDATE completions SET seal = seal(key, data)")
-            db.execute("UPDATE spent SET seal = seal(model, calls, input_tokens, output_tokens, seconds)")
-            db.execute("UPDATE about SET seal = seal(name, value)")
-        db.close()
-
-    def forge(self, position: int, change: Callable[[dict[str, Any]], object]) -> None:
-        """Write another outcome in the place of one, with the right checksum."""
-        db = connect(str(self.journal))
-        (dictionary,) = db.execute("SELECT value FROM about WHERE name = 'dictionary'").fetchone()
-        (data,) = db.execute("SELECT data FROM outcomes WHERE position = ?", [position]).fetchone()
-        row = unpacked(data, dictionary).to_json()
-        change(row)
-        query = "UPDATE outcomes SET data = ?1, seal = seal(position, digest, status, ?1) WHERE position = ?2"
-        db.execute(query, [packed(json.dumps(row).encode(), dictionary), position])
-        db.close()
-
-
-@pytest.fixture
-def run(tmp_path: Path, bolts: Callable[[int], Path], shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Run:
-    (tmp_path / "model.py").write_text(MODEL)
-    monkeypatch.setenv("ASKED", str(tmp_path / "asked"))
-    bolts(COUNT)
-    first = Run(tmp_path, shell, (b"", b""))
-    assert first.again().returncode == 1
-    return Run(tmp_path, shell, first.files)
 
 
 def test_every_kind_of_damage_costs_what_it_hit(run: Run) -> None:
@@ -196,97 +115,6 @@ def test_what_cannot_be_read_at_all_needs_a_word_and_is_kept(run: Run) -> None:
             one.unlink()
 
 
-def test_a_row_that_inflates_without_end_is_not_inflated(run: Run) -> None:
-    db = connect(str(run.journal))
-    (dictionary,) = db.execute("SELECT value FROM about WHERE name = 'dictionary'").fetchone()
-    packer = zlib.compressobj(9, zdict=dictionary)
-    first, other = (packer.compress(bytes(2**24)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
-    bomb = first + other * 191  # 3 GiB
-    assert len(bomb) > 3 * 10**6
-    query = "UPDATE outcomes SET data = ?1, seal = seal(position, digest, status, ?1) WHERE position = 8"
-    db.execute(query, [bomb])
-    db.close()
-    words = ["--model", f"py:{run.folder / 'model.py'}:Model", "--strategy", "Prompted()", "--key", "id"]
-    files = ["-i", f"{run.folder / 'bolts.jsonl'}", "-o", f"{run.folder / 'out.jsonl'}"]
-    program = "import resource; resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30,) * 2);"
-    program += "from structout.cli import main; main()"
-    command = [sys.executable, "-c", program, "run", "--schema", BOLT, *files, *words]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
-    assert (done.returncode, "row 9 of" in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
-    assert run.files == run.before
-
-
-HOSTILE: dict[str, Callable[[dict[str, Any]], object]] = {
-    "a value that breaks the schema": lambda row: row.update(value={"kind": "hex", "size_mm": -3}, document=None),
-    "another value": lambda row: row["value"].update(size_mm="8"),
-    "a document that breaks it": lambda row: row["document"].update(kind="nail"),
-    "NaN": lambda row: row["document"].update(size_mm=float("nan")),
-    "true for a number": lambda row: (row["value"].update(size_mm=True), row["document"].update(size_mm=True)),
-    "a deep value": lambda row: row.update(document=json.loads("[" * 400 + "]" * 400)),
-    "a deeper value": lambda row: row.update(document=json.loads("[" * 900 + "]" * 900)),
-    "a number without end": lambda row: row["document"].update(size_mm=10**4000),
-    "another status": lambda row: row.update(status="invalid"),
-    "an unknown status": lambda row: row.update(status="fine"),
-    "a missing field": lambda row: row.pop("issues"),
-    "a field more": lambda row: row.update(more=1),
-    "a negative usage": lambda row: row["attempts"][0]["usage"].update(input_tokens=-5),
-    "a usage that is NaN": lambda row: row["attempts"][0]["usage"].update(seconds=float("nan")),
-    "a usage of a text": lambda row: row["attempts"][0].update(usage="none"),
-    "an unknown usage": lambda row: row["attempts"][0]["usage"].update(wishes=3),
-    "attempts that are numbers": lambda row: row.update(attempts=[1]),
-    "attempts that are none": lambda row: row.update(attempts=None),
-    "a negative cost": lambda row: row.update(cost=-1),
-    "a cost without end": lambda row: row.update(cost=float("inf")),
-    "edits that are none": lambda row: row.update(edits=[[1, 2]]),
-    "issues that are texts": lambda row: row.update(issues="abc"),
-    "confidence in words": lambda row: row.update(confidence={"/a": "sure"}),
-    "spans that are none": lambda row: row.update(spans={"/a": 3}),
-}
-
-
-def test_a_forged_outcome_is_not_believed(run: Run) -> None:
-    accepted = [position for position in range(20, COUNT, 2) if (position + 1) % 7][: len(HOSTILE)]
-    for position, change in zip(accepted, HOSTILE.values(), strict=True):
-        run.forge(position, change)
-    run.change("UPDATE outcomes SET status = 'valid' WHERE position = 6", sealed=True)
-    db = connect(str(run.journal))
-    identity = json.loads(db.execute("SELECT value FROM about WHERE name = 'identity'").fetchone()[0])
-    db.close()
-    with Journal(run.journal, identity) as journal:
-        wrong = journal.wrong(Schema.of(BOLT))
-    assert sorted(wrong) == [6, *accepted]
-    done = run.again()
-    assert (done.returncode, "rows 7, 23, 25, 27, " in done.stderr) == (2, True), done.stderr
-    assert (run.files, run.asked()) == (run.before, [])
-
-
-def test_other_forgeries_end_in_a_word(run: Run) -> None:
-    whole = run.journal.read_bytes()
-    kinds = {
-        "position": ("UPDATE outcomes SET position = 4000 WHERE position = 119", 2, "the input has lost rows"),
-        "digest": ("UPDATE outcomes SET digest = x'00' WHERE position = 5", 2, "row 6 is not the one"),
-        "spent": ("UPDATE spent SET input_tokens = -999999", 2, "what was spent before"),
-        "spent in words": ("UPDATE spent SET calls = 'many'", 2, "what was spent before"),
-        "of which run": (
-            "UPDATE about SET value = '[[[' WHERE name LIKE 'identity%'",
-            2,
-            "its identity cannot be read",
-        ),
-        "dictionary": ("UPDATE about SET value = x'00' WHERE name LIKE 'dictionary%'", 2, "rows 1 to 120"),
-        "of before": ("UPDATE about SET value = '7' WHERE name LIKE 'before%'", 2, "cannot be read"),
-    }
-    for kind, (statement, code, told) in kinds.items():
-        run.journal.write_bytes(whole)
-        run.change(statement, sealed=True)
-        done = run.again()
-        assert (done.returncode, told in done.stderr) == (code, True), (kind, done.stderr)
-        assert run.files == run.before
-    run.journal.write_bytes(whole)
-    run.change("UPDATE completions SET data = '{\"text\": 1}'", "DELETE FROM outcomes WHERE position = 3", sealed=True)
-    done = run.again()
-    assert ("an answer in the journal is damaged and is asked again" in done.stderr, run.asked()) == (True, [4])
-
-
 def test_what_the_journal_cannot_be_is_said_in_a_word(run: Run) -> None:
     run.journal.unlink()
     run.journal.mkdir()
@@ -305,3 +133,143 @@ def test_what_the_journal_cannot_be_is_said_in_a_word(run: Run) -> None:
     assert run.again().returncode == 2
     assert sorted(path.name for path in elsewhere.iterdir()) == ["journal", "journal.damaged"]
     assert (run.journal.is_symlink(), run.files) == (True, run.before)
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_who_may_read_the_files_of_a_run(run: Run) -> None:
+    files = [run.folder / "out.jsonl", run.folder / "out.jsonl.quarantine.jsonl", run.journal]
+    for one in files:
+        one.unlink()
+    before = os.umask(0o027)
+    try:
+        assert run.again().returncode == 1
+        assert [mode(one) for one in files] == [0o640] * 3
+        files[0].chmod(0o600)
+        assert run.again().returncode == 1
+        assert mode(files[0]) == 0o600, "a file that is written anew is not opened to more people"
+        assert run.again("--private").returncode == 1
+        assert [mode(one) for one in files] == [0o600] * 3
+        assert os.umask(0o027) == 0o027, "the umask of the process is as it was"
+        run.change("UPDATE outcomes SET status = 'fine' WHERE position = 1")
+        assert run.again().returncode == 2
+        assert [mode(one) for one in (run.journal, *run.aside)] == [0o600] * 2, "so is a journal that was mended"
+    finally:
+        os.umask(before)
+
+
+def test_a_private_journal_of_a_program(tmp_path: Path) -> None:
+    for private, expected in ((False, 0o666), (True, 0o600)):
+        place = tmp_path / f"{private}"
+        before = os.umask(0)
+        try:
+            results = extract_many(["a"], Bolt, Scripted("no"), "Prompted()", journal=place, private=private)
+            assert [result.status for result in results] == ["invalid"]
+            assert mode(place) == expected
+        finally:
+            os.umask(before)
+
+
+def test_a_program_is_warned_and_asks_again(job: Job, model: Scripted, tmp_path: Path) -> None:
+    texts = [f"{n} mm" for n in range(1, 21)]
+
+    def extracted() -> list[Any]:
+        return list(extract_many(texts, job.schema, model, job.strategy, journal=tmp_path / "j", chunk=4))
+
+    first = extracted()
+    calls = model.calls
+    folder = Run(tmp_path, None, (b"", b""))  # type: ignore[arg-type]
+    (tmp_path / "j").rename(folder.journal)
+    folder.change("UPDATE outcomes SET status = 'fine' WHERE position IN (2, 16)")
+    folder.journal.rename(tmp_path / "j")
+    with pytest.warns(StructoutWarning, match="rows 3 and 17"):
+        assert extracted() == first
+    (tmp_path / "j").rename(folder.journal)
+    folder.forge(4, lambda row: row["document"].update(kind="nail"))
+    folder.forge(9, lambda row: row.pop("issues"))
+    folder.journal.rename(tmp_path / "j")
+    with pytest.warns(StructoutWarning) as told:
+        assert extracted() == first
+    assert {str(one.message).partition(" of ")[0] for one in told} == {"row 5", "row 10"}
+    assert model.calls == calls
+
+
+def test_a_dry_run_leaves_a_damaged_journal_alone(run: Run) -> None:
+    run.change("UPDATE outcomes SET status = 'fine' WHERE position IN (1, 4)")
+    before = run.journal.read_bytes()
+    done = run.again("--dry-run")
+    assert (done.returncode, "rows 2 and 5 is lost" in done.stderr.replace("are", "is")) == (2, True), done.stderr
+    assert (run.journal.read_bytes(), run.aside) == (before, [])
+    assert run.again().returncode == 2
+
+
+def test_a_log_that_is_damaged_or_gone_costs_what_was_in_it(run: Run) -> None:
+    """As a power cut would: SQLite itself leaves out what does not fit together."""
+    whole = run.folder / "whole"
+    with Journal(run.journal, {}, only=()) as journal:
+        journal.forget_completions([])
+        kept = [*journal.outcomes()]
+        journal.add_outcomes([(n, b"", one) for n, one in enumerate(kept[:1], COUNT)])
+        shutil.copy(run.journal, whole)
+        shutil.copy(f"{run.journal}-wal", f"{whole}-wal")
+    data = whole.read_bytes(), Path(f"{whole}-wal").read_bytes()
+    assert len(data[1]) > 100
+    for log in (None, b"", data[1][:50], data[1][: len(data[1]) // 2], bytes(len(data[1])), data[1][::-1]):
+        whole.write_bytes(data[0])
+        Path(f"{whole}-wal").unlink(missing_ok=True)
+        if log is not None:
+            Path(f"{whole}-wal").write_bytes(log)
+        with Journal(whole, {}, only=()) as journal:
+            assert [*journal.outcomes(limit=COUNT)] == kept
+            assert not journal.damaged
+
+
+def test_a_journal_without_checksums_gets_them(job: Job, model: Scripted, tmp_path: Path) -> None:
+    texts = [f"{n} mm" for n in range(1, 21)]
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        process(rows_of(texts), job, journal, local())
+        first = [*journal.outcomes()], journal.spent()
+    unseal(tmp_path / "j")
+    calls = model.calls
+    for _ in range(2):
+        with Journal(tmp_path / "j", job.identity()) as journal:
+            process(rows_of(texts), job, journal, local())
+            assert ([*journal.outcomes()], journal.spent(), journal.damaged) == (*first, False)
+    unseal(tmp_path / "j")
+    data = bytearray((tmp_path / "j").read_bytes())
+    data = data[: len(data) - PAGE]
+    (tmp_path / "j").write_bytes(data)
+    with pytest.warns(StructoutWarning, match="was damaged"):
+        journal = Journal(tmp_path / "j", job.identity())
+    with journal:
+        process(rows_of(texts), job, journal, local())
+        assert [*journal.outcomes()] == first[0]
+    assert model.calls <= calls + 40
+
+
+def unseal(place: Path) -> None:
+    """Make version 2 of a journal of version 3."""
+    db = sqlite3.connect(place, isolation_level=None)
+    db.execute("DELETE FROM about WHERE name LIKE '% (copy)'")
+    for table in ("about", "outcomes", "completions", "spent"):
+        db.execute(f"ALTER TABLE {table} DROP COLUMN seal")
+    db.execute("PRAGMA user_version = 2")
+    db.execute("VACUUM")
+    db.close()
+
+
+def test_stretches_of_rows_are_named_by_their_numbers() -> None:
+    assert named([(2, 2)]) == "row 3"
+    assert named([(16, 16), (2, 2), (19, 21), (22, 24)]) == "rows 3, 17 and 20 to 25"
+    assert named([(999, 999), (1200, None), (1201, 1210)]) == "rows 1,000 and 1,201 on"
+    assert named([(0, None)]) == "all rows"
+    assert named([(n, n) for n in range(0, 40, 2)]).endswith("17, 19 and 10 other stretches")
+
+
+def test_cells_that_are_moved_are_another_row() -> None:
+    assert (
+        len({seal(1, b"ab", "c"), seal(1, b"a", "bc"), seal(11, b"ab", "c"), seal("1", b"abc"), seal(2, b"ab", "c")})
+        == 5
+    )
