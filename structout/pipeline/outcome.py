@@ -74,7 +74,7 @@ class RowOutcome:
     @classmethod
     def from_json(cls, row: Any) -> "RowOutcome":
         """What `to_json` wrote. Raises `DataError` for anything else."""
-        with _understood("an outcome"):
+        with understood("an outcome"):
             issues = tuple(Issue(*issue) for issue in row["issues"])
             edits = tuple(Edit(*edit) for edit in row["edits"])
             spans = {place: (first, last) for place, (first, last) in row["spans"].items()}
@@ -155,7 +155,7 @@ class RowOutcome:
 
     def result(self, schema: Schema[Any]) -> Result[Any]:
         """The result that this was made of. Raises `DataError` where it cannot have been made of any."""
-        with _understood("an outcome"):
+        with understood("an outcome"):
             checked = self._checked(schema) if self.ok else None
             _require(f"document ({checked.issues[0] if checked and checked.issues else ''})", not checked or checked.ok)
             value = checked.value if checked else None
@@ -205,7 +205,7 @@ def completion_json(completion: Completion) -> dict[str, Any]:
 
 def completion_of(row: Any) -> Completion:
     """The answer that `completion_json` wrote. Raises `DataError` for anything else."""
-    with _understood("an answer"):
+    with understood("an answer"):
         others = {one.name: _tuples(row[one.name]) for one in _OTHERS if one.name in row}
         made = Completion(row["text"], _usage(row["usage"]), row["finish_reason"], **others)
         _require("text", _are(str, (made.text, made.refusal)))
@@ -218,6 +218,7 @@ def completion_of(row: Any) -> Completion:
 
 
 def _usage(row: Any) -> Usage:
+    """A usage as JSON. Raises `ValueError` for what cannot have been used, and whatever else is not one."""
     _require("usage", all(map(_is_amount, row.values())))
     return Usage(**row)
 
@@ -228,11 +229,11 @@ def _tuples(value: Any) -> Any:
 
 
 @contextmanager
-def _understood(what: str) -> Iterator[None]:
+def understood(what: str) -> Iterator[None]:
     """Where JSON is read that may be anything: a `DataError` for all that is wrong with it."""
     try:
         yield
-    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, SpecError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, SpecError) as error:
         raise DataError(f"it is not {what}: {type(error).__name__}: {error}") from error
 
 
