@@ -190,7 +190,7 @@ def run(
     if failed:
         say(f"the model failed on {failed:,} of them; the same command asks for these again")
     if kept.damaged:
-        say(f"{place} was damaged (see above); what it lost was asked again")
+        say(f"{place} held what cannot be trusted (see above); it was asked again")
         raise typer.Exit(DAMAGED)
     if failed:
         raise typer.Exit(INCOMPLETE)

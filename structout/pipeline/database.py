@@ -65,13 +65,14 @@ def _held(path: Path, file: Path) -> tuple[sqlite3.Connection, int | None]:
     try:
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
         try:
+            new = not db.execute("SELECT 1 FROM sqlite_master").fetchone() and not _numbered(db)
+            found = VERSION if new else _version(path, db)  # before anything is written: it may be another's
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("BEGIN IMMEDIATE")
-            if not db.execute("SELECT 1 FROM sqlite_master").fetchone() and not _numbered(db):
+            if new:
                 create(db)
-            found = _version(path, db)
-            if found == _UNSEALED:
+            elif found == _UNSEALED:
                 migrate(db)
             db.execute("COMMIT")
         except sqlite3.DatabaseError as error:
@@ -94,8 +95,11 @@ def _version(path: Path, db: sqlite3.Connection) -> int:
             f"{path} is a journal of version {found}; this structout writes version {VERSION}",
             hint="go on with the structout that wrote it, or name another journal",
         )
-    if not TABLES.keys() <= {name for (name,) in db.execute("SELECT name FROM sqlite_master")}:
+    parts = list(db.execute("SELECT type, name FROM sqlite_master"))
+    if not TABLES.keys() <= {name for kind, name in parts if kind == "table"}:
         raise OtherRunError(f"{path} is not a journal: it lacks tables", hint=_ELSEWHERE)
+    if others := [name for kind, name in parts if kind not in ("table", "index")]:  # which SQLite would run
+        raise OtherRunError(f"{path} is not a journal: it holds {others[0]!r}", hint=_ELSEWHERE)
     return found
 
 
@@ -142,7 +146,7 @@ def _mended(
                 told = new.execute("SELECT 1 FROM about WHERE name = 'identity'").fetchone()
             if not mend:
                 hint = "a run that asks keeps the rest"
-                raise DamagedError(f"{path} is damaged: {damage or 'nothing'} is lost", hint=hint)
+                raise DamagedError(f"{path} is damaged; lost: {str(damage) or 'nothing'}", hint=hint)
             if not told and not fresh:
                 raise DamagedError(f"{path} is damaged: nothing tells of which run it is", hint=ANEW)
             with suppress(sqlite3.DatabaseError):

@@ -243,7 +243,8 @@ class Journal:
         if wrong:
             self.damaged = True
             rows, reason = named([(position, position) for position in wrong]), next(iter(wrong.values()))
-            warnings.warn(f"{rows} of {self.path} cannot be right and are asked again: {reason}", StructoutWarning, 3)
+            told = f"asked again, for their outcomes cannot be: {rows} of {self.path} ({reason})"
+            warnings.warn(told, StructoutWarning, 3)
             with self._transaction() as db:
                 db.executemany("DELETE FROM outcomes WHERE position = ?", [[position] for position in wrong])
 

@@ -75,17 +75,25 @@ def written(outcome: RowOutcome) -> tuple[RowOutcome, bytes]:
     """An outcome as JSON. One that is too large or too deep to be kept is set aside as rejected, without its calls
     and its document, and where this is not enough without its input and its key.
     """
+    if (data := _written(outcome)) is not None:
+        return outcome, data
     reason = f"the row is too large to be kept: {LARGEST // 2**20} MiB and {_DEEPEST} levels are the most"
     lighter = replace(outcome.refused(reason), document=None, attempts=(), checks=(), confidence={}, spans={})
-    for one in (outcome, lighter, replace(lighter, record=None), replace(lighter, record=None, key=None, edits=())):
-        try:
-            row = one.to_json()
-            data = json.dumps(row).encode()
-        except RecursionError:
-            continue
-        if len(data) <= LARGEST and not _is_deep(row, data):
-            break
-    return one, data
+    for one in (lighter, replace(lighter, record=None)):
+        if (data := _written(one)) is not None:
+            return one, data
+    bare = replace(lighter, record=None, key=None, edits=(), issues=lighter.issues[-1:])
+    return bare, json.dumps(bare.to_json()).encode()
+
+
+def _written(outcome: RowOutcome) -> bytes | None:
+    """None where it is too large or too deep to be read again."""
+    row = outcome.to_json()
+    try:
+        data = json.dumps(row).encode()
+    except RecursionError:
+        return None
+    return None if len(data) > LARGEST or _is_deep(row, data) else data
 
 
 def packed(data: bytes, dictionary: bytes) -> bytes:

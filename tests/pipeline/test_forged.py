@@ -121,6 +121,25 @@ def test_other_forgeries_end_in_a_word(run: Run) -> None:
     assert ("an answer in the journal is damaged and is asked again" in done.stderr, run.asked()) == (True, [4])
 
 
+def test_what_sqlite_would_run_is_refused(run: Run) -> None:
+    without_end = (
+        "SELECT count(*) FROM (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c)"
+    )
+    whole = run.journal.read_bytes()
+    for statements in (
+        [f"CREATE TRIGGER t AFTER INSERT ON outcomes BEGIN {without_end}; END"],
+        ["DROP TABLE spent", f"CREATE VIEW spent AS {without_end}"],
+        ["DROP TABLE spent"],
+        ["ALTER TABLE outcomes RENAME TO others"],
+    ):
+        run.journal.write_bytes(whole)
+        run.change(*statements)
+        before = run.journal.read_bytes()
+        done = run.again("--fresh")
+        assert (done.returncode, "is not a journal: it" in done.stderr) == (2, True), done.stderr
+        assert (run.journal.read_bytes(), run.files) == (before, run.before)
+
+
 def test_what_is_written_is_judged_again(job: Job, tmp_path: Path) -> None:
     with Journal(tmp_path / "j", job.identity()) as journal:
         process(rows_of(["1 mm", "2 mm", "3 mm"]), job, journal, local())
@@ -131,7 +150,7 @@ def test_what_is_written_is_judged_again(job: Job, tmp_path: Path) -> None:
         (row,) = rows(tmp_path / "q.jsonl")
         assert (row["key"], row["status"]) == (3, "rejected")
         assert "breaks the schema: /size_mm" in row["issues"][0]["message"]
-        with pytest.warns(StructoutWarning, match="row 3 of .* asked again: the document breaks the schema"):
+        with pytest.warns(StructoutWarning, match="asked again, .*: row 3 of .*the document breaks the schema"):
             process(rows_of(["1 mm", "2 mm", "3 mm"]), stricter, journal, local())
 
 

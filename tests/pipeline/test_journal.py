@@ -169,8 +169,10 @@ def test_what_is_no_journal_or_of_another_version_stays_untouched(job: Job, tmp_
     other = sqlite3.connect(tmp_path / "foreign")
     other.execute("CREATE TABLE theirs (x)")
     other.close()
+    before = (tmp_path / "foreign").read_bytes()
     with pytest.raises(JournalError, match="version 0"):
         Journal(tmp_path / "foreign", job.identity())
+    assert (tmp_path / "foreign").read_bytes() == before
 
 
 def test_a_folder_that_is_not_there(job: Job, tmp_path: Path) -> None:
