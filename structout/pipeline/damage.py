@@ -14,7 +14,7 @@ _QUESTIONS = 100_000  # to a table whose pages cannot all be read
 _LAST = 2**63 - 1  # position
 _KEY = 32  # bytes of the key of a completion
 _POSSIBLE = {
-    "about": "TRUE",
+    "about": "typeof(value) = iif(name LIKE 'dictionary%', 'blob', 'text')",
     "outcomes": f"position >= 0 AND status IN ({', '.join(map(repr, STATUSES))})"
     " AND typeof(digest) = 'blob' AND typeof(data) = 'blob'",
     "completions": f"typeof(key) = 'blob' AND length(key) = {_KEY} AND typeof(data) = 'text'",

@@ -45,10 +45,10 @@ def opened(path: Path, *, fresh: bool, private: bool, mend: bool) -> tuple[sqlit
         if not os.access(file, os.W_OK):
             raise JournalError(f"{path} cannot be written: Permission denied", hint="check who may write it")
         db, version = _held(path, file)
+        for left in file.parent.glob(f".{escape(file.name)}.[0-9]*.part*"):  # by a run that was killed
+            left.unlink(missing_ok=True)
         try:
             if version is not None and is_whole(db):
-                for left in file.parent.glob(f".{escape(file.name)}.[0-9]*.part*"):  # by a run that was killed
-                    left.unlink(missing_ok=True)
                 return db, None, ""
         except sqlite3.DatabaseError as error:
             if not _tells_damage(error):

@@ -104,7 +104,8 @@ class Journal:
             row = self._db.execute("SELECT value FROM about WHERE name = ?", [name]).fetchone()
         try:
             found = loaded(row[0]) if row else nothing
-            if isinstance(found, type(nothing)) and all(isinstance(one, str | dict) for one in found):
+            inner = str if isinstance(nothing, dict) else dict
+            if isinstance(found, type(nothing)) and all(isinstance(one, inner) for one in found):
                 return found
             reason = "it is something else"
         except DataError as error:

@@ -104,7 +104,7 @@ class Model:
             asked.write("".join(f"{number(prompt)}\\n" for prompt in prompts))
         return [bolt(prompt) for prompt in prompts]
 """
-COUNT = 120  # rows of a run that is done
+COUNT = 90  # rows of a run that is done
 
 
 @dataclass(frozen=True)

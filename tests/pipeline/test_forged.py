@@ -24,7 +24,7 @@ from structout.pipeline.journal import Journal
 from structout.pipeline.outcome import RowOutcome, completion_of
 from structout.pipeline.rows import rows_of
 from structout.pipeline.run import finish, local, process
-from structout.pipeline.sealed import LARGEST, connect, loaded, written
+from structout.pipeline.sealed import connect, loaded, written
 from structout.strategies import Prompted
 from tests.conftest import ROOT, Bolt
 from tests.pipeline.conftest import COUNT, Run, rows
@@ -97,7 +97,7 @@ def test_a_forged_outcome_is_not_believed(run: Run) -> None:
 def test_other_forgeries_end_in_a_word(run: Run) -> None:
     whole = run.journal.read_bytes()
     kinds = {
-        "position": ("UPDATE outcomes SET position = 4000 WHERE position = 119", 2, "the input has lost rows"),
+        "position": ("UPDATE outcomes SET position = 4000 WHERE position = 89", 2, "the input has lost rows"),
         "digest": ("UPDATE outcomes SET digest = x'00' WHERE position = 5", 2, "row 6 is not the one"),
         "spent": ("UPDATE spent SET input_tokens = -999999", 2, "what was spent before"),
         "spent in words": ("UPDATE spent SET calls = 'many'", 2, "what was spent before"),
@@ -106,7 +106,11 @@ def test_other_forgeries_end_in_a_word(run: Run) -> None:
             2,
             "its identity cannot be read",
         ),
-        "dictionary": ("UPDATE about SET value = x'00' WHERE name LIKE 'dictionary%'", 2, "rows 1 to 120"),
+        "dictionary": ("UPDATE about SET value = x'00' WHERE name LIKE 'dictionary%'", 2, "rows 1 to 90"),
+        "a run that is a list": ("UPDATE about SET value = '[\"a\"]' WHERE name LIKE 'identity%'", 2, "cannot be read"),
+        "a run that is a number": ("UPDATE about SET value = 7 WHERE name LIKE 'identity%'", 2, "of which run it is"),
+        "a dictionary of text": ("UPDATE about SET value = 'a' WHERE name LIKE 'dictionary%'", 2, "all rows"),
+        "runs before in words": ("UPDATE about SET value = '[\"a\"]' WHERE name LIKE 'before%'", 2, "cannot be read"),
         "of before": ("UPDATE about SET value = '7' WHERE name LIKE 'before%'", 2, "cannot be read"),
     }
     for kind, (statement, code, told) in kinds.items():
@@ -193,7 +197,7 @@ OUTCOME = written(RowOutcome("k", "valid", {}, {}, (), (), "s", (), None, "f"))[
 ANSWER = {"text": "a", "finish_reason": "stop", "usage": {"calls": 1}, "refusal": "", "logprobs": [-1.0], "ends": [1]}
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(name=st.sampled_from([*OUTCOME, "more"]), value=JSON)
 def test_any_json_is_an_outcome_or_bad_data(name: str, value: Any) -> None:
     try:
@@ -206,7 +210,7 @@ def test_any_json_is_an_outcome_or_bad_data(name: str, value: Any) -> None:
         pass
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(name=st.sampled_from([*ANSWER, "values", "steered", "more"]), value=JSON)
 def test_any_json_is_an_answer_or_bad_data(name: str, value: Any) -> None:
     try:
@@ -217,9 +221,10 @@ def test_any_json_is_an_answer_or_bad_data(name: str, value: Any) -> None:
     assert found.mean_value_logprob is None or found.mean_value_logprob < 1
 
 
-def test_a_row_too_large_to_be_read_is_not_written_so(tmp_path: Path) -> None:
+def test_a_row_too_large_to_be_read_is_not_written_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("structout.pipeline.sealed.LARGEST", 2**20)
     deep = json.loads("[" * 600 + "]" * 600)
-    large = "x" * (LARGEST + 1)
+    large = "x" * 2**20
     for outcome in (
         RowOutcome("k", "valid", {"a": large}, {"a": large}, (), (), "s", (), 0.5, "f"),
         RowOutcome("k", "invalid", None, deep, (), (), "s", (), 0.5, "f", "the input"),
