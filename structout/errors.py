@@ -60,6 +60,12 @@ class OtherRunError(JournalError):
     retryable = False
 
 
+class DamagedError(JournalError):
+    """A journal in which something is no longer what was written: the cause lies in the file or on the disk."""
+
+    retryable = False
+
+
 class OutputError(StructoutError):
     """An output that cannot be written."""
 

@@ -14,8 +14,8 @@ from structout.errors import MissingExtraError, ModelError
 from structout.pipeline.budget import Budget
 from structout.pipeline.extraction import DEFAULT_STRATEGY
 from structout.pipeline.job import Job
-from structout.pipeline.journal import Journal
-from structout.pipeline.outcome import RowOutcome, completion_of
+from structout.pipeline.journal import Journal, answers_of
+from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.recipe import Recipe
 from structout.pipeline.rows import Row
 from structout.pipeline.run import Done, Engine, within
@@ -51,7 +51,7 @@ class _Answers:
         self._lately: dict[bytes, Completion] = {}
 
     def completions(self, keys: Sequence[bytes]) -> dict[bytes, Completion]:
-        found = {key: completion_of(json.loads(self._known[key])) for key in keys if key in self._known}
+        found = answers_of({key: self._known[key] for key in keys if key in self._known})
         return found | {key: self._lately[key] for key in keys if key in self._lately}
 
     def add_completions(self, model: str, new: Mapping[bytes, Completion], usage: Usage) -> None:

@@ -9,7 +9,7 @@ from io import TextIOWrapper
 
 from structout.cli.codes import INCOMPLETE, INTERRUPTED, USAGE
 from structout.cli.console import say, show_failure, show_warning, silence
-from structout.errors import StructoutError
+from structout.errors import StructoutError, StructoutWarning
 
 
 def main() -> None:
@@ -18,6 +18,7 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # JSON never needs it: see `put_json`
     warnings.showwarning = show_warning
     sys.excepthook = show_failure
+    warnings.simplefilter("always", StructoutWarning)  # a line on stderr, whatever else warnings are to be
     try:
         from structout.cli.commands import app
 

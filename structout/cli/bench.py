@@ -1,6 +1,5 @@
 """`structout bench`: strategies measured on labelled records."""
 
-import json
 import shlex
 import sys
 from dataclasses import asdict

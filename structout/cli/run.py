@@ -1,5 +1,6 @@
 """`structout run`: a file of rows in, a file of records out, none lost."""
 
+import os
 from enum import StrEnum
 from itertools import chain, islice
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from structout.cli.codes import FAILED, INCOMPLETE, INTERRUPTED, NOTHING, PASSED
+from structout.cli.codes import DAMAGED, FAILED, INCOMPLETE, INTERRUPTED, NOTHING, PASSED
 from structout.cli.console import LogFormat, put, reporter, say
 from structout.cli.options import (
     DEFAULT_STRATEGY,
@@ -46,6 +47,7 @@ KINDS = "JSONL, CSV, either with .gz, Parquet, NAME.duckdb#TABLE"
 
 
 def run(
+    context: typer.Context,
     schema: SchemaOption,
     source: Annotated[
         str, typer.Option("--input", "-i", help=f"{KINDS}, a .sql file or sql:QUERY (DuckDB), text, or - for stdin.")
@@ -104,11 +106,15 @@ def run(
         str | None, typer.Option("--metrics", help="A file that is kept up to date in Prometheus text format.")
     ] = None,
     no_code: CodeOption = False,
+    private: Annotated[
+        bool, typer.Option("--private", help="Files that are made can be read by their owner alone (0600).")
+    ] = False,
 ) -> None:
     """Turn a file of rows into a file of validated records: one outcome a row, resumed where it was interrupted.
 
-    Exit 0: all rows were accepted; 1: some went to the quarantine; 3: stopped early (budget, model, disk), or the model
-    failed on some rows: the same command goes on; 4: there were no rows.
+    Exit 0: all rows were accepted; 1: some went to the quarantine; 2: wrong usage, or the journal was damaged: what it
+    lost was asked again; 3: stopped early (budget, model, disk), or the model failed on some rows: the same command
+    goes on; 4: there were no rows.
     """
     from structout.models import load_model
     from structout.pipeline.budget import Budget
@@ -122,6 +128,9 @@ def run(
     from structout.schema import Schema
     from structout.strategies import load_strategy
 
+    if private:
+        before = os.umask(0o077)  # of whatever writes: DuckDB and SQLite make files of their own
+        context.call_on_close(lambda: os.umask(before))
     stem = "structout" if output == "-" else output.replace("#", ".")
     rest, place = quarantine or f"{stem}.quarantine.jsonl", journal or f"{stem}.journal"
     check_distinct(
@@ -156,7 +165,10 @@ def run(
     same = () if fresh else ("schema",) if retry_quarantine else None
     known = "" if fresh else PLACED if retry_quarantine else ANSWERED
     keep = known == ANSWERED and probe > 0  # of a dry run: what another run left stays as it is
-    with Journal(place, job.identity(), fresh=fresh and not dry_run, only=same, adopt=keep or not dry_run) as kept:
+    with Journal(
+        place, job.identity(), fresh=fresh and not dry_run, only=same, adopt=keep or not dry_run,
+        private=private, mend=not dry_run,
+    ) as kept:  # fmt: skip
         try:
             if dry_run:
                 kept.overlook(known)
@@ -179,6 +191,10 @@ def run(
         say(f"{keys.repeated:,} of them have a key ({key}) that an earlier one has: it does not tell rows apart")
     if failed:
         say(f"the model failed on {failed:,} of them; the same command asks for these again")
+    if kept.damaged:
+        say(f"{place} held what cannot be trusted (see above); it was asked again")
+        raise typer.Exit(DAMAGED)
+    if failed:
         raise typer.Exit(INCOMPLETE)
     raise typer.Exit(FAILED if others else PASSED)
 

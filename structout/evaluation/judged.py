@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from structout.completion import Completion, Message, Prompt, Sampling, Usage
 from structout.evaluation.compare import score
-from structout.evaluation.outcome import Outcome
+from structout.evaluation.outcome import Outcome, answered, asked
 from structout.result import Attempt, Result, Task
 from structout.schema import Schema
 from structout.verifiers import Judged
@@ -31,19 +30,5 @@ def judged(outcomes: Sequence[Outcome], schema: Schema[Any]) -> list[Judged]:
 
 
 def _attempt(row: dict[str, Any]) -> Attempt:
-    """An attempt as the log holds it; what it was constrained to is not among that."""
-    sampling = Sampling(**{**row["sampling"], "stop": tuple(row["sampling"]["stop"])})
-    prompt = Prompt(tuple(Message(*one) for one in row["messages"]), sampling, None, row["sample"])
-    logprobs, values, ends = (None if row.get(k) is None else tuple(row[k]) for k in ("logprobs", "values", "ends"))
-    steered = row["steered"]  # a count in older logs, which do not tell where
-    completion = Completion(
-        row["text"],
-        Usage(**row["usage"]),
-        row["finish_reason"],
-        logprobs,
-        ((0, 0),) * bool(steered) if isinstance(steered, int) else tuple((start, end) for start, end in steered),
-        row["refusal"],
-        values,
-        ends,
-    )
-    return Attempt(row["model"], prompt, completion)
+    """An attempt as the log holds it."""
+    return Attempt(row["model"], asked(row), answered(row))

@@ -11,7 +11,8 @@ from structout.completion import Completion, Prompt, Usage
 from structout.document import load_json
 from structout.errors import DataError
 from structout.evaluation.comparison import Comparison
-from structout.evaluation.outcome import Outcome, prompted
+from structout.evaluation.outcome import Outcome, answered, asked, prompted
+from structout.pipeline.outcome import understood
 
 _TOLD = ("mean_logprob", "mean_value_logprob", "logprobs", "values", "ends")
 _HINT = "give a log that bench wrote"
@@ -31,11 +32,11 @@ class Log:
         self._stream: TextIO | None = None
         self._texts: dict[tuple[str, str], str] = {}
         if self._path is not None and self._path.is_file() and self._path.stat().st_size:
-            for row in _rows(self._path):
+            for number, row in _rows(self._path):
                 if "completion" in row:
-                    with _whole():
+                    with _whole(self._path, number):
                         name, place = row["identity"], (row["model"], row["completion"])
-                        self.completions.setdefault(name, {})[row["completion"]] = _completion(row)
+                        self.completions.setdefault(name, {})[row["completion"]] = answered(row)
                         self._texts[place] = row["text"]
 
     @contextmanager
@@ -83,61 +84,86 @@ class Log:
 
 def read(path: str | Path) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
     """The header and the outcomes of the last run in a log. Raises `DataError`."""
+    path = Path(path)
     attempts: dict[tuple[str, str], dict[str, Any]] = {}
     about: dict[str, Any] | None = None
-    outcomes: list[dict[str, Any]] = []
-    for row in _rows(Path(path)):
-        if "structout" in row:
-            about, outcomes = row, []
-        elif "completion" in row:
-            names = ("model", "messages", "sampling", "constrained", "sample", "text", "finish_reason", "refusal")
-            with _whole():
-                completion = _completion(row)
+    comparison = Comparison()
+    outcomes: list[tuple[int, dict[str, Any]]] = []
+    for number, row in _rows(path):
+        with _whole(path, number):
+            if "structout" in row:
+                about, outcomes = row, []
+                comparison = Comparison.from_json(about["comparison"]) if "comparison" in about else Comparison()
+            elif "completion" in row:
+                names = ("model", "messages", "sampling", "constrained", "sample", "text", "finish_reason", "refusal")
+                completion = answered(row)
+                asked(row)
                 known = {name: row[name] for name in (*names, "steered", "usage")}
                 known |= {name: getattr(completion, name) for name in _TOLD}
                 attempts[row["model"], row["completion"]] = {"key": row["completion"], **known}
-        else:
-            outcomes.append(row)
+            else:
+                outcomes.append((number, row))
     if about is None:
         raise DataError(f"{path} is not the log of a bench", hint=_HINT)
-    with _whole():
-        comparison = Comparison.from_json(about["comparison"]) if "comparison" in about else Comparison()
-        for row in outcomes:
+    found = []
+    for number, row in outcomes:
+        with _whole(path, number):
             for name in ("attempts", "checks"):
-                row[name] = [attempts[tuple(one)] if isinstance(one, list) else one for one in row.get(name, ())]
-        return about, tuple(Outcome.from_json(row, comparison) for row in outcomes)
+                row[name] = [_named(attempts, one) for one in row.get(name, ())]
+            found.append(Outcome.from_json(row, comparison))
+    return about, tuple(found)
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a log; one that a killed run left unfinished is passed over."""
+def _named(attempts: Mapping[tuple[str, str], dict[str, Any]], one: Any) -> dict[str, Any]:
+    """An attempt in full, which may be named by its model and its key."""
+    if isinstance(one, dict):
+        asked(one)
+        answered(one)
+        return one
+    if tuple(one) not in attempts:
+        raise ValueError(f"no line before holds the completion {one}")
+    return attempts[tuple(one)]
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The lines of a log with their numbers; one that a killed run left unfinished is passed over."""
     try:
-        with path.open(encoding="utf-8") as lines:
-            broken: ValueError | None = None
+        with path.open("rb") as lines:
+            broken: DataError | None = None
             for number, line in enumerate(lines, 1):
                 try:
-                    row = load_json(line)
+                    row = load_json(line.decode())
                 except ValueError as error:
+                    found = _damaged(path, number, error)
                     if number == 1 or broken is not None:
-                        raise
-                    broken = error
+                        raise (broken or found) from error
+                    broken = found
                     continue
-                if not isinstance(row, dict) or (number == 1 and "structout" not in row):
+                if number == 1 and not (isinstance(row, dict) and "structout" in row):
                     raise DataError(f"{path} is not the log of a bench", hint=_HINT)
+                if not isinstance(row, dict):
+                    raise _damaged(path, number, "it is not an object")
                 if broken is not None and "structout" not in row:
                     raise broken
                 broken = None
-                yield row
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read the log {path}: {error}", hint=_HINT) from error
+                yield number, row
+    except OSError as error:
+        raise DataError(f"cannot read the log {path}: {error.strerror}", hint=_HINT) from error
+
+
+def _damaged(path: Path, number: int, reason: object) -> DataError:
+    hint = f"give a log that bench wrote, or remove line {number}: the same bench asks again for what it held"
+    return DataError(f"line {number} of the log {path} is damaged: {reason}", hint=hint)
 
 
 @contextmanager
-def _whole() -> Iterator[None]:
+def _whole(path: Path, number: int) -> Iterator[None]:
     """Where a line of a log is read: one that lacks something is bad input."""
     try:
-        yield
-    except (TypeError, KeyError) as error:
-        raise DataError(f"not a line of a bench log: {type(error).__name__}: {error}", hint=_HINT) from error
+        with understood("a line of a bench log"):
+            yield
+    except DataError as error:
+        raise _damaged(path, number, error.message) from error
 
 
 def _torn(path: Path) -> bool:
@@ -159,12 +185,3 @@ def _written(value: Any) -> Any:
     if isinstance(value, tuple) and value and all(isinstance(one, bool) for one in value):
         return "".join("01"[one] for one in value)
     return value
-
-
-def _completion(row: Mapping[str, Any]) -> Completion:
-    known: dict[str, Any] = {one.name: row[one.name] for one in fields(Completion) if one.name in row}
-    known["usage"] = Usage(**row["usage"])
-    if isinstance(known.get("values"), str):
-        known["values"] = tuple(one == "1" for one in known["values"])
-    ready: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in known.items()}
-    return Completion(**ready)

@@ -1,15 +1,18 @@
 """What is kept of every measured record, so that it can be scored again without the model."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, cast, get_args
 
-from structout.completion import Prompt, Usage
+from structout.completion import Completion, Message, Prompt, Sampling, Usage
 from structout.document import Json
-from structout.errors import DataError
 from structout.evaluation.compare import Score, score
 from structout.evaluation.comparison import Comparison
 from structout.evaluation.dataset import Record
+from structout.issue import Issue
+from structout.pipeline.outcome import completion_of, understood
+from structout.repair import Edit
 from structout.result import Attempt, Result, Status
 from structout.schema import Schema
 
@@ -93,13 +96,24 @@ class Outcome:
 
     @classmethod
     def from_json(cls, row: dict[str, Any], comparison: Comparison | None = None) -> "Outcome":
-        try:
+        """What `to_json` wrote, with attempts in full. Raises `DataError` for anything else."""
+        with understood("an outcome"):
             for name in ("issues", "edits", "attempts", "checks"):
                 row = {**row, name: tuple(row.get(name, ()))}
             row["setting"] = tuple((name, value) for name, value in row.get("setting", ()))
-            return cls(**row, comparison=comparison or Comparison())
-        except (TypeError, KeyError, ValueError) as error:
-            raise DataError(f"not a line of a bench log: {error}", hint="give a log that bench wrote") from error
+            made = cls(**row, comparison=comparison or Comparison())
+            texts = (made.strategy, made.model, made.key, made.text, made.perturbation)
+            numbers = (made.repeat, *made.confidence.values())
+            if not all(isinstance(one, str) for one in texts) or made.status not in get_args(Status):
+                raise ValueError("wrong names")
+            if not all(isinstance(one, int | float) and math.isfinite(one) for one in numbers):
+                raise ValueError("wrong numbers")
+            for issue in made.issues:
+                Issue(**issue)
+            for edit in made.edits:
+                Edit(**edit)
+            hash(made.arm)
+        return made
 
     def to_json(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in ("comparison", "score", "usage")}
@@ -165,6 +179,26 @@ def prompted(prompt: Prompt) -> dict[str, Any]:
         "constrained": prompt.constraint is not None,
         "sample": prompt.sample,
     }
+
+
+def asked(row: dict[str, Any]) -> Prompt:
+    """A prompt as a log holds it; what it was constrained to is not among that. Raises whatever JSON makes it raise."""
+    sampling = Sampling(**{**row["sampling"], "stop": tuple(row["sampling"]["stop"])})
+    messages = tuple(Message(role, content) for role, content in row["messages"])
+    if not all(isinstance(one.content, str) and isinstance(one.role, str) for one in messages):
+        raise ValueError("wrong messages")
+    return Prompt(messages, sampling, None, row["sample"])
+
+
+def answered(row: dict[str, Any]) -> Completion:
+    """A completion as a log holds it. Raises `DataError` for what is none."""
+    with understood("a completion"):
+        values, steered = row.get("values"), row["steered"]
+        if isinstance(values, str):
+            values = [one == "1" for one in values]
+        if isinstance(steered, int):  # a count in older logs, which do not tell where
+            steered = [[0, 0]] * bool(steered)
+        return completion_of({**row, "values": values, "steered": steered})
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast, overload
 
 from structout.completion import Completion, Prompt, Sampling
-from structout.errors import SpecError
+from structout.errors import DamagedError, DataError, SpecError
 from structout.models import Model, Strict, model_of
 from structout.models.named import Named
 from structout.models.tuning import Tuning
@@ -68,6 +68,7 @@ def extract_many(
     sampling: Sampling | None = None,
     chunk: int = 32,
     journal: str | Path | None = None,
+    private: bool = False,
 ) -> Iterator[Result[Any]]:
     """Turn texts into validated records: one result each, in input order, as they come.
 
@@ -77,7 +78,9 @@ def extract_many(
 
     `journal` is a file in which every answer and every result is kept as it comes: after an interruption the same call
     yields what is there without asking again, and goes on. It raises `JournalError` where the journal is of another
-    schema, strategy, model, prompt, sampling or input, or in use.
+    schema, strategy, model, prompt, sampling or input, or in use. Where a part of it is damaged, a `StructoutWarning`
+    names the rows; they are asked again. A `private` journal can be read by its owner alone (0600); any other is made
+    with the umask.
     """
     if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise SpecError(f"texts is {texts!r:.80}", hint="give a list of texts; for one there is extract")
@@ -90,23 +93,33 @@ def extract_many(
     )
     if journal is None:
         return (result for results in in_order(texts, job.results, chunk) for result in results)
-    return _kept(texts, job, Journal(journal, job.identity()), chunk)
+    return _kept(texts, job, Journal(journal, job.identity(), private=private), chunk)
 
 
 def _kept(texts: Iterable[str], job: Job, journal: Journal, chunk: int) -> Iterator[Result[Any]]:
     recorded = job.recorded(journal)
 
-    def work(rows: list[Row]) -> list[tuple[Row, Result[Any] | None]]:
-        new = unknown(rows, journal)
-        results = dict(zip((row.position for row in new), recorded.results([row.text for row in new]), strict=True))
-        return [(row, results.get(row.position)) for row in rows]
+    def work(rows: list[Row]) -> list[tuple[Row, Result[Any], bool]]:
+        missing = {row.position for row in unknown(rows, journal)}
+        results: dict[int, Result[Any]] = {}
+        wrong: dict[int, str] = {}
+        for row in rows:
+            if row.position not in missing:
+                try:
+                    results[row.position] = journal.outcome(row.position).result(job.schema)
+                except (DataError, DamagedError) as error:
+                    wrong[row.position] = error.message
+        journal.distrust(wrong)
+        new = [row for row in rows if row.position not in results]
+        results |= zip((row.position for row in new), recorded.results([row.text for row in new]), strict=True)
+        asked = {row.position for row in new}
+        return [(row, results[row.position], row.position in asked) for row in rows]
 
     with journal:
-        for chunk_of in in_order(rows_of(texts), work, chunk):
-            new = [(row, result) for row, result in chunk_of if result is not None]
+        for done in in_order(rows_of(texts), work, chunk):
+            new = [(row, result) for row, result, is_new in done if is_new]
             journal.add_outcomes([(row.position, row.digest, job.outcome(row, result)) for row, result in new])
-            for row, result in chunk_of:
-                yield result if result is not None else journal.outcome(row.position).result(job.schema)
+            yield from (result for _, result, _ in done)
 
 
 class _AskedError(Exception):

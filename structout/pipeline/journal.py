@@ -3,32 +3,24 @@
 import json
 import sqlite3
 import threading
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from structout.completion import Completion, Usage
-from structout.errors import JournalError, OtherRunError
+from structout.errors import DamagedError, DataError, OtherRunError, StructoutWarning
+from structout.pipeline.damage import Damage, named
+from structout.pipeline.database import ANEW, explained, opened
 from structout.pipeline.outcome import RowOutcome, completion_json, completion_of
+from structout.pipeline.sealed import COPY, add, loaded, packed, unpacked, written
+from structout.schema import Schema
 
-VERSION = 2  # 1 had no keys of prompts in its attempts
-_TABLES = """
-CREATE TABLE about (name TEXT PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE outcomes (
-    position INTEGER PRIMARY KEY, digest BLOB NOT NULL, status TEXT NOT NULL, data BLOB NOT NULL
-);
-CREATE TABLE completions (key BLOB PRIMARY KEY, data TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE spent (
-    model TEXT PRIMARY KEY, calls INTEGER NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-    seconds REAL NOT NULL
-);
-"""
 PLACED = "status IN ('valid', 'repaired')"
 ACCEPTED = "status IN ('valid', 'repaired', 'unplaced')"  # the last: for another output, it may fit
 ANSWERED = "status <> 'error'"
-ANEW = "--fresh begins anew (answers that were paid for are kept); in a program, name another journal"
+T = TypeVar("T", bound="Collection[Any]")
 _ALL = 2**63 - 1
 
 
@@ -37,6 +29,10 @@ class Journal:
 
     It keeps each completion as soon as it is there, each row's outcome by the row's position from 0, and what was
     spent. A process that is killed loses neither. Thread-safe. Every failure is a `JournalError`.
+
+    Each row has a checksum. What is not what was written is left out when the journal is opened: a `StructoutWarning`
+    names the rows, `damaged` is set, and the damaged file is kept beside the journal. A checksum tells damage, not
+    forgery: `wrong` finds the outcomes that cannot be.
     """
 
     def __init__(
@@ -47,26 +43,26 @@ class Journal:
         fresh: bool = False,
         only: Sequence[str] | None = None,
         adopt: bool = True,
+        private: bool = False,
+        mend: bool = True,
     ) -> None:
         """Open or make the journal of the run that `identity` describes.
 
         `fresh` forgets the outcomes of another run, but not the completions, nor what they cost; `only` names the parts
-        of the identity that must be the same (by default all); without `adopt` a new journal is of no run yet. Raises
-        `JournalError`.
+        of the identity that must be the same (by default all); without `adopt` a new journal is of no run yet. A
+        `private` one can be read by its owner alone (0600), any other by whom the umask lets. Without `mend` a journal
+        that is damaged stays as it is, and is refused. Raises `JournalError`.
         """
         self.path = Path(path)
+        self.damaged = False
         self._known = "TRUE"
         self._lock = threading.RLock()
         self._dictionary = b""
         with self._guarded():
-            self._db = sqlite3.connect(self.path, timeout=0, check_same_thread=False, isolation_level=None)
+            self._db, damage, aside = opened(self.path, fresh=fresh, private=private, mend=mend)
         try:
-            with self._guarded():
-                self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = NORMAL")
-            with self._transaction():
-                self._check_version()
+            if damage is not None:
+                self._tell(damage, aside)
             if fresh:
                 self.adopt(identity, keep="")
             if adopt and not self.identity():
@@ -93,32 +89,35 @@ class Journal:
         with self._transaction() as db:
             db.execute(f"DELETE FROM outcomes WHERE NOT ({keep or 'FALSE'})")
             for name, value in (("identity", dict(identity)), ("before", before)):
-                db.execute("REPLACE INTO about VALUES (?, ?)", [name, json.dumps(value)])
+                _put(db, name, json.dumps(value))
 
     def identity(self) -> dict[str, str]:
         """What the run is that this journal belongs to."""
-        return self._about("identity") or {}
+        return self._about("identity", {})
 
     def _before(self) -> list[dict[str, str]]:
         """What the runs were whose outcomes it has besides."""
-        return self._about("before") or []
+        return self._about("before", [])
 
-    def _about(self, name: str) -> Any:
+    def _about(self, name: str, nothing: T) -> T:
         with self._guarded():
             row = self._db.execute("SELECT value FROM about WHERE name = ?", [name]).fetchone()
-        return json.loads(row[0]) if row else None
+        try:
+            found = loaded(row[0]) if row else nothing
+            inner = str if isinstance(nothing, dict) else dict
+            if isinstance(found, type(nothing)) and all(isinstance(one, inner) for one in found):
+                return found
+            reason = "it is something else"
+        except DataError as error:
+            reason = error.message
+        raise DamagedError(f"{self.path} is damaged: its {name} cannot be read: {reason}", hint=ANEW)
 
-    def _check_version(self) -> None:
-        found = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if found == 0 and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            for statement in _TABLES.split(";"):
-                self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version = {VERSION}")
-        elif found != VERSION:
-            raise OtherRunError(
-                f"{self.path} is a journal of version {found}; this structout writes version {VERSION}",
-                hint="go on with the structout that wrote it, or name another journal",
-            )
+    def _tell(self, damage: Damage, aside: str) -> None:
+        """Say what is lost."""
+        self.damaged = True
+        lost = f"lost, and asked again where needed: {damage}" if str(damage) else "nothing of it is lost"
+        kept = f"the rest is kept, and the damaged file is now {aside}"
+        warnings.warn(f"{self.path} was damaged; {lost}; {kept}", StructoutWarning, 4)
 
     def _check_identity(self, identity: Mapping[str, str], names: Sequence[str]) -> None:
         known = self.identity()
@@ -140,7 +139,7 @@ class Journal:
         with self._guarded():
             marks = ",".join("?" * len(keys))
             rows = self._db.execute(f"SELECT key, data FROM completions WHERE key IN ({marks})", keys).fetchall()
-        return {key: completion_of(json.loads(data)) for key, data in rows}
+        return answers_of(dict(rows))
 
     def answers(self) -> dict[bytes, str]:
         """All of them, by their keys, as JSON: to be sent elsewhere."""
@@ -151,13 +150,15 @@ class Journal:
         """Keep what was just answered, and what it cost."""
         rows = [(key, json.dumps(completion_json(completion))) for key, completion in new.items()]
         with self._transaction() as db:
-            db.executemany("REPLACE INTO completions VALUES (?, ?)", rows)
+            db.executemany(add("completions"), rows)
             db.execute(
-                "INSERT INTO spent VALUES (?, ?, ?, ?, ?) ON CONFLICT (model) DO UPDATE SET"
+                "INSERT INTO spent VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT (model) DO UPDATE SET"
                 " calls = calls + excluded.calls, input_tokens = input_tokens + excluded.input_tokens,"
                 " output_tokens = output_tokens + excluded.output_tokens, seconds = seconds + excluded.seconds",
                 [model, usage.calls, usage.input_tokens, usage.output_tokens, usage.seconds],
             )
+            cells = "model, calls, input_tokens, output_tokens, seconds"
+            db.execute(f"UPDATE spent SET seal = seal({cells}) WHERE model = ?", [model])
 
     def forget_completions(self, keys: Iterable[bytes]) -> None:
         """Ask these again when they come up; what they cost stays counted."""
@@ -168,15 +169,18 @@ class Journal:
         """What was spent on each model, in this run and those before."""
         with self._guarded():
             rows = self._db.execute("SELECT * FROM spent ORDER BY model").fetchall()
-        return {model: Usage(*numbers) for model, *numbers in rows}
+        return {model: Usage(*numbers) for model, *numbers, _ in rows}
 
     # --- outcomes ---
 
     def add_outcomes(self, outcomes: Sequence[tuple[int, bytes, RowOutcome]]) -> None:
         """Keep the outcomes of rows: position, digest of the row, outcome."""
-        rows = [(position, digest, outcome.standing, self._pack(outcome)) for position, digest, outcome in outcomes]
+        rows = []
+        for position, digest, outcome in outcomes:
+            kept, data = written(outcome)
+            rows.append((position, digest, kept.standing, packed(data, self._shared(data))))
         with self._transaction() as db:
-            db.executemany("REPLACE INTO outcomes VALUES (?, ?, ?, ?)", rows)
+            db.executemany(add("outcomes"), rows)
 
     def known(self, first: int, last: int) -> dict[int, bytes]:
         """The digests of the rows from `first` to `last` that have an outcome, by position."""
@@ -193,15 +197,57 @@ class Journal:
 
     def outcome(self, position: int) -> RowOutcome:
         """The outcome of one row that is known."""
-        (found,) = self._unpacked("SELECT data FROM outcomes WHERE position = ?", position)
+        (found,) = self._outcomes("position = ?", position)
         return found
 
     def outcomes(self, wanted: str = "TRUE", limit: int | None = None) -> Iterator[RowOutcome]:
         """The outcomes of the first `limit` rows that fulfil `wanted` (SQL), in input order. Nothing may be added while
         they are read.
         """
-        query = f"SELECT data FROM outcomes WHERE position < ? AND ({wanted}) ORDER BY position"
-        yield from self._unpacked(query, _ALL if limit is None else limit)
+        yield from self._outcomes(f"position < ? AND ({wanted})", _ALL if limit is None else limit)
+
+    def _outcomes(self, where: str, *arguments: Any) -> Iterator[RowOutcome]:
+        for position, _, found in self._read(where, *arguments):
+            if isinstance(found, DataError):
+                hint = "run the same command again: it asks for the row again"
+                raise DamagedError(f"row {position + 1} of {self.path} is damaged: {found}", hint=hint) from found
+            yield found
+
+    def _read(self, where: str, *arguments: Any) -> Iterator[tuple[int, str, RowOutcome | DataError]]:
+        """Positions, statuses and outcomes, or why they are none, in input order."""
+        dictionary = self._shared(b"")
+        query = f"SELECT position, status, data FROM outcomes WHERE {where} ORDER BY position"
+        with self._guarded():
+            for position, status, data in self._db.execute(query, arguments):
+                try:
+                    found: RowOutcome | DataError = unpacked(data, dictionary)
+                except DataError as error:
+                    found = error
+                yield position, status, found
+
+    def wrong(self, schema: Schema[Any]) -> dict[int, str]:
+        """The positions of the outcomes that cannot be, each with the reason: no outcome, another status than the one
+        that was kept beside it, a record that this schema does not accept.
+        """
+        found = {}
+        for position, status, one in self._read("TRUE"):
+            if isinstance(one, DataError):
+                found[position] = str(one)
+            elif status not in (one.status, one.standing):
+                found[position] = f"its status is {one.status}, and {status} stands beside it"
+            elif reason := one.problem(schema):
+                found[position] = reason
+        return found
+
+    def distrust(self, wrong: Mapping[int, str]) -> None:
+        """Forget these outcomes, and say why. The answers behind them are kept."""
+        if wrong:
+            self.damaged = True
+            rows, reason = named([(position, position) for position in wrong]), next(iter(wrong.values()))
+            told = f"asked again, for their outcomes cannot be: {rows} of {self.path} ({reason})"
+            warnings.warn(told, StructoutWarning, 3)
+            with self._transaction() as db:
+                db.executemany("DELETE FROM outcomes WHERE position = ?", [[position] for position in wrong])
 
     def counts(self, limit: int | None = None) -> dict[str, int]:
         """How many of the first `limit` rows came to which status."""
@@ -220,7 +266,8 @@ class Journal:
             unplaced = self._db.execute("SELECT position FROM outcomes WHERE status = 'unplaced'").fetchall()
         fitting = [(one.status, position) for (position,) in unplaced if fits(one := self.outcome(position))]
         with self._transaction() as db:
-            db.executemany("UPDATE outcomes SET status = ? WHERE position = ?", fitting)
+            query = "UPDATE outcomes SET status = ?1, seal = seal(position, digest, ?1, data) WHERE position = ?2"
+            db.executemany(query, fitting)
 
     def forget_errors(self) -> None:
         """Ask again for the rows on which the model itself failed."""
@@ -229,27 +276,14 @@ class Journal:
 
     # --- how it is written ---
 
-    def _pack(self, outcome: RowOutcome) -> bytes:
-        """Compressed against the run's first outcome: prompts share nearly all of their text."""
-        data = json.dumps(outcome.to_json()).encode()
-        dictionary = self._shared(data)
-        packer = zlib.compressobj(1, zdict=dictionary)
-        return packer.compress(data) + packer.flush()
-
-    def _unpacked(self, query: str, *arguments: Any) -> Iterator[RowOutcome]:
-        dictionary = self._shared(b"")
-        with self._guarded():
-            for (data,) in self._db.execute(query, arguments):
-                unpacker = zlib.decompressobj(zdict=dictionary)
-                yield RowOutcome.from_json(json.loads(unpacker.decompress(data)))
-
     def _shared(self, otherwise: bytes) -> bytes:
         """The text that outcomes are compressed against: the first one's."""
         if not self._dictionary:
             with self._transaction() as db:
-                if otherwise:
-                    db.execute("INSERT OR IGNORE INTO about VALUES ('dictionary', ?)", [otherwise[-32768:]])
                 row = db.execute("SELECT value FROM about WHERE name = 'dictionary'").fetchone()
+                if row is None and otherwise:
+                    row = [otherwise[-32768:]]
+                    _put(db, "dictionary", row[0])
             self._dictionary = row[0] if row else b""
         return self._dictionary
 
@@ -271,16 +305,22 @@ class Journal:
             try:
                 yield
             except sqlite3.Error as error:
-                raise self._explained(error) from error
+                raise explained(self.path, error) from error
 
-    def _explained(self, error: sqlite3.Error) -> JournalError:
-        reason = str(error)
-        if "locked" in reason:
-            return JournalError(f"{self.path} is in use by another run", hint="wait for it, or name another journal")
-        if "not a database" in reason or "malformed" in reason:
-            return OtherRunError(f"{self.path} is no journal: {reason}", hint="name another journal")
-        hint = "make room and run the same command again: what is in the journal stays" if self.path.exists() else ""
-        return JournalError(f"{self.path} cannot be written: {reason}", hint=hint or "check the folder")
+
+def answers_of(kept: Mapping[bytes, str]) -> dict[bytes, Completion]:
+    """The answers that a journal keeps as JSON, by their keys, but for those that are none: these are asked again."""
+    found = {}
+    for key, data in kept.items():
+        try:
+            found[key] = completion_of(loaded(data))
+        except DataError as error:
+            warnings.warn(f"an answer in the journal is damaged and is asked again: {error}", StructoutWarning, 3)
+    return found
+
+
+def _put(db: sqlite3.Connection, name: str, value: Any) -> None:
+    db.executemany(add("about"), [(name, value), (name + COPY, value)])
 
 
 def _short(text: str | None) -> str:

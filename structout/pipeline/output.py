@@ -89,16 +89,18 @@ def check_distinct(files: Mapping[str, str | None]) -> None:
 @contextmanager
 def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
     """A binary file beside `path` that takes its place, on disk, when all went well; a pipe or a device stays one
-    and is written to. Raises `OutputError`.
+    and is written to. Who may read it is told by the umask, and by the file that was there: it is never more. Raises
+    `OutputError`.
     """
     target = Path(path)
     ordinary = target.is_file() or not target.exists()
+    mode = target.stat().st_mode & 0o666 if target.is_file() else 0o666
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with _written(path):
             if target.is_dir() or (target.exists() and not os.access(target, os.W_OK)):
                 raise PermissionError(13, "it may not be written")
-            part = _Part(beside if ordinary else target if keep else Path(os.devnull), path)
+            part = _Part(beside if ordinary else target if keep else Path(os.devnull), path, mode)
         with io.BufferedWriter(part) as stream:
             yield stream
             stream.flush()
@@ -118,8 +120,8 @@ def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
 class _Part(io.FileIO):
     """A file whose failures say which it is, so that they are not taken for those of another that is open too."""
 
-    def __init__(self, beside: Path, target: str | Path) -> None:
-        super().__init__(beside, "wb")
+    def __init__(self, beside: Path, target: str | Path, mode: int) -> None:
+        super().__init__(beside, "wb", opener=lambda name, flags: os.open(name, flags, mode))
         self._target = target
 
     def write(self, data: "ReadableBuffer", /) -> int:

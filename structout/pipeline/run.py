@@ -9,8 +9,9 @@ from structout.errors import BudgetError, DataError, ModelError, OtherRunError
 from structout.models import identity
 from structout.pipeline.budget import Budget
 from structout.pipeline.chunks import in_order
+from structout.pipeline.database import ANEW
 from structout.pipeline.job import Job
-from structout.pipeline.journal import ACCEPTED, ANEW, PLACED, Journal
+from structout.pipeline.journal import ACCEPTED, PLACED, Journal
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.output import Place, replacing, writing
 from structout.pipeline.progress import Tally
@@ -78,9 +79,11 @@ def process(
     output, if there is one: see `entries`.
 
     Raises `ModelError` when the model failed on `job.max_errors` rows in a row, `BudgetError`, and `JournalError` where
-    a row is not the one that the journal knows. What was done until then is in the journal.
+    a row is not the one that the journal knows. What was done until then is in the journal. An outcome of the journal
+    that the schema does not accept is asked again.
     """
     journal.forget_errors()
+    journal.distrust(journal.wrong(job.schema))
     if place is not None:
         journal.place(lambda outcome: _fits(outcome, place))
     tally = Tally(total)
@@ -130,8 +133,8 @@ def finish(
     journal: Journal, job: Job, rows: int, output: str, quarantine: str, *, bare: bool = False, limit: int | None = None
 ) -> tuple[int, int]:
     """Write the accepted rows and the quarantine, and count them: both files appear whole or not at all. A record that
-    the output cannot hold goes to the quarantine, as rejected. With a `limit` they hold no more rows, whatever the
-    journal has.
+    the schema does not accept now, or that the output cannot hold, goes to the quarantine, as rejected. With a `limit`
+    they hold no more rows, whatever the journal has.
 
     Raises `JournalError` unless every one of `rows` input rows went to exactly one of the two; `OutputError`.
     """
@@ -147,6 +150,8 @@ def finish(
             set_aside(outcome)
         for outcome in journal.outcomes(ACCEPTED, limit):
             try:
+                if problem := outcome.problem(job.schema):
+                    raise DataError(problem)
                 write(outcome.value, outcome.provenance())
                 accepted += 1
             except DataError as error:
@@ -165,6 +170,7 @@ def retry_quarantine(journal: Journal, job: Job, place: Place | None = None) -> 
     how many there are; if there are none, the journal stays that of the run it was of. Where the model failed, the
     answers that it had given are not at fault, and stay.
     """
+    journal.distrust(journal.wrong(job.schema))
     if place is not None:
         journal.place(lambda outcome: _fits(outcome, place))
     count = 0

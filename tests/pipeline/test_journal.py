@@ -21,9 +21,10 @@ from structout import (
     Usage,
 )  # fmt: skip
 from structout.pipeline.job import Job
-from structout.pipeline.journal import VERSION, Journal
+from structout.pipeline.journal import Journal
 from structout.pipeline.rows import Row, rows_of
 from structout.pipeline.run import local, process, unknown
+from structout.pipeline.sealed import VERSION
 from structout.strategies import On, Prompted
 from tests.conftest import Bolt
 
@@ -156,7 +157,7 @@ def test_two_runs_on_one_journal(job: Job, tmp_path: Path) -> None:
 def test_what_is_no_journal_or_of_another_version_stays_untouched(job: Job, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("not a database, but long enough to have a header that is looked at" * 20)
     before = (tmp_path / "text").read_bytes()
-    with pytest.raises(JournalError, match="is no journal"):
+    with pytest.raises(JournalError, match="is not a journal"):
         Journal(tmp_path / "text", job.identity())
     assert (tmp_path / "text").read_bytes() == before
     Journal(tmp_path / "j", job.identity()).close()
@@ -168,8 +169,10 @@ def test_what_is_no_journal_or_of_another_version_stays_untouched(job: Job, tmp_
     other = sqlite3.connect(tmp_path / "foreign")
     other.execute("CREATE TABLE theirs (x)")
     other.close()
+    before = (tmp_path / "foreign").read_bytes()
     with pytest.raises(JournalError, match="version 0"):
         Journal(tmp_path / "foreign", job.identity())
+    assert (tmp_path / "foreign").read_bytes() == before
 
 
 def test_a_folder_that_is_not_there(job: Job, tmp_path: Path) -> None:

@@ -14,23 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.pipeline.conftest import Shell, rows
+from tests.pipeline.conftest import MODEL, Shell, rows
 from tests.test_cli import BOLT
-
-# Notes what it was asked, and takes a little time over it, so that a kill has something to hit.
-MODEL = """
-import os, time
-from tests.pipeline.conftest import bolt, number
-
-class Model:
-    name = "tiny"
-
-    def complete(self, prompts):
-        time.sleep(float(os.environ.get("PAUSE", 0)))
-        with open(os.environ["ASKED"], "a") as asked:
-            asked.write("".join(f"{number(prompt)}\\n" for prompt in prompts))
-        return [bolt(prompt) for prompt in prompts]
-"""
 
 
 @pytest.fixture

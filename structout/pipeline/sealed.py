@@ -1,0 +1,143 @@
+"""The tables of a journal: rows under a checksum each, and outcomes as they are packed into them."""
+
+import json
+import sqlite3
+import zlib
+from dataclasses import replace
+from typing import Any, get_args
+
+from structout.errors import DataError
+from structout.pipeline.outcome import OutcomeStatus, RowOutcome
+
+VERSION = 3  # 1 had no keys of prompts in its attempts, 2 had no checksums
+LARGEST = 64 * 2**20  # bytes of an outcome as JSON: what inflates beyond is not read, and not written
+STATUSES = (*get_args(OutcomeStatus), "unplaced")
+COPY = " (copy)"  # what all rows hang on is kept twice
+
+_DEEPEST = 500  # levels of JSON: Python's own reader and writer end between this and a thousand
+_LONGEST = 2 * LARGEST  # bytes of a cell
+_COLUMNS = {
+    "about": "name TEXT PRIMARY KEY, value BLOB NOT NULL",
+    "outcomes": "position INTEGER PRIMARY KEY, digest BLOB NOT NULL, status TEXT NOT NULL, data BLOB NOT NULL",
+    "completions": "key BLOB PRIMARY KEY, data TEXT NOT NULL",
+    "spent": "model TEXT PRIMARY KEY, calls INTEGER NOT NULL, input_tokens INTEGER NOT NULL,"
+    " output_tokens INTEGER NOT NULL, seconds REAL NOT NULL",
+}
+TABLES = {table: [column.split()[0] for column in columns.split(", ")] for table, columns in _COLUMNS.items()}
+
+
+def seal(*cells: Any) -> int:
+    """The checksum of a row: CRC-32 over its cells, each with its length. It tells damage, and not forgery."""
+    total = 0
+    for cell in cells:
+        data = cell if isinstance(cell, bytes) else str(cell).encode("utf-8", "surrogatepass")
+        total = zlib.crc32(data, zlib.crc32(b"%d:" % len(data), total))
+    return total
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """A connection that knows `seal`, and reads no cell beyond what may be written."""
+    db = sqlite3.connect(path, timeout=0, check_same_thread=False, isolation_level=None)
+    db.create_function("seal", -1, seal, deterministic=True)
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+    db.text_factory = _text
+    return db
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="replace")  # its row is not what was sealed
+
+
+def create(db: sqlite3.Connection) -> None:
+    """Make the tables."""
+    for table, columns in _COLUMNS.items():
+        without = " WITHOUT ROWID" if table == "completions" else ""
+        db.execute(f"CREATE TABLE {table} ({columns}, seal INTEGER NOT NULL){without}")
+    db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Make version 3 of version 2: seal what is there."""
+    for table, columns in TABLES.items():
+        db.execute(f"ALTER TABLE {table} ADD COLUMN seal INTEGER NOT NULL DEFAULT 0")
+        db.execute(f"UPDATE {table} SET seal = seal({', '.join(columns)})")
+    db.execute(f"INSERT INTO about SELECT name || '{COPY}', value, seal(name || '{COPY}', value) FROM about")
+    db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def add(table: str) -> str:
+    """The statement that puts a row into a table, sealed."""
+    marks = ", ".join(f"?{number}" for number in range(1, len(TABLES[table]) + 1))
+    return f"REPLACE INTO {table} VALUES ({marks}, seal({marks}))"
+
+
+def written(outcome: RowOutcome) -> tuple[RowOutcome, bytes]:
+    """An outcome as JSON. One that is too large or too deep to be kept is set aside as rejected, without its calls
+    and its document, and where this is not enough without its input and its key.
+    """
+    if (data := _written(outcome)) is not None:
+        return outcome, data
+    reason = f"the row is too large to be kept: {LARGEST // 2**20} MiB and {_DEEPEST} levels are the most"
+    lighter = replace(outcome.refused(reason), document=None, attempts=(), checks=(), confidence={}, spans={})
+    for one in (lighter, replace(lighter, record=None)):
+        if (data := _written(one)) is not None:
+            return one, data
+    bare = replace(lighter, record=None, key=None, edits=(), issues=lighter.issues[-1:])
+    return bare, json.dumps(bare.to_json()).encode()
+
+
+def _written(outcome: RowOutcome) -> bytes | None:
+    """None where it is too large or too deep to be read again."""
+    row = outcome.to_json()
+    try:
+        data = json.dumps(row).encode()
+    except RecursionError:
+        return None
+    return None if len(data) > LARGEST or _is_deep(row, data) else data
+
+
+def packed(data: bytes, dictionary: bytes) -> bytes:
+    """Compressed against the run's first outcome: prompts share nearly all of their text."""
+    packer = zlib.compressobj(1, zdict=dictionary)
+    return packer.compress(data) + packer.flush()
+
+
+def unpacked(data: bytes, dictionary: bytes) -> RowOutcome:
+    """What was packed. Raises `DataError` for anything else, and for what inflates beyond `LARGEST`."""
+    unpacker = zlib.decompressobj(zdict=dictionary)
+    try:
+        text = unpacker.decompress(data, LARGEST)
+    except zlib.error as error:
+        raise DataError(f"it cannot be decompressed: {error}") from error
+    if not unpacker.eof:
+        raise DataError("it is too large, or cut off")
+    return RowOutcome.from_json(loaded(text))
+
+
+def loaded(text: str | bytes) -> Any:
+    """JSON that may be anything. Raises `DataError` where it is not JSON, or too deep."""
+    data = text.encode() if isinstance(text, str) else text
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"it is not JSON: {error}") from error
+    if _is_deep(document, data):
+        raise DataError("its JSON is too deep")
+    return document
+
+
+def _is_deep(document: Any, data: bytes) -> bool:
+    """Whether a document, which `data` is the JSON of, is nested deeper than `_DEEPEST` levels."""
+    if data.count(b"[") + data.count(b"{") <= _DEEPEST:
+        return False
+    level = [document]
+    for _ in range(_DEEPEST):
+        if not level:
+            return False
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list | tuple)
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+    return bool(level)
