@@ -93,14 +93,17 @@ class OpenAIModel:
         self.patience = patience or Patience()
         withheld: dict[str, Any] = dict.fromkeys(self._address.withheld(), openai.Omit())
         self._wire = Wire()
-        self._client = openai.OpenAI(
-            api_key=self._key or "none",
-            base_url=base_url,
-            timeout=self.patience.timeout,
-            max_retries=0,
-            default_headers=withheld,
-            http_client=self._wire.client,
-        )
+        try:
+            self._client = openai.OpenAI(
+                api_key=self._key or "none",
+                base_url=base_url,
+                timeout=self.patience.timeout,
+                max_retries=0,
+                default_headers=withheld,
+                http_client=self._wire.client,
+            )
+        except Exception as error:  # of the client's transport, which knows more of addresses than we do
+            raise SpecError(f"invalid server address: {error}", hint="check the host's name") from error
         self._wire.bind(self._client.base_url)
         weakref.finalize(self, self._client.close)  # its connections would else be left open until they are collected
         self._dialect = dialect

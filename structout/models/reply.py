@@ -28,7 +28,7 @@ def read_reply(text: str, prompt: Prompt, seconds: float) -> Reply:
     """Read the body of a response to `prompt` that took so many seconds. Raises `ValueError` if it is something else.
 
     Of several answers, the first is charged with what was read, and each with its part of what was written. Numbers
-    that cannot be are not believed, and cost nobody an answer: counts are estimated then, and log-probabilities missing.
+    that cannot be are not believed, and cost nobody an answer: counts are estimated then, log-probabilities left out.
     """
     try:
         body = json.loads(text)

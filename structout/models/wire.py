@@ -72,7 +72,7 @@ class Wire:
 
         self._bounds = Bounds()
         self._home: Any = None
-        hooks = {"request": [self._asked], "response": [self._heard]}
+        hooks: Any = {"request": [self._asked], "response": [self._heard]}
         self.client = openai.DefaultHttpxClient(max_redirects=_MOST_REDIRECTS, event_hooks=hooks)
         self.client.headers["Accept-Encoding"] = "identity"
         for transport in (self.client._transport, *self.client._mounts.values()):

@@ -99,9 +99,10 @@ def test_samples_of_one_prompt_are_one_request_where_that_is_asked_for() -> None
 @pytest.mark.parametrize("odd", [nan, inf, 0.5, 1e300, True, "-0.5", None, [], {}])
 def test_a_log_probability_that_cannot_be_one_is_believed_by_nobody_and_costs_no_answer(odd: Any) -> None:
     answer = told(['{"kind": "hex", "size_mm": ', "6", "}", ""], [-0.001, odd, -0.001, -0.001])
-    with serving(Proxy(lambda body: answer)) as proxy, pytest.warns(match="log-probabilities that are none"):
+    with serving(Proxy(lambda body: answer)) as proxy:
         model = client(proxy, logprobs=True)
-        (result,) = Verify(Prompted(), Confident(0.99)).run([Task("a bolt", SCHEMA)], model)
+        with pytest.warns(match="log-probabilities that are none"):
+            (result,) = Verify(Prompted(), Confident(0.99)).run([Task("a bolt", SCHEMA)], model)
     assert len(proxy.requests) == 1
     completed = result.attempts[-1].completion
     assert (completed.logprobs, completed.values, completed.ends) == (None, None, None)

@@ -4,7 +4,7 @@ import gzip
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, repeat
 
 import pytest
@@ -30,8 +30,7 @@ def said(raw: Raw, patience: Patience = BRIEF) -> str:
     try:
         (answer,) = client(raw, patience).complete([ask("1 mm")])
     except ModelError as error:
-        assert error.hint
-        return error.message
+        return error.message if error.hint else "an error without a hint"
     return answer.refusal or answer.text
 
 
@@ -61,7 +60,7 @@ def chunks(raw: Raw) -> Iterator[bytes]:
     return chain([page(200, b"", "Transfer-Encoding: chunked", length=False)], repeat(b"1\r\nx\r\n" * 10_000))
 
 
-RIDDLES = {
+RIDDLES: dict[str, Callable[[Raw], Iterator[bytes]]] = {
     "endless chunks": chunks,
     "dripping chunk": lambda raw: raw.drip(page(200, b"", "Transfer-Encoding: chunked", length=False), b"0"),
     "endless header": lambda raw: chain([b"HTTP/1.1 200 OK\r\nX: "], repeat(b"x" * 65536)),
@@ -166,7 +165,7 @@ def test_one_request_at_its_end_leaves_the_time_of_the_others_alone() -> None:
             raw.drip(page(200, b"", f"Content-Length: {ENDLESS}", length=False)) if hangs else iter([page(200, GOOD)])
         )
 
-    with speaking(answer) as raw, pytest.raises(ModelError, match="no whole answer within 0.7") as caught:
+    with speaking(answer) as raw, pytest.raises(ModelError, match=r"no whole answer within 0\.7") as caught:
         client(raw).complete([ask(f"{n} mm") for n in range(12)])
     answered = [one is not None for one in caught.value.completions]  # type: ignore[attr-defined]
     assert answered == [n != 7 for n in range(12)]
