@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tests.fuzz.search import Finding, search
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import NAMES
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="how long to try")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="the same seed makes the same tries")
-    parser.add_argument("--targets", nargs="+", choices=list(TARGETS), default=list(TARGETS), help="what to try")
+    parser.add_argument("--targets", nargs="+", choices=NAMES, default=NAMES, help="what to try")
     parser.add_argument("--findings", type=Path, default=Path("findings"), help="the folder for what is found")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="tries at a time")
     parser.add_argument("--replay", type=Path, nargs="+", default=[], help="TARGET/NAME.json or TARGET/SEED-NUMBER")

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import IO
 
 from tests.fuzz.target import ROOT, Case, wrong
-from tests.fuzz.targets import BROKEN, TARGETS
+from tests.fuzz.targets import target
 
 CPU_SECONDS, WALL_SECONDS = 10.0, 60.0
 MEMORY = 1 << 30
@@ -89,7 +89,7 @@ class Child:
 
 def serve(name: str, cpu: float, wall: float) -> None:
     """Try the cases that come on stdin, one a line, each within bounds that kill, and answer each with a line."""
-    target = {**TARGETS, "broken": BROKEN}[name]
+    tried = target(name)
     answers, sys.stdout = sys.stdout, sys.stderr
     faulthandler.enable(all_threads=False)
     for alarm in (signal.SIGPROF, signal.SIGALRM):
@@ -101,7 +101,7 @@ def serve(name: str, cpu: float, wall: float) -> None:
             folder.mkdir()
             signal.setitimer(signal.ITIMER_PROF, cpu)
             signal.setitimer(signal.ITIMER_REAL, wall)
-            reason = wrong(target, json.loads(line), folder)
+            reason = wrong(tried, json.loads(line), folder)
             signal.setitimer(signal.ITIMER_PROF, 0)
             signal.setitimer(signal.ITIMER_REAL, 0)
             if number == 0:  # what is imported and built once is no try's own

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from tests.fuzz.child import Child
 from tests.fuzz.target import Case
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import TARGETS, target
 
 CORPUS = Path(__file__).parent / "corpus"
 _BATCH = 25  # tries of a target before the next one has its turn
@@ -29,7 +29,7 @@ class Finding(NamedTuple):
 
 def made(name: str, seed: int, number: int) -> Case:
     """The case of this number: it depends on nothing else."""
-    return TARGETS[name].make(Random(f"{seed} {name} {number}"))
+    return target(name).make(Random(f"{seed} {name} {number}"))
 
 
 def corpus(name: str) -> dict[str, Case]:
