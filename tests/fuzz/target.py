@@ -48,4 +48,4 @@ def _place(error: BaseException) -> str:
     """The innermost line of ours that an error came through."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if str(ROOT / "structout") in frame.filename] or frames
-    return f"{Path(ours[-1].filename).relative_to(ROOT)}:{ours[-1].name}" if ours else "?"
+    return f"{ours[-1].filename.removeprefix(f'{ROOT}/')}:{ours[-1].name}" if ours else "?"
