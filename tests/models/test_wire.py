@@ -4,6 +4,7 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from itertools import chain, repeat
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from structout import ModelError
 from structout.models.base import PartialAnswerError
 from structout.models.openai import OpenAIModel, Patience
+from structout.models.wire import MovedError, Wire
 from tests.models.clients import ask, bolt
 from tests.models.servers import Proxy, Raw, completion, page, serving, speaking
 
@@ -175,3 +177,26 @@ def test_a_prompt_that_is_no_unicode_is_refused_alone() -> None:
         good, bad = model.complete([ask("1 mm"), ask("2 \ud800 mm")])
     assert json.loads(good.text)["size_mm"] == 1
     assert (bad.finish_reason, "no Unicode" in bad.refusal) == ("refused", True)
+
+
+@pytest.mark.parametrize(
+    ("home", "url", "same"),
+    [
+        ("http://h/v1/", "http://h/v2/x", True),
+        ("http://h/v1/", "https://h/v1/x", True),
+        ("http://h:80/v1/", "http://H/x", True),
+        ("https://h/v1/", "http://h/v1/x", False),
+        ("http://h:8000/v1/", "https://h/v1/x", False),
+        ("http://h/v1/", "https://h:8443/v1/x", False),
+        ("http://h:8000/v1/", "http://h:8001/v1/x", False),
+        ("https://h/v1/", "https://h.test/v1/x", False),
+        ("https://h/v1/", "https://h@evil.test/v1/x", False),
+        ("https://api.h/v1/", "https://h/v1/x", False),
+    ],
+)
+def test_the_same_server_is_the_same_host_and_port_with_more_secrecy_at_most(home: str, url: str, same: bool) -> None:
+    wire = Wire()
+    wire.bind(wire.client.build_request("POST", home).url)
+    with nullcontext() if same else pytest.raises(MovedError):
+        wire._asked(wire.client.build_request("POST", url))
+    wire.client.close()
