@@ -34,7 +34,7 @@ class Strict(Wrapper):
             raise ModelError(f"{self.name} failed: {reason}", hint="mend the model, or what it runs on") from error
         if problem := _problem(found, len(prompts)):
             raise ModelError(f"{self.name} returned {problem}", hint=_OWED)
-        wrong = [_wrong(one) for one in found]
+        wrong = [wrong_numbers(one) for one in found]
         if any(wrong):
             kept = [None if problem else one for one, problem in zip(found, wrong, strict=True)]
             problem = next(filter(None, wrong))
@@ -67,8 +67,8 @@ def _problem(found: Any, wanted: int) -> str:
     return f"a Completion whose text is {odd[0]}" if odd else ""
 
 
-def _wrong(one: Completion) -> str:
-    """What is wrong with a completion beside its text; empty if nothing is."""
+def wrong_numbers(one: Completion) -> str:
+    """What is wrong with a completion beside its text: numbers that cannot be; empty if nothing is."""
     if not isinstance(one.usage, Usage):
         return f"usage is {type(one.usage).__name__}"
     for field in fields(Usage):
