@@ -36,13 +36,21 @@ class Address:
     timeout: float | None = None
     key: str = ""
 
+    def __post_init__(self) -> None:
+        """Raises `SpecError` for a URL, its own or the environment's, that names no server."""
+        for url in filter(None, (self.url, os.environ.get("OPENAI_BASE_URL", ""))):
+            if not _names_server(url):
+                hint = "give http:// or https://, a host, perhaps a port, and a path such as /v1"
+                shown = url.rpartition("@")[2].partition("?")[0]  # without a password or a key
+                raise SpecError(f"invalid server address: {shown!r:.100}", hint=hint)
+
     @classmethod
     def read(cls, text: str) -> "Address":
         """Read an address. Raises `SpecError`."""
         place, _, options = text.partition("#")
         model, at, rest = place.partition("@http")
         url = f"http{rest}" if at else ""
-        if urlsplit(url).query or "@" in urlsplit(url).netloc:
+        if _names_server(url) and (urlsplit(url).query or "@" in urlsplit(url).netloc):
             hint = "put it in an environment variable, and name that: #key=VARIABLE"
             raise SpecError("a key or a password stands in the server's address", hint=hint)
         settings: dict[str, Any] = {}
@@ -50,8 +58,8 @@ class Address:
             name, equals, value = option.partition("=")
             if option in ("logprobs", "n"):
                 settings["many" if option == "n" else option] = True
-            elif option.isdecimal() and int(option) > 0:
-                settings["in_flight"] = int(option)
+            elif (number := _whole(option)) is not None:
+                settings["in_flight"] = number
             elif equals and name == "timeout":
                 settings[name] = _seconds(value)
             elif equals and name == "key":
@@ -97,13 +105,30 @@ class Address:
             raise NoModelError(f"there is no key in ${self.key}", hint=f"set {self.key}")
         if not found and not self.url and not os.environ.get("OPENAI_BASE_URL"):
             raise NoModelError("there is no key for the OpenAI API", hint="set OPENAI_API_KEY")
+        if not (found.isascii() and found.isprintable()):
+            hint = f"set {self.variable} to the key alone, without a line break"
+            raise NoModelError(f"the key in ${self.variable} cannot be sent", hint=hint)
         return found
 
 
 def _seconds(text: str) -> float:
-    if not text.isdecimal() or int(text) < 1:
-        raise SpecError(f"timeout is {text!r}", hint="give whole seconds, as in #timeout=300")
-    return float(text)
+    number = _whole(text)
+    if number is None:
+        raise SpecError(f"timeout is {text!r:.40}", hint="give whole seconds, as in #timeout=300")
+    return float(number)
+
+
+def _whole(text: str) -> int | None:
+    """A number from 1 on, of at most six digits; None for anything else."""
+    return int(text) if re.fullmatch(r"[0-9]{1,6}", text) and int(text) > 0 else None
+
+
+def _names_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isprintable()
+    except ValueError:
+        return False
 
 
 def _variable(text: str) -> str:

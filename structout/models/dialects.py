@@ -32,7 +32,7 @@ PROBE_QUESTION = "Say hello in one short sentence."
 def dialect_named(name: str) -> Dialect:
     """The dialect of this name. Raises `SpecError`."""
     if name not in get_args(Dialect):
-        raise SpecError(f"no dialect is called {name!r}", hint=f"give {', '.join(get_args(Dialect))}")
+        raise SpecError(f"no dialect is called {name!r:.40}", hint=f"give {', '.join(get_args(Dialect))}")
     return name  # type: ignore[return-value]
 
 

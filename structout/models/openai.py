@@ -5,7 +5,7 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +18,7 @@ from structout.models.base import PartialAnswerError
 from structout.models.dialects import Dialect
 from structout.models.limiter import Limiter
 from structout.models.reply import CHARACTERS, read_reply
+from structout.models.wire import LongError, MovedError, SlowError, StatusError, Wire, ended_by
 from structout.schema import Schema
 
 _TOO_MUCH = (429, 503)
@@ -25,6 +26,7 @@ _TIMED_OUT = (408, 504, 522, 524)
 _MAY_PASS = (*_TIMED_OUT, 409, 425, 500, 502, 520, 529)
 _CANNOT_TAKE = (400, 413, 422)
 _LONGEST_PAUSE = 20.0  # seconds, where the server does not say how long to wait
+_LEAST_ROOM, _TOKEN_ROOM, _MOST_ROOM = 4 << 20, 1 << 10, 256 << 20  # bytes of an answer, and of each token of it
 
 
 class _FaultError(Exception):
@@ -57,7 +59,9 @@ class Patience:
 class OpenAIModel:
     """Chat completions over HTTP, many in flight: as many as the server takes, at most `in_flight`.
 
-    Only transport faults are tried again. A prompt that the server refuses is a refused completion. Whether a
+    Only transport faults are tried again, and an answer that takes too long or too many bytes is one, whatever its
+    status. A prompt that the server refuses is a refused completion. Only the server that is named is asked: a redirect
+    to another is an error. Whether a
     constraint is heeded is found out by a question with an improbable schema before the first constrained prompt, one
     for each dialect until one is heeded: see `dialect`; the first completion is charged with what they cost. The key
     comes from the environment alone (`key` names the variable; see `Address`), and is never part of a name, an error or
@@ -88,13 +92,19 @@ class OpenAIModel:
         self._key = self._address.secret()
         self.patience = patience or Patience()
         withheld: dict[str, Any] = dict.fromkeys(self._address.withheld(), openai.Omit())
-        self._client = openai.OpenAI(
-            api_key=self._key or "none",
-            base_url=base_url,
-            timeout=self.patience.timeout,
-            max_retries=0,
-            default_headers=withheld,
-        )
+        self._wire = Wire()
+        try:
+            self._client = openai.OpenAI(
+                api_key=self._key or "none",
+                base_url=base_url,
+                timeout=self.patience.timeout,
+                max_retries=0,
+                default_headers=withheld,
+                http_client=self._wire.client,
+            )
+        except Exception as error:  # of the client's transport, which knows more of addresses than we do
+            raise SpecError(f"invalid server address: {error}", hint="check the host's name") from error
+        self._wire.bind(self._client.base_url)
         weakref.finalize(self, self._client.close)  # its connections would else be left open until they are collected
         self._dialect = dialect
         self._logprobs = logprobs
@@ -197,7 +207,8 @@ class OpenAIModel:
         answers = self._request(prompts[0], held, len(prompts))
         for prompt in prompts[len(answers) :]:  # the server gave fewer than it was asked for
             answers += self._request(prompt, held)
-        return answers[: len(prompts)]
+        unasked = sum((answer.usage for answer in answers[len(prompts) :]), answers[0].usage)  # paid for all the same
+        return [replace(answers[0], usage=unasked), *answers[1 : len(prompts)]]
 
     def _request(self, prompt: Prompt, held: dict[str, Any] | None, count: int = 1) -> list[Completion]:
         """Send one prompt until it is answered. Raises `_RefusalError`, and `ModelError` when patience is at an end.
@@ -233,44 +244,41 @@ class OpenAIModel:
             ) from fault
 
     def _send(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> list[Completion]:
-        import openai
-
+        body = self._body(prompt, held, count)
+        room = min(_LEAST_ROOM + _TOKEN_ROOM * prompt.sampling.max_tokens * count, _MOST_ROOM)
         with self.limiter.slot():
             began = time.monotonic()
-            asked = self._client.chat.completions.with_streaming_response.create(**self._body(prompt, held, count))
             try:
-                with asked as raw:
-                    text = self._whole(raw.iter_bytes(), began)
-            except openai.APIStatusError as error:
-                raise self._judged(error) from None  # its text may repeat the key
-            except openai.APITimeoutError as error:
-                raise self._too_slow() from error
-            except openai.APIError as error:
-                raise _FaultError(self._hidden(str(error) or type(error).__name__)) from error
+                with (
+                    self._wire.request(self.patience.timeout, room),
+                    self._client.chat.completions.with_streaming_response.create(**body) as raw,
+                ):
+                    text = b"".join(raw.iter_bytes()).decode(errors="replace")
+            except Exception as error:  # of whichever library the client's transport is
+                late = time.monotonic() - began >= self.patience.timeout
+                raise self._meant(error, late=late, room=room) from None  # its text may repeat the key
             answers = self._read(prompt, text, time.monotonic() - began)
         self.limiter.succeeded()
         return answers
 
-    def _whole(self, pieces: Iterator[bytes], began: float) -> str:
-        """A body read to its end: the client's own time-out is for each piece alone, and a server may drip for ever."""
-        body = bytearray()
-        try:
-            for piece in pieces:
-                body += piece
-                if time.monotonic() - began > self.patience.timeout:
-                    raise self._too_slow()
-        except _FaultError:
-            raise
-        except Exception as error:  # of whichever library the client's transport is
-            if time.monotonic() - began >= self.patience.timeout:
-                raise self._too_slow() from error
-            raise _FaultError(self._hidden(str(error) or type(error).__name__)) from error
-        return body.decode(errors="replace")
+    def _meant(self, error: Exception, *, late: bool, room: int) -> Exception:
+        """What it means that a request ended without an answer."""
+        import openai
 
-    def _too_slow(self) -> _FaultError:
-        """A time-out: the server has more to do than it can, though it does not say so."""
-        self.limiter.throttled(0.0)
-        return _FaultError(f"no whole answer within {self.patience.timeout:g} seconds")
+        ended = ended_by(error)
+        if isinstance(ended, StatusError):
+            return self._judged(ended)
+        if isinstance(ended, MovedError):
+            hint = "put that address into the model's name if it is the right one"
+            return ModelError(f"{self.name} sends its clients elsewhere, to {self._hidden(str(ended))}", hint=hint)
+        if isinstance(ended, LongError):
+            return _FaultError(f"an answer of more than {room} bytes")
+        if late or isinstance(ended, SlowError) or isinstance(error, openai.APITimeoutError):
+            self.limiter.throttled(0.0)  # the server has more to do than it can, though it does not say so
+            return _FaultError(f"no whole answer within {self.patience.timeout:g} seconds")
+        if isinstance(error, UnicodeEncodeError):
+            return _RefusalError(f"the prompt is no Unicode: {error.reason} at character {error.start}")
+        return _FaultError(_first_line(self._hidden(str(ended or error) or type(error).__name__)))
 
     def _body(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> dict[str, Any]:
         s = prompt.sampling
@@ -296,11 +304,11 @@ class OpenAIModel:
             body["n"] = count
         return body
 
-    def _judged(self, error: Any) -> Exception:
+    def _judged(self, error: StatusError) -> Exception:
         """What an error status means: to be sent again, a prompt that cannot be taken, or the end."""
-        status, message = int(error.status_code), self._hidden(_first_line(str(error)))
+        status, message = error.status, _first_line(self._hidden(str(error)))
         if status in _TOO_MUCH:
-            wait = _seconds(error.response.headers.get("retry-after"))
+            wait = _seconds(error.retry_after)
             self.limiter.throttled(min(wait or 0.0, self.patience.longest_wait))
             return _FaultError(f"HTTP {status}", wait=wait, throttled=True)
         if status in _TIMED_OUT:
@@ -323,11 +331,13 @@ class OpenAIModel:
     def _read(self, prompt: Prompt, text: str, seconds: float) -> list[Completion]:
         """The completions in a response's body. Raises `_FaultError` if the body is something else."""
         try:
-            answers, counted = read_reply(text, prompt, seconds)
+            answers, counted, sure = read_reply(text, prompt, seconds)
         except ValueError as error:
-            raise _FaultError(f"the answer is no chat completion: {self._hidden(_first_line(text))!r}") from error
+            raise _FaultError(f"the answer is no chat completion: {_first_line(self._hidden(text))!r}") from error
         if not counted:
             self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
+        if not sure:
+            self._say(f"{self.name} tells log-probabilities that are none: those of such an answer are not used")
         return [replace(answer, refusal=self._hidden(answer.refusal)) for answer in answers]
 
     def _probe(self) -> Dialect:
@@ -368,7 +378,7 @@ def _seconds(header: str | None) -> float | None:
 
     try:
         return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError, TypeError):  # no date, or one of a year that no clock shows
         return None
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from structout.completion import Completion, Prompt, Usage
 from structout.errors import ModelError
-from structout.models import Model, identity
+from structout.models import Model, Strict, identity
 from structout.models.base import PartialAnswerError
 from structout.models.wrapper import Wrapper
 from structout.pipeline.budget import Budget, Prices
@@ -27,7 +27,7 @@ class Kept(Protocol):
 
 
 class Recorded(Wrapper):
-    """Wraps a model for one journal.
+    """Wraps a model for one journal, held to what a model must do: see `Strict`.
 
     The same prompt gets the same answer, from the journal or from a call in flight, unless the answer is sampled
     without a seed (or `cache` is off). Asking raises `BudgetError` once the budget is used up.
@@ -42,7 +42,7 @@ class Recorded(Wrapper):
         *,
         cache: bool = True,
     ) -> None:
-        super().__init__(inner)
+        super().__init__(inner if isinstance(inner, Strict) else Strict(inner))
         self._identity = identity(inner.name)
         self._journal = journal
         self._budget = budget

@@ -146,7 +146,7 @@ def parquet_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
         try:
             for batch in file.iter_batches(batch_size=_BATCH):
                 yield from map(_plain, batch.to_pylist())
-        except OSError as error:  # Arrow's own errors of reading are this one too
+        except (OSError, ValueError) as error:  # Arrow's own errors are these too
             raise DataError(f"cannot read {source}: {_first_line(error)}", hint="the file is damaged") from error
 
 
@@ -158,7 +158,7 @@ def _parquet_file(source: str) -> Any:
         raise MissingExtraError("pyarrow", "pipeline") from error
     try:
         return pq.ParquetFile(source)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(f"cannot read {source}: {_first_line(error)}", hint="give a Parquet file") from error
 
 
@@ -192,6 +192,8 @@ def queried_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
     try:
         with duckdb.connect(place, read_only=bool(table), config=_ITS_OWN if table else {}) as connection:
             found = connection.execute(query)
+            if found is None:
+                raise DataError(f"{source} asks for nothing", hint="write a SELECT")
             names = [column[0] for column in found.description or []]
             check_columns(source, names, wanted)
             if any("TIME ZONE" in str(column[1]) for column in found.description or []):  # DuckDB would want pytz

@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from itertools import count
 from typing import Any, Literal
 
 from structout.completion import Message
 from structout.document import Json
 from structout.issue import Issue
 from structout.prompts import wording
+from structout.prompts.marks import mark
 from structout.prompts.render import Show, render
 from structout.result import Example, Task
 from structout.schema import Schema
@@ -25,13 +25,20 @@ def compose(
 
     All that records share comes first, so that a model can keep it between records. `brief` is one line of
     instruction and the bare record: all that a fine-tuned model needs.
+
+    A record in which something looks like the end of its fence stands, with the examples, between other marks, and its
+    instructions name those.
     """
-    turns = [Message("system", _instructions(task.schema, show, answer_format, task.wording))]
-    written = (lambda text: text) if show == "brief" else fence
-    for example in examples:
-        turns.append(Message("user", written(example.text)))
+    tag, texts = mark(task.text), [example.text for example in examples]
+    ordinary = tag == mark("")
+    tag = tag if ordinary else mark(task.text, *texts)
+    turns = [Message("system", _instructions(task.schema, show, answer_format, task.wording, tag))]
+    for text, example in zip(texts, examples, strict=True):
+        shown = text if show == "brief" else fence(text) if ordinary else between(text, tag)
+        turns.append(Message("user", shown))
         turns.append(Message("assistant", response(task.schema, example.document, answer_format)))
-    return (*turns, Message("user", written(task.text)), *task.turns)
+    record = task.text if show == "brief" else between(task.text, tag)
+    return (*turns, Message("user", record), *task.turns)
 
 
 def fingerprint(schema: Schema[Any], show: Show) -> str:
@@ -47,25 +54,27 @@ def response(schema: Schema[Any], document: Json, answer_format: Format = "json"
     return answer(document, answer_format)
 
 
-def _instructions(schema: Schema[Any], show: Show, answer_format: Format, put: int = 0) -> str:
+def _instructions(schema: Schema[Any], show: Show, answer_format: Format, put: int, tag: str) -> str:
     lines = [(wording.EXTRACT, *wording.EXTRACT_AGAIN)[put].format(name=schema.name)]
     if show == "brief":
         return lines[0]
     if schema.language is not None:
         lines.append(wording.LANGUAGE.format(hint=schema.language.hint))
-        return "\n".join([*lines, wording.FENCED.format(tag="record"), wording.ANSWER_TEXT])
+        return "\n".join([*lines, wording.FENCED.format(tag=tag), wording.ANSWER_TEXT])
     if show != "none":
         lines.append(wording.SHAPES[show].format(schema=render(schema, show)))
-    lines.append(wording.FENCED.format(tag="record"))
+    lines.append(wording.FENCED.format(tag=tag))
     lines.append(wording.ANSWERS[answer_format])
     return "\n".join(lines)
 
 
 def fence(text: str, name: str = "record") -> str:
-    """Put a record, or other data, between tags that do not occur in it, so that its text cannot end its own fence."""
-    lowered = text.lower()
-    tags = (name if n == 1 else f"{name}-{n}" for n in count(1))
-    tag = next(tag for tag in tags if f"<{tag}>" not in lowered and f"</{tag}" not in lowered)
+    """Put a record, or other data, between tags that nothing in it looks like, so that it cannot end its own fence."""
+    return between(text, mark(text, name=name))
+
+
+def between(text: str, tag: str) -> str:
+    """Put a text between tags of this name."""
     return wording.RECORD.format(tag=tag, text=text)
 
 

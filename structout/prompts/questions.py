@@ -6,7 +6,8 @@ from typing import Any
 from structout.completion import Message, Prompt
 from structout.document import Json, leaves, steps
 from structout.prompts import wording
-from structout.prompts.compose import answer, fence
+from structout.prompts.compose import answer, between, fence
+from structout.prompts.marks import mark
 from structout.prompts.render import render
 from structout.result import Task
 
@@ -62,7 +63,7 @@ def reworded(prompt: Prompt, reading: int) -> Prompt:
     sentence = wording.REREADS[reading % len(wording.REREADS)]
     if first.role != "system":
         return replace(prompt, messages=(Message("system", sentence), *prompt.messages))
-    if wording.FENCED.format(tag="record") not in first.content:
+    if wording.FENCED.partition("{tag}")[0] not in first.content:
         return replace(prompt, messages=(_longer(first, sentence), *prompt.messages[1:]))
     return replace(prompt, messages=(*prompt.messages[:-1], _longer(last, sentence)))
 
@@ -74,5 +75,6 @@ def _longer(message: Message, sentence: str) -> Message:
 def ask_for_thoughts(task: Task[Any]) -> tuple[Message, ...]:
     """A short reasoning about the record, before the answer."""
     asked = wording.THINK.format(fields=render(task.schema, "typescript") or task.schema.name)
-    fenced = wording.FENCED.format(tag="record")
-    return Message("system", f"{asked}\n{fenced}"), Message("user", fence(task.text)), *task.turns
+    tag = mark(task.text)
+    fenced = wording.FENCED.format(tag=tag)
+    return Message("system", f"{asked}\n{fenced}"), Message("user", between(task.text, tag)), *task.turns

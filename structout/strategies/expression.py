@@ -9,7 +9,7 @@ from types import FunctionType
 from typing import Any
 
 from structout.declared import misfit
-from structout.errors import SpecError
+from structout.errors import SpecError, StructoutError
 from structout.strategies.base import Strategy
 from structout.strategies.cascade import Cascade, On
 from structout.strategies.draft import Draft, Think
@@ -63,7 +63,7 @@ def load_strategy(text: str) -> Strategy:
             raise SpecError(f"cannot read the strategy {text}: {error}", hint="check the path") from error
     try:
         tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last: nested too deep for the parser
         raise SpecError(f"{text!r} is not a strategy: {error}", hint="write e.g. Repair(Prompted())") from error
     strategy = _build(tree, text)
     if not hasattr(strategy, "run"):
@@ -105,7 +105,9 @@ def _call(name: str, positional: list[Any], keywords: dict[str, Any], text: str)
         made = NAMES[name](*positional, **keywords)
         if problem := misfit(made):
             raise TypeError(problem)
-    except TypeError as error:
+    except StructoutError:
+        raise
+    except Exception as error:  # of a part's own checks, too, which expect values of the right types
         raise SpecError(f"{name} in {text!r}: {error}", hint=f"see help(structout.{name})") from error
     return made
 

@@ -79,4 +79,4 @@ def _plain(said: Attempt) -> str:
 
 
 def _total(completion: Completion) -> float:
-    return sum(completion.logprobs or ())
+    return sum(max(logprob, -9999.0) for logprob in completion.logprobs or ())  # two infinite ones have no difference

@@ -125,6 +125,75 @@ def serving(proxy: Proxy) -> Iterator[Proxy]:
         server.server_close()
 
 
+class Raw:
+    """A server that answers each request with the pieces of bytes that a function makes of it, and counts them."""
+
+    def __init__(self, answer: Callable[[bytes], Iterator[bytes]]) -> None:
+        self.answer = answer
+        self.requests: list[bytes] = []
+        self.sent = 0
+        self.done = threading.Event()
+        self.url = ""
+
+    def drip(self, start: bytes, again: bytes = b"x", seconds: float = 0.05) -> Iterator[bytes]:
+        """Something, and then something more for as long as the client listens."""
+        yield start
+        while not self.done.wait(seconds):
+            yield again
+
+
+@contextmanager
+def speaking(answer: Callable[[bytes], Iterator[bytes]]) -> Iterator[Raw]:
+    """Serve whatever bytes `answer` makes of a request, HTTP or not; a connection carries one answer."""
+    raw = Raw(answer)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    raw.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    threads: list[threading.Thread] = []
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.settimeout(10)
+            request = b""
+            while b"\r\n\r\n" not in request:
+                request += (piece := connection.recv(65536))
+                if not piece or request[:1] == b"\x16":  # gone, or the start of a TLS handshake
+                    break
+            head, _, body = request.partition(b"\r\n\r\n")
+            length = next(
+                (int(line[15:]) for line in head.split(b"\r\n") if line[:15].lower() == b"content-length:"), 0
+            )
+            while len(body) < length and (piece := connection.recv(65536)):
+                body += piece
+            raw.requests.append(head + b"\r\n\r\n" + body)
+            for piece in raw.answer(request):
+                connection.sendall(piece)
+                raw.sent += len(piece)
+
+    def listen() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                threads.append(threading.Thread(target=serve, args=(connection,)))
+                threads[-1].start()
+
+    accepting = threading.Thread(target=listen)
+    accepting.start()
+    try:
+        yield raw
+    finally:
+        raw.done.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for thread in (accepting, *threads):
+            thread.join()
+
+
+def page(status: int, body: bytes = b"", *headers: str, length: bool = True) -> bytes:
+    """A whole answer of HTTP."""
+    lines = [f"HTTP/1.1 {status} Status", *headers, *([f"Content-Length: {len(body)}"] if length else [])]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
 def completion(text: str, *, finish: str = "stop", read: int = 11, written: int = 5) -> dict[str, Any]:
     """A chat completion as servers write it."""
     return {

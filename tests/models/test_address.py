@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from structout import Constrained, ModelError, Schema, SpecError, load_model
-from structout.errors import JournalError
+from structout.errors import JournalError, NoModelError
 from structout.models import Named, identity
 from structout.models.address import Address
 from structout.models.openai import OpenAIModel, Patience
@@ -105,3 +105,31 @@ def test_a_journal_does_not_go_on_with_a_model_that_is_asked_otherwise(tmp_path:
     Journal(tmp_path / "j", jobs[0].identity()).close()
     with pytest.raises(JournalError, match="model"):
         Journal(tmp_path / "j", jobs[1].identity())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://[::1", "http://", "http://h:99999/v1", "http://h:0", "http://h:abc/v1", "http://\x00", "http://h/\n",
+     "httpx://h", "http://ex\u200bample.com", "http://\ud800", "http://xn--\u20ac", f"http://h/{'a' * 100_000}"],
+    ids=lambda url: ascii(url)[:30],
+)  # fmt: skip
+def test_what_is_no_servers_address_is_refused(url: str) -> None:
+    with pytest.raises(SpecError, match="invalid server address") as caught:
+        OpenAIModel("m", url)
+    assert caught.value.hint
+    with pytest.raises(SpecError, match="invalid server address"):
+        load_model(f"openai:m@{url}")
+
+
+@pytest.mark.parametrize("option", ["9" * 5000, "timeout=" + "9" * 5000, "timeout=\u00b2", "\u0661", "0", "timeout=0"])
+def test_a_number_that_is_none_is_refused(option: str) -> None:
+    with pytest.raises(SpecError):
+        load_model(f"openai:m@http://127.0.0.1:9/v1#{option}")
+
+
+@pytest.mark.parametrize("key", ["sk-secret\n", "sk-\u20ac", "sk-\x7f"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", key)
+    with pytest.raises(NoModelError, match="cannot be sent") as caught:
+        load_model("openai:m@http://127.0.0.1:9/v1#key=SOME_KEY")
+    assert key[:4] not in str(caught.value)

@@ -1,12 +1,14 @@
 """What is read of the answers of servers."""
 
+import json
 from collections.abc import Sequence
-from math import exp
+from math import exp, inf, nan
 from typing import Any
 
 import pytest
 
-from structout import BestOf, Confident, Prompt, Prompted, Sampling, Schema, Scripted
+from structout import BestOf, Confident, Prompt, Prompted, Sampling, Schema, Scripted, Verify
+from structout.models.reply import read_reply
 from structout.result import Task
 from tests.conftest import Bolt
 from tests.models.clients import ask, client
@@ -92,3 +94,79 @@ def test_samples_of_one_prompt_are_one_request_where_that_is_asked_for() -> None
     assert [answer.text for answer in answers] == ["x", "xx", "last", "last"]
     assert [answer.usage.output_tokens for answer in answers] == [3, 6, 2, 2]
     assert [answer.usage.calls for answer in answers] == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize("odd", [nan, inf, 0.5, 1e300, True, "-0.5", None, [], {}])
+def test_a_log_probability_that_cannot_be_one_is_believed_by_nobody_and_costs_no_answer(odd: Any) -> None:
+    answer = told(['{"kind": "hex", "size_mm": ', "6", "}", ""], [-0.001, odd, -0.001, -0.001])
+    with serving(Proxy(lambda body: answer)) as proxy:
+        model = client(proxy, logprobs=True)
+        with pytest.warns(match="log-probabilities that are none"):
+            (result,) = Verify(Prompted(), Confident(0.99)).run([Task("a bolt", SCHEMA)], model)
+    assert len(proxy.requests) == 1
+    completed = result.attempts[-1].completion
+    assert (completed.logprobs, completed.values, completed.ends) == (None, None, None)
+    assert (result.status, result.document) == ("rejected", {"kind": "hex", "size_mm": 6})
+
+
+@pytest.mark.parametrize("parts", [5, "x", {"logprob": -1}, [-0.5], [None], [{}], [{"logprob": -1, "bytes": 10**12}]])
+def test_log_probabilities_of_another_form_cost_no_answer(parts: Any) -> None:
+    answer = completion("fine")
+    answer["choices"][0]["logprobs"] = {"content": parts}
+    reply = read_reply(json.dumps(answer), ask("1"), 0.1)
+    assert reply.answers[0].text == "fine"
+    assert reply.answers[0].ends is None
+
+
+def test_a_rounding_error_is_a_certainty_and_minus_infinity_a_number() -> None:
+    reply = read_reply(json.dumps(told(["a", "b", ""], [1e-7, -inf, -0.5])), ask("1"), 0.1)
+    assert (reply.answers[0].logprobs, reply.sure) == ((0.0, -9999.0, -0.5), True)
+
+
+@pytest.mark.parametrize("odd", [-5, nan, inf, -inf, 1e300, 0.5, True, "5", [], {}, 10**30])
+@pytest.mark.parametrize("name", ["prompt_tokens", "completion_tokens"])
+def test_a_count_that_cannot_be_one_is_estimated(name: str, odd: Any) -> None:
+    answer = completion("four" * 4)
+    answer["usage"][name] = odd
+    reply = read_reply(json.dumps(answer), ask("1"), 0.1)
+    usage = reply.answers[0].usage
+    assert (reply.counted, usage.input_tokens, usage.output_tokens) == (False, 6, 5)
+
+
+@pytest.mark.parametrize("odd", [-5, nan, True, "5", 10**30, 12])
+def test_no_more_is_reused_than_was_read(odd: Any) -> None:
+    answer = completion("x")
+    answer["usage"]["prompt_tokens_details"] = {"cached_tokens": odd}
+    usage = read_reply(json.dumps(answer), ask("1"), 0.1).answers[0].usage
+    assert usage.reused_tokens == (11 if odd == 12 else 0)
+    assert usage.input_tokens == 11
+
+
+WHOLE = json.dumps(completion("x"))
+JUNK = [
+    "", "null", "[]", "{}", "5", '"x"', "[" * 100_000, '{"a":' * 100_000, '{"choices": []}', '{"choices": 5}',
+    '{"choices": {"a": 1}}', '{"choices": "abc"}', '{"choices": [null]}', '{"choices": [{"message": null}]}',
+    '{"choices": [{"message": {"content": 5}}]}', '{"choices": [{"message": {"content": ["a"]}}]}',
+    '{"choices": [{"message": {"content": "a", "refusal": 5}}]}', WHOLE[:-1], WHOLE + WHOLE, "9" * 5000,
+    '{"choices": [{"message": {"content": "a"}}], "created": ' + "9" * 5000 + "}", "\x00", "\ufeff" + WHOLE,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", JUNK, ids=lambda text: repr(text[:30]))
+def test_what_is_no_chat_completion_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match="no chat completion"):
+        read_reply(text, ask("1"), 0.1)
+
+
+@pytest.mark.parametrize("usage", [None, 5, "x", [], [1], {"prompt_tokens_details": 5}, {"prompt_tokens": {}}])
+def test_usage_of_another_form_is_estimated(usage: Any) -> None:
+    reply = read_reply(json.dumps({**completion("x"), "usage": usage}), ask("1"), 0.1)
+    assert (reply.answers[0].text, reply.counted) == ("x", False)
+
+
+def test_answers_that_nobody_asked_for_are_paid_for_all_the_same() -> None:
+    several = completion("x", read=100, written=9)
+    several["choices"] *= 3
+    with serving(Proxy(lambda body: several)) as proxy:
+        (answer,) = client(proxy).complete([ask("1")])
+    assert (answer.usage.calls, answer.usage.input_tokens, answer.usage.output_tokens) == (1, 100, 9)
