@@ -37,7 +37,7 @@ class Judge:
         if self.schema.language is not None:
             return False
         prefix = read_prefix(beginning)
-        if prefix.repeats:
+        if prefix.is_lost:
             return True
         if not isinstance(prefix.document, dict | list):
             return False

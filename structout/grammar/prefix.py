@@ -1,6 +1,7 @@
 """The beginning of a JSON text: what of it stands for good."""
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,19 +21,20 @@ class Prefix:
     """The part of an unfinished JSON text that stands for good.
 
     `document` has every value that is complete, within the containers that are still open; `open` holds the paths of
-    these containers. `repeats` says that an object names a key twice.
+    these containers. `is_lost` says that no document can begin so: an object names a key twice, or a number is too
+    large to hold.
     """
 
     document: Json
     open: frozenset[Path]
-    repeats: bool
+    is_lost: bool
 
 
 def read_prefix(text: bytes) -> Prefix:
     """Read the beginning of a valid JSON text (RFC 8259). A string, number or key that is not complete is left out."""
     root: list[Json] = []
     stack: list[tuple[Json, str | int | None]] = [(root, 0)]  # each open container, and where its next value goes
-    repeats = False
+    is_lost = False
 
     def put(value: Json) -> None:
         holder, place = stack[-1]
@@ -55,13 +57,14 @@ def read_prefix(text: bytes) -> Prefix:
             stack[-1] = (holder, place + 1 if isinstance(place, int) else None)
         elif token != b":":
             value: Json = jiter.from_json(token)
+            is_lost = is_lost or (isinstance(value, float) and not math.isfinite(value))
             if isinstance(holder, dict) and place is None:
-                repeats = repeats or value in holder
+                is_lost = is_lost or value in holder
                 stack[-1] = (holder, str(value))
             else:
                 put(value)
     path = tuple(place for _, place in stack[1:-1] if place is not None)
-    return Prefix(root[0] if root else None, frozenset(path[:n] for n in range(len(stack) - 1)), repeats)
+    return Prefix(root[0] if root else None, frozenset(path[:n] for n in range(len(stack) - 1)), is_lost)
 
 
 def additions(beginning: bytes, end: str, likely: Sequence[Json]) -> list[str]:
