@@ -150,11 +150,23 @@ class Closer:
                 after = position.deep_copy()
                 if not after.consume_tokens(step):
                     continue
+                if not forced:
+                    step, after = self._joined(position, step, after)
                 way = [*taken, *step]
                 alike = (len(way), b"" if after.is_accepting() else bytes(after.compute_logit_bias()))
                 seen[alike] += 1
                 if after.is_accepting() or seen[alike] <= _ALIKE:
                     heappush(queue, (len(way), tried, way, after))
+
+    def _joined(self, position: "LLMatcher", step: list[int], after: "LLMatcher") -> tuple[list[int], "LLMatcher"]:
+        """A step and what it forces, in fewer tokens if there are such: `u` and `rl` are `url`."""
+        forced = list(after.compute_ff_tokens())
+        joined = self.vocabulary.encode(self.vocabulary.decode([*step, *forced])) if forced else []
+        if joined and len(joined) < len(step) + len(forced):
+            other = position.deep_copy()
+            if other.try_consume_tokens(joined) == len(joined):
+                return joined, other
+        return step, after
 
     def _endings(self, position: "LLMatcher") -> list[list[int]]:
         """How the example of a pattern might end: what else would be missing cannot be felt out by masks."""
@@ -174,7 +186,7 @@ class Closer:
         return [[token] for token in dict.fromkeys([*closing, *others])]
 
     def _rejoin(self, position: "LLMatcher", known: Sequence[int], room: int) -> list[int] | None:
-        for start in range(min(len(known), _REJOIN)):
+        for start in reversed(range(min(len(known), _REJOIN))):  # the shortest first
             rest = list(known[start:])
             if len(rest) > room or position.validate_tokens(rest[:4]) < min(len(rest), 4):
                 continue

@@ -168,10 +168,10 @@ def _compile(schema: Schema[Any], _type: int) -> Grammar:  # the type apart: its
         try:
             told = uncounted(json_schema) if options else json_schema
             text = json.dumps(told if isinstance(told, dict) else {"allOf": [told]})
-        except RecursionError:
+            source = LLMatcher.grammar_from_json_schema(text, overrides=_LAYOUT | options)
+        except (RecursionError, ValueError):  # the engine reads fewer levels than a schema may have
             reasons.append("nested too deeply")
             continue
-        source = LLMatcher.grammar_from_json_schema(text, overrides=_LAYOUT | options)
         reason = trial(source)
         if not reason:
             if reasons:

@@ -9,6 +9,7 @@ from typing import Any
 
 _LEAST = ("minimum", "exclusiveMinimum")
 _BOUNDS = (*_LEAST, "maximum", "exclusiveMaximum")
+_COUNTS = tuple(f"{end}{what}" for end in ("min", "max") for what in ("Length", "Items", "Properties", "Contains"))
 _INT64 = 2**63 - 1
 _FEW = 16  # multiples that are written out
 _HAIR = Fraction(1, 10**9)
@@ -52,6 +53,13 @@ def numbers(node: dict[str, Any]) -> tuple[Any, list[Lack]]:
     ]
     beside = [{"enum": [written(number) for number in shorter]}] if shorter else []
     return ({"anyOf": [inward.written, *beside]} if beside else inward.written), gaps
+
+
+def whole_counts(node: dict[str, Any]) -> None:
+    """Write the counts of a subschema as integers: JSON Schema takes 2.0 for one as well."""
+    for key in _COUNTS:
+        if isinstance(node.get(key), float) and node[key].is_integer():
+            node[key] = int(node[key])
 
 
 def _within_64_bits(node: dict[str, Any]) -> list[Lack]:

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 
 from structout.grammar.disjoint import TYPES, disjoint
-from structout.grammar.numbers import numbers
+from structout.grammar.numbers import numbers, whole_counts
 from structout.grammar.strings import FORMATS, PYDANTIC, unlike
 from structout.issue import pointer
 
@@ -87,6 +87,7 @@ class Rewriter:
                 new[key] = value
         if "$ref" in node and self._siblings_ignored:
             return {key: value for key, value in new.items() if key in ("$ref", "$defs", "definitions")}
+        whole_counts(new)
         self._pattern(new, path)
         self._format(new, path)
         self._numbers(new, path)

@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema_rs
 
 from structout.formats import formats_for
+from structout.grammar.numbers import whole_counts
 from structout.grammar.strings import FORMATS, PYDANTIC
 from structout.grammar.words import word
 
@@ -331,6 +332,7 @@ def _moved(node: Any) -> Any:
         moved = {
             key: _moved(value) for key, value in node.items() if key not in ("$id", "id") or not isinstance(value, str)
         }
+        whole_counts(moved)
         if isinstance(moved.get("$ref"), str) and (moved["$ref"] == "#" or moved["$ref"].startswith("#/")):
             moved["$ref"] = "#/$defs/root" + moved["$ref"][1:]
         return moved

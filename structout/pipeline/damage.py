@@ -10,7 +10,7 @@ from typing import Any
 from structout.pipeline.sealed import COPY, STATUSES, TABLES, add, create
 
 _ROW = 128  # bytes that a row takes at least
-_QUESTIONS = 100_000  # to a table whose pages cannot all be read
+_QUESTIONS = 20_000  # to a table whose pages cannot all be read
 _LAST = 2**63 - 1  # position
 _KEY = 32  # bytes of the key of a completion
 _POSSIBLE = {
@@ -155,7 +155,7 @@ def _readable(reading: _Reading, size: int, damage: Damage) -> Iterator[list[Any
                     yield cells
                 else:
                     damage.others.append(str(cells[0]) if reading.table == "about" else reading.table)
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
             damage.others.append(reading.table)
 
 
@@ -206,7 +206,7 @@ def _around(reading: _Reading, keys: _Keys, most: int) -> Iterator[list[Any] | t
                     first, last = (max(first, place + 1), last) if order == "ASC" else (first, min(last, place - 1))
                 else:
                     first = last + 1
-            except sqlite3.DatabaseError:
+            except (sqlite3.DatabaseError, UnicodeDecodeError):
                 questions += 1
             if first > last:
                 break

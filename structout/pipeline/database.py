@@ -13,6 +13,7 @@ from structout.pipeline.sealed import TABLES, VERSION, connect, create, migrate
 
 ANEW = "--fresh begins anew (answers that were paid for are kept); in a program, name another journal"
 IN_MEMORY = ":memory:"
+_AGAIN = "run the same command again: it keeps what can be read"
 _ELSEWHERE = "name another journal, or move what is there away"
 _SMALLEST, _MAGIC = 512, b"SQLite format 3\0"  # SQLite takes what is shorter for a new database
 _UNSEALED = 2  # the version that had no checksums
@@ -50,7 +51,7 @@ def opened(path: Path, *, fresh: bool, private: bool, mend: bool) -> tuple[sqlit
         try:
             if version is not None and is_whole(db):
                 return db, None, ""
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if not _tells_damage(error):
                 db.close()
                 raise
@@ -75,7 +76,7 @@ def _held(path: Path, file: Path) -> tuple[sqlite3.Connection, int | None]:
             elif found == _UNSEALED:
                 migrate(db)
             db.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if not _tells_damage(error):
                 raise
             if db.in_transaction:
@@ -107,16 +108,17 @@ def _numbered(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
-def explained(path: Path, error: sqlite3.Error) -> JournalError:
+def explained(path: Path, error: Exception) -> JournalError:
     """What an error of the database means for whoever runs the command."""
+    if isinstance(error, UnicodeDecodeError):
+        return DamagedError(f"{path} is damaged: a text is not UTF-8", hint=_AGAIN)
     code, reason = getattr(error, "sqlite_errorcode", 0) & 0xFF, str(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return JournalError(f"{path} is in use by another run", hint="wait for it, or name another journal")
     if code == sqlite3.SQLITE_NOTADB:
         return OtherRunError(f"{path} is not a journal, or its first bytes are damaged: {reason}", hint=_ELSEWHERE)
     if code == sqlite3.SQLITE_CORRUPT:
-        hint = "run the same command again: it keeps what can be read"
-        return DamagedError(f"{path} is damaged: {reason}", hint=hint)
+        return DamagedError(f"{path} is damaged: {reason}", hint=_AGAIN)
     hint = {
         sqlite3.SQLITE_FULL: "make room and run the same command again: what is in the journal stays",
         sqlite3.SQLITE_IOERR: "check the disk and run the same command again: what is in the journal stays",
@@ -124,8 +126,10 @@ def explained(path: Path, error: sqlite3.Error) -> JournalError:
     return JournalError(f"{path} cannot be written: {reason}", hint=hint)
 
 
-def _tells_damage(error: sqlite3.Error) -> bool:
+def _tells_damage(error: Exception) -> bool:
     """Whether it is the file that is at fault; a table or a column that is not there was there when it was made."""
+    if isinstance(error, UnicodeDecodeError):  # of a name or a text, or of SQLite's message about one
+        return True
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
 
 
@@ -149,11 +153,11 @@ def _mended(
                 raise DamagedError(f"{path} is damaged; lost: {str(damage) or 'nothing'}", hint=hint)
             if not told and not fresh:
                 raise DamagedError(f"{path} is damaged: nothing tells of which run it is", hint=ANEW)
-            with suppress(sqlite3.DatabaseError):
+            with suppress(sqlite3.DatabaseError, UnicodeDecodeError):
                 db.execute("PRAGMA journal_mode = DELETE")  # so that it leaves no -wal for the new one
             aside = _put_aside(file, keep=True)
             os.replace(part, file)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if not _tells_damage(error):
             raise
         if not (fresh and mend):
