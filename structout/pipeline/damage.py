@@ -10,7 +10,7 @@ from typing import Any
 from structout.pipeline.sealed import COPY, STATUSES, TABLES, add, create
 
 _ROW = 128  # bytes that a row takes at least
-_QUESTIONS = 20_000  # to a table whose pages cannot all be read
+_QUESTIONS = 2_000  # to a table whose pages cannot all be read: about a millisecond each
 _LAST = 2**63 - 1  # position
 _KEY = 32  # bytes of the key of a completion
 _POSSIBLE = {

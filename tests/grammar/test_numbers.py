@@ -1,0 +1,71 @@
+"""Numbers under bounds and steps: the mask takes what complies, and nothing else."""
+
+import json
+from typing import Any
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from llguidance import LLMatcher, LLTokenizer
+
+from structout.errors import SchemaError
+from structout.grammar import compile  # noqa: A004
+from structout.schema import Schema
+
+_BYTES = LLTokenizer("byte")
+_DECIMALS = st.builds(lambda n, places: n / 10**places, st.integers(-20_000, 20_000), st.integers(0, 3))
+_BOUNDS = st.sampled_from(["minimum", "exclusiveMinimum"]), st.sampled_from(["maximum", "exclusiveMaximum"])
+
+
+def takes(source: Any, text: str) -> bool:
+    try:
+        grammar = compile(Schema.of(source))
+    except SchemaError:
+        return False  # no document complies
+    matcher = LLMatcher(_BYTES, grammar.source, log_level=0)
+    return matcher.try_consume_tokens(list(text.encode())) == len(text) and bool(matcher.is_accepting())
+
+
+def written(number: float) -> str:
+    number = float(number)
+    return str(int(number)) if number.is_integer() else json.dumps(number)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.tuples(*_BOUNDS),
+    _DECIMALS,
+    st.floats(0, 3).map(lambda n: round(n, 2)),
+    st.none() | st.sampled_from([0.01, 0.05, 0.25, 0.1, 0.5, 0.001, 2, 0.3]),
+    st.lists(_DECIMALS, max_size=3),
+)
+def test_a_mask_takes_the_numbers_that_comply_and_no_others(
+    keys: tuple[str, str], least: float, width: float, step: float | None, tried: list[float]
+) -> None:
+    most = round(least + width, 3)
+    source: dict[str, Any] = {"type": "number", keys[0]: least, keys[1]: most}
+    if step is not None:
+        source["multipleOf"] = step
+    schema = Schema.of(source)
+    near = [least, most, round((least + most) / 2, 2), round(most, 1), round(least, 1), float(int(most))]
+    stepped = [round(round(one / step) * step, 4) for one in near] if step else []
+    for number in [*near, *stepped, *tried]:
+        assert takes(source, written(number)) == schema.check(json.loads(written(number))).ok, (source, number)
+
+
+@settings(max_examples=60, deadline=None)
+@given(_DECIMALS, _BOUNDS[0] | _BOUNDS[1], _DECIMALS)
+def test_a_single_bound_is_kept_to(bound: float, key: str, number: float) -> None:
+    source = {"type": "number", key: bound}
+    assume(abs(number) < 10**6)
+    assert takes(source, written(number)) == Schema.of(source).check(json.loads(written(number))).ok
+
+
+def test_the_only_number_can_be_written() -> None:
+    assert takes({"type": "number", "multipleOf": 0.01, "minimum": 0.005, "maximum": 0.015}, "0.01")
+    assert takes({"type": "number", "minimum": 0.005, "maximum": 0.015}, "0.01")
+    assert not takes({"type": "number", "exclusiveMinimum": 20.0, "maximum": 20.43}, "20")
+
+
+def test_a_count_may_be_written_as_a_float() -> None:
+    assert takes({"type": "string", "minLength": 2.0, "maxLength": 3.0}, '"abc"')
+    assert not takes({"type": "string", "minLength": 2.0, "maxLength": 3.0}, '"a"')
