@@ -1,6 +1,6 @@
 """Which schemas each grammar engine takes, what its masks let through, and whether structout's answers comply.
 
-    python -m benchmarks.coverage [DATA] [--sample N] [--engines A,B] [--model N] [--parts engines,pydantic,model]
+    python -m benchmarks.coverage [DATA] [--sample N] [--engines A,B] [--model N] [--parts budget,engines,...]
 
 DATA is JSON lines, gzipped or not, of {"id", "family", "schema", "tests": [{"valid", "data"}]}. Each compilation has
 ten seconds of CPU time in a process that is killed after that. What is measured is logged schema by schema in `--logs`,
@@ -20,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.engines import ENGINES, LIMIT, Verdict, serve
+from benchmarks.engines import ENGINES, LIMIT, SPARE, Verdict, serve
 from benchmarks.pydantic_models import CASES
 from structout.errors import SchemaError
 from structout.schema import Schema
@@ -92,10 +92,12 @@ def run(engine: str, rows: Sequence[dict[str, Any]], tokenizer: str, log: Path) 
         levels[verdict.level] += 1
         right = True
         schema = Schema.of(row["schema"]) if engine == "structout" else None
-        for test, taken in zip(row["tests"], verdict.taken, strict=True):
+        held_back = verdict.held or [False] * len(verdict.taken)
+        for test, taken, held in zip(row["tests"], verdict.taken, held_back, strict=True):
             kind = "valid" if test["valid"] else "invalid"
             count[kind] += 1
             count[f"{kind} taken"] += taken
+            count[f"{kind} held"] += held
             count[f"{kind} returned"] += taken and schema is not None and schema.check(test["data"]).ok
             right = right and taken == test["valid"]
         count["right"] += right
@@ -155,6 +157,19 @@ def pydantic_table(tokenizer: str) -> list[str]:
         worker.close()
     head = [f"- {engine}: right on {len(CASES) - len(names)} of {len(CASES)}" for engine, names in wrong.items()]
     return [*head, "", *lines]
+
+
+def budget_section(count: Counter[str]) -> list[str]:
+    """What the budget of tokens refuses of the documents that the mask takes."""
+    masked = count["valid taken"] + count["valid held"]
+    return [
+        "# Valid documents under a budget of tokens",
+        "",
+        f"{count['compiles']} of {count['schemas']} schemas have a grammar, {count['valid']} of their documents are "
+        f"valid, and the mask takes {masked} of these in the order of keys that was found. Within a budget of twice "
+        f"the tokens of the document and of the shortest one, and {SPARE} more, decoding can write "
+        f"**{count['valid taken']} of {masked}**; the budget refuses {count['valid held']}.",
+    ]
 
 
 def model_section(rows: Sequence[dict[str, Any]], n: int, log: Path, max_tokens: int = 256) -> list[str]:
@@ -268,7 +283,7 @@ def main() -> None:
     parser.add_argument("--model", type=int, default=60, help="schemas for the embedded model; 0 to leave it out")
     parser.add_argument("--tokenizer", default="", help="a tokenizer's folder; by default the embedded model's")
     parser.add_argument("--logs", type=Path, default=Path(".structout/coverage"), help="a folder")
-    parser.add_argument("--parts", default="engines,pydantic,model")
+    parser.add_argument("--parts", default="budget,engines,pydantic,model")
     options = parser.parse_args()
     from structout.models.embedded import embedded_folder
 
@@ -278,6 +293,9 @@ def main() -> None:
     some = rows[:: max(1, round(len(rows) / options.sample))] if options.sample else rows
     _RESULTS.mkdir(parents=True, exist_ok=True)
     parts = {}
+    if "budget" in options.parts:
+        count = run("structout", rows, tokenizer, options.logs / "budget.jsonl")["count"]
+        parts["budget"] = budget_section(count)
     if "engines" in options.parts:
         results = []
         for name in options.engines.split(","):

@@ -13,17 +13,21 @@ ENGINES = ("structout", "llguidance", "llguidance lenient", "xgrammar", "outline
 LIMIT = 10  # seconds of CPU time for compiling one schema, and as many again for its documents
 _MEMORY = 8 * 1024**3  # bytes that an engine may ask for
 _MOST_STEPS = 2_000  # of trying out orders of keys, for one document
+SPARE = 256  # tokens of a limit, besides twice the document's
 _MASKED = 40  # tokens of one document whose masks are timed
 
 
 @dataclass
 class Verdict:
-    """What one engine made of one schema: `taken` says for each document whether the mask lets it through."""
+    """What one engine made of one schema: `taken` says for each document whether the mask lets it through, and `held`
+    whether the mask did and the budget of tokens did not.
+    """
 
     error: str = ""
     level: str = ""
     compile_ms: float = 0.0
     taken: list[bool] = field(default_factory=list)
+    held: list[bool] = field(default_factory=list)
     mask_us: list[float] = field(default_factory=list)
 
 
@@ -63,7 +67,7 @@ class Llguidance:
         from structout.schema import Schema
 
         began = _spent()
-        level = ""
+        level, grammar = "", None
         if self.kind == "structout":
             try:
                 # A Pydantic type is named, so that its validators and its reading of formats count.
@@ -87,7 +91,10 @@ class Llguidance:
         verdict = Verdict("", level, (_spent() - began) * 1000)
         _allow(LIMIT)
         for document in documents:
-            verdict.taken.append(_reaches(matcher, document, self.vocabulary.encode))
+            text = _spelled(matcher, document, self.vocabulary.encode)
+            held = text is not None and grammar is not None and not self._within_budget(grammar, text)
+            verdict.held.append(held)
+            verdict.taken.append(text is not None and not held)
         for document in documents[:1]:
             position = matcher.deep_copy()
             for token in self.vocabulary.encode(json.dumps(document, ensure_ascii=False))[:_MASKED]:
@@ -98,6 +105,13 @@ class Llguidance:
                     break
         return verdict
 
+    def _within_budget(self, grammar: Any, text: str) -> bool:
+        """Whether a text that the mask lets through can be written within a generous limit, as decoding writes it."""
+        tokens = self.vocabulary.encode(text)
+        limit = 2 * (len(tokens) + len(grammar.shortest(self.vocabulary) or ())) + SPARE
+        matcher = grammar.matcher(self.vocabulary, limit)
+        return bool(matcher.try_advance(tokens) == len(tokens) and matcher.may_stop)
+
 
 def _types() -> dict[str, Any]:
     from benchmarks.pydantic_models import CASES
@@ -105,8 +119,10 @@ def _types() -> dict[str, Any]:
     return {case.name: case.type for case in CASES}
 
 
-def _reaches(matcher: Any, document: Any, encode: Any) -> bool:
-    """Whether the grammar admits a document in some order of its keys, as far as trying out a few thousand tells."""
+def _spelled(matcher: Any, document: Any, encode: Any) -> str | None:
+    """A text of a document that the grammar admits, in some order of its keys, as far as trying out a few thousand
+    tells.
+    """
     steps = 0
 
     def put(position: Any, text: str) -> Iterator[Any]:
@@ -114,9 +130,10 @@ def _reaches(matcher: Any, document: Any, encode: Any) -> bool:
         steps += 1
         if steps > _MOST_STEPS:
             raise TimeoutError
-        after, tokens = position.deep_copy(), encode(text)
+        matcher, written = position
+        after, tokens = matcher.deep_copy(), encode(text)
         if after.try_consume_tokens(tokens) == len(tokens):
-            yield after
+            yield after, written + text
 
     def write(position: Any, value: Any) -> Iterator[Any]:
         if isinstance(value, dict):
@@ -145,9 +162,9 @@ def _reaches(matcher: Any, document: Any, encode: Any) -> bool:
                 yield from items(after, values, i + 1)
 
     try:
-        return any(position.is_accepting() for position in write(matcher, document))
+        return next((text for after, text in write((matcher, ""), document) if after.is_accepting()), None)
     except TimeoutError:
-        return False
+        return None
 
 
 class Xgrammar:
