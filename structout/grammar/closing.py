@@ -130,9 +130,14 @@ class Closer:
         """Tokens that lead from here to where the document may end: several ways of at most `limit` tokens, the
         shortest first, as far as so many `explorations` find them.
 
-        A search by length (Dijkstra's) among a few ways on from each place, with a few of the places of one length that
-        go on alike: two keys may go on alike at first, and free text does for ever.
+        A search by length (Dijkstra's), first among what closes something, then among a few more ways on from each
+        place, with a few of the places of one length that go on alike: two keys may go on alike at first, and free text
+        does for ever.
         """
+        for closing in (True, False):
+            yield from self._by_length(matcher, limit, explorations // 2, closing=closing)
+
+    def _by_length(self, matcher: "LLMatcher", limit: int, explorations: int, *, closing: bool) -> Iterator[list[int]]:
         queue: list[tuple[int, int, list[int], LLMatcher]] = [(0, 0, [], matcher.deep_copy())]
         seen: Counter[tuple[int, bytes]] = Counter()
         tried = 0
@@ -144,7 +149,7 @@ class Closer:
                 continue
             forced = list(position.compute_ff_tokens())
             endings = self._endings(position) if not taken else []
-            for step in [forced] if forced else [*self._ways(position), *endings]:
+            for step in [forced] if forced else [*self._ways(position, closing=closing), *endings]:
                 if len(taken) + len(step) > limit or (tried := tried + 1) > explorations:
                     continue
                 after = position.deep_copy()
@@ -178,12 +183,13 @@ class Closer:
                 found.append(tokens)
         return found
 
-    def _ways(self, position: "LLMatcher") -> list[list[int]]:
+    def _ways(self, position: "LLMatcher", *, closing: bool) -> list[list[int]]:
         allowed, tables = position.compute_logit_bias(), self.vocabulary.tables
         structural = [*tables.leaving, *tables.closing, *tables.values] if self.is_json else []
-        closing = [token for token in structural if allowed[token]][:_CLOSING]
-        others = tables.candidates(allowed, self.preferred, self.order, _CANDIDATES)
-        return [[token] for token in dict.fromkeys([*closing, *others])]
+        found = [token for token in structural if allowed[token]][:_CLOSING]
+        if not (closing and found):
+            found += tables.candidates(allowed, self.preferred, self.order, _CANDIDATES)
+        return [[token] for token in dict.fromkeys(found)]
 
     def _rejoin(self, position: "LLMatcher", known: Sequence[int], room: int) -> list[int] | None:
         for start in reversed(range(min(len(known), _REJOIN))):  # the shortest first

@@ -189,8 +189,13 @@ def speaking(answer: Callable[[bytes], Iterator[bytes]]) -> Iterator[Raw]:
 
 
 def page(status: int, body: bytes = b"", *headers: str, length: bool = True) -> bytes:
-    """A whole answer of HTTP."""
-    lines = [f"HTTP/1.1 {status} Status", *headers, *([f"Content-Length: {len(body)}"] if length else [])]
+    """A whole answer of HTTP, after which the connection is closed."""
+    lines = [
+        f"HTTP/1.1 {status} Status",
+        "Connection: close",
+        *headers,
+        *([f"Content-Length: {len(body)}"] if length else []),
+    ]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 

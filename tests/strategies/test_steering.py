@@ -101,7 +101,7 @@ def test_the_embedded_model_says_where_it_was_steered() -> None:
             "additionalProperties": False,
         }
     )
-    task: Task[Any] = Task("Write a long story about a farm.", schema, sampling=Sampling(max_tokens=18))
+    task: Task[Any] = Task("Write a long story about a farm.", schema, sampling=Sampling(max_tokens=14))
     model = load_model("embedded")
     (result,) = Constrained().run([task], model)
     assert result.status == "valid"
