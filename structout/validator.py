@@ -78,10 +78,13 @@ class Validator:
         self._whole, self._formats = _checked(json_schema, pydantic=pydantic)
 
     def is_valid(self, document: Json) -> bool:
-        """Whether a document complies; False as well of one that is too deep to tell."""
-        if self._is_light(document, ""):
-            return bool(self._whole.is_valid(document))
-        return self._remembering is not None and self._remembering.is_valid(document, "")
+        """Whether a document complies; False as well if it is too deep to tell, or a text in it is not Unicode."""
+        try:
+            if self._is_light(document, ""):
+                return bool(self._whole.is_valid(document))
+            return self._remembering is not None and self._remembering.is_valid(document, "")
+        except UnicodeEncodeError:
+            return False
 
     def part(self, place: str) -> Callable[[Json], bool] | None:
         """What tells whether a value complies with the part of the schema at a JSON Pointer; None if that part cannot
@@ -121,6 +124,10 @@ class Validator:
     def issues(self, document: Json) -> tuple[Issue, ...]:
         """What is wrong with a document that does not comply: as many issues as are of use."""
         found: Iterable[Issue] = ()
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            return (Issue("", "not_json", "a text holds an unpaired surrogate"),)
         if self._says_much(document):
             return (Issue("", "constraint", "fits none of the alternatives, which are too many to say more"),)
         if self._is_light(document, ""):

@@ -246,3 +246,11 @@ def test_the_fingerprint_tells_contracts_apart() -> None:
 def test_the_quick_verdict_is_the_verdict(source: Any, text: str) -> None:
     schema = Schema.of(source)
     assert schema.accepts(text.encode("utf-8", "surrogatepass")) == schema.check_text(text).ok
+
+
+@pytest.mark.parametrize("document", [{"a": "x\ud800"}, {"\ud800": "x"}, ["\udfff"]])
+def test_a_document_with_an_unpaired_surrogate_is_an_issue(document: Any) -> None:
+    text = {"pattern": "."}
+    schema = Schema.of({"additionalProperties": text, "propertyNames": text, "items": text})
+    assert [issue.kind for issue in schema.check(document).issues] == ["not_json"]
+    assert schema.accept(document) is None
