@@ -161,7 +161,7 @@ class Guarded:
                 return False
             self._push(token, replace(state.untried(), steered=self._marked()))
             return True
-        known = bool(state.out) and state.out is not None and token == state.out[0]
+        known = state.out is not None and state.out[:1] == (token,)
         if state.left <= 0 or token in state.refused or (state.cornered and not known):
             return False
         if not self._engine.try_advance([token]):

@@ -158,6 +158,8 @@ class Closer:
                 if not forced:
                     step, after = self._joined(position, step, after)
                 way = [*taken, *step]
+                if len(way) > limit:
+                    continue
                 alike = (len(way), b"" if after.is_accepting() else bytes(after.compute_logit_bias()))
                 seen[alike] += 1
                 if after.is_accepting() or seen[alike] <= _ALIKE:
