@@ -33,7 +33,7 @@ _KEPT = {"recommend": _LOG, "certify": _LOG}
 class _Commands(TyperGroup):
     """What ends a command from outside becomes an exit here: further out Typer makes one of it, without a word.
 
-    Wrong usage is told with the words that were given, among them the names of files that a shell filled in.
+    A message about wrong usage repeats the caller's words, which may be file names that a shell filled in.
     """
 
     def make_context(self, *args: Any, **more: Any) -> Any:

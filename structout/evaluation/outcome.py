@@ -191,7 +191,7 @@ def asked(row: dict[str, Any]) -> Prompt:
 
 
 def answered(row: dict[str, Any]) -> Completion:
-    """A completion as a log holds it. Raises `DataError` for what is none."""
+    """A completion as a log holds it. Raises `DataError` if it is malformed."""
     with understood("a completion"):
         values, steered = row.get("values"), row["steered"]
         if isinstance(values, str):

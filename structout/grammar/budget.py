@@ -253,7 +253,7 @@ class Guarded:
             yield from map(tuple, islice(self._closer.soonest(position, room, _SEARCH), _TRIED))
 
     def _cures(self, token: int, out: tuple[int, ...], following: _State) -> Iterator[tuple[int, ...]]:
-        """Ways out with one more member or item, of those that documents which comply have in the same place."""
+        """Ways out with one more member or item, which a complying document has in the same container."""
         if not self._closer.is_json:
             return
         text = self._vocabulary.decode(out)

@@ -20,7 +20,7 @@ _SHORT = 2  # tokens of a document that need not be bettered
 _ORDERS = 4
 _WORDS = 32  # patterns of a schema for which an example is made
 _CLOSING = 8  # tokens that close something, among the ways on
-_ALIKE = 3  # places that go on alike, of those that are searched on from
+_ALIKE = 3  # places that go on alike from which the search goes on
 _ENDINGS = 200  # of examples of patterns, that are looked at
 _REJOIN = 12  # how far into a known way out a new one may join it
 

@@ -68,8 +68,8 @@ def read_prefix(text: bytes) -> Prefix:
 
 
 def additions(beginning: bytes, end: str, likely: Sequence[Json]) -> list[str]:
-    """Other ends of a JSON text that begins so and might go on with `end`: with one more member or item, or all that
-    are missing, of those that a `likely` document has in the same container. The innermost containers come first.
+    """Other ends of a JSON text that begins so and could go on with `end`. Each adds a member or an item of a `likely`
+    document to the same container, or all members that are missing. The innermost containers come first.
     """
     path = max(read_prefix(beginning).open, key=len, default=())
     found: list[str] = []

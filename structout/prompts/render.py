@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from structout.complexity import target
 from structout.document import Json
 from structout.errors import SchemaError
 from structout.schema import Schema
@@ -149,16 +150,8 @@ def _references(node: Any) -> Iterator[str]:
 
 def resolve(root: Any, ref: str) -> Any:
     """The part of a schema that a local `$ref` (RFC 6901) points to; `True` (anything) if there is none."""
-    node = root
-    for step in ref.lstrip("#").split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(node, list) and key.isdigit() and int(key) < len(node):
-            node = node[int(key)]
-        elif isinstance(node, dict) and key in node:
-            node = node[key]
-        else:
-            return True
-    return node
+    found = target(root, ref.lstrip("#"))
+    return True if found is None else found
 
 
 class _Example:
