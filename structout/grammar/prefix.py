@@ -43,7 +43,8 @@ def read_prefix(text: bytes) -> Prefix:
         elif isinstance(holder, dict) and isinstance(place, str):
             holder[place] = value
 
-    for found in _TOKEN.finditer(text):
+    # Bytes that are not UTF-8 become U+FFFD, as in the document itself.
+    for found in _TOKEN.finditer(text.decode(errors="replace").encode()):
         token, (holder, place) = found[0], stack[-1]
         if token == b'"':
             break  # a string that is not complete

@@ -44,6 +44,10 @@ def test_what_is_open_is_told_from_what_is_complete() -> None:
     assert read_prefix(b'[true, "nul]').document == [True]
 
 
+def test_bytes_that_are_not_unicode_are_read_as_in_the_document() -> None:
+    assert read_prefix(b'["a\xff", "b\xe6\xbc').document == ["a\ufffd"]
+
+
 def test_a_key_twice_and_a_number_too_large_are_lost() -> None:
     assert read_prefix(b'{"a": 1, "a"').is_lost
     assert read_prefix(b"[1e999, ").is_lost
