@@ -60,8 +60,7 @@ def test_every_switch_steers_what_the_plain_loop_steers(
         return generate(model, asked, ENDS, forced=features.force)
 
     engine = Engine(model, ENDS, slots=3, features=features)
-    for limit in (40, 64):
-        plain = told(plainly, requests(limit))
-        assert any(steered for _, _, steered in plain)
-        for _ in range(2):  # again, when there is something to draft from
-            assert told(engine.generate, requests(limit)) == plain
+    plain = told(plainly, requests(40))
+    assert any(steered for _, _, steered in plain)
+    for _ in range(2):  # again, when there is something to draft from
+        assert told(engine.generate, requests(40)) == plain
