@@ -214,7 +214,7 @@ class Rewriter:
         self._gap(path, "propertyNames", "names that no pattern describes")
 
     def _counts(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
-        """How many members: the engine counts only where every declared one is required, or no other is allowed."""
+        """Drop the counts that the engine gets wrong: it needs every member required, or no other one allowed."""
         declared, required = node.get("properties") or {}, node.get("required", [])
         counted = [key for key in ("minProperties", "maxProperties") if key in node]
         if not counted or set(declared) <= set(required) or node.get("additionalProperties") is False:

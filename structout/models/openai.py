@@ -337,7 +337,7 @@ class OpenAIModel:
         if not counted:
             self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
         if not sure:
-            self._say(f"{self.name} tells log-probabilities that are none: those of such an answer are not used")
+            self._say(f"{self.name} sent invalid log-probabilities, which are ignored")
         return [replace(answer, refusal=self._hidden(answer.refusal)) for answer in answers]
 
     def _probe(self) -> Dialect:

@@ -101,7 +101,7 @@ def test_a_log_probability_that_cannot_be_one_is_believed_by_nobody_and_costs_no
     answer = told(['{"kind": "hex", "size_mm": ', "6", "}", ""], [-0.001, odd, -0.001, -0.001])
     with serving(Proxy(lambda body: answer)) as proxy:
         model = client(proxy, logprobs=True)
-        with pytest.warns(match="log-probabilities that are none"):
+        with pytest.warns(match="invalid log-probabilities"):
             (result,) = Verify(Prompted(), Confident(0.99)).run([Task("a bolt", SCHEMA)], model)
     assert len(proxy.requests) == 1
     completed = result.attempts[-1].completion
