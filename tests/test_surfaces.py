@@ -164,6 +164,7 @@ _PAST = {
     ("evaluation/experiment.py", "ensure_ascii=False"): "TOML, whose texts are written like JSON's",
     ("repair/edits.py", "ensure_ascii=False"): "what an edit holds, which whoever shows it renders",
     ("repair/read.py", "from html"): "entities that are read, not written",
+    ("validator.py", "ensure_ascii=False"): "a text that is encoded to see whether it is Unicode, and not shown",
 }
 _WRITERS = {
     "print", "input", "typer.echo", "typer.secho", "click.echo", "click.secho", "os.write", "Console", "rich.print",
