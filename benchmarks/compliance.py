@@ -13,8 +13,8 @@ from pathlib import Path
 from structout import Dataset, Report
 from structout.completion import Sampling
 from structout.evaluation import evaluate, read_log
-from structout.evaluation.page import write
-from structout.evaluation.table import percent
+from structout.evaluation.reporting.page import write
+from structout.evaluation.reporting.table import percent
 from structout.models import load_model
 
 ROOT = Path(__file__).parent.parent

@@ -3,8 +3,9 @@
 The names below are imported when they are first used, so that `import structout` and the commands start at once.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from structout.exports import lazy
 
 if TYPE_CHECKING:
     from structout.completion import Completion, Message, Prompt, Sampling, Usage
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from structout.finetuning import Training, finetune
     from structout.issue import Issue
     from structout.models import Model, Scripted, load_model
+    from structout.parsing import Edit
     from structout.pipeline import extract, extract_many, preview
-    from structout.repair import Edit
     from structout.result import Attempt, Example, InvalidResultError, Result, Task
     from structout.schema import Schema
     from structout.strategies import (
@@ -56,30 +57,24 @@ __all__ = [
     "load_strategy", "preview", "recommend", "spec",
 ]  # fmt: skip
 
-_HOMES = {
-    "completion": "Completion Message Prompt Sampling Usage",
-    "errors": (
-        "BudgetError CodeError DataError JournalError MissingExtraError ModelError OutputError SchemaError "
-        "SpecError StructoutError"
-    ),
-    "evaluation": "Compare Dataset Report certify evaluate recommend",
-    "finetuning": "Training finetune",
-    "issue": "Issue",
-    "models": "Model Scripted load_model",
-    "pipeline": "extract extract_many preview",
-    "repair": "Edit",
-    "result": "Attempt Example InvalidResultError Result Task",
-    "schema": "Schema",
-    "strategies": "BestOf Cascade Constrained Draft On Prompted Reask Repair Strategy Think Verify Vote "
-    "load_strategy spec",
-    "verifiers": "Agreement Confident Grounded Judge Learned RoundTrip Rule Verdict Verifier",
-}
-
-
-def __getattr__(name: str) -> Any:
-    home = next((module for module, names in _HOMES.items() if name in names.split()), None)
-    if home is None:
-        raise AttributeError(f"module 'structout' has no attribute {name!r}")
-    value = getattr(import_module(f"structout.{home}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "completion": "Completion Message Prompt Sampling Usage",
+        "errors": (
+            "BudgetError CodeError DataError JournalError MissingExtraError ModelError OutputError SchemaError "
+            "SpecError StructoutError"
+        ),
+        "evaluation": "Compare Dataset Report certify evaluate recommend",
+        "finetuning": "Training finetune",
+        "issue": "Issue",
+        "models": "Model Scripted load_model",
+        "pipeline": "extract extract_many preview",
+        "parsing": "Edit",
+        "result": "Attempt Example InvalidResultError Result Task",
+        "schema": "Schema",
+        "strategies": "BestOf Cascade Constrained Draft On Prompted Reask Repair Strategy Think Verify Vote "
+        "load_strategy spec",
+        "verifiers": "Agreement Confident Grounded Judge Learned RoundTrip Rule Verdict Verifier",
+    },
+)

@@ -14,13 +14,13 @@ from structout.errors import MissingExtraError, ModelError
 from structout.pipeline.budget import Budget
 from structout.pipeline.extraction import DEFAULT_STRATEGY
 from structout.pipeline.job import Job
-from structout.pipeline.journal import Journal, answers_of
+from structout.pipeline.journal.journal import Journal, answers_of
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.recipe import Recipe
-from structout.pipeline.rows import Row
 from structout.pipeline.run import Done, Engine, within
 from structout.result import Example
 from structout.strategies import Strategy
+from structout.tables.rows import Row
 
 Answered = tuple[str, dict[bytes, Completion], Usage]  # as `Journal.add_completions` takes it
 
@@ -87,7 +87,7 @@ class _MapWorker(_Worker):
     def __call__(self, batch: Any) -> Any:
         import pyarrow as pa
 
-        from structout.pipeline.columns import PROVENANCE
+        from structout.tables.arrow import PROVENANCE
 
         rows = [Row(place, None, text, None) for place, text in enumerate(batch[self._text].to_pylist())]
         found = [_columns(outcome) for outcome in self.outcomes(rows)]

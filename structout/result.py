@@ -8,7 +8,7 @@ from structout.completion import Completion, Message, Prompt, Sampling, Usage
 from structout.document import Json
 from structout.errors import StructoutError
 from structout.issue import Issue
-from structout.repair import Edit
+from structout.parsing import Edit
 from structout.schema import Schema
 
 T = TypeVar("T")

@@ -1,5 +1,10 @@
 """What several tests need: a small schema, and the embedded model, loaded once."""
 
+import io
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -7,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pydantic import BaseModel, ConfigDict
 
+from structout import source
+from structout.cli import main
 from structout.models import Model, load_model
 
 # How fast a machine is, or how busy, says nothing about what is right.
@@ -29,3 +36,34 @@ class Bolt(BaseModel):
 @pytest.fixture(scope="session")
 def embedded() -> Model:
     return load_model("embedded")
+
+
+Shell = Callable[..., "Done"]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Shell:
+    """Runs a command in this process, which saves the start of another."""
+
+    def run(*words: str | Path, stdin: str = "") -> Done:
+        monkeypatch.setattr("sys.argv", ["structout", *map(str, words)])
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        for owner, name in ((warnings, "showwarning"), (sys, "excepthook"), (source, "_refused")):
+            monkeypatch.setattr(owner, name, getattr(owner, name))  # which a command sets for its process
+        capfdbinary.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, err = capfdbinary.readouterr()
+        code = left.value.code
+        return Done(code if isinstance(code, int) else 0, out.decode(), err.decode())
+
+    return run

@@ -8,10 +8,10 @@ import pytest
 
 from structout.document import load_json
 from structout.errors import StructoutError
-from structout.evaluation.comparison import Comparison
 from structout.evaluation.dataset import Dataset
 from structout.evaluation.experiment import Experiment
 from structout.evaluation.log import read
+from structout.evaluation.scoring.comparison import Comparison
 from structout.models.scripted import Scripted
 from structout.models.tuning import Tuning
 from structout.pipeline.budget import Prices

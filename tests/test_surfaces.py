@@ -155,16 +155,16 @@ def test_errors_and_warnings_are_one_line_wherever_they_are_shown() -> None:
 _PAST = {
     ("cli/__init__.py", "print"): "nothing, but what is held back",
     ("models/embedded.py", "print"): "one line, rendered in place: the model is fetched by programs too",
-    ("pipeline/reports.py", "sys.stdout.write"): "reports, rendered format by format",
-    ("pipeline/output.py", "sys.stdout.buffer"): "JSON lines, by surfaces.json_text",
+    ("gate/reports.py", "sys.stdout.write"): "reports, rendered format by format",
+    ("tables/output.py", "sys.stdout.buffer"): "JSON lines, by surfaces.json_text",
     ("cli/validate.py", "sys.stdout.buffer"): "JSON lines, by surfaces.json_shown",
     ("cli/validate.py", "sys.stdout"): "where `put` is to write",
     ("cli/validate.py", "sys.stderr"): "where `put` is to write",
-    ("pipeline/columns.py", "ensure_ascii=False"): "JSON as the text of a cell, which whoever shows it renders",
+    ("tables/arrow.py", "ensure_ascii=False"): "JSON as the text of a cell, which whoever shows it renders",
     ("evaluation/experiment.py", "ensure_ascii=False"): "TOML, whose texts are written like JSON's",
-    ("repair/edits.py", "ensure_ascii=False"): "what an edit holds, which whoever shows it renders",
-    ("repair/read.py", "from html"): "entities that are read, not written",
-    ("validator.py", "ensure_ascii=False"): "a text that is encoded to see whether it is Unicode, and not shown",
+    ("parsing/edits.py", "ensure_ascii=False"): "what an edit holds, which whoever shows it renders",
+    ("parsing/syntax/reader.py", "from html"): "entities that are read, not written",
+    ("schema/validator.py", "ensure_ascii=False"): "a text that is encoded to see whether it is Unicode, and not shown",
 }
 _WRITERS = {
     "print", "input", "typer.echo", "typer.secho", "click.echo", "click.secho", "os.write", "Console", "rich.print",
@@ -173,7 +173,7 @@ _WRITERS = {
 _STREAMS = ("sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__")
 _RENDERING = ("put", "put_json", "silence", "_goes_on", "isinstance")
 _ESCAPERS = ("html", "xml.sax.saxutils", "markupsafe", "pprint")
-_MODEL_READS = ("prompts/", "grammar/", "schema.py")  # what a model reads, and what only a hash sees
+_MODEL_READS = ("prompts/", "grammar/", "schema/contract.py")  # what a model reads, and what only a hash sees
 
 
 def written(source: str) -> list[str]:
@@ -267,11 +267,11 @@ def test_the_console_renders_all_that_it_prints() -> None:
 
 
 def test_the_page_puts_no_text_in_as_markup() -> None:
-    script = (ROOT / "structout/evaluation/assets/report.js").read_text(encoding="utf-8")
+    script = (ROOT / "structout/evaluation/reporting/assets/report.js").read_text(encoding="utf-8")
     assert not re.search(
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|Function\(|srcdoc|javascript:", script
     )
-    template = (ROOT / "structout/evaluation/assets/report.html").read_text(encoding="utf-8")
+    template = (ROOT / "structout/evaluation/reporting/assets/report.html").read_text(encoding="utf-8")
     assert set(re.findall(r"{{\s*(\w+)\s*\|\s*safe", template)) == {"style", "data", "script"}
 
 

@@ -20,9 +20,9 @@ from structout import Dataset, Model, Prompted, Report, Sampling, evaluate, load
 from structout.evaluation import read_log
 from structout.finetuning import Step, Training, finetune
 from structout.finetuning.curve import SIZES, learning_curve
-from structout.finetuning.preference import preferences
-from structout.finetuning.preferring import prefer
-from structout.finetuning.tune import MEASURED
+from structout.finetuning.dpo import prefer
+from structout.finetuning.finetuner import MEASURED
+from structout.finetuning.preference_pairs import preferences
 from structout.models.tuning import Tuning, reordered
 from structout.result import Example
 

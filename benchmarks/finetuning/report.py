@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from structout import Report
-from structout.evaluation.compare import score
-from structout.evaluation.statistics import Rate
+from structout.evaluation.scoring.score import score
+from structout.evaluation.stats.rates import Rate
 from structout.finetuning.curve import draw as draw_curves
 
 _DRAWS = 2000

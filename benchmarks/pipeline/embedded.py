@@ -12,11 +12,11 @@ from typing import Any
 from benchmarks.pipeline.scale import write_parts
 from structout import Constrained, Model, Sampling, Schema, load_model, preview
 from structout.models.embedded import embedded_folder
-from structout.models.openai import OpenAIModel
+from structout.models.openai.client import OpenAIModel
 from structout.pipeline.job import Job
-from structout.pipeline.journal import Journal
-from structout.pipeline.rows import read_rows
+from structout.pipeline.journal.journal import Journal
 from structout.pipeline.run import local, process
+from structout.tables.rows import read_rows
 
 SAMPLING = Sampling(max_tokens=288)  # the longest right answer has 285
 STRATEGY = Constrained()

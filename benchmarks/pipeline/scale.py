@@ -15,11 +15,11 @@ from typing import Any
 from benchmarks.pipeline.model import scripted
 from structout.pipeline.chunks import in_order
 from structout.pipeline.job import Job
-from structout.pipeline.journal import Journal
-from structout.pipeline.rows import read_rows
+from structout.pipeline.journal.journal import Journal
 from structout.pipeline.run import finish, local, process
 from structout.schema import Schema
 from structout.strategies import Constrained, Reask, Repair
+from structout.tables.rows import read_rows
 
 ROWS = 80_000
 

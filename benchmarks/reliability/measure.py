@@ -9,9 +9,9 @@ from math import comb
 from typing import Any
 
 from structout.document import Json, leaves
-from structout.evaluation import metrics
 from structout.evaluation.outcome import Outcome
-from structout.evaluation.statistics import wilson
+from structout.evaluation.scoring import metrics
+from structout.evaluation.stats.rates import wilson
 
 Row = dict[str, Any]
 _DRAWS = 2000

@@ -6,15 +6,15 @@ Its seconds are CPU seconds of this process, shared out in proportion: what else
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from structout import Completion, Prompt, Usage
 from structout.evaluation import read_log
 from structout.models import Model
 from structout.models.tuning import Tuning
+from structout.records import completion_json, completion_of
 
 
 class Recorded:
@@ -37,7 +37,7 @@ class Recorded:
                     key = row.pop("key")
                     if row.pop("taken", False):
                         self.taken.add(key)
-                    self._known[key] = _completion(row)
+                    self._known[key] = completion_of(row)
 
     @cached_property
     def _inner(self) -> Model:
@@ -56,20 +56,23 @@ class Recorded:
                 for key, one in zip(new, completions, strict=True):
                     completion = replace(one, usage=_scaled(one.usage, spent / waited if waited else 0.0))
                     self._known[key] = completion
-                    stream.write(json.dumps({"key": key, **asdict(completion)}) + "\n")
+                    stream.write(json.dumps({"key": key, **completion_json(completion)}) + "\n")
         return [self._known[key] for key in keys]
 
     def take(self, log: Path) -> None:
         """Take over the completions of a log that `evaluate` wrote, where they answer what was not asked yet."""
-        attempts = (one for outcome in read_log(log).outcomes for one in (*outcome.attempts, *outcome.checks))
-        found = {one["key"]: one for one in attempts if "key" in one}
-        names = [field.name for field in fields(Completion)]
+        outcomes = read_log(log).outcomes
+        found = {
+            row["key"]: call
+            for one in outcomes
+            for row, call in zip((*one.attempts, *one.checks), one.calls, strict=True)
+        }
         with self._file.open("a", encoding="utf-8") as stream:
-            for key, attempt in found.items():
+            for key, call in found.items():
                 if key not in self._known:
-                    row = {name: attempt[name] for name in names}
-                    stream.write(json.dumps({"key": key, "taken": True, **row}) + "\n")
-                    self._known[key] = _completion(row)
+                    row = {"key": key, "taken": True, **completion_json(call.completion)}
+                    stream.write(json.dumps(row) + "\n")
+                    self._known[key] = call.completion
                     self.taken.add(key)
 
 
@@ -80,10 +83,3 @@ def _scaled(usage: Usage, by: float) -> Usage:
         model_seconds=by * usage.model_seconds,
         mask_seconds=by * usage.mask_seconds,
     )
-
-
-def _completion(row: dict[str, Any]) -> Completion:
-    for name in ("logprobs", "values", "ends"):
-        row[name] = None if row[name] is None else tuple(row[name])
-    row["steered"] = tuple((start, end) for start, end in row["steered"])
-    return Completion(**{**row, "usage": Usage(**row["usage"])})

@@ -93,7 +93,7 @@ def bench(
     if fail_on_regression and baseline is None:
         raise SpecError("there is no baseline to be worse than", hint="give the log of an earlier run with --baseline")
     if figures is not None:
-        from structout.evaluation.figures import draw, ready
+        from structout.evaluation.reporting.figures import draw, ready
 
         ready(Path(figures))  # better known before anything is asked
     earlier = read_log(baseline) if baseline is not None else None  # before the log is written, which may be the same
@@ -112,7 +112,7 @@ def bench(
         place = Path(html) if html else experiment.place().with_suffix(".html")
     worse = _compared(earlier, report, as_json=as_json, markdown=markdown)
     if place is not None:
-        from structout.evaluation.page import write
+        from structout.evaluation.reporting.page import write
 
         write(report, place)
         say(f"the report is in {place}")
@@ -187,7 +187,7 @@ def _value(written: str) -> Any:
 
 def priced(written: str) -> tuple[str, dict[str, float]]:
     """What `--price` says: a model, and what `Price` takes. Raises `SpecError`."""
-    from structout.evaluation.metrics import Price
+    from structout.evaluation.scoring.metrics import Price
 
     model, _, numbers = written.rpartition("=")
     try:

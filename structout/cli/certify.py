@@ -19,7 +19,7 @@ from structout.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from structout.evaluation.statistics import Rate
+    from structout.evaluation.stats.rates import Rate
 
 
 def certify(
@@ -44,8 +44,8 @@ def certify(
 
     from structout.evaluation import Dataset
     from structout.evaluation import certify as find
-    from structout.evaluation.own import own
-    from structout.pipeline.output import replacing
+    from structout.evaluation.user_functions import own
+    from structout.tables.output import replacing
 
     whole = Dataset.load(dataset, schema)
     by = {"confidence": own(confidence, float, int, NoneType)} if confidence is not None else {}

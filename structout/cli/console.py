@@ -144,7 +144,7 @@ def reporter(log_format: LogFormat, metrics: str | None) -> "Iterator[Callable[[
     """Shows how far a run is: a line that stays in place for a person, a line now and then for a log; the last state is
     always told. `metrics` is a file that holds it in Prometheus text format.
     """
-    from structout.pipeline.output import replacing
+    from structout.tables.output import replacing
 
     watched = sys.stderr.isatty() and log_format is LogFormat.TEXT
     told, latest = 0.0, None

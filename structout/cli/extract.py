@@ -42,8 +42,8 @@ def extract(
 ) -> None:
     """Turn texts into validated records: one JSON line each, in input order; null for a record that failed."""
     from structout.pipeline import extract_many
-    from structout.pipeline.rows import read_rows
     from structout.schema import Schema
+    from structout.tables.rows import read_rows
 
     if text is not None and source != "-":
         raise SpecError(f"both {source} and --text are given", hint="leave one of them out")

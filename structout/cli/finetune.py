@@ -70,7 +70,7 @@ def finetune(
     from structout.evaluation import Dataset, read_log
     from structout.finetuning import EVALUATION, Training, learning_curve
     from structout.finetuning import finetune as teach
-    from structout.finetuning.tune import MEASURED
+    from structout.finetuning.finetuner import MEASURED
     from structout.result import Example
 
     if measure not in (None, "dev", "test"):

@@ -41,10 +41,10 @@ def label(
     from structout.finetuning.labels import label as labelled
     from structout.finetuning.labels import line
     from structout.models import load_model
-    from structout.pipeline.output import check_distinct, check_writable, replacing
-    from structout.pipeline.rows import read_rows
     from structout.schema import Schema
     from structout.strategies import load_strategy
+    from structout.tables.output import check_distinct, check_writable, replacing
+    from structout.tables.rows import read_rows
 
     place = f"{out}.journal"
     check_distinct({"INPUT": source, "--out": out, "the journal": place})

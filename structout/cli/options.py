@@ -9,7 +9,7 @@ from structout.source import refuse_code
 
 if TYPE_CHECKING:
     from structout.completion import Sampling
-    from structout.repair import Policy
+    from structout.parsing import Policy
     from structout.result import Example
 
 SchemaOption = Annotated[
@@ -69,7 +69,7 @@ def sampling(max_tokens: int, temperature: float = 0.0, seed: int = 0) -> "Sampl
 
 def policy_named(name: str) -> "Policy":
     """The repair policy of this name. Raises `SpecError`."""
-    from structout.repair import Policy
+    from structout.parsing import Policy
 
     if name not in get_args(Policy):
         raise SpecError(f"no repair policy is called {name!r}", hint=f"give {', '.join(get_args(Policy))}")

@@ -43,8 +43,8 @@ def recommend(
 
     from structout.evaluation import Dataset
     from structout.evaluation import recommend as find
-    from structout.evaluation.metrics import Price
-    from structout.pipeline.output import replacing
+    from structout.evaluation.scoring.metrics import Price
+    from structout.tables.output import replacing
 
     prices = {name: Price(**cost) for name, cost in map(priced, price or [])}
     whole = Dataset.load(dataset, schema)

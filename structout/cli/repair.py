@@ -30,10 +30,10 @@ def repair(
     """Mend one answer, in JSON or YAML, and write the document. Exit 0: it could be mended; 1: it could not."""
     from dataclasses import asdict
 
-    from structout.pipeline.rows import opened
-    from structout.repair import repair as mend
-    from structout.repair import view
+    from structout.parsing import repair as mend
+    from structout.parsing import view
     from structout.schema import Schema
+    from structout.tables.rows import opened
 
     if decimal not in (None, ".", ","):
         raise SpecError(f"no decimal sign is {decimal!r}", hint="give . or ,")

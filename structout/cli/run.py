@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from structout.pipeline.budget import Budget, Prices
     from structout.pipeline.job import Job
-    from structout.pipeline.journal import Journal
-    from structout.pipeline.output import Place
-    from structout.pipeline.rows import Row
+    from structout.pipeline.journal.journal import Journal
     from structout.pipeline.run import Engine
+    from structout.tables.output import Place
+    from structout.tables.rows import Row
 
 
 class EngineName(StrEnum):
@@ -119,14 +119,14 @@ def run(
     from structout.models import load_model
     from structout.pipeline.budget import Budget
     from structout.pipeline.job import Job, priced
-    from structout.pipeline.journal import ANSWERED, PLACED, Journal
-    from structout.pipeline.keys import Keys
-    from structout.pipeline.output import check_distinct, check_fields, check_target, check_writable, placing
-    from structout.pipeline.rows import count_rows, read_rows
+    from structout.pipeline.journal.journal import ANSWERED, PLACED, Journal
     from structout.pipeline.run import finish, local, process
     from structout.pipeline.run import retry_quarantine as forget
     from structout.schema import Schema
     from structout.strategies import load_strategy
+    from structout.tables.keys import Keys
+    from structout.tables.output import check_distinct, check_fields, check_target, check_writable, placing
+    from structout.tables.rows import count_rows, read_rows
 
     if private:
         before = os.umask(0o077)  # of whatever writes: DuckDB and SQLite make files of their own

@@ -15,9 +15,9 @@ from structout.surfaces import json_shown, json_text, line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from structout.pipeline.documents import Document
-    from structout.pipeline.gate import Thresholds, Verdict
+    from structout.gate.gate import Thresholds, Verdict
     from structout.schema import Schema
+    from structout.tables.documents import Document
 
 
 def validate(
@@ -54,11 +54,11 @@ def validate(
     """Judge documents that others produced, strictly; with --output, keep those that passed. Exit 0: enough are valid;
     1: too few; 3: could not be completed; 4: none were there.
     """
-    from structout.pipeline.documents import read_documents
-    from structout.pipeline.gate import Findings, Gate
-    from structout.pipeline.output import check_distinct, check_writable
-    from structout.pipeline.reports import FORMATS, summary, verdict_json, write_report
+    from structout.gate.gate import Findings, Gate
+    from structout.gate.reports import FORMATS, summary, verdict_json, write_report
     from structout.schema import Schema
+    from structout.tables.documents import read_documents
+    from structout.tables.output import check_distinct, check_writable
 
     if [output, rejects, *(one.partition("=")[2] for one in report or [])].count("-") > 1:
         raise SpecError("stdout can take one of --output, --rejects and --report", hint="name files for the others")
@@ -118,7 +118,7 @@ def _goes_on(stream: TextIO) -> "Iterator[None]":
 
 
 def _thresholds(schema: "Schema[Any]", share: float, most: int | None, fields: list[str]) -> "Thresholds":
-    from structout.pipeline.gate import Thresholds, fields_of
+    from structout.gate.gate import Thresholds, fields_of
 
     least = {}
     for text in fields:
@@ -137,7 +137,7 @@ def _thresholds(schema: "Schema[Any]", share: float, most: int | None, fields: l
 @contextmanager
 def _lines(path: str) -> "Iterator[Callable[[bytes], None]]":
     """A function that writes a line to a file, which takes its place at the end, or to stdout (`-`)."""
-    from structout.pipeline.output import replacing
+    from structout.tables.output import replacing
 
     if path == "-":
         yield _emit
@@ -173,7 +173,7 @@ def _passing(path: str | None, schema: "Schema[Any]") -> "Iterator[Callable[[Doc
 @contextmanager
 def _rejecting(path: str | None) -> "Iterator[Callable[[Document, Verdict], None]]":
     """A function that writes a rejected document and why, if there is a file for it."""
-    from structout.pipeline.reports import verdict_json
+    from structout.gate.reports import verdict_json
 
     if path is None:
         yield lambda document, verdict: None

@@ -15,11 +15,11 @@ from structout.decoding.cache import Prefix, Prefixes, Slots, common_length
 from structout.decoding.drafting import Drafter
 from structout.decoding.features import Features
 from structout.decoding.fitness import Loop, plain_loop, unfit
+from structout.decoding.generation import Decode, Row
 from structout.decoding.loop import generate
 from structout.decoding.meter import Cost, Meter
 from structout.decoding.queue import Call, Queued, pull
 from structout.decoding.request import Generated, Request
-from structout.decoding.row import Decode, Row
 from structout.decoding.weights import rounds
 from structout.errors import ModelError
 from structout.surfaces import line

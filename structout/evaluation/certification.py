@@ -13,7 +13,7 @@ from structout.evaluation.dataset import Dataset
 from structout.evaluation.harness import evaluate, labelled
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.recommendation import measured_with
-from structout.evaluation.statistics import CONFIDENCE, Rate, p_value, upper_bound, wilson
+from structout.evaluation.stats.rates import CONFIDENCE, Rate, p_value, upper_bound, wilson
 from structout.models import Model
 from structout.strategies import On, Strategy, Verify, load_strategy, spec, strategy_of
 from structout.verifiers import Confident

@@ -11,11 +11,11 @@ from typing import Any, Literal, get_args
 
 from structout.document import Json, load_json, parse_json
 from structout.errors import DataError, MissingExtraError, StructoutWarning
-from structout.evaluation.comparison import Comparison
-from structout.pipeline.layout import Layout, strangers
-from structout.pipeline.table import read_table
+from structout.evaluation.scoring.comparison import Comparison
 from structout.result import Example
 from structout.schema import Schema
+from structout.tables.csv import read_table
+from structout.tables.layout import Layout, strangers
 
 Split = Literal["train", "dev", "test"]
 _FILES = ("records.jsonl", "records.csv")
@@ -124,7 +124,7 @@ def _jsonl(file: Path) -> Iterator[tuple[str, Any]]:
 
 def _csv(file: Path, schema: Schema[Any]) -> Iterator[tuple[str, Any]]:
     """The rows of a CSV file with a header; a field's cell is read as the schema wants it, an empty one is absent."""
-    from structout.repair import repair
+    from structout.parsing import repair
 
     rows = read_table(str(file), io.StringIO(_text(file)), ",", ["text"])
     for number, line in enumerate(rows, 1):

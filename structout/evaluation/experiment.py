@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any, get_args
 
 from structout.completion import Sampling
-from structout.declared import misfit
 from structout.errors import DataError, SpecError
 from structout.evaluation.dataset import Dataset, Split
 from structout.evaluation.harness import evaluate
-from structout.evaluation.metrics import Metric, Price
 from structout.evaluation.outcome import Outcome
-from structout.evaluation.own import own
-from structout.evaluation.perturb import PERTURBATIONS
+from structout.evaluation.perturbations import PERTURBATIONS
 from structout.evaluation.report import Report
-from structout.evaluation.statistics import Rate
+from structout.evaluation.scoring.metrics import Metric, Price
+from structout.evaluation.stats.rates import Rate
 from structout.evaluation.stopping import Until
+from structout.evaluation.user_functions import own
+from structout.field_types import misfit
 
 _HINT = "see `structout bench --help` and the README for what an experiment takes"
 

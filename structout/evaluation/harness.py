@@ -11,14 +11,14 @@ from typing import Any
 from structout.completion import Sampling
 from structout.errors import DataError, SpecError
 from structout.evaluation import log as logs
-from structout.evaluation.comparison import Comparison
 from structout.evaluation.dataset import Dataset, Record
 from structout.evaluation.failures import Failures
 from structout.evaluation.log import Log
-from structout.evaluation.metrics import Metric, Price
 from structout.evaluation.outcome import Arm, Outcome
-from structout.evaluation.perturb import PERTURBATIONS, SHARED, Perturbation
+from structout.evaluation.perturbations import PERTURBATIONS, SHARED, Perturbation
 from structout.evaluation.report import Report
+from structout.evaluation.scoring.comparison import Comparison
+from structout.evaluation.scoring.metrics import Metric, Price
 from structout.evaluation.stopping import Until
 from structout.models import Memo, Model, Named, identity, model_of
 from structout.result import Example, Task

@@ -3,18 +3,16 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TextIO
 
-from structout.completion import Completion, Prompt, Usage
+from structout.completion import Completion, Prompt
 from structout.document import load_json
 from structout.errors import DataError
-from structout.evaluation.comparison import Comparison
-from structout.evaluation.outcome import Outcome, answered, asked, prompted
-from structout.pipeline.outcome import understood
+from structout.evaluation.outcome import Outcome
+from structout.evaluation.scoring.comparison import Comparison
+from structout.records import completion_json, completion_of, prompt_json, prompt_of, understood
 
-_TOLD = ("mean_logprob", "mean_value_logprob", "logprobs", "values", "ends")
 _HINT = "give a log that bench wrote"
 
 
@@ -36,7 +34,7 @@ class Log:
                 if "completion" in row:
                     with _whole(self._path, number):
                         name, place = row["identity"], (row["model"], row["completion"])
-                        self.completions.setdefault(name, {})[row["completion"]] = answered(row)
+                        self.completions.setdefault(name, {})[row["completion"]] = completion_of(row)
                         self._texts[place] = row["text"]
 
     @contextmanager
@@ -61,9 +59,10 @@ class Log:
 
     def paid(self, identity: str, model: str, prompt: Prompt, completion: Completion) -> None:
         """Keep a completion."""
-        row = {"completion": prompt.key(), "identity": identity, "model": model, **prompted(prompt)}
-        self._texts[model, prompt.key()] = completion.text
-        self._write(row | {name: _written(value) for name, value in _shallow(completion).items()})
+        key = prompt.key()
+        self._texts[model, key] = completion.text
+        head = {"completion": key, "identity": identity, "model": model}
+        self._write({**head, **prompt_json(prompt), **completion_json(completion)})
 
     def add(self, outcome: Outcome) -> None:
         """Keep an outcome."""
@@ -95,12 +94,9 @@ def read(path: str | Path) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
                 about, outcomes = row, []
                 comparison = Comparison.from_json(about["comparison"]) if "comparison" in about else Comparison()
             elif "completion" in row:
-                names = ("model", "messages", "sampling", "constrained", "sample", "text", "finish_reason", "refusal")
-                completion = answered(row)
-                asked(row)
-                known = {name: row[name] for name in (*names, "steered", "usage")}
-                known |= {name: getattr(completion, name) for name in _TOLD}
-                attempts[row["model"], row["completion"]] = {"key": row["completion"], **known}
+                call = {**prompt_json(prompt_of(row)), **completion_json(completion_of(row))}
+                call["constrained"] = row["constrained"]
+                attempts[row["model"], row["completion"]] = {"model": row["model"], "key": row["completion"], **call}
             else:
                 outcomes.append((number, row))
     if about is None:
@@ -117,8 +113,8 @@ def read(path: str | Path) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
 def _named(attempts: Mapping[tuple[str, str], dict[str, Any]], one: Any) -> dict[str, Any]:
     """An attempt in full, which may be named by its model and its key."""
     if isinstance(one, dict):
-        asked(one)
-        answered(one)
+        prompt_of(one)
+        completion_of(one)
         return one
     if tuple(one) not in attempts:
         raise ValueError(f"no line before holds the completion {one}")
@@ -173,15 +169,3 @@ def _torn(path: Path) -> bool:
     with path.open("rb") as stream:
         stream.seek(-1, 2)
         return stream.read() != b"\n"
-
-
-def _shallow(completion: Completion) -> dict[str, Any]:
-    return {one.name: getattr(completion, one.name) for one in fields(completion)}
-
-
-def _written(value: Any) -> Any:
-    if isinstance(value, Usage):
-        return asdict(value)
-    if isinstance(value, tuple) and value and all(isinstance(one, bool) for one in value):
-        return "".join("01"[one] for one in value)
-    return value

@@ -1,18 +1,16 @@
 """What is kept of every measured record, so that it can be scored again without the model."""
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, cast, get_args
 
-from structout.completion import Completion, Message, Prompt, Sampling, Usage
+from structout.completion import Usage
 from structout.document import Json
-from structout.evaluation.compare import Score, score
-from structout.evaluation.comparison import Comparison
 from structout.evaluation.dataset import Record
-from structout.issue import Issue
-from structout.pipeline.outcome import completion_of, understood
-from structout.repair import Edit
+from structout.evaluation.scoring.comparison import Comparison
+from structout.evaluation.scoring.score import Score, score
+from structout.records import attempt_json, attempt_of, edit_json, edit_of, issue_json, issue_of, understood
 from structout.result import Attempt, Result, Status
 from structout.schema import Schema
 
@@ -38,7 +36,7 @@ class Outcome:
 
     `document` is the accepted document, defaults filled in, None if there was none, and `refused` what was read of one
     that was not accepted; `written` is either as it was read, None where that is the same; `attempts`, and the `checks`
-    of verifiers, are as `_attempt` writes them. `text` is the record's, as perturbed.
+    of verifiers, are as `attempt_json` writes them. `text` is the record's, as perturbed.
     """
 
     strategy: str
@@ -82,11 +80,11 @@ class Outcome:
             record.expected,
             result.status,
             accepted,
-            tuple(asdict(issue) for issue in result.issues),
-            tuple(edit._asdict() for edit in result.edits),
-            tuple(map(_attempt, result.attempts)),
+            tuple(map(issue_json, result.issues)),
+            tuple(map(edit_json, result.edits)),
+            tuple(map(attempt_json, result.attempts)),
             refused,
-            tuple(map(_attempt, result.checks)),
+            tuple(map(attempt_json, result.checks)),
             dict(result.confidence),
             arm.setting if arm else (),
             arm.perturbation if arm else "",
@@ -109,14 +107,15 @@ class Outcome:
             if not all(isinstance(one, int | float) and math.isfinite(one) for one in numbers):
                 raise ValueError("wrong numbers")
             for issue in made.issues:
-                Issue(**issue)
+                issue_of(issue)
             for edit in made.edits:
-                Edit(**edit)
+                edit_of(edit)
             hash(made.arm)
         return made
 
     def to_json(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("comparison", "score", "usage")}
+        """The fields as JSON, but for the comparison, which the header of a log holds."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "comparison"}
 
     @property
     def arm(self) -> Arm:
@@ -141,6 +140,11 @@ class Outcome:
         """All that it cost, to get the answers and to check them."""
         return _usage(self.attempts) + self.verification
 
+    @cached_property
+    def calls(self) -> tuple[Attempt, ...]:
+        """The attempts, and then the calls of verifiers. No prompt has its constraint, which no log holds."""
+        return tuple(map(attempt_of, (*self.attempts, *self.checks)))
+
     @property
     def verification(self) -> Usage:
         """What it cost to check the answers."""
@@ -159,7 +163,7 @@ class Outcome:
     @property
     def value_logprob(self) -> float | None:
         """The mean log-probability of the values in the last answer; None where the model does not tell."""
-        return self.attempts[-1].get("mean_value_logprob") if self.attempts else None
+        return self.calls[len(self.attempts) - 1].completion.mean_value_logprob if self.attempts else None
 
 
 def _usage(attempts: tuple[dict[str, Any], ...]) -> Usage:
@@ -169,52 +173,3 @@ def _usage(attempts: tuple[dict[str, Any], ...]) -> Usage:
 def _refused(result: Result[Any], schema: Schema[Any]) -> Json:
     checked = schema.check(result.document)
     return schema.dump(checked.value) if checked.ok else result.document
-
-
-def prompted(prompt: Prompt) -> dict[str, Any]:
-    """A prompt as logs hold it."""
-    return {
-        "messages": [[message.role, message.content] for message in prompt.messages],
-        "sampling": asdict(prompt.sampling),
-        "constrained": prompt.constraint is not None,
-        "sample": prompt.sample,
-    }
-
-
-def asked(row: dict[str, Any]) -> Prompt:
-    """A prompt as a log holds it; what it was constrained to is not among that. Raises whatever JSON makes it raise."""
-    sampling = Sampling(**{**row["sampling"], "stop": tuple(row["sampling"]["stop"])})
-    messages = tuple(Message(role, content) for role, content in row["messages"])
-    if not all(isinstance(one.content, str) and isinstance(one.role, str) for one in messages):
-        raise ValueError("wrong messages")
-    return Prompt(messages, sampling, None, row["sample"])
-
-
-def answered(row: dict[str, Any]) -> Completion:
-    """A completion as a log holds it. Raises `DataError` if it is malformed."""
-    with understood("a completion"):
-        values, steered = row.get("values"), row["steered"]
-        if isinstance(values, str):
-            values = [one == "1" for one in values]
-        if isinstance(steered, int):  # a count in older logs, which do not tell where
-            steered = [[0, 0]] * bool(steered)
-        return completion_of({**row, "values": values, "steered": steered})
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    prompt, completion = attempt.prompt, attempt.completion
-    return {
-        "key": prompt.key(),
-        "model": attempt.model,
-        **prompted(prompt),
-        "text": completion.text,
-        "finish_reason": completion.finish_reason,
-        "refusal": completion.refusal,
-        "mean_logprob": completion.mean_logprob,
-        "mean_value_logprob": completion.mean_value_logprob,
-        "logprobs": completion.logprobs,
-        "values": completion.values,
-        "ends": completion.ends,
-        "steered": completion.steered,
-        "usage": asdict(completion.usage),
-    }

@@ -7,12 +7,13 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from structout.errors import DataError
-from structout.evaluation import metrics, table, taxonomy
-from structout.evaluation.metrics import RATES, Cost, Metric, Price
 from structout.evaluation.outcome import Arm, Outcome
-from structout.evaluation.own import checked
-from structout.evaluation.pairs import Difference, difference, holm
-from structout.evaluation.statistics import Rate
+from structout.evaluation.reporting import table
+from structout.evaluation.scoring import metrics, taxonomy
+from structout.evaluation.scoring.metrics import RATES, Cost, Metric, Price
+from structout.evaluation.stats.pairs import Difference, difference, holm
+from structout.evaluation.stats.rates import Rate
+from structout.evaluation.user_functions import checked
 
 if TYPE_CHECKING:
     from rich.console import Group

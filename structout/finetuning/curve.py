@@ -9,9 +9,9 @@ from structout.completion import Sampling
 from structout.errors import MissingExtraError
 from structout.evaluation import Dataset, evaluate
 from structout.evaluation.report import Row
-from structout.evaluation.statistics import Rate
+from structout.evaluation.stats.rates import Rate
+from structout.finetuning.finetuner import check_measure, finetune
 from structout.finetuning.training import Step, Training
-from structout.finetuning.tune import check_measure, finetune
 
 SIZES = (25, 50, 100, 200, 400)
 _STEPS = 60  # fewer do not teach a model even the form of the answer

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from structout.completion import Message
-from structout.finetuning.layout import Layout
+from structout.finetuning.answer_layout import Layout
 from structout.prompts import Show, compose, response
 from structout.result import Example, Task
 from structout.schema import Schema

@@ -7,14 +7,14 @@ from typing import Any
 from structout.completion import Sampling
 from structout.models import Model, load_model
 from structout.pipeline.job import Job
-from structout.pipeline.journal import Journal
+from structout.pipeline.journal.journal import Journal
 from structout.pipeline.progress import Tally
-from structout.pipeline.rows import Row, rows_of
 from structout.pipeline.run import local, process
 from structout.result import Example, Result
 from structout.schema import Schema
 from structout.strategies import Strategy, load_strategy
 from structout.surfaces import json_text
+from structout.tables.rows import Row, rows_of
 
 
 def label(

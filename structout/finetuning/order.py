@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from structout.document import Json, leaves
-from structout.finetuning.layout import Layout
+from structout.finetuning.answer_layout import Layout
 from structout.issue import pointer
 from structout.models.tuning import Orders
 from structout.result import Example

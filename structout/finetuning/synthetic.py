@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from structout.completion import Message, Prompt, Sampling
-from structout.evaluation.compare import score
+from structout.evaluation.scoring.score import score
 from structout.finetuning.labels import written
 from structout.models import Model
 from structout.prompts import answer, wording

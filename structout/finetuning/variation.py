@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from structout.document import Json
-from structout.finetuning.layout import Layout, Path
+from structout.finetuning.answer_layout import Layout, Path
 from structout.result import Example
 from structout.schema import Schema
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
+from structout.grammar.samples import word
 from structout.grammar.vocabulary import Vocabulary
-from structout.grammar.words import word
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher

@@ -9,14 +9,14 @@ from weakref import WeakKeyDictionary
 
 from structout.document import Json
 from structout.errors import MissingExtraError, SchemaError
-from structout.grammar.budget import Guarded
 from structout.grammar.closing import Closer, examples, required_names
-from structout.grammar.judge import Judge
 from structout.grammar.languages import samples, source_of
 from structout.grammar.matcher import Engine, Matcher
+from structout.grammar.prefix_validator import Judge
 from structout.grammar.python_checks import python_checks
 from structout.grammar.rewrite import Gap, Rewriter, uncounted
-from structout.grammar.tightened import tightened
+from structout.grammar.tightening import tightened
+from structout.grammar.token_limit import Guarded
 from structout.grammar.trial import trial
 from structout.grammar.vocabulary import Vocabulary
 from structout.grammar.witness import Witness

@@ -9,10 +9,10 @@ from typing import Any
 
 import jsonschema_rs
 
-from structout.formats import formats_for
 from structout.grammar.numbers import whole_counts
+from structout.grammar.samples import word
 from structout.grammar.strings import FORMATS, PYDANTIC
-from structout.grammar.words import word
+from structout.schema.formats import formats_for
 
 _CHECKS = 12_000  # values held against a subschema, in one search
 _VARIANTS = 12  # ways to choose among alternatives

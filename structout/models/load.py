@@ -25,8 +25,8 @@ def load_model(
     features: "Features | None" = None,
 ) -> Model:
     """Load a model: `embedded`, `hf:NAME` (a Hugging Face model), `path:FOLDER` (a fine-tuned one too),
-    `openai:MODEL@URL` (a server; see `structout.models.address`), `scripted:FILE`, or `py:path/to/file.py:NAME` and
-    `py:package.module:NAME` for an object with `complete`, or a function that makes one.
+    `openai:MODEL@URL` (a server; see `structout.models.openai.address`), `scripted:FILE`, or
+    `py:path/to/file.py:NAME` and `py:package.module:NAME` for an object with `complete`, or a function that makes one.
 
     For a local model, `slots` is how many prompts it answers at a time, and `weights` the form of its linear layers:
     `fp32` plainly, `packed` also (twice the memory) in the CPU's favourite order, `int8` faster and worse; the default
@@ -42,7 +42,7 @@ def load_model(
     if kind == "scripted" and rest:
         return Scripted.load(rest)
     if kind == "openai" and rest:
-        from structout.models.openai import OpenAIModel
+        from structout.models.openai.client import OpenAIModel
 
         return OpenAIModel.load(rest)
     if kind == "py" and rest:

@@ -10,11 +10,11 @@ from typing import Any
 from structout.errors import ModelError
 from structout.pipeline.extraction import opening, preview
 from structout.pipeline.job import Job
-from structout.pipeline.journal import Journal
-from structout.pipeline.output import Place
+from structout.pipeline.journal.journal import Journal
 from structout.pipeline.progress import clock
-from structout.pipeline.rows import Row
 from structout.pipeline.run import Engine, entries, unknown
+from structout.tables.output import Place
+from structout.tables.rows import Row
 
 _CHUNK = 256  # rows that are looked up at a time
 _CHARACTERS = 4  # of a token, where the model does not count them itself

@@ -7,16 +7,16 @@ from typing import Any, TypeVar, cast, overload
 from structout.completion import Completion, Prompt, Sampling
 from structout.errors import DamagedError, DataError, SpecError
 from structout.models import Model, Strict, model_of
-from structout.models.named import Named
+from structout.models.lazy import Named
 from structout.models.tuning import Tuning
 from structout.pipeline.chunks import in_order
 from structout.pipeline.job import Job
-from structout.pipeline.journal import Journal
-from structout.pipeline.rows import Row, rows_of
+from structout.pipeline.journal.journal import Journal
 from structout.pipeline.run import unknown
 from structout.result import Example, Result, Task
 from structout.schema import Schema
 from structout.strategies import Constrained, On, Reask, Repair, Strategy, Think, spec, strategy_of, with_models
+from structout.tables.rows import Row, rows_of
 
 T = TypeVar("T")
 

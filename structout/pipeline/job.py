@@ -11,17 +11,18 @@ from structout.completion import Sampling
 from structout.errors import ModelError, SpecError, StructoutError
 from structout.issue import Issue
 from structout.models import Model, identity
+from structout.models.wrappers.traced import Traced, check_heard
 from structout.pipeline.budget import Budget, Prices
+from structout.pipeline.call_log import Noted
 from structout.pipeline.files import files_of
-from structout.pipeline.noted import Noted
-from structout.pipeline.outcome import RowOutcome, attempt_json
+from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.recorded import Kept, Recorded
-from structout.pipeline.rows import Row
-from structout.pipeline.telemetry import Traced, check_heard
 from structout.prompts import wording
+from structout.records import attempt_json
 from structout.result import Attempt, Example, Result, Task
 from structout.schema import Schema
 from structout.strategies import Strategy, spec, with_models
+from structout.tables.rows import Row
 
 NO_TEXT: Result[Any] = Result("invalid", issues=(Issue("", "unanswered", "the record is not text"),))
 BLANK: Result[Any] = Result("invalid", issues=(Issue("", "unanswered", "the record is blank"),))

@@ -1,25 +1,33 @@
 """What is kept of every input row: exactly one outcome, whatever came of it."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
-from structout.completion import Completion, FinishReason, Message, Prompt, Sampling, Usage
+from structout.completion import Usage
 from structout.document import Json
-from structout.errors import DataError, SchemaError, SpecError
+from structout.errors import SchemaError
 from structout.issue import Issue
-from structout.repair import Edit
-from structout.result import Attempt, Result, Status
+from structout.parsing import Edit
+from structout.records import (
+    are,
+    attempt_of,
+    brief,
+    edit_json,
+    edit_of,
+    is_amount,
+    issue_json,
+    issue_of,
+    require,
+    understood,
+    usage_of,
+)
+from structout.result import Result, Status
 from structout.schema import Checked, Schema
 
 OutcomeStatus = Literal[Status, "error"]  # `error`: the model failed on this row, again and again
-_OTHERS = [one for one in fields(Completion) if one.name not in ("text", "usage", "finish_reason")]
-_DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(Usage)}
-_LARGEST = 2**63  # of a count: what a column of whole numbers holds
 _json = json.JSONEncoder(allow_nan=False).encode
-_SLACK = 0.01  # by which rounding may lift a log-probability above 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,29 +75,27 @@ class RowOutcome:
         """Everything, for the journal."""
         return {
             **{one.name: getattr(self, one.name) for one in fields(RowOutcome)},
-            "issues": [[issue.pointer, issue.kind, issue.message] for issue in self.issues],
-            "edits": [list(edit) for edit in self.edits],
+            "issues": list(map(issue_json, self.issues)),
+            "edits": list(map(edit_json, self.edits)),
         }
 
     @classmethod
     def from_json(cls, row: Any) -> "RowOutcome":
         """What `to_json` wrote. Raises `DataError` for anything else."""
         with understood("an outcome"):
-            issues = tuple(Issue(*issue) for issue in row["issues"])
-            edits = tuple(Edit(*edit) for edit in row["edits"])
+            issues = tuple(map(issue_of, row["issues"]))
+            edits = tuple(map(edit_of, row["edits"]))
             spans = {place: (first, last) for place, (first, last) in row["spans"].items()}
             calls = {name: tuple(row[name]) for name in ("attempts", "checks")}
             made = cls(**{**row, "issues": issues, "edits": edits, "spans": spans, **calls})
-            _require("status", made.status in get_args(OutcomeStatus))
-            _require("issues", all(_are(str, (one.pointer, one.kind, one.message)) for one in issues))
-            _require("edits", all(_are(int | str, edit) for edit in edits))
-            _require("cost", made.cost is None or _is_amount(made.cost))
-            _require("confidence", _are(int | float, made.confidence.values()))
-            _require("spans", all(_are(int, span) for span in spans.values()))
-            _require("names", _are(str, (made.strategy, made.fingerprint)))
+            require("status", made.status in get_args(OutcomeStatus))
+            require("cost", made.cost is None or is_amount(made.cost))
+            require("confidence", are(int | float, made.confidence.values()))
+            require("spans", all(are(int, span) for span in spans.values()))
+            require("names", are(str, (made.strategy, made.fingerprint)))
             for call in (*made.attempts, *made.checks):
-                _require("calls", _are(str, (call["model"], call["key"], call["text"])))
-                _usage(call["usage"])
+                require("calls", are(str, (call["model"], call["key"], call["text"])))
+                usage_of(call["usage"])
         return made
 
     def provenance(self) -> dict[str, Any]:
@@ -98,7 +104,7 @@ class RowOutcome:
         return {
             "_key": self.key,
             "_status": self.status,
-            "_edits": [edit._asdict() for edit in self.edits],
+            "_edits": list(map(edit_json, self.edits)),
             "_confidence": self.least_confidence,
             "_strategy": self.strategy,
             "_attempts": len(self.attempts),
@@ -119,13 +125,13 @@ class RowOutcome:
             "key": self.key,
             "status": self.status,
             "input": self.record,
-            "issues": [asdict(issue) for issue in self.issues],
-            "edits": [edit._asdict() for edit in self.edits],
+            "issues": list(map(issue_json, self.issues)),
+            "edits": list(map(edit_json, self.edits)),
             "document": self.document,
             "confidence": self.least_confidence,
             "strategy": self.strategy,
-            "attempts": [_briefly(attempt) for attempt in self.attempts],
-            "checks": [_briefly(check) for check in self.checks],
+            "attempts": list(map(brief, self.attempts)),
+            "checks": list(map(brief, self.checks)),
             "tokens": usage.input_tokens + usage.output_tokens,
             "cost": self.cost,
             "seconds": usage.seconds,
@@ -157,97 +163,14 @@ class RowOutcome:
         """The result that this was made of. Raises `DataError` where it cannot have been made of any."""
         with understood("an outcome"):
             checked = self._checked(schema) if self.ok else None
-            _require(f"document ({checked.issues[0] if checked and checked.issues else ''})", not checked or checked.ok)
+            require(f"document ({checked.issues[0] if checked and checked.issues else ''})", not checked or checked.ok)
             value = checked.value if checked else None
-            attempts = tuple(_restored(attempt, schema) for attempt in self.attempts)
-            checks = tuple(_restored(check, schema) for check in self.checks)
+            attempts = tuple(attempt_of(attempt, schema) for attempt in self.attempts)
+            checks = tuple(attempt_of(check, schema) for check in self.checks)
         status: Status = "invalid" if self.status == "error" else self.status
         return Result(
             status, value, self.document, self.issues, self.edits, attempts, checks, self.confidence, self.spans
         )
-
-
-def attempt_json(attempt: Attempt) -> dict[str, Any]:
-    """One call, in full, with the key of its prompt: the constraint, which is part of it, is not written down."""
-    prompt = attempt.prompt
-    return {
-        "model": attempt.model,
-        "key": prompt.key(),
-        "messages": [[message.role, message.content] for message in prompt.messages],
-        "sampling": asdict(prompt.sampling),
-        "constrained": prompt.constraint is not None,
-        "sample": prompt.sample,
-        **completion_json(attempt.completion),
-    }
-
-
-def _briefly(attempt: dict[str, Any]) -> dict[str, Any]:
-    """A call without the prompt, which the journal has."""
-    left_out = ("key", "messages", "sampling", "constrained")
-    return {name: value for name, value in attempt.items() if name not in left_out}
-
-
-def _restored(row: Mapping[str, Any], schema: Schema[Any]) -> Attempt:
-    messages = tuple(Message(role, content) for role, content in row["messages"])
-    sampling = Sampling(**{**row["sampling"], "stop": tuple(row["sampling"]["stop"])})
-    prompt = Prompt(messages, sampling, schema if row["constrained"] else None, row["sample"])
-    return Attempt(row["model"], prompt, completion_of(row))
-
-
-def completion_json(completion: Completion) -> dict[str, Any]:
-    """An answer with its usage; what is not known or nought is left out."""
-    usage = {name: value for name in _DEFAULTS if (value := getattr(completion.usage, name)) != _DEFAULTS[name]}
-    others = {
-        one.name: getattr(completion, one.name) for one in _OTHERS if getattr(completion, one.name) != one.default
-    }
-    return {"text": completion.text, "finish_reason": completion.finish_reason, "usage": usage, **others}
-
-
-def completion_of(row: Any) -> Completion:
-    """The answer that `completion_json` wrote. Raises `DataError` for anything else."""
-    with understood("an answer"):
-        others = {one.name: _tuples(row[one.name]) for one in _OTHERS if one.name in row}
-        made = Completion(row["text"], _usage(row["usage"]), row["finish_reason"], **others)
-        _require("text", _are(str, (made.text, made.refusal)))
-        _require("finish_reason", made.finish_reason in get_args(FinishReason))
-        _require("logprobs", made.logprobs is None or all(one < _SLACK for one in made.logprobs))
-        _require("values", made.values is None or _are(bool, made.values))
-        _require("ends", made.ends is None or _are(int, made.ends))
-        _require("steered", all(_are(int, (first, last)) for first, last in made.steered))
-    return made
-
-
-def _usage(row: Any) -> Usage:
-    """A usage as JSON. Raises `ValueError` for what cannot have been used, and whatever else is not one."""
-    _require("usage", all(map(_is_amount, row.values())))
-    return Usage(**row)
-
-
-def _tuples(value: Any) -> Any:
-    """JSON's lists, which are tuples in a completion."""
-    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
-
-
-@contextmanager
-def understood(what: str) -> Iterator[None]:
-    """Where JSON is read that may be anything: a `DataError` for all that is wrong with it."""
-    try:
-        yield
-    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, SpecError) as error:
-        raise DataError(f"it is not {what}: {type(error).__name__}: {error}") from error
-
-
-def _require(name: str, fulfilled: bool) -> None:
-    if not fulfilled:
-        raise ValueError(f"wrong {name}")
-
-
-def _are(kind: Any, values: Iterable[Any]) -> bool:
-    return all(isinstance(value, kind) for value in values)
-
-
-def _is_amount(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 <= value < _LARGEST
 
 
 def _agrees(kept: Json, one: Json, other: Json) -> bool:

@@ -12,7 +12,7 @@ from structout.completion import Completion, Prompt, Usage
 from structout.errors import ModelError
 from structout.models import Model, Strict, identity
 from structout.models.base import PartialAnswerError
-from structout.models.wrapper import Wrapper
+from structout.models.wrappers.base import Wrapper
 from structout.pipeline.budget import Budget, Prices
 
 

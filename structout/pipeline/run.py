@@ -9,15 +9,15 @@ from structout.errors import BudgetError, DataError, ModelError, OtherRunError
 from structout.models import identity
 from structout.pipeline.budget import Budget
 from structout.pipeline.chunks import in_order
-from structout.pipeline.database import ANEW
 from structout.pipeline.job import Job
-from structout.pipeline.journal import ACCEPTED, PLACED, Journal
+from structout.pipeline.journal.database import ANEW
+from structout.pipeline.journal.journal import ACCEPTED, PLACED, Journal
 from structout.pipeline.outcome import RowOutcome
-from structout.pipeline.output import Place, replacing, writing
 from structout.pipeline.progress import Tally
 from structout.pipeline.recorded import completion_key
-from structout.pipeline.rows import Row
 from structout.surfaces import json_text
+from structout.tables.output import Place, replacing, writing
+from structout.tables.rows import Row
 
 Done = list[tuple[Row, RowOutcome | None]]  # None: the row's outcome is in the journal already
 Engine = Callable[[Iterable[Row], Job, Journal], Iterator[Done]]

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from structout.complexity import target
 from structout.document import Json
 from structout.errors import SchemaError
 from structout.schema import Schema
+from structout.schema.complexity import target
 
 Show = Literal["json_schema", "typescript", "example", "none", "brief"]
 _TYPES = {"string": "string", "integer": "integer", "number": "number", "boolean": "boolean", "null": "null"}

@@ -5,7 +5,7 @@ from structout.strategies.cascade import Cascade, On
 from structout.strategies.draft import Draft, Think
 from structout.strategies.expression import load_strategy, spec, strategy_of
 from structout.strategies.generate import Constrained, Prompted
-from structout.strategies.models import with_models
+from structout.strategies.parts import with_models
 from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
 from structout.strategies.select import BestOf, Vote

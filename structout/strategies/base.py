@@ -6,12 +6,12 @@ from math import exp
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from structout.completion import Completion
-from structout.declared import misfit
 from structout.document import leaf_places
 from structout.errors import SpecError
+from structout.field_types import misfit
 from structout.issue import Issue
 from structout.models.base import Model
-from structout.repair import Policy, allows
+from structout.parsing import Policy, allows
 from structout.result import Attempt, Result, Task
 from structout.strategies.steering import steered_edits
 

@@ -6,7 +6,7 @@ from typing import TypeVar, cast
 
 from structout.errors import SpecError
 from structout.models.base import Model
-from structout.models.named import Named
+from structout.models.lazy import Named
 from structout.result import Result, Task
 from structout.strategies.base import Strategy, check_fields, rerun
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from structout.declared import misfit
 from structout.errors import SpecError, StructoutError
+from structout.field_types import misfit
 from structout.strategies.base import Strategy
 from structout.strategies.cascade import Cascade, On
 from structout.strategies.draft import Draft, Think

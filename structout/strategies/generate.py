@@ -10,9 +10,9 @@ from structout.completion import Prompt, Sampling
 from structout.errors import SpecError, StructoutWarning
 from structout.models.base import Model
 from structout.models.tuning import Tuning, reordered
+from structout.parsing import Policy
 from structout.prompts import Format, Show, compose, fingerprint
 from structout.prompts.similar import Similar
-from structout.repair import Policy
 from structout.result import Attempt, Example, Result, Task
 from structout.schema import Schema
 from structout.strategies.base import check_fields, judge

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from structout.document import leaves
-from structout.grammar.tightened import tightened
+from structout.grammar.tightening import tightened
 from structout.prompts import resolve
 from structout.result import Example
 from structout.schema import Schema

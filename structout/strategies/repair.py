@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from structout.models.base import Model
-from structout.repair import Decimal, Policy
+from structout.parsing import Decimal, Policy
 from structout.result import Result, Task
 from structout.strategies.base import Strategy, check_fields
 
@@ -34,7 +34,7 @@ class Repair:
 def _mend(task: Task[T], result: Result[T], how: Repair) -> Result[T]:
     if result.ok or result.status == "rejected" or not result.text:
         return result
-    from structout.repair import repair  # here, since its patterns take a while to compile
+    from structout.parsing import repair  # here, since its patterns take a while to compile
 
     ended = result.attempts[-1].completion.finish_reason == "stop"
     if ended and result.status == "truncated":

@@ -3,7 +3,7 @@
 import re
 
 from structout.completion import Completion
-from structout.repair import Edit, Grade
+from structout.parsing import Edit, Grade
 
 _QUOTES = re.compile(r'\\.|(")', re.DOTALL)  # a group for those that are not escaped
 

@@ -14,7 +14,7 @@ from structout.result import Attempt, Result, Task
 from structout.verifiers.base import Verdict
 
 if TYPE_CHECKING:
-    from structout.repair import Repaired
+    from structout.parsing import Repaired
     from structout.schema import Checked
 
 _READINGS = len(wording.REREADS) + 1
@@ -76,7 +76,7 @@ def _reread(task: Task[Any], attempt: Attempt) -> "Checked[Any] | Repaired[Any]"
     checked = task.schema.check_text(completion.text)
     if checked.ok or not completion.text:
         return checked
-    from structout.repair import repair  # here, since its patterns take a while to compile
+    from structout.parsing import repair  # here, since its patterns take a while to compile
 
     return repair(completion.text, task.schema, complete=completion.finish_reason == "stop")
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from structout.repair.dates import read_date_time
+from structout.parsing.fit.dates import read_date_time
 from structout.verifiers.numbers import Number, in_ascii, is_signed, numbers
 from structout.words import WORD, goes_on, plain, plain_words
 

@@ -9,7 +9,7 @@ from structout.document import leaves
 from structout.errors import SpecError
 from structout.issue import Issue
 from structout.models.base import Model
-from structout.models.named import Named
+from structout.models.lazy import Named
 from structout.prompts import wording
 from structout.prompts.questions import ask_whether_right, ask_whether_said
 from structout.result import Result, Task

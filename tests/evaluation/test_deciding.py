@@ -26,10 +26,10 @@ from structout.evaluation.certification import threshold
 from structout.evaluation.dataset import Record, Split
 from structout.evaluation.recommendation import Target, cheapest_shown
 from structout.evaluation.regression import changes
-from structout.evaluation.statistics import p_value
+from structout.evaluation.stats.rates import p_value
 from structout.schema import Schema
 from tests.conftest import Bolt
-from tests.evaluation.test_metrics import RIGHT
+from tests.evaluation.scoring.test_metrics import RIGHT
 
 WRONG = '{"kind": "flange", "size_mm": 6}'
 EXPERIMENTS = 2000

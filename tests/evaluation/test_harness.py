@@ -22,9 +22,9 @@ from structout import (
 )
 from structout.evaluation import read_log
 from structout.evaluation.outcome import Outcome
-from structout.evaluation.statistics import Rate
+from structout.evaluation.stats.rates import Rate
 from structout.evaluation.stopping import Until
-from tests.evaluation.test_metrics import ANSWERS, RIGHT, bolts
+from tests.evaluation.scoring.test_metrics import ANSWERS, RIGHT, bolts
 
 STRATEGIES = ["Prompted()", "Repair(Prompted())", "Reask(Repair(Prompted()))"]
 

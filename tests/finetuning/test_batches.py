@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
 from structout.finetuning.batches import Encoded, answers, collate, plan
+from structout.finetuning.finetuner import local
 from structout.finetuning.training import Training
-from structout.finetuning.tune import local
 
 BATCH = [Encoded((5, 6, 7, 8, 20, 21, 22), 5), Encoded((5, 6, 7, 9, 30), 4), Encoded((5, 6, 7, 9, 40, 41, 42, 43), 6)]
 

@@ -11,9 +11,9 @@ from structout.finetuning import Preference, Preferring, Step, finetune, label, 
 from structout.models.tuning import Tuning
 from structout.result import Example
 from structout.schema import Schema
+from tests.cli.test_cli import BOLT, run
 from tests.conftest import Bolt
 from tests.finetuning.test_finetune import QUICK, bolts
-from tests.test_cli import BOLT, run
 
 SCHEMA = Schema.of(Bolt)
 HEX = '{"kind": "hex", "size_mm": 6}'

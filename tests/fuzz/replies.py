@@ -6,12 +6,12 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from structout import Completion, Confident, Constrained, Message, Prompt, Prompted, Sampling, Schema, Verify
-from structout.models.openai import OpenAIModel, Patience
-from structout.models.strict import wrong_numbers
+from structout.models.openai.client import OpenAIModel, Patience
+from structout.models.wrappers.strict import wrong_numbers
 from structout.result import Task
 from tests.fuzz import noise
 from tests.fuzz.target import Case, whole
-from tests.models.servers import Raw, completion, page, speaking
+from tests.models.openai.servers import Raw, completion, page, speaking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

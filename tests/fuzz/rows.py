@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from structout import Dataset
-from structout.pipeline.documents import read_documents
-from structout.pipeline.rows import count_rows, read_rows
 from structout.schema import Schema
+from structout.tables.documents import read_documents
+from structout.tables.rows import count_rows, read_rows
 from tests.fuzz import noise
 from tests.fuzz.target import Case, whole
 

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any, get_args
 
 from structout import Schema
-from structout.repair import Edit, Policy, repair
+from structout.parsing import Edit, Policy, repair
 from tests.fuzz import noise, schemas
 from tests.fuzz.target import Case, whole
 

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from structout.grammar.judge import Judge
 from structout.grammar.prefix import additions, read_prefix
+from structout.grammar.prefix_validator import Judge
 from structout.schema import Schema
 
 DOCUMENTS = st.recursive(

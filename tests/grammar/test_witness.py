@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from structout.grammar.samples import word
 from structout.grammar.witness import Witness
-from structout.grammar.words import word
 from structout.schema import Schema
 
 

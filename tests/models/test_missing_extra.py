@@ -11,9 +11,9 @@ import pytest
         ("llguidance", "local", "from structout.grammar import compile; compile(structout.Schema.of(int))"),
         ("outlines", "local", "from structout.models.outlines import from_outlines; from_outlines(None)"),
         ("openai", "openai", "structout.load_model('openai:m@http://127.0.0.1:9/v1')"),
-        ("pyarrow", "pipeline", "from structout.pipeline.output import check_target; check_target('x.parquet')"),
-        ("duckdb", "pipeline", "from structout.pipeline.rows import read_rows; next(read_rows('sql:SELECT 1'))"),
-        ("opentelemetry", "telemetry", "from structout.pipeline.telemetry import Traced; Traced(None)"),
+        ("pyarrow", "pipeline", "from structout.tables.output import check_target; check_target('x.parquet')"),
+        ("duckdb", "pipeline", "from structout.tables.rows import read_rows; next(read_rows('sql:SELECT 1'))"),
+        ("opentelemetry", "telemetry", "from structout.models.wrappers.traced import Traced; Traced(None)"),
         ("ray", "ray", "import structout.ray; structout.ray.start()"),
     ],
 )

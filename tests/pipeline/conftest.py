@@ -1,9 +1,6 @@
 """A job on bolts and a model that answers at once, the same each time."""
 
-import io
 import json
-import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +8,14 @@ from typing import Any
 
 import pytest
 
-from structout import source
-from structout.cli import main
 from structout.completion import Completion, Prompt, Usage
 from structout.models import Scripted
 from structout.pipeline.job import Job
-from structout.pipeline.sealed import connect, packed, unpacked
+from structout.pipeline.journal.tables import connect, packed, unpacked
 from structout.schema import Schema
 from structout.strategies import Prompted, Reask
-from tests.conftest import Bolt
-from tests.test_cli import BOLT
+from tests.cli.test_cli import BOLT
+from tests.conftest import Bolt, Done, Shell
 
 
 def number(prompt: Prompt) -> int:
@@ -57,37 +52,6 @@ def bolts(tmp_path: Path) -> Callable[[int], Path]:
         return path
 
     return write
-
-
-Shell = Callable[..., "Done"]
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command came to."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Shell:
-    """Runs a command in this process, which saves the start of another."""
-
-    def run(*words: str | Path, stdin: str = "") -> Done:
-        monkeypatch.setattr("sys.argv", ["structout", *map(str, words)])
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        for owner, name in ((warnings, "showwarning"), (sys, "excepthook"), (source, "_refused")):
-            monkeypatch.setattr(owner, name, getattr(owner, name))  # which a command sets for its process
-        capfdbinary.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main()
-        out, err = capfdbinary.readouterr()
-        code = left.value.code
-        return Done(code if isinstance(code, int) else 0, out.decode(), err.decode())
-
-    return run
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

@@ -33,10 +33,10 @@ from structout import (
 )  # fmt: skip
 from structout.pipeline.budget import Price, Prices
 from structout.pipeline.job import Job
-from structout.pipeline.journal import Journal
-from structout.pipeline.output import placing
-from structout.pipeline.rows import rows_of
+from structout.pipeline.journal.journal import Journal
 from structout.pipeline.run import finish, local, process, retry_quarantine
+from structout.tables.output import placing
+from structout.tables.rows import rows_of
 from structout.verifiers import All
 from tests.conftest import Bolt
 from tests.pipeline.conftest import bolt, number, rows

@@ -12,10 +12,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from structout import Message, ModelError, Prompt, Sampling, Scripted, Usage
+from structout.models.wrappers.traced import Traced
 from structout.pipeline.progress import Tally, clock
-from structout.pipeline.telemetry import Traced
+from tests.cli.test_cli import BOLT
 from tests.conftest import ROOT
-from tests.test_cli import BOLT
 
 
 def tally() -> Tally:

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from structout.pipeline.journal import Journal
-from tests.conftest import ROOT
-from tests.pipeline.conftest import Shell
+from structout.pipeline.journal.journal import Journal
+from tests.cli.test_cli import BOLT
+from tests.conftest import ROOT, Shell
 from tests.pipeline.ray_program import KILLER, POISON, ROWS
-from tests.test_cli import BOLT
 
 pytest.importorskip("ray")
 

@@ -32,14 +32,14 @@ from structout import (
     Verify,
 )  # fmt: skip
 from structout.models.base import PartialAnswerError
+from structout.models.wrappers.traced import Traced
 from structout.pipeline.budget import Budget, Price, Prices, price_named
 from structout.pipeline.job import Job
-from structout.pipeline.journal import Journal
+from structout.pipeline.journal.journal import Journal
 from structout.pipeline.recorded import Recorded
-from structout.pipeline.rows import rows_of
 from structout.pipeline.run import local, process
-from structout.pipeline.telemetry import Traced
 from structout.strategies import spec, with_models
+from structout.tables.rows import rows_of
 from structout.verifiers import All
 
 

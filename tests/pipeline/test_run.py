@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
-from tests.pipeline.conftest import MODEL, Shell, rows
-from tests.test_cli import BOLT
+from tests.cli.test_cli import BOLT
+from tests.conftest import ROOT, Shell
+from tests.pipeline.conftest import MODEL, rows
 
 
 @pytest.fixture

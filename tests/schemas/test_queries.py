@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from structout import Dataset
-from structout.evaluation.execution import Execution
+from structout.evaluation.scoring.execution import Execution
 from structout.language import Sql
 from tests.conftest import ROOT
 

@@ -8,7 +8,7 @@ import pytest
 from structout.completion import Completion, Prompt, Sampling
 from structout.errors import SpecError
 from structout.models import load_model
-from structout.repair import Policy
+from structout.parsing import Policy
 from structout.result import Task
 from structout.schema import Schema
 from structout.strategies import Cascade, Constrained, Reask, Repair, Strategy, load_strategy, spec

@@ -1,0 +1,1 @@
+"""How much is recovered, how much of it is wrong, and how fast: `python -m benchmarks.parsing`."""

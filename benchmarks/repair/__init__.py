@@ -1,1 +1,0 @@
-"""How much is recovered, how much of it is wrong, and how fast: `python -m benchmarks.repair`."""

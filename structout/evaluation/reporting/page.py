@@ -1,0 +1,160 @@
+"""The report as one HTML file that needs nothing else: no network, no server."""
+
+from pathlib import Path
+from typing import Any
+
+from structout import surfaces
+from structout.errors import DataError
+from structout.evaluation.outcome import Arm, Outcome
+from structout.evaluation.report import Report, Row
+from structout.evaluation.scoring.taxonomy import ERRORS, judged
+from structout.evaluation.stats.rates import Rate
+from structout.verifiers.finding import Text
+
+_ASSETS = Path(__file__).parent / "assets"
+
+
+def write(report: Report, path: str | Path) -> None:
+    """Write the report as a file. Raises `DataError` if it cannot be written."""
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(page(report), encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise DataError(f"cannot write the report {path}: {error.strerror}", hint="name another with --html") from error
+
+
+def page(report: Report) -> str:
+    """The report as HTML: its data are JSON inside it, escaped so that no text in them can end it."""
+    from jinja2 import Environment, FileSystemLoader
+
+    environment = Environment(loader=FileSystemLoader(_ASSETS), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.get_template("report.html")
+    return template.render(
+        title=surfaces.terminal(report.title),  # the template escapes markup
+        style=(_ASSETS / "report.css").read_text(encoding="utf-8"),
+        script=(_ASSETS / "report.js").read_text(encoding="utf-8"),
+        data=surfaces.json_in_html(data(report)),
+    )
+
+
+def data(report: Report) -> dict[str, Any]:
+    """All that the page shows."""
+    arms = list(report.arms)
+    return {
+        "about": {key: value for key, value in report.about.items() if key != "comparison"},
+        "errors": ERRORS,
+        "rows": [_row(row, arms) for row in report.rows()],
+        "pairs": [
+            {
+                "one": arms.index(pair.one),
+                "other": arms.index(pair.other),
+                "p": pair.p,
+                **{name: getattr(pair.difference, name) for name in ("value", "low", "high", "won", "lost", "n")},
+            }
+            for pair in report.pairs()
+        ],
+        "perturbed": [
+            {
+                "arm": arms.index(Arm(one.arm.strategy, one.arm.model, one.arm.setting)),
+                "name": one.arm.perturbation,
+                "flips": _rate(one.flips),
+                "changed": _rate(one.changed),
+                **{name: getattr(one.change, name) for name in ("value", "low", "high", "n")},
+            }
+            for one in report.perturbed()
+        ],
+        "fields": [
+            [
+                {
+                    "name": one.name,
+                    "failed": one.failed,
+                    "right": one.right,
+                    "errors": one.errors,
+                    "precision": _rate(one.precision),
+                    "recall": _rate(one.recall),
+                }
+                for one in report.fields(arm)
+            ]
+            for arm in arms
+        ],
+        "arms": [{"label": arm.label, "model": arm.model, "perturbation": arm.perturbation} for arm in arms],
+        **_transcripts(report, arms),
+    }
+
+
+def _row(row: Row, arms: list[Arm]) -> dict[str, Any]:
+    cost = row.cost
+    return {
+        "arm": arms.index(Arm(row.strategy, row.model, row.setting)),
+        "strategy": row.strategy,
+        "setting": list(row.setting),
+        "n": row.n,
+        "rates": {name: _rate(rate) for name, rate in {**row.rates, **row.more}.items()},
+        "cost": {name: getattr(cost, name) for name in cost.__dataclass_fields__},
+    }
+
+
+def _rate(rate: Rate) -> list[float]:
+    return [rate.value, rate.low, rate.high, rate.n]
+
+
+def _transcripts(report: Report, arms: list[Arm]) -> dict[str, Any]:
+    """Every outcome, with each text that several of them hold once."""
+    texts: dict[str, int] = {}
+
+    def text(written: str) -> int:
+        return texts.setdefault(written, len(texts))
+
+    place = {arm: i for i, arm in enumerate(arms)}
+    outcomes = [
+        {
+            "arm": place[o.arm],
+            "key": o.key,
+            "repeat": o.repeat,
+            "text": text(o.text),
+            "status": o.status,
+            "right": o.right,
+            "expected": o.expected,
+            "document": o.document if o.ok else o.refused,
+            "issues": o.issues,
+            "edits": o.edits,
+            "leaves": _leaves(o),
+            "attempts": [
+                {
+                    "model": call.model,
+                    "messages": [[message.role, text(message.content)] for message in call.prompt.messages],
+                    "constrained": row["constrained"],
+                    "sampling": row["sampling"],
+                    "text": call.completion.text,
+                    "finish": call.completion.finish_reason,
+                    "refusal": call.completion.refusal,
+                    "logprob": call.completion.mean_value_logprob,
+                    "usage": [
+                        call.completion.usage.input_tokens,
+                        call.completion.usage.output_tokens,
+                        call.completion.usage.seconds,
+                    ],
+                    "check": place >= len(o.attempts),
+                }
+                for place, (call, row) in enumerate(zip(o.calls, (*o.attempts, *o.checks), strict=True))
+            ],
+        }
+        for o in report.outcomes
+    ]
+    return {"texts": list(texts), "outcomes": outcomes}
+
+
+def _leaves(outcome: Outcome) -> list[dict[str, Any]]:
+    text = Text(outcome.text)
+    return [
+        {
+            "pointer": leaf.pointer,
+            "field": leaf.field or "(document)",
+            "error": error,
+            "expected": leaf.expected,
+            "answer": leaf.answer,
+            "span": text.find(leaf.answer).span if isinstance(leaf.answer, str | int | float) else None,
+            "sure": outcome.confidence.get(leaf.pointer),
+        }
+        for leaf, error in judged(outcome)
+    ]

@@ -1,0 +1,128 @@
+"""The numbers as tables: for a terminal, and for a README."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from structout import surfaces
+from structout.evaluation.stats.rates import Rate
+
+if TYPE_CHECKING:
+    from rich.console import Group, RenderableType
+
+    from structout.evaluation.report import Report
+    from structout.evaluation.scoring.metrics import Cost
+
+_CAPTION = (
+    "Rates with 95 % Wilson intervals. Compliance is strict, as produced; yield is what was accepted; calls, tokens "
+    "and seconds are per record, every attempt counted; s / correct: seconds per record that is right in every leaf."
+)
+_FEW = 6  # pairs that a terminal shows
+
+
+def table(report: "Report", width: int) -> "Group":
+    """A table for a terminal of `width` columns; a narrow one gets numbers for the strategies, and a legend."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    heads, *lines = cells(report)
+    names = [line[0] for line in lines]
+    narrow = width < 88 + max(map(len, names), default=0)
+    shown = [i for i, head in enumerate(heads) if not (narrow and head == "calls")]
+    grid = Table(
+        title=Text(surfaces.line(report.title)), box=None, padding=(0, 1 if narrow else 2, 0, 0), title_justify="left"
+    )
+    for i in shown:
+        head = heads[i].replace("-", "-\n", 1).replace(" ", "\n", 1)
+        grid.add_column(Text("#" if narrow and i == 0 else head), justify="right" if i else "left")
+    for number, line in enumerate(lines, 1):
+        grid.add_row(*(Text(str(number) if narrow and i == 0 else line[i]) for i in shown))
+    legend = [f"{number}  {name}" for number, name in enumerate(names, 1)] if narrow else []
+    return Group(grid, "", *map(Text, legend), Text(_CAPTION, style="dim"), *_more(report))
+
+
+def markdown(report: "Report") -> str:
+    """The headline for a README."""
+    heads, *lines = cells(report)
+    rule = ["---", *["---:"] * (len(heads) - 1)]
+    table = [[surfaces.markdown(cell.replace("\n", " ")) for cell in line] for line in (heads, *lines)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (table[0], rule, *table[1:]))
+
+
+def cells(report: "Report") -> Iterator[list[str]]:
+    """The headline as text: the heads, then a line for each row; a rate's interval stands on a second line. Names are
+    rendered for a terminal.
+    """
+    rows = report.rows()
+    models = len({row.model for row in rows}) > 1
+    priced = any(row.cost.price is not None for row in rows)
+    names = list(map(surfaces.line, rows[0].rates)) if rows else []
+    costs = ["calls", "tokens", "seconds", "s / correct", *(["price", "price / correct"] if priced else [])]
+    yield ["strategy", *(["model"] if models else []), *names, *costs]
+    for row in rows:
+        c = row.cost
+        numbers = [_calls(c), f"{c.tokens:.0f}", f"{c.seconds:.2f}", _or_dash(c.seconds_per_correct, ".1f")]
+        if priced:
+            numbers += [_or_dash(c.price, ".2g"), _or_dash(c.price_per_correct, ".2g")]
+        shown = map(surfaces.line, [row.label, *([row.model] if models else [])])
+        yield [*shown, *map(percent, row.rates.values()), *numbers]
+
+
+def percent(rate: Rate) -> str:
+    """A rate with its interval on a second line."""
+    return f"{100 * rate.value:.0f} %\n{100 * rate.low:.0f}–{100 * rate.high:.0f}"
+
+
+def signed(value: float) -> str:
+    """A difference in percentage points."""
+    return f"{100 * value:+.0f}"
+
+
+def _calls(cost: "Cost") -> str:
+    """Calls a record; those of verifiers apart."""
+    return f"{cost.calls - cost.checks:.2f} + {cost.checks:.2f}" if cost.checks else f"{cost.calls:.2f}"
+
+
+def _or_dash(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)
+
+
+def _more(report: "Report") -> "Iterator[RenderableType]":
+    """What else there is to say: pairs that differ, repeats, perturbations."""
+    from rich.table import Table
+    from rich.text import Text
+
+    def grid(title: str, *heads: str) -> Table:
+        made = Table(title=Text(title), box=None, padding=(0, 2, 0, 0), title_justify="left")
+        for i, head in enumerate(heads):
+            made.add_column(Text(head), justify="right" if i else "left")
+        return made
+
+    def add(table: Table, *cells: str) -> None:
+        table.add_row(*(Text(surfaces.line(cell)) for cell in cells))
+
+    pairs = sorted((pair for pair in report.pairs() if pair.difference.won + pair.difference.lost), key=lambda p: p.p)
+    if pairs:
+        found = grid("\nRecord accuracy, pairs on the same records", "", "points", "95 %", "won", "lost", "p (Holm)")
+        for pair in pairs[:_FEW]:
+            d = pair.difference
+            between = f"{signed(d.low)} to {signed(d.high)}"
+            names = f"{pair.one.label} over {pair.other.label}"
+            add(found, names, signed(d.value), between, str(d.won), str(d.lost), f"{pair.p:.3f}")
+        yield found
+    repeated: list[tuple[str, dict[str, Any]]] = [(row.label, row.more) for row in report.rows() if len(row.more) > 1]
+    if repeated:
+        names_of = list(repeated[0][1])
+        found = grid("\nOver repeats", "", *names_of)
+        for label, more in repeated:
+            add(found, label, *(percent(more[name]).replace("\n", " ") for name in names_of if name in more))
+        yield found
+    perturbed = report.perturbed()
+    if perturbed:
+        found = grid("\nPerturbed, against the records as they are", "", "perturbation", "n", "points", "95 %", "flips")
+        for one in perturbed:
+            d = one.change
+            between = f"{signed(d.low)} to {signed(d.high)}"
+            flips = percent(one.flips).replace("\n", " ")
+            add(found, one.arm.label, one.arm.perturbation, str(d.n), signed(d.value), between, flips)
+        yield found

@@ -1,0 +1,1 @@
+"""Whether a document is right, and what follows for a strategy."""

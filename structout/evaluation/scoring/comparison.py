@@ -1,0 +1,223 @@
+"""How the places of a document are compared: declared in the schema, or beside the records."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from difflib import SequenceMatcher
+from functools import cached_property, lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from structout.document import Json, load_json
+from structout.errors import DataError, SchemaError
+from structout.evaluation.scoring.execution import Execution
+from structout.language import Sql
+from structout.prompts.render import resolve
+from structout.schema import Schema
+from structout.schema.contract import MARK
+
+By = Literal["exact", "case_insensitive", "numeric", "set", "date", "fuzzy", "execution", "ignore"]
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """How one place is compared; also a mark for a type: `Annotated[str, Compare("fuzzy", threshold=0.8)]`.
+
+    `exact`: equal to the letter, a number in value; `case_insensitive`; `numeric`: apart by at most `tolerance`, or by
+    that share of the expected number if it is `relative`; `set`: a list, in any order; `date`: the same day; `fuzzy`:
+    alike by at least `threshold` (twice the letters in common by all letters); `execution`: a query that returns the
+    same on `tables` filled by `data`; `ignore`: whatever it is. All but `set` compare a list or object as a whole.
+    """
+
+    by: By = "exact"
+    tolerance: float = 0.0
+    relative: bool = False
+    threshold: float = 0.9
+    tables: str = ""
+    data: str = ""
+
+    def __post_init__(self) -> None:
+        if self.by not in get_args(By):
+            raise DataError(f"nothing is compared by {self.by!r}", hint=f"give {', '.join(get_args(By))}")
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+        return {**handler(core), MARK: self.to_json()}
+
+    @classmethod
+    def of(cls, written: Any) -> "Compare":
+        """Read a name, or an object with the name as `by` and what else it needs. Raises `DataError`."""
+        row = {"by": written} if isinstance(written, str) else written
+        known = {one.name for one in fields(cls)}
+        if not isinstance(row, Mapping) or "by" not in row or not set(row) <= known:
+            raise DataError(
+                f"{written!r} is no comparison", hint='write "date" or {"by": "numeric", "tolerance": 0.01}'
+            )
+        return cls(**row)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `of` reads; defaults are left out."""
+        return {"by": self.by, **{k: v for k, v in asdict(self).items() if k != "by" and v != getattr(EXACT, k)}}
+
+    def same(self, expected: Json, answer: Json) -> bool:
+        """Whether an answer is as good as the expected value."""
+        if self.by == "numeric" and _number(expected) and _number(answer):
+            one, other = float(expected), float(answer)  # type: ignore[arg-type]
+            return abs(one - other) <= self.tolerance * (abs(one) if self.relative else 1) * (1 + 1e-9) + 1e-12
+        if not (isinstance(expected, str) and isinstance(answer, str)):
+            return _equal(expected, answer)
+        if self.by == "case_insensitive":
+            return expected.casefold() == answer.casefold()
+        if self.by == "date":
+            return expected == answer or bool(_days(expected) & _days(answer))
+        if self.by == "fuzzy":
+            return _alike(*sorted([expected.casefold(), answer.casefold()])) >= self.threshold
+        if self.by == "execution":
+            return expected == answer or _execution(self.tables, self.data).same(expected, answer)
+        return expected == answer
+
+
+EXACT = Compare()
+_MOST_PLACES = 100_000  # that a schema describes
+_READ = ("tables", "data")  # what stands in files beside the records
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which comparison holds where. A place is a JSON Pointer, with `*` for any item of a list or any key.
+
+    `closed` are the places whose values the schema lists or that are true or false: they need not be found in a text.
+    """
+
+    places: Mapping[str, Compare] = field(default_factory=dict)
+    closed: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, schema: Schema[Any], folder: Path | None = None) -> "Comparison":
+        """What the schema's marks say, and before them `comparison.json` in the folder.
+
+        Raises `DataError`, and `SchemaError` for a schema of more places than can be told apart.
+        """
+        nodes = _described(schema)
+        places = {place: Compare.of(node[MARK]) for place, node in nodes if MARK in node}
+        closed = frozenset(place for place, node in nodes if _is_closed(node))
+        if folder is not None and (folder / "comparison.json").is_file():
+            places |= _read(folder / "comparison.json", schema)
+        return cls(places, closed)
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> "Comparison":
+        places = {place: Compare.of(written) for place, written in row["places"].items()}
+        return cls(places, frozenset(row["closed"]))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"places": {k: v.to_json() for k, v in self.places.items()}, "closed": sorted(self.closed)}
+
+    @cached_property
+    def has_sets(self) -> bool:
+        return any(one.by == "set" for one in self.places.values())
+
+    def at(self, path: Place) -> Compare | None:
+        """The comparison that is named for a place, None if none is."""
+        if not self.places:
+            return None
+        return self.places.get(where(path)) or next(
+            (one for place, one in self.places.items() if "*" in place and _fits(place, path)), None
+        )
+
+
+def where(path: Place) -> str:
+    """A place with `*` for the items of lists: what is called a field in tables."""
+    return "".join("/*" if isinstance(s, int) else "/" + s.replace("~", "~0").replace("/", "~1") for s in path)
+
+
+def _fits(place: str, path: Place) -> bool:
+    steps = place.split("/")[1:]
+    return len(steps) == len(path) and all(
+        step == "*" or step.replace("~1", "/").replace("~0", "~") == at for step, at in zip(steps, path, strict=True)
+    )
+
+
+def _read(file: Path, schema: Schema[Any]) -> dict[str, Compare]:
+    try:
+        rows = load_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read {file}: {error}", hint="write an object from places to comparisons") from error
+    if not isinstance(rows, dict):
+        raise DataError(f"{file} holds no comparisons", hint="write an object from places to comparisons")
+    places = {}
+    for place, written in rows.items():
+        row = dict(written) if isinstance(written, dict) else {"by": written}
+        try:
+            if row.get("data"):
+                row["data"] = (file.parent / row["data"]).read_text(encoding="utf-8")
+            if row["by"] == "execution" and isinstance(schema.language, Sql):
+                row["tables"] = schema.language.ddl
+            places[place] = Compare.of(row)
+        except (OSError, KeyError, TypeError) as error:
+            raise DataError(f"{file}, {place!r}: {error}", hint="see schemas/README.md for what it takes") from error
+    return places
+
+
+def _described(schema: Schema[Any]) -> list[tuple[str, Any]]:
+    try:
+        nodes = list(islice(_nodes(schema.marked), _MOST_PLACES + 1))
+    except RecursionError:
+        nodes = []
+    if not 0 < len(nodes) <= _MOST_PLACES and isinstance(schema.marked, dict):
+        problem = f"{schema.name} describes places too deep, or more than {_MOST_PLACES:,} of them"
+        raise SchemaError(problem, hint="evaluate with a schema of fewer levels")
+    return nodes
+
+
+def _nodes(schema: Any, node: Any = None, place: str = "", seen: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """The subschemas of a schema by the place they describe, references resolved; a recursive one once."""
+    node = schema if node is None else node
+    if not isinstance(node, dict):
+        return
+    yield place, node
+    ref = node.get("$ref")
+    if isinstance(ref, str) and ref not in seen:
+        yield from _nodes(schema, resolve(schema, ref), place, (*seen, ref))
+    for key in ("anyOf", "oneOf", "allOf"):
+        for branch in node.get(key, []):
+            yield from _nodes(schema, branch, place, seen)
+    for name, inner in node.get("properties", {}).items():
+        yield from _nodes(schema, inner, place + where((name,)), seen)
+    for inner in (node.get("items"), node.get("additionalProperties"), *node.get("prefixItems", [])):
+        yield from _nodes(schema, inner if isinstance(inner, dict) else False, place + "/*", seen)
+
+
+def _is_closed(node: Mapping[str, Any]) -> bool:
+    return "enum" in node or "const" in node or node.get("type") == "boolean"
+
+
+def _equal(one: Json, other: Json) -> bool:
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return all(_equal(one.get(key), other.get(key)) for key in one.keys() | other.keys())
+    return one == other
+
+
+def _number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _days(text: str) -> set[str]:
+    from structout.parsing.fit.dates import read_date
+
+    day, _, _ = text.partition("T")
+    return set(read_date(day))
+
+
+@lru_cache(4096)
+def _alike(one: str, other: str) -> float:
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
+
+
+@lru_cache(8)
+def _execution(tables: str, data: str) -> Execution:
+    return Execution(Sql(tables), data)

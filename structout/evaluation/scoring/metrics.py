@@ -1,0 +1,208 @@
+"""What is measured: plain functions of outcomes. Yours is one more: outcomes in, a `Rate` out."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb, inf
+
+import numpy as np
+
+from structout.completion import Usage
+from structout.document import Json, parse_json
+from structout.errors import SpecError
+from structout.evaluation.outcome import Outcome
+from structout.evaluation.scoring.score import score
+from structout.evaluation.stats.rates import Rate, clustered, wilson
+from structout.verifiers.finding import Text
+
+Metric = Callable[[Sequence[Outcome]], Rate]
+
+
+def parse_rate(outcomes: Sequence[Outcome]) -> Rate:
+    """How often the last answer, as produced, was one JSON document."""
+    return share(outcomes, lambda o: bool(o.attempts) and parse_json(o.answer)[1] is None)
+
+
+def compliance_rate(outcomes: Sequence[Outcome]) -> Rate:
+    """How often the last answer, as produced, complied with the schema strictly."""
+    return share(outcomes, complies)
+
+
+def yield_rate(outcomes: Sequence[Outcome]) -> Rate:
+    """How often a document was accepted, repaired ones included."""
+    return share(outcomes, lambda o: o.ok)
+
+
+def record_accuracy(outcomes: Sequence[Outcome]) -> Rate:
+    """How often the accepted document was right in every leaf; what was not accepted is not right."""
+    return share(outcomes, lambda o: o.right)
+
+
+def wrong_but_valid(outcomes: Sequence[Outcome]) -> Rate:
+    """How often a document was accepted and is wrong: the errors that a program does not see."""
+    return share(outcomes, lambda o: o.ok and not o.right)
+
+
+def value_accuracy(outcomes: Sequence[Outcome]) -> Rate:
+    """The share of leaves that are right, over all records; without an accepted document none is.
+
+    The leaves of a record count as right or wrong together.
+    """
+    return _of_records(outcomes, lambda o: (o.score.right, o.score.leaves))
+
+
+def hallucinated(outcomes: Sequence[Outcome]) -> Rate:
+    """The share of the accepted leaves that are neither right nor found in the text, choices and booleans left out."""
+
+    def count(outcome: Outcome) -> tuple[int, int]:
+        found = [
+            leaf
+            for leaf in outcome.score.found
+            if outcome.ok and leaf.verdict != "missing" and leaf.field not in outcome.comparison.closed
+        ]
+        text = Text(outcome.text)
+        return sum(leaf.verdict != "right" and not is_found(leaf.answer, text) for leaf in found), len(found)
+
+    return _of_records(outcomes, count)
+
+
+def is_found(value: Json, text: Text) -> bool:
+    """Whether a text says a value: to the letter, in another spelling, or by its number or date."""
+    return isinstance(value, str | int | float) and text.find(value).span is not None
+
+
+def false_accept_rate(outcomes: Sequence[Outcome]) -> Rate:
+    """Of the wrong documents that could have been accepted, the share that a verifier let pass."""
+    return share([o for o in outcomes if _could_pass(o) and not _made_right(o)], lambda o: o.ok)
+
+
+def false_reject_rate(outcomes: Sequence[Outcome]) -> Rate:
+    """Of the right documents, the share that a verifier refused."""
+    return share([o for o in outcomes if _could_pass(o) and _made_right(o)], lambda o: not o.ok)
+
+
+def pass_power(outcomes: Sequence[Outcome], k: int) -> Rate:
+    """How often `k` answers to one record would all be right: the mean of C(c, k) / C(n, k) over records, of whose n
+    answers c are right (tau-bench, 2406.12045). Records that were asked fewer than `k` times are left out.
+    """
+    asked, right = Counter(o.key for o in outcomes), Counter(o.key for o in outcomes if o.right)
+    shares = [comb(right[key], k) / comb(n, k) for key, n in asked.items() if n >= k]
+    return wilson(sum(shares) / len(shares) if shares else 0.0, len(shares))
+
+
+def agreement(outcomes: Sequence[Outcome]) -> Rate:
+    """How often two answers to one record are the same document; having none is the same as having none."""
+    answers: dict[str, list[object]] = {}
+    for outcome in outcomes:
+        answers.setdefault(outcome.key, []).append(outcome.document)
+    shares = []
+    for documents in answers.values():
+        pairs = list(combinations(documents, 2))
+        if pairs:
+            shares.append(sum(one == other for one, other in pairs) / len(pairs))
+    return wilson(sum(shares) / len(shares) if shares else 0.0, len(shares))
+
+
+RATES: Mapping[str, Metric] = {
+    "parse": parse_rate,
+    "compliance": compliance_rate,
+    "yield": yield_rate,
+    "value accuracy": value_accuracy,
+    "record accuracy": record_accuracy,
+    "wrong-but-valid": wrong_but_valid,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs: for a million tokens read and written, and for an hour of its time. Raises `SpecError`."""
+
+    input: float = 0.0
+    output: float = 0.0
+    hour: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("input", self.input), ("output", self.output), ("hour", self.hour)):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < inf:
+                raise SpecError(f"the price of {name} is {value!r}", hint="give a number from 0 up")
+
+    def of(self, usage: Usage) -> float:
+        tokens = self.input * usage.input_tokens + self.output * usage.output_tokens
+        return tokens / 1e6 + self.hour * usage.seconds / 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What an average record costs, and what a right one does (None if none was right).
+
+    `checks` are those of the calls that verifiers made. `p50` and `p95` are the seconds within which half of the
+    records were done, and nearly all. The price is None where that of a model that was asked is not known.
+    """
+
+    calls: float
+    tokens: float
+    seconds: float
+    tokens_per_correct: float | None
+    seconds_per_correct: float | None
+    checks: float = 0.0
+    p50: float = 0.0
+    p95: float = 0.0
+    price: float | None = None
+    price_per_correct: float | None = None
+
+
+def cost(outcomes: Sequence[Outcome], prices: Mapping[str, Price] | None = None) -> Cost:
+    """Calls, tokens (read and written), seconds and price per record and per record that is right; every attempt
+    counts.
+    """
+    total = sum((o.usage for o in outcomes), Usage())
+    tokens, n = total.input_tokens + total.output_tokens, max(len(outcomes), 1)
+    correct = sum(o.right for o in outcomes)
+    asked = [(attempt["model"], attempt["usage"]) for o in outcomes for attempt in (*o.attempts, *o.checks)]
+    known = prices is not None and all(model in prices for model, _ in asked)
+    price = sum(prices[model].of(Usage(**usage)) for model, usage in asked) if prices is not None and known else None
+    p50, p95 = np.quantile([o.usage.seconds for o in outcomes] or [0.0], [0.5, 0.95])
+    return Cost(
+        total.calls / n,
+        tokens / n,
+        total.seconds / n,
+        tokens / correct if correct else None,
+        total.seconds / correct if correct else None,
+        sum(o.verification.calls for o in outcomes) / n,
+        float(p50),
+        float(p95),
+        None if price is None else price / n,
+        None if price is None or not correct else price / correct,
+    )
+
+
+def complies(outcome: Outcome) -> bool:
+    """Whether the last answer, as produced, complied with the schema strictly."""
+    as_produced = all(edit["kind"] == "steered" for edit in outcome.edits)  # what a verifier refused may be mended
+    return outcome.status == "valid" or (outcome.status == "rejected" and as_produced)
+
+
+def share(outcomes: Sequence[Outcome], holds: Callable[[Outcome], bool]) -> Rate:
+    """How often something holds of an outcome; repeats of a record count as one observation as far as they agree."""
+    return _of_records(outcomes, lambda o: (int(holds(o)), 1))
+
+
+def _could_pass(outcome: Outcome) -> bool:
+    return outcome.ok or outcome.status == "rejected"
+
+
+def _made_right(outcome: Outcome) -> bool:
+    """Whether the document that was made, accepted or refused, is right."""
+    made = outcome.document if outcome.ok else outcome.refused
+    return score(outcome.expected, made, outcome.comparison).all_right
+
+
+def _of_records(outcomes: Sequence[Outcome], count: Callable[[Outcome], tuple[int, int]]) -> Rate:
+    hits: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for outcome in outcomes:
+        hit, size = count(outcome)
+        hits[outcome.key] += hit
+        sizes[outcome.key] += size
+    return clustered([hits[key] for key in sizes], list(sizes.values()))

@@ -1,0 +1,120 @@
+"""Is a document right? Leaf by leaf."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from structout.document import Json
+from structout.evaluation.scoring.comparison import EXACT, Comparison, Place, where
+from structout.issue import pointer
+
+Verdict = Literal["right", "wrong value", "wrong type", "missing", "invented"]
+_PLAIN = Comparison()
+_MOST_PAIRS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One scalar that was to be got right, or that was made up: `field` is its place with `*` for items of lists.
+
+    `pointer` is where it stands, with the items of sets put beside the expected ones; None is what is not there.
+    """
+
+    pointer: str
+    field: str
+    verdict: Verdict
+    expected: Json
+    answer: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How many leaves were to be got right, and how many were.
+
+    The leaves are those of the expected document and those of the answer, each place once: one that is missing, one
+    that is wrong and one that was made up each count as one that is not right.
+    """
+
+    right: int
+    leaves: int
+    found: tuple[Leaf, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def all_right(self) -> bool:
+        return self.right == self.leaves
+
+
+def score(expected: Json, document: Json, comparison: Comparison = _PLAIN) -> Score:
+    """Compare an answer with the expected document, as `comparison` says, and otherwise exactly.
+
+    Lists are compared item by item in order; those that count as sets by the pairing that gets most leaves right. A
+    null says the same as an absent key, and neither is a leaf: agreeing that there is nothing earns nothing.
+    """
+    document = _aligned(expected, document, (), comparison)
+    gold, answers = dict(_leaves(expected, (), comparison)), dict(_leaves(document, (), comparison))
+    found = tuple(_leaf(path, gold.get(path), answers.get(path), comparison) for path in gold | answers)
+    return Score(sum(leaf.verdict == "right" for leaf in found), len(found), found)
+
+
+def _leaf(path: Place, expected: Json, answer: Json, comparison: Comparison) -> Leaf:
+    return Leaf(pointer(path), where(path), _judge(path, expected, answer, comparison), expected, answer)
+
+
+def _judge(path: Place, expected: Json, answer: Json, comparison: Comparison) -> Verdict:
+    if answer is None:
+        return "missing"
+    if expected is None:
+        return "invented"
+    if (comparison.at(path) or EXACT).same(expected, answer):
+        return "right"
+    return "wrong value" if _kind(expected) is _kind(answer) else "wrong type"
+
+
+def _kind(value: Json) -> type:
+    return float if isinstance(value, int) and not isinstance(value, bool) else type(value)
+
+
+def _leaves(node: Json, path: Place, comparison: Comparison) -> Iterator[tuple[Place, Json]]:
+    """The scalars by their place, nulls left out, and what is compared as a whole."""
+    if node is None:
+        return
+    rule = comparison.at(path)
+    if rule is not None and rule.by == "ignore":
+        return
+    if isinstance(node, dict | list) and (rule is None or rule.by == "set"):
+        steps: Iterable[tuple[str | int, Json]] = node.items() if isinstance(node, dict) else enumerate(node)
+        for step, value in steps:
+            yield from _leaves(value, (*path, step), comparison)
+    else:
+        yield path, node
+
+
+def _aligned(expected: Json, answer: Json, path: Place, comparison: Comparison) -> Json:
+    """The answer with the items of sets beside the expected ones that they fit best."""
+    if not comparison.has_sets:
+        return answer
+    if isinstance(expected, dict) and isinstance(answer, dict):
+        return {key: _aligned(expected.get(key), value, (*path, key), comparison) for key, value in answer.items()}
+    if isinstance(expected, list) and isinstance(answer, list):
+        rule = comparison.at(path)
+        if rule is not None and rule.by == "set" and len(expected) * len(answer) <= _MOST_PAIRS:
+            answer = _paired(expected, answer, path, comparison)
+        beside = [*expected, *[None] * len(answer)]
+        return [_aligned(beside[i], item, (*path, i), comparison) for i, item in enumerate(answer)]
+    return answer
+
+
+def _paired(expected: list[Json], answer: list[Json], path: Place, comparison: Comparison) -> list[Json]:
+    from scipy.optimize import linear_sum_assignment
+
+    def right(place: int, item: Json) -> int:
+        inner = _aligned(expected[place], item, (*path, place), comparison)
+        gold = _leaves(expected[place], (*path, place), comparison)
+        given = dict(_leaves(inner, (*path, place), comparison))
+        return sum(_judge(at, value, given.get(at), comparison) == "right" for at, value in gold)
+
+    worth = [[right(place, item) for item in answer] for place in range(len(expected))]
+    pairs = linear_sum_assignment(worth, maximize=True) if expected and answer else ((), ())
+    taken = dict(zip(map(int, pairs[0]), map(int, pairs[1]), strict=True))
+    left = [item for at, item in enumerate(answer) if at not in taken.values()]
+    return [answer[taken[place]] if place in taken else None for place in range(len(expected))] + left

@@ -1,0 +1,112 @@
+"""What went wrong, where: each leaf of each record, and why it is not right."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from structout.evaluation.outcome import Outcome
+from structout.evaluation.scoring.comparison import Comparison
+from structout.evaluation.scoring.score import Leaf, score
+from structout.evaluation.stats.rates import Rate, clustered
+
+Error = Literal[
+    "missing",  # the record says it, the answer does not
+    "invented",  # the answer says it, the expected document does not
+    "wrong value",
+    "wrong type",
+    "out of enum",
+    "lost",  # right, but in a document that could not be accepted
+    "truncated",  # the token limit cut the answer off
+    "not JSON",
+    "refused",  # the model could not take the prompt, or a verifier refused the document
+]
+ERRORS: tuple[Error, ...] = Error.__args__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field over many records: of what was answered, how much is right (precision), of what was expected, how much
+    was got (recall), and what went wrong how often.
+    """
+
+    name: str
+    precision: Rate
+    recall: Rate
+    right: int
+    errors: dict[Error, int]
+
+    @property
+    def failed(self) -> float:
+        """The share of its leaves that are not right."""
+        wrong = sum(self.errors.values())
+        return wrong / (wrong + self.right) if wrong + self.right else 0.0
+
+
+def fields(outcomes: Sequence[Outcome]) -> list[Field]:
+    """Every field that was expected or answered, in the order of their first record."""
+    right: Counter[str] = Counter()
+    errors: dict[str, Counter[Error]] = {}
+    hits: dict[str, Counter[str]] = {}
+    answered: dict[str, Counter[str]] = {}
+    expected: dict[str, Counter[str]] = {}
+    for outcome in outcomes:
+        for leaf, error in judged(outcome):
+            name = leaf.field or "(document)"
+            for counts in (hits, answered, expected, errors):
+                counts.setdefault(name, Counter())
+            right[name] += error is None
+            hits[name][outcome.key] += error is None
+            answered[name][outcome.key] += outcome.ok and error != "missing"
+            expected[name][outcome.key] += error != "invented"
+            if error is not None:
+                errors[name][error] += 1
+    return [
+        Field(
+            name, _rate(hits[name], answered[name]), _rate(hits[name], expected[name]), right[name], dict(errors[name])
+        )
+        for name in errors
+    ]
+
+
+def taxonomy(outcomes: Sequence[Outcome]) -> dict[Error, int]:
+    """How often each thing went wrong, over all leaves."""
+    found = Counter(error for outcome in outcomes for _, error in judged(outcome) if error is not None)
+    return {error: found[error] for error in ERRORS if found[error]}
+
+
+def judged(outcome: Outcome) -> Iterator[tuple[Leaf, Error | None]]:
+    """The leaves of a record and what is wrong with each, None for what is right.
+
+    Where no document was accepted, none is: what was read of the answer tells why, else what became of the answer.
+    """
+    if outcome.ok:
+        for leaf in outcome.score.found:
+            yield leaf, None if leaf.verdict == "right" else leaf.verdict
+        return
+    whole = _whole(outcome)
+    ordered = Comparison({k: v for k, v in outcome.comparison.places.items() if v.by != "set"})
+    for leaf in score(outcome.expected, None if whole else outcome.refused, ordered).found:
+        yield leaf, whole or _of_issue(leaf, outcome) or ("lost" if leaf.verdict == "right" else leaf.verdict)
+
+
+def _whole(outcome: Outcome) -> Error | None:
+    """What became of the answer as a whole."""
+    kinds = {issue["kind"] for issue in outcome.issues}
+    if outcome.status == "rejected" or "unanswered" in kinds or not outcome.attempts:
+        return "refused"
+    if outcome.status == "truncated":
+        return "truncated"
+    return "not JSON" if outcome.refused is None or "not_json" in kinds else None
+
+
+def _of_issue(leaf: Leaf, outcome: Outcome) -> Error | None:
+    for issue in outcome.issues:
+        if issue["kind"] in ("type", "enum") and f"{leaf.pointer}/".startswith(f"{issue['pointer']}/"):
+            return "wrong type" if issue["kind"] == "type" else "out of enum"
+    return None
+
+
+def _rate(hits: Counter[str], sizes: Counter[str]) -> Rate:
+    keys = [key for key, size in sizes.items() if size]
+    return clustered([hits[key] for key in keys], [sizes[key] for key in keys])

@@ -1,0 +1,1 @@
+"""A gate for documents that others produced."""

@@ -1,0 +1,159 @@
+"""What the gate found, in the forms that pipelines and people read."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from structout import surfaces
+from structout.errors import SpecError
+from structout.gate.gate import Findings, Verdict
+from structout.tables.output import replacing
+
+
+def write_report(target: str, findings: Findings) -> None:
+    """Write `FORMAT=PATH`, to stdout for the path `-`. Raises `SpecError` for a format that is none, `OutputError`."""
+    name, _, path = target.partition("=")
+    if name not in FORMATS or not path:
+        raise SpecError(f"no report is {target!r}", hint=f"write FORMAT=PATH with one of {', '.join(FORMATS)}")
+    written = FORMATS[name](findings)
+    if path == "-":
+        sys.stdout.write(written)
+        return
+    with replacing(path) as stream:
+        stream.write(written.encode())
+
+
+def as_json(findings: Findings) -> str:
+    return surfaces.json_text(
+        {
+            "source": findings.source,
+            "schema": findings.schema,
+            "passed": findings.passed,
+            "documents": findings.total,
+            "valid": findings.valid,
+            "repaired": findings.repaired,
+            "invalid": findings.invalid,
+            "checks": [{"name": c.name, "found": c.found, "passed": c.passed} for c in findings.checks()],
+            "kinds": [
+                {"kind": kind, "pointer": pointer, "documents": n}
+                for (kind, pointer), n in findings.kinds.most_common()
+            ],
+            "sample": [verdict_json(verdict) for verdict in findings.sample],
+        },
+        ascii=True,
+    )
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """One verdict for machines."""
+    issues = [{"pointer": i.pointer, "kind": i.kind, "message": i.message} for i in verdict.issues]
+    return {"line": verdict.line, "status": verdict.status, "issues": issues, "edits": verdict.edits}
+
+
+def as_junit(findings: Findings) -> str:
+    """JUnit XML: a test a threshold; the invalid documents are in the text of those that fail."""
+    checks = findings.checks()
+    failed = sum(not check.passed for check in checks)
+    suite = Element("testsuite", name=surfaces.xml(f"structout validate {findings.source}"))
+    suite.attrib |= {"tests": str(len(checks)), "failures": str(failed), "errors": "0"}
+    for check in checks:
+        name = surfaces.xml(check.name)
+        case = SubElement(suite, "testcase", classname=surfaces.xml(findings.schema), name=name)
+        if not check.passed:
+            failure = SubElement(case, "failure", message=f"{name}: found {check.found}")
+            failure.text = surfaces.xml("\n".join(_line(findings, verdict) for verdict in findings.sample))
+    return tostring(suite, encoding="unicode", xml_declaration=True)
+
+
+def as_sarif(findings: Findings) -> str:
+    """SARIF 2.1.0 (OASIS): a result an issue."""
+    kinds = sorted({kind for kind, _ in findings.kinds})
+    results = [
+        {
+            "ruleId": issue.kind,
+            "level": "error",
+            "message": {"text": surfaces.sarif(str(issue))},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": surfaces.address(findings.source)},
+                        "region": {"startLine": verdict.line},
+                    }
+                }
+            ],
+        }
+        for verdict in findings.sample
+        for issue in verdict.issues
+    ]
+    driver = {"name": "structout", "rules": [{"id": kind, "shortDescription": {"text": kind}} for kind in kinds]}
+    return surfaces.json_text(
+        {
+            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+            "version": "2.1.0",
+            "runs": [{"tool": {"driver": driver}, "results": results}],
+        },
+        ascii=True,
+    )
+
+
+def as_github(findings: Findings) -> str:
+    """Workflow commands of GitHub Actions: an annotation a document, and one for each threshold that is missed."""
+    lines = [
+        f"::error file={surfaces.github_property(findings.source)},line={v.line}::"
+        + surfaces.github("; ".join(map(str, v.issues)))
+        for v in findings.sample
+    ]
+    lines += [
+        f"::error title=structout::{surfaces.github(f'{c.name}: found {c.found}')}"
+        for c in findings.checks()
+        if not c.passed
+    ]
+    return "".join(line + "\n" for line in [*lines, f"::notice title=structout::{surfaces.github(summary(findings))}"])
+
+
+def as_markdown(findings: Findings) -> str:
+    rows = [("threshold", "found", ""), ("---", "---:", "---")]
+    rows += [(surfaces.markdown(c.name), c.found, "passed" if c.passed else "**failed**") for c in findings.checks()]
+    kinds = [("issue", "where", "documents"), ("---", "---", "---:")]
+    kinds += [
+        (kind, surfaces.code(where or "(document)"), str(n)) for (kind, where), n in findings.kinds.most_common(50)
+    ]
+    tables = ["\n".join(f"| {' | '.join(row)} |" for row in table) for table in (rows, kinds)]
+    return f"# {surfaces.markdown(findings.source)}\n\n{summary(findings)}\n\n" + "\n\n".join(tables) + "\n"
+
+
+def as_html(findings: Findings) -> str:
+    def table(rows: list[list[str]]) -> str:
+        cells = ("".join(f"<td>{surfaces.html(cell)}</td>" for cell in row) for row in rows)
+        return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+
+    checks = [[c.name, c.found, "passed" if c.passed else "failed"] for c in findings.checks()]
+    kinds = [[kind, where or "(document)", str(n)] for (kind, where), n in findings.kinds.most_common(50)]
+    sample = [[str(v.line), "; ".join(map(str, v.issues))] for v in findings.sample]
+    style = "body{font:14px sans-serif}td{border:1px solid #ccc;padding:2px 8px}table{border-collapse:collapse}"
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{surfaces.html(findings.source)}</title>'
+        f"<style>{style}</style><h1>{surfaces.html(findings.source)}</h1><p>{surfaces.html(summary(findings))}</p>"
+        f"<h2>Thresholds</h2>{table(checks)}<h2>Issues</h2>{table(kinds)}<h2>Documents</h2>{table(sample)}</html>\n"
+    )
+
+
+def summary(findings: Findings) -> str:
+    """One line that says it all."""
+    mended = f", {findings.repaired:,} more after repair" if findings.repaired else ""
+    return f"{findings.valid:,} of {findings.total:,} documents are valid{mended}"
+
+
+FORMATS: dict[str, Callable[[Findings], str]] = {
+    "json": as_json,
+    "junit": as_junit,
+    "sarif": as_sarif,
+    "github": as_github,
+    "html": as_html,
+    "md": as_markdown,
+}
+
+
+def _line(findings: Findings, verdict: Verdict) -> str:
+    return f"{findings.source}:{verdict.line}: {'; '.join(map(str, verdict.issues))}"

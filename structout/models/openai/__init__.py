@@ -1,0 +1,1 @@
+"""Models behind a server with the protocol of OpenAI."""

@@ -1,0 +1,386 @@
+"""A model behind an OpenAI-compatible server."""
+
+import re
+import threading
+import time
+import warnings
+import weakref
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from structout.completion import Completion, Message, Prompt, Sampling, Usage
+from structout.errors import MissingExtraError, ModelError, SpecError, StructoutWarning
+from structout.models.base import PartialAnswerError
+from structout.models.openai import dialects
+from structout.models.openai.address import Address
+from structout.models.openai.dialects import Dialect
+from structout.models.openai.limiter import Limiter
+from structout.models.openai.reply import CHARACTERS, read_reply
+from structout.models.openai.wire import LongError, MovedError, SlowError, StatusError, Wire, ended_by
+from structout.schema import Schema
+
+_TOO_MUCH = (429, 503)
+_TIMED_OUT = (408, 504, 522, 524)
+_MAY_PASS = (*_TIMED_OUT, 409, 425, 500, 502, 520, 529)
+_CANNOT_TAKE = (400, 413, 422)
+_LONGEST_PAUSE = 20.0  # seconds, where the server does not say how long to wait
+_LEAST_ROOM, _TOKEN_ROOM, _MOST_ROOM = 4 << 20, 1 << 10, 256 << 20  # bytes of an answer, and of each token of it
+
+
+class _FaultError(Exception):
+    """A transport fault: nothing was said about the prompt, so it may be sent again, after `wait` seconds if the server
+    said so.
+    """
+
+    def __init__(self, reason: str, *, wait: float | None = None, throttled: bool = False) -> None:
+        super().__init__(reason)
+        self.wait = wait
+        self.throttled = throttled
+
+
+class _RefusalError(Exception):
+    """The server cannot take this request, and would not the next time."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to bear with a server: `timeout` seconds for an answer, `attempts` at a request that meets transport
+    faults, and `seconds` in all for one that the server puts off (429, 503), however often: that is no attempt.
+    """
+
+    timeout: float = 120.0
+    attempts: int = 5
+    seconds: float = 600.0
+    longest_wait: float = 60.0
+
+
+class OpenAIModel:
+    """Chat completions over HTTP, many in flight: as many as the server takes, at most `in_flight`.
+
+    Only transport faults are tried again, and an answer that takes too long or too many bytes is one, whatever its
+    status. A prompt that the server refuses is a refused completion. Only the server that is named is asked: a redirect
+    to another is an error. Whether a
+    constraint is heeded is found out by a question with an improbable schema before the first constrained prompt, one
+    for each dialect until one is heeded: see `dialect`; the first completion is charged with what they cost. The key
+    comes from the environment alone (`key` names the variable; see `Address`), and is never part of a name, an error or
+    a log.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        base_url: str | None = None,
+        *,
+        dialect: Dialect | None = None,
+        in_flight: int = 64,
+        logprobs: bool = False,
+        many: bool = False,
+        key: str = "",
+        patience: Patience | None = None,
+    ) -> None:
+        try:
+            import openai
+            import tenacity  # noqa: F401
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(error.name or "openai", "openai") from error
+        self.model = model
+        self.limiter = Limiter(in_flight)
+        self._address = Address(model, base_url or "", dialect, logprobs, many, key=key)
+        self.name = self._address.name
+        self._key = self._address.secret()
+        self.patience = patience or Patience()
+        withheld: dict[str, Any] = dict.fromkeys(self._address.withheld(), openai.Omit())
+        self._wire = Wire()
+        try:
+            self._client = openai.OpenAI(
+                api_key=self._key or "none",
+                base_url=base_url,
+                timeout=self.patience.timeout,
+                max_retries=0,
+                default_headers=withheld,
+                http_client=self._wire.client,
+            )
+        except Exception as error:  # of the client's transport, which knows more of addresses than we do
+            raise SpecError(f"invalid server address: {error}", hint="check the host's name") from error
+        self._wire.bind(self._client.base_url)
+        weakref.finalize(self, self._client.close)  # its connections would else be left open until they are collected
+        self._dialect = dialect
+        self._logprobs = logprobs
+        self._many = many
+        self._limit_field = "max_tokens"
+        self._heeded: dict[str, Schema[Any] | None] = {}  # what is left of schemas that the server refuses to be told
+        self._owed = Usage()  # what the probe has cost, until an answer is charged with it
+        self._said: set[str] = set()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, name: str) -> "OpenAIModel":
+        """The model at an address, written as `Address` says. Raises `SpecError`, `ModelError`."""
+        at = Address.read(name)
+        patience = Patience() if at.timeout is None else Patience(timeout=at.timeout)
+        settings: dict[str, Any] = {"in_flight": at.in_flight, "logprobs": at.logprobs, "many": at.many, "key": at.key}
+        return cls(at.model, at.url or None, dialect=at.dialect, patience=patience, **settings)
+
+    @property
+    def dialect(self) -> Dialect:
+        """How this server is told of a constraint; `none` if it heeds none. Asks it, once, if it is not known."""
+        with self._lock:
+            if self._dialect is None:
+                self._dialect = self._probe()
+            return self._dialect
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        if any(prompt.constraint is not None for prompt in prompts):
+            _ = self.dialect  # asked once, before many threads would
+        answers: list[Completion | None] = [None] * len(prompts)
+        failure: BaseException | None = None
+        with ThreadPoolExecutor(max(1, min(len(prompts), self.limiter.most))) as pool:
+            running = {
+                pool.submit(self._answer, [prompts[i] for i in places]): places for places in self._groups(prompts)
+            }
+        for one, places in running.items():
+            if one.exception() is not None:
+                failure = failure or one.exception()
+                continue
+            for place, answer in zip(places, one.result(), strict=True):
+                answers[place] = answer
+        self._charge(answers)
+        if isinstance(failure, ModelError):
+            raise PartialAnswerError(failure.message, answers, hint=failure.hint)
+        if failure is not None:
+            raise failure
+        return [answer for answer in answers if answer is not None]
+
+    def _charge(self, answers: list[Completion | None]) -> None:
+        """Charge the first of these with what the probe has cost, unless an earlier one was."""
+        with self._lock:
+            for place, answer in enumerate(answers):
+                if answer is not None:
+                    answers[place] = replace(answer, usage=answer.usage + self._owed)
+                    self._owed = Usage()
+                    return
+
+    def _groups(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        """The places of the prompts that go out as one request: several samples of one, where `many` says so."""
+        groups: dict[object, list[int]] = {}
+        for place, prompt in enumerate(prompts):
+            alike = self._many and prompt.sampling.temperature > 0
+            groups.setdefault(replace(prompt, sample=0).key() if alike else place, []).append(place)
+        return list(groups.values())
+
+    def _answer(self, prompts: list[Prompt]) -> list[Completion]:
+        """A completion each for samples of one prompt, refused where the server cannot take it. Raises `ModelError`.
+
+        Perhaps it is the constraint that the server cannot take: it is told less of it then, and of that schema for
+        good, as the next one would be refused as well.
+        """
+        constraint, reason = prompts[0].constraint, ""
+        for told, held in self._told(constraint):
+            try:
+                answers = self._samples(prompts, held)
+            except _RefusalError as refusal:
+                reason = reason or str(refusal)
+                continue
+            if reason and constraint is not None:
+                self._heeded[constraint.unmasked.fingerprint()] = told
+                how = "it quotes at will" if told is not None else "it is only checked"
+                self._say(f"{self.name} cannot be held to {constraint.name}, so {how}: {reason}")
+            return answers
+        return [Completion("", finish_reason="refused", refusal=reason)] * len(prompts)
+
+    def _told(self, constraint: Schema[Any] | None) -> list[tuple[Schema[Any] | None, dict[str, Any] | None]]:
+        """What the server is told of a constraint, and the fields that say so: all of it, then what is left of it."""
+        if constraint is None:
+            return [(None, None)]
+        plain = constraint.unmasked
+        first = self._heeded.get(plain.fingerprint(), constraint)
+        ways: list[tuple[Schema[Any] | None, dict[str, Any] | None]] = []
+        for told in (first, plain if first is not None else None, None):
+            held = dialects.fields(told, self.dialect) if told is not None else None
+            if all(held != known for _, known in ways):
+                ways.append((told, held))
+        return ways
+
+    def _samples(self, prompts: list[Prompt], held: dict[str, Any] | None) -> list[Completion]:
+        answers = self._request(prompts[0], held, len(prompts))
+        for prompt in prompts[len(answers) :]:  # the server gave fewer than it was asked for
+            answers += self._request(prompt, held)
+        unasked = sum((answer.usage for answer in answers[len(prompts) :]), answers[0].usage)  # paid for all the same
+        return [replace(answers[0], usage=unasked), *answers[1 : len(prompts)]]
+
+    def _request(self, prompt: Prompt, held: dict[str, Any] | None, count: int = 1) -> list[Completion]:
+        """Send one prompt until it is answered. Raises `_RefusalError`, and `ModelError` when patience is at an end.
+
+        Being put off and failing are counted apart: who waited long for a place is not sent away for one stumble.
+        """
+        import tenacity
+
+        failed = 0
+
+        def pause(state: tenacity.RetryCallState) -> float:
+            fault = state.outcome.exception() if state.outcome else None
+            asked = fault.wait if isinstance(fault, _FaultError) else None
+            return backoff(state) if asked is None else min(asked, self.patience.longest_wait)
+
+        def enough(state: tenacity.RetryCallState) -> bool:
+            nonlocal failed
+            fault = state.outcome.exception() if state.outcome else None
+            if isinstance(fault, _FaultError) and fault.throttled:
+                return (state.seconds_since_start or 0) > self.patience.seconds
+            failed += 1
+            return failed >= self.patience.attempts
+
+        backoff = tenacity.wait_random_exponential(0.5, max=_LONGEST_PAUSE)
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_FaultError), wait=pause, stop=enough, reraise=True
+        )
+        try:
+            return retrying(self._send, prompt, held, count)
+        except _FaultError as fault:
+            raise ModelError(
+                f"{self.name} does not answer: {fault}", hint="see whether the server is up, and its log"
+            ) from fault
+
+    def _send(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> list[Completion]:
+        body = self._body(prompt, held, count)
+        room = min(_LEAST_ROOM + _TOKEN_ROOM * prompt.sampling.max_tokens * count, _MOST_ROOM)
+        with self.limiter.slot():
+            began = time.monotonic()
+            try:
+                with (
+                    self._wire.request(self.patience.timeout, room),
+                    self._client.chat.completions.with_streaming_response.create(**body) as raw,
+                ):
+                    text = b"".join(raw.iter_bytes()).decode(errors="replace")
+            except Exception as error:  # of whichever library the client's transport is
+                late = time.monotonic() - began >= self.patience.timeout
+                raise self._meant(error, late=late, room=room) from None  # its text may repeat the key
+            answers = self._read(prompt, text, time.monotonic() - began)
+        self.limiter.succeeded()
+        return answers
+
+    def _meant(self, error: Exception, *, late: bool, room: int) -> Exception:
+        """What it means that a request ended without an answer."""
+        import openai
+
+        ended = ended_by(error)
+        if isinstance(ended, StatusError):
+            return self._judged(ended)
+        if isinstance(ended, MovedError):
+            hint = "put that address into the model's name if it is the right one"
+            return ModelError(f"{self.name} sends its clients elsewhere, to {self._hidden(str(ended))}", hint=hint)
+        if isinstance(ended, LongError):
+            return _FaultError(f"an answer of more than {room} bytes")
+        if late or isinstance(ended, SlowError) or isinstance(error, openai.APITimeoutError):
+            self.limiter.throttled(0.0)  # the server has more to do than it can, though it does not say so
+            return _FaultError(f"no whole answer within {self.patience.timeout:g} seconds")
+        if isinstance(error, UnicodeEncodeError):
+            return _RefusalError(f"the prompt is no Unicode: {error.reason} at character {error.start}")
+        return _FaultError(_first_line(self._hidden(str(ended or error) or type(error).__name__)))
+
+    def _body(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> dict[str, Any]:
+        s = prompt.sampling
+        if s.repetitions is not None:
+            raise SpecError(f"{self.name} cannot bound repetitions", hint="leave repetitions out")
+        beside = {"top_k": s.top_k, "min_p": s.min_p, **(held or {})}
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
+            "temperature": s.temperature,
+            self._limit_field: s.max_tokens,
+            "extra_body": {name: value for name, value in beside.items() if value is not None},
+        }
+        if s.top_p is not None:
+            body["top_p"] = s.top_p
+        if s.stop:
+            body["stop"] = list(s.stop)
+        if s.temperature > 0:
+            body["seed"] = (s.seed * 1_000_003 + prompt.sample) & 0x7FFFFFFF
+        if self._logprobs:
+            body["logprobs"] = True
+        if count > 1:
+            body["n"] = count
+        return body
+
+    def _judged(self, error: StatusError) -> Exception:
+        """What an error status means: to be sent again, a prompt that cannot be taken, or the end."""
+        status, message = error.status, _first_line(self._hidden(str(error)))
+        if status in _TOO_MUCH:
+            wait = _seconds(error.retry_after)
+            self.limiter.throttled(min(wait or 0.0, self.patience.longest_wait))
+            return _FaultError(f"HTTP {status}", wait=wait, throttled=True)
+        if status in _TIMED_OUT:
+            self.limiter.throttled(0.0)
+        if status in _MAY_PASS:
+            return _FaultError(f"HTTP {status}")
+        if status == 400 and "max_completion_tokens" in message:
+            self._limit_field = "max_completion_tokens"
+            return _FaultError(message, wait=0.0)
+        if status in _CANNOT_TAKE:
+            return _RefusalError(message)
+        if status in (401, 403):
+            if self._key:
+                hint = f"check {self._address.variable}"
+                return ModelError(f"{self.name} refuses the key (HTTP {status})", hint=hint)
+            hint = "add the variable that holds its key to the model's name, as in #key=OPENAI_API_KEY"
+            return ModelError(f"{self.name} is sent no key, and wants one (HTTP {status})", hint=hint)
+        return ModelError(f"{self.name}: {message}", hint="check the model's name and the address")
+
+    def _read(self, prompt: Prompt, text: str, seconds: float) -> list[Completion]:
+        """The completions in a response's body. Raises `_FaultError` if the body is something else."""
+        try:
+            answers, counted, sure = read_reply(text, prompt, seconds)
+        except ValueError as error:
+            raise _FaultError(f"the answer is no chat completion: {_first_line(self._hidden(text))!r}") from error
+        if not counted:
+            self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
+        if not sure:
+            self._say(f"{self.name} sent invalid log-probabilities, which are ignored")
+        return [replace(answer, refusal=self._hidden(answer.refusal)) for answer in answers]
+
+    def _probe(self) -> Dialect:
+        """Which dialect the server heeds: it is asked to say hello, held to words that nobody says."""
+        prompt = Prompt((Message("user", dialects.PROBE_QUESTION),), Sampling(max_tokens=48), constraint=dialects.PROBE)
+        for dialect in dialects.PROBED:
+            try:
+                (answer, *_) = self._request(prompt, dialects.fields(dialects.PROBE, dialect))
+            except _RefusalError:
+                continue
+            self._owed += answer.usage
+            if dialects.heeded(answer.text):
+                return dialect
+        self._say(f"{self.name} does not heed a constraint: its answers are only checked, and may not comply")
+        return "none"
+
+    def _say(self, news: str) -> None:
+        """Tell a person, once."""
+        if news not in self._said:
+            self._said.add(news)
+            warnings.warn(news, StructoutWarning, stacklevel=2)
+
+    def _hidden(self, text: str) -> str:
+        """A server's words without the key, should it repeat it."""
+        text = text.replace(self._key, "***") if self._key else text
+        return re.sub(r"\bsk-[\w*-]{8,}|\bBearer [\w.*-]{20,}", "***", text)
+
+
+def _seconds(header: str | None) -> float | None:
+    """What Retry-After asks for: seconds, or a date (RFC 9110)."""
+    if header is None:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except (ValueError, OverflowError, TypeError):  # no date, or one of a year that no clock shows
+        return None
+
+
+def _first_line(text: str) -> str:
+    return text.strip().split("\n")[0][:200]

@@ -1,0 +1,1 @@
+"""Models that stand before another model."""

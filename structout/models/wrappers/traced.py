@@ -1,0 +1,82 @@
+"""Spans of OpenTelemetry for each call of a model, by the semantic conventions for generative AI."""
+
+import time
+import warnings
+from collections.abc import Sequence
+
+from structout.completion import Completion, Prompt
+from structout.errors import MissingExtraError, StructoutWarning
+from structout.models import Model
+from structout.models.wrappers.base import Wrapper
+from structout.surfaces import line
+
+_NANO = 1_000_000_000
+
+
+class Traced(Wrapper):
+    """Wraps a model: a span `chat MODEL` a completion, sent to whatever tracer the program has set up.
+
+    It holds sizes, settings and reasons, and no word of a prompt or an answer. Raises `MissingExtraError`.
+    """
+
+    def __init__(self, inner: Model) -> None:
+        try:
+            from opentelemetry import trace
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("opentelemetry-api", "telemetry") from error
+        super().__init__(inner)
+        self._tracer = trace.get_tracer("structout")
+        self._kind = trace.SpanKind.CLIENT
+        self._failed = trace.StatusCode.ERROR
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        began = time.time_ns()
+        try:
+            completions = self.inner.complete(prompts)
+        except Exception as error:
+            span = self._tracer.start_span(f"chat {line(self.name)}", kind=self._kind, start_time=began)
+            span.set_attributes(self._request(None))
+            span.set_attribute("error.type", type(error).__name__)
+            span.set_status(self._failed)
+            span.end()
+            raise
+        now = time.time_ns()
+        for prompt, completion in zip(prompts, completions, strict=True):
+            seconds = completion.usage.seconds
+            span = self._tracer.start_span(f"chat {line(self.name)}", kind=self._kind, start_time=began)
+            span.set_attributes(self._request(prompt))
+            span.set_attributes(
+                {
+                    "gen_ai.response.finish_reasons": [completion.finish_reason],
+                    "gen_ai.usage.input_tokens": completion.usage.input_tokens,
+                    "gen_ai.usage.output_tokens": completion.usage.output_tokens,
+                }
+            )
+            span.end(began + int(seconds * _NANO) if seconds else now)
+        return completions
+
+    def _request(self, prompt: Prompt | None) -> dict[str, str | int | float]:
+        provider = "openai" if self.name.startswith("openai:") else "structout"
+        about: dict[str, str | int | float] = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": provider,
+            "gen_ai.request.model": line(self.name),
+        }
+        if prompt is not None:
+            about["gen_ai.request.max_tokens"] = prompt.sampling.max_tokens
+            about["gen_ai.request.temperature"] = prompt.sampling.temperature
+            about["gen_ai.output.type"] = "json" if prompt.constraint is not None else "text"
+        return about
+
+
+def check_heard() -> None:
+    """Warn where spans go nowhere, since no tracer provider is set up: OpenTelemetry itself says nothing then."""
+    from opentelemetry import trace
+
+    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider):
+        warnings.warn(
+            "no tracer provider is set up, so spans go nowhere: start it as `opentelemetry-instrument structout ...`"
+            " (pip install opentelemetry-distro opentelemetry-exporter-otlp), or set one up in your program",
+            StructoutWarning,
+            stacklevel=3,
+        )

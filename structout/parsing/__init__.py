@@ -1,0 +1,28 @@
+"""Text to document: what a model meant, with every change named and graded.
+
+The readers are imported when they are first used: compiling their patterns takes a fifth of a second, which a program
+that only looks at results does not pay.
+"""
+
+from typing import TYPE_CHECKING
+
+from structout.exports import lazy
+from structout.parsing.edits import Decimal, Edit, Grade, Policy, allows, apply
+
+if TYPE_CHECKING:
+    from structout.parsing.diff import view
+    from structout.parsing.engine import Repaired, repair
+    from structout.parsing.locate.candidates import Format
+
+__all__ = ["Decimal", "Edit", "Format", "Grade", "Policy", "Repaired", "allows", "apply", "repair", "view"]
+
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "diff": "view",
+        "edits": "Decimal Edit Grade Policy allows apply",
+        "engine": "Repaired repair",
+        "locate.candidates": "Format",
+    },
+)

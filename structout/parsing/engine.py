@@ -1,0 +1,379 @@
+"""Repair: find the document in a model's answer, read it tolerantly, fit it to the schema, and say what was changed."""
+
+import warnings
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from structout.document import Json, read_json
+from structout.errors import StructoutWarning
+from structout.issue import Issue
+from structout.language import Choice
+from structout.parsing.allowance import Budget, Exhausted
+from structout.parsing.edits import Decimal, Edit, Policy, allows, worst
+from structout.parsing.fast_path import single
+from structout.parsing.fit.coercer import Coercer, same
+from structout.parsing.fit.shape import plain, shape_of
+from structout.parsing.fit.whole_numbers import whole_numbers
+from structout.parsing.languages import bare
+from structout.parsing.locate.candidates import MEMBER, MEMBER_LINE, Candidates, Format, is_left_over, mended
+from structout.parsing.locate.surroundings import with_surroundings
+from structout.parsing.syntax.reader import Reading, regrade
+from structout.schema import Checked, Schema
+
+T = TypeVar("T")
+
+# The allowance of work, in steps: generous for a short text, and less for each character beyond a long one.
+_STEPS_AT_LEAST: Final = 100_000
+_STEPS_PER_CHARACTER: Final = 20
+_STEPS_PER_LATER_CHARACTER: Final = 5
+_LONG: Final = 50_000
+_UNREAD: Final = frozenset({"not_json", "duplicate_key", "non_finite"})
+
+
+class Repaired(NamedTuple, Generic[T]):
+    """The value, if there are no issues, with the edits that led to it.
+
+    With issues, `document` is the nearest that was read and `edits` are those that would lead to it, also the ones
+    that the policy refused. (A tuple, as `Checked` is.)
+    """
+
+    value: T | None
+    document: Json
+    issues: tuple[Issue, ...] = ()
+    edits: tuple[Edit, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.issues
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the text ended before the document did, whatever became of it."""
+        if not self.edits and not self.issues:
+            return False
+        return any(edit.kind == "unclosed" for edit in self.edits) or any(
+            issue.kind == "truncated" for issue in self.issues
+        )
+
+
+class _Outcome(NamedTuple, Generic[T]):
+    """What one reading came to: the document after coercion, and how the schema judged it."""
+
+    reading: Reading
+    checked: Checked[T]
+    edits: tuple[Edit, ...]
+    issues: tuple[Issue, ...]
+    cue: int
+    stands_out: bool
+    foreign: bool  # stands among other text, and has no key that the schema knows
+    left_over: bool  # mended closers, and more of them behind it
+
+    @property
+    def order(self) -> tuple[bool, bool, int, int, bool, bool]:
+        """Lower is better: foreign ones last, graver edits, what the text says of it, its place, and coercion."""
+        coerced = any(isinstance(edit.where, str) for edit in self.edits)
+        return self.foreign, self.left_over, worst(self.edits), self.cue, not self.stands_out, coerced
+
+
+def repair(
+    text: str,
+    schema: Schema[T],
+    policy: Policy = "lossless",
+    *,
+    decimal: Decimal | None = None,
+    complete: bool = False,
+    format: Format | None = None,  # noqa: A002  (the word that everyone knows)
+) -> Repaired[T]:
+    """Read `text` as a document of `schema`; under the default policy only lossless edits are accepted.
+
+    `decimal` names the sign that marks decimals in numbers written as text: without it `"1,200"` is ambiguous.
+    `complete` says that the text is known not to be cut off (its finish reason is `stop`), so that closers missing
+    at its very end were forgotten and nothing is lost; without it they count as lossy. `format` reads YAML only, or
+    JSON only; by default YAML is tried where there is no JSON. A schema that is a language (a choice, a statement) has
+    its text taken out of wrapping only. Takes time linear in the text; never raises: a fault of repair itself is an
+    issue, and a warning.
+    """
+    try:
+        return attempt(text, schema, policy, decimal=decimal, complete=complete, format=format)
+    except Exception as error:
+        message = f"repair failed on this text, which is a fault of structout: {type(error).__name__}"
+        warnings.warn(f"{message}: {error}"[:300], StructoutWarning, stacklevel=2)
+        return Repaired(None, None, (Issue("", "not_json", message),))
+
+
+def attempt(
+    text: str,
+    schema: Schema[T],
+    policy: Policy = "lossless",
+    *,
+    decimal: Decimal | None = None,
+    complete: bool = False,
+    format: Format | None = None,  # noqa: A002
+) -> Repaired[T]:
+    """What `repair` does; but here a fault of repair itself is raised, for tests to find."""
+    if schema.language is not None:
+        return _bare(text, schema)
+    try:
+        document = read_json(text)
+    except ValueError as error:
+        if format != "yaml":
+            reading = single(text, str(error), _allowance(text, 2), complete=complete)
+            found = schema.accept(reading.document) if reading else None
+            if reading and found:
+                return Repaired(found.value, reading.document, (), reading.edits)
+        checked = schema.check_text(text)
+    else:
+        checked = schema.check(document, text)
+        if not checked.issues:
+            return Repaired(checked.value, document)
+    return _Repair(text, schema, policy, decimal, complete, format).run(checked)
+
+
+def _bare(text: str, schema: Schema[T]) -> Repaired[T]:
+    checked = schema.check_text(text)
+    if checked.ok:
+        return Repaired(checked.value, checked.document)
+    choices = schema.language.values if isinstance(schema.language, Choice) else ()
+    for reading, edits in bare(text, choices):
+        found = schema.check_text(reading)
+        if found.ok:
+            return Repaired(found.value, found.document, (), edits)
+    return Repaired(None, None, checked.issues)
+
+
+def _allowance(text: str, share: int = 1) -> Budget:
+    late = max(0, len(text) - _LONG)
+    steps = _STEPS_PER_CHARACTER * (len(text) - late) + _STEPS_PER_LATER_CHARACTER * late
+    return Budget((_STEPS_AT_LEAST + steps) // share)
+
+
+class _Repair(Generic[T]):
+    """The work on one text."""
+
+    def __init__(
+        self,
+        text: str,
+        schema: Schema[T],
+        policy: Policy,
+        decimal: Decimal | None,
+        complete: bool,
+        format: Format | None,  # noqa: A002
+    ) -> None:
+        self.text = text
+        self.schema = schema
+        self.policy = policy
+        self.decimal = decimal
+        self.complete = complete
+        self.budget = _allowance(text)
+        self.candidates = Candidates(text, schema, self.budget, format)
+        self.outcomes: list[_Outcome[T]] = []
+
+    def run(self, checked: Checked[T]) -> Repaired[T]:
+        outcomes = self.outcomes
+        try:
+            if checked.issues[0].kind not in _UNREAD:
+                whole = Reading(checked.document, 0, len(self.text))
+                outcomes.append(self._judge(whole, first=checked))
+            else:
+                for reading in self.candidates.documents(self._served):
+                    outcomes.append(self._judge(reading))
+                joined = self._joined(outcomes)
+                if any(self._acceptable(outcome) for outcome in joined):
+                    outcomes[:] = joined
+            if not any(self._acceptable(outcome) for outcome in outcomes):
+                found = [outcome.reading for outcome in outcomes]
+                outcomes += [self._judge(reading) for reading in self.candidates.others(found)]
+        except Exhausted:
+            pass
+        result = self._decide(outcomes, checked)
+        if not result.ok and not result.truncated and self._seems_cut():
+            cut = Issue("", "truncated", "the text ends in the middle of a document")
+            return result._replace(issues=(cut, *result.issues))
+        return result
+
+    def _seems_cut(self) -> bool:
+        """Whether the text ends with something open, whatever could be read of it."""
+        if any(outcome.reading.unclosed for outcome in self.outcomes):
+            return True
+        begin = self.candidates.broken
+        if begin < 0:  # it may have lost its first brace, behind other text
+            lost = MEMBER_LINE.search(self.text)
+            if lost is None:
+                return False
+            begin = lost.start()
+        rest = self.text[begin:].rstrip()
+        if begin == self.candidates.broken and MEMBER.match(rest) and not rest.endswith(("}", "]")):
+            return True
+        line = rest[rest.rfind("\n") + 1 :].replace('\\"', "")
+        if line.count('"') % 2 or line.endswith((",", ":")):
+            return True  # inside a string, or before the next member
+        return rest.count("{") + rest.count("[") > rest.count("}") + rest.count("]")
+
+    def _served(self, reading: Reading) -> bool:
+        """Whether a reading has come to something."""
+        return any(outcome.reading is reading and not outcome.issues for outcome in self.outcomes)
+
+    # Judging.
+
+    def _judge(self, reading: Reading, first: Checked[T] | None = None, *, drastic: bool = False) -> "_Outcome[T]":
+        cue, stands_out, foreign = 1, True, False
+        if reading.start or reading.end < len(self.text.rstrip()):
+            found = self.candidates.layout
+            cue, stands_out = (
+                found.cue(
+                    reading.start,
+                    max((o.reading.end for o in self.outcomes if o.reading.end <= reading.start), default=0),
+                ),
+                found.stands_out(reading.start),
+            )
+            known = shape_of(self.schema).known_keys
+            if known and isinstance(reading.document, dict):
+                foreign = not any(plain(key) in known for key in reading.document)
+        checked = first or self.schema.check(reading.document)
+        edits, issues = reading.edits, checked.issues
+        document = reading.document
+        if issues and any(issue.kind != "value" for issue in issues):
+            fit = Coercer(self.budget, self.text, self.decimal, drastic=drastic).read(document, shape_of(self.schema))
+            if fit.fits and fit.edits:
+                document, edits = fit.value, edits + fit.edits
+                checked = self.schema.check(document)
+                issues = checked.issues
+            elif fit.issues:
+                issues = fit.issues + issues
+        if issues and all(issue.kind == "value" for issue in checked.issues):
+            whole, changes = whole_numbers(document, checked.issues)
+            if changes:
+                checked = self.schema.check(whole)
+                edits, issues = edits + changes, checked.issues
+        if reading.unclosed and not issues and self._finished(reading):
+            reading = regrade(reading, "lossless")
+            edits = reading.edits + edits[len(reading.edits) :]
+        if any(isinstance(edit.where, str) for edit in edits):
+            foreign = False
+        if reading.bare and isinstance(reading.document, list) and not stands_out:
+            foreign = True  # brackets in prose
+        if reading.document in ({}, []) and not stands_out:
+            foreign = True
+        left_over = mended(reading) and is_left_over(self.text, reading)
+        return _Outcome(reading, checked, edits, issues, cue, stands_out, foreign, left_over)
+
+    def _finished(self, reading: Reading) -> bool:
+        """Whether only closers are missing: the text is whole or goes on behind, or nothing more could come."""
+        if reading.cut or mended(reading) or (reading.loose and not self.complete):
+            return False
+        if self.complete or self.text[reading.end :].strip():
+            return True
+        tail = self.text[len(self.text.rstrip()) :]
+        if reading.unclosed == 1 and "\n" in tail and "\n" in self.text.strip():
+            return True  # a comma would stand before the line break
+        node, shape = reading.document, shape_of(self.schema)
+        for _ in range(reading.unclosed):
+            if not isinstance(node, dict) or not node or not shape.closed or shape.properties.keys() - node.keys():
+                return False
+            last = next(reversed(node))
+            if last not in shape.properties:
+                return False
+            node, shape = node[last], shape.properties[last]
+        return True
+
+    def _acceptable(self, outcome: "_Outcome[T]") -> bool:
+        return not outcome.issues and all(allows(self.policy, edit) for edit in outcome.edits)
+
+    def _joined(self, outcomes: "list[_Outcome[T]]") -> "list[_Outcome[T]]":
+        """Documents that follow one another, for a schema that wants a list of them."""
+        readings = [outcome.reading for outcome in outcomes]
+        if len(readings) < 2 or any(reading.unclosed or isinstance(reading.document, list) for reading in readings):
+            return []
+        if shape_of(self.schema).types != ("array",):
+            return []
+        documents: list[Json] = [outcome.reading.document for outcome in outcomes]
+        edits = tuple(edit for outcome in outcomes for edit in outcome.reading.edits)
+        edits += (Edit("joined", "lossless", "", "", f"{len(documents)} documents"),)
+        start, end = outcomes[0].reading.start, outcomes[-1].reading.end
+        return [self._judge(Reading(documents, start, end, edits))]
+
+    # Deciding.
+
+    def _decide(self, outcomes: "list[_Outcome[T]]", checked: Checked[T]) -> Repaired[T]:
+        fitting = sorted((outcome for outcome in outcomes if not outcome.issues), key=lambda outcome: outcome.order)
+        if not fitting and outcomes and not self._ambiguous(outcomes):
+            try:
+                drastic = [self._judge(outcome.reading, drastic=True) for outcome in outcomes]
+                fitting = sorted(
+                    (outcome for outcome in drastic if not outcome.issues), key=lambda outcome: outcome.order
+                )
+            except Exhausted:
+                pass
+        if fitting:
+            return self._choose(fitting)
+        if not outcomes:
+            message = "the text ends in the middle of the model's thinking"
+            if self.candidates.layout.still_thinking:
+                return Repaired(None, None, (Issue("", "truncated", message),))
+            return Repaired(None, checked.document, checked.issues)
+        nearest = min(outcomes, key=lambda outcome: (outcome.cue, len(outcome.issues), not outcome.stands_out))
+        issues = nearest.issues
+        open_one = next((outcome for outcome in outcomes if outcome.reading.unclosed), None)
+        if open_one:
+            issues = (self._cut_off(open_one), *issues)
+        return Repaired(None, nearest.checked.document, issues, self._all_edits(nearest))
+
+    def _ambiguous(self, outcomes: "list[_Outcome[T]]") -> bool:
+        """Whether only a guess is missing: then nothing is dropped to get around it, unless that is allowed."""
+        return self.policy == "lossless" and any(
+            issue.kind == "ambiguous" for outcome in outcomes for issue in outcome.issues
+        )
+
+    def _choose(self, fitting: "list[_Outcome[T]]") -> Repaired[T]:
+        best = fitting[0]
+        likelier = min(fitting, key=lambda outcome: (outcome.foreign, outcome.cue))
+        if likelier.cue < best.cue and worst(likelier.edits):
+            best = likelier  # introduced as the answer, and not to be had without loss: no reason to take another
+        edits = self._all_edits(best)
+        document = best.checked.document
+        for other in fitting[1:]:
+            if other.order == best.order and not same(other.checked.document, document):
+                message = "the text holds several documents that fit, and does not say which is meant"
+                return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
+        last = max(self.outcomes, key=lambda outcome: outcome.reading.end)
+        if last.reading.unclosed and last.reading.end > best.reading.end:
+            return Repaired(None, document, (self._cut_off(last),), edits)
+        rival = any(not outcome.foreign for outcome in self.outcomes)
+        if best.foreign and (rival or not document or best.reading.bare):
+            message = "a document that the schema admits stands in the text, but it has none of the schema's keys"
+            return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
+        if (
+            self.candidates.broken >= 0
+            and best.cue
+            and not best.reading.start <= self.candidates.broken < best.reading.end
+        ):
+            message = "the text holds another document, which cannot be read, and does not say which is meant"
+            return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
+        if best.cue == 2 and MEMBER.search(self.text, best.reading.end) and len(fitting) == 1:
+            message = "the only document that fits is introduced as a draft, and what follows it cannot be read"
+            return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
+        if best.cue == 2:
+            message = "the only document that fits is introduced as an example or a draft"
+            if self.candidates.layout.is_example(best.reading.start):
+                return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
+        refused = [edit for edit in edits if not allows(self.policy, edit)]
+        if refused:
+            cut = (self._cut_off(best),) if best.reading.unclosed else ()
+            kinds = [edit for edit in refused if edit.kind != "unclosed"] if cut else refused
+            issues = cut + tuple(
+                Issue(
+                    edit.where if isinstance(edit.where, str) else "",
+                    "refused_edit",
+                    f"{edit.change} is refused under {self.policy!r}",
+                )
+                for edit in kinds
+            )
+            return Repaired(None, document, issues, edits)
+        return Repaired(best.checked.value, document, (), edits)
+
+    def _cut_off(self, outcome: "_Outcome[T]") -> Issue:
+        count = outcome.reading.unclosed
+        return Issue("", "truncated", f"the text ends with {count} container{'s' if count > 1 else ''} open")
+
+    def _all_edits(self, outcome: "_Outcome[T]") -> tuple[Edit, ...]:
+        """The edits of an outcome, with those that take away the text around it."""
+        return with_surroundings(self.text, outcome.reading.start, outcome.reading.end, outcome.edits)

@@ -1,0 +1,76 @@
+"""The usual answer, at a small part of the cost: one document, and nothing beside it that could be another.
+
+What comes out is what the search through all candidates would give: whatever is not plain is left to that.
+"""
+
+from typing import Final
+
+from structout.document import read_json
+from structout.parsing.allowance import Budget, Exhausted, Unreadable
+from structout.parsing.locate.candidates import MEMBER, begins_with_a_key
+from structout.parsing.locate.layout import BRACKET, layout
+from structout.parsing.locate.surroundings import with_surroundings
+from structout.parsing.syntax.faults import mend
+from structout.parsing.syntax.reader import GOES_ON, Reading, is_escaped, read_at, regrade
+
+_TRAILING: Final = "trailing characters"
+
+
+def single(text: str, fault: str, budget: Budget, *, complete: bool) -> Reading | None:
+    """The one document that `text` holds, with all the edits that lead to it; None if that is not certain.
+
+    All edits are lossless; the only closers among them are those that a `complete` text forgot at its end. `fault` is
+    what a strict parser says of the text.
+    """
+    start = len(text) - len(text.lstrip(" \t\r\n\ufeff"))
+    limit = stop = len(text)
+    begin = 0
+    found = None
+    if text[start : start + 1] not in ("{", "["):
+        found = layout(text)
+        opener = BRACKET.search(text, start) if not found.thinking else None
+        first = opener.start() if opener else next(found.starts(), -1)
+        if first < 0 or MEMBER.match(text, start) or begins_with_a_key(found):
+            return None
+        start = begin = first
+        fence = found.fence_at(start)
+        limit = fence.end if fence else limit
+        stop = max(text.rfind("}", start, limit), text.rfind("]", start, limit)) + 1
+        try:
+            document = read_json(text[start:stop])
+        except ValueError as error:
+            fault = str(error)
+        else:
+            fault = ""
+    if is_escaped(text, start):
+        return None
+    try:
+        if fault and (quick := mend(text, begin, stop, limit, fault, budget)):
+            reading = Reading(quick.document, start, limit if quick.unclosed else stop, quick.edits, quick.unclosed)
+        elif fault:
+            reading = read_at(text, start, limit, budget, strict_first=fault.startswith(_TRAILING))
+        elif GOES_ON.match(text, stop, limit):
+            return None
+        else:
+            reading = Reading(document, start, stop)
+    except (Unreadable, Exhausted):
+        return None
+    if reading.unclosed:
+        if not complete or reading.cut:
+            return None
+        reading = regrade(reading, "lossless")
+    for edit in reading.edits:
+        if edit.grade != "lossless" or edit.kind == "closer":
+            return None
+    end = reading.end
+    wrapped = start > 0 and not text[:start].isspace()
+    if end < len(text) and not text[end:].isspace():
+        if BRACKET.search(text, end):
+            return None
+    elif not wrapped:
+        return reading
+    if not reading.document or reading.bare:
+        return None  # brackets in prose, maybe
+    if wrapped and (found or layout(text)).is_example(start):
+        return None
+    return reading._replace(edits=with_surroundings(text, start, end, reading.edits))

@@ -1,0 +1,1 @@
+"""A value fitted to a schema: spellings, types and nestings."""

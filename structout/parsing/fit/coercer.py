@@ -1,0 +1,255 @@
+"""Fit a document to a schema without changing what it says: types, spellings and nesting, each change an edit.
+
+What is valid already is never touched. For the rest every reading is tried and weighed; two that weigh the same and
+differ are ambiguous, and ambiguity is an issue, not a guess.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from structout.document import Json
+from structout.issue import Issue, pointer
+from structout.parsing.allowance import Budget
+from structout.parsing.edits import Decimal, Edit, Grade, json_text, worst
+from structout.parsing.fit.key_names import all_shouted, is_misspelt, shouted
+from structout.parsing.fit.literals import means_null
+from structout.parsing.fit.nesting import proposals
+from structout.parsing.fit.scalars import Place, read_scalar
+from structout.parsing.fit.shape import Shape, plain, type_of
+from structout.parsing.fit.unions import alternatives
+
+Path = tuple[str | int, ...]
+Siblings = tuple[object, ...]
+
+_DEEPEST: Final = 60
+_STEPS_A_MISFIT: Final = 250  # what a value costs that does not fit, in characters read
+_TURNS: Final = 2
+_WEIGHT: Final = {"unwrapped": 2, "flattened": 2, "wrapped": 4, "listed": 3, "text": 3, "boolean_number": 3}
+
+
+class Fit(NamedTuple):
+    """One reading of a value: what it becomes, by which edits, and what could not be decided."""
+
+    value: Json
+    edits: tuple[Edit, ...] = ()
+    issues: tuple[Issue, ...] = ()
+    fits: bool = True
+
+    @property
+    def cost(self) -> tuple[int, int]:
+        """How far the reading goes: the gravest grade first, then the weight of all edits."""
+        return worst(self.edits), sum(_WEIGHT.get(edit.kind, 1) for edit in self.edits)
+
+
+class Coercer:
+    """Fits documents to shapes. `source` is the text they were read from; `drastic` tries lossy edits too."""
+
+    def __init__(self, budget: Budget, source: str, decimal: Decimal | None, *, drastic: bool) -> None:
+        self.budget = budget
+        self.source = source
+        self.decimal = decimal
+        self.drastic = drastic
+        self.respelling = False
+
+    def read(self, value: Json, shape: Shape) -> Fit:
+        """The best reading of a document.
+
+        Where keys had to be respelled, the parts that comply as they are have their keys respelled too: an open
+        schema takes `RADIUS` for another key than its optional `radius`, but who writes one in capitals writes all so.
+        """
+        fit = self.fit(value, shape)
+        if any(edit.kind == "key" for edit in fit.edits):
+            self.respelling = True
+            fit = self.fit(value, shape)
+            key = shouted(fit.value, shape) if fit.fits and all_shouted(value) else ""
+            if key:
+                message = f"all keys are in capitals, and the schema does not say how {key!r} is spelled"
+                return Fit(value, (), (Issue("", "ambiguous", message),), fits=False)
+        return fit
+
+    def fit(
+        self, value: Json, shape: Shape, path: Path = (), siblings: Siblings = (), depth: int = 0, turns: int = _TURNS
+    ) -> Fit:
+        """The best reading of a value; one that does not fit if there is none.
+
+        `turns` is how often the nesting may still be changed on the way down: without a limit, wrapping and
+        unwrapping would go on for ever.
+        """
+        self.budget.spend(8)
+        if not shape.never and shape.valid(value) and not (self.respelling and is_misspelt(value, shape, depth)):
+            return Fit(value)
+        self.budget.spend(_STEPS_A_MISFIT)
+        if depth > _DEEPEST:
+            return Fit(value, fits=False)
+        at = _Here(path, siblings, depth, turns)
+        branches = alternatives(value, shape)
+        best = self._choose(value, [fit for branch in branches for fit in self._direct(value, branch, at)], shape, path)
+        if best.fits or best.issues or not turns:
+            return best
+        other = self._choose(
+            value, [fit for branch in branches for fit in self._reshaped(value, branch, at)], shape, path
+        )
+        return other if other.fits or other.issues else best
+
+    def _choose(self, value: Json, readings: list[Fit], shape: Shape, path: Path) -> Fit:
+        fitting = [
+            reading for reading in readings if reading.fits and not reading.issues and shape.valid(reading.value)
+        ]
+        if not fitting:
+            doubtful = [reading for reading in readings if reading.issues]
+            if doubtful:
+                return min(doubtful, key=lambda reading: reading.cost)._replace(fits=False)
+            near = [reading for reading in readings if type(reading.value) is type(value)]
+            return near[0]._replace(fits=False) if near else Fit(value, fits=False)
+        best = min(fitting, key=lambda reading: reading.cost)
+        for other in fitting:
+            if other.cost == best.cost and not same(other.value, best.value):
+                message = f"{_short(value)} can be read as {_short(best.value)} or as {_short(other.value)}"
+                return Fit(value, (), (Issue(pointer(path), "ambiguous", message),), fits=False)
+        return best
+
+    def _direct(self, value: Json, shape: Shape, at: "_Here") -> Iterator[Fit]:
+        """The readings that keep the nesting as it is."""
+        if isinstance(value, dict):
+            if "object" in shape.types:
+                yield self._members(value, shape, at)
+        elif isinstance(value, list):
+            if "array" in shape.types:
+                yield self._items(value, shape, at)
+        else:
+            place = Place(str(at.path[-1]) if at.path else "", shape.about, at.siblings, pointer(at.path))
+            for found in read_scalar(value, shape, place, self.decimal, self.source, drastic=self.drastic):
+                yield Fit(*found)
+
+    def _reshaped(self, value: Json, shape: Shape, at: "_Here") -> Iterator[Fit]:
+        """The readings that change the nesting: of what is wrapped, or alone, or a string, and should not be."""
+        for kind, other, grade, under in proposals(value, shape, at.path, self.budget, drastic=self.drastic):
+            if under:
+                inner, path = shape.properties[under], (*at.path, under)
+                fit = self.fit(other, inner, path, (), at.depth + 1, at.turns - 1)
+                fit = fit._replace(value={under: fit.value})
+            else:
+                fit = self.fit(other, shape, at.path, at.siblings, at.depth + 1, at.turns - 1)
+            edit = Edit(kind, grade, pointer(at.path), json_text(value), json_text(fit.value))
+            yield fit._replace(edits=(edit, *fit.edits))
+
+    # Objects.
+
+    def _members(self, value: dict[str, Json], shape: Shape, at: "_Here") -> Fit:
+        """Fit each member, its key first; drop nulls that stand for an absent optional."""
+        path = at.path
+        properties, spellings = shape.properties, shape.spellings
+        found: dict[str, Json] = {}
+        edits: list[Edit] = []
+        issues: list[Issue] = []
+        fits = True
+        siblings = tuple(item for item in value.values() if isinstance(item, str) and len(item) <= 20)
+        for key, item in value.items():
+            self.budget.spend(4)
+            name = key
+            if key not in properties:
+                meant = spellings.get(plain(key))
+                if meant is not None and meant not in value and not (shape.closed and shape.allows_key(key)):
+                    if meant in found:
+                        issues.append(Issue(pointer((*path, meant)), "ambiguous", f"two keys spell {meant!r}"))
+                        continue
+                    name = meant
+                    edits.append(Edit("key", "lossless", pointer((*path, name)), json_text(key), json_text(name)))
+            inner = properties.get(name)
+            if inner is None:
+                if shape.allows_key(name):
+                    found[name] = item
+                    other = shape.undeclared(name)
+                    if other is not None:
+                        fit = self.fit(item, other, (*path, name), (), at.depth + 1, at.turns)
+                        found[name], fits = fit.value, fits and fit.fits
+                        edits += fit.edits
+                        issues += fit.issues
+                elif item is None or self.drastic:
+                    grade: Grade = "lossless" if item is None else "lossy"
+                    edits.append(Edit("extra_key", grade, pointer((*path, name)), json_text(item), ""))
+                else:
+                    found[name], fits = item, False
+                continue
+            fit = self.fit(item, inner, (*path, name), siblings, at.depth + 1, at.turns)
+            absent = item is None or (isinstance(item, str) and means_null(item))
+            if not fit.fits and name not in shape.required and (absent or self.drastic):
+                kind, grade = ("null", "lossless") if absent else ("dropped", "lossy")
+                edits.append(Edit(kind, grade, pointer((*path, name)), json_text(item), ""))
+                continue
+            found[name], fits = fit.value, fits and fit.fits
+            edits += fit.edits
+            issues += fit.issues
+        for name in sorted(shape.required - found.keys()):
+            filled = self._filled(name, shape, path) if self.drastic else None
+            if filled is None:
+                fits = False
+            else:
+                found[name] = filled.value
+                edits += filled.edits
+        return Fit(found, tuple(edits), tuple(issues), fits)
+
+    @staticmethod
+    def _filled(name: str, shape: Shape, path: Path) -> Fit | None:
+        inner = shape.properties.get(name)
+        if inner is None:
+            return None
+        values = inner.values
+        if inner.default is not None:
+            value = inner.default[0]
+        elif len(values) == 1:
+            value = values[0]
+        elif inner.valid(None):
+            value = None
+        else:
+            return None
+        return Fit(value, (Edit("default", "invented", pointer((*path, name)), "", json_text(value)),))
+
+    # Lists.
+
+    def _items(self, value: list[Json], shape: Shape, at: "_Here") -> Fit:
+        found: list[Json] = []
+        edits: list[Edit] = []
+        issues: list[Issue] = []
+        fits = True
+        for index, item in enumerate(value):
+            inner = shape.first_items[index] if index < len(shape.first_items) else shape.items
+            if inner is None:
+                found.append(item)
+                continue
+            fit = self.fit(item, inner, (*at.path, len(found)), (), at.depth + 1, at.turns)
+            if not fit.fits and self.drastic:
+                edits.append(Edit("dropped", "lossy", pointer((*at.path, index)), json_text(item), ""))
+                continue
+            found.append(fit.value)
+            fits = fits and fit.fits
+            edits += fit.edits
+            issues += fit.issues
+        return Fit(found, tuple(edits), tuple(issues), fits)
+
+
+class _Here(NamedTuple):
+    """Where a value stands: its path, the strings beside it, how deep it is, and what may still be reshaped."""
+
+    path: Path
+    siblings: Siblings
+    depth: int
+    turns: int
+
+
+def same(one: Json, other: Json) -> bool:
+    """Whether two documents are equal as JSON: True is not 1, and keys have no order."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(item, other[key]) for key, item in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+    return (type_of(one)[:3] in ("num", "int") and type_of(other)[:3] in ("num", "int") and one == other) or (
+        type_of(one) == type_of(other) and one == other
+    )
+
+
+def _short(value: Any) -> str:
+    text = json_text(value)
+    return text if len(text) <= 60 else text[:59] + "…"

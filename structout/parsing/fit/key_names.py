@@ -1,0 +1,58 @@
+"""Which keys of a document are spelled in another way than the schema spells them?"""
+
+from typing import Final
+
+from structout.document import Json
+from structout.parsing.fit.shape import Shape, plain
+
+_DEEPEST: Final = 60
+
+
+def is_misspelt(value: Json, shape: Shape, depth: int) -> bool:
+    """Whether an object, or one inside it, has an undeclared key that spells a declared one."""
+    if depth > _DEEPEST:
+        return False
+    if isinstance(value, list):
+        return shape.items is not None and any(is_misspelt(item, shape.items, depth + 1) for item in value)
+    if not isinstance(value, dict) or shape.branches:
+        return False
+    for key, item in value.items():
+        inner = shape.properties.get(key)
+        if inner is None:
+            meant = shape.spellings.get(plain(key))
+            if meant is not None and meant not in value:
+                return True
+            inner = shape.undeclared(key)
+        if inner is not None and isinstance(item, dict | list) and is_misspelt(item, inner, depth + 1):
+            return True
+    return False
+
+
+def shouted(value: Json, shape: Shape | None, depth: int = 0) -> str:
+    """A key in capitals that the schema does not declare: "" if there is none."""
+    if depth > _DEEPEST:
+        return ""
+    if isinstance(value, list):
+        inner = shape.items if shape else None
+        return next((key for item in value if (key := shouted(item, inner, depth + 1))), "")
+    if not isinstance(value, dict):
+        return ""
+    for key, item in value.items():
+        inner = shape.properties.get(key) if shape else None
+        if inner is None and key.isupper() and not (shape and shape.branches):
+            return key
+        found = shouted(item, inner or (shape.undeclared(key) if shape else None), depth + 1)
+        if found:
+            return found
+    return ""
+
+
+def all_shouted(value: Json, depth: int = 0) -> bool:
+    """Whether every key of a document that has letters is in capitals."""
+    if depth > _DEEPEST:
+        return False
+    if isinstance(value, list):
+        return all(all_shouted(item, depth + 1) for item in value)
+    if not isinstance(value, dict):
+        return True
+    return all((key.isupper() or key.lower() == key.upper()) and all_shouted(value[key], depth + 1) for key in value)

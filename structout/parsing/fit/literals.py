@@ -1,0 +1,162 @@
+"""Numbers, booleans, nulls and names of enumerations that were written as text."""
+
+import re
+from typing import Any, Final
+
+from structout.parsing.edits import Decimal
+from structout.parsing.syntax.tokens import number
+
+_SPACES: Final = re.compile(r"[\s\u00a0\u202f]+")
+_GROUPED: Final = {
+    ".": re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[+-]?[0-9]{1,3}(?:[ '’][0-9]{3})+(?:\.[0-9]+)?"),
+    ",": re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]+)?|[+-]?[0-9]{1,3}(?:[ '’][0-9]{3})+(?:,[0-9]+)?"),
+}
+_COMMA_DECIMAL: Final = re.compile(r"[+-]?[0-9]+,[0-9]+")
+_PADDED: Final = re.compile(r"([+-]?)0+([0-9]+(?:\.[0-9]+)?)")
+_NUMBER: Final = r"[+-]?(?:[0-9][0-9.,_ '’\u00a0\u202f]*[0-9]|[0-9])(?:[eE][+-]?[0-9]+)?|[+-]?\.[0-9]+"
+_WITH_UNIT: Final = re.compile(
+    rf"({_NUMBER})\s*([^\W\d_]{{1,20}}(?:[/ ·.-][^\W\d_]{{1,20}})?[²³23]?|[%‰°$€£¥\"'′″]|°\s?[CFK])\.?"
+)
+_UNIT_FIRST: Final = re.compile(rf"([$€£¥]|[A-Z]{{2,3}}\$?)\s*({_NUMBER})")
+_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|[%‰°$€£¥]|°\s?[CFK]|″|\"")
+_SAME_UNIT: Final = (
+    {"mm", "millimeter", "millimeters", "millimetre", "millimetres"},
+    {"cm", "centimeter", "centimeters", "centimetre", "centimetres"},
+    {"m", "meter", "meters", "metre", "metres"},
+    {"km", "kilometer", "kilometers", "kilometre", "kilometres"},
+    {"in", "inch", "inches", '"', "″"},
+    {"ft", "foot", "feet"},
+    {"mi", "mile", "miles"},
+    {"mg", "milligram", "milligrams"},
+    {"g", "gram", "grams"},
+    {"kg", "kilogram", "kilograms", "kilo", "kilos"},
+    {"lb", "lbs", "pound", "pounds"},
+    {"oz", "ounce", "ounces"},
+    {"ms", "millisecond", "milliseconds"},
+    {"s", "sec", "secs", "second", "seconds"},
+    {"min", "mins", "minute", "minutes"},
+    {"h", "hr", "hrs", "hour", "hours"},
+    {"d", "day", "days"},
+    {"ml", "milliliter", "milliliters", "millilitre", "millilitres"},
+    {"l", "liter", "liters", "litre", "litres"},
+    {"%", "percent", "pct", "percentage"},
+    {"$", "usd", "dollar", "dollars"},
+    {"€", "eur", "euro", "euros"},
+    {"£", "gbp"},
+    {"¥", "jpy", "yen"},
+    {"°c", "celsius"},
+    {"°f", "fahrenheit"},
+    {"v", "volt", "volts"},
+    {"w", "watt", "watts"},
+    {"a", "amp", "amps", "ampere", "amperes"},
+    {"pcs", "pc", "piece", "pieces"},
+)
+# A quantity word in a key that fixes a unit only together with the unit's own name is none; these letters are words.
+_TOO_SHORT: Final = frozenset({"a", "in", "d", "m", "s", "h", "v", "w", "g", "l", "min"})
+_TRUE: Final = frozenset({"true", "yes", "y", "on", "t", "1", "✓", "✔"})
+_FALSE: Final = frozenset({"false", "no", "n", "off", "f", "0", "✗", "✘"})
+_NULL: Final = frozenset({"", "null", "none", "nil", "n/a", "na", "undefined"})
+_BETWEEN: Final = re.compile(r"(?<=[0-9])[.,](?=[0-9])")
+_SIGN: Final = re.compile(r"^-\s*(?=[0-9.])")
+_SPELLING: Final = re.compile(r"[\s_\-./,:;!'\"`´’“”()\[\]*]+")
+
+
+def read_number(text: str, decimal: Decimal | None) -> list[int | float]:
+    """The numbers that a text can mean: none, one, or several if its separators may mark thousands or decimals.
+
+    With `decimal` given, only that sign marks decimals.
+    """
+    text = text.strip().replace("−", "-")
+    if not text or len(text) > 400 or not any(char.isdigit() for char in text):
+        return []
+    if decimal != ",":
+        padded = _PADDED.fullmatch(text)
+        written = number(padded.group(1) + padded.group(2) if padded else text)
+        if written is not None:
+            return _finite(written)
+    text = _SPACES.sub(" ", text)
+    if decimal is None and _COMMA_DECIMAL.fullmatch(text):  # 3,14 and 1,200: nobody can tell
+        return [int(text.replace(",", "")), float(text.replace(",", "."))]
+    found: dict[str, None] = {}
+    for point in (decimal,) if decimal else (".", ","):
+        thousands = "." if point == "," else ","
+        if _GROUPED[point].fullmatch(text) or (point == "," and _COMMA_DECIMAL.fullmatch(text)):
+            plain = re.sub(rf"[{thousands} '’]", "", text).replace(point, ".")
+            found[_PADDED.sub(r"\1\2", plain, count=1) if _PADDED.fullmatch(plain) else plain] = None
+        elif decimal == "," and (written := number(text)) and "." not in written:
+            return _finite(written)
+    return [value for plain in found for value in _finite(plain.removeprefix("+"))]
+
+
+def _finite(written: str) -> list[int | float]:
+    if not any(sign in written for sign in ".eE"):
+        return [int(written)]
+    value = float(written)
+    return [value] if abs(value) != float("inf") else []
+
+
+def split_unit(text: str) -> tuple[str, str] | None:
+    """The number and the unit of `5 mm`, `12.5%`, `$3`; None if the text is not of that kind."""
+    text = text.strip()
+    if len(text) > 80:
+        return None
+    found = _WITH_UNIT.fullmatch(text)
+    if found:
+        return found.group(1), found.group(2)
+    found = _UNIT_FIRST.fullmatch(text)
+    return (found.group(2), found.group(1)) if found else None
+
+
+def names_unit(unit: str, key: str, about: str, siblings: tuple[object, ...]) -> bool:
+    """Whether the unit is said elsewhere: by the key, by the schema's description or by a sibling's value."""
+    unit = unit.lower().replace("° ", "°")
+    same = next((group for group in _SAME_UNIT if unit in group), {unit})
+    if any(isinstance(value, str) and value.strip().lower() in same for value in siblings):
+        return True
+    words = {word.lower() for word in _WORDS.findall(key.replace("_", " "))}
+    last = re.findall(r"[A-Za-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key.replace("_", " ")))
+    if last and last[-1].lower() in same:
+        return True
+    words |= {word.lower() for word in _WORDS.findall(about)}
+    return bool((words & same) - _TOO_SHORT) or any(
+        re.search(rf"(?:\bin |\(|\[){re.escape(name)}(?:\b|[)\].,;]|$)", about.lower()) for name in same & _TOO_SHORT
+    )
+
+
+def read_boolean(text: str) -> bool | None:
+    """The truth value that a word stands for, None if it is none."""
+    word = text.strip().rstrip(".").lower()
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+def means_null(text: str) -> bool:
+    """Whether a text says that there is no value."""
+    return text.strip().lower() in _NULL
+
+
+def match_name(text: str, names: tuple[Any, ...]) -> list[Any]:
+    """Those of `names` that a text spells, but for case, spaces and punctuation; the closest spelling decides."""
+    for spell in (_trimmed, _spelled):
+        wanted = spell(text)
+        if wanted:
+            found = [name for name in names if spell(_written(name)) == wanted]
+            if found:
+                return found
+    return []
+
+
+def _written(name: Any) -> str:
+    if isinstance(name, str):
+        return name
+    if isinstance(name, bool):
+        return "true" if name else "false"
+    return repr(name) if isinstance(name, int | float) else ""
+
+
+def _trimmed(text: str) -> str:
+    return text.strip().casefold()
+
+
+def _spelled(text: str) -> str:
+    text = _SIGN.sub("minus", _BETWEEN.sub("point", text.strip()))
+    return _SPELLING.sub("", text.casefold())

@@ -1,0 +1,187 @@
+"""Other nestings of a value: what is wrapped and should not be, or alone, or a string, or flattened."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from structout.document import Json
+from structout.parsing.allowance import Budget
+from structout.parsing.edits import Grade
+from structout.parsing.fit.shape import Shape, plain
+from structout.parsing.syntax.reader import read_encoded
+
+_VALUE_KEYS: Final = frozenset({"value", "answer", "result", "text", "const"})
+_LIST_KEYS: Final = frozenset({"items", "list", "values", "elements", "entries"})
+_SCHEMA_KEYS: Final = frozenset(
+    {
+        "$schema",
+        "$id",
+        "$defs",
+        "title",
+        "type",
+        "description",
+        "required",
+        "additionalProperties",
+        "name",
+        "definitions",
+    }
+)
+_TYPES: Final = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
+_SCHEMA_WORDS: Final = frozenset({"$ref", "enum", "anyOf", "oneOf", "allOf"})
+_ARGUMENT_KEYS: Final = frozenset({"arguments", "parameters", "args", "input"})
+_CALL_KEYS: Final = frozenset({"name", "function", "tool", "tool_name", "type", "id"})
+# A function call as models are trained to write it (Hermes, Llama 3): the name is the call's, not the record's.
+_CALLS: Final = (frozenset({"name", "arguments"}), frozenset({"name", "parameters"}))
+_PAIR_KEYS: Final = (("key", "value"), ("name", "value"), ("field", "value"), ("k", "v"))
+_DEEPEST_WRAPPER: Final = 2
+
+
+class Proposal(NamedTuple):
+    """Another value to fit in the place of one, and the edit that this is; `under` names a key to put it under."""
+
+    kind: str
+    value: Json
+    grade: Grade = "lossless"
+    under: str = ""
+
+
+def proposals(
+    value: Json, shape: Shape, path: tuple[str | int, ...], budget: Budget, *, drastic: bool
+) -> Iterator[Proposal]:
+    """What a value may be in another nesting, as far as `shape` wants that; lossy proposals only if `drastic`."""
+    types = shape.types
+    if isinstance(value, dict):
+        yield from _unwrapped(value, shape, path, drastic=drastic)
+    elif isinstance(value, list):
+        paired = list(_paired(value)) if "object" in types else []
+        yield from paired
+        told = paired and any(isinstance(value[0], dict) and value[0].keys() == set(keys) for keys in _PAIR_KEYS)
+        if len(value) == 1 and not told:
+            yield Proposal("unlisted", value[0])
+    elif isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        reading = read_encoded(value, budget)
+        if reading is not None and (reading[1] == "lossless" or drastic):
+            yield Proposal("encoded", *reading)
+    if not shape.typed or value is None:
+        return
+    nested = shape.items is not None and shape.items.types == ("array",)
+    if "array" in types and (nested or not isinstance(value, list)):
+        yield from _listed(value)
+    if "object" in types:
+        yield from _wrapped(value, shape)
+
+
+def _unwrapped(
+    value: dict[str, Json], shape: Shape, path: tuple[str | int, ...], *, drastic: bool
+) -> Iterator[Proposal]:
+    """What a wrapper holds: `{"part": {...}}`, `{"items": [...]}`, a schema that was filled in, a function call."""
+    keys = value.keys()
+    scalar = not {"object", "array"} & set(shape.types)
+    nested = nest(value, shape)
+    if nested is not value:
+        yield Proposal("flattened", nested)
+    if len(keys) == 1:
+        ((key, item),) = value.items()
+        name = str(path[-1]) if path else shape.root.schema.name
+        if scalar:
+            fitting = plain(key) == plain(name) or plain(key) in _VALUE_KEYS
+        elif isinstance(item, list) and "array" in shape.types and plain(key) in _LIST_KEYS | {plain(name)}:
+            fitting = True
+        else:
+            fitting = _is_known(item, shape) and (not path or bool(shape.properties))
+        if key not in shape.properties and fitting:
+            yield Proposal("unwrapped", item)
+    elif scalar and "value" in keys and keys <= {"value", "type", "title", "description"}:
+        yield Proposal("unwrapped", value["value"])
+    elif "properties" in keys and "properties" not in shape.properties and keys <= _SCHEMA_KEYS | {"properties"}:
+        if not _is_echoed(value["properties"]):
+            yield Proposal("unwrapped", value["properties"])
+    else:
+        calls = [key for key in keys & _ARGUMENT_KEYS - shape.properties.keys() if keys <= {key} | _CALL_KEYS]
+        named = keys in _CALLS or any(item == shape.root.schema.name for item in value.values())
+        for key in calls:
+            if named or drastic:
+                yield Proposal("unwrapped", value[key], "lossless" if named else "lossy")
+        if not calls and drastic and not scalar:
+            for key, item in value.items():
+                if key not in shape.properties and isinstance(item, dict):
+                    yield Proposal("unwrapped", item, "lossy")
+
+
+def _is_echoed(properties: Json) -> bool:
+    """Whether the properties are those of a schema that was given back, and nothing was filled in."""
+    return isinstance(properties, dict) and all(
+        isinstance(item, dict)
+        and "value" not in item
+        and ((isinstance(item.get("type"), str) and item["type"] in _TYPES) or not _SCHEMA_WORDS.isdisjoint(item))
+        for item in properties.values()
+    )
+
+
+def nest(value: dict[str, Json], shape: Shape) -> dict[str, Json]:
+    """The object with `{"size.width": 1}` as `{"size": {"width": 1}}`, for objects that the schema declares so."""
+    found: dict[str, Json] = {}
+    changed = False
+    for key, item in value.items():
+        outer, dot, inner = key.partition(".")
+        part = shape.properties.get(outer) if dot and key not in shape.properties and outer not in value else None
+        if part is None or inner.partition(".")[0] not in part.properties:
+            found[key] = item
+            continue
+        held = found.setdefault(outer, {})
+        if isinstance(held, dict):
+            held[inner] = item
+        changed = True
+    return found if changed else value
+
+
+def _wrapped(value: Json, shape: Shape) -> Iterator[Proposal]:
+    """The value, to be put under the one key that the schema has."""
+    names = list(shape.properties)
+    if len(names) != 1 and isinstance(value, list):
+        names = [name for name in names if "array" in shape.properties[name].types and shape.properties[name].typed]
+    if len(names) != 1 or not shape.required <= set(names) or value in ({}, []):
+        return
+    inner = shape.properties[names[0]]
+    if isinstance(value, dict):
+        if any(plain(key) == plain(names[0]) for key in value):
+            return
+        if not any(plain(key) in inner.known_keys for key in value):
+            return  # an object of another kind
+    yield Proposal("wrapped", value, under=names[0])
+
+
+def _paired(value: list[Json]) -> Iterator[Proposal]:
+    """An object that was written as a list of pairs."""
+    pairs: list[tuple[Json, Json]] = []
+    for item in value:
+        if isinstance(item, list) and len(item) == 2:
+            pairs.append((item[0], item[1]))
+        elif isinstance(item, dict) and len(item) == 1:
+            pairs += item.items()
+        elif isinstance(item, dict) and len(item) == 2:
+            pairs += [(item[key], item[name]) for key, name in _PAIR_KEYS if key in item and name in item][:1]
+    made = {key: item for key, item in pairs if isinstance(key, str)}
+    if value and len(made) == len(pairs) == len(value):
+        yield Proposal("pairs", made)
+
+
+def _listed(value: Json) -> Iterator[Proposal]:
+    """A list of one that was written as its item, a list in one string, a list with its indexes as keys."""
+    yield Proposal("listed", [value])
+    if isinstance(value, str):
+        text = value.strip()
+        sign = next((sign for sign in ("\n", ";", ",") if sign in text), None)
+        pieces: list[Json] = [piece.strip().lstrip("-*• ") for piece in text.split(sign) if piece.strip()]
+        if len(pieces) > 1:
+            yield Proposal("listed", pieces)  # as likely as a list of one
+    elif isinstance(value, dict) and value and list(value) == [str(index) for index in range(len(value))]:
+        yield Proposal("listed", list(value.values()))
+
+
+def _is_known(item: Json, shape: Shape, depth: int = 1) -> bool:
+    """Whether what a wrapper holds can be what is wanted: a list, or an object with a key of the schema's."""
+    if isinstance(item, dict):
+        if not shape.properties or any(plain(key) in shape.known_keys for key in item):
+            return True
+        return len(item) == 1 and depth < _DEEPEST_WRAPPER and _is_known(next(iter(item.values())), shape, depth + 1)
+    return isinstance(item, list) or (isinstance(item, str) and item.lstrip()[:1] in ("{", "["))

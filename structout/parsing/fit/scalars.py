@@ -1,0 +1,164 @@
+"""The readings of a scalar that is not what the schema wants."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from structout.document import Json
+from structout.issue import Issue
+from structout.parsing.edits import Decimal, Edit, Grade, json_text
+from structout.parsing.fit.dates import read_date_time, read_time
+from structout.parsing.fit.literals import (
+    match_name,
+    means_null,
+    names_unit,
+    read_boolean,
+    read_number,
+    split_unit,
+)
+from structout.parsing.fit.shape import Shape
+
+_Doubt = Callable[[str], "Reading"]
+Reading = tuple[Json, tuple[Edit, ...], tuple[Issue, ...]]
+
+_NUMBERS: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a scalar stands: its key, what the schema says of it, the strings beside it, and its pointer."""
+
+    key: str
+    about: str
+    siblings: tuple[object, ...]
+    pointer: str
+
+
+class _Read(Protocol):
+    def __call__(self, kind: str, found: Json, grade: Grade = "lossless") -> Reading: ...
+
+
+def read_scalar(
+    value: Json, shape: Shape, place: Place, decimal: Decimal | None, source: str, *, drastic: bool
+) -> Iterator[Reading]:
+    """Every way to read a scalar as what `shape` wants; lossy ones only if `drastic`."""
+
+    def reading(kind: str, found: Json, grade: Grade = "lossless") -> Reading:
+        return found, (Edit(kind, grade, place.pointer, json_text(value), json_text(found)),), ()
+
+    def doubt(message: str) -> Reading:
+        return value, (), (Issue(place.pointer, "ambiguous", message),)
+
+    types = shape.types
+    text = value if isinstance(value, str) else None
+    if shape.values and value is not None:
+        names = match_name(json_text(value) if text is None else text, shape.values)
+        if len(names) == 1:
+            yield reading("enum", names[0])
+        elif names:
+            yield doubt(f"{json_text(value)} spells {' and '.join(map(json_text, names))}")
+    elif text is not None and "string" in types:
+        yield from _respelled(text, shape, reading, doubt, drastic=drastic)
+    if not shape.typed:
+        return
+    if text is not None:
+        if "null" in types and means_null(text) and not ("string" in types and not text.strip()):
+            yield reading("null", None)
+        if "boolean" in types and (truth := read_boolean(text)) is not None:
+            yield reading("boolean", truth)
+        if ("integer" in types or "number" in types) and not shape.values:
+            yield from _numbers(text, shape, place, decimal, reading, doubt, drastic=drastic)
+    elif isinstance(value, bool):
+        if "string" in types and not shape.values:
+            word = "true" if value else "false"
+            written = list(dict.fromkeys(re.findall(rf"\b{word}\b", source, re.IGNORECASE))) or [word]
+            if len(written) == 1:
+                yield reading("text", written[0])
+            else:
+                yield doubt(f"the text writes {word} as {' and as '.join(written)}")
+    elif isinstance(value, int | float):
+        if "boolean" in types and value in (0, 1):
+            yield reading("boolean_number", bool(value))
+        if "integer" in types and isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
+            yield reading("whole", int(value))
+        elif "integer" in types and isinstance(value, float) and drastic and abs(value) < 1 << 53:
+            yield reading("rounded", round(value), "lossy")
+        if "string" in types and not shape.values:
+            written = _as_written(value, source)
+            if len(written) == 1:
+                yield reading("text", written[0])
+            else:
+                yield doubt(f"the text writes {json_text(value)} as {' and as '.join(written)}")
+
+
+def _respelled(text: str, shape: Shape, reading: _Read, doubt: _Doubt, *, drastic: bool) -> Iterator[Reading]:
+    """Text that its format or pattern refuses, written the way they want it."""
+    stripped = text.strip()
+    if stripped != text:
+        yield reading("trimmed", stripped)
+    for name in shape.formats:
+        if name == "date":
+            found = read_date_time(text)
+            if found is None:
+                continue
+            dates, time, _ = found
+            if len(dates) > 1:
+                yield doubt(f"{text!r} may be {' or '.join(dates)}")
+            elif not time or not time.strip("0:."):
+                yield reading("date", dates[0])
+            elif drastic:
+                yield reading("date", dates[0], "lossy")
+        elif name == "date-time":
+            found = read_date_time(text)
+            if found is None:
+                continue
+            dates, time, offset = found
+            if len(dates) > 1:
+                yield doubt(f"{text!r} may be {' or '.join(dates)}")
+            elif time:
+                yield reading("date", f"{dates[0]}T{time}{offset}")
+                if not offset and drastic:
+                    yield reading("date", f"{dates[0]}T{time}Z", "invented")
+            elif drastic:
+                yield reading("date", f"{dates[0]}T00:00:00Z", "invented")
+        elif name == "time":
+            clock = read_time(text)
+            if clock:
+                yield reading("date", "".join(clock))
+                if not clock[1] and drastic:
+                    yield reading("date", f"{clock[0]}Z", "invented")
+
+
+def _numbers(
+    text: str, shape: Shape, place: Place, decimal: Decimal | None, reading: _Read, doubt: _Doubt, *, drastic: bool
+) -> Iterator[Reading]:
+    """The number that a text writes, with its unit if that is said elsewhere."""
+    found = read_number(text, decimal)
+    grade: Grade = "lossless"
+    kind = "number"
+    if not found and (parts := split_unit(text)):
+        amount, unit = parts
+        if not names_unit(unit, place.key, place.about, place.siblings):
+            grade = "lossy"
+        found, kind = read_number(amount, decimal), "unit"
+    if grade == "lossy" and not drastic:
+        return
+    if len(found) > 1:
+        yield doubt(f"{text!r} may be {' or '.join(map(json_text, found))}: say which sign marks decimals")
+        return
+    for value in found:
+        if "number" in shape.types or isinstance(value, int):
+            yield reading(kind, value, grade)
+        elif value.is_integer() and abs(value) < 1 << 53:
+            yield reading(kind, int(value), grade)
+        elif drastic:
+            yield reading("rounded", round(value), "lossy")
+
+
+def _as_written(value: int | float, source: str) -> list[str]:
+    """How the source writes a number: 1.10 is not 1.1 once it is text."""
+    if isinstance(value, int):
+        return [str(value)]
+    written = dict.fromkeys(word for word in _NUMBERS.findall(source) if len(word) < 40 and float(word) == value)
+    return list(written) or [json_text(value)]

@@ -1,0 +1,44 @@
+"""A text that is no JSON, such as a choice or a statement, taken out of what models wrap it in."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from structout.parsing.edits import Edit
+
+_FENCE = re.compile(r"```[^\n`]*\n([^`]*)```")
+_QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "«": "»", "**": "**"}
+
+
+def bare(text: str, choices: Sequence[str] = ()) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+    """Readings of `text`, each with the edits that lead to it: spaces, one code fence, one pair of quotes or a full
+    stop taken away, and then, if there are `choices`, the one that is spelled alike but for its case.
+
+    All of them are lossless: what goes is wrapping. Prose around the text is not looked through.
+    """
+    edits: tuple[Edit, ...] = ()
+    fences = _FENCE.findall(text)
+    if len(fences) == 1:
+        edits = (Edit("fence", "lossless", 0, text, fences[0]),)
+        text = fences[0]
+    steps = (
+        ("spaces", str.strip),
+        ("quotes", _unquoted),
+        ("full stop", lambda t: t.removesuffix(".")),
+        ("quotes", _unquoted),
+    )
+    for kind, step in steps:
+        after = step(text)
+        if after != text:
+            edits, text = (*edits, Edit(kind, "lossless", 0, text, after)), after
+        yield text, edits
+    alike = [choice for choice in choices if choice.casefold() == text.casefold()]
+    if len(alike) == 1:
+        yield alike[0], (*edits, Edit("enum", "lossless", 0, text, alike[0]))
+
+
+def _unquoted(text: str) -> str:
+    for opening, closing in _QUOTES.items():
+        inner = text.removeprefix(opening).removesuffix(closing)
+        if len(inner) == len(text) - len(opening) - len(closing) and opening not in inner:
+            return inner
+    return text

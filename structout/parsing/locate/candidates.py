@@ -1,0 +1,200 @@
+"""What in an answer may be the document: each candidate is read, one after another, until one will do."""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from itertools import islice
+from typing import Any, Final, Literal
+
+from structout.parsing.allowance import Budget, Unreadable
+from structout.parsing.edits import Edit
+from structout.parsing.fit.shape import Shape, shape_of
+from structout.parsing.locate.layout import BRACKET, Fence, Layout, layout
+from structout.parsing.syntax.reader import Reading, read_at, read_escaped
+from structout.parsing.syntax.unbracketed import read_lines, read_members, read_word
+from structout.schema import Schema
+
+Format = Literal["json", "yaml"]
+
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+_LEFT_OVER: Final = re.compile(r"\s*+[}\]]")
+_TWO_CLOSERS: Final = re.compile(r"""[}\]]\s*+([}\]])(?=\s*+,\s*+["'{\[])""")
+# What begins like a document, whether or not it can be read.
+_OPENS: Final = re.compile(r"""[{\[][\s{\[]{0,80}["'“`]?[^"'“”`{}\[\]\n:=]{1,80}["'”`]?\s*(?:[:：=]|->)""")
+MEMBER: Final = re.compile(r"""["'“][^"'“”\n]{1,80}["'”]\s*:""")
+MEMBER_LINE: Final = re.compile(rf"^[ \t]*+{MEMBER.pattern}", re.MULTILINE)
+_KEY_BEFORE: Final = re.compile(r"""(?:^|[,{])\s*+["'“][^"'“”\n]{1,80}["'”]\s*+:\s*+\Z""", re.MULTILINE)
+_YAML_LINE: Final = re.compile(r"""[ \t]*(?:[-*] +)?["'`*]{0,3}[\w$.@/-]{1,60}["'`*]{0,3}[ \t]*:(?:\*\*)?(?:[ \t]|$)""")
+_MOST_REOPENED: Final = 4
+_LONGEST_MARGIN: Final = 200
+_MOST_BRACKETS: Final = 5000
+_MOST_STARTS: Final = 200
+_MOST_FENCES: Final = 50
+
+
+def mended(reading: Reading) -> bool:
+    """Whether closers had to be mended: then another one may be to blame."""
+    return any(edit.kind == "closer" for edit in reading.edits)
+
+
+def is_left_over(text: str, reading: Reading) -> bool:
+    """Whether a closer that closes nothing stands right behind a reading."""
+    return _LEFT_OVER.match(text, reading.end) is not None
+
+
+def begins_with_a_key(found: Layout) -> bool:
+    """Whether a line before the first bracket looks like YAML: then the brackets may be part of it."""
+    text = found.text
+    for begin, end in spans(found):
+        bracket = BRACKET.search(text, begin, end)
+        before = text[begin : bracket.start() if bracket else end]
+        if ":" in before and any(map(_YAML_LINE.match, before.split("\n"))):
+            return True
+    return False
+
+
+def spans(found: Layout) -> list[tuple[int, int]]:
+    """The fenced blocks, or else all of the text, without the thinking; nothing of a text that is no Unicode."""
+    text = found.text
+    if not text.isascii() and _SURROGATE.search(text):
+        return []
+    fenced = [(fence.start, fence.end) for fence in found.fences[:_MOST_FENCES]]
+    if not fenced:
+        return [(found.thinking[-1][1] if found.thinking else 0, len(text))]
+    return [span for span in fenced if not any(span[0] < end and begin < span[1] for begin, end in found.thinking)]
+
+
+class Candidates:
+    """The candidates in one text."""
+
+    def __init__(self, text: str, schema: Schema[Any], budget: Budget, format: Format | None) -> None:  # noqa: A002
+        self.text = text
+        self.schema = schema
+        self.budget = budget
+        self.format = format
+        self.broken = -1  # where a document begins that could not be read
+        self._skip_to = 0  # where reading may go on after the last failure
+        self._broke_at = 0  # where that was found out
+
+    @cached_property
+    def layout(self) -> Layout:
+        return layout(self.text)
+
+    @property
+    def shape(self) -> Shape:
+        return shape_of(self.schema)
+
+    def documents(self, served: Callable[[Reading], bool]) -> Iterator[Reading]:
+        """Documents in the text, from left to right, the outermost only.
+
+        `served` tells, once a reading has been taken, whether it came to something.
+        """
+        if self.format == "yaml":
+            return
+        text = self.text
+        start = len(text) - len(text.lstrip(" \t\r\n\ufeff"))
+        if text[start : start + 1] in ("{", "["):
+            reading = self._read(start, len(text))
+            if reading is not None:
+                yield reading
+                if not served(reading) or mended(reading):
+                    yield from self._reopened(reading)
+                if reading.end == len(text) or text[reading.end :].isspace():
+                    return
+        else:
+            reading = None
+        found = self.layout
+        place = reading.end if reading else 0
+        covered: list[Reading] = []
+        if reading is None and self.format is None and begins_with_a_key(self.layout):
+            for lines in self._yaml():
+                covered.append(lines)
+                yield lines
+        broken: tuple[int, Fence | None] | None = None
+        if reading is None and (_OPENS.match(text, start) or MEMBER.match(text, start)):
+            broken = (start, None)
+            self.broken = start
+        tried = 0
+        for start in islice(found.starts(), _MOST_BRACKETS):
+            if start < place or any(lines.start <= start < lines.end for lines in covered if served(lines)):
+                continue
+            fence = found.fence_at(start)
+            if broken is not None and not self._outside(start, fence, *broken):
+                continue
+            tried += 1
+            if tried > _MOST_STARTS:
+                return
+            reading = self._read(start, fence.end if fence else len(text))
+            if reading is not None and reading.cut and fence and fence.closed:  # the fence was content, maybe
+                reading = self._read(start, len(text)) or reading
+            if reading is not None and _KEY_BEFORE.search(text, max(0, start - _LONGEST_MARGIN), start):
+                broken, self.broken = (start, fence), start  # the inside of a document that lost its first brace
+            elif reading is not None:
+                yield reading
+                if not served(reading) or mended(reading):
+                    yield from self._reopened(reading)
+                place = reading.end
+            else:
+                place = max(place, self._skip_to)
+                if not text.startswith("{{", start) and _OPENS.match(text, start):  # no object begins with an object
+                    broken = (start, fence)
+                    self.broken = start
+
+    def _reopened(self, reading: Reading) -> Iterator[Reading]:
+        """Other readings of a document behind which a closer is left over: one inside it may be the one too many."""
+        if reading.unclosed or not (mended(reading) or is_left_over(self.text, reading)):
+            return
+        places = list(_TWO_CLOSERS.finditer(self.text, reading.start, reading.end))
+        if "\n" in self.text[reading.start : reading.end]:  # in a document over many lines, two on one line stand out
+            places = [found for found in places if found.end() - found.start() == 2] or places
+        for found in places[:_MOST_REOPENED]:
+            place = found.start(1)
+            text = self.text[:place] + " " + self.text[place + 1 :]
+            try:
+                other = read_at(text, reading.start, len(text), self.budget)
+            except Unreadable:
+                continue
+            if other.end >= reading.end and not other.unclosed:
+                edit = Edit("closer", "lossless", place, self.text[place], " ")
+                edits = sorted(
+                    (edit, *(e for e in other.edits if isinstance(e.where, int))), key=lambda e: int(e.where)
+                )
+                yield other._replace(edits=(*edits, *(e for e in other.edits if isinstance(e.where, str))))
+
+    def _outside(self, start: int, fence: Fence | None, broken: int, broken_fence: Fence | None) -> bool:
+        """Whether a bracket cannot be part of a document that could not be read: elsewhere, and no deeper."""
+        if fence is not broken_fence:
+            return True
+        line = self.text.rfind("\n", max(0, start - _LONGEST_MARGIN), start) + 1
+        if not line or self.text[line:start].strip():
+            return False
+        return start - line <= broken - (self.text.rfind("\n", max(0, broken - _LONGEST_MARGIN), broken) + 1)
+
+    def _read(self, start: int, limit: int) -> Reading | None:
+        try:
+            return read_escaped(self.text, start, limit, self.budget) or read_at(self.text, start, limit, self.budget)
+        except Unreadable as error:
+            self._broke_at = error.place
+            deep = error.place - start > _LONGEST_MARGIN and not self.text[start : error.place].strip('{[ \n":a')
+            self._skip_to = error.place if deep else start + 1  # nothing inside a deep nest can be read either
+            return None
+
+    def others(self, readings: list[Reading]) -> Iterator[Reading]:
+        """What else the text can be, if no JSON in it will do: members without braces, YAML, a bare value."""
+        found, shape = self.layout, self.shape
+        if any(reading.unclosed for reading in readings):
+            return
+        start = found.thinking[-1][1] if found.thinking else 0
+        for begin, end in spans(self.layout):
+            if self.format != "yaml":
+                yield from read_members(self.text, begin, end, shape, self.budget)
+        if self.format != "json" and not any(edit.kind == "yaml" for reading in readings for edit in reading.edits):
+            yield from self._yaml()
+        if not readings and spans(self.layout):
+            yield from read_word(self.text, start, found.fences, shape)
+
+    def _yaml(self) -> Iterator[Reading]:
+        """Documents in YAML, and how far they go."""
+        told = self.format == "yaml" or any(fence.language in ("yaml", "yml") for fence in self.layout.fences)
+        for begin, end in spans(self.layout):
+            yield from read_lines(self.text, begin, end, self.shape, self.budget, told=told)

@@ -1,0 +1,1 @@
+"""Text to values: JSON and YAML as models write them."""

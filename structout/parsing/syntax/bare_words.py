@@ -1,0 +1,84 @@
+"""Values without quotes: literals, numbers, calls, and text that should have been quoted."""
+
+from structout.parsing.allowance import Unreadable
+from structout.parsing.syntax.cursor import Cursor
+from structout.parsing.syntax.patterns import BARE_STOP, CALL, KEYED, NEXT_MEMBER, PLAIN, THOUSANDS, TRAILING_COMMENT
+from structout.parsing.syntax.strings import closes
+from structout.parsing.syntax.tokens import is_non_finite, literal, number, quote
+
+
+def read_word(cursor: Cursor) -> bool:
+    """Read the value that stands here; False if the text ends inside it. Raises `Unreadable` if it is none."""
+    text, pos, end = cursor.text, cursor.pos, cursor.end
+    call = CALL.match(text, pos, end)
+    if call:
+        content = call.group(1)
+        after = quote(content[1:-1])[0] if content[0] in "\"'" else content
+        cursor.edit("call", "lossless", pos, call.group(), after)
+        cursor.pos = call.end()
+        return True
+    in_object = cursor.stack[-1] == "{"
+    plain = PLAIN.match(text, pos, end)
+    if plain and (KEYED.match(text, plain.end(), end) if in_object else not THOUSANDS.match(text, pos, end)):
+        cursor.pos = plain.end()  # a comma is missing after it
+        word = text[pos : cursor.pos].rstrip()
+        known = _known(word)
+        if known is not None and known != word:
+            cursor.edit("literal", "lossless", pos, word, known)
+        return True
+    place, opened = _stop(cursor, in_object)
+    cursor.budget.spend(place - pos)
+    before = text[pos:place].rstrip()
+    word = TRAILING_COMMENT.sub("", before) or before
+    cursor.pos = place + opened
+    if opened:
+        cursor.edit("quotes", "lossless", pos, text[pos : cursor.pos], quote(word)[0])
+        return True
+    known = _known(word)
+    partial = place == end
+    if known is None and partial and len(word) > 1:
+        known = next((name for name in ("true", "false", "null") if name.startswith(word)), None)
+    if known is not None:
+        if known != word or before != word:
+            cursor.edit("literal", "lossless", pos, before, known)
+        cursor.loose = partial and not known.isalpha()
+        return not partial or cursor.loose or word == known
+    if is_non_finite(word):
+        cursor.edit("non_finite", "lossy", pos, before, "null")
+        return True
+    if not word or not (word[0].isalnum() or word[0] in "_+.$€£¥~#@/*'" or (word[0] == "-" and word[1:2] != ">")):
+        raise Unreadable(pos)
+    after, whole = quote(word)
+    cursor.edit("quotes", "lossless" if whole else "lossy", pos, before, after)
+    cursor.bare += 1
+    cursor.loose = partial
+    return True
+
+
+def _stop(cursor: Cursor, in_object: bool) -> tuple[int, bool]:
+    """Where the word here ends, and whether by a quote whose fellow is missing."""
+    text, pos, end = cursor.text, cursor.pos, cursor.end
+    place = pos
+    while True:
+        stop = BARE_STOP.search(text, place, end)
+        if stop is None:
+            return end, False
+        place = stop.start()
+        sign = text[place]
+        if sign in "{[" or (sign == "“" and place == pos):
+            raise Unreadable(place)
+        if sign in '"“':
+            if closes(text, place, end, "member" if in_object else "item"):  # its opening quote is missing
+                return place, True
+        elif (
+            sign not in ",;，"
+            or not in_object
+            or NEXT_MEMBER.match(text, place, end)
+            or (not text[place + 1 : place + 2].isdigit() and _known(text[pos:place].strip()))
+        ):
+            return place, False
+        place += 1
+
+
+def _known(word: str) -> str | None:
+    return literal(word) or number(word)

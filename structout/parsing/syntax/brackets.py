@@ -1,0 +1,96 @@
+"""Closers: which container one ends, what a wrong one was meant for, and which are missing."""
+
+from typing import Literal
+
+from structout.parsing.syntax.cursor import Cursor, Parsed
+from structout.parsing.syntax.patterns import CLOSER, NEXT, OPENER
+
+# What to think first of a closer of the wrong kind: that it is one too many if it repeats the one before it (`drop`),
+# that it was mistaken for another (`replace`), or that one before it is missing (`insert`).
+Closers = Literal["drop", "replace", "insert"]
+
+
+def close(cursor: Cursor, char: str, closers: Closers) -> None:
+    """Read the closer `char`, which ends the innermost container if it is of its kind."""
+    stack = cursor.stack
+    cursor.drop_comma()
+    if stack[-1] != OPENER[char] and not _mend(cursor, char, closers):
+        return
+    if len(stack) == 1 and _reopened(cursor, stack[0]):
+        cursor.edit("closer", "lossless", cursor.pos, char, "")
+    else:
+        stack.pop()
+    cursor.pos += 1
+
+
+def _mend(cursor: Cursor, char: str, closers: Closers) -> bool:
+    """A closer of the wrong kind: another was meant, one before it is missing, or it is too many.
+
+    What follows tells which. False if the closer was dropped.
+    """
+    stack, opener = cursor.stack, OPENER[char]
+    doubled = (
+        closers == "drop"
+        and opener not in stack
+        and cursor.text[max(0, cursor.pos - 80) : cursor.pos].rstrip()[-1:] == char
+    )
+    below = len(stack) - 1 - stack[::-1].index(opener) if opener in stack else -1
+    replaced = not doubled and not (closers == "insert" and below >= 0)
+    if replaced and _continues(cursor, len(stack) - 1):
+        cursor.edit("closer", "lossless", cursor.pos, char, CLOSER[stack[-1]])
+        return True
+    if below < 0 or (not _continues(cursor, below) and _continues(cursor, len(stack))):
+        cursor.edit("closer", "lossless", cursor.pos, char, "")
+        cursor.pos += 1
+        return False
+    missing = ""
+    while stack[-1] != opener:
+        missing += CLOSER[stack.pop()]
+    cursor.edit("closer", "lossless", cursor.pos, "", missing)
+    return True
+
+
+def _continues(cursor: Cursor, depth: int) -> bool:
+    """Whether what follows the closer here would make sense with `depth` containers open."""
+    found = NEXT.match(cursor.text, cursor.pos + 1, cursor.end)
+    if found is None or depth == 0:
+        return depth == 0 and found is None
+    key, item, closer = found.groups()
+    opener = cursor.stack[depth - 1]
+    if key is not None:
+        return opener == "{"
+    return opener == "[" if item is not None else opener == OPENER[closer]
+
+
+def _reopened(cursor: Cursor, opener: str) -> bool:
+    """Whether the outermost container goes on behind its closer."""
+    found = NEXT.match(cursor.text, cursor.pos + 1, cursor.end)
+    if found is None:
+        return False
+    key, item, _ = found.groups()
+    if opener == "{":
+        return key is not None
+    return item is not None and cursor.text[: cursor.end].rstrip().endswith("]")
+
+
+def close_list(cursor: Cursor) -> bool:
+    """In a list, a key stands: the list should have been closed before it. True if that is now done."""
+    stack = cursor.stack
+    if cursor.comma < 0 or "{" not in stack or not cursor.keyed():
+        return False
+    while stack[-1] != "{":
+        cursor.edit("closer", "lossless", cursor.comma, "", "]")
+        stack.pop()
+    return True
+
+
+def close_all(cursor: Cursor, *, partial: bool = False, dangling: bool = False) -> Parsed:
+    """The text ended with containers open: close them. A token (`partial`) or a value (`dangling`) may be cut off."""
+    cut = partial or dangling or cursor.comma >= 0
+    cursor.loose = cursor.loose or cursor.text[cursor.pos - 1] in "{["
+    if dangling:
+        cursor.edit("missing_value", "invented", cursor.end, "", "null")
+    cursor.drop_comma()
+    cursor.edit("unclosed", "lossy", cursor.end, "", "".join(CLOSER[opener] for opener in reversed(cursor.stack)))
+    cursor.pos = cursor.end
+    return cursor.parsed(unclosed=len(cursor.stack), cut=cut)

@@ -1,0 +1,247 @@
+"""Read JSON as models write it: one pass, no recursion, and an edit for every change that makes it strict."""
+
+import re
+from typing import Final
+
+from structout.parsing.allowance import Budget, Unreadable
+from structout.parsing.syntax.bare_words import read_word
+from structout.parsing.syntax.brackets import Closers, close, close_all, close_list
+from structout.parsing.syntax.cursor import STEPS_A_TOKEN, Cursor, Parsed
+from structout.parsing.syntax.patterns import (
+    BARE_KEY,
+    BARE_STOP,
+    COLON,
+    COMMENT,
+    CONCATENATED,
+    ELLIPSIS,
+    GAP,
+    PREFIXED,
+    QUOTED,
+    QUOTED_LINE,
+    SPACE,
+)
+from structout.parsing.syntax.stretches import AFTER, KEY, VALUE, run
+from structout.parsing.syntax.strings import OPENING, Quoted, Role, read_key, read_value, written_as
+from structout.parsing.syntax.tokens import quote
+
+DEEPEST: Final = 200
+_MINUS: Final = re.compile(r"-\d")
+
+
+def parse(text: str, start: int, end: int, budget: Budget, *, closers: Closers = "drop") -> Parsed:
+    """Read the object or list that opens at `start`. Raises `Unreadable`, or `Exhausted`."""
+    cursor = Cursor(text, start, end, budget)
+    stack = cursor.stack
+    stack.append(text[start])
+    cursor.pos += 1
+    state = KEY if text[start] == "{" else VALUE
+    fresh = True  # just after an opener: nothing to separate, nothing missing
+    while stack:
+        ahead = run(cursor, state)
+        if ahead >= 0:
+            state, fresh = ahead, False
+            continue
+        budget.spend(STEPS_A_TOKEN)
+        in_object = stack[-1] == "{"
+        if _skip(cursor, state):
+            continue
+        if cursor.pos >= end:
+            return close_all(cursor, dangling=state == VALUE and in_object)
+        char = text[cursor.pos]
+        if state == AFTER:
+            if (char.isalpha() and _prose_follows(cursor)) or char == "<" or text.startswith("```", cursor.pos):
+                cursor.end = cursor.pos
+                return close_all(cursor)
+            if char in "}]":
+                close(cursor, char, closers)
+            else:
+                state = _separate(cursor, char)
+            fresh = False
+        elif char in "}]":
+            if state == VALUE and in_object:
+                cursor.edit("missing_value", "invented", cursor.pos, "", "null")
+            close(cursor, char, closers)
+            state = AFTER
+        elif char == ",":
+            if state == VALUE and in_object:
+                cursor.edit("missing_value", "invented", cursor.pos, "", "null")
+                state = AFTER
+            else:
+                cursor.edit("comma", "lossless", cursor.pos, ",", "")
+                cursor.pos += 1
+        elif state == KEY:
+            state, fresh = _key(cursor, char), False
+        elif not in_object and not fresh and close_list(cursor):
+            state = KEY
+        elif char in "{[":
+            stack.append(char)
+            if len(stack) > DEEPEST:
+                raise Unreadable(cursor.pos)
+            cursor.pos += 1
+            cursor.comma = -1
+            state, fresh = (KEY if char == "{" else VALUE), True
+        else:
+            done = _string(cursor) if char in OPENING else _bare(cursor)
+            cursor.comma = -1
+            if not done:
+                return close_all(cursor, partial=True)
+            state, fresh = AFTER, False
+    return cursor.parsed()
+
+
+# Between tokens.
+
+
+def _skip(cursor: Cursor, state: int) -> bool:
+    """Go over white space; True if something else was skipped too, with an edit."""
+    text, end = cursor.text, cursor.end
+    space = SPACE.match(text, cursor.pos, end)
+    if space:
+        cursor.pos = space.end()
+    pos = cursor.pos
+    if pos >= end:
+        return False
+    char = text[pos]
+    if char in "/#<":
+        found = COMMENT.match(text, pos, end)
+        if found is None or (state == VALUE and char == "#" and not text[pos + 1 : pos + 2].isspace()):
+            return False
+        cursor.edit("comment", "lossless", pos, found.group(), "")
+    elif char in ".…":
+        found = ELLIPSIS.match(text, pos, end)
+        if found is None:
+            return False
+        cursor.edit("ellipsis", "lossy", pos, found.group(), "")
+    elif char > "\x7f" or char < " ":
+        found = GAP.match(text, pos, end)
+        if found is None:
+            return False
+        cursor.edit("whitespace", "lossless", pos, found.group(), "")
+    elif char == ">" and text[pos - 1] == "\n":
+        found = QUOTED_LINE.match(text, pos, end)
+        if found is None:
+            return False
+        cursor.edit("quoted_line", "lossless", pos, found.group(), "")
+    else:
+        return False
+    cursor.pos = found.end()
+    return True
+
+
+def _separate(cursor: Cursor, char: str) -> int:
+    """After a value: a comma, or what should have come after one. The state behind it."""
+    text, pos = cursor.text, cursor.pos
+    in_object = cursor.stack[-1] == "{"
+    if char in ",;，、:":
+        if char != ",":
+            cursor.edit("comma", "lossless", pos, char, ",")
+        cursor.comma = pos
+        cursor.pos += 1
+    elif _starts_next(cursor, char):
+        cursor.edit("comma", "lossless", pos, "", ",")
+        if not in_object and cursor.keyed():
+            cursor.comma = pos
+    else:
+        stop = BARE_STOP.search(text, pos, cursor.end)
+        place = stop.start() if stop else cursor.end
+        if place in (pos, cursor.end):
+            raise Unreadable(pos)
+        cursor.edit("junk", "lossy", pos, text[pos:place], "")
+        cursor.pos = place
+        return AFTER
+    return KEY if in_object else VALUE
+
+
+def _prose_follows(cursor: Cursor) -> bool:
+    """Whether the document stopped without its closers, and the text goes on in words on another line."""
+    gap = cursor.text[max(cursor.start, cursor.pos - 80) : cursor.pos]
+    return "\n" in gap[len(gap.rstrip()) :] and (cursor.quoted or not cursor.keyed())
+
+
+def _starts_next(cursor: Cursor, char: str) -> bool:
+    if cursor.stack[-1] == "{":
+        return char in '"{“' or cursor.keyed()
+    return (
+        char in '"{[“'
+        or char.isdigit()
+        or cursor.keyed()
+        or _MINUS.match(cursor.text, cursor.pos, cursor.end) is not None
+    )
+
+
+# Tokens.
+
+
+def _key(cursor: Cursor, char: str) -> int:
+    """Read a key and its colon. The state behind them."""
+    text, pos, end = cursor.text, cursor.pos, cursor.end
+    stack = cursor.stack
+    if char in "{[" and cursor.comma >= 0 and "[" in stack:  # the object before was never closed
+        cursor.edit("closer", "lossless", cursor.comma, "", "}")
+        stack.pop()
+        return VALUE if stack[-1] == "[" else KEY
+    if char in "uUbB" and (prefix := PREFIXED.match(text, pos, end)):
+        cursor.edit("quotes", "lossless", pos, prefix.group(), "")
+        cursor.pos = pos = prefix.end()
+        char = text[pos]
+    if char in OPENING:
+        found = read_key(text, pos, end)
+        if found is None:
+            raise Unreadable(pos)
+        quoted, colon = found
+        if not quoted.closed:  # the text was cut inside a key: the key is dropped
+            cursor.edit("unclosed", "lossy", pos, text[pos:end], "")
+            cursor.pos = end
+            return KEY
+        _put_string(cursor, quoted)
+    else:
+        bare = BARE_KEY.match(text, pos, end)
+        if bare is None:
+            if BARE_STOP.search(text, pos, end) is None and text[pos:end].strip():
+                cursor.edit("unclosed", "lossy", pos, text[pos:end], "")
+                cursor.pos = end
+                return KEY
+            raise Unreadable(pos)
+        content = bare.group()
+        cursor.edit("quotes", "lossless", pos, content, quote(content.rstrip("\"'”`"))[0])
+        cursor.pos, colon = bare.end(), True
+    cursor.comma = -1
+    sign = COLON.match(text, cursor.pos, end)
+    if colon and sign:
+        if sign.group(1) != ":":
+            cursor.edit("colon", "lossless", sign.start(1), sign.group(1), ":")
+        cursor.pos = sign.end()
+    else:
+        cursor.edit("colon", "lossless", cursor.pos, "", ":")
+    return VALUE
+
+
+def _string(cursor: Cursor) -> bool:
+    """Read a quoted value; False if the text ends inside it."""
+    role: Role = "member" if cursor.stack[-1] == "{" else "item"
+    text, pos = cursor.text, cursor.pos
+    quoted = read_value(text, pos, cursor.end, role, len(cursor.stack), cursor.budget)
+    if "+" in text[quoted.start : quoted.stop] and (parts := CONCATENATED.fullmatch(text, pos, quoted.end)):
+        pieces = [piece[1:-1] for piece in QUOTED.findall(parts.group())]
+        cursor.edit("concatenated", "lossless", pos, parts.group(), quote("".join(pieces))[0])
+        cursor.pos = quoted.end
+        return True
+    _put_string(cursor, quoted)
+    return quoted.closed
+
+
+def _put_string(cursor: Cursor, quoted: Quoted) -> None:
+    kind, before, after, whole = written_as(cursor.text, cursor.pos, quoted)
+    if before != after:
+        cursor.edit(kind, "lossless" if whole else "lossy", cursor.pos, before, after)
+    cursor.pos = quoted.end
+
+
+def _bare(cursor: Cursor) -> bool:
+    """Read a value without quotes, or with a letter before them; False if the text ends inside it."""
+    prefix = PREFIXED.match(cursor.text, cursor.pos, cursor.end)
+    if prefix is None:
+        return read_word(cursor)
+    cursor.edit("quotes", "lossless", cursor.pos, prefix.group(), "")
+    cursor.pos = prefix.end()
+    return _string(cursor)

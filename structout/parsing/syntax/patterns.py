@@ -1,0 +1,76 @@
+"""What clean and nearly clean JSON looks like, as regular expressions that run in linear time."""
+
+import re
+from typing import Final
+
+from structout.parsing.syntax.tokens import NUMBER, ROOM, SIGN, STRING, WS
+
+# Runs of clean text are matched by one expression, in C: members and items whose values are scalars, flat lists or
+# flat objects, each up to a comma, a closer or the like that shows that its last quote was really its last.
+_SCALAR: Final = rf"(?:{STRING}|{NUMBER}(?=[ \t\r\n,\]}}])|(?:true|false|null)(?=[ \t\r\n,\]}}]))"
+_FLAT_LIST: Final = rf"\[{WS}(?:{_SCALAR}{WS}(?:,{WS}{_SCALAR}{WS})*+)?\]"
+_PAIR: Final = rf"{STRING}{WS}:{WS}(?:{_SCALAR}|{_FLAT_LIST}){WS}"
+_FLAT_OBJECT: Final = rf"\{{{WS}(?:{_PAIR}(?:,{WS}{_PAIR})*+)?\}}"
+_INNER: Final = rf"(?:{_SCALAR}|{_FLAT_LIST}|{_FLAT_OBJECT})"
+_LIST: Final = rf"\[{WS}(?:{_INNER}{WS}(?:,{WS}{_INNER}{WS})*+)?\]"
+_VALUE: Final = rf"(?:{_SCALAR}|{_LIST}|{_FLAT_OBJECT})"
+# A run ends before the next key or item, its comma included, or before a comma or closer that something is wrong with.
+MEMBERS: Final = re.compile(rf"{WS}(?:{STRING}{WS}:{WS}{_VALUE}{WS}(?:,{WS}(?=\")|(?=\}}|,{WS}\}})))++")
+ITEMS: Final = re.compile(rf"{WS}(?:{_VALUE}{WS}(?:,{WS}(?=[\"\[{{\-0-9tfn])|(?=\]|,{WS}\])))++")
+CLEAN_KEY: Final = re.compile(rf"{WS}{STRING}{WS}:{WS}")
+# Members and items that are clean but for their quotes or for Python's literals.
+_SINGLE: Final = r"'[^'\"\\\x00-\x1f\ud800-\udfff]*+'"
+_CURLY: Final = r"“[^“”\"\\\x00-\x1f\ud800-\udfff]*+”"
+_TICKED: Final = r"`[^`\"\\\x00-\x1f\ud800-\udfff]*+`"
+_ANGLED: Final = r"«[^«»\"\\\x00-\x1f\ud800-\udfff]*+»"
+_NAME: Final = r"[A-Za-z_$][\w$]*+"
+_LOOSE_NAME: Final = rf"(?:{STRING}|{_SINGLE}|{_CURLY}|{_TICKED}|{_ANGLED}|{_NAME}){WS}:{WS}"
+_LOOSE_SCALAR: Final = rf"(?:{_SCALAR}|{_SINGLE}|{_CURLY}|{_TICKED}|{_ANGLED}|(?:True|False|None)(?!\w))"
+_LOOSE_LIST: Final = rf"\[{WS}(?:{_LOOSE_SCALAR}{WS}(?:,{WS}{_LOOSE_SCALAR}{WS})*+)?\]"
+_LOOSE_PAIR: Final = rf"{_LOOSE_NAME}(?:{_LOOSE_SCALAR}|{_LOOSE_LIST}){WS}"
+_LOOSE_OBJECT: Final = rf"\{{{WS}(?:{_LOOSE_PAIR}(?:,{WS}{_LOOSE_PAIR})*+)?\}}"
+_LOOSE_VALUE: Final = rf"(?:{_LOOSE_SCALAR}|{_LOOSE_LIST}|{_LOOSE_OBJECT})"
+LOOSE_KEY: Final = re.compile(rf"{WS}{_LOOSE_NAME}(?=[{{\[])")
+LOOSE_MEMBERS: Final = re.compile(
+    rf"{WS}(?:{_LOOSE_NAME}{_LOOSE_VALUE}{WS}(?:,{WS}(?=[\"'“`«]|{_NAME}{WS}:)|(?=\}}|,{WS}\}})))++"
+)
+LOOSE_ITEMS: Final = re.compile(
+    rf"{WS}(?:{_LOOSE_VALUE}{WS}(?:,{WS}(?=[\"'“`«\[{{0-9-]|(?:True|False|None|true|false|null)\b)|(?=\])))++"
+)
+# The tokens of such a stretch: strings as they should be, names without quotes, Python's literals, other quotes.
+LOOSE_TOKEN: Final = re.compile(
+    rf"[^\"'“`«\w$]*+(?:{STRING}|({_NAME})(?={WS}:)|(True|False|None)(?!\w)|('[^']*+'|“[^”]*+”|`[^`]*+`|«[^»]*+»)|[\w$]++)"
+)
+PYTHON: Final = {"True": "true", "False": "false", "None": "null"}
+SPACE: Final = re.compile(WS)
+GAP: Final = re.compile(r"(?:[^\S \t\r\n]|[\ufeff\u200b\u2060\x00-\x08])+")
+COMMENT: Final = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|#[^\n]*|<!--.*?(?:-->|\Z)", re.DOTALL)
+ELLIPSIS: Final = re.compile(r"\.{2,}|…")
+COLON: Final = re.compile(rf"{WS}({SIGN}){WS}")
+BARE_KEY: Final = re.compile(rf"[^\s\"“”`{{}}\[\],:=：(][^\"“”`{{}}\[\],:=：\n(]{{0,80}}?[\"'”`]?(?={ROOM}{SIGN})")
+BARE_STOP: Final = re.compile(r'[\n,，{}\[\]"“;]')
+NEXT_MEMBER: Final = re.compile(
+    rf"""(?:[,;，]{ROOM})++(?:[uUbB]?["'“`«][^"“”«»\n]{{1,80}}["'”`»]{ROOM}{SIGN}|[\w$.-]{{1,80}}["”]{ROOM}{SIGN}"""
+    rf"""|[A-Za-z_$][\w$ .-]{{0,60}}{ROOM}{SIGN}(?!//)|[}}{{\[]|//|/\*|\#|\Z|\.\.\.|["'“][^"“”\n]*\Z)"""
+)
+PLAIN: Final = re.compile(
+    r"""(?:[+-]?[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?|true|false|null|True|False|None)"""
+    r"""[ \t\r\n]++(?=(["'“{\[0-9-]|[A-Za-z_$]))"""
+)
+THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[ ][0-9]{3})+(?![0-9])|\S+\s+[A-Za-z]")
+TRAILING_COMMENT: Final = re.compile(r"\s+(?://|#|/\*).*", re.DOTALL)
+PREFIXED: Final = re.compile(r"[uUbBrRfF]{1,2}(?=[\"'])")
+_DOUBLE: Final = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
+QUOTED: Final = re.compile(_DOUBLE + r"|'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'")
+CONCATENATED: Final = re.compile(rf"(?:{QUOTED.pattern})(?:\s*+\+\s*+(?:{QUOTED.pattern}))++")
+QUOTED_LINE: Final = re.compile(r">(?:[ \t]?>)*+")
+CALL: Final = re.compile(r"[A-Za-z_][\w.]*\(\s*(\"[^\"\\\n]*\"|'[^'\"\\\n]*'|-?\d+(?:\.\d+)?)\s*\)")
+KEYED: Final = re.compile(
+    rf"""[uUbB]?["'“`«][^"'“”`«»\n]{{1,80}}["'”`»]{ROOM}{SIGN}|[A-Za-z_$][\w$-]{{0,60}}["”]?{ROOM}{SIGN}(?![/\d:])"""
+)
+# What follows a closer: a member of an object, an item of a list, or another closer.
+NEXT: Final = re.compile(
+    rf"""{ROOM}(?:[,，;]{ROOM}(?:([uUbB]?["'“`«][^"'“”`«»\n]{{1,80}}["'”`»]{ROOM}{SIGN}|[A-Za-z_$][\w$-]{{0,60}}{ROOM}:)|(["'{{\[0-9-]|true|false|null))|([}}\]]))"""
+)
+CLOSER: Final = {"{": "}", "[": "]"}
+OPENER: Final = {"}": "{", "]": "["}

@@ -1,0 +1,152 @@
+"""Text to documents: strictly where it can be, tolerantly where it must."""
+
+import json
+import re
+from collections.abc import Iterator
+from html import unescape
+from json.scanner import make_scanner
+from typing import Any, Final, NamedTuple
+
+from structout.document import Json, parse_json
+from structout.parsing.allowance import Budget, Unreadable
+from structout.parsing.edits import Edit, Grade, apply, json_text, worst
+from structout.parsing.syntax.cursor import Parsed
+from structout.parsing.syntax.json import parse
+from structout.parsing.syntax.tokens import quote
+
+GOES_ON: Final = re.compile(r"""\s*+,\s*+(?:["'][^"'\n]{1,80}["']\s*+:|[{\["0-9-])""")
+_ENTITIES: Final = ("&quot;", "&#34;")
+_CONTENT: Final = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
+# The C scanner tells where the document that starts at an offset ends, which no other strict parser at hand does.
+_SCAN: Final = make_scanner(json.JSONDecoder())  # type: ignore[arg-type]  # typeshed has the wrong type
+
+
+class Reading(NamedTuple):
+    """A document that was read from `text[start:end]`, by the edits of its syntax.
+
+    `unclosed` counts the containers that the end of the text left open, `cut` tells that it broke off inside a
+    token, `loose` that it ended with a number or word that might go on; `bare` counts strings without quotes.
+    """
+
+    document: Json
+    start: int
+    end: int
+    edits: tuple[Edit, ...] = ()
+    unclosed: int = 0
+    cut: bool = False
+    loose: bool = False
+    bare: int = 0
+
+
+def read_at(text: str, start: int, limit: int, budget: Budget, *, strict_first: bool = True) -> Reading:
+    """Read the object or list that opens at `start`. Raises `Unreadable`, or `Exhausted`."""
+    budget.spend(16)
+    if strict_first:
+        try:
+            _, end = _SCAN(text, start)
+        except (StopIteration, ValueError, RecursionError) as error:
+            budget.spend(max(0, getattr(error, "pos", start) - start))
+        else:
+            budget.spend(end - start)
+            document, issue = parse_json(text[start:end])
+            if issue is None and not GOES_ON.match(text, end, limit):
+                return Reading(document, start, end)
+    parsed = parse(text, start, limit, budget)
+    if parsed.unclosed and any(edit.kind == "closer" for edit in parsed.edits):
+        parsed = next((other for other in _otherwise(text, start, limit, budget) if not other.unclosed), parsed)
+    written = apply(text, parsed.edits, start, parsed.end)
+    document, issue = parse_json(written)
+    edits = parsed.edits
+    if issue is not None:
+        if issue.kind != "duplicate_key":
+            raise Unreadable(parsed.end)
+        try:
+            document, doubles = _without_doubles(written)
+        except (ValueError, RecursionError) as error:  # the strict parser names the first fault only
+            raise Unreadable(parsed.end) from error
+        edits += doubles
+    return Reading(document, start, parsed.end, edits, parsed.unclosed, parsed.cut, parsed.loose, parsed.bare)
+
+
+def _otherwise(text: str, start: int, limit: int, budget: Budget) -> Iterator[Parsed]:
+    """Other ways to mend the closers, which may leave none open."""
+    yield parse(text, start, limit, budget, closers="replace")
+    yield parse(text, start, limit, budget, closers="insert")
+
+
+def _without_doubles(written: str) -> tuple[Json, tuple[Edit, ...]]:
+    """Keep one of each key: lossless if its values are equal, else the last one stays and the others are lost.
+
+    Raises `ValueError` if the keys are not all that is wrong.
+    """
+    edits: list[Edit] = []
+
+    def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
+                equal = json_text(found[key]) == json_text(value)
+                grade: Grade = "lossless" if equal else "lossy"
+                edits.append(Edit("duplicate_key", grade, "", json_text({key: found[key]}), json_text({key: value})))
+            found[key] = value
+        return found
+
+    document, issue = parse_json(json_text(json.loads(written, object_pairs_hook=build)))
+    if issue is not None:
+        raise ValueError(issue.message)
+    return document, tuple(edits)
+
+
+def read_encoded(text: str, budget: Budget) -> tuple[Json, Grade] | None:
+    """The document that a string holds, and nothing but it; with the gravest grade that reading it took."""
+    start = len(text) - len(text.lstrip())
+    if text[start : start + 1] not in ("{", "["):
+        return None
+    try:
+        reading = read_at(text, start, len(text), budget)
+    except Unreadable:
+        return None
+    if text[reading.end :].strip():
+        return None
+    return reading.document, ("lossless", "lossy", "invented")[worst(reading.edits)]
+
+
+def is_escaped(text: str, start: int) -> bool:
+    """Whether what opens at `start` has its quotes, or the line breaks before them, escaped, or written as HTML."""
+    return text[start : start + 80].lstrip("{[ \t\r\n").startswith(('\\"', "\\n", '\\\\"', *_ENTITIES))
+
+
+def read_escaped(text: str, start: int, limit: int, budget: Budget) -> Reading | None:
+    r"""Read a document whose quotes are all escaped, a string in a string: `{\"a\": \"b\"}`."""
+    if not is_escaped(text, start):
+        return None
+    budget.spend(limit - start)
+    content = _CONTENT.match(text, start, limit)
+    stop = content.end() if content else limit
+    if any(entity in text[start : start + 80] for entity in _ENTITIES):
+        inner: Json = unescape(text[start:stop])
+    else:
+        inner = parse_json(quote(text[start:stop].removesuffix("\\"))[0])[0]
+    if not isinstance(inner, str):
+        return None
+    try:
+        found = read_at(inner, 0, len(inner), budget)
+    except Unreadable:
+        return None
+    grade: Grade = "lossless" if worst(edit for edit in found.edits if edit.kind != "unclosed") == 0 else "lossy"
+    if found.unclosed:
+        edits = (
+            Edit("encoded", grade, start, text[start:stop], json_text(found.document)),
+            Edit("unclosed", "lossy", stop, "", ""),
+        )
+        return Reading(found.document, start, stop, edits, found.unclosed, found.cut, found.loose)
+    if found.end < len(inner.rstrip()):
+        stop = max(text.rfind("}", start, stop), text.rfind("]", start, stop)) + 1
+    edit = Edit("encoded", grade, start, text[start:stop], json_text(found.document))
+    return Reading(found.document, start, stop, (edit,))
+
+
+def regrade(reading: Reading, grade: Grade) -> Reading:
+    """The reading with another grade for what closed it at the end of the text."""
+    edits = tuple(edit._replace(grade=grade) if edit.kind == "unclosed" else edit for edit in reading.edits)
+    return reading._replace(edits=edits)

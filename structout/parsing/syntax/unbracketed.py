@@ -1,0 +1,191 @@
+"""Documents without brackets: members on their own, YAML, a list of bullets, a bare value."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from structout.document import Json, parse_json
+from structout.parsing.allowance import Budget, Unreadable
+from structout.parsing.edits import Edit, json_text
+from structout.parsing.fit.shape import Shape, plain
+from structout.parsing.locate.layout import Fence
+from structout.parsing.syntax.reader import Reading, read_at
+from structout.parsing.syntax.tokens import STRING
+from structout.parsing.syntax.yaml import Line, read_yaml, split_lines
+
+_FIRST_MEMBER: Final = re.compile(r"""[ \t\r\n]*["'“]([^"'“”\n]{1,80})["'”][ \t]*:""")
+_TOP_KEY: Final = re.compile(
+    r"""(?:[-*•][ \t]+)?["'*`]{0,2}([^\s"'*`:#{}\[\]][^"*`:#{}\[\]]{0,80}?)["'*`]{0,2}[ \t]*:["'*`]{0,2}(?=[ \t]|$)"""
+)
+_WORD_KEY: Final = re.compile(r"""["']?[\w$.@/-]+["']?:(?:[ \t]|$)""")
+_TIGHT_KEY: Final = re.compile(r"([A-Za-z_][\w-]*):(?=[^\s/:])")
+_BULLET: Final = re.compile(r"(?:[-*•–]|\d{1,3}[.)])[ \t]+")
+_JSON_LINE: Final = re.compile(r"""["'][^"']{1,80}["']\s*:.*,""")
+_SEPARATOR: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
+_BARE: Final = re.compile(r"""^[\s"'“”`*_]+|[\s"'“”`*_]+$""")
+_LEAD_IN: Final = re.compile(
+    r"^[^\n:]{0,60}\b(?:answer|result|value|output|category|label)\b(?: is)?:?[ \t]+", re.IGNORECASE
+)
+_TAGGED: Final = re.compile(r"<([\w-]{1,40})>(?P<inner>.*)</\1>", re.DOTALL)
+_STEPS_A_LINE: Final = 60
+_MOST_WORDS: Final = 6
+_QUOTED: Final = re.compile(STRING)
+
+
+def read_members(text: str, start: int, end: int, shape: Shape, budget: Budget) -> Iterator[Reading]:
+    """An object without its braces, or without the opening one, whose first key the schema declares."""
+    first = _FIRST_MEMBER.match(text, start, end)
+    segment = text[start:end].strip().rstrip(",")
+    if not first or (plain(first.group(1)) not in shape.spellings and not segment.endswith("}")):
+        return
+    place = start + len(text[start:end]) - len(text[start:end].lstrip())
+    budget.spend(end - start)
+    if segment.endswith("}"):
+        try:
+            inner = read_at("{" + segment, 0, len(segment) + 1, budget)
+        except Unreadable:
+            return
+        if (
+            inner.end == len(segment) + 1
+            and not inner.unclosed
+            and all(edit.grade == "lossless" for edit in inner.edits)
+        ):
+            edit = Edit("braces", "lossless", place, segment, json_text(inner.document))
+            yield Reading(inner.document, place, place + len(segment), (edit,))
+    else:
+        document, issue = parse_json("{" + segment + "}")
+        if issue is None:
+            edits = (
+                Edit("braces", "lossless", place, segment, json_text(document)),
+                Edit("unclosed", "lossy", place + len(segment), "", ""),
+            )
+            cut = text[start:end].rstrip().endswith(",")
+            yield Reading(document, place, place + len(segment), edits, unclosed=1, cut=cut)
+
+
+def read_lines(text: str, start: int, end: int, shape: Shape, budget: Budget, *, told: bool) -> Iterator[Reading]:
+    """Documents in YAML. Unless it is `told` that there is one, its keys must be the schema's, or it is prose."""
+    place = start
+    spans = []
+    for mark in _SEPARATOR.finditer(text, start, end):
+        spans.append((place, mark.start()))
+        place = mark.end()
+    spans.append((place, end))
+    for begin, stop in spans[:20]:
+        if not text[begin:stop].strip():
+            continue
+        budget.spend(2 * (stop - begin) + _STEPS_A_LINE * text.count("\n", begin, stop))
+        lines = [_spaced(line, shape) for line in split_lines(text, begin, stop)]
+        lines = _document_lines(lines, shape, strict=not told)
+        while lines and not lines[-1].content:
+            lines.pop()
+        if not lines:
+            continue
+        first, last = lines[0].place, lines[-1].place + len(lines[-1].content)
+        if not told and any(_JSON_LINE.fullmatch(line.content) for line in lines):
+            continue  # a document in JSON that lost its brace
+        if any(sign in text[begin:first] for sign in "{["):  # the lines are the inside of a broken document
+            continue
+        try:
+            document = read_yaml(text, list(lines), last, budget)
+        except Unreadable:
+            document = None
+        if not isinstance(document, dict | list):
+            continue
+        edit = Edit("yaml", "lossless", first, text[first:last], json_text(document))
+        yield Reading(document, first, last, (edit,))
+
+
+def _document_lines(lines: list[Line], shape: Shape, *, strict: bool) -> list[Line]:
+    """The lines from the first to the last at the outer level that can belong to a document of this shape."""
+    if not strict and _is_all_yaml(lines, strict=False):
+        return lines
+    known = [index for index, line in enumerate(lines) if _is_known(line, shape)]
+    if not known and "array" in shape.types and shape.typed:
+        known = [index for index, line in enumerate(lines) if _BULLET.match(line.content)]
+        if known:
+            margin = min(lines[index].indent for index in known)
+            for index in known:
+                bullet = _BULLET.match(lines[index].content)
+                if bullet and lines[index].indent == margin:
+                    line = lines[index]
+                    shift = bullet.end() - 2
+                    lines[index] = Line(line.indent, "- " + line.content[bullet.end() :], line.place + shift)
+    if not known:
+        return lines if _is_all_yaml(lines, strict=strict) else []
+    margin = min(lines[index].indent for index in known)
+    first, last = known[0], known[-1]
+    if lines[first].indent > margin or (first and lines[first - 1].content and lines[first - 1].indent < margin):
+        return []  # the inside of something else
+    while first and _carries_on(lines[first - 1], margin):
+        first -= 1
+    while last + 1 < len(lines) and (not lines[last + 1].content or _carries_on(lines[last + 1], margin)):
+        last += 1
+    return [*lines[first:last], lines[last]]
+
+
+def _spaced(line: Line, shape: Shape) -> Line:
+    """The line with a space behind its colon, if it begins with a key of the schema's: `name:value`."""
+    found = _TIGHT_KEY.match(line.content)
+    if not found or plain(found.group(1)) not in shape.known_keys:
+        return line
+    end = found.end()
+    return Line(line.indent, f"{line.content[:end]} {line.content[end:]}", line.place - 1)
+
+
+def _is_all_yaml(lines: list[Line], *, strict: bool) -> bool:
+    """Whether lines whose keys nobody knows are a document all the same: two keys at least, and no prose."""
+    filled = [line for line in lines if line.content and not line.content.startswith("#")]
+    margin = min((line.indent for line in filled), default=0)
+    outer = [line.content for line in filled if line.indent == margin and not line.content.startswith("- ")]
+    if strict and any(line.content.endswith(("}", "]")) for line in filled):  # labels before JSON
+        return False
+    return len(outer) > (1 if strict else 0) and all(_WORD_KEY.match(content) for content in outer)
+
+
+def _carries_on(line: Line, margin: int) -> bool:
+    """Whether a line can belong to the document next to it: deeper, an item, a comment, or a key that is one word."""
+    if line.indent > margin and line.content:
+        return True
+    return (
+        line.indent == margin
+        and line.content[:1] != ""
+        and (line.content[0] in "-#}]" or bool(_WORD_KEY.match(line.content)))
+    )
+
+
+def _is_known(line: Line, shape: Shape) -> bool:
+    found = _TOP_KEY.match(line.content)
+    return found is not None and plain(found.group(1)) in shape.known_keys
+
+
+def read_word(text: str, start: int, fences: tuple[Fence, ...], shape: Shape) -> Iterator[Reading]:
+    """A bare value, for a schema of scalars: the only thing in the text, or in its only fenced block."""
+    if {"object", "array"} & set(shape.types) or not shape.typed or len(fences) > 1:
+        return
+    begin, end = (fences[0].start, fences[0].end) if fences else (start, len(text))
+    bare = text[begin:end].strip()
+    tagged = _TAGGED.fullmatch(bare)
+    if tagged:
+        bare = tagged.group("inner").strip()
+    quoted = _QUOTED.findall(bare)
+    if len(quoted) == 1 and parse_json(quoted[0])[1] is None:
+        bare = str(parse_json(quoted[0])[0])
+    else:
+        bare = _BARE.sub("", bare)
+        lead = _LEAD_IN.match(bare)
+        bare = _BARE.sub("", bare[lead.end() :]) if lead else bare
+    free = "string" in shape.types and not shape.values and not quoted
+    if free and (len(bare.split()) > _MOST_WORDS or any(sign in bare for sign in "{}[]<>")):
+        return  # a sentence: more likely a refusal than the value
+    if not bare or '"' in bare or "\n" in bare or (len(bare) > 200 and not fences):
+        return
+    place = text.find(bare, begin)
+    document: Json
+    for word in dict.fromkeys((bare, bare.rstrip("."))):
+        parsed, issue = parse_json(word)
+        document = word if issue is not None or "string" in shape.types else parsed
+        edit = Edit("quotes", "lossless", place, word, json_text(document))
+        yield Reading(document, place, place + len(word), (edit,))
+        if shape.valid(document):
+            return

@@ -1,0 +1,222 @@
+"""What of a journal cannot be read or trusted, and the rest of it."""
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from structout.pipeline.journal.tables import COPY, STATUSES, TABLES, add, create
+
+_ROW = 128  # bytes that a row takes at least
+_QUESTIONS = 2_000  # to a table whose pages cannot all be read: about a millisecond each
+_LAST = 2**63 - 1  # position
+_KEY = 32  # bytes of the key of a completion
+_POSSIBLE = {
+    "about": "typeof(value) = iif(name LIKE 'dictionary%', 'blob', 'text')",
+    "outcomes": f"position >= 0 AND status IN ({', '.join(map(repr, STATUSES))})"
+    " AND typeof(digest) = 'blob' AND typeof(data) = 'blob'",
+    "completions": f"typeof(key) = 'blob' AND length(key) = {_KEY} AND typeof(data) = 'text'",
+    "spent": "calls >= 0 AND input_tokens >= 0 AND output_tokens >= 0 AND seconds >= 0"
+    " AND typeof(calls) || typeof(input_tokens) || typeof(output_tokens) = 'integerintegerinteger'"
+    " AND typeof(seconds) = 'real'",
+}
+_NAMED = 10  # stretches of rows that a message names
+
+
+@dataclass
+class Damage:
+    """What is lost of a journal: stretches of `rows` by their positions (the first and the last, which is None where
+    nothing tells how many there were), whether `answers` are, and the names of what else.
+    """
+
+    rows: list[tuple[int, int | None]] = field(default_factory=list)
+    answers: bool = False
+    others: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        parts = [named(self.rows)] if self.rows else []
+        if self.answers:
+            parts.append("some of the answers")
+        if "spent" in self.others:
+            parts.append("what was spent before (a budget counts from here on)")
+        return " and ".join(parts)
+
+
+def named(rows: list[tuple[int, int | None]]) -> str:
+    """Stretches of positions as the numbers of rows, from 1."""
+    merged: list[tuple[int, int | None]] = []
+    for first, last in sorted(rows, key=lambda row: row[0]):
+        before = merged[-1] if merged else None
+        if before and (before[1] is None or first <= before[1] + 1):
+            ends = None if before[1] is None or last is None else max(before[1], last)
+            merged[-1] = (before[0], ends)
+        else:
+            merged.append((first, last))
+    if merged == [(0, None)]:
+        return "all rows"
+    shown = [_stretch(first, last) for first, last in merged[:_NAMED]]
+    if len(merged) > _NAMED:
+        shown.append(f"{len(merged) - _NAMED:,} other stretches")
+    single = len(merged) == 1 and merged[0][0] == merged[0][1]
+    return ("row " if single else "rows ") + " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+
+
+def _stretch(first: int, last: int | None) -> str:
+    if last is None:
+        return f"{first + 1:,} on"
+    return f"{first + 1:,}" if first == last else f"{first + 1:,} to {last + 1:,}"
+
+
+def is_whole(db: sqlite3.Connection) -> bool:
+    """Whether a journal's pages fit together, and each of its rows is what was sealed."""
+    if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        return False
+    return not any(
+        db.execute(f"SELECT 1 FROM {table} WHERE NOT ({_trusted(table)}) LIMIT 1").fetchone() for table in TABLES
+    )
+
+
+def _trusted(table: str, *, sealed: bool = True) -> str:
+    """What is true of a row that is what was written (SQL)."""
+    seal = f"seal IS seal({', '.join(TABLES[table])})" if sealed else "TRUE"
+    return f"{seal} AND ({_POSSIBLE[table]}) IS TRUE"
+
+
+def rescue(db: sqlite3.Connection, new: sqlite3.Connection, size: int, *, sealed: bool) -> Damage:
+    """Write what can be read and trusted of a journal of so many bytes into an empty database. One of version 2 is not
+    `sealed`.
+    """
+    damage = Damage()
+    new.execute("BEGIN")
+    create(new)
+    for table in TABLES:
+        for cells in _readable(_Reading(db, table, sealed), size, damage):
+            new.execute(add(table), cells)
+    _pair(new, damage)
+    new.execute("COMMIT")
+    return damage
+
+
+def _pair(new: sqlite3.Connection, damage: Damage) -> None:
+    """Keep twice again what is kept twice; without the text that outcomes are packed against these cannot be read."""
+    whole = dict(new.execute("SELECT name, value FROM about"))
+    for name, value in whole.items():
+        for twin in (name.removesuffix(COPY), name.removesuffix(COPY) + COPY):
+            new.execute(add("about"), [twin, value])
+    damage.others = [one for one in damage.others if one.removesuffix(COPY) not in whole and one + COPY not in whole]
+    if not whole.keys() & {"dictionary", "dictionary" + COPY} and new.execute("SELECT 1 FROM outcomes").fetchone():
+        new.execute("DELETE FROM outcomes")
+        damage.rows = [(0, None)]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A table that is read with distrust."""
+
+    db: sqlite3.Connection
+    table: str
+    sealed: bool
+
+    def rows(self, where: str = "", bounds: Sequence[Any] = ()) -> Iterator[tuple[list[Any], bool]]:
+        """Rows without their seals, and whether each can be trusted. Raises `sqlite3.DatabaseError`."""
+        for *cells, trusted in self.db.execute(self._query + where, bounds):
+            yield cells, bool(trusted)
+
+    @cached_property
+    def _query(self) -> str:
+        trusted = _trusted(self.table, sealed=self.sealed)
+        return f"SELECT {', '.join(TABLES[self.table])}, {trusted} FROM {self.table}"
+
+
+def _readable(reading: _Reading, size: int, damage: Damage) -> Iterator[list[Any]]:
+    """The rows of a table that can be read and trusted; what is not goes to `damage`."""
+    most = max(1, size // _ROW)
+    if reading.table == "outcomes":
+        for found in _around(reading, _Keys("position", int, int, _LAST, most, 0), most):
+            if isinstance(found, list):
+                yield found
+            elif found[1] >= 0:
+                damage.rows.append((found[0], None if found[1] == _LAST else found[1]))
+            else:
+                damage.others.append("a row before the first")
+    elif reading.table == "completions":
+        last = 2 ** (8 * _KEY) - 1
+        for found in _around(reading, _Keys("key", _number, _key, last, last, last // most), most):
+            if isinstance(found, list):
+                yield found
+            else:
+                damage.answers = True
+    else:
+        try:
+            for cells, whole in reading.rows():
+                if whole:
+                    yield cells
+                else:
+                    damage.others.append(str(cells[0]) if reading.table == "about" else reading.table)
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
+            damage.others.append(reading.table)
+
+
+def _number(key: Any) -> int:
+    return int.from_bytes(key[:_KEY]) if isinstance(key, bytes) else 0
+
+
+def _key(number: int) -> bytes:
+    return number.to_bytes(_KEY)
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """The keys of a table as numbers from 0 to `last`. Rows are looked for one by one up to `far` alone, and not in
+    stretches that hold no more than `finest` others.
+    """
+
+    column: str
+    number: Callable[[Any], int]
+    at: Callable[[int], Any]
+    last: int
+    far: int
+    finest: int
+
+
+def _around(reading: _Reading, keys: _Keys, most: int) -> Iterator[list[Any] | tuple[int, int]]:
+    """The rows that are whole, and the stretches in which there may be others.
+
+    A page that cannot be read is come upon from both sides; the stretch between is halved, and its halves after it.
+    However the pages are tangled, this ends: after so many questions, or four times as many rows as there can be.
+    """
+    stretches = deque([(0, keys.last)])
+    questions = rows = 0
+    while stretches:
+        first, last = stretches.popleft()
+        for order in ("ASC", "DESC"):
+            where = f" WHERE {keys.column} BETWEEN ? AND ? ORDER BY {keys.column} {order}"
+            try:
+                for cells, whole in reading.rows(where, [keys.at(first), keys.at(last)]):
+                    rows += 1
+                    if rows > 4 * most:
+                        break
+                    place = keys.number(cells[0])
+                    if not whole:
+                        yield place, place
+                        continue
+                    yield cells
+                    first, last = (max(first, place + 1), last) if order == "ASC" else (first, min(last, place - 1))
+                else:
+                    first = last + 1
+            except (sqlite3.DatabaseError, UnicodeDecodeError):
+                questions += 1
+            if first > last:
+                break
+        if first <= last and last > keys.far:
+            yield max(first, keys.far + 1), last
+            last = keys.far
+        if first > last:
+            continue
+        if last - first <= keys.finest or questions > _QUESTIONS or rows > 4 * most:
+            yield first, last
+        else:
+            middle = (first + last) // 2
+            stretches += [(first, middle), (middle + 1, last)]

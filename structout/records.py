@@ -1,0 +1,152 @@
+"""Prompts, answers, calls, issues and edits as JSON: the one form in journals, bench logs and quarantines.
+
+What is at its default is left out. Everything that is read may be damaged or forged: it raises `DataError` unless it
+has the right form and types.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from typing import Any, get_args
+
+from structout.completion import Completion, FinishReason, Message, Prompt, Sampling, Usage
+from structout.errors import DataError, SpecError
+from structout.issue import Issue
+from structout.parsing import Edit
+from structout.result import Attempt
+from structout.schema import Schema
+
+VERSION = 2  # version 1 had two forms: lists for issues and edits in a journal, every default written in a bench log
+LARGEST = 2**63  # of a count: what a column of whole numbers holds
+_SLACK = 0.01  # by which rounding may lift a log-probability above 0
+_OTHERS = [one for one in fields(Completion) if one.name not in ("text", "usage", "finish_reason")]
+_COUNTS: dict[str, Any] = {one.name: one.default for one in fields(Usage)}
+
+
+def prompt_json(prompt: Prompt) -> dict[str, Any]:
+    """A prompt, of whose constraint only its presence is written."""
+    return {
+        "messages": [[message.role, message.content] for message in prompt.messages],
+        "sampling": asdict(prompt.sampling),
+        "constrained": prompt.constraint is not None,
+        "sample": prompt.sample,
+    }
+
+
+def prompt_of(row: Any, schema: Schema[Any] | None = None) -> Prompt:
+    """The prompt that `prompt_json` wrote; one that was constrained is constrained to `schema`."""
+    with understood("a prompt"):
+        sampling = Sampling(**{**row["sampling"], "stop": tuple(row["sampling"]["stop"])})
+        messages = tuple(Message(role, content) for role, content in row["messages"])
+        require("messages", all(are(str, (one.role, one.content)) for one in messages))
+        return Prompt(messages, sampling, schema if row["constrained"] else None, row["sample"])
+
+
+def completion_json(completion: Completion) -> dict[str, Any]:
+    """An answer with its usage."""
+    usage = {name: value for name in _COUNTS if (value := getattr(completion.usage, name)) != _COUNTS[name]}
+    others = {one.name: value for one in _OTHERS if (value := getattr(completion, one.name)) != one.default}
+    if completion.values:
+        others["values"] = "".join("01"[one] for one in completion.values)
+    return {"text": completion.text, "finish_reason": completion.finish_reason, "usage": usage, **others}
+
+
+def completion_of(row: Any) -> Completion:
+    """The answer that `completion_json` wrote, in this version or in version 1."""
+    with understood("an answer"):
+        others = {one.name: _tuples(row[one.name]) for one in _OTHERS if one.name in row}
+        if isinstance(values := others.get("values"), str):
+            others["values"] = tuple(one == "1" for one in values)
+        if isinstance(steered := others.get("steered"), int):  # the oldest logs hold a count and no place
+            others["steered"] = ((0, 0),) * bool(steered)
+        made = Completion(row["text"], usage_of(row["usage"]), row["finish_reason"], **others)
+        require("text", are(str, (made.text, made.refusal)))
+        require("finish_reason", made.finish_reason in get_args(FinishReason))
+        require("logprobs", made.logprobs is None or all(one < _SLACK for one in made.logprobs))
+        require("values", made.values is None or are(bool, made.values))
+        require("ends", made.ends is None or are(int, made.ends))
+        require("steered", all(are(int, (first, last)) for first, last in made.steered))
+    return made
+
+
+def attempt_json(attempt: Attempt) -> dict[str, Any]:
+    """One call in full, with the key of its prompt, since the constraint is part of the key and is not written."""
+    head = {"model": attempt.model, "key": attempt.prompt.key()}
+    return {**head, **prompt_json(attempt.prompt), **completion_json(attempt.completion)}
+
+
+def attempt_of(row: Any, schema: Schema[Any] | None = None) -> Attempt:
+    """The call that `attempt_json` wrote; a constrained one was constrained to `schema`."""
+    with understood("a call"):
+        require("model", are(str, (row["model"], row["key"])))
+        return Attempt(row["model"], prompt_of(row, schema), completion_of(row))
+
+
+def brief(attempt: Mapping[str, Any]) -> dict[str, Any]:
+    """A call as `attempt_json` wrote it, without its prompt."""
+    left_out = ("key", "messages", "sampling", "constrained")
+    return {name: value for name, value in attempt.items() if name not in left_out}
+
+
+def usage_of(row: Any) -> Usage:
+    """A usage as JSON. Raises `ValueError` for what cannot have been used."""
+    require("usage", all(map(is_amount, row.values())))
+    return Usage(**row)
+
+
+def issue_json(issue: Issue) -> dict[str, Any]:
+    """An issue."""
+    return asdict(issue)
+
+
+def issue_of(row: Any) -> Issue:
+    """The issue that `issue_json` wrote; version 1 wrote a list in journals."""
+    with understood("an issue"):
+        require("issue", isinstance(row, dict | list))
+        made = Issue(**row) if isinstance(row, dict) else Issue(*row)
+        require("issue", are(str, (made.pointer, made.kind, made.message)))
+    return made
+
+
+def edit_json(edit: Edit) -> dict[str, Any]:
+    """An edit."""
+    return edit._asdict()
+
+
+def edit_of(row: Any) -> Edit:
+    """The edit that `edit_json` wrote; version 1 wrote a list in journals."""
+    with understood("an edit"):
+        require("edit", isinstance(row, dict | list))
+        made = Edit(**row) if isinstance(row, dict) else Edit(*row)
+        require("edit", are(int | str, made))
+    return made
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Turns every error of reading JSON that may be anything into a `DataError`."""
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, SpecError) as error:
+        raise DataError(f"it is not {what}: {type(error).__name__}: {error}") from error
+
+
+def require(name: str, fulfilled: bool) -> None:
+    """Raise `ValueError` where a part is not what it must be."""
+    if not fulfilled:
+        raise ValueError(f"wrong {name}")
+
+
+def are(kind: Any, values: Iterable[Any]) -> bool:
+    """Whether all values are of a type."""
+    return all(isinstance(value, kind) for value in values)
+
+
+def is_amount(value: Any) -> bool:
+    """Whether a value is a number that can have been spent."""
+    return isinstance(value, int | float) and 0 <= value < LARGEST
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists, which are tuples in a completion."""
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

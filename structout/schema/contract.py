@@ -1,0 +1,303 @@
+"""One contract over a Pydantic type or a JSON Schema: what a document must be, and the value that it becomes."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from copy import copy
+from functools import cached_property
+from pathlib import Path
+from traceback import walk_tb
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args, get_origin
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from structout.document import Json, load_json, parse_json, read_json
+from structout.errors import SchemaError
+from structout.issue import Issue, pointer
+from structout.language import Choice, Language, Lark, Regex, Sql
+from structout.schema.complexity import DATA, NAMED, check_form, is_written
+from structout.schema.validator import Validator, short
+from structout.source import import_object
+
+T = TypeVar("T")
+
+# A keyword of ours: how evaluation compares what stands there. It says nothing about a document, and no model sees it.
+MARK = "x-compare"
+
+
+class Checked(NamedTuple, Generic[T]):
+    """What one text or document turned out to be: `value` counts only if there are no issues.
+
+    `document` is the JSON that was read, kept for a document that parsed but did not comply. (A tuple, since to make
+    one is a good part of what a small document costs.)
+    """
+
+    value: T | None
+    document: Json
+    issues: tuple[Issue, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.issues
+
+
+class Schema(Generic[T]):
+    """A contract for documents, made by `Schema.of`.
+
+    `name` says what one document is; `json_schema` is the JSON Schema that a model is shown and a document is
+    judged by, `marked` the same with the marks of `evaluation.comparison`; `adapter` is the Pydantic type behind it,
+    None if there is only a JSON Schema. With a `language` a text is no JSON but a text of that language, which is its
+    value as well. `mask` is the JSON Schema that a constraint holds an answer to: the same, but for a schema that was
+    `masked`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        json_schema: Mapping[str, Any] | bool,
+        adapter: TypeAdapter[T] | None = None,
+        language: Language | None = None,
+    ) -> None:
+        self.name = name
+        self.language = language
+        self.marked: dict[str, Any] | bool = json_schema if isinstance(json_schema, bool) else dict(json_schema)
+        check_form(self.marked)
+        self.json_schema: dict[str, Any] | bool = _unmarked(self.marked)
+        self.mask: dict[str, Any] | bool = self.json_schema
+        self.adapter = adapter
+        self.validator = Validator(self.json_schema, pydantic=adapter is not None)
+
+    @classmethod
+    def of(cls, source: Any) -> "Schema[Any]":
+        """Make a schema of a Pydantic model or any type a `TypeAdapter` takes, of a `Literal` of strings (a bare
+        choice), of a `Regex`, `Lark` or `Sql` (see `structout.language`), of a JSON Schema (a dict, or the
+        path of a `.json` file), or of `path/to/schema.py:Name`, `package.module:Name`. A folder stands for the
+        `schema.py` or `schema.json` in it, not both, and a `.py` file without a name for the one name in its `__all__`.
+
+        Raises `SchemaError` for whatever is none of these, and `CodeError` for code where that is refused.
+        """
+        if isinstance(source, Schema):
+            return source
+        if isinstance(source, str | Path):
+            return cls._read(str(source))
+        if get_origin(source) is Literal and all(isinstance(value, str) for value in get_args(source)):
+            source = Choice(get_args(source))
+        if isinstance(source, Choice | Regex | Lark | Sql):
+            described: dict[str, Any] = {"type": "string", "description": source.hint}
+            if isinstance(source, Choice):
+                described["enum"] = list(source.values)
+            return cls(source.name, described, None, source)
+        if isinstance(source, Mapping | bool):
+            title = source.get("title") if isinstance(source, Mapping) else None
+            return cls(title if isinstance(title, str) else "document", cast("Mapping[str, Any]", source))
+        try:
+            adapter: TypeAdapter[Any] = source if isinstance(source, TypeAdapter) else TypeAdapter(source)
+            json_schema = adapter.json_schema(schema_generator=Writer)
+        except Exception as error:  # a type may bring functions of its own
+            reason = str(error).split("\n")[0]
+            raise SchemaError(
+                f"{_called(source)} is not a schema: {reason}",
+                hint="give a Pydantic model, a type, a JSON Schema or path/to/schema.py:Name",
+            ) from error
+        name = json_schema.get("title") or getattr(source, "__name__", None) or "document"
+        return cls(str(name), json_schema, adapter)
+
+    @classmethod
+    def _read(cls, source: str) -> "Schema[Any]":
+        path = Path(source)
+        if os.path.isdir(path):  # which a name that is too long for one is not; Path.is_dir raises
+            found = [path / name for name in ("schema.py", "schema.json") if (path / name).is_file()]
+            if not found:
+                raise SchemaError(f"no schema in {source}", hint="put a schema.py or schema.json in the folder")
+            if len(found) > 1:  # not to run code where data was meant
+                hint = f"name the one that is meant: {found[1]}, or {found[0]}, which is run"
+                raise SchemaError(f"{source} holds both schema.py and schema.json", hint=hint)
+            path = found[0]
+        if path.suffix == ".json":
+            try:
+                document = load_json(path.read_text(encoding="utf-8"))
+            except OSError as error:
+                raise SchemaError(f"cannot read {source}: {error.strerror}", hint="check the path") from error
+            except ValueError as error:
+                raise SchemaError(f"{source} is not JSON: {error}", hint="mend the file") from error
+            if not isinstance(document, dict | bool):
+                raise SchemaError(f"{source} is not a JSON Schema", hint="it must hold an object")
+            return cls.of(document)
+        return cls.of(import_object(str(path) if os.path.isfile(path) else source))
+
+    def masked(self, mask: dict[str, Any] | bool) -> "Schema[T]":
+        """The same contract, with a mask of its own: one that admits fewer documents than are judged to comply."""
+        other = copy(self)
+        other.mask = mask
+        other.__dict__.pop("_fingerprint", None)  # of the one that was copied
+        return other
+
+    @property
+    def unmasked(self) -> "Schema[T]":
+        """The same contract without a mask of its own."""
+        return self if self.mask is self.json_schema else self.masked(self.json_schema)
+
+    def check_text(self, text: str) -> Checked[T]:
+        """Judge a text strictly: it must be one JSON document (RFC 8259) that complies without coercion.
+
+        With a language, it must be a text of that language, to the letter.
+        """
+        if self.language is not None:
+            return self.check(text)
+        document, issue = parse_json(text)
+        if issue:
+            return Checked(None, None, (issue,))
+        return self.check(document, text)
+
+    def accepts(self, data: bytes) -> bool:
+        """Whether `check_text` would find nothing wrong with this text in UTF-8: the same verdict, sooner."""
+        if self.language is not None:
+            return False
+        try:
+            document = read_json(data)
+            if not self.validator.is_valid(document):
+                return False
+            if self.adapter is not None:
+                self._value(self.adapter, data)
+        except Exception:  # what it was, `check_text` says
+            return False
+        return True
+
+    def check(self, document: Json, text: str | None = None) -> Checked[T]:
+        """Judge a parsed document strictly: by the JSON Schema, then by the Pydantic type in strict mode.
+
+        `text` is the JSON that the document was read from, if it is at hand: it need not be written again. A validator
+        or a serializer of the user's own that raises, whatever it is, speaks against the document.
+        """
+        if self.language is not None:
+            problem = self.language.problem(document) if isinstance(document, str) else "not a text"
+            issues = (Issue("", "value", short(problem)),) if problem else ()
+            return Checked(None if issues else cast("T", document), document, issues)
+        if not self.validator.is_valid(document):
+            return Checked(None, document, self.validator.issues(document))
+        if self.adapter is None:
+            return Checked(cast("T", document), document)
+        try:
+            value = self._value(self.adapter, json.dumps(document) if text is None else text)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_input=False, include_context=False)
+            return Checked(None, document, tuple(Issue(pointer(d["loc"]), "value", short(d["msg"])) for d in details))
+        except Exception as error:
+            return Checked(None, document, (_raised(error),))
+        return Checked(value, document)
+
+    def accept(self, document: Json) -> Checked[T] | None:
+        """What `check` says of a document that complies; None of one that does not, and no word on why."""
+        if self.language is not None or not self.validator.is_valid(document):
+            return None
+        if self.adapter is None:
+            return Checked(cast("T", document), document)
+        try:
+            return Checked(self._value(self.adapter, json.dumps(document)), document)
+        except Exception:
+            return None
+
+    def _value(self, adapter: TypeAdapter[T], text: str | bytes) -> T:
+        """The value that a text stands for; one that cannot be written again is none."""
+        value = adapter.validate_json(text, strict=True)
+        if self._is_written_by_functions:
+            adapter.dump_python(value, mode="json", by_alias=True, warnings=False)
+        return value
+
+    @cached_property
+    def _is_written_by_functions(self) -> bool:
+        """Whether functions of the type's own take part in writing a value, which may fail where it complies."""
+        stack: list[Any] = [self.adapter.core_schema if self.adapter is not None else None]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, list | tuple):
+                stack.extend(node)
+            elif isinstance(node, Mapping):
+                writing = node.get("serialization")
+                if node.get("computed_fields") or (writing and str(writing.get("type")).startswith("function-")):
+                    return True
+                stack.extend(value for key, value in node.items() if key not in ("metadata", "cls"))
+        return False
+
+    def dump(self, value: T) -> Json:
+        """Write a value as the JSON document that stands for it, defaults filled in.
+
+        Raises `SchemaError` for one that cannot be written, which only a validator or a default can have made.
+        """
+        if self.adapter is None:
+            return cast("Json", value)
+        try:
+            return cast("Json", self.adapter.dump_python(value, mode="json", by_alias=True))
+        except Exception as error:
+            hint = "mend the validator or default that makes it, or write a serializer"
+            reason = _raised(error).message
+            raise SchemaError(f"a value of {self.name} cannot be written as JSON: {reason}", hint=hint) from error
+
+    def fingerprint(self) -> str:
+        """A short hash of the contract, for caches and logs: the JSON Schema in its key order, and the name."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        parts = [self.name, self.adapter is not None, self.json_schema]
+        if self.language is not None:
+            parts.append(repr(self.language))
+        if self.mask is not self.json_schema:
+            parts.append(self.mask)
+        content = json.dumps(parts, ensure_ascii=False)
+        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Schema) and self._fingerprint == other._fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self._fingerprint)
+
+    def __repr__(self) -> str:
+        return f"Schema({self.name!r}, {self._fingerprint})"
+
+
+class Writer(GenerateJsonSchema):
+    """Pydantic's writer, without defaults that JSON has no number for: they say nothing about a document."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        written = super().default_schema(schema)
+        if "default" in written and not is_written(written["default"]):
+            del written["default"]
+        return written
+
+
+def _called(source: object) -> str:
+    try:
+        return repr(source)
+    except Exception:
+        return f"a {type(source).__name__}"
+
+
+def _unmarked(schema: Any) -> Any:
+    """A schema without marks, however deep it is; a property may still be called like one."""
+    top = [schema]
+    rest: list[tuple[Any, Any, bool]] = [(top, 0, False)]  # where a node is, and whether its keys are names
+    while rest:
+        holder, place, named = rest.pop()
+        node = holder[place]
+        if isinstance(node, list | tuple):
+            holder[place] = kept = list(node)
+            rest += [(kept, index, False) for index in range(len(kept))]
+        elif isinstance(node, dict):
+            holder[place] = shorn = {key: value for key, value in node.items() if named or key != MARK}
+            rest += [(shorn, key, not named and key in NAMED) for key in shorn if named or key not in DATA]
+    return top[0]
+
+
+def _raised(error: Exception) -> Issue:
+    """What a function of the user's own raised, and which one, where that can be told."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    own = [
+        one for one in frames if str(one.f_globals.get("__name__")).partition(".")[0] not in ("structout", "pydantic")
+    ]
+    who = f"{own[0].f_code.co_qualname} raised " if own else ""
+    return Issue("", "value", short(f"{who}{type(error).__name__}: {error}".split("\n")[0]))

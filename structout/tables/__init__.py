@@ -1,0 +1,1 @@
+"""Rows and records in files, tables and queries."""

@@ -1,0 +1,228 @@
+"""A schema's fields as typed columns."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from structout.document import Json
+from structout.errors import DataError
+from structout.prompts.render import resolve
+from structout.schema import Schema
+from structout.tables.layout import ABSENT, MORE, Layout, beside, is_open, kinds_of, read_text, unpacked
+
+PROVENANCE = (
+    ("_status", pa.string()),
+    ("_edits", pa.string()),
+    ("_confidence", pa.float64()),
+    ("_strategy", pa.string()),
+    ("_attempts", pa.int64()),
+    ("_tokens", pa.int64()),
+    ("_cost", pa.float64()),
+    ("_seconds", pa.float64()),
+    ("_fingerprint", pa.string()),
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """An Arrow type, what turns a JSON value into one of it (a `ValueError`, `TypeError` or `OverflowError` where it
+    cannot be held), and what turns that, with dates as text, into the JSON value again. In a column that is not
+    `nullable` null is a value that is not there.
+    """
+
+    type: pa.DataType
+    convert: Callable[[Any], Any]
+    restore: Callable[[Any], Json] = lambda value: value
+    nullable: bool = True
+
+
+def columns_of(schema: Schema[Any]) -> dict[str, Column]:
+    """The columns of a record as it is written, as `Layout` names them.
+
+    Whatever has no one type (a union, a recursion, free-form objects) becomes JSON text. Moments are kept in UTC; one
+    without an offset counts as UTC.
+    """
+    return _columns(Layout.of(schema, written=True))
+
+
+def _columns(layout: Layout) -> dict[str, Column]:
+    reader = _Reader(layout.root, layout.extras)
+    try:
+        return {name: reader.column(node, ()) for name, node in layout.columns.items()}
+    except RecursionError as error:
+        raise DataError("the schema leads too deep for typed columns", hint="JSONL holds any record") from error
+
+
+def reader_of(schema: Schema[Any]) -> Callable[[dict[str, Json]], Json]:
+    """What makes the record again of a row that `Table` wrote, with dates as text. A row that another program wrote is
+    a record as it is, but for text that can only be JSON and null that can only be absence.
+    """
+    layout = Layout.of(schema)
+    columns = _columns(layout)
+    return lambda row: layout.record({name: _restored(columns.get(name), value) for name, value in row.items()})
+
+
+def _restored(column: Column | None, value: Json) -> Json:
+    if value is None:
+        return None if column is None or column.nullable else ABSENT
+    return value if column is None else column.restore(value)
+
+
+class Table:
+    """Records in typed columns, and beside them, unless they are `bare`, those that say how each came about."""
+
+    def __init__(self, schema: Schema[Any], *, bare: bool) -> None:
+        self._layout = Layout.of(schema, written=True)
+        self._columns = _columns(self._layout)
+        self._provenance = {} if bare else {"_key": pa.string(), **dict(PROVENANCE)}
+        types = {name: column.type for name, column in self._columns.items()}
+        self.schema = pa.schema({**types, **self._provenance})
+
+    def row(self, record: Json, provenance: dict[str, Any]) -> dict[str, Any]:
+        """One record as a row of `schema`. Raises `DataError` for a value that its column cannot hold."""
+        values = self._layout.row(record)
+        row = {name: _held(name, column, values.get(name)) for name, column in self._columns.items()}
+        if self._provenance:
+            key = provenance["_key"]
+            row |= {name: provenance.get(name) for name in self._provenance}
+            row["_key"] = _held("_key", _STRING, key if isinstance(key, str) else json.dumps(key))
+            row["_edits"] = json.dumps(provenance["_edits"])
+        return row
+
+
+def _held(name: str, column: Column, value: Json) -> Any:
+    try:
+        return _optional(column, value)
+    except (ValueError, TypeError, OverflowError) as error:
+        shown = json.dumps(value)
+        shown = shown if len(shown) <= 60 else shown[:59] + "…"
+        raise DataError(f"the typed column {name!r} cannot hold {shown}", hint="JSONL holds any value") from error
+
+
+class _Reader:
+    """Reads a schema whose references point into `root`; `extras` is that of its layout."""
+
+    def __init__(self, root: Any, extras: bool) -> None:
+        self._root = root
+        self._extras = extras
+        self._columns = 0
+
+    def column(self, node: Any, seen: tuple[str, ...]) -> Column:
+        self._columns += 1
+        if self._columns > _MOST_COLUMNS:
+            problem = f"the schema has more than {_MOST_COLUMNS:,} typed columns within one another"
+            raise DataError(problem, hint="JSONL holds any record")
+        kinds = kinds_of(node, self._root)
+        found = self._typed(node, seen)
+        if found is _TEXT:
+            found = replace(_TEXT, restore=lambda value: read_text(value, kinds) if isinstance(value, str) else value)
+        return replace(found, nullable="null" in kinds)
+
+    def _typed(self, node: Any, seen: tuple[str, ...]) -> Column:
+        if isinstance(node, dict) and "$ref" in node:
+            ref = node["$ref"]
+            return _TEXT if ref in seen else self._typed(resolve(self._root, ref), (*seen, ref))
+        if not isinstance(node, dict):
+            return _TEXT
+        options = [one for one in node.get("anyOf") or node.get("oneOf") or [] if one != {"type": "null"}]
+        if len(options) == 1:
+            return self._typed(options[0], seen)
+        kind = node.get("type")
+        if isinstance(kind, list):
+            kinds = [one for one in kind if one != "null"]
+            return self._typed({**node, "type": kinds[0]}, seen) if len(kinds) == 1 else _TEXT
+        if options:
+            return _TEXT
+        if kind == "string":
+            return _FORMATS.get(node.get("format", ""), _STRING)
+        if kind == "array" and isinstance(node.get("items"), dict) and "prefixItems" not in node:
+            return _list(self.column(node["items"], seen))
+        if kind == "object" and node.get("properties"):
+            return self._struct(node, seen)
+        if kind is None and all(isinstance(value, str) for value in _choices(node)):
+            return _STRING
+        return _SCALARS.get(str(kind), _TEXT)
+
+    def _struct(self, node: dict[str, Any], seen: tuple[str, ...]) -> Column:
+        more = is_open(node, self._extras)
+        if MORE in node["properties"] and more:
+            return _TEXT
+        columns = {name: self.column(part, seen) for name, part in node["properties"].items()}
+        if not more:
+            return _struct(columns)
+        whole = _struct({**columns, MORE: self.column(True, seen)})
+        return Column(
+            whole.type,
+            lambda row: whole.convert({**row, MORE: beside(row, columns) or None}),
+            lambda row: unpacked(found) if isinstance(found := whole.restore(row), dict) else found,
+        )
+
+
+def _choices(node: dict[str, Any]) -> list[Json]:
+    return node["enum"] if "enum" in node else [node.get("const")]
+
+
+def _list(item: Column) -> Column:
+    def restore(values: Any) -> Json:
+        if not isinstance(values, list):
+            return values  # type: ignore[no-any-return]
+        return [None if value is None else item.restore(value) for value in values]
+
+    return Column(pa.list_(item.type), lambda values: [_optional(item, value) for value in values], restore)
+
+
+def _struct(columns: dict[str, Column]) -> Column:
+    def restore(row: Any) -> Json:
+        if not isinstance(row, dict):
+            return row  # type: ignore[no-any-return]
+        found = {name: _restored(columns.get(name), value) for name, value in row.items()}
+        return {name: value for name, value in found.items() if value is not ABSENT}
+
+    fields = pa.struct([(name, column.type) for name, column in columns.items()])
+    return Column(
+        fields, lambda row: {name: _optional(column, row.get(name)) for name, column in columns.items()}, restore
+    )
+
+
+def _optional(column: Column, value: Json) -> Any:
+    return None if value is None else column.convert(value)
+
+
+def _whole(value: Any) -> int:
+    if not -(2**63) <= value < 2**63:
+        raise OverflowError
+    return int(value)
+
+
+def _real(value: Any) -> float:
+    if float(value) != value:
+        raise ValueError("it would be rounded")
+    return float(value)
+
+
+def _string(text: str) -> str:
+    text.encode()  # an unpaired surrogate has no UTF-8
+    return text
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+_MOST_COLUMNS = 10_000  # within one another
+_TEXT = Column(pa.string(), lambda value: _string(json.dumps(value, ensure_ascii=False)))
+_STRING = Column(pa.string(), _string)
+_SCALARS = {
+    "integer": Column(pa.int64(), _whole),
+    "number": Column(pa.float64(), _real),
+    "boolean": Column(pa.bool_(), bool),
+}
+_FORMATS = {
+    "date": Column(pa.date32(), date.fromisoformat),
+    "date-time": Column(pa.timestamp("us", tz="UTC"), _moment),
+}

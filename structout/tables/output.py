@@ -1,0 +1,321 @@
+"""Accepted rows, written so that a file appears whole or not at all."""
+
+import csv
+import glob
+import gzip
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from structout.document import Json
+from structout.errors import DataError, MissingExtraError, OutputError, SpecError
+from structout.language import quoted
+from structout.schema import Schema
+from structout.surfaces import is_utf8, json_text
+from structout.tables.layout import MORE, PROVENANCE, Layout, fields
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+Write = Callable[[dict[str, Any]], None]
+WriteRecord = Callable[[Json, dict[str, Any]], None]
+Place = Callable[[Json, dict[str, Any]], dict[str, Any]]
+_GROUP = 10_000  # rows of a Parquet row group: what is held in memory
+_SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
+
+
+def check_target(target: str) -> None:
+    """Find out before anything is spent whether `target` can be written. Raises `OutputError`, `SpecError`."""
+    if target == "-":
+        return
+    place, database, table = target.partition(".duckdb#")
+    if not database and not target.removesuffix(".gz").endswith(_SUFFIXES):
+        known = ", ".join(_SUFFIXES)
+        raise SpecError(f"no output format belongs to {target}", hint=f"end it in {known} or .duckdb#TABLE, or give -")
+    if _is_typed(target):
+        _arrow()
+    if database and not table:
+        raise SpecError(f"{target} names no table", hint="write NAME.duckdb#TABLE")
+    if database and not is_utf8(target):
+        raise SpecError(f"{target} is not UTF-8", hint="DuckDB takes no other name")
+    check_writable(place + database.rstrip("#"))
+    if database:
+        _check_database(f"{place}.duckdb")
+
+
+def check_writable(path: str | Path) -> None:
+    """Find out before anything is spent whether a file can be written there. Raises `SpecError`."""
+    if path == "-":
+        raise SpecError("stdout cannot take what is written there", hint="name a file instead of -")
+    try:
+        with replacing(path, keep=False):
+            pass
+    except OutputError as error:
+        raise SpecError(error.message, hint="name another, or make its folder") from error
+
+
+def _check_database(place: str) -> None:
+    duckdb = _duckdb()
+    try:
+        if Path(place).exists():
+            duckdb.connect(place).close()
+    except duckdb.Error as error:
+        raise _no_database(place, error) from error
+
+
+def check_distinct(files: Mapping[str, str | None]) -> None:
+    """Find out before anything is done whether one of these files, given by what each is for, would overwrite another.
+
+    `-`, a query, a device and None are no files; two tables of one database are two. Raises `SpecError`.
+    """
+    seen: dict[tuple[Path, str], str] = {}
+    for what, name in files.items():
+        if name is None or name == "-" or name.startswith("sql:"):
+            continue
+        place, database, table = name.partition(".duckdb#")
+        path = Path(place + database.rstrip("#")).resolve()
+        if path.exists() and not path.is_file():
+            continue
+        for (other, its), whose in seen.items():
+            if path == other and (table == its or not (table and its)):
+                raise SpecError(f"{whose} and {what} are the same file: {name}", hint="name another for one of them")
+        seen[path, table] = what
+
+
+@contextmanager
+def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
+    """A binary file beside `path` that takes its place, on disk, when all went well; a pipe or a device stays one
+    and is written to. Who may read it is told by the umask, and by the file that was there: it is never more. Raises
+    `OutputError`.
+    """
+    target = Path(path)
+    ordinary = target.is_file() or not target.exists()
+    mode = target.stat().st_mode & 0o666 if target.is_file() else 0o666
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with _written(path):
+            if target.is_dir() or (target.exists() and not os.access(target, os.W_OK)):
+                raise PermissionError(13, "it may not be written")
+            part = _Part(beside if ordinary else target if keep else Path(os.devnull), path, mode)
+        with io.BufferedWriter(part) as stream:
+            yield stream
+            stream.flush()
+            if ordinary:
+                with _written(path):
+                    os.fsync(stream.fileno())
+        if keep and ordinary:
+            with _written(path):
+                os.replace(beside, target)
+                for left in target.parent.glob(f".{glob.escape(target.name)}.[0-9]*.part"):  # by a run that was killed
+                    left.unlink()
+    finally:
+        with suppress(OSError):
+            beside.unlink()
+
+
+class _Part(io.FileIO):
+    """A file whose failures say which it is, so that they are not taken for those of another that is open too."""
+
+    def __init__(self, beside: Path, target: str | Path, mode: int) -> None:
+        super().__init__(beside, "wb", opener=lambda name, flags: os.open(name, flags, mode))
+        self._target = target
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        with _written(self._target):
+            return super().write(data)
+
+
+@contextmanager
+def _written(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason, hint = error.strerror or str(error), "name another, or make room; nothing is lost"
+        raise OutputError(f"cannot write {path}: {reason}", hint=hint) from error
+
+
+def check_fields(target: str, schema: Schema[Any], *, bare: bool = False) -> None:
+    """Find out before anything is spent whether a field of the schema has the name of one that the target adds.
+
+    Raises `SpecError`.
+    """
+    table = _is_table(target)
+    taken = [*([] if bare else PROVENANCE), *([MORE] if table else [])]
+    for name in [] if table and Layout.of(schema, written=True).whole else fields(schema):
+        if name in taken:
+            hint = "rename it, or write JSONL" if name == MORE else "--bare leaves that out; or rename the field"
+            raise SpecError(f"the schema has a field {name!r}, a name that the output needs for itself", hint=hint)
+
+
+def placing(target: str, schema: Schema[Any], *, bare: bool = False) -> Place:
+    """A function that makes a row of the target of one accepted record and how it came about.
+
+    It raises `DataError` for a record that no row can hold. `bare` leaves out how it came about.
+    """
+    if _is_typed(target):
+        _arrow()
+        from structout.tables.arrow import Table
+
+        return Table(schema, bare=bare).row
+    layout = Layout.of(schema, written=True) if _is_table(target) else None
+
+    def row(value: Json, provenance: dict[str, Any]) -> dict[str, Any]:
+        record = layout.row(value) if layout else value if isinstance(value, dict) else {"value": value}
+        if bare:
+            return record
+        if layout is None and (taken := record.keys() & provenance.keys()):
+            raise DataError(f"the record has a field {min(taken)!r} of its own", hint="--bare writes it as it is")
+        return {**record, **provenance}
+
+    return row if layout is None else lambda value, provenance: _in_cells(row(value, provenance))
+
+
+def _in_cells(row: dict[str, Any]) -> dict[str, Any]:
+    for name, value in row.items():
+        if isinstance(value, str) and not is_utf8(value):
+            raise DataError(f"the column {name!r} cannot hold {value!r}: it has no UTF-8", hint="JSONL holds any value")
+    return row
+
+
+@contextmanager
+def writing(target: str, schema: Schema[Any], *, bare: bool = False) -> Iterator[WriteRecord]:
+    """A function that writes one accepted record and how it came about, in the format of the target's suffix.
+
+    `bare` leaves out how it came about. Raises `OutputError`, and, before the record is written, `DataError` for one
+    that no row can hold.
+    """
+    place = placing(target, schema, bare=bare)
+    with _into(target, schema, bare=bare) as write:
+        yield lambda value, provenance: write(place(value, provenance))
+
+
+@contextmanager
+def _into(target: str, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
+    if target == "-":
+        yield _json_lines(sys.stdout.buffer)
+        sys.stdout.flush()
+        return
+    place = target.partition("#")[0] if ".duckdb#" in target else target
+    if place.endswith(".duckdb"):
+        with _into_duckdb(place, target.partition("#")[2], schema, bare=bare) as write:
+            yield write
+        return
+    with replacing(target) as stream, _packed(target, stream) as packed:
+        name = target.removesuffix(".gz")
+        if name.endswith(".parquet"):
+            with _parquet(packed, schema, bare=bare) as write:
+                yield write
+        elif name.endswith((".csv", ".tsv")):
+            with _csv(packed, schema, "\t" if name.endswith(".tsv") else ",", bare=bare) as write:
+                yield write
+        else:
+            yield _json_lines(packed)
+
+
+def _is_table(target: str) -> bool:
+    return _is_typed(target) or target.removesuffix(".gz").endswith((".csv", ".tsv"))
+
+
+def _is_typed(target: str) -> bool:
+    return target.endswith((".parquet", ".parquet.gz", ".duckdb")) or ".duckdb#" in target
+
+
+def _packed(target: str, stream: BinaryIO) -> Any:
+    """The stream, compressed where the name says so: without a time stamp, so that like rows make like files."""
+    if target.endswith(".gz"):
+        return gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0)
+    return _same(stream)
+
+
+@contextmanager
+def _same(stream: BinaryIO) -> Iterator[BinaryIO]:
+    yield stream
+
+
+def _json_lines(stream: BinaryIO) -> Write:
+    def write(row: dict[str, Any]) -> None:
+        stream.write(json_text(row).encode() + b"\n")
+
+    return write
+
+
+@contextmanager
+def _csv(stream: BinaryIO, schema: Schema[Any], delimiter: str, *, bare: bool) -> Iterator[Write]:
+    """Lists and objects are written as JSON, null as an empty cell."""
+    names = [*Layout.of(schema, written=True).columns, *([] if bare else PROVENANCE)]
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
+    writer = csv.DictWriter(text, names, delimiter=delimiter)
+    writer.writeheader()
+
+    def cell(value: Json) -> Any:
+        return json_text(value) if isinstance(value, dict | list | bool) else value
+
+    yield lambda row: writer.writerow({name: cell(value) for name, value in row.items()})
+    text.detach()
+
+
+@contextmanager
+def _parquet(stream: Any, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
+    pa = _arrow()
+    import pyarrow.parquet as pq
+
+    from structout.tables.arrow import Table
+
+    table = Table(schema, bare=bare)
+    waiting: list[dict[str, Any]] = []
+
+    def flush() -> None:
+        if waiting:
+            writer.write_table(pa.Table.from_pylist(waiting, table.schema))
+            waiting.clear()
+
+    def write(row: dict[str, Any]) -> None:
+        waiting.append(row)
+        if len(waiting) == _GROUP:
+            flush()
+
+    with pq.ParquetWriter(stream, table.schema) as writer:
+        yield write
+        flush()
+
+
+@contextmanager
+def _into_duckdb(place: str, table: str, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
+    """By way of a Parquet file beside the database; the table is replaced in one transaction."""
+    duckdb = _duckdb()
+    beside = Path(f"{place}.{os.getpid()}.parquet")
+    try:
+        with beside.open("wb") as stream, _parquet(stream, schema, bare=bare) as write:
+            yield write
+        with duckdb.connect(place) as database:
+            query = f"CREATE OR REPLACE TABLE {quoted(table)} AS SELECT * FROM read_parquet(?)"
+            database.execute(query, [str(beside)])
+    except (OSError, duckdb.Error) as error:
+        raise _no_database(place, error) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _no_database(place: str, error: Exception) -> OutputError:
+    reason = str(error).strip().split("\n")[0]
+    return OutputError(f"cannot write {place}: {reason}", hint="check that no other process has it open")
+
+
+def _duckdb() -> Any:
+    try:
+        import duckdb
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("duckdb", "pipeline") from error
+    return duckdb
+
+
+def _arrow() -> Any:
+    try:
+        import pyarrow
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("pyarrow", "pipeline") from error
+    return pyarrow

@@ -1,0 +1,116 @@
+import random
+import re
+from typing import Any
+
+import pytest
+
+from structout import Constrained, Prompted, Scripted, SpecError, Task, evaluate, preview
+from structout.document import leaves
+from structout.evaluation.perturbations import PERTURBATIONS, SHARED
+from structout.result import Example
+from structout.schema import Schema
+from tests.conftest import ROOT, Bolt
+from tests.evaluation.scoring.test_metrics import RIGHT, bolts
+
+TEXT = "The hex bolt and its washers are about zinc plated. Size: 6; Colour: grey. Please deliver them on Monday."
+GOLD: Any = {"kind": "hex", "size_mm": 6, "note": "zinc plated"}
+
+
+def words(value: object) -> set[str]:
+    return set(re.findall(r"\w+", str(value).lower()))
+
+
+def put(name: str, text: str = TEXT, gold: Any = GOLD, seed: int = 1) -> Any:
+    task: Task[Any] = Task(text, Schema.of(Bolt), (Example("M8", {"kind": "flange", "size_mm": 8}),))
+    return PERTURBATIONS[name](task, gold, random.Random(seed))
+
+
+@pytest.mark.parametrize("name", PERTURBATIONS)
+def test_each_is_seeded_and_leaves_alone_what_values_are_copied_from(name: str) -> None:
+    one = put(name, "Zinc plated hex bolt with thread. The carton weighs little. Bring gloves please.")
+    if one is None:
+        assert name == "fields" or name in SHARED
+        return
+    assert put(name, one.text) is not None or name in ("abbreviations", "sentences")
+    assert put(name, seed=1) == put(name, seed=1)
+    for value in leaves(GOLD).values():
+        if isinstance(value, str):
+            assert value in one.text.lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "changed"),
+    [
+        ("case", "abcd", 1),
+        ("typos", "connector", 2),
+        ("abbreviations", "bolts and nuts", 1),
+        ("fields", "Size: six; Colour: grey", 0),
+        ("sentences", "Ship the parts early. Call the office.", 0),
+    ],
+)
+def test_the_text_says_the_same(name: str, text: str, changed: int) -> None:
+    one = put(name, text, {})
+    assert one.text != text
+    if changed == 2:
+        assert sorted(one.text) == sorted(text)
+    if not changed:
+        assert sorted(one.text.replace(".", " . ").split()) == sorted(text.replace(".", " . ").split()) or ";" in text
+
+
+def test_what_does_not_apply_is_left_out() -> None:
+    assert put("sentences", "Ship it. It is late.", {}) is None
+    assert put("sentences", "Ship the parts early. Call the office.", {"list": [1, 2]}) is None
+    assert put("fields", "a; b", {}) is None
+    assert put("typos", "M6 x 16 hex", {}) is None
+    assert put("abbreviations", "hex", {}) is None
+
+
+def test_the_schema_in_another_order_takes_its_examples_along() -> None:
+    one = next(task for task in (put("field order", seed=seed) for seed in range(8)) if task is not None)
+    order = list(one.schema.json_schema["properties"])
+    assert sorted(order) == ["kind", "note", "size_mm"]
+    assert list(one.examples[0].document) == [name for name in order if name != "note"]
+    assert one.schema.check({"kind": "hex", "size_mm": 6}).ok
+    assert one.schema.fingerprint() != Schema.of(Bolt).fingerprint()
+
+
+def test_schema_and_prompt_in_other_words() -> None:
+    described = put("schema wording")
+    assert described is not None
+    assert described.schema.json_schema["description"] != Bolt.__doc__
+    assert "A bolt." in described.schema.json_schema["description"]
+    asked = put("prompt wording")
+    plain = preview("x", Bolt, "Prompted()").messages[0].content
+    model = Scripted(RIGHT)
+    Prompted().run([asked], model)
+    assert model.batches[0][0].messages[0].content != plain
+
+
+def test_every_hand_written_part_can_be_put_otherwise() -> None:
+    from structout import Dataset
+
+    parts = Dataset.load(ROOT / "schemas/parts").head(40)
+    for name, perturbation in PERTURBATIONS.items():
+        for record in parts:
+            task: Task[Any] = Task(record.text, parts.schema)
+            done = perturbation(task, record.written, random.Random(record.key))
+            if done is None or name in SHARED:
+                continue
+            assert done.text != record.text
+            copied = words(record.text) & {word for value in leaves(record.written).values() for word in words(value)}
+            assert copied <= words(done.text), name
+
+
+def test_flips_are_counted_against_the_record_as_it_is() -> None:
+    def answer(prompt: Any) -> str:
+        text = prompt.messages[-1].content
+        return RIGHT if "bolt connector" in text or text[-1:] == "\n" else '{"kind": "flange", "size_mm": 6}'
+
+    report = evaluate([Constrained()], Scripted(answer), bolts("bolt connector", "other"), perturbations=["typos"])
+    (row,) = report.rows()
+    assert row.record_accuracy.value == 0.5
+    (one,) = report.perturbed()
+    assert (one.arm.perturbation, one.change.value, one.flips.value, one.changed.value) == ("typos", -0.5, 0.5, 0.5)
+    assert (one.change.won, one.change.lost) == (0, 1)
+    with pytest.raises(SpecError, match="no perturbation"):
+        evaluate([Prompted()], Scripted(RIGHT), bolts("x"), perturbations=["noise"])

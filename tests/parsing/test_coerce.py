@@ -1,0 +1,187 @@
+"""Data in another form than the schema's: what is taken for the same, and what is not."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from structout.parsing import Decimal, repair
+from structout.schema import Schema
+
+
+def one(schema: dict[str, Any], *, required: bool = True) -> Schema[Any]:
+    return Schema.of(
+        {
+            "type": "object",
+            "properties": {"a": schema},
+            "required": ["a"] if required else [],
+            "additionalProperties": False,
+        }
+    )
+
+
+INTEGER, NUMBER = {"type": "integer"}, {"type": "number"}
+LEVEL = {"enum": ["low", "very_high", "C++", "C#", "-1", "1"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "written", "expected"),
+    [
+        (INTEGER, '"5"', 5),
+        (INTEGER, '"5.0"', 5),
+        (INTEGER, '" 007 "', 7),
+        (INTEGER, '"1,234,567"', 1234567),
+        (NUMBER, '"1,234.5"', 1234.5),
+        (NUMBER, '"1.234,5"', 1234.5),
+        (NUMBER, '"-3.25"', -3.25),
+        ({"type": "boolean"}, '"Yes"', True),
+        ({"type": "boolean"}, "0", False),
+        ({"type": ["integer", "null"]}, '"None"', None),
+        ({"type": "string"}, "1.10", "1.10"),
+        ({"type": "string"}, "12", "12"),
+        (LEVEL, '"Very High."', "very_high"),
+        (LEVEL, '"c++"', "C++"),
+        (LEVEL, '"- 1"', "-1"),
+        ({"type": "array", "items": INTEGER}, "5", [5]),
+        ({"type": "array", "items": INTEGER}, '"1, 2, 3"', [1, 2, 3]),
+        ({"type": "array", "items": {"type": "string"}}, '"x"', ["x"]),
+        ({"type": "array", "items": {"type": "string"}}, '"[\\"x\\"]"', ["x"]),
+        ({"type": "array", "items": {"type": "string"}}, '{"0": "x", "1": "y"}', ["x", "y"]),
+        (INTEGER, "[5]", 5),
+        (INTEGER, '{"value": 5}', 5),
+        ({"type": "array", "items": {"type": "object"}}, '{"items": [{"x": 1}]}', [{"x": 1}]),
+        ({"type": "boolean"}, '"1"', True),
+        ({"type": "string", "format": "date"}, '"March 5, 2024"', "2024-03-05"),
+        ({"type": "string", "format": "date"}, '"25/03/2024"', "2024-03-25"),
+        ({"type": "string", "format": "date-time"}, '"2024-03-05 10:00 UTC"', "2024-03-05T10:00:00Z"),
+        ({"type": "number", "description": "weight in kg"}, '"5 kg"', 5),
+        ({"type": "object", "required": ["x", "y"]}, '[["x", 1], ["y", 2]]', {"x": 1, "y": 2}),
+        ({"type": "object", "required": ["x"]}, '[{"key": "x", "value": 1}]', {"x": 1}),
+        ({"anyOf": [INTEGER, {"type": "array"}]}, '"5"', 5),
+    ],
+)
+def test_the_same_data_in_another_form(schema: dict[str, Any], written: str, expected: object) -> None:
+    found = repair(f'{{"a": {written}}}', one(schema))
+    assert found.ok, found.issues
+    assert found.document == {"a": expected}
+    assert isinstance(found.document, dict)
+    assert type(found.document["a"]) is type(expected) or isinstance(expected, float)
+    assert {edit.grade for edit in found.edits} == {"lossless"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "written", "kind"),
+    [
+        (NUMBER, '"3,14"', "ambiguous"),
+        (INTEGER, '"1,200"', "ambiguous"),
+        ({"type": "string", "format": "date"}, '"05/03/2024"', "ambiguous"),
+        ({"type": "array", "items": {"type": "string"}}, '"x, y"', "ambiguous"),
+        (INTEGER, "1.7", "refused_edit"),
+        (NUMBER, '"5 kg"', "refused_edit"),
+        ({"type": "string", "format": "date-time"}, '"2024-03-05"', "refused_edit"),
+        ({"type": "array", "items": INTEGER}, '[1, "x", 3]', "refused_edit"),
+        ({"type": "boolean"}, '"this is not true"', "type"),
+        (LEVEL, '"definitely not low"', "enum"),
+        (LEVEL, '"C"', "enum"),
+        (LEVEL, '"low?"', "enum"),
+    ],
+)
+def test_what_is_not_the_same_is_an_issue(schema: dict[str, Any], written: str, kind: str) -> None:
+    found = repair(f'{{"a": {written}}}', one(schema))
+    assert found.value is None
+    assert found.issues[0].kind == kind
+
+
+@pytest.mark.parametrize(("decimal", "expected"), [(",", 3.14), (".", None)])
+def test_a_locale_decides(decimal: Decimal, expected: float | None) -> None:
+    found = repair('{"a": "3,14"}', one(NUMBER), decimal=decimal)
+    assert (found.document == {"a": expected}) == (expected is not None)
+
+
+def test_an_optional_that_cannot_be_read_is_not_nulled() -> None:
+    found = repair('{"a": "a dozen"}', one(INTEGER, required=False))
+    assert [issue.kind for issue in found.issues] == ["refused_edit"]
+    assert repair('{"a": null}', one(INTEGER, required=False)).document == {}
+    assert repair('{"a": "a dozen"}', one(INTEGER, required=False), "lossy").document == {}
+
+
+SIZED: Schema[Any] = one({"type": "object", "properties": {"x": INTEGER, "y": INTEGER}, "required": ["x", "y"]})
+
+
+def test_flattened_keys_are_nested_again() -> None:
+    assert repair('{"a.x": 1, "a.y": "2"}', SIZED).document == {"a": {"x": 1, "y": 2}}
+
+
+def test_an_object_of_another_kind_is_not_wrapped() -> None:
+    schema: Schema[Any] = Schema.of({"type": "object", "properties": {"a": {}}, "required": ["a"]})
+    assert not repair('{"size": 1}', schema).ok
+
+
+def test_a_schema_given_back_is_no_record() -> None:
+    schema: Schema[Any] = Schema.of({"type": "object", "properties": {"x": {}}, "required": ["x"]})
+    assert not repair('{"type": "object", "properties": {"x": {"type": "integer"}}}', schema).ok
+
+
+def test_keys_in_capitals_that_nobody_declared_are_not_guessed() -> None:
+    schema: Schema[Any] = Schema.of({"type": "object", "properties": {"name": {}}, "required": ["name"]})
+    assert repair('{"NAME": 1, "MORE": 2}', schema).issues[0].kind == "ambiguous"
+    assert repair('{"NAME": 1, "more": 2}', schema).document == {"name": 1, "more": 2}
+
+
+def test_a_missing_value_is_made_up_only_if_asked_for() -> None:
+    schema = one({"type": "integer", "default": 3})
+    assert repair("{}", schema, "lossy").value is None
+    assert repair("{}", schema, "any").document == {"a": 3}
+
+
+class Colour(StrEnum):
+    DEEP_RED = "deep red"
+
+
+class Circle(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["circle"]
+    radius: float
+
+
+class Square(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["square"]
+    side: int
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    part_number: Annotated[int, Field(alias="pn")]
+    colour: Colour | None = None
+    shape: Annotated[Circle | Square, Field(discriminator="kind")]
+
+
+PART: Schema[Any] = Schema.of(Part)
+GOOD = '{"pn": 5, "colour": "deep red", "shape": {"kind": "square", "side": 2}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD.replace('"pn"', '"PN"'),
+        GOOD.replace('"pn"', '"partNumber"'),
+        GOOD.replace("deep red", "Deep_Red"),
+        GOOD.replace('"kind": "square", "side": 2', '"Kind": "Square", "side": "2"'),
+        GOOD.replace('"side": 2', '"side": 2.0'),
+        f'{{"part": {GOOD}}}',
+        f'{{"type": "object", "properties": {GOOD}}}',
+        f'{{"name": "Part", "arguments": {GOOD}}}',
+        f"[{GOOD}]",
+    ],
+)
+def test_a_typed_record(text: str) -> None:
+    found = repair(text, PART)
+    assert found.ok, found.issues
+    assert found.value == PART.check_text(GOOD).value
+
+
+def test_edits_point_into_the_document() -> None:
+    found = repair(GOOD.replace('"side": 2', '"SIDE": "2"'), PART)
+    assert [(edit.kind, edit.where) for edit in found.edits] == [("key", "/shape/side"), ("number", "/shape/side")]
