@@ -6,8 +6,8 @@ from typing import Any
 import jsonschema_rs
 
 from structout.document import Json
-from structout.prompts import resolve
 from structout.schema import Schema
+from structout.schema.references import resolve
 
 Path = tuple[str | int, ...]
 

@@ -12,6 +12,7 @@ from structout.grammar.disjoint import TYPES, disjoint
 from structout.grammar.numbers import numbers, whole_counts
 from structout.grammar.strings import FORMATS, PYDANTIC, unlike
 from structout.issue import pointer
+from structout.schema.references import place_of, refuse, target
 
 _DEEPEST = 60  # of rewriting one subschema within another
 _MOST_BRANCHES = 12  # of a oneOf that is taken apart
@@ -281,28 +282,22 @@ class Rewriter:
         self._also(node, {"anyOf": branches})
         self._gap(path, "oneOf", "alternatives that overlap: more than one may fit")
 
-    def resolve(self, node: Any, depth: int = 0) -> Any:
-        """What a `$ref` without siblings leads to."""
+    def resolve(self, node: Any) -> Any:
+        """What a `$ref` without siblings leads to; the node itself where that is nowhere."""
+        seen: set[str] = set()
         while isinstance(node, Mapping) and set(node) <= {"$ref", "title", "description"} and "$ref" in node:
-            reference, depth = node["$ref"], depth + 1
-            if not isinstance(reference, str) or not reference.startswith("#") or depth > 20:
+            found = target(self.root, place_of(node["$ref"])) if node["$ref"] not in seen else None
+            if found is None:
                 return node
-            target: Any = self.root
-            for step in reference[1:].split("/")[1:]:
-                step = step.replace("~1", "/").replace("~0", "~")
-                if not isinstance(target, Mapping) or step not in target:
-                    return node
-                target = target[step]
-            node = target
+            seen.add(node["$ref"])
+            node = found
         return node
 
     def fits(self, node: Any, value: Any) -> bool:
         """Whether a value fits a subschema; True if that cannot be told."""
         definitions = {key: self.root[key] for key in ("$defs", "definitions", "$schema") if key in self.root}
         try:
-            return bool(
-                jsonschema_rs.validator_for({**definitions, "allOf": [node]}, retriever=_refuse).is_valid(value)
-            )
+            return bool(jsonschema_rs.validator_for({**definitions, "allOf": [node]}, retriever=refuse).is_valid(value))
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
             return True
 
@@ -383,7 +378,3 @@ class Rewriter:
 
 def _mentions_unsupported(node: Any) -> bool:
     return isinstance(node, Mapping) and any(key in node for key in _UNSUPPORTED)
-
-
-def _refuse(address: str) -> Any:
-    raise ValueError(f"structout fetches nothing, so {address} is not read")

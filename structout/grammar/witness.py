@@ -13,6 +13,8 @@ from structout.grammar.numbers import whole_counts
 from structout.grammar.samples import word
 from structout.grammar.strings import FORMATS, PYDANTIC
 from structout.schema.formats import formats_for
+from structout.schema.references import refuse, resolve
+from structout.schema.walk import matches
 
 _CHECKS = 12_000  # values held against a subschema, in one search
 _VARIANTS = 12  # ways to choose among alternatives
@@ -60,7 +62,7 @@ class Witness:
             schema = {**self._draft, "$defs": {"root": self._root}, "allOf": [node]}
             try:
                 self._checks[id(node)] = jsonschema_rs.validator_for(
-                    schema, validate_formats=True, formats=self._formats, retriever=_refuse,
+                    schema, validate_formats=True, formats=self._formats, retriever=refuse,
                     pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=20_000),
                 ).is_valid  # fmt: skip
             except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
@@ -128,14 +130,7 @@ class Witness:
         return found
 
     def _resolve(self, reference: str) -> Any:
-        target: Any = self._root
-        for step in reference.removeprefix("#/$defs/root").split("/")[1:]:
-            step = step.replace("~1", "/").replace("~0", "~")
-            if isinstance(target, list) and step.isdigit() and int(step) < len(target):
-                target = target[int(step)]
-            else:
-                target = target.get(step) if isinstance(target, Mapping) else None
-        return target
+        return resolve(self._root, "#" + reference.removeprefix("#/$defs/root").removeprefix("#"))
 
     def _atoms(self, parts: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
         for part in parts:
@@ -246,7 +241,7 @@ class Witness:
         found: list[Any] = []
         for part in parts:
             own = [part["properties"][name]] if name in part.get("properties", {}) else []
-            own += [node for pattern, node in part.get("patternProperties", {}).items() if _matches(pattern, name)]
+            own += [node for pattern, node in part.get("patternProperties", {}).items() if matches(pattern, name)]
             found += own or [part[key] for key in ("additionalProperties", "unevaluatedProperties") if key in part]
         return tuple(found)
 
@@ -319,13 +314,6 @@ def _words(patterns: Sequence[str], least: int, most: int | None) -> Iterator[st
         yield word((one,)) + word((other,))
 
 
-def _matches(pattern: str, name: str) -> bool:
-    try:
-        return bool(jsonschema_rs.validator_for({"pattern": pattern}).is_valid(name))
-    except jsonschema_rs.ValidationError:
-        return False
-
-
 def _moved(node: Any) -> Any:
     """The schema with references that hold where it stands within another one, at `#/$defs/root`."""
     if isinstance(node, Mapping):
@@ -337,7 +325,3 @@ def _moved(node: Any) -> Any:
             moved["$ref"] = "#/$defs/root" + moved["$ref"][1:]
         return moved
     return [_moved(item) for item in node] if isinstance(node, list) else node
-
-
-def _refuse(address: str) -> Any:
-    raise ValueError(f"structout fetches nothing, so {address} is not read")

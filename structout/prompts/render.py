@@ -8,7 +8,7 @@ from typing import Any, Literal
 from structout.document import Json
 from structout.errors import SchemaError
 from structout.schema import Schema
-from structout.schema.complexity import target
+from structout.schema.references import resolve
 
 Show = Literal["json_schema", "typescript", "example", "none", "brief"]
 _TYPES = {"string": "string", "integer": "integer", "number": "number", "boolean": "boolean", "null": "null"}
@@ -146,12 +146,6 @@ def _references(node: Any) -> Iterator[str]:
     elif isinstance(node, list):
         for value in node:
             yield from _references(value)
-
-
-def resolve(root: Any, ref: str) -> Any:
-    """The part of a schema that a local `$ref` (RFC 6901) points to; `True` (anything) if there is none."""
-    found = target(root, ref.lstrip("#"))
-    return True if found is None else found
 
 
 class _Example:

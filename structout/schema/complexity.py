@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urljoin
 
 from structout.document import DEEPEST
 from structout.errors import SchemaError
 from structout.issue import pointer
+from structout.schema.references import References
 
 _MOST_VALUES = 1_000_000  # in a schema; a value that stands at many places is counted at each
 _LONGEST_CHAIN = 100  # subschemas that lead from one to the next and speak of the same value
@@ -25,9 +25,6 @@ _MAPS = ("dependentSchemas", "dependencies")
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _FEWER = "write it with fewer references and alternatives"
 _SHALLOWER = "define parts of it in $defs"
-
-DATA = frozenset({"const", "default", "enum", "examples"})  # keywords that hold documents, not schemas
-NAMED = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})  # schemas by name
 
 Path = tuple[str | int, ...]
 
@@ -116,7 +113,7 @@ class Complexity:
 
     def __init__(self, schema: Any) -> None:
         self._schema = schema
-        targets = _Targets(schema)
+        references = References(schema)
         self._parts: dict[int, _Part] = {}
         self.is_local = isinstance(schema, dict)  # all references are JSON Pointers, and nothing hangs on where one is
         self.unevaluated = False
@@ -127,7 +124,7 @@ class Complexity:
                 continue
             self.unevaluated |= "unevaluatedProperties" in node or "unevaluatedItems" in node
             self.is_local &= _is_local(node, inner=node is not schema)
-            beside = [*_beside(node), *targets.of(node)]
+            beside = [*_beside(node), *references.of(node)]
             groups = _members(node), _items(node)
             stack += [*beside, *(one for group in groups for nodes in group for one in nodes)]
             objects, arrays = ((_ids(one), _ids(all_)) for one, all_ in groups)
@@ -220,60 +217,6 @@ def _is_local(node: dict[str, Any], *, inner: bool) -> bool:
     if not isinstance(reference, str) or (reference != "#" and not reference.startswith("#/")):
         return False
     return not (inner and isinstance(node.get("$id", node.get("id")), str))
-
-
-class _Targets:
-    """What the references of a schema lead to."""
-
-    def __init__(self, schema: Any) -> None:
-        self._roots: dict[str, Any] = {"": schema}  # schemas with an address of their own
-        self._anchors: dict[str, Any] = {}
-        self._bases: dict[int, str] = {}
-        self._gather(schema, "")
-
-    def _gather(self, node: Any, base: str) -> None:
-        if isinstance(node, list):
-            for one in node:
-                self._gather(one, base)
-        elif isinstance(node, dict):
-            own = node.get("$id", node.get("id"))
-            if isinstance(own, str):
-                base = urljoin(base, own.partition("#")[0])
-                self._roots.setdefault(base, node)
-                if "#" in own:
-                    self._anchors[f"{base}#{own.partition('#')[2]}"] = node
-            self._bases[id(node)] = base
-            for name in ("$anchor", "$dynamicAnchor"):
-                if isinstance(node.get(name), str):
-                    self._anchors[f"{base}#{node[name]}"] = node
-            for key, value in node.items():
-                if key not in DATA or isinstance(value, dict):
-                    self._gather(value, base)
-
-    def of(self, node: dict[str, Any]) -> Iterator[Any]:
-        for name in _REFERENCES:
-            reference = node.get(name)
-            if isinstance(reference, str):
-                address, _, place = reference.partition("#")
-                base = urljoin(self._bases.get(id(node), ""), address)
-                if f"{base}#{place}" in self._anchors:
-                    yield self._anchors[f"{base}#{place}"]
-                elif base in self._roots:
-                    yield target(self._roots[base], unquote(place))
-
-
-def target(root: Any, place: str) -> Any:
-    """The part of a schema at a JSON Pointer; None if there is none."""
-    node = root
-    for step in place.split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(node, list) and key.isdigit() and int(key) < len(node):
-            node = node[int(key)]
-        elif isinstance(node, dict) and key in node:
-            node = node[key]
-        else:
-            return None
-    return node
 
 
 def _ids(nodes: list[Any]) -> list[int]:

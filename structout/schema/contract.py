@@ -18,7 +18,8 @@ from structout.document import Json, load_json, parse_json, read_json
 from structout.errors import SchemaError
 from structout.issue import Issue, pointer
 from structout.language import Choice, Language, Lark, Regex, Sql
-from structout.schema.complexity import DATA, NAMED, check_form, is_written
+from structout.schema.complexity import check_form, is_written
+from structout.schema.references import DATA, NAMED, local
 from structout.schema.validator import Validator, short
 from structout.source import import_object
 
@@ -48,10 +49,10 @@ class Schema(Generic[T]):
     """A contract for documents, made by `Schema.of`.
 
     `name` says what one document is; `json_schema` is the JSON Schema that a model is shown and a document is
-    judged by, `marked` the same with the marks of `evaluation.comparison`; `adapter` is the Pydantic type behind it,
-    None if there is only a JSON Schema. With a `language` a text is no JSON but a text of that language, which is its
-    value as well. `mask` is the JSON Schema that a constraint holds an answer to: the same, but for a schema that was
-    `masked`.
+    judged by, its references as `references.local` writes them; `marked` is the same with the marks of
+    `evaluation.scoring.comparison`; `adapter` is the Pydantic type behind it, None if there is only a JSON Schema. With
+    a `language` a text is no JSON but a text of that language, which is its value as well. `mask` is the JSON Schema
+    that a constraint holds an answer to: the same, but for a schema that was `masked`.
     """
 
     def __init__(
@@ -63,8 +64,9 @@ class Schema(Generic[T]):
     ) -> None:
         self.name = name
         self.language = language
-        self.marked: dict[str, Any] | bool = json_schema if isinstance(json_schema, bool) else dict(json_schema)
-        check_form(self.marked)
+        written: dict[str, Any] | bool = json_schema if isinstance(json_schema, bool) else dict(json_schema)
+        check_form(written)
+        self.marked: dict[str, Any] | bool = local(written)
         self.json_schema: dict[str, Any] | bool = _unmarked(self.marked)
         self.mask: dict[str, Any] | bool = self.json_schema
         self.adapter = adapter

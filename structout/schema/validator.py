@@ -7,15 +7,16 @@ from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
 from typing import Any, cast
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import jsonschema_rs
 
 from structout.document import DEEPEST, Json, depth_and_size
 from structout.errors import SchemaError
 from structout.issue import Issue, IssueKind, pointer
-from structout.schema.complexity import DATA, NAMED, Complexity, target
+from structout.schema.complexity import Complexity
 from structout.schema.formats import formats_for
+from structout.schema.references import DATA, NAMED, fragment_of, refuse, target
 
 _KINDS: dict[str, IssueKind] = {
     "required": "missing",
@@ -92,7 +93,7 @@ class Validator:
         """
         if self._complexity.is_large and (remembering := self._remembering):
             return lambda value: remembering.is_valid(value, place)
-        reference = {"$ref": f"{_ADDRESS}#{quote(place, safe='/~')}"}
+        reference = {"$ref": _ADDRESS + fragment_of(place)}
         if isinstance(self._schema, dict) and isinstance(self._schema.get("$schema"), str):
             reference["$schema"] = self._schema["$schema"]
         try:
@@ -151,7 +152,7 @@ class Validator:
         if isinstance(root, dict):
             addresses += [root[name] for name in ("$id", "id") if isinstance(root.get(name), str)]
             root = {key: value for key, value in root.items() if key not in ("$id", "id") or not isinstance(value, str)}
-        return jsonschema_rs.Registry([(address, root) for address in addresses], retriever=_refuse)
+        return jsonschema_rs.Registry([(address, root) for address in addresses], retriever=refuse)
 
     @cached_property
     def _remembering(self) -> "_Remembering | None":
@@ -274,7 +275,7 @@ def _built(json_schema: Any, formats: Formats, keywords: dict[str, Any] | None =
             json_schema,
             validate_formats=True,
             formats=formats,
-            retriever=_refuse,
+            retriever=refuse,
             pattern_options=patterns,
             keywords=keywords or {},
         )
@@ -283,10 +284,6 @@ def _built(json_schema: Any, formats: Formats, keywords: dict[str, Any] | None =
         return build(_LINEAR)
     except jsonschema_rs.ValidationError:
         return build(_BACKTRACKING)
-
-
-def _refuse(address: str) -> Any:
-    raise ValueError(f"structout fetches nothing, so {address} is not read")
 
 
 def _explain(

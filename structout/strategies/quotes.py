@@ -8,9 +8,9 @@ from typing import Any
 
 from structout.document import leaves
 from structout.grammar.tightening import tightened
-from structout.prompts import resolve
 from structout.result import Example
 from structout.schema import Schema
+from structout.schema.references import resolve
 from structout.verifiers.grounded import field_of
 from structout.words import MARKS
 

@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from structout.document import Json
 from structout.errors import DataError
-from structout.prompts.render import resolve
 from structout.schema import Schema
-from structout.tables.layout import ABSENT, MORE, Layout, beside, is_open, kinds_of, read_text, unpacked
+from structout.schema.references import resolve
+from structout.schema.walk import kinds_of
+from structout.tables.layout import ABSENT, MORE, Layout, beside, is_open, read_text, unpacked
 
 PROVENANCE = (
     ("_status", pa.string()),

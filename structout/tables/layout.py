@@ -6,8 +6,9 @@ from typing import Any
 
 from structout.document import Json, parse_json
 from structout.errors import DataError
-from structout.prompts.render import resolve
 from structout.schema import Schema
+from structout.schema.references import local, resolve
+from structout.schema.walk import ANY, kind_of, kinds_of, meant
 
 PROVENANCE = (
     "_key", "_status", "_edits", "_confidence", "_strategy", "_attempts", "_tokens", "_cost", "_seconds",
@@ -16,7 +17,6 @@ PROVENANCE = (
 _ALWAYS = frozenset(PROVENANCE) - {"_confidence"}  # which the first outputs had not
 WHOLE, MORE = "value", "_more"
 ABSENT: Any = object()  # what an empty cell stands for where a record may do without it
-_ANY = frozenset(("null", "boolean", "number", "string", "array", "object"))
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Layout:
         kinds = {name: kinds_of(node, self.root) for name, node in self.columns.items()}
 
         def read(name: str, cell: str | None) -> Json:
-            known = kinds.get(name, _ANY)
+            known = kinds.get(name, ANY)
             if not cell:
                 if name in kinds and "null" in known:
                     return None
@@ -115,35 +115,6 @@ def read_text(text: str, kinds: frozenset[str]) -> Json:
     return text if issue or ("string" in kinds and kind_of(document) not in kinds) else document
 
 
-def kind_of(value: Json) -> str:
-    """The JSON type of a value; a whole number is a number."""
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else "boolean"
-    if isinstance(value, int | float):
-        return "number"
-    return "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
-
-
-def kinds_of(node: Any, root: Any, seen: tuple[str, ...] = ()) -> frozenset[str]:
-    """The JSON types that a schema leaves open, as `kind_of` names them."""
-    if not isinstance(node, dict):
-        return _ANY if node else frozenset()
-    kinds = _ANY
-    if "$ref" in node and node["$ref"] not in seen:
-        kinds &= kinds_of(resolve(root, node["$ref"]), root, (*seen, node["$ref"]))
-    if "type" in node:
-        names = node["type"] if isinstance(node["type"], list) else [node["type"]]
-        kinds &= {"number" if name == "integer" else name for name in names}
-    if "enum" in node or "const" in node:
-        kinds &= set(map(kind_of, node["enum"] if "enum" in node else [node["const"]]))
-    for keyword in ("anyOf", "oneOf"):
-        if node.get(keyword):
-            kinds &= frozenset().union(*(kinds_of(part, root, seen) for part in node[keyword]))
-    for part in node.get("allOf", ()):
-        kinds &= kinds_of(part, root, seen)
-    return kinds
-
-
 def beside(record: dict[str, Json], columns: Mapping[str, Any]) -> dict[str, Json]:
     """The fields of a record that have no column of their own."""
     return {name: value for name, value in record.items() if name == MORE or name not in columns}
@@ -162,7 +133,7 @@ def _as_written(schema: Schema[Any]) -> tuple[Any, bool]:
     if schema.adapter is None:
         return schema.json_schema, True
     try:
-        return schema.adapter.json_schema(mode="serialization"), False
+        return local(schema.adapter.json_schema(mode="serialization")), False
     except Exception:  # a serializer of the user's own need not say what it writes
         return schema.json_schema, True
 
@@ -170,16 +141,4 @@ def _as_written(schema: Schema[Any]) -> tuple[Any, bool]:
 def fields(schema: Schema[Any]) -> list[str]:
     """The fields that a record may be written with, whatever the alternatives at the root are."""
     root, _ = _as_written(schema)
-    found: dict[str, None] = {}
-    seen: list[str] = []
-    waiting: list[Any] = [root]
-    while waiting:
-        node = waiting.pop()
-        if not isinstance(node, dict):
-            continue
-        found.update(dict.fromkeys(node.get("properties", ())))
-        waiting += [part for keyword in ("anyOf", "oneOf", "allOf") for part in node.get(keyword, ())]
-        if "$ref" in node and node["$ref"] not in seen:
-            seen.append(node["$ref"])
-            waiting.append(resolve(root, node["$ref"]))
-    return list(found)
+    return list(dict.fromkeys(name for node in meant([root], root) for name in node.get("properties", ())))

@@ -12,9 +12,9 @@ from structout.document import Json, load_json
 from structout.errors import DataError, SchemaError
 from structout.evaluation.scoring.execution import Execution
 from structout.language import Sql
-from structout.prompts.render import resolve
 from structout.schema import Schema
 from structout.schema.contract import MARK
+from structout.schema.references import resolve
 
 By = Literal["exact", "case_insensitive", "numeric", "set", "date", "fuzzy", "execution", "ignore"]
 Place = tuple[str | int, ...]

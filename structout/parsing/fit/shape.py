@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, Final
-from urllib.parse import unquote
 
 import jsonschema_rs
 
 from structout.document import Json
 from structout.schema import Schema, Writer
+from structout.schema.references import place_of, resolve
 
 _UNICODE: Final = re.compile(r"[\W_]+")
 _DEEPEST_REFERENCE: Final = 30
@@ -29,7 +29,7 @@ def shape_of(schema: Schema[Any]) -> "Shape":
 
 
 class Root:
-    """The schema that shapes are parts of: resolves references."""
+    """The schema that shapes are parts of."""
 
     def __init__(self, schema: Schema[Any]) -> None:
         self.schema = schema
@@ -53,24 +53,6 @@ class Root:
         elif isinstance(by_alias, list) and isinstance(by_name, list) and len(by_alias) == len(by_name):
             for index, pair in enumerate(zip(by_alias, by_name, strict=True)):
                 self._name_aliases(*pair, f"{place}/{index}")
-
-    def resolve(self, reference: str) -> tuple[str, Any]:
-        """What a local reference points to; an empty schema if it is not local."""
-        if reference == "#":
-            return "", self.json_schema
-        if not reference.startswith("#/"):
-            return "", True
-        node: Any = self.json_schema
-        place = unquote(reference[1:])
-        for step in place[1:].split("/"):
-            key = step.replace("~1", "/").replace("~0", "~")
-            if isinstance(node, Mapping) and key in node:
-                node = node[key]
-            elif isinstance(node, list) and key.isdigit() and int(key) < len(node):
-                node = node[int(key)]
-            else:
-                return "", True
-        return place, node
 
 
 def escape(key: str) -> str:
@@ -101,7 +83,7 @@ class Shape:
         parts.append((place, dict(node)))
         reference = node.get("$ref")
         if isinstance(reference, str):
-            self._collect(*self.root.resolve(reference), parts, depth + 1)
+            self._collect(place_of(reference), resolve(self.root.json_schema, reference), parts, depth + 1)
         for index, inner in enumerate(node.get("allOf") or ()):
             self._collect(f"{place}/allOf/{index}", inner, parts, depth + 1)
 
