@@ -27,6 +27,9 @@ IssueKind = Literal[
 ]
 
 
+Steps = tuple[str | int, ...]  # the keys and indexes from the root of a document to a place in it
+
+
 @dataclass(frozen=True, slots=True)
 class Issue:
     """One thing that is wrong: `pointer` is a JSON Pointer (RFC 6901) into the document, "" for the whole of it."""
@@ -39,6 +42,6 @@ class Issue:
         return f"{self.pointer or '(document)'}: {self.message}"
 
 
-def pointer(path: "list[str | int] | tuple[str | int, ...]") -> str:
+def pointer(path: "list[str | int] | Steps") -> str:
     """Write a path of keys and indexes as a JSON Pointer (RFC 6901)."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)

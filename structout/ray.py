@@ -17,7 +17,7 @@ from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal, answers_of
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.recipe import Recipe
-from structout.pipeline.run import Done, Engine, within
+from structout.pipeline.run import Done, Executor, within
 from structout.result import Example
 from structout.strategies import Strategy
 from structout.tables.rows import Row
@@ -130,7 +130,7 @@ def map(  # noqa: A001  # it reads `structout.ray.map(dataset, ...)`
 
 def engine(
     recipe: Recipe, *, actors: int = 2, chunk: int = 32, budget: Budget | None = None, cache: bool = True
-) -> Engine:
+) -> Executor:
     """The engine of `structout run --engine ray`: `actors` processes with a model each, and two chunks of rows for each
     of them under way.
 

@@ -9,7 +9,7 @@ WORD = re.compile(rf"[^\W_](?:[^\W_]|[{MARKS}])*")
 _MARK = re.compile(f"[{MARKS}]")
 
 
-def plain(word: str) -> str:
+def plain_word(word: str) -> str:
     """A word without case and accents."""
     parts = unicodedata.normalize("NFKD", word.casefold())
     return "".join(char for char in parts if not unicodedata.combining(char))
@@ -17,7 +17,7 @@ def plain(word: str) -> str:
 
 def plain_words(text: str) -> list[str]:
     """The words of a text, without case and accents."""
-    return [plain(word) for word in WORD.findall(text)]
+    return [plain_word(word) for word in WORD.findall(text)]
 
 
 def goes_on(text: str, at: int) -> bool:

@@ -18,7 +18,7 @@ from benchmarks.finetuning import report
 from benchmarks.reliability import sets
 from structout import Dataset, Model, Prompted, Report, Sampling, evaluate, load_model
 from structout.evaluation import read_log
-from structout.finetuning import Step, Training, finetune
+from structout.finetuning import Training, TrainingStep, finetune
 from structout.finetuning.curve import SIZES, learning_curve
 from structout.finetuning.dpo import prefer
 from structout.finetuning.finetuner import MEASURED
@@ -203,7 +203,7 @@ def _measured(
 _DONE = {"train": _train, "generated": _without_generated, "preferences": _prefer, "curve": _curve}
 
 
-def _tell(step: Step) -> None:
+def _tell(step: TrainingStep) -> None:
     if step.step % 10 == 0 or step.step == step.steps:
         print(f"step {step.step} of {step.steps}, loss {step.loss:.3f}", file=sys.stderr, flush=True)
 

@@ -17,7 +17,7 @@ from structout.cli.options import CodeOption, JsonOption, MaxTokensOption, Model
 
 if TYPE_CHECKING:
     from structout.evaluation import Report
-    from structout.finetuning import Point, Step
+    from structout.finetuning import Point, TrainingStep
 
 _EVERY = 30.0  # seconds between two lines of progress where no one is watching
 
@@ -172,12 +172,12 @@ def _briefly_named(report: "Report", base: str) -> "Report":
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[["Step"], None]]:
+def _progress() -> Iterator[Callable[["TrainingStep"], None]]:
     """How far training is and when it will be done: a line that moves where a person watches, else one now and then."""
     began, last = time.monotonic(), 0.0
     first: int | None = None
 
-    def tell(step: "Step") -> None:
+    def tell(step: "TrainingStep") -> None:
         nonlocal last, first
         now = time.monotonic()
         first = step.step - 1 if first is None else first  # a resumed run begins later

@@ -33,12 +33,12 @@ def repair(
     from structout.parsing import repair as mend
     from structout.parsing import view
     from structout.schema import Schema
-    from structout.tables.rows import opened
+    from structout.tables.rows import opened_file
 
     if decimal not in (None, ".", ","):
         raise SpecError(f"no decimal sign is {decimal!r}", hint="give . or ,")
     contract = Schema.of(schema)
-    with opened(source) as stream:
+    with opened_file(source) as stream:
         text = stream.read()
     mended = mend(text, contract, policy_named(policy), decimal=decimal)  # type: ignore[arg-type]
     value = contract.dump(mended.value) if mended.ok else None

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from structout.pipeline.budget import Budget, Prices
     from structout.pipeline.job import Job
     from structout.pipeline.journal.journal import Journal
-    from structout.pipeline.run import Engine
-    from structout.tables.output import Place
+    from structout.pipeline.run import Executor
+    from structout.tables.output import Placing
     from structout.tables.rows import Row
 
 
@@ -125,7 +125,7 @@ def run(
     from structout.schema import Schema
     from structout.strategies import load_strategy
     from structout.tables.keys import Keys
-    from structout.tables.output import check_distinct, check_fields, check_target, check_writable, placing
+    from structout.tables.output import check_distinct, check_field_names, check_target, check_writable, placing
     from structout.tables.rows import count_rows, read_rows
 
     if private:
@@ -139,7 +139,7 @@ def run(
     contract = Schema.of(schema)
     way = load_strategy(strategy)
     check_target(output)
-    check_fields(output, contract, bare=bare)
+    check_field_names(output, contract, bare=bare)
     for file in filter(None, (rest, place, metrics)):
         check_writable(file)
     rows = read_rows(source, text=text, key=key, limit=limit)
@@ -213,7 +213,7 @@ def _prices(model: str, price: str | None, listed: str | None) -> "Prices":
     return Prices(table)
 
 
-def _ray(job: "Job", schema: str, model: str, chunk: int, actors: int, budget: "Budget", *, cache: bool) -> "Engine":
+def _ray(job: "Job", schema: str, model: str, chunk: int, actors: int, budget: "Budget", *, cache: bool) -> "Executor":
     from structout.pipeline.recipe import Recipe
     from structout.ray import engine
 
@@ -226,10 +226,10 @@ def _estimate(
     rows: "Iterator[Row]",
     job: "Job",
     journal: "Journal",
-    engine: "Engine",
+    engine: "Executor",
     total: int | None,
     probe: int,
-    place: "Place",
+    place: "Placing",
     *,
     keep: bool,
 ) -> None:

@@ -15,7 +15,7 @@ from structout.surfaces import json_shown, json_text, line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from structout.gate.gate import Thresholds, Verdict
+    from structout.gate.gate import Judgement, Thresholds
     from structout.schema import Schema
     from structout.tables.documents import Document
 
@@ -156,14 +156,14 @@ def _emit(written: bytes) -> None:
 
 
 @contextmanager
-def _passing(path: str | None, schema: "Schema[Any]") -> "Iterator[Callable[[Document, Verdict], None]]":
+def _passing(path: str | None, schema: "Schema[Any]") -> "Iterator[Callable[[Document, Judgement], None]]":
     """A function that writes a document that passed, if there is a file for it."""
     if path is None:
         yield lambda document, verdict: None
         return
     with _lines(path) as write:
 
-        def keep(document: "Document", verdict: "Verdict") -> None:
+        def keep(document: "Document", verdict: "Judgement") -> None:
             mended = verdict.status == "repaired"
             write(json_text(verdict.mended, ascii=True).encode() if mended else document.json_line(schema))
 
@@ -171,7 +171,7 @@ def _passing(path: str | None, schema: "Schema[Any]") -> "Iterator[Callable[[Doc
 
 
 @contextmanager
-def _rejecting(path: str | None) -> "Iterator[Callable[[Document, Verdict], None]]":
+def _rejecting(path: str | None) -> "Iterator[Callable[[Document, Judgement], None]]":
     """A function that writes a rejected document and why, if there is a file for it."""
     from structout.gate.reports import verdict_json
 
@@ -180,7 +180,7 @@ def _rejecting(path: str | None) -> "Iterator[Callable[[Document, Verdict], None
         return
     with _lines(path) as write:
 
-        def reject(document: "Document", verdict: "Verdict") -> None:
+        def reject(document: "Document", verdict: "Judgement") -> None:
             write(json_text({**verdict_json(verdict), "document": document.text}, ascii=True).encode())
 
         yield reject

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from structout.decoding.cache import Prefix, Slots
+from structout.decoding.cache import SharedPrefix, Slots
 
 NAME = "structout_packed"
 _SHORT = 4  # rows with at most so many new tokens are attended to together, padded to the longest of them
@@ -27,7 +27,7 @@ class Span:
     slot: int
     start: int
     count: int
-    prefix: Prefix | None
+    prefix: SharedPrefix | None
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class _Group:
         return self.masks[heads, dtype]
 
 
-class Layout:
+class Packing:
     """Where the tokens of one forward pass belong."""
 
     def __init__(self, spans: Sequence[Span], slots: Slots) -> None:
@@ -117,7 +117,7 @@ class Layout:
 class Prefill:
     """A pass that extends a prefix: its tokens from `start` on attend to those before and to one another."""
 
-    def __init__(self, prefix: Prefix, start: int, count: int) -> None:
+    def __init__(self, prefix: SharedPrefix, start: int, count: int) -> None:
         self.prefix, self.start = prefix, start
         self.positions = torch.arange(start, start + count)
 
@@ -231,8 +231,8 @@ def _group(spans: Sequence[Span], offsets: Sequence[int], rows: range, members: 
     )
 
 
-def _by_prefix(spans: Sequence[Span]) -> list[tuple[Prefix, torch.Tensor | None]]:
-    found: dict[int, tuple[Prefix, list[int]]] = {}
+def _by_prefix(spans: Sequence[Span]) -> list[tuple[SharedPrefix, torch.Tensor | None]]:
+    found: dict[int, tuple[SharedPrefix, list[int]]] = {}
     offset = 0
     for span in spans:
         if span.prefix is not None:

@@ -7,7 +7,7 @@ import torch
 Layers = dict[int, torch.Tensor]
 
 
-class Prefix:
+class SharedPrefix:
     """Tokens that prompts begin with, and each layer's keys and values for them: [1, heads, length, size]."""
 
     def __init__(self, tokens: Sequence[int], dtype: torch.dtype | None = None) -> None:
@@ -31,7 +31,7 @@ class Prefix:
             self.values[layer] = value.new_empty(1, value.shape[1], self.length, value.shape[3], dtype=self.dtype)
         return self.keys[layer], self.values[layer]
 
-    def copy_from(self, other: "Prefix", count: int) -> None:
+    def copy_from(self, other: "SharedPrefix", count: int) -> None:
         """Take over the first `count` tokens of a prefix that begins alike."""
         for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
             for i, source in theirs.items():
@@ -44,13 +44,13 @@ class Prefixes:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._kept: list[Prefix] = []
+        self._kept: list[SharedPrefix] = []
         self._clock = 0
 
-    def __iter__(self) -> Iterator[Prefix]:
+    def __iter__(self) -> Iterator[SharedPrefix]:
         return iter(self._kept)
 
-    def find(self, tokens: Sequence[int]) -> Prefix | None:
+    def find(self, tokens: Sequence[int]) -> SharedPrefix | None:
         """The longest prefix that is kept of `tokens` and leaves at least one of them over."""
         fitting = [p for p in self._kept if p.length < len(tokens) and p.tokens == tokens[: p.length]]
         best = max(fitting, key=lambda p: p.length, default=None)
@@ -59,13 +59,13 @@ class Prefixes:
             best.used = self._clock
         return best
 
-    def closest(self, tokens: Sequence[int]) -> tuple[Prefix | None, int]:
+    def closest(self, tokens: Sequence[int]) -> tuple[SharedPrefix | None, int]:
         """The prefix that has the most in common with `tokens`, and how many tokens that is."""
         common = [(common_length(p.tokens, tokens), i) for i, p in enumerate(self._kept)]
         length, i = max(common, default=(0, -1))
         return (self._kept[i], length) if length else (None, 0)
 
-    def make_room(self, length: int, busy: Iterable[Prefix | None]) -> bool:
+    def make_room(self, length: int, busy: Iterable[SharedPrefix | None]) -> bool:
         """Drop what must go so that a prefix of `length` tokens fits in, but none that is `busy`.
 
         False, and nothing is dropped, if it does not fit beside the busy ones; alone any does.
@@ -82,7 +82,7 @@ class Prefixes:
                 self._kept = [p for p in self._kept if p is not old]
         return True
 
-    def keep(self, prefix: Prefix) -> None:
+    def keep(self, prefix: SharedPrefix) -> None:
         """Keep a prefix that there is room for."""
         self._clock += 1
         prefix.used = self._clock
@@ -100,7 +100,7 @@ class Slots:
         self._keys: Layers = {}
         self._values: Layers = {}
         # What each slot holds: the prefix its tokens come after, and the tokens.
-        self.held: list[tuple[Prefix | None, list[int]]] = [(None, [])] * count
+        self.held: list[tuple[SharedPrefix | None, list[int]]] = [(None, [])] * count
 
     def layer(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The storage of a layer: [slots, heads, length, size]; made at the first pass, which shows its shape."""
@@ -119,12 +119,12 @@ class Slots:
         base, own = self.held[source]
         self.held[target] = (base, own[:count])
 
-    def forget(self, kept: Iterable[Prefix]) -> None:
+    def forget(self, kept: Iterable[SharedPrefix]) -> None:
         """Forget what comes after other prefixes than those: else their memory would be held."""
         known = {id(None), *map(id, kept)}
         self.held = [(base, own) if id(base) in known else (None, []) for base, own in self.held]
 
-    def lend(self, prefix: Prefix) -> int:
+    def lend(self, prefix: SharedPrefix) -> int:
         """Copy to a new prefix what a slot holds of it; returns how many tokens it then has (0: none)."""
         found = [(self._common(slot, prefix), slot) for slot in range(self.count)] if self._keys else []
         common, slot = max(found, default=(0, 0))
@@ -141,7 +141,7 @@ class Slots:
                 mine[i][0, :, start:common] = storage[slot, :, : common - start]
         return common
 
-    def _common(self, slot: int, prefix: Prefix) -> int:
+    def _common(self, slot: int, prefix: SharedPrefix) -> int:
         base, own = self.held[slot]
         start = base.length if base else 0
         if base is not None and base.tokens != prefix.tokens[:start]:

@@ -35,7 +35,7 @@ class Guess:
     kind: int  # what its rate is kept by: the context's length, and for earlier answers how often it held
 
 
-class Text:
+class DraftText:
     """The n-grams of one record's prompt: what followed each context, where it came last."""
 
     def __init__(self, tokens: Sequence[int]) -> None:
@@ -59,7 +59,7 @@ class Drafter:
         self._past: dict[tuple[int, ...], tuple[int, int]] = {}  # a token, and its votes
         self._rates: defaultdict[int, _Rate] = defaultdict(_Rate)
 
-    def guess(self, text: Text, tokens: Sequence[int]) -> Guess | None:
+    def guess(self, text: DraftText, tokens: Sequence[int]) -> Guess | None:
         """The likeliest guess at what follows `tokens`, of which only the last few matter."""
         best: Guess | None = None
         for n in _TEXT:

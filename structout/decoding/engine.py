@@ -10,14 +10,14 @@ from typing import Any
 
 import torch
 
-from structout.decoding.attention import Layout, Prefill, Span, packed
-from structout.decoding.cache import Prefix, Prefixes, Slots, common_length
+from structout.decoding.attention import Packing, Prefill, Span, packed
+from structout.decoding.cache import Prefixes, SharedPrefix, Slots, common_length
 from structout.decoding.drafting import Drafter
 from structout.decoding.features import Features
 from structout.decoding.fitness import Loop, plain_loop, unfit
-from structout.decoding.generation import Decode, Row
+from structout.decoding.generation import Decode, Generation
 from structout.decoding.loop import generate
-from structout.decoding.meter import Cost, Meter
+from structout.decoding.meter import Meter, Spent
 from structout.decoding.queue import Call, Queued, pull
 from structout.decoding.request import Generated, Request
 from structout.decoding.weights import rounds
@@ -34,7 +34,7 @@ _LEAST_FORK = 16
 class _Active:
     call: Call
     index: int
-    row: Row
+    row: Generation
 
 
 class Engine:
@@ -173,7 +173,7 @@ class Engine:
         """Make a pass; returns which part of it each answer had."""
         rows = [active.row for active in self._rows]
         spans, ids, keep = self._pack(rows)
-        layout = Layout(spans, self._slots)
+        layout = Packing(spans, self._slots)
         logits = self._forward(ids, layout, keep)
         free, scale = logits.argmax(-1).tolist(), logits.logsumexp(-1).tolist()
         first = 0
@@ -187,7 +187,7 @@ class Engine:
                 self._finish(slot)
         return [(row.output, span.count / len(ids)) for row, span in zip(rows, spans, strict=True)]
 
-    def _pack(self, rows: Sequence[Row]) -> tuple[list[Span], list[int], list[int]]:
+    def _pack(self, rows: Sequence[Generation]) -> tuple[list[Span], list[int], list[int]]:
         """What the pass is made of: each row's span, all token ids, and where logits are needed."""
         spans: list[Span] = []
         ids: list[int] = []
@@ -206,7 +206,7 @@ class Engine:
             room -= len(new)
         return spans, ids, keep
 
-    def _forward(self, ids: Sequence[int], layout: Layout | Prefill, keep: Sequence[int]) -> torch.Tensor:
+    def _forward(self, ids: Sequence[int], layout: Packing | Prefill, keep: Sequence[int]) -> torch.Tensor:
         device = self.model.device
         with self._meter.running():
             logits: torch.Tensor = self.model(
@@ -218,7 +218,7 @@ class Engine:
             ).logits[0]
             return logits.float()
 
-    def _read(self, row: Row, logits: torch.Tensor, free: Sequence[int], at: dict[int, int], scale: Any) -> None:
+    def _read(self, row: Generation, logits: torch.Tensor, free: Sequence[int], at: dict[int, int], scale: Any) -> None:
         """Take in what the model said after a row's new tokens; `at` leads from a place in the span to its logits."""
 
         def score(place: int, token: int) -> None:
@@ -272,9 +272,9 @@ class Engine:
 
     # What enters and leaves.
 
-    def _admit(self) -> Cost:
+    def _admit(self) -> Spent:
         """Let requests in; returns what they were charged for prefixes that were computed for them."""
-        paid = Cost()
+        paid = Spent()
         for item in list(self._queue):
             if len(self._rows) >= self._limit:
                 break
@@ -289,7 +289,7 @@ class Engine:
                 break
             if source >= self._slots.count:  # it went as fewer, longer slots were made
                 common = 0
-            row = Row(item.request, prefix, rest, computed=common)
+            row = Generation(item.request, prefix, rest, computed=common)
             if common:
                 self._slots.copy(source, len(self._rows), common)
             row.output.reused = len(item.tokens) - len(rest) + common
@@ -307,7 +307,7 @@ class Engine:
             self._recent.append(item.tokens)
         return paid
 
-    def _shared(self, item: Queued) -> Prefix | None:
+    def _shared(self, item: Queued) -> SharedPrefix | None:
         """The longest prefix that is kept for a request, or a longer one if enough of what is known begins alike."""
         if not self.features.share:
             return None
@@ -323,7 +323,7 @@ class Engine:
         if length < least or not self._prefixes.make_room(length, [active.row.prefix for active in self._rows]):
             return found
         self._slots.forget(self._prefixes)
-        prefix = Prefix(tokens[:length], self._dtype)
+        prefix = SharedPrefix(tokens[:length], self._dtype)
         donor, start = self._prefixes.closest(prefix.tokens)
         if (lent := self._slots.lend(prefix)) > start:
             start = lent
@@ -336,7 +336,7 @@ class Engine:
         self._prefixes.keep(prefix)
         return prefix
 
-    def _alike(self, prefix: Prefix | None, rest: Sequence[int]) -> tuple[int | None, int]:
+    def _alike(self, prefix: SharedPrefix | None, rest: Sequence[int]) -> tuple[int | None, int]:
         """The slot that holds most of `rest` already, and how much; None if it pays to wait for one that soon will."""
         if not self.features.share:
             return 0, 0

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from structout.completion import Sampling
-from structout.decoding.attention import Layout, Prefill, Span, packed
-from structout.decoding.cache import Prefix, Slots
+from structout.decoding.attention import Packing, Prefill, Span, packed
+from structout.decoding.cache import SharedPrefix, Slots
 from structout.decoding.loop import generate, generate_alone
 from structout.decoding.request import Generated, Request
 from structout.decoding.weights import rounds
@@ -117,10 +117,10 @@ def _loop_error(model: Any, loop: Loop) -> float:
 def _error(model: Any) -> float:
     """How far packed rows are from the model's own pass, relative to its logits."""
     prompts = _prompts(model)
-    prefix, slots = Prefix(prompts[0][:3]), Slots(2, 8)
-    layouts: list[Prefill | Layout] = [Prefill(prefix, 0, 2), Prefill(prefix, 2, 1)]
+    prefix, slots = SharedPrefix(prompts[0][:3]), Slots(2, 8)
+    layouts: list[Prefill | Packing] = [Prefill(prefix, 0, 2), Prefill(prefix, 2, 1)]
     spans = [Span(slot, 0, len(ids) - 3, prefix) for slot, ids in enumerate(prompts)]
-    layouts.append(Layout(spans, slots))
+    layouts.append(Packing(spans, slots))
     rows = [prefix.tokens[:2], prefix.tokens[2:], [token for ids in prompts for token in ids[3:]]]
     with packed(model):
         for ids, layout in zip(rows, layouts, strict=True):

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from structout.decoding.cache import Prefix
-from structout.decoding.drafting import Drafter, Guess, Text, worth
+from structout.decoding.cache import SharedPrefix
+from structout.decoding.drafting import Drafter, DraftText, Guess, worth
 from structout.decoding.request import Generated, Request
 from structout.decoding.sampling import MOST_REFUSALS, choose, ends_in, filtered, looping
 
@@ -24,11 +24,11 @@ class Drafted:
 
 
 @dataclass(slots=True)
-class Row:
+class Generation:
     """A request in a slot. Its own tokens are those after the prefix: the rest of the prompt, then the answer."""
 
     request: Request
-    prefix: Prefix | None
+    prefix: SharedPrefix | None
     own: list[int]  # the tokens after the prefix, up to what was chosen
     output: Generated = field(default_factory=Generated)
     computed: int = 0  # how many of its own tokens have keys and values in the slot
@@ -36,7 +36,7 @@ class Row:
     drafts: list[Drafted] = field(default_factory=list)
     wanted: list[int] = field(default_factory=list)  # where in the pass it needs logits
     guess: Guess | None = None  # what is guessed to come next, if it is not worth drafting
-    text: Text | None = None
+    text: DraftText | None = None
     prompt: int = 0  # how many of its own tokens belong to the prompt
     done: bool = False
 
@@ -77,7 +77,7 @@ class Row:
     def draft(self, drafter: Drafter, rows: int, ends: frozenset[int], *, force: bool) -> None:
         """Guess on from what is written, as far as the grammar admits it and the odds are worth it with `rows` rows."""
         self.guess = None
-        self.text = self.text or Text(self.own[: self.prompt])
+        self.text = self.text or DraftText(self.own[: self.prompt])
         matcher = self.request.matcher
         room = min(_MOST_DRAFTED, self.request.sampling.max_tokens - len(self.output.tokens) - 1)
         context, chance, advanced = self.own[-8:], 1.0, 0

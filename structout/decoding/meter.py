@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class Spent:
     """Forward passes, seconds in all, and those in the model: between two moments, or up to one."""
 
     passes: float = 0.0
     seconds: float = 0.0
     model_seconds: float = 0.0
 
-    def __add__(self, other: "Cost") -> "Cost":
-        return Cost(self.passes + other.passes, self.seconds + other.seconds, self.model_seconds + other.model_seconds)
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(self.passes + other.passes, self.seconds + other.seconds, self.model_seconds + other.model_seconds)
 
-    def __sub__(self, other: "Cost") -> "Cost":
-        return Cost(self.passes - other.passes, self.seconds - other.seconds, self.model_seconds - other.model_seconds)
+    def __sub__(self, other: "Spent") -> "Spent":
+        return Spent(self.passes - other.passes, self.seconds - other.seconds, self.model_seconds - other.model_seconds)
 
 
 class Meter:
@@ -28,9 +28,9 @@ class Meter:
         self.passes = 0
         self._in_model = 0.0
 
-    def read(self) -> Cost:
+    def read(self) -> Spent:
         """Where it stands: what was spent since another reading is their difference."""
-        return Cost(self.passes, time.perf_counter(), self._in_model)
+        return Spent(self.passes, time.perf_counter(), self._in_model)
 
     @contextmanager
     def running(self) -> Iterator[None]:

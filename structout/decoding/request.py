@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from structout.completion import FinishReason, Sampling
-from structout.decoding.meter import Cost
+from structout.decoding.meter import Spent
 from structout.grammar.matcher import Matcher
 
 
@@ -46,7 +46,7 @@ class Generated:
     model_seconds: float = 0.0
     mask_seconds: float = 0.0
 
-    def charge(self, cost: Cost, share: float = 1.0) -> None:
+    def charge(self, cost: Spent, share: float = 1.0) -> None:
         """Add a share of what was spent."""
         self.passes += cost.passes * share
         self.seconds += cost.seconds * share

@@ -12,7 +12,7 @@ from structout.errors import DataError, SpecError
 from structout.evaluation.dataset import Dataset
 from structout.evaluation.harness import Models, Strategies, evaluate, labelled, several
 from structout.evaluation.outcome import Arm, Outcome
-from structout.evaluation.report import Row
+from structout.evaluation.report import ReportRow
 from structout.evaluation.scoring.metrics import Price, complies
 from structout.evaluation.stats.rates import CONFIDENCE, Rate, p_value, records_needed, wilson
 from structout.models import Model, model_of
@@ -75,7 +75,7 @@ class Candidate:
 
     arm: Arm
     expression: str
-    row: Row
+    row: ReportRow
     cost: float
     promise: float
     rates: dict[str, Rate]
@@ -241,7 +241,7 @@ def _examples(part: Any) -> int:
     return max([getattr(part, "examples", 0), *(_examples(one) for one in inner if one is not None)])
 
 
-def _cost(row: Row, minimise: Minimise) -> float:
+def _cost(row: ReportRow, minimise: Minimise) -> float:
     found = row.cost.price if minimise == "price" else getattr(row.cost, minimise)
     if found is None:
         raise SpecError(f"the price of {row.model} is not known", hint="give --price MODEL=IN/OUT, or minimise seconds")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportRow:
     """What one arm does, on the records as they are.
 
     `rates` are the headline, with yours; `more` are `hallucinated`, with verifiers `false accepts` and `false rejects`,
@@ -105,16 +105,16 @@ class Report:
         """The arms without perturbation."""
         return {arm: outcomes for arm, outcomes in self.arms.items() if not arm.perturbation}
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ReportRow]:
         """One row for each strategy, model and setting, in the order in which they ran."""
         return self._rows
 
     @cached_property
-    def _rows(self) -> list[Row]:
+    def _rows(self) -> list[ReportRow]:
         own = {name: checked(metric, f"the metric {name!r}", Rate) for name, metric in self.metrics.items()}
         prices = {name: Price(**price) for name, price in self.about.get("prices", {}).items()}
         return [
-            Row(
+            ReportRow(
                 arm.strategy,
                 arm.model,
                 len(outcomes),
@@ -126,7 +126,7 @@ class Report:
             for arm, outcomes in self.plain.items()
         ]
 
-    def __getitem__(self, strategy: str) -> Row:
+    def __getitem__(self, strategy: str) -> ReportRow:
         """The row of a strategy: by its name, by its name and setting, or by the kind of a strategy if there is one of
         it. Raises `DataError`.
         """

@@ -14,11 +14,21 @@ if TYPE_CHECKING:
     from structout.finetuning.labels import label
     from structout.finetuning.preference_pairs import Preference, preferences
     from structout.finetuning.synthetic import synthesize
-    from structout.finetuning.training import Step, Training
+    from structout.finetuning.training import Training, TrainingStep
 
 __all__ = [
-    "EVALUATION", "Point", "Preference", "Preferring", "Step", "Training", "finetune", "label", "learning_curve",
-    "prefer", "preferences", "synthesize",
+    "EVALUATION",
+    "Point",
+    "Preference",
+    "Preferring",
+    "Training",
+    "TrainingStep",
+    "finetune",
+    "label",
+    "learning_curve",
+    "prefer",
+    "preferences",
+    "synthesize",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy(
@@ -30,6 +40,6 @@ __getattr__, __dir__ = lazy(
         "curve": "Point learning_curve",
         "preference_pairs": "Preference preferences",
         "synthetic": "synthesize",
-        "training": "Step Training",
+        "training": "TrainingStep Training",
     },
 )

@@ -6,13 +6,12 @@ from typing import Any
 import jsonschema_rs
 
 from structout.document import Json
+from structout.issue import Steps
 from structout.schema import Schema
 from structout.schema.references import resolve
 
-Path = tuple[str | int, ...]
 
-
-class Layout:
+class AnswerLayout:
     """The schema as a plan of its documents."""
 
     def __init__(self, schema: Schema[Any]) -> None:
@@ -28,7 +27,7 @@ class Layout:
         """
         return self._ordered(document, self._root)
 
-    def texts(self, document: Json) -> Iterator[tuple[Path, int, str]]:
+    def texts(self, document: Json) -> Iterator[tuple[Steps, int, str]]:
         """The free texts of a document: where each stands, a number for the part of the schema that describes it, and
         the text.
 
@@ -60,7 +59,7 @@ class Layout:
             return [self._ordered(item, _item(node, i)) for i, item in enumerate(document)]
         return document
 
-    def _texts(self, document: Json, node: Any, path: Path) -> Iterator[tuple[Path, int, str]]:
+    def _texts(self, document: Json, node: Any, path: Steps) -> Iterator[tuple[Steps, int, str]]:
         node = self._describing(document, node)
         if isinstance(document, dict):
             parts = {key: _property(node, key) for key in document}

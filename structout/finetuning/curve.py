@@ -8,10 +8,10 @@ from pathlib import Path
 from structout.completion import Sampling
 from structout.errors import MissingExtraError
 from structout.evaluation import Dataset, evaluate
-from structout.evaluation.report import Row
+from structout.evaluation.report import ReportRow
 from structout.evaluation.stats.rates import Rate
 from structout.finetuning.finetuner import check_measure, finetune
-from structout.finetuning.training import Step, Training
+from structout.finetuning.training import Training, TrainingStep
 
 SIZES = (25, 50, 100, 200, 400)
 _STEPS = 60  # fewer do not teach a model even the form of the answer
@@ -23,7 +23,7 @@ class Point:
     """What a model that was taught `labels` records does, by one strategy."""
 
     labels: int
-    row: Row
+    row: ReportRow
 
 
 def learning_curve(
@@ -36,7 +36,7 @@ def learning_curve(
     measure: Dataset,
     strategy: str = "Constrained()",
     sampling: Sampling | None = None,
-    tell: Callable[[Step], None] = lambda step: None,
+    tell: Callable[[TrainingStep], None] = lambda step: None,
 ) -> list[Point]:
     """Teach the model ever more of the train records, drawn at random, the larger sets with the smaller in them, and
     judge each on the records of `measure`.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from structout.completion import Message
-from structout.finetuning.answer_layout import Layout
+from structout.finetuning.answer_layout import AnswerLayout
 from structout.prompts import Show, compose, response
 from structout.result import Example, Task
 from structout.schema import Schema
@@ -24,7 +24,7 @@ class Demonstration:
 
 def demonstrate(examples: Iterable[Example], schema: Schema[Any], show: Show = "brief") -> list[Demonstration]:
     """Labelled records as demonstrations: asked exactly as strategies will ask, answered in the schema's order."""
-    layout = Layout(schema)
+    layout = AnswerLayout(schema)
     return [
         Demonstration(compose(Task(example.text, schema), show=show), response(schema, layout.order(example.document)))
         for example in examples

@@ -13,7 +13,7 @@ from structout.completion import Prompt, Sampling
 from structout.errors import DataError, MissingExtraError, ModelError, SpecError
 from structout.finetuning.finetuner import cost, local, tidy
 from structout.finetuning.preference_pairs import Preference
-from structout.finetuning.training import Step
+from structout.finetuning.training import TrainingStep
 from structout.models import Model, load_model
 from structout.models.local import LocalModel
 from structout.models.tuning import Tuning, checksum, has_adapter
@@ -40,7 +40,7 @@ def prefer(
     out: str | Path,
     preferring: Preferring | None = None,
     *,
-    tell: Callable[[Step], None] = lambda step: None,
+    tell: Callable[[TrainingStep], None] = lambda step: None,
 ) -> Model:
     """Teach a fine-tuned model (`path:FOLDER`, with an adapter) to prefer the better answer of each pair.
 
@@ -86,7 +86,7 @@ def _train(
     pairs: Sequence[Preference],
     how: Preferring,
     folder: Path,
-    tell: Callable[[Step], None],
+    tell: Callable[[TrainingStep], None],
 ) -> list[dict[str, Any]]:
     import torch
     from datasets import Dataset, disable_progress_bars

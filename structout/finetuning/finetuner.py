@@ -17,7 +17,7 @@ from structout.evaluation.outcome import Outcome
 from structout.finetuning.demonstrations import fingerprint as data_fingerprint
 from structout.finetuning.demonstrations import hold_out
 from structout.finetuning.order import reading_order
-from structout.finetuning.training import Step, Training
+from structout.finetuning.training import Training, TrainingStep
 from structout.models import Model, load_model
 from structout.models.tuning import Tuning, checksum, reordered
 from structout.prompts import fingerprint as prompt_fingerprint
@@ -44,7 +44,7 @@ def finetune(
     measure: Dataset | None = None,
     sampling: Sampling | None = None,
     fresh: bool = False,
-    tell: Callable[[Step], None] = lambda step: None,
+    tell: Callable[[TrainingStep], None] = lambda step: None,
     progress: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Model:
     """Teach a local model the train records of a data set, and leave the result in the folder `out`.
@@ -148,7 +148,7 @@ def _learn(
     more: Sequence[Example],
     training: Training,
     folder: Path,
-    tell: Callable[[Step], None],
+    tell: Callable[[TrainingStep], None],
 ) -> Tuning:
     before = checksum(model.network)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from structout.document import Json, leaves
-from structout.finetuning.answer_layout import Layout
+from structout.finetuning.answer_layout import AnswerLayout
 from structout.issue import pointer
 from structout.models.tuning import Orders
 from structout.result import Example
@@ -21,7 +21,7 @@ def reading_order(examples: Sequence[Example], schema: Schema[Any]) -> Orders:
     the one that most pairs of keys agree with (Kemeny's, as far as moving one key at a time finds it); a key whose
     values do not stand in records has no say.
     """
-    layout = Layout(schema)
+    layout = AnswerLayout(schema)
     before: dict[int, Counter[tuple[str, str]]] = {}
     for example in examples:
         for node, document in layout.objects(example.document):

@@ -19,7 +19,7 @@ from transformers.utils import logging
 from structout.errors import DataError
 from structout.finetuning.batches import Encoded, answers, collate, encode, plan
 from structout.finetuning.demonstrations import demonstrate
-from structout.finetuning.training import Step, Training
+from structout.finetuning.training import Training, TrainingStep
 from structout.finetuning.variation import Variation
 from structout.models.local import LocalModel
 from structout.result import Example
@@ -142,12 +142,12 @@ class Passes(TrainerCallback):  # type: ignore[misc]
 class Told(TrainerCallback):  # type: ignore[misc]
     """Tells of each step."""
 
-    def __init__(self, tell: Callable[[Step], None], steps: int) -> None:
+    def __init__(self, tell: Callable[[TrainingStep], None], steps: int) -> None:
         self._tell, self._steps = tell, steps
 
     def on_log(self, args: Any, state: Any, control: Any, *, logs: Any, **_: Any) -> None:
         if "loss" in logs:
-            self._tell(Step(state.global_step, self._steps, logs["loss"]))
+            self._tell(TrainingStep(state.global_step, self._steps, logs["loss"]))
 
 
 def train(
@@ -158,7 +158,7 @@ def train(
     schema: Schema[Any],
     training: Training,
     folder: Path,
-    tell: Callable[[Step], None],
+    tell: Callable[[TrainingStep], None],
 ) -> list[dict[str, Any]]:
     """Fine-tune `model` in place, and leave the adapter (or all weights) of the best pass in `folder`/best.
 

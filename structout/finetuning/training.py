@@ -56,7 +56,7 @@ class Training:
         return self.learning_rate or (1.5e-3 if self.rank else 2e-4)
 
 
-class Step(NamedTuple):
+class TrainingStep(NamedTuple):
     """Where training is: `step` of `steps`, with the `loss` per token of the last step."""
 
     step: int

@@ -7,7 +7,8 @@ from copy import deepcopy
 from typing import Any
 
 from structout.document import Json
-from structout.finetuning.answer_layout import Layout, Path
+from structout.finetuning.answer_layout import AnswerLayout
+from structout.issue import Steps
 from structout.result import Example
 from structout.schema import Schema
 
@@ -21,7 +22,7 @@ class Variation:
     """
 
     def __init__(self, examples: Sequence[Example], schema: Schema[Any], share: float) -> None:
-        self._share, self._layout = share, Layout(schema)
+        self._share, self._layout = share, AnswerLayout(schema)
         self._others: dict[int, list[str]] = {}
         for example in examples:
             for _, _, kind, text in self._found(example):
@@ -38,7 +39,7 @@ class Variation:
             document = _put(document, path, new)
         return Example(text, document)
 
-    def _found(self, example: Example) -> list[tuple[int, Path, int, str]]:
+    def _found(self, example: Example) -> list[tuple[int, Steps, int, str]]:
         found = []
         for path, kind, text in self._layout.texts(example.document):
             places = [place.start() for place in re.finditer(rf"(?<!\w){re.escape(text)}(?!\w)", example.text)]
@@ -47,7 +48,7 @@ class Variation:
         return found
 
 
-def _put(document: Json, path: Path, text: str) -> Json:
+def _put(document: Json, path: Steps, text: str) -> Json:
     node: Any = document
     for step in path[:-1]:
         node = node[step]

@@ -18,7 +18,7 @@ _SHOWN = 1000  # documents that reports list one by one
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Judgement:
     """What one document is worth: `valid` as it is, `repaired` to what `mended` holds, or `invalid`."""
 
     line: int
@@ -40,7 +40,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class ThresholdCheck:
     """One threshold and whether it holds."""
 
     name: str
@@ -60,7 +60,7 @@ class Findings:
     repaired: int = 0
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
     bad_fields: Counter[str] = field(default_factory=Counter)
-    sample: list[Verdict] = field(default_factory=list)
+    sample: list[Judgement] = field(default_factory=list)
 
     @property
     def invalid(self) -> int:
@@ -70,22 +70,22 @@ class Findings:
     def passed(self) -> bool:
         return all(check.passed for check in self.checks())
 
-    def checks(self) -> list[Check]:
+    def checks(self) -> list[ThresholdCheck]:
         """The thresholds, judged."""
         limits = self.thresholds
         share = (self.valid + self.repaired) / self.total if self.total else 0.0
         checks = []
         if limits.max_invalid is None or limits.min_valid < 1:
-            checks.append(Check(f"valid >= {limits.min_valid:g}", f"{share:.6g}", share >= limits.min_valid))
+            checks.append(ThresholdCheck(f"valid >= {limits.min_valid:g}", f"{share:.6g}", share >= limits.min_valid))
         if limits.max_invalid is not None:
             enough = self.invalid <= limits.max_invalid
-            checks.append(Check(f"invalid <= {limits.max_invalid}", str(self.invalid), enough))
+            checks.append(ThresholdCheck(f"invalid <= {limits.max_invalid}", str(self.invalid), enough))
         for name, least in limits.min_field.items():
             good = (self.total - self.bad_fields[name]) / self.total if self.total else 0.0
-            checks.append(Check(f"{name} valid >= {least:g}", f"{good:.6g}", good >= least))
+            checks.append(ThresholdCheck(f"{name} valid >= {least:g}", f"{good:.6g}", good >= least))
         return checks
 
-    def add(self, verdict: Verdict, bad_fields: list[str]) -> None:
+    def add(self, verdict: Judgement, bad_fields: list[str]) -> None:
         """Count a document that was not valid as it is."""
         self.total += 1
         if verdict.status == "repaired":
@@ -110,7 +110,7 @@ class Gate:
         self._required = set(_of(schema, "required"))
         self._layout = Layout.of(schema)
 
-    def judge(self, document: Document) -> Verdict:
+    def judge(self, document: Document) -> Judgement:
         """The verdict on a document, counted in the findings."""
         schema, data = self.schema, document.data
         if document.wrong:
@@ -124,7 +124,7 @@ class Gate:
         if checked.ok:
             self.findings.total += 1
             self.findings.valid += 1
-            return Verdict(document.line, "valid")
+            return Judgement(document.line, "valid")
         if self._policy is None:
             bytes_only = data is not None and not _is_utf8(data)
             return self._invalid(document, _NO_UTF8 if bytes_only else checked.issues, checked.document)
@@ -133,16 +133,16 @@ class Gate:
         mended = repair(document.text, schema, self._policy)
         if not mended.ok:
             return self._invalid(document, mended.issues, mended.document, len(mended.edits))
-        verdict = Verdict(document.line, "repaired", mended.issues, len(mended.edits), mended.document)
+        verdict = Judgement(document.line, "repaired", mended.issues, len(mended.edits), mended.document)
         self.findings.add(verdict, [])
         return verdict
 
-    def _invalid(self, document: Document, issues: tuple[Issue, ...], found: Json, edits: int = 0) -> Verdict:
-        verdict = Verdict(document.line, "invalid", issues, edits)
+    def _invalid(self, document: Document, issues: tuple[Issue, ...], found: Json, edits: int = 0) -> Judgement:
+        verdict = Judgement(document.line, "invalid", issues, edits)
         self.findings.add(verdict, list(self._bad_fields(found, verdict)))
         return verdict
 
-    def _bad_fields(self, document: Json, verdict: Verdict) -> Iterator[str]:
+    def _bad_fields(self, document: Json, verdict: Judgement) -> Iterator[str]:
         """The fields with a threshold that are not valid in this document: absent though required, or with an issue."""
         for name in self.findings.thresholds.min_field:
             place = "/" + name.replace("~", "~0").replace("/", "~1")

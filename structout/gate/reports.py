@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from structout import surfaces
 from structout.errors import SpecError
-from structout.gate.gate import Findings, Verdict
+from structout.gate.gate import Findings, Judgement
 from structout.tables.output import replacing
 
 
@@ -45,7 +45,7 @@ def as_json(findings: Findings) -> str:
     )
 
 
-def verdict_json(verdict: Verdict) -> dict[str, Any]:
+def verdict_json(verdict: Judgement) -> dict[str, Any]:
     """One verdict for machines."""
     issues = [{"pointer": i.pointer, "kind": i.kind, "message": i.message} for i in verdict.issues]
     return {"line": verdict.line, "status": verdict.status, "issues": issues, "edits": verdict.edits}
@@ -155,5 +155,5 @@ FORMATS: dict[str, Callable[[Findings], str]] = {
 }
 
 
-def _line(findings: Findings, verdict: Verdict) -> str:
+def _line(findings: Findings, verdict: Judgement) -> str:
     return f"{findings.source}:{verdict.line}: {'; '.join(map(str, verdict.issues))}"

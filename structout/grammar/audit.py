@@ -33,7 +33,7 @@ _STRING_LIMITS = ("maxLength", "enum", "const", "format", "pattern")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AuditLine:
     """One keyword at one place of the schema: who enforces it, and why not the mask."""
 
     pointer: str
@@ -53,7 +53,7 @@ class Audit:
 
     name: str
     level: Level
-    lines: tuple[Line, ...]
+    lines: tuple[AuditLine, ...]
     compile_seconds: float
     grammar_size: int
     shortest_tokens: int | None
@@ -93,13 +93,13 @@ def audit(schema: Schema[Any], vocabulary: Vocabulary | None = None) -> Audit:
     grammar = compile(schema)
     gaps = {(gap.pointer, gap.keyword): gap for gap in grammar.gaps}
     lines = [
-        Line(where, keyword, _by(gap.narrower) if gap else _without_gap(grammar.level), gap.why if gap else "")
+        AuditLine(where, keyword, _by(gap.narrower) if gap else _without_gap(grammar.level), gap.why if gap else "")
         for where, keyword in _keywords(schema.json_schema)
         for gap in [gaps.pop((where, keyword), None)]
     ]
     for gap in gaps.values():
         enforced: Enforced = "python" if gap.why.endswith("in no JSON Schema") else _by(gap.narrower)
-        lines.append(Line(gap.pointer, gap.keyword, enforced, gap.why))
+        lines.append(AuditLine(gap.pointer, gap.keyword, enforced, gap.why))
     shortest = grammar.shortest(vocabulary) if vocabulary else None
     return Audit(
         schema.name,

@@ -11,8 +11,8 @@ from structout.document import Json
 from structout.errors import MissingExtraError, SchemaError
 from structout.grammar.closing import Closer, examples, required_names
 from structout.grammar.languages import samples, source_of
-from structout.grammar.matcher import Engine, Matcher
-from structout.grammar.prefix_validator import Judge
+from structout.grammar.matcher import EngineMatcher, Matcher
+from structout.grammar.prefix_validator import PrefixValidator
 from structout.grammar.python_checks import python_checks
 from structout.grammar.rewrite import Gap, Rewriter, uncounted
 from structout.grammar.tightening import tightened
@@ -71,10 +71,12 @@ class Grammar:
         if matcher.is_error():  # matchers share the engine's lexer, and it has reached its limit
             start = self._starts[vocabulary] = replace(start, template=self._template(vocabulary))
             matcher = start.template.deep_copy()
-        engine = Engine(matcher, vocabulary)
+        engine = EngineMatcher(matcher, vocabulary)
         if max_tokens is None or start.out is None or len(start.out) > max_tokens:
             return engine
-        return Guarded(engine, vocabulary, start.closer, start.out, max_tokens, Judge(self.schema), self._likely)
+        return Guarded(
+            engine, vocabulary, start.closer, start.out, max_tokens, PrefixValidator(self.schema), self._likely
+        )
 
     def shortest(self, vocabulary: Vocabulary) -> list[int] | None:
         """The shortest document that was found, in tokens; None if none was."""
@@ -87,7 +89,7 @@ class Grammar:
         if self.schema.language is not None:
             return samples(self.schema.language)
         found = Witness(self.schema.mask, pydantic=self.schema.adapter is not None).documents()
-        return tuple(text for text in found if Judge(self.schema).accepts(text))
+        return tuple(text for text in found if PrefixValidator(self.schema).accepts(text))
 
     @cached_property
     def _likely(self) -> tuple[Json, ...]:
@@ -101,7 +103,7 @@ class Grammar:
                 names, words = required_names(self.schema.mask), examples(self.schema.mask, vocabulary)
                 closer = Closer(vocabulary, preferred=names, words=words)
             # At `exact` too: an open object may repeat a key, and a proof is better than a promise.
-            found = closer.shortest(template, _LONGEST_DOCUMENT, Judge(self.schema).accepts, self.documents)
+            found = closer.shortest(template, _LONGEST_DOCUMENT, PrefixValidator(self.schema).accepts, self.documents)
             closer, out = found or (closer, None)
             self._starts[vocabulary] = _Start(template, closer, None if out is None else tuple(out))
         return self._starts[vocabulary]

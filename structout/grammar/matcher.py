@@ -59,7 +59,7 @@ class Matcher(Protocol):
         """An independent matcher at the same position."""
 
 
-class Engine:
+class EngineMatcher:
     """A matcher over llguidance, without a budget."""
 
     steered: tuple[int, ...] = ()
@@ -120,5 +120,5 @@ class Engine:
         if n:
             self._matcher.rollback(n)
 
-    def copy(self) -> "Engine":
-        return Engine(self._matcher.deep_copy(), self._vocabulary, ended=self._ended)
+    def copy(self) -> "EngineMatcher":
+        return EngineMatcher(self._matcher.deep_copy(), self._vocabulary, ended=self._ended)

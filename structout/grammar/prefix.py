@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import jiter
 
 from structout.document import Json
-
-Path = tuple[str | int, ...]
+from structout.issue import Steps
 
 # A number or a literal is complete only if something follows it.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+(?=[\s\],}])|"', re.DOTALL)
@@ -26,7 +25,7 @@ class Prefix:
     """
 
     document: Json
-    open: frozenset[Path]
+    open: frozenset[Steps]
     is_lost: bool
 
 
@@ -105,7 +104,7 @@ def _closings(beginning: bytes, end: str) -> list[int]:
     return found
 
 
-def _at(document: Json, path: Path) -> Json:
+def _at(document: Json, path: Steps) -> Json:
     """What stands at a path, or at the like one in a shorter list."""
     for step in path:
         if isinstance(document, dict) and isinstance(step, str):

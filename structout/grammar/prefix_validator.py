@@ -8,8 +8,8 @@ from typing import Any
 
 import jsonschema_rs
 
-from structout.grammar.prefix import Path, Prefix, read_prefix
-from structout.issue import pointer
+from structout.grammar.prefix import Prefix, read_prefix
+from structout.issue import Steps, pointer
 from structout.schema import Schema
 
 # What an open container cannot lose again, however it goes on.
@@ -20,7 +20,7 @@ _MOST_ERRORS = 100
 
 
 @dataclass(frozen=True)
-class Judge:
+class PrefixValidator:
     """Judges texts by everything that a schema says, which is more than a mask can enforce."""
 
     schema: Schema[Any]
@@ -65,9 +65,9 @@ def _stays(error: jsonschema_rs.ValidationError, prefix: Prefix) -> bool:
     return len(set(complete)) < len(complete)
 
 
-def _complete(prefix: Prefix) -> Iterator[Path]:
+def _complete(prefix: Prefix) -> Iterator[Steps]:
     """The paths of all values that are complete."""
-    stack: list[tuple[Path, Any]] = [((), prefix.document)]
+    stack: list[tuple[Steps, Any]] = [((), prefix.document)]
     while stack:
         path, node = stack.pop()
         if path not in prefix.open:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from structout.document import Json
 from structout.grammar.closing import Closer, Scan
-from structout.grammar.matcher import Engine
+from structout.grammar.matcher import EngineMatcher
 from structout.grammar.prefix import additions
 from structout.grammar.vocabulary import Vocabulary
 
@@ -26,7 +26,7 @@ _CURES = 24  # ways out with one more member or item that are looked at
 _STRUCTURAL = b'",:{}[]'  # a value is complete only where one of these is written
 
 
-class Judge(Protocol):
+class TextJudge(Protocol):
     """Tells what the grammar's mask cannot: whether a document complies."""
 
     def accepts(self, text: str) -> bool:
@@ -68,12 +68,12 @@ class Guarded:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineMatcher,
         vocabulary: Vocabulary,
         closer: Closer,
         out: Sequence[int],
         max_tokens: int,
-        judge: Judge | None = None,
+        judge: TextJudge | None = None,
         likely: Sequence[Json] = (),
     ) -> None:
         self._engine = engine

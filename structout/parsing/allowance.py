@@ -13,7 +13,7 @@ class Exhausted(Exception):  # noqa: N818
     """The allowance of work is used up: what has been found so far is what there is."""
 
 
-class Budget:
+class Allowance:
     """Steps that may still be taken, a step being about one character looked at."""
 
     __slots__ = ("left",)

@@ -64,7 +64,7 @@ def apply(text: str, edits: Iterable[Edit], start: int = 0, end: int | None = No
     return "".join(pieces)
 
 
-def json_text(value: Any) -> str:
+def edit_text(value: Any) -> str:
     """JSON as edits of the data and messages write it."""
     return json.dumps(value, ensure_ascii=False)
 

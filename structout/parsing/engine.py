@@ -7,11 +7,11 @@ from structout.document import Json, read_json
 from structout.errors import StructoutWarning
 from structout.issue import Issue
 from structout.language import Choice
-from structout.parsing.allowance import Budget, Exhausted
+from structout.parsing.allowance import Allowance, Exhausted
 from structout.parsing.edits import Decimal, Edit, Policy, allows, worst
 from structout.parsing.fast_path import single
 from structout.parsing.fit.coercer import Coercer, same
-from structout.parsing.fit.shape import plain, shape_of
+from structout.parsing.fit.shape import plain_key, shape_of
 from structout.parsing.fit.whole_numbers import whole_numbers
 from structout.parsing.languages import bare
 from structout.parsing.locate.candidates import MEMBER, MEMBER_LINE, Candidates, Format, is_left_over, mended
@@ -140,10 +140,10 @@ def _bare(text: str, schema: Schema[T]) -> Repaired[T]:
     return Repaired(None, None, checked.issues)
 
 
-def _allowance(text: str, share: int = 1) -> Budget:
+def _allowance(text: str, share: int = 1) -> Allowance:
     late = max(0, len(text) - _LONG)
     steps = _STEPS_PER_CHARACTER * (len(text) - late) + _STEPS_PER_LATER_CHARACTER * late
-    return Budget((_STEPS_AT_LEAST + steps) // share)
+    return Allowance((_STEPS_AT_LEAST + steps) // share)
 
 
 class _Repair(Generic[T]):
@@ -227,7 +227,7 @@ class _Repair(Generic[T]):
             )
             known = shape_of(self.schema).known_keys
             if known and isinstance(reading.document, dict):
-                foreign = not any(plain(key) in known for key in reading.document)
+                foreign = not any(plain_key(key) in known for key in reading.document)
         checked = first or self.schema.check(reading.document)
         edits, issues = reading.edits, checked.issues
         document = reading.document

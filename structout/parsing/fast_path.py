@@ -6,9 +6,9 @@ What comes out is what the search through all candidates would give: whatever is
 from typing import Final
 
 from structout.document import read_json
-from structout.parsing.allowance import Budget, Exhausted, Unreadable
+from structout.parsing.allowance import Allowance, Exhausted, Unreadable
 from structout.parsing.locate.candidates import MEMBER, begins_with_a_key
-from structout.parsing.locate.layout import BRACKET, layout
+from structout.parsing.locate.sections import BRACKET, layout
 from structout.parsing.locate.surroundings import with_surroundings
 from structout.parsing.syntax.faults import mend
 from structout.parsing.syntax.reader import GOES_ON, Reading, is_escaped, read_at, regrade
@@ -16,7 +16,7 @@ from structout.parsing.syntax.reader import GOES_ON, Reading, is_escaped, read_a
 _TRAILING: Final = "trailing characters"
 
 
-def single(text: str, fault: str, budget: Budget, *, complete: bool) -> Reading | None:
+def single(text: str, fault: str, budget: Allowance, *, complete: bool) -> Reading | None:
     """The one document that `text` holds, with all the edits that lead to it; None if that is not certain.
 
     All edits are lossless; the only closers among them are those that a `complete` text forgot at its end. `fault` is

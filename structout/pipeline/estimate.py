@@ -12,8 +12,8 @@ from structout.pipeline.extraction import opening, preview
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.progress import clock
-from structout.pipeline.run import Engine, entries, unknown
-from structout.tables.output import Place
+from structout.pipeline.run import Executor, entries, unknown
+from structout.tables.output import Placing
 from structout.tables.rows import Row
 
 _CHUNK = 256  # rows that are looked up at a time
@@ -79,11 +79,11 @@ def ask_some(
     rows: Sequence[Row],
     job: Job,
     journal: Journal,
-    engine: Engine,
+    engine: Executor,
     total: int,
     *,
     keep: bool = True,
-    place: Place | None = None,
+    place: Placing | None = None,
 ) -> Estimate:
     """Ask for these few rows, which stand for all `total` that are to be asked. The answers are kept, so that nothing
     is paid twice, and with `keep` the outcomes too, as `entries` makes them. Raises `ModelError` if the model failed on

@@ -16,14 +16,14 @@ from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.progress import Tally
 from structout.pipeline.recorded import completion_key
 from structout.surfaces import json_text
-from structout.tables.output import Place, replacing, writing
+from structout.tables.output import Placing, replacing, writing
 from structout.tables.rows import Row
 
 Done = list[tuple[Row, RowOutcome | None]]  # None: the row's outcome is in the journal already
-Engine = Callable[[Iterable[Row], Job, Journal], Iterator[Done]]
+Executor = Callable[[Iterable[Row], Job, Journal], Iterator[Done]]
 
 
-def local(chunk: int = 32, budget: Budget | None = None, *, cache: bool = True) -> Engine:
+def local(chunk: int = 32, budget: Budget | None = None, *, cache: bool = True) -> Executor:
     """The engine of this machine: `chunk` rows at a time, each answer kept as soon as it is there."""
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Iterator[Done]:
@@ -69,11 +69,11 @@ def process(
     rows: Iterable[Row],
     job: Job,
     journal: Journal,
-    engine: Engine,
+    engine: Executor,
     *,
     total: int | None = None,
     progress: Callable[[Tally], None] = lambda tally: None,
-    place: Place | None = None,
+    place: Placing | None = None,
 ) -> Tally:
     """Bring every row to its outcome in the journal; rows that have one are not asked again. `place` is that of the
     output, if there is one: see `entries`.
@@ -109,7 +109,7 @@ def process(
     return tally
 
 
-def entries(done: Done, place: Place | None = None) -> list[tuple[int, bytes, RowOutcome]]:
+def entries(done: Done, place: Placing | None = None) -> list[tuple[int, bytes, RowOutcome]]:
     """What the journal is to keep of rows that are done. Where the output cannot `place` a record, the input row too:
     it belongs in the quarantine, though for another output it would not.
     """
@@ -121,7 +121,7 @@ def entries(done: Done, place: Place | None = None) -> list[tuple[int, bytes, Ro
     return new
 
 
-def _fits(outcome: RowOutcome, place: Place) -> bool:
+def _fits(outcome: RowOutcome, place: Placing) -> bool:
     try:
         place(outcome.value, outcome.provenance())
     except DataError:
@@ -164,7 +164,7 @@ def finish(
     return accepted, quarantined
 
 
-def retry_quarantine(journal: Journal, job: Job, place: Place | None = None) -> int:
+def retry_quarantine(journal: Journal, job: Job, place: Placing | None = None) -> int:
     """Forget the outcomes that were not accepted, or that the output could not `place`, and the answers behind them, so
     that they are asked again by `job`, which may have another strategy, model, prompt or sampling than before. Returns
     how many there are; if there are none, the journal stays that of the run it was of. Where the model failed, the

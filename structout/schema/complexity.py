@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from structout.document import DEEPEST
 from structout.errors import SchemaError
-from structout.issue import pointer
+from structout.issue import Steps, pointer
 from structout.schema.references import References
 
 _MOST_VALUES = 1_000_000  # in a schema; a value that stands at many places is counted at each
@@ -26,8 +26,6 @@ _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _FEWER = "write it with fewer references and alternatives"
 _SHALLOWER = "define parts of it in $defs"
 
-Path = tuple[str | int, ...]
-
 
 def check_form(schema: Any) -> None:
     """Refuse a schema that is no JSON, or too deep or large: whoever reads it afterwards may recurse.
@@ -37,7 +35,7 @@ def check_form(schema: Any) -> None:
     _measure(schema, (), {})
 
 
-def _measure(node: Any, path: Path, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+def _measure(node: Any, path: Steps, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
     """How many values a part of a schema holds, and how deep it is; `known` are those of the containers seen so far."""
     if not isinstance(node, dict | list | tuple):
         _check_scalar(node, path)
@@ -58,7 +56,7 @@ def _measure(node: Any, path: Path, known: dict[int, tuple[int, int]]) -> tuple[
     return size, height
 
 
-def _check_scalar(value: Any, path: Path) -> None:
+def _check_scalar(value: Any, path: Steps) -> None:
     if not isinstance(value, str | int | float | None):
         raise _invalid(f"got a {type(value).__name__}, expected JSON", path)
     if not is_written(value):
@@ -77,7 +75,7 @@ def is_written(value: Any) -> bool:
     return not isinstance(value, int) or value.bit_length() < _BITS
 
 
-def _invalid(problem: str, path: Path = (), *, hint: str = "a schema is made of what JSON can hold") -> SchemaError:
+def _invalid(problem: str, path: Steps = (), *, hint: str = "a schema is made of what JSON can hold") -> SchemaError:
     return SchemaError(f"invalid schema{' at ' + pointer(path) if path else ''}: {problem}", hint=hint)
 
 

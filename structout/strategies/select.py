@@ -18,8 +18,8 @@ from structout.verifiers import Verifier, verify
 
 T = TypeVar("T")
 
-By = Literal["mean_logprob", "value_logprob", "first_valid"]
-Level = Literal["record", "field"]
+BestBy = Literal["mean_logprob", "value_logprob", "first_valid"]
+VoteLevel = Literal["record", "field"]
 Scalars = Mapping[str, str | int | float | bool | None]  # by JSON Pointer
 
 
@@ -34,7 +34,7 @@ class BestOf:
 
     inner: Strategy
     n: int = 5
-    by: By | Verifier = "value_logprob"
+    by: BestBy | Verifier = "value_logprob"
     temperature: float = 0.7
 
     def __post_init__(self) -> None:
@@ -76,7 +76,7 @@ class Vote:
 
     inner: Strategy
     n: int = 5
-    level: Level = "field"
+    level: VoteLevel = "field"
     temperature: float = 0.7
 
     def __post_init__(self) -> None:

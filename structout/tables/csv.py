@@ -12,7 +12,7 @@ _OTHERS = ";\t|,"  # what may stand between cells besides
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CsvLine:
     """One row: the number of its first line, its cells by column (None where there are too few), and what is wrong
     with it. Of one that cannot be told into cells `cells` is the bare line.
     """
@@ -22,7 +22,7 @@ class Line:
     wrong: str = ""
 
 
-def read_table(source: str, lines: Iterable[str], delimiter: str, wanted: Sequence[str] = ()) -> Iterator[Line]:
+def read_table(source: str, lines: Iterable[str], delimiter: str, wanted: Sequence[str] = ()) -> Iterator[CsvLine]:
     """The rows of CSV (RFC 4180) with a header, which must name the `wanted` columns, each column once; blank lines are
     none. `lines` keep their ends. Where a quote has no end, the line where it stands is a wrong row, and the next is
     read for itself. Without a header there are no rows. Raises `DataError`, naming the `source`.
@@ -39,14 +39,14 @@ def read_table(source: str, lines: Iterable[str], delimiter: str, wanted: Sequen
     width = len(header)
     for number, cells, wrong in rows:
         if wrong:
-            yield Line(number, cells[0], f"line {number}: {wrong}")
+            yield CsvLine(number, cells[0], f"line {number}: {wrong}")
             continue
         found = dict(zip(header, [*cells, *[None] * (width - len(cells))], strict=False))
         if any(cells[width:]):
             wrong = f"line {number} has {len(cells)} cells, the header {width}: quote the cell that holds {delimiter!r}"
-            yield Line(number, {**found, "(more)": delimiter.join(cells[width:])}, wrong)
+            yield CsvLine(number, {**found, "(more)": delimiter.join(cells[width:])}, wrong)
         else:
-            yield Line(number, found)
+            yield CsvLine(number, found)
 
 
 def _rows(lines: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[str], str]]:

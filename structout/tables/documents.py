@@ -12,7 +12,7 @@ from structout.errors import StructoutWarning
 from structout.schema import Schema
 from structout.tables.csv import read_table
 from structout.tables.layout import Layout, strangers
-from structout.tables.rows import is_query, opened, opened_bytes, parquet_rows, queried_rows, with_columns
+from structout.tables.rows import is_query, opened_bytes, opened_file, parquet_rows, queried_rows, with_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _csv(source: str, schema: Schema[Any], column: str | None, delimiter: str) -
     layout = Layout.of(schema)
     read = layout.cells()
     told = column is not None
-    with opened(source, newline="") as stream:
+    with opened_file(source, newline="") as stream:
         for line in read_table(source, stream, delimiter, [] if column is None else [column]):
             cells = line.cells
             if line.wrong or isinstance(cells, str):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Write = Callable[[dict[str, Any]], None]
 WriteRecord = Callable[[Json, dict[str, Any]], None]
-Place = Callable[[Json, dict[str, Any]], dict[str, Any]]
+Placing = Callable[[Json, dict[str, Any]], dict[str, Any]]
 _GROUP = 10_000  # rows of a Parquet row group: what is held in memory
 _SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 
@@ -138,7 +138,7 @@ def _written(path: str | Path) -> Iterator[None]:
         raise OutputError(f"cannot write {path}: {reason}", hint=hint) from error
 
 
-def check_fields(target: str, schema: Schema[Any], *, bare: bool = False) -> None:
+def check_field_names(target: str, schema: Schema[Any], *, bare: bool = False) -> None:
     """Find out before anything is spent whether a field of the schema has the name of one that the target adds.
 
     Raises `SpecError`.
@@ -151,7 +151,7 @@ def check_fields(target: str, schema: Schema[Any], *, bare: bool = False) -> Non
             raise SpecError(f"the schema has a field {name!r}, a name that the output needs for itself", hint=hint)
 
 
-def placing(target: str, schema: Schema[Any], *, bare: bool = False) -> Place:
+def placing(target: str, schema: Schema[Any], *, bare: bool = False) -> Placing:
     """A function that makes a row of the target of one accepted record and how it came about.
 
     It raises `DataError` for a record that no row can hold. `bare` leaves out how it came about.

@@ -28,7 +28,7 @@ T = TypeVar("T")
 _BATCH = 1024  # rows that a columnar reader holds at a time
 _FIRST = 100  # rows, where none tells what columns all have, of which one must have each that is wanted
 _ITS_OWN: dict[str, Any] = {"enable_external_access": "false"}  # no file that a view, or a table's name, may name
-_NO_UTF8 = re.compile("[\udc80-\udcff]")  # what `opened` makes of such bytes
+_NO_UTF8 = re.compile("[\udc80-\udcff]")  # what `opened_file` makes of such bytes
 _KINDS = (
     "JSONL (.jsonl), CSV (.csv), either with .gz, Parquet (.parquet), .sql, NAME.duckdb#TABLE, sql:QUERY, text or -"
 )
@@ -86,7 +86,7 @@ def count_rows(source: str, *, limit: int | None = None) -> int | None:
     elif name.endswith((".csv", ".tsv")):
         count = sum(1 for _ in _csv(source, [], "\t" if name.endswith(".tsv") else ","))
     else:
-        with opened(source) as stream:
+        with opened_file(source) as stream:
             count = sum(1 for line in stream if not line.isspace())
     return count if limit is None else min(count, limit)
 
@@ -117,7 +117,7 @@ def _fields(record: "Json | _Bad") -> Json:
 
 
 def _lines(source: str, text: str, *, jsonl: bool) -> "Iterator[Json | _Bad]":
-    with opened(source) as stream:
+    with opened_file(source) as stream:
         for number, line in enumerate(stream, 1):
             if not line.strip():
                 continue
@@ -133,7 +133,7 @@ def _lines(source: str, text: str, *, jsonl: bool) -> "Iterator[Json | _Bad]":
 
 
 def _csv(source: str, wanted: list[str], delimiter: str) -> "Iterator[Json | _Bad]":
-    with opened(source, newline="") as stream:
+    with opened_file(source, newline="") as stream:
         for line in read_table(source, stream, delimiter, wanted):
             cells: Json = line.cells if isinstance(line.cells, str) else {**line.cells}
             yield _Bad(cells, line.wrong) if line.wrong else cells
@@ -185,7 +185,7 @@ def queried_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
         if not Path(place).is_file():
             raise DataError(f"no database {place}", hint="check the path")
     else:
-        with opened(source) as stream:
+        with opened_file(source) as stream:
             place, query = ":memory:", stream.read()
     if not is_utf8(place + query):
         raise DataError(f"{source} is not UTF-8", hint="DuckDB takes no other name or query")
@@ -253,7 +253,7 @@ def with_columns(source: str, records: Iterator[T], wanted: Sequence[str], row: 
 
 
 @contextmanager
-def opened(source: str, newline: str | None = None) -> Iterator[TextIO]:
+def opened_file(source: str, newline: str | None = None) -> Iterator[TextIO]:
     """A text file, plain or .gz, or stdin (`-`), to be read; bytes that are not UTF-8 become unpaired surrogates, so
     none is lost, and a byte order mark goes. Raises `DataError`, also while it is read.
     """

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from structout.parsing.fit.dates import read_date_time
 from structout.verifiers.numbers import Number, in_ascii, is_signed, numbers
-from structout.words import WORD, goes_on, plain, plain_words
+from structout.words import WORD, goes_on, plain_word, plain_words
 
 _ISO = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:[Zz]|[+-][0-9:]+)?)?"
@@ -44,7 +44,7 @@ _NOT = Found(0.0)
 
 
 @dataclass(frozen=True)
-class Text:
+class SearchedText:
     """A record, to find values in."""
 
     text: str
@@ -165,7 +165,7 @@ class Text:
 
 
 def _words(text: str) -> list[_Word]:
-    return [_Word(plain(word[0]), word.start(), word.end()) for word in WORD.finditer(text)]
+    return [_Word(plain_word(word[0]), word.start(), word.end()) for word in WORD.finditer(text)]
 
 
 def _digits(text: str) -> str:

@@ -13,7 +13,7 @@ from structout.models.base import Model
 from structout.prompts import wording
 from structout.result import Example, Result, Task
 from structout.verifiers.base import Verdict
-from structout.verifiers.finding import Text
+from structout.verifiers.finding import SearchedText
 from structout.verifiers.places import admits, enumerates
 
 _LOOSE = 0.9
@@ -83,7 +83,7 @@ class Grounded:
         return [self._verdict(task, result) for task, result in zip(tasks, results, strict=True)]
 
     def _verdict(self, task: Task[Any], result: Result[Any]) -> Verdict:
-        text = Text(task.text)
+        text = SearchedText(task.text)
         wanted = {
             place: value
             for place, value in leaves(result.document).items()
@@ -112,7 +112,7 @@ def _found_fields(dataset: Labelled, threshold: float, least: float) -> tuple[st
     seen: Counter[str] = Counter()
     found: Counter[str] = Counter()
     for example in dataset.examples:
-        text = Text(example.text)
+        text = SearchedText(example.text)
         for place, value in leaves(example.document).items():
             seen[field_of(place)] += 1
             found[field_of(place)] += text.find(value, threshold).score >= threshold

@@ -14,7 +14,7 @@ from structout.verifiers.base import Verdict, check_threshold
 from structout.verifiers.question import Answer, as_verdict, ask
 from structout.words import plain_words
 
-By = Literal["similarity", "model"]
+CompareBy = Literal["similarity", "model"]
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,14 @@ class RoundTrip:
     records. By `model` it is P(yes) that both say the same, at the calls of a `Judge`.
     """
 
-    by: By = "similarity"
+    by: CompareBy = "similarity"
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.by not in get_args(By):
-            raise SpecError(f"a round trip is not compared by {self.by!r}", hint=f"give {' or '.join(get_args(By))}")
+        if self.by not in get_args(CompareBy):
+            raise SpecError(
+                f"a round trip is not compared by {self.by!r}", hint=f"give {' or '.join(get_args(CompareBy))}"
+            )
         check_threshold(self.threshold)
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:

@@ -11,7 +11,7 @@ from structout.result import Result, Task
 from structout.source import check_code, import_object
 from structout.verifiers.base import Verdict
 
-Check = Callable[[Any], Any]
+RuleFunction = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Rule:
     value must not end a run, and so does an answer that is neither true nor false, such as NaN or an array.
     """
 
-    function: Check | str
+    function: RuleFunction | str
 
     def __post_init__(self) -> None:
         if isinstance(self.function, str):
@@ -36,7 +36,7 @@ class Rule:
         return [_verdict(function, result.value) for result in results]
 
 
-def _verdict(function: Check, value: Any) -> Verdict:
+def _verdict(function: RuleFunction, value: Any) -> Verdict:
     name = getattr(function, "__name__", "the rule")
     try:
         answer = function(value)

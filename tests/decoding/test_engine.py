@@ -11,7 +11,7 @@ from weakref import WeakSet
 import pytest
 import torch
 
-from structout.decoding.cache import Prefix
+from structout.decoding.cache import SharedPrefix
 from structout.decoding.engine import Engine
 from structout.decoding.features import Features
 from structout.decoding.loop import generate
@@ -156,14 +156,14 @@ def test_prefixes_are_dropped_when_they_exceed_their_memory(model: Any, ask: Any
 def test_prefixes_keep_to_their_memory_while_rows_use_them_and_afterwards(
     model: Any, ask: Any, together: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alive: WeakSet[Prefix] = WeakSet()
-    made = Prefix.__init__
+    alive: WeakSet[SharedPrefix] = WeakSet()
+    made = SharedPrefix.__init__
 
-    def noted(prefix: Prefix, *arguments: Any) -> None:
+    def noted(prefix: SharedPrefix, *arguments: Any) -> None:
         made(prefix, *arguments)
         alive.add(prefix)
 
-    monkeypatch.setattr(Prefix, "__init__", noted)
+    monkeypatch.setattr(SharedPrefix, "__init__", noted)
     requests = [ask(word * 20 + end, None, max_tokens=3) for word in ("one ", "two ", "six ", "ten ") for end in "ab"]
     bound = 2 * 80 * 2 * 2 * 2 * 16 * 4  # two prefixes: layers, keys and values, heads, numbers a head, bytes a number
     engine = Engine(model, ENDS, slots=8, prefix_bytes=bound)

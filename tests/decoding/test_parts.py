@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from structout.completion import Message, Prompt, Sampling
-from structout.decoding.cache import Prefix, Prefixes, common_length
-from structout.decoding.drafting import Drafter, Text, worth
+from structout.decoding.cache import Prefixes, SharedPrefix, common_length
+from structout.decoding.drafting import Drafter, DraftText, worth
 from structout.decoding.threads import cpu_quota
 from structout.decoding.weights import Int8Linear, PackedLinear, convert
 from structout.errors import ModelError, SpecError
@@ -26,20 +26,20 @@ def test_common_length_is_that_of_the_longest_common_beginning(one: list[int], o
 
 
 def test_guesses_come_from_the_record_and_from_earlier_answers() -> None:
-    drafter, text = Drafter(), Text([1, 2, 3, 4])
+    drafter, text = Drafter(), DraftText([1, 2, 3, 4])
     guess = drafter.guess(text, [9, 2, 3])
     assert guess is not None
     assert guess.token == 4
-    assert drafter.guess(Text([]), [5, 6]) is None
+    assert drafter.guess(DraftText([]), [5, 6]) is None
     for _ in range(3):
         drafter.learn([5, 6, 7])
-    learnt = drafter.guess(Text([]), [5, 6])
+    learnt = drafter.guess(DraftText([]), [5, 6])
     assert learnt is not None
     assert learnt.token == 7
 
 
 def test_guesses_that_fail_lose_credit_and_memory_is_bounded() -> None:
-    drafter, text = Drafter(contexts=10), Text([1, 2])
+    drafter, text = Drafter(contexts=10), DraftText([1, 2])
     before = drafter.guess(text, [1])
     assert before is not None
     drafter.credit(before, False)
@@ -89,7 +89,7 @@ def test_weights_are_exact_unless_asked_for_otherwise(model: Any) -> None:
 def test_the_prefix_that_was_used_longest_ago_goes_first() -> None:
     prefixes = Prefixes(limit=2 * 2 * 4 * 8)  # two prefixes of two tokens
     for start in (10, 20, 30):
-        prefix = Prefix([start, start + 1])
+        prefix = SharedPrefix([start, start + 1])
         prefix.layer(0, torch.zeros(1, 1, 2, 4), torch.zeros(1, 1, 2, 4))
         assert prefixes.make_room(2, [])
         prefixes.keep(prefix)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 from structout.document import Json
-from structout.finetuning.answer_layout import Layout
+from structout.finetuning.answer_layout import AnswerLayout
 from structout.finetuning.demonstrations import demonstrate, hold_out
 from structout.finetuning.order import reading_order
 from structout.finetuning.variation import Variation
@@ -55,24 +55,24 @@ class Pair(BaseModel):
 
 
 def test_keys_take_the_order_of_the_alternative_that_fits() -> None:
-    layout = Layout(SCHEMA)
+    layout = AnswerLayout(SCHEMA)
     assert list(layout.order(PLAY)) == ["do", "artist", "year"]  # type: ignore[arg-type]
     assert list(layout.order(RATE)) == ["do", "book", "authors"]  # type: ignore[arg-type]
     assert layout.order(RATE) == RATE
 
 
 def test_order_follows_references_into_themselves() -> None:
-    ordered = Layout(Schema.of(Pair)).order({"inner": {"size": 1, "kind": "b"}, "kind": "a"})
+    ordered = AnswerLayout(Schema.of(Pair)).order({"inner": {"size": 1, "kind": "b"}, "kind": "a"})
     assert str(ordered) == "{'kind': 'a', 'inner': {'kind': 'b', 'size': 1}}"
 
 
 @given(st.recursive(st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
 def test_order_never_changes_what_a_document_says(document: Any) -> None:
-    assert Layout(SCHEMA).order(document) == document
+    assert AnswerLayout(SCHEMA).order(document) == document
 
 
 def test_free_texts_are_told_apart_by_their_place_in_the_schema() -> None:
-    layout = Layout(SCHEMA)
+    layout = AnswerLayout(SCHEMA)
     (artist,) = layout.texts(PLAY)
     book, first, second = sorted(layout.texts(RATE), key=lambda found: found[0] != ("book",))
     assert (artist[0], artist[2]) == (("artist",), "Nina Simone")
@@ -86,7 +86,7 @@ def test_a_text_from_which_another_value_may_follow_is_not_free() -> None:
         shelf: Literal["brakes", "wheels"]
         numbers: list[str]
 
-    found = Layout(Schema.of(Part)).texts({"name": "disc", "shelf": "brakes", "numbers": ["A1"]})
+    found = AnswerLayout(Schema.of(Part)).texts({"name": "disc", "shelf": "brakes", "numbers": ["A1"]})
     assert [text for _, _, text in found] == ["A1"]
 
 
@@ -115,7 +115,7 @@ def test_keys_are_read_in_the_order_in_which_records_name_them() -> None:
     assert [key for key in orders[""] if key != "d"] == ["c", "b", "a"]
     assert sorted(orders[""]) == ["a", "b", "c", "d"]
     taught = reordered(schema, orders)
-    assert json.dumps(Layout(taught).order(examples[1].document)) == '{"c": "13", "b": "Hull", "a": "Bob"}'
+    assert json.dumps(AnswerLayout(taught).order(examples[1].document)) == '{"c": "13", "b": "Hull", "a": "Bob"}'
     assert taught.check(examples[0].document).ok
     assert list(schema.json_schema["properties"]) == ["a", "b", "c", "d"]  # type: ignore[index]
 
@@ -150,4 +150,4 @@ def test_varied_records_are_valid_and_hold_their_texts(seed: int, share: float) 
     for example in EXAMPLES[:3]:
         varied = variation.vary(example, random.Random(seed))
         assert SCHEMA.check(varied.document).ok
-        assert all(text in varied.text for _, _, text in Layout(SCHEMA).texts(varied.document))
+        assert all(text in varied.text for _, _, text in AnswerLayout(SCHEMA).texts(varied.document))

@@ -14,7 +14,7 @@ from transformers import TrainerControl, TrainerState
 
 from structout import Constrained, DataError, Dataset, ModelError, Prompted, Sampling, SpecError, load_model
 from structout.errors import MissingExtraError, StructoutWarning
-from structout.finetuning import Step, Training, finetune, learning_curve
+from structout.finetuning import Training, TrainingStep, finetune, learning_curve
 from structout.finetuning.supervised import Passes
 from structout.models.tuning import Tuning
 from structout.result import Example, Task
@@ -39,7 +39,7 @@ def bolts(folder: Path, count: int = 24) -> Dataset:
 
 
 def test_it_learns_and_says_what_it_did(tiny: str, tmp_path: Path) -> None:
-    steps: list[Step] = []
+    steps: list[TrainingStep] = []
     data = bolts(tmp_path)
     tuned = finetune(
         tiny, data, tmp_path / "out", replace(QUICK, passes=6, patience=6), measure=data.split("dev"),
@@ -87,11 +87,11 @@ finetune({tiny!r}, bolts(Path({str(tmp_path)!r})), {str(tmp_path / "killed")!r},
     died = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, capture_output=True)
     assert died.returncode == -9, died.stderr.decode()
     assert Tuning.read(tmp_path / "killed") is None
-    steps: list[Step] = []
+    steps: list[TrainingStep] = []
     finetune(tiny, data, tmp_path / "killed", QUICK, tell=steps.append)
     assert 1 < steps[0].step <= 4
     assert (tmp_path / "killed" / WEIGHTS).read_bytes() == (tmp_path / "whole" / WEIGHTS).read_bytes()
-    again: list[Step] = []
+    again: list[TrainingStep] = []
     finetune(tiny, data, tmp_path / "killed", QUICK, tell=again.append)
     assert again == []  # done is done
 
@@ -100,7 +100,7 @@ def test_small_memory_gives_the_same_steps_in_pieces(tiny: str, tmp_path: Path) 
     data = bolts(tmp_path)
     taken = {}
     for room in (4096, 3 * 64, 1):  # all four records of a step at once, two (three would fit), one
-        steps: list[Step] = []
+        steps: list[TrainingStep] = []
         how = replace(QUICK, tokens_at_once=room, held_out=0.0)
         finetune(tiny, data, tmp_path / str(room), how, tell=steps.append)
         taken[room] = len(steps)
@@ -200,7 +200,7 @@ def test_what_is_measured_is_named_and_measured_anew_when_it_is_other(tiny: str,
 def test_further_records_are_learnt_as_well(tiny: str, tmp_path: Path) -> None:
     data = bolts(tmp_path)
     more = [Example(f"stud bolt {size} mm", {"kind": "hex", "size_mm": size}) for size in range(20, 60)]
-    steps: list[Step] = []
+    steps: list[TrainingStep] = []
     finetune(tiny, data, tmp_path / "out", QUICK, more=more, tell=steps.append)
     tuning = Tuning.read(tmp_path / "out")
     assert tuning is not None

@@ -7,7 +7,7 @@ import pytest
 
 from structout import Constrained, Dataset, Prompt, Prompted, Repair, Sampling, Scripted, evaluate, load_model
 from structout.errors import DataError, JournalError, SpecError
-from structout.finetuning import Preference, Preferring, Step, finetune, label, prefer, preferences, synthesize
+from structout.finetuning import Preference, Preferring, TrainingStep, finetune, label, prefer, preferences, synthesize
 from structout.models.tuning import Tuning
 from structout.result import Example
 from structout.schema import Schema
@@ -210,7 +210,7 @@ def test_preferences_are_learnt_on_top(tiny: str, tmp_path: Path) -> None:
     how = Preferring(passes=4, learning_rate=1e-2, batch=2)
     (tmp_path / ".dpo.new").mkdir()
     (tmp_path / ".dpo.new" / "half").write_text("what a killed run has left")
-    steps: list[Step] = []
+    steps: list[TrainingStep] = []
     better = prefer(f"path:{tmp_path / 'sft'}", pairs, tmp_path / "dpo", how, tell=steps.append)
     assert steps[-1].step == steps[-1].steps == len(steps) == 4 * 3
     assert {file.name for file in (tmp_path / "dpo").iterdir()} == {

@@ -11,6 +11,7 @@ from structout.errors import SchemaError
 from structout.grammar import Level, Vocabulary, compile  # noqa: A004
 from structout.grammar.strings import unlike
 from structout.schema import Schema
+from tests.schema.test_references import WAYS
 
 TOO_LARGE = [{"anyOf": [{"type": "object", "required": [f"k{i}{j}"]} for j in range(4)]} for i in range(20)]
 
@@ -127,3 +128,10 @@ def test_exact_masks_admit_only_valid_documents(vocabulary_walk: Any, source: di
 @pytest.fixture(scope="session")
 def vocabulary_walk(walk: Any) -> Any:
     return walk
+
+
+@pytest.mark.parametrize("source", WAYS.values(), ids=WAYS.keys())
+def test_the_mask_follows_references(source: Any, vocabulary: Vocabulary) -> None:
+    assert takes(source, {"size": {"mm": 6}}, vocabulary)
+    assert not takes(source, {"size": {"mm": "6"}}, vocabulary)
+    assert not takes(source, {"size": {}}, vocabulary)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from structout.grammar.prefix import additions, read_prefix
-from structout.grammar.prefix_validator import Judge
+from structout.grammar.prefix_validator import PrefixValidator
 from structout.schema import Schema
 
 DOCUMENTS = st.recursive(
@@ -56,7 +56,7 @@ def test_a_key_twice_and_a_number_too_large_are_lost() -> None:
 
 
 def test_a_beginning_is_refused_for_what_cannot_change_alone() -> None:
-    judge = Judge(
+    judge = PrefixValidator(
         Schema.of(
             {
                 "properties": {

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from structout.errors import SchemaError
 from structout.grammar import Vocabulary, compile  # noqa: A004
-from structout.grammar.matcher import Engine
+from structout.grammar.matcher import EngineMatcher
 from structout.schema import Schema
 
 PATTERNS = {
@@ -167,7 +167,7 @@ def test_the_budget_refuses_a_token_only_if_no_document_can_end_in_time_after_it
     grammar = compile(schema)
     known: dict[tuple[int, ...], int] = {}
 
-    def soonest(engine: Engine, written: tuple[int, ...]) -> int:
+    def soonest(engine: EngineMatcher, written: tuple[int, ...]) -> int:
         """How many tokens more the shortest document has that begins so: every one is looked at."""
         if written not in known:
             known[written] = 10**6
@@ -181,7 +181,7 @@ def test_the_budget_refuses_a_token_only_if_no_document_can_end_in_time_after_it
         return known[written]
 
     engine = grammar.matcher(letters)
-    assert isinstance(engine, Engine)
+    assert isinstance(engine, EngineMatcher)
     shortest = grammar.shortest(letters)
     assert shortest is not None
     refusals = 0

@@ -11,7 +11,7 @@ import pytest
 from structout.completion import Completion, Prompt, Usage
 from structout.models import Scripted
 from structout.pipeline.job import Job
-from structout.pipeline.journal.tables import connect, packed, unpacked
+from structout.pipeline.journal.tables import connect, packed_outcome, unpacked_outcome
 from structout.schema import Schema
 from structout.strategies import Prompted, Reask
 from tests.cli.test_cli import BOLT
@@ -127,10 +127,10 @@ class Run:
         db = connect(str(self.journal))
         (dictionary,) = db.execute("SELECT value FROM about WHERE name = 'dictionary'").fetchone()
         (data,) = db.execute("SELECT data FROM outcomes WHERE position = ?", [position]).fetchone()
-        row = unpacked(data, dictionary).to_json()
+        row = unpacked_outcome(data, dictionary).to_json()
         change(row)
         query = "UPDATE outcomes SET data = ?1, seal = seal(position, digest, status, ?1) WHERE position = ?2"
-        db.execute(query, [packed(json.dumps(row).encode(), dictionary), position])
+        db.execute(query, [packed_outcome(json.dumps(row).encode(), dictionary), position])
         db.close()
 
 

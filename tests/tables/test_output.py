@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field, field_seriali
 from structout import DataError, OutputError, Schema, SpecError
 from structout.document import Json
 from structout.tables.arrow import columns_of
-from structout.tables.output import check_distinct, check_fields, check_target, replacing, writing
+from structout.tables.output import check_distinct, check_field_names, check_target, replacing, writing
 
 
 class Inner(BaseModel):
@@ -191,14 +191,14 @@ def test_a_field_with_a_name_of_the_outputs_own_is_refused_first() -> None:
     for target in ("-", "o.jsonl", "o.csv", "o.parquet", "d.duckdb#t"):
         for name in ("_key", "_status"):
             with pytest.raises(SpecError, match=f"field '{name}'.*--bare"):
-                check_fields(target, named[name])
-            check_fields(target, named[name], bare=True)
-        check_fields(target, SCHEMA)
+                check_field_names(target, named[name])
+            check_field_names(target, named[name], bare=True)
+        check_field_names(target, SCHEMA)
     with pytest.raises(SpecError, match="field '_key'"):
-        check_fields("o.jsonl", Schema.of({"oneOf": [{"type": "object", "properties": {"_key": {}}}, False]}))
+        check_field_names("o.jsonl", Schema.of({"oneOf": [{"type": "object", "properties": {"_key": {}}}, False]}))
     with pytest.raises(SpecError, match=r"field '_more'.*JSONL"):
-        check_fields("o.csv", named["_more"], bare=True)
-    check_fields("o.jsonl", named["_more"])
+        check_field_names("o.csv", named["_more"], bare=True)
+    check_field_names("o.jsonl", named["_more"])
 
 
 def test_a_record_that_would_overwrite_how_it_came_about_is_not_written(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from structout.verifiers.finding import Text
+from structout.verifiers.finding import SearchedText
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ from structout.verifiers.finding import Text
     ],
 )
 def test_what_a_record_says_is_found_with_its_place(text: str, value: str | float) -> None:
-    found = Text(text).find(value, least=0.9)
+    found = SearchedText(text).find(value, least=0.9)
     assert found.score >= 0.9
     assert found.span is not None
     assert text[slice(*found.span)].strip()
@@ -131,19 +131,19 @@ def test_what_a_record_says_is_found_with_its_place(text: str, value: str | floa
     ],
 )
 def test_what_a_record_does_not_say_is_not_found(text: str, value: str | float) -> None:
-    assert Text(text).find(value, least=0.9) == (0.0, None)
+    assert SearchedText(text).find(value, least=0.9) == (0.0, None)
 
 
 def test_a_near_miss_is_found_only_if_asked_for() -> None:
-    assert Text("Volkswagn Golf").find("Volkswagen").span is None
-    found = Text("a Volkswagn Golf").find("Volkswagen", least=0.8)
+    assert SearchedText("Volkswagn Golf").find("Volkswagen").span is None
+    found = SearchedText("a Volkswagn Golf").find("Volkswagen", least=0.8)
     assert (found.span, round(found.score, 2)) == ((2, 11), 0.95)
 
 
 @given(st.text(), st.text(min_size=1).filter(lambda text: any(char.isalnum() for char in text)), st.text())
 def test_a_value_that_stands_in_a_record_as_words_of_their_own_is_found(before: str, value: str, after: str) -> None:
     text = f"{before} {value} {after}"
-    found = Text(text).find(value)
+    found = SearchedText(text).find(value)
     assert found.score == 1.0
     assert found.span is not None
     assert 0 <= found.span[0] < found.span[1] <= len(text)
@@ -151,5 +151,5 @@ def test_a_value_that_stands_in_a_record_as_words_of_their_own_is_found(before: 
 
 @given(st.text(), st.one_of(st.text(), st.floats(allow_nan=False), st.integers()), st.floats(0.1, 1))
 def test_no_text_breaks_it(text: str, value: str | float, least: float) -> None:
-    found = Text(text).find(value, least)
+    found = SearchedText(text).find(value, least)
     assert found.score == 0 or least <= found.score <= 1

@@ -9,7 +9,7 @@ from structout.surfaces import drawn, line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from structout.evaluation.report import Report, Row
+    from structout.evaluation.report import Report, ReportRow
 
 _LONGEST = 64  # characters of a label
 _METRICS = ("compliance", "record accuracy")
@@ -115,7 +115,7 @@ def _short(label: str) -> str:
     return drawn(shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…")
 
 
-def _bar(axes: Any, x: float, row: "Row", metric: str, label: str) -> None:
+def _bar(axes: Any, x: float, row: "ReportRow", metric: str, label: str) -> None:
     rate = row.rates[metric]
     spread = [[max(0.0, rate.value - rate.low)], [max(0.0, rate.high - rate.value)]]
     axes.errorbar(x, rate.value, yerr=spread, fmt="o", capsize=3, label=label)

@@ -6,10 +6,10 @@ from typing import Any
 from structout import surfaces
 from structout.errors import DataError
 from structout.evaluation.outcome import Arm, Outcome
-from structout.evaluation.report import Report, Row
+from structout.evaluation.report import Report, ReportRow
 from structout.evaluation.scoring.taxonomy import ERRORS, judged
 from structout.evaluation.stats.rates import Rate
-from structout.verifiers.finding import Text
+from structout.verifiers.finding import SearchedText
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -82,7 +82,7 @@ def data(report: Report) -> dict[str, Any]:
     }
 
 
-def _row(row: Row, arms: list[Arm]) -> dict[str, Any]:
+def _row(row: ReportRow, arms: list[Arm]) -> dict[str, Any]:
     cost = row.cost
     return {
         "arm": arms.index(Arm(row.strategy, row.model, row.setting)),
@@ -145,7 +145,7 @@ def _transcripts(report: Report, arms: list[Arm]) -> dict[str, Any]:
 
 
 def _leaves(outcome: Outcome) -> list[dict[str, Any]]:
-    text = Text(outcome.text)
+    text = SearchedText(outcome.text)
     return [
         {
             "pointer": leaf.pointer,

@@ -17,7 +17,7 @@ Sure = tuple[float, bool, str]  # a leaf: how sure the strategy is of it, whethe
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CalibrationStep:
     """So many `leaves` with a confidence from `low` to `high`, on average `claimed`: the share `right` of them is."""
 
     low: float
@@ -35,7 +35,7 @@ class Calibration:
     `{place: calibration(sure) for place, sure in result.confidence.items()}`.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[CalibrationStep, ...]
 
     def __call__(self, confidence: float) -> float:
         return self.steps[max(0, bisect_right([step.low for step in self.steps], confidence) - 1)].right.value
@@ -77,7 +77,7 @@ def _share(block: Sequence[Sure]) -> float:
     return fmean(right for _, right, _ in block)
 
 
-def _step(block: Sequence[Sure]) -> Step:
+def _step(block: Sequence[Sure]) -> CalibrationStep:
     hits, sizes = Counter(key for _, right, key in block if right), Counter(key for *_, key in block)
     right = clustered([hits[key] for key in sizes], list(sizes.values()))
-    return Step(block[0][0], block[-1][0], fmean(sure for sure, *_ in block), len(block), right)
+    return CalibrationStep(block[0][0], block[-1][0], fmean(sure for sure, *_ in block), len(block), right)

@@ -11,13 +11,13 @@ from typing import Any, Literal, get_args
 from structout.document import Json, load_json
 from structout.errors import DataError, SchemaError
 from structout.evaluation.scoring.execution import Execution
+from structout.issue import Steps
 from structout.language import Sql
 from structout.schema import Schema
 from structout.schema.contract import MARK
 from structout.schema.references import resolve
 
-By = Literal["exact", "case_insensitive", "numeric", "set", "date", "fuzzy", "execution", "ignore"]
-Place = tuple[str | int, ...]
+CompareBy = Literal["exact", "case_insensitive", "numeric", "set", "date", "fuzzy", "execution", "ignore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Compare:
     same on `tables` filled by `data`; `ignore`: whatever it is. All but `set` compare a list or object as a whole.
     """
 
-    by: By = "exact"
+    by: CompareBy = "exact"
     tolerance: float = 0.0
     relative: bool = False
     threshold: float = 0.9
@@ -38,8 +38,8 @@ class Compare:
     data: str = ""
 
     def __post_init__(self) -> None:
-        if self.by not in get_args(By):
-            raise DataError(f"nothing is compared by {self.by!r}", hint=f"give {', '.join(get_args(By))}")
+        if self.by not in get_args(CompareBy):
+            raise DataError(f"nothing is compared by {self.by!r}", hint=f"give {', '.join(get_args(CompareBy))}")
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
         return {**handler(core), MARK: self.to_json()}
@@ -117,7 +117,7 @@ class Comparison:
     def has_sets(self) -> bool:
         return any(one.by == "set" for one in self.places.values())
 
-    def at(self, path: Place) -> Compare | None:
+    def at(self, path: Steps) -> Compare | None:
         """The comparison that is named for a place, None if none is."""
         if not self.places:
             return None
@@ -126,12 +126,12 @@ class Comparison:
         )
 
 
-def where(path: Place) -> str:
+def where(path: Steps) -> str:
     """A place with `*` for the items of lists: what is called a field in tables."""
     return "".join("/*" if isinstance(s, int) else "/" + s.replace("~", "~0").replace("/", "~1") for s in path)
 
 
-def _fits(place: str, path: Place) -> bool:
+def _fits(place: str, path: Steps) -> bool:
     steps = place.split("/")[1:]
     return len(steps) == len(path) and all(
         step == "*" or step.replace("~1", "/").replace("~0", "~") == at for step, at in zip(steps, path, strict=True)

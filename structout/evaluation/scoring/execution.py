@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from structout.errors import DataError
 from structout.language import Database, Sql, no_files, only_read
 
-Row = tuple[int | float | str | bytes | None, ...]
+ResultRow = tuple[int | float | str | bytes | None, ...]
 
 _MOST_ROWS = 10_000
 _LONGEST_VALUE = 1_000_000  # bytes
@@ -38,7 +38,7 @@ class Execution:
             return False
         return wanted == given if _sorts(expected) else Counter(wanted) == Counter(given)
 
-    def rows(self, query: str, *, reversed_scans: bool = False) -> list[Row]:
+    def rows(self, query: str, *, reversed_scans: bool = False) -> list[ResultRow]:
         """What a query returns. `reversed_scans` reads tables backwards, which shows what hangs on no stated order.
 
         Raises `sqlite3.Error` for a query that fails, writes, or runs away, and `DataError` for data that fail.

@@ -14,7 +14,7 @@ from structout.errors import SpecError
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.scoring.score import score
 from structout.evaluation.stats.rates import Rate, clustered, wilson
-from structout.verifiers.finding import Text
+from structout.verifiers.finding import SearchedText
 
 Metric = Callable[[Sequence[Outcome]], Rate]
 
@@ -61,13 +61,13 @@ def hallucinated(outcomes: Sequence[Outcome]) -> Rate:
             for leaf in outcome.score.found
             if outcome.ok and leaf.verdict != "missing" and leaf.field not in outcome.comparison.closed
         ]
-        text = Text(outcome.text)
+        text = SearchedText(outcome.text)
         return sum(leaf.verdict != "right" and not is_found(leaf.answer, text) for leaf in found), len(found)
 
     return _of_records(outcomes, count)
 
 
-def is_found(value: Json, text: Text) -> bool:
+def is_found(value: Json, text: SearchedText) -> bool:
     """Whether a text says a value: to the letter, in another spelling, or by its number or date."""
     return isinstance(value, str | int | float) and text.find(value).span is not None
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from structout.document import Json
-from structout.evaluation.scoring.comparison import EXACT, Comparison, Place, where
-from structout.issue import pointer
+from structout.evaluation.scoring.comparison import EXACT, Comparison, where
+from structout.issue import Steps, pointer
 
-Verdict = Literal["right", "wrong value", "wrong type", "missing", "invented"]
+LeafVerdict = Literal["right", "wrong value", "wrong type", "missing", "invented"]
 _PLAIN = Comparison()
 _MOST_PAIRS = 10_000
 
@@ -22,7 +22,7 @@ class Leaf:
 
     pointer: str
     field: str
-    verdict: Verdict
+    verdict: LeafVerdict
     expected: Json
     answer: Json
 
@@ -56,11 +56,11 @@ def score(expected: Json, document: Json, comparison: Comparison = _PLAIN) -> Sc
     return Score(sum(leaf.verdict == "right" for leaf in found), len(found), found)
 
 
-def _leaf(path: Place, expected: Json, answer: Json, comparison: Comparison) -> Leaf:
+def _leaf(path: Steps, expected: Json, answer: Json, comparison: Comparison) -> Leaf:
     return Leaf(pointer(path), where(path), _judge(path, expected, answer, comparison), expected, answer)
 
 
-def _judge(path: Place, expected: Json, answer: Json, comparison: Comparison) -> Verdict:
+def _judge(path: Steps, expected: Json, answer: Json, comparison: Comparison) -> LeafVerdict:
     if answer is None:
         return "missing"
     if expected is None:
@@ -74,7 +74,7 @@ def _kind(value: Json) -> type:
     return float if isinstance(value, int) and not isinstance(value, bool) else type(value)
 
 
-def _leaves(node: Json, path: Place, comparison: Comparison) -> Iterator[tuple[Place, Json]]:
+def _leaves(node: Json, path: Steps, comparison: Comparison) -> Iterator[tuple[Steps, Json]]:
     """The scalars by their place, nulls left out, and what is compared as a whole."""
     if node is None:
         return
@@ -89,7 +89,7 @@ def _leaves(node: Json, path: Place, comparison: Comparison) -> Iterator[tuple[P
         yield path, node
 
 
-def _aligned(expected: Json, answer: Json, path: Place, comparison: Comparison) -> Json:
+def _aligned(expected: Json, answer: Json, path: Steps, comparison: Comparison) -> Json:
     """The answer with the items of sets beside the expected ones that they fit best."""
     if not comparison.has_sets:
         return answer
@@ -104,7 +104,7 @@ def _aligned(expected: Json, answer: Json, path: Place, comparison: Comparison) 
     return answer
 
 
-def _paired(expected: list[Json], answer: list[Json], path: Place, comparison: Comparison) -> list[Json]:
+def _paired(expected: list[Json], answer: list[Json], path: Steps, comparison: Comparison) -> list[Json]:
     from scipy.optimize import linear_sum_assignment
 
     def right(place: int, item: Json) -> int:

@@ -39,7 +39,7 @@ class StatusError(WireError):
         self.retry_after = retry_after
 
 
-class Bounds(threading.local):
+class Limits(threading.local):
     """What is left to the request that this thread has under way: seconds (`until` a time) and bytes."""
 
     until = float("inf")
@@ -70,7 +70,7 @@ class Wire:
     def __init__(self) -> None:
         import openai
 
-        self._bounds = Bounds()
+        self._bounds = Limits()
         self._home: Any = None
         hooks: Any = {"request": [self._asked], "response": [self._heard]}
         self.client = openai.DefaultHttpxClient(max_redirects=_MOST_REDIRECTS, event_hooks=hooks)
@@ -128,7 +128,7 @@ class Wire:
 class _Backend:
     """Makes connections that keep to the bounds."""
 
-    def __init__(self, inner: Any, bounds: Bounds) -> None:
+    def __init__(self, inner: Any, bounds: Limits) -> None:
         self._inner = inner
         self._bounds = bounds
 
@@ -147,7 +147,7 @@ class _Backend:
 class _Stream:
     """A connection that keeps to the bounds of the thread that uses it."""
 
-    def __init__(self, inner: Any, bounds: Bounds) -> None:
+    def __init__(self, inner: Any, bounds: Limits) -> None:
         self._inner = inner
         self._bounds = bounds
 

@@ -8,17 +8,16 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from structout.document import Json
-from structout.issue import Issue, pointer
-from structout.parsing.allowance import Budget
-from structout.parsing.edits import Decimal, Edit, Grade, json_text, worst
+from structout.issue import Issue, Steps, pointer
+from structout.parsing.allowance import Allowance
+from structout.parsing.edits import Decimal, Edit, Grade, edit_text, worst
 from structout.parsing.fit.key_names import all_shouted, is_misspelt, shouted
 from structout.parsing.fit.literals import means_null
 from structout.parsing.fit.nesting import proposals
-from structout.parsing.fit.scalars import Place, read_scalar
-from structout.parsing.fit.shape import Shape, plain, type_of
+from structout.parsing.fit.scalars import ScalarPlace, read_scalar
+from structout.parsing.fit.shape import Shape, plain_key, type_of
 from structout.parsing.fit.unions import alternatives
 
-Path = tuple[str | int, ...]
 Siblings = tuple[object, ...]
 
 _DEEPEST: Final = 60
@@ -44,7 +43,7 @@ class Fit(NamedTuple):
 class Coercer:
     """Fits documents to shapes. `source` is the text they were read from; `drastic` tries lossy edits too."""
 
-    def __init__(self, budget: Budget, source: str, decimal: Decimal | None, *, drastic: bool) -> None:
+    def __init__(self, budget: Allowance, source: str, decimal: Decimal | None, *, drastic: bool) -> None:
         self.budget = budget
         self.source = source
         self.decimal = decimal
@@ -68,7 +67,7 @@ class Coercer:
         return fit
 
     def fit(
-        self, value: Json, shape: Shape, path: Path = (), siblings: Siblings = (), depth: int = 0, turns: int = _TURNS
+        self, value: Json, shape: Shape, path: Steps = (), siblings: Siblings = (), depth: int = 0, turns: int = _TURNS
     ) -> Fit:
         """The best reading of a value; one that does not fit if there is none.
 
@@ -91,7 +90,7 @@ class Coercer:
         )
         return other if other.fits or other.issues else best
 
-    def _choose(self, value: Json, readings: list[Fit], shape: Shape, path: Path) -> Fit:
+    def _choose(self, value: Json, readings: list[Fit], shape: Shape, path: Steps) -> Fit:
         fitting = [
             reading for reading in readings if reading.fits and not reading.issues and shape.valid(reading.value)
         ]
@@ -117,7 +116,7 @@ class Coercer:
             if "array" in shape.types:
                 yield self._items(value, shape, at)
         else:
-            place = Place(str(at.path[-1]) if at.path else "", shape.about, at.siblings, pointer(at.path))
+            place = ScalarPlace(str(at.path[-1]) if at.path else "", shape.about, at.siblings, pointer(at.path))
             for found in read_scalar(value, shape, place, self.decimal, self.source, drastic=self.drastic):
                 yield Fit(*found)
 
@@ -130,7 +129,7 @@ class Coercer:
                 fit = fit._replace(value={under: fit.value})
             else:
                 fit = self.fit(other, shape, at.path, at.siblings, at.depth + 1, at.turns - 1)
-            edit = Edit(kind, grade, pointer(at.path), json_text(value), json_text(fit.value))
+            edit = Edit(kind, grade, pointer(at.path), edit_text(value), edit_text(fit.value))
             yield fit._replace(edits=(edit, *fit.edits))
 
     # Objects.
@@ -148,13 +147,13 @@ class Coercer:
             self.budget.spend(4)
             name = key
             if key not in properties:
-                meant = spellings.get(plain(key))
+                meant = spellings.get(plain_key(key))
                 if meant is not None and meant not in value and not (shape.closed and shape.allows_key(key)):
                     if meant in found:
                         issues.append(Issue(pointer((*path, meant)), "ambiguous", f"two keys spell {meant!r}"))
                         continue
                     name = meant
-                    edits.append(Edit("key", "lossless", pointer((*path, name)), json_text(key), json_text(name)))
+                    edits.append(Edit("key", "lossless", pointer((*path, name)), edit_text(key), edit_text(name)))
             inner = properties.get(name)
             if inner is None:
                 if shape.allows_key(name):
@@ -167,7 +166,7 @@ class Coercer:
                         issues += fit.issues
                 elif item is None or self.drastic:
                     grade: Grade = "lossless" if item is None else "lossy"
-                    edits.append(Edit("extra_key", grade, pointer((*path, name)), json_text(item), ""))
+                    edits.append(Edit("extra_key", grade, pointer((*path, name)), edit_text(item), ""))
                 else:
                     found[name], fits = item, False
                 continue
@@ -175,7 +174,7 @@ class Coercer:
             absent = item is None or (isinstance(item, str) and means_null(item))
             if not fit.fits and name not in shape.required and (absent or self.drastic):
                 kind, grade = ("null", "lossless") if absent else ("dropped", "lossy")
-                edits.append(Edit(kind, grade, pointer((*path, name)), json_text(item), ""))
+                edits.append(Edit(kind, grade, pointer((*path, name)), edit_text(item), ""))
                 continue
             found[name], fits = fit.value, fits and fit.fits
             edits += fit.edits
@@ -190,7 +189,7 @@ class Coercer:
         return Fit(found, tuple(edits), tuple(issues), fits)
 
     @staticmethod
-    def _filled(name: str, shape: Shape, path: Path) -> Fit | None:
+    def _filled(name: str, shape: Shape, path: Steps) -> Fit | None:
         inner = shape.properties.get(name)
         if inner is None:
             return None
@@ -203,7 +202,7 @@ class Coercer:
             value = None
         else:
             return None
-        return Fit(value, (Edit("default", "invented", pointer((*path, name)), "", json_text(value)),))
+        return Fit(value, (Edit("default", "invented", pointer((*path, name)), "", edit_text(value)),))
 
     # Lists.
 
@@ -219,7 +218,7 @@ class Coercer:
                 continue
             fit = self.fit(item, inner, (*at.path, len(found)), (), at.depth + 1, at.turns)
             if not fit.fits and self.drastic:
-                edits.append(Edit("dropped", "lossy", pointer((*at.path, index)), json_text(item), ""))
+                edits.append(Edit("dropped", "lossy", pointer((*at.path, index)), edit_text(item), ""))
                 continue
             found.append(fit.value)
             fits = fits and fit.fits
@@ -231,7 +230,7 @@ class Coercer:
 class _Here(NamedTuple):
     """Where a value stands: its path, the strings beside it, how deep it is, and what may still be reshaped."""
 
-    path: Path
+    path: Steps
     siblings: Siblings
     depth: int
     turns: int
@@ -251,5 +250,5 @@ def same(one: Json, other: Json) -> bool:
 
 
 def _short(value: Any) -> str:
-    text = json_text(value)
+    text = edit_text(value)
     return text if len(text) <= 60 else text[:59] + "…"

@@ -3,7 +3,7 @@
 from typing import Final
 
 from structout.document import Json
-from structout.parsing.fit.shape import Shape, plain
+from structout.parsing.fit.shape import Shape, plain_key
 
 _DEEPEST: Final = 60
 
@@ -19,7 +19,7 @@ def is_misspelt(value: Json, shape: Shape, depth: int) -> bool:
     for key, item in value.items():
         inner = shape.properties.get(key)
         if inner is None:
-            meant = shape.spellings.get(plain(key))
+            meant = shape.spellings.get(plain_key(key))
             if meant is not None and meant not in value:
                 return True
             inner = shape.undeclared(key)

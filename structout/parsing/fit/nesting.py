@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from structout.document import Json
-from structout.parsing.allowance import Budget
+from structout.parsing.allowance import Allowance
 from structout.parsing.edits import Grade
-from structout.parsing.fit.shape import Shape, plain
+from structout.parsing.fit.shape import Shape, plain_key
 from structout.parsing.syntax.reader import read_encoded
 
 _VALUE_KEYS: Final = frozenset({"value", "answer", "result", "text", "const"})
@@ -45,7 +45,7 @@ class Proposal(NamedTuple):
 
 
 def proposals(
-    value: Json, shape: Shape, path: tuple[str | int, ...], budget: Budget, *, drastic: bool
+    value: Json, shape: Shape, path: tuple[str | int, ...], budget: Allowance, *, drastic: bool
 ) -> Iterator[Proposal]:
     """What a value may be in another nesting, as far as `shape` wants that; lossy proposals only if `drastic`."""
     types = shape.types
@@ -83,8 +83,8 @@ def _unwrapped(
         ((key, item),) = value.items()
         name = str(path[-1]) if path else shape.root.schema.name
         if scalar:
-            fitting = plain(key) == plain(name) or plain(key) in _VALUE_KEYS
-        elif isinstance(item, list) and "array" in shape.types and plain(key) in _LIST_KEYS | {plain(name)}:
+            fitting = plain_key(key) == plain_key(name) or plain_key(key) in _VALUE_KEYS
+        elif isinstance(item, list) and "array" in shape.types and plain_key(key) in _LIST_KEYS | {plain_key(name)}:
             fitting = True
         else:
             fitting = _is_known(item, shape) and (not path or bool(shape.properties))
@@ -143,9 +143,9 @@ def _wrapped(value: Json, shape: Shape) -> Iterator[Proposal]:
         return
     inner = shape.properties[names[0]]
     if isinstance(value, dict):
-        if any(plain(key) == plain(names[0]) for key in value):
+        if any(plain_key(key) == plain_key(names[0]) for key in value):
             return
-        if not any(plain(key) in inner.known_keys for key in value):
+        if not any(plain_key(key) in inner.known_keys for key in value):
             return  # an object of another kind
     yield Proposal("wrapped", value, under=names[0])
 
@@ -181,7 +181,7 @@ def _listed(value: Json) -> Iterator[Proposal]:
 def _is_known(item: Json, shape: Shape, depth: int = 1) -> bool:
     """Whether what a wrapper holds can be what is wanted: a list, or an object with a key of the schema's."""
     if isinstance(item, dict):
-        if not shape.properties or any(plain(key) in shape.known_keys for key in item):
+        if not shape.properties or any(plain_key(key) in shape.known_keys for key in item):
             return True
         return len(item) == 1 and depth < _DEEPEST_WRAPPER and _is_known(next(iter(item.values())), shape, depth + 1)
     return isinstance(item, list) or (isinstance(item, str) and item.lstrip()[:1] in ("{", "["))

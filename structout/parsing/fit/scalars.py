@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from structout.document import Json
 from structout.issue import Issue
-from structout.parsing.edits import Decimal, Edit, Grade, json_text
+from structout.parsing.edits import Decimal, Edit, Grade, edit_text
 from structout.parsing.fit.dates import read_date_time, read_time
 from structout.parsing.fit.literals import (
     match_name,
@@ -19,14 +19,14 @@ from structout.parsing.fit.literals import (
 )
 from structout.parsing.fit.shape import Shape
 
-_Doubt = Callable[[str], "Reading"]
-Reading = tuple[Json, tuple[Edit, ...], tuple[Issue, ...]]
+_Doubt = Callable[[str], "ScalarReading"]
+ScalarReading = tuple[Json, tuple[Edit, ...], tuple[Issue, ...]]
 
 _NUMBERS: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ScalarPlace:
     """Where a scalar stands: its key, what the schema says of it, the strings beside it, and its pointer."""
 
     key: str
@@ -36,28 +36,28 @@ class Place:
 
 
 class _Read(Protocol):
-    def __call__(self, kind: str, found: Json, grade: Grade = "lossless") -> Reading: ...
+    def __call__(self, kind: str, found: Json, grade: Grade = "lossless") -> ScalarReading: ...
 
 
 def read_scalar(
-    value: Json, shape: Shape, place: Place, decimal: Decimal | None, source: str, *, drastic: bool
-) -> Iterator[Reading]:
+    value: Json, shape: Shape, place: ScalarPlace, decimal: Decimal | None, source: str, *, drastic: bool
+) -> Iterator[ScalarReading]:
     """Every way to read a scalar as what `shape` wants; lossy ones only if `drastic`."""
 
-    def reading(kind: str, found: Json, grade: Grade = "lossless") -> Reading:
-        return found, (Edit(kind, grade, place.pointer, json_text(value), json_text(found)),), ()
+    def reading(kind: str, found: Json, grade: Grade = "lossless") -> ScalarReading:
+        return found, (Edit(kind, grade, place.pointer, edit_text(value), edit_text(found)),), ()
 
-    def doubt(message: str) -> Reading:
+    def doubt(message: str) -> ScalarReading:
         return value, (), (Issue(place.pointer, "ambiguous", message),)
 
     types = shape.types
     text = value if isinstance(value, str) else None
     if shape.values and value is not None:
-        names = match_name(json_text(value) if text is None else text, shape.values)
+        names = match_name(edit_text(value) if text is None else text, shape.values)
         if len(names) == 1:
             yield reading("enum", names[0])
         elif names:
-            yield doubt(f"{json_text(value)} spells {' and '.join(map(json_text, names))}")
+            yield doubt(f"{edit_text(value)} spells {' and '.join(map(edit_text, names))}")
     elif text is not None and "string" in types:
         yield from _respelled(text, shape, reading, doubt, drastic=drastic)
     if not shape.typed:
@@ -89,10 +89,10 @@ def read_scalar(
             if len(written) == 1:
                 yield reading("text", written[0])
             else:
-                yield doubt(f"the text writes {json_text(value)} as {' and as '.join(written)}")
+                yield doubt(f"the text writes {edit_text(value)} as {' and as '.join(written)}")
 
 
-def _respelled(text: str, shape: Shape, reading: _Read, doubt: _Doubt, *, drastic: bool) -> Iterator[Reading]:
+def _respelled(text: str, shape: Shape, reading: _Read, doubt: _Doubt, *, drastic: bool) -> Iterator[ScalarReading]:
     """Text that its format or pattern refuses, written the way they want it."""
     stripped = text.strip()
     if stripped != text:
@@ -131,8 +131,15 @@ def _respelled(text: str, shape: Shape, reading: _Read, doubt: _Doubt, *, drasti
 
 
 def _numbers(
-    text: str, shape: Shape, place: Place, decimal: Decimal | None, reading: _Read, doubt: _Doubt, *, drastic: bool
-) -> Iterator[Reading]:
+    text: str,
+    shape: Shape,
+    place: ScalarPlace,
+    decimal: Decimal | None,
+    reading: _Read,
+    doubt: _Doubt,
+    *,
+    drastic: bool,
+) -> Iterator[ScalarReading]:
     """The number that a text writes, with its unit if that is said elsewhere."""
     found = read_number(text, decimal)
     grade: Grade = "lossless"
@@ -145,7 +152,7 @@ def _numbers(
     if grade == "lossy" and not drastic:
         return
     if len(found) > 1:
-        yield doubt(f"{text!r} may be {' or '.join(map(json_text, found))}: say which sign marks decimals")
+        yield doubt(f"{text!r} may be {' or '.join(map(edit_text, found))}: say which sign marks decimals")
         return
     for value in found:
         if "number" in shape.types or isinstance(value, int):
@@ -161,4 +168,4 @@ def _as_written(value: int | float, source: str) -> list[str]:
     if isinstance(value, int):
         return [str(value)]
     written = dict.fromkeys(word for word in _NUMBERS.findall(source) if len(word) < 40 and float(word) == value)
-    return list(written) or [json_text(value)]
+    return list(written) or [edit_text(value)]

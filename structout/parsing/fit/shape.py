@@ -16,7 +16,7 @@ _DEEPEST_REFERENCE: Final = 30
 _TYPES: Final = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
 
 
-def plain(text: str) -> str:
+def plain_key(text: str) -> str:
     """A key or a name without its case, punctuation and spaces: what two spellings of it have in common."""
     return _UNICODE.sub("", text.casefold())
 
@@ -152,18 +152,18 @@ class Shape:
 
     @cached_property
     def spellings(self) -> dict[str, str]:
-        """Other spellings of the declared keys, each of which means one key only: `plain` forms, aliases, titles."""
+        """Other spellings of the declared keys, each of which means one key only: plain forms, aliases, titles."""
         found: dict[str, set[str]] = {}
         for key in self.properties:
-            found.setdefault(plain(key), set()).add(key)
+            found.setdefault(plain_key(key), set()).add(key)
         for place, _ in self.parts:
             for name, key in self.root.aliases.get(place, {}).items():
                 if key in self.properties:
-                    found.setdefault(plain(name), set()).add(key)
+                    found.setdefault(plain_key(name), set()).add(key)
         for key, shape in self.properties.items():
             title = next((part["title"] for _, part in shape.parts if isinstance(part.get("title"), str)), "")
-            if title and plain(title) not in found:
-                found[plain(title)] = {key}
+            if title and plain_key(title) not in found:
+                found[plain_key(title)] = {key}
         return {spelling: next(iter(keys)) for spelling, keys in found.items() if len(keys) == 1 and spelling}
 
     @cached_property

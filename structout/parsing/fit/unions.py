@@ -3,7 +3,7 @@
 from typing import Final
 
 from structout.document import Json
-from structout.parsing.fit.shape import Shape, plain
+from structout.parsing.fit.shape import Shape, plain_key
 
 _MOST_BRANCHES: Final = 64
 
@@ -27,11 +27,11 @@ def _tagged(value: Json, branches: tuple[Shape, ...]) -> tuple[Shape, ...]:
     """The alternatives whose fixed members (a discriminator) the value has; all of them if that tells nothing."""
     if not isinstance(value, dict):
         return branches
-    written = {plain(key): item for key, item in value.items()}
+    written = {plain_key(key): item for key, item in value.items()}
     chosen = []
     for branch in branches:
         tags = {key: inner.values for key, inner in branch.properties.items() if len(inner.values) == 1}
-        told = [(written[plain(key)], values[0]) for key, values in tags.items() if plain(key) in written]
-        if told and all(plain(str(item)) == plain(str(tag)) for item, tag in told):
+        told = [(written[plain_key(key)], values[0]) for key, values in tags.items() if plain_key(key) in written]
+        if told and all(plain_key(str(item)) == plain_key(str(tag)) for item, tag in told):
             chosen.append(branch)
     return tuple(chosen) or branches

@@ -6,12 +6,12 @@ from functools import cached_property
 from itertools import islice
 from typing import Any, Final, Literal
 
-from structout.parsing.allowance import Budget, Unreadable
+from structout.parsing.allowance import Allowance, Unreadable
 from structout.parsing.edits import Edit
 from structout.parsing.fit.shape import Shape, shape_of
-from structout.parsing.locate.layout import BRACKET, Fence, Layout, layout
+from structout.parsing.locate.sections import BRACKET, Fence, Sections, layout
 from structout.parsing.syntax.reader import Reading, read_at, read_escaped
-from structout.parsing.syntax.unbracketed import read_lines, read_members, read_word
+from structout.parsing.syntax.unbracketed import read_bare_value, read_lines, read_members
 from structout.schema import Schema
 
 Format = Literal["json", "yaml"]
@@ -42,7 +42,7 @@ def is_left_over(text: str, reading: Reading) -> bool:
     return _LEFT_OVER.match(text, reading.end) is not None
 
 
-def begins_with_a_key(found: Layout) -> bool:
+def begins_with_a_key(found: Sections) -> bool:
     """Whether a line before the first bracket looks like YAML: then the brackets may be part of it."""
     text = found.text
     for begin, end in spans(found):
@@ -53,7 +53,7 @@ def begins_with_a_key(found: Layout) -> bool:
     return False
 
 
-def spans(found: Layout) -> list[tuple[int, int]]:
+def spans(found: Sections) -> list[tuple[int, int]]:
     """The fenced blocks, or else all of the text, without the thinking; nothing of a text that is no Unicode."""
     text = found.text
     if not text.isascii() and _SURROGATE.search(text):
@@ -67,17 +67,16 @@ def spans(found: Layout) -> list[tuple[int, int]]:
 class Candidates:
     """The candidates in one text."""
 
-    def __init__(self, text: str, schema: Schema[Any], budget: Budget, format: Format | None) -> None:  # noqa: A002
+    def __init__(self, text: str, schema: Schema[Any], budget: Allowance, format: Format | None) -> None:  # noqa: A002
         self.text = text
         self.schema = schema
         self.budget = budget
         self.format = format
         self.broken = -1  # where a document begins that could not be read
         self._skip_to = 0  # where reading may go on after the last failure
-        self._broke_at = 0  # where that was found out
 
     @cached_property
-    def layout(self) -> Layout:
+    def layout(self) -> Sections:
         return layout(self.text)
 
     @property
@@ -174,7 +173,6 @@ class Candidates:
         try:
             return read_escaped(self.text, start, limit, self.budget) or read_at(self.text, start, limit, self.budget)
         except Unreadable as error:
-            self._broke_at = error.place
             deep = error.place - start > _LONGEST_MARGIN and not self.text[start : error.place].strip('{[ \n":a')
             self._skip_to = error.place if deep else start + 1  # nothing inside a deep nest can be read either
             return None
@@ -191,7 +189,7 @@ class Candidates:
         if self.format != "json" and not any(edit.kind == "yaml" for reading in readings for edit in reading.edits):
             yield from self._yaml()
         if not readings and spans(self.layout):
-            yield from read_word(self.text, start, found.fences, shape)
+            yield from read_bare_value(self.text, start, found.fences, shape)
 
     def _yaml(self) -> Iterator[Reading]:
         """Documents in YAML, and how far they go."""

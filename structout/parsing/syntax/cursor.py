@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from structout.parsing.allowance import Budget
+from structout.parsing.allowance import Allowance
 from structout.parsing.edits import Edit, Grade
 from structout.parsing.syntax.patterns import KEYED
 
@@ -32,7 +32,7 @@ class Cursor:
         "bare", "budget", "comma", "edits", "end", "loose", "ordered", "pos", "quoted", "stack", "start", "text",
     )  # fmt: skip
 
-    def __init__(self, text: str, start: int, end: int, budget: Budget) -> None:
+    def __init__(self, text: str, start: int, end: int, budget: Allowance) -> None:
         self.text = text
         self.start = self.pos = start
         self.end = end

@@ -7,7 +7,7 @@ import re
 from typing import Final, NamedTuple
 
 from structout.document import Json, read_json
-from structout.parsing.allowance import Budget
+from structout.parsing.allowance import Allowance
 from structout.parsing.edits import Edit
 from structout.parsing.syntax.patterns import CLOSER, COMMENT, KEYED, NEXT, PYTHON
 from structout.parsing.syntax.strings import Quoted, Role, closes, read_value, starts_value, written_as
@@ -31,7 +31,7 @@ class Mended(NamedTuple):
     unclosed: int
 
 
-def mend(text: str, start: int, stop: int, limit: int, fault: str, budget: Budget) -> Mended | None:
+def mend(text: str, start: int, stop: int, limit: int, fault: str, budget: Allowance) -> Mended | None:
     """Mend the document `text[start:stop]`, of which a strict parser says `fault`; None if that takes more than this.
 
     Behind `stop` and up to `limit` there is only what is not part of it. All edits are lossless, but for the closers
@@ -57,7 +57,7 @@ class _Work:
 
     __slots__ = ("budget", "edits", "limit", "made", "origin", "stop", "text", "unclosed", "written")
 
-    def __init__(self, text: str, start: int, stop: int, limit: int, budget: Budget) -> None:
+    def __init__(self, text: str, start: int, stop: int, limit: int, budget: Allowance) -> None:
         self.text, self.stop, self.limit, self.budget = text, stop, limit, budget
         self.written = text[start:stop] if start or stop < len(text) else text
         self.origin = start  # what a place behind the last change lacks to its offset in the text

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from structout.parsing.allowance import Budget, Unreadable
+from structout.parsing.allowance import Allowance, Unreadable
 from structout.parsing.syntax.bare_words import read_word
 from structout.parsing.syntax.brackets import Closers, close, close_all, close_list
 from structout.parsing.syntax.cursor import STEPS_A_TOKEN, Cursor, Parsed
@@ -28,7 +28,7 @@ DEEPEST: Final = 200
 _MINUS: Final = re.compile(r"-\d")
 
 
-def parse(text: str, start: int, end: int, budget: Budget, *, closers: Closers = "drop") -> Parsed:
+def parse(text: str, start: int, end: int, budget: Allowance, *, closers: Closers = "drop") -> Parsed:
     """Read the object or list that opens at `start`. Raises `Unreadable`, or `Exhausted`."""
     cursor = Cursor(text, start, end, budget)
     stack = cursor.stack

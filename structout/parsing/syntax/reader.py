@@ -8,8 +8,8 @@ from json.scanner import make_scanner
 from typing import Any, Final, NamedTuple
 
 from structout.document import Json, parse_json
-from structout.parsing.allowance import Budget, Unreadable
-from structout.parsing.edits import Edit, Grade, apply, json_text, worst
+from structout.parsing.allowance import Allowance, Unreadable
+from structout.parsing.edits import Edit, Grade, apply, edit_text, worst
 from structout.parsing.syntax.cursor import Parsed
 from structout.parsing.syntax.json import parse
 from structout.parsing.syntax.tokens import quote
@@ -38,7 +38,7 @@ class Reading(NamedTuple):
     bare: int = 0
 
 
-def read_at(text: str, start: int, limit: int, budget: Budget, *, strict_first: bool = True) -> Reading:
+def read_at(text: str, start: int, limit: int, budget: Allowance, *, strict_first: bool = True) -> Reading:
     """Read the object or list that opens at `start`. Raises `Unreadable`, or `Exhausted`."""
     budget.spend(16)
     if strict_first:
@@ -68,7 +68,7 @@ def read_at(text: str, start: int, limit: int, budget: Budget, *, strict_first: 
     return Reading(document, start, parsed.end, edits, parsed.unclosed, parsed.cut, parsed.loose, parsed.bare)
 
 
-def _otherwise(text: str, start: int, limit: int, budget: Budget) -> Iterator[Parsed]:
+def _otherwise(text: str, start: int, limit: int, budget: Allowance) -> Iterator[Parsed]:
     """Other ways to mend the closers, which may leave none open."""
     yield parse(text, start, limit, budget, closers="replace")
     yield parse(text, start, limit, budget, closers="insert")
@@ -85,19 +85,19 @@ def _without_doubles(written: str) -> tuple[Json, tuple[Edit, ...]]:
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key in found:
-                equal = json_text(found[key]) == json_text(value)
+                equal = edit_text(found[key]) == edit_text(value)
                 grade: Grade = "lossless" if equal else "lossy"
-                edits.append(Edit("duplicate_key", grade, "", json_text({key: found[key]}), json_text({key: value})))
+                edits.append(Edit("duplicate_key", grade, "", edit_text({key: found[key]}), edit_text({key: value})))
             found[key] = value
         return found
 
-    document, issue = parse_json(json_text(json.loads(written, object_pairs_hook=build)))
+    document, issue = parse_json(edit_text(json.loads(written, object_pairs_hook=build)))
     if issue is not None:
         raise ValueError(issue.message)
     return document, tuple(edits)
 
 
-def read_encoded(text: str, budget: Budget) -> tuple[Json, Grade] | None:
+def read_encoded(text: str, budget: Allowance) -> tuple[Json, Grade] | None:
     """The document that a string holds, and nothing but it; with the gravest grade that reading it took."""
     start = len(text) - len(text.lstrip())
     if text[start : start + 1] not in ("{", "["):
@@ -116,7 +116,7 @@ def is_escaped(text: str, start: int) -> bool:
     return text[start : start + 80].lstrip("{[ \t\r\n").startswith(('\\"', "\\n", '\\\\"', *_ENTITIES))
 
 
-def read_escaped(text: str, start: int, limit: int, budget: Budget) -> Reading | None:
+def read_escaped(text: str, start: int, limit: int, budget: Allowance) -> Reading | None:
     r"""Read a document whose quotes are all escaped, a string in a string: `{\"a\": \"b\"}`."""
     if not is_escaped(text, start):
         return None
@@ -136,13 +136,13 @@ def read_escaped(text: str, start: int, limit: int, budget: Budget) -> Reading |
     grade: Grade = "lossless" if worst(edit for edit in found.edits if edit.kind != "unclosed") == 0 else "lossy"
     if found.unclosed:
         edits = (
-            Edit("encoded", grade, start, text[start:stop], json_text(found.document)),
+            Edit("encoded", grade, start, text[start:stop], edit_text(found.document)),
             Edit("unclosed", "lossy", stop, "", ""),
         )
         return Reading(found.document, start, stop, edits, found.unclosed, found.cut, found.loose)
     if found.end < len(inner.rstrip()):
         stop = max(text.rfind("}", start, stop), text.rfind("]", start, stop)) + 1
-    edit = Edit("encoded", grade, start, text[start:stop], json_text(found.document))
+    edit = Edit("encoded", grade, start, text[start:stop], edit_text(found.document))
     return Reading(found.document, start, stop, (edit,))
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import Final, Literal, NamedTuple
 
-from structout.parsing.allowance import Budget
+from structout.parsing.allowance import Allowance
 from structout.parsing.syntax.tokens import ROOM, SIGN, quote
 
 Role = Literal["member", "item"]
@@ -57,7 +57,7 @@ class Quoted(NamedTuple):
     closed: bool = True
 
 
-def read_value(text: str, place: int, end: int, role: Role, depth: int, budget: Budget) -> Quoted:
+def read_value(text: str, place: int, end: int, role: Role, depth: int, budget: Allowance) -> Quoted:
     """Find the end of the string that opens at `place`, as a member's value or as an item."""
     opening = text[place]
     triple = opening * 3

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from structout.document import Json, parse_json
-from structout.parsing.allowance import Budget, Unreadable
-from structout.parsing.edits import Edit, json_text
-from structout.parsing.fit.shape import Shape, plain
-from structout.parsing.locate.layout import Fence
+from structout.parsing.allowance import Allowance, Unreadable
+from structout.parsing.edits import Edit, edit_text
+from structout.parsing.fit.shape import Shape, plain_key
+from structout.parsing.locate.sections import Fence
 from structout.parsing.syntax.reader import Reading, read_at
 from structout.parsing.syntax.tokens import STRING
-from structout.parsing.syntax.yaml import Line, read_yaml, split_lines
+from structout.parsing.syntax.yaml import YamlLine, read_yaml, split_lines
 
 _FIRST_MEMBER: Final = re.compile(r"""[ \t\r\n]*["'“]([^"'“”\n]{1,80})["'”][ \t]*:""")
 _TOP_KEY: Final = re.compile(
@@ -32,11 +32,11 @@ _MOST_WORDS: Final = 6
 _QUOTED: Final = re.compile(STRING)
 
 
-def read_members(text: str, start: int, end: int, shape: Shape, budget: Budget) -> Iterator[Reading]:
+def read_members(text: str, start: int, end: int, shape: Shape, budget: Allowance) -> Iterator[Reading]:
     """An object without its braces, or without the opening one, whose first key the schema declares."""
     first = _FIRST_MEMBER.match(text, start, end)
     segment = text[start:end].strip().rstrip(",")
-    if not first or (plain(first.group(1)) not in shape.spellings and not segment.endswith("}")):
+    if not first or (plain_key(first.group(1)) not in shape.spellings and not segment.endswith("}")):
         return
     place = start + len(text[start:end]) - len(text[start:end].lstrip())
     budget.spend(end - start)
@@ -50,20 +50,20 @@ def read_members(text: str, start: int, end: int, shape: Shape, budget: Budget) 
             and not inner.unclosed
             and all(edit.grade == "lossless" for edit in inner.edits)
         ):
-            edit = Edit("braces", "lossless", place, segment, json_text(inner.document))
+            edit = Edit("braces", "lossless", place, segment, edit_text(inner.document))
             yield Reading(inner.document, place, place + len(segment), (edit,))
     else:
         document, issue = parse_json("{" + segment + "}")
         if issue is None:
             edits = (
-                Edit("braces", "lossless", place, segment, json_text(document)),
+                Edit("braces", "lossless", place, segment, edit_text(document)),
                 Edit("unclosed", "lossy", place + len(segment), "", ""),
             )
             cut = text[start:end].rstrip().endswith(",")
             yield Reading(document, place, place + len(segment), edits, unclosed=1, cut=cut)
 
 
-def read_lines(text: str, start: int, end: int, shape: Shape, budget: Budget, *, told: bool) -> Iterator[Reading]:
+def read_lines(text: str, start: int, end: int, shape: Shape, budget: Allowance, *, told: bool) -> Iterator[Reading]:
     """Documents in YAML. Unless it is `told` that there is one, its keys must be the schema's, or it is prose."""
     place = start
     spans = []
@@ -92,11 +92,11 @@ def read_lines(text: str, start: int, end: int, shape: Shape, budget: Budget, *,
             document = None
         if not isinstance(document, dict | list):
             continue
-        edit = Edit("yaml", "lossless", first, text[first:last], json_text(document))
+        edit = Edit("yaml", "lossless", first, text[first:last], edit_text(document))
         yield Reading(document, first, last, (edit,))
 
 
-def _document_lines(lines: list[Line], shape: Shape, *, strict: bool) -> list[Line]:
+def _document_lines(lines: list[YamlLine], shape: Shape, *, strict: bool) -> list[YamlLine]:
     """The lines from the first to the last at the outer level that can belong to a document of this shape."""
     if not strict and _is_all_yaml(lines, strict=False):
         return lines
@@ -110,7 +110,7 @@ def _document_lines(lines: list[Line], shape: Shape, *, strict: bool) -> list[Li
                 if bullet and lines[index].indent == margin:
                     line = lines[index]
                     shift = bullet.end() - 2
-                    lines[index] = Line(line.indent, "- " + line.content[bullet.end() :], line.place + shift)
+                    lines[index] = YamlLine(line.indent, "- " + line.content[bullet.end() :], line.place + shift)
     if not known:
         return lines if _is_all_yaml(lines, strict=strict) else []
     margin = min(lines[index].indent for index in known)
@@ -124,16 +124,16 @@ def _document_lines(lines: list[Line], shape: Shape, *, strict: bool) -> list[Li
     return [*lines[first:last], lines[last]]
 
 
-def _spaced(line: Line, shape: Shape) -> Line:
+def _spaced(line: YamlLine, shape: Shape) -> YamlLine:
     """The line with a space behind its colon, if it begins with a key of the schema's: `name:value`."""
     found = _TIGHT_KEY.match(line.content)
-    if not found or plain(found.group(1)) not in shape.known_keys:
+    if not found or plain_key(found.group(1)) not in shape.known_keys:
         return line
     end = found.end()
-    return Line(line.indent, f"{line.content[:end]} {line.content[end:]}", line.place - 1)
+    return YamlLine(line.indent, f"{line.content[:end]} {line.content[end:]}", line.place - 1)
 
 
-def _is_all_yaml(lines: list[Line], *, strict: bool) -> bool:
+def _is_all_yaml(lines: list[YamlLine], *, strict: bool) -> bool:
     """Whether lines whose keys nobody knows are a document all the same: two keys at least, and no prose."""
     filled = [line for line in lines if line.content and not line.content.startswith("#")]
     margin = min((line.indent for line in filled), default=0)
@@ -143,7 +143,7 @@ def _is_all_yaml(lines: list[Line], *, strict: bool) -> bool:
     return len(outer) > (1 if strict else 0) and all(_WORD_KEY.match(content) for content in outer)
 
 
-def _carries_on(line: Line, margin: int) -> bool:
+def _carries_on(line: YamlLine, margin: int) -> bool:
     """Whether a line can belong to the document next to it: deeper, an item, a comment, or a key that is one word."""
     if line.indent > margin and line.content:
         return True
@@ -154,12 +154,12 @@ def _carries_on(line: Line, margin: int) -> bool:
     )
 
 
-def _is_known(line: Line, shape: Shape) -> bool:
+def _is_known(line: YamlLine, shape: Shape) -> bool:
     found = _TOP_KEY.match(line.content)
-    return found is not None and plain(found.group(1)) in shape.known_keys
+    return found is not None and plain_key(found.group(1)) in shape.known_keys
 
 
-def read_word(text: str, start: int, fences: tuple[Fence, ...], shape: Shape) -> Iterator[Reading]:
+def read_bare_value(text: str, start: int, fences: tuple[Fence, ...], shape: Shape) -> Iterator[Reading]:
     """A bare value, for a schema of scalars: the only thing in the text, or in its only fenced block."""
     if {"object", "array"} & set(shape.types) or not shape.typed or len(fences) > 1:
         return
@@ -185,7 +185,7 @@ def read_word(text: str, start: int, fences: tuple[Fence, ...], shape: Shape) ->
     for word in dict.fromkeys((bare, bare.rstrip("."))):
         parsed, issue = parse_json(word)
         document = word if issue is not None or "string" in shape.types else parsed
-        edit = Edit("quotes", "lossless", place, word, json_text(document))
+        edit = Edit("quotes", "lossless", place, word, edit_text(document))
         yield Reading(document, place, place + len(word), (edit,))
         if shape.valid(document):
             return

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from structout.document import Json, parse_json
-from structout.parsing.allowance import Budget, Unreadable
+from structout.parsing.allowance import Allowance, Unreadable
 from structout.parsing.syntax.reader import read_at
 from structout.parsing.syntax.tokens import NUMBER, quote
 
@@ -28,7 +28,7 @@ _WORDS: Final[dict[str, Json]] = {
 
 
 @dataclass(slots=True)
-class Line:
+class YamlLine:
     """One line: how far it is indented, what it says, and where in the text that begins."""
 
     indent: int
@@ -36,7 +36,7 @@ class Line:
     place: int
 
 
-def split_lines(text: str, start: int, end: int) -> list[Line]:
+def split_lines(text: str, start: int, end: int) -> list[YamlLine]:
     """The lines of a text; a tab indents as far as the smallest indentation by spaces."""
     raw = text[start:end].split("\n")
     spaces = [len(line) - len(line.lstrip(" ")) for line in raw if line.strip()]
@@ -46,12 +46,12 @@ def split_lines(text: str, start: int, end: int) -> list[Line]:
         content = line.lstrip(" \t\u00a0\ufeff")
         margin = line[: len(line) - len(content)]
         indent = sum(unit if char == "\t" else 1 for char in margin)
-        lines.append(Line(indent, content.rstrip(), place + len(margin)))
+        lines.append(YamlLine(indent, content.rstrip(), place + len(margin)))
         place += len(line) + 1
     return lines
 
 
-def read_yaml(text: str, lines: list[Line], end: int, budget: Budget) -> Json:
+def read_yaml(text: str, lines: list[YamlLine], end: int, budget: Allowance) -> Json:
     """Read lines as one YAML document. Raises `Unreadable`, or `Exhausted`."""
     reader = _Reader(text, lines, end, budget)
     document = reader.block(reader.current_indent(), 0)
@@ -61,14 +61,14 @@ def read_yaml(text: str, lines: list[Line], end: int, budget: Budget) -> Json:
 
 
 class _Reader:
-    def __init__(self, text: str, lines: list[Line], end: int, budget: Budget) -> None:
+    def __init__(self, text: str, lines: list[YamlLine], end: int, budget: Allowance) -> None:
         self.text = text
         self.lines = lines
         self.end = end
         self.budget = budget
         self.at = 0
 
-    def line(self) -> Line | None:
+    def line(self) -> YamlLine | None:
         """The next line that says something."""
         while self.at < len(self.lines):
             line = self.lines[self.at]
@@ -108,7 +108,7 @@ class _Reader:
                 found.append(self.block(below.indent, depth + 1) if below and below.indent > indent else None)
             elif _ITEM.match(rest) or _KEY.match(rest):
                 inner = indent + dash.end()
-                self.lines[self.at] = Line(inner, rest, line.place + dash.end())
+                self.lines[self.at] = YamlLine(inner, rest, line.place + dash.end())
                 below = self.lines[self.at + 1] if self.at + 1 < len(self.lines) else None
                 if below and indent < below.indent < inner and below.content and not _ITEM.match(below.content):
                     self.lines[self.at].indent = below.indent  # members under "-" that are indented less than its first
@@ -186,7 +186,7 @@ class _Reader:
         return plain_value(folded)
 
     def _block_text(self, indent: int, style: str, chomp: str) -> str:
-        kept: list[Line] = []
+        kept: list[YamlLine] = []
         while self.at < len(self.lines):
             line = self.lines[self.at]
             if line.content and line.indent <= indent:

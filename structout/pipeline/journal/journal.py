@@ -13,7 +13,7 @@ from structout.completion import Completion, Usage
 from structout.errors import DamagedError, DataError, OtherRunError, StructoutWarning
 from structout.pipeline.journal.damage import Damage, named
 from structout.pipeline.journal.database import ANEW, explained, opened
-from structout.pipeline.journal.tables import COPY, add, loaded, packed, unpacked, written
+from structout.pipeline.journal.tables import COPY, add, loaded, packed_outcome, unpacked_outcome, written
 from structout.pipeline.outcome import RowOutcome
 from structout.records import completion_json, completion_of
 from structout.schema import Schema
@@ -179,7 +179,7 @@ class Journal:
         rows = []
         for position, digest, outcome in outcomes:
             kept, data = written(outcome)
-            rows.append((position, digest, kept.standing, packed(data, self._shared(data))))
+            rows.append((position, digest, kept.standing, packed_outcome(data, self._shared(data))))
         with self._transaction() as db:
             db.executemany(add("outcomes"), rows)
 
@@ -221,7 +221,7 @@ class Journal:
         with self._guarded():
             for position, status, data in self._db.execute(query, arguments):
                 try:
-                    found: RowOutcome | DataError = unpacked(data, dictionary)
+                    found: RowOutcome | DataError = unpacked_outcome(data, dictionary)
                 except DataError as error:
                     found = error
                 yield position, status, found

@@ -96,14 +96,14 @@ def _written(outcome: RowOutcome) -> bytes | None:
     return None if len(data) > LARGEST or _is_deep(row, data) else data
 
 
-def packed(data: bytes, dictionary: bytes) -> bytes:
+def packed_outcome(data: bytes, dictionary: bytes) -> bytes:
     """Compressed against the run's first outcome: prompts share nearly all of their text."""
     packer = zlib.compressobj(1, zdict=dictionary)
     return packer.compress(data) + packer.flush()
 
 
-def unpacked(data: bytes, dictionary: bytes) -> RowOutcome:
-    """What was packed. Raises `DataError` for anything else, and for what inflates beyond `LARGEST`."""
+def unpacked_outcome(data: bytes, dictionary: bytes) -> RowOutcome:
+    """What `packed_outcome` made. Raises `DataError` for anything else, and for what inflates beyond `LARGEST`."""
     unpacker = zlib.decompressobj(zdict=dictionary)
     try:
         text = unpacker.decompress(data, LARGEST)

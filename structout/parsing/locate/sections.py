@@ -51,7 +51,7 @@ class Fence(NamedTuple):
     outer: tuple[int, int]
 
 
-class Layout(NamedTuple):
+class Sections(NamedTuple):
     """What an answer is made of: where it thinks, what it fences, and where documents may begin."""
 
     text: str
@@ -104,7 +104,7 @@ class Layout(NamedTuple):
         return line[max(line.rfind(". "), line.rfind("; "), -1) + 1 :]
 
 
-def layout(text: str) -> Layout:
+def layout(text: str) -> Sections:
     """Find the thinking and the fences of an answer, in time linear in its length."""
     thinking: list[tuple[int, int]] = []
     depth, opened = 0, 0
@@ -124,7 +124,7 @@ def layout(text: str) -> Layout:
                 depth += 1
     if depth:
         thinking.append((opened, len(text)))
-    return Layout(text, tuple(thinking), depth > 0, _fences(text))
+    return Sections(text, tuple(thinking), depth > 0, _fences(text))
 
 
 def _outside_quotes(text: str, place: int) -> bool:

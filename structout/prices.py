@@ -1,0 +1,100 @@
+"""What models cost: US dollars for tokens and for hours, by the model's name."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from structout.completion import Usage
+from structout.document import load_json
+from structout.errors import DataError, SpecError
+
+_MILLION = 1_000_000
+FORM = "[MODEL=]INPUT,OUTPUT[,HOUR]"  # how a price is written on a command line
+_HINT = f"write {FORM}: US dollars for a million tokens read, for a million written, and for an hour"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a million tokens read, for a million written, and for an hour of the model's time.
+
+    Raises `SpecError` for an amount below zero, or one that is no number.
+    """
+
+    input: float = 0.0
+    output: float = 0.0
+    hour: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, dollars in (("input", self.input), ("output", self.output), ("hour", self.hour)):
+            if isinstance(dollars, bool) or not isinstance(dollars, int | float) or not 0 <= dollars < math.inf:
+                raise SpecError(f"invalid price: {name} is {dollars!r}", hint="give US dollars, 0 or more")
+
+    def of(self, usage: Usage) -> float:
+        """US dollars for a usage."""
+        tokens = usage.input_tokens * self.input + usage.output_tokens * self.output
+        return tokens / _MILLION + self.hour * usage.seconds / 3600
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Prices by model name. A model that is not listed has an unknown price, which never counts as zero."""
+
+    table: Mapping[str, Price] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Prices":
+        """Read a JSON file of `{"MODEL": [input, output]}`, or `[input, output, hour]`. Raises `DataError`."""
+        try:
+            rows = load_json(Path(path).read_text(encoding="utf-8"))
+            return cls({name: Price(*map(float, price)) for name, price in rows.items()})
+        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+            raise DataError(f"invalid price list {path}: {error}", hint='write {"MODEL": [input, output]}') from error
+
+    def cost(self, spent: Iterable[tuple[str, Usage]]) -> float | None:
+        """US dollars for what each model has used; None if a model that was used has an unknown price."""
+        total = 0.0
+        for model, usage in spent:
+            if not (usage.calls or usage.input_tokens or usage.output_tokens):
+                continue
+            price = self.table.get(model)
+            if price is None:
+                return None
+            total += price.of(usage)
+        return total
+
+
+def read_price(text: str) -> tuple[str, Price]:
+    """Read a price as a command line has it, with the model's name; the name is "" where the text has none.
+
+    The numbers may also stand between slashes. Raises `SpecError`.
+
+    >>> read_price("openai:gpt=0.15,0.6")
+    ('openai:gpt', Price(input=0.15, output=0.6, hour=0.0))
+    """
+    model, _, numbers = text.rpartition("=")
+    try:
+        given = [float(number) for number in numbers.replace("/", ",").split(",")]
+    except ValueError:
+        given = []
+    if len(given) not in (2, 3):
+        raise SpecError(f"invalid price: got {text!r}, expected {FORM}", hint=_HINT)
+    return model, Price(*given)
+
+
+def read_prices(texts: Iterable[str], model: str = "") -> dict[str, Price]:
+    """Read several prices; a price without a name is that of `model`. Raises `SpecError`."""
+    found = {}
+    for text in texts:
+        name, price = read_price(text)
+        if not (name or model):
+            raise SpecError(f"invalid price: got {text!r}, expected MODEL={text}", hint="several models are measured")
+        found[name or model] = price
+    return found
+
+
+def dollars(amount: float) -> str:
+    """An amount in cents, or with as many digits as it takes to see the amount."""
+    if round(amount, 2) == amount:
+        return f"${amount:,.2f}"
+    return f"${amount:,.4f}" if amount >= 0.1 else f"${amount:.3g}"
