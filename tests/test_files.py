@@ -14,7 +14,7 @@ from structout.evaluation.log import read
 from structout.evaluation.scoring.comparison import Comparison
 from structout.models.scripted import Scripted
 from structout.models.tuning import Tuning
-from structout.pipeline.budget import Prices
+from structout.prices import Prices
 from structout.schema import Schema
 from structout.verifiers.learned import read_head
 

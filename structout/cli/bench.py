@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -84,11 +85,12 @@ def bench(
     from structout.evaluation import read_log
     from structout.evaluation.experiment import Experiment
 
+    measured = model or ([] if (target or "").endswith(".toml") else ["embedded"])
     given: dict[str, Any] = {
         "schema": schema, "strategies": strategy, "models": model, "split": split, "limit": limit, "repeats": repeats,
         "seed": seed, "max_tokens": max_tokens, "temperature": temperature, "until_width": until_width,
         "until_decided": until_decided, "perturbations": perturb, "metrics": metric, "log": log,
-        "sweep": dict(map(_axis, sweep)) if sweep else None, "prices": dict(map(priced, price)) if price else None,
+        "sweep": dict(map(_axis, sweep)) if sweep else None, "prices": _priced(price, measured) if price else None,
     }  # fmt: skip
     if fail_on_regression and baseline is None:
         raise SpecError("there is no baseline to be worse than", hint="give the log of an earlier run with --baseline")
@@ -185,15 +187,10 @@ def _value(written: str) -> Any:
         return written
 
 
-def priced(written: str) -> tuple[str, dict[str, float]]:
-    """What `--price` says: a model, and what `Price` takes. Raises `SpecError`."""
-    from structout.evaluation.scoring.metrics import Price
+def _priced(texts: Sequence[str], models: Sequence[str]) -> dict[str, dict[str, float]]:
+    """What `--price` says, by the model's name, as an experiment holds it; one of `models` is meant if it is the only
+    one.
+    """
+    from structout.prices import read_prices
 
-    model, _, numbers = written.rpartition("=")
-    try:
-        given = [float(number) for number in numbers.split("/")]
-    except ValueError:
-        given = []
-    if not model or len(given) not in (2, 3):
-        raise SpecError(f"{written!r} is no price", hint="write --price MODEL=0.15/0.60 or MODEL=0.15/0.60/HOUR")
-    return model, asdict(Price(*given))
+    return {model: asdict(one) for model, one in read_prices(texts, models[0] if len(models) == 1 else "").items()}

@@ -42,7 +42,7 @@ SeedOption = Annotated[
 ]
 PricesOption = Annotated[
     list[str] | None,
-    typer.Option("--price", help="MODEL=IN/OUT or MODEL=IN/OUT/HOUR: per million tokens read, written; per hour."),
+    typer.Option("--price", help="\\[MODEL=]INPUT,OUTPUT\\[,HOUR]: US dollars for a million tokens and for an hour."),
 ]
 LogOption = Annotated[
     str | None, typer.Option("--log", help="What was asked before is read from here, what is new added.")

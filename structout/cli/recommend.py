@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from structout.cli.bench import DEFAULTS, priced
+from structout.cli.bench import DEFAULTS
 from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import progress, put_json, put_table, say
 from structout.cli.options import CodeOption, JsonOption, LogOption, MaxTokensOption, PricesOption, sampling
@@ -43,10 +43,10 @@ def recommend(
 
     from structout.evaluation import Dataset
     from structout.evaluation import recommend as find
-    from structout.evaluation.scoring.metrics import Price
+    from structout.prices import read_prices
     from structout.tables.output import replacing
 
-    prices = {name: Price(**cost) for name, cost in map(priced, price or [])}
+    prices = read_prices(price or [])
     whole = Dataset.load(dataset, schema)
     with replacing(out, keep=False):
         pass  # can it be written? Better known before anything is asked

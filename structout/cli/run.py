@@ -16,6 +16,7 @@ from structout.cli.options import (
     ExamplesOption,
     MaxTokensOption,
     ModelOption,
+    PricesOption,
     SchemaOption,
     SeedOption,
     StrategyOption,
@@ -27,10 +28,11 @@ from structout.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from structout.pipeline.budget import Budget, Prices
+    from structout.pipeline.budget import Budget
     from structout.pipeline.job import Job
     from structout.pipeline.journal.journal import Journal
     from structout.pipeline.run import Executor
+    from structout.prices import Prices
     from structout.tables.output import Placing
     from structout.tables.rows import Row
 
@@ -82,9 +84,7 @@ def run(
         EngineName, typer.Option("--engine", help="Where the work is done: on this machine, or by Ray.")
     ] = EngineName.LOCAL,
     actors: Annotated[int, typer.Option("--actors", min=1, help="Models that Ray loads, each in its own process.")] = 2,
-    price: Annotated[
-        str | None, typer.Option("--price", help="The model's: INPUT,OUTPUT in US dollars a million tokens.")
-    ] = None,
+    price: PricesOption = None,
     prices: Annotated[str | None, typer.Option("--prices", help='JSON: {"MODEL": \\[input, output]}.')] = None,
     budget_usd: Annotated[float | None, typer.Option("--budget-usd", min=0, help="Stop before this is spent.")] = None,
     budget_tokens: Annotated[
@@ -204,13 +204,11 @@ def _nothing() -> NoReturn:
     raise typer.Exit(NOTHING)
 
 
-def _prices(model: str, price: str | None, listed: str | None) -> "Prices":
-    from structout.pipeline.budget import Prices, price_named
+def _prices(model: str, price: list[str] | None, listed: str | None) -> "Prices":
+    from structout.prices import Prices, read_prices
 
     table = dict(Prices.load(listed).table) if listed else {}
-    if price is not None:
-        table[model] = price_named(price)
-    return Prices(table)
+    return Prices(table | read_prices(price or [], model))
 
 
 def _ray(job: "Job", schema: str, model: str, chunk: int, actors: int, budget: "Budget", *, cache: bool) -> "Executor":

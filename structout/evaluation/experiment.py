@@ -14,11 +14,12 @@ from structout.evaluation.harness import evaluate
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.perturbations import PERTURBATIONS
 from structout.evaluation.report import Report
-from structout.evaluation.scoring.metrics import Metric, Price
+from structout.evaluation.scoring.metrics import Metric
 from structout.evaluation.stats.rates import Rate
 from structout.evaluation.stopping import Until
 from structout.evaluation.user_functions import own
 from structout.field_types import misfit
+from structout.prices import Price
 
 _HINT = "see `structout bench --help` and the README for what an experiment takes"
 

@@ -18,9 +18,10 @@ from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.perturbations import PERTURBATIONS, SHARED, Perturbation
 from structout.evaluation.report import Report
 from structout.evaluation.scoring.comparison import Comparison
-from structout.evaluation.scoring.metrics import Metric, Price
+from structout.evaluation.scoring.metrics import Metric
 from structout.evaluation.stopping import Until
 from structout.models import Memo, Model, Named, identity, model_of
+from structout.prices import Price
 from structout.result import Example, Task
 from structout.strategies import Strategy, spec, strategy_of, with_models
 

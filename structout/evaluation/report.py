@@ -10,10 +10,11 @@ from structout.errors import DataError
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.reporting import table
 from structout.evaluation.scoring import metrics, taxonomy
-from structout.evaluation.scoring.metrics import RATES, Cost, Metric, Price
+from structout.evaluation.scoring.metrics import RATES, Cost, Metric
 from structout.evaluation.stats.pairs import Difference, difference, holm
 from structout.evaluation.stats.rates import Rate
 from structout.evaluation.user_functions import checked
+from structout.prices import Price
 
 if TYPE_CHECKING:
     from rich.console import Group

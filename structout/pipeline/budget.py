@@ -1,79 +1,23 @@
-"""What a run may cost, and what it has cost."""
+"""What a run may cost."""
 
 import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from structout.completion import Usage
-from structout.document import load_json
-from structout.errors import BudgetError, DataError, SpecError
-
-_MILLION = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """US dollars for a million tokens read, and for a million written. Raises `SpecError`."""
-
-    input: float
-    output: float
-
-    def __post_init__(self) -> None:
-        for dollars in (self.input, self.output):
-            if not 0 <= dollars < math.inf:
-                raise SpecError(f"no price is {dollars}", hint="give US dollars a million tokens, 0 or more")
-
-    def of(self, usage: Usage) -> float:
-        return (usage.input_tokens * self.input + usage.output_tokens * self.output) / _MILLION
-
-
-@dataclass(frozen=True)
-class Prices:
-    """Prices by model name. What is not listed is unknown, which is never nought."""
-
-    table: Mapping[str, Price] = field(default_factory=dict)
-
-    @classmethod
-    def load(cls, path: str | Path) -> "Prices":
-        """Read a JSON file of `{"model name": [input, output]}`. Raises `DataError`, `SpecError` for such a price."""
-        try:
-            rows = load_json(Path(path).read_text(encoding="utf-8"))
-            return cls({name: Price(float(price[0]), float(price[1])) for name, price in rows.items()})
-        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
-            raise DataError(f"{path} is no price list: {error}", hint='write {"MODEL": [input, output]}') from error
-
-    def cost(self, spent: Iterable[tuple[str, Usage]]) -> float | None:
-        """What this usage costs in US dollars, by model; None if one of the prices is unknown."""
-        total = 0.0
-        for model, usage in spent:
-            if not (usage.calls or usage.input_tokens or usage.output_tokens):
-                continue
-            price = self.table.get(model)
-            if price is None:
-                return None
-            total += price.of(usage)
-        return total
-
-
-def price_named(text: str) -> Price:
-    """Read `INPUT,OUTPUT` in US dollars a million tokens. Raises `SpecError`."""
-    try:
-        read, written = map(float, text.split(","))
-    except ValueError as error:
-        raise SpecError(f"no price is {text!r}", hint="write INPUT,OUTPUT in US dollars a million tokens") from error
-    return Price(read, written)
+from structout.errors import BudgetError, SpecError
+from structout.prices import Prices, dollars
 
 
 @dataclass(frozen=True)
 class Budget:
     """Limits on what is spent, earlier runs of the same journal included; `hours` are of this run alone.
 
-    Raises `SpecError` for a limit that is none.
+    Raises `SpecError` for a limit below zero.
     """
 
     usd: float | None = None
@@ -87,8 +31,8 @@ class Budget:
     def __post_init__(self) -> None:
         for name in ("usd", "tokens", "hours"):
             limit = getattr(self, name)
-            if limit is not None and not limit >= 0:  # NaN is not either
-                raise SpecError(f"a budget of {limit} {name}", hint="give 0 or more, or leave it out")
+            if limit is not None and not limit >= 0:  # which NaN is not
+                raise SpecError(f"invalid budget: got {limit} {name}", hint="give 0 or more, or leave the limit out")
 
     @contextmanager
     def first(self, model: str | None, spent: Callable[[], Mapping[str, Usage]]) -> Iterator[bool]:
@@ -158,13 +102,6 @@ def _with_more(usage: Usage, calls: float) -> Usage:
     return Usage(
         usage.calls, math.ceil(usage.input_tokens * share - 1e-6), math.ceil(usage.output_tokens * share - 1e-6)
     )
-
-
-def dollars(amount: float) -> str:
-    """An amount in cents, or in as many digits as it takes to see it."""
-    if round(amount, 2) == amount:
-        return f"${amount:,.2f}"
-    return f"${amount:,.4f}" if amount >= 0.1 else f"${amount:.3g}"
 
 
 def _used_up(limit: str, option: str, needed: str = "") -> BudgetError:

@@ -12,11 +12,12 @@ from structout.errors import ModelError, SpecError, StructoutError
 from structout.issue import Issue
 from structout.models import Model, identity
 from structout.models.wrappers.traced import Traced, check_heard
-from structout.pipeline.budget import Budget, Prices
+from structout.pipeline.budget import Budget
 from structout.pipeline.call_log import Noted
 from structout.pipeline.files import files_of
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.recorded import Kept, Recorded
+from structout.prices import Prices
 from structout.prompts import wording
 from structout.records import attempt_json
 from structout.result import Attempt, Example, Result, Task

@@ -6,8 +6,8 @@ from typing import Any
 
 from structout.completion import Sampling
 from structout.models import load_model
-from structout.pipeline.budget import Prices
 from structout.pipeline.job import Job
+from structout.prices import Prices
 from structout.result import Example
 from structout.schema import Schema
 from structout.strategies import Strategy, load_strategy

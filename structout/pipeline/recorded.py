@@ -13,7 +13,8 @@ from structout.errors import ModelError
 from structout.models import Model, Strict, identity
 from structout.models.base import PartialAnswerError
 from structout.models.wrappers.base import Wrapper
-from structout.pipeline.budget import Budget, Prices
+from structout.pipeline.budget import Budget
+from structout.prices import Prices
 
 
 class Kept(Protocol):

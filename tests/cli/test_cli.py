@@ -325,7 +325,7 @@ def test_bench_interrupted_keeps_its_log(tmp_path: Path) -> None:
         ["bench", "schemas/parts", "--perturb", "noise"],
         ["bench", "schemas/parts", "--price", "embedded=cheap"],
         ["bench", "schemas/parts", "--price", "embedded=0.15"],
-        ["bench", "schemas/parts", "--price", "0.15/0.60"],
+        ["bench", "schemas/parts", "-m", "embedded", "-m", "hf:other", "--price", "0.15,0.60"],
         ["bench", "schemas/parts", "--price", "embedded=1/2/3/4"],
         ["bench", "schemas/parts", "--price", "embedded=-1/2"],
         ["recommend", "schemas/parts", "--target", "compliance>=0.9", "--price", "embedded=nan/2"],

@@ -105,8 +105,8 @@ def test_it_is_written_as_it_is_read(strategies: dict[str, str], sweep: dict[str
         ('dataset = "x"\nstrategies = [3]', "strategies is"),
         ('dataset = "x"\nstrategies = "Prompted()"\nsweep = 3', "sweep is 3"),
         ('dataset = "x"\nstrategies = "Prompted()"\nprices.m = {inptu = 1.0}', "the price of m has no inptu"),
-        ('dataset = "x"\nstrategies = "Prompted()"\nprices.m = {input = -1.0}', "price of input is -1.0"),
-        ('dataset = "x"\nstrategies = "Prompted()"\nprices.m = {input = nan}', "price of input is nan"),
+        ('dataset = "x"\nstrategies = "Prompted()"\nprices.m = {input = -1.0}', "invalid price: input is -1.0"),
+        ('dataset = "x"\nstrategies = "Prompted()"\nprices.m = {input = nan}', "invalid price: input is nan"),
     ],
 )
 def test_what_is_no_experiment(tmp_path: Path, text: str, reason: str) -> None:

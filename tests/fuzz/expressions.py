@@ -6,7 +6,7 @@ from random import Random
 
 from structout import load_model
 from structout.models import identity
-from structout.pipeline.budget import price_named
+from structout.prices import read_price
 from structout.strategies import load_strategy, spec
 from structout.strategies.expression import NAMES
 from tests.fuzz import noise
@@ -84,5 +84,5 @@ def check(case: Case, folder: Path) -> str:
     if "model" in case:
         model = load_model(f"openai:{case['model']}")
         return "" if model.name == identity(f"openai:{case['model']}") else "a model of another identity"
-    price_named(case["price"])
+    read_price(case["price"])
     return ""

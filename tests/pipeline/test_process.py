@@ -31,10 +31,10 @@ from structout import (
     Vote,
     extract_many,
 )  # fmt: skip
-from structout.pipeline.budget import Price, Prices
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.run import finish, local, process, retry_quarantine
+from structout.prices import Price, Prices
 from structout.tables.output import placing
 from structout.tables.rows import rows_of
 from structout.verifiers import All

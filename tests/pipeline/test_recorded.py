@@ -33,11 +33,12 @@ from structout import (
 )  # fmt: skip
 from structout.models.base import PartialAnswerError
 from structout.models.wrappers.traced import Traced
-from structout.pipeline.budget import Budget, Price, Prices, price_named
+from structout.pipeline.budget import Budget
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.recorded import Recorded
 from structout.pipeline.run import local, process
+from structout.prices import Price, Prices, read_price, read_prices
 from structout.strategies import spec, with_models
 from structout.tables.rows import rows_of
 from structout.verifiers import All
@@ -262,7 +263,7 @@ def test_limits_and_prices_that_are_none(wrong: Any) -> None:
         lambda: Budget(tokens=wrong),
         lambda: Budget(hours=wrong),
         lambda: Price(wrong, 1),
-        lambda: price_named(f"1,{wrong}"),
+        lambda: read_price(f"1,{wrong}"),
     ):
         with pytest.raises(SpecError) as caught:
             make()
@@ -274,9 +275,13 @@ def test_money_is_counted_where_the_price_is_known(job: Job, tmp_path: Path) -> 
     assert known.cost([("scripted", Usage(calls=1, input_tokens=1000, output_tokens=500))]) == pytest.approx(2.0)
     assert known.cost([("scripted", Usage(calls=1)), ("other", Usage(calls=1))]) is None
     assert Prices().cost([]) == 0
-    assert price_named("0.15,0.6") == Price(0.15, 0.6)
-    with pytest.raises(SpecError):
-        price_named("cheap")
+    assert read_price("0.15,0.6") == ("", Price(0.15, 0.6))
+    assert read_price("openai:a=b=0.15/0.6/2") == ("openai:a=b", Price(0.15, 0.6, 2))
+    assert read_prices(["1,2", "big=3,4"], "small") == {"small": Price(1, 2), "big": Price(3, 4)}
+    with pytest.raises(SpecError, match=r"got 'cheap', expected \[MODEL=\]INPUT,OUTPUT"):
+        read_price("cheap")
+    with pytest.raises(SpecError, match="expected MODEL=1,2"):
+        read_prices(["1,2"])
     with pytest.raises(SpecError, match="price of scripted is unknown"):
         Budget(usd=1).check({"scripted": Usage(calls=1)}, Prices(), 1)
     with pytest.raises(BudgetError):

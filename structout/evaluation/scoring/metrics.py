@@ -4,16 +4,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import comb, inf
+from math import comb
 
 import numpy as np
 
 from structout.completion import Usage
 from structout.document import Json, parse_json
-from structout.errors import SpecError
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.scoring.score import score
 from structout.evaluation.stats.rates import Rate, clustered, wilson
+from structout.prices import Price
 from structout.verifiers.finding import SearchedText
 
 Metric = Callable[[Sequence[Outcome]], Rate]
@@ -112,24 +112,6 @@ RATES: Mapping[str, Metric] = {
     "record accuracy": record_accuracy,
     "wrong-but-valid": wrong_but_valid,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What a model costs: for a million tokens read and written, and for an hour of its time. Raises `SpecError`."""
-
-    input: float = 0.0
-    output: float = 0.0
-    hour: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, value in (("input", self.input), ("output", self.output), ("hour", self.hour)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < inf:
-                raise SpecError(f"the price of {name} is {value!r}", hint="give a number from 0 up")
-
-    def of(self, usage: Usage) -> float:
-        tokens = self.input * usage.input_tokens + self.output * usage.output_tokens
-        return tokens / 1e6 + self.hour * usage.seconds / 3600
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from structout import Completion, Dataset, Prompted, Repair, Scripted, Usage, ev
 from structout.evaluation.dataset import Record
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.scoring import metrics, taxonomy
-from structout.evaluation.scoring.metrics import Price
+from structout.prices import Price
 from structout.schema import Schema
 from tests.conftest import Bolt
 
