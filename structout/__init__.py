@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from structout.issue import Issue
     from structout.models import Model, Scripted, load_model
     from structout.parsing import Edit
-    from structout.pipeline import extract, extract_many, preview
+    from structout.pipeline import extract, extract_many
     from structout.result import Attempt, Example, InvalidResultError, Result, Task
     from structout.schema import Schema
     from structout.strategies import (
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Verify,
         Vote,
         load_strategy,
+        preview,
         spec,
     )
     from structout.verifiers import Agreement, Confident, Grounded, Judge, Learned, RoundTrip, Rule, Verdict, Verifier
@@ -69,12 +70,12 @@ __getattr__, __dir__ = lazy(
         "finetuning": "Training finetune",
         "issue": "Issue",
         "models": "Model Scripted load_model",
-        "pipeline": "extract extract_many preview",
+        "pipeline": "extract extract_many",
         "parsing": "Edit",
         "result": "Attempt Example InvalidResultError Result Task",
         "schema": "Schema",
         "strategies": "BestOf Cascade Constrained Draft On Prompted Reask Repair Strategy Think Verify Vote "
-        "load_strategy spec",
+        "load_strategy preview spec",
         "verifiers": "Agreement Confident Grounded Judge Learned RoundTrip Rule Verdict Verifier",
     },
 )

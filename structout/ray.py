@@ -9,10 +9,10 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import Any
 
+from structout import defaults
 from structout.completion import Completion, Sampling, Usage
 from structout.errors import MissingExtraError, ModelError
 from structout.pipeline.budget import Budget
-from structout.pipeline.extraction import DEFAULT_STRATEGY
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal, answers_of
 from structout.pipeline.outcome import RowOutcome
@@ -100,7 +100,7 @@ def map(  # noqa: A001  # it reads `structout.ray.map(dataset, ...)`
     dataset: Any,
     schema: Any,
     model: Any = "embedded",
-    strategy: Strategy | str = DEFAULT_STRATEGY,
+    strategy: Strategy | str = defaults.STRATEGY,
     *,
     text: str = "text",
     examples: Sequence[Example] = (),

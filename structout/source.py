@@ -3,8 +3,12 @@
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,6 +16,10 @@ from typing import Any
 from structout.errors import CodeError, SchemaError
 
 _refused = False  # once for a process, and for all of its threads: a way in that forgot to ask would be a hole
+_files_may = False  # whether a file of data may name code
+_reading: ContextVar[str] = ContextVar("reading", default="")  # the file of data that is being read
+_PREFIX = "structout_source_"  # of the names that modules from files have
+_PLACE = "__structout_source__"  # in such a module: how it was named
 
 
 def refuse_code() -> None:
@@ -28,10 +36,32 @@ def refuses_code() -> bool:
     return _refused
 
 
+def allow_code() -> None:
+    """Let files of data name code from now on, in this process: a `.strategy` file runs what it names.
+
+    Without, code is imported only where whoever calls typed its name. `refuse_code` overrules this.
+    """
+    global _files_may
+    _files_may = True
+
+
+@contextmanager
+def reading(file: str) -> Iterator[None]:
+    """While a file of data is read, code that the file names is refused, unless `allow_code` was called."""
+    token = _reading.set(file)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
 def check_code(source: str) -> None:
     """Raise `CodeError` for the name of an object to import where code is refused."""
     if _refused:
         raise CodeError(f"{source} is code, which is refused here", hint="name data instead, or leave out --no-code")
+    if _reading.get() and not _files_may:
+        hint = "--allow-code (in a program: structout.source.allow_code()) runs it; read the file first"
+        raise CodeError(f"{_reading.get()} names code: {source}", hint=hint)
 
 
 def import_object(source: str) -> Any:
@@ -66,14 +96,37 @@ def import_object(source: str) -> Any:
     return getattr(module, name)
 
 
+def source_of(thing: Any) -> str:
+    """The text that names a class or a function, as `import_object` takes it."""
+    module = sys.modules.get(thing.__module__)
+    place = getattr(module, _PLACE, "") or (getattr(module, "__file__", "") if thing.__module__ == "__main__" else "")
+    return f"{place or thing.__module__}:{thing.__qualname__}"
+
+
+def file_named(source: str) -> Path | None:
+    """The file in the name of an object, `path/to/file.py:Name`; None for the name of an object in a module."""
+    place = source if source.endswith(".py") else source.rpartition(":")[0]
+    return Path(place) if place.endswith(".py") else None
+
+
+def defining_file(thing: Any) -> Path | None:
+    """The file that defines a function, a class, or the class of another object; None for a part of Python."""
+    try:
+        file = inspect.getsourcefile(thing if inspect.isroutine(thing) or inspect.isclass(thing) else type(thing))
+    except (TypeError, OSError):
+        return None
+    return Path(file) if file is not None and Path(file).is_file() else None
+
+
 def _import_file(path: Path) -> ModuleType:
     if not os.path.isfile(path):
         raise SchemaError(f"no file {path}", hint="check the path")
-    name = "structout_source_" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    name = _PREFIX + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise SchemaError(f"{path} is not a Python file", hint="check the path")
     module = importlib.util.module_from_spec(spec)
+    setattr(module, _PLACE, str(path))
     sys.modules[name] = module  # Pydantic resolves a module's annotations through sys.modules
     spec.loader.exec_module(module)
     return module

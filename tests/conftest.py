@@ -57,7 +57,12 @@ def shell(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[by
     def run(*words: str | Path, stdin: str = "") -> Done:
         monkeypatch.setattr("sys.argv", ["structout", *map(str, words)])
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        for owner, name in ((warnings, "showwarning"), (sys, "excepthook"), (source, "_refused")):
+        for owner, name in (
+            (warnings, "showwarning"),
+            (sys, "excepthook"),
+            (source, "_refused"),
+            (source, "_files_may"),
+        ):
             monkeypatch.setattr(owner, name, getattr(owner, name))  # which a command sets for its process
         capfdbinary.readouterr()
         with pytest.raises(SystemExit) as left:

@@ -12,7 +12,7 @@ from structout import CodeError, ModelError, Schema, SchemaError, source
 from structout.cli.commands import app
 from structout.evaluation import Dataset
 from structout.models import load_model
-from structout.models.lazy import Named
+from structout.models.lazy import LazyModel
 from structout.source import import_object
 from structout.strategies import load_strategy
 from tests.conftest import ROOT, Shell
@@ -183,7 +183,7 @@ def test_a_program_can_refuse_code(place: Path) -> None:
     source.refuse_code()
     for load, name in (
         (Schema.of, "schema.py:Part"), (Schema.of, "json:JSONDecoder"), (load_model, "py:mine.py:model"),
-        (Named, "py:mine.py:model"), (load_strategy, "Verify(Prompted(), Rule('mine.py:rule'))"),
+        (LazyModel, "py:mine.py:model"), (load_strategy, "Verify(Prompted(), Rule('mine.py:rule'))"),
         (import_object, "mine.py:rule"),
     ):  # fmt: skip
         with pytest.raises(CodeError) as caught:

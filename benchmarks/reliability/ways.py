@@ -26,7 +26,7 @@ from structout import (
     Verify,
     Vote,
 )
-from structout.verifiers import All, Judged
+from structout.verifiers import AllOf, Judged
 
 KEPT = 0.78  # the share of dev records that a threshold keeps: above the 70 % that the target asks of test records
 BASE, PLAIN = "Repair(Prompted)", "Constrained"
@@ -75,7 +75,7 @@ def ways(fitted: Fitted, examples: int, samples: int) -> dict[str, Strategy]:
     best: Verifier = fitted.confident
     if fitted.learned is not None:
         free["Learned"] = best = fitted.learned
-    free[f"{_name(best)} and Grounded"] = All(fitted.grounded, best)
+    free[f"{_name(best)} and Grounded"] = AllOf(fitted.grounded, best)
     quoting = Constrained(examples=examples, quote=True)
     found: dict[str, Strategy] = {BASE: Repair(asked), PLAIN: plain, "Constrained, quoting": quoting}
     if examples:

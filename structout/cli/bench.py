@@ -11,7 +11,7 @@ import typer
 
 from structout.cli.codes import FAILED, INTERRUPTED
 from structout.cli.console import progress, put_json, say, show
-from structout.cli.options import CodeOption, JsonOption, LogOption, PricesOption
+from structout.cli.options import AllowCodeOption, CodeOption, JsonOption, LogOption, PricesOption
 from structout.document import load_json
 from structout.errors import SpecError
 
@@ -79,6 +79,7 @@ def bench(
     ] = False,
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write the table as Markdown.")] = False,
+    allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
 ) -> None:
     """Measure strategies on labelled records: compliance with accuracy and cost beside it."""

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from structout import defaults
 from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import progress, put, put_json, say
 from structout.cli.options import (
-    DEFAULT_STRATEGY,
+    AllowCodeOption,
     CodeOption,
     JsonOption,
     LogOption,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 def certify(
     dataset: Annotated[str, typer.Argument(help="A folder, a JSONL or CSV file, or hf:OWNER/NAME.")],
     schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, where the folder has none.")] = None,
-    strategy: StrategyOption = DEFAULT_STRATEGY,
+    strategy: StrategyOption = defaults.STRATEGY,
     model: ModelOption = "embedded",
     max_error: Annotated[
         float, typer.Option("--max-error", min=0.0001, max=0.9999, help="How much of what is accepted may be wrong.")
@@ -37,6 +38,7 @@ def certify(
     log: LogOption = None,
     out: Annotated[str, typer.Option("--out", help="Where the strategy that abstains goes.")] = "certified.strategy",
     as_json: JsonOption = False,
+    allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
 ) -> None:
     """Find how sure a strategy must be so that what it accepts is seldom wrong. Exit 1 if it cannot be shown."""

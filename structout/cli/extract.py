@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from structout import defaults
 from structout.cli.codes import FAILED, NOTHING, PASSED
 from structout.cli.console import progress, put_json, say
 from structout.cli.options import (
-    DEFAULT_STRATEGY,
+    AllowCodeOption,
     CodeOption,
     ColumnOption,
     ExamplesOption,
@@ -32,12 +33,13 @@ def extract(
     column: ColumnOption = "text",
     text: Annotated[str | None, typer.Option("--text", "-t", help="One record, instead of INPUT.")] = None,
     model: ModelOption = "embedded",
-    strategy: StrategyOption = DEFAULT_STRATEGY,
+    strategy: StrategyOption = defaults.STRATEGY,
     examples: ExamplesOption = None,
     max_tokens: MaxTokensOption = 512,
     as_json: Annotated[
         bool, typer.Option("--json", help="Write status, issues, edits and cost with each value.")
     ] = False,
+    allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
 ) -> None:
     """Turn texts into validated records: one JSON line each, in input order; null for a record that failed."""

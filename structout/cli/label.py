@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from structout import defaults
 from structout.cli.codes import FAILED, INCOMPLETE, INTERRUPTED, NOTHING, PASSED
 from structout.cli.console import LogFormat, reporter, say
 from structout.cli.options import (
-    DEFAULT_STRATEGY,
+    AllowCodeOption,
     CodeOption,
     ColumnOption,
     ExamplesOption,
@@ -28,10 +29,11 @@ def label(
     source: SourceArgument = "-",
     column: ColumnOption = "text",
     model: ModelOption = "embedded",
-    strategy: StrategyOption = DEFAULT_STRATEGY,
+    strategy: StrategyOption = defaults.STRATEGY,
     examples: ExamplesOption = None,
     max_tokens: MaxTokensOption = 512,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew; answers that were paid for are kept.")] = False,
+    allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
 ) -> None:
     """Label texts with what an expensive strategy accepts, for `structout finetune` to teach it to a cheap model.

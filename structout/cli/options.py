@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from structout.errors import SpecError
-from structout.source import refuse_code
+from structout.source import allow_code, refuse_code
 
 if TYPE_CHECKING:
     from structout.completion import Sampling
@@ -55,9 +55,15 @@ CodeOption = Annotated[
         help="Refuse all that would import Python: path/to/file.py:NAME and package.module:NAME, wherever it is named.",
     ),
 ]
+AllowCodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        callback=lambda given: allow_code() if given else None,
+        help="Import Python that a .strategy file names.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON for machines.")]
-
-DEFAULT_STRATEGY = "Reask(Repair(Constrained()))"
 
 
 def sampling(max_tokens: int, temperature: float = 0.0, seed: int = 0) -> "Sampling":

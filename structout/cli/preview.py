@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from structout import defaults
 from structout.cli.console import put, put_json, say
 from structout.cli.options import (
-    DEFAULT_STRATEGY,
+    AllowCodeOption,
     CodeOption,
     ExamplesOption,
     JsonOption,
@@ -20,12 +21,13 @@ from structout.errors import SpecError
 def preview(
     schema: SchemaOption,
     text: Annotated[str, typer.Option("--text", "-t", help="The record.")] = "(the record)",
-    strategy: StrategyOption = DEFAULT_STRATEGY,
+    strategy: StrategyOption = defaults.STRATEGY,
     examples: ExamplesOption = None,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Show it in this model's own chat template.")
     ] = None,
     as_json: JsonOption = False,
+    allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
 ) -> None:
     """Show the first prompt exactly as it would be sent. No model is asked.
@@ -33,8 +35,8 @@ def preview(
     What would act on the terminal, or on a CI job that obeys its own output, is shown as its escape.
     """
     from structout.models import load_model
-    from structout.pipeline import preview as first_prompt
     from structout.schema import Schema
+    from structout.strategies import preview as first_prompt
 
     contract = Schema.of(schema)
     who = load_model(model) if model is not None else None

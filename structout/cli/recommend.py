@@ -7,7 +7,15 @@ import typer
 from structout.cli.bench import DEFAULTS
 from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import progress, put_json, put_table, say
-from structout.cli.options import CodeOption, JsonOption, LogOption, MaxTokensOption, PricesOption, sampling
+from structout.cli.options import (
+    AllowCodeOption,
+    CodeOption,
+    JsonOption,
+    LogOption,
+    MaxTokensOption,
+    PricesOption,
+    sampling,
+)
 from structout.surfaces import line
 
 if TYPE_CHECKING:
@@ -36,6 +44,7 @@ def recommend(
     log: LogOption = None,
     out: Annotated[str, typer.Option("--out", help="Where the choice goes.")] = "recommended.strategy",
     as_json: JsonOption = False,
+    allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
 ) -> None:
     """Find the cheapest strategy that is shown, on held-out records, to meet the targets. Exit 1 if none is."""

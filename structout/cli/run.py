@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from structout import defaults
 from structout.cli.codes import DAMAGED, FAILED, INCOMPLETE, INTERRUPTED, NOTHING, PASSED
 from structout.cli.console import LogFormat, put, reporter, say
 from structout.cli.options import (
-    DEFAULT_STRATEGY,
+    AllowCodeOption,
     CodeOption,
     ExamplesOption,
     MaxTokensOption,
@@ -58,7 +59,7 @@ def run(
         str, typer.Option("--output", "-o", help=f"Where accepted rows go: {KINDS}, or - for stdout.")
     ] = "-",
     model: ModelOption = "embedded",
-    strategy: StrategyOption = DEFAULT_STRATEGY,
+    strategy: StrategyOption = defaults.STRATEGY,
     examples: ExamplesOption = None,
     max_tokens: MaxTokensOption = 512,
     temperature: TemperatureOption = 0.0,
@@ -105,6 +106,7 @@ def run(
     metrics: Annotated[
         str | None, typer.Option("--metrics", help="A file that is kept up to date in Prometheus text format.")
     ] = None,
+    allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
     private: Annotated[
         bool, typer.Option("--private", help="Files that are made can be read by their owner alone (0600).")

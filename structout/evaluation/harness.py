@@ -20,7 +20,7 @@ from structout.evaluation.report import Report
 from structout.evaluation.scoring.comparison import Comparison
 from structout.evaluation.scoring.metrics import Metric
 from structout.evaluation.stopping import Until
-from structout.models import Memo, Model, Named, identity, model_of
+from structout.models import LazyModel, Memo, Model, identity, model_of
 from structout.prices import Price
 from structout.result import Example, Task
 from structout.strategies import Strategy, spec, strategy_of, with_models
@@ -178,7 +178,7 @@ class _Ledger:
         self._models: dict[int | str, Memo] = {}
 
     def of(self, model: Model | str) -> Memo:
-        key = model.name if isinstance(model, Named) else model if isinstance(model, str) else id(model)
+        key = model.name if isinstance(model, LazyModel) else model if isinstance(model, str) else id(model)
         if key not in self._models:
             who = model_of(key if isinstance(key, str) else model)
             known_as = identity(who.name)

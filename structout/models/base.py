@@ -13,6 +13,14 @@ class Model(Protocol):
 
     `complete` is thread-safe and batches by itself. A prompt that the model cannot take becomes a completion that
     is `refused`; only infrastructure that fails raises, a `ModelError`.
+
+        class Shouting:
+            name = "shouting"
+
+            def complete(self, prompts):
+                return [Completion(prompt.messages[-1].content.upper(), Usage(calls=1)) for prompt in prompts]
+
+        structout.testing.check_model(Shouting())
     """
 
     @property

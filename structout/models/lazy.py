@@ -15,7 +15,7 @@ from structout.models.tuning import Tuning
 from structout.source import check_code
 
 
-class Named:
+class LazyModel:
     """The model that `load_model` gives for a name, loaded once, when it is first needed.
 
     Two of the same name are equal, and one that is sent to another process is loaded there.
@@ -42,13 +42,13 @@ class Named:
             return self._model
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Named) and other.name == self.name
+        return isinstance(other, LazyModel) and other.name == self.name
 
     def __hash__(self) -> int:
         return hash(self.name)
 
-    def __reduce__(self) -> tuple[type["Named"], tuple[str]]:
-        return Named, (self.name,)
+    def __reduce__(self) -> tuple[type["LazyModel"], tuple[str]]:
+        return LazyModel, (self.name,)
 
 
 def identity(name: str) -> str:

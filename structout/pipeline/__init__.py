@@ -1,5 +1,5 @@
 """Run at scale."""
 
-from structout.pipeline.extraction import DEFAULT_STRATEGY, extract, extract_many, preview
+from structout.pipeline.extraction import extract, extract_many
 
-__all__ = ["DEFAULT_STRATEGY", "extract", "extract_many", "preview"]
+__all__ = ["extract", "extract_many"]

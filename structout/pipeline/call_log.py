@@ -9,7 +9,7 @@ from structout.models.wrappers.base import Wrapper
 from structout.result import Attempt
 
 
-class Noted(Wrapper):
+class CallLog(Wrapper):
     """Wraps a model and adds every call that it answered to `calls`, those of a batch that failed in part as well."""
 
     def __init__(self, inner: Model, calls: list[Attempt]) -> None:

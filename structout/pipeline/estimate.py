@@ -8,11 +8,12 @@ from statistics import mean, stdev
 from typing import Any
 
 from structout.errors import ModelError
-from structout.pipeline.extraction import opening, preview
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.progress import clock
 from structout.pipeline.run import Executor, entries, unknown
+from structout.result import Task
+from structout.strategies.first_prompt import first_call
 from structout.tables.output import Placing
 from structout.tables.rows import Row
 
@@ -120,18 +121,16 @@ def _calls(journal: Journal) -> int:
 
 def ask_nothing(rows: Iterable[Row], job: Job, total: int) -> Estimate:
     """Compose the prompts of these few rows: what is read is counted, what is written is bounded by the token limit."""
-    _, model = opening(job.strategy, job.model)
-    encode = getattr(model, "encode", None)
-    price = job.prices.table.get(model.name) if model is not None else None
+    model = None
     lengths: list[float] = []
     for row in rows:
-        prompt = preview(
-            str(row.text), job.schema, job.strategy, examples=job.examples, sampling=job.sampling, model=job.model
-        )
-        if encode is None:
+        task = Task(str(row.text), job.schema, job.examples, job.sampling)
+        prompt, model = first_call(job.strategy, task, job.model)
+        if (encode := getattr(model, "encode", None)) is None:
             lengths.append(sum(len(message.content) for message in prompt.messages) / _CHARACTERS)
         elif isinstance(tokens := encode(prompt), list):  # else the model cannot take it, and it costs nothing
             lengths.append(len(tokens))
+    price = job.prices.table.get(model.name) if model is not None else None
     read = _range(lengths)
     limit = job.sampling.max_tokens
     tokens_range = Range(read.mean + limit / 2, max(read.error, limit / 4))
@@ -139,7 +138,7 @@ def ask_nothing(rows: Iterable[Row], job: Job, total: int) -> Estimate:
     if price is not None:
         low, high = (price.input * read.mean / 1e6, (price.input * read.mean + price.output * limit) / 1e6)
         cost = Range((low + high) / 2, (high - low) / 4)
-    counted = "tokens" if encode else f"characters, {_CHARACTERS} a token"
+    counted = "tokens" if hasattr(model, "encode") else f"characters, {_CHARACTERS} a token"
     basis = f"{len(lengths)} prompts ({counted}), one call a row, answers of nothing to {limit} tokens; none was asked"
     return Estimate(total, 0, tokens_range, cost, None, basis)
 

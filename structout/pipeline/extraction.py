@@ -2,26 +2,22 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, overload
 
-from structout.completion import Completion, Prompt, Sampling
+from structout import defaults
+from structout.completion import Sampling
 from structout.errors import DamagedError, DataError, SpecError
 from structout.models import Model, Strict, model_of
-from structout.models.lazy import Named
-from structout.models.tuning import Tuning
 from structout.pipeline.chunks import in_order
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.run import unknown
-from structout.result import Example, Result, Task
+from structout.result import Example, Result
 from structout.schema import Schema
-from structout.strategies import Constrained, On, Reask, Repair, Strategy, Think, spec, strategy_of, with_models
+from structout.strategies import Strategy, strategy_of, with_models
 from structout.tables.rows import Row, rows_of
 
 T = TypeVar("T")
-
-# Held to the schema where the model can be, mended where it could not be, and asked once more where neither did it.
-DEFAULT_STRATEGY: Strategy = Reask(Repair(Constrained()))
 
 
 @overload
@@ -47,8 +43,8 @@ def extract(
 def extract(
     text: str,
     schema: Any,
-    model: Model | str = "embedded",
-    strategy: Strategy | str = DEFAULT_STRATEGY,
+    model: Model | str = defaults.MODEL,
+    strategy: Strategy | str = defaults.STRATEGY,
     *,
     examples: Sequence[Example] = (),
     sampling: Sampling | None = None,
@@ -61,8 +57,8 @@ def extract(
 def extract_many(
     texts: Iterable[str],
     schema: Any,
-    model: Model | str = "embedded",
-    strategy: Strategy | str = DEFAULT_STRATEGY,
+    model: Model | str = defaults.MODEL,
+    strategy: Strategy | str = defaults.STRATEGY,
     *,
     examples: Sequence[Example] = (),
     sampling: Sampling | None = None,
@@ -120,61 +116,3 @@ def _kept(texts: Iterable[str], job: Job, journal: Journal, chunk: int) -> Itera
             new = [(row, result) for row, result, is_new in done if is_new]
             journal.add_outcomes([(row.position, row.digest, job.outcome(row, result)) for row, result in new])
             yield from (result for _, result, _ in done)
-
-
-class _AskedError(Exception):
-    """Carries the first prompts of a strategy out of its run."""
-
-    def __init__(self, prompts: Sequence[Prompt]) -> None:
-        self.prompts = prompts
-
-
-class _Recorder:
-    """A model that answers nothing: it stops at the first question."""
-
-    def __init__(self, model: Model | None) -> None:
-        self.name = model.name if model is not None else "preview"
-        self.tuning = _tuning(model)
-
-    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
-        raise _AskedError(prompts)
-
-
-def _tuning(model: Model | None) -> Any:
-    """With which prompt a model was fine-tuned. One that is only named is not loaded for it: its folder tells."""
-    kind, _, place = model.name.partition(":") if isinstance(model, Named) else ("", "", "")
-    if kind in ("", "py"):
-        return getattr(model, "tuning", None)
-    return Tuning.read(Path(place)) if kind == "path" else None
-
-
-def opening(way: Strategy, model: Model | None) -> tuple[Strategy, Model | None]:
-    """The part of a strategy that asks first, and whom it asks: `model`, or that of an `On` on the way there."""
-    if isinstance(way, Think):
-        return way, model
-    parts = (getattr(way, "first", None), getattr(way, "inner", None), *getattr(way, "stages", ()))
-    inner = next((part for part in parts if part is not None), None)
-    if inner is None:
-        return way, model
-    return opening(inner, cast("Model", way.model) if isinstance(way, On) else model)
-
-
-def preview(
-    text: str,
-    schema: Any,
-    strategy: Strategy | str = DEFAULT_STRATEGY,
-    *,
-    examples: Sequence[Example] = (),
-    sampling: Sampling | None = None,
-    model: Model | None = None,
-) -> Prompt:
-    """The first prompt that the strategy would send for this text, exactly as it would be sent. No model is asked: of
-    `model`, or of that of an `On`, only counts with which prompt it was fine-tuned.
-    """
-    way, model = opening(strategy_of(strategy), model)
-    task: Task[Any] = Task(text, Schema.of(schema), tuple(examples), sampling or Sampling())
-    try:
-        way.run([task], _Recorder(model))
-    except _AskedError as asked:
-        return asked.prompts[0]
-    raise SpecError(f"{spec(way)} sends no prompt", hint="preview a strategy that asks a model")

@@ -13,8 +13,7 @@ from structout.issue import Issue
 from structout.models import Model, identity
 from structout.models.wrappers.traced import Traced, check_heard
 from structout.pipeline.budget import Budget
-from structout.pipeline.call_log import Noted
-from structout.pipeline.files import files_of
+from structout.pipeline.call_log import CallLog
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.recorded import Kept, Recorded
 from structout.prices import Prices
@@ -23,6 +22,8 @@ from structout.records import attempt_json
 from structout.result import Attempt, Example, Result, Task
 from structout.schema import Schema
 from structout.strategies import Strategy, spec, with_models
+from structout.strategies.files import files_of
+from structout.strategies.parts import models_of
 from structout.tables.rows import Row
 
 NO_TEXT: Result[Any] = Result("invalid", issues=(Issue("", "unanswered", "the record is not text"),))
@@ -71,14 +72,7 @@ class Job:
 
     def models(self) -> list[str]:
         """The names of the model and of those that the strategy has of its own."""
-        names = [self.model.name]
-
-        def seen(model: Model) -> Model:
-            names.append(model.name)
-            return model
-
-        with_models(self.strategy, seen)
-        return names
+        return [self.model.name, *(model.name for model in models_of(self.strategy))]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -126,7 +120,7 @@ class Job:
         """The same with every call that a model answers added to `calls`."""
 
         def wrap(model: Model) -> Model:
-            return Noted(model, calls)
+            return CallLog(model, calls)
 
         return replace(self, model=wrap(self.model), strategy=with_models(self.strategy, wrap))
 

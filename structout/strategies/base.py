@@ -22,7 +22,20 @@ T = TypeVar("T")
 class Strategy(Protocol):
     """Tasks in; exactly one result each, in the same order, out. Bad data never raises: it is a result with issues.
 
-    Strategies are frozen dataclasses that wrap one another.
+    Strategies are frozen dataclasses that wrap one another. A strategy that depends on files names them by a method
+    `files()`. A `version` stands for the code of a strategy; without, the file that defines it counts.
+
+        @dataclass(frozen=True)
+        class Shortest:
+            inner: Strategy
+            n: int = 3
+
+            def run(self, tasks, model):
+                tries = [self.inner.run([replace(task, sample=n) for task in tasks], model) for n in range(self.n)]
+                best = [min(results, key=lambda one: (not one.ok, len(one.text))) for results in zip(*tries)]
+                return [one.after(*(t for t in tried if t is not one)) for one, *tried in zip(best, *tries)]
+
+        structout.testing.check_strategy(Shortest(Repair(Prompted())))
     """
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]: ...

@@ -6,7 +6,7 @@ from typing import TypeVar, cast
 
 from structout.errors import SpecError
 from structout.models.base import Model
-from structout.models.lazy import Named
+from structout.models.lazy import LazyModel
 from structout.result import Result, Task
 from structout.strategies.base import Strategy, check_fields, rerun
 
@@ -41,7 +41,7 @@ class On:
 
     def __post_init__(self) -> None:
         if isinstance(self.model, str):
-            object.__setattr__(self, "model", Named(self.model))
+            object.__setattr__(self, "model", LazyModel(self.model))
         check_fields(self)
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:

@@ -1,15 +1,18 @@
 """Strategies as text: what runs can be read, written to a file, and run again."""
 
 import ast
-from collections.abc import Sequence
-from dataclasses import MISSING, fields, is_dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from difflib import get_close_matches
+from inspect import signature
 from pathlib import Path
 from types import FunctionType
 from typing import Any
 
 from structout.errors import SpecError, StructoutError
 from structout.field_types import misfit
+from structout.source import import_object, reading, source_of
 from structout.strategies.base import Strategy
 from structout.strategies.cascade import Cascade, On
 from structout.strategies.draft import Draft, Think
@@ -18,101 +21,171 @@ from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
 from structout.strategies.select import BestOf, Vote
 from structout.strategies.verify import Verify
-from structout.verifiers import Agreement, All, Confident, Grounded, Head, Judge, Learned, RoundTrip, Rule
-from structout.verifiers import Any as Any_
+from structout.verifiers import Agreement, AllOf, AnyOf, Confident, Grounded, Head, Judge, Learned, RoundTrip, Rule
 
 _PARTS = (
-    Agreement, All, Any_, BestOf, Cascade, Confident, Constrained, Draft, Grounded, Head, Judge, Learned, On, Prompted,
-    Reask, Repair, RoundTrip, Rule, Think, Verify, Vote,
+    Agreement, AllOf, AnyOf, BestOf, Cascade, Confident, Constrained, Draft, Grounded, Head, Judge, Learned, On,
+    Prompted, Reask, Repair, RoundTrip, Rule, Think, Verify, Vote,
 )  # fmt: skip
 NAMES: dict[str, Any] = {part.__name__: part for part in _PARTS}
+_OLD_NAMES: dict[str, Any] = {"All": AllOf, "Any": AnyOf}  # which hid the names of typing
+_CODE = re.compile(r"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<code>[\w./\\~-]+:[A-Za-z_]\w*(?:\.\w+)*)""")
+_STANDS_FOR_CODE = "_code_{}"
+_HINT = "write e.g. Repair(Prompted()) or path/to/file.py:Name()"
 
 
 def spec(part: Any) -> str:
-    """Write a strategy as the shortest expression that makes it: defaults are left out."""
-    if isinstance(part, Cascade | All | Any_):
-        parts = part.stages if isinstance(part, Cascade) else part.verifiers
-        return f"{type(part).__name__}({', '.join(map(spec, parts))})"
+    """Write a strategy as the shortest expression that makes it: defaults are left out.
+
+    A part that structout does not define is written by the place of its code: `path/to/file.py:Name(...)`, or
+    `package.module:Name(...)`.
+    """
+    if isinstance(part, Cascade | AllOf | AnyOf):
+        inner = part.stages if isinstance(part, Cascade) else part.verifiers
+        return f"{type(part).__name__}({', '.join(map(spec, inner))})"
     if isinstance(part, FunctionType):
-        return repr(f"{part.__module__}:{part.__qualname__}")
-    if not is_dataclass(part) or isinstance(part, type):
+        return repr(source_of(part))
+    if isinstance(part, tuple) and any(hasattr(one, "run") or hasattr(one, "check") for one in part):
+        return f"({''.join(f'{spec(one)}, ' for one in part).rstrip()})"
+    if hasattr(part, "complete") and not isinstance(part, type):
         return repr(getattr(part, "name", part))  # a model is written by its name
+    if isinstance(part, type) or not (is_dataclass(part) or hasattr(part, "run") or hasattr(part, "check")):
+        return repr(part)
+    if not is_dataclass(part):  # what it was made with, as far as it keeps this under the same names
+        own = [spec(vars(part)[name]) for name in signature(type(part)).parameters if name in vars(part)]
+        return f"{source_of(type(part))}({', '.join(own)})"
     written: list[str] = []
     for one in fields(part):
         value = getattr(part, one.name)
         default = one.default_factory() if one.default_factory is not MISSING else one.default
+        if not one.init:
+            continue
         if default is MISSING:
-            written.append(spec(value))
+            written.append(f"{one.name}={spec(value)}" if one.kw_only else spec(value))
         elif value != default:
             written.append(f"{one.name}={spec(value)}")
-    return f"{type(part).__name__}({', '.join(written)})"
+    name = type(part).__name__ if NAMES.get(type(part).__name__) is type(part) else source_of(type(part))
+    return f"{name}({', '.join(written)})"
 
 
 def load_strategy(text: str) -> Strategy:
     """Read a strategy from an expression such as `Reask(Repair(Prompted(examples=3)), limit=2)`, or from a file that
     holds one, whose name ends in `.strategy`.
 
-    Only strategies, verifiers and plain values can be written. What they name is used as it is when they run: a `Rule`
-    imports and calls its function, an `On` or a `Judge` loads its model; so read no expression that you would not run.
-    Raises `SpecError`, also for a part that is not what it must be.
+    Strategies, verifiers and plain values can be written. Your own strategies and verifiers are written by the place of
+    their code, `path/to/file.py:Name(...)` or `package.module:Name(...)`, wherever another one may stand; the code is
+    imported, so load no expression that you would not run. A file that names code is refused, unless `allow_code` was
+    called. A `Rule` imports and calls its function when it runs, and an `On` or a `Judge` loads its model.
+    Raises `SpecError`, also for a part that is not what it must be, `SchemaError` for code that cannot be imported, and
+    `CodeError` for code that is refused.
+
+        load_strategy("Verify(Repair(Prompted()), checks.py:HasNumber(digits=2))")
     """
-    if text.strip().endswith(".strategy"):
-        try:
-            text = Path(text.strip()).read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            raise SpecError(f"cannot read the strategy {text}: {error}", hint="check the path") from error
+    if not text.strip().endswith(".strategy"):
+        return _read(text)
+    file = text.strip()
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        written = Path(file).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise SpecError(f"cannot read the strategy {file}: {error}", hint="check the path") from error
+    with reading(file):
+        return _read(written)
+
+
+def _read(text: str) -> Strategy:
+    codes: dict[str, str] = {}
+
+    def stand_in(found: re.Match[str]) -> str:
+        if found["text"] is not None:
+            return found["text"]
+        name = _STANDS_FOR_CODE.format(len(codes))
+        codes[name] = found["code"]
+        return name
+
+    pure = _CODE.sub(stand_in, text.strip())
+    try:
+        tree = ast.parse(pure, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last: nested too deep for the parser
-        raise SpecError(f"{text!r} is not a strategy: {error}", hint="write e.g. Repair(Prompted())") from error
-    strategy = _build(tree, text)
-    if not hasattr(strategy, "run"):
-        raise SpecError(f"{text!r} is not a strategy", hint="write e.g. Repair(Prompted())")
-    return strategy  # type: ignore[no-any-return]
-
-
-def strategy_of(given: Strategy | str) -> Strategy:
-    """The strategy that is given or written. Raises `SpecError` for what is none."""
-    strategy = load_strategy(given) if isinstance(given, str) else given
+        reason = error.msg if isinstance(error, SyntaxError) else error
+        raise SpecError(f"invalid strategy {text!r}: {reason}", hint=_HINT) from error
+    strategy = _Builder(text, pure, codes).build(tree)
     if not isinstance(strategy, Strategy) or isinstance(strategy, type):
-        raise SpecError(f"{given!r} is not a strategy", hint="give e.g. Repair(Prompted())")
+        raise SpecError(f"invalid strategy {text!r}: it has no run(tasks, model)", hint=_HINT)
     return strategy
 
 
-def _build(node: ast.expr, text: str) -> Any:
-    if isinstance(node, ast.Name) and node.id in NAMES:
-        return _call(node.id, [], {}, text)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        if node.func.id not in NAMES:
-            raise SpecError(f"no strategy is called {node.func.id}", hint=_there_are(node.func.id, sorted(NAMES)))
-        if any(isinstance(one, ast.Starred) for one in node.args) or any(word.arg is None for word in node.keywords):
-            raise SpecError(f"* and ** cannot stand in a strategy: {text!r}", hint="write the values out")
-        keywords = {str(word.arg): _build(word.value, text) for word in node.keywords}
-        return _call(node.func.id, [_build(one, text) for one in node.args], keywords, text)
-    try:
-        return ast.literal_eval(node)
-    except ValueError as error:
-        wrong = ast.get_source_segment(text.strip(), node)
-        raise SpecError(f"{wrong!r} cannot stand in a strategy", hint="write names, numbers and texts") from error
+def strategy_of(given: Strategy | str) -> Strategy:
+    """The strategy that is given or written. Raises `SpecError` for anything else."""
+    strategy = load_strategy(given) if isinstance(given, str) else given
+    if not isinstance(strategy, Strategy) or isinstance(strategy, type):
+        raise SpecError(f"invalid strategy: got {given!r}, expected e.g. Repair(Prompted())", hint=_HINT)
+    return strategy
 
 
-def _call(name: str, positional: list[Any], keywords: dict[str, Any], text: str) -> Any:
-    known = [one.name for one in fields(NAMES[name])]
-    for word in keywords:
-        if word not in known:
-            raise SpecError(f"{name} in {text!r} has no {word!r}", hint=_there_are(word, known))
-    try:
-        made = NAMES[name](*positional, **keywords)
-        if problem := misfit(made):
-            raise TypeError(problem)
-    except StructoutError:
-        raise
-    except Exception as error:  # of a part's own checks, too, which expect values of the right types
-        raise SpecError(f"{name} in {text!r}: {error}", hint=f"see help(structout.{name})") from error
-    return made
+@dataclass(frozen=True)
+class _Builder:
+    """Makes the parts of one expression. `codes` are the places of code for which the names in `pure` stand."""
+
+    text: str
+    pure: str
+    codes: Mapping[str, str]
+
+    def build(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Name) and self._is_known(node.id):
+            return self._call(node.id, [], {})
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            name = node.func.id
+            if not self._is_known(name):
+                raise SpecError(f"unknown strategy {name}", hint=_there_are(name, sorted(NAMES)))
+            if any(isinstance(one, ast.Starred) for one in node.args) or any(
+                word.arg is None for word in node.keywords
+            ):
+                raise SpecError(f"invalid strategy {self.text!r}: it has * or **", hint="write the values out")
+            keywords = {str(word.arg): self.build(word.value) for word in node.keywords}
+            return self._call(name, [self.build(one) for one in node.args], keywords)
+        if isinstance(node, ast.Tuple | ast.List) and not _is_literal(node):
+            return tuple(map(self.build, node.elts))
+        try:
+            return ast.literal_eval(node)
+        except (ValueError, TypeError) as error:
+            wrong = self._as_written(ast.get_source_segment(self.pure, node) or "")
+            raise SpecError(f"{wrong!r} cannot stand in a strategy", hint="write names, numbers and texts") from error
+
+    def _is_known(self, name: str) -> bool:
+        return name in NAMES or name in _OLD_NAMES or name in self.codes
+
+    def _as_written(self, text: str) -> str:
+        return re.sub(r"\b_code_\d+\b", lambda found: self.codes.get(found[0], found[0]), text)
+
+    def _call(self, name: str, positional: list[Any], keywords: dict[str, Any]) -> Any:
+        shown = self.codes.get(name, name)
+        part = import_object(shown) if name in self.codes else NAMES.get(name) or _OLD_NAMES[name]
+        if not callable(part):
+            if positional or keywords or not (hasattr(part, "run") or hasattr(part, "check")):
+                raise SpecError(f"{shown} is neither a strategy nor a verifier", hint=_HINT)
+            return part
+        if is_dataclass(part):
+            known = [one.name for one in fields(part)]
+            for word in keywords:
+                if word not in known:
+                    raise SpecError(f"{shown} in {self.text!r} has no {word!r}", hint=_there_are(word, known))
+        try:
+            made = part(*positional, **keywords)
+            if is_dataclass(made) and (problem := misfit(made)):
+                raise TypeError(problem)
+        except StructoutError:
+            raise
+        except Exception as error:  # of a part's own checks, too, which expect values of the right types
+            hint = f"see help(structout.{name})" if name in NAMES else f"check what {shown} takes"
+            raise SpecError(f"{shown} in {self.text!r}: {error}", hint=hint) from error
+        return made
+
+
+def _is_literal(node: ast.expr) -> bool:
+    return not any(isinstance(one, ast.Name | ast.Call) for one in ast.walk(node))
 
 
 def _there_are(word: str, names: Sequence[str]) -> str:
-    """Which names there are, the one first that may have been meant."""
+    """Which names there are, and first the name that may have been meant."""
     near = get_close_matches(word, names, 1)
     return f"{f'perhaps {near[0]}; ' if near else ''}there are: {', '.join(names)}"

@@ -1,6 +1,6 @@
-"""The models that a strategy has of its own."""
+"""The parts of an expression: strategies and verifiers, and the models, functions and values within them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -8,17 +8,48 @@ from typing import Any
 from structout.models.base import Model
 
 
+def parts(part: Any) -> Iterator[Any]:
+    """Each part of an expression, the outer before the inner, in the order in which they are written.
+
+    A model is a part, and what it is made of is not.
+    """
+    if isinstance(part, tuple | list):
+        for one in part:
+            yield from parts(one)
+        return
+    yield part
+    if not hasattr(part, "complete"):
+        for _, inner in _fields(part):
+            yield from parts(inner)
+
+
+def models_of(part: Any) -> list[Model]:
+    """The models that an expression has of its own, such as the model of an `On` or of a `Judge`."""
+    return [one for one in parts(part) if hasattr(one, "complete") and not isinstance(one, type)]
+
+
 def with_models(part: Any, change: Callable[[Model], Model]) -> Any:
-    """The same strategy, each model in it, that of an `On` or a `Judge`, replaced by what `change` makes of it."""
-    if isinstance(part, tuple):
-        return tuple(with_models(one, change) for one in part)
+    """The same expression, each model of its own replaced by what `change` makes of the model."""
+    if isinstance(part, tuple | list):
+        return type(part)(with_models(one, change) for one in part)
     if isinstance(part, type):
         return part
     if hasattr(part, "complete"):
         return change(part)
-    if not is_dataclass(part):
+    inner = list(_fields(part))
+    if not inner:
         return part
     changed = copy(part)
-    for one in fields(part):
-        object.__setattr__(changed, one.name, with_models(getattr(part, one.name), change))
+    for name, value in inner:
+        object.__setattr__(changed, name, with_models(value, change))
     return changed
+
+
+def _fields(part: Any) -> Iterator[tuple[str, Any]]:
+    """The fields of a strategy, a verifier or a dataclass within them."""
+    if isinstance(part, type):
+        return
+    if is_dataclass(part):
+        yield from ((one.name, getattr(part, one.name)) for one in fields(part))
+    elif hasattr(part, "run") or hasattr(part, "check"):  # a class that is no dataclass may hold strategies as well
+        yield from getattr(part, "__dict__", {}).items()

@@ -43,7 +43,19 @@ class Verifier(Protocol):
     """Tasks with their results in; exactly one verdict each, in the same order, out. Bad data never raises.
 
     Only results that are `ok` come in. `model` is the run's own, which an `On` within the strategy may have replaced: a
-    verifier may ask it, another one, or none. Verifiers are frozen dataclasses.
+    verifier may ask it, another one, or none. Verifiers are frozen dataclasses, with `files()` and `version` as
+    strategies.
+
+        @dataclass(frozen=True)
+        class HasDigits:
+            least: int = 1
+
+            def check(self, tasks, results, model):
+                counts = [sum(char.isdigit() for char in result.text) for result in results]
+                why = (Issue("", "rejected", f"fewer than {self.least} digits"),)
+                return [Verdict("accept", 1.0) if n >= self.least else Verdict("reject", 0.0, why) for n in counts]
+
+        structout.testing.check_verifier(HasDigits(least=1))
     """
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]: ...

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any as Object
+from typing import Any
 
 from structout.errors import SpecError
 from structout.models.base import Model
@@ -11,21 +11,21 @@ from structout.verifiers.base import Verdict, Verifier, lower
 
 
 @dataclass(frozen=True, init=False)
-class All:
-    """Accepts what all of them accept. They are asked in order, each only about what none refused so far."""
+class AllOf:
+    """Accepts what all of its verifiers accept. It asks them in order, each about what no verifier refused so far."""
 
     verifiers: tuple[Verifier, ...]
 
     def __init__(self, *verifiers: Verifier) -> None:
-        object.__setattr__(self, "verifiers", _some(verifiers, "All"))
+        object.__setattr__(self, "verifiers", _some(verifiers, "AllOf"))
 
-    def check(self, tasks: Sequence[Task[Object]], results: Sequence[Result[Object]], model: Model) -> list[Verdict]:
+    def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
         return _in_turn(self.verifiers, tasks, results, model, lambda verdict: verdict.decision != "reject", _both)
 
 
 @dataclass(frozen=True, init=False)
-class Any:
-    """Accepts what one of them accepts. They are asked in order, each only about what none accepted so far.
+class AnyOf:
+    """Accepts what one of its verifiers accepts. It asks them in order, each about what no verifier accepted so far.
 
     What the others hold against an accepted document, as a whole or in a leaf, is overruled.
     """
@@ -33,9 +33,9 @@ class Any:
     verifiers: tuple[Verifier, ...]
 
     def __init__(self, *verifiers: Verifier) -> None:
-        object.__setattr__(self, "verifiers", _some(verifiers, "Any"))
+        object.__setattr__(self, "verifiers", _some(verifiers, "AnyOf"))
 
-    def check(self, tasks: Sequence[Task[Object]], results: Sequence[Result[Object]], model: Model) -> list[Verdict]:
+    def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
         return _in_turn(self.verifiers, tasks, results, model, lambda verdict: verdict.decision != "accept", _either)
 
 
@@ -47,8 +47,8 @@ def _some(verifiers: tuple[Verifier, ...], name: str) -> tuple[Verifier, ...]:
 
 def _in_turn(
     verifiers: Sequence[Verifier],
-    tasks: Sequence[Task[Object]],
-    results: Sequence[Result[Object]],
+    tasks: Sequence[Task[Any]],
+    results: Sequence[Result[Any]],
     model: Model,
     is_open: Callable[[Verdict], bool],
     join: Callable[[Verdict, Verdict], Verdict],

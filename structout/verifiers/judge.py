@@ -9,7 +9,7 @@ from structout.document import leaves
 from structout.errors import SpecError
 from structout.issue import Issue
 from structout.models.base import Model
-from structout.models.lazy import Named
+from structout.models.lazy import LazyModel
 from structout.prompts import wording
 from structout.prompts.questions import ask_whether_right, ask_whether_said
 from structout.result import Result, Task
@@ -39,7 +39,7 @@ class Judge:
         if self.rubric and self.per_field:
             raise SpecError("a rubric is of the whole document", hint="leave out rubric or per_field")
         if isinstance(self.model, str):
-            object.__setattr__(self, "model", Named(self.model))
+            object.__setattr__(self, "model", LazyModel(self.model))
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
         who = cast("Model", self.model or model)

@@ -97,6 +97,10 @@ class Learned:
         records = [numbers[one.task.text] for one in usable]
         return cls(replace(_fitted(rows, right, records, ridge), grounded=sources), threshold)
 
+    def files(self) -> list[str]:
+        """The file of the head, if the head has one."""
+        return [self.head] if isinstance(self.head, str) else []
+
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
         head = read_head(self.head) if isinstance(self.head, str) else self.head
         return [

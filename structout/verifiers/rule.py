@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from structout.issue import Issue
 from structout.models.base import Model
 from structout.prompts import wording
 from structout.result import Result, Task
-from structout.source import check_code, import_object
+from structout.source import check_code, defining_file, file_named, import_object
 from structout.verifiers.base import Verdict
 
 RuleFunction = Callable[[Any], Any]
@@ -30,6 +31,14 @@ class Rule:
     def __post_init__(self) -> None:
         if isinstance(self.function, str):
             check_code(self.function)  # better known before anything is asked
+
+    def files(self) -> list[Path]:
+        """The file that defines the function. Raises `SchemaError` for a name that names no function."""
+        if isinstance(self.function, str) and (place := file_named(self.function)) is not None:
+            return [place]
+        function = import_object(self.function) if isinstance(self.function, str) else self.function
+        file = defining_file(function)
+        return [] if file is None else [file]
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
         function = import_object(self.function) if isinstance(self.function, str) else self.function

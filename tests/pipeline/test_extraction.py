@@ -92,7 +92,7 @@ def test_wrong_arguments_raise_at_once() -> None:
         with pytest.raises(SpecError, match="give a list of texts"):
             extract_many(odd, Bolt, Scripted(size))  # type: ignore[arg-type]
     for way in (3, Prompted, None):
-        with pytest.raises(SpecError, match="is not a strategy"):
+        with pytest.raises(SpecError, match="invalid strategy"):
             extract_many(["x"], Bolt, Scripted(size), way)  # type: ignore[arg-type]
 
 

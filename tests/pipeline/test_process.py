@@ -37,7 +37,7 @@ from structout.pipeline.run import finish, local, process, retry_quarantine
 from structout.prices import Price, Prices
 from structout.tables.output import placing
 from structout.tables.rows import rows_of
-from structout.verifiers import All
+from structout.verifiers import AllOf
 from tests.conftest import Bolt
 from tests.pipeline.conftest import bolt, number, rows
 
@@ -227,7 +227,7 @@ def test_other_contents_of_a_file_that_the_strategy_reads_are_refused(job: Job, 
     rules, head = tmp_path / "rules.py", tmp_path / "head.json"
     for part, file in ((Rule(f"{rules}:small"), rules), (Learned(str(head)), head)):
         file.write_text("1")
-        strategy = Cascade(Prompted(), Verify(Prompted(), All(Grounded(), part)))
+        strategy = Cascade(Prompted(), Verify(Prompted(), AllOf(Grounded(), part)))
         other = replace(job, strategy=strategy)
         journal = tmp_path / f"{file.name}.journal"
         for _ in range(2):

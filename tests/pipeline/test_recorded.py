@@ -41,7 +41,7 @@ from structout.pipeline.run import local, process
 from structout.prices import Price, Prices, read_price, read_prices
 from structout.strategies import spec, with_models
 from structout.tables.rows import rows_of
-from structout.verifiers import All
+from structout.verifiers import AllOf
 
 
 def ask(text: str, **sampling: float) -> Prompt:
@@ -135,7 +135,7 @@ def test_a_fine_tuned_model_is_still_known_as_one(journal: Journal) -> None:
 
 def test_every_model_in_a_strategy_is_recorded(journal: Journal) -> None:
     big = Scripted("x", name="big")
-    checked = Verify(Constrained(), All(Grounded(), Judge(big)))
+    checked = Verify(Constrained(), AllOf(Grounded(), Judge(big)))
     way = Cascade(Repair(Prompted(examples=2)), On(big, Reask(checked, limit=2)))
     wrapped = with_models(way, lambda model: Recorded(model, journal))
     assert spec(wrapped) == spec(way)

@@ -73,7 +73,7 @@ EXPRESSIONS = [
     "Verify(Constrained(), Confident())",
     f"Verify(Constrained(), Learned({HEAD}))",
     "Verify(Constrained(), Rule('tests.strategies.test_accounting:is_small'))",
-    "Verify(Constrained(), All(Grounded(fields=('/note',)), Judge(), Any(Agreement(), Judge(per_field=True))))",
+    "Verify(Constrained(), AllOf(Grounded(fields=('/note',)), Judge(), AnyOf(Agreement(), Judge(per_field=True))))",
     "Verify(Verify(Constrained(), Judge()), RoundTrip(by='model'))",
     "BestOf(Constrained(), n=4, by='mean_logprob')",
     "BestOf(Constrained(), n=4, by='value_logprob')",

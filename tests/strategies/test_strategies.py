@@ -203,7 +203,7 @@ EXPRESSIONS = [
     "Cascade(Repair(Prompted()), On('scripted:big.json', Constrained()))",
     "Constrained(examples=4, choose='similar')",
     "Verify(Constrained(), Grounded(fields=('/name', '/items/*'), threshold=0.8), on_reject='reask')",
-    "Verify(Prompted(), All(Grounded(), Any(Confident(threshold=0.3), Judge(model='big'))), unsure='accept')",
+    "Verify(Prompted(), AllOf(Grounded(), AnyOf(Confident(threshold=0.3), Judge(model='big'))), unsure='accept')",
     "Verify(Vote(Constrained(), n=3, level='record'), Agreement(n=3))",
     "BestOf(Constrained(), n=3, by=RoundTrip(by='model'))",
     "BestOf(Draft(Constrained(), first=Prompted(examples=2)), by='first_valid')",
@@ -238,7 +238,7 @@ def test_strategies_are_written_and_read_back(text: str) -> None:
         "Reask(Grounded())",
         "On(3, Prompted())",
         "Draft(Constrained(), first='Prompted()')",
-        "Verify(Prompted(), All(Grounded(), 'Confident()'))",
+        "Verify(Prompted(), AllOf(Grounded(), 'Confident()'))",
         "Verify(Prompted(), Rule(3))",
         "Grounded()",
         "Verify(Prompted(), Prompted())",
@@ -289,7 +289,7 @@ def test_a_part_that_is_wrong_is_named_with_what_it_takes() -> None:
         (Prompted, ["a"], "Prompted: examples is 'a', and takes a whole number"),
         (load_strategy, ["Prompted(examples='a')"], "Prompted: examples is 'a', and takes a whole number"),
         (load_strategy, ["Prompted(exmples=3)"], "has no 'exmples' (perhaps examples; there are: examples, show"),
-        (load_strategy, ["Constraned()"], "no strategy is called Constraned (perhaps Constrained; there are"),
+        (load_strategy, ["Constraned()"], "unknown strategy Constraned (perhaps Constrained; there are"),
     ],
 )
 def test_what_a_strategy_cannot_hold_is_refused_when_it_is_made(make: Any, given: list[Any], said: str) -> None:

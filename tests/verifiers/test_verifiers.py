@@ -32,8 +32,7 @@ from structout.completion import Completion
 from structout.document import Json, scalars
 from structout.prompts import Show, wording
 from structout.schema import Schema
-from structout.verifiers import All, verify
-from structout.verifiers import Any as Either
+from structout.verifiers import AllOf, AnyOf, verify
 from tests.conftest import Bolt
 
 SCHEMA = Schema.of(Bolt)
@@ -293,14 +292,14 @@ class Counting:
 @pytest.mark.parametrize(
     ("build", "decisions", "decision", "score", "asked"),
     [
-        (All, ["accept", "accept"], "accept", 0.1, [1, 1]),
-        (All, ["accept", "unsure"], "unsure", 0.1, [1, 1]),
-        (All, ["reject", "accept"], "reject", 0.1, [1, 0]),
-        (All, ["unsure", "reject"], "reject", 0.1, [1, 1]),
-        (Either, ["accept", "reject"], "accept", 0.1, [1, 0]),
-        (Either, ["reject", "accept"], "accept", 0.2, [1, 1]),
-        (Either, ["unsure", "reject"], "unsure", 0.2, [1, 1]),
-        (Either, ["reject", "reject"], "reject", 0.2, [1, 1]),
+        (AllOf, ["accept", "accept"], "accept", 0.1, [1, 1]),
+        (AllOf, ["accept", "unsure"], "unsure", 0.1, [1, 1]),
+        (AllOf, ["reject", "accept"], "reject", 0.1, [1, 0]),
+        (AllOf, ["unsure", "reject"], "reject", 0.1, [1, 1]),
+        (AnyOf, ["accept", "reject"], "accept", 0.1, [1, 0]),
+        (AnyOf, ["reject", "accept"], "accept", 0.2, [1, 1]),
+        (AnyOf, ["unsure", "reject"], "unsure", 0.2, [1, 1]),
+        (AnyOf, ["reject", "reject"], "reject", 0.2, [1, 1]),
     ],
 )
 def test_verifiers_combine_and_ask_no_more_than_they_must(
@@ -320,7 +319,7 @@ def test_a_verifier_keeps_the_verdicts_that_it_gave(kind: type[list[Verdict]]) -
         def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
             return kept
 
-    verdict = check(All(Keeping(), Rule(lambda value: False)), "", {"kind": "hex", "size_mm": 5})
+    verdict = check(AllOf(Keeping(), Rule(lambda value: False)), "", {"kind": "hex", "size_mm": 5})
     assert verdict.decision == "reject"
     assert kept[0].decision == "accept"
 
@@ -328,13 +327,13 @@ def test_a_verifier_keeps_the_verdicts_that_it_gave(kind: type[list[Verdict]]) -
 def test_a_verifier_that_was_overruled_leaves_no_doubt_in_a_leaf() -> None:
     fine, wrong = Rule(lambda value: True), Rule(lambda value: False)
     bolt: Json = {"kind": "hex", "size_mm": 5}
-    verdict = check(Either(Grounded(), fine), "hex bolt", bolt)
+    verdict = check(AnyOf(Grounded(), fine), "hex bolt", bolt)
     assert (verdict.decision, verdict.issues, verdict.confidence) == ("accept", (), {})
-    verdict = check(Either(Grounded(), wrong), "hex bolt", bolt)
+    verdict = check(AnyOf(Grounded(), wrong), "hex bolt", bolt)
     assert (verdict.decision, verdict.confidence) == ("reject", {"/size_mm": 0.0})
-    verdict = check(Either(wrong, Grounded()), "hex bolt, 5 mm", bolt)
+    verdict = check(AnyOf(wrong, Grounded()), "hex bolt, 5 mm", bolt)
     assert (verdict.decision, verdict.confidence) == ("accept", {"/size_mm": 1.0})
-    assert check(All(fine, Grounded()), "hex bolt", bolt).confidence == {"/size_mm": 0.0}
+    assert check(AllOf(fine, Grounded()), "hex bolt", bolt).confidence == {"/size_mm": 0.0}
 
 
 def test_what_has_no_value_costs_nothing_to_refuse() -> None:
@@ -360,8 +359,8 @@ def test_what_has_no_value_costs_nothing_to_refuse() -> None:
         lambda: RoundTrip(by="eye"),  # type: ignore[arg-type]
         lambda: RoundTrip(threshold=-1),
         lambda: Confident(7),
-        lambda: All(),
-        lambda: Either(),
+        lambda: AllOf(),
+        lambda: AnyOf(),
     ],
 )
 def test_what_makes_no_verifier_is_refused_with_a_hint(build: Any) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
+from typing import Protocol
 
 import numpy as np
 
@@ -16,7 +17,20 @@ from structout.evaluation.stats.rates import Rate, clustered, wilson
 from structout.prices import Price
 from structout.verifiers.finding import SearchedText
 
-Metric = Callable[[Sequence[Outcome]], Rate]
+
+class Metric(Protocol):
+    """A figure about outcomes: a plain function, of which `evaluate(metrics=...)` takes any.
+
+    The function sees the outcomes of one strategy with one model. `share` makes a rate with a sound interval.
+
+        def short_answers(outcomes):
+            return share(outcomes, lambda outcome: len(outcome.answer) < 40)
+
+        report = evaluate([Prompted()], Scripted("{}"), data, metrics={"short": short_answers})
+        assert report["Prompted"].rates["short"].value == 1
+    """
+
+    def __call__(self, outcomes: Sequence[Outcome], /) -> Rate: ...
 
 
 def parse_rate(outcomes: Sequence[Outcome]) -> Rate:

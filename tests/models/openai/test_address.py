@@ -6,7 +6,7 @@ import pytest
 
 from structout import Constrained, ModelError, Schema, SpecError, load_model
 from structout.errors import JournalError, NoModelError
-from structout.models import Named, identity
+from structout.models import LazyModel, identity
 from structout.models.openai.address import Address
 from structout.models.openai.client import OpenAIModel, Patience
 from structout.pipeline.job import Job
@@ -88,7 +88,7 @@ def test_what_changes_answers_is_part_of_a_models_identity(options: str, same: b
     plain, other = "openai:m@http://127.0.0.1:9/v1", f"openai:m@http://127.0.0.1:9/v1#{options}"
     assert (identity(other) == plain) == same
     loaded = load_model(other).name
-    assert identity(loaded) == loaded == identity(Named(other).name)
+    assert identity(loaded) == loaded == identity(LazyModel(other).name)
     assert identity(f"{plain}#logprobs,none") == identity(f"{plain}#none,3,logprobs")
 
 
