@@ -1,5 +1,7 @@
 """The few errors that structout raises; bad model output is never one of them, it is a `Result` with issues."""
 
+from typing import Any
+
 from structout.surfaces import line
 
 
@@ -18,6 +20,17 @@ class StructoutError(Exception):
 
     def __str__(self) -> str:
         return line(f"{self.message} ({self.hint})" if self.hint else self.message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), self.args, vars(self))  # whatever the arguments of a subclass are
+
+
+def _remade(kind: type[StructoutError], args: tuple[Any, ...], state: dict[str, Any]) -> StructoutError:
+    """An error that was pickled."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(state)
+    return error
 
 
 class SchemaError(StructoutError):

@@ -1,7 +1,7 @@
 """What models cost: US dollars for tokens and for hours, by the model's name."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,15 +82,17 @@ def read_price(text: str) -> tuple[str, Price]:
     return model, Price(*given)
 
 
-def read_prices(texts: Iterable[str], model: str = "") -> dict[str, Price]:
-    """Read several prices; a price without a name is that of `model`. Raises `SpecError`."""
-    found = {}
-    for text in texts:
-        name, price = read_price(text)
-        if not (name or model):
-            raise SpecError(f"invalid price: got {text!r}, expected MODEL={text}", hint="several models are measured")
-        found[name or model] = price
-    return found
+def read_prices(texts: Iterable[str]) -> dict[str, Price]:
+    """Read several prices by model; the name is "" for a price without a model. Raises `SpecError`."""
+    return dict(map(read_price, texts))
+
+
+def named(prices: Mapping[str, Price], models: Sequence[str]) -> dict[str, Price]:
+    """Prices by model; a price without a name is that of the only model. Raises `SpecError` for several models."""
+    if "" in prices and len(models) != 1:
+        hint = f"name the model: {', '.join(models) or 'embedded'}"
+        raise SpecError("invalid price: got INPUT,OUTPUT for several models, expected MODEL=INPUT,OUTPUT", hint=hint)
+    return {name or models[0]: price for name, price in prices.items()}
 
 
 def dollars(amount: float) -> str:

@@ -192,6 +192,6 @@ def _priced(texts: Sequence[str], models: Sequence[str]) -> dict[str, dict[str, 
     """What `--price` says, by the model's name, as an experiment holds it; one of `models` is meant if it is the only
     one.
     """
-    from structout.prices import read_prices
+    from structout.prices import named, read_prices
 
-    return {model: asdict(one) for model, one in read_prices(texts, models[0] if len(models) == 1 else "").items()}
+    return {model: asdict(one) for model, one in named(read_prices(texts), models).items()}

@@ -52,10 +52,10 @@ def recommend(
 
     from structout.evaluation import Dataset
     from structout.evaluation import recommend as find
-    from structout.prices import read_prices
+    from structout.prices import named, read_prices
     from structout.tables.output import replacing
 
-    prices = read_prices(price or [])
+    prices = named(read_prices(price or []), model or ["embedded"])
     whole = Dataset.load(dataset, schema)
     with replacing(out, keep=False):
         pass  # can it be written? Better known before anything is asked

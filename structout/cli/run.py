@@ -2,9 +2,7 @@
 
 import os
 from enum import StrEnum
-from itertools import chain, islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,15 +25,9 @@ from structout.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from structout.pipeline.budget import Budget
-    from structout.pipeline.job import Job
-    from structout.pipeline.journal.journal import Journal
+    from structout.pipeline.file_run import FileRun, Finished
     from structout.pipeline.run import Executor
-    from structout.prices import Prices
-    from structout.tables.output import Placing
-    from structout.tables.rows import Row
+    from structout.pipeline.settings import RunSettings
 
 
 class EngineName(StrEnum):
@@ -45,7 +37,6 @@ class EngineName(StrEnum):
     RAY = "ray"
 
 
-_READ = 20  # rows that a dry run reads where it asks for none
 KINDS = "JSONL, CSV, either with .gz, Parquet, NAME.duckdb#TABLE"
 
 
@@ -118,134 +109,94 @@ def run(
     lost was asked again; 3: stopped early (budget, model, disk), or the model failed on some rows: the same command
     goes on; 4: there were no rows.
     """
-    from structout.models import load_model
     from structout.pipeline.budget import Budget
-    from structout.pipeline.job import Job, priced
-    from structout.pipeline.journal.journal import ANSWERED, PLACED, Journal
-    from structout.pipeline.run import finish, local, process
-    from structout.pipeline.run import retry_quarantine as forget
+    from structout.pipeline.file_run import FileRun, RunInterruptedError
+    from structout.pipeline.settings import RunSettings
+    from structout.prices import Prices, read_prices
     from structout.schema import Schema
-    from structout.strategies import load_strategy
-    from structout.tables.keys import Keys
-    from structout.tables.output import check_distinct, check_field_names, check_target, check_writable, placing
-    from structout.tables.rows import count_rows, read_rows
 
     if private:
         before = os.umask(0o077)  # of whatever writes: DuckDB and SQLite make files of their own
         context.call_on_close(lambda: os.umask(before))
-    stem = "structout" if output == "-" else output.replace("#", ".")
-    rest, place = quarantine or f"{stem}.quarantine.jsonl", journal or f"{stem}.journal"
-    check_distinct(
-        {"--input": source, "--output": output, "--quarantine": rest, "--journal": place, "--metrics": metrics}
+    listed = dict(Prices.load(prices).table) if prices else {}
+    settings = RunSettings(
+        schema=schema,
+        source=source,
+        output=output,
+        model=model,
+        strategy=strategy,
+        examples=shown_examples(examples, Schema.of(schema)) if examples else (),
+        sampling=sampling(max_tokens, temperature, seed),
+        prices=Prices(listed | read_prices(price or [])),
+        budget=Budget(budget_usd, budget_tokens, max_hours),
+        text=text,
+        key=key,
+        limit=limit,
+        bare=bare,
+        quarantine=quarantine,
+        journal=journal,
+        fresh=fresh,
+        retry_quarantine=retry_quarantine,
+        cache=cache,
+        chunk=chunk,
+        max_errors=max_errors,
+        engine=engine.value,
+        actors=actors,
+        telemetry=telemetry,
+        metrics=metrics,
+        private=private,
     )
-    contract = Schema.of(schema)
-    way = load_strategy(strategy)
-    check_target(output)
-    check_field_names(output, contract, bare=bare)
-    for file in filter(None, (rest, place, metrics)):
-        check_writable(file)
-    rows = read_rows(source, text=text, key=key, limit=limit)
-    first = list(islice(rows, 1))  # an input that cannot be read, or not so, leaves no journal behind
-    total = count_rows(source, limit=limit)
-    if dry_run and not first:
-        _nothing()
-    who = load_model(model)
-    budget = Budget(budget_usd, budget_tokens, max_hours)
-    job = Job(
-        contract, who, way, shown_examples(examples, contract), sampling(max_tokens, temperature, seed),
-        _prices(who.name, price, prices), max_errors,
-    )  # fmt: skip
-    priced(job, budget)
-    job = job.traced() if telemetry else job
-    how = (
-        local(chunk, budget, cache=cache)
-        if engine is EngineName.LOCAL
-        else _ray(job, schema, model, chunk, actors, budget, cache=cache)
-    )
-    keys = Keys()
-    rows, into = keys.seen(chain(first, rows)) if key else chain(first, rows), placing(output, contract, bare=bare)
-    same = () if fresh else ("schema",) if retry_quarantine else None
-    known = "" if fresh else PLACED if retry_quarantine else ANSWERED
-    keep = known == ANSWERED and probe > 0  # of a dry run: what another run left stays as it is
-    with Journal(
-        place, job.identity(), fresh=fresh and not dry_run, only=same, adopt=keep or not dry_run,
-        private=private, mend=not dry_run,
-    ) as kept:  # fmt: skip
-        try:
-            if dry_run:
-                kept.overlook(known)
-                _estimate(rows, job, kept, how, total, probe, into, keep=keep)
-                return
-            if retry_quarantine:
-                say(f"{forget(kept, job, into):,} rows are asked again")
-            with reporter(log_format, metrics) as report:
-                tally = process(rows, job, kept, how, total=total, progress=report, place=into)
-            accepted, others = finish(kept, job, tally.done, output, rest, bare=bare, limit=limit)
-            failed = kept.counts(limit).get("error", 0)
-        except KeyboardInterrupt:
-            done = f"{kept.last() + 1:,} rows are done"
-            say(f"interrupted: what was answered is kept in {place} ({done}); the same command goes on")
-            raise typer.Exit(INTERRUPTED) from None
-    if tally.done == 0:
-        _nothing()
-    say(f"{tally.done:,} rows in = {accepted:,} to {output} + {others:,} to {rest}")
-    if keys.repeated:
-        say(f"{keys.repeated:,} of them have a key ({key}) that an earlier one has: it does not tell rows apart")
-    if failed:
-        say(f"the model failed on {failed:,} of them; the same command asks for these again")
-    if kept.damaged:
-        say(f"{place} held what cannot be trusted (see above); it was asked again")
-        raise typer.Exit(DAMAGED)
-    if failed:
-        raise typer.Exit(INCOMPLETE)
-    raise typer.Exit(FAILED if others else PASSED)
+    work = FileRun(settings)
+    if dry_run:
+        _estimate(work, probe)
+        return
+    executor = work.local() if engine is EngineName.LOCAL else _ray(work)
+    try:
+        with reporter(log_format, metrics) as report:
+            found = work.execute(executor, report, lambda count: say(f"{count:,} rows are asked again"))
+    except RunInterruptedError as stopped:
+        kept = f"what was answered is kept in {settings.place} ({stopped.done:,} rows are done)"
+        say(f"interrupted: {kept}; the same command goes on")
+        raise typer.Exit(INTERRUPTED) from None
+    raise typer.Exit(_told(found, settings))
 
 
-def _nothing() -> NoReturn:
+def _told(found: "Finished", settings: "RunSettings") -> int:
+    """Say what a run came to; the exit code."""
+    if found.rows == 0:
+        return _nothing()
+    say(f"{found.rows:,} rows in = {found.accepted:,} to {settings.output} + {found.others:,} to {settings.rest}")
+    if found.repeated_keys:
+        say(f"{found.repeated_keys:,} rows have the same {settings.key} as an earlier row: it does not tell rows apart")
+    if found.failed:
+        say(f"the model failed on {found.failed:,} of them; the same command asks for these again")
+    if found.damaged:
+        say(f"{settings.place} held what cannot be trusted (see above); it was asked again")
+        return DAMAGED
+    return INCOMPLETE if found.failed else FAILED if found.others else PASSED
+
+
+def _nothing() -> int:
     say("nothing to do: the input holds no rows")
-    raise typer.Exit(NOTHING)
+    return NOTHING
 
 
-def _prices(model: str, price: list[str] | None, listed: str | None) -> "Prices":
-    from structout.prices import Prices, read_prices
-
-    table = dict(Prices.load(listed).table) if listed else {}
-    return Prices(table | read_prices(price or [], model))
-
-
-def _ray(job: "Job", schema: str, model: str, chunk: int, actors: int, budget: "Budget", *, cache: bool) -> "Executor":
-    from structout.pipeline.recipe import Recipe
+def _ray(work: "FileRun") -> "Executor":
     from structout.ray import engine
 
-    place = str(Path(schema).resolve()) if Path(schema).exists() else schema  # a worker stands in another folder
-    recipe = Recipe(place, model, job.strategy, job.examples, job.sampling, dict(job.prices.table), job.max_errors)
-    return engine(recipe, actors=actors, chunk=chunk, budget=budget, cache=cache)
+    settings = work.settings
+    recipe = settings.recipe(work.job)
+    return engine(recipe, actors=settings.actors, chunk=settings.chunk, budget=settings.budget, cache=settings.cache)
 
 
-def _estimate(
-    rows: "Iterator[Row]",
-    job: "Job",
-    journal: "Journal",
-    engine: "Executor",
-    total: int | None,
-    probe: int,
-    place: "Placing",
-    *,
-    keep: bool,
-) -> None:
+def _estimate(work: "FileRun", probe: int) -> None:
     """Print what the rows that are not known will take; nothing but the probe is asked."""
-    from structout.pipeline.estimate import ask_nothing, ask_some, waiting
-
-    some = list(islice(waiting(rows, journal), probe or _READ))
-    left = 1000 if total is None else total - sum(journal.counts(total).values())
-    if len(some) < (probe or _READ):
-        left = len(some)
-    elif total is None:
+    if work.is_empty:
+        raise typer.Exit(_nothing())
+    executor = work.local() if work.settings.engine == "local" else _ray(work)
+    found, is_known = work.estimate(executor, probe)
+    if not is_known:
         say("the number of rows is not known beforehand: the estimate is for 1,000")
-    if probe or not some:
-        found = ask_some(some, job, journal, engine, left, keep=keep, place=place)
-    else:
-        found = ask_nothing(some, job, left)
     put("\n".join(found.lines()))
     if found.asked:
-        say(f"{found.asked} rows were asked for; their answers are kept in {journal.path}")
+        say(f"{found.asked} rows were asked for; their answers are kept in {work.settings.place}")

@@ -100,10 +100,11 @@ def certify(
     bound = max(0.0, (base.value - max_error) / (1 - max_error))
     name = test[0].model
     source = model if isinstance(model, str) else name
-    counts = accepted, errors, worst, base, bound, len(test)
     return Certificate(
-        spec(built), name, max_error, found, coverage, *counts, source, dataset.name, sampling.max_tokens
-    )
+        strategy=spec(built), model=name, max_error=max_error, threshold=found, coverage=coverage, accepted=accepted,
+        errors=errors, worst=worst, base_error=base, bound=bound, n=len(test), source=source, dataset=dataset.name,
+        max_tokens=sampling.max_tokens,
+    )  # fmt: skip
 
 
 def threshold(

@@ -8,6 +8,7 @@ from structout.errors import ModelError
 from structout.models import Model
 from structout.result import Result, Task
 from structout.strategies import Strategy
+from structout.strategies.batch import each
 
 _MOST_IN_A_ROW = 10
 _NAMED = 5  # records that a message names
@@ -31,15 +32,22 @@ class Failures:
 
         Raises `ModelError` where it fails on ten in a row.
         """
-        try:
-            results: list[Result[Any] | None] = [*strategy.run([task for _, task in tasks], model)]
-        except ModelError as error:
-            if len(tasks) > 1:
-                return [self.run(strategy, [one], model)[0] for one in tasks]
-            self._add(tasks[0][0], error)
-            return [None]
-        self._in_a_row = 0
-        return results
+
+        def together(some: Sequence[tuple[str, Task[Any]]]) -> list[Result[Any] | None]:
+            results: list[Result[Any] | None] = [*strategy.run([task for _, task in some], model)]
+            self._in_a_row = 0
+            return results
+
+        def alone(one: tuple[str, Task[Any]]) -> Result[Any] | None:
+            try:
+                return together([one])[0]
+            except ModelError as error:
+                self._add(one[0], error)
+                return None
+
+        if len(tasks) == 1:  # which need not be tried twice
+            return [alone(tasks[0])]
+        return each(tasks, together, alone, lambda error: isinstance(error, ModelError))
 
     def check(self) -> None:
         """Raise `ModelError` if there are any: what was measured is not what was to be measured."""

@@ -156,7 +156,14 @@ class _Plan:
                     continue
                 seen = replace(record, text=task.text)
                 yield Outcome.of(
-                    run.arm.strategy, run.arm.model, seen, repeat, result, task.schema, self.comparison, run.arm
+                    strategy=run.arm.strategy,
+                    model=run.arm.model,
+                    record=seen,
+                    repeat=repeat,
+                    result=result,
+                    schema=task.schema,
+                    comparison=self.comparison,
+                    arm=run.arm,
                 )
 
     def _task(self, run: _Run, record: Record, repeat: int) -> Task[Any] | None:
@@ -256,6 +263,7 @@ def _provenance(
 
     return {
         "structout": version("structout"),
+        "log": logs.VERSION,
         "dataset": dataset.name,
         "records": len(dataset),
         "data": dataset.fingerprint(),

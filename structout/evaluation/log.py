@@ -13,6 +13,7 @@ from structout.evaluation.outcome import Outcome
 from structout.evaluation.scoring.comparison import Comparison
 from structout.records import completion_json, completion_of, prompt_json, prompt_of, understood
 
+VERSION = 2  # version 1 wrote every default of a call
 _HINT = "give a log that bench wrote"
 
 
@@ -92,6 +93,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
         with _whole(path, number):
             if "structout" in row:
                 about, outcomes = row, []
+                _check_version(path, number, row)
                 comparison = Comparison.from_json(about["comparison"]) if "comparison" in about else Comparison()
             elif "completion" in row:
                 call = {**prompt_json(prompt_of(row)), **completion_json(completion_of(row))}
@@ -159,7 +161,14 @@ def _whole(path: Path, number: int) -> Iterator[None]:
         with understood("a line of a bench log"):
             yield
     except DataError as error:
-        raise _damaged(path, number, error.message) from error
+        raise error if error.hint else _damaged(path, number, error.message) from error
+
+
+def _check_version(path: Path, number: int, header: Mapping[str, Any]) -> None:
+    """Raise `DataError` for a run that a later structout wrote."""
+    if (version := header.get("log", 1)) not in range(1, VERSION + 1):
+        hint = f"read it with structout {header['structout']} or later, or remove the lines from {number} on"
+        raise DataError(f"line {number} of the log {path} has version {version}, expected at most {VERSION}", hint=hint)
 
 
 def _torn(path: Path) -> bool:

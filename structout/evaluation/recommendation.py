@@ -182,8 +182,10 @@ def recommend(
 
     place = cheapest_shown([one.promise for one in candidates], is_shown)
     chosen = None if place is None else candidates[place]
-    counts = len(ordering), len(deciding)
-    return Recommendation(wanted, minimise, *counts, tuple(candidates), chosen, dataset.name, sampling.max_tokens)
+    return Recommendation(
+        targets=wanted, minimise=minimise, ordering=len(ordering), deciding=len(deciding),
+        candidates=tuple(candidates), chosen=chosen, dataset=dataset.name, max_tokens=sampling.max_tokens,
+    )  # fmt: skip
 
 
 def measured_with(place: str, max_tokens: int) -> str:

@@ -116,13 +116,13 @@ class Report:
         prices = {name: Price(**price) for name, price in self.about.get("prices", {}).items()}
         return [
             ReportRow(
-                arm.strategy,
-                arm.model,
-                len(outcomes),
-                {name: rate(outcomes) for name, rate in {**RATES, **own}.items()},
-                metrics.cost(outcomes, prices),
-                arm.setting,
-                _more(outcomes),
+                strategy=arm.strategy,
+                model=arm.model,
+                n=len(outcomes),
+                rates={name: rate(outcomes) for name, rate in {**RATES, **own}.items()},
+                cost=metrics.cost(outcomes, prices),
+                setting=arm.setting,
+                more=_more(outcomes),
             )
             for arm, outcomes in self.plain.items()
         ]

@@ -102,14 +102,14 @@ def audit(schema: Schema[Any], vocabulary: Vocabulary | None = None) -> Audit:
         lines.append(AuditLine(gap.pointer, gap.keyword, enforced, gap.why))
     shortest = grammar.shortest(vocabulary) if vocabulary else None
     return Audit(
-        schema.name,
-        grammar.level,
-        tuple(lines),
-        grammar.seconds,
-        len(grammar.source),
-        None if shortest is None else len(shortest),
-        None if shortest is None or vocabulary is None else vocabulary.decode(shortest),
-        (*_missing(grammar), *_advice(schema.json_schema)),
+        name=schema.name,
+        level=grammar.level,
+        lines=tuple(lines),
+        compile_seconds=grammar.seconds,
+        grammar_size=len(grammar.source),
+        shortest_tokens=None if shortest is None else len(shortest),
+        shortest=None if shortest is None or vocabulary is None else vocabulary.decode(shortest),
+        advice=(*_missing(grammar), *_advice(schema.json_schema)),
     )
 
 

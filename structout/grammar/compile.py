@@ -75,7 +75,13 @@ class Grammar:
         if max_tokens is None or start.out is None or len(start.out) > max_tokens:
             return engine
         return Guarded(
-            engine, vocabulary, start.closer, start.out, max_tokens, PrefixValidator(self.schema), self._likely
+            engine=engine,
+            vocabulary=vocabulary,
+            closer=start.closer,
+            out=start.out,
+            max_tokens=max_tokens,
+            judge=PrefixValidator(self.schema),
+            likely=self._likely,
         )
 
     def shortest(self, vocabulary: Vocabulary) -> list[int] | None:

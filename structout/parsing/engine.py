@@ -254,7 +254,16 @@ class _Repair(Generic[T]):
         if reading.document in ({}, []) and not stands_out:
             foreign = True
         left_over = mended(reading) and is_left_over(self.text, reading)
-        return _Outcome(reading, checked, edits, issues, cue, stands_out, foreign, left_over)
+        return _Outcome(
+            reading=reading,
+            checked=checked,
+            edits=edits,
+            issues=issues,
+            cue=cue,
+            stands_out=stands_out,
+            foreign=foreign,
+            left_over=left_over,
+        )
 
     def _finished(self, reading: Reading) -> bool:
         """Whether only closers are missing: the text is whole or goes on behind, or nothing more could come."""

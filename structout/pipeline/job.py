@@ -22,6 +22,7 @@ from structout.records import attempt_json
 from structout.result import Attempt, Example, Result, Task
 from structout.schema import Schema
 from structout.strategies import Strategy, spec, with_models
+from structout.strategies.batch import each
 from structout.strategies.files import files_of
 from structout.strategies.parts import models_of
 from structout.tables.rows import Row
@@ -93,28 +94,28 @@ class Job:
         one, so that one that it cannot take costs no other; after `max_errors` failures in a row the rest is not tried.
         Raises only what has to do with no row: `BudgetError`, `JournalError`, `SpecError`.
         """
-        texts = [None if row.wrong else row.text for row in rows]
-        try:
-            return [self.outcome(row, result) for row, result in zip(rows, self.results(texts), strict=True)]
-        except Exception as error:
-            if isinstance(error, StructoutError) and not isinstance(error, ModelError):
-                raise
-        outcomes: list[RowOutcome] = []
         failed, reason = 0, ""
-        for row, text in zip(rows, texts, strict=True):
+
+        def together(some: Sequence[Row]) -> list[RowOutcome]:
+            return [self.outcome(row, result) for row, result in zip(some, self.results(_texts(some)), strict=True)]
+
+        def alone(row: Row) -> RowOutcome:
+            nonlocal failed, reason
             calls: list[Attempt] = []
             if failed < self.max_errors:
                 try:
-                    outcomes.append(self.outcome(row, self._noting(calls).results([text])[0]))
-                    failed = 0
-                    continue
+                    outcome = self.outcome(row, self._noting(calls).results(_texts([row]))[0])
                 except Exception as error:
-                    if isinstance(error, StructoutError) and not isinstance(error, ModelError):
+                    if not _is_of_a_row(error):
                         raise
                     failed += 1
                     reason = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
-            outcomes.append(self.failure(row, reason, calls))
-        return outcomes
+                else:
+                    failed = 0
+                    return outcome
+            return self.failure(row, reason, calls)
+
+        return each(rows, together, alone, _is_of_a_row)
 
     def _noting(self, calls: list[Attempt]) -> "Job":
         """The same with every call that a model answers added to `calls`."""
@@ -127,41 +128,50 @@ class Job:
     def outcome(self, row: Row, result: Result[Any]) -> RowOutcome:
         """What came of a row."""
         return RowOutcome(
-            row.key,
-            result.status,
-            self.schema.dump(result.value) if result.ok else None,
-            result.document,
-            (Issue("", "unanswered", row.wrong),) if row.wrong else result.issues,
-            result.edits,
-            self._strategy,
-            tuple(map(attempt_json, result.attempts)),
-            self.prices.cost((one.model, one.completion.usage) for one in (*result.attempts, *result.checks)),
-            self.fingerprint,
-            None if result.ok else row.record,
-            tuple(map(attempt_json, result.checks)),
-            result.confidence,
-            result.spans,
+            key=row.key,
+            status=result.status,
+            value=self.schema.dump(result.value) if result.ok else None,
+            document=result.document,
+            issues=(Issue("", "unanswered", row.wrong),) if row.wrong else result.issues,
+            edits=result.edits,
+            strategy=self._strategy,
+            attempts=tuple(map(attempt_json, result.attempts)),
+            cost=self.prices.cost((one.model, one.completion.usage) for one in (*result.attempts, *result.checks)),
+            fingerprint=self.fingerprint,
+            record=None if result.ok else row.record,
+            checks=tuple(map(attempt_json, result.checks)),
+            confidence=result.confidence,
+            spans=result.spans,
         )
 
     def failure(self, row: Row, reason: str, calls: Sequence[Attempt] = ()) -> RowOutcome:
         """The outcome of a row on which the model failed, having answered these calls before."""
         return RowOutcome(
-            row.key,
-            "error",
-            None,
-            None,
-            (Issue("", "unanswered", reason),),
-            (),
-            self._strategy,
-            tuple(map(attempt_json, calls)),
-            self.prices.cost((one.model, one.completion.usage) for one in calls) if calls else None,
-            self.fingerprint,
-            row.record,
+            key=row.key,
+            status="error",
+            value=None,
+            document=None,
+            issues=(Issue("", "unanswered", reason),),
+            edits=(),
+            strategy=self._strategy,
+            attempts=tuple(map(attempt_json, calls)),
+            cost=self.prices.cost((one.model, one.completion.usage) for one in calls) if calls else None,
+            fingerprint=self.fingerprint,
+            record=row.record,
         )
 
     @cached_property
     def _strategy(self) -> str:
         return spec(self.strategy)
+
+
+def _texts(rows: Sequence[Row]) -> list[Any]:
+    return [None if row.wrong else row.text for row in rows]
+
+
+def _is_of_a_row(error: Exception) -> bool:
+    """Whether a row can have caused an error: the model failed, or code of the user's own did."""
+    return isinstance(error, ModelError) or not isinstance(error, StructoutError)
 
 
 def priced(job: Job, budget: Budget) -> None:

@@ -169,7 +169,15 @@ class RowOutcome:
             checks = tuple(attempt_of(check, schema) for check in self.checks)
         status: Status = "invalid" if self.status == "error" else self.status
         return Result(
-            status, value, self.document, self.issues, self.edits, attempts, checks, self.confidence, self.spans
+            status=status,
+            value=value,
+            document=self.document,
+            issues=self.issues,
+            edits=self.edits,
+            attempts=attempts,
+            checks=checks,
+            confidence=self.confidence,
+            spans=self.spans,
         )
 
 

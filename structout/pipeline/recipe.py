@@ -28,11 +28,11 @@ class Recipe:
     def job(self) -> Job:
         """Load the model, once."""
         return Job(
-            Schema.of(self.schema),
-            load_model(self.model) if isinstance(self.model, str) else self.model,
-            load_strategy(self.strategy) if isinstance(self.strategy, str) else self.strategy,
-            self.examples,
-            self.sampling,
-            Prices(self.prices),
-            self.max_errors,
+            schema=Schema.of(self.schema),
+            model=load_model(self.model) if isinstance(self.model, str) else self.model,
+            strategy=load_strategy(self.strategy) if isinstance(self.strategy, str) else self.strategy,
+            examples=self.examples,
+            sampling=self.sampling,
+            prices=Prices(self.prices),
+            max_errors=self.max_errors,
         )

@@ -20,6 +20,7 @@ from structout import (
     load_model,
     load_strategy,
     recommend,
+    source,
 )
 from structout.completion import Prompt, Usage
 from structout.evaluation.certification import threshold
@@ -86,7 +87,8 @@ def test_the_cheapest_that_is_shown_is_recommended(tmp_path: Path) -> None:
     assert cheap.chosen.arm.strategy == "Prompted()"
 
 
-def test_what_is_written_loads_the_model_that_was_measured(tmp_path: Path) -> None:
+def test_what_is_written_loads_the_model_that_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "_files_may", True)  # the models are code
     (tmp_path / "mine.py").write_text(
         "from tests.evaluation.test_deciding import Scripted, answer, unsure\n"
         "good = Scripted(answer, name='m')\nsure = Scripted(unsure, name='m')\n"

@@ -136,7 +136,15 @@ def test_a_preview_is_in_the_form_that_the_model_asked_was_taught(tmp_path: Path
     schema = Schema.of(Bolt)
     orders = {"": ["note", "size_mm", "kind"]}
     tuning = Tuning(
-        "embedded", "", "none", fingerprint(schema, "none"), "Bolt", schema.fingerprint(), "", {}, orders=orders
+        base="embedded",
+        checksum="",
+        show="none",
+        prompt=fingerprint(schema, "none"),
+        schema="Bolt",
+        fingerprint=schema.fingerprint(),
+        data="",
+        training={},
+        orders=orders,
     )
     tuning.write(tmp_path)
     model = Taught(tuning)

@@ -38,7 +38,7 @@ from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.recorded import Recorded
 from structout.pipeline.run import local, process
-from structout.prices import Price, Prices, read_price, read_prices
+from structout.prices import Price, Prices, named, read_price, read_prices
 from structout.strategies import spec, with_models
 from structout.tables.rows import rows_of
 from structout.verifiers import AllOf
@@ -277,11 +277,11 @@ def test_money_is_counted_where_the_price_is_known(job: Job, tmp_path: Path) -> 
     assert Prices().cost([]) == 0
     assert read_price("0.15,0.6") == ("", Price(0.15, 0.6))
     assert read_price("openai:a=b=0.15/0.6/2") == ("openai:a=b", Price(0.15, 0.6, 2))
-    assert read_prices(["1,2", "big=3,4"], "small") == {"small": Price(1, 2), "big": Price(3, 4)}
+    assert named(read_prices(["1,2", "big=3,4"]), ["small"]) == {"small": Price(1, 2), "big": Price(3, 4)}
     with pytest.raises(SpecError, match=r"got 'cheap', expected \[MODEL=\]INPUT,OUTPUT"):
         read_price("cheap")
-    with pytest.raises(SpecError, match="expected MODEL=1,2"):
-        read_prices(["1,2"])
+    with pytest.raises(SpecError, match="expected MODEL=INPUT,OUTPUT"):
+        named(read_prices(["1,2"]), ["small", "big"])
     with pytest.raises(SpecError, match="price of scripted is unknown"):
         Budget(usd=1).check({"scripted": Usage(calls=1)}, Prices(), 1)
     with pytest.raises(BudgetError):

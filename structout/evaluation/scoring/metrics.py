@@ -160,16 +160,16 @@ def cost(outcomes: Sequence[Outcome], prices: Mapping[str, Price] | None = None)
     price = sum(prices[model].of(Usage(**usage)) for model, usage in asked) if prices is not None and known else None
     p50, p95 = np.quantile([o.usage.seconds for o in outcomes] or [0.0], [0.5, 0.95])
     return Cost(
-        total.calls / n,
-        tokens / n,
-        total.seconds / n,
-        tokens / correct if correct else None,
-        total.seconds / correct if correct else None,
-        sum(o.verification.calls for o in outcomes) / n,
-        float(p50),
-        float(p95),
-        None if price is None else price / n,
-        None if price is None or not correct else price / correct,
+        calls=total.calls / n,
+        tokens=tokens / n,
+        seconds=total.seconds / n,
+        tokens_per_correct=tokens / correct if correct else None,
+        seconds_per_correct=total.seconds / correct if correct else None,
+        checks=sum(o.verification.calls for o in outcomes) / n,
+        p50=float(p50),
+        p95=float(p95),
+        price=None if price is None else price / n,
+        price_per_correct=None if price is None or not correct else price / correct,
     )
 
 

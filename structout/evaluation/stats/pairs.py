@@ -34,7 +34,7 @@ def difference(one: Sequence[float], other: Sequence[float], seed: int = 0) -> D
     won, lost = int((apart > 0).sum()), int((apart < 0).sum())
     low, high = bootstrap(apart, seed)
     value = float(apart.mean()) if len(apart) else 0.0
-    return Difference(value, low, high, won, lost, len(apart), mcnemar(won, lost))
+    return Difference(value=value, low=low, high=high, won=won, lost=lost, n=len(apart), p=mcnemar(won, lost))
 
 
 def mcnemar(won: int, lost: int) -> float:

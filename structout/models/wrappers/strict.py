@@ -1,9 +1,9 @@
 """A model that is held to what a model must do."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from math import isfinite
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, get_args
 
 from structout.completion import Completion, FinishReason, Prompt, Usage
@@ -13,6 +13,7 @@ from structout.models.load import load_model
 from structout.models.wrappers.base import Wrapper
 
 _OWED = "complete(prompts) returns a list with one Completion a prompt, in their order, each with its text"
+_USAGE: dict[str, Any] = {one.name: type(one.default) for one in fields(Usage)}
 _NUMBERS = (
     "counts and seconds are finite and not below 0, log-probabilities are not above 0; None says what is not known"
 )
@@ -39,7 +40,7 @@ class Strict(Wrapper):
             kept = [None if problem else one for one, problem in zip(found, wrong, strict=True)]
             problem = next(filter(None, wrong))
             raise PartialAnswerError(f"{self.name} returned a Completion whose {problem}", kept, hint=_NUMBERS)
-        return list(found)
+        return [_plain(one) for one in found]
 
 
 def model_of(given: Model | str) -> Strict:
@@ -77,8 +78,13 @@ def wrong_numbers(one: Completion) -> str:
             return f"usage has {field.name} {number!r}"
     if one.finish_reason not in get_args(FinishReason):
         return f"finish_reason is {one.finish_reason!r}"
+    if not isinstance(one.refusal, str):
+        return f"refusal is {one.refusal!r:.60}"
+    if not _are_spans(one.steered):
+        return f"steered is {one.steered!r:.60}"
     if one.logprobs is None:
-        return ""
+        beside = [name for name in ("values", "ends") if getattr(one, name) is not None]
+        return f"{beside[0]} are there without logprobs" if beside else ""
     if not isinstance(one.logprobs, Sequence) or isinstance(one.logprobs, str | bytes):
         return f"logprobs are {type(one.logprobs).__name__}"
     odd = [told for told in one.logprobs if not isinstance(told, Real) or not told <= 0]
@@ -88,4 +94,28 @@ def wrong_numbers(one: Completion) -> str:
         told = getattr(one, name)
         if told is not None and len(told) != len(one.logprobs):
             return f"{name} are {len(told)} for {len(one.logprobs)} logprobs"
+    if any(not isinstance(end, Integral) or int(end) < 0 for end in one.ends or ()):
+        return f"ends are {one.ends!r:.60}"
     return ""
+
+
+def _are_spans(steered: Any) -> bool:
+    return isinstance(steered, Sequence) and all(
+        isinstance(span, Sequence)
+        and len(span) == 2
+        and all(isinstance(end, Integral) and int(end) >= 0 for end in span)
+        for span in steered
+    )
+
+
+def _plain(one: Completion) -> Completion:
+    """A completion of Python's own numbers: those of numpy cannot be written as JSON."""
+    usage = Usage(**{name: kind(getattr(one.usage, name)) for name, kind in _USAGE.items()})
+    return replace(
+        one,
+        usage=usage,
+        logprobs=None if one.logprobs is None else tuple(map(float, one.logprobs)),
+        values=None if one.values is None else tuple(map(bool, one.values)),
+        ends=None if one.ends is None else tuple(map(int, one.ends)),
+        steered=tuple((int(first), int(last)) for first, last in one.steered),
+    )

@@ -65,7 +65,16 @@ def read_at(text: str, start: int, limit: int, budget: Allowance, *, strict_firs
         except (ValueError, RecursionError) as error:  # the strict parser names the first fault only
             raise Unreadable(parsed.end) from error
         edits += doubles
-    return Reading(document, start, parsed.end, edits, parsed.unclosed, parsed.cut, parsed.loose, parsed.bare)
+    return Reading(
+        document=document,
+        start=start,
+        end=parsed.end,
+        edits=edits,
+        unclosed=parsed.unclosed,
+        cut=parsed.cut,
+        loose=parsed.loose,
+        bare=parsed.bare,
+    )
 
 
 def _otherwise(text: str, start: int, limit: int, budget: Allowance) -> Iterator[Parsed]:
@@ -139,7 +148,15 @@ def read_escaped(text: str, start: int, limit: int, budget: Allowance) -> Readin
             Edit("encoded", grade, start, text[start:stop], edit_text(found.document)),
             Edit("unclosed", "lossy", stop, "", ""),
         )
-        return Reading(found.document, start, stop, edits, found.unclosed, found.cut, found.loose)
+        return Reading(
+            document=found.document,
+            start=start,
+            end=stop,
+            edits=edits,
+            unclosed=found.unclosed,
+            cut=found.cut,
+            loose=found.loose,
+        )
     if found.end < len(inner.rstrip()):
         stop = max(text.rfind("}", start, stop), text.rfind("]", start, stop)) + 1
     edit = Edit("encoded", grade, start, text[start:stop], edit_text(found.document))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from structout.pipeline.journal.tables import COPY, STATUSES, TABLES, add, create
+from structout.pipeline.journal.tables import ADDED, COPY, STATUSES, TABLES, add, create
 
 _ROW = 128  # bytes that a row takes at least
 _QUESTIONS = 2_000  # to a table whose pages cannot all be read: about a millisecond each
@@ -21,6 +21,7 @@ _POSSIBLE = {
     "spent": "calls >= 0 AND input_tokens >= 0 AND output_tokens >= 0 AND seconds >= 0"
     " AND typeof(calls) || typeof(input_tokens) || typeof(output_tokens) = 'integerintegerinteger'"
     " AND typeof(seconds) = 'real'",
+    "batches": "typeof(model) || typeof(data) = 'texttext'",
 }
 _NAMED = 10  # stretches of rows that a message names
 
@@ -91,7 +92,7 @@ def rescue(db: sqlite3.Connection, new: sqlite3.Connection, size: int, *, sealed
     damage = Damage()
     new.execute("BEGIN")
     create(new)
-    for table in TABLES:
+    for table in TABLES if sealed else [one for one in TABLES if one not in ADDED]:
         for cells in _readable(_Reading(db, table, sealed), size, damage):
             new.execute(add(table), cells)
     _pair(new, damage)

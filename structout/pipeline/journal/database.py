@@ -7,9 +7,10 @@ from contextlib import closing, suppress
 from glob import escape
 from pathlib import Path
 
-from structout.errors import DamagedError, JournalError, OtherRunError
+from structout import records
+from structout.errors import DamagedError, DataError, JournalError, OtherRunError
 from structout.pipeline.journal.damage import Damage, is_whole, rescue
-from structout.pipeline.journal.tables import TABLES, VERSION, connect, create, migrate
+from structout.pipeline.journal.tables import ADDED, TABLES, VERSION, connect, create, loaded, migrate
 
 ANEW = "--fresh begins anew (answers that were paid for are kept); in a program, name another journal"
 IN_MEMORY = ":memory:"
@@ -75,6 +76,8 @@ def _held(path: Path, file: Path) -> tuple[sqlite3.Connection, int | None]:
                 create(db)
             elif found == _UNSEALED:
                 migrate(db)
+            else:
+                _check_codec(path, db)
             db.execute("COMMIT")
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if not _tells_damage(error):
@@ -97,11 +100,21 @@ def _version(path: Path, db: sqlite3.Connection) -> int:
             hint="go on with the structout that wrote it, or name another journal",
         )
     parts = list(db.execute("SELECT type, name FROM sqlite_master"))
-    if not TABLES.keys() <= {name for kind, name in parts if kind == "table"}:
+    needed = TABLES.keys() - (ADDED if found == _UNSEALED else ())
+    if not needed <= {name for kind, name in parts if kind == "table"}:
         raise OtherRunError(f"{path} is not a journal: it lacks tables", hint=_ELSEWHERE)
     if others := [name for kind, name in parts if kind not in ("table", "index")]:  # which SQLite would run
         raise OtherRunError(f"{path} is not a journal: it holds {others[0]!r}", hint=_ELSEWHERE)
     return found
+
+
+def _check_codec(path: Path, db: sqlite3.Connection) -> None:
+    """Raise `OtherRunError` for a journal whose rows a later structout wrote."""
+    row = db.execute("SELECT value FROM about WHERE name = 'codec'").fetchone()
+    with suppress(DataError, TypeError, KeyError, ValueError):
+        if row and int(loaded(row[0])["version"]) > records.VERSION:
+            hint = "go on with the structout that wrote it, or name another journal"
+            raise OtherRunError(f"{path} was written by a later version of structout", hint=hint)
 
 
 def _numbered(db: sqlite3.Connection) -> int:

@@ -1,15 +1,17 @@
 """The tables of a journal: rows under a checksum each, and outcomes as they are packed into them."""
 
 import json
+import re
 import sqlite3
 import zlib
 from dataclasses import replace
 from typing import Any, get_args
 
+from structout import records
 from structout.errors import DataError
 from structout.pipeline.outcome import OutcomeStatus, RowOutcome
 
-VERSION = 3  # 1 had no keys of prompts in its attempts, 2 had no checksums
+VERSION = 3  # 1 had no keys of prompts in its attempts, 2 had no checksums and no batches
 LARGEST = 64 * 2**20  # bytes of an outcome as JSON: what inflates beyond is not read, and not written
 STATUSES = (*get_args(OutcomeStatus), "unplaced")
 COPY = " (copy)"  # what all rows hang on is kept twice
@@ -22,7 +24,9 @@ _COLUMNS = {
     "completions": "key BLOB PRIMARY KEY, data TEXT NOT NULL",
     "spent": "model TEXT PRIMARY KEY, calls INTEGER NOT NULL, input_tokens INTEGER NOT NULL,"
     " output_tokens INTEGER NOT NULL, seconds REAL NOT NULL",
+    "batches": "id TEXT PRIMARY KEY, model TEXT NOT NULL, data TEXT NOT NULL",  # that a provider works on
 }
+ADDED = ("batches",)  # by version 3
 TABLES = {table: [column.split()[0] for column in columns.split(", ")] for table, columns in _COLUMNS.items()}
 
 
@@ -53,16 +57,37 @@ def create(db: sqlite3.Connection) -> None:
     for table, columns in _COLUMNS.items():
         without = " WITHOUT ROWID" if table == "completions" else ""
         db.execute(f"CREATE TABLE {table} ({columns}, seal INTEGER NOT NULL){without}")
-    db.execute(f"PRAGMA user_version = {VERSION}")
+    _number(db)
 
 
 def migrate(db: sqlite3.Connection) -> None:
-    """Make version 3 of version 2: seal what is there."""
+    """Make version 3 of version 2: seal what is there, and add what there was not."""
+    for table in ADDED:
+        db.execute(f"CREATE TABLE {table} ({_COLUMNS[table]}, seal INTEGER NOT NULL)")
     for table, columns in TABLES.items():
+        if table in ADDED:
+            continue
         db.execute(f"ALTER TABLE {table} ADD COLUMN seal INTEGER NOT NULL DEFAULT 0")
         db.execute(f"UPDATE {table} SET seal = seal({', '.join(columns)})")
     db.execute(f"INSERT INTO about SELECT name || '{COPY}', value, seal(name || '{COPY}', value) FROM about")
+    for name, value in list(
+        db.execute("SELECT name, value FROM about WHERE name LIKE 'identity%' OR name LIKE 'before%'")
+    ):
+        db.execute(add("about"), [name, _renamed(value)])
+    _number(db)
+
+
+def _number(db: sqlite3.Connection) -> None:
+    """Say in which form the journal is, and what is written in it."""
+    for name in ("codec", "codec" + COPY):
+        db.execute(add("about"), [name, json.dumps({"version": str(records.VERSION)})])
     db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _renamed(value: Any) -> Any:
+    """An identity with the names that parts of strategies have now."""
+    text = value.decode(errors="replace") if isinstance(value, bytes) else value
+    return re.sub(r"\b(All|Any)\(", r"\1Of(", text) if isinstance(text, str) else value
 
 
 def add(table: str) -> str:

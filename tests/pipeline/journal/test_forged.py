@@ -194,7 +194,20 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-OUTCOME = written(RowOutcome("k", "valid", {}, {}, (), (), "s", (), None, "f"))[0].to_json()
+OUTCOME = written(
+    RowOutcome(
+        key="k",
+        status="valid",
+        value={},
+        document={},
+        issues=(),
+        edits=(),
+        strategy="s",
+        attempts=(),
+        cost=None,
+        fingerprint="f",
+    )
+)[0].to_json()
 ANSWER = {"text": "a", "finish_reason": "stop", "usage": {"calls": 1}, "refusal": "", "logprobs": [-1.0], "ends": [1]}
 
 
@@ -227,10 +240,57 @@ def test_a_row_too_large_to_be_read_is_not_written_so(tmp_path: Path, monkeypatc
     deep = json.loads("[" * 600 + "]" * 600)
     large = "x" * 2**20
     for outcome in (
-        RowOutcome("k", "valid", {"a": large}, {"a": large}, (), (), "s", (), 0.5, "f"),
-        RowOutcome("k", "invalid", None, deep, (), (), "s", (), 0.5, "f", "the input"),
-        RowOutcome("k", "invalid", None, None, (), (), "s", (), 0.5, "f", deep),
-        RowOutcome(deep, "invalid", None, None, (), (), "s", (), 0.5, "f", "the input"),
+        RowOutcome(
+            key="k",
+            status="valid",
+            value={"a": large},
+            document={"a": large},
+            issues=(),
+            edits=(),
+            strategy="s",
+            attempts=(),
+            cost=0.5,
+            fingerprint="f",
+        ),
+        RowOutcome(
+            key="k",
+            status="invalid",
+            value=None,
+            document=deep,
+            issues=(),
+            edits=(),
+            strategy="s",
+            attempts=(),
+            cost=0.5,
+            fingerprint="f",
+            record="the input",
+        ),
+        RowOutcome(
+            key="k",
+            status="invalid",
+            value=None,
+            document=None,
+            issues=(),
+            edits=(),
+            strategy="s",
+            attempts=(),
+            cost=0.5,
+            fingerprint="f",
+            record=deep,
+        ),
+        RowOutcome(
+            key=deep,
+            status="invalid",
+            value=None,
+            document=None,
+            issues=(),
+            edits=(),
+            strategy="s",
+            attempts=(),
+            cost=0.5,
+            fingerprint="f",
+            record="the input",
+        ),
     ):
         kept, data = written(outcome)
         assert (kept.status, kept.cost) == ("rejected", 0.5)

@@ -1,0 +1,154 @@
+"""A run over files: rows in, accepted records and a quarantine out, none lost."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, islice
+
+from structout.pipeline.estimate import Estimate, ask_nothing, ask_some, waiting
+from structout.pipeline.job import Job, priced
+from structout.pipeline.journal.journal import ANSWERED, PLACED, Journal
+from structout.pipeline.progress import Tally
+from structout.pipeline.run import Executor, finish, local, process, retry_quarantine
+from structout.pipeline.settings import RunSettings
+from structout.schema import Schema
+from structout.strategies import load_strategy
+from structout.tables.keys import Keys
+from structout.tables.output import check_distinct, check_field_names, check_target, check_writable, placing
+from structout.tables.rows import Row, count_rows, read_rows
+
+_READ = 20  # rows that an estimate reads where it asks for none
+_UNKNOWN = 1000  # rows that an estimate is for where nobody knows how many there are
+
+
+class RunInterruptedError(KeyboardInterrupt):
+    """Someone interrupted a run. `done` is the number of rows that the journal has."""
+
+    def __init__(self, done: int) -> None:
+        super().__init__()
+        self.done = done
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run came to, in rows: read, accepted, set aside, with an earlier row's key, failed by the model.
+    `damaged` says that the journal held what cannot be trusted.
+    """
+
+    rows: int
+    accepted: int
+    others: int
+    repeated_keys: int
+    failed: int
+    damaged: bool
+
+
+class FileRun:
+    """One run of `settings`. Making it checks all that can be wrong before a model is asked, and reads the first row.
+
+    `execute` runs, `estimate` tells what a run would take. Raises `StructoutError` of several kinds.
+    """
+
+    def __init__(self, settings: RunSettings) -> None:
+        self.settings = settings
+        check_distinct(
+            {
+                "--input": settings.source,
+                "--output": settings.output,
+                "--quarantine": settings.rest,
+                "--journal": settings.place,
+                "--metrics": settings.metrics,
+            }
+        )
+        self._schema = Schema.of(settings.schema)
+        load_strategy(settings.strategy)
+        check_target(settings.output)
+        check_field_names(settings.output, self._schema, bare=settings.bare)
+        for file in filter(None, (settings.rest, settings.place, settings.metrics)):
+            check_writable(file)
+        rows = read_rows(settings.source, text=settings.text, key=settings.key, limit=settings.limit)
+        first = list(islice(rows, 1))  # an input that cannot be read, or not so, leaves no journal behind
+        self.is_empty = not first
+        self.total = count_rows(settings.source, limit=settings.limit)
+        self._rows: Iterator[Row] = chain(first, rows)
+        self._place = placing(settings.output, self._schema, bare=settings.bare)
+
+    @cached_property
+    def job(self) -> Job:
+        """The job, with its model loaded and every price that its budget needs."""
+        job = self.settings.job()
+        priced(job, self.settings.budget)
+        return job.traced() if self.settings.telemetry else job
+
+    def local(self) -> Executor:
+        """The executor of this machine."""
+        return local(self.settings.chunk, self.settings.budget, cache=self.settings.cache)
+
+    def execute(
+        self,
+        executor: Executor,
+        progress: Callable[[Tally], None] = lambda tally: None,
+        retrying: Callable[[int], None] = lambda count: None,
+    ) -> Finished:
+        """Bring every row to its outcome, and write the files.
+
+        `progress` hears of every chunk, and `retrying` how many rows of the quarantine will be asked again. Raises
+        `RunInterruptedError` where someone interrupts.
+        """
+        settings, limit, keys = self.settings, self.settings.limit, Keys()
+        rows = keys.seen(self._rows) if settings.key else self._rows
+        with self._journal(dry=False, keep=True) as journal:
+            try:
+                if settings.retry_quarantine:
+                    retrying(retry_quarantine(journal, self.job, self._place))
+                total, place = self.total, self._place
+                tally = process(rows, self.job, journal, executor, total=total, progress=progress, place=place)
+                output, rest, bare = settings.output, settings.rest, settings.bare
+                accepted, others = finish(journal, self.job, tally.done, output, rest, bare=bare, limit=limit)
+                failed = journal.counts(limit).get("error", 0)
+            except KeyboardInterrupt:
+                raise RunInterruptedError(journal.last() + 1) from None
+            return Finished(
+                rows=tally.done,
+                accepted=accepted,
+                others=others,
+                repeated_keys=keys.repeated,
+                failed=failed,
+                damaged=journal.damaged,
+            )
+
+    def estimate(self, executor: Executor, probe: int) -> tuple[Estimate, bool]:
+        """What the rows without an outcome will take, and whether the number of rows is known. Asks for `probe` rows at
+        most, and keeps their answers.
+        """
+        known = self._known
+        keep = known == ANSWERED and probe > 0  # what another run left stays as it is
+        with self._journal(dry=True, keep=keep) as journal:
+            journal.overlook(known)
+            some = list(islice(waiting(self._rows, journal), probe or _READ))
+            total, is_known = self.total, True
+            left = _UNKNOWN if total is None else total - sum(journal.counts(total).values())
+            if len(some) < (probe or _READ):
+                left = len(some)
+            elif total is None:
+                is_known = False
+            if probe or not some:
+                return ask_some(some, self.job, journal, executor, left, keep=keep, place=self._place), is_known
+            return ask_nothing(some, self.job, left), is_known
+
+    @property
+    def _known(self) -> str:
+        """Which outcomes of the journal stay (SQL)."""
+        return "" if self.settings.fresh else PLACED if self.settings.retry_quarantine else ANSWERED
+
+    def _journal(self, *, dry: bool, keep: bool) -> Journal:
+        settings = self.settings
+        return Journal(
+            settings.place,
+            self.job.identity(),
+            fresh=settings.fresh and not dry,
+            only=() if settings.fresh else ("schema",) if settings.retry_quarantine else None,
+            adopt=keep or not dry,
+            private=settings.private,
+            mend=not dry,
+        )

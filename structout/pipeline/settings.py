@@ -1,0 +1,90 @@
+"""What a run over files is told: the settings of `structout run`."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from structout import defaults
+from structout.completion import Sampling
+from structout.pipeline.budget import Budget
+from structout.pipeline.job import Job
+from structout.pipeline.recipe import Recipe
+from structout.prices import Prices, named
+from structout.result import Example
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """A run over files. `quarantine` and `journal` are named after `output` where they are None.
+
+    `schema`, `model` and `strategy` are what `Schema.of`, `load_model` and `load_strategy` take; `prices` are by model
+    name, and the price of "" is that of `model`.
+    """
+
+    schema: str
+    source: str
+    output: str
+    model: str = defaults.MODEL
+    strategy: str = defaults.STRATEGY
+    examples: tuple[Example, ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
+    prices: Prices = field(default_factory=Prices)
+    budget: Budget = field(default_factory=Budget)
+    text: str = "text"
+    key: str | None = None
+    limit: int | None = None
+    bare: bool = False
+    quarantine: str | None = None
+    journal: str | None = None
+    fresh: bool = False
+    retry_quarantine: bool = False
+    cache: bool = True
+    chunk: int = 32
+    max_errors: int = 10
+    engine: Literal["local", "ray"] = "local"
+    actors: int = 2
+    telemetry: bool = False
+    metrics: str | None = None
+    private: bool = False
+
+    @property
+    def rest(self) -> str:
+        """The file for the rows that are not accepted."""
+        return self.quarantine or f"{self._stem}.quarantine.jsonl"
+
+    @property
+    def place(self) -> str:
+        """The file of the journal."""
+        return self.journal or f"{self._stem}.journal"
+
+    @property
+    def _stem(self) -> str:
+        return "structout" if self.output == "-" else self.output.replace("#", ".")
+
+    def job(self) -> Job:
+        """The job, with the model loaded. Raises as `Schema.of`, `load_strategy` and `load_model`."""
+        job = Recipe(
+            self.schema, self.model, self.strategy, self.examples, self.sampling, max_errors=self.max_errors
+        ).job()
+        return Job(
+            schema=job.schema,
+            model=job.model,
+            strategy=job.strategy,
+            examples=job.examples,
+            sampling=job.sampling,
+            prices=Prices(named(self.prices.table, [job.model.name])),
+            max_errors=job.max_errors,
+        )
+
+    def recipe(self, job: Job) -> Recipe:
+        """What another process makes the job of: such a process stands in another folder."""
+        place = str(Path(self.schema).resolve()) if Path(self.schema).exists() else self.schema
+        return Recipe(
+            schema=place,
+            model=self.model,
+            strategy=job.strategy,
+            examples=self.examples,
+            sampling=self.sampling,
+            prices=dict(job.prices.table),
+            max_errors=self.max_errors,
+        )
