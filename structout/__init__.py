@@ -1,6 +1,7 @@
 """Language-model output that programs can rely on: validated records, measured compliance, honest cost.
 
-The names below are imported when they are first used, so that `import structout` and the commands start at once.
+What `__all__` names is public, here and in the packages below; the rest may change. Names are imported when they are
+first used, so that `import structout` and the commands start at once.
 """
 
 from typing import TYPE_CHECKING
@@ -12,21 +13,30 @@ if TYPE_CHECKING:
     from structout.errors import (
         BudgetError,
         CodeError,
+        DamagedError,
         DataError,
         JournalError,
         MissingExtraError,
         ModelError,
+        NoModelError,
+        OtherRunError,
         OutputError,
         SchemaError,
         SpecError,
         StructoutError,
+        StructoutWarning,
     )
     from structout.evaluation import Compare, Dataset, Report, certify, evaluate, recommend
+    from structout.evaluation.scoring.metrics import Metric
     from structout.finetuning import Training, finetune
+    from structout.gate.gate import Findings, Thresholds, validate
+    from structout.grammar import Audit, audit
     from structout.issue import Issue
+    from structout.language import Choice, Lark, Regex, Sql
     from structout.models import Model, Scripted, load_model
-    from structout.parsing import Edit
+    from structout.parsing import Edit, Repaired, repair
     from structout.pipeline import extract, extract_many
+    from structout.prices import Price
     from structout.result import Attempt, Example, InvalidResultError, Result, Task
     from structout.schema import Schema
     from structout.strategies import (
@@ -46,36 +56,55 @@ if TYPE_CHECKING:
         preview,
         spec,
     )
-    from structout.verifiers import Agreement, Confident, Grounded, Judge, Learned, RoundTrip, Rule, Verdict, Verifier
+    from structout.verifiers import (
+        Agreement,
+        AllOf,
+        AnyOf,
+        Confident,
+        Grounded,
+        Judge,
+        Learned,
+        RoundTrip,
+        Rule,
+        Verdict,
+        Verifier,
+    )
+    from structout.version import __version__
 
 __all__ = [
-    "Agreement", "Attempt", "BestOf", "BudgetError", "Cascade", "CodeError", "Compare", "Completion", "Confident",
-    "Constrained", "DataError", "Dataset", "Draft", "Edit", "Example", "Grounded", "InvalidResultError", "Issue",
-    "JournalError", "Judge", "Learned", "Message", "MissingExtraError", "Model", "ModelError", "On", "OutputError",
-    "Prompt", "Prompted", "Reask", "Repair", "Report", "Result", "RoundTrip", "Rule", "Sampling", "Schema",
-    "SchemaError", "Scripted", "SpecError", "Strategy", "StructoutError", "Task", "Think", "Training", "Usage",
-    "Verdict", "Verifier", "Verify", "Vote", "certify", "evaluate", "extract", "extract_many", "finetune", "load_model",
-    "load_strategy", "preview", "recommend", "spec",
+    "Agreement", "AllOf", "AnyOf", "Attempt", "Audit", "BestOf", "BudgetError", "Cascade", "Choice", "CodeError",
+    "Compare", "Completion", "Confident", "Constrained", "DamagedError", "DataError", "Dataset", "Draft", "Edit",
+    "Example", "Findings", "Grounded", "InvalidResultError", "Issue", "JournalError", "Judge", "Lark", "Learned",
+    "Message", "Metric", "MissingExtraError", "Model", "ModelError", "NoModelError", "On", "OtherRunError",
+    "OutputError", "Price", "Prompt", "Prompted", "Reask", "Regex", "Repair", "Repaired", "Report", "Result",
+    "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError", "Sql", "Strategy",
+    "StructoutError", "StructoutWarning", "Task", "Think", "Thresholds", "Training", "Usage", "Verdict",
+    "Verifier", "Verify", "Vote", "__version__", "audit", "certify", "evaluate", "extract", "extract_many",
+    "finetune", "load_model", "load_strategy", "preview", "recommend", "repair", "spec", "validate",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy(
     __name__,
     {
         "completion": "Completion Message Prompt Sampling Usage",
-        "errors": (
-            "BudgetError CodeError DataError JournalError MissingExtraError ModelError OutputError SchemaError "
-            "SpecError StructoutError"
-        ),
+        "errors": "BudgetError CodeError DamagedError DataError JournalError MissingExtraError ModelError NoModelError "
+        "OtherRunError OutputError SchemaError SpecError StructoutError StructoutWarning",
         "evaluation": "Compare Dataset Report certify evaluate recommend",
+        "evaluation.scoring.metrics": "Metric",
         "finetuning": "Training finetune",
+        "gate.gate": "Findings Thresholds validate",
+        "grammar": "Audit audit",
         "issue": "Issue",
+        "language": "Choice Lark Regex Sql",
         "models": "Model Scripted load_model",
+        "parsing": "Edit Repaired repair",
         "pipeline": "extract extract_many",
-        "parsing": "Edit",
+        "prices": "Price",
         "result": "Attempt Example InvalidResultError Result Task",
         "schema": "Schema",
         "strategies": "BestOf Cascade Constrained Draft On Prompted Reask Repair Strategy Think Verify Vote "
         "load_strategy preview spec",
-        "verifiers": "Agreement Confident Grounded Judge Learned RoundTrip Rule Verdict Verifier",
+        "verifiers": "Agreement AllOf AnyOf Confident Grounded Judge Learned RoundTrip Rule Verdict Verifier",
+        "version": "__version__",
     },
 )

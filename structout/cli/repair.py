@@ -7,8 +7,7 @@ import typer
 
 from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import put, put_json, say
-from structout.cli.options import CodeOption, SchemaOption, policy_named
-from structout.errors import SpecError
+from structout.cli.options import CodeOption, SchemaOption
 
 
 def repair(
@@ -35,12 +34,10 @@ def repair(
     from structout.schema import Schema
     from structout.tables.rows import opened_file
 
-    if decimal not in (None, ".", ","):
-        raise SpecError(f"no decimal sign is {decimal!r}", hint="give . or ,")
     contract = Schema.of(schema)
     with opened_file(source) as stream:
         text = stream.read()
-    mended = mend(text, contract, policy_named(policy), decimal=decimal)  # type: ignore[arg-type]
+    mended = mend(text, contract, policy, decimal=decimal)  # type: ignore[call-overload]
     value = contract.dump(mended.value) if mended.ok else None
     if as_json:
         issues, changes = [asdict(issue) for issue in mended.issues], [edit._asdict() for edit in mended.edits]

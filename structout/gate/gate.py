@@ -1,15 +1,17 @@
 """A gate for documents that others produced: what is valid, what is not, and whether that is enough."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 from structout.document import Json
+from structout.errors import SpecError
 from structout.issue import Issue
 from structout.parsing import Policy
 from structout.schema import Checked, Schema
-from structout.tables.documents import Document
+from structout.tables.documents import Document, read_documents
 from structout.tables.layout import Layout, is_of_run
 
 _VALID: Checked[Any] = Checked(None, None)
@@ -153,6 +155,47 @@ class Gate:
                     yield name
             elif any(issue.pointer == place or issue.pointer.startswith(place + "/") for issue in verdict.issues):
                 yield name
+
+
+def validate(
+    documents: Iterable[Any] | Path,
+    schema: Any,
+    *,
+    repair: Policy | None = None,
+    thresholds: Thresholds | None = None,
+) -> Findings:
+    """Judge documents that others produced, strictly: how many are valid, and what is wrong with the others.
+
+    `documents` are JSON texts (`str` or `bytes`) or documents that were read (`dict`, `list` ...), or the `Path` of a
+    file of them; `schema` is whatever `Schema.of` takes. With `repair`, an invalid document is repaired first, by that
+    policy. `passed` says whether the thresholds hold, by default that all documents are valid. Raises `DataError` for a
+    file that cannot be read, `SpecError` and `SchemaError`.
+
+    >>> validate(['{"a": 1}', '{"a": "x"}'], {"properties": {"a": {"type": "integer"}}}).invalid
+    1
+    """
+    contract = Schema.of(schema)
+    if isinstance(documents, str | bytes | Mapping) or not isinstance(documents, Iterable | Path):
+        raise SpecError(
+            f"invalid documents: got {documents!r:.80}", hint="give a list of documents, or the Path of a file"
+        )
+    if repair not in (None, *get_args(Policy)):
+        raise SpecError(f"invalid repair: got {repair!r}", hint=f"give {' or '.join(map(repr, get_args(Policy)))}")
+    findings = Findings(
+        str(documents) if isinstance(documents, Path) else "", contract.name, thresholds or Thresholds()
+    )
+    gate = Gate(contract, findings, repair)
+    for one in read_documents(str(documents), contract) if isinstance(documents, Path) else _given(documents):
+        gate.judge(one)
+    return findings
+
+
+def _given(documents: Iterable[Any]) -> Iterator[Document]:
+    for line, one in enumerate(documents, 1):
+        if isinstance(one, str | bytes):
+            yield Document(line, one.encode("utf-8", "surrogateescape") if isinstance(one, str) else one)
+        else:
+            yield Document(line, None, one)
 
 
 def _is_utf8(data: bytes) -> bool:

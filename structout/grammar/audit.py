@@ -85,11 +85,14 @@ class Audit:
         return Group(*parts)
 
 
-def audit(schema: Schema[Any], vocabulary: Vocabulary | None = None) -> Audit:
-    """Judge a schema for constrained decoding; with a vocabulary, also what its shortest document costs.
+def audit(schema: Any, vocabulary: Vocabulary | None = None) -> Audit:
+    """Judge a schema for constrained decoding: what the mask enforces, and what is only checked afterwards.
 
-    Raises `SchemaError` if no document can satisfy the schema, and `MissingExtraError`.
+    `schema` is whatever `Schema.of` takes. With a vocabulary, such as the `vocabulary` of a local model, the audit also
+    says what the shortest document costs. Raises `SchemaError` if no document can satisfy the schema, and
+    `MissingExtraError`.
     """
+    schema = Schema.of(schema)
     grammar = compile(schema)
     gaps = {(gap.pointer, gap.keyword): gap for gap in grammar.gaps}
     lines = [

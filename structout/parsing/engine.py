@@ -1,10 +1,10 @@
 """Repair: find the document in a model's answer, read it tolerantly, fit it to the schema, and say what was changed."""
 
 import warnings
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar, get_args, overload
 
 from structout.document import Json, read_json
-from structout.errors import StructoutWarning
+from structout.errors import SpecError, StructoutWarning
 from structout.issue import Issue
 from structout.language import Choice
 from structout.parsing.allowance import Allowance, Exhausted
@@ -74,30 +74,66 @@ class _Outcome(NamedTuple, Generic[T]):
         return self.foreign, self.left_over, worst(self.edits), self.cue, not self.stands_out, coerced
 
 
+@overload
 def repair(
     text: str,
-    schema: Schema[T],
+    schema: type[T] | Schema[T],
+    policy: Policy = ...,
+    *,
+    decimal: Decimal | None = ...,
+    complete: bool = ...,
+    format: Format | None = ...,
+) -> Repaired[T]: ...
+@overload
+def repair(
+    text: str,
+    schema: Any,
+    policy: Policy = ...,
+    *,
+    decimal: Decimal | None = ...,
+    complete: bool = ...,
+    format: Format | None = ...,
+) -> Repaired[Any]: ...
+def repair(
+    text: str,
+    schema: Any,
     policy: Policy = "lossless",
     *,
     decimal: Decimal | None = None,
     complete: bool = False,
     format: Format | None = None,  # noqa: A002  (the word that everyone knows)
-) -> Repaired[T]:
-    """Read `text` as a document of `schema`; under the default policy only lossless edits are accepted.
+) -> Repaired[Any]:
+    """Read `text` as a document of `schema`, which is whatever `Schema.of` takes.
 
+    Under the default policy only lossless edits are accepted; `lossy` and `any` accept more.
     `decimal` names the sign that marks decimals in numbers written as text: without it `"1,200"` is ambiguous.
     `complete` says that the text is known not to be cut off (its finish reason is `stop`), so that closers missing
     at its very end were forgotten and nothing is lost; without it they count as lossy. `format` reads YAML only, or
     JSON only; by default YAML is tried where there is no JSON. A schema that is a language (a choice, a statement) has
-    its text taken out of wrapping only. Takes time linear in the text; never raises: a fault of repair itself is an
-    issue, and a warning.
+    its text taken out of wrapping only. Takes time linear in the text. No text makes it raise: a fault of repair itself
+    is an issue, and a warning. Raises `SpecError` for an argument that is not what it must be, and `SchemaError`.
     """
+    _check(text, policy, decimal, format)
+    schema = Schema.of(schema)
     try:
         return attempt(text, schema, policy, decimal=decimal, complete=complete, format=format)
     except Exception as error:
         message = f"repair failed on this text, which is a fault of structout: {type(error).__name__}"
         warnings.warn(f"{message}: {error}"[:300], StructoutWarning, stacklevel=2)
         return Repaired(None, None, (Issue("", "not_json", message),))
+
+
+def _check(text: Any, policy: Any, decimal: Any, format: Any) -> None:  # noqa: A002
+    """Raise `SpecError` for an argument of `repair` that is not what it must be."""
+    if not isinstance(text, str):
+        raise SpecError(f"invalid text: got {text!r:.80}, expected a str", hint="decode bytes first: text.decode()")
+    for name, given, choices in (
+        ("policy", policy, get_args(Policy)),
+        ("decimal", decimal, (None, *get_args(Decimal))),
+        ("format", format, (None, *get_args(Format))),
+    ):
+        if given not in choices:
+            raise SpecError(f"invalid {name}: got {given!r}", hint=f"give {' or '.join(map(repr, choices))}")
 
 
 def attempt(
