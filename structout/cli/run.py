@@ -147,11 +147,11 @@ def run(
         private=private,
     )
     work = FileRun(settings)
-    if dry_run:
-        _estimate(work, probe)
-        return
-    executor = work.local() if engine is EngineName.LOCAL else _ray(work)
     try:
+        if dry_run:
+            _estimate(work, probe)
+            return
+        executor = work.local() if engine is EngineName.LOCAL else _ray(work)
         with reporter(log_format, metrics) as report:
             found = work.execute(executor, report, lambda count: say(f"{count:,} rows are asked again"))
     except RunInterruptedError as stopped:

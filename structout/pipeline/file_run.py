@@ -119,22 +119,24 @@ class FileRun:
 
     def estimate(self, executor: Executor, probe: int) -> tuple[Estimate, bool]:
         """What the rows without an outcome will take, and whether the number of rows is known. Asks for `probe` rows at
-        most, and keeps their answers.
+        most, and keeps their answers. Raises `RunInterruptedError` where someone interrupts.
         """
         known = self._known
         keep = known == ANSWERED and probe > 0  # what another run left stays as it is
         with self._journal(dry=True, keep=keep) as journal:
             journal.overlook(known)
-            some = list(islice(waiting(self._rows, journal), probe or _READ))
-            total, is_known = self.total, True
-            left = _UNKNOWN if total is None else total - sum(journal.counts(total).values())
-            if len(some) < (probe or _READ):
-                left = len(some)
-            elif total is None:
-                is_known = False
-            if probe or not some:
-                return ask_some(some, self.job, journal, executor, left, keep=keep, place=self._place), is_known
-            return ask_nothing(some, self.job, left), is_known
+            try:
+                some = list(islice(waiting(self._rows, journal), probe or _READ))
+                is_all = len(some) < (probe or _READ)
+                left = _UNKNOWN if self.total is None else self.total - sum(journal.counts(self.total).values())
+                left = len(some) if is_all else left
+                if probe or not some:
+                    found = ask_some(some, self.job, journal, executor, left, keep=keep, place=self._place)
+                else:
+                    found = ask_nothing(some, self.job, left)
+            except KeyboardInterrupt:
+                raise RunInterruptedError(journal.last() + 1) from None
+        return found, is_all or self.total is not None
 
     @property
     def _known(self) -> str:
