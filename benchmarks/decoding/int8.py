@@ -8,6 +8,7 @@ from pathlib import Path
 from structout import Sampling, load_model
 from structout.decoding.weights import Weights
 from structout.evaluation import Dataset, evaluate
+from structout.evaluation.reporting.table import markdown
 from structout.models.local import LocalModel
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +31,7 @@ def main() -> None:
         "SmolLM2-135M-Instruct with the shipped adapter, fp32 weights (`packed`) against int8.",
         f"{same} of {len(exact)} answers were the same text.",
         "",
-        report.markdown(),
+        markdown(report),
         "",
     ]
     (ROOT / "benchmarks" / "results" / "decoding_int8.md").write_text("\n".join(text), encoding="utf-8")

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
 
 from structout import surfaces
@@ -102,12 +103,14 @@ def silence(stream: TextIO) -> None:
 
 def show(report: Any, *, as_json: bool, markdown: bool) -> None:
     """A report on stdout, as a table unless it is asked for otherwise."""
+    from structout.evaluation.reporting import table
+
     if as_json:
         put_json(report.to_json())
     elif markdown:
-        put(report.markdown())
+        put(table.markdown(report))
     else:
-        put_table(report.table)
+        put_table(partial(table.table, report))
 
 
 @contextmanager

@@ -4,20 +4,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from structout.errors import DataError
 from structout.evaluation.outcome import Arm, Outcome
-from structout.evaluation.reporting import table
 from structout.evaluation.scoring import metrics, taxonomy
 from structout.evaluation.scoring.metrics import RATES, Cost, Metric
 from structout.evaluation.stats.pairs import Difference, difference, holm
 from structout.evaluation.stats.rates import Rate
 from structout.evaluation.user_functions import checked
 from structout.prices import Price
-
-if TYPE_CHECKING:
-    from rich.console import Group
 
 
 @dataclass(frozen=True)
@@ -177,14 +173,6 @@ class Report:
                 for one in self.fields(arm)
             ],
         }
-
-    def table(self, width: int = 120) -> "Group":
-        """The numbers for a terminal of `width` columns."""
-        return table.table(self, width)
-
-    def markdown(self) -> str:
-        """The headline for a README."""
-        return table.markdown(self)
 
     @property
     def title(self) -> str:

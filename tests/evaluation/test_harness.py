@@ -22,6 +22,7 @@ from structout import (
 )
 from structout.evaluation import read_log
 from structout.evaluation.outcome import Outcome
+from structout.evaluation.reporting.table import markdown
 from structout.evaluation.stats.rates import Rate
 from structout.evaluation.stopping import Until
 from tests.evaluation.scoring.test_metrics import ANSWERS, RIGHT, bolts
@@ -95,7 +96,7 @@ def test_what_is_no_log(tmp_path: Path) -> None:
 
 def test_the_table_for_people_and_for_machines() -> None:
     report = evaluate([Prompted(), Repair(Prompted())], Scripted(ANSWERS), bolts(*ANSWERS))
-    assert "| Repair(Prompted()) | 60 % 23–88 |" in report.markdown()
+    assert "| Repair(Prompted()) | 60 % 23–88 |" in markdown(report)
     assert json.loads(json.dumps(report.to_json()))["rows"][1]["rates"]["yield"]["n"] == 5
 
 

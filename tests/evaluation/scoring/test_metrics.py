@@ -5,6 +5,7 @@ from hypothesis import given
 from structout import Completion, Dataset, Judge, Prompted, Repair, Rule, Scripted, Usage, Verify, evaluate
 from structout.document import leaves
 from structout.evaluation.dataset import Record
+from structout.evaluation.reporting.table import markdown
 from structout.evaluation.scoring import metrics
 from structout.evaluation.scoring.score import score
 from structout.schema import Schema
@@ -94,4 +95,4 @@ def test_what_verifiers_let_pass_and_refuse_in_error() -> None:
     assert metrics.false_reject_rate(report.outcomes).value == 0.5
     assert (row.rates["yield"].value, row.rates["wrong-but-valid"].value) == (0.4, 0.2)
     assert (row.cost.calls, row.cost.checks) == (1.8, 0.8)
-    assert "| 1.00 + 0.80 |" in report.markdown()
+    assert "| 1.00 + 0.80 |" in markdown(report)

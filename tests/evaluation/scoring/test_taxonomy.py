@@ -5,6 +5,7 @@ import pytest
 from structout import Completion, Dataset, Prompted, Repair, Scripted, Usage, evaluate
 from structout.evaluation.dataset import Record
 from structout.evaluation.outcome import Outcome
+from structout.evaluation.reporting.table import markdown
 from structout.evaluation.scoring import metrics, taxonomy
 from structout.prices import Price
 from structout.schema import Schema
@@ -97,7 +98,7 @@ def test_prices_are_known_or_unknown_but_never_nothing() -> None:
     assert priced["Prompted"].cost.price == pytest.approx((90 + 100) / 1e6 + 1.8 * 2 / 3600)
     assert priced["Prompted"].cost.price_per_correct == pytest.approx(2 * ((90 + 100) / 1e6 + 1.8 * 2 / 3600))
     assert (priced["Prompted"].cost.p50, priced["Prompted"].cost.p95) == (2.0, 2.0)
-    assert "price / correct" in priced.markdown()
+    assert "price / correct" in markdown(priced)
     assert evaluate([Prompted()], model, bolts("a right"), prices={"other": Price(1)})["Prompted"].cost.price is None
 
 
@@ -105,4 +106,4 @@ def test_a_metric_of_your_own_is_a_plain_function() -> None:
     mine = {"is hex": lambda outcomes: metrics.share(outcomes, lambda o: '"hex"' in o.answer)}
     report = evaluate([Prompted(), Repair(Prompted())], Scripted(answer), bolts(*ANSWERS), metrics=mine)
     assert report["Repair"].rates["is hex"].value == pytest.approx(5 / 9)
-    assert "| is hex |" in report.markdown()
+    assert "| is hex |" in markdown(report)
