@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         StructoutWarning,
     )
     from structout.evaluation import Compare, Dataset, Report, certify, evaluate, recommend
-    from structout.evaluation.scoring.metrics import Metric
+    from structout.evaluation.metrics import Metric
     from structout.finetuning import Training, finetune
     from structout.gate.gate import Findings, Thresholds, validate
     from structout.grammar import Audit, audit
@@ -90,7 +90,7 @@ __getattr__, __dir__ = lazy(
         "errors": "BudgetError CodeError DamagedError DataError JournalError MissingExtraError ModelError NoModelError "
         "OtherRunError OutputError SchemaError SpecError StructoutError StructoutWarning",
         "evaluation": "Compare Dataset Report certify evaluate recommend",
-        "evaluation.scoring.metrics": "Metric",
+        "evaluation.metrics": "Metric",
         "finetuning": "Training finetune",
         "gate.gate": "Findings Thresholds validate",
         "grammar": "Audit audit",

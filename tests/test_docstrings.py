@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import structout
-from structout.evaluation.scoring.metrics import Metric, share
+from structout.evaluation.metrics import Metric, share
 from tests.conftest import ROOT
 
 EXTENSION_POINTS = [structout.Model, structout.Strategy, structout.Verifier, Metric]

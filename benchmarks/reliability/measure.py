@@ -9,8 +9,8 @@ from math import comb
 from typing import Any
 
 from structout.document import Json, leaves
+from structout.evaluation import metrics
 from structout.evaluation.outcome import Outcome
-from structout.evaluation.scoring import metrics
 from structout.evaluation.stats.rates import wilson
 
 Row = dict[str, Any]

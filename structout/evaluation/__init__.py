@@ -1,12 +1,12 @@
 """Know: strategies and models measured on labelled records."""
 
+from structout.evaluation.calibration import calibrate
 from structout.evaluation.certification import certify
 from structout.evaluation.dataset import Dataset, Record
 from structout.evaluation.harness import evaluate, read_log
 from structout.evaluation.lessons import judged
 from structout.evaluation.recommendation import recommend
 from structout.evaluation.report import Report
-from structout.evaluation.scoring.calibration import calibrate
 from structout.evaluation.scoring.comparison import Compare
 
 __all__ = [

@@ -11,10 +11,10 @@ from structout.completion import Sampling
 from structout.errors import DataError, SpecError
 from structout.evaluation.dataset import Dataset, Split
 from structout.evaluation.harness import evaluate
+from structout.evaluation.metrics import Metric
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.perturbations import PERTURBATIONS
 from structout.evaluation.report import Report
-from structout.evaluation.scoring.metrics import Metric
 from structout.evaluation.stats.rates import Rate
 from structout.evaluation.stopping import Until
 from structout.evaluation.user_functions import own

@@ -14,11 +14,11 @@ from structout.evaluation import log as logs
 from structout.evaluation.dataset import Dataset, Record
 from structout.evaluation.failures import Failures
 from structout.evaluation.log import Log
+from structout.evaluation.metrics import Metric
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.perturbations import PERTURBATIONS, SHARED, Perturbation
 from structout.evaluation.report import Report
 from structout.evaluation.scoring.comparison import Comparison
-from structout.evaluation.scoring.metrics import Metric
 from structout.evaluation.stopping import Until
 from structout.models import LazyModel, Memo, Model, identity, model_of
 from structout.prices import Price

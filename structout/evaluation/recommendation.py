@@ -11,9 +11,9 @@ from structout.completion import Sampling
 from structout.errors import DataError, SpecError
 from structout.evaluation.dataset import Dataset
 from structout.evaluation.harness import Models, Strategies, evaluate, labelled, several
+from structout.evaluation.metrics import complies
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import ReportRow
-from structout.evaluation.scoring.metrics import complies
 from structout.evaluation.stats.rates import CONFIDENCE, Rate, p_value, records_needed, wilson
 from structout.models import Model, model_of
 from structout.prices import Price

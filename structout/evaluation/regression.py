@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from structout.errors import DataError
 from structout.evaluation.dataset import Record
+from structout.evaluation.metrics import complies
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import Report
-from structout.evaluation.scoring.metrics import complies
 from structout.evaluation.stats.pairs import Difference, difference, holm
 from structout.evaluation.stats.rates import CONFIDENCE
 from structout.strategies import load_strategy, spec

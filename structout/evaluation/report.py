@@ -7,9 +7,9 @@ from itertools import combinations
 from typing import Any
 
 from structout.errors import DataError
+from structout.evaluation import metrics, taxonomy
+from structout.evaluation.metrics import RATES, Cost, Metric
 from structout.evaluation.outcome import Arm, Outcome
-from structout.evaluation.scoring import metrics, taxonomy
-from structout.evaluation.scoring.metrics import RATES, Cost, Metric
 from structout.evaluation.stats.pairs import Difference, difference, holm
 from structout.evaluation.stats.rates import Rate
 from structout.evaluation.user_functions import checked

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from structout.evaluation.metrics import complies
 from structout.evaluation.outcome import Arm, Outcome
-from structout.evaluation.scoring.metrics import complies
 from structout.evaluation.stats.rates import CONFIDENCE
 from structout.evaluation.stats.sequences import confidence_sequence
 

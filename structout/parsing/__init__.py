@@ -11,8 +11,9 @@ from structout.parsing.edits import Decimal, Edit, Grade, Policy, allows, apply
 
 if TYPE_CHECKING:
     from structout.parsing.diff import view
-    from structout.parsing.engine import Repaired, repair
+    from structout.parsing.engine import repair
     from structout.parsing.locate.candidates import Format
+    from structout.parsing.repaired import Repaired
 
 __all__ = ["Decimal", "Edit", "Format", "Grade", "Policy", "Repaired", "allows", "apply", "repair", "view"]
 
@@ -22,7 +23,8 @@ __getattr__, __dir__ = lazy(
     {
         "diff": "view",
         "edits": "Decimal Edit Grade Policy allows apply",
-        "engine": "Repaired repair",
+        "engine": "repair",
+        "repaired": "Repaired",
         "locate.candidates": "Format",
     },
 )

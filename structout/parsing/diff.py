@@ -1,7 +1,7 @@
 """What was changed where, for people: the lines that changed, then the values."""
 
 from structout.parsing.edits import Edit, apply
-from structout.parsing.engine import Repaired
+from structout.parsing.repaired import Repaired
 from structout.surfaces import line as shown
 
 _LONGEST_LINE = 200

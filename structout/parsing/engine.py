@@ -16,6 +16,7 @@ from structout.parsing.fit.whole_numbers import whole_numbers
 from structout.parsing.languages import bare
 from structout.parsing.locate.candidates import MEMBER, MEMBER_LINE, Candidates, Format, is_left_over, mended
 from structout.parsing.locate.surroundings import with_surroundings
+from structout.parsing.repaired import Repaired
 from structout.parsing.syntax.reader import Reading, regrade
 from structout.schema import Checked, Schema
 
@@ -27,32 +28,6 @@ _STEPS_PER_CHARACTER: Final = 20
 _STEPS_PER_LATER_CHARACTER: Final = 5
 _LONG: Final = 50_000
 _UNREAD: Final = frozenset({"not_json", "duplicate_key", "non_finite"})
-
-
-class Repaired(NamedTuple, Generic[T]):
-    """The value, if there are no issues, with the edits that led to it.
-
-    With issues, `document` is the nearest that was read and `edits` are those that would lead to it, also the ones
-    that the policy refused. (A tuple, as `Checked` is.)
-    """
-
-    value: T | None
-    document: Json
-    issues: tuple[Issue, ...] = ()
-    edits: tuple[Edit, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        return not self.issues
-
-    @property
-    def truncated(self) -> bool:
-        """Whether the text ended before the document did, whatever became of it."""
-        if not self.edits and not self.issues:
-            return False
-        return any(edit.kind == "unclosed" for edit in self.edits) or any(
-            issue.kind == "truncated" for issue in self.issues
-        )
 
 
 class _Outcome(NamedTuple, Generic[T]):

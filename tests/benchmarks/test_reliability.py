@@ -21,7 +21,7 @@ from structout.evaluation import judged
 from structout.models import Model
 from structout.schema import Schema
 from tests.conftest import Bolt
-from tests.evaluation.scoring.test_metrics import RIGHT, bolts
+from tests.evaluation.test_metrics import RIGHT, bolts
 
 
 def test_a_run_goes_on_where_it_was_and_asks_nothing_twice(tmp_path: Path) -> None:

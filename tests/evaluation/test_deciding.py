@@ -30,7 +30,7 @@ from structout.evaluation.regression import changes
 from structout.evaluation.stats.rates import p_value
 from structout.schema import Schema
 from tests.conftest import Bolt
-from tests.evaluation.scoring.test_metrics import RIGHT
+from tests.evaluation.test_metrics import RIGHT
 
 WRONG = '{"kind": "flange", "size_mm": 6}'
 EXPERIMENTS = 2000

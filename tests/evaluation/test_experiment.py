@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "bolts.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (tmp_path / "script.json").write_text(json.dumps({"bolt 7": "no", "bolt": RIGHT}))
     (tmp_path / "mine.py").write_text(
-        "from structout.evaluation.scoring.metrics import share\n\n\n"
+        "from structout.evaluation.metrics import share\n\n\n"
         "def says_hex(outcomes):\n    return share(outcomes, lambda o: 'hex' in o.answer)\n"
     )
     (tmp_path / "bench.toml").write_text(

@@ -25,7 +25,7 @@ from structout.evaluation.outcome import Outcome
 from structout.evaluation.reporting.table import markdown
 from structout.evaluation.stats.rates import Rate
 from structout.evaluation.stopping import Until
-from tests.evaluation.scoring.test_metrics import ANSWERS, RIGHT, bolts
+from tests.evaluation.test_metrics import ANSWERS, RIGHT, bolts
 
 STRATEGIES = ["Prompted()", "Repair(Prompted())", "Reask(Repair(Prompted()))"]
 

@@ -10,7 +10,7 @@ from structout.evaluation.perturbations import PERTURBATIONS, SHARED
 from structout.result import Example
 from structout.schema import Schema
 from tests.conftest import ROOT, Bolt
-from tests.evaluation.scoring.test_metrics import RIGHT, bolts
+from tests.evaluation.test_metrics import RIGHT, bolts
 
 TEXT = "The hex bolt and its washers are about zinc plated. Size: 6; Colour: grey. Please deliver them on Monday."
 GOLD: Any = {"kind": "hex", "size_mm": 6, "note": "zinc plated"}

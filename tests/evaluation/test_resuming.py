@@ -24,7 +24,7 @@ from structout.completion import Prompt, Usage
 from structout.evaluation import read_log
 from structout.evaluation.stopping import Until
 from structout.models import identity
-from tests.evaluation.scoring.test_metrics import ANSWERS, RIGHT, bolts
+from tests.evaluation.test_metrics import ANSWERS, RIGHT, bolts
 
 NAMES = [f"bolt {i}" for i in range(100)]
 STRATEGIES = ["Prompted()", "Reask(Repair(Prompted()))"]

@@ -7,8 +7,8 @@ from structout import surfaces
 from structout.errors import DataError
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import Report, ReportRow
-from structout.evaluation.scoring.taxonomy import ERRORS, judged
 from structout.evaluation.stats.rates import Rate
+from structout.evaluation.taxonomy import ERRORS, judged
 from structout.verifiers.finding import SearchedText
 
 _ASSETS = Path(__file__).parent / "assets"

@@ -9,8 +9,8 @@ from structout.evaluation.stats.rates import Rate
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
 
+    from structout.evaluation.metrics import Cost
     from structout.evaluation.report import Report
-    from structout.evaluation.scoring.metrics import Cost
 
 _CAPTION = (
     "Rates with 95 % Wilson intervals. Compliance is strict, as produced; yield is what was accepted; calls, tokens "

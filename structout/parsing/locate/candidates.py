@@ -10,8 +10,8 @@ from structout.parsing.allowance import Allowance, Unreadable
 from structout.parsing.edits import Edit
 from structout.parsing.fit.shape import Shape, shape_of
 from structout.parsing.locate.sections import BRACKET, Fence, Sections, layout
+from structout.parsing.locate.unbracketed import read_bare_value, read_lines, read_members
 from structout.parsing.syntax.reader import Reading, read_at, read_escaped
-from structout.parsing.syntax.unbracketed import read_bare_value, read_lines, read_members
 from structout.schema import Schema
 
 Format = Literal["json", "yaml"]

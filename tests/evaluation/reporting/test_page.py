@@ -14,7 +14,7 @@ from structout import Completion, MissingExtraError, Prompted, Reask, Repair, Re
 from structout.completion import Prompt, Usage
 from structout.evaluation.reporting.figures import draw
 from structout.evaluation.reporting.page import data, page, write
-from tests.evaluation.scoring.test_metrics import ANSWERS, RIGHT, bolts
+from tests.evaluation.test_metrics import ANSWERS, RIGHT, bolts
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 EVIL = "</script><script>document.title='broken out'</script><img src=x onerror=\"document.title='broken out'\">"

@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 
 from structout import Completion, Dataset, Prompted, Repair, Scripted, Usage, evaluate
+from structout.evaluation import metrics, taxonomy
 from structout.evaluation.dataset import Record
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.reporting.table import markdown
-from structout.evaluation.scoring import metrics, taxonomy
 from structout.prices import Price
 from structout.schema import Schema
 from tests.conftest import Bolt

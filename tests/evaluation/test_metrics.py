@@ -4,9 +4,9 @@ from hypothesis import given
 
 from structout import Completion, Dataset, Judge, Prompted, Repair, Rule, Scripted, Usage, Verify, evaluate
 from structout.document import leaves
+from structout.evaluation import metrics
 from structout.evaluation.dataset import Record
 from structout.evaluation.reporting.table import markdown
-from structout.evaluation.scoring import metrics
 from structout.evaluation.scoring.score import score
 from structout.schema import Schema
 from tests.conftest import Bolt
