@@ -49,14 +49,15 @@ def test_a_missing_package_is_told_before_the_embedded_model_is_fetched(
     assert not (tmp_path / "cache").exists()
 
 
-def test_fine_tuning_without_its_packages_names_both_extras_and_leaves_no_folder(
+def test_fine_tuning_without_its_packages_is_refused_before_the_model_is_loaded(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(sys.modules, "peft", None)
+    for package in ("peft", "transformers"):
+        monkeypatch.setitem(sys.modules, package, None)
     row = '{"text": "hex, 6 mm", "expected": {"kind": "hex", "size_mm": 6}, "split": "train"}'
     (tmp_path / "bolts.jsonl").write_text(row)
     dataset = Dataset.load(tmp_path / "bolts.jsonl", Bolt)
-    with pytest.raises(MissingExtraError, match=r'pip install "structout\[local,finetuning\]"'):
+    with pytest.raises(MissingExtraError, match=r'pip install "structout\[finetuning\]"'):
         finetuning.finetune("embedded", dataset, tmp_path / "tuned")
     assert not (tmp_path / "tuned").exists()
 

@@ -73,7 +73,7 @@ def finetune(
     }
     done = None if fresh else _done(folder, planned)
     if done is None:
-        check_installed("local,finetuning", "peft")
+        check_installed("finetuning", "peft")
         base = local(model)  # before anything in the folder is touched
         _claim(folder, planned, fresh=fresh)
         done = _learn(base, model, schema, examples, more, training, folder, tell)
