@@ -1,5 +1,6 @@
 """The few errors that structout raises; bad model output is never one of them, it is a `Result` with issues."""
 
+from importlib.util import find_spec
 from typing import Any
 
 from structout.surfaces import line
@@ -106,3 +107,10 @@ class MissingExtraError(StructoutError):
             f"this needs the package {package!r}, which is not installed",
             hint=f'pip install "structout[{extra}]"',
         )
+
+
+def check_installed(extra: str, *packages: str) -> None:
+    """Raise `MissingExtraError` for a package that is not installed, before the work that needs the package begins."""
+    for package in packages:
+        if find_spec(package) is None:
+            raise MissingExtraError(package, extra)

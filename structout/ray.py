@@ -11,7 +11,7 @@ from typing import Any
 
 from structout import defaults
 from structout.completion import Completion, Sampling, Usage
-from structout.errors import MissingExtraError, ModelError
+from structout.errors import MissingExtraError, ModelError, check_installed
 from structout.pipeline.budget import Budget
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal, answers_of
@@ -138,7 +138,9 @@ def engine(
     asks again what was under way. A worker that dies is started again, and its rows are asked again: at last one by
     one in a worker of their own, so that a row that kills workers is an `error` and costs no other. Duplicates are
     asked once a worker. All answers that the journal has at the start are sent to the workers, and so held in memory.
+    Raises `MissingExtraError`.
     """
+    check_installed("ray", "ray")  # before a journal is made
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Iterator[Done]:
         workers = _Workers(recipe, job, journal, actors, cache=cache)

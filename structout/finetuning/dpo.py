@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from structout.completion import Prompt, Sampling
-from structout.errors import DataError, MissingExtraError, ModelError, SpecError
+from structout.errors import DataError, MissingExtraError, NoModelError, SpecError, check_installed
 from structout.finetuning.finetuner import cost, local, tidy
 from structout.finetuning.preference_pairs import Preference
 from structout.finetuning.training import TrainingStep
@@ -59,9 +59,10 @@ def prefer(
     folder = Path(out)
     if folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder} is not empty", hint="name a new folder")
+    check_installed("finetuning", "peft", "trl")
     base = local(before.base)
     if checksum(base.network) != before.checksum:
-        raise ModelError(f"{model} was made for other weights than {before.base} has", hint="fine-tune it again")
+        raise NoModelError(f"{model} was made for other weights than {before.base} has", hint="fine-tune it again")
     made = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(made, ignore_errors=True)
     clock, processor = time.perf_counter(), time.process_time()

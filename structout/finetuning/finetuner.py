@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from structout.completion import Sampling
 from structout.document import load_json
-from structout.errors import DataError, MissingExtraError, SpecError, StructoutWarning
+from structout.errors import DataError, MissingExtraError, SpecError, StructoutWarning, check_installed
 from structout.evaluation import Dataset, evaluate
 from structout.evaluation.outcome import Outcome
 from structout.finetuning.demonstrations import fingerprint as data_fingerprint
@@ -73,6 +73,7 @@ def finetune(
     }
     done = None if fresh else _done(folder, planned)
     if done is None:
+        check_installed("finetuning", "peft")
         base = local(model)  # before anything in the folder is touched
         _claim(folder, planned, fresh=fresh)
         done = _learn(base, model, schema, examples, more, training, folder, tell)

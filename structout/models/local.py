@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from structout import grammar
 from structout.completion import Completion, Message, Prompt, Role, Usage
-from structout.errors import MissingExtraError, ModelError
+from structout.errors import MissingExtraError, ModelError, NoModelError
 from structout.models.tuning import Tuning, checksum, merge_adapter
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class LocalModel:
         limit_threads()
         if adapter is not None:
             if tuning is not None and checksum(model) != tuning.checksum:
-                raise ModelError(
+                raise NoModelError(
                     f"{name} was fine-tuned from other weights than those of {tuning.base}",
                     hint="fine-tune it again, or give the model that it began as",
                 )

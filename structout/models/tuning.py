@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from structout.document import load_json
-from structout.errors import ModelError
+from structout.errors import NoModelError
 from structout.schema import Schema
 
 Orders = dict[str, list[str]]  # the keys of an object in a schema, by its JSON Pointer
@@ -50,7 +50,7 @@ class Tuning:
             content = load_json((folder / _FILE).read_text(encoding="utf-8"))
             return cls(**{**content, "log": tuple(content["log"]), "quotes": tuple(content.get("quotes", ()))})
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ModelError(f"{folder / _FILE} cannot be read: {error}", hint="fine-tune the model again") from error
+            raise NoModelError(f"{folder / _FILE} cannot be read: {error}", hint="fine-tune the model again") from error
 
     def write(self, folder: Path) -> None:
         (folder / _FILE).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
@@ -105,4 +105,6 @@ def merge_adapter(network: Any, folder: Path) -> None:
                 weight = network.get_submodule(target).weight
                 weight += (scale * (up.float() @ down.float())).to(weight.dtype)
     except (OSError, ValueError, KeyError, AttributeError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"the adapter in {folder} does not fit: {error}", hint="fine-tune the model again") from error
+        raise NoModelError(
+            f"the adapter in {folder} does not fit: {error}", hint="fine-tune the model again"
+        ) from error
