@@ -13,7 +13,7 @@ def read_word(cursor: Cursor) -> bool:
     call = CALL.match(text, pos, end)
     if call:
         content = call.group(1)
-        after = quote(content[1:-1])[0] if content[0] in "\"'" else content
+        after = quote(content[1:-1], raw=cursor.raw)[0] if content[0] in "\"'" else content
         cursor.edit("call", "lossless", pos, call.group(), after)
         cursor.pos = call.end()
         return True
@@ -32,7 +32,7 @@ def read_word(cursor: Cursor) -> bool:
     word = TRAILING_COMMENT.sub("", before) or before
     cursor.pos = place + opened
     if opened:
-        cursor.edit("quotes", "lossless", pos, text[pos : cursor.pos], quote(word)[0])
+        cursor.edit("quotes", "lossless", pos, text[pos : cursor.pos], quote(word, raw=cursor.raw)[0])
         return True
     known = _known(word)
     partial = place == end
@@ -48,7 +48,7 @@ def read_word(cursor: Cursor) -> bool:
         return True
     if not word or not (word[0].isalnum() or word[0] in "_+.$€£¥~#@/*'" or (word[0] == "-" and word[1:2] != ">")):
         raise Unreadable(pos)
-    after, whole = quote(word)
+    after, whole = quote(word, raw=cursor.raw)
     cursor.edit("quotes", "lossless" if whole else "lossy", pos, before, after)
     cursor.bare += 1
     cursor.loose = partial

@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from structout.parsing.allowance import Allowance
 from structout.parsing.edits import Edit, Grade
+from structout.parsing.syntax.escapes import are_raw
 from structout.parsing.syntax.patterns import KEYED
 
 STEPS_A_TOKEN: Final = 40  # what a token costs that is not clean, in characters
@@ -29,7 +30,7 @@ class Cursor:
     """Where reading has come to in `text[start:end]`."""
 
     __slots__ = (
-        "bare", "budget", "comma", "edits", "end", "loose", "ordered", "pos", "quoted", "stack", "start", "text",
+        "bare", "budget", "comma", "edits", "end", "loose", "ordered", "pos", "quoted", "raw", "stack", "start", "text",
     )  # fmt: skip
 
     def __init__(self, text: str, start: int, end: int, budget: Allowance) -> None:
@@ -43,6 +44,7 @@ class Cursor:
         self.comma = -1  # the offset of a comma that nothing has followed yet
         self.quoted = False  # a key had quotes: then the keys of this document have
         self.bare = 0
+        self.raw = are_raw(text, start, end)  # backslashes stand for themselves
         self.loose = False  # the text ended with a number or a word that might go on
 
     def edit(self, kind: str, grade: Grade, where: int, before: str, after: str) -> None:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from structout.document import Json, read_json
 from structout.parsing.allowance import Allowance
 from structout.parsing.edits import Edit
+from structout.parsing.syntax.escapes import are_raw
 from structout.parsing.syntax.patterns import CLOSER, COMMENT, KEYED, NEXT, PYTHON
 from structout.parsing.syntax.strings import Quoted, Role, closes, read_value, starts_value, written_as
 from structout.parsing.syntax.tokens import STRING
@@ -37,7 +38,7 @@ def mend(text: str, start: int, stop: int, limit: int, fault: str, budget: Allow
     Behind `stop` and up to `limit` there is only what is not part of it. All edits are lossless, but for the closers
     missing at the end (`unclosed`).
     """
-    if NEXT.match(text, stop, limit):
+    if NEXT.match(text, stop, limit) or are_raw(text, start, stop):
         return None
     work = _Work(text, start, stop, limit, budget)
     for _ in range(_MOST):

@@ -37,7 +37,7 @@ def parse(text: str, start: int, end: int, budget: Allowance, *, closers: Closer
     state = KEY if text[start] == "{" else VALUE
     fresh = True  # just after an opener: nothing to separate, nothing missing
     while stack:
-        ahead = run(cursor, state)
+        ahead = -1 if cursor.raw else run(cursor, state)
         if ahead >= 0:
             state, fresh = ahead, False
             continue
@@ -223,7 +223,7 @@ def _string(cursor: Cursor) -> bool:
     quoted = read_value(text, pos, cursor.end, role, len(cursor.stack), cursor.budget)
     if "+" in text[quoted.start : quoted.stop] and (parts := CONCATENATED.fullmatch(text, pos, quoted.end)):
         pieces = [piece[1:-1] for piece in QUOTED.findall(parts.group())]
-        cursor.edit("concatenated", "lossless", pos, parts.group(), quote("".join(pieces))[0])
+        cursor.edit("concatenated", "lossless", pos, parts.group(), quote("".join(pieces), raw=cursor.raw)[0])
         cursor.pos = quoted.end
         return True
     _put_string(cursor, quoted)
@@ -231,7 +231,7 @@ def _string(cursor: Cursor) -> bool:
 
 
 def _put_string(cursor: Cursor, quoted: Quoted) -> None:
-    kind, before, after, whole = written_as(cursor.text, cursor.pos, quoted)
+    kind, before, after, whole = written_as(cursor.text, cursor.pos, quoted, raw=cursor.raw)
     if before != after:
         cursor.edit(kind, "lossless" if whole else "lossy", cursor.pos, before, after)
     cursor.pos = quoted.end

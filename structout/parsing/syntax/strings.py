@@ -100,10 +100,10 @@ def read_value(text: str, place: int, end: int, role: Role, depth: int, budget: 
     return Quoted(place + 1, end, end, closed=False)
 
 
-def written_as(text: str, place: int, quoted: Quoted) -> tuple[str, str, str, bool]:
+def written_as(text: str, place: int, quoted: Quoted, *, raw: bool = False) -> tuple[str, str, str, bool]:
     """The kind of edit that makes a string JSON, what stands at `place`, what it becomes, and if all of it is kept."""
     before, content = text[place : quoted.end], text[quoted.start : quoted.stop]
-    after, whole = quote(content)
+    after, whole = quote(content, raw=raw)
     if before == after:
         return "string", before, after, True
     whole = whole and not (before[0] in '"“”' and is_doubtful(content))

@@ -4,6 +4,8 @@ import json
 import re
 from typing import Final
 
+from structout.parsing.syntax.escapes import stands_for_itself
+
 WS: Final = r"[ \t\r\n]*+"
 # What stands for white space in a text that went through many hands: fixed and invisible spaces, quoted lines.
 ROOM: Final = r"(?:[ \t\r\n\u00a0\u2007\u202f\u3000\ufeff\u200b\u2060]++|(?<=\n)>)*+"
@@ -35,6 +37,7 @@ _INSIDE: Final = re.compile(
     r'|["\x00-\x1f\ud800-\udfff]',
     re.DOTALL,
 )
+_OTHER_ESCAPES: Final = re.compile(r"""\\[^"\\/bfnrtuxU'`_\r\n]""")
 _KEPT_ESCAPES: Final = frozenset('"\\/bfnrtu')
 
 
@@ -78,15 +81,18 @@ def number(word: str) -> str | None:
     return sign + (whole or "0") + ("." + fraction if fraction else "") + (e + exponent)
 
 
-def quote(content: str) -> tuple[str, bool]:
+def quote(content: str, *, raw: bool = False) -> tuple[str, bool]:
     """The JSON string for what stood between quotes, escapes and all, and whether it kept every character.
+
+    In a text of `raw` backslashes those before `bfnrt` stand for themselves, where `stands_for_itself` says so.
 
     A quote that is not escaped is content; so is the backslash of an escape that JSON and Python lack. Only
     half a surrogate pair cannot be kept: it becomes U+FFFD.
     """
-    if not _INSIDE.search(content):
+    if not _INSIDE.search(content) and not raw:
         return f'"{content}"', True
     whole = True
+    markdown = not _OTHER_ESCAPES.search(content)  # `snake\\_case`, where nothing else is escaped so
 
     def mend(match: re.Match[str]) -> str:
         nonlocal whole
@@ -97,6 +103,10 @@ def quote(content: str) -> tuple[str, bool]:
                 return "\ufffd"
             return json.dumps(found)[1:-1]
         kind = found[1:2]
+        if raw and kind and kind in "bfnrt":
+            itself = stands_for_itself(content, match.start())
+            whole = whole and itself is not None
+            return found if itself is False else "\\\\" + kind
         if kind == "u" and len(found) == 6 and found[2] in "dD" and found[3] in "89abcdefABCDEF":
             whole = False
             return "\ufffd"
@@ -111,10 +121,10 @@ def quote(content: str) -> tuple[str, bool]:
             if code < 0x110000 and not 0xD800 <= code < 0xE000:
                 return json.dumps(chr(code))[1:-1]
             return "\\\\U" + found[2:]
-        if kind in ("'", "`", "_"):  # the last is an escape of Markdown's
+        if kind in ("'", "`") or (kind == "_" and markdown):
             return kind
         if kind in ("\n", "\r"):
-            return "\\n"
+            return "\\\\\\n"
         return "\\\\" + (json.dumps(kind)[1:-1] if kind else "")
 
     return f'"{_INSIDE.sub(mend, content)}"', whole
