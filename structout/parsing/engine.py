@@ -350,8 +350,8 @@ class _Repair(Generic[T]):
             best = likelier  # introduced as the answer, and not to be had without loss: no reason to take another
         edits = self._all_edits(best)
         document = best.checked.document
-        for other in fitting[1:]:
-            if other.order == best.order and not same(other.checked.document, document):
+        for other in fitting:
+            if other is not best and self._rivals(best, other):
                 message = "the text holds several documents that fit, and does not say which is meant"
                 return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
         last = max(self.outcomes, key=lambda outcome: outcome.reading.end)
@@ -389,6 +389,19 @@ class _Repair(Generic[T]):
             )
             return Repaired(None, document, issues, edits)
         return Repaired(best.checked.value, document, (), edits)
+
+    def _rivals(self, best: "_Outcome[T]", other: "_Outcome[T]") -> bool:
+        """Whether two documents are answers alike, of which the text does not say which one is meant.
+
+        How much it takes to read or to fit either says nothing about that. Of several readings of one place the better
+        one is meant.
+        """
+        if same(other.checked.document, best.checked.document):
+            return False
+        one, two = sorted((best.reading, other.reading), key=lambda reading: reading.start)
+        if two.start < one.end:
+            return other.order == best.order
+        return not other.foreign and other.cue <= best.cue
 
     def _cut_off(self, outcome: "_Outcome[T]") -> Issue:
         count = outcome.reading.unclosed
