@@ -300,7 +300,10 @@ class _Repair(Generic[T]):
 
     def _joined(self, outcomes: "list[_Outcome[T]]") -> "list[_Outcome[T]]":
         """Documents that follow one another, for a schema that wants a list of them."""
+        outcomes = [outcome for outcome in outcomes if outcome.cue < 2]  # no examples and no drafts
         readings = [outcome.reading for outcome in outcomes]
+        if len({outcome.cue for outcome in outcomes}) > 1:
+            return []  # a correction of one of them, perhaps
         if len(readings) < 2 or any(reading.unclosed or isinstance(reading.document, list) for reading in readings):
             return []
         if shape_of(self.schema).types != ("array",):

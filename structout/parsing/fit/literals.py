@@ -1,6 +1,7 @@
 """Numbers, booleans, nulls and names of enumerations that were written as text."""
 
 import re
+from fractions import Fraction
 from typing import Any, Final
 
 from structout.parsing.edits import Decimal
@@ -53,6 +54,11 @@ _SAME_UNIT: Final = (
 )
 # A quantity word in a key that fixes a unit only together with the unit's own name is none; these letters are words.
 _TOO_SHORT: Final = frozenset({"a", "in", "d", "m", "s", "h", "v", "w", "g", "l", "min"})
+_MAGNITUDES: Final = {
+    "hundred": 100, "dozen": 12, "dozens": 12, "score": 20, "gross": 144, "k": 1_000, "thousand": 1_000, "mille": 1_000,
+    "lakh": 100_000, "m": 1_000_000, "mn": 1_000_000, "mio": 1_000_000, "million": 1_000_000, "millions": 1_000_000,
+    "crore": 10_000_000, "b": 10**9, "bn": 10**9, "billion": 10**9, "billions": 10**9, "trillion": 10**12,
+}  # fmt: skip
 _TRUE: Final = frozenset({"true", "yes", "y", "on", "t", "1", "✓", "✔"})
 _FALSE: Final = frozenset({"false", "no", "n", "off", "f", "0", "✗", "✘"})
 _NULL: Final = frozenset({"", "null", "none", "nil", "n/a", "na", "undefined"})
@@ -105,6 +111,20 @@ def split_unit(text: str) -> tuple[str, str] | None:
         return found.group(1), found.group(2)
     found = _UNIT_FIRST.fullmatch(text)
     return (found.group(2), found.group(1)) if found else None
+
+
+def magnitude(unit: str) -> int | None:
+    """How many times its number an amount is: 1,000,000 for `M`, 12 for `dozen`; None for a unit.
+
+    A small `m` is metres or minutes.
+    """
+    return None if unit == "m" else _MAGNITUDES.get(unit.lower())
+
+
+def multiplied(value: float, by: int) -> int | float:
+    """A number so many times, exactly as its digits say."""
+    product = Fraction(repr(value)) * by
+    return int(product) if product.denominator == 1 else float(product)
 
 
 def names_unit(unit: str, key: str, about: str, siblings: tuple[object, ...]) -> bool:

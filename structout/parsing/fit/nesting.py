@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from structout.document import Json
 from structout.parsing.allowance import Allowance
 from structout.parsing.edits import Grade
+from structout.parsing.fit.literals import means_null
 from structout.parsing.fit.shape import Shape, plain_key
 from structout.parsing.syntax.reader import read_encoded
 
@@ -65,7 +66,7 @@ def proposals(
         return
     nested = shape.items is not None and shape.items.types == ("array",)
     if "array" in types and (nested or not isinstance(value, list)):
-        yield from _listed(value)
+        yield from _listed(value, shape)
     if "object" in types:
         yield from _wrapped(value, shape)
 
@@ -165,8 +166,11 @@ def _paired(value: list[Json]) -> Iterator[Proposal]:
         yield Proposal("pairs", made)
 
 
-def _listed(value: Json) -> Iterator[Proposal]:
+def _listed(value: Json, shape: Shape) -> Iterator[Proposal]:
     """A list of one that was written as its item, a list in one string, a list with its indexes as keys."""
+    items = shape.items.types if shape.items is not None else ()
+    if (isinstance(value, str) and means_null(value)) or (isinstance(value, bool) and "boolean" not in items):
+        return  # that there is nothing is no item of a list
     yield Proposal("listed", [value])
     if isinstance(value, str):
         text = value.strip()

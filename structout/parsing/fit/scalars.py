@@ -10,8 +10,10 @@ from structout.issue import Issue
 from structout.parsing.edits import Decimal, Edit, Grade, edit_text
 from structout.parsing.fit.dates import read_date_time, read_time
 from structout.parsing.fit.literals import (
+    magnitude,
     match_name,
     means_null,
+    multiplied,
     names_unit,
     read_boolean,
     read_number,
@@ -146,9 +148,13 @@ def _numbers(
     kind = "number"
     if not found and (parts := split_unit(text)):
         amount, unit = parts
-        if not names_unit(unit, place.key, place.about, place.siblings):
-            grade = "lossy"
         found, kind = read_number(amount, decimal), "unit"
+        if not names_unit(unit, place.key, place.about, place.siblings):
+            times = magnitude(unit)
+            if times is None:  # what the number is in, nobody says: 2 hours are not 2 minutes
+                return
+            found, kind = [multiplied(value, times) for value in found], "magnitude"
+            grade = "lossless" if len(unit) > 1 else "lossy"  # `k` and `M` are units as well
     if grade == "lossy" and not drastic:
         return
     if len(found) > 1:

@@ -10,7 +10,7 @@ from structout.document import Json, read_json
 from structout.parsing.allowance import Allowance
 from structout.parsing.edits import Edit
 from structout.parsing.syntax.escapes import are_raw
-from structout.parsing.syntax.patterns import CLOSER, COMMENT, KEYED, NEXT, PYTHON
+from structout.parsing.syntax.patterns import CLOSER, COMMENT, ELIDED, KEYED, NEXT, PYTHON
 from structout.parsing.syntax.strings import Quoted, Role, closes, read_value, starts_value, written_as
 from structout.parsing.syntax.tokens import STRING
 
@@ -132,7 +132,7 @@ class _Work:
         if end < self.made or (written[end] == '"' and not closes(self.text, end + self.origin, self.limit, role)):
             return None
         found = COMMENT.match(self.text, place + self.origin, self.limit)
-        if found is None or found.end() > self.stop:
+        if found is None or found.end() > self.stop or ELIDED.search(found.group()):
             return None
         return "comment", place, found.group(), ""
 

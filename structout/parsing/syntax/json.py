@@ -13,6 +13,7 @@ from structout.parsing.syntax.patterns import (
     COLON,
     COMMENT,
     CONCATENATED,
+    ELIDED,
     ELLIPSIS,
     GAP,
     PREFIXED,
@@ -106,7 +107,8 @@ def _skip(cursor: Cursor, state: int) -> bool:
         found = COMMENT.match(text, pos, end)
         if found is None or (state == VALUE and char == "#" and not text[pos + 1 : pos + 2].isspace()):
             return False
-        cursor.edit("comment", "lossless", pos, found.group(), "")
+        elided = ELIDED.search(found.group()) is not None
+        cursor.edit("elided" if elided else "comment", "lossy" if elided else "lossless", pos, found.group(), "")
     elif char in ".…":
         found = ELLIPSIS.match(text, pos, end)
         if found is None:

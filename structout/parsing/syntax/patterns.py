@@ -45,6 +45,13 @@ PYTHON: Final = {"True": "true", "False": "false", "None": "null"}
 SPACE: Final = re.compile(WS)
 GAP: Final = re.compile(r"(?:[^\S \t\r\n]|[\ufeff\u200b\u2060\x00-\x08])+")
 COMMENT: Final = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|#[^\n]*|<!--.*?(?:-->|\Z)", re.DOTALL)
+# A comment in which the answer says that it left something out.
+ELIDED: Final = re.compile(
+    r"\.{3}|…|\b(?:omitted|remaining|remainder|and so (?:on|forth)|etc|more (?:items|entries|rows|records|elements|of)"
+    r"|rest of|truncated|continues?|abbreviated|for brevity|(?:other|additional|further) (?:items|entries|rows|records)"
+    r"|(?:similar(?:ly)?|same|repeat) for)\b",
+    re.IGNORECASE,
+)
 ELLIPSIS: Final = re.compile(r"\.{2,}|…")
 COLON: Final = re.compile(rf"{WS}({SIGN}){WS}")
 BARE_KEY: Final = re.compile(rf"[^\s\"“”`{{}}\[\],:=：(][^\"“”`{{}}\[\],:=：\n(]{{0,80}}?[\"'”`]?(?={ROOM}{SIGN})")
