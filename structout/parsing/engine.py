@@ -404,7 +404,12 @@ class _Repair(Generic[T]):
         one, two = sorted((best.reading, other.reading), key=lambda reading: reading.start)
         if two.start < one.end:
             return other.order == best.order
-        return not other.foreign and other.cue <= best.cue
+        if other.foreign:
+            return False
+        apart = not isinstance(one.document, list) and not isinstance(two.document, list)
+        if apart and shape_of(self.schema).types == ("array",):
+            return other.cue < 2  # records of a list, of which the text does not say which belong to it
+        return other.cue <= best.cue
 
     def _cut_off(self, outcome: "_Outcome[T]") -> Issue:
         count = outcome.reading.unclosed

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from structout.parsing.allowance import Allowance, Unreadable
 from structout.parsing.edits import Edit
 from structout.parsing.fit.shape import Shape, shape_of
+from structout.parsing.locate.calls import read_calls
 from structout.parsing.locate.sections import BRACKET, Fence, Sections, layout
 from structout.parsing.locate.unbracketed import read_bare_value, read_lines, read_members
 from structout.parsing.syntax.reader import Reading, read_at, read_escaped
@@ -102,6 +103,11 @@ class Candidates:
                     return
         else:
             reading = None
+        if reading is None and self.format is None:
+            calls = list(read_calls(text, self.shape, self.budget))
+            yield from calls
+            if any(map(served, calls)):
+                return
         found = self.layout
         place = reading.end if reading else 0
         covered: list[Reading] = []

@@ -27,7 +27,7 @@ _STARTS: Final = {"\b": "b", "\f": "f", "\t": "t", "\r": "r", "\n": "n"}
 
 
 def are_raw(text: str, start: int, end: int) -> bool:
-    """Whether backslashes before `bfnrt` in `text[start:end]` may stand for themselves: others escape nothing in JSON."""
+    """Whether backslashes before `bfnrt` in `text[start:end]` may stand for themselves, as others there must."""
     if text.find("\\", start, end) < 0 or _FOREIGN.search(text, start, end) is None:
         return False
     return _SHARED.search(text, start, end) is not None

@@ -7,6 +7,7 @@ from typing import Final
 from structout.document import Json, parse_json
 from structout.parsing.allowance import Allowance, Unreadable
 from structout.parsing.syntax.reader import read_at
+from structout.parsing.syntax.strings import is_doubtful
 from structout.parsing.syntax.tokens import NUMBER, quote
 
 _DEEPEST: Final = 60
@@ -183,6 +184,8 @@ class _Reader:
         folded = _folded(pieces)
         if rest[0] in "\"'" and _CLOSED.fullmatch(folded.replace("\n", " ")):
             return _unquoted(folded)
+        if rest[0] == '"' and is_doubtful(folded[1:]):  # JSON that lost its first brace
+            raise Unreadable(place)
         return plain_value(folded)
 
     def _block_text(self, indent: int, style: str, chomp: str) -> str:

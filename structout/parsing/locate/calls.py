@@ -1,0 +1,149 @@
+"""Records in other forms than JSON and YAML: calls of tools in the dialects of models, XML, field markers."""
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
+
+from structout.document import Json
+from structout.parsing.allowance import Allowance
+from structout.parsing.edits import Edit, edit_text
+from structout.parsing.fit.shape import Shape, plain_key
+from structout.parsing.syntax.reader import Reading
+
+_LONGEST_CALL: Final = 20_000  # characters of a call in Python's syntax
+_MOST: Final = 20  # records of one dialect
+_PARAMETER: Final = re.compile(
+    r"""<(?:antml:)?parameter(?:=|\s+name=)["']?([\w.$-]{1,80})["']?\s*>(.*?)</(?:antml:)?parameter>""", re.DOTALL
+)
+_CHILD: Final = re.compile(r"<([A-Za-z_][\w.-]{0,60})>(.*?)</\1>", re.DOTALL)
+_MARKER: Final = re.compile(r"^\[\[ ## ([\w.-]{1,80}) ## \]\][ \t]*\n?", re.MULTILINE)
+_PYTHON_CALL: Final = re.compile(r"\[?\s*([A-Za-z_][\w.]{0,80})\((?=\s*(?:[A-Za-z_]\w*\s*=|\)))")
+
+
+class Dialect(NamedTuple):
+    """A way to write a record: what stands at its start and its end, and how the text between is read."""
+
+    name: str
+    cue: str  # a text without which there is no such record
+    pattern: re.Pattern[str]
+    read: Callable[[str], dict[str, Json] | None]
+
+
+def _parameters(body: str) -> dict[str, Json] | None:
+    found = {name: value.strip("\n") for name, value in _PARAMETER.findall(body)}
+    rest = _PARAMETER.sub("", body).strip()
+    return dict(found) if found and not rest else None
+
+
+def _children(body: str) -> dict[str, Json] | None:
+    """The elements of a record in XML; an element that occurs again makes a list."""
+    found: dict[str, Json] = {}
+    lists: set[str] = set()
+    for name, inner in _CHILD.findall(body):
+        value: Json = _children(inner) if _CHILD.search(inner) else inner.strip()
+        if value is None:
+            return None
+        if name in found:
+            known = found[name] if name in lists else [found[name]]
+            lists.add(name)
+            found[name] = [*known, value] if isinstance(known, list) else [value]
+        else:
+            found[name] = value
+    return found if found and not _CHILD.sub("", body).strip() else None
+
+
+# One record in the form of each dialect; JSON within tags is found by its brackets, like any other.
+DIALECTS: Final = (
+    # Qwen3-Coder
+    Dialect(
+        "tool_call",
+        "<function=",
+        re.compile(r"(?:<tool_call>\s*)?<function=[\w.-]{1,80}>(.*?)</function>(?:\s*</tool_call>)?", re.DOTALL),
+        _parameters,
+    ),
+    # Claude
+    Dialect(
+        "tool_call",
+        "invoke",
+        re.compile(
+            r"""(?:<(?:antml:)?function_calls>\s*)?<(?:antml:)?invoke\s+name=["'][\w.-]{1,80}["']>(.*?)</(?:antml:)?invoke>"""
+            r"(?:\s*</(?:antml:)?function_calls>)?",
+            re.DOTALL,
+        ),
+        _parameters,
+    ),
+    # A record in XML: one element with an element for each field
+    Dialect(
+        "xml",
+        "</",
+        re.compile(r"<(?!(?:tool_call|function|think)\b)([A-Za-z_][\w.-]{0,60})>\s*(<.*?>)\s*</\1>", re.DOTALL),
+        _children,
+    ),
+)
+
+
+def read_calls(text: str, shape: Shape, budget: Allowance) -> Iterator[Reading]:
+    """The records of a text that are written in one of the dialects, if all their names are the schema's."""
+    if "object" not in shape.types or not shape.properties:
+        return
+    for dialect in DIALECTS:
+        if dialect.cue not in text:
+            continue
+        budget.spend(len(text))
+        for count, found in enumerate(dialect.pattern.finditer(text)):
+            if count >= _MOST:
+                break
+            document = dialect.read(found.group(found.lastindex or 0))
+            if document is not None and _are_known(document, shape):
+                yield _reading(dialect.name, text, found.start(), found.end(), document)
+    yield from _marked(text, shape)
+    yield from _called(text, shape, budget)
+
+
+def _marked(text: str, shape: Shape) -> Iterator[Reading]:
+    """Fields after markers, as DSPy has a model write them: `[[ ## name ## ]]`."""
+    marks = list(_MARKER.finditer(text))
+    document: dict[str, Json] = {}
+    for mark, after in zip(marks, [*marks[1:], None], strict=False):
+        if mark[1] in document:
+            return
+        if mark[1] != "completed":
+            document[mark[1]] = text[mark.end() : after.start() if after else len(text)].strip()
+    if document and _are_known(document, shape):
+        yield _reading("markers", text, marks[0].start(), len(text.rstrip()), document)
+
+
+def _called(text: str, shape: Shape, budget: Allowance) -> Iterator[Reading]:
+    """A call in Python's syntax, such as the text of a Pydantic model: `Record(a=1, b='x')`."""
+    stripped = text.strip().strip("`").strip()
+    for token in ("<|python_start|>", "<|python_tag|>", "<|python_end|>", "<|eom_id|>", "<|eot_id|>"):
+        stripped = stripped.replace(token, "").strip()
+    if len(stripped) > _LONGEST_CALL or not _PYTHON_CALL.match(stripped):
+        return
+    budget.spend(4 * len(stripped))
+    try:
+        node: Any = ast.parse(stripped, mode="eval").body
+        calls = node.elts if isinstance(node, ast.List) else [node]
+        for call in calls:
+            if isinstance(call, ast.Call) and not call.args and all(word.arg for word in call.keywords):
+                document = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+                if document and _are_known(document, shape) and _is_json(document):
+                    start = text.find(stripped)
+                    yield _reading("call", text, max(0, start), max(0, start) + len(stripped), document)
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        return
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_json(one) for key, one in value.items())
+    return all(map(_is_json, value)) if isinstance(value, list) else isinstance(value, str | int | float | None)
+
+
+def _are_known(document: dict[str, Json], shape: Shape) -> bool:
+    return all(plain_key(name) in shape.spellings for name in document)
+
+
+def _reading(kind: str, text: str, start: int, end: int, document: Json) -> Reading:
+    return Reading(document, start, end, (Edit(kind, "lossless", start, text[start:end], edit_text(document)),))
