@@ -14,6 +14,7 @@ from structout.parsing.fit.coercer import Coercer, same
 from structout.parsing.fit.shape import plain_key, shape_of
 from structout.parsing.fit.whole_numbers import whole_numbers
 from structout.parsing.languages import bare
+from structout.parsing.locate.calls import without_call
 from structout.parsing.locate.candidates import MEMBER, MEMBER_LINE, Candidates, Format, is_left_over, mended
 from structout.parsing.locate.surroundings import with_surroundings
 from structout.parsing.repaired import Repaired
@@ -183,7 +184,8 @@ class _Repair(Generic[T]):
         try:
             if checked.issues[0].kind not in _UNREAD:
                 whole = Reading(checked.document, 0, len(self.text))
-                outcomes.append(self._judge(whole, first=checked))
+                inner = without_call(whole, self.text, shape_of(self.schema))
+                outcomes.append(self._judge(inner, first=checked if inner is whole else None))
             else:
                 for reading in self.candidates.documents(self._served):
                     outcomes.append(self._judge(reading))
@@ -357,6 +359,9 @@ class _Repair(Generic[T]):
             if other is not best and self._rivals(best, other):
                 message = "the text holds several documents that fit, and does not say which is meant"
                 return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
+        if any(self._is_other_answer(best, other) for other in self.outcomes):
+            message = "the text holds another answer, which does not fit, and does not say which is meant"
+            return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
         last = max(self.outcomes, key=lambda outcome: outcome.reading.end)
         if last.reading.unclosed and last.reading.end > best.reading.end:
             return Repaired(None, document, (self._cut_off(last),), edits)
@@ -410,6 +415,15 @@ class _Repair(Generic[T]):
         if apart and shape_of(self.schema).types == ("array",):
             return other.cue < 2  # records of a list, of which the text does not say which belong to it
         return other.cue <= best.cue
+
+    def _is_other_answer(self, best: "_Outcome[T]", other: "_Outcome[T]") -> bool:
+        """Whether a document that does not fit stands beside the best one and has all keys that an answer must have."""
+        document, required = other.reading.document, shape_of(self.schema).required
+        if not other.issues or other.foreign or other.cue > best.cue or not isinstance(document, dict) or not required:
+            return False
+        if other.reading.start < best.reading.end and best.reading.start < other.reading.end:
+            return False
+        return {plain_key(key) for key in required} <= {plain_key(key) for key in document}
 
     def _cut_off(self, outcome: "_Outcome[T]") -> Issue:
         count = outcome.reading.unclosed

@@ -7,6 +7,7 @@ from typing import Final
 
 from structout.document import read_json
 from structout.parsing.allowance import Allowance, Exhausted, Unreadable
+from structout.parsing.locate.calls import is_marked
 from structout.parsing.locate.candidates import MEMBER, begins_with_a_key
 from structout.parsing.locate.sections import BRACKET, layout
 from structout.parsing.locate.surroundings import with_surroundings
@@ -71,6 +72,8 @@ def single(text: str, fault: str, budget: Allowance, *, complete: bool) -> Readi
         return reading
     if not reading.document or reading.bare:
         return None  # brackets in prose, maybe
+    if isinstance(reading.document, dict) and "name" in reading.document and is_marked(text):
+        return None  # a call, of which only the arguments are the document
     if wrapped and (found or layout(text)).is_example(start):
         return None
     return reading._replace(edits=with_surroundings(text, start, end, reading.edits))

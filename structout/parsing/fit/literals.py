@@ -64,6 +64,7 @@ _FALSE: Final = frozenset({"false", "no", "n", "off", "f", "0", "✗", "✘"})
 _NULL: Final = frozenset({"", "null", "none", "nil", "n/a", "na", "undefined"})
 _BETWEEN: Final = re.compile(r"(?<=[0-9])[.,](?=[0-9])")
 _SIGN: Final = re.compile(r"^-\s*(?=[0-9.])")
+_QUALIFIED: Final = re.compile(r"<?[A-Z]\w*\.(\w+)(?::\s*['\"]?([^'\">]*)['\"]?>)?")
 _SPELLING: Final = re.compile(r"[\s_\-./,:;!'\"`´’“”()\[\]*]+")
 
 
@@ -156,6 +157,8 @@ def means_null(text: str) -> bool:
 
 def match_name(text: str, names: tuple[Any, ...]) -> list[Any]:
     """Those of `names` that a text spells, but for case, spaces and punctuation; the closest spelling decides."""
+    if qualified := _QUALIFIED.fullmatch(text.strip()):  # a member of an enumeration, as Python shows it
+        text = qualified[2] if qualified[2] is not None else qualified[1]
     for spell in (_trimmed, _spelled):
         wanted = spell(text)
         if wanted:

@@ -1,5 +1,6 @@
 """Other nestings of a value: what is wrapped and should not be, or alone, or a string, or flattened."""
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -33,6 +34,7 @@ _CALL_KEYS: Final = frozenset({"name", "function", "tool", "tool_name", "type", 
 # A function call as models are trained to write it (Hermes, Llama 3): the name is the call's, not the record's.
 _CALLS: Final = (frozenset({"name", "arguments"}), frozenset({"name", "parameters"}))
 _PAIR_KEYS: Final = (("key", "value"), ("name", "value"), ("field", "value"), ("k", "v"))
+_BULLET: Final = re.compile(r"\s*(?:[-*•–]|\d{1,3}[.)])\s+")
 _DEEPEST_WRAPPER: Final = 2
 
 
@@ -171,6 +173,9 @@ def _listed(value: Json, shape: Shape) -> Iterator[Proposal]:
     items = shape.items.types if shape.items is not None else ()
     if (isinstance(value, str) and means_null(value)) or (isinstance(value, bool) and "boolean" not in items):
         return  # that there is nothing is no item of a list
+    if isinstance(value, str) and len(lines := value.strip().split("\n")) > 1 and all(map(_BULLET.match, lines)):
+        yield Proposal("listed", [_BULLET.sub("", line).strip() for line in lines])
+        return
     yield Proposal("listed", [value])
     if isinstance(value, str):
         text = value.strip()

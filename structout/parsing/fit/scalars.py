@@ -151,7 +151,9 @@ def _numbers(
         found, kind = read_number(amount, decimal), "unit"
         if not names_unit(unit, place.key, place.about, place.siblings):
             times = magnitude(unit)
-            if times is None:  # what the number is in, nobody says: 2 hours are not 2 minutes
+            if times is None:  # 2 hours are not 2 minutes
+                if found:
+                    yield doubt(f"{text!r} has the unit {unit!r}, which the schema does not name")
                 return
             found, kind = [multiplied(value, times) for value in found], "magnitude"
             grade = "lossless" if len(unit) > 1 else "lossy"  # `k` and `M` are units as well

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-from structout.document import Json
+from structout.document import Json, parse_json
 from structout.parsing.allowance import Allowance
 from structout.parsing.edits import Edit, edit_text
 from structout.parsing.fit.shape import Shape, plain_key
@@ -19,6 +19,15 @@ _PARAMETER: Final = re.compile(
 _CHILD: Final = re.compile(r"<([A-Za-z_][\w.-]{0,60})>(.*?)</\1>", re.DOTALL)
 _MARKER: Final = re.compile(r"^\[\[ ## ([\w.-]{1,80}) ## \]\][ \t]*\n?", re.MULTILINE)
 _PYTHON_CALL: Final = re.compile(r"\[?\s*([A-Za-z_][\w.]{0,80})\((?=\s*(?:[A-Za-z_]\w*\s*=|\)))")
+
+
+# What stands around a call in JSON, or in it: Hermes and Qwen, Mistral, Llama, DeepSeek, OpenAI.
+_CALL_MARKS: Final = (
+    "<tool_call", "[TOOL_CALLS]", "<|python_tag|>", "tool▁call", "<|tool_call",
+    '"type": "function"', '"type":"function"',
+)  # fmt: skip
+_CALL: Final = frozenset({"name", "arguments", "parameters", "args", "id"})
+_OPENAI: Final = frozenset({"type", "function", "id", "index"})
 
 
 class Dialect(NamedTuple):
@@ -99,6 +108,28 @@ def read_calls(text: str, shape: Shape, budget: Allowance) -> Iterator[Reading]:
                 yield _reading(dialect.name, text, found.start(), found.end(), document)
     yield from _marked(text, shape)
     yield from _called(text, shape, budget)
+
+
+def is_marked(text: str) -> bool:
+    """Whether a text marks a document in it as a call of a tool."""
+    return any(mark in text for mark in _CALL_MARKS)
+
+
+def without_call(reading: Reading, text: str, shape: Shape) -> Reading:
+    """The arguments of a call, where the text marks the document as a call of a tool: the schema is that of these."""
+    document = reading.document
+    if not isinstance(document, dict) or not is_marked(text):
+        return reading
+    call = document.get("function") if document.keys() <= _OPENAI and "function" in document else document
+    if not isinstance(call, dict) or not call.keys() <= _CALL or not isinstance(call.get("name"), str):
+        return reading
+    inner = call.get("arguments", call.get("parameters", call.get("args")))
+    if isinstance(inner, str):
+        inner = parse_json(inner)[0]
+    if not isinstance(inner, dict) or {"name", "arguments"} <= shape.properties.keys():
+        return reading
+    edit = Edit("unwrapped", "lossless", "", edit_text(document), edit_text(inner))
+    return reading._replace(document=inner, edits=(*reading.edits, edit))
 
 
 def _marked(text: str, shape: Shape) -> Iterator[Reading]:

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from structout.parsing.allowance import Allowance, Unreadable
 from structout.parsing.edits import Edit
 from structout.parsing.fit.shape import Shape, shape_of
-from structout.parsing.locate.calls import read_calls
+from structout.parsing.locate.calls import read_calls, without_call
 from structout.parsing.locate.sections import BRACKET, Fence, Sections, layout
 from structout.parsing.locate.unbracketed import read_bare_value, read_lines, read_members
 from structout.parsing.syntax.reader import Reading, read_at, read_escaped
@@ -103,7 +103,7 @@ class Candidates:
                     return
         else:
             reading = None
-        if reading is None and self.format is None:
+        if self.format is None and (reading is None or not served(reading)):
             calls = list(read_calls(text, self.shape, self.budget))
             yield from calls
             if any(map(served, calls)):
@@ -116,7 +116,11 @@ class Candidates:
                 covered.append(lines)
                 yield lines
         broken: tuple[int, Fence | None] | None = None
-        if reading is None and (_OPENS.match(text, start) or MEMBER.match(text, start)):
+        if (
+            reading is None
+            and not text.startswith("{{", start)
+            and (_OPENS.match(text, start) or MEMBER.match(text, start))
+        ):
             broken = (start, None)
             self.broken = start
         tried = 0
@@ -177,7 +181,8 @@ class Candidates:
 
     def _read(self, start: int, limit: int) -> Reading | None:
         try:
-            return read_escaped(self.text, start, limit, self.budget) or read_at(self.text, start, limit, self.budget)
+            found = read_escaped(self.text, start, limit, self.budget) or read_at(self.text, start, limit, self.budget)
+            return without_call(found, self.text, self.shape)
         except Unreadable as error:
             deep = error.place - start > _LONGEST_MARGIN and not self.text[start : error.place].strip('{[ \n":a')
             self._skip_to = error.place if deep else start + 1  # nothing inside a deep nest can be read either

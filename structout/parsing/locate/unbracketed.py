@@ -27,6 +27,7 @@ _LEAD_IN: Final = re.compile(
     r"^[^\n:]{0,60}\b(?:answer|result|value|output|category|label)\b(?: is)?:?[ \t]+", re.IGNORECASE
 )
 _TAGGED: Final = re.compile(r"<([\w-]{1,40})>(?P<inner>.*)</\1>", re.DOTALL)
+_END_TOKEN: Final = re.compile(r"\s*(?:</s>|<eos>|<\|[a-z_]{2,20}\|>|<end_of_turn>|<｜[^｜]{1,30}｜>)\s*\Z")
 _STEPS_A_LINE: Final = 60
 _MOST_WORDS: Final = 6
 _QUOTED: Final = re.compile(STRING)
@@ -164,7 +165,7 @@ def read_bare_value(text: str, start: int, fences: tuple[Fence, ...], shape: Sha
     if {"object", "array"} & set(shape.types) or not shape.typed or len(fences) > 1:
         return
     begin, end = (fences[0].start, fences[0].end) if fences else (start, len(text))
-    bare = text[begin:end].strip()
+    bare = _END_TOKEN.sub("", text[begin:end]).strip()
     tagged = _TAGGED.fullmatch(bare)
     if tagged:
         bare = tagged.group("inner").strip()

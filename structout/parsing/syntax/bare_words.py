@@ -2,7 +2,17 @@
 
 from structout.parsing.allowance import Unreadable
 from structout.parsing.syntax.cursor import Cursor
-from structout.parsing.syntax.patterns import BARE_STOP, CALL, KEYED, NEXT_MEMBER, PLAIN, THOUSANDS, TRAILING_COMMENT
+from structout.parsing.syntax.patterns import (
+    BARE_STOP,
+    CALL,
+    KEYED,
+    MOMENT,
+    NEXT_MEMBER,
+    PLAIN,
+    QUOTED_MEMBER,
+    THOUSANDS,
+    TRAILING_COMMENT,
+)
 from structout.parsing.syntax.strings import closes
 from structout.parsing.syntax.tokens import is_non_finite, literal, number, quote
 
@@ -10,6 +20,16 @@ from structout.parsing.syntax.tokens import is_non_finite, literal, number, quot
 def read_word(cursor: Cursor) -> bool:
     """Read the value that stands here; False if the text ends inside it. Raises `Unreadable` if it is none."""
     text, pos, end = cursor.text, cursor.pos, cursor.end
+    moment = MOMENT.match(text, pos, end)
+    if moment:
+        year, month, day, *time = [int(part) for part in moment.group(1).split(",") if part.strip()]
+        after = f"{year:04}-{month:02}-{day:02}"
+        if time or "datetime(" in moment.group():
+            hour, minute, second = [*time, 0, 0, 0][:3]
+            after += f"T{hour:02}:{minute:02}:{second:02}"
+        cursor.edit("call", "lossless", pos, moment.group(), f'"{after}"')
+        cursor.pos = moment.end()
+        return True
     call = CALL.match(text, pos, end)
     if call:
         content = call.group(1)
@@ -73,7 +93,7 @@ def _stop(cursor: Cursor, in_object: bool) -> tuple[int, bool]:
         elif (
             sign not in ",;，"
             or not in_object
-            or NEXT_MEMBER.match(text, place, end)
+            or (QUOTED_MEMBER if cursor.quoted else NEXT_MEMBER).match(text, place, end)
             or (not text[place + 1 : place + 2].isdigit() and _known(text[pos:place].strip()))
         ):
             return place, False

@@ -1,12 +1,14 @@
 """Closers: which container one ends, what a wrong one was meant for, and which are missing."""
 
-from typing import Literal
+import re
+from typing import Final, Literal
 
 from structout.parsing.syntax.cursor import Cursor, Parsed
 from structout.parsing.syntax.patterns import CLOSER, NEXT, OPENER
 
 # What to think first of a closer of the wrong kind: that it is one too many if it repeats the one before it (`drop`),
 # that it was mistaken for another (`replace`), or that one before it is missing (`insert`).
+_MEMBER_AFTER: Final = re.compile(r"""[ \t\r\n]*+"[^"\n]{1,80}"[ \t]*+:""")
 Closers = Literal["drop", "replace", "insert"]
 
 
@@ -64,6 +66,8 @@ def _continues(cursor: Cursor, depth: int) -> bool:
 
 def _reopened(cursor: Cursor, opener: str) -> bool:
     """Whether the outermost container goes on behind its closer."""
+    if opener == "{" and _MEMBER_AFTER.match(cursor.text, cursor.pos + 1, cursor.end):
+        return True
     found = NEXT.match(cursor.text, cursor.pos + 1, cursor.end)
     if found is None:
         return False

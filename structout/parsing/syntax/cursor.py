@@ -30,7 +30,8 @@ class Cursor:
     """Where reading has come to in `text[start:end]`."""
 
     __slots__ = (
-        "bare", "budget", "comma", "edits", "end", "loose", "ordered", "pos", "quoted", "raw", "stack", "start", "text",
+        "bare", "budget", "comma", "edits", "end", "loose", "ordered", "pos", "quoted", "raw", "stack", "start",
+        "text", "tuples",
     )  # fmt: skip
 
     def __init__(self, text: str, start: int, end: int, budget: Allowance) -> None:
@@ -41,6 +42,7 @@ class Cursor:
         self.edits: list[Edit] = []
         self.ordered = True  # the edits are in the order of their offsets
         self.stack: list[str] = []  # the openers of the containers that are open
+        self.tuples: set[int] = set()  # the depths at which a list is a tuple
         self.comma = -1  # the offset of a comma that nothing has followed yet
         self.quoted = False  # a key had quotes: then the keys of this document have
         self.bare = 0

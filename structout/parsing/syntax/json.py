@@ -26,6 +26,8 @@ from structout.parsing.syntax.strings import OPENING, Quoted, Role, read_key, re
 from structout.parsing.syntax.tokens import quote
 
 DEEPEST: Final = 200
+# A tuple of Python: brackets around values, and not around words of prose.
+_TUPLE: Final = re.compile(r"""\(\s*+(?:\)|["'\-\d{\[(]|(?:True|False|None)\b)[^()]{0,2000}\)""")
 _MINUS: Final = re.compile(r"-\d")
 
 
@@ -49,6 +51,14 @@ def parse(text: str, start: int, end: int, budget: Allowance, *, closers: Closer
         if cursor.pos >= end:
             return close_all(cursor, dangling=state == VALUE and in_object)
         char = text[cursor.pos]
+        if char == ")" and len(stack) in cursor.tuples and state != KEY:
+            cursor.drop_comma()
+            cursor.edit("tuple", "lossless", cursor.pos, ")", "]")
+            cursor.tuples.discard(len(stack))
+            stack.pop()
+            cursor.pos += 1
+            state, fresh = AFTER, False
+            continue
         if state == AFTER:
             if (char.isalpha() and _prose_follows(cursor)) or char == "<" or text.startswith("```", cursor.pos):
                 cursor.end = cursor.pos
@@ -74,7 +84,11 @@ def parse(text: str, start: int, end: int, budget: Allowance, *, closers: Closer
             state, fresh = _key(cursor, char), False
         elif not in_object and not fresh and close_list(cursor):
             state = KEY
-        elif char in "{[":
+        elif char in "{[" or (char == "(" and _TUPLE.match(text, cursor.pos, end)):
+            if char == "(":
+                cursor.edit("tuple", "lossless", cursor.pos, "(", "[")
+                char = "["
+                cursor.tuples.add(len(stack) + 1)
             stack.append(char)
             if len(stack) > DEEPEST:
                 raise Unreadable(cursor.pos)
@@ -178,6 +192,10 @@ def _key(cursor: Cursor, char: str) -> int:
     """Read a key and its colon. The state behind them."""
     text, pos, end = cursor.text, cursor.pos, cursor.end
     stack = cursor.stack
+    if char == "{" and cursor.comma >= 0 and (place := _closed_early(cursor)) >= 0:
+        cursor.edit("closer", "lossless", place, "]", "")
+        stack.append("[")
+        return VALUE
     if char in "{[" and cursor.comma >= 0 and "[" in stack:  # the object before was never closed
         cursor.edit("closer", "lossless", cursor.comma, "", "}")
         stack.pop()
@@ -216,6 +234,14 @@ def _key(cursor: Cursor, char: str) -> int:
     else:
         cursor.edit("colon", "lossless", cursor.pos, "", ":")
     return VALUE
+
+
+def _closed_early(cursor: Cursor) -> int:
+    """Where the list before the comma was closed, though another item and another closer follow; -1 if it was not."""
+    before = cursor.text[cursor.start : cursor.comma].rstrip()
+    if not before.endswith("]") or "]" not in cursor.text[cursor.pos : cursor.end]:
+        return -1
+    return cursor.start + len(before) - 1
 
 
 def _string(cursor: Cursor) -> bool:

@@ -65,12 +65,17 @@ PLAIN: Final = re.compile(
     r"""[ \t\r\n]++(?=(["'“{\[0-9-]|[A-Za-z_$]))"""
 )
 THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[ ][0-9]{3})+(?![0-9])|\S+\s+[A-Za-z]")
+QUOTED_MEMBER: Final = re.compile(rf"""[,;，]?{ROOM}["'“][^"'“”\n]{{1,80}}["'”]{ROOM}{SIGN}""")
 TRAILING_COMMENT: Final = re.compile(r"\s+(?://|#|/\*).*", re.DOTALL)
 PREFIXED: Final = re.compile(r"[uUbBrRfF]{1,2}(?=[\"'])")
 _DOUBLE: Final = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
 QUOTED: Final = re.compile(_DOUBLE + r"|'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'")
 CONCATENATED: Final = re.compile(rf"(?:{QUOTED.pattern})(?:\s*+\+\s*+(?:{QUOTED.pattern}))++")
 QUOTED_LINE: Final = re.compile(r">(?:[ \t]?>)*+")
+# A date of Python: `datetime.date(2024, 3, 5)`, `datetime.datetime(2024, 3, 5, 10, 0)`.
+MOMENT: Final = re.compile(
+    r"(?:datetime\.)?(?:date|datetime)\(\s*(\d{1,4}\s*,\s*\d{1,2}\s*,\s*\d{1,2}(?:\s*,\s*\d{1,2}){0,3})\s*\)"
+)
 CALL: Final = re.compile(r"[A-Za-z_][\w.]*\(\s*(\"[^\"\\\n]*\"|'[^'\"\\\n]*'|-?\d+(?:\.\d+)?)\s*\)")
 KEYED: Final = re.compile(
     rf"""[uUbB]?["'“`«][^"'“”`«»\n]{{1,80}}["'”`»]{ROOM}{SIGN}|[A-Za-z_$][\w$-]{{0,60}}["”]?{ROOM}{SIGN}(?![/\d:])"""

@@ -14,7 +14,7 @@ from structout.parsing.syntax.cursor import Parsed
 from structout.parsing.syntax.json import parse
 from structout.parsing.syntax.tokens import quote
 
-GOES_ON: Final = re.compile(r"""\s*+,\s*+(?:["'][^"'\n]{1,80}["']\s*+:|[{\["0-9-])""")
+GOES_ON: Final = re.compile(r"""\s*+(?:,\s*+(?:["'][^"'\n]{1,80}["']\s*+:|[{\["0-9-])|["'][^"'\n]{1,80}["']\s*+:)""")
 _ENTITIES: Final = ("&quot;", "&#34;")
 _CONTENT: Final = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
 # The C scanner tells where the document that starts at an offset ends, which no other strict parser at hand does.

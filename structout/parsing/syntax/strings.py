@@ -89,7 +89,7 @@ def read_value(text: str, place: int, end: int, role: Role, depth: int, budget: 
             return Quoted(place + 1, at, at + 1)
     lines = None if inner else _CLOSER_LINE.search(text, place, end)
     if lines:
-        return Quoted(place + 1, lines.start(), lines.start())
+        return _without_closers(text, place, lines.start())
     last = _LAST_CLOSERS.search(text, max(place, end - 1000), end)
     if last and last.group().count("}") + last.group().count("]") == depth:
         return Quoted(place + 1, last.start(), last.start())
