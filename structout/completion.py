@@ -153,7 +153,7 @@ class Completion:
 
     @property
     def mean_value_logprob(self) -> float | None:
-        """The mean log-probability of the tokens that carry values; None if there are none.
+        """The mean log-probability of the tokens that carry values; None without such tokens.
 
         Keys and punctuation are left out: they are nearly certain, and would hide doubt about the values.
         """

@@ -83,7 +83,7 @@ def repair(
     The default policy accepts lossless edits only; `lossy` and `any` accept more. `decimal` is the decimal sign of
     numbers written as text: without it, `"1,200"` is ambiguous. `complete` says that the text was not cut off (its
     finish reason is `stop`): adding closers at its very end is then lossless, otherwise lossy. `format` restricts
-    reading to JSON or to YAML; by default, YAML is tried if there is no JSON. If the schema is a language (a choice, a
+    reading to JSON or to YAML; by default, YAML is tried if the text holds no JSON. If the schema is a language (a choice, a
     statement), only wrapping is removed. The time is linear in the length of the text. No text makes `repair` raise: a
     bug in repair gives an issue and a warning. Raises `SpecError` for an invalid argument, and `SchemaError`.
     """
@@ -346,7 +346,7 @@ class _Repair(Generic[T]):
         best = fitting[0]
         likelier = min(fitting, key=lambda outcome: (outcome.foreign, outcome.cue))
         if likelier.cue < best.cue and worst(likelier.edits):
-            best = likelier  # introduced as the answer: a loss is no reason to prefer another document
+            best = likelier  # introduced as the answer: even with a loss, it is the better choice
         edits = self._all_edits(best)
         document = best.checked.document
         for other in fitting[1:]:

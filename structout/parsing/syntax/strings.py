@@ -151,7 +151,7 @@ def _without_closers(text: str, place: int, stop: int) -> Quoted:
 
 
 def read_key(text: str, place: int, end: int) -> tuple[Quoted, bool] | None:
-    """Find the end of the key whose quote opens at `place`, and whether a colon follows; None if there is no key."""
+    """Find the end of the key whose quote opens at `place`, and whether a colon follows; None without a key."""
     first = -1
     limit = min(end, place + _LONGEST_KEY)
     for found in _QUOTES[text[place]].finditer(text, place + 1, limit):
