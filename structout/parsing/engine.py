@@ -83,9 +83,9 @@ def repair(
     The default policy accepts lossless edits only; `lossy` and `any` accept more. `decimal` is the decimal sign of
     numbers written as text: without it, `"1,200"` is ambiguous. `complete` says that the text was not cut off (its
     finish reason is `stop`): adding closers at its very end is then lossless, otherwise lossy. `format` restricts
-    reading to JSON or to YAML; by default, YAML is tried if the text holds no JSON. If the schema is a language (a choice, a
-    statement), only wrapping is removed. The time is linear in the length of the text. No text makes `repair` raise: a
-    bug in repair gives an issue and a warning. Raises `SpecError` for an invalid argument, and `SchemaError`.
+    reading to JSON or to YAML; by default, YAML is tried if the text holds no JSON. If the schema is a language (a
+    choice, a statement), only wrapping is removed. The time is linear in the length of the text. No text makes `repair`
+    raise: a bug in repair gives an issue and a warning. Raises `SpecError` for an invalid argument, and `SchemaError`.
     """
     _check(text, policy, decimal, format)
     schema = Schema.of(schema)
