@@ -4,9 +4,12 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from structout import load_strategy, spec
+from structout.source import import_object
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,3 +45,14 @@ def test_commands_exist_with_the_options_shown() -> None:
 def test_the_table_is_a_committed_benchmark() -> None:
     table = (ROOT / "benchmarks/results/demo.md").read_text(encoding="utf-8").strip()
     assert table in README
+
+
+def test_the_verifier_shown_passes_its_own_test_and_stands_in_expressions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = (code for code in PYTHON if code.startswith("# checks.py\n"))
+    Path("checks.py").write_text(code)
+    import_object("checks.py:test_has_digits")()
+    (written,) = set(re.findall(r'--strategy "(.*checks\.py:.*)"', README))
+    assert spec(load_strategy(written)) == written
