@@ -69,8 +69,10 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is asked: the conversation, how to sample, and the schema to hold it to, if any.
+    """What a model is asked: the conversation, how to sample, and the schema to hold the answer to, if any.
 
+    `mask` is a JSON Schema that admits fewer documents than `constraint`: a model that can be held to it is held to it,
+    and every answer is judged by the constraint all the same.
     `sample` tells apart several answers to one prompt: it is part of the seed and of the cache key.
     """
 
@@ -78,6 +80,7 @@ class Prompt:
     sampling: Sampling = field(default_factory=Sampling)
     constraint: Schema[Any] | None = None
     sample: int = 0
+    mask: Any = field(default=None, hash=False)
 
     def key(self) -> str:
         """A hash of all that the answer depends on, but for the model."""
@@ -86,7 +89,7 @@ class Prompt:
             [[m.role, m.content] for m in self.messages],
             [s.temperature, s.top_k, s.top_p, s.max_tokens, s.seed],
             [s.min_p, s.stop, s.repetitions],
-            self.constraint.fingerprint() if self.constraint else None,
+            self.constraint.fingerprint(self.mask) if self.constraint else None,
             self.sample,
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()

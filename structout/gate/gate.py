@@ -117,7 +117,7 @@ class Gate:
         schema, data = self.schema, document.data
         if document.wrong:
             return self._invalid(document, (Issue("", "not_json", document.wrong),), None)
-        if data is not None and schema.accepts(data):
+        if data is not None and schema.complies(data):
             checked: Checked[Any] = _VALID
         else:
             checked = schema.check(document.parsed) if data is None else schema.check_text(document.text)

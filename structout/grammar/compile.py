@@ -53,6 +53,7 @@ class Grammar:
     """
 
     schema: Schema[Any]
+    mask: Any
     level: Level
     source: str
     seconds: float
@@ -94,7 +95,7 @@ class Grammar:
         """A few short texts that the schema admits, the shortest first; none if none was found."""
         if self.schema.language is not None:
             return samples(self.schema.language)
-        found = Witness(self.schema.mask, pydantic=self.schema.adapter is not None).documents()
+        found = Witness(self.mask, pydantic=self.schema.adapter is not None).documents()
         return tuple(text for text in found if PrefixValidator(self.schema).accepts(text))
 
     @cached_property
@@ -106,7 +107,7 @@ class Grammar:
             template = self._template(vocabulary)
             closer = Closer(vocabulary, is_json=False)
             if self.schema.language is None:
-                names, words = required_names(self.schema.mask), examples(self.schema.mask, vocabulary)
+                names, words = required_names(self.mask), examples(self.mask, vocabulary)
                 closer = Closer(vocabulary, preferred=names, words=words)
             # At `exact` too: an open object may repeat a key, and a proof is better than a promise.
             found = closer.shortest(template, _LONGEST_DOCUMENT, PrefixValidator(self.schema).accepts, self.documents)
@@ -135,30 +136,43 @@ class _Start:
     out: tuple[int, ...] | None
 
 
-def compile(schema: Schema[Any]) -> Grammar:  # noqa: A001
+def compile(schema: Schema[Any], mask: Any = None) -> Grammar:  # noqa: A001
     """Compile a schema for constrained decoding, at the tightest level that the engine manages.
 
-    Remembered by the schema's fingerprint and Pydantic type. Raises `SchemaError` if no document can satisfy the
+    `mask` is a JSON Schema that admits fewer documents, to be enforced in its place. The grammar is remembered by the
+    fingerprint of both and the Pydantic type. Raises `SchemaError` if no document can satisfy the
     schema, and `MissingExtraError`.
     """
-    return _compile(schema, id(schema.adapter.core_schema) if schema.adapter else 0)
+    key = schema.fingerprint(mask), id(schema.adapter.core_schema) if schema.adapter else 0
+    return _compile(_Asked(schema, mask, key))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is compiled. The type of a schema is a part of the key: its validators are not in the fingerprint."""
+
+    schema: Schema[Any] = field(compare=False)
+    mask: Any = field(compare=False)
+    key: tuple[str, int]
 
 
 @lru_cache(maxsize=256)
-def _compile(schema: Schema[Any], _type: int) -> Grammar:  # the type apart: its validators are not in the fingerprint
+def _compile(asked: "_Asked") -> Grammar:
+    schema = asked.schema
     try:
         from llguidance import LLMatcher
     except ImportError as error:
         raise MissingExtraError("llguidance", "local") from error
     began = time.perf_counter()
+    mask = schema.json_schema if asked.mask is None else asked.mask
     if schema.language is not None:
         source = source_of(schema.language)
         reason = trial(source)
         if reason:
             raise SchemaError(f"{schema.name} has no grammar: {reason}"[:300], hint="simplify the language")
-        return Grammar(schema, "exact", source, time.perf_counter() - began)
+        return Grammar(schema, mask, "exact", source, time.perf_counter() - began)
     try:
-        tight, said = tightened(schema)
+        tight, said = tightened(schema, asked.mask)
         rewriter = Rewriter(tight, schema.adapter is not None)
         rewritten = rewriter.rewrite()
         gaps = [*rewriter.gaps, *python_checks(schema, said)]
@@ -168,7 +182,7 @@ def _compile(schema: Schema[Any], _type: int) -> Grammar:  # the type apart: its
     attempts: list[tuple[Level, Any, dict[str, Any]]] = [
         (whole, rewritten, {}),
         ("relaxed", rewritten, {"lenient": True}),
-        ("relaxed", schema.mask, {"lenient": True}),
+        ("relaxed", mask, {"lenient": True}),
         ("json", {}, {}),
     ]
     reasons: list[str] = []
@@ -184,7 +198,7 @@ def _compile(schema: Schema[Any], _type: int) -> Grammar:  # the type apart: its
         if not reason:
             if reasons:
                 gaps.append(Gap("", "", reasons[0].split("\n")[0]))
-            return Grammar(schema, level, source, time.perf_counter() - began, tuple(gaps))
+            return Grammar(schema, mask, level, source, time.perf_counter() - began, tuple(gaps))
         if reason.startswith("Unsatisfiable"):
             break
         reasons.append(reason)

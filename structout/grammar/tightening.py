@@ -15,17 +15,16 @@ _BOUNDS = ("ge", "gt", "le", "lt", "multiple_of")
 _KEYS = {"int": r"^(?:0|-?[1-9][0-9]{0,17})$", "date": f"^(?:{FORMATS['date']})$", "uuid": f"^(?:{FORMATS['uuid']})$"}
 
 
-def tightened(schema: Schema[Any]) -> tuple[Any, frozenset[int]]:
+def tightened(schema: Schema[Any], mask: Any = None) -> tuple[Any, frozenset[int]]:
     """The JSON Schema to make a mask of, and the ids of the nodes of the Pydantic type that it says all of.
 
     It admits no document that the schema's own does not, and has keys in the order of the schema's own. Without a
-    Pydantic type it is the schema's own; where the schema has a mask of its own it is that.
+    Pydantic type it is the schema's own; where there is a `mask`, it is the mask.
     """
     if schema.adapter is None:
-        return schema.mask, frozenset()
-    plain = schema.unmasked
-    written, said = _written(plain, id(schema.adapter.core_schema))
-    return (written if plain is schema else schema.mask), said
+        return schema.json_schema if mask is None else mask, frozenset()
+    written, said = _written(schema, id(schema.adapter.core_schema))
+    return written if mask is None else mask, said
 
 
 @lru_cache(maxsize=64)

@@ -164,7 +164,9 @@ class LocalModel:
 
         matcher = None
         if prompt.constraint is not None:
-            matcher = grammar.compile(prompt.constraint).matcher(self.vocabulary, prompt.sampling.max_tokens)
+            matcher = grammar.compile(prompt.constraint, prompt.mask).matcher(
+                self.vocabulary, prompt.sampling.max_tokens
+            )
         return Request(tokens, prompt.sampling, _seed(prompt), matcher)
 
     def _completion(self, request: "Request", output: "Generated") -> Completion:

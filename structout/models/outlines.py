@@ -55,7 +55,7 @@ class OutlinesModel:
     def _answer(self, prompt: Prompt) -> Completion:
         began = time.perf_counter()
         try:
-            generator = self._generator(prompt.constraint)
+            generator = self._generator(prompt.constraint, prompt.mask)
         except Exception as error:  # whatever the backend raises for a schema that it cannot compile
             reason = str(error).strip().split("\n")[0][:200]
             return Completion("", finish_reason="refused", refusal=f"{self.name} cannot hold to the schema: {reason}")
@@ -70,14 +70,14 @@ class OutlinesModel:
         usage = Usage(1, read, written, time.perf_counter() - began)
         return Completion(text, usage, "length" if written >= prompt.sampling.max_tokens else "stop")
 
-    def _generator(self, schema: Schema[Any] | None) -> Any:
+    def _generator(self, schema: Schema[Any] | None, mask: Any) -> Any:
         import outlines
         from outlines.models import SteerableModel
         from outlines.types import CFG
 
-        key = schema.fingerprint() if schema else ""
+        key = schema.fingerprint(mask) if schema else ""
         if key not in self._generators:
-            wanted, backend = _output_type(schema), self._backend
+            wanted, backend = _output_type(schema, mask), self._backend
             if isinstance(wanted, CFG):
                 backend = "llguidance"  # the others read other dialects, or none
             if not isinstance(self._model, get_args(SteerableModel)) and not self._takes(wanted):
@@ -108,7 +108,7 @@ class OutlinesModel:
         return len(tokenizer.encode(text, add_special_tokens=False)) if hasattr(tokenizer, "encode") else 0
 
 
-def _output_type(schema: Schema[Any] | None) -> Any:
+def _output_type(schema: Schema[Any] | None, mask: Any) -> Any:
     """A constraint in outlines' words."""
     from outlines.types import CFG, JsonSchema
     from outlines.types import Regex as Expression
@@ -117,7 +117,8 @@ def _output_type(schema: Schema[Any] | None) -> Any:
         return None
     language = schema.language
     if language is None:
-        return JsonSchema(schema.mask if isinstance(schema.mask, dict) else {})
+        held = schema.json_schema if mask is None else mask
+        return JsonSchema(held if isinstance(held, dict) else {})
     if isinstance(language, Choice):
         return Expression("|".join(_escape(value) for value in language.values))
     if isinstance(language, Regex):

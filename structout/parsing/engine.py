@@ -128,7 +128,7 @@ def attempt(
     except ValueError as error:
         if format != "yaml":
             reading = single(text, str(error), _allowance(text, 2), complete=complete)
-            found = schema.accept(reading.document) if reading else None
+            found = schema.check_briefly(reading.document) if reading else None
             if reading and found:
                 return Repaired(found.value, reading.document, (), reading.edits)
         checked = schema.check_text(text)

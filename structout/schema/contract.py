@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from copy import copy
 from functools import cached_property
 from pathlib import Path
 from traceback import walk_tb
@@ -51,8 +50,7 @@ class Schema(Generic[T]):
     `name` says what one document is; `json_schema` is the JSON Schema that a model is shown and a document is
     judged by, its references as `references.local` writes them; `marked` is the same with the marks of
     `evaluation.scoring.comparison`; `adapter` is the Pydantic type behind it, None if there is only a JSON Schema. With
-    a `language` a text is no JSON but a text of that language, which is its value as well. `mask` is the JSON Schema
-    that a constraint holds an answer to: the same, but for a schema that was `masked`.
+    a `language` a text is no JSON but a text of that language, which is its value as well.
     """
 
     def __init__(
@@ -68,7 +66,6 @@ class Schema(Generic[T]):
         check_form(written)
         self.marked: dict[str, Any] | bool = local(written)
         self.json_schema: dict[str, Any] | bool = _unmarked(self.marked)
-        self.mask: dict[str, Any] | bool = self.json_schema
         self.adapter = adapter
         self.validator = Validator(self.json_schema, pydantic=adapter is not None)
 
@@ -130,18 +127,6 @@ class Schema(Generic[T]):
             return cls.of(document)
         return cls.of(import_object(str(path) if os.path.isfile(path) else source))
 
-    def masked(self, mask: dict[str, Any] | bool) -> "Schema[T]":
-        """The same contract, with a mask of its own: one that admits fewer documents than are judged to comply."""
-        other = copy(self)
-        other.mask = mask
-        other.__dict__.pop("_fingerprint", None)  # of the one that was copied
-        return other
-
-    @property
-    def unmasked(self) -> "Schema[T]":
-        """The same contract without a mask of its own."""
-        return self if self.mask is self.json_schema else self.masked(self.json_schema)
-
     def check_text(self, text: str) -> Checked[T]:
         """Judge a text strictly: it must be one JSON document (RFC 8259) that complies without coercion.
 
@@ -154,7 +139,7 @@ class Schema(Generic[T]):
             return Checked(None, None, (issue,))
         return self.check(document, text)
 
-    def accepts(self, data: bytes) -> bool:
+    def complies(self, data: bytes) -> bool:
         """Whether `check_text` would find nothing wrong with this text in UTF-8: the same verdict, sooner."""
         if self.language is not None:
             return False
@@ -191,7 +176,7 @@ class Schema(Generic[T]):
             return Checked(None, document, (_raised(error),))
         return Checked(value, document)
 
-    def accept(self, document: Json) -> Checked[T] | None:
+    def check_briefly(self, document: Json) -> Checked[T] | None:
         """What `check` says of a document that complies; None of one that does not, and no word on why."""
         if self.language is not None or not self.validator.is_valid(document):
             return None
@@ -238,18 +223,22 @@ class Schema(Generic[T]):
             reason = _raised(error).message
             raise SchemaError(f"a value of {self.name} cannot be written as JSON: {reason}", hint=hint) from error
 
-    def fingerprint(self) -> str:
-        """A short hash of the contract, for caches and logs: the JSON Schema in its key order, and the name."""
-        return self._fingerprint
+    def fingerprint(self, mask: Any = None) -> str:
+        """A short hash of the contract, for caches and logs: the JSON Schema in its key order, and the name.
+
+        With a mask, a JSON Schema that admits fewer documents, the hash is that of both.
+        """
+        return self._fingerprint if mask is None else self._hash(mask)
 
     @cached_property
     def _fingerprint(self) -> str:
+        return self._hash()
+
+    def _hash(self, *more: Any) -> str:
         parts = [self.name, self.adapter is not None, self.json_schema]
         if self.language is not None:
             parts.append(repr(self.language))
-        if self.mask is not self.json_schema:
-            parts.append(self.mask)
-        content = json.dumps(parts, ensure_ascii=False)
+        content = json.dumps([*parts, *more], ensure_ascii=False)
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def __eq__(self, other: object) -> bool:

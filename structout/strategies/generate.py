@@ -128,16 +128,16 @@ def _show(strategy: Prompted | Constrained, model: Model, tasks: Sequence[Task[A
     return show
 
 
-def _held_to(tasks: Sequence[Task[Any]], model: Model, *, quote: bool) -> list[Schema[Any]]:
+def _held_to(tasks: Sequence[Task[Any]], model: Model, *, quote: bool) -> list[tuple[Schema[Any], Any]]:
     """The schema of each task as a constraint: its keys in the order that the model was taught, and with `quote` its
-    texts held to the record.
+    texts held to the record by a mask.
     """
     tuning: Tuning | None = getattr(model, "tuning", None)
-    held: list[Schema[Any]] = []
+    held: list[tuple[Schema[Any], Any]] = []
     known: dict[int, frozenset[str]] = {}  # tasks mostly share their examples
     for task in tasks:
         taught = tuning if tuning is not None and tuning.fingerprint == task.schema.fingerprint() else None
-        schema = reordered(task.schema, taught.orders) if taught else task.schema
+        schema, mask = reordered(task.schema, taught.orders) if taught else task.schema, None
         if quote:
             if id(task.examples) not in known:
                 known[id(task.examples)] = quoted_fields(task.examples).union(taught.quotes if taught else ())
@@ -145,15 +145,15 @@ def _held_to(tasks: Sequence[Task[Any]], model: Model, *, quote: bool) -> list[S
                     message = "quote=True holds no text to the record: neither fine-tuning nor examples say which"
                     message += " texts are quoted: give labelled records (--examples, or examples=...)"
                     warnings.warn(message, StructoutWarning, stacklevel=2)
-            schema = quoting(schema, known[id(task.examples)], task.text)
-        held.append(schema)
+            mask = quoting(schema, known[id(task.examples)], task.text)
+        held.append((schema, mask))
     return held
 
 
 def _ask(strategy: Prompted | Constrained, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
     answer_format: Format = strategy.format if isinstance(strategy, Prompted) else "json"
     show = _show(strategy, model, tasks)
-    constraints: Sequence[Schema[Any] | None] = [None] * len(tasks)
+    constraints: Sequence[tuple[Schema[Any] | None, Any]] = [(None, None)] * len(tasks)
     if isinstance(strategy, Constrained):
         constraints = _held_to(tasks, model, quote=strategy.quote)
     prompts = [
@@ -162,8 +162,9 @@ def _ask(strategy: Prompted | Constrained, tasks: Sequence[Task[T]], model: Mode
             _sampling(strategy, task.sampling),
             constraint,
             task.sample,
+            mask,
         )
-        for task, examples, constraint in zip(tasks, _examples(strategy, tasks), constraints, strict=True)
+        for task, examples, (constraint, mask) in zip(tasks, _examples(strategy, tasks), constraints, strict=True)
     ]
     completions = model.complete(prompts)
     steering = strategy.steering if isinstance(strategy, Constrained) else "any"

@@ -41,21 +41,21 @@ def quoted_fields(examples: Iterable[Example], least: float = 0.99) -> frozenset
     return frozenset(field for field in seen if quoted[field] >= least * seen[field])
 
 
-def quoting(schema: Schema[Any], fields: Collection[str], text: str) -> Schema[Any]:
-    """The schema, with a mask that holds the texts of these fields to quotations from `text`.
+def quoting(schema: Schema[Any], fields: Collection[str], text: str) -> Any:
+    """A mask that holds the texts of these fields to quotations from `text`; None where no text can be held to it.
 
     Fields in which the schema itself lists, formats or patterns what a text may be are left to it; so are texts under
     names that it does not list.
     """
     if not fields or schema.language is not None or not _PIECE.search(text):
-        return schema
+        return None
     root, _ = tightened(schema)
     paths = [tuple(step.replace("~1", "/").replace("~0", "~") for step in field.split("/")[1:]) for field in fields]
     held = _held(root, sorted(paths), root, 0)
     if held == root:
-        return schema
+        return None
     parts = {**root.get("$defs", {}), _QUOTATION: {"type": "string", "pattern": quotation(text)}}
-    return schema.masked({**held, "$defs": parts})
+    return {**held, "$defs": parts}
 
 
 def _pieces(text: str) -> list[tuple[int, int]]:

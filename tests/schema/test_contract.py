@@ -129,9 +129,9 @@ def test_whatever_a_validator_or_a_serializer_raises_is_an_issue(text: str, said
     (issue,) = schema.check_text(text).issues
     assert issue.kind == "value"
     assert said in issue.message
-    assert not schema.accepts(text.encode())
-    assert schema.accept(json.loads(text)) is None
-    assert schema.accepts(b'{"sku": "x"}')
+    assert not schema.complies(text.encode())
+    assert schema.check_briefly(json.loads(text)) is None
+    assert schema.complies(b'{"sku": "x"}')
 
 
 def test_an_interruption_is_no_verdict() -> None:
@@ -245,7 +245,7 @@ def test_the_fingerprint_tells_contracts_apart() -> None:
 )
 def test_the_quick_verdict_is_the_verdict(source: Any, text: str) -> None:
     schema = Schema.of(source)
-    assert schema.accepts(text.encode("utf-8", "surrogatepass")) == schema.check_text(text).ok
+    assert schema.complies(text.encode("utf-8", "surrogatepass")) == schema.check_text(text).ok
 
 
 @pytest.mark.parametrize("document", [{"a": "x\ud800"}, {"\ud800": "x"}, ["\udfff"]])
@@ -253,4 +253,4 @@ def test_a_document_with_an_unpaired_surrogate_is_an_issue(document: Any) -> Non
     text = {"pattern": "."}
     schema = Schema.of({"additionalProperties": text, "propertyNames": text, "items": text})
     assert [issue.kind for issue in schema.check(document).issues] == ["not_json"]
-    assert schema.accept(document) is None
+    assert schema.check_briefly(document) is None

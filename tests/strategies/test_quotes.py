@@ -1,6 +1,7 @@
 """Texts held to the record: what counts as quoted, and that nothing else can be sampled."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -79,7 +80,7 @@ def test_a_field_counts_as_quoted_where_the_labels_say_so_to_the_letter() -> Non
 
 
 def test_a_schema_held_to_a_record_refuses_what_is_made_up_wherever_the_field_stands() -> None:
-    held = masked(quoting(Schema.of(Staff), {"/boss/name", "/others/*/town"}, "Ada of Turin"))
+    held = Schema.of(quoting(Schema.of(Staff), {"/boss/name", "/others/*/town"}, "Ada of Turin"))
     ada: Any = {"name": "Ada", "town": "Paris", "role": "any"}
     bo: Any = {"name": "Bo", "town": "Turin", "role": "any"}
     assert held.check({"boss": ada, "others": [bo]}).ok
@@ -91,27 +92,22 @@ def test_a_schema_held_to_a_record_refuses_what_is_made_up_wherever_the_field_st
 @pytest.mark.parametrize("node", [{"enum": ["no"]}, {"format": "date"}, {"pattern": "^x+$"}, {"const": "no"}])
 def test_what_the_schema_itself_says_of_a_text_stands(node: dict[str, Any]) -> None:
     schema = Schema.of({"type": "object", "properties": {"a": {"type": "string", **node}}})
-    assert quoting(schema, {"/a"}, "some record") is schema
-
-
-def masked(schema: Schema[Any]) -> Schema[Any]:
-    """What a schema's mask admits, as a schema."""
-    return Schema.of(schema.mask)
+    assert quoting(schema, {"/a"}, "some record") is None
 
 
 def test_of_a_text_or_something_else_the_text_is_held_and_its_limits_stay() -> None:
     either = Schema.of({"type": "object", "properties": {"a": {"type": ["string", "null"], "maxLength": 6}}})
     held = quoting(either, {"/a"}, "a whole record")
-    admitted = masked(held)
+    admitted = Schema.of(held)
     answers = ("whole", "record", "a", None, "other", "a whole", 1)
     assert [admitted.check({"a": answer}).ok for answer in answers] == [True, True, True, True, False, False, False]
-    assert grammar.compile(held).level == "exact"
+    assert grammar.compile(either, held).level == "exact"
 
 
 def test_there_is_nothing_to_hold_without_a_field_or_a_word() -> None:
     schema = Schema.of(Person)
-    assert quoting(schema, set(), "Ada") is schema
-    assert quoting(schema, {"/name"}, " \n") is schema
+    assert quoting(schema, set(), "Ada") is None
+    assert quoting(schema, {"/name"}, " \n") is None
 
 
 def test_constrained_gives_each_record_its_own_constraint() -> None:
@@ -119,14 +115,15 @@ def test_constrained_gives_each_record_its_own_constraint() -> None:
     tasks = [Task(text, Schema.of(Person), EXAMPLES) for text in ("Ada, clerk", "Eve")]
     ada, eve = Constrained(quote=True).run(tasks, model)
     assert ada.status == eve.status == "valid"  # a model that does not keep to the constraint is judged by the schema
-    first, second = (prompt.constraint for prompt in model.batches[0])
-    assert first is not None
-    assert second is not None
-    assert masked(first).check(ada.document).ok
-    assert not masked(second).check(eve.document).ok
-    assert second.check(eve.document).ok
+    first, second = model.batches[0]
+    assert Schema.of(first.mask).check(ada.document).ok
+    assert not Schema.of(second.mask).check(eve.document).ok
+    assert second.constraint is not None
+    assert second.constraint.check(eve.document).ok
+    assert first.key() != replace(first, mask=second.mask).key() != replace(first, mask=None).key()
     (plain,) = Constrained().run(tasks[:1], model)
     assert plain.attempts[0].prompt.constraint == Schema.of(Person)
+    assert plain.attempts[0].prompt.mask is None
 
 
 def test_that_nothing_says_what_is_quoted_is_noticed() -> None:
@@ -146,4 +143,4 @@ def test_the_model_can_only_quote(embedded: Model) -> None:
 
 def test_a_held_schema_is_exact_for_the_mask() -> None:
     held = quoting(Schema.of(Person), {"/name", "/town"}, "O'Neil & Sons (U.K.), 12/3 [b] {c} \\ 100% | a+b*c? ^$")
-    assert grammar.compile(held).level == "exact"
+    assert grammar.compile(Schema.of(Person), held).level == "exact"

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 from structout.completion import Completion, Message, Prompt, Sampling, Usage
 from structout.errors import MissingExtraError, ModelError, SpecError, StructoutWarning
@@ -19,7 +19,6 @@ from structout.models.openai.dialects import Dialect
 from structout.models.openai.limiter import Limiter
 from structout.models.openai.reply import CHARACTERS, read_reply
 from structout.models.openai.wire import LongError, MovedError, SlowError, StatusError, Wire, ended_by
-from structout.schema import Schema
 
 _TOO_MUCH = (429, 503)
 _TIMED_OUT = (408, 504, 522, 524)
@@ -27,6 +26,10 @@ _MAY_PASS = (*_TIMED_OUT, 409, 425, 500, 502, 520, 529)
 _CANNOT_TAKE = (400, 413, 422)
 _LONGEST_PAUSE = 20.0  # seconds, where the server does not say how long to wait
 _LEAST_ROOM, _TOKEN_ROOM, _MOST_ROOM = 4 << 20, 1 << 10, 256 << 20  # bytes of an answer, and of each token of it
+
+
+_Told = Literal["mask", "schema", "nothing"]
+_LESS: tuple[_Told, ...] = get_args(_Told)  # from all of a constraint to nothing of it
 
 
 class _FaultError(Exception):
@@ -110,7 +113,7 @@ class OpenAIModel:
         self._logprobs = logprobs
         self._many = many
         self._limit_field = "max_tokens"
-        self._heeded: dict[str, Schema[Any] | None] = {}  # what is left of schemas that the server refuses to be told
+        self._heeded: dict[str, _Told] = {}  # what is left of schemas that the server refuses to be told
         self._owed = Usage()  # what the probe has cost, until an answer is charged with it
         self._said: set[str] = set()
         self._lock = threading.Lock()
@@ -177,28 +180,29 @@ class OpenAIModel:
         good, as the next one would be refused as well.
         """
         constraint, reason = prompts[0].constraint, ""
-        for told, held in self._told(constraint):
+        for told, held in self._told(prompts[0]):
             try:
                 answers = self._samples(prompts, held)
             except _RefusalError as refusal:
                 reason = reason or str(refusal)
                 continue
             if reason and constraint is not None:
-                self._heeded[constraint.unmasked.fingerprint()] = told
-                how = "it quotes at will" if told is not None else "it is only checked"
+                self._heeded[constraint.fingerprint()] = told
+                how = "it is only checked" if told == "nothing" else "it quotes at will"
                 self._say(f"{self.name} cannot be held to {constraint.name}, so {how}: {reason}")
             return answers
         return [Completion("", finish_reason="refused", refusal=reason)] * len(prompts)
 
-    def _told(self, constraint: Schema[Any] | None) -> list[tuple[Schema[Any] | None, dict[str, Any] | None]]:
+    def _told(self, prompt: Prompt) -> list[tuple[_Told, dict[str, Any] | None]]:
         """What the server is told of a constraint, and the fields that say so: all of it, then what is left of it."""
+        constraint = prompt.constraint
         if constraint is None:
-            return [(None, None)]
-        plain = constraint.unmasked
-        first = self._heeded.get(plain.fingerprint(), constraint)
-        ways: list[tuple[Schema[Any] | None, dict[str, Any] | None]] = []
-        for told in (first, plain if first is not None else None, None):
-            held = dialects.fields(told, self.dialect) if told is not None else None
+            return [("nothing", None)]
+        first = self._heeded.get(constraint.fingerprint(), "mask")
+        ways: list[tuple[_Told, dict[str, Any] | None]] = []
+        for told in _LESS[_LESS.index(first) :]:
+            mask = prompt.mask if told == "mask" else None
+            held = None if told == "nothing" else dialects.fields(constraint, self.dialect, mask)
             if all(held != known for _, known in ways):
                 ways.append((told, held))
         return ways

@@ -36,7 +36,7 @@ def dialect_named(name: str) -> Dialect:
     return name  # type: ignore[return-value]
 
 
-def fields(constraint: Schema[Any], dialect: Dialect) -> dict[str, Any] | None:
+def fields(constraint: Schema[Any], dialect: Dialect, mask: Any = None) -> dict[str, Any] | None:
     """What a request says besides, to hold the answer to `constraint`; None where the dialect cannot say it."""
     language = constraint.language
     if language is not None:
@@ -45,7 +45,7 @@ def fields(constraint: Schema[Any], dialect: Dialect) -> dict[str, Any] | None:
         if isinstance(language, Choice):
             return {"structured_outputs": {"choice": list(language.values)}}
         return {"structured_outputs": {"regex": language.pattern}} if isinstance(language, Regex) else None
-    schema = constraint.mask
+    schema = constraint.json_schema if mask is None else mask
     if dialect == "json_schema":
         name = re.sub(r"[^a-zA-Z0-9_-]", "_", constraint.name)[:64] or "document"
         described = {"name": name, "schema": schema, "strict": True}
