@@ -144,7 +144,7 @@ class Schema(Generic[T]):
             return Checked(None, None, (issue,))
         return self.check(document, text)
 
-    def accepts(self, data: bytes) -> bool:
+    def complies(self, data: bytes) -> bool:
         """Whether `check_text` would accept a text in UTF-8. False for every language. Faster than `check_text`."""
         if self.language is not None:
             return False
