@@ -1,4 +1,4 @@
-# All targets set up all that they need from a bare clone: only Python >= 3.11 and a package registry are assumed.
+# Every target sets up what it needs from a bare clone. It needs Python >= 3.11 and a package registry, and nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -17,11 +17,12 @@ test: $(INSTALLED)
 	$(BIN)/structout model fetch
 	$(BIN)/python -m pytest
 
-# The package as its users install it: with the core dependencies alone, outside the checkout.
+# Builds the wheel, installs it with the core dependencies alone, and tries it outside the checkout, as a user would.
 wheel:
 	PYTHON=$(PYTHON) .ci/wheel
 
-# The versions and the hashes of what `.ci/wheel` installs; run it again after a change of pyproject.toml or constraints.txt.
+# Renews requirements-core.txt: the versions and hashes that `.ci/wheel` installs. Run it after changing pyproject.toml or
+# constraints.txt.
 locked:
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && $(PYTHON) -m venv "$$folder" && \
 	"$$folder/bin/pip" install --quiet --disable-pip-version-check uv && \
@@ -29,11 +30,11 @@ locked:
 		--generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --quiet \
 		--custom-compile-command "make locked" --output-file requirements-core.txt
 
-# How schemas/parts/tuned was made: on the train split and on generated descriptions, an hour of one core.
+# Trains schemas/parts/tuned on the train split and on generated descriptions; takes an hour of one core.
 tuned: $(INSTALLED)
 	mkdir -p .structout
 	$(BIN)/python schemas/parts/generate.py 1500 --seed 1 > .structout/generated.jsonl
-	$(BIN)/structout finetune schemas/parts --out schemas/parts/tuned --more .structout/generated.jsonl \
+	$(BIN)/structout finetune schemas/parts --output schemas/parts/tuned --more .structout/generated.jsonl \
 		--rank 8 --passes 6 --held-out 0 --fresh
 
 format: $(INSTALLED)

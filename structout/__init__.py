@@ -1,7 +1,7 @@
 """Language-model output that programs can rely on: validated records, measured compliance, honest cost.
 
-What `__all__` names is public, here and in the packages below; the rest may change. Names are imported when they are
-first used, so that `import structout` and the commands start at once.
+The names in `__all__`, here and in the packages below, are public; everything else may change. Names are imported on
+first use, so that `import structout` and the commands start at once.
 """
 
 from typing import TYPE_CHECKING

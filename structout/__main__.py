@@ -1,4 +1,4 @@
-"""`python -m structout` is the command `structout`."""
+"""The command `structout`, run as `python -m structout`."""
 
 from structout.cli import main
 

@@ -1,4 +1,4 @@
-"""What passes between strategies and models: a prompt there, a completion back, and what it cost."""
+"""The messages between strategies and models: prompts, completions, and the usage of each call."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from structout.schema import Schema
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "refused", "stuck"]
-_REAL, _WHOLE = (int, float, Real), (int, Integral)  # numpy's numbers are such too
+_REAL, _WHOLE = (int, float, Real), (int, Integral)  # numpy registers its numbers with these
 _NUMBERS: tuple[tuple[str, tuple[type, ...]], ...] = (
     *(("temperature", _REAL), ("max_tokens", _WHOLE), ("seed", _WHOLE)),
     *((name, (NoneType, *_REAL)) for name in ("top_p", "min_p")),
@@ -22,7 +22,7 @@ _NUMBERS: tuple[tuple[str, tuple[type, ...]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation. Its content is data to every model: it never becomes a control token."""
+    """One turn of a conversation. Models treat the content as data: it never becomes a control token."""
 
     role: Role
     content: str
@@ -30,11 +30,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are chosen: greedy at temperature 0, else sampled from what `top_k`, `top_p` and `min_p` leave.
+    """How tokens are chosen: greedily at temperature 0, else sampled from the tokens that the filters leave.
 
-    `max_tokens` bounds the answer in tokens; `seed` makes sampling repeatable. A text in `stop` ends the answer, which
-    then leaves it out. `repetitions` keeps a model out of loops: no run of tokens comes more often than that in a row.
-    Raises `SpecError`.
+    The filters are `top_k`, `top_p` and `min_p`. `max_tokens` bounds the answer in tokens; `seed` makes sampling
+    repeatable. A text in `stop` ends the answer and is left out of it. `repetitions` keeps a model out of loops: it is
+    the most times in a row that a run of tokens may occur. Raises `SpecError` for an invalid setting.
     """
 
     temperature: float = 0.0
@@ -50,30 +50,32 @@ class Sampling:
         for name, kinds in _NUMBERS:
             value = getattr(self, name)
             if not isinstance(value, kinds) or isinstance(value, bool):
-                raise SpecError(f"{name} is {value!r}", hint=f"give a {'' if float in kinds else 'whole '}number")
+                raise SpecError(
+                    f"invalid {name}: got {value!r}", hint=f"give a {'' if float in kinds else 'whole '}number"
+                )
         if not 0 <= self.temperature <= 100:
-            raise SpecError(f"temperature is {self.temperature}", hint="give a number from 0 (greedy) up")
+            raise SpecError(f"invalid temperature: got {self.temperature}", hint="give a number from 0 (greedy) to 100")
         if self.top_k is not None and self.top_k < 1:
-            raise SpecError(f"top_k is {self.top_k}", hint="give 1 or more, or leave it out")
+            raise SpecError(f"invalid top_k: got {self.top_k}", hint="give 1 or more, or leave it out")
         if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise SpecError(f"top_p is {self.top_p}", hint="give a share above 0, at most 1")
+            raise SpecError(f"invalid top_p: got {self.top_p}", hint="give a share above 0 and at most 1")
         if self.min_p is not None and not 0 < self.min_p <= 1:
-            raise SpecError(f"min_p is {self.min_p}", hint="give a share above 0, at most 1")
+            raise SpecError(f"invalid min_p: got {self.min_p}", hint="give a share above 0 and at most 1")
         if not isinstance(self.stop, tuple | list) or not all(isinstance(one, str) and one for one in self.stop):
-            raise SpecError(f"stop is {self.stop!r}", hint="give a tuple of texts, none of them empty")
+            raise SpecError(f"invalid stop: got {self.stop!r}", hint="give a tuple of non-empty texts")
         if self.repetitions is not None and self.repetitions < 1:
-            raise SpecError(f"repetitions is {self.repetitions}", hint="give 1 or more, or leave it out")
+            raise SpecError(f"invalid repetitions: got {self.repetitions}", hint="give 1 or more, or leave it out")
         if self.max_tokens < 1:
-            raise SpecError(f"max_tokens is {self.max_tokens}", hint="give 1 or more")
+            raise SpecError(f"invalid max_tokens: got {self.max_tokens}", hint="give 1 or more")
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is asked: the conversation, how to sample, and the schema to hold the answer to, if any.
+    """One question to a model: the conversation, the sampling, and the schema that constrains the answer, if any.
 
-    `mask` is a JSON Schema that admits fewer documents than `constraint`: a model that can be held to it is held to it,
-    and every answer is judged by the constraint all the same.
-    `sample` tells apart several answers to one prompt: it is part of the seed and of the cache key.
+    `mask` is a JSON Schema that admits fewer documents than `constraint`. A model that supports constraints is held to
+    the mask; every answer is judged by the constraint.
+    `sample` numbers several answers to one prompt: the number is part of the seed and of the cache key.
     """
 
     messages: tuple[Message, ...]
@@ -83,7 +85,7 @@ class Prompt:
     mask: Any = field(default=None, hash=False)
 
     def key(self) -> str:
-        """A hash of all that the answer depends on, but for the model."""
+        """A hash of everything that the answer depends on, except the model."""
         s = self.sampling
         content = [
             [[m.role, m.content] for m in self.messages],
@@ -97,12 +99,13 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What answers cost: model calls, tokens read and written, and seconds of the model's time.
+    """The cost of answers: model calls, tokens read and written, and seconds of the model's time.
 
-    The seconds and forward passes of a batch are shared out among its answers, so that they add up to what was spent.
-    Where the model tells: `reused_tokens` of the input were not computed again; `forced_tokens` of the output left no
-    choice; `accepted_tokens` of the output were among the `drafted_tokens` that were guessed and checked;
-    `model_seconds` and `mask_seconds` are those of `seconds` that forward passes and grammars took.
+    The answers of a batch share its seconds and forward passes, so that the shares add up to the time spent. Some
+    models report more: `reused_tokens` counts input tokens served from a cache; `forced_tokens` counts output tokens
+    that the grammar left no choice about; `drafted_tokens` counts the tokens guessed ahead, and `accepted_tokens` the
+    guesses kept in the output; `model_seconds` and `mask_seconds` are the parts of `seconds` spent on forward passes
+    and on grammars.
     """
 
     calls: int = 0
@@ -123,16 +126,18 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A model's answer. `finish_reason` is `length` if the token limit cut it off, `refused` if the model could not
-    take the prompt, `stuck` if the grammar allowed no token before the document was complete; `refusal` holds the
-    reason for either.
+    """A model's answer.
 
-    `logprobs` holds the natural logarithm of each output token's probability under the model without any
-    constraint, where the model tells it. `values` tells which of the tokens carry values, where the output is JSON:
-    the contents of strings, numbers and literals, but not keys and punctuation; `ends` then tells where in the text
-    each token ends, in bytes of UTF-8. `steered` holds the stretches of the text, by their first character and the one
-    after their last, that the model would have written otherwise, had they not been needed to end the document within
-    the token limit; an empty one at the end says that it might have gone on.
+    `finish_reason` is `length` if the token limit cut the answer off, `refused` if the model could not take the
+    prompt, and `stuck` if the grammar allowed no token before the document was complete; `refusal` holds the reason for
+    `refused` and `stuck`.
+
+    `logprobs` holds the natural logarithm of each output token's probability under the unconstrained model, if the
+    model reports them. For JSON output, `values` marks the tokens that carry values (the contents of strings, numbers
+    and literals, but not keys and punctuation), and `ends` holds the offset in the text where each token ends, in bytes
+    of UTF-8. `steered` holds the stretches of the text, as (first character, character after the last), that the token
+    limit forced against the model's own choice, so that the document ends in time; an empty stretch at the end means
+    that the model might have gone on.
     """
 
     text: str
@@ -146,10 +151,14 @@ class Completion:
 
     @property
     def mean_logprob(self) -> float | None:
+        """The mean log-probability of the output tokens; None if the model reports none."""
         return sum(self.logprobs) / len(self.logprobs) if self.logprobs else None
 
     @property
     def mean_value_logprob(self) -> float | None:
-        """The mean over the tokens that carry values: keys and punctuation, near certain, would drown the doubt."""
+        """The mean log-probability of the tokens that carry values; None without such tokens.
+
+        Keys and punctuation are left out: they are nearly certain, and would hide doubt about the values.
+        """
         found = [logprob for logprob, value in zip(self.logprobs or (), self.values or (), strict=False) if value]
         return sum(found) / len(found) if found else None

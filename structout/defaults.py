@@ -1,5 +1,5 @@
-"""What is asked where nobody says otherwise."""
+"""The default model and the default strategy."""
 
 MODEL = "embedded"
-# Held to the schema where the model can be, repaired where it could not be, and asked once more where neither did it.
+# Constrain the answer where the model can, repair it otherwise, and ask once more if it is still invalid.
 STRATEGY = "Reask(Repair(Constrained()))"

@@ -1,4 +1,4 @@
-"""Strict JSON: text to document, with nothing let through that RFC 8259 or a careful reader would not."""
+"""A strict JSON reader: it accepts nothing that RFC 8259 or a careful reader would reject."""
 
 import json
 import math
@@ -12,14 +12,14 @@ from structout.issue import Issue, pointer
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
-# Bytes by kind: digits, the letter of an exponent, its sign, and the rest. To look for a long exponent among these is
+# Bytes by kind: digits, the letter of an exponent, its sign, and the rest. Searching the kinds for a long exponent is
 # five times as fast as any regular expression.
 _KINDS = bytes(
     ord("0") if byte in b"0123456789" else ord("e") if byte in b"eE" else byte if byte in b"+" else ord(" ")
     for byte in range(256)
 )
 _MANY = b"0" * 300
-DEEPEST = 200  # containers within one another
+DEEPEST = 200  # levels of nested containers
 _TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
 _TOO_LARGE = "a number is too large to hold"
 
@@ -29,8 +29,8 @@ _JSON_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DO
 def parse_json(text: str) -> tuple[Json, Issue | None]:
     """Parse `text` as exactly one JSON document (RFC 8259), nested at most 200 deep.
 
-    Returns the document and None, or None and the issue: duplicate keys, NaN, Infinity, numbers that overflow,
-    unpaired surrogates and text after the document are all refused.
+    Returns the document and None, or None and the issue. Duplicate keys, NaN, Infinity, numbers that overflow,
+    unpaired surrogates and text after the document are all rejected.
     """
     try:
         return read_json(text), None
@@ -39,7 +39,7 @@ def parse_json(text: str) -> tuple[Json, Issue | None]:
 
 
 def read_json(text: str | bytes) -> Json:
-    """Parse as `parse_json` does, for who need not know what is wrong: raises `ValueError`."""
+    """Parse as `parse_json` does, for callers that need no issue: raises `ValueError`."""
     data = text.encode() if isinstance(text, str) else text
     document: Json = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True)
     if _may_overflow(data) and _overflows(document):
@@ -48,9 +48,9 @@ def read_json(text: str | bytes) -> Json:
 
 
 def load_json(text: str, constant: Callable[[str], Any] | None = None) -> Any:
-    """Read JSON that is no model's answer, such as a file that a user wrote: as `json` does, nested at most 200 deep.
+    """Read JSON from elsewhere than a model, such as a user's file: as `json` does, but nested at most 200 deep.
 
-    `constant` makes something of NaN and Infinity. Raises `ValueError`.
+    `constant` converts NaN and Infinity. Raises `ValueError`.
     """
     try:
         found = json.loads(text, parse_constant=constant)
@@ -62,7 +62,7 @@ def load_json(text: str, constant: Callable[[str], Any] | None = None) -> Any:
 
 
 def depth_and_size(document: Any, most: int) -> tuple[int, int]:
-    """How many levels of containers a document has, no more than `most`, and how many values down to there."""
+    """How many levels of containers a document has, up to `most`, and how many values these levels hold."""
     depth, size, level = 0, 1, [document]
     while depth < most:
         containers = [node for node in level if isinstance(node, dict | list)]
@@ -74,7 +74,7 @@ def depth_and_size(document: Any, most: int) -> tuple[int, int]:
 
 
 def _may_overflow(data: bytes) -> bool:
-    """Whether a number has a three-digit exponent, or 300 digits: no other can be infinite."""
+    """Whether a number has a three-digit exponent or 300 digits: only such a number can overflow."""
     kinds = data.translate(_KINDS)
     if b"0e" in kinds and (b"0e000" in kinds or b"0e+000" in kinds):
         return True
@@ -82,7 +82,7 @@ def _may_overflow(data: bytes) -> bool:
 
 
 def leaves(document: Json) -> dict[str, str | int | float | bool]:
-    """The scalars of a document by their JSON Pointer, nulls left out."""
+    """The scalars of a document by JSON Pointer, without nulls."""
     return {place: value for place, value in scalars(document).items() if value is not None}
 
 
@@ -102,8 +102,9 @@ def scalars(document: Json) -> dict[str, str | int | float | bool | None]:
 
 
 def steps(document: Json, place: str) -> list[str | int]:
-    """The keys and indexes on the way to a place of a document (a JSON Pointer): only the document tells `/0` the index
-    from `/0` the key.
+    """The keys and indexes on the way to a place of a document (a JSON Pointer).
+
+    The document is needed to tell `/0` the index from `/0` the key.
     """
     found: list[str | int] = []
     for step in place.split("/")[1:]:
@@ -118,11 +119,12 @@ def steps(document: Json, place: str) -> list[str | int]:
 
 
 def leaf_places(text: str) -> dict[str, tuple[int, int]]:
-    """Where the scalars of a valid JSON text stand, quotation marks included: by their JSON Pointer, first byte of
-    UTF-8 and the byte after the last.
+    """The places of the scalars in a valid JSON text, by JSON Pointer.
+
+    A place is the first byte in UTF-8 and the byte after the last, quotation marks included.
     """
     places: dict[str, tuple[int, int]] = {}
-    path: list[str | int | None] = []  # in each open container, the key or the index that comes next
+    path: list[str | int | None] = []  # for each open container, the next key or index
     for found in _JSON_TOKEN.finditer(text.encode()):
         token = found[0]
         if token in b"{[":

@@ -1,4 +1,4 @@
-"""The few errors that structout raises; bad model output is never one of them, it is a `Result` with issues."""
+"""The errors that structout raises. Bad model output raises none of them: it becomes a `Result` with issues."""
 
 from importlib.util import find_spec
 from typing import Any
@@ -7,9 +7,10 @@ from structout.surfaces import line
 
 
 class StructoutError(Exception):
-    """Something that the caller can act on: what is wrong, and in `hint` what to do about it. It is `retryable` where
-    the work stopped and can go on: the same again does better once the cause is gone. As text it is one line that a
-    terminal or a log can take, whoever wrote the names in it; `message` holds them as they are.
+    """An error that the caller can act on: `message` says what is wrong, and `hint` says what to do.
+
+    A `retryable` error stopped the work, and the same call can succeed once the cause is gone. `str()` gives one line
+    that is safe for a terminal or a log, wherever the names in the message come from; `message` is not escaped.
     """
 
     retryable = False
@@ -23,11 +24,11 @@ class StructoutError(Exception):
         return line(f"{self.message} ({self.hint})" if self.hint else self.message)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _remade, (type(self), self.args, vars(self))  # whatever the arguments of a subclass are
+        return _remade, (type(self), self.args, vars(self))  # works whatever arguments the subclass takes
 
 
 def _remade(kind: type[StructoutError], args: tuple[Any, ...], state: dict[str, Any]) -> StructoutError:
-    """An error that was pickled."""
+    """Rebuild a pickled error."""
     error = kind.__new__(kind, *args)
     error.args = args
     vars(error).update(state)
@@ -39,7 +40,7 @@ class SchemaError(StructoutError):
 
 
 class CodeError(StructoutError):
-    """Code that was named but may not run here."""
+    """A name of code that may not run here."""
 
 
 class DataError(StructoutError):
@@ -47,35 +48,35 @@ class DataError(StructoutError):
 
 
 class SpecError(StructoutError):
-    """A strategy, model or sampling setting that is none."""
+    """An invalid strategy, model, price, argument or sampling setting."""
 
 
 class ModelError(StructoutError):
-    """A model that cannot be loaded, or that failed while it answered."""
+    """A model that cannot be loaded, or that failed while answering."""
 
     retryable = True
 
 
 class NoModelError(ModelError):
-    """What is named is no model, or lacks what it needs: to try the same again is no use."""
+    """An unknown model, or a model that lacks something it needs: retrying does not help."""
 
     retryable = False
 
 
 class JournalError(StructoutError):
-    """A journal that cannot be used: in use, or on a disk that takes no more."""
+    """A journal that cannot be used: another run holds it, or the disk is full."""
 
     retryable = True
 
 
 class OtherRunError(JournalError):
-    """A journal of another run or version, which the same command will not be able to use later either."""
+    """A journal of another run or version: retrying the same command does not help."""
 
     retryable = False
 
 
 class DamagedError(JournalError):
-    """A journal in which something is no longer what was written: the cause lies in the file or on the disk."""
+    """A journal whose content changed after it was written: the file or the disk is damaged."""
 
     retryable = False
 
@@ -87,13 +88,13 @@ class OutputError(StructoutError):
 
 
 class BudgetError(StructoutError):
-    """The budget of a run is used up. What was done is kept: the same command goes on with a higher one."""
+    """A budget that is used up. Finished work is kept: the same command continues with a higher budget."""
 
     retryable = True
 
 
 class StructoutWarning(UserWarning):
-    """Something that works, but hardly as it was meant to; said once, on one line like an error."""
+    """A warning about something that works, but probably not as intended. Its text is one line, like an error's."""
 
     def __init__(self, message: str) -> None:
         super().__init__(line(message))
@@ -110,7 +111,7 @@ class MissingExtraError(StructoutError):
 
 
 def check_installed(extra: str, *packages: str) -> None:
-    """Raise `MissingExtraError` for a package that is not installed, before the work that needs the package begins."""
+    """Raise `MissingExtraError` if a package is missing, before the work that needs it begins."""
     for package in packages:
         if find_spec(package) is None:
             raise MissingExtraError(package, extra)

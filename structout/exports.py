@@ -1,4 +1,4 @@
-"""Names that a package exports and imports when they are first used."""
+"""Lazy exports: names that a package imports on first use."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -6,9 +6,9 @@ from typing import Any
 
 
 def lazy(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The `__getattr__` and the `__dir__` of a package whose names stand in its modules.
+    """The `__getattr__` and the `__dir__` of a package that exports names of its modules.
 
-    `homes` maps each module, without the package's name, to the names that it gives, with spaces between them.
+    `homes` maps each module, without the package's name, to the names it defines, separated by spaces.
 
         __getattr__, __dir__ = lazy(__name__, {"schema": "Schema", "errors": "DataError SpecError"})
     """

@@ -1,4 +1,4 @@
-"""Whether values are what a dataclass declares: for what was read from a text or a file."""
+"""A check that the fields of a dataclass have their declared types, for objects read from text or a file."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,9 +11,9 @@ _NAMES = {int: "a whole number", float: "a number", bool: "True or False", str: 
 
 
 def misfit(made: Any) -> str:
-    """Which field of a dataclass holds what it does not declare, and what it takes; empty if none does.
+    """The first field whose value does not have its declared type, as a message; "" if all fields fit.
 
-    A protocol must be `runtime_checkable`; an integer may stand for a float, a bool for no number.
+    A protocol must be `runtime_checkable`. An integer may stand for a float; a bool never counts as a number.
     """
     for one in fields(made):
         value = getattr(made, one.name)
@@ -23,7 +23,7 @@ def misfit(made: Any) -> str:
 
 
 def _words(declared: Any) -> str:
-    """What a type takes, for people."""
+    """A type in plain words."""
     kind, parts = get_origin(declared), get_args(declared)
     if kind in (Union, UnionType):
         return " or ".join(map(_words, parts))
@@ -47,6 +47,6 @@ def _fits(value: Any, declared: Any) -> bool:
         return isinstance(value, kind) and all(_fits(one, parts[0]) for one in value)
     if kind is Mapping:
         return isinstance(value, Mapping) and all(_fits(k, parts[0]) and _fits(v, parts[1]) for k, v in value.items())
-    if declared in (int, float):  # numpy's numbers are such too
+    if declared in (int, float):  # numpy registers its numbers with these
         return isinstance(value, Integral if declared is int else Real) and not isinstance(value, bool)
     return isinstance(value, declared) and not isinstance(value, type)

@@ -1,4 +1,4 @@
-"""What can be wrong with a model's answer."""
+"""The issues that a model's answer can have."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,18 +12,18 @@ IssueKind = Literal[
     "stuck",  # the grammar allowed no token before the document was complete
     "missing",  # a required key is absent
     "unexpected",  # a key or an item that the schema forbids
-    "type",  # another JSON type than the schema's
+    "type",  # a JSON type that the schema does not allow
     "enum",  # not one of the allowed values
-    "range",  # a number out of bounds, or no multiple
+    "range",  # a number out of bounds, or not a multiple
     "length",  # too short or too long: text, list or object
-    "pattern",  # text that its pattern refuses
-    "format",  # text that its format refuses
-    "union",  # fits none, or more than one, of the alternatives
+    "pattern",  # text that does not match its pattern
+    "format",  # text that does not match its format
+    "union",  # fits no alternative, or more than one
     "constraint",  # any other JSON Schema keyword
-    "value",  # refused by the Pydantic type: a validator, or what JSON Schema cannot say
-    "ambiguous",  # two readings fit about as well: repair does not guess
+    "value",  # rejected by the Pydantic type: by a validator, or by a rule that JSON Schema lacks
+    "ambiguous",  # two readings fit equally well: repair does not guess
     "refused_edit",  # readable only with an edit that the repair policy does not allow
-    "rejected",  # a verifier refused it
+    "rejected",  # rejected by a verifier
 ]
 
 
@@ -32,7 +32,7 @@ Steps = tuple[str | int, ...]  # the keys and indexes from the root of a documen
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One thing that is wrong: `pointer` is a JSON Pointer (RFC 6901) into the document, "" for the whole of it."""
+    """One problem. `pointer` is a JSON Pointer (RFC 6901) into the document, "" for the whole document."""
 
     pointer: str
     kind: IssueKind

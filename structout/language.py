@@ -1,4 +1,4 @@
-"""Texts that are no JSON: a bare choice, a regular expression, a grammar, a SQL query."""
+"""Languages other than JSON: a bare choice, a regular expression, a grammar, a SQL query."""
 
 import re
 import sqlite3
@@ -12,42 +12,47 @@ from structout.errors import MissingExtraError, SchemaError
 
 
 class Language(Protocol):
-    """A set of texts, told apart without a grammar engine where that can be done."""
+    """A set of texts. Where possible, membership is checked without a grammar engine."""
 
     @property
     def name(self) -> str:
-        """What one text is."""
+        """The name of one text of the language, such as "query"."""
 
     @property
     def hint(self) -> str:
-        """What a model is told that it may write."""
+        """The sentence that tells a model what it may write."""
 
     def problem(self, text: str) -> str:
-        """Why a text is not of the language, "" if it is."""
+        """Why a text is not in the language; "" if it is."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few texts, without quotation marks: what `Schema.of(Literal[...])` makes of strings."""
+    """One of a few texts, without quotation marks. `Schema.of(Literal[...])` makes a `Choice` of strings."""
 
     values: tuple[str, ...]
     name: str = "choice"
 
     def __post_init__(self) -> None:
         if not self.values or "" in self.values:
-            raise SchemaError("a choice needs values, none of them empty", hint="name what may be answered")
+            raise SchemaError("invalid choice: expected one or more non-empty texts", hint="list the possible answers")
 
     @property
     def hint(self) -> str:
+        """The choices, as a model is shown them."""
         return "one of: " + ", ".join(self.values)
 
     def problem(self, text: str) -> str:
+        """Why a text is not one of the choices; "" if it is."""
         return "" if text in self.values else f"not one of {', '.join(self.values)}"
 
 
 @dataclass(frozen=True)
 class Regex:
-    """Text that a regular expression matches from end to end; it has no look-around, and runs in linear time."""
+    """Text that a regular expression matches from end to end.
+
+    The expression may not use look-around, and runs in linear time. Raises `SchemaError` for an invalid expression.
+    """
 
     pattern: str
     name: str = "text"
@@ -56,8 +61,8 @@ class Regex:
         try:
             _ = self._validator
         except jsonschema_rs.ValidationError as error:
-            hint = "use regular expressions without look-around and back-references"
-            raise SchemaError(f"{self.pattern!r} is no regular expression: {error.message}", hint=hint) from error
+            hint = "use no look-around and no back-references"
+            raise SchemaError(f"invalid regular expression {self.pattern!r}: {error.message}", hint=hint) from error
 
     @cached_property
     def _validator(self) -> Any:
@@ -66,9 +71,11 @@ class Regex:
 
     @property
     def hint(self) -> str:
+        """The expression, as a model is shown it."""
         return f"a text that matches the regular expression {self.pattern}"
 
     def problem(self, text: str) -> str:
+        """Why a text does not match; "" if it does."""
         return "" if self._validator.is_valid(text) else f"does not match {self.pattern}"
 
 
@@ -76,8 +83,8 @@ class Regex:
 class Lark:
     """Text that a grammar derives from its rule `start`, in the dialect of Lark that llguidance reads.
 
-    There is no other parser of that dialect, so the engine verifies its own texts here. Raises `SchemaError`, and
-    `MissingExtraError`.
+    No other parser reads this dialect, so the engine also checks the texts. Raises `SchemaError` for an invalid
+    grammar, and `MissingExtraError`.
     """
 
     grammar: str
@@ -87,13 +94,15 @@ class Lark:
         from_engine, _ = _engine()
         reason = from_engine.validate_grammar(from_engine.grammar_from_lark(self.grammar))
         if reason and not reason.startswith("WARNING"):
-            raise SchemaError(f"not a grammar: {reason.splitlines()[0]}", hint="see the Lark syntax of llguidance")
+            raise SchemaError(f"invalid grammar: {reason.splitlines()[0]}", hint="see the Lark syntax of llguidance")
 
     @property
     def hint(self) -> str:
+        """The grammar, as a model is shown it."""
         return f"a text that this Lark grammar derives:\n{self.grammar}"
 
     def problem(self, text: str) -> str:
+        """Why the grammar does not derive a text; "" if it does."""
         matcher_type, tokenizer = _engine()
         matcher = matcher_type(tokenizer, matcher_type.grammar_from_lark(self.grammar), log_level=0)
         tokens = tokenizer.tokenize_str(text)
@@ -113,10 +122,10 @@ def _engine() -> tuple[Any, Any]:
 
 @dataclass(frozen=True)
 class Sql:
-    """One SELECT statement over the tables that `ddl` makes, verified by preparing it against an empty database.
+    """One SELECT statement over the tables that `ddl` creates, checked by preparing it against an empty database.
 
-    Nothing is executed: SQLite compiles the statement, with an authorizer that lets it read and nothing else. Raises
-    `SchemaError` for a `ddl` that SQLite refuses or that makes no table.
+    The statement is compiled and never executed, with an authorizer that only allows reading. Raises `SchemaError` for
+    a `ddl` that SQLite rejects or that creates no table.
     """
 
     ddl: str
@@ -124,11 +133,11 @@ class Sql:
 
     def __post_init__(self) -> None:
         if not self.tables:
-            raise SchemaError("the ddl makes no table", hint="give CREATE TABLE statements")
+            raise SchemaError("invalid ddl: it creates no table", hint="give CREATE TABLE statements")
 
     @cached_property
     def tables(self) -> dict[str, tuple[str, ...]]:
-        """Each table's columns, in order."""
+        """The columns of each table, in order."""
         with Database(self.ddl) as database:
             names = [
                 row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
@@ -141,9 +150,11 @@ class Sql:
 
     @property
     def hint(self) -> str:
+        """The tables, as a model is shown them."""
         return f"one SQLite SELECT statement over these tables:\n{self.ddl}"
 
     def problem(self, text: str) -> str:
+        """Why a text is not a valid SELECT statement; "" if it is."""
         if not re.match(r"\s*(?:SELECT|WITH)\b", text, re.IGNORECASE):
             return "not a SELECT statement"
         with Database(self.ddl) as database:
@@ -156,7 +167,7 @@ class Sql:
 
 
 class Database:
-    """An empty SQLite database in memory, closed on leaving. Raises `SchemaError` for a `ddl` that SQLite refuses."""
+    """A context manager for a new SQLite database in memory. Raises `SchemaError` for a `ddl` that SQLite rejects."""
 
     def __init__(self, ddl: str) -> None:
         self._ddl = ddl
@@ -168,7 +179,7 @@ class Database:
             self._connection.executescript(self._ddl)
         except sqlite3.Error as error:
             self._connection.close()
-            raise SchemaError(f"SQLite refuses the ddl: {error}", hint="give CREATE TABLE statements") from error
+            raise SchemaError(f"invalid ddl: {error}", hint="give CREATE TABLE statements") from error
         self._connection.set_authorizer(None)
         return self._connection
 
@@ -177,12 +188,12 @@ class Database:
 
 
 def no_files(action: int, *_: object) -> int:
-    """SQLite's authorizer of a script that fills a database: it opens no other, nor changes how SQLite works."""
+    """An SQLite authorizer for scripts that fill a database: it denies attaching databases and changing settings."""
     return sqlite3.SQLITE_DENY if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_PRAGMA) else sqlite3.SQLITE_OK
 
 
 def only_read(action: int, table: str | None, function: str | None, *_: object) -> int:
-    """SQLite's authorizer of a query: it may read its own tables, and nothing else."""
+    """An SQLite authorizer for queries: it allows reading the query's own tables and nothing else."""
     if action == sqlite3.SQLITE_READ and table is not None and table.startswith("sqlite_"):
         return sqlite3.SQLITE_DENY
     reading = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
@@ -190,5 +201,5 @@ def only_read(action: int, table: str | None, function: str | None, *_: object) 
 
 
 def quoted(name: str) -> str:
-    """A name as SQL writes it in any case."""
+    """A name quoted for SQL, whatever characters it holds."""
     return '"' + name.replace('"', '""') + '"'

@@ -1,4 +1,4 @@
-"""What models cost: US dollars for tokens and for hours, by the model's name."""
+"""Prices of models: US dollars for tokens and for hours, by model name."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,15 +10,15 @@ from structout.document import load_json
 from structout.errors import DataError, SpecError
 
 _MILLION = 1_000_000
-FORM = "[MODEL=]INPUT,OUTPUT[,HOUR]"  # how a price is written on a command line
-_HINT = f"write {FORM}: US dollars for a million tokens read, for a million written, and for an hour"
+FORM = "[MODEL=]INPUT,OUTPUT[,HOUR]"  # the form of a price on a command line
+_HINT = f"write {FORM}: US dollars for a million input tokens, for a million output tokens, and for an hour"
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for a million tokens read, for a million written, and for an hour of the model's time.
+    """US dollars for a million input tokens, for a million output tokens, and for an hour of the model's time.
 
-    Raises `SpecError` for an amount below zero, or one that is no number.
+    Raises `SpecError` for an amount that is negative or not a number.
     """
 
     input: float = 0.0
@@ -31,14 +31,14 @@ class Price:
                 raise SpecError(f"invalid price: {name} is {dollars!r}", hint="give US dollars, 0 or more")
 
     def of(self, usage: Usage) -> float:
-        """US dollars for a usage."""
+        """The price of a usage in US dollars."""
         tokens = usage.input_tokens * self.input + usage.output_tokens * self.output
         return tokens / _MILLION + self.hour * usage.seconds / 3600
 
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices by model name. A model that is not listed has an unknown price, which never counts as zero."""
+    """Prices by model name. The price of an unlisted model is unknown, and never counts as zero."""
 
     table: Mapping[str, Price] = field(default_factory=dict)
 
@@ -52,7 +52,7 @@ class Prices:
             raise DataError(f"invalid price list {path}: {error}", hint='write {"MODEL": [input, output]}') from error
 
     def cost(self, spent: Iterable[tuple[str, Usage]]) -> float | None:
-        """US dollars for what each model has used; None if a model that was used has an unknown price."""
+        """The price of all usages in US dollars; None if the price of a used model is unknown."""
         total = 0.0
         for model, usage in spent:
             if not (usage.calls or usage.input_tokens or usage.output_tokens):
@@ -65,9 +65,9 @@ class Prices:
 
 
 def read_price(text: str) -> tuple[str, Price]:
-    """Read a price as a command line has it, with the model's name; the name is "" where the text has none.
+    """Read a price from a command line: the model's name, "" if the text has none, and the price.
 
-    The numbers may also stand between slashes. Raises `SpecError`.
+    Slashes may separate the numbers instead of commas. Raises `SpecError`.
 
     >>> read_price("openai:gpt=0.15,0.6")
     ('openai:gpt', Price(input=0.15, output=0.6, hour=0.0))
@@ -83,12 +83,12 @@ def read_price(text: str) -> tuple[str, Price]:
 
 
 def read_prices(texts: Iterable[str]) -> dict[str, Price]:
-    """Read several prices by model; the name is "" for a price without a model. Raises `SpecError`."""
+    """Read several prices by model name; the name is "" for a price without a model. Raises `SpecError`."""
     return dict(map(read_price, texts))
 
 
 def named(prices: Mapping[str, Price], models: Sequence[str]) -> dict[str, Price]:
-    """Prices by model; a price without a name is that of the only model. Raises `SpecError` for several models."""
+    """Prices by model name. A price without a name applies to the only model; raises `SpecError` for several models."""
     if "" in prices and len(models) != 1:
         hint = f"name the model: {', '.join(models) or 'embedded'}"
         raise SpecError("invalid price: got INPUT,OUTPUT for several models, expected MODEL=INPUT,OUTPUT", hint=hint)
@@ -96,7 +96,7 @@ def named(prices: Mapping[str, Price], models: Sequence[str]) -> dict[str, Price
 
 
 def dollars(amount: float) -> str:
-    """An amount in cents, or with as many digits as it takes to see the amount."""
+    """An amount of US dollars as text: in cents, or with more digits if cents would hide a part of the amount."""
     if round(amount, 2) == amount:
         return f"${amount:,.2f}"
     return f"${amount:,.4f}" if amount >= 0.1 else f"${amount:.3g}"

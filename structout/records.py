@@ -1,7 +1,7 @@
-"""Prompts, answers, calls, issues and edits as JSON: the one form in journals, bench logs and quarantines.
+"""The JSON form of prompts, answers, calls, issues and edits in journals, bench logs and quarantines.
 
-What is at its default is left out. Everything that is read may be damaged or forged: it raises `DataError` unless it
-has the right form and types.
+Fields at their defaults are left out. The readers expect damaged or forged input: they raise `DataError` for a wrong
+form or type.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,15 +16,15 @@ from structout.parsing import Edit
 from structout.result import Attempt
 from structout.schema import Schema
 
-VERSION = 2  # version 1 had two forms: lists for issues and edits in a journal, every default written in a bench log
-LARGEST = 2**63  # of a count: what a column of whole numbers holds
-_SLACK = 0.01  # by which rounding may lift a log-probability above 0
+VERSION = 2  # version 1 wrote issues and edits as lists in a journal, and every default in a bench log
+LARGEST = 2**63  # counts stay below it, as an integer column of SQLite requires
+_SLACK = 0.01  # rounding may lift a log-probability this far above 0
 _OTHERS = [one for one in fields(Completion) if one.name not in ("text", "usage", "finish_reason")]
 _COUNTS: dict[str, Any] = {one.name: one.default for one in fields(Usage)}
 
 
 def prompt_json(prompt: Prompt) -> dict[str, Any]:
-    """A prompt, of whose constraint only its presence is written."""
+    """A prompt as JSON. Of the constraint, only its presence is written."""
     return {
         "messages": [[message.role, message.content] for message in prompt.messages],
         "sampling": asdict(prompt.sampling),
@@ -34,7 +34,7 @@ def prompt_json(prompt: Prompt) -> dict[str, Any]:
 
 
 def prompt_of(row: Any, schema: Schema[Any] | None = None) -> Prompt:
-    """The prompt that `prompt_json` wrote; one that was constrained is constrained to `schema`."""
+    """Read a prompt that `prompt_json` wrote; a constrained prompt is constrained to `schema`."""
     with understood("a prompt"):
         sampling = Sampling(**{**row["sampling"], "stop": tuple(row["sampling"]["stop"])})
         messages = tuple(Message(role, content) for role, content in row["messages"])
@@ -43,7 +43,7 @@ def prompt_of(row: Any, schema: Schema[Any] | None = None) -> Prompt:
 
 
 def completion_json(completion: Completion) -> dict[str, Any]:
-    """An answer with its usage."""
+    """An answer and its usage as JSON."""
     usage = {name: value for name in _COUNTS if (value := getattr(completion.usage, name)) != _COUNTS[name]}
     others = {one.name: value for one in _OTHERS if (value := getattr(completion, one.name)) != one.default}
     if completion.values:
@@ -52,12 +52,12 @@ def completion_json(completion: Completion) -> dict[str, Any]:
 
 
 def completion_of(row: Any) -> Completion:
-    """The answer that `completion_json` wrote, in this version or in version 1."""
+    """Read an answer that `completion_json` wrote, in this version or in version 1."""
     with understood("an answer"):
         others = {one.name: _tuples(row[one.name]) for one in _OTHERS if one.name in row}
         if isinstance(values := others.get("values"), str):
             others["values"] = tuple(one == "1" for one in values)
-        if isinstance(steered := others.get("steered"), int):  # the oldest logs hold a count and no place
+        if isinstance(steered := others.get("steered"), int):  # the oldest logs hold a count without places
             others["steered"] = ((0, 0),) * bool(steered)
         made = Completion(row["text"], usage_of(row["usage"]), row["finish_reason"], **others)
         require("text", are(str, (made.text, made.refusal)))
@@ -70,37 +70,37 @@ def completion_of(row: Any) -> Completion:
 
 
 def attempt_json(attempt: Attempt) -> dict[str, Any]:
-    """One call in full, with the key of its prompt, since the constraint is part of the key and is not written."""
+    """A call as JSON, with the key of its prompt: the constraint is not written, but it is part of the key."""
     head = {"model": attempt.model, "key": attempt.prompt.key()}
     return {**head, **prompt_json(attempt.prompt), **completion_json(attempt.completion)}
 
 
 def attempt_of(row: Any, schema: Schema[Any] | None = None) -> Attempt:
-    """The call that `attempt_json` wrote; a constrained one was constrained to `schema`."""
+    """Read a call that `attempt_json` wrote; the prompt of a constrained call is constrained to `schema`."""
     with understood("a call"):
         require("model", are(str, (row["model"], row["key"])))
         return Attempt(row["model"], prompt_of(row, schema), completion_of(row))
 
 
 def brief(attempt: Mapping[str, Any]) -> dict[str, Any]:
-    """A call as `attempt_json` wrote it, without its prompt."""
+    """A call as `attempt_json` wrote it, but without the prompt."""
     left_out = ("key", "messages", "sampling", "constrained")
     return {name: value for name, value in attempt.items() if name not in left_out}
 
 
 def usage_of(row: Any) -> Usage:
-    """A usage as JSON. Raises `ValueError` for what cannot have been used."""
+    """Read a usage. Raises `ValueError` for an impossible amount."""
     require("usage", all(map(is_amount, row.values())))
     return Usage(**row)
 
 
 def issue_json(issue: Issue) -> dict[str, Any]:
-    """An issue."""
+    """An issue as JSON."""
     return asdict(issue)
 
 
 def issue_of(row: Any) -> Issue:
-    """The issue that `issue_json` wrote; version 1 wrote a list in journals."""
+    """Read an issue that `issue_json` wrote; version 1 wrote a list in journals."""
     with understood("an issue"):
         require("issue", isinstance(row, dict | list))
         made = Issue(**row) if isinstance(row, dict) else Issue(*row)
@@ -109,12 +109,12 @@ def issue_of(row: Any) -> Issue:
 
 
 def edit_json(edit: Edit) -> dict[str, Any]:
-    """An edit."""
+    """An edit as JSON."""
     return edit._asdict()
 
 
 def edit_of(row: Any) -> Edit:
-    """The edit that `edit_json` wrote; version 1 wrote a list in journals."""
+    """Read an edit that `edit_json` wrote; version 1 wrote a list in journals."""
     with understood("an edit"):
         require("edit", isinstance(row, dict | list))
         made = Edit(**row) if isinstance(row, dict) else Edit(*row)
@@ -124,7 +124,7 @@ def edit_of(row: Any) -> Edit:
 
 @contextmanager
 def understood(what: str) -> Iterator[None]:
-    """Turns every error of reading JSON that may be anything into a `DataError`."""
+    """A context manager that turns every error of reading untrusted JSON into a `DataError`."""
     try:
         yield
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, SpecError) as error:
@@ -132,9 +132,9 @@ def understood(what: str) -> Iterator[None]:
 
 
 def require(name: str, fulfilled: bool) -> None:
-    """Raise `ValueError` where a part is not what it must be."""
+    """Raise `ValueError` for the part `name` unless it is as required."""
     if not fulfilled:
-        raise ValueError(f"wrong {name}")
+        raise ValueError(f"invalid {name}")
 
 
 def are(kind: Any, values: Iterable[Any]) -> bool:
@@ -143,10 +143,10 @@ def are(kind: Any, values: Iterable[Any]) -> bool:
 
 
 def is_amount(value: Any) -> bool:
-    """Whether a value is a number that can have been spent."""
+    """Whether a value is a possible amount: a number from 0 to `LARGEST`."""
     return isinstance(value, int | float) and 0 <= value < LARGEST
 
 
 def _tuples(value: Any) -> Any:
-    """JSON's lists, which are tuples in a completion."""
+    """Lists as tuples, at every depth: JSON has only lists, and a completion has only tuples."""
     return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

@@ -1,4 +1,4 @@
-"""What is asked for and what came of it: a `Task` in, a `Result` out, with every attempt that was paid for."""
+"""The input and output of a strategy: a `Task`, and a `Result` with every attempt that was paid for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,17 +14,17 @@ from structout.schema import Schema
 T = TypeVar("T")
 
 Status = Literal[
-    "valid",  # the text as produced was a compliant document
-    "repaired",  # it took edits
-    "rejected",  # valid, but a verifier refused it
-    "invalid",  # no compliant document could be had
+    "valid",  # the model's text was a compliant document
+    "repaired",  # the text became compliant after edits
+    "rejected",  # compliant, but rejected by a verifier
+    "invalid",  # not compliant, and repair could not help
     "truncated",  # the token limit cut the answer off
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A labelled record: its text, and the document that it should become."""
+    """A labelled record: a text, and the document expected for it."""
 
     text: str
     document: Json
@@ -34,9 +34,9 @@ class Example:
 class Task(Generic[T]):
     """One record to turn into a document of `schema`.
 
-    `examples` are labelled records that a strategy may show to the model; `sampling` is how to sample unless the
-    strategy says otherwise; `turns` is what was said since the first prompt (a re-ask adds the last answer and its
-    issues); `sample` tells apart several answers to one task; `wording` puts the instructions in other words.
+    `examples` are labelled records that a strategy may show to the model. `sampling` is the sampling unless the
+    strategy sets its own. `turns` holds the conversation since the first prompt: a re-ask adds the last answer and its
+    issues. `sample` numbers several answers to one task, and `wording` selects another wording of the instructions.
     """
 
     text: str
@@ -50,7 +50,7 @@ class Task(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call of a model: who was asked, what, and the answer."""
+    """One model call: the model's name, the prompt, and the answer."""
 
     model: str
     prompt: Prompt
@@ -59,14 +59,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Result(Generic[T]):
-    """What came of one task. `value` is set only if the result is `ok`; `document` is the JSON behind it.
+    """The outcome of one task. `value` is set only if the result is `ok`; `document` is the JSON behind the value.
 
-    `edits` names what repair changed and, in an answer that is `valid` too, what the token limit had written against
-    the model's own choice (`steered`). `attempts` holds every call that was paid for to get it, the failed ones too,
-    `checks` those that verifiers made, and `usage` is the sum of both. `confidence` says how sure each leaf is, in
-    [0, 1] by JSON Pointer, where the strategy tells: it ranks leaves, and is no probability until it was calibrated on
-    labelled records (`structout.evaluation.calibrate`). `spans` says where in the record (characters, first and after
-    the last) a leaf was found, where a verifier looked.
+    `edits` holds the changes of repair; in any answer, a `valid` one too, it also holds the text that the token limit
+    forced against the model's own choice (`steered`). `attempts` holds every call paid for to get the result, failed
+    calls included; `checks` holds the calls of verifiers; `usage` is the sum of both. `confidence` maps the JSON
+    Pointer of each leaf to a score in [0, 1], if the strategy gives scores: a score ranks leaves, and becomes a
+    probability only by calibration on labelled records (`structout.evaluation.calibrate`). `spans` maps leaves to the
+    places in the record where a verifier found them, as (first character, character after the last).
     """
 
     status: Status
@@ -86,38 +86,39 @@ class Result(Generic[T]):
 
     @property
     def usage(self) -> Usage:
+        """The cost of the result: `generation` and `verification` together."""
         return self.generation + self.verification
 
     @property
     def generation(self) -> Usage:
-        """What it cost to get the answers."""
+        """The cost of the answers."""
         return sum((attempt.completion.usage for attempt in self.attempts), Usage())
 
     @property
     def verification(self) -> Usage:
-        """What it cost to check them."""
+        """The cost of checking the answers."""
         return sum((check.completion.usage for check in self.checks), Usage())
 
     def after(self, *earlier: "Result[Any]") -> "Result[T]":
-        """This result, charged also with what `earlier` ones for the same task cost."""
+        """This result with the calls of `earlier` results for the same task added to its own."""
         attempts = sum((result.attempts for result in earlier), ())
         checks = sum((result.checks for result in earlier), ())
         return replace(self, attempts=attempts + self.attempts, checks=checks + self.checks)
 
     @property
     def text(self) -> str:
-        """The model's last answer, as produced."""
+        """The model's last answer, before any repair; "" if the model was not asked."""
         return self.attempts[-1].completion.text if self.attempts else ""
 
     def unwrap(self) -> T:
-        """The value; raises `InvalidResultError`, which holds this result with all its attempts, if there is none."""
+        """The value. Raises `InvalidResultError`, which holds this result, if the result is not `ok`."""
         if not self.ok:
             raise InvalidResultError(self)
         return self.value  # type: ignore[return-value]  # None only where the schema's own value is None
 
 
 class InvalidResultError(StructoutError):
-    """A value was asked of a result that has none. `result` tells what was tried."""
+    """The error of `unwrap` on a result that is not `ok`. `result` holds all attempts."""
 
     def __init__(self, result: Result[Any]) -> None:
         tried = "".join(

@@ -15,17 +15,17 @@ from typing import Any
 
 from structout.errors import CodeError, SchemaError
 
-_refused = False  # once for a process, and for all of its threads: a way in that forgot to ask would be a hole
-_files_may = False  # whether a file of data may name code
-_reading: ContextVar[str] = ContextVar("reading", default="")  # the file of data that is being read
-_PREFIX = "structout_source_"  # of the names that modules from files have
-_PLACE = "__structout_source__"  # in such a module: how it was named
+_refused = False  # one flag for the whole process and all its threads, so that no entry point can forget it
+_files_may = False  # whether data files may name code
+_reading: ContextVar[str] = ContextVar("reading", default="")  # the data file that is being read
+_PREFIX = "structout_source_"  # begins the names of modules that are loaded from files
+_PLACE = "__structout_source__"  # the attribute of such a module that holds the path given for it
 
 
 def refuse_code() -> None:
-    """Import nothing that is named by text from now on, in this process: schemas, models, rules and metrics are data.
+    """Refuse to import code named by text, for the rest of this process: schemas, models, rules and metrics are data.
 
-    There is no way back. What a program imports itself, it may still hand in.
+    The refusal cannot be undone. A program may still pass in objects that it imported itself.
     """
     global _refused
     _refused = True
@@ -37,9 +37,9 @@ def refuses_code() -> bool:
 
 
 def allow_code() -> None:
-    """Let files of data name code from now on, in this process: a `.strategy` file runs what it names.
+    """Let data files name code, for the rest of this process: a `.strategy` file then runs the code it names.
 
-    Without, code is imported only where whoever calls typed its name. `refuse_code` overrules this.
+    By default, code is imported only where the caller names it. `refuse_code` overrides `allow_code`.
     """
     global _files_may
     _files_may = True
@@ -47,7 +47,7 @@ def allow_code() -> None:
 
 @contextmanager
 def reading(file: str) -> Iterator[None]:
-    """While a file of data is read, code that the file names is refused, unless `allow_code` was called."""
+    """A context manager for reading a data file: code that the file names is refused unless `allow_code` was called."""
     token = _reading.set(file)
     try:
         yield
@@ -56,34 +56,36 @@ def reading(file: str) -> Iterator[None]:
 
 
 def check_code(source: str) -> None:
-    """Raise `CodeError` for the name of an object to import where code is refused."""
+    """Raise `CodeError` if the code that `source` names may not be imported."""
     if _refused:
-        raise CodeError(f"{source} is code, which is refused here", hint="name data instead, or leave out --no-code")
+        raise CodeError(
+            f"{source} names code, but code is refused here", hint="name data instead, or leave out --no-code"
+        )
     if _reading.get() and not _files_may:
-        hint = "--allow-code (in a program: structout.source.allow_code()) runs it; read the file first"
+        hint = "read the file, then allow it: --allow-code, or structout.source.allow_code() in a program"
         raise CodeError(f"{_reading.get()} names code: {source}", hint=hint)
 
 
 def import_object(source: str) -> Any:
-    """Import what `path/to/file.py:Name` or `package.module:Name` names.
+    """Import the object that `path/to/file.py:Name` or `package.module:Name` names.
 
-    A `.py` file without a name stands for the one name in its `__all__`. A module needs the name: a file of data whose
-    name is misspelt is no module. Raises `SchemaError`, and `CodeError` where code is refused.
+    A `.py` file without a name stands for the only name in its `__all__`. A module always needs a name, so that a
+    misspelt path of a data file is not imported as a module. Raises `SchemaError`, and `CodeError` for refused code.
     """
     place, colon, name = source.rpartition(":")
     if not colon or source.endswith(".py"):
         place, name = source, ""
     if not place.endswith(".py") and (not name or not _is_module(place) or os.path.isfile(place)):
         hint = "give a folder, a .json file, path/to/schema.py:Name or package.module:Name"
-        raise SchemaError(f"no schema {source!r}", hint=hint)
+        raise SchemaError(f"unknown schema {source!r}", hint=hint)
     check_code(source)
     try:
         module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
     except SchemaError:
         raise
-    except (Exception, SystemExit) as error:  # a file that ends the program is no schema either
+    except (Exception, SystemExit) as error:  # SystemExit too: a file may end the program
         reason = f"{type(error).__name__}: {error}"
-        raise SchemaError(f"{place} cannot be imported: {reason}", hint="mend it, or check the name") from error
+        raise SchemaError(f"{place} cannot be imported: {reason}", hint="fix the code, or check the name") from error
     if not name:
         names = list(getattr(module, "__all__", []))
         if len(names) != 1:
@@ -97,20 +99,20 @@ def import_object(source: str) -> Any:
 
 
 def source_of(thing: Any) -> str:
-    """The text that names a class or a function, as `import_object` takes it."""
+    """The name of a class or a function as text, in the form that `import_object` reads."""
     module = sys.modules.get(thing.__module__)
     place = getattr(module, _PLACE, "") or (getattr(module, "__file__", "") if thing.__module__ == "__main__" else "")
     return f"{place or thing.__module__}:{thing.__qualname__}"
 
 
 def file_named(source: str) -> Path | None:
-    """The file in the name of an object, `path/to/file.py:Name`; None for the name of an object in a module."""
+    """The file that the text `path/to/file.py:Name` names; None if the text names a module."""
     place = source if source.endswith(".py") else source.rpartition(":")[0]
     return Path(place) if place.endswith(".py") else None
 
 
 def defining_file(thing: Any) -> Path | None:
-    """The file that defines a function, a class, or the class of another object; None for a part of Python."""
+    """The file that defines a function, a class, or the class of any other object; None for built-in objects."""
     try:
         file = inspect.getsourcefile(thing if inspect.isroutine(thing) or inspect.isclass(thing) else type(thing))
     except (TypeError, OSError):
@@ -127,17 +129,17 @@ def _import_file(path: Path) -> ModuleType:
         raise SchemaError(f"{path} is not a Python file", hint="check the path")
     module = importlib.util.module_from_spec(spec)
     setattr(module, _PLACE, str(path))
-    sys.modules[name] = module  # Pydantic resolves a module's annotations through sys.modules
+    sys.modules[name] = module  # Pydantic resolves annotations through sys.modules
     spec.loader.exec_module(module)
     return module
 
 
 def _is_module(name: str) -> bool:
-    return all(part.isidentifier() for part in name.split("."))  # also refuses the empty name
+    return all(part.isidentifier() for part in name.split("."))  # False for an empty name too
 
 
 def _import_module(name: str) -> ModuleType:
     here = str(Path.cwd())
-    if here not in sys.path:  # an installed command does not see the folder it is called in
+    if here not in sys.path:  # an installed command does not search the current folder
         sys.path.insert(0, here)
     return importlib.import_module(name)

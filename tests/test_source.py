@@ -146,7 +146,7 @@ WAYS: list[list[str]] = [
 def test_no_code_refuses_each_way_in(place: Path, shell: Shell, words: list[str]) -> None:
     done = shell(*words, "--no-code")
     assert not Path("ran").exists()
-    assert re.search(r"error: .+ is code, which is refused here \(.+--no-code\)", done.stderr), done.stderr
+    assert re.search(r"error: .+ names code, but code is refused here \(.+--no-code\)", done.stderr), done.stderr
     assert done.returncode == 2
     assert not {"o.jsonl", "o.jsonl.journal", "log.jsonl", "tuned", ".structout"} & {
         one.name for one in place.iterdir()

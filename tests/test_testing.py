@@ -79,13 +79,13 @@ class Broken:
 @pytest.mark.parametrize(
     ("how", "says"),
     [
-        ("loses a task", "6 tasks came to 5 results"),
+        ("loses a task", "5 results for 6 tasks"),
         ("turns them around", "in the order of the tasks"),
-        ("hides a call", "asked 6 times, and the results hold 0 calls"),
+        ("hides a call", "called 6 times, but the results hold 0 calls"),
         ("invents a value", "has a value that does not comply"),
         ("is silent", "without an issue that says why"),
         ("returns a tuple", "must return a list"),
-        ("asks nobody's question", "no tasks must come to no results"),
+        ("asks nobody's question", "an empty list for no tasks"),
     ],
 )
 def test_a_fault_of_a_strategy_is_named(how: str, says: str) -> None:
@@ -108,12 +108,12 @@ def by_batch(results: Sequence[Any]) -> list[Verdict]:
 @pytest.mark.parametrize(
     ("verdicts", "says"),
     [
-        (lambda results: [YES], "no results must come to no verdicts"),
-        (lambda results: [YES] * min(len(results), 1), "3 results came to 1 verdicts"),
+        (lambda results: [YES], "an empty list for no results"),
+        (lambda results: [YES] * min(len(results), 1), "1 verdicts for 3 results"),
         (lambda results: [True for _ in results], "must return verdicts"),
         (lambda results: [Verdict("accept", 7.0) for _ in results], "invalid score 7.0"),
         (lambda results: [Verdict("reject", 0.0) for _ in results], "must say why"),
-        (by_batch, "must hang on its own result"),
+        (by_batch, "must depend on its own result only"),
     ],
 )
 def test_a_fault_of_a_verifier_is_named(verdicts: Any, says: str) -> None:
@@ -123,7 +123,7 @@ def test_a_fault_of_a_verifier_is_named(verdicts: Any, says: str) -> None:
 
 def test_models_are_checked() -> None:
     check_model(Scripted("yes"))
-    with pytest.raises(AssertionError, match="has no name"):
+    with pytest.raises(AssertionError, match="needs a name"):
         check_model(3)  # type: ignore[arg-type]
     with pytest.raises(AssertionError, match="the name must not be empty"):
         check_model(Scripted("yes", name=""))

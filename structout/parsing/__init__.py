@@ -1,7 +1,7 @@
-"""Text to document: what a model meant, with every change named and graded.
+"""Repair of model answers: from text to a document, with every change named and graded.
 
-The readers are imported when they are first used: compiling their patterns takes a fifth of a second, which a program
-that only looks at results does not pay.
+The readers are imported on first use: compiling their patterns takes a fifth of a second, and programs that only look
+at results do not need the readers.
 """
 
 from typing import TYPE_CHECKING

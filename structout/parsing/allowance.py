@@ -1,8 +1,8 @@
-"""One allowance of work, shared by all that is tried on one text: no text takes longer than linear time."""
+"""The allowance of work for one text. All attempts to read the text share it, so that reading takes linear time."""
 
 
-class Unreadable(Exception):  # noqa: N818  (a verdict on a text, caught inside the package, never raised to a caller)
-    """No document can be read here; `place` is the offset where reading broke off."""
+class Unreadable(Exception):  # noqa: N818  (a verdict on a text, caught inside the package)
+    """The text holds no readable document here; `place` is the offset where reading failed."""
 
     def __init__(self, place: int) -> None:
         super().__init__(place)
@@ -10,11 +10,11 @@ class Unreadable(Exception):  # noqa: N818  (a verdict on a text, caught inside 
 
 
 class Exhausted(Exception):  # noqa: N818
-    """The allowance of work is used up: what has been found so far is what there is."""
+    """The allowance is used up: repair has to decide with the readings found so far."""
 
 
 class Allowance:
-    """Steps that may still be taken, a step being about one character looked at."""
+    """The steps that are left. A step is about one character read."""
 
     __slots__ = ("left",)
 
@@ -22,7 +22,7 @@ class Allowance:
         self.left = steps
 
     def spend(self, steps: int) -> None:
-        """Take some steps; raises `Exhausted` once there are none left."""
+        """Use up some steps. Raises `Exhausted` once too few are left."""
         self.left -= steps
         if self.left < 0:
             raise Exhausted

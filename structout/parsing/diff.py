@@ -1,4 +1,4 @@
-"""What was changed where, for people: the lines that changed, then the values."""
+"""A diff of a repair for people: first the changed lines, then the changed values."""
 
 from structout.parsing.edits import Edit, apply
 from structout.parsing.repaired import Repaired
@@ -8,10 +8,10 @@ _LONGEST_LINE = 200
 
 
 def view(text: str, repaired: Repaired[object]) -> str:
-    """Render the edits as a unified view: changed lines with - and +, then changed values by JSON Pointer, then issues.
+    """Render the edits as a diff: changed lines with - and +, then changed values by JSON Pointer, then issues.
 
-    Lossy and invented edits are marked with `!`. What would act on a terminal is escaped. Empty if nothing was changed
-    and nothing is wrong.
+    Lossy and invented edits are marked with `!`. Characters that act on a terminal are escaped. The diff is empty if
+    there are no edits and no issues.
     """
     pieces = [_hunk(text, group) for group in _by_lines(text, [e for e in repaired.edits if isinstance(e.where, int)])]
     pieces += [_line(edit) for edit in repaired.edits if isinstance(edit.where, str)]
@@ -20,7 +20,7 @@ def view(text: str, repaired: Repaired[object]) -> str:
 
 
 def _by_lines(text: str, edits: list[Edit]) -> list[list[Edit]]:
-    """Edits in groups that share lines."""
+    """Group edits that share lines."""
     groups: list[list[Edit]] = []
     reach = -1
     for edit in sorted(edits, key=_start):

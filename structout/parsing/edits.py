@@ -1,28 +1,28 @@
-"""The changes that repair makes, each with its grade."""
+"""Edits: the changes that repair makes, and their grades."""
 
 import json
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 Grade = Literal[
-    "lossless",  # syntax or spelling only: the same data
+    "lossless",  # only syntax or spelling changed: the data is the same
     "lossy",  # something was dropped or rounded
-    "invented",  # a value that the text did not hold
+    "invented",  # a value was added that the text did not hold
 ]
 Policy = Literal["lossless", "lossy", "any"]
-Decimal = Literal[".", ","]  # the sign that marks decimals in numbers written as text
+Decimal = Literal[".", ","]  # the decimal sign of numbers written as text
 
 _RANK: dict[Grade, int] = {"lossless": 0, "lossy": 1, "invented": 2}
 _ALLOWED: dict[Policy, int] = {"lossless": 0, "lossy": 1, "any": 2}
 
 
 class Edit(NamedTuple):
-    """One change: its kind, its grade, where, and what became of what. A tuple, for a text may take hundreds of them.
+    """One change: its kind, its grade, its place, and the text before and after. A tuple, because texts take hundreds.
 
-    An edit of the syntax has an offset in characters as `where`, and `before` is exactly what stood there: such
-    edits can be applied to the text (`apply`). An edit of the data has a JSON Pointer into the repaired document,
-    and `before` and `after` are JSON. One that is `steered` stands in the answer already, as `after`, at its offset:
-    the token limit put it there against the model's own choice.
+    `where` of a syntax edit is an offset in characters, and `before` is exactly the text at the offset: `apply` makes
+    syntax edits in a text. `where` of a data edit is a JSON Pointer into the repaired document, and `before` and
+    `after` are JSON. An edit of the kind `steered` is already part of the answer, as `after` at its offset: the token
+    limit put it there against the model's own choice.
     """
 
     kind: str
@@ -37,13 +37,13 @@ class Edit(NamedTuple):
 
     @property
     def change(self) -> str:
-        """What became of what, in a few words."""
+        """The change in a few words: before, after, kind and grade."""
         before, after = _short(self.before) or "nothing", _short(self.after) or "nothing"
         return f"{before} -> {after} ({self.kind}, {self.grade})"
 
 
 def worst(edits: Iterable[Edit]) -> int:
-    """The rank of the gravest grade among `edits`: 0 lossless, 1 lossy, 2 invented."""
+    """The rank of the worst grade among `edits`: 0 lossless, 1 lossy, 2 invented."""
     return max((_RANK[edit.grade] for edit in edits), default=0)
 
 
@@ -53,7 +53,7 @@ def allows(policy: Policy, edit: Edit) -> bool:
 
 
 def apply(text: str, edits: Iterable[Edit], start: int = 0, end: int | None = None) -> str:
-    """Apply the edits of the syntax, in the order of their offsets, to `text[start:end]`."""
+    """Make the syntax edits in `text[start:end]`; the edits must be in the order of their offsets."""
     pieces: list[str] = []
     place = start
     for edit in edits:
@@ -65,7 +65,7 @@ def apply(text: str, edits: Iterable[Edit], start: int = 0, end: int | None = No
 
 
 def edit_text(value: Any) -> str:
-    """JSON as edits of the data and messages write it."""
+    """A value as the JSON text of data edits and messages."""
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -1,4 +1,4 @@
-"""Repair: find the document in a model's answer, read it tolerantly, fit it to the schema, and say what was changed."""
+"""The repair engine: find the document in an answer, read it tolerantly, fit it to the schema, and list the edits."""
 
 import warnings
 from typing import Any, Final, Generic, NamedTuple, TypeVar, get_args, overload
@@ -15,7 +15,7 @@ from structout.parsing.fit.shape import plain_key, shape_of
 from structout.parsing.fit.whole_numbers import whole_numbers
 from structout.parsing.languages import bare
 from structout.parsing.locate.calls import without_call
-from structout.parsing.locate.candidates import MEMBER, MEMBER_LINE, Candidates, Format, is_left_over, mended
+from structout.parsing.locate.candidates import MEMBER, MEMBER_LINE, Candidates, Format, is_left_over, repaired_closers
 from structout.parsing.locate.surroundings import with_surroundings
 from structout.parsing.repaired import Repaired
 from structout.parsing.syntax.reader import Reading, regrade
@@ -23,7 +23,7 @@ from structout.schema import Checked, Schema
 
 T = TypeVar("T")
 
-# The allowance of work, in steps: generous for a short text, and less for each character beyond a long one.
+# The allowance of work, in steps. Characters beyond `_LONG` add fewer steps.
 _STEPS_AT_LEAST: Final = 100_000
 _STEPS_PER_CHARACTER: Final = 20
 _STEPS_PER_LATER_CHARACTER: Final = 5
@@ -32,7 +32,7 @@ _UNREAD: Final = frozenset({"not_json", "duplicate_key", "non_finite"})
 
 
 class _Outcome(NamedTuple, Generic[T]):
-    """What one reading came to: the document after coercion, and how the schema judged it."""
+    """One reading with its verdict: the document after coercion, and what the schema says of it."""
 
     reading: Reading
     checked: Checked[T]
@@ -40,12 +40,12 @@ class _Outcome(NamedTuple, Generic[T]):
     issues: tuple[Issue, ...]
     cue: int
     stands_out: bool
-    foreign: bool  # stands among other text, and has no key that the schema knows
-    left_over: bool  # mended closers, and more of them behind it
+    foreign: bool  # other text surrounds the document, and the schema knows none of its keys
+    left_over: bool  # closers were repaired, and more closers follow the document
 
     @property
     def order(self) -> tuple[bool, bool, int, int, bool, bool]:
-        """Lower is better: foreign ones last, graver edits, what the text says of it, its place, and coercion."""
+        """The rank of the outcome, lower is better: foreign, left over, worst edit, introduction, layout, coercion."""
         coerced = any(isinstance(edit.where, str) for edit in self.edits)
         return self.foreign, self.left_over, worst(self.edits), self.cue, not self.stands_out, coerced
 
@@ -77,17 +77,16 @@ def repair(
     *,
     decimal: Decimal | None = None,
     complete: bool = False,
-    format: Format | None = None,  # noqa: A002  (the word that everyone knows)
+    format: Format | None = None,  # noqa: A002  (the usual word)
 ) -> Repaired[Any]:
-    """Read `text` as a document of `schema`, which is whatever `Schema.of` takes.
+    """Read `text` as a document of `schema`, in any form that `Schema.of` takes.
 
-    Under the default policy only lossless edits are accepted; `lossy` and `any` accept more.
-    `decimal` names the sign that marks decimals in numbers written as text: without it `"1,200"` is ambiguous.
-    `complete` says that the text is known not to be cut off (its finish reason is `stop`), so that closers missing
-    at its very end were forgotten and nothing is lost; without it they count as lossy. `format` reads YAML only, or
-    JSON only; by default YAML is tried where there is no JSON. A schema that is a language (a choice, a statement) has
-    its text taken out of wrapping only. Takes time linear in the text. No text makes it raise: a fault of repair itself
-    is an issue, and a warning. Raises `SpecError` for an argument that is not what it must be, and `SchemaError`.
+    The default policy accepts lossless edits only; `lossy` and `any` accept more. `decimal` is the decimal sign of
+    numbers written as text: without it, `"1,200"` is ambiguous. `complete` says that the text was not cut off (its
+    finish reason is `stop`): adding closers at its very end is then lossless, otherwise lossy. `format` restricts
+    reading to JSON or to YAML; by default, YAML is tried if the text holds no JSON. If the schema is a language (a
+    choice, a statement), only wrapping is removed. The time is linear in the length of the text. No text makes `repair`
+    raise: a bug in repair gives an issue and a warning. Raises `SpecError` for an invalid argument, and `SchemaError`.
     """
     _check(text, policy, decimal, format)
     schema = Schema.of(schema)
@@ -100,7 +99,7 @@ def repair(
 
 
 def _check(text: Any, policy: Any, decimal: Any, format: Any) -> None:  # noqa: A002
-    """Raise `SpecError` for an argument of `repair` that is not what it must be."""
+    """Raise `SpecError` for an invalid argument of `repair`."""
     if not isinstance(text, str):
         raise SpecError(f"invalid text: got {text!r:.80}, expected a str", hint="decode bytes first: text.decode()")
     for name, given, choices in (
@@ -121,7 +120,7 @@ def attempt(
     complete: bool = False,
     format: Format | None = None,  # noqa: A002
 ) -> Repaired[T]:
-    """What `repair` does; but here a fault of repair itself is raised, for tests to find."""
+    """`repair` without its safety net: a bug raises here, so that tests can find it."""
     if schema.language is not None:
         return _bare(text, schema)
     try:
@@ -159,7 +158,7 @@ def _allowance(text: str, share: int = 1) -> Allowance:
 
 
 class _Repair(Generic[T]):
-    """The work on one text."""
+    """The repair of one text."""
 
     def __init__(
         self,
@@ -204,11 +203,11 @@ class _Repair(Generic[T]):
         return result
 
     def _seems_cut(self) -> bool:
-        """Whether the text ends with something open, whatever could be read of it."""
+        """Whether the text ends inside a document, even if parts of the text could be read."""
         if any(outcome.reading.unclosed for outcome in self.outcomes):
             return True
         begin = self.candidates.broken
-        if begin < 0:  # it may have lost its first brace, behind other text
+        if begin < 0:  # the document may lack its first brace and follow other text
             lost = MEMBER_LINE.search(self.text)
             if lost is None:
                 return False
@@ -222,7 +221,7 @@ class _Repair(Generic[T]):
         return rest.count("{") + rest.count("[") > rest.count("}") + rest.count("]")
 
     def _served(self, reading: Reading) -> bool:
-        """Whether a reading has come to something."""
+        """Whether a reading led to a valid document."""
         return any(outcome.reading is reading and not outcome.issues for outcome in self.outcomes)
 
     # Judging.
@@ -266,7 +265,7 @@ class _Repair(Generic[T]):
             foreign = True  # brackets in prose
         if reading.document in ({}, []) and not stands_out:
             foreign = True
-        left_over = mended(reading) and is_left_over(self.text, reading)
+        left_over = repaired_closers(reading) and is_left_over(self.text, reading)
         return _Outcome(
             reading=reading,
             checked=checked,
@@ -279,14 +278,14 @@ class _Repair(Generic[T]):
         )
 
     def _finished(self, reading: Reading) -> bool:
-        """Whether only closers are missing: the text is whole or goes on behind, or nothing more could come."""
-        if reading.cut or mended(reading) or (reading.loose and not self.complete):
+        """Whether only closers are missing: the text is complete or continues, or the schema allows nothing more."""
+        if reading.cut or repaired_closers(reading) or (reading.loose and not self.complete):
             return False
         if self.complete or self.text[reading.end :].strip():
             return True
         tail = self.text[len(self.text.rstrip()) :]
         if reading.unclosed == 1 and "\n" in tail and "\n" in self.text.strip():
-            return True  # a comma would stand before the line break
+            return True  # if more followed, a comma would come before the line break
         node, shape = reading.document, shape_of(self.schema)
         for _ in range(reading.unclosed):
             if not isinstance(node, dict) or not node or not shape.closed or shape.properties.keys() - node.keys():
@@ -301,8 +300,8 @@ class _Repair(Generic[T]):
         return not outcome.issues and all(allows(self.policy, edit) for edit in outcome.edits)
 
     def _joined(self, outcomes: "list[_Outcome[T]]") -> "list[_Outcome[T]]":
-        """Documents that follow one another, for a schema that wants a list of them."""
-        outcomes = [outcome for outcome in outcomes if outcome.cue < 2]  # no examples and no drafts
+        """The list of all documents in the text, if the schema wants a list."""
+        outcomes = [outcome for outcome in outcomes if outcome.cue < 2]  # without examples and drafts
         readings = [outcome.reading for outcome in outcomes]
         if len({outcome.cue for outcome in outcomes}) > 1:
             return []  # a correction of one of them, perhaps
@@ -343,7 +342,7 @@ class _Repair(Generic[T]):
         return Repaired(None, nearest.checked.document, issues, self._all_edits(nearest))
 
     def _ambiguous(self, outcomes: "list[_Outcome[T]]") -> bool:
-        """Whether only a guess is missing: then nothing is dropped to get around it, unless that is allowed."""
+        """Whether the lossless policy meets an ambiguity: then repair does not drop values to avoid the ambiguity."""
         return self.policy == "lossless" and any(
             issue.kind == "ambiguous" for outcome in outcomes for issue in outcome.issues
         )
@@ -352,7 +351,7 @@ class _Repair(Generic[T]):
         best = fitting[0]
         likelier = min(fitting, key=lambda outcome: (outcome.foreign, outcome.cue))
         if likelier.cue < best.cue and worst(likelier.edits):
-            best = likelier  # introduced as the answer, and not to be had without loss: no reason to take another
+            best = likelier  # introduced as the answer: even with a loss, it is the better choice
         edits = self._all_edits(best)
         document = best.checked.document
         for other in fitting:
@@ -367,7 +366,7 @@ class _Repair(Generic[T]):
             return Repaired(None, document, (self._cut_off(last),), edits)
         rival = any(not outcome.foreign for outcome in self.outcomes)
         if best.foreign and (rival or not document or best.reading.bare):
-            message = "a document that the schema admits stands in the text, but it has none of the schema's keys"
+            message = "the text holds a document that fits the schema, but it has none of the schema's keys"
             return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
         if (
             self.candidates.broken >= 0
@@ -430,5 +429,5 @@ class _Repair(Generic[T]):
         return Issue("", "truncated", f"the text ends with {count} container{'s' if count > 1 else ''} open")
 
     def _all_edits(self, outcome: "_Outcome[T]") -> tuple[Edit, ...]:
-        """The edits of an outcome, with those that take away the text around it."""
+        """The edits of an outcome, and the edits that remove the surrounding text."""
         return with_surroundings(self.text, outcome.reading.start, outcome.reading.end, outcome.edits)

@@ -1,6 +1,6 @@
-"""The usual answer, at a small part of the cost: one document, and nothing beside it that could be another.
+"""The fast path for the usual answer: one document, and nothing else that could be a document.
 
-What comes out is what the search through all candidates would give: whatever is not plain is left to that.
+The result is the same as that of the search through all candidates. Every unclear text is left to the search.
 """
 
 from typing import Final
@@ -11,17 +11,17 @@ from structout.parsing.locate.calls import is_marked
 from structout.parsing.locate.candidates import MEMBER, begins_with_a_key
 from structout.parsing.locate.sections import BRACKET, layout
 from structout.parsing.locate.surroundings import with_surroundings
-from structout.parsing.syntax.faults import mend
+from structout.parsing.syntax.faults import fix
 from structout.parsing.syntax.reader import GOES_ON, Reading, is_escaped, read_at, regrade
 
 _TRAILING: Final = "trailing characters"
 
 
 def single(text: str, fault: str, budget: Allowance, *, complete: bool) -> Reading | None:
-    """The one document that `text` holds, with all the edits that lead to it; None if that is not certain.
+    """The only document in `text`, with all the edits that lead to it; None if the document is not certain.
 
-    All edits are lossless; the only closers among them are those that a `complete` text forgot at its end. `fault` is
-    what a strict parser says of the text.
+    All edits are lossless. They add closers only at the end of a `complete` text. `fault` is the error message of a
+    strict parser for the text.
     """
     start = len(text) - len(text.lstrip(" \t\r\n\ufeff"))
     limit = stop = len(text)
@@ -46,7 +46,7 @@ def single(text: str, fault: str, budget: Allowance, *, complete: bool) -> Readi
     if is_escaped(text, start):
         return None
     try:
-        if fault and (quick := mend(text, begin, stop, limit, fault, budget)):
+        if fault and (quick := fix(text, begin, stop, limit, fault, budget)):
             reading = Reading(quick.document, start, limit if quick.unclosed else stop, quick.edits, quick.unclosed)
         elif fault:
             reading = read_at(text, start, limit, budget, strict_first=fault.startswith(_TRAILING))
@@ -71,9 +71,9 @@ def single(text: str, fault: str, budget: Allowance, *, complete: bool) -> Readi
     elif not wrapped:
         return reading
     if not reading.document or reading.bare:
-        return None  # brackets in prose, maybe
+        return None  # these may be brackets in prose
     if isinstance(reading.document, dict) and "name" in reading.document and is_marked(text):
-        return None  # a call, of which only the arguments are the document
+        return None  # a call of a tool, whose arguments alone are the document
     if wrapped and (found or layout(text)).is_example(start):
         return None
     return reading._replace(edits=with_surroundings(text, start, end, reading.edits))

@@ -1,4 +1,4 @@
-"""A text that is no JSON, such as a choice or a statement, taken out of what models wrap it in."""
+"""Texts other than JSON, such as a choice or a statement, freed of the wrapping that models add."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,10 +10,11 @@ _QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "«": "»", "**": "**"}
 
 
 def bare(text: str, choices: Sequence[str] = ()) -> Iterator[tuple[str, tuple[Edit, ...]]]:
-    """Readings of `text`, each with the edits that lead to it: spaces, one code fence, one pair of quotes or a full
-    stop taken away, and then, if there are `choices`, the one that is spelled alike but for its case.
+    """Readings of `text`, each with the edits that lead to it.
 
-    All of them are lossless: what goes is wrapping. Prose around the text is not looked through.
+    The edits remove spaces, one code fence, one pair of quotes or a full stop. A last reading is the one of `choices`
+    that differs from the text only in case. All edits are lossless: they change only wrapping and case. Surrounding
+    prose is not searched.
     """
     edits: tuple[Edit, ...] = ()
     fences = _FENCE.findall(text)

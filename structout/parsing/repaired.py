@@ -1,4 +1,4 @@
-"""What repair comes to."""
+"""The result of a repair."""
 
 from typing import Generic, NamedTuple, TypeVar
 
@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 
 class Repaired(NamedTuple, Generic[T]):
-    """The value, if there are no issues, with the edits that led to it.
+    """A repaired text: the value, if there are no issues, and the edits that led to it.
 
-    With issues, `document` is the nearest that was read and `edits` are those that would lead to it, also the ones
-    that the policy refused. (A tuple, as `Checked` is.)
+    If there are issues, `document` is the closest document found, and `edits` are the edits that would lead to it,
+    including those that the policy does not allow. (A tuple, as `Checked` is.)
     """
 
     value: T | None
@@ -23,11 +23,12 @@ class Repaired(NamedTuple, Generic[T]):
 
     @property
     def ok(self) -> bool:
+        """Whether there are no issues, so that `value` counts."""
         return not self.issues
 
     @property
     def truncated(self) -> bool:
-        """Whether the text ended before the document did, whatever became of it."""
+        """Whether the text ended before the document did, even if repair could close the document."""
         if not self.edits and not self.issues:
             return False
         return any(edit.kind == "unclosed" for edit in self.edits) or any(

@@ -1,4 +1,4 @@
-"""What a document must be."""
+"""Schemas: the contracts that documents must meet."""
 
 from structout.schema.contract import Checked, Schema, Writer
 

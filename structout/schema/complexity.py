@@ -1,4 +1,4 @@
-"""What a schema may cost: how deep and large it is, and how many of its parts a document is held against."""
+"""The cost of a schema: its depth, its size, and the number of its parts that apply to a document."""
 
 import math
 from collections.abc import Iterator
@@ -10,33 +10,30 @@ from structout.errors import SchemaError
 from structout.issue import Steps, pointer
 from structout.schema.references import References
 
-_MOST_VALUES = 1_000_000  # in a schema; a value that stands at many places is counted at each
-_LONGEST_CHAIN = 100  # subschemas that lead from one to the next and speak of the same value
-_MOST_AT_ONCE = 20_000  # subschemas that one value is held against
-_MOST_UNEVALUATED = 2_000  # the same, where a validator is built for each of them
+_MOST_VALUES = 1_000_000  # in a schema; a value shared by several places counts once for each place
+_LONGEST_CHAIN = 100  # subschemas that lead from one to the next and apply to the same value
+_MOST_AT_ONCE = 20_000  # subschemas that apply to one value
+_MOST_UNEVALUATED = 2_000  # the same, if a validator is built for each subschema
 _ENDLESS = 10**12
-_MOST_STEPS = 400_000  # of reckoning, a third of a second
-_LARGE = 1_000  # subschemas of which not each needs a validator that knows all others
-_GENTLE = 500  # subschemas that are worth no second thought
-_BITS = 1024  # of the largest double, and one more
+_MOST_STEPS = 400_000  # of computing the cost: about a third of a second
+_LARGE = 1_000  # subschemas; with more, a separate validator for each part costs too much
+_GENTLE = 500  # a count of subschemas that is harmless
+_BITS = 1024  # an integer with this many bits or more exceeds the range of doubles
 _LISTS = ("allOf", "anyOf", "oneOf")
 _SINGLE = ("not", "if", "then", "else")
 _MAPS = ("dependentSchemas", "dependencies")
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
-_FEWER = "write it with fewer references and alternatives"
-_SHALLOWER = "define parts of it in $defs"
+_FEWER = "use fewer references and alternatives"
+_SHALLOWER = "move nested parts to $defs"
 
 
 def check_form(schema: Any) -> None:
-    """Refuse a schema that is no JSON, or too deep or large: whoever reads it afterwards may recurse.
-
-    Raises `SchemaError`.
-    """
+    """Raise `SchemaError` for a schema that is not JSON, too deep or too large. Later code may then safely recurse."""
     _measure(schema, (), {})
 
 
 def _measure(node: Any, path: Steps, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
-    """How many values a part of a schema holds, and how deep it is; `known` are those of the containers seen so far."""
+    """The number of values in a part of a schema, and its depth. `known` caches both by `id()` of the containers."""
     if not isinstance(node, dict | list | tuple):
         _check_scalar(node, path)
         return 1, 0
@@ -65,7 +62,7 @@ def _check_scalar(value: Any, path: Steps) -> None:
 
 
 def is_written(value: Any) -> bool:
-    """Whether all that reads JSON can read the numbers of a value: they are finite, and within the range of doubles."""
+    """Whether every JSON reader can read the numbers in a value: they are finite and within the range of doubles."""
     if isinstance(value, dict):
         return all(map(is_written, value.values()))
     if isinstance(value, list | tuple):
@@ -75,15 +72,15 @@ def is_written(value: Any) -> bool:
     return not isinstance(value, int) or value.bit_length() < _BITS
 
 
-def _invalid(problem: str, path: Steps = (), *, hint: str = "a schema is made of what JSON can hold") -> SchemaError:
+def _invalid(problem: str, path: Steps = (), *, hint: str = "use only values that JSON can hold") -> SchemaError:
     return SchemaError(f"invalid schema{' at ' + pointer(path) if path else ''}: {problem}", hint=hint)
 
 
 class _Part(NamedTuple):
-    """A subschema as its cost is reckoned: the ids of the subschemas that it leads to.
+    """A subschema for computing the cost: the `id()`s of the subschemas that it leads to.
 
-    `beside` speak of the same value. `objects` and `arrays` speak of a part of it: one of the first, and all of the
-    second, speak of the same part.
+    The subschemas in `beside` apply to the same value. `objects` and `arrays` hold two lists each, of subschemas that
+    apply to parts of the value: at most one of the first list, and all of the second, apply to the same part.
     """
 
     beside: list[int]
@@ -91,29 +88,30 @@ class _Part(NamedTuple):
     arrays: tuple[list[int], list[int]]
 
     def all(self) -> list[int]:
+        """The ids of all subschemas."""
         return [*self.beside, *self.objects[0], *self.objects[1], *self.arrays[0], *self.arrays[1]]
 
 
 class _Step(NamedTuple):
-    """The same by places in a list of counts."""
+    """A `_Part` with positions in the list of counts instead of ids."""
 
     beside: tuple[int, ...]
     groups: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
 
 
 class Complexity:
-    """How many subschemas a document is held against, at most, for one of its values and all that this one is part of.
+    """The largest number of subschemas that apply to one value of a document and to all containers around the value.
 
-    A web of references doubles the count with each of its levels, and a schema that refers to itself at two places
-    with each level of the document. That is what the worst document costs; most documents cost a small part of it.
-    `check_form` must have passed the schema. Raises `SchemaError` for one that no document can be held against.
+    Each level of nested references can double the count. In a schema that refers to itself at two places, each level of
+    the document doubles it. The count is that of the worst document; most documents cost far less. `check_form` must
+    have accepted the schema. Raises `SchemaError` for a schema that costs too much for any document.
     """
 
     def __init__(self, schema: Any) -> None:
         self._schema = schema
         references = References(schema)
         self._parts: dict[int, _Part] = {}
-        self.is_local = isinstance(schema, dict)  # all references are JSON Pointers, and nothing hangs on where one is
+        self.is_local = isinstance(schema, dict)  # all references are JSON Pointers that mean the same everywhere
         self.unevaluated = False
         stack = [schema]
         while stack:
@@ -129,22 +127,20 @@ class Complexity:
             self._parts[id(node)] = _Part(_ids(beside), objects, arrays)
         order, is_endless = self._sorted()
         order = [key for key in order if any(self._parts[key].all())]
-        self._places = dict.fromkeys(self._parts, 0)  # in the lists of counts, where all leaves are one
+        self._places = dict.fromkeys(self._parts, 0)  # positions in the lists of counts; all leaves share position 0
         self._places |= {key: place for place, key in enumerate(order, 1)}
         self._steps = [_Step((), ()), *(self._step(self._parts[key]) for key in order)]
         self._levels = [self._counts([])]
         self._deepest = None if is_endless else self._counts(None)
         self.is_large = len(self._parts) > _LARGE
-        self.at_once = max(self._levels[0])  # the count for a value by itself
+        self.at_once = max(self._levels[0])  # the count for a single value
         most = max(len(self._parts), _MOST_UNEVALUATED if self.unevaluated else _MOST_AT_ONCE)
         if self.at_once > most:
-            problem = (
-                f"one value is held against more than {most:,} of its parts, as references and alternatives multiply"
-            )
+            problem = f"references and alternatives multiply, expected {most:,} parts or fewer that apply to one value"
             raise _invalid(problem, hint=_FEWER)
 
     def cost(self, depth: int, node: Any = None) -> int:
-        """The count for a document of so many levels of containers, and a subschema (by default the whole schema)."""
+        """The count for a document with `depth` levels of containers, and a subschema (by default the whole schema)."""
         place = self._places.get(id(self._schema if node is None else node), 0)
         depth = min(depth, DEEPEST)
         if self._deepest and (depth == DEEPEST or self._deepest[place] < _GENTLE):
@@ -156,24 +152,27 @@ class Complexity:
         return self._levels[min(depth, len(self._levels) - 1)][place]
 
     def is_steep(self) -> bool:
-        """Whether the count may be out of proportion to the schema, for a deep document."""
+        """Whether the count for a deep document may be out of proportion to the size of the schema."""
         return self.cost(DEEPEST) > max(_GENTLE, len(self._parts))
 
     def _sorted(self) -> tuple[list[int], bool]:
-        """The subschemas, each behind those that it leads to, and whether some lead back to themselves: then each is
-        behind those that speak of the same value.
+        """The ids of the subschemas, each after the subschemas it leads to, and whether the schema is recursive.
+
+        In a recursive schema, each comes only after the subschemas that apply to the same value.
         """
         beside = {key: part.beside for key, part in self._parts.items()}
         try:
             order = list(TopologicalSorter(beside).static_order())
         except CycleError as error:
-            hint = "let a recursive schema go a level deeper first, into a property or an item"
-            raise _invalid("a $ref leads back to itself", hint=hint) from error
+            hint = "let a recursive schema refer to itself from a property or an item"
+            raise _invalid("a $ref leads back to itself without going deeper", hint=hint) from error
         chains: dict[int, int] = {}
         for key in order:
             chains[key] = 1 + max((chains[one] for one in beside[key]), default=0)
             if chains[key] > _LONGEST_CHAIN:
-                raise _invalid(f"a chain of references, expected {_LONGEST_CHAIN} links at most", hint=_FEWER)
+                raise _invalid(
+                    f"the chain of references is too long, expected {_LONGEST_CHAIN} links at most", hint=_FEWER
+                )
         try:
             return list(TopologicalSorter({key: part.all() for key, part in self._parts.items()}).static_order()), False
         except CycleError:
@@ -189,8 +188,9 @@ class Complexity:
         return _Step(tuple(places[one] for one in part.beside), groups)
 
     def _counts(self, inner: list[int] | None) -> list[int]:
-        """The counts for documents a level deeper than those of `inner`: empty for documents of no depth, None for all
-        depths together.
+        """The counts for documents one level deeper than the documents of `inner`.
+
+        An empty `inner` gives the counts for scalars; None gives the counts over all depths.
         """
         found: list[int] = []
         inner = found if inner is None else inner

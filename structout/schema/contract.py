@@ -1,4 +1,4 @@
-"""One contract over a Pydantic type or a JSON Schema: what a document must be, and the value that it becomes."""
+"""The contract for documents, made of a Pydantic type, a JSON Schema or a language."""
 
 import hashlib
 import json
@@ -24,15 +24,15 @@ from structout.source import import_object
 
 T = TypeVar("T")
 
-# A keyword of ours: how evaluation compares what stands there. It says nothing about a document, and no model sees it.
+# structout's own keyword for how evaluation compares a value. It does not restrict documents, and no model sees it.
 MARK = "x-compare"
 
 
 class Checked(NamedTuple, Generic[T]):
-    """What one text or document turned out to be: `value` counts only if there are no issues.
+    """The verdict on one text or document. `value` counts only if there are no issues.
 
-    `document` is the JSON that was read, kept for a document that parsed but did not comply. (A tuple, since to make
-    one is a good part of what a small document costs.)
+    `document` is the JSON that was read, even if it does not comply. (A tuple, because creating verdicts is a large
+    part of the cost of small documents.)
     """
 
     value: T | None
@@ -41,16 +41,17 @@ class Checked(NamedTuple, Generic[T]):
 
     @property
     def ok(self) -> bool:
+        """Whether there are no issues."""
         return not self.issues
 
 
 class Schema(Generic[T]):
     """A contract for documents, made by `Schema.of`.
 
-    `name` says what one document is; `json_schema` is the JSON Schema that a model is shown and a document is
-    judged by, its references as `references.local` writes them; `marked` is the same with the marks of
-    `evaluation.scoring.comparison`; `adapter` is the Pydantic type behind it, None if there is only a JSON Schema. With
-    a `language` a text is no JSON but a text of that language, which is its value as well.
+    `name` is the name of one document. `json_schema` is the JSON Schema that models see and documents are checked by,
+    with references in the form of `references.local`; `marked` is the same schema with the marks of
+    `evaluation.scoring.comparison`. `adapter` is the Pydantic type, None for a plain JSON Schema. With a `language`,
+    documents are texts of the language instead of JSON, and each text is its own value.
     """
 
     def __init__(
@@ -71,12 +72,14 @@ class Schema(Generic[T]):
 
     @classmethod
     def of(cls, source: Any) -> "Schema[Any]":
-        """Make a schema of a Pydantic model or any type a `TypeAdapter` takes, of a `Literal` of strings (a bare
-        choice), of a `Regex`, `Lark` or `Sql` (see `structout.language`), of a JSON Schema (a dict, or the
-        path of a `.json` file), or of `path/to/schema.py:Name`, `package.module:Name`. A folder stands for the
-        `schema.py` or `schema.json` in it, not both, and a `.py` file without a name for the one name in its `__all__`.
+        """Make a schema of any supported source.
 
-        Raises `SchemaError` for whatever is none of these, and `CodeError` for code where that is refused.
+        A source is a Pydantic model or any type that a `TypeAdapter` takes; a `Literal` of strings (a bare choice); a
+        `Regex`, `Lark` or `Sql` (see `structout.language`); a JSON Schema as a dict or as the path of a `.json` file;
+        or the text `path/to/schema.py:Name` or `package.module:Name`. A folder stands for the `schema.py` or
+        `schema.json` in it (not both), and a `.py` file without a name for the only name in its `__all__`.
+
+        Raises `SchemaError` for any other source, and `CodeError` for code where code is refused.
         """
         if isinstance(source, Schema):
             return source
@@ -95,10 +98,10 @@ class Schema(Generic[T]):
         try:
             adapter: TypeAdapter[Any] = source if isinstance(source, TypeAdapter) else TypeAdapter(source)
             json_schema = adapter.json_schema(schema_generator=Writer)
-        except Exception as error:  # a type may bring functions of its own
+        except Exception as error:  # a type may run functions of the user
             reason = str(error).split("\n")[0]
             raise SchemaError(
-                f"{_called(source)} is not a schema: {reason}",
+                f"invalid schema {_called(source)}: {reason}",
                 hint="give a Pydantic model, a type, a JSON Schema or path/to/schema.py:Name",
             ) from error
         name = json_schema.get("title") or getattr(source, "__name__", None) or "document"
@@ -107,12 +110,12 @@ class Schema(Generic[T]):
     @classmethod
     def _read(cls, source: str) -> "Schema[Any]":
         path = Path(source)
-        if os.path.isdir(path):  # which a name that is too long for one is not; Path.is_dir raises
+        if os.path.isdir(path):  # Path.is_dir raises for a name that is too long
             found = [path / name for name in ("schema.py", "schema.json") if (path / name).is_file()]
             if not found:
-                raise SchemaError(f"no schema in {source}", hint="put a schema.py or schema.json in the folder")
-            if len(found) > 1:  # not to run code where data was meant
-                hint = f"name the one that is meant: {found[1]}, or {found[0]}, which is run"
+                raise SchemaError(f"no schema in {source}", hint="put a schema.py or schema.json into the folder")
+            if len(found) > 1:  # the caller may have meant the data, so run no code
+                hint = f"name one of them: {found[1]}, or {found[0]}, which runs as code"
                 raise SchemaError(f"{source} holds both schema.py and schema.json", hint=hint)
             path = found[0]
         if path.suffix == ".json":
@@ -121,16 +124,18 @@ class Schema(Generic[T]):
             except OSError as error:
                 raise SchemaError(f"cannot read {source}: {error.strerror}", hint="check the path") from error
             except ValueError as error:
-                raise SchemaError(f"{source} is not JSON: {error}", hint="mend the file") from error
+                raise SchemaError(f"cannot read {source}: not JSON: {error}", hint="fix the file") from error
             if not isinstance(document, dict | bool):
-                raise SchemaError(f"{source} is not a JSON Schema", hint="it must hold an object")
+                raise SchemaError(
+                    f"invalid schema {source}: expected a JSON object", hint="write the schema as an object"
+                )
             return cls.of(document)
         return cls.of(import_object(str(path) if os.path.isfile(path) else source))
 
     def check_text(self, text: str) -> Checked[T]:
-        """Judge a text strictly: it must be one JSON document (RFC 8259) that complies without coercion.
+        """Check a text strictly: it must be one JSON document (RFC 8259) that complies without coercion.
 
-        With a language, it must be a text of that language, to the letter.
+        With a language, the text must match the language exactly.
         """
         if self.language is not None:
             return self.check(text)
@@ -140,7 +145,7 @@ class Schema(Generic[T]):
         return self.check(document, text)
 
     def complies(self, data: bytes) -> bool:
-        """Whether `check_text` would find nothing wrong with this text in UTF-8: the same verdict, sooner."""
+        """Whether `check_text` would accept a text in UTF-8. False for every language. Faster than `check_text`."""
         if self.language is not None:
             return False
         try:
@@ -149,15 +154,15 @@ class Schema(Generic[T]):
                 return False
             if self.adapter is not None:
                 self._value(self.adapter, data)
-        except Exception:  # what it was, `check_text` says
+        except Exception:  # `check_text` reports the error
             return False
         return True
 
     def check(self, document: Json, text: str | None = None) -> Checked[T]:
-        """Judge a parsed document strictly: by the JSON Schema, then by the Pydantic type in strict mode.
+        """Check a parsed document strictly: first by the JSON Schema, then by the Pydantic type in strict mode.
 
-        `text` is the JSON that the document was read from, if it is at hand: it need not be written again. A validator
-        or a serializer of the user's own that raises, whatever it is, speaks against the document.
+        `text` is the JSON text of the document, if the caller has it; otherwise it is written again. Any error that a
+        user's validator or serializer raises becomes an issue of the document.
         """
         if self.language is not None:
             problem = self.language.problem(document) if isinstance(document, str) else "not a text"
@@ -177,7 +182,7 @@ class Schema(Generic[T]):
         return Checked(value, document)
 
     def check_briefly(self, document: Json) -> Checked[T] | None:
-        """What `check` says of a document that complies; None of one that does not, and no word on why."""
+        """The verdict of `check` for a document that complies; None, without reasons, for any other document."""
         if self.language is not None or not self.validator.is_valid(document):
             return None
         if self.adapter is None:
@@ -188,7 +193,7 @@ class Schema(Generic[T]):
             return None
 
     def _value(self, adapter: TypeAdapter[T], text: str | bytes) -> T:
-        """The value that a text stands for; one that cannot be written again is none."""
+        """The value of a JSON text. Raises if the text does not comply, or if the value cannot be written again."""
         value = adapter.validate_json(text, strict=True)
         if self._is_written_by_functions:
             adapter.dump_python(value, mode="json", by_alias=True, warnings=False)
@@ -196,7 +201,7 @@ class Schema(Generic[T]):
 
     @cached_property
     def _is_written_by_functions(self) -> bool:
-        """Whether functions of the type's own take part in writing a value, which may fail where it complies."""
+        """Whether user functions take part in writing a value: they may fail for a value that complies."""
         stack: list[Any] = [self.adapter.core_schema if self.adapter is not None else None]
         while stack:
             node = stack.pop()
@@ -210,23 +215,22 @@ class Schema(Generic[T]):
         return False
 
     def dump(self, value: T) -> Json:
-        """Write a value as the JSON document that stands for it, defaults filled in.
+        """Write a value as its JSON document, with defaults filled in.
 
-        Raises `SchemaError` for one that cannot be written, which only a validator or a default can have made.
+        Raises `SchemaError` if the value cannot be written; only a validator or a default can make such a value.
         """
         if self.adapter is None:
             return cast("Json", value)
         try:
             return cast("Json", self.adapter.dump_python(value, mode="json", by_alias=True))
         except Exception as error:
-            hint = "mend the validator or default that makes it, or write a serializer"
+            hint = "fix the validator or default that makes the value, or add a serializer"
             reason = _raised(error).message
             raise SchemaError(f"a value of {self.name} cannot be written as JSON: {reason}", hint=hint) from error
 
     def fingerprint(self, mask: Any = None) -> str:
-        """A short hash of the contract, for caches and logs: the JSON Schema in its key order, and the name.
-
-        With a mask, a JSON Schema that admits fewer documents, the hash is that of both.
+        """A short hash of the contract for caches and logs. It covers the name, the JSON Schema in its key order, and
+        the mask, if there is one: a JSON Schema that admits fewer documents.
         """
         return self._fingerprint if mask is None else self._hash(mask)
 
@@ -252,9 +256,10 @@ class Schema(Generic[T]):
 
 
 class Writer(GenerateJsonSchema):
-    """Pydantic's writer, without defaults that JSON has no number for: they say nothing about a document."""
+    """Pydantic's JSON Schema writer, but without defaults that hold numbers outside of JSON."""
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Write a default, unless JSON cannot hold it: a default does not restrict documents."""
         written = super().default_schema(schema)
         if "default" in written and not is_written(written["default"]):
             del written["default"]
@@ -269,9 +274,9 @@ def _called(source: object) -> str:
 
 
 def _unmarked(schema: Any) -> Any:
-    """A schema without marks, however deep it is; a property may still be called like one."""
+    """A copy of a schema without marks, at every depth. A property with the name of the mark stays."""
     top = [schema]
-    rest: list[tuple[Any, Any, bool]] = [(top, 0, False)]  # where a node is, and whether its keys are names
+    rest: list[tuple[Any, Any, bool]] = [(top, 0, False)]  # the place of a node, and whether its keys are names
     while rest:
         holder, place, named = rest.pop()
         node = holder[place]
@@ -285,7 +290,7 @@ def _unmarked(schema: Any) -> Any:
 
 
 def _raised(error: Exception) -> Issue:
-    """What a function of the user's own raised, and which one, where that can be told."""
+    """The issue for an error in a user's function. It names the function if the traceback shows it."""
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     own = [
         one for one in frames if str(one.f_globals.get("__name__")).partition(".")[0] not in ("structout", "pydantic")

@@ -1,4 +1,4 @@
-"""Which strings a JSON Schema `format` admits, for every draft and for the types that Pydantic writes."""
+"""Checks for the JSON Schema keyword `format`, for every draft and for Pydantic types."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _FORMATS = (
     "uri", "uri-reference", "iri", "iri-reference", "uuid", "uri-template", "json-pointer",
     "relative-json-pointer", "regex",
 )  # fmt: skip
-# ISO 8601 with a fraction in any part, as Pydantic writes a timedelta; RFC 3339 has whole numbers only.
+# ISO 8601 with a fraction in any part, as Pydantic writes a timedelta. RFC 3339 allows only whole numbers.
 _DURATION = re.compile(
     r"[+-]?P(?!$)(?:\d+(?:\.\d+)?Y)?(?:\d+(?:\.\d+)?M)?(?:\d+(?:\.\d+)?W)?(?:\d+(?:\.\d+)?D)?"
     r"(?:T(?!$)(?:\d+(?:\.\d+)?H)?(?:\d+(?:\.\d+)?M)?(?:\d+(?:\.\d+)?S)?)?"
@@ -21,10 +21,10 @@ _DURATION = re.compile(
 
 
 def formats_for(json_schema: Any, *, pydantic: bool) -> dict[str, Callable[[str], bool]]:
-    """The format checks that the validator lacks for this schema's draft.
+    """The format checks that the validator lacks for the schema's draft.
 
-    A Pydantic type writes `date-time` and `time` for values with or without an offset, and durations with
-    fractions; for such a schema these are read as Pydantic means them.
+    The schema of a Pydantic type says `date-time` and `time` for values with or without an offset, and `duration` for
+    durations with fractions. With `pydantic`, the checks accept these values.
     """
     draft = json_schema.get("$schema", _LATEST) if isinstance(json_schema, dict) else _LATEST
     checks = dict(_unknown_to(draft)) if isinstance(draft, str) else {}

@@ -1,6 +1,6 @@
-"""References within a schema: resolved by the registry of jsonschema-rs, written as JSON Pointers from its root.
+"""References in a schema: resolved by the registry of jsonschema-rs, and rewritten as JSON Pointers from the root.
 
-All other modules read schemas that went through `local`, so that `resolve` is all they need to follow a reference.
+All other modules read schemas that `local` rewrote, so they follow references with `resolve` alone.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,28 +17,28 @@ NAMED = frozenset({"properties", "patternProperties", "$defs", "definitions", "d
 
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _ADDRESSES = ("$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor")
-_HERE = "file:///structout/schema"  # where relative addresses begin; nothing is read from there
-_PLACE = "x-structout-place"  # in a copy of the schema, each subschema says where it stands
-_SAFE = "/~$!&'()*+,;=:@"  # what stands for itself in a fragment (RFC 3986)
+_HERE = "file:///structout/schema"  # the base of relative addresses; nothing is read from there
+_PLACE = "x-structout-place"  # in a copy of the schema, the keyword that holds the place of a subschema
+_SAFE = "/~$!&'()*+,;=:@"  # characters that need no escape in a fragment (RFC 3986)
 _Errors = (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError)
 
 
 def resolve(root: Any, reference: Any) -> Any:
-    """The subschema that a reference of a `local` schema leads to; True, which admits anything, where it leads nowhere.
+    """The target of a reference in a `local` schema; True, which admits anything, if it leads nowhere.
 
-    The reference is a JSON Pointer as a fragment (RFC 6901, section 6): `#/$defs/The%20Size`.
+    The reference is a JSON Pointer as a fragment (RFC 6901, section 6), such as `#/$defs/The%20Size`.
     """
     found = target(root, place_of(reference)) if isinstance(reference, str) and reference[:1] == "#" else None
     return True if found is None else found
 
 
 def place_of(reference: str) -> str:
-    """The JSON Pointer that a reference of a `local` schema is."""
+    """The JSON Pointer in a reference of a `local` schema."""
     return unquote(reference[1:])
 
 
 def target(root: Any, place: str) -> Any:
-    """The part of a schema at a JSON Pointer; None if there is none."""
+    """The part of a schema at a JSON Pointer; None if the pointer leads nowhere."""
     if place and place[0] != "/":
         return None
     node = root
@@ -54,13 +54,13 @@ def target(root: Any, place: str) -> Any:
 
 
 def local(schema: Any) -> Any:
-    """The same schema, each of its references written as a JSON Pointer from its root.
+    """The same schema with every reference written as a JSON Pointer from the root.
 
-    Percent escapes, `$anchor`, `$id`, embedded resources, and a `$dynamicRef` or `$recursiveRef` that can lead to one
-    place only are resolved (JSON Schema 2020-12, sections 8.2 and 9). A schema without them is returned as it is. So is
-    a schema in which the way of validation decides where a reference leads, or whose parts are of several drafts:
-    `resolve` then finds nothing for its references, and only the validator judges by them. So is a schema with a
-    reference to nowhere, which the validator refuses.
+    The function resolves percent escapes, `$anchor`, `$id`, embedded resources, and a `$dynamicRef` or `$recursiveRef`
+    with only one possible target (JSON Schema 2020-12, sections 8.2 and 9). Three kinds of schemas are returned
+    unchanged: a schema without any of these; a schema with a reference to nowhere, which the validator rejects; and a
+    schema that mixes drafts, or whose references have targets that depend on the path of validation. In the last case,
+    `resolve` finds no targets, and only the validator follows the references.
     """
     found = References(schema)
     if found.are_pointers:
@@ -70,12 +70,12 @@ def local(schema: Any) -> Any:
 
 
 class References:
-    """The references of a schema, and where they lead. The schema must be one that `check_form` passes."""
+    """The references of a schema and their targets. `check_form` must have accepted the schema."""
 
     def __init__(self, schema: Any) -> None:
         self._schema = schema
-        self._holders: list[tuple[str, dict[str, Any]]] = []  # subschemas with references, by their places
-        self._addressed: list[tuple[str, dict[str, Any]]] = []  # subschemas that have an address, by their places
+        self._holders: list[tuple[str, dict[str, Any]]] = []  # subschemas with references, each with its place
+        self._addressed: list[tuple[str, dict[str, Any]]] = []  # subschemas with an address, each with its place
         for place, node in subschemas(schema):
             if any(isinstance(node.get(name), str) for name in _REFERENCES):
                 self._holders.append((place, node))
@@ -87,7 +87,7 @@ class References:
 
     @cached_property
     def are_pointers(self) -> bool:
-        """Whether each reference is a JSON Pointer from the root, without escapes, to a subschema."""
+        """Whether each reference is a JSON Pointer from the root to a part of the schema, without escapes."""
         if any(place and isinstance(_identifier(node), str) for place, node in self._addressed):
             return not self._holders
         for _, node in self._holders:
@@ -99,7 +99,7 @@ class References:
         return True
 
     def places(self) -> dict[int, str] | None:
-        """Where each subschema's reference leads, by the id of the subschema; None where it cannot be said for all."""
+        """The target of each subschema's reference, by `id()` of the subschema; None if any target is unknown."""
         drafts = [node["$schema"] for place, node in self._addressed if place and "$schema" in node]
         if any(draft != self._schema.get("$schema") for draft in drafts):
             return None
@@ -115,7 +115,7 @@ class References:
         return found
 
     def of(self, node: dict[str, Any]) -> Iterator[Any]:
-        """The subschemas to which the references of a subschema may lead."""
+        """The possible targets of the references in a subschema."""
         for name in _REFERENCES:
             reference = node.get(name)
             if not isinstance(reference, str):
@@ -130,14 +130,14 @@ class References:
                 yield from (one for _, one in self._addressed if one.get("$recursiveAnchor") is True)
 
     def _is_static(self, node: dict[str, Any], name: str) -> bool:
-        """Whether a reference that depends on the way of validation can lead to one place only."""
+        """Whether a reference that depends on the path of validation has only one possible target."""
         if name == "$recursiveRef":
             return not any(place and isinstance(_identifier(one), str) for place, one in self._addressed)
         anchor = node[name].rpartition("#")[2]
         return len([one for _, one in self._addressed if one.get("$dynamicAnchor") == anchor]) <= 1
 
     def lead(self, place: str, reference: str) -> str | None:
-        """The place to which a reference leads from a place; None where it leads out of the schema, or nowhere."""
+        """The target of a reference at a place; None if it leads out of the schema, or nowhere."""
         base = self._base(place)
         if (base, reference) not in self._found:
             self._found[base, reference] = self._looked_up(base, reference)
@@ -152,12 +152,12 @@ class References:
             return str(contents[_PLACE]) if _PLACE in contents else None
         if not isinstance(contents, bool) or "#" not in reference:
             return None
-        address, _, fragment = reference.rpartition("#")  # true or false, which holds no place
+        address, _, fragment = reference.rpartition("#")  # true and false cannot hold their place
         above = base if not address else self._looked_up(base, address)
         return None if above is None else above + unquote(fragment)
 
     def _base(self, place: str) -> str:
-        """The place of the resource that a place is part of."""
+        """The place of the resource that contains a place."""
         above = [at for at, one in self._addressed if isinstance(_identifier(one), str) and _is_within(place, at)]
         return max(above, key=len, default="")
 
@@ -173,8 +173,8 @@ class References:
 
 
 def subschemas(schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each subschema that is an object, with its JSON Pointer, the outer before the inner; no documents in it."""
-    waiting: list[tuple[str, Any, bool]] = [("", schema, False)]  # whether the keys of an object are names
+    """Each subschema that is an object, with its JSON Pointer, outer before inner. Embedded documents are skipped."""
+    waiting: list[tuple[str, Any, bool]] = [("", schema, False)]  # the flag says whether the keys of the node are names
     while waiting:
         place, node, named = waiting.pop()
         if isinstance(node, dict):
@@ -190,12 +190,12 @@ def subschemas(schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def fragment_of(place: str) -> str:
-    """A JSON Pointer as the fragment of a reference."""
+    """A JSON Pointer as a reference."""
     return "#" + quote(place, safe=_SAFE)
 
 
 def _written(schema: Any, places: dict[int, str]) -> Any:
-    """A schema with its references at these places, and without the addresses that they went by."""
+    """A copy of a schema with references to `places`, without the addresses that are no longer needed."""
 
     def write(node: Any, named: bool, top: bool = False) -> Any:
         if isinstance(node, list | tuple):
@@ -216,7 +216,7 @@ def _written(schema: Any, places: dict[int, str]) -> Any:
 
 
 def _marked(schema: Any, place: str = "", *, named: bool = False) -> Any:
-    """A copy of a schema in which each subschema says where it stands."""
+    """A copy of a schema in which each subschema holds its place."""
     if isinstance(schema, list | tuple):
         return [_marked(one, f"{place}/{index}") for index, one in enumerate(schema)]
     if not isinstance(schema, dict):
@@ -239,5 +239,5 @@ def _is_within(place: str, outer: str) -> bool:
 
 
 def refuse(address: str) -> Any:
-    """The retriever of every registry and validator: it raises `ValueError` for whatever address."""
-    raise ValueError(f"structout fetches nothing, so {address} is not read")
+    """The retriever of every registry and validator. Raises `ValueError` for every address."""
+    raise ValueError(f"cannot read {address}: structout fetches no schemas")

@@ -1,4 +1,4 @@
-"""What judges documents by a JSON Schema, and says what is wrong with them."""
+"""The validator: checks documents against a JSON Schema, and names their issues."""
 
 import json
 import threading
@@ -48,15 +48,15 @@ _KINDS: dict[str, IssueKind] = {
 }
 _LONGEST_MESSAGE = 200
 _MOST_ISSUES = 1_000
-_MOST_WORK = 100_000  # subschemas that all values of a document together may be held against one by one
-_MANY = 500  # subschemas that one value is held against
-_MOST_ERRORS = 500_000  # copies of values in the errors of a document, each of which holds a value
+_MOST_WORK = 100_000  # the most pairs of a value and a subschema that are checked without remembering verdicts
+_MANY = 500  # subschemas that apply to one value
+_MOST_ERRORS = 500_000  # the most errors for a document: each error holds a copy of a value
 _ADDRESS = "structout:/schema"
-_REMEMBERED = "x-remembered"  # the keyword that stands for a $ref where verdicts are remembered
-_OLD = ("draft-04", "draft-06", "draft-07")  # in which nothing beside a $ref counts
-_NOTHING = jsonschema_rs.Registry([("urn:nothing", {})])  # a registry that holds something fetches nothing
+_REMEMBERED = "x-remembered"  # the keyword that replaces $ref if verdicts are remembered
+_OLD = ("draft-04", "draft-06", "draft-07")  # drafts that ignore all keywords beside a $ref
+_NOTHING = jsonschema_rs.Registry([("urn:nothing", {})])  # with a resource inside, a registry fetches nothing
 Formats = dict[str, Callable[[str], bool]]
-# Patterns run on a linear-time engine; only those with look-around need the backtracking one, on a short leash.
+# Patterns run on a linear-time engine. Only look-around needs the backtracking engine, with a low limit.
 _LINEAR = jsonschema_rs.RegexOptions()
 _BACKTRACKING = jsonschema_rs.FancyRegexOptions(backtrack_limit=20_000)
 
@@ -65,11 +65,11 @@ Errors = list[jsonschema_rs.ValidationError]
 
 
 class Validator:
-    """Judges documents by one JSON Schema, in a time that is bounded by their size and the schema's.
+    """Checks documents against one JSON Schema, in time bounded by the sizes of the document and the schema.
 
-    The common way holds a document against each subschema that a reference leads to. Where that could take too many
-    steps (see `Complexity`), what was found for a value and a reference is remembered instead. `pydantic` says that a
-    Pydantic type wrote the schema. Raises `SchemaError` for what is no JSON Schema; `check_form` must have passed it.
+    Usually, a document is checked against the target of every reference. If this could take too many steps (see
+    `Complexity`), the verdict for each pair of a value and a reference is remembered. `pydantic` says that a Pydantic
+    type wrote the schema. `check_form` must have accepted the schema. Raises `SchemaError` for an invalid JSON Schema.
     """
 
     def __init__(self, json_schema: Any, *, pydantic: bool) -> None:
@@ -79,7 +79,7 @@ class Validator:
         self._whole, self._formats = _checked(json_schema, pydantic=pydantic)
 
     def is_valid(self, document: Json) -> bool:
-        """Whether a document complies; False as well if it is too deep to tell, or a text in it is not Unicode."""
+        """Whether a document complies; False too if it is too deep to check, or holds an unpaired surrogate."""
         try:
             if self._is_light(document, ""):
                 return bool(self._whole.is_valid(document))
@@ -88,8 +88,9 @@ class Validator:
             return False
 
     def part(self, place: str) -> Callable[[Json], bool] | None:
-        """What tells whether a value complies with the part of the schema at a JSON Pointer; None if that part cannot
-        be judged by itself.
+        """The check of a value against the part of the schema at a JSON Pointer.
+
+        None if the part cannot be checked by itself.
         """
         if self._complexity.is_large and (remembering := self._remembering):
             return lambda value: remembering.is_valid(value, place)
@@ -113,33 +114,33 @@ class Validator:
         return is_valid
 
     def errors(self, document: Json) -> Iterable[jsonschema_rs.ValidationError]:
-        """What the schema says against a document, error by error; nothing where that could take too long."""
+        """The errors of a document; nothing if listing them could take too long."""
         is_cheap = self._is_light(document, "") and not self._says_much(document)
         return self._whole.iter_errors(document) if is_cheap else ()
 
     def _says_much(self, document: Json) -> bool:
-        """Whether the errors of a document could be too many to hold."""
+        """Whether a document may have too many errors to hold in memory."""
         at_once = self._complexity.at_once
         return at_once > _MANY and at_once * depth_and_size(document, DEEPEST)[1] > _MOST_ERRORS
 
     def issues(self, document: Json) -> tuple[Issue, ...]:
-        """What is wrong with a document that does not comply: as many issues as are of use."""
+        """The issues of a document that does not comply, at most `_MOST_ISSUES`."""
         found: Iterable[Issue] = ()
         try:
             json.dumps(document, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             return (Issue("", "not_json", "a text holds an unpaired surrogate"),)
         if self._says_much(document):
-            return (Issue("", "constraint", "fits none of the alternatives, which are too many to say more"),)
+            return (Issue("", "constraint", "fits none of the alternatives, which are too many to list"),)
         if self._is_light(document, ""):
             found = (issue for error in self._whole.iter_errors(document) for issue in _explain(error))
         elif self._remembering is not None:
             found = self._remembering.issues(document)
-        message = "the references of the schema multiply, and the document is too deep to be held against all of them"
+        message = "the document is too deep to check: the references of the schema multiply with each level"
         return tuple(islice(found, _MOST_ISSUES)) or (Issue("", "constraint", message),)
 
     def _is_light(self, document: Json, place: str) -> bool:
-        """Whether a document can be held against all that the part at a place leads to."""
+        """Whether checking a document against the part at a place is cheap without remembering."""
         if not self._steep:
             return True
         depth, size = depth_and_size(document, DEEPEST)
@@ -147,7 +148,7 @@ class Validator:
 
     @cached_property
     def _registry(self) -> jsonschema_rs.Registry:
-        """The schema where parts of it find what they refer to; made once, since to copy it takes time."""
+        """The registry that holds the schema, where its parts find their references. Made once: copying takes time."""
         root, addresses = self._schema, [_ADDRESS]
         if isinstance(root, dict):
             addresses += [root[name] for name in ("$id", "id") if isinstance(root.get(name), str)]
@@ -160,17 +161,17 @@ class Validator:
 
 
 class _Known(threading.local):
-    """What is known of the values of the document that this thread judges."""
+    """The verdicts on the values of the document that this thread checks."""
 
     def __init__(self) -> None:
         self.fits: dict[tuple[str, bytes], bool] = {}
-        self.is_lost = False  # the document was too deep for one of the verdicts
+        self.is_lost = False  # the document was too deep for one of the checks
 
 
 class _Remembering:
-    """Judges the parts of a schema that references lead to, each for each value once.
+    """A validator that checks each pair of a value and a reference only once.
 
-    A reference becomes a keyword of ours, which asks here. All references must be JSON Pointers into the schema.
+    Each reference becomes a keyword that looks its verdict up here. All references must be JSON Pointers.
     """
 
     def __init__(self, schema: dict[str, Any], formats: Formats) -> None:
@@ -192,17 +193,17 @@ class _Remembering:
         self._keywords = {_REMEMBERED: Remembered}
 
     def is_valid(self, document: Json, place: str) -> bool:
-        """Whether a value complies with the part at a place; False as well of one that is too deep to tell."""
+        """Whether a value complies with the part at a place; False too for a value that is too deep to check."""
         self._known.fits, self._known.is_lost = {}, False
         return bool(self._validator(place).is_valid(document)) and not self._known.is_lost
 
     def issues(self, document: Json) -> Iterator[Issue]:
-        """What is wrong with a document that does not comply; nothing if it is too deep to tell."""
+        """The issues of a document that does not comply; nothing if it is too deep to check."""
         if self.is_valid(document, "") or self._known.is_lost:
             return
         waiting: list[tuple[str, str, Json]] = [("", "", document)]
         seen = set()
-        for place, above, value in waiting:  # which grows on the way
+        for place, above, value in waiting:  # `refer` appends to the list on the way
             if (place, above) in seen:
                 continue
             seen.add((place, above))
@@ -215,7 +216,7 @@ class _Remembering:
                     yield Issue(above + issue.pointer, issue.kind, issue.message)
 
     def _seen_through(self, error: jsonschema_rs.ValidationError) -> Errors:
-        """The errors that a reference stands for."""
+        """The errors at the target of a reference."""
         return list(self._validator(error.message).iter_errors(error.instance))
 
     def _fits(self, value: Json, place: str) -> bool:
@@ -240,7 +241,7 @@ class _Remembering:
 
 
 def _opened(node: Any, *, old: bool, named: bool = False) -> Any:
-    """A schema with our keyword in place of each reference; `named` says that the keys are names."""
+    """A schema with each reference replaced by the keyword; `named` says that the keys of the node are names."""
     if isinstance(node, list):
         return [_opened(one, old=old) for one in node]
     if not isinstance(node, dict):
@@ -264,8 +265,8 @@ def _checked(json_schema: Any, *, pydantic: bool) -> tuple[jsonschema_rs.Validat
         where = pointer(getattr(error, "instance_path", []))
         reason = short(getattr(error, "message", str(error)))
         raise SchemaError(
-            f"not a JSON Schema{' at ' + where if where else ''}: {reason}",
-            hint="a $ref must point into the schema itself; see json-schema.org for the keywords",
+            f"invalid JSON Schema{' at ' + where if where else ''}: {reason}",
+            hint="let each $ref point into the schema itself; see json-schema.org for the keywords",
         ) from error
 
 
@@ -291,9 +292,9 @@ def _explain(
     refer: Callable[[jsonschema_rs.ValidationError], None] | None = None,
     seen_through: Callable[[jsonschema_rs.ValidationError], Errors] | None = None,
 ) -> Iterator[Issue]:
-    """Name what is wrong; of a union's alternatives, tell of the one that the document comes closest to.
+    """The issues for an error. For a union, they are the issues of the closest alternative.
 
-    An error that stands for those of another part is given to `refer`, and `seen_through` tells what these are.
+    An error at a remembered reference goes to `refer`; `seen_through` returns the errors at the target.
     """
     kind = error.kind.name
     if kind == _REMEMBERED and refer:
@@ -318,7 +319,7 @@ def _explain(
 def _weighed(
     branch: Errors, place: list[str | int], seen_through: Callable[[jsonschema_rs.ValidationError], Errors] | None
 ) -> tuple[int, list[str]]:
-    """How many errors a union's alternative has, and the types it wants, if the value at `place` is of another type."""
+    """The number of errors of an alternative, and the types it wants if the value at `place` has another type."""
     count, wrong = 0, list[str]()
     for error in branch:
         if seen_through and error.kind.name == _REMEMBERED and error.instance_path == place:
@@ -332,5 +333,5 @@ def _weighed(
 
 
 def short(message: str) -> str:
-    """A message of a length that can be read."""
+    """A message, cut to a readable length."""
     return message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…"

@@ -1,4 +1,4 @@
-"""What a `local` schema says of one value: subschemas that speak of it together, and the types that they leave open."""
+"""Walks through a `local` schema: the subschemas that apply to one value, and the types that they allow."""
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -14,9 +14,9 @@ ANY = frozenset({"null", "boolean", "number", "string", "array", "object"})
 
 
 def meant(nodes: Iterable[Any], root: Any) -> list[dict[str, Any]]:
-    """The subschemas that `nodes` stand for, each once: they themselves, what they refer to, and each alternative.
+    """All subschemas that may apply to the value of `nodes`, each once: references and alternatives are followed.
 
-    All of them may speak of one value. `root` is the schema that they are parts of.
+    `root` is the whole schema.
     """
     found: dict[int, dict[str, Any]] = {}
     stack = list(nodes)
@@ -32,7 +32,7 @@ def meant(nodes: Iterable[Any], root: Any) -> list[dict[str, Any]]:
 
 
 def inner(node: dict[str, Any], step: str | int) -> Iterator[Any]:
-    """What a subschema says of one of its items, by its index, or of one of its keys."""
+    """The subschemas for one item, by its index, or for one key; None where the subschema has none."""
     if isinstance(step, int):
         first = node.get("prefixItems", ())
         yield first[step] if step < len(first) else node.get("items")
@@ -44,7 +44,7 @@ def inner(node: dict[str, Any], step: str | int) -> Iterator[Any]:
 
 @lru_cache(maxsize=1024)
 def matches(pattern: str, key: str) -> bool:
-    """Whether a key matches a pattern, as `patternProperties` has it; an invalid pattern matches nothing."""
+    """Whether a key matches a pattern of `patternProperties`; an invalid pattern matches nothing."""
     try:
         return bool(jsonschema_rs.validator_for({"pattern": pattern}).is_valid(key))
     except (jsonschema_rs.ValidationError, ValueError):
@@ -52,7 +52,7 @@ def matches(pattern: str, key: str) -> bool:
 
 
 def kind_of(value: Json) -> str:
-    """The JSON type of a value; an integer is a number."""
+    """The JSON type of a value, where integers count as "number"."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else "boolean"
     if isinstance(value, int | float):
@@ -61,7 +61,7 @@ def kind_of(value: Json) -> str:
 
 
 def kinds_of(node: Any, root: Any, seen: tuple[str, ...] = ()) -> frozenset[str]:
-    """The JSON types that a subschema leaves open, as `kind_of` names them."""
+    """The JSON types that a subschema allows, with the names of `kind_of`."""
     if not isinstance(node, dict):
         return ANY if node else frozenset()
     kinds = ANY

@@ -16,10 +16,10 @@ SELECT = Schema.of(Sql("CREATE TABLE t (a INT, b TEXT)"))
     "text", [" yes\n", "```\nyes\n```", '"yes"', "'Yes'.", "YES.", "**yes**", "Sure:\n```text\nyes\n```\n"]
 )
 def test_a_choice_is_taken_out_of_its_wrapping(text: str) -> None:
-    mended = repair(text, YES_OR_NO)
-    assert (mended.value, mended.ok) == ("yes", True)
-    assert mended.edits
-    assert {edit.grade for edit in mended.edits} == {"lossless"}
+    repaired = repair(text, YES_OR_NO)
+    assert (repaired.value, repaired.ok) == ("yes", True)
+    assert repaired.edits
+    assert {edit.grade for edit in repaired.edits} == {"lossless"}
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from structout.errors import StructoutWarning
-from structout.parsing import engine as mend
-from structout.parsing import repair, view
+from structout.parsing import engine, repair, view
 from structout.parsing.fit.coercer import same
 from structout.schema import Schema
 
@@ -149,7 +148,7 @@ def corrupted(draw: st.DrawFn) -> str:
 @settings(max_examples=300)
 def test_the_short_way_comes_to_what_the_search_comes_to(text: str, schema: Schema[Any], complete: bool) -> None:
     short = repair(text, schema, complete=complete)
-    with mock.patch.object(mend, "single", return_value=None):
+    with mock.patch.object(engine, "single", return_value=None):
         assert repair(text, schema, complete=complete) == short
 
 
@@ -226,20 +225,20 @@ def test_odd_json_is_read_or_refused(text: str) -> None:
 @pytest.mark.parametrize("format", [None, "json", "yaml"])
 def test_keys_named_twice_among_other_faults_end_in_an_answer(text: str, format: Any) -> None:  # noqa: A002
     for policy in ("lossless", "lossy", "any"):
-        found = mend.attempt(text, ANY, policy, format=format)
+        found = engine.attempt(text, ANY, policy, format=format)
         assert found.issues or json.loads(json.dumps(found.document, allow_nan=False)) == found.document
 
 
 @given(PIECES, st.sampled_from(SCHEMAS), st.sampled_from(["lossless", "lossy", "any"]), st.sampled_from([None, "json"]))
 @settings(max_examples=300, deadline=None)
 def test_repair_itself_has_no_fault(pieces: list[str], schema: Schema[Any], policy: Any, format: Any) -> None:  # noqa: A002
-    found = mend.attempt("".join(pieces), schema, policy, format=format)
+    found = engine.attempt("".join(pieces), schema, policy, format=format)
     assert found.issues or schema.check(found.document).ok
 
 
 def test_a_fault_of_repair_is_an_issue_and_a_warning() -> None:
     with (
-        mock.patch.object(mend, "attempt", side_effect=KeyError("x")),
+        mock.patch.object(engine, "attempt", side_effect=KeyError("x")),
         pytest.warns(StructoutWarning, match="fault of structout: KeyError"),
     ):
         found = repair("{", ANY)

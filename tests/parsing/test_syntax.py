@@ -7,7 +7,7 @@ import pytest
 from structout.document import parse_json, read_json
 from structout.parsing import apply, repair
 from structout.parsing.allowance import Allowance
-from structout.parsing.syntax.faults import mend
+from structout.parsing.syntax.faults import fix
 from structout.parsing.syntax.reader import read_at
 from structout.schema import Schema
 
@@ -160,6 +160,6 @@ def test_nothing_more_could_have_come() -> None:
 def test_faults_mended_where_they_are_found_are_those_that_the_parser_mends(text: str) -> None:
     with pytest.raises(ValueError, match=" at line ") as caught:
         read_json(text)
-    quick = mend(text, 0, len(text), len(text), str(caught.value), Allowance(10_000))
+    quick = fix(text, 0, len(text), len(text), str(caught.value), Allowance(10_000))
     slow = read_at(text, 0, len(text), Allowance(10_000))
     assert quick == (slow.document, slow.edits, slow.unclosed)

@@ -1,1 +1,1 @@
-"""A value fitted to a schema: spellings, types and nestings."""
+"""Coercion: fitting the spellings, types and nesting of a value to a schema."""

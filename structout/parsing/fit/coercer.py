@@ -1,7 +1,7 @@
-"""Fit a document to a schema without changing what it says: types, spellings and nesting, each change an edit.
+"""The coercer: fits the types, spellings and nesting of a document to a schema, with an edit for each change.
 
-What is valid already is never touched. For the rest every reading is tried and weighed; two that weigh the same and
-differ are ambiguous, and ambiguity is an issue, not a guess.
+Valid values are never touched. For every other value, all readings are tried and weighed. If the two best readings
+differ and weigh the same, the value is ambiguous: the coercer gives an issue and does not guess.
 """
 
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ from structout.parsing.fit.unions import alternatives
 Siblings = tuple[object, ...]
 
 _DEEPEST: Final = 60
-_STEPS_A_MISFIT: Final = 250  # what a value costs that does not fit, in characters read
+_STEPS_A_MISFIT: Final = 250  # the cost of a value that does not fit, in characters read
 _TURNS: Final = 2
 _WEIGHT: Final = {"unwrapped": 2, "flattened": 2, "wrapped": 4, "listed": 3, "text": 3, "boolean_number": 3}
 
 
 class Fit(NamedTuple):
-    """One reading of a value: what it becomes, by which edits, and what could not be decided."""
+    """One reading of a value: the new value, the edits that lead to it, and the issues that stay open."""
 
     value: Json
     edits: tuple[Edit, ...] = ()
@@ -36,12 +36,12 @@ class Fit(NamedTuple):
 
     @property
     def cost(self) -> tuple[int, int]:
-        """How far the reading goes: the gravest grade first, then the weight of all edits."""
+        """The cost of the reading: first the worst grade, then the weight of all edits."""
         return worst(self.edits), sum(_WEIGHT.get(edit.kind, 1) for edit in self.edits)
 
 
 class Coercer:
-    """Fits documents to shapes. `source` is the text they were read from; `drastic` tries lossy edits too."""
+    """Fits documents to shapes. `source` is the text of the documents; `drastic` also tries lossy edits."""
 
     def __init__(self, budget: Allowance, source: str, decimal: Decimal | None, *, drastic: bool) -> None:
         self.budget = budget
@@ -53,8 +53,9 @@ class Coercer:
     def read(self, value: Json, shape: Shape) -> Fit:
         """The best reading of a document.
 
-        Where keys had to be respelled, the parts that comply as they are have their keys respelled too: an open
-        schema takes `RADIUS` for another key than its optional `radius`, but who writes one in capitals writes all so.
+        If any key has to be respelled, a second pass also respells keys in parts that already comply. An open schema
+        accepts `RADIUS` as an extra key beside its optional `radius`, but a model that writes one key in capitals
+        writes all keys so.
         """
         fit = self.fit(value, shape)
         if any(edit.kind == "key" for edit in fit.edits):
@@ -69,10 +70,10 @@ class Coercer:
     def fit(
         self, value: Json, shape: Shape, path: Steps = (), siblings: Siblings = (), depth: int = 0, turns: int = _TURNS
     ) -> Fit:
-        """The best reading of a value; one that does not fit if there is none.
+        """The best reading of a value; its `fits` is False if no reading fits.
 
-        `turns` is how often the nesting may still be changed on the way down: without a limit, wrapping and
-        unwrapping would go on for ever.
+        `turns` is how many more changes of nesting are allowed on the way down: without a limit, wrapping and
+        unwrapping would never end.
         """
         self.budget.spend(8)
         if not shape.never and shape.valid(value) and not (self.respelling and is_misspelt(value, shape, depth)):
@@ -108,7 +109,7 @@ class Coercer:
         return best
 
     def _direct(self, value: Json, shape: Shape, at: "_Here") -> Iterator[Fit]:
-        """The readings that keep the nesting as it is."""
+        """The readings that keep the nesting."""
         if isinstance(value, dict):
             if "object" in shape.types:
                 yield self._members(value, shape, at)
@@ -121,7 +122,7 @@ class Coercer:
                 yield Fit(*found)
 
     def _reshaped(self, value: Json, shape: Shape, at: "_Here") -> Iterator[Fit]:
-        """The readings that change the nesting: of what is wrapped, or alone, or a string, and should not be."""
+        """The readings that change the nesting, such as unwrapping, listing, or parsing a string."""
         for kind, other, grade, under in proposals(value, shape, at.path, self.budget, drastic=self.drastic):
             if under:
                 inner, path = shape.properties[under], (*at.path, under)
@@ -135,7 +136,7 @@ class Coercer:
     # Objects.
 
     def _members(self, value: dict[str, Json], shape: Shape, at: "_Here") -> Fit:
-        """Fit each member, its key first; drop nulls that stand for an absent optional."""
+        """Fit each member, first its key and then its value. Nulls for absent optional members are dropped."""
         path = at.path
         properties, spellings = shape.properties, shape.spellings
         found: dict[str, Json] = {}
@@ -228,7 +229,7 @@ class Coercer:
 
 
 class _Here(NamedTuple):
-    """Where a value stands: its path, the strings beside it, how deep it is, and what may still be reshaped."""
+    """The place of a value: its path, its sibling strings, its depth, and how many changes of nesting are left."""
 
     path: Steps
     siblings: Siblings
@@ -237,7 +238,7 @@ class _Here(NamedTuple):
 
 
 def same(one: Json, other: Json) -> bool:
-    """Whether two documents are equal as JSON: True is not 1, and keys have no order."""
+    """Whether two documents are equal as JSON: True differs from 1, and the order of keys does not matter."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, dict) and isinstance(other, dict):

@@ -1,4 +1,4 @@
-"""Dates and times as people write them, read only where there is one way to read them."""
+"""Readers for dates and times as people write them."""
 
 import datetime
 import re
@@ -32,7 +32,7 @@ _LONGEST: Final = 60
 
 
 def read_date(text: str) -> list[str]:
-    """The dates (YYYY-MM-DD) that a text can mean: `05/03/2024` means two, `25/03/2024` one."""
+    """The dates (YYYY-MM-DD) that a text can mean: two for `05/03/2024`, one for `25/03/2024`."""
     text = _WEEKDAY.sub("", text.strip()[:_LONGEST], count=1)
     for pattern in (_YEAR_FIRST, _COMPACT):
         found = pattern.fullmatch(text)
@@ -63,7 +63,7 @@ def _dates(readings: list[tuple[str, str, str]]) -> list[str]:
 
 
 def read_time(text: str) -> tuple[str, str] | None:
-    """The time (HH:MM:SS with fraction) and the offset ("" if there is none) that a text means."""
+    """The time (HH:MM:SS with fraction) and the offset, "" if missing, that a text means; None for other texts."""
     found = _TIME.fullmatch(text.strip()[:_LONGEST])
     if not found:
         return None
@@ -86,7 +86,7 @@ def read_time(text: str) -> tuple[str, str] | None:
 
 
 def read_date_time(text: str) -> tuple[list[str], str, str] | None:
-    """The dates, the time and the offset that a text means; the time is "" if the text is a date only."""
+    """The possible dates, the time and the offset of a text; the time is "" for a date alone. None for other texts."""
     text = text.strip()[:_LONGEST]
     joint = _JOIN.search(text)
     if not joint:

@@ -1,4 +1,4 @@
-"""Which keys of a document are spelled in another way than the schema spells them?"""
+"""Checks for keys that a document spells differently from the schema."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ _DEEPEST: Final = 60
 
 
 def is_misspelt(value: Json, shape: Shape, depth: int) -> bool:
-    """Whether an object, or one inside it, has an undeclared key that spells a declared one."""
+    """Whether an object, or an object inside it, has an undeclared key that is another spelling of a declared key."""
     if depth > _DEEPEST:
         return False
     if isinstance(value, list):
@@ -29,7 +29,7 @@ def is_misspelt(value: Json, shape: Shape, depth: int) -> bool:
 
 
 def shouted(value: Json, shape: Shape | None, depth: int = 0) -> str:
-    """A key in capitals that the schema does not declare: "" if there is none."""
+    """The first key in capitals that the schema does not declare; "" if every such key is declared."""
     if depth > _DEEPEST:
         return ""
     if isinstance(value, list):
@@ -48,7 +48,7 @@ def shouted(value: Json, shape: Shape | None, depth: int = 0) -> str:
 
 
 def all_shouted(value: Json, depth: int = 0) -> bool:
-    """Whether every key of a document that has letters is in capitals."""
+    """Whether all keys of a document that have letters are in capitals."""
     if depth > _DEEPEST:
         return False
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Numbers, booleans, nulls and names of enumerations that were written as text."""
+"""Readers for numbers, booleans, nulls and enumeration names that are written as text."""
 
 import re
 from fractions import Fraction
@@ -52,7 +52,7 @@ _SAME_UNIT: Final = (
     {"a", "amp", "amps", "ampere", "amperes"},
     {"pcs", "pc", "piece", "pieces"},
 )
-# A quantity word in a key that fixes a unit only together with the unit's own name is none; these letters are words.
+# Unit names that are also common words or letters: in a description, they count only after `in`, `(` or `[`.
 _TOO_SHORT: Final = frozenset({"a", "in", "d", "m", "s", "h", "v", "w", "g", "l", "min"})
 _MAGNITUDES: Final = {
     "hundred": 100, "dozen": 12, "dozens": 12, "score": 20, "gross": 144, "k": 1_000, "thousand": 1_000, "mille": 1_000,
@@ -69,9 +69,9 @@ _SPELLING: Final = re.compile(r"[\s_\-./,:;!'\"`´’“”()\[\]*]+")
 
 
 def read_number(text: str, decimal: Decimal | None) -> list[int | float]:
-    """The numbers that a text can mean: none, one, or several if its separators may mark thousands or decimals.
+    """The numbers that a text can mean: several if a separator may mark either thousands or decimals.
 
-    With `decimal` given, only that sign marks decimals.
+    If `decimal` is given, only this sign marks decimals.
     """
     text = text.strip().replace("−", "-")
     if not text or len(text) > 400 or not any(char.isdigit() for char in text):
@@ -82,7 +82,7 @@ def read_number(text: str, decimal: Decimal | None) -> list[int | float]:
         if written is not None:
             return _finite(written)
     text = _SPACES.sub(" ", text)
-    if decimal is None and _COMMA_DECIMAL.fullmatch(text):  # 3,14 and 1,200: nobody can tell
+    if decimal is None and _COMMA_DECIMAL.fullmatch(text):  # 3,14 or 1,200: the comma is ambiguous
         return [int(text.replace(",", "")), float(text.replace(",", "."))]
     found: dict[str, None] = {}
     for point in (decimal,) if decimal else (".", ","):
@@ -103,7 +103,7 @@ def _finite(written: str) -> list[int | float]:
 
 
 def split_unit(text: str) -> tuple[str, str] | None:
-    """The number and the unit of `5 mm`, `12.5%`, `$3`; None if the text is not of that kind."""
+    """The number and the unit of a text such as `5 mm`, `12.5%` or `$3`; None for other texts."""
     text = text.strip()
     if len(text) > 80:
         return None
@@ -129,7 +129,7 @@ def multiplied(value: float, by: int) -> int | float:
 
 
 def names_unit(unit: str, key: str, about: str, siblings: tuple[object, ...]) -> bool:
-    """Whether the unit is said elsewhere: by the key, by the schema's description or by a sibling's value."""
+    """Whether the key, the schema's description or the value of a sibling names the unit too."""
     unit = unit.lower().replace("° ", "°")
     same = next((group for group in _SAME_UNIT if unit in group), {unit})
     if any(isinstance(value, str) and value.strip().lower() in same for value in siblings):
@@ -145,18 +145,18 @@ def names_unit(unit: str, key: str, about: str, siblings: tuple[object, ...]) ->
 
 
 def read_boolean(text: str) -> bool | None:
-    """The truth value that a word stands for, None if it is none."""
+    """The truth value of a word such as `yes`; None for other words."""
     word = text.strip().rstrip(".").lower()
     return True if word in _TRUE else False if word in _FALSE else None
 
 
 def means_null(text: str) -> bool:
-    """Whether a text says that there is no value."""
+    """Whether a text stands for a missing value, such as `n/a`."""
     return text.strip().lower() in _NULL
 
 
 def match_name(text: str, names: tuple[Any, ...]) -> list[Any]:
-    """Those of `names` that a text spells, but for case, spaces and punctuation; the closest spelling decides."""
+    """The `names` that match a text, ignoring case and outer spaces, or else also punctuation and all spaces."""
     if qualified := _QUALIFIED.fullmatch(text.strip()):  # a member of an enumeration, as Python shows it
         text = qualified[2] if qualified[2] is not None else qualified[1]
     for spell in (_trimmed, _spelled):

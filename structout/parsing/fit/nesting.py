@@ -1,4 +1,4 @@
-"""Other nestings of a value: what is wrapped and should not be, or alone, or a string, or flattened."""
+"""Changes of nesting: unwrapping, wrapping, listing, unlisting, unflattening, and parsing of strings."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ _TYPES: Final = frozenset({"null", "boolean", "integer", "number", "string", "ar
 _SCHEMA_WORDS: Final = frozenset({"$ref", "enum", "anyOf", "oneOf", "allOf"})
 _ARGUMENT_KEYS: Final = frozenset({"arguments", "parameters", "args", "input"})
 _CALL_KEYS: Final = frozenset({"name", "function", "tool", "tool_name", "type", "id"})
-# A function call as models are trained to write it (Hermes, Llama 3): the name is the call's, not the record's.
+# A function call as models are trained to write it (Hermes, Llama 3): the name belongs to the call, not to the record.
 _CALLS: Final = (frozenset({"name", "arguments"}), frozenset({"name", "parameters"}))
 _PAIR_KEYS: Final = (("key", "value"), ("name", "value"), ("field", "value"), ("k", "v"))
 _BULLET: Final = re.compile(r"\s*(?:[-*•–]|\d{1,3}[.)])\s+")
@@ -39,7 +39,7 @@ _DEEPEST_WRAPPER: Final = 2
 
 
 class Proposal(NamedTuple):
-    """Another value to fit in the place of one, and the edit that this is; `under` names a key to put it under."""
+    """A value to fit instead of the original, with the kind and grade of the edit; `under` is a key to put it under."""
 
     kind: str
     value: Json
@@ -50,15 +50,15 @@ class Proposal(NamedTuple):
 def proposals(
     value: Json, shape: Shape, path: tuple[str | int, ...], budget: Allowance, *, drastic: bool
 ) -> Iterator[Proposal]:
-    """What a value may be in another nesting, as far as `shape` wants that; lossy proposals only if `drastic`."""
+    """The other nestings of a value that `shape` may accept; lossy proposals only if `drastic`."""
     types = shape.types
     if isinstance(value, dict):
         yield from _unwrapped(value, shape, path, drastic=drastic)
     elif isinstance(value, list):
         paired = list(_paired(value)) if "object" in types else []
         yield from paired
-        told = paired and any(isinstance(value[0], dict) and value[0].keys() == set(keys) for keys in _PAIR_KEYS)
-        if len(value) == 1 and not told:
+        explicit = paired and any(isinstance(value[0], dict) and value[0].keys() == set(keys) for keys in _PAIR_KEYS)
+        if len(value) == 1 and not explicit:
             yield Proposal("unlisted", value[0])
     elif isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         reading = read_encoded(value, budget)
@@ -76,7 +76,7 @@ def proposals(
 def _unwrapped(
     value: dict[str, Json], shape: Shape, path: tuple[str | int, ...], *, drastic: bool
 ) -> Iterator[Proposal]:
-    """What a wrapper holds: `{"part": {...}}`, `{"items": [...]}`, a schema that was filled in, a function call."""
+    """The content of a wrapper: `{"part": {...}}`, `{"items": [...]}`, a filled-in schema, or a function call."""
     keys = value.keys()
     scalar = not {"object", "array"} & set(shape.types)
     nested = nest(value, shape)
@@ -111,7 +111,7 @@ def _unwrapped(
 
 
 def _is_echoed(properties: Json) -> bool:
-    """Whether the properties are those of a schema that was given back, and nothing was filled in."""
+    """Whether the properties are those of a schema that the model repeated without filling it in."""
     return isinstance(properties, dict) and all(
         isinstance(item, dict)
         and "value" not in item
@@ -121,7 +121,7 @@ def _is_echoed(properties: Json) -> bool:
 
 
 def nest(value: dict[str, Json], shape: Shape) -> dict[str, Json]:
-    """The object with `{"size.width": 1}` as `{"size": {"width": 1}}`, for objects that the schema declares so."""
+    """Unflatten an object: `{"size.width": 1}` becomes `{"size": {"width": 1}}` if the schema declares it so."""
     found: dict[str, Json] = {}
     changed = False
     for key, item in value.items():
@@ -138,7 +138,7 @@ def nest(value: dict[str, Json], shape: Shape) -> dict[str, Json]:
 
 
 def _wrapped(value: Json, shape: Shape) -> Iterator[Proposal]:
-    """The value, to be put under the one key that the schema has."""
+    """A proposal to put the value under the only key of the schema that fits."""
     names = list(shape.properties)
     if len(names) != 1 and isinstance(value, list):
         names = [name for name in names if "array" in shape.properties[name].types and shape.properties[name].typed]
@@ -154,7 +154,7 @@ def _wrapped(value: Json, shape: Shape) -> Iterator[Proposal]:
 
 
 def _paired(value: list[Json]) -> Iterator[Proposal]:
-    """An object that was written as a list of pairs."""
+    """An object written as a list of pairs."""
     pairs: list[tuple[Json, Json]] = []
     for item in value:
         if isinstance(item, list) and len(item) == 2:
@@ -169,10 +169,10 @@ def _paired(value: list[Json]) -> Iterator[Proposal]:
 
 
 def _listed(value: Json, shape: Shape) -> Iterator[Proposal]:
-    """A list of one that was written as its item, a list in one string, a list with its indexes as keys."""
+    """Lists in other forms: a single item without its list, a list in one string, an object with indexes as keys."""
     items = shape.items.types if shape.items is not None else ()
     if (isinstance(value, str) and means_null(value)) or (isinstance(value, bool) and "boolean" not in items):
-        return  # that there is nothing is no item of a list
+        return  # a word for "nothing" is not an item
     if isinstance(value, str) and len(lines := value.strip().split("\n")) > 1 and all(map(_BULLET.match, lines)):
         yield Proposal("listed", [_BULLET.sub("", line).strip() for line in lines])
         return
@@ -182,13 +182,13 @@ def _listed(value: Json, shape: Shape) -> Iterator[Proposal]:
         sign = next((sign for sign in ("\n", ";", ",") if sign in text), None)
         pieces: list[Json] = [piece.strip().lstrip("-*• ") for piece in text.split(sign) if piece.strip()]
         if len(pieces) > 1:
-            yield Proposal("listed", pieces)  # as likely as a list of one
+            yield Proposal("listed", pieces)  # as likely as a list with one item
     elif isinstance(value, dict) and value and list(value) == [str(index) for index in range(len(value))]:
         yield Proposal("listed", list(value.values()))
 
 
 def _is_known(item: Json, shape: Shape, depth: int = 1) -> bool:
-    """Whether what a wrapper holds can be what is wanted: a list, or an object with a key of the schema's."""
+    """Whether the content of a wrapper may be the wanted value: a list, or an object with a key of the schema."""
     if isinstance(item, dict):
         if not shape.properties or any(plain_key(key) in shape.known_keys for key in item):
             return True

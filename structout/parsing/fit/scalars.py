@@ -1,4 +1,4 @@
-"""The readings of a scalar that is not what the schema wants."""
+"""Readings of a scalar that does not fit the schema."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ _NUMBERS: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 @dataclass(frozen=True, slots=True)
 class ScalarPlace:
-    """Where a scalar stands: its key, what the schema says of it, the strings beside it, and its pointer."""
+    """The place of a scalar: its key, its description in the schema, its sibling strings, and its JSON Pointer."""
 
     key: str
     about: str
@@ -44,7 +44,7 @@ class _Read(Protocol):
 def read_scalar(
     value: Json, shape: Shape, place: ScalarPlace, decimal: Decimal | None, source: str, *, drastic: bool
 ) -> Iterator[ScalarReading]:
-    """Every way to read a scalar as what `shape` wants; lossy ones only if `drastic`."""
+    """All readings of a scalar that may fit `shape`; lossy readings only if `drastic`."""
 
     def reading(kind: str, found: Json, grade: Grade = "lossless") -> ScalarReading:
         return found, (Edit(kind, grade, place.pointer, edit_text(value), edit_text(found)),), ()
@@ -95,7 +95,7 @@ def read_scalar(
 
 
 def _respelled(text: str, shape: Shape, reading: _Read, doubt: _Doubt, *, drastic: bool) -> Iterator[ScalarReading]:
-    """Text that its format or pattern refuses, written the way they want it."""
+    """Text respelled to fit its format or pattern."""
     stripped = text.strip()
     if stripped != text:
         yield reading("trimmed", stripped)
@@ -142,7 +142,7 @@ def _numbers(
     *,
     drastic: bool,
 ) -> Iterator[ScalarReading]:
-    """The number that a text writes, with its unit if that is said elsewhere."""
+    """The number in a text. A unit can be dropped without loss if the context names it too."""
     found = read_number(text, decimal)
     grade: Grade = "lossless"
     kind = "number"
@@ -172,7 +172,7 @@ def _numbers(
 
 
 def _as_written(value: int | float, source: str) -> list[str]:
-    """How the source writes a number: 1.10 is not 1.1 once it is text."""
+    """The spellings of a number in the source: as text, 1.10 differs from 1.1."""
     if isinstance(value, int):
         return [str(value)]
     written = dict.fromkeys(word for word in _NUMBERS.findall(source) if len(word) < 40 and float(word) == value)

@@ -1,4 +1,4 @@
-"""A JSON Schema as coercion sees it: references resolved, `allOf` merged, alternatives listed."""
+"""Shapes: a JSON Schema prepared for coercion, with references resolved, `allOf` merged and alternatives listed."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,19 +17,19 @@ _TYPES: Final = frozenset({"null", "boolean", "integer", "number", "string", "ar
 
 
 def plain_key(text: str) -> str:
-    """A key or a name without its case, punctuation and spaces: what two spellings of it have in common."""
+    """A key or a name without case, punctuation and spaces, which is the same for all its spellings."""
     return _UNICODE.sub("", text.casefold())
 
 
 @lru_cache(maxsize=256)
 def shape_of(schema: Schema[Any]) -> "Shape":
-    """The shape of a schema, kept for the next document."""
+    """The shape of a schema, cached for the next document."""
     root = Root(schema)
     return Shape(root, ("",), root.json_schema)
 
 
 class Root:
-    """The schema that shapes are parts of."""
+    """The whole schema that the shapes are parts of."""
 
     def __init__(self, schema: Schema[Any]) -> None:
         self.schema = schema
@@ -41,7 +41,7 @@ class Root:
                 self._name_aliases(self.json_schema, by_name, "")
 
     def _name_aliases(self, by_alias: Any, by_name: Any, place: str) -> None:
-        """Pydantic writes both schemas in one order, so that their properties pair up."""
+        """Map names to aliases. Pydantic writes both schemas in the same order, so their properties pair up."""
         if isinstance(by_alias, dict) and isinstance(by_name, dict):
             ours, theirs = by_alias.get("properties"), by_name.get("properties")
             if isinstance(ours, dict) and isinstance(theirs, dict) and len(ours) == len(theirs):
@@ -56,15 +56,15 @@ class Root:
 
 
 def escape(key: str) -> str:
-    """A key as a step of a JSON Pointer."""
+    """A key escaped as a step of a JSON Pointer."""
     return key.replace("~", "~0").replace("/", "~1")
 
 
 class Shape:
-    """What one place of a document must be: the parts of the schema that all speak of it.
+    """The requirements for one place of a document: all parts of the schema that apply to it.
 
-    `places` are JSON Pointers into the schema. A value is judged by the first of them, which stands for the whole
-    of what the schema says here.
+    `places` are JSON Pointers into the schema. A value is checked against the first place, which covers everything that
+    the schema requires here.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Shape:
 
     @cached_property
     def types(self) -> tuple[str, ...]:
-        """The JSON types that are admitted here; all that the schema does not rule out if it names none."""
+        """The allowed JSON types; if the schema names no types, all types that it does not rule out."""
         found: frozenset[str] | None = None
         for _, part in self.parts:
             names = part.get("type")
@@ -114,7 +114,7 @@ class Shape:
 
     @cached_property
     def typed(self) -> bool:
-        """Whether the schema says anything of the type."""
+        """Whether the schema restricts the type."""
         return len(self.types) < len(_TYPES)
 
     @cached_property
@@ -145,14 +145,14 @@ class Shape:
 
     @cached_property
     def required(self) -> frozenset[str]:
-        """The keys that must be there."""
+        """The required keys."""
         return frozenset(
             key for _, part in self.parts if isinstance(part.get("required"), list) for key in part["required"]
         )
 
     @cached_property
     def spellings(self) -> dict[str, str]:
-        """Other spellings of the declared keys, each of which means one key only: plain forms, aliases, titles."""
+        """The unambiguous spellings of declared keys, each with its key: plain forms, aliases, titles."""
         found: dict[str, set[str]] = {}
         for key in self.properties:
             found.setdefault(plain_key(key), set()).add(key)
@@ -168,7 +168,7 @@ class Shape:
 
     @cached_property
     def known_keys(self) -> frozenset[str]:
-        """All spellings of keys that a document may have at its top, in any branch, or in the items of a list."""
+        """All spellings of the keys at the top of a document, in any branch, or in the items of a list."""
         found = set(self.spellings)
         for branch in self.branches:
             found |= branch.spellings.keys()
@@ -187,7 +187,7 @@ class Shape:
 
     @cached_property
     def patterns(self) -> tuple[tuple["jsonschema_rs.Validator", "Shape"], ...]:
-        """What keys of a pattern must hold, each with a judge of the pattern."""
+        """The shapes of `patternProperties`, each with a validator for its pattern."""
         found = []
         for place, part in self.parts:
             nodes = part.get("patternProperties")
@@ -204,22 +204,22 @@ class Shape:
         return not self.closed or any(judge.is_valid(key) for judge, _ in self.patterns)
 
     def undeclared(self, key: str) -> "Shape | None":
-        """What an undeclared key must hold, if anything is said of it."""
+        """The shape of the value of an undeclared key; None if the schema does not restrict it."""
         return next((shape for judge, shape in self.patterns if judge.is_valid(key)), self.others)
 
     @cached_property
     def others(self) -> "Shape | None":
-        """What undeclared keys must hold."""
+        """The shape of `additionalProperties`."""
         return self._inner("additionalProperties")
 
     @cached_property
     def items(self) -> "Shape | None":
-        """What the items of a list must be."""
+        """The shape of the items of a list."""
         return self._inner("items")
 
     @cached_property
     def first_items(self) -> tuple["Shape", ...]:
-        """What the first items of a list must be, each its own."""
+        """The shapes of the first items of a list, by position."""
         for place, part in self.parts:
             for word in ("prefixItems", "items"):
                 nodes = part.get(word)
@@ -236,12 +236,12 @@ class Shape:
 
     @cached_property
     def branches(self) -> tuple["Shape", ...]:
-        """The alternatives of a union, each with what holds for all of them."""
+        """The alternatives of a union, each merged with the requirements that they share."""
         for place, part in self.parts:
             for word in ("anyOf", "oneOf"):
                 nodes = part.get(word)
                 if isinstance(nodes, list) and nodes:
-                    # The keyword itself is left out of what is shared, or its branches would have it again.
+                    # The shared part leaves the keyword itself out; otherwise each branch would contain it again.
                     shared = tuple(
                         (where, {key: value for key, value in other.items() if other is not part or key != word})
                         for where, other in self.parts
@@ -255,7 +255,7 @@ class Shape:
 
     @cached_property
     def about(self) -> str:
-        """What the schema says of the meaning here: titles and descriptions."""
+        """The titles and descriptions in the schema, as one text."""
         texts = [
             part[word] for _, part in self.parts for word in ("title", "description") if isinstance(part.get(word), str)
         ]
@@ -263,12 +263,12 @@ class Shape:
 
     @cached_property
     def formats(self) -> tuple[str, ...]:
-        """The formats that text must have."""
+        """The `format` keywords of the schema."""
         return tuple(part["format"] for _, part in self.parts if isinstance(part.get("format"), str))
 
     @cached_property
     def default(self) -> tuple[Json] | None:
-        """The default value, in a tuple; None if there is none."""
+        """The default value, in a tuple; None without a default."""
         for _, part in self.parts:
             if "default" in part:
                 return (part["default"],)
@@ -276,7 +276,7 @@ class Shape:
 
 
 def type_of(value: Any) -> str:
-    """The JSON type of a value; a whole number is an integer."""
+    """The JSON type of a value: "integer" for an int, "number" for a float."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""The alternatives of a union that a value may be meant for."""
+"""Selection of the alternatives of a union that a value may belong to."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ _MOST_BRANCHES: Final = 64
 
 
 def alternatives(value: Json, shape: Shape) -> tuple[Shape, ...]:
-    """What a shape comes down to: itself, if it is no union."""
+    """The alternatives of a shape that a value may belong to; the shape itself if it is not a union."""
     if not shape.branches:
         return (shape,)
     found: list[Shape] = []
@@ -24,14 +24,14 @@ def alternatives(value: Json, shape: Shape) -> tuple[Shape, ...]:
 
 
 def _tagged(value: Json, branches: tuple[Shape, ...]) -> tuple[Shape, ...]:
-    """The alternatives whose fixed members (a discriminator) the value has; all of them if that tells nothing."""
+    """The alternatives whose discriminator (a member with one allowed value) the value has; all if none matches."""
     if not isinstance(value, dict):
         return branches
     written = {plain_key(key): item for key, item in value.items()}
     chosen = []
     for branch in branches:
         tags = {key: inner.values for key, inner in branch.properties.items() if len(inner.values) == 1}
-        told = [(written[plain_key(key)], values[0]) for key, values in tags.items() if plain_key(key) in written]
-        if told and all(plain_key(str(item)) == plain_key(str(tag)) for item, tag in told):
+        pairs = [(written[plain_key(key)], values[0]) for key, values in tags.items() if plain_key(key) in written]
+        if pairs and all(plain_key(str(item)) == plain_key(str(tag)) for item, tag in pairs):
             chosen.append(branch)
     return tuple(chosen) or branches

@@ -1,4 +1,4 @@
-"""Whole numbers that were written as floats: JSON Schema takes 5.0 for an integer, Pydantic does not."""
+"""Integers written as floats: JSON Schema accepts 5.0 as an integer, Pydantic does not."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from structout.parsing.edits import Edit
 
 
 def whole_numbers(document: Any, issues: tuple[Issue, ...]) -> tuple[Json, tuple[Edit, ...]]:
-    """Write 5.0 as 5 where a Pydantic type wants an integer: JSON Schema takes them for the same."""
+    """Replace 5.0 by 5 at the places of `issues`, where a Pydantic type wants an integer."""
     edits = []
     for issue in issues:
         steps, value = _walk(document, issue.pointer)
@@ -19,7 +19,7 @@ def whole_numbers(document: Any, issues: tuple[Issue, ...]) -> tuple[Json, tuple
 
 
 def _walk(document: Any, place: str) -> tuple[list[str | int], Any]:
-    """Follow a pointer of Pydantic's, which also names the alternatives of unions: those steps are left out."""
+    """Follow a JSON Pointer from Pydantic, and skip its steps that name alternatives of unions."""
     steps: list[str | int] = []
     for step in place.split("/")[1:]:
         key = step.replace("~1", "/").replace("~0", "~")
@@ -33,7 +33,7 @@ def _walk(document: Any, place: str) -> tuple[list[str | int], Any]:
 
 
 def _put(document: Any, steps: list[str | int], value: Any) -> Any:
-    """The document with another value at a path; what was read stays as it was."""
+    """A copy of the document with another value at a path; the original stays unchanged."""
     if not steps:
         return value
     copy: Any = dict(document) if isinstance(document, dict) else list(document)

@@ -1,1 +1,1 @@
-"""Where in an answer the document stands."""
+"""Search for the document in an answer."""

@@ -1,4 +1,4 @@
-"""What in an answer may be the document: each candidate is read, one after another, until one will do."""
+"""Candidates: the parts of an answer that may be the document, read one after another until one is good enough."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ Format = Literal["json", "yaml"]
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _LEFT_OVER: Final = re.compile(r"\s*+[}\]]")
 _TWO_CLOSERS: Final = re.compile(r"""[}\]]\s*+([}\]])(?=\s*+,\s*+["'{\[])""")
-# What begins like a document, whether or not it can be read.
+# The beginning of a document, readable or not.
 _OPENS: Final = re.compile(r"""[{\[][\s{\[]{0,80}["'“`]?[^"'“”`{}\[\]\n:=]{1,80}["'”`]?\s*(?:[:：=]|->)""")
 MEMBER: Final = re.compile(r"""["'“][^"'“”\n]{1,80}["'”]\s*:""")
 MEMBER_LINE: Final = re.compile(rf"^[ \t]*+{MEMBER.pattern}", re.MULTILINE)
@@ -33,18 +33,18 @@ _MOST_STARTS: Final = 200
 _MOST_FENCES: Final = 50
 
 
-def mended(reading: Reading) -> bool:
-    """Whether closers had to be mended: then another one may be to blame."""
+def repaired_closers(reading: Reading) -> bool:
+    """Whether closers were repaired: then another closer may be the real fault."""
     return any(edit.kind == "closer" for edit in reading.edits)
 
 
 def is_left_over(text: str, reading: Reading) -> bool:
-    """Whether a closer that closes nothing stands right behind a reading."""
+    """Whether a closer that closes nothing comes right after a reading."""
     return _LEFT_OVER.match(text, reading.end) is not None
 
 
 def begins_with_a_key(found: Sections) -> bool:
-    """Whether a line before the first bracket looks like YAML: then the brackets may be part of it."""
+    """Whether a line before the first bracket looks like YAML, so that the brackets may be part of YAML."""
     text = found.text
     for begin, end in spans(found):
         bracket = BRACKET.search(text, begin, end)
@@ -55,7 +55,7 @@ def begins_with_a_key(found: Sections) -> bool:
 
 
 def spans(found: Sections) -> list[tuple[int, int]]:
-    """The fenced blocks, or else all of the text, without the thinking; nothing of a text that is no Unicode."""
+    """The fenced blocks, or else the whole text, without the thinking; nothing in a text with a lone surrogate."""
     text = found.text
     if not text.isascii() and _SURROGATE.search(text):
         return []
@@ -66,28 +66,30 @@ def spans(found: Sections) -> list[tuple[int, int]]:
 
 
 class Candidates:
-    """The candidates in one text."""
+    """The candidates in one text. `broken` is the offset of a document that could not be read, or -1."""
 
     def __init__(self, text: str, schema: Schema[Any], budget: Allowance, format: Format | None) -> None:  # noqa: A002
         self.text = text
         self.schema = schema
         self.budget = budget
         self.format = format
-        self.broken = -1  # where a document begins that could not be read
-        self._skip_to = 0  # where reading may go on after the last failure
+        self.broken = -1
+        self._skip_to = 0  # where reading may continue after the last failure
 
     @cached_property
     def layout(self) -> Sections:
+        """The sections of the text."""
         return layout(self.text)
 
     @property
     def shape(self) -> Shape:
+        """The shape of the schema."""
         return shape_of(self.schema)
 
     def documents(self, served: Callable[[Reading], bool]) -> Iterator[Reading]:
-        """Documents in the text, from left to right, the outermost only.
+        """The outermost documents in the text, from left to right.
 
-        `served` tells, once a reading has been taken, whether it came to something.
+        `served` says of a reading that was yielded whether it led to a valid document.
         """
         if self.format == "yaml":
             return
@@ -97,7 +99,7 @@ class Candidates:
             reading = self._read(start, len(text))
             if reading is not None:
                 yield reading
-                if not served(reading) or mended(reading):
+                if not served(reading) or repaired_closers(reading):
                     yield from self._reopened(reading)
                 if reading.end == len(text) or text[reading.end :].isspace():
                     return
@@ -134,27 +136,29 @@ class Candidates:
             if tried > _MOST_STARTS:
                 return
             reading = self._read(start, fence.end if fence else len(text))
-            if reading is not None and reading.cut and fence and fence.closed:  # the fence was content, maybe
+            if reading is not None and reading.cut and fence and fence.closed:  # the fence may be content
                 reading = self._read(start, len(text)) or reading
             if reading is not None and _KEY_BEFORE.search(text, max(0, start - _LONGEST_MARGIN), start):
-                broken, self.broken = (start, fence), start  # the inside of a document that lost its first brace
+                broken, self.broken = (start, fence), start  # inside a document without its first brace
             elif reading is not None:
                 yield reading
-                if not served(reading) or mended(reading):
+                if not served(reading) or repaired_closers(reading):
                     yield from self._reopened(reading)
                 place = reading.end
             else:
                 place = max(place, self._skip_to)
-                if not text.startswith("{{", start) and _OPENS.match(text, start):  # no object begins with an object
+                # An object cannot begin with an object.
+                if not text.startswith("{{", start) and _OPENS.match(text, start):
                     broken = (start, fence)
                     self.broken = start
 
     def _reopened(self, reading: Reading) -> Iterator[Reading]:
-        """Other readings of a document behind which a closer is left over: one inside it may be the one too many."""
-        if reading.unclosed or not (mended(reading) or is_left_over(self.text, reading)):
+        """Other readings of a document with repaired or left-over closers: a closer inside it may be superfluous."""
+        if reading.unclosed or not (repaired_closers(reading) or is_left_over(self.text, reading)):
             return
         places = list(_TWO_CLOSERS.finditer(self.text, reading.start, reading.end))
-        if "\n" in self.text[reading.start : reading.end]:  # in a document over many lines, two on one line stand out
+        # In a document of many lines, two adjacent closers are suspicious.
+        if "\n" in self.text[reading.start : reading.end]:
             places = [found for found in places if found.end() - found.start() == 2] or places
         for found in places[:_MOST_REOPENED]:
             place = found.start(1)
@@ -171,7 +175,7 @@ class Candidates:
                 yield other._replace(edits=(*edits, *(e for e in other.edits if isinstance(e.where, str))))
 
     def _outside(self, start: int, fence: Fence | None, broken: int, broken_fence: Fence | None) -> bool:
-        """Whether a bracket cannot be part of a document that could not be read: elsewhere, and no deeper."""
+        """Whether a bracket is outside a document that could not be read: in another fence, or not indented deeper."""
         if fence is not broken_fence:
             return True
         line = self.text.rfind("\n", max(0, start - _LONGEST_MARGIN), start) + 1
@@ -185,11 +189,12 @@ class Candidates:
             return without_call(found, self.text, self.shape)
         except Unreadable as error:
             deep = error.place - start > _LONGEST_MARGIN and not self.text[start : error.place].strip('{[ \n":a')
-            self._skip_to = error.place if deep else start + 1  # nothing inside a deep nest can be read either
+            # Nothing inside a deep nest of brackets can be read either.
+            self._skip_to = error.place if deep else start + 1
             return None
 
     def others(self, readings: list[Reading]) -> Iterator[Reading]:
-        """What else the text can be, if no JSON in it will do: members without braces, YAML, a bare value."""
+        """Readings for a text without good JSON: members without braces, YAML, a bare value."""
         found, shape = self.layout, self.shape
         if any(reading.unclosed for reading in readings):
             return
@@ -203,7 +208,7 @@ class Candidates:
             yield from read_bare_value(self.text, start, found.fences, shape)
 
     def _yaml(self) -> Iterator[Reading]:
-        """Documents in YAML, and how far they go."""
-        told = self.format == "yaml" or any(fence.language in ("yaml", "yml") for fence in self.layout.fences)
+        """The YAML documents in the text."""
+        expected = self.format == "yaml" or any(fence.language in ("yaml", "yml") for fence in self.layout.fences)
         for begin, end in spans(self.layout):
-            yield from read_lines(self.text, begin, end, self.shape, self.budget, told=told)
+            yield from read_lines(self.text, begin, end, self.shape, self.budget, expected=expected)

@@ -1,4 +1,4 @@
-"""Documents without brackets: members on their own, YAML, a list of bullets, a bare value."""
+"""Readers for documents without brackets: members without braces, YAML, bullet lists, bare values."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ _QUOTED: Final = re.compile(STRING)
 
 
 def read_members(text: str, start: int, end: int, shape: Shape, budget: Allowance) -> Iterator[Reading]:
-    """An object without its braces, or without the opening one, whose first key the schema declares."""
+    """Read an object without braces, if the schema declares its first key, or without the opening brace only."""
     first = _FIRST_MEMBER.match(text, start, end)
     segment = text[start:end].strip().rstrip(",")
     if not first or (plain_key(first.group(1)) not in shape.spellings and not segment.endswith("}")):
@@ -64,8 +64,10 @@ def read_members(text: str, start: int, end: int, shape: Shape, budget: Allowanc
             yield Reading(document, place, place + len(segment), edits, unclosed=1, cut=cut)
 
 
-def read_lines(text: str, start: int, end: int, shape: Shape, budget: Allowance, *, told: bool) -> Iterator[Reading]:
-    """Documents in YAML. Unless it is `told` that there is one, its keys must be the schema's, or it is prose."""
+def read_lines(
+    text: str, start: int, end: int, shape: Shape, budget: Allowance, *, expected: bool
+) -> Iterator[Reading]:
+    """Read YAML documents. Unless YAML is `expected`, text whose keys are not keys of the schema counts as prose."""
     place = start
     spans = []
     for mark in _SEPARATOR.finditer(text, start, end):
@@ -77,15 +79,15 @@ def read_lines(text: str, start: int, end: int, shape: Shape, budget: Allowance,
             continue
         budget.spend(2 * (stop - begin) + _STEPS_A_LINE * text.count("\n", begin, stop))
         lines = [_spaced(line, shape) for line in split_lines(text, begin, stop)]
-        lines = _document_lines(lines, shape, strict=not told)
+        lines = _document_lines(lines, shape, strict=not expected)
         while lines and not lines[-1].content:
             lines.pop()
         if not lines:
             continue
         first, last = lines[0].place, lines[-1].place + len(lines[-1].content)
-        if not told and any(_JSON_LINE.fullmatch(line.content) for line in lines):
-            continue  # a document in JSON that lost its brace
-        if any(sign in text[begin:first] for sign in "{["):  # the lines are the inside of a broken document
+        if not expected and any(_JSON_LINE.fullmatch(line.content) for line in lines):
+            continue  # JSON without its first brace
+        if any(sign in text[begin:first] for sign in "{["):  # the lines are inside a broken document
             continue
         try:
             document = read_yaml(text, list(lines), last, budget)
@@ -98,7 +100,7 @@ def read_lines(text: str, start: int, end: int, shape: Shape, budget: Allowance,
 
 
 def _document_lines(lines: list[YamlLine], shape: Shape, *, strict: bool) -> list[YamlLine]:
-    """The lines from the first to the last at the outer level that can belong to a document of this shape."""
+    """The lines from the first to the last that may belong to a document of this shape."""
     if not strict and _is_all_yaml(lines, strict=False):
         return lines
     known = [index for index, line in enumerate(lines) if _is_known(line, shape)]
@@ -117,7 +119,7 @@ def _document_lines(lines: list[YamlLine], shape: Shape, *, strict: bool) -> lis
     margin = min(lines[index].indent for index in known)
     first, last = known[0], known[-1]
     if lines[first].indent > margin or (first and lines[first - 1].content and lines[first - 1].indent < margin):
-        return []  # the inside of something else
+        return []  # inside something else
     while first and _carries_on(lines[first - 1], margin):
         first -= 1
     while last + 1 < len(lines) and (not lines[last + 1].content or _carries_on(lines[last + 1], margin)):
@@ -126,7 +128,7 @@ def _document_lines(lines: list[YamlLine], shape: Shape, *, strict: bool) -> lis
 
 
 def _spaced(line: YamlLine, shape: Shape) -> YamlLine:
-    """The line with a space behind its colon, if it begins with a key of the schema's: `name:value`."""
+    """The line with a space after its colon, if it begins with a key of the schema, as in `name:value`."""
     found = _TIGHT_KEY.match(line.content)
     if not found or plain_key(found.group(1)) not in shape.known_keys:
         return line
@@ -135,7 +137,7 @@ def _spaced(line: YamlLine, shape: Shape) -> YamlLine:
 
 
 def _is_all_yaml(lines: list[YamlLine], *, strict: bool) -> bool:
-    """Whether lines whose keys nobody knows are a document all the same: two keys at least, and no prose."""
+    """Whether lines with unknown keys are a document: if `strict`, they need two keys or more, and no prose."""
     filled = [line for line in lines if line.content and not line.content.startswith("#")]
     margin = min((line.indent for line in filled), default=0)
     outer = [line.content for line in filled if line.indent == margin and not line.content.startswith("- ")]
@@ -145,7 +147,7 @@ def _is_all_yaml(lines: list[YamlLine], *, strict: bool) -> bool:
 
 
 def _carries_on(line: YamlLine, margin: int) -> bool:
-    """Whether a line can belong to the document next to it: deeper, an item, a comment, or a key that is one word."""
+    """Whether a line may belong to the document next to it: indented deeper, an item, a comment, or a one-word key."""
     if line.indent > margin and line.content:
         return True
     return (
@@ -161,7 +163,7 @@ def _is_known(line: YamlLine, shape: Shape) -> bool:
 
 
 def read_bare_value(text: str, start: int, fences: tuple[Fence, ...], shape: Shape) -> Iterator[Reading]:
-    """A bare value, for a schema of scalars: the only thing in the text, or in its only fenced block."""
+    """Read a bare value, for a schema of scalars: the whole text, or its only fenced block."""
     if {"object", "array"} & set(shape.types) or not shape.typed or len(fences) > 1:
         return
     begin, end = (fences[0].start, fences[0].end) if fences else (start, len(text))
@@ -178,7 +180,7 @@ def read_bare_value(text: str, start: int, fences: tuple[Fence, ...], shape: Sha
         bare = _BARE.sub("", bare[lead.end() :]) if lead else bare
     free = "string" in shape.types and not shape.values and not quoted
     if free and (len(bare.split()) > _MOST_WORDS or any(sign in bare for sign in "{}[]<>")):
-        return  # a sentence: more likely a refusal than the value
+        return  # a sentence is more likely a refusal than the value
     if not bare or '"' in bare or "\n" in bare or (len(bare) > 200 and not fences):
         return
     place = text.find(bare, begin)

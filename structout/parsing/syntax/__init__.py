@@ -1,1 +1,1 @@
-"""Text to values: JSON and YAML as models write them."""
+"""Tolerant readers for JSON and YAML as models write them."""

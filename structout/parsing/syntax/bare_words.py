@@ -1,4 +1,4 @@
-"""Values without quotes: literals, numbers, calls, and text that should have been quoted."""
+"""The reader for values without quotes: literals, numbers, calls, and text that lacks its quotes."""
 
 from structout.parsing.allowance import Unreadable
 from structout.parsing.syntax.cursor import Cursor
@@ -18,7 +18,7 @@ from structout.parsing.syntax.tokens import is_non_finite, literal, number, quot
 
 
 def read_word(cursor: Cursor) -> bool:
-    """Read the value that stands here; False if the text ends inside it. Raises `Unreadable` if it is none."""
+    """Read the value at the cursor; False if the text ends inside the value. Raises `Unreadable` without a value."""
     text, pos, end = cursor.text, cursor.pos, cursor.end
     moment = MOMENT.match(text, pos, end)
     if moment:
@@ -76,7 +76,7 @@ def read_word(cursor: Cursor) -> bool:
 
 
 def _stop(cursor: Cursor, in_object: bool) -> tuple[int, bool]:
-    """Where the word here ends, and whether by a quote whose fellow is missing."""
+    """The offset where the word ends, and whether a quote without an opening quote ends it."""
     text, pos, end = cursor.text, cursor.pos, cursor.end
     place = pos
     while True:

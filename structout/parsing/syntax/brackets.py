@@ -1,4 +1,4 @@
-"""Closers: which container one ends, what a wrong one was meant for, and which are missing."""
+"""Closers: matching them to containers, replacing wrong closers, and adding missing closers."""
 
 import re
 from typing import Final, Literal
@@ -6,17 +6,17 @@ from typing import Final, Literal
 from structout.parsing.syntax.cursor import Cursor, Parsed
 from structout.parsing.syntax.patterns import CLOSER, NEXT, OPENER
 
-# What to think first of a closer of the wrong kind: that it is one too many if it repeats the one before it (`drop`),
-# that it was mistaken for another (`replace`), or that one before it is missing (`insert`).
+# The first assumption about a closer of the wrong kind: it is superfluous if it repeats the closer before it (`drop`),
+# it stands for the other kind (`replace`), or a closer before it is missing (`insert`).
 _MEMBER_AFTER: Final = re.compile(r"""[ \t\r\n]*+"[^"\n]{1,80}"[ \t]*+:""")
 Closers = Literal["drop", "replace", "insert"]
 
 
 def close(cursor: Cursor, char: str, closers: Closers) -> None:
-    """Read the closer `char`, which ends the innermost container if it is of its kind."""
+    """Read the closer `char`, which ends the innermost container if the kinds match."""
     stack = cursor.stack
     cursor.drop_comma()
-    if stack[-1] != OPENER[char] and not _mend(cursor, char, closers):
+    if stack[-1] != OPENER[char] and not _repair(cursor, char, closers):
         return
     if len(stack) == 1 and _reopened(cursor, stack[0]):
         cursor.edit("closer", "lossless", cursor.pos, char, "")
@@ -25,10 +25,10 @@ def close(cursor: Cursor, char: str, closers: Closers) -> None:
     cursor.pos += 1
 
 
-def _mend(cursor: Cursor, char: str, closers: Closers) -> bool:
-    """A closer of the wrong kind: another was meant, one before it is missing, or it is too many.
+def _repair(cursor: Cursor, char: str, closers: Closers) -> bool:
+    """Replace or drop a closer of the wrong kind, or insert the missing closers before it.
 
-    What follows tells which. False if the closer was dropped.
+    The text after the closer decides. Returns False if the closer was dropped.
     """
     stack, opener = cursor.stack, OPENER[char]
     doubled = (
@@ -53,7 +53,7 @@ def _mend(cursor: Cursor, char: str, closers: Closers) -> bool:
 
 
 def _continues(cursor: Cursor, depth: int) -> bool:
-    """Whether what follows the closer here would make sense with `depth` containers open."""
+    """Whether the text after the closer makes sense with `depth` containers open."""
     found = NEXT.match(cursor.text, cursor.pos + 1, cursor.end)
     if found is None or depth == 0:
         return depth == 0 and found is None
@@ -65,7 +65,7 @@ def _continues(cursor: Cursor, depth: int) -> bool:
 
 
 def _reopened(cursor: Cursor, opener: str) -> bool:
-    """Whether the outermost container goes on behind its closer."""
+    """Whether the outermost container continues after its closer."""
     if opener == "{" and _MEMBER_AFTER.match(cursor.text, cursor.pos + 1, cursor.end):
         return True
     found = NEXT.match(cursor.text, cursor.pos + 1, cursor.end)
@@ -78,7 +78,7 @@ def _reopened(cursor: Cursor, opener: str) -> bool:
 
 
 def close_list(cursor: Cursor) -> bool:
-    """In a list, a key stands: the list should have been closed before it. True if that is now done."""
+    """Close a list that continues with a key: its closer is missing. Returns whether the list was closed."""
     stack = cursor.stack
     if cursor.comma < 0 or "{" not in stack or not cursor.keyed():
         return False
@@ -89,7 +89,7 @@ def close_list(cursor: Cursor) -> bool:
 
 
 def close_all(cursor: Cursor, *, partial: bool = False, dangling: bool = False) -> Parsed:
-    """The text ended with containers open: close them. A token (`partial`) or a value (`dangling`) may be cut off."""
+    """Close the open containers at the end of the text, which may cut off a token (`partial`) or value (`dangling`)."""
     cut = partial or dangling or cursor.comma >= 0
     cursor.loose = cursor.loose or cursor.text[cursor.pos - 1] in "{["
     if dangling:

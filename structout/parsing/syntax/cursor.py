@@ -1,4 +1,4 @@
-"""A place in a text that is being read, with what is open there and what has been changed on the way."""
+"""The cursor of the tolerant JSON reader: its place, the open containers, and the edits so far."""
 
 from typing import Final, NamedTuple
 
@@ -7,15 +7,15 @@ from structout.parsing.edits import Edit, Grade
 from structout.parsing.syntax.escapes import are_raw
 from structout.parsing.syntax.patterns import KEYED
 
-STEPS_A_TOKEN: Final = 40  # what a token costs that is not clean, in characters
+STEPS_A_TOKEN: Final = 40  # the cost of a token that is not clean, in characters
 
 
 class Parsed(NamedTuple):
-    """What was read: the text up to `end` is strict JSON once the edits are applied.
+    """The result of reading: with the edits applied, the text up to `end` is strict JSON.
 
-    `unclosed` counts the containers that the text left open; `cut` tells that it broke off inside a token, after
-    a comma or before a value, `loose` that it ended with a number or word that might go on; `bare` counts the
-    strings that had no quotes. (A tuple, since one is made for every try.)
+    `unclosed` counts the containers that the text left open. `cut` says that the text ended inside a token, after a
+    comma or before a value; `loose` says that it ended with a number or word that may be incomplete. `bare` counts the
+    strings without quotes. (A tuple, because every attempt makes one.)
     """
 
     end: int
@@ -27,7 +27,7 @@ class Parsed(NamedTuple):
 
 
 class Cursor:
-    """Where reading has come to in `text[start:end]`."""
+    """The state of reading `text[start:end]`."""
 
     __slots__ = (
         "bare", "budget", "comma", "edits", "end", "loose", "ordered", "pos", "quoted", "raw", "stack", "start",
@@ -41,35 +41,36 @@ class Cursor:
         self.budget = budget
         self.edits: list[Edit] = []
         self.ordered = True  # the edits are in the order of their offsets
-        self.stack: list[str] = []  # the openers of the containers that are open
-        self.tuples: set[int] = set()  # the depths at which a list is a tuple
-        self.comma = -1  # the offset of a comma that nothing has followed yet
-        self.quoted = False  # a key had quotes: then the keys of this document have
+        self.stack: list[str] = []  # the openers of the open containers
+        self.tuples: set[int] = set()  # the depths at which a list is a tuple of Python
+        self.comma = -1  # the offset of the last comma if nothing has followed it yet, else -1
+        self.quoted = False  # whether a key had quotes; then all keys of the document have them
         self.bare = 0
-        self.raw = are_raw(text, start, end)  # backslashes stand for themselves
-        self.loose = False  # the text ended with a number or a word that might go on
+        self.raw = are_raw(text, start, end)  # whether backslashes may stand for themselves
+        self.loose = False  # the text ended with a number or a word that may be incomplete
 
     def edit(self, kind: str, grade: Grade, where: int, before: str, after: str) -> None:
+        """Note an edit."""
         edit = Edit(kind, grade, where, before, after)
         if self.edits and _offset(edit) < _offset(self.edits[-1]):
             self.ordered = False
         self.edits.append(edit)
 
     def keyed(self) -> bool:
-        """Whether a key and a colon stand here."""
+        """Whether a key and a colon follow."""
         return KEYED.match(self.text, self.pos, self.end) is not None
 
     def drop_comma(self) -> None:
-        """Take away a comma that nothing followed."""
+        """Remove the last comma if nothing has followed it."""
         if self.comma >= 0:
             sign = self.text[self.comma]
-            if sign != ",":  # it has been written as one already
+            if sign != ",":  # an edit has already turned the sign into a comma
                 self.edits = [edit for edit in self.edits if edit.where != self.comma or edit.before != sign]
             self.edit("comma", "lossless", self.comma, sign, "")
             self.comma = -1
 
     def parsed(self, *, unclosed: int = 0, cut: bool = False) -> Parsed:
-        """What has been read up to here, the edits in the order of their offsets."""
+        """The result of reading up to here, with the edits in the order of their offsets."""
         self.budget.spend(self.pos - self.start)
         if not self.ordered:
             self.edits.sort(key=_offset)
@@ -77,5 +78,5 @@ class Cursor:
 
 
 def _offset(edit: Edit) -> tuple[int, bool]:
-    """What is put in comes before what stands at the same place and is changed."""
+    """The sort key of an edit: at the same offset, insertions come before changes."""
     return edit.where if isinstance(edit.where, int) else -1, bool(edit.before)

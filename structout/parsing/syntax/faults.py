@@ -1,6 +1,7 @@
-"""A few faults in a text that is clean otherwise: each mended where a strict parser finds it.
+"""Quick fixes for a few faults in clean text, each at the place where a strict parser reports the fault.
 
-What comes out is what the tolerant parser would give. That one reads every token; here C reads all but the faults.
+The result is the same as that of the tolerant parser, which reads every token in Python. Here, C code reads everything
+but the faults.
 """
 
 import re
@@ -24,19 +25,19 @@ _MOST: Final = 4
 _Change = tuple[str, int, str, str]  # kind, place, before, after
 
 
-class Mended(NamedTuple):
-    """The document, the edits that lead to it, and how many containers the end of the text left open."""
+class Fixed(NamedTuple):
+    """The document, the edits that lead to it, and the number of containers that the text left open."""
 
     document: Json
     edits: tuple[Edit, ...]
     unclosed: int
 
 
-def mend(text: str, start: int, stop: int, limit: int, fault: str, budget: Allowance) -> Mended | None:
-    """Mend the document `text[start:stop]`, of which a strict parser says `fault`; None if that takes more than this.
+def fix(text: str, start: int, stop: int, limit: int, fault: str, budget: Allowance) -> Fixed | None:
+    """Fix the document `text[start:stop]`, for which a strict parser reports `fault`; None if quick fixes fail.
 
-    Behind `stop` and up to `limit` there is only what is not part of it. All edits are lossless, but for the closers
-    missing at the end (`unclosed`).
+    The text from `stop` to `limit` is not part of the document. All edits are lossless, except the closers added at the
+    end (`unclosed`).
     """
     if NEXT.match(text, stop, limit) or are_raw(text, start, stop):
         return None
@@ -47,26 +48,27 @@ def mend(text: str, start: int, stop: int, limit: int, fault: str, budget: Allow
             return None
         work.make(change)
         try:
-            return Mended(read_json(work.written), tuple(work.edits), work.unclosed)
+            return Fixed(read_json(work.written), tuple(work.edits), work.unclosed)
         except ValueError as error:
             fault = str(error)
     return None
 
 
 class _Work:
-    """One text, its faults mended from left to right. Places are those in the text as it is written by now."""
+    """One text whose faults are fixed from left to right. Places are offsets in the partly fixed text, `written`."""
 
     __slots__ = ("budget", "edits", "limit", "made", "origin", "stop", "text", "unclosed", "written")
 
     def __init__(self, text: str, start: int, stop: int, limit: int, budget: Allowance) -> None:
         self.text, self.stop, self.limit, self.budget = text, stop, limit, budget
         self.written = text[start:stop] if start or stop < len(text) else text
-        self.origin = start  # what a place behind the last change lacks to its offset in the text
+        self.origin = start  # a place after the last change plus `origin` is the offset in the original text
         self.made = 0  # where the last change ends
         self.edits: list[Edit] = []
         self.unclosed = 0
 
     def make(self, change: _Change) -> None:
+        """Make a change in `written`, and note the edit."""
         kind, place, before, after = change
         grade, where = ("lossy", self.limit) if kind == "unclosed" else ("lossless", place + self.origin)
         self.edits.append(Edit(kind, grade, where, before, after))  # type: ignore[arg-type]
@@ -75,7 +77,7 @@ class _Work:
         self.origin += len(before) - len(after)
 
     def change(self, fault: str) -> _Change | None:
-        """What to change for a fault; None if it is not plain, or stands before the last change."""
+        """The change that fixes a fault; None if the fault is unclear, or lies before the last change."""
         found = _PLACE.search(fault)
         if found is None:
             return None
@@ -106,7 +108,7 @@ class _Work:
         return None
 
     def _after(self, place: int, last: int, role: Role) -> _Change | None:
-        """Behind a value, where a comma or a closer should stand."""
+        """The change after a value, where the parser expects a comma or a closer."""
         written, char, before = self.written, self.written[place], self.written[last]
         if char not in ('"' if role == "member" else '"{['):
             return self._comment(place, last, role) if before in '"}]' else None
@@ -120,7 +122,7 @@ class _Work:
         return "comma", place, "", ","
 
     def _comment(self, place: int, last: int, role: Role) -> _Change | None:
-        """A comment between tokens, with nothing before it that it might be part of."""
+        """The change that removes a comment between tokens; None if it may be part of the text before it."""
         written, char = self.written, self.written[place]
         if char not in "/#<" or (char == "#" and not written[place + 1 : place + 2].isspace()):
             return None
@@ -137,7 +139,7 @@ class _Work:
         return "comment", place, found.group(), ""
 
     def _colon(self, place: int, last: int) -> _Change | None:
-        """Behind a key, where a colon should stand."""
+        """The change after a key, where the parser expects a colon."""
         written = self.written
         if written[last] != '"' or not starts_value(written, place):
             return None
@@ -147,7 +149,7 @@ class _Work:
         return "colon", last + 1, "", ":"
 
     def _string(self, place: int) -> _Change | None:
-        """Inside a member's value, at what JSON does not admit in strings."""
+        """The change to a member's value that holds characters or escapes invalid in JSON strings."""
         written = self.written
         opening = written.rfind('"', self.made, place)
         while opening > 0 and written[opening - 1] == "\\":
@@ -165,7 +167,7 @@ class _Work:
         return kind, opening, before, after
 
     def _close(self) -> _Change | None:
-        """At the end, where closers are missing."""
+        """The change that adds missing closers at the end."""
         written = self.written.rstrip(_SPACE)
         if written[-1:] not in ('"', "}", "]") or self.unclosed or (self.stop < self.limit):
             return None
@@ -180,7 +182,7 @@ class _Work:
 
 
 def _offset(text: str, line: int, column: int) -> int:
-    """Where in a text a strict parser means: it counts lines from 1, and the bytes of each."""
+    """The offset of a line and column of the strict parser, which counts lines from 1, and columns in bytes."""
     start = 0
     for _ in range(line - 1):
         start = text.find("\n", start) + 1

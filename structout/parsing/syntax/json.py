@@ -1,4 +1,4 @@
-"""Read JSON as models write it: one pass, no recursion, and an edit for every change that makes it strict."""
+"""The tolerant JSON parser: one pass, no recursion, and an edit for every change that makes the text strict JSON."""
 
 import re
 from typing import Final
@@ -32,13 +32,13 @@ _MINUS: Final = re.compile(r"-\d")
 
 
 def parse(text: str, start: int, end: int, budget: Allowance, *, closers: Closers = "drop") -> Parsed:
-    """Read the object or list that opens at `start`. Raises `Unreadable`, or `Exhausted`."""
+    """Read the object or list that opens at `start`. Raises `Unreadable` or `Exhausted`."""
     cursor = Cursor(text, start, end, budget)
     stack = cursor.stack
     stack.append(text[start])
     cursor.pos += 1
     state = KEY if text[start] == "{" else VALUE
-    fresh = True  # just after an opener: nothing to separate, nothing missing
+    fresh = True  # right after an opener: no comma is expected
     while stack:
         ahead = -1 if cursor.raw else run(cursor, state)
         if ahead >= 0:
@@ -108,7 +108,7 @@ def parse(text: str, start: int, end: int, budget: Allowance, *, closers: Closer
 
 
 def _skip(cursor: Cursor, state: int) -> bool:
-    """Go over white space; True if something else was skipped too, with an edit."""
+    """Skip white space; True if something else was skipped too, with an edit."""
     text, end = cursor.text, cursor.end
     space = SPACE.match(text, cursor.pos, end)
     if space:
@@ -145,7 +145,7 @@ def _skip(cursor: Cursor, state: int) -> bool:
 
 
 def _separate(cursor: Cursor, char: str) -> int:
-    """After a value: a comma, or what should have come after one. The state behind it."""
+    """Read a comma after a value, or notice that it is missing. Returns the next state."""
     text, pos = cursor.text, cursor.pos
     in_object = cursor.stack[-1] == "{"
     if char in ",;，、:":
@@ -169,7 +169,7 @@ def _separate(cursor: Cursor, char: str) -> int:
 
 
 def _prose_follows(cursor: Cursor) -> bool:
-    """Whether the document stopped without its closers, and the text goes on in words on another line."""
+    """Whether the document ended without its closers and prose follows on another line."""
     gap = cursor.text[max(cursor.start, cursor.pos - 80) : cursor.pos]
     return "\n" in gap[len(gap.rstrip()) :] and (cursor.quoted or not cursor.keyed())
 
@@ -189,14 +189,14 @@ def _starts_next(cursor: Cursor, char: str) -> bool:
 
 
 def _key(cursor: Cursor, char: str) -> int:
-    """Read a key and its colon. The state behind them."""
+    """Read a key and its colon. Returns the next state."""
     text, pos, end = cursor.text, cursor.pos, cursor.end
     stack = cursor.stack
     if char == "{" and cursor.comma >= 0 and (place := _closed_early(cursor)) >= 0:
         cursor.edit("closer", "lossless", place, "]", "")
         stack.append("[")
         return VALUE
-    if char in "{[" and cursor.comma >= 0 and "[" in stack:  # the object before was never closed
+    if char in "{[" and cursor.comma >= 0 and "[" in stack:  # the previous object lacks its closer
         cursor.edit("closer", "lossless", cursor.comma, "", "}")
         stack.pop()
         return VALUE if stack[-1] == "[" else KEY
@@ -209,7 +209,7 @@ def _key(cursor: Cursor, char: str) -> int:
         if found is None:
             raise Unreadable(pos)
         quoted, colon = found
-        if not quoted.closed:  # the text was cut inside a key: the key is dropped
+        if not quoted.closed:  # the text ends inside a key: drop the key
             cursor.edit("unclosed", "lossy", pos, text[pos:end], "")
             cursor.pos = end
             return KEY
@@ -245,7 +245,7 @@ def _closed_early(cursor: Cursor) -> int:
 
 
 def _string(cursor: Cursor) -> bool:
-    """Read a quoted value; False if the text ends inside it."""
+    """Read a quoted value; False if the text ends inside the value."""
     role: Role = "member" if cursor.stack[-1] == "{" else "item"
     text, pos = cursor.text, cursor.pos
     quoted = read_value(text, pos, cursor.end, role, len(cursor.stack), cursor.budget)
@@ -266,7 +266,7 @@ def _put_string(cursor: Cursor, quoted: Quoted) -> None:
 
 
 def _bare(cursor: Cursor) -> bool:
-    """Read a value without quotes, or with a letter before them; False if the text ends inside it."""
+    """Read a value without quotes, or with a prefix letter before them; False if the text ends inside the value."""
     prefix = PREFIXED.match(cursor.text, cursor.pos, cursor.end)
     if prefix is None:
         return read_word(cursor)

@@ -1,12 +1,12 @@
-"""What clean and nearly clean JSON looks like, as regular expressions that run in linear time."""
+"""Regular expressions for clean and nearly clean JSON, all in linear time."""
 
 import re
 from typing import Final
 
 from structout.parsing.syntax.tokens import NUMBER, ROOM, SIGN, STRING, WS
 
-# Runs of clean text are matched by one expression, in C: members and items whose values are scalars, flat lists or
-# flat objects, each up to a comma, a closer or the like that shows that its last quote was really its last.
+# One expression matches a run of clean text, in C: members and items whose values are scalars, flat lists or flat
+# objects, each up to a comma or a closer that proves that the last quote ended the value.
 _SCALAR: Final = rf"(?:{STRING}|{NUMBER}(?=[ \t\r\n,\]}}])|(?:true|false|null)(?=[ \t\r\n,\]}}]))"
 _FLAT_LIST: Final = rf"\[{WS}(?:{_SCALAR}{WS}(?:,{WS}{_SCALAR}{WS})*+)?\]"
 _PAIR: Final = rf"{STRING}{WS}:{WS}(?:{_SCALAR}|{_FLAT_LIST}){WS}"
@@ -14,11 +14,11 @@ _FLAT_OBJECT: Final = rf"\{{{WS}(?:{_PAIR}(?:,{WS}{_PAIR})*+)?\}}"
 _INNER: Final = rf"(?:{_SCALAR}|{_FLAT_LIST}|{_FLAT_OBJECT})"
 _LIST: Final = rf"\[{WS}(?:{_INNER}{WS}(?:,{WS}{_INNER}{WS})*+)?\]"
 _VALUE: Final = rf"(?:{_SCALAR}|{_LIST}|{_FLAT_OBJECT})"
-# A run ends before the next key or item, its comma included, or before a comma or closer that something is wrong with.
+# A run ends after the comma before the next key or item, or before a closer or a comma that needs a closer look.
 MEMBERS: Final = re.compile(rf"{WS}(?:{STRING}{WS}:{WS}{_VALUE}{WS}(?:,{WS}(?=\")|(?=\}}|,{WS}\}})))++")
 ITEMS: Final = re.compile(rf"{WS}(?:{_VALUE}{WS}(?:,{WS}(?=[\"\[{{\-0-9tfn])|(?=\]|,{WS}\])))++")
 CLEAN_KEY: Final = re.compile(rf"{WS}{STRING}{WS}:{WS}")
-# Members and items that are clean but for their quotes or for Python's literals.
+# Members and items that are clean except for their quotes or Python literals.
 _SINGLE: Final = r"'[^'\"\\\x00-\x1f\ud800-\udfff]*+'"
 _CURLY: Final = r"“[^“”\"\\\x00-\x1f\ud800-\udfff]*+”"
 _TICKED: Final = r"`[^`\"\\\x00-\x1f\ud800-\udfff]*+`"
@@ -37,7 +37,7 @@ LOOSE_MEMBERS: Final = re.compile(
 LOOSE_ITEMS: Final = re.compile(
     rf"{WS}(?:{_LOOSE_VALUE}{WS}(?:,{WS}(?=[\"'“`«\[{{0-9-]|(?:True|False|None|true|false|null)\b)|(?=\])))++"
 )
-# The tokens of such a stretch: strings as they should be, names without quotes, Python's literals, other quotes.
+# The tokens of a run with loose quotes: JSON strings, names without quotes, Python literals, other quotes.
 LOOSE_TOKEN: Final = re.compile(
     rf"[^\"'“`«\w$]*+(?:{STRING}|({_NAME})(?={WS}:)|(True|False|None)(?!\w)|('[^']*+'|“[^”]*+”|`[^`]*+`|«[^»]*+»)|[\w$]++)"
 )
@@ -80,7 +80,7 @@ CALL: Final = re.compile(r"[A-Za-z_][\w.]*\(\s*(\"[^\"\\\n]*\"|'[^'\"\\\n]*'|-?\
 KEYED: Final = re.compile(
     rf"""[uUbB]?["'“`«][^"'“”`«»\n]{{1,80}}["'”`»]{ROOM}{SIGN}|[A-Za-z_$][\w$-]{{0,60}}["”]?{ROOM}{SIGN}(?![/\d:])"""
 )
-# What follows a closer: a member of an object, an item of a list, or another closer.
+# The token after a closer: a member of an object, an item of a list, or another closer.
 NEXT: Final = re.compile(
     rf"""{ROOM}(?:[,，;]{ROOM}(?:([uUbB]?["'“`«][^"'“”`«»\n]{{1,80}}["'”`»]{ROOM}{SIGN}|[A-Za-z_$][\w$-]{{0,60}}{ROOM}:)|(["'{{\[0-9-]|true|false|null))|([}}\]]))"""
 )

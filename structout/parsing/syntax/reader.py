@@ -1,4 +1,4 @@
-"""Text to documents: strictly where it can be, tolerantly where it must."""
+"""The JSON reader: strict where possible, tolerant where necessary."""
 
 import json
 import re
@@ -17,15 +17,16 @@ from structout.parsing.syntax.tokens import quote
 GOES_ON: Final = re.compile(r"""\s*+(?:,\s*+(?:["'][^"'\n]{1,80}["']\s*+:|[{\["0-9-])|["'][^"'\n]{1,80}["']\s*+:)""")
 _ENTITIES: Final = ("&quot;", "&#34;")
 _CONTENT: Final = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
-# The C scanner tells where the document that starts at an offset ends, which no other strict parser at hand does.
+# The C scanner reports where a document ends; no other strict parser at hand does.
 _SCAN: Final = make_scanner(json.JSONDecoder())  # type: ignore[arg-type]  # typeshed has the wrong type
 
 
 class Reading(NamedTuple):
-    """A document that was read from `text[start:end]`, by the edits of its syntax.
+    """A document read from `text[start:end]`, and the syntax edits that lead to it.
 
-    `unclosed` counts the containers that the end of the text left open, `cut` tells that it broke off inside a
-    token, `loose` that it ended with a number or word that might go on; `bare` counts strings without quotes.
+    `unclosed` counts the containers that the text left open. `cut` says that the text ended inside a token, after a
+    comma or before a value; `loose` says that it ended with a number or word that may be incomplete. `bare` counts the
+    strings without quotes.
     """
 
     document: Json
@@ -39,7 +40,7 @@ class Reading(NamedTuple):
 
 
 def read_at(text: str, start: int, limit: int, budget: Allowance, *, strict_first: bool = True) -> Reading:
-    """Read the object or list that opens at `start`. Raises `Unreadable`, or `Exhausted`."""
+    """Read the object or list that opens at `start`. Raises `Unreadable` or `Exhausted`."""
     budget.spend(16)
     if strict_first:
         try:
@@ -62,7 +63,7 @@ def read_at(text: str, start: int, limit: int, budget: Allowance, *, strict_firs
             raise Unreadable(parsed.end)
         try:
             document, doubles = _without_doubles(written)
-        except (ValueError, RecursionError) as error:  # the strict parser names the first fault only
+        except (ValueError, RecursionError) as error:  # the strict parser reports only the first fault
             raise Unreadable(parsed.end) from error
         edits += doubles
     return Reading(
@@ -78,15 +79,15 @@ def read_at(text: str, start: int, limit: int, budget: Allowance, *, strict_firs
 
 
 def _otherwise(text: str, start: int, limit: int, budget: Allowance) -> Iterator[Parsed]:
-    """Other ways to mend the closers, which may leave none open."""
+    """Other readings of wrong closers, which may leave no container open."""
     yield parse(text, start, limit, budget, closers="replace")
     yield parse(text, start, limit, budget, closers="insert")
 
 
 def _without_doubles(written: str) -> tuple[Json, tuple[Edit, ...]]:
-    """Keep one of each key: lossless if its values are equal, else the last one stays and the others are lost.
+    """Keep the last value of each duplicate key: lossless if the values are equal, else lossy.
 
-    Raises `ValueError` if the keys are not all that is wrong.
+    Raises `ValueError` if the text has other faults.
     """
     edits: list[Edit] = []
 
@@ -107,7 +108,7 @@ def _without_doubles(written: str) -> tuple[Json, tuple[Edit, ...]]:
 
 
 def read_encoded(text: str, budget: Allowance) -> tuple[Json, Grade] | None:
-    """The document that a string holds, and nothing but it; with the gravest grade that reading it took."""
+    """The document that is all of a string, and the worst grade of the edits to read it; None for other strings."""
     start = len(text) - len(text.lstrip())
     if text[start : start + 1] not in ("{", "["):
         return None
@@ -121,12 +122,12 @@ def read_encoded(text: str, budget: Allowance) -> tuple[Json, Grade] | None:
 
 
 def is_escaped(text: str, start: int) -> bool:
-    """Whether what opens at `start` has its quotes, or the line breaks before them, escaped, or written as HTML."""
+    """Whether the document at `start` has escaped quotes or line breaks, or quotes as HTML entities."""
     return text[start : start + 80].lstrip("{[ \t\r\n").startswith(('\\"', "\\n", '\\\\"', *_ENTITIES))
 
 
 def read_escaped(text: str, start: int, limit: int, budget: Allowance) -> Reading | None:
-    r"""Read a document whose quotes are all escaped, a string in a string: `{\"a\": \"b\"}`."""
+    r"""Read a document whose quotes are all escaped, as in `{\"a\": \"b\"}`; None if they are not, or on failure."""
     if not is_escaped(text, start):
         return None
     budget.spend(limit - start)
@@ -164,6 +165,6 @@ def read_escaped(text: str, start: int, limit: int, budget: Allowance) -> Readin
 
 
 def regrade(reading: Reading, grade: Grade) -> Reading:
-    """The reading with another grade for what closed it at the end of the text."""
+    """The reading with another grade for the closers added at the end of the text."""
     edits = tuple(edit._replace(grade=grade) if edit.kind == "unclosed" else edit for edit in reading.edits)
     return reading._replace(edits=edits)

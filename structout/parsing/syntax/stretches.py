@@ -1,4 +1,4 @@
-"""Stretches of a text that are clean, or wrong in their quotes only, read in as few steps as can be."""
+"""The fast reader for stretches of text that are clean, or wrong only in their quotes or literals."""
 
 from typing import Final
 
@@ -16,12 +16,12 @@ from structout.parsing.syntax.patterns import (
     SPACE,
 )
 
-KEY, VALUE, AFTER = range(3)  # what is expected: a key, a value, or what follows one
+KEY, VALUE, AFTER = range(3)  # the next token: a key, a value, or the separator after a value
 _STEPS_A_LOOSE_TOKEN: Final = 15
 
 
 def run(cursor: Cursor, state: int) -> int:
-    """Go over what is clean, or wrong in its quotes only; the state after, or -1 if there is nothing of the kind."""
+    """Skip a stretch that is clean or wrong only in its quotes. Returns the next state, or -1 for no such stretch."""
     text, pos, end = cursor.text, cursor.pos, cursor.end
     if pos < end and text[pos] in " \n\t\r":
         space = SPACE.match(text, pos, end)
@@ -45,13 +45,13 @@ def run(cursor: Cursor, state: int) -> int:
             cursor.quoted = True
             found = MEMBERS.match(text, pos, end)
             if found:
-                return _behind(cursor, found.end(), state)
+                return _move_to(cursor, found.end(), state)
         elif char not in "'“`«_$" and not char.isalpha():
             return -1
         found = LOOSE_MEMBERS.match(text, pos, end)
         if found:
             _put_loose(cursor, pos, found.end())
-            return _behind(cursor, found.end(), state)
+            return _move_to(cursor, found.end(), state)
         found = CLEAN_KEY.match(text, pos, end) if char == '"' else LOOSE_KEY.match(text, pos, end)
         if found:
             if char != '"':
@@ -61,15 +61,15 @@ def run(cursor: Cursor, state: int) -> int:
     elif not in_object:
         found = ITEMS.match(text, pos, end)
         if found:
-            return _behind(cursor, found.end(), state)
+            return _move_to(cursor, found.end(), state)
         if char in "'“`«TFN[{" and (found := LOOSE_ITEMS.match(text, pos, end)):
             _put_loose(cursor, pos, found.end())
-            return _behind(cursor, found.end(), state)
+            return _move_to(cursor, found.end(), state)
     return -1
 
 
-def _behind(cursor: Cursor, place: int, state: int) -> int:
-    """Go on at the end of a stretch: before a comma or closer, or behind the comma before the next key or item."""
+def _move_to(cursor: Cursor, place: int, state: int) -> int:
+    """Move to the end of a stretch: before a comma or closer, or after the comma before the next key or item."""
     cursor.pos = place
     if cursor.text[place] in ",}]":
         cursor.comma = -1
@@ -79,12 +79,12 @@ def _behind(cursor: Cursor, place: int, state: int) -> int:
 
 
 def _put_loose(cursor: Cursor, start: int, end: int) -> None:
-    """Note the edits that a stretch takes whose quotes and literals are not those of JSON."""
-    edits, new = cursor.edits, tuple.__new__  # past the class's own constructor: a text may take hundreds of them
+    """Note the edits for the quotes and literals of a stretch."""
+    edits, new = cursor.edits, tuple.__new__  # faster than the constructor: a text may take hundreds of edits
     before = len(edits)
     for found in LOOSE_TOKEN.finditer(cursor.text, start, end):
         group = found.lastindex
-        if group is None:  # as it should be
+        if group is None:  # a valid token
             continue
         written = found.group(group)
         if group == 3:

@@ -1,4 +1,4 @@
-"""Where does a string end whose quotes are wrong, missing, or part of what it says?"""
+"""Search for the end of strings whose quotes are wrong, missing, or part of the content."""
 
 import re
 from typing import Final, Literal, NamedTuple
@@ -15,12 +15,12 @@ _CLOSING: Final = {
 _QUOTES: Final = {opening: re.compile(rf"\\.|[{closing}]", re.DOTALL) for opening, closing in _CLOSING.items()}
 
 _KEY: Final = rf"""[uUbB]?["'“”`«][^"'“”`«»\n]{{0,80}}["'“”`»]{ROOM}{SIGN}"""
-# A key that lacks one of its quotes.
+# A key with one of its quotes missing.
 _HALF_KEY: Final = rf"""(?:[\w$.-]{{1,80}}["”]{ROOM}{SIGN}|["“][\w$.-]{{1,80}}:[ \t])"""
 _WORD_KEY: Final = rf"[A-Za-z_$][\w$.-]{{0,80}}{ROOM}:(?!//)"
 _COMMENT: Final = r"(?://|/\*|\#)"
-# What may stand after the closing quote of a member's value, and of an item. The first is certain; after the
-# second, the quote closes the string only if the quotes inside it so far come in pairs.
+# Patterns for the text after the closing quote of a member's value or of an item. A match of `_CERTAIN` proves that the
+# quote closes the string; a match of `_LIKELY` counts only if the quotes inside the string so far come in pairs.
 _CERTAIN: Final[dict[Role, re.Pattern[str]]] = {
     "member": re.compile(
         rf"""{ROOM}(?:\Z|(?:[,，;]{ROOM})*+{_KEY}|(?:[,，;]{ROOM})++(?:{_HALF_KEY}|\Z|\}}|["'“][^"'“”\n]*["'”]?{ROOM}\Z|{_COMMENT})"""
@@ -49,7 +49,7 @@ _STEPS_A_QUOTE: Final = 20
 
 
 class Quoted(NamedTuple):
-    """A string: its content is `text[start:stop]`, and reading goes on at `end`."""
+    """A string: its content is `text[start:stop]`, and reading continues at `end`."""
 
     start: int
     stop: int
@@ -84,7 +84,7 @@ def read_value(text: str, place: int, end: int, role: Role, depth: int, budget: 
     early = _unclosed_before(text, place, inner, role, end)
     if early is not None:
         return early
-    for at in inner[::2]:  # the closers were forgotten, and the text goes on in prose
+    for at in inner[::2]:  # the closers are missing, and prose follows
         if _LINE_END.match(text, at + 1, end):
             return Quoted(place + 1, at, at + 1)
     lines = None if inner else _CLOSER_LINE.search(text, place, end)
@@ -101,7 +101,7 @@ def read_value(text: str, place: int, end: int, role: Role, depth: int, budget: 
 
 
 def written_as(text: str, place: int, quoted: Quoted, *, raw: bool = False) -> tuple[str, str, str, bool]:
-    """The kind of edit that makes a string JSON, what stands at `place`, what it becomes, and if all of it is kept."""
+    """The edit that makes a string JSON: its kind, the text before and after, and whether all content is kept."""
     before, content = text[place : quoted.end], text[quoted.start : quoted.stop]
     after, whole = quote(content, raw=raw)
     if before == after:
@@ -116,18 +116,18 @@ def starts_value(text: str, place: int) -> bool:
 
 
 def is_doubtful(content: str) -> bool:
-    """Whether a string with quotes inside may hold more of the document than itself: a quote, a separator, a quote."""
+    """Whether a string with quotes inside may have swallowed a part of the document after it."""
     whole = len(content) > 1 and content[0] == content[-1] == '"'
     return whole or _SWALLOWED.search(content) is not None
 
 
 def closes(text: str, place: int, end: int, role: Role) -> bool:
-    """Whether a quote at `place` can be the closing quote of a value, by what follows it."""
+    """Whether the text after the quote at `place` allows it to be a closing quote."""
     return bool(_CERTAIN[role].match(text, place + 1, end) or _LIKELY[role].match(text, place + 1, end))
 
 
 def _unclosed_before(text: str, place: int, inner: list[int], role: Role, end: int) -> Quoted | None:
-    """The string, if its closing quote is missing, and one of the quotes found opens the next key or item."""
+    """The string, if its closing quote is missing and an `inner` quote opens the next key or item; else None."""
     for at in inner:
         before = text[max(place + 1, at - 80) : at]
         gap = before.rstrip()
@@ -140,7 +140,7 @@ def _unclosed_before(text: str, place: int, inner: list[int], role: Role, end: i
 
 
 def _without_closers(text: str, place: int, stop: int) -> Quoted:
-    """The string up to `stop`, but for closers at its end that nothing in it opens."""
+    """The string up to `stop`, without the closers at its end that close nothing inside it."""
     content = text[place + 1 : stop]
     while (bare := content.rstrip())[-1:] in ("]", "}"):
         if bare.count(bare[-1]) <= bare.count("[" if bare[-1] == "]" else "{"):
@@ -151,7 +151,7 @@ def _without_closers(text: str, place: int, stop: int) -> Quoted:
 
 
 def read_key(text: str, place: int, end: int) -> tuple[Quoted, bool] | None:
-    """Find the end of the key whose quote opens at `place`, and whether a colon follows; None if it is no key."""
+    """Find the end of the key whose quote opens at `place`, and whether a colon follows; None without a key."""
     first = -1
     limit = min(end, place + _LONGEST_KEY)
     for found in _QUOTES[text[place]].finditer(text, place + 1, limit):
@@ -160,9 +160,8 @@ def read_key(text: str, place: int, end: int) -> tuple[Quoted, bool] | None:
             continue
         if first < 0:
             first = at
-            if text[place + 1 : at].rstrip().endswith(":") and not _KEY_END.match(
-                text, at + 1, end
-            ):  # `"key: "x"`: a quote is missing
+            # `"key: "x"`: a quote is missing.
+            if text[place + 1 : at].rstrip().endswith(":") and not _KEY_END.match(text, at + 1, end):
                 colon = text.rindex(":", place, at)
                 return Quoted(place + 1, colon, colon), True
             if not _KEY_END.match(text, at + 1, end) and _VALUE_START.match(text, at + 1, end):

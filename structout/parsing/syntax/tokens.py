@@ -1,4 +1,4 @@
-"""What single tokens mean: literals, numbers and strings as models write them, put into JSON."""
+"""Conversion of single tokens to JSON: literals, numbers and strings as models write them."""
 
 import json
 import re
@@ -7,15 +7,15 @@ from typing import Final
 from structout.parsing.syntax.escapes import stands_for_itself
 
 WS: Final = r"[ \t\r\n]*+"
-# What stands for white space in a text that went through many hands: fixed and invisible spaces, quoted lines.
+# White space in text that was copied around: JSON's own, fixed and invisible spaces, and marks of quoted lines.
 ROOM: Final = r"(?:[ \t\r\n\u00a0\u2007\u202f\u3000\ufeff\u200b\u2060]++|(?<=\n)>)*+"
-# What stands between a key and its value.
+# The sign between a key and its value.
 SIGN: Final = r"(?::=|=>|->|[:：=])"
 _CLEAN: Final = r'[^"\\\x00-\x1f\ud800-\udfff]*+'
 _ESCAPE: Final = (
     r'\\(?:["\\/bfnrt]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})'
 )
-# Written out, so that a string without escapes takes one step of the engine: three times as fast as one group.
+# The loop is unrolled, so that a string without escapes takes one step: three times as fast as a single group.
 STRING: Final = rf'"{_CLEAN}(?:{_ESCAPE}{_CLEAN})*+"'
 NUMBER: Final = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 
@@ -28,10 +28,10 @@ _LOOSE_NUMBER: Final = re.compile(
     r"[+-]?(?:[0-9]+(?:_[0-9]+)*(?:\.(?:[0-9]+(?:_[0-9]+)*)?)?|\.[0-9]+(?:_[0-9]+)*)(?:[eE][+-]?[0-9]+)?"
 )
 _RADIX: Final = re.compile(r"([+-]?)0(?:[xX]([0-9a-fA-F_]+)|[oO]([0-7_]+)|[bB]([01_]+))")
-# The longest integer that is read: Python refuses to convert more digits than this, in quadratic time.
+# The longest number that is converted: Python refuses more digits than about this, because converting is quadratic.
 _MOST_DIGITS: Final = 4000
 
-# What has to change inside a string: escapes that JSON lacks, bare quotes, control characters, lone surrogates.
+# All escapes, and the content to change: escapes unknown to JSON, bare quotes, control characters, lone surrogates.
 _INSIDE: Final = re.compile(
     _ESCAPE + r"|\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|U[0-9a-fA-F]{8}|\r\n|[^u]|u|\Z)"
     r'|["\x00-\x1f\ud800-\udfff]',
@@ -42,7 +42,7 @@ _KEPT_ESCAPES: Final = frozenset('"\\/bfnrtu')
 
 
 def literal(word: str) -> str | None:
-    """The JSON literal that a word stands for, in the spelling of any language; None if it is none."""
+    """The JSON literal for a literal of any programming language; None for other words."""
     return _LITERALS.get(word.lower()) if len(word) <= 9 else None
 
 
@@ -52,9 +52,9 @@ def is_non_finite(word: str) -> bool:
 
 
 def number(word: str) -> str | None:
-    """The JSON number that a word stands for: `1_000`, `+5`, `.5`, `5.`, `0x1F`; None if it is none.
+    """The JSON number for a word such as `1_000`, `+5`, `.5`, `5.` or `0x1F`; None for other words.
 
-    `007` is none: whether it is a number or a code, only a schema can say.
+    The result for `007` is None: only a schema can say whether it is a number or a code.
     """
     if _JSON_NUMBER.fullmatch(word):
         return word
@@ -82,19 +82,18 @@ def number(word: str) -> str | None:
 
 
 def quote(content: str, *, raw: bool = False) -> tuple[str, bool]:
-    """The JSON string for what stood between quotes, escapes and all, and whether it kept every character.
+    """The JSON string for the text between two quotes, and whether every character was kept.
 
-    In a text of `raw` backslashes those before `bfnrt` stand for themselves, where `stands_for_itself` says so.
-
-    A quote that is not escaped is content; so is the backslash of an escape that JSON and Python lack. Only
-    half a surrogate pair cannot be kept: it becomes U+FFFD.
+    An unescaped quote is content, and so is the backslash of an escape unknown to JSON and Python. In a text of `raw`
+    backslashes, `stands_for_itself` decides about a backslash before `bfnrt`. Only half a surrogate pair cannot be
+    kept: it becomes U+FFFD.
     """
     if not _INSIDE.search(content) and not raw:
         return f'"{content}"', True
     whole = True
     markdown = not _OTHER_ESCAPES.search(content)  # `snake\\_case`, where nothing else is escaped so
 
-    def mend(match: re.Match[str]) -> str:
+    def repaired(match: re.Match[str]) -> str:
         nonlocal whole
         found = match.group()
         if found[0] != "\\":
@@ -127,4 +126,4 @@ def quote(content: str, *, raw: bool = False) -> tuple[str, bool]:
             return "\\\\\\n"
         return "\\\\" + (json.dumps(kind)[1:-1] if kind else "")
 
-    return f'"{_INSIDE.sub(mend, content)}"', whole
+    return f'"{_INSIDE.sub(repaired, content)}"', whole

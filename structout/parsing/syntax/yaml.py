@@ -1,4 +1,4 @@
-"""Read YAML as models write it: block style by indentation, tolerant of tabs, stray colons and half-quoted values."""
+"""The tolerant YAML reader: block style by indentation, with tabs, stray colons and half-quoted values."""
 
 import re
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _WORDS: Final[dict[str, Json]] = {
 
 @dataclass(slots=True)
 class YamlLine:
-    """One line: how far it is indented, what it says, and where in the text that begins."""
+    """One line: its indentation, its content, and the offset of its content in the text."""
 
     indent: int
     content: str
@@ -38,7 +38,7 @@ class YamlLine:
 
 
 def split_lines(text: str, start: int, end: int) -> list[YamlLine]:
-    """The lines of a text; a tab indents as far as the smallest indentation by spaces."""
+    """The lines of a text; a tab counts as the smallest indentation by spaces."""
     raw = text[start:end].split("\n")
     spaces = [len(line) - len(line.lstrip(" ")) for line in raw if line.strip()]
     unit = min((count for count in spaces if count), default=2)
@@ -53,7 +53,7 @@ def split_lines(text: str, start: int, end: int) -> list[YamlLine]:
 
 
 def read_yaml(text: str, lines: list[YamlLine], end: int, budget: Allowance) -> Json:
-    """Read lines as one YAML document. Raises `Unreadable`, or `Exhausted`."""
+    """Read lines as one YAML document. Raises `Unreadable` or `Exhausted`."""
     reader = _Reader(text, lines, end, budget)
     document = reader.block(reader.current_indent(), 0)
     if reader.line() is not None:
@@ -70,7 +70,7 @@ class _Reader:
         self.at = 0
 
     def line(self) -> YamlLine | None:
-        """The next line that says something."""
+        """The next line that is not empty and not a comment; None at the end."""
         while self.at < len(self.lines):
             line = self.lines[self.at]
             if line.content and not line.content.startswith("#"):
@@ -79,13 +79,14 @@ class _Reader:
         return None
 
     def current_indent(self) -> int:
+        """The indentation of the next line. Raises `Unreadable` at the end."""
         line = self.line()
         if line is None:
             raise Unreadable(self.end)
         return line.indent
 
     def block(self, indent: int, depth: int) -> Json:
-        """Whatever stands at one level of indentation."""
+        """Read the list, object or scalar at one level of indentation."""
         line = self.line()
         if line is None or depth > _DEEPEST:
             raise Unreadable(self.end if line is None else line.place)
@@ -112,7 +113,8 @@ class _Reader:
                 self.lines[self.at] = YamlLine(inner, rest, line.place + dash.end())
                 below = self.lines[self.at + 1] if self.at + 1 < len(self.lines) else None
                 if below and indent < below.indent < inner and below.content and not _ITEM.match(below.content):
-                    self.lines[self.at].indent = below.indent  # members under "-" that are indented less than its first
+                    # Members under "-" may be indented less than the first member.
+                    self.lines[self.at].indent = below.indent
                 found.append(self.block(self.lines[self.at].indent, depth + 1))
             else:
                 found.append(self._value(rest, line.place + dash.end(), indent, depth))
@@ -143,7 +145,7 @@ class _Reader:
         return found
 
     def _value(self, rest: str, place: int, indent: int, depth: int) -> Json:
-        """The value that begins with `rest`, in the middle of the current line; lines indented deeper belong to it."""
+        """Read the value that begins with `rest` in the current line and continues on lines indented deeper."""
         block = _BLOCK_TEXT.fullmatch(rest)
         if block:
             self.at += 1
@@ -156,7 +158,7 @@ class _Reader:
                     raise
             else:
                 tail = self.text[reading.end : self.end].split("\n", 1)[0].strip()
-                if tail[:1] in ("}", "]") or (reading.unclosed and rest[0] == "{"):  # JSON that lost its first brace
+                if tail[:1] in ("}", "]") or (reading.unclosed and rest[0] == "{"):  # JSON without its first brace
                     raise Unreadable(reading.end)
                 if not reading.unclosed and (not tail or tail.startswith("#")):
                     while self.at < len(self.lines) and self.lines[self.at].place <= reading.end:
@@ -176,7 +178,7 @@ class _Reader:
                 and _KEY.match(line.content)
                 and " " not in line.content.split(":")[0]
             ):
-                raise Unreadable(line.place)  # a member under a value: the indentation is wrong, not the text
+                raise Unreadable(line.place)  # a member under a value: the indentation is wrong
             pieces.append(line.content)
             self.at += 1
         while pieces and not pieces[-1]:
@@ -218,7 +220,7 @@ def _key_name(key: re.Match[str]) -> str:
 
 
 def plain_value(text: str) -> Json:
-    """What a scalar without quotes means (the core schema of YAML 1.2); numbers only as JSON writes them."""
+    """The value of a scalar without quotes (core schema of YAML 1.2, but numbers only in JSON's form)."""
     if text in _WORDS:
         return _WORDS[text]
     if _JSON_NUMBER.fullmatch(text):
@@ -236,7 +238,7 @@ def _unquoted(text: str) -> Json:
 
 
 def _folded(pieces: list[str]) -> str:
-    """Lines joined by spaces; an empty line is a line break."""
+    """Join lines by spaces; an empty line becomes a line break."""
     text = ""
     for index, piece in enumerate(pieces):
         if not piece:
