@@ -5,6 +5,7 @@ from structout.parsing.syntax.cursor import Cursor
 from structout.parsing.syntax.patterns import (
     BARE_STOP,
     CALL,
+    ENUM_MEMBER,
     KEYED,
     MOMENT,
     NEXT_MEMBER,
@@ -20,6 +21,15 @@ from structout.parsing.syntax.tokens import is_non_finite, literal, number, quot
 def read_word(cursor: Cursor) -> bool:
     """Read the value at the cursor; False if the text ends inside the value. Raises `Unreadable` without a value."""
     text, pos, end = cursor.text, cursor.pos, cursor.end
+    if len(cursor.stack) in cursor.tuples and (closer := text.find(")", pos, end)) >= 0:
+        end = closer
+    member = ENUM_MEMBER.match(text, pos, end)
+    if member:
+        single, double, number_ = member.groups()
+        after = number_ if number_ is not None else quote(single if single is not None else double)[0]
+        cursor.edit("call", "lossless", pos, member.group(), after)
+        cursor.pos = member.end()
+        return True
     moment = MOMENT.match(text, pos, end)
     if moment:
         year, month, day, *time = [int(part) for part in moment.group(1).split(",") if part.strip()]
@@ -46,7 +56,7 @@ def read_word(cursor: Cursor) -> bool:
         if known is not None and known != word:
             cursor.edit("literal", "lossless", pos, word, known)
         return True
-    place, opened = _stop(cursor, in_object)
+    place, opened = _stop(cursor, in_object, end)
     cursor.budget.spend(place - pos)
     before = text[pos:place].rstrip()
     word = TRAILING_COMMENT.sub("", before) or before
@@ -75,9 +85,9 @@ def read_word(cursor: Cursor) -> bool:
     return True
 
 
-def _stop(cursor: Cursor, in_object: bool) -> tuple[int, bool]:
+def _stop(cursor: Cursor, in_object: bool, end: int) -> tuple[int, bool]:
     """The offset where the word ends, and whether a quote without an opening quote ends it."""
-    text, pos, end = cursor.text, cursor.pos, cursor.end
+    text, pos = cursor.text, cursor.pos
     place = pos
     while True:
         stop = BARE_STOP.search(text, place, end)

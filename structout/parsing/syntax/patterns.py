@@ -65,7 +65,11 @@ PLAIN: Final = re.compile(
     r"""[ \t\r\n]++(?=(["'“{\[0-9-]|[A-Za-z_$]))"""
 )
 THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[ ][0-9]{3})+(?![0-9])|\S+\s+[A-Za-z]")
-QUOTED_MEMBER: Final = re.compile(rf"""[,;，]?{ROOM}["'“][^"'“”\n]{{1,80}}["'”]{ROOM}{SIGN}""")
+# The same in an object whose keys have quotes: then a word before a colon is no key.
+QUOTED_MEMBER: Final = re.compile(
+    rf"""(?:[,;，]{ROOM})++(?:[uUbB]?["'“`«][^"“”«»\n]{{1,80}}["'”`»]{ROOM}{SIGN}|[\w$.-]{{1,80}}["”]{ROOM}{SIGN}"""
+    rf"""|[}}{{\[]|//|/\*|\#|\Z|\.\.\.|["'“][^"“”\n]*\Z)"""
+)
 TRAILING_COMMENT: Final = re.compile(r"\s+(?://|#|/\*).*", re.DOTALL)
 PREFIXED: Final = re.compile(r"[uUbBrRfF]{1,2}(?=[\"'])")
 _DOUBLE: Final = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
@@ -76,6 +80,8 @@ QUOTED_LINE: Final = re.compile(r">(?:[ \t]?>)*+")
 MOMENT: Final = re.compile(
     r"(?:datetime\.)?(?:date|datetime)\(\s*(\d{1,4}\s*,\s*\d{1,2}\s*,\s*\d{1,2}(?:\s*,\s*\d{1,2}){0,3})\s*\)"
 )
+# A member of an enumeration of Python: `<Color.RED: 'red'>`.
+ENUM_MEMBER: Final = re.compile(r"""<[A-Z]\w*\.\w+:\s*(?:'([^'\\\n]*)'|"([^"\\\n]*)"|(-?\d+(?:\.\d+)?))>""")
 CALL: Final = re.compile(r"[A-Za-z_][\w.]*\(\s*(\"[^\"\\\n]*\"|'[^'\"\\\n]*'|-?\d+(?:\.\d+)?)\s*\)")
 KEYED: Final = re.compile(
     rf"""[uUbB]?["'“`«][^"'“”`«»\n]{{1,80}}["'”`»]{ROOM}{SIGN}|[A-Za-z_$][\w$-]{{0,60}}["”]?{ROOM}{SIGN}(?![/\d:])"""
