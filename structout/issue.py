@@ -24,6 +24,7 @@ IssueKind = Literal[
     "ambiguous",  # two readings fit equally well: repair does not guess
     "refused_edit",  # readable only with an edit that the repair policy does not allow
     "rejected",  # rejected by a verifier
+    "suspicious_escape",  # a notice: a control character inside a word, as of LaTeX with single backslashes
 ]
 
 

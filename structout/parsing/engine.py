@@ -3,7 +3,7 @@
 import warnings
 from typing import Any, Final, Generic, NamedTuple, TypeVar, get_args, overload
 
-from structout.document import Json, read_json
+from structout.document import Json, leaves, read_json
 from structout.errors import SpecError, StructoutWarning
 from structout.issue import Issue
 from structout.language import Choice
@@ -18,6 +18,7 @@ from structout.parsing.locate.calls import without_call
 from structout.parsing.locate.candidates import MEMBER, MEMBER_LINE, Candidates, Format, is_left_over, repaired_closers
 from structout.parsing.locate.surroundings import with_surroundings
 from structout.parsing.repaired import Repaired
+from structout.parsing.syntax.escapes import may_be_suspicious, suspicious
 from structout.parsing.syntax.reader import Reading, regrade
 from structout.schema import Checked, Schema
 
@@ -91,7 +92,8 @@ def repair(
     _check(text, policy, decimal, format)
     schema = Schema.of(schema)
     try:
-        return attempt(text, schema, policy, decimal=decimal, complete=complete, format=format)
+        found = attempt(text, schema, policy, decimal=decimal, complete=complete, format=format)
+        return found._replace(notices=_notices(found.document)) if found.ok and may_be_suspicious(text) else found
     except Exception as error:
         message = f"repair failed on this text, which is a fault of structout: {type(error).__name__}"
         warnings.warn(f"{message}: {error}"[:300], StructoutWarning, stacklevel=2)
@@ -109,6 +111,18 @@ def _check(text: Any, policy: Any, decimal: Any, format: Any) -> None:  # noqa: 
     ):
         if given not in choices:
             raise SpecError(f"invalid {name}: got {given!r}", hint=f"give {' or '.join(map(repr, choices))}")
+
+
+def _notices(document: Json) -> tuple[Issue, ...]:
+    """Values of a document that somebody should look at, though the document complies."""
+    found = ((place, value, suspicious(value)) for place, value in leaves(document).items() if isinstance(value, str))
+    return tuple(
+        Issue(
+            place, "suspicious_escape", f"{value!r} has a control character inside a word: perhaps it means {meant!r}"
+        )
+        for place, value, meant in found
+        if meant
+    )
 
 
 def attempt(

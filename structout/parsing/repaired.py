@@ -20,6 +20,7 @@ class Repaired(NamedTuple, Generic[T]):
     document: Json
     issues: tuple[Issue, ...] = ()
     edits: tuple[Edit, ...] = ()
+    notices: tuple[Issue, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -23,6 +23,7 @@ _SHARED: Final = re.compile(r"(?<!\\)(?:\\\\)*+\\[bfnrt]")
 _WORD: Final = re.compile(r"[A-Za-z]+")
 _PATH: Final = re.compile(r"""(?:\b[A-Za-z]:|\\\\[\w.$-]+|\.{1,2}|%\w+%|~)(?:[\\/][^\\/:*?"<>|\r\n]{1,80})*\Z""")
 _CONTROL: Final = re.compile(r"[\x08\x0c]|[\t](?=[a-z]{2})|(?<=[\w)}\]])[\r](?=[a-z])")
+_BEFORE_LETTER: Final = re.compile(r"\\[bftr][a-zA-Z]")
 _STARTS: Final = {"\b": "b", "\f": "f", "\t": "t", "\r": "r", "\n": "n"}
 
 
@@ -49,6 +50,11 @@ def stands_for_itself(content: str, at: int) -> bool | None:
     if _PATH.search(content, max(0, at - 300), at):
         return True
     return None if after.isalpha() and after.islower() else False
+
+
+def may_be_suspicious(text: str) -> bool:
+    """Whether a text holds an escape before a letter: a quick look, before each value is looked at."""
+    return "\\" in text and _BEFORE_LETTER.search(text) is not None
 
 
 def suspicious(value: str) -> str:

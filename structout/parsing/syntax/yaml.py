@@ -151,6 +151,10 @@ class _Reader:
             self.at += 1
             return self._block_text(indent, block.group(1), block.group(2) or block.group(3))
         if rest[0] in "{[":
+            document, issue = parse_json(rest)
+            if issue is None:
+                self.at += 1
+                return document
             try:
                 reading = read_at(self.text, place, self.end, self.budget)
             except Unreadable:
