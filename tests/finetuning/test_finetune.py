@@ -19,8 +19,7 @@ from structout.finetuning.supervised import Passes
 from structout.models.tuning import Tuning
 from structout.result import Example, Task
 from structout.schema import Schema
-from tests.cli.test_cli import BOLT, run
-from tests.conftest import ROOT, Bolt
+from tests.conftest import BOLT, ROOT, Bolt, run
 
 QUICK = Training(passes=2, rank=2, learning_rate=1e-2, batch=4, held_out=0.2)
 WEIGHTS = "adapter_model.safetensors"

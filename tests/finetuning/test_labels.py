@@ -11,8 +11,7 @@ from structout.finetuning import Preference, Preferring, TrainingStep, finetune,
 from structout.models.tuning import Tuning
 from structout.result import Example
 from structout.schema import Schema
-from tests.cli.test_cli import BOLT, run
-from tests.conftest import Bolt
+from tests.conftest import BOLT, Bolt, run
 from tests.finetuning.test_finetune import QUICK, bolts
 
 SCHEMA = Schema.of(Bolt)

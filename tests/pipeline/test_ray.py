@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from structout.pipeline.journal.journal import Journal
-from tests.cli.test_cli import BOLT
-from tests.conftest import ROOT, Shell
+from tests.conftest import BOLT, ROOT, Shell
 from tests.pipeline.ray_program import KILLER, POISON, ROWS
 
 pytest.importorskip("ray")

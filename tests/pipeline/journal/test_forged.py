@@ -27,8 +27,7 @@ from structout.pipeline.run import finish, local, process
 from structout.records import completion_of
 from structout.strategies import Prompted
 from structout.tables.rows import rows_of
-from tests.cli.test_cli import BOLT
-from tests.conftest import ROOT, Bolt
+from tests.conftest import BOLT, ROOT, Bolt
 from tests.pipeline.conftest import COUNT, Run, rows
 
 HOSTILE: dict[str, Callable[[dict[str, Any]], object]] = {
