@@ -59,7 +59,7 @@ WAYS = {
 }
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
+@pytest.fixture(params=WAYS.values(), ids=list(WAYS))
 def schema(request: pytest.FixtureRequest) -> Schema[Any]:
     return Schema.of(request.param)
 
