@@ -28,6 +28,7 @@ from structout.pipeline.run import local, process, unknown
 from structout.strategies import On, Prompted
 from structout.tables.rows import Row, rows_of
 from tests.conftest import Bolt
+from tests.nesting import nested
 
 SCHEMA = Schema.of(Bolt)
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=[]), max_size=20)
@@ -58,9 +59,7 @@ PROMPTS = st.builds(
 RESULTS = st.builds(
     Result,
     st.sampled_from(["invalid", "truncated", "rejected"]),
-    document=st.recursive(
-        st.none() | st.booleans() | st.integers() | ANY_TEXT, lambda inner: st.lists(inner), max_leaves=4
-    ),
+    document=nested(st.none() | st.booleans() | st.integers() | ANY_TEXT, lambda inner: st.lists(inner), max_leaves=4),
     issues=st.lists(st.builds(Issue, ANY_TEXT, st.sampled_from(["type", "enum"]), ANY_TEXT), max_size=2).map(tuple),
     edits=st.lists(st.builds(Edit, st.just("quote"), st.just("lossless"), st.integers(0, 9), ANY_TEXT, ANY_TEXT)).map(
         tuple
