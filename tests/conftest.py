@@ -4,7 +4,8 @@ import io
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -38,6 +39,19 @@ class Bolt(BaseModel):
 @pytest.fixture(scope="session")
 def embedded() -> Model:
     return load_model("embedded")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """For models that are so small that threads only wait for one another, longest where others work beside them."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+    torch.set_num_threads(before)
 
 
 Shell = Callable[..., "Done"]
