@@ -43,7 +43,7 @@ def embedded() -> Model:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """For models that are so small that threads only wait for one another, longest where others work beside them."""
+    """For tensors that are so small that threads only wait for one another, longest where others work beside them."""
     import torch
 
     before = torch.get_num_threads()

@@ -29,7 +29,7 @@ SCHEMA = {
 
 
 @pytest.fixture(scope="package", autouse=True)
-def _tiny_models() -> Iterator[None]:
+def _one_thread() -> Iterator[None]:
     with one_thread():
         yield
 

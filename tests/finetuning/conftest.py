@@ -27,7 +27,7 @@ def bolts(folder: Path, count: int = 24) -> Dataset:
 
 
 @pytest.fixture(scope="package", autouse=True)
-def _tiny_models() -> Iterator[None]:
+def _one_thread() -> Iterator[None]:
     with one_thread():
         yield
 

@@ -1,13 +1,21 @@
 """The embedded model's tokenizer, and a walk through a grammar that takes tokens at random."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 
 from structout.grammar import Grammar, Matcher, Vocabulary
+from tests.conftest import one_thread
 
 Walk = Callable[[Grammar, int | None, int], tuple[Matcher, str, int]]
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +41,7 @@ def walk(vocabulary: Vocabulary) -> Walk:
                 assert matcher.try_advance(forced) == len(forced)
                 tokens += forced
                 continue
-            token = rng.choice(matcher.mask().nonzero()[:, 0].tolist())
+            token = int(rng.choice(np.flatnonzero(matcher.mask())))
             if matcher.try_advance([token]):
                 if vocabulary.is_end(token):
                     break
