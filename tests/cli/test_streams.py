@@ -90,16 +90,24 @@ def test_what_an_ascii_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
 def test_an_interrupted_command_says_what_is_kept(tmp_path: Path) -> None:
     slow = tmp_path / "slow.py"
     slow.write_text(
-        "import sys, time\n"
+        "import sys\n"
         "class Model:\n"
         "    name = 'slow'\n"
         "    def complete(self, prompts):\n"
         "        print('asked', file=sys.stderr, flush=True)\n"
-        "        time.sleep(1)\n"
+        "        sys.modules['__main__'].interrupted.wait(60)\n"
         "        raise SystemExit\n"
     )
-    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    program += "from structout.cli import main; main()"
+    program = (
+        "import signal, threading\n"
+        "interrupted = threading.Event()\n"
+        "def interrupt(*_):\n"
+        "    interrupted.set()\n"
+        "    raise KeyboardInterrupt\n"
+        "signal.signal(signal.SIGINT, interrupt)\n"
+        "from structout.cli import main\n"
+        "main()\n"
+    )
     model, journal = f"py:{slow}:Model", str(tmp_path / "j")
     (tmp_path / "in.txt").write_text("M6 bolt\n")
     data, log, out = "schemas/parts", str(tmp_path / "log.jsonl"), str(tmp_path / "out")

@@ -34,6 +34,11 @@ def _one_thread() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _same_numbers() -> None:
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def tokenizer() -> Any:
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
