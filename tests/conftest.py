@@ -1,11 +1,11 @@
 """What several tests need: a small schema, and the embedded model, loaded once."""
 
 import io
+import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,9 @@ from pydantic import BaseModel, ConfigDict
 from structout import source
 from structout.cli import main
 from structout.models import Model, load_model
+
+# For models this small, threads only wait for one another, and longest where others work beside them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when it is imported
 
 # How fast a machine is, or how busy, says nothing about what is right.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -39,19 +42,6 @@ class Bolt(BaseModel):
 @pytest.fixture(scope="session")
 def embedded() -> Model:
     return load_model("embedded")
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """For tensors that are so small that threads only wait for one another, longest where others work beside them."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")
-        yield
-    torch.set_num_threads(before)
 
 
 Shell = Callable[..., "Done"]

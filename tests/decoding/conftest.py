@@ -1,6 +1,6 @@
 """A tiny decoder with random weights, and a tokenizer of bytes and a few merges: exactness needs no more."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +12,6 @@ from structout import grammar
 from structout.completion import Sampling
 from structout.decoding.request import Request
 from structout.schema import Schema
-from tests.conftest import one_thread
 
 MERGES = [("t", "r"), ("u", "e"), ("tr", "ue"), ("o", "r"), ('"', ":"), ("a", "n"), ("Ġ", '"'), ("e", "d"), ("b", "l")]
 SCHEMA = {
@@ -26,12 +25,6 @@ SCHEMA = {
     "required": ["colour", "count", "good"],
     "additionalProperties": False,
 }
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
 """A model that is as small as can be, with the embedded model's tokenizer: it learns in a second."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from structout import Dataset
 from structout.finetuning import Training, finetune
 from structout.models.embedded import embedded_folder
-from tests.conftest import Bolt, one_thread
+from tests.conftest import Bolt
 
 QUICK = Training(passes=2, rank=2, learning_rate=1e-2, batch=4, held_out=0.2)
 
@@ -24,12 +23,6 @@ def bolts(folder: Path, count: int = 24) -> Dataset:
     file = folder / "bolts.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     return Dataset.load(file, Bolt)
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,21 +1,14 @@
 """The embedded model's tokenizer, and a walk through a grammar that takes tokens at random."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from structout.grammar import Grammar, Matcher, Vocabulary
-from tests.conftest import one_thread
 
 Walk = Callable[[Grammar, int | None, int], tuple[Matcher, str, int]]
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
 
 
 @pytest.fixture(scope="session")
