@@ -76,7 +76,7 @@ def checksum(network: Any) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode())
-        exact = tensor.detach().float() if tensor.is_floating_point() else tensor  # numpy knows no bf16
+        exact = tensor.detach().float() if tensor.is_floating_point() else tensor  # numpy does not support bf16
         digest.update(exact.contiguous().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
 

@@ -12,7 +12,7 @@ Dialect = Literal[
     "structured_outputs",  # vLLM's own field
     "json_object",  # response_format json_object with the schema beside it: llama-cpp-python, Together, Fireworks
     "ollama",  # the field `format`
-    "none",  # no constraint: the answer is only checked
+    "none",  # requests state no constraint; the answer is only checked
 ]
 PROBED: tuple[Dialect, ...] = ("json_schema", "structured_outputs", "json_object", "ollama")
 # No model says these words by itself: a server that answers with one obeys the constraint.
@@ -30,7 +30,7 @@ PROBE_QUESTION = "Say hello in one short sentence."
 
 
 def dialect_named(name: str) -> Dialect:
-    """The dialect of this name. Raises `SpecError`."""
+    """The dialect with the given name. Raises `SpecError` if it is unknown."""
     if name not in get_args(Dialect):
         raise SpecError(f"unknown dialect {name!r:.40}", hint=f"give {', '.join(get_args(Dialect))}")
     return name  # type: ignore[return-value]
