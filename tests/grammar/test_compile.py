@@ -76,7 +76,7 @@ def test_known_leaks_are_mended(source: Any, valid: list[Any], invalid: list[Any
 
 @pytest.mark.parametrize("source", [False, {"type": "string", "minLength": 5, "maxLength": 2}])
 def test_a_schema_without_documents_is_an_error(source: Any) -> None:
-    with pytest.raises(SchemaError, match="no grammar"):
+    with pytest.raises(SchemaError, match="cannot compile"):
         compile(Schema.of(source))
 
 
