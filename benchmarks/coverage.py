@@ -177,6 +177,7 @@ def model_section(rows: Sequence[dict[str, Any]], n: int, log: Path, max_tokens:
     from structout.completion import Sampling
     from structout.grammar import compile as compile_schema
     from structout.models.load import load_model
+    from structout.models.local import LocalModel
     from structout.result import Task
     from structout.strategies import Constrained
 
@@ -188,6 +189,7 @@ def model_section(rows: Sequence[dict[str, Any]], n: int, log: Path, max_tokens:
     done = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
     picked = picked[len(done) :]
     model = load_model("embedded")
+    assert isinstance(model, LocalModel)
     while picked:
         began = time.perf_counter()
         batch, picked = picked[:_BATCH], picked[_BATCH:]

@@ -91,10 +91,10 @@ class Llguidance:
         verdict = Verdict("", level, (_spent() - began) * 1000)
         _allow(LIMIT)
         for document in documents:
-            text = _spelled(matcher, document, self.vocabulary.encode)
-            held = text is not None and grammar is not None and not self._within_budget(grammar, text)
+            spelled = _spelled(matcher, document, self.vocabulary.encode)
+            held = spelled is not None and grammar is not None and not self._within_budget(grammar, spelled)
             verdict.held.append(held)
-            verdict.taken.append(text is not None and not held)
+            verdict.taken.append(spelled is not None and not held)
         for document in documents[:1]:
             position = matcher.deep_copy()
             for token in self.vocabulary.encode(json.dumps(document, ensure_ascii=False))[:_MASKED]:

@@ -1,6 +1,8 @@
 """What several tests need: a small schema, and the embedded model, loaded once."""
 
 import io
+import os
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable
@@ -16,11 +18,15 @@ from structout import source
 from structout.cli import main
 from structout.models import Model, load_model
 
+# For models this small, threads only wait for one another, and longest where others work beside them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when it is imported
+
 # How fast a machine is, or how busy, says nothing about what is right.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent.parent
+BOLT = f"{Path(__file__)}:Bolt"  # the schema below, as a command takes it
 
 
 class Bolt(BaseModel):
@@ -50,13 +56,20 @@ class Done:
     stderr: str
 
 
+def run(*words: str | Path, stdin: str | bytes = "") -> Done:
+    """Runs a command in a process of its own, for what `shell` cannot show: signals, the imports, the end."""
+    command = [sys.executable, "-m", "structout", *map(str, words)]
+    done = subprocess.run(command, input=_bytes(stdin), capture_output=True, cwd=ROOT, check=False)
+    return _done(done.returncode, done.stdout, done.stderr)
+
+
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Shell:
     """Runs a command in this process, which saves the start of another."""
 
-    def run(*words: str | Path, stdin: str = "") -> Done:
+    def run(*words: str | Path, stdin: str | bytes = "") -> Done:
         monkeypatch.setattr("sys.argv", ["structout", *map(str, words)])
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(_bytes(stdin))))
         for owner, name in (
             (warnings, "showwarning"),
             (sys, "excepthook"),
@@ -67,8 +80,17 @@ def shell(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[by
         capfdbinary.readouterr()
         with pytest.raises(SystemExit) as left:
             main()
-        out, err = capfdbinary.readouterr()
         code = left.value.code
-        return Done(code if isinstance(code, int) else 0, out.decode(), err.decode())
+        return _done(code if isinstance(code, int) else 0, *capfdbinary.readouterr())
 
     return run
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
+
+
+def _done(code: int, out: bytes, err: bytes) -> Done:
+    done = Done(code, out.decode(), err.decode())
+    assert "Traceback" not in done.stderr, done.stderr
+    return done

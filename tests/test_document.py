@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from structout.document import leaf_places, parse_json, scalars
+from tests.nesting import nested
 
-documents = st.recursive(
+documents = nested(
     st.none()
     | st.booleans()
     | st.integers()

@@ -2,8 +2,6 @@
 
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pytest
 
 from structout import load_strategy, spec
 from structout.source import import_object
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Shell
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -29,15 +27,13 @@ def test_python_examples_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
 
 
-def test_commands_exist_with_the_options_shown() -> None:
+def test_commands_exist_with_the_options_shown(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     assert COMMANDS
     for line in COMMANDS:
         _, *words = shlex.split(line.split(" | ")[0].split(" < ")[0].split(" > ")[0])
         command = words[:2] if words[0] == "model" else words[:1]
-        shown = subprocess.run(
-            [sys.executable, "-m", "structout", *command, "--help"],
-            capture_output=True, text=True, check=True, env={"COLUMNS": "200", "PATH": ""},
-        ).stdout  # fmt: skip
+        shown = shell(*command, "--help").stdout
         for word in words:
             if word.startswith("--"):
                 assert word.split("=")[0] in shown, f"{line}: no option {word}"

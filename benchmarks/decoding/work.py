@@ -67,7 +67,9 @@ def work(name: str, model: LocalModel, count: int) -> Work:
     data = Dataset.load(_PARTS)
     kind, _, number = name.partition("-")
     examples: tuple[Example, ...] = ()
+    schema: dict[str, Any]
     if kind == "parts":
+        assert isinstance(data.schema.json_schema, dict)
         schema, limit, examples = data.schema.json_schema, 160, data.split("train").examples[:2]
         texts = [record.text for record in data if record.split != "train"]
     else:

@@ -80,7 +80,8 @@ def _chosen(name: str, options: argparse.Namespace) -> Dataset | None:
     whole = sets.load(name, options.data)
     if whole is None:
         return None
-    train, test = (sets.sample(whole.split(s), n) for s, n in (("train", options.labels), ("test", options.records)))
+    train = sets.sample(whole.split("train"), options.labels)
+    test = sets.sample(whole.split("test"), options.records)
     return replace(whole, records=(*train.records, *test.records))
 
 

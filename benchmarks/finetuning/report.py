@@ -37,8 +37,9 @@ def keys_right(of: Report, strategy: str) -> float | None:
     """The share of an expected document's keys with the right value, where some are null: those are no leaves, so that
     value accuracy does not count them.
     """
-    outcomes = [one for one in of.outcomes if one.strategy == strategy and isinstance(one.expected, dict)]
-    pairs = [(one.document, key, value) for one in outcomes for key, value in one.expected.items()]
+    outcomes = [one for one in of.outcomes if one.strategy == strategy]
+    wanted = [(one.document, one.expected) for one in outcomes if isinstance(one.expected, dict)]
+    pairs = [(document, key, value) for document, expected in wanted for key, value in expected.items()]
     if all(value is not None for _, _, value in pairs):
         return None
     return sum(isinstance(said, dict) and said.get(key) == value for said, key, value in pairs) / len(pairs)

@@ -19,6 +19,7 @@ Group = Literal["syntax", "extraction", "coercion", "yaml", "truncation", "traps
 # Kinds that the repair was developed with, kinds that were mended for after one blind run, kinds run blind.
 Stock = Literal["seen", "later", "blind", "third"]
 GROUPS: tuple[Group, ...] = ("syntax", "extraction", "coercion", "yaml", "truncation", "traps")
+_COMBINED: tuple[Group, ...] = ("syntax", "extraction", "coercion", "truncation")  # with another group in one text
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ def read_instances(path: Path, fallback: Path) -> tuple[str, list[Instance]]:
         records = folder / "records.jsonl"
         if records.is_file():
             schema = Schema.of(folder)
-            lines = [json.loads(line) for line in records.read_text(encoding="utf-8").splitlines()]
-            found += [Instance(f"{folder.name}.{i}", schema, row["expected"]) for i, row in enumerate(lines)]
+            rows = [json.loads(line) for line in records.read_text(encoding="utf-8").splitlines()]
+            found += [Instance(f"{folder.name}.{i}", schema, row["expected"]) for i, row in enumerate(rows)]
     return "schemas/*/records.jsonl", found
 
 
@@ -95,9 +96,7 @@ def generate(instances: list[Instance], count: int, seed: int, *, stock: Stock =
         group, kind = names[tries % len(names)]
         chosen: dict[Group, str] = {group: kind}
         if rng.random() < 1 / 3 and group != "traps":
-            others = [
-                name for name in ("syntax", "extraction", "coercion", "truncation") if name != group and kinds.get(name)
-            ]
+            others = [name for name in _COMBINED if name != group and kinds.get(name)]
             for other in rng.sample(others, min(len(others), rng.choice([1, 1, 2]))):
                 if not {group, other} & {"yaml"} or other == "coercion":
                     chosen[other] = rng.choice(list(kinds[other]))

@@ -5,6 +5,7 @@ import statistics
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from benchmarks.parsing.cases import Case
@@ -102,7 +103,7 @@ def bombs(size: int = 1_000_000) -> dict[str, str]:
 
 def run_bombs(schema: Schema[Any], texts: dict[str, str]) -> dict[str, float]:
     """Seconds that each hostile text takes us."""
-    return {name: seconds(lambda text=text: repair(text, schema)) for name, text in texts.items()}
+    return {name: seconds(partial(repair, text, schema)) for name, text in texts.items()}
 
 
 def seconds(call: Callable[[], object]) -> float:

@@ -2,8 +2,8 @@
 
 The model sees one sequence of all tokens (shape [1, tokens]) with explicit positions, and its attention is replaced
 through transformers' attention interface. A token attends to its row's shared prefix and to the row's own tokens; the
-two are merged by the logarithms of their softmax's sums (Milakov & Gimelshein, arXiv 1805.02867; for shared prefixes
-Juravsky et al., arXiv 2402.05099).
+two results are merged by the logarithms of their softmax sums (Milakov & Gimelshein, arXiv 1805.02867; for shared
+prefixes Juravsky et al., arXiv 2402.05099).
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,13 +16,13 @@ import torch
 from structout.decoding.cache import SharedPrefix, Slots
 
 NAME = "structout_packed"
-_SHORT = 4  # rows with at most so many new tokens are attended to together, padded to the longest of them
-_BLOCK = 8  # ... this many at a time, so that one long row does not make all of them long
+_SHORT = 4  # rows with at most this many new tokens are computed together, padded to the longest row
+_BLOCK = 8  # rows per computation, so that one long row does not lengthen all rows
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A row's new tokens in a pass: its slot, how many tokens the slot held before, and how many are new."""
+    """A row's new tokens in a pass: its slot, the number of tokens in the slot before, and the number of new tokens."""
 
     slot: int
     start: int
@@ -32,19 +32,21 @@ class Span:
 
 @dataclass(slots=True)
 class _Group:
-    """Slots `first` to `last`, of which `width` new tokens each attend to at most `length` of their own."""
+    """The slots from `first` up to `last` (excluded), each with `width` new tokens that attend to at most `length`
+    tokens of the slot.
+    """
 
     first: int
     last: int
     width: int
     length: int
-    take: torch.Tensor | None  # which tokens of the pass are the queries (padded); None if all, in order
-    put: tuple[torch.Tensor, torch.Tensor] | None  # which results go where; None if all do, in order
+    take: torch.Tensor | None  # the tokens of the pass that are queries (padded); None for all tokens, in order
+    put: tuple[torch.Tensor, torch.Tensor] | None  # results and their target tokens; None for all results, in order
     starts: list[int]
     masks: dict[tuple[int, torch.dtype], torch.Tensor] = field(default_factory=dict)
 
     def mask(self, heads: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-        """What is added to the scores: [slots, 1, heads a key head x width, length]; all layers share it."""
+        """The mask to add to the scores: [slots, 1, heads per key head x width, length], shared by all layers."""
         if (heads, dtype) not in self.masks:
             last = torch.tensor(self.starts)[:, None] + torch.arange(self.width)
             hidden = torch.arange(self.length) > last.clamp(max=self.length - 1)[:, :, None]
@@ -54,7 +56,7 @@ class _Group:
 
 
 class Packing:
-    """Where the tokens of one forward pass belong."""
+    """The layout of one forward pass: the row and the position of each token."""
 
     def __init__(self, spans: Sequence[Span], slots: Slots) -> None:
         self.slots = slots
@@ -67,7 +69,7 @@ class Packing:
         self.prefixes = _by_prefix(spans)
 
     def attend(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float) -> Any:
-        """Store the new keys and values of a layer and attend: [1, heads, tokens, size] to [1, tokens, heads, size]."""
+        """Store a layer's new keys and values, and attend: [1, heads, tokens, size] to [1, tokens, heads, size]."""
         keys, values = self.slots.layer(layer, key, value)
         keys[self.row, :, self.own] = key[0].transpose(0, 1).to(keys.dtype)
         values[self.row, :, self.own] = value[0].transpose(0, 1).to(values.dtype)
@@ -115,13 +117,14 @@ class Packing:
 
 
 class Prefill:
-    """A pass that extends a prefix: its tokens from `start` on attend to those before and to one another."""
+    """The layout of a pass that extends a prefix: the new tokens, from `start` on, attend to all tokens before them."""
 
     def __init__(self, prefix: SharedPrefix, start: int, count: int) -> None:
         self.prefix, self.start = prefix, start
         self.positions = torch.arange(start, start + count)
 
     def attend(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float) -> Any:
+        """Store a layer's new keys and values, and attend, with the shapes of `Packing.attend`."""
         keys, values = self.prefix.layer(layer, key, value)
         tokens, size, inner = query.shape[2], query.shape[3], key.shape[1]
         heads = query.shape[1] // inner
@@ -144,7 +147,7 @@ class Prefill:
 def _packed(
     module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any, **options: Any
 ) -> tuple[torch.Tensor, None]:
-    """What transformers calls in place of its own attention; the layout comes through the model's arguments."""
+    """The attention that transformers calls; the layout comes through the model's arguments."""
     scale = options.get("scaling")
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     return options["layout"].attend(module.layer_idx, query, key, value, scale), None
@@ -152,7 +155,7 @@ def _packed(
 
 @contextmanager
 def packed(model: Any) -> Iterator[None]:
-    """Let `model` attend by the `layout` that it is called with; its own attention is restored afterwards."""
+    """Make `model` attend by its argument `layout`; its own attention is restored afterwards."""
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
     if NAME not in ALL_ATTENTION_FUNCTIONS:
@@ -174,7 +177,7 @@ def _attend(
     *,
     causal: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Attention and the logarithm of each softmax's sum: [rows, heads, queries, size] and [rows, heads, queries]."""
+    """Attention and the logarithm of each softmax sum: [rows, heads, queries, size] and [rows, heads, queries]."""
     if query.device.type == "cpu" and query.shape[-1] == value.shape[-1]:
         flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
         output, total = flash(query, key, value, 0.0, causal, attn_mask=mask, scale=scale)
@@ -213,7 +216,7 @@ def _groups(spans: Sequence[Span]) -> list[_Group]:
 
 
 def _group(spans: Sequence[Span], offsets: Sequence[int], rows: range, members: Sequence[int]) -> _Group:
-    """A group over the slots of `rows`, of which only `members` count."""
+    """A group over the slots of `rows`; only the results of `members` are used."""
     width = max(spans[i].count for i in members)
     length = max(spans[i].start + spans[i].count for i in members)
     last = offsets[-1] + spans[-1].count - 1

@@ -1,4 +1,4 @@
-"""Keys and values that passes leave behind: a slot for each row, and the prefixes that rows share."""
+"""The key-value cache: a slot for each row, and the prefixes that rows share."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -8,31 +8,34 @@ Layers = dict[int, torch.Tensor]
 
 
 class SharedPrefix:
-    """Tokens that prompts begin with, and each layer's keys and values for them: [1, heads, length, size]."""
+    """The first tokens of several prompts, with each layer's keys and values: [1, heads, length, size]."""
 
     def __init__(self, tokens: Sequence[int], dtype: torch.dtype | None = None) -> None:
         self.tokens, self.dtype = list(tokens), dtype
         self.keys: Layers = {}
         self.values: Layers = {}
-        self.used = 0  # when, counted in requests
-        self.computed = 0  # how many of its tokens were computed for no answer yet
+        self.used = 0  # the time of the last use, counted in requests
+        self.computed = 0  # the number of computed tokens that no answer has been charged for yet
 
     @property
     def length(self) -> int:
+        """The number of tokens."""
         return len(self.tokens)
 
     @property
     def bytes(self) -> int:
+        """The memory of the keys and values, in bytes."""
         return sum(t.numel() * t.element_size() for layers in (self.keys, self.values) for t in layers.values())
 
     def layer(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """A layer's keys and values, allocated at the first use in the shape of `key` and `value`."""
         if layer not in self.keys:
             self.keys[layer] = key.new_empty(1, key.shape[1], self.length, key.shape[3], dtype=self.dtype)
             self.values[layer] = value.new_empty(1, value.shape[1], self.length, value.shape[3], dtype=self.dtype)
         return self.keys[layer], self.values[layer]
 
     def copy_from(self, other: "SharedPrefix", count: int) -> None:
-        """Take over the first `count` tokens of a prefix that begins alike."""
+        """Copy the first `count` tokens from a prefix that begins with the same tokens."""
         for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
             for i, source in theirs.items():
                 mine[i] = source.new_empty(1, source.shape[1], self.length, source.shape[3])
@@ -40,7 +43,7 @@ class SharedPrefix:
 
 
 class Prefixes:
-    """The prefixes that are kept, within `limit` bytes; the one that was used longest ago goes first."""
+    """The kept prefixes, within `limit` bytes; the least recently used prefix is dropped first."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -51,7 +54,7 @@ class Prefixes:
         return iter(self._kept)
 
     def find(self, tokens: Sequence[int]) -> SharedPrefix | None:
-        """The longest prefix that is kept of `tokens` and leaves at least one of them over."""
+        """The longest kept prefix of `tokens` that is shorter than `tokens`, or None."""
         fitting = [p for p in self._kept if p.length < len(tokens) and p.tokens == tokens[: p.length]]
         best = max(fitting, key=lambda p: p.length, default=None)
         if best is not None:
@@ -60,15 +63,16 @@ class Prefixes:
         return best
 
     def closest(self, tokens: Sequence[int]) -> tuple[SharedPrefix | None, int]:
-        """The prefix that has the most in common with `tokens`, and how many tokens that is."""
+        """The kept prefix that shares the most first tokens with `tokens`, and their number; (None, 0) if none does."""
         common = [(common_length(p.tokens, tokens), i) for i, p in enumerate(self._kept)]
         length, i = max(common, default=(0, -1))
         return (self._kept[i], length) if length else (None, 0)
 
     def make_room(self, length: int, busy: Iterable[SharedPrefix | None]) -> bool:
-        """Drop what must go so that a prefix of `length` tokens fits in, but none that is `busy`.
+        """Drop prefixes, except the `busy` prefixes, until a prefix of `length` tokens fits.
 
-        False, and nothing is dropped, if it does not fit beside the busy ones; alone any does.
+        Returns False and drops nothing if it does not fit beside the busy prefixes. Without busy prefixes any length
+        fits.
         """
         each = next((p.bytes / p.length for p in self._kept), 0)
         needed = {id(p) for p in busy}
@@ -83,29 +87,29 @@ class Prefixes:
         return True
 
     def keep(self, prefix: SharedPrefix) -> None:
-        """Keep a prefix that there is room for."""
+        """Keep a prefix; call `make_room` first."""
         self._clock += 1
         prefix.used = self._clock
         self._kept.append(prefix)
 
 
 class Slots:
-    """Rows of keys and values, `count` slots of `length` tokens; rows in use are the first ones.
+    """The keys and values of rows: `count` slots of `length` tokens. The rows in use have the first slots.
 
-    Memory is `count` x `length` tokens. A rejected token needs no clearing: what lies beyond a row's end is masked.
+    Memory is `count` x `length` tokens. A rejected token is not cleared, because tokens beyond a row's end are masked.
     """
 
     def __init__(self, count: int, length: int, dtype: torch.dtype | None = None) -> None:
         self.count, self.length, self.dtype = count, length, dtype
         self._keys: Layers = {}
         self._values: Layers = {}
-        # What each slot holds: the prefix its tokens come after, and the tokens.
+        # The content of each slot: the tokens, and the prefix before them.
         self.held: list[tuple[SharedPrefix | None, list[int]]] = [(None, [])] * count
 
     def layer(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The storage of a layer: [slots, heads, length, size]; made at the first pass, which shows its shape."""
+        """A layer's keys and values: [slots, heads, length, size], allocated at the first pass, which has the shape."""
         if layer not in self._keys:
-            # Zeros: a masked score is weighted with 0, and 0 times whatever was in memory could be NaN.
+            # Zeros: a masked score has weight 0, and 0 times uninitialized memory could be NaN.
             shape = self.count, key.shape[1], self.length
             self._keys[layer] = key.new_zeros(*shape, key.shape[3], dtype=self.dtype)
             self._values[layer] = value.new_zeros(*shape, value.shape[3], dtype=self.dtype)
@@ -120,12 +124,12 @@ class Slots:
         self.held[target] = (base, own[:count])
 
     def forget(self, kept: Iterable[SharedPrefix]) -> None:
-        """Forget what comes after other prefixes than those: else their memory would be held."""
+        """Forget the tokens after prefixes that are not in `kept`, so that the memory of the prefixes can be freed."""
         known = {id(None), *map(id, kept)}
         self.held = [(base, own) if id(base) in known else (None, []) for base, own in self.held]
 
     def lend(self, prefix: SharedPrefix) -> int:
-        """Copy to a new prefix what a slot holds of it; returns how many tokens it then has (0: none)."""
+        """Copy the first tokens of a new prefix from the slot that holds most of them. Returns their number."""
         found = [(self._common(slot, prefix), slot) for slot in range(self.count)] if self._keys else []
         common, slot = max(found, default=(0, 0))
         if not common:
@@ -150,12 +154,12 @@ class Slots:
         return start + common if common else 0
 
     def resized(self, count: int, length: int) -> "Slots":
-        """Slots of another shape, with what fits of these copied over."""
+        """Slots of another shape, with a copy of the content that fits."""
         fresh = Slots(count, length, self.dtype)
         rows, shared = min(count, self.count), min(length, self.length)
         for mine, theirs in ((fresh._keys, self._keys), (fresh._values, self._values)):
             for i in list(theirs):
-                old = theirs.pop(i)  # frees each layer as it goes: never two whole copies in memory
+                old = theirs.pop(i)  # free layer by layer, so that memory never holds two complete copies
                 mine[i] = old.new_zeros(count, old.shape[1], length, old.shape[3])
                 mine[i][:rows, :, :shared] = old[:rows, :, :shared]
         fresh.held[:rows] = [(base, own[:shared]) for base, own in self.held[:rows]]
@@ -163,9 +167,9 @@ class Slots:
 
 
 def common_length(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens two sequences begin with alike."""
+    """The length of the longest common prefix of two token sequences."""
     low, high = 0, min(len(one), len(other))
-    while low < high:  # slices compare at machine speed
+    while low < high:  # a bisection, because slices are compared faster than tokens one by one
         middle = (low + high + 1) // 2
         if one[low:middle] == other[low:middle]:
             low = middle

@@ -1,26 +1,26 @@
-"""Guesses at what comes next, from the record's own text and from earlier answers; the model checks each of them."""
+"""Guesses at the next tokens, from the record's own text and from earlier answers; the model checks each guess."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_TEXT = (4, 3, 2, 1)  # how many tokens of context a guess goes by
-_PAST = (6, 4, 3, 2)
-_VOTES = 4  # how often a guess from earlier answers held, less how often it did not: as many kinds
-# A pass costs about as much as this many more guesses in it (measured at batches of 1 to 128: weights are read once a
-# pass, but a guess also needs logits over the whole vocabulary, and a matcher that goes forth and back).
+_TEXT = (4, 3, 2, 1)  # the context lengths, in tokens, for guesses from the record
+_PAST = (6, 4, 3, 2)  # ... and from earlier answers
+_VOTES = 4  # the number of kinds of guesses from earlier answers, by votes: right minus wrong
+# The cost of a pass, in guesses. (Measured at batches of 1 to 128. A pass reads the weights once, but every guess needs
+# logits over the whole vocabulary, and a matcher that advances and rolls back.)
 PASS_IN_TOKENS = 4
 
 
 @dataclass(slots=True)
 class _Rate:
-    """How often guesses of a kind came true."""
+    """The rate of right guesses of a kind."""
 
     hits: float = 1.0
-    tries: float = 2.5  # before any evidence, 2 in 5
+    tries: float = 2.5  # the prior rate is 2 in 5
 
     def add(self, hit: bool) -> None:
-        if self.tries > 200:  # so that the rate follows a change
+        if self.tries > 200:  # so that the rate adapts to a change
             self.hits, self.tries = self.hits / 2, self.tries / 2
         self.hits += hit
         self.tries += 1
@@ -28,15 +28,15 @@ class _Rate:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A token that may come next, and how probable that is, going by how such guesses fared so far."""
+    """A guess at the next token, with the rate of right guesses of its kind so far as its probability."""
 
     token: int
     probability: float
-    kind: int  # what its rate is kept by: the context's length, and for earlier answers how often it held
+    kind: int  # the length of the context, combined with the votes for a guess from earlier answers
 
 
 class DraftText:
-    """The n-grams of one record's prompt: what followed each context, where it came last."""
+    """The n-grams of one record's prompt: the token after the last occurrence of each context."""
 
     def __init__(self, tokens: Sequence[int]) -> None:
         self._next: dict[tuple[int, ...], int] = {}
@@ -45,13 +45,14 @@ class DraftText:
                 self._next[tuple(tokens[i : i + n])] = tokens[i + n]
 
     def follow(self, context: tuple[int, ...]) -> int | None:
+        """The token after a context; None if the context does not occur."""
         return self._next.get(context)
 
 
 class Drafter:
-    """Guesses tokens. It learns from answers that are done and from how its guesses fare, in bounded memory.
+    """Guesses tokens. It learns from finished answers and from the success of its guesses, in bounded memory.
 
-    Guesses change what decoding costs, never what it gives.
+    Guesses change the cost of decoding, never its result.
     """
 
     def __init__(self, contexts: int = 200_000) -> None:
@@ -60,7 +61,7 @@ class Drafter:
         self._rates: defaultdict[int, _Rate] = defaultdict(_Rate)
 
     def guess(self, text: DraftText, tokens: Sequence[int]) -> Guess | None:
-        """The likeliest guess at what follows `tokens`, of which only the last few matter."""
+        """The most probable guess at the token after `tokens`, or None. Only the last few tokens matter."""
         best: Guess | None = None
         for n in _TEXT:
             if len(tokens) >= n and (token := text.follow(tuple(tokens[-n:]))) is not None:
@@ -78,11 +79,11 @@ class Drafter:
         return best
 
     def credit(self, guess: Guess, hit: bool) -> None:
-        """Note how a guess fared."""
+        """Count whether a guess was right."""
         self._rates[guess.kind].add(hit)
 
     def learn(self, tokens: Sequence[int]) -> None:
-        """Learn from an answer. The contexts that were seen longest ago are forgotten."""
+        """Learn from an answer. The least recent contexts are forgotten."""
         for n in _PAST:
             for i in range(len(tokens) - n):
                 context, token = tuple(tokens[i : i + n]), tokens[i + n]
@@ -94,8 +95,8 @@ class Drafter:
 
 
 def worth(rows: int) -> float:
-    """How probable a guess must be to be worth its place in a pass that `rows` rows share.
+    """The probability from which a guess pays off in a pass that `rows` rows share.
 
-    A guess that comes true saves its row one turn: its part of a pass, and one token. One that fails costs a token.
+    A right guess saves its row a share of a pass, and one token. A wrong guess costs one token.
     """
     return 1 / (1 + PASS_IN_TOKENS / max(rows, 1))

@@ -1,4 +1,4 @@
-"""Continuous batching: a queue of token sequences, each with its own grammar, sampling and seed, through one model."""
+"""Continuous batching: an engine that runs a queue of token sequences, each with its own grammar, through one model."""
 
 import logging
 import threading
@@ -25,9 +25,9 @@ from structout.errors import ModelError
 from structout.surfaces import line
 
 _LOG = logging.getLogger(__name__)
-_PASS_TOKENS = 512  # the most prompt tokens that one pass computes: bounds its memory
-_LEAST_PREFIX = 32  # tokens; a shorter one is not worth another attention
-_LEAST_FORK = 16
+_PASS_TOKENS = 512  # the maximum of prompt tokens in a pass, which bounds its memory
+_LEAST_PREFIX = 32  # tokens; a shorter prefix does not pay for its extra attention
+_LEAST_FORK = 16  # tokens; fewer common tokens are not copied
 
 
 @dataclass(slots=True, eq=False)
@@ -38,14 +38,14 @@ class _Active:
 
 
 class Engine:
-    """A decoder-only transformers model that continues token sequences, in as many rows at a time as there are `slots`.
+    """A decoder-only transformers model that continues token sequences, in up to `slots` rows at a time.
 
-    Memory is bounded by `tokens` (keys and values of all slots together) and `prefix_bytes` (those of what prompts
-    share, in use or kept for later), not by how much is queued: requests are drawn from their iterable as slots become
-    free. One request, and one prefix, may be longer than that if there is no other. `ends` are the tokens that end an
-    answer; stop strings need `decode`. Threads may call at the same time: their requests share the slots. A model whose
-    attention cannot be driven so is served by a plain loop; if that does not give what the model gives either, calls
-    raise `ModelError`.
+    Memory is bounded by `tokens` (the keys and values of all slots) and `prefix_bytes` (the keys and values of shared
+    prefixes, in use or kept for later). It does not grow with the queue: requests are drawn from their iterable as
+    slots become free. A single request or prefix may exceed the bound. `ends` are the tokens that end an answer; stop
+    strings need `decode`. Several threads may call: their requests share the slots. A model whose attention does not
+    support packed rows runs in a plain loop. Calls raise `ModelError` if the plain loop does not reproduce the model's
+    own results.
     """
 
     def __init__(
@@ -70,23 +70,26 @@ class Engine:
         self._queue: deque[Queued] = deque()
         self._rows: list[_Active] = []
         self._recent: deque[Sequence[int]] = deque(maxlen=4)
-        # int8 layers round: noise of 1e-7 that depends on the batch would grow to percents. In double it rounds away.
+        # int8 layers round: they would turn batch-dependent noise of 1e-7 into percents. Double precision removes it.
         self._dtype = torch.float64 if rounds(model) else None
         self._slots = Slots(0, 0, self._dtype)
         self._checked = False
-        self._loop: Loop | None = None  # what serves the model if it cannot be driven
+        self._loop: Loop | None = None  # the plain loop for a model without support for packed rows
 
     @property
     def passes(self) -> int:
-        """How many forward passes it has made."""
+        """The number of forward passes so far."""
         return self._meter.passes
 
     def generate(self, requests: Iterable[Request]) -> list[Generated]:
-        """Continue all `requests`; the answers come in their order."""
+        """Continue all `requests`; the answers are in the order of the requests. Raises `ModelError`."""
         return [output for _, output in sorted(self.stream(requests), key=lambda item: item[0])]
 
     def stream(self, requests: Iterable[Request]) -> Iterator[tuple[int, Generated]]:
-        """Continue `requests`, and give each answer, with its request's place, as soon as it is done."""
+        """Continue `requests`, and yield each answer, with its request's place, as soon as it is done.
+
+        Raises `ModelError`.
+        """
         with self._lock:
             if not self._checked:
                 if reason := unfit(self.model):
@@ -140,25 +143,25 @@ class Engine:
 
     @contextmanager
     def _sound(self) -> Iterator[None]:
-        """Start afresh if what is done to rows and slots fails or is interrupted: what they hold is unknown then."""
+        """Reset rows and slots if the block fails or is interrupted, as their content is unknown then."""
         try:
             with torch.inference_mode():
                 yield
         except BaseException as error:
             mine = isinstance(error, Exception)
-            told = error if mine else ModelError("a call that shared the passes was interrupted", hint="ask again")
-            for call in self._calls:  # nobody's answer can be trusted
-                call.error = call.error or told
+            shared = error if mine else ModelError("a call that shared the passes was interrupted", hint="try again")
+            for call in self._calls:  # the answers of every call are lost
+                call.error = call.error or shared
             self._rows.clear()
             self._queue.clear()
             self._slots = Slots(0, 0, self._dtype)
             if not mine:
-                raise  # Ctrl-C is for this thread alone
+                raise  # only this thread was interrupted
 
     # One pass over all rows.
 
     def _step(self) -> None:
-        """Fill free slots, send every row's new tokens through the model once, and see what comes of it."""
+        """Fill free slots, and run every row's new tokens through the model once."""
         with self._sound():
             before = self._meter.read()
             pull(self._calls, self._queue, 2 * self._limit)
@@ -170,7 +173,7 @@ class Engine:
                 output.charge(spent, share)
 
     def _advance(self) -> list[tuple[Generated, float]]:
-        """Make a pass; returns which part of it each answer had."""
+        """Make a pass; returns each answer in it with its share of the pass."""
         rows = [active.row for active in self._rows]
         spans, ids, keep = self._pack(rows)
         layout = Packing(spans, self._slots)
@@ -188,7 +191,7 @@ class Engine:
         return [(row.output, span.count / len(ids)) for row, span in zip(rows, spans, strict=True)]
 
     def _pack(self, rows: Sequence[Generation]) -> tuple[list[Span], list[int], list[int]]:
-        """What the pass is made of: each row's span, all token ids, and where logits are needed."""
+        """The content of the pass: each row's span, all token ids, and the places that need logits."""
         spans: list[Span] = []
         ids: list[int] = []
         keep: list[int] = []
@@ -219,7 +222,7 @@ class Engine:
             return logits.float()
 
     def _read(self, row: Generation, logits: torch.Tensor, free: Sequence[int], at: dict[int, int], scale: Any) -> None:
-        """Take in what the model said after a row's new tokens; `at` leads from a place in the span to its logits."""
+        """Read the logits after a row's new tokens; `at` maps a place in the span to the place of its logits."""
 
         def score(place: int, token: int) -> None:
             row.output.logprobs.append(float(logits[at[place], token]) - scale[at[place]])
@@ -270,10 +273,10 @@ class Engine:
             if not self.features.score:
                 row.output.logprobs += [0.0] * (len(row.output.tokens) - len(row.output.logprobs))
 
-    # What enters and leaves.
+    # Requests that enter and leave.
 
     def _admit(self) -> Spent:
-        """Let requests in; returns what they were charged for prefixes that were computed for them."""
+        """Give free slots to requests; returns the cost of prefixes that the requests were charged for."""
         paid = Spent()
         for item in list(self._queue):
             if len(self._rows) >= self._limit:
@@ -284,16 +287,16 @@ class Engine:
             rest = item.tokens[prefix.length if prefix else 0 :]
             source, common = self._alike(prefix, rest)
             if source is None:
-                continue  # a row that is about to be computed begins alike: its tokens can be copied then
+                continue  # wait for a row that will soon hold the same first tokens, to copy them
             if not self._make_room(len(rest) + item.request.sampling.max_tokens):
                 break
-            if source >= self._slots.count:  # it went as fewer, longer slots were made
+            if source >= self._slots.count:  # the slot is gone: the slots became fewer and longer
                 common = 0
             row = Generation(item.request, prefix, rest, computed=common)
             if common:
                 self._slots.copy(source, len(self._rows), common)
             row.output.reused = len(item.tokens) - len(rest) + common
-            if prefix is not None:  # the first to use it has it on its account
+            if prefix is not None:  # charge the computed tokens to the first request that uses them
                 row.output.reused -= prefix.computed
                 prefix.computed = 0
             row.output.charge(spent)
@@ -308,7 +311,7 @@ class Engine:
         return paid
 
     def _shared(self, item: Queued) -> SharedPrefix | None:
-        """The longest prefix that is kept for a request, or a longer one if enough of what is known begins alike."""
+        """The longest kept prefix of a request, or a longer, new prefix if enough known requests share it."""
         if not self.features.share:
             return None
         tokens = item.tokens
@@ -337,7 +340,10 @@ class Engine:
         return prefix
 
     def _alike(self, prefix: SharedPrefix | None, rest: Sequence[int]) -> tuple[int | None, int]:
-        """The slot that holds most of `rest` already, and how much; None if it pays to wait for one that soon will."""
+        """The slot that holds most of the first tokens of `rest`, and their number.
+
+        The slot is None if another row will hold more of them soon, so that waiting pays off.
+        """
         if not self.features.share:
             return 0, 0
         held = [
@@ -356,11 +362,12 @@ class Engine:
         return source, common
 
     def _make_room(self, need: int) -> bool:
-        """Have a free slot of at least `need` tokens; False if that must wait until rows leave."""
+        """Provide a free slot of at least `need` tokens; False if it must wait until rows leave."""
         slots, rows = self._slots, len(self._rows)
         needs = [need, *(active.row.prompt + active.row.request.sampling.max_tokens for active in self._rows)]
         longest = -(-max(needs) // 64) * 64
-        cramped = slots.length >= 2 * longest and self._tokens // slots.length < self._limit  # by a row that has left
+        # Slots can be too long after a row has left.
+        cramped = slots.length >= 2 * longest and self._tokens // slots.length < self._limit
         length = longest if longest > slots.length or cramped else slots.length
         most = min(self._limit, max(1, self._tokens // length))
         if rows >= most:
@@ -379,7 +386,7 @@ class Engine:
         self._vacate(slot)
 
     def _vacate(self, slot: int) -> None:
-        """Free a slot; the last row moves into it, so that rows in use stay the first ones."""
+        """Free a slot. The last row moves into it, so that the rows in use keep the first slots."""
         last = len(self._rows) - 1
         if slot != last:
             self._slots.copy(last, slot, self._rows[last].row.computed)

@@ -1,18 +1,20 @@
-"""Which of the engine's ways to save work are on."""
+"""The engine's optimizations, each on or off."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What the engine does to be fast; each can be left out, to measure what it brings.
+    """The engine's optimizations; each can be turned off, to measure its effect.
 
-    None of it changes an answer, but for ties: passes of other shapes round otherwise, by about 1e-5, so tokens that
-    are closer than that may change places. And without `force` a model may spell what is forced with other tokens.
+    The optimizations do not change an answer, with two exceptions. Passes of other shapes round differently, by about
+    1e-5, so tokens with closer scores may swap places. Without `force` a model may write forced text with other tokens.
 
-    `share` computes what prompts begin with once; `force` reads tokens that the grammar forces in the pass that they
-    ride on; `lazy` computes a mask only if the free choice is refused; `draft` has guesses checked in the same pass;
-    `score` also computes the log-probabilities of forced tokens, which else count as certain (0).
+    - `share`: compute the common first tokens of prompts once.
+    - `force`: add the tokens that the grammar forces to the next pass, without a pass for each.
+    - `lazy`: compute a mask only if the grammar rejects the unmasked choice.
+    - `draft`: check guessed tokens in the same pass.
+    - `score`: compute the log-probabilities of forced tokens, which otherwise count as certain (0).
     """
 
     share: bool = True

@@ -1,4 +1,4 @@
-"""How a model can be driven: by the engine, by a plain loop, or not at all."""
+"""The checks for whether the engine, a plain loop or neither can run a model."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,16 +15,16 @@ from structout.errors import ModelError
 
 Loop = Callable[[Any, Sequence[Request], frozenset[int], Callable[[Sequence[int]], str] | None], list[Generated]]
 
-_BATCH_DEPENDENT_ROPE = ("dynamic", "longrope")  # their angles depend on the longest sequence of a pass
+_BATCH_DEPENDENT_ROPE = ("dynamic", "longrope")  # the angles depend on the longest sequence of a pass
 
-_TOKEN_BY_TOKEN = {"full_attention", "sliding_attention", "chunked_attention"}  # layers that keep an entry a token
+_TOKEN_BY_TOKEN = {"full_attention", "sliding_attention", "chunked_attention"}  # layers that keep one entry per token
 
 
 def unfit(model: Any) -> str:
-    """Why a model cannot be driven token by token with packed rows, or "" if it can.
+    """The reason why the engine cannot run a model with packed rows, or "" if it can.
 
-    Its configuration must promise plain causal attention in every layer, and on a few tokens the packed pass must give
-    what the model's own does.
+    The model's configuration must state plain causal attention in every layer, and on a few tokens the packed pass must
+    give the same logits as the model's own pass.
     """
     name = type(model).__name__
     config = model.config.get_text_config()
@@ -44,15 +44,15 @@ def unfit(model: Any) -> str:
         return f"{name} has {rope['rope_type']} rotary embeddings"
     try:
         error = _error(model)
-    except Exception as problem:  # a model that does not know the interface fails in its own way
-        return f"{name} does not take packed rows ({type(problem).__name__}: {str(problem).splitlines()[0][:100]})"
-    return "" if error < _tolerance(model) else f"{name} gives other results with packed rows (error {error:.1e})"
+    except Exception as problem:  # a model without the attention interface may raise any error
+        return f"{name} does not support packed rows ({type(problem).__name__}: {str(problem).splitlines()[0][:100]})"
+    return "" if error < _tolerance(model) else f"{name} gives different results with packed rows (error {error:.1e})"
 
 
 def plain_loop(model: Any) -> Loop:
-    """The plain loop that gives what a model gives when it reads the whole text anew: batched, or one by one.
+    """The plain loop, batched or one by one, that gives the same logits as a pass over the whole text.
 
-    Raises `ModelError` if neither does: what the model keeps between its passes is then none of theirs.
+    Raises `ModelError` if neither loop does: neither can keep the model's state between passes.
     """
     reasons = []
     for loop in (generate_alone,) if stateful(model) else (generate, generate_alone):
@@ -61,33 +61,33 @@ def plain_loop(model: Any) -> Loop:
             if error < _tolerance(model):
                 return loop
             reasons.append(f"error {error:.1e}")
-        except Exception as problem:  # as above
+        except Exception as problem:  # a model may raise any error
             reasons.append(f"{type(problem).__name__}: {str(problem).splitlines()[0][:100]}")
     raise ModelError(
         f"{type(model).__name__} cannot be decoded token by token ({reasons[-1]})",
-        hint="use a model of another architecture, or one behind a server: openai:MODEL@URL",
+        hint="use a model of another architecture, or serve the model: openai:MODEL@URL",
     )
 
 
 def stateful(model: Any) -> bool:
-    """Whether a model keeps state between its passes that is not one entry a token: recurrent or convolutional."""
+    """Whether a model keeps recurrent or convolutional state between passes, instead of one entry per token."""
     kinds = set(getattr(model.config.get_text_config(), "layer_types", None) or ())
     return bool(getattr(model, "_is_stateful", False)) or bool(kinds - _TOKEN_BY_TOKEN)
 
 
 def _tolerance(model: Any) -> float:
-    # int8 layers round, so that noise grows to percents; what is driven wrongly is off by half and more.
+    # int8 layers round, so noise grows to percents; a wrong layout is off by half and more.
     return 0.3 if rounds(model) else 1e-3 if model.dtype == torch.float32 else 5e-2
 
 
 def _prompts(model: Any) -> list[list[int]]:
-    """Two short prompts, of unequal lengths, that begin alike."""
+    """Two short prompts of unequal lengths with the same first tokens."""
     size = model.config.get_text_config().vocab_size
     return [[i * 7919 % size for i in ids] for ids in ((1, 2, 3, 4, 5, 6, 7, 8), (1, 2, 3, 9, 10))]
 
 
 def _own(model: Any, tokens: list[int]) -> torch.Tensor:
-    """The logits after some tokens, by the model's own pass over all of them."""
+    """The logits after `tokens`, by the model's own pass over all tokens."""
     logits: torch.Tensor = model(input_ids=torch.tensor([tokens], device=model.device), use_cache=False).logits[0, -1]
     return logits
 
@@ -98,7 +98,7 @@ def _distance(one: torch.Tensor, other: torch.Tensor) -> float:
 
 @torch.inference_mode()
 def _loop_error(model: Any, loop: Loop) -> float:
-    """How far the logits that a loop chooses its third tokens by are from the model's own, relative to them."""
+    """The relative error of a loop's logits for the third token, compared with the model's own pass."""
     prompts = _prompts(model)
     errors = []
     for batch in [prompts] if loop is generate else [[prompt] for prompt in prompts]:
@@ -115,7 +115,7 @@ def _loop_error(model: Any, loop: Loop) -> float:
 
 @torch.inference_mode()
 def _error(model: Any) -> float:
-    """How far packed rows are from the model's own pass, relative to its logits."""
+    """The relative error of the logits of packed rows, compared with the model's own pass."""
     prompts = _prompts(model)
     prefix, slots = SharedPrefix(prompts[0][:3]), Slots(2, 8)
     layouts: list[Prefill | Packing] = [Prefill(prefix, 0, 2), Prefill(prefix, 2, 1)]

@@ -1,4 +1,4 @@
-"""One answer in the making: what is written, what the model has yet to read of it, and when it is done."""
+"""The state of one answer during decoding: the written tokens, the tokens still to be read, and the drafts."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ Decode = Callable[[Sequence[int]], str]
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """A token that was guessed, or (without a guess) that the grammar forces after the guesses before it."""
+    """A guessed token, or (without `guess`) a token that the grammar forces after the guesses before it."""
 
     token: int
     guess: Guess | None = None
@@ -25,19 +25,19 @@ class Drafted:
 
 @dataclass(slots=True)
 class Generation:
-    """A request in a slot. Its own tokens are those after the prefix: the rest of the prompt, then the answer."""
+    """A request in a slot. Its own tokens follow the shared prefix: the rest of the prompt, then the answer."""
 
     request: Request
     prefix: SharedPrefix | None
-    own: list[int]  # the tokens after the prefix, up to what was chosen
+    own: list[int]  # the tokens after the prefix, up to the last chosen token
     output: Generated = field(default_factory=Generated)
-    computed: int = 0  # how many of its own tokens have keys and values in the slot
-    feeding: int = 0  # how many of its own tokens the pass reads; drafted ones come on top
+    computed: int = 0  # the number of own tokens with keys and values in the slot
+    feeding: int = 0  # the number of own tokens that the pass reads, not counting drafts
     drafts: list[Drafted] = field(default_factory=list)
-    wanted: list[int] = field(default_factory=list)  # where in the pass it needs logits
-    guess: Guess | None = None  # what is guessed to come next, if it is not worth drafting
+    wanted: list[int] = field(default_factory=list)  # the places in the pass that need logits
+    guess: Guess | None = None  # a guess that is not probable enough for a draft
     text: DraftText | None = None
-    prompt: int = 0  # how many of its own tokens belong to the prompt
+    prompt: int = 0  # the number of own tokens that belong to the prompt
     done: bool = False
 
     def __post_init__(self) -> None:
@@ -45,23 +45,23 @@ class Generation:
 
     @property
     def waiting(self) -> int:
-        """How many of its own tokens the model has yet to read; the last one of an answer that is done it need not."""
+        """The number of own tokens still to be read by the model; the last token of a finished answer is not read."""
         return len(self.own) - self.computed - self.done
 
     @property
     def choosing(self) -> bool:
-        """Whether the pass gets as far as the next choice."""
+        """Whether the pass reaches the next choice of a token."""
         return not self.done and self.feeding == self.waiting
 
     @property
     def over(self) -> bool:
-        """Done, and all that was wanted of it is known."""
+        """Whether the answer is done and all its log-probabilities are known."""
         return self.done and len(self.output.logprobs) >= len(self.output.tokens)
 
     def needs(self, score: bool) -> list[int]:
-        """The places in the pass, counted from the row's first, after which logits are needed.
+        """The places in the pass, counted from the row's first token, that need logits.
 
-        They are where a token is chosen and, with `score`, where an answer's token follows that was forced.
+        Logits are needed where a token is chosen and, with `score`, before a forced token of the answer.
         """
         scored = self.prompt + len(self.output.logprobs)
         known = range(self.computed + 1, min(self.computed + self.feeding + 1, len(self.own)))
@@ -75,7 +75,7 @@ class Generation:
         return places
 
     def draft(self, drafter: Drafter, rows: int, ends: frozenset[int], *, force: bool) -> None:
-        """Guess on from what is written, as far as the grammar admits it and the odds are worth it with `rows` rows."""
+        """Draft tokens after the written tokens while the grammar allows them and they pay off with `rows` rows."""
         self.guess = None
         self.text = self.text or DraftText(self.own[: self.prompt])
         matcher = self.request.matcher
@@ -85,14 +85,14 @@ class Generation:
             chance *= guess.probability
             if chance < worth(rows):
                 if not self.drafts:
-                    self.guess = guess  # not drafted, but watched: the odds may change
+                    self.guess = guess  # not drafted, but counted: its kind may become more probable
                 break
             if guess.token in ends or not self.confirm([guess.token]):
                 break
             run = self.forced() if force else []
             advanced += 1 + len(run)
             if len(self.drafts) + 1 + len(run) > room:
-                break  # a forced run must not be cut: the model might spell its rest differently
+                break  # do not cut a forced run: the model might write the rest with other tokens
             self.drafts += [Drafted(guess.token, guess), *map(Drafted, run)]
             self.output.drafted += 1
             context += [guess.token, *run]
@@ -102,11 +102,10 @@ class Generation:
             matcher.rollback(advanced)
 
     def pick(self, logits: torch.Tensor, free: int, lazy: bool) -> int | None:
-        """Choose the next token by `logits`, of which `free` is the largest, and advance the matcher over it; None if
-        the answer is stuck.
+        """Choose the next token by `logits` and advance the matcher over it; None if the answer is stuck.
 
-        With `lazy` the mask is only computed if the grammar refuses the free choice: where it admits that, the masked
-        choice is the same.
+        `free` is the token with the largest logit. With `lazy` the mask is computed only if the grammar rejects the
+        unmasked choice: a choice that the grammar allows is the masked choice too.
         """
         sampling, matcher, written = self.request.sampling, self.request.matcher, self.output.tokens
         refused = looping(written, sampling.repetitions)
@@ -124,13 +123,13 @@ class Generation:
                 break
             token = choose(logits, sampling, *place, mask, refused)
             if self._advance([token]):
-                return token  # else the budget refused it, and the mask is now without it
+                return token  # else the token limit ruled the token out, and the next mask excludes it
         self.output.give_up(matcher)
         self.done = True
         return None
 
     def take(self, token: int, ends: frozenset[int], decode: Decode | None, *, forced: bool = False) -> None:
-        """Write a token that the matcher has been advanced over, and see whether that ends the answer."""
+        """Write a token that the matcher has already accepted, and check whether it ends the answer."""
         sampling, output = self.request.sampling, self.output
         if token in ends:
             self.done = True
@@ -145,26 +144,26 @@ class Generation:
             output.finish_reason = "length"
 
     def wrote(self, token: int) -> bool:
-        """Whether the last choice became part of the answer; an end token does not."""
+        """Whether the last chosen token became part of the answer; an end token does not."""
         return len(self.output.tokens) > len(self.output.logprobs) and self.output.tokens[-1] == token
 
     def settle(self) -> None:
-        """See whether the grammar ends the answer here."""
+        """Check whether the grammar ends the answer here."""
         matcher = self.request.matcher
         if matcher is not None and matcher.must_stop and (not self.done or self.output.finish_reason == "length"):
             self.done = True
             self.output.finish_reason = "stop"
 
     def write(self, run: Sequence[int], ends: frozenset[int], decode: Decode | None) -> None:
-        """Write forced tokens that the matcher has been advanced over, as far as there is room for them."""
+        """Write forced tokens that the matcher has already accepted, as far as the answer has room."""
         for i, token in enumerate(run):
             self.take(token, ends, decode, forced=True)
             if self.done and i + 1 < len(run):
-                return  # the matcher is ahead of what is written: it cannot tell whether the answer ends here
+                return  # the matcher is ahead of the answer, so it cannot tell whether the answer ends here
         self.settle()
 
     def forced(self) -> list[int]:
-        """Advance the matcher over the tokens that it forces here, and return them."""
+        """Advance the matcher over the tokens that it forces here; returns the tokens."""
         matcher = self.request.matcher
         if matcher is None:
             return []
@@ -175,7 +174,7 @@ class Generation:
         return run
 
     def confirm(self, drafted: Sequence[int]) -> int:
-        """Advance the matcher over drafted tokens that are forced here; returns how many it admits."""
+        """Advance the matcher over drafted tokens; returns how many of them it accepts."""
         return self._advance(drafted)
 
     def _advance(self, tokens: Sequence[int]) -> int:

@@ -1,4 +1,4 @@
-"""Plain decoding loops: batched with left padding, or one answer at a time; one token a row and step."""
+"""Plain decoding loops, one token per row and step: batched with left padding, or one answer at a time."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -24,16 +24,16 @@ def generate(
 ) -> list[Generated]:
     """Continue all `requests` in one batch with a decoder-only transformers `model`; `ends` are the end tokens.
 
-    Rows that are done leave the batch. This is what `Engine` must agree with token for token, and what it falls back
-    to. Stop strings need `decode`. With `forced` a run of tokens that the grammar forces is taken as it is tokenised
-    canonically; otherwise the model may spell it with other tokens. With `share` what the prompts begin with alike is
-    computed once. Padding then stands between that and the rest of a prompt, so it is only for models whose layers
-    attend to all tokens and tell their distance by `position_ids`: a window would fill with padding.
+    Rows that are done leave the batch. `Engine` must agree with this loop token for token, and falls back to it. Stop
+    strings need `decode`. With `forced` a text that the grammar forces is written in its canonical tokens; otherwise
+    the model may write it with other tokens. With `share` the common first tokens of the prompts are computed once.
+    Padding then separates them from the rest of a prompt. So `share` is only for models whose layers attend to all
+    tokens and take distances from `position_ids`: a sliding window would fill with padding.
     """
     meter = Meter()
     before = meter.read()
     outputs = [Generated() for _ in requests]
-    runs: list[list[int]] = [[] for _ in requests]  # forced tokens still to come
+    runs: list[list[int]] = [[] for _ in requests]  # forced tokens that are not written yet
     rows = list(range(len(requests)))  # the requests that are still in the batch
     cache = DynamicCache(config=model.config)
     shared = _shared_prefix([request.tokens for request in requests]) if share else 0
@@ -84,9 +84,9 @@ def generate(
 def generate_alone(
     model: Any, requests: Sequence[Request], ends: frozenset[int], decode: Callable[[Sequence[int]], str] | None = None
 ) -> list[Generated]:
-    """Continue one request after the other, without padding and with whatever the model keeps between its passes.
+    """Continue one request after the other, without padding, with the state that the model keeps between its passes.
 
-    For recurrent state, which neither takes padding nor can be copied from row to row.
+    This loop is for recurrent state, which allows neither padding nor copies from row to row.
     """
     return [_alone(model, request, ends, decode) for request in requests]
 
@@ -124,7 +124,7 @@ def _write(
     decode: Callable[[Sequence[int]], str] | None,
     forced: bool,
 ) -> int | None:
-    """Choose the next token of an answer and write it; None if that ends the answer."""
+    """Choose the next token of an answer and write it; None if the answer ends."""
     token = _next(logits, request, output, run, forced)
     if token is None or token in ends:
         return None
@@ -161,17 +161,17 @@ def _next(logits: torch.Tensor, request: Request, output: Generated, run: list[i
         token = choose(logits, request.sampling, request.seed, len(written), mask, refused)
         with output.matching():
             if matcher.try_advance([token]):
-                return token  # else the budget refused it, and the mask is now without it
+                return token  # else the token limit ruled the token out, and the next mask excludes it
     output.give_up(matcher)
     return None
 
 
 def _shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
-    """How many tokens all prompts begin with alike; each keeps at least one of its own."""
+    """The number of first tokens that all prompts share; each prompt keeps at least one token of its own."""
     if len(prompts) < 2:
         return 0
     ordered = sorted(map(list, prompts))
-    first, last = ordered[0], ordered[-1]  # the two that differ earliest
+    first, last = ordered[0], ordered[-1]  # the two prompts with the shortest common prefix
     limit = min(map(len, prompts)) - 1
     return next((i for i in range(limit) if first[i] != last[i]), max(limit, 0))
 

@@ -1,4 +1,4 @@
-"""What decoding costs, as it goes on."""
+"""The meter for the cost of decoding: forward passes and seconds."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Forward passes, seconds in all, and those in the model: between two moments, or up to one."""
+    """A number of forward passes, the seconds spent, and the seconds spent in the model."""
 
     passes: float = 0.0
     seconds: float = 0.0
@@ -22,19 +22,19 @@ class Spent:
 
 
 class Meter:
-    """Counts the passes of a model, and the seconds in them."""
+    """Counts a model's forward passes, and the seconds spent in them."""
 
     def __init__(self) -> None:
         self.passes = 0
         self._in_model = 0.0
 
     def read(self) -> Spent:
-        """Where it stands: what was spent since another reading is their difference."""
+        """The current reading. The difference of two readings is the cost between them."""
         return Spent(self.passes, time.perf_counter(), self._in_model)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Count one pass."""
+        """Count the block as one pass."""
         self.passes += 1
         began = time.perf_counter()
         yield

@@ -1,4 +1,4 @@
-"""What waits for a slot: requests of several calls, drawn from their iterables in turn."""
+"""The queue of requests that wait for a slot, drawn in turn from several calls."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -9,23 +9,24 @@ from structout.decoding.request import Generated, Request
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """The requests of one call of `Engine.stream`: what is still to come, and what is ready."""
+    """One call of `Engine.stream`: its remaining requests, and its finished answers."""
 
     source: Iterator[Request]
     ready: list[tuple[int, Generated]] = field(default_factory=list)
-    pulled: int = 0  # requests that were drawn
-    open: int = 0  # ... and are not done
-    dry: bool = False
+    pulled: int = 0  # the number of requests that were drawn
+    open: int = 0  # the number of drawn requests that are not done
+    dry: bool = False  # whether the source has no more requests
     error: BaseException | None = None
 
     @property
     def over(self) -> bool:
+        """Whether the call has failed, or all its requests are done."""
         return self.error is not None or (self.dry and not self.open)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Queued:
-    """A request that waits, and its place in its call."""
+    """A waiting request, and its place in its call."""
 
     call: Call
     index: int
@@ -34,12 +35,12 @@ class Queued:
 
 
 def pull(calls: Sequence[Call], queue: deque[Queued], limit: int) -> None:
-    """Draw requests from the calls in turn until `limit` are queued: enough to see what they share."""
+    """Draw requests from the calls in turn until `limit` requests are queued, so that common prefixes can be found."""
     while len(queue) < limit and (wet := [call for call in calls if not call.dry]):
         for call in wet:
             try:
                 request = next(call.source, None)
-            except Exception as error:  # the caller's own iterable failed: that is the caller's alone
+            except Exception as error:  # the caller's own iterable failed: other calls go on
                 call.error, call.dry = error, True
                 continue
             if request is None:

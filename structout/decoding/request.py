@@ -1,4 +1,4 @@
-"""What is asked of a token loop, and what comes back."""
+"""The request to a token loop, and its answer."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -12,9 +12,9 @@ from structout.grammar.matcher import Matcher
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Prompt tokens to continue, how to choose, the seed of this very answer, and the grammar to keep to.
+    """Prompt tokens to continue, with the sampling settings, the seed of this answer, and a matcher of its grammar.
 
-    The answer depends on these four alone. The matcher is moved while the answer is made.
+    The answer depends on these four fields alone. Decoding advances the matcher.
     """
 
     tokens: Sequence[int]
@@ -25,18 +25,18 @@ class Request:
 
 @dataclass(slots=True)
 class Generated:
-    """The tokens that came of a request, end token excluded, with their log-probabilities unmasked (nats).
+    """The tokens of an answer, without the end token, with their unmasked log-probabilities (nats), and the cost.
 
-    What it cost: `reused` prompt tokens that were not computed, `forced` output tokens that the grammar left no choice
-    about, `drafted` guesses and how many of them were `accepted`, this answer's share of forward `passes`, and of the
-    `seconds`, those in the model and those in the grammar. Shares add up to what was spent, from drawing requests to
-    finishing answers.
+    `reused` prompt tokens were not computed again. `forced` output tokens were forced by the grammar. Of the `drafted`
+    guesses, `accepted` were right. `passes` and `seconds` are this answer's share of the forward passes and of the
+    time, with `model_seconds` in the model and `mask_seconds` in the grammar. The shares of all answers add up to the
+    total, from the drawing of requests to the last answer.
     """
 
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     finish_reason: FinishReason = "stop"
-    reason: str = ""  # why it is stuck
+    reason: str = ""  # why the answer is stuck
     reused: int = 0
     forced: int = 0
     drafted: int = 0
@@ -47,20 +47,20 @@ class Generated:
     mask_seconds: float = 0.0
 
     def charge(self, cost: Spent, share: float = 1.0) -> None:
-        """Add a share of what was spent."""
+        """Add a share of a cost."""
         self.passes += cost.passes * share
         self.seconds += cost.seconds * share
         self.model_seconds += cost.model_seconds * share
 
     def give_up(self, matcher: Matcher) -> None:
-        """End it where its grammar allows no token, with the reason."""
+        """End the answer as stuck, with the matcher's reason, because its grammar allows no token."""
         self.finish_reason = "stuck"
         self.reason = f"the grammar allows no token after {len(self.tokens)} tokens"
         self.reason += f": {matcher.reason}" if matcher.reason else ""
 
     @contextmanager
     def matching(self) -> Iterator[None]:
-        """Count the time in this block as the grammar's."""
+        """Count the time of the block as the grammar's time."""
         began = time.perf_counter()
         try:
             yield

@@ -1,4 +1,4 @@
-"""Choosing the next token."""
+"""The choice of the next token."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,8 +8,8 @@ import torch
 
 from structout.completion import Sampling
 
-_LONGEST_LOOP = 16
-MOST_REFUSALS = 64  # of a grammar, in one place: it bounds its own
+_LONGEST_LOOP = 16  # tokens
+MOST_REFUSALS = 64  # the tokens that a grammar may reject in one place, a safeguard: grammars have their own limit
 
 
 def choose(
@@ -20,16 +20,16 @@ def choose(
     mask: torch.Tensor | None = None,
     refused: Sequence[int] = (),
 ) -> int:
-    """Choose a token by `logits` (shape [vocabulary]); `mask` (bool, the same shape) says which are allowed.
+    """Choose a token by `logits` (shape [vocabulary]); `mask` (bool, the same shape) marks the allowed tokens.
 
-    Greedy at temperature 0. Otherwise the temperature is applied first, then top-k, then top-p (the smallest set
-    of tokens whose probability reaches it; Holtzman et al., arXiv 1904.09751), then min-p (those at least so probable
-    relative to the most probable; Nguyen et al., arXiv 2407.01082), all within the mask, and the token is drawn by the
-    Gumbel-max trick: the largest of the logits plus noise that is a function of `seed` and `position` alone. So a
-    choice does not depend on what else is in the batch, nor on which tokens were forced or drafted; and where nothing
-    but the temperature is set, the free choice is the masked choice too whenever the mask admits it.
+    The choice is greedy at temperature 0. Otherwise these filters apply in this order, within the mask: temperature,
+    top-k, top-p (the smallest set of tokens whose probability reaches it; Holtzman et al., arXiv 1904.09751), min-p
+    (tokens with at least this probability relative to the most probable token; Nguyen et al., arXiv 2407.01082). Then
+    the Gumbel-max trick draws the token: the largest of the logits plus noise, where the noise is a function of `seed`
+    and `position` alone. So a choice depends neither on the batch nor on forced or drafted tokens. If only the
+    temperature is set, an unmasked choice that the mask allows is the masked choice too.
 
-    `refused` tokens are passed over, unless nothing else is allowed.
+    `refused` tokens are skipped, unless no other token is allowed.
     """
     if mask is not None:
         logits = logits.masked_fill(~mask.to(logits.device), float("-inf"))
@@ -52,7 +52,7 @@ def choose(
 
 
 def filtered(sampling: Sampling) -> bool:
-    """Whether a choice depends on the whole mask, even where the mask admits the free choice."""
+    """Whether a choice depends on the whole mask, even if the mask allows the unmasked choice."""
     return sampling.temperature > 0 and not (sampling.top_k is sampling.top_p is sampling.min_p is None)
 
 
@@ -69,14 +69,14 @@ def looping(tokens: Sequence[int], limit: int | None) -> list[int]:
 
 
 def ends_in(stops: Sequence[str], tokens: Sequence[int], decode: Callable[[Sequence[int]], str]) -> bool:
-    """Whether the text of `tokens` holds one of `stops` since its last token came."""
+    """Whether the end of the text of `tokens` contains one of `stops`."""
     longest = max(len(stop.encode()) for stop in stops)
-    tail = decode(tokens[-longest - 8 :])  # a token is a byte at least, but for a few that are none
+    tail = decode(tokens[-longest - 8 :])  # a token has at least one byte, except for a few tokens without text
     return any(stop in tail for stop in stops)
 
 
 def _gumbel(seed: int, position: int, size: int) -> torch.Tensor:
-    # A counter-based generator (Philox; Salmon et al., SC 2011): the position is its counter, with nothing to step.
+    # A counter-based generator (Philox; Salmon et al., SC 2011): the position is the counter, and nothing is kept.
     stream = numpy.random.Generator(numpy.random.Philox(key=seed, counter=[0, 0, 0, position]))
     noise: Any = stream.standard_exponential(size, dtype=numpy.float32)
     return torch.from_numpy(noise).clamp_(min=1e-30).log_().neg_()

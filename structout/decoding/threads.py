@@ -1,4 +1,4 @@
-"""How many threads a model may use."""
+"""The limit on a model's threads."""
 
 import math
 import os
@@ -8,9 +8,9 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def cpu_quota(cgroup: Path = _CGROUP) -> int:
-    """The whole CPUs that this process may use: by its affinity, and by its container's quota (cgroup v2, then v1).
+    """The number of whole CPUs that this process may use, by its affinity and its container's quota (cgroup v2 and v1).
 
-    More threads than that are throttled all at once, which makes a step take seconds.
+    A container throttles all threads at once if they exceed the quota, and then a step takes seconds.
     """
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for limit in (_quota(cgroup / "cpu.max"), _quota_v1(cgroup / "cpu")):
@@ -20,7 +20,7 @@ def cpu_quota(cgroup: Path = _CGROUP) -> int:
 
 
 def limit_threads() -> int:
-    """Take threads away from PyTorch where it has more than the quota; never give it any. Returns how many it has."""
+    """Lower PyTorch's number of threads to the quota; never raise it. Returns the number of threads."""
     import torch
 
     quota = cpu_quota()

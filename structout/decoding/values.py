@@ -1,17 +1,17 @@
-"""Which tokens of a JSON text carry its values."""
+"""The tokens of a JSON text that carry its values."""
 
 import re
 from collections.abc import Sequence
 from itertools import accumulate
 
-# A string (with what says that it is a key), or a number or literal; the last may be cut off anywhere.
+# A string (with the colon after a key), or a number or literal; the last match may be cut off anywhere.
 _PIECE = re.compile(rb'"(?P<string>(?:[^"\\]|\\.)*)(?:"(?P<key>\s*:)?|\\?$)|(?P<bare>[^\s{}\[\]:,"]+)', re.DOTALL)
 
 
 def value_tokens(pieces: Sequence[bytes]) -> tuple[bool, ...]:
-    """Which of a JSON text's tokens, given as their bytes, hold any of a string's contents, a number or a literal.
+    """For each token of a JSON text, given as bytes: whether it holds content of a string, a number or a literal.
 
-    An empty string has no contents: the token that closes it is counted.
+    An empty string has no content, so the token with its closing quote counts.
     """
     text = b"".join(pieces)
     inside = bytearray(len(text) + 1)

@@ -1,4 +1,4 @@
-"""Other forms of a model's linear layers, for speed on the CPU."""
+"""The forms of a model's linear layers that are faster on the CPU."""
 
 import warnings
 from typing import Any, Literal, get_args
@@ -9,16 +9,16 @@ from torch import nn
 from structout.errors import ModelError, SpecError
 
 Weights = Literal["fp32", "packed", "int8"]
-_UNASKED = 2 << 30  # bytes of weights up to which they are packed without being asked for: they then take twice as much
-_LEVELS = 63  # of an activation: 7 bits, as the sums of two products must fit 16 bits without VNNI
+_UNASKED = 2 << 30  # bytes of weights up to which packing, which doubles the memory, is the default
+_LEVELS = 63  # levels of an activation, 7 bits: without VNNI the sum of two products must fit into 16 bits
 
 
 class PackedLinear(nn.Linear):
-    """A linear layer whose fp32 weight is also kept in the order that oneDNN multiplies in.
+    """A linear layer that also keeps its fp32 weight in the order that oneDNN uses for products.
 
     PyTorch's own product reorders the weight at each call, which for a few tokens costs as much as the product. Results
-    differ from the plain layer's by rounding only. Outside of inference it is the plain layer: it can be trained, and
-    a weight that was changed is packed anew.
+    differ from the plain layer's results by rounding only. Outside of inference it acts as the plain layer, so it can
+    be trained; a changed weight is packed again.
     """
 
     def __init__(self, linear: nn.Linear) -> None:
@@ -28,8 +28,9 @@ class PackedLinear(nn.Linear):
         self._version = -1
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 (PyTorch's own name)
+        """The product, from the packed weight in inference with several tokens."""
         if not torch.is_inference_mode_enabled() or input.numel() == input.shape[-1]:
-            return super().forward(input)  # one token reads each weight once, in whatever order
+            return super().forward(input)  # for one token the order does not matter: each weight is read once
         if self._packed is None or self._version != self.weight._version:
             self._packed = torch.ops.mkldnn._reorder_linear_weight(self.weight.data, 8)
             self._version = self.weight._version
@@ -39,9 +40,9 @@ class PackedLinear(nn.Linear):
 
 
 class Int8Linear(nn.Module):
-    """A linear layer with int8 weights, scaled by output channel, and activations of 7 bits, scaled by token.
+    """A linear layer with int8 weights, scaled by output channel, and 7-bit activations, scaled by token.
 
-    By token, so that a row's result does not depend on the rows beside it (fbgemm's dynamic layers scale by batch).
+    Scaling by token keeps a row's result independent of other rows (fbgemm's dynamic layers scale by batch).
     """
 
     def __init__(self, linear: nn.Linear) -> None:
@@ -49,13 +50,14 @@ class Int8Linear(nn.Module):
         weight = linear.weight.data.float()
         scales = weight.abs().amax(1).clamp(min=1e-12) / 127
         zeros = torch.zeros(len(weight), dtype=torch.long)
-        with warnings.catch_warnings():  # PyTorch moves these out; there is nothing else for CPUs without VNNI yet
+        with warnings.catch_warnings():  # deprecated in PyTorch, but CPUs without VNNI have no other way yet
             warnings.simplefilter("ignore")
             quantized = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
         self._packed = torch.ops.quantized.linear_prepack(quantized, None)
         self.bias = linear.bias
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The product of quantized activations and weights, scaled back to fp32."""
         size = x.abs().amax(-1, keepdim=True).clamp(min=1e-12)
         product = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
         result: torch.Tensor = product(x / size, 1 / _LEVELS, _LEVELS + 1, self._packed) * size
@@ -63,20 +65,19 @@ class Int8Linear(nn.Module):
 
 
 def rounds(model: Any) -> bool:
-    """Whether a model has layers that round what they are given."""
+    """Whether a model has layers that round their input."""
     return any(isinstance(module, Int8Linear) for module in model.modules())
 
 
 def convert(model: Any, weights: Weights | None = None) -> None:
-    """Give a model's linear layers another form, in place: `fp32` is as it is, `packed` and `int8` as above.
+    """Convert a model's linear layers in place: `fp32` leaves them, `packed` makes `PackedLinear`, `int8` `Int8Linear`.
 
-    None keeps the weights exact: they are packed if they are fp32 on the CPU and not so large that the memory could
-    matter, and left alone otherwise. The output head keeps its precision at `int8`: it decides between tokens that are
-    close. Raises `SpecError` for weights that there are none of, and `ModelError` if this machine or the model's number
-    format cannot have them.
+    None keeps the weights exact: it packs fp32 weights of up to 2 GB on the CPU, and leaves other weights unchanged.
+    With `int8` the output head keeps its precision, because it decides between tokens with close scores. Raises
+    `SpecError` for unknown weights, and `ModelError` if the machine or the model's number format does not support them.
     """
     if weights not in (None, *get_args(Weights)):
-        raise SpecError(f"no weights are called {weights!r}", hint=f"give one of {', '.join(get_args(Weights))}")
+        raise SpecError(f"unknown weights {weights!r}", hint=f"give {', '.join(get_args(Weights))}")
     fitting = model.device.type == "cpu" and model.dtype == torch.float32
     packs = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     linears = [module for module in model.modules() if type(module) is nn.Linear]
@@ -87,12 +88,12 @@ def convert(model: Any, weights: Weights | None = None) -> None:
         return
     if not fitting:
         hint = 'load the model with device="cpu", or leave weights out'
-        raise ModelError(f"weights={weights!r} are made of fp32 weights on the CPU", hint=hint)
+        raise ModelError(f"weights={weights!r} requires fp32 weights on the CPU", hint=hint)
     if not packs:
-        raise ModelError("this build of PyTorch has no oneDNN to pack weights for", hint='use weights="fp32"')
+        raise ModelError("this build of PyTorch cannot pack weights: it has no oneDNN", hint='use weights="fp32"')
     if weights == "int8":
         if "fbgemm" not in torch.backends.quantized.supported_engines:
-            raise ModelError("this build of PyTorch has no int8 layers for this CPU", hint='use weights="packed"')
+            raise ModelError("this build of PyTorch does not support int8 on this CPU", hint='use weights="packed"')
         torch.backends.quantized.engine = "fbgemm"
     head = model.get_output_embeddings()
     for parent in list(model.modules()):

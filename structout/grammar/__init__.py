@@ -1,4 +1,4 @@
-"""Schema to token masks: what may come next, what must, and what the mask cannot promise."""
+"""Grammars: schemas compiled to token masks, matchers over the masks, and audits of what a mask enforces."""
 
 from structout.grammar.audit import Audit, audit
 from structout.grammar.compile import Grammar, Level, compile  # noqa: A004

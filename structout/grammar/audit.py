@@ -1,4 +1,4 @@
-"""What a schema's mask will enforce and what it will not, before a token is spent."""
+"""The audit of a schema: which keywords the mask enforces, and which only validation checks."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -9,18 +9,19 @@ from rich.table import Table
 from rich.text import Text
 
 from structout.grammar.compile import Grammar, Level, compile  # noqa: A004
+from structout.grammar.python_checks import NOT_IN_JSON_SCHEMA
 from structout.grammar.vocabulary import Vocabulary
 from structout.issue import pointer
 from structout.schema import Schema
 from structout.surfaces import line as shown
 
 Enforced = Literal[
-    "mask",  # no token that breaks it is ever sampled
-    "narrower",  # by the mask, which leaves out some documents that the schema allows
-    "afterwards",  # only by validating the document, and by the search for a way out
-    "python",  # by the Pydantic type: JSON Schema cannot say it
+    "mask",  # the mask excludes every token that breaks the keyword
+    "narrower",  # the mask enforces the keyword, but excludes some documents that the schema allows
+    "afterwards",  # only validation of the document, and the search for a way out, check the keyword
+    "python",  # only the Pydantic type checks it: JSON Schema cannot express it
 ]
-# What says nothing about a document.
+# Keywords that do not constrain a document.
 _ANNOTATIONS = frozenset({
     "$schema", "$id", "id", "$anchor", "$comment", "$defs", "definitions", "$ref", "title", "description", "default",
     "examples", "example", "deprecated", "readOnly", "writeOnly", "contentMediaType", "contentEncoding",
@@ -34,7 +35,7 @@ _STRING_LIMITS = ("maxLength", "enum", "const", "format", "pattern")
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """One keyword at one place of the schema: who enforces it, and why not the mask."""
+    """One keyword at one place of the schema: how it is enforced, and if not by the mask, why."""
 
     pointer: str
     keyword: str
@@ -44,11 +45,11 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The judgement on one schema.
+    """The audit of one schema.
 
-    `grammar_size` is the engine's grammar in characters; `shortest_tokens` what the shortest document costs that was
-    found, with `shortest` its text, both None without a vocabulary or if none was found. Completions end in time if
-    `max_tokens` is at least `shortest_tokens`.
+    `grammar_size` is the size of the engine's grammar in characters. `shortest` is the text of the shortest document
+    that was found, and `shortest_tokens` its number of tokens; both are None without a vocabulary or if no document was
+    found. Answers are complete within `max_tokens` if `max_tokens` is at least `shortest_tokens`.
     """
 
     name: str
@@ -61,7 +62,7 @@ class Audit:
     advice: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, as JSON takes it."""
+        """The audit as a JSON object."""
         return asdict(self)
 
     def __rich__(self) -> RenderableType:
@@ -86,11 +87,11 @@ class Audit:
 
 
 def audit(schema: Any, vocabulary: Vocabulary | None = None) -> Audit:
-    """Judge a schema for constrained decoding: what the mask enforces, and what is only checked afterwards.
+    """Audit a schema for constrained decoding: which keywords the mask enforces, and which only validation checks.
 
-    `schema` is whatever `Schema.of` takes. With a vocabulary, such as the `vocabulary` of a local model, the audit also
-    says what the shortest document costs. Raises `SchemaError` if no document can satisfy the schema, and
-    `MissingExtraError`.
+    `schema` is any source that `Schema.of` takes. With a vocabulary, such as the `vocabulary` of a local model, the
+    audit also holds the number of tokens of the shortest document. Raises `SchemaError` if no document can satisfy the
+    schema, and `MissingExtraError`.
     """
     schema = Schema.of(schema)
     grammar = compile(schema)
@@ -101,7 +102,7 @@ def audit(schema: Any, vocabulary: Vocabulary | None = None) -> Audit:
         for gap in [gaps.pop((where, keyword), None)]
     ]
     for gap in gaps.values():
-        enforced: Enforced = "python" if gap.why.endswith("in no JSON Schema") else _by(gap.narrower)
+        enforced: Enforced = "python" if gap.why.endswith(NOT_IN_JSON_SCHEMA) else _by(gap.narrower)
         lines.append(AuditLine(gap.pointer, gap.keyword, enforced, gap.why))
     shortest = grammar.shortest(vocabulary) if vocabulary else None
     return Audit(
@@ -118,7 +119,7 @@ def audit(schema: Any, vocabulary: Vocabulary | None = None) -> Audit:
 
 def _missing(grammar: Grammar) -> Iterator[str]:
     if grammar.schema.language is None and not grammar.documents:
-        yield "no document was found that fits: perhaps none does, and if one does, an answer may be cut off"
+        yield "no document was found that complies: if there is one, its answer may be cut off"
 
 
 def _by(narrower: bool) -> Enforced:
@@ -168,9 +169,9 @@ def _advice(json_schema: Any) -> Iterator[str]:
         if "object" in kinds and node.get("additionalProperties", True) is not False and "maxProperties" not in node:
             objects.append(where)
     for places, text in (
-        (strings, "bound with maxLength, or the model may fill the budget"),
-        (lists, "bound with maxItems"),
-        (objects, "close with additionalProperties: false (extra='forbid'), or the model may add keys"),
+        (strings, "add maxLength, or the model may use up the token limit"),
+        (lists, "add maxItems"),
+        (objects, "add additionalProperties: false (extra='forbid'), or the model may add keys"),
     ):
         if places:
             more = f" and {len(places) - 4} more" if len(places) > 4 else ""

@@ -1,4 +1,4 @@
-"""The way out: a short run of tokens that completes a document from wherever it stands."""
+"""The search for a way out: a short run of tokens that completes an unfinished document."""
 
 import json
 from collections import Counter
@@ -13,28 +13,28 @@ from structout.grammar.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from llguidance import LLMatcher
 
-_CANDIDATES = 40  # ways on that are looked at where nothing is known but the mask
-_EXPLORATIONS = 400  # how often, before the search for a document gives up
+_CANDIDATES = 40  # next tokens that are tried where only the mask is known
+_EXPLORATIONS = 400  # explored states, before the search for a document gives up
 _REMEMBERED = 10_000  # steps that a closer remembers
-_SHORT = 2  # tokens of a document that need not be bettered
-_ORDERS = 4
-_WORDS = 32  # patterns of a schema for which an example is made
-_CLOSING = 8  # tokens that close something, among the ways on
-_ALIKE = 3  # places that go on alike from which the search goes on
-_ENDINGS = 200  # of examples of patterns, that are looked at
-_REJOIN = 12  # how far into a known way out a new one may join it
+_SHORT = 2  # tokens of a document that is short enough to end the search
+_ORDERS = 4  # orders of candidates, one search each
+_WORDS = 32  # patterns of a schema that get an example
+_CLOSING = 8  # closing tokens among the next tokens
+_ALIKE = 3  # states with the same mask and length that are searched
+_ENDINGS = 200  # endings of pattern examples that are tried
+_REJOIN = 12  # tokens of a known way out that a new way out may skip
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Where in JSON a text stands, as far as closing it needs: in a string, after a backslash, in a number."""
+    """The JSON state at the end of a text that matters for closing it: in a string, after a backslash, in a number."""
 
     in_string: bool = False
     escaped: bool = False
     in_number: bool = False
 
     def over(self, piece: bytes) -> "Scan":
-        """The state after some more bytes."""
+        """The state after `piece`."""
         in_string, escaped = self.in_string, self.escaped
         for byte in piece:
             if escaped:
@@ -53,10 +53,10 @@ class Scan:
 class Closer:
     """Finds ways out of the states of one grammar.
 
-    The engine tells what may come next, not how far the end is, so this is a search: greedy for what closes, and
-    where nothing closes, for a token that leads to a state not seen before (which is what leaves a loop). It finds
-    a way out and not always the shortest; `preferred` names are tried first where keys compete, `words` where a
-    string must match a pattern, and `order` settles ties. `is_json` says that the text is JSON.
+    The engine knows the allowed next tokens, but not the distance to the end, so the closer searches. It prefers tokens
+    that close something. Without a closing token it takes a token that leads to a new state, which leaves a loop. The
+    way out is not always the shortest. `preferred` are keys to try first, `words` are texts to try where a string must
+    match a pattern, and `order` breaks ties. `is_json` says whether the text is JSON.
     """
 
     vocabulary: Vocabulary
@@ -64,7 +64,7 @@ class Closer:
     preferred: frozenset[str] = frozenset()
     words: tuple[tuple[int, ...], ...] = ()
     order: int = 0
-    memory: dict[int, list[int]] = field(default_factory=dict, compare=False, repr=False)  # steps by what was allowed
+    memory: dict[int, list[int]] = field(default_factory=dict, compare=False, repr=False)  # steps by mask
 
     def shortest(
         self,
@@ -73,9 +73,9 @@ class Closer:
         check: Callable[[str], bool] | None = None,
         likely: Sequence[str] = (),
     ) -> tuple["Closer", list[int]] | None:
-        """The shortest of the `likely` documents, or if none of them will do the shortest that several searches find.
+        """The shortest of the `likely` documents that complies, or else the shortest document of several searches.
 
-        With the closer that found it. None if there is none within `limit` tokens that `check` accepts.
+        Returns the document with the closer that found it, or None if no document within `limit` tokens passes `check`.
         """
         best: tuple[Closer, list[int]] | None = None
         for text in likely:
@@ -102,10 +102,10 @@ class Closer:
         known: Sequence[int] = (),
         explorations: int = _EXPLORATIONS,
     ) -> list[int] | None:
-        """Tokens that lead from here to where the document may end, at most `limit`; None if none are found.
+        """A way out of at most `limit` tokens from the matcher's state; None if the search finds no way out.
 
-        `known` is a way out of the state before: most often the new one soon joins it. Effort is counted and not timed,
-        so that an answer does not depend on how busy the machine is.
+        `known` is a way out of the state before; the new way out usually joins it soon. The search counts its steps
+        instead of timing them, so that an answer does not depend on the machine's load.
         """
         position = matcher.deep_copy()
         taken: list[int] = []
@@ -127,12 +127,11 @@ class Closer:
         return taken
 
     def soonest(self, matcher: "LLMatcher", limit: int, explorations: int) -> Iterator[list[int]]:
-        """Tokens that lead from here to where the document may end: several ways of at most `limit` tokens, the
-        shortest first, as far as so many `explorations` find them.
+        """Several ways out of at most `limit` tokens, the shortest first, found within a number of `explorations`.
 
-        A search by length (Dijkstra's), first among what closes something, then among a few more ways on from each
-        place, with a few of the places of one length that go on alike: two keys may go on alike at first, and free text
-        does for ever.
+        This is a search by length (Dijkstra's), first among closing tokens, then among a few more next tokens. Of the
+        states with the same length and mask it follows only a few: two keys may have the same masks at first, and free
+        text has the same mask everywhere.
         """
         for closing in (True, False):
             yield from self._by_length(matcher, limit, explorations // 2, closing=closing)
@@ -166,7 +165,7 @@ class Closer:
                     heappush(queue, (len(way), tried, way, after))
 
     def _joined(self, position: "LLMatcher", step: list[int], after: "LLMatcher") -> tuple[list[int], "LLMatcher"]:
-        """A step and what it forces, in fewer tokens if there are such: `u` and `rl` are `url`."""
+        """A step with the tokens that it forces, joined to fewer tokens if possible: `u` and `rl` become `url`."""
         forced = list(after.compute_ff_tokens())
         joined = self.vocabulary.encode(self.vocabulary.decode([*step, *forced])) if forced else []
         if joined and len(joined) < len(step) + len(forced):
@@ -176,7 +175,7 @@ class Closer:
         return step, after
 
     def _endings(self, position: "LLMatcher") -> list[list[int]]:
-        """How the example of a pattern might end: what else would be missing cannot be felt out by masks."""
+        """The allowed endings of the examples of patterns, because masks do not show what completes a pattern."""
         texts = [self.vocabulary.decode(word) for word in self.words]
         found: list[list[int]] = []
         for ending in list(dict.fromkeys(text[n:] for text in texts for n in range(1, len(text))))[:_ENDINGS]:
@@ -216,7 +215,7 @@ class Closer:
                 return [token]
         state = hash((allowed, scan.in_string))
         known = self.memory.get(state, [])
-        # What may come next is alike in places that end differently: `a{9}` goes on as `a{8}` does.
+        # States with the same mask may end differently: `a{9}` has the same mask as `a{8}`.
         if not seen[state] and known and position.validate_tokens(known) == len(known):
             seen[state] += 1
             return known
@@ -238,7 +237,7 @@ class Closer:
         return any(mask[token] for token in self.vocabulary.tables.leaving)
 
     def _explore(self, position: "LLMatcher", allowed: bytes, seen: "Counter[int]", *, in_string: bool) -> list[int]:
-        """One token, by what the state after it is like: ending, closing, new, long."""
+        """One token, chosen by the state after it: the document may end, the string may end, or the state is new."""
         tables = self.vocabulary.tables
         best: tuple[tuple[int, int, int], int, int] | None = None
         for token in tables.candidates(allowed, self.preferred, self.order, _CANDIDATES):
@@ -250,7 +249,7 @@ class Closer:
             mask = after.compute_logit_bias()
             state = hash(mask)
             if self.is_json and in_string and self._leaves(mask):
-                seen[state] += 1  # a quote may be let out of a string again and again, and never end it
+                seen[state] += 1  # after each character the string may end, without ever ending
                 return [token]
             rank = (seen[state], 0 if token in tables.preferred(self.preferred) else 1, -len(tables.pieces[token]))
             if seen[state] == 0 and self.order == 0 and rank[1] == 0:
@@ -265,7 +264,7 @@ class Closer:
 
 
 def examples(json_schema: Any, vocabulary: Vocabulary) -> tuple[tuple[int, ...], ...]:
-    """Tokens of a short text for each `pattern` of a JSON Schema: an unanchored one cannot be felt out by its mask."""
+    """The tokens of a short example for each `pattern` of a JSON Schema: masks do not lead to an unanchored pattern."""
     words = [word((pattern,)) for pattern in list(dict.fromkeys(_patterns(json_schema)))[:_WORDS]]
     return tuple(tuple(vocabulary.encode(json.dumps(text, ensure_ascii=False)[1:-1])) for text in words if text)
 
@@ -287,7 +286,7 @@ def _patterns(json_schema: Any) -> list[str]:
 
 
 def required_names(json_schema: Any) -> frozenset[str]:
-    """Every name that a JSON Schema requires anywhere: where keys compete, these lead out soonest."""
+    """All names that a JSON Schema requires: among several keys, a required key leads out soonest."""
     names: set[str] = set()
     stack = [json_schema]
     while stack:

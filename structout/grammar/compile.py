@@ -1,4 +1,4 @@
-"""Schema to grammar: the tightest mask that can be had, and a level that says what it enforces."""
+"""The compiler from a schema to the tightest grammar that the engine supports, and the grammar's level."""
 
 import json
 import time
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 Level = Literal[
     "exact",  # the mask enforces the whole schema
-    "relaxed",  # the mask enforces part of the schema; the document is verified afterwards
-    "json",  # the mask enforces JSON; the document is verified afterwards
+    "relaxed",  # the mask enforces part of the schema; validation checks the rest
+    "json",  # the mask enforces JSON; validation checks the schema
 ]
-# One spelling of whitespace: long forced runs, and no tokens lost on layout; it is what `json.dumps` writes. No \\u
-# escapes: with them a key could be spelled so that the mask does not know it.
+# Whitespace is fixed, as `json.dumps` writes it: forced runs are long, and no token is spent on layout. \\u escapes are
+# excluded: a key written with them would escape the mask.
 _LAYOUT = {
     "whitespace_flexible": False,
     "item_separator": ", ",
@@ -39,17 +39,17 @@ _LAYOUT = {
     "json_allowed_escapes": 'nrbtf\\"',
 }
 
-_LONGEST_DOCUMENT = 16_000  # tokens within which the shortest document is looked for
-# What the engine's lexer may spend on expressions, as long as it lives: about a second (by default a fiftieth of it,
-# which one document under patterns such as `^(?:\S+\s+){0,50}\S+$` uses up).
+_LONGEST_DOCUMENT = 16_000  # tokens, the limit in the search for the shortest document
+# The limit on the work of the engine's lexer over its lifetime, about a second. The engine's default is a fiftieth of
+# it, and one document with patterns such as `^(?:\S+\s+){0,50}\S+$` uses up the default.
 _LEXER_FUEL = 50_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class Grammar:
-    """What a schema compiles to: `source` is the engine's grammar, `seconds` what compiling took.
+    """A compiled schema. `source` is the engine's grammar, and `seconds` the time that compiling took.
 
-    `gaps` are the keywords that the mask leaves to verification (`exact` has none), or enforces more narrowly.
+    `gaps` are the keywords that the mask leaves to validation (none at level `exact`), or enforces more narrowly.
     """
 
     schema: Schema[Any]
@@ -61,15 +61,15 @@ class Grammar:
     _starts: "WeakKeyDictionary[Vocabulary, _Start]" = field(default_factory=WeakKeyDictionary, repr=False)
 
     def matcher(self, vocabulary: Vocabulary, max_tokens: int | None = None) -> Matcher:
-        """A fresh matcher at the beginning.
+        """A new matcher at the beginning of a document.
 
-        With `max_tokens` every token that it admits can still become a valid document in time; that holds if the
-        shortest document that could be found (`shortest`) fits, otherwise the answer may be cut off.
+        With `max_tokens` the matcher allows only tokens after which a valid document can still be completed within the
+        limit. If the shortest document that was found (`shortest`) exceeds the limit, the answer may be cut off.
         """
         start = self._start(vocabulary)
         matcher = start.template.deep_copy()
         matcher.compute_logit_bias()
-        if matcher.is_error():  # matchers share the engine's lexer, and it has reached its limit
+        if matcher.is_error():  # matchers share the engine's lexer, which has reached its limit
             start = self._starts[vocabulary] = replace(start, template=self._template(vocabulary))
             matcher = start.template.deep_copy()
         engine = EngineMatcher(matcher, vocabulary)
@@ -86,13 +86,13 @@ class Grammar:
         )
 
     def shortest(self, vocabulary: Vocabulary) -> list[int] | None:
-        """The shortest document that was found, in tokens; None if none was."""
+        """The tokens of the shortest document that was found; None if no document was found."""
         out = self._start(vocabulary).out
         return None if out is None else list(out)
 
     @cached_property
     def documents(self) -> tuple[str, ...]:
-        """A few short texts that the schema admits, the shortest first; none if none was found."""
+        """A few short documents that comply with the schema, the shortest first; empty if no document was found."""
         if self.schema.language is not None:
             return samples(self.schema.language)
         found = Witness(self.mask, pydantic=self.schema.adapter is not None).documents()
@@ -109,27 +109,27 @@ class Grammar:
             if self.schema.language is None:
                 names, words = required_names(self.mask), examples(self.mask, vocabulary)
                 closer = Closer(vocabulary, preferred=names, words=words)
-            # At `exact` too: an open object may repeat a key, and a proof is better than a promise.
+            # Validated at `exact` too: an open object may repeat a key.
             found = closer.shortest(template, _LONGEST_DOCUMENT, PrefixValidator(self.schema).accepts, self.documents)
             closer, out = found or (closer, None)
             self._starts[vocabulary] = _Start(template, closer, None if out is None else tuple(out))
         return self._starts[vocabulary]
 
     def _template(self, vocabulary: Vocabulary) -> "LLMatcher":
-        """An unused matcher. Raises `SchemaError` where the engine makes none."""
+        """A new engine matcher. Raises `SchemaError` if the engine rejects the grammar."""
         from llguidance import LLMatcher, LLParserLimits
 
         limits = LLParserLimits(initial_lexer_fuel=_LEXER_FUEL, verbose_errors=False)
         template = LLMatcher(vocabulary.engine, self.source, log_level=0, limits=limits)
         if template.is_error():
             reason = template.get_error().split("\n")[0]
-            raise SchemaError(f"{self.schema.name} has no grammar: {reason}", hint="simplify the schema")
+            raise SchemaError(f"cannot compile {self.schema.name}: {reason}", hint="simplify the schema")
         return template
 
 
 @dataclass(frozen=True)
 class _Start:
-    """A grammar over one vocabulary: an unused matcher, and the shortest way from it to a document."""
+    """A grammar over one vocabulary: an unused matcher, and the shortest document from there."""
 
     template: "LLMatcher"
     closer: Closer
@@ -137,10 +137,10 @@ class _Start:
 
 
 def compile(schema: Schema[Any], mask: Any = None) -> Grammar:  # noqa: A001
-    """Compile a schema for constrained decoding, at the tightest level that the engine manages.
+    """Compile a schema for constrained decoding, at the tightest level that the engine supports.
 
-    `mask` is a JSON Schema that admits fewer documents, to be enforced in its place. The grammar is remembered by the
-    fingerprint of both and the Pydantic type. Raises `SchemaError` if no document can satisfy the
+    `mask` is a JSON Schema that allows fewer documents; the grammar enforces the mask instead of the schema. The result
+    is cached by the fingerprint of both and the Pydantic type. Raises `SchemaError` if no document can satisfy the
     schema, and `MissingExtraError`.
     """
     key = schema.fingerprint(mask), id(schema.adapter.core_schema) if schema.adapter else 0
@@ -169,13 +169,13 @@ def _compile(asked: "_Asked") -> Grammar:
         source = source_of(schema.language)
         reason = trial(source)
         if reason:
-            raise SchemaError(f"{schema.name} has no grammar: {reason}"[:300], hint="simplify the language")
+            raise SchemaError(f"cannot compile {schema.name}: {reason}"[:300], hint="simplify the language")
         return Grammar(schema, mask, "exact", source, time.perf_counter() - began)
     try:
-        tight, said = tightened(schema, asked.mask)
+        tight, expressed = tightened(schema, asked.mask)
         rewriter = Rewriter(tight, schema.adapter is not None)
         rewritten = rewriter.rewrite()
-        gaps = [*rewriter.gaps, *python_checks(schema, said)]
+        gaps = [*rewriter.gaps, *python_checks(schema, expressed)]
     except RecursionError:
         rewritten, gaps = {}, [Gap("", "$ref", "nested too deeply")]
     whole: Level = "exact" if all(gap.narrower for gap in gaps) else "relaxed"
@@ -188,10 +188,10 @@ def _compile(asked: "_Asked") -> Grammar:
     reasons: list[str] = []
     for level, json_schema, options in attempts:
         try:
-            told = uncounted(json_schema) if options else json_schema
-            text = json.dumps(told if isinstance(told, dict) else {"allOf": [told]})
+            given = uncounted(json_schema) if options else json_schema
+            text = json.dumps(given if isinstance(given, dict) else {"allOf": [given]})
             source = LLMatcher.grammar_from_json_schema(text, overrides=_LAYOUT | options)
-        except (RecursionError, ValueError):  # the engine reads fewer levels than a schema may have
+        except (RecursionError, ValueError):  # the engine's limit on nesting is lower than a schema's
             reasons.append("nested too deeply")
             continue
         reason = trial(source)
@@ -202,4 +202,5 @@ def _compile(asked: "_Asked") -> Grammar:
         if reason.startswith("Unsatisfiable"):
             break
         reasons.append(reason)
-    raise SchemaError(f"{schema.name} has no grammar: {reason}"[:300], hint="no document satisfies it; mend the schema")
+    hint = "fix the schema: no document satisfies it"
+    raise SchemaError(f"cannot compile {schema.name}: {reason}"[:300], hint=hint)

@@ -1,4 +1,4 @@
-"""Whether two subschemas can be proved to share no value: then `oneOf` says no more than `anyOf`."""
+"""The proof that two subschemas share no value, so that `oneOf` is equivalent to `anyOf`."""
 
 import math
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ class Reader(Protocol):
     """Reads subschemas of one schema."""
 
     def resolve(self, node: Any) -> Any:
-        """What a `$ref` leads to."""
+        """The target of a `$ref`."""
 
     def values(self, node: Any) -> list[Any] | None:
-        """The values that a subschema lists, if it lists them."""
+        """The values that a subschema lists; None if it lists no values."""
 
     def fits(self, node: Any, value: Any) -> bool:
-        """Whether a value fits a subschema; True if that cannot be told."""
+        """Whether a value fits a subschema; True if that is unknown."""
 
 
 def disjoint(one: Any, two: Any, context: Mapping[str, Any], reader: Reader, depth: int = 0) -> bool:
-    """Whether no value fits both; False if that cannot be proved. `context` is what holds beside both."""
+    """Whether no value fits both subschemas; False without a proof. `context` is a schema that applies besides both."""
     one, two = reader.resolve(one), reader.resolve(two)
     if one is False or two is False:
         return True
@@ -65,7 +65,7 @@ def _apart(
 
 
 def _kinds(node: Mapping[str, Any]) -> set[str]:
-    """The JSON types that a subschema admits; an integer is a number."""
+    """The JSON types that a subschema allows; an integer is a number."""
     types = node.get("type")
     if types is None:
         return {*TYPES, "integer"}

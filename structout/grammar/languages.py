@@ -1,4 +1,4 @@
-"""Languages as grammars of the engine: Lark for choices and SQL, the rest as it is."""
+"""The engine's grammars for languages: choices, regular expressions, Lark and SQL."""
 
 import json
 import re
@@ -7,11 +7,11 @@ from itertools import permutations
 from structout.errors import SchemaError
 from structout.language import Choice, Language, Lark, Regex, Sql, quoted
 
-_MOST_JOINED = 12  # tables whose pairs are written out
+_MOST_JOINED = 12  # tables up to which a grammar has joins: it lists every pair
 
 
 def source_of(language: Language) -> str:
-    """The engine's grammar for a language. Raises `SchemaError` for a language that has none."""
+    """The engine's grammar for a language. Raises `SchemaError` for an unknown language."""
     from llguidance import LLMatcher, regex_to_lark
 
     if isinstance(language, Regex):
@@ -20,9 +20,9 @@ def source_of(language: Language) -> str:
 
 
 def lark_of(language: Language) -> str:
-    """The grammar of a language that is no regular expression, in the dialect of Lark that llguidance reads.
+    """The grammar of a `Choice`, `Lark` or `Sql` language, in llguidance's dialect of Lark.
 
-    Raises `SchemaError` for a language that has none.
+    Raises `SchemaError` for any other language.
     """
     if isinstance(language, Choice):
         return "start: " + " | ".join(json.dumps(value) for value in language.values)
@@ -30,11 +30,11 @@ def lark_of(language: Language) -> str:
         return language.grammar
     if isinstance(language, Sql):
         return _select(language)
-    raise SchemaError(f"{language!r} has no grammar", hint="use Choice, Regex, Lark or Sql")
+    raise SchemaError(f"invalid language: got {language!r}", hint="give Choice, Regex, Lark or Sql")
 
 
 def samples(language: Language) -> tuple[str, ...]:
-    """Short texts of a language whose grammar is large: where the search for the shortest may begin."""
+    """Short texts of a language with a large grammar, from which the search for the shortest text starts."""
     if not isinstance(language, Sql):
         return ()
     return tuple(
@@ -45,10 +45,11 @@ def samples(language: Language) -> tuple[str, ...]:
 
 
 def _select(language: Sql) -> str:
-    """SELECT over one table, or over two joined, with that table's columns only: whatever it derives prepares.
+    """A grammar of SELECT over one table, or over two joined tables, with their columns only. SQLite can prepare every
+    text of the grammar.
 
-    The engine's lexer takes the longest word that goes on, and never goes back: so no literal here may begin another
-    that can stand in its place, " FROM a" not " FROM a JOIN b ON ", nor "COUNT" in one rule "COUNT(*)" in another.
+    The engine's lexer takes the longest match and never backtracks. So a literal must not be a prefix of another
+    literal in the same place: not " FROM a" beside " FROM a JOIN b ON ", nor "COUNT" beside "COUNT(*)".
     """
     tables = list(language.tables)
     rules = [
@@ -114,5 +115,5 @@ def _name(language: Sql, table: str, column: str) -> str:
 
 
 def _plain(ddl: str, query: str, name: str) -> bool:
-    """Whether a name needs no quotation marks: it looks like one, and is no keyword of SQLite."""
+    """Whether a name needs no quotation marks: it is an identifier, but not a keyword of SQLite."""
     return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is not None and not Sql(ddl).problem(query)

@@ -1,4 +1,4 @@
-"""Where a text stands in its grammar: which tokens may come next, which must, and whether it may end here."""
+"""Matchers: positions in a grammar, with the tokens that may or must come next."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -11,32 +11,32 @@ if TYPE_CHECKING:
 
 
 class Matcher(Protocol):
-    """The one interface between a grammar and decoding: a position in the grammar that moves token by token.
+    """The interface between a grammar and decoding: a position in the grammar that advances token by token.
 
-    End tokens: they are in the mask exactly when the document may end here. Taking one ends it (`try_advance` counts
-    it, `rollback` takes it back); after that, and when a document is complete and nothing can follow, `must_stop`
-    holds and nothing but an end token is admitted. A loop stops at `must_stop` without paying for an end token.
+    The mask contains the end tokens exactly when the document may end here. An end token ends the document:
+    `try_advance` counts it, and `rollback` removes it. After an end token, or when a complete document cannot go on,
+    `must_stop` is true and only end tokens are allowed. A loop stops at `must_stop` without a pass for the end token.
 
-    Where nothing leads on and the document may not end, the mask is empty: the answer is stuck, for `reason`.
+    If no token is allowed and the document may not end, the mask is empty: the answer is stuck, and `reason` says why.
 
-    A matcher with a budget may refuse a token that its mask had allowed, when what the token goes on with or opens
-    could no longer be closed in time: `try_advance` returns 0 and `mask()` is then narrower, so choose again from the
-    same logits. What is chosen after that is `steered`: the model's own choice was another.
+    A matcher with a token limit may reject a token that its mask allowed, if the document could not be completed within
+    the limit after it. Then `try_advance` returns 0 and the next `mask()` is narrower: choose again from the same
+    logits. A token that is chosen after a rejection is `steered`, because the model preferred another token.
     """
 
     @property
     def may_stop(self) -> bool:
-        """The document may end here."""
+        """Whether the document may end here."""
 
     @property
     def must_stop(self) -> bool:
-        """Nothing but the end is possible, or the end was taken."""
+        """Whether the document must end here, or has ended."""
 
     @property
     def steered(self) -> tuple[int, ...]:
-        """Which of the tokens up to here the budget chose, by their places, where the grammar had allowed another.
+        """The places of the tokens that the token limit chose although the grammar allowed other tokens.
 
-        The place after the last token is among them if the budget ended the document where it could have gone on.
+        They include the place after the last token if the token limit ended a document that could have gone on.
         """
 
     @property
@@ -44,23 +44,23 @@ class Matcher(Protocol):
         """Why the engine gave up in the middle of a document, in a few words; "" if it did not."""
 
     def mask(self) -> "torch.Tensor":
-        """The tokens that may come next: bool [vocabulary size], end tokens included when the document may end."""
+        """The tokens that may come next: bool [vocabulary size], including end tokens if the document may end."""
 
     def forced(self) -> list[int]:
-        """The tokens that must come next, canonically tokenised; [] if a choice is open. Does not advance."""
+        """The tokens that must come next, in their canonical form; [] if there is a choice. Does not advance."""
 
     def try_advance(self, tokens: Sequence[int]) -> int:
-        """Advance over the longest admitted prefix of `tokens`; returns its length."""
+        """Advance over the longest allowed prefix of `tokens`; returns its length."""
 
     def rollback(self, n: int) -> None:
-        """Take back the last `n` tokens, and what was tried after them and refused: as if none of it had been tried."""
+        """Remove the last `n` tokens, and forget which tokens were rejected after them."""
 
     def copy(self) -> "Matcher":
         """An independent matcher at the same position."""
 
 
 class EngineMatcher:
-    """A matcher over llguidance, without a budget."""
+    """A matcher over llguidance, without a token limit. Its members are described in `Matcher`."""
 
     steered: tuple[int, ...] = ()
 
@@ -71,23 +71,27 @@ class EngineMatcher:
 
     @property
     def may_stop(self) -> bool:
+        """Whether the document may end here."""
         return self._ended or bool(self._matcher.is_accepting())
 
     @property
     def must_stop(self) -> bool:
-        # An engine that gave up has stopped too, before the document may end.
+        """Whether the document must end here, or has ended."""
+        # An engine that gave up also counts as stopped, even if the document may not end.
         return self._ended or (bool(self._matcher.is_stopped()) and self.may_stop)
 
     @property
     def position(self) -> "LLMatcher":
-        """The engine's own matcher, to search on from copies of it."""
+        """The engine's own matcher; searches start from copies of it."""
         return self._matcher
 
     @property
     def reason(self) -> str:
+        """Why the engine gave up; "" if it did not."""
         return str(self._matcher.get_error()).split("\n")[0]
 
     def mask(self) -> "torch.Tensor":
+        """The tokens that may come next."""
         import torch
 
         if self.must_stop:
@@ -99,10 +103,12 @@ class EngineMatcher:
         return torch.frombuffer(bytearray(self._matcher.compute_logit_bias()), dtype=torch.uint8).bool()
 
     def forced(self) -> list[int]:
+        """The tokens that must come next."""
         return [] if self._ended or self._matcher.is_stopped() else list(self._matcher.compute_ff_tokens())
 
     def try_advance(self, tokens: Sequence[int]) -> int:
-        # The engine never sees an end token: what it does with one depends on how it came to stop.
+        """Advance over the longest allowed prefix of `tokens`; returns its length."""
+        # The engine never gets an end token, because its reaction depends on why it stopped.
         content = list(tokens)
         end = next((i for i, token in enumerate(content) if self._vocabulary.is_end(token)), None)
         if self._ended:
@@ -114,6 +120,7 @@ class EngineMatcher:
         return taken
 
     def rollback(self, n: int) -> None:
+        """Remove the last `n` tokens."""
         if n and self._ended:
             self._ended = False
             n -= 1
@@ -121,4 +128,5 @@ class EngineMatcher:
             self._matcher.rollback(n)
 
     def copy(self) -> "EngineMatcher":
+        """An independent matcher at the same position."""
         return EngineMatcher(self._matcher.deep_copy(), self._vocabulary, ended=self._ended)

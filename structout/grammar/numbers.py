@@ -1,4 +1,4 @@
-"""Numbers in the words that the engine understands: their bounds and the steps between them."""
+"""The rewriting of numeric bounds and steps into a form that the engine handles correctly."""
 
 import math
 from collections.abc import Iterator
@@ -11,18 +11,18 @@ _LEAST = ("minimum", "exclusiveMinimum")
 _BOUNDS = (*_LEAST, "maximum", "exclusiveMaximum")
 _COUNTS = tuple(f"{end}{what}" for end in ("min", "max") for what in ("Length", "Items", "Properties", "Contains"))
 _INT64 = 2**63 - 1
-_FEW = 16  # multiples that are written out
+_FEW = 16  # multiples up to which they are listed
 _HAIR = Fraction(1, 10**9)
-_MOST_DIGITS = 20  # behind the point of a bound
-_MOST_STEPS = 8  # with fewer digits than the step itself
+_MOST_DIGITS = 20  # decimal places of a bound
+_MOST_STEPS = 8  # steps with fewer decimal places than the given step
 
 
-Lack = tuple[str, str, bool]  # a keyword, why the engine does not keep to it as it is, whether it is narrower
+Lack = tuple[str, str, bool]  # a keyword, why the engine does not enforce it as written, whether the mask is narrower
 
 
 def numbers(node: dict[str, Any]) -> tuple[Any, list[Lack]]:
-    """Rewrite what a subschema says of numbers: returns a constraint for it to hold besides (None: none), and what the
-    engine makes of it otherwise.
+    """Rewrite the numeric keywords of a subschema in place. Returns a constraint to add to it (None for no constraint),
+    and the keywords that the engine does not enforce as written.
     """
     gaps = _within_64_bits(node)
     step = node.get("multipleOf")
@@ -33,19 +33,19 @@ def numbers(node: dict[str, Any]) -> tuple[Any, list[Lack]]:
         few = bounds.few(exact) if node.get("type") in ("number", "integer") else None
         if few is not None:
             return ({"enum": [written(number) for number in few]} if few else False), gaps
-        # The engine writes all the digits of the step: 0.50 and not 0.5, unless the step is that of fewer digits.
+        # The engine writes every decimal place of the step: 0.50 and never 0.5. So coarser steps are added.
         digits = -int(Decimal(repr(step)).as_tuple().exponent)
         steps = [_common(exact, Fraction(1, 10**n)) for n in range(min(digits, _MOST_STEPS))]
         found = [bounds.multiples(one) for one in dict.fromkeys([exact, *steps])]
         ways = [way for way in found if way is not None]
-        gaps.append(("multipleOf", "without zeros behind the last digit, nor exponents", True))
+        gaps.append(("multipleOf", "without trailing zeros and exponents", True))
         return {"anyOf": ways or [{"multipleOf": step, **bounds.written}]}, gaps
     if not any(isinstance(node.get(key), float) for key in _BOUNDS):
         return None, gaps
     bounds = Bounds.taken_from(node)
     inward = bounds.inward()
     if inward != bounds:
-        gaps.append(("exclusiveMinimum", "by a billionth at least, or as exclusiveMaximum", True))
+        gaps.append(("exclusiveMinimum", "the mask moves the bound (or exclusiveMaximum) by a billionth", True))
     shorter = [
         number
         for number in dict.fromkeys([*bounds.shorter(), *inward.shorter()])
@@ -56,14 +56,14 @@ def numbers(node: dict[str, Any]) -> tuple[Any, list[Lack]]:
 
 
 def whole_counts(node: dict[str, Any]) -> None:
-    """Write the counts of a subschema as integers: JSON Schema takes 2.0 for one as well."""
+    """Write the counts of a subschema as integers in place: JSON Schema allows 2.0 as an integer."""
     for key in _COUNTS:
         if isinstance(node.get(key), float) and node[key].is_integer():
             node[key] = int(node[key])
 
 
 def _within_64_bits(node: dict[str, Any]) -> list[Lack]:
-    """Move or drop bounds that the engine's integers cannot hold."""
+    """Move or drop bounds that do not fit into the engine's integers."""
     gaps: list[Lack] = []
     for key in _BOUNDS:
         bound = node.get(key)
@@ -84,15 +84,15 @@ def _within_64_bits(node: dict[str, Any]) -> list[Lack]:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a JSON Schema says of the size of a number: `written` has its keywords."""
+    """The bounds of a number: `written` has their keywords in JSON Schema."""
 
     written: dict[str, Any]
 
     @classmethod
     def taken_from(cls, node: dict[str, Any]) -> "Bounds":
-        """The bounds of a subschema, which has none after that."""
+        """Remove the bounds from a subschema and return them."""
         found = cls({key: node.pop(key) for key in _BOUNDS if key in node})
-        # The engine takes an exclusive 20.0 for an inclusive one.
+        # The engine reads an exclusive 20.0 as inclusive, so whole bounds are written as integers.
         return cls(found.written | {key: written(bound) for key, bound in found._exact()})
 
     def admit(self, number: Fraction) -> bool:
@@ -106,22 +106,22 @@ class Bounds:
         )  # fmt: skip
 
     def few(self, step: Fraction) -> list[Fraction] | None:
-        """All multiples of `step` within the bounds, if they are few; None if they are not."""
+        """All multiples of `step` within the bounds; None if they are too many."""
         least, most = self._ends(step)
         if least is None or most is None or (most - least) / step >= _FEW:
             return None
         return [least + n * step for n in range(int((most - least) / step) + 1)]
 
     def multiples(self, step: Fraction) -> dict[str, Any] | None:
-        """The multiples of `step` within the bounds, as JSON Schema; None if there are none.
+        """The multiples of `step` within the bounds, as JSON Schema; None without a multiple.
 
-        The engine writes a bound's digits and those of the step, and finds no number that has both: so the bounds are
-        multiples as well.
+        The engine needs a number with the digits of both the bound and the step. So the bounds become multiples of the
+        step.
         """
         least, most = self._ends(step)
         if least is not None and most is not None and least > most:
             return None
-        if few := self.few(step):  # the engine misses a number that is its own least and largest: -1.9 by tenths
+        if few := self.few(step):  # the engine misses a single multiple: -1.9 in steps of 0.1
             return {"enum": [written(number) for number in few]}
         found: dict[str, Any] = {"multipleOf": written(step)}
         if least is not None:
@@ -131,8 +131,8 @@ class Bounds:
         return found
 
     def inward(self) -> "Bounds":
-        """The bounds with an exclusive whole number moved inwards by a hair where the other bound is near: the engine
-        takes 20 for a number above 20 and below 20.43.
+        """The bounds, with an exclusive whole bound moved inwards by 1e-9 if the other bound is near: the engine would
+        allow 20 between an exclusive 20 and 20.43.
         """
         exact = dict(self._exact())
         moved = dict(self.written)
@@ -144,7 +144,7 @@ class Bounds:
         return Bounds(moved)
 
     def shorter(self) -> list[Fraction]:
-        """The numbers within the bounds that are a bound cut short, which the engine leaves out: 0.3 below 0.33."""
+        """The numbers within the bounds that are a truncated bound, which the engine misses: 0.3 below 0.33."""
         found: dict[Fraction, None] = {}
         for _, bound in self._exact():
             for digits in range(_MOST_DIGITS):
@@ -156,7 +156,7 @@ class Bounds:
         return list(found)
 
     def _ends(self, step: Fraction) -> tuple[Fraction | None, Fraction | None]:
-        """The least and the largest multiple of `step` within the bounds, as far as there are bounds."""
+        """The smallest and the largest multiple of `step` within the bounds; None for a missing bound."""
         exact = list(self._exact())
         least = max((_first(bound, step, key) for key, bound in exact if key in _LEAST), default=None)
         most = min((_last(bound, step, key) for key, bound in exact if key not in _LEAST), default=None)
@@ -169,7 +169,7 @@ class Bounds:
 
 
 def written(number: Fraction) -> int | float:
-    """A number as JSON has it."""
+    """A fraction as a JSON number."""
     return int(number) if number.denominator == 1 else float(number)
 
 
@@ -184,6 +184,6 @@ def _last(bound: Fraction, step: Fraction, key: str) -> Fraction:
 
 
 def _common(one: Fraction, other: Fraction) -> Fraction:
-    """The least number that is a multiple of both."""
+    """The least common multiple of two fractions."""
     numerator = math.lcm(one.numerator * other.denominator, other.numerator * one.denominator)
     return Fraction(numerator, one.denominator * other.denominator)

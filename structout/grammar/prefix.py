@@ -1,4 +1,4 @@
-"""The beginning of a JSON text: what of it stands for good."""
+"""The values that are final in an unfinished JSON text, and alternative ends for the text."""
 
 import json
 import math
@@ -11,17 +11,17 @@ import jiter
 from structout.document import Json
 from structout.issue import Steps
 
-# A number or a literal is complete only if something follows it.
+# A number or a literal is complete only if another character follows it.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+(?=[\s\],}])|"', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """The part of an unfinished JSON text that stands for good.
+    """The final part of an unfinished JSON text.
 
-    `document` has every value that is complete, within the containers that are still open; `open` holds the paths of
-    these containers. `is_lost` says that no document can begin so: an object names a key twice, or a number is too
-    large to hold.
+    `document` has every complete value, within the containers that are still open; `open` holds the paths of the open
+    containers. `is_lost` says that no valid document can begin with the text, because an object repeats a key or a
+    number is too large for a float.
     """
 
     document: Json
@@ -30,9 +30,9 @@ class Prefix:
 
 
 def read_prefix(text: bytes) -> Prefix:
-    """Read the beginning of a valid JSON text (RFC 8259). A string, number or key that is not complete is left out."""
+    """Read the beginning of a valid JSON text (RFC 8259). An incomplete string, number or key is left out."""
     root: list[Json] = []
-    stack: list[tuple[Json, str | int | None]] = [(root, 0)]  # each open container, and where its next value goes
+    stack: list[tuple[Json, str | int | None]] = [(root, 0)]  # each open container, with the place of its next value
     is_lost = False
 
     def put(value: Json) -> None:
@@ -42,11 +42,11 @@ def read_prefix(text: bytes) -> Prefix:
         elif isinstance(holder, dict) and isinstance(place, str):
             holder[place] = value
 
-    # Bytes that are not UTF-8 become U+FFFD, as in the document itself.
+    # Bytes that are not UTF-8 become U+FFFD, as in the final document.
     for found in _TOKEN.finditer(text.decode(errors="replace").encode()):
         token, (holder, place) = found[0], stack[-1]
         if token == b'"':
-            break  # a string that is not complete
+            break  # an incomplete string
         if token in (b"{", b"["):
             opened: Json = {} if token == b"{" else []
             put(opened)
@@ -68,8 +68,8 @@ def read_prefix(text: bytes) -> Prefix:
 
 
 def additions(beginning: bytes, end: str, likely: Sequence[Json]) -> list[str]:
-    """Other ends of a JSON text that begins so and could go on with `end`. Each adds a member or an item of a `likely`
-    document to the same container, or all members that are missing. The innermost containers come first.
+    """Alternatives to `end`, which completes the JSON text that starts with `beginning`. Each alternative adds a member
+    or an item of a `likely` document, or all missing members, to a container. The innermost container comes first.
     """
     path = max(read_prefix(beginning).open, key=len, default=())
     found: list[str] = []
@@ -88,7 +88,7 @@ def additions(beginning: bytes, end: str, likely: Sequence[Json]) -> list[str]:
 
 
 def _closings(beginning: bytes, end: str) -> list[int]:
-    """Where in `end` each container is closed that is open at the end of `beginning`."""
+    """The places in `end` that close the containers that are open at the end of `beginning`."""
     start = len(beginning)
     text = beginning + end.encode()
     found, depth = [], 0
@@ -105,7 +105,7 @@ def _closings(beginning: bytes, end: str) -> list[int]:
 
 
 def _at(document: Json, path: Steps) -> Json:
-    """What stands at a path, or at the like one in a shorter list."""
+    """The value at a path; in a list that is too short, the last item stands in. None without a value."""
     for step in path:
         if isinstance(document, dict) and isinstance(step, str):
             document = document.get(step)
@@ -117,7 +117,7 @@ def _at(document: Json, path: Steps) -> Json:
 
 
 def _children(container: Json, holder: Json) -> list[str]:
-    """The items of a container, or those of its members whose keys `holder` lacks, as JSON."""
+    """The items of a list, or the members of an object whose keys `holder` lacks, as JSON."""
     if isinstance(container, dict):
         kept = holder if isinstance(holder, dict) else {}
         return [

@@ -1,4 +1,4 @@
-"""The judgement of a text and of its beginning: whether it fits a schema, and whether it still can."""
+"""The validation of a text and of its beginning: whether it complies with a schema, and whether it still can."""
 
 import json
 from collections.abc import Iterator
@@ -12,27 +12,28 @@ from structout.grammar.prefix import Prefix, read_prefix
 from structout.issue import Steps, pointer
 from structout.schema import Schema
 
-# What an open container cannot lose again, however it goes on.
+# Errors of an open container that remain, however the container goes on.
 _LASTING = ("type", "maxItems", "maxProperties", "additionalProperties", "propertyNames", "falseSchema")
-# What stands under these counts only if something else holds, and that may still come.
+# Errors under these keywords depend on a condition that may still change.
 _CONDITIONAL = frozenset({"then", "else", "dependentSchemas", "dependencies"})
 _MOST_ERRORS = 100
 
 
 @dataclass(frozen=True)
 class PrefixValidator:
-    """Judges texts by everything that a schema says, which is more than a mask can enforce."""
+    """Validates texts against the whole schema, including keywords that a mask cannot enforce."""
 
     schema: Schema[Any]
 
     def accepts(self, text: str) -> bool:
-        """Whether a text is a document that complies."""
+        """Whether a text is a document that complies with the schema."""
         return self.schema.check_text(text).ok
 
     def refuses(self, beginning: bytes, text: str) -> bool:
-        """Whether every text with this beginning is refused, as `text`, which has it, is; False if that is not known.
+        """Whether no text with this beginning can comply; False if that is unknown. `text` has the beginning and does
+        not comply.
 
-        Only what cannot change counts: an error at a value that is complete, or at an open one an error that lasts.
+        Only final errors count: any error at a complete value, and an error at an open container that remains.
         """
         if self.schema.language is not None:
             return False
@@ -44,7 +45,7 @@ class PrefixValidator:
         errors = islice(self.schema.validator.errors(prefix.document), _MOST_ERRORS)
         if any(_stays(error, prefix) for error in errors):
             return True
-        # Pydantic's own checks need a whole document; what they say of a complete value does not change either.
+        # Pydantic's own checks need a whole document; their errors at complete values are final too.
         checked = self.schema.check_text(text)
         if checked.document is None or not self.schema.validator.is_valid(checked.document):
             return False
@@ -66,7 +67,7 @@ def _stays(error: jsonschema_rs.ValidationError, prefix: Prefix) -> bool:
 
 
 def _complete(prefix: Prefix) -> Iterator[Steps]:
-    """The paths of all values that are complete."""
+    """The paths of all complete values."""
     stack: list[tuple[Steps, Any]] = [((), prefix.document)]
     while stack:
         path, node = stack.pop()

@@ -1,4 +1,4 @@
-"""What only a schema's Pydantic type checks, in no place of its JSON Schema."""
+"""The checks of a Pydantic type that its JSON Schema does not express."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,15 +6,16 @@ from typing import Any
 from structout.grammar.rewrite import Gap
 from structout.schema import Schema
 
-# Functions of Pydantic and the library whose types accept less than the JSON Schema that they write.
+NOT_IN_JSON_SCHEMA = "not in JSON Schema"
+# Functions of Pydantic whose types accept less than the JSON Schema that they write.
 _LOOSE = ("bytesize",)
 _PLAIN_KEYS = ("str", "any", "literal", "enum")
 
 
-def python_checks(schema: Schema[Any], said: frozenset[int] = frozenset()) -> list[Gap]:
-    """The validators and constraints of a Pydantic type that JSON Schema has no words for; none without a type.
+def python_checks(schema: Schema[Any], expressed: frozenset[int] = frozenset()) -> list[Gap]:
+    """The validators and constraints of a Pydantic type that JSON Schema cannot express; empty without a type.
 
-    `said` are the ids of the nodes of the type that the mask says all of nevertheless, if more narrowly.
+    `expressed` are the ids of the type's nodes that the mask enforces nevertheless, though more narrowly.
     """
     if schema.adapter is None:
         return []
@@ -27,36 +28,36 @@ def python_checks(schema: Schema[Any], said: frozenset[int] = frozenset()) -> li
         elif isinstance(node, Mapping):
             found.update(
                 (gap.keyword, gap)
-                for gap in _of(node, id(node) in said)
+                for gap in _gaps(node, id(node) in expressed)
                 if gap.keyword not in found or not gap.narrower
             )
             stack.extend(value for key, value in node.items() if key not in ("serialization", "metadata", "cls"))
     return list(found.values())
 
 
-def _of(node: Mapping[str, Any], said: bool) -> Iterator[Gap]:
-    for gap in _unsaid(node):
-        yield Gap(gap.pointer, gap.keyword, "by the mask, which writes it in one way", True) if said else gap
+def _gaps(node: Mapping[str, Any], expressed: bool) -> Iterator[Gap]:
+    for gap in _unexpressed(node):
+        yield Gap(gap.pointer, gap.keyword, "the mask allows one spelling only", True) if expressed else gap
 
 
-def _unsaid(node: Mapping[str, Any]) -> Iterator[Gap]:
+def _unexpressed(node: Mapping[str, Any]) -> Iterator[Gap]:
     kind, function = node.get("type"), node.get("function")
     if isinstance(kind, str) and kind.startswith("function-"):
         code = function.get("function") if isinstance(function, Mapping) else function
         name = getattr(code, "__qualname__", repr(code))
         own = str(getattr(code, "__module__", "")).startswith(("pydantic", "ipaddress"))
         if not own or any(part in name.lower() for part in _LOOSE):
-            yield Gap("", f"validator {name}", "Python code, in no JSON Schema")
+            yield Gap("", f"validator {name}", f"Python code, {NOT_IN_JSON_SCHEMA}")
     elif kind == "decimal":
-        yield Gap("", "Decimal", "how it is written, in no JSON Schema")
+        yield Gap("", "Decimal", f"the spelling of the number, {NOT_IN_JSON_SCHEMA}")
     elif kind == "json":
-        yield Gap("", "Json", "what is within the text, in no JSON Schema")
+        yield Gap("", "Json", f"the content of the text, {NOT_IN_JSON_SCHEMA}")
     elif kind in ("date", "datetime") and node.get("now_op"):
-        yield Gap("", f"{kind} in the {node['now_op']}", "depends on the day, in no JSON Schema")
+        yield Gap("", f"{kind} in the {node['now_op']}", f"depends on the day, {NOT_IN_JSON_SCHEMA}")
     elif kind in ("datetime", "time") and node.get("tz_constraint") is not None:
-        yield Gap("", f"{kind} {node['tz_constraint']}", "whether there is an offset, in no JSON Schema")
+        yield Gap("", f"{kind} {node['tz_constraint']}", f"the presence of an offset, {NOT_IN_JSON_SCHEMA}")
     elif kind == "dict" and node.get("keys_schema"):
         keys = node["keys_schema"]
         narrow = keys.keys() & {"pattern", "min_length", "max_length"}
         if keys.get("type") not in _PLAIN_KEYS or narrow:
-            yield Gap("", "dict keys", "of another type than plain text, in no JSON Schema")
+            yield Gap("", "dict keys", f"keys other than plain text, {NOT_IN_JSON_SCHEMA}")

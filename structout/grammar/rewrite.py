@@ -1,4 +1,4 @@
-"""A JSON Schema in the words that the engine understands: the same documents, or fewer, and a list of what is left."""
+"""The rewriting of a JSON Schema into keywords that the engine supports, with a list of the remaining gaps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ from structout.grammar.strings import FORMATS, PYDANTIC, unlike
 from structout.issue import pointer
 from structout.schema.references import place_of, refuse, target
 
-_DEEPEST = 60  # of rewriting one subschema within another
-_MOST_BRANCHES = 12  # of a oneOf that is taken apart
+_DEEPEST = 60  # levels of nested subschemas that are rewritten
+_MOST_BRANCHES = 12  # overlapping alternatives of a oneOf that are separated
 _MOST_COMPARED = 80  # alternatives of a oneOf that are compared pair by pair
-_MOST_UNIQUE = 4  # values whose permutations are written out
+_MOST_UNIQUE = 4  # values up to which all permutations are listed
 _ARRAYS = ("allOf", "anyOf", "oneOf", "prefixItems")
 _MAPS = ("properties", "patternProperties", "$defs", "definitions")
 _SINGLE = ("additionalProperties", "items", "additionalItems")
@@ -26,7 +26,7 @@ _UNSUPPORTED = ("contains", "minContains", "maxContains", "unevaluatedItems", "u
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """One keyword that the mask does not enforce, or enforces more narrowly than it is written."""
+    """One keyword that the mask does not enforce, or enforces more narrowly than written."""
 
     pointer: str
     keyword: str
@@ -36,7 +36,7 @@ class Gap:
 
 @lru_cache(maxsize=256)
 def _known(pattern: str) -> bool:
-    """Whether the engine can make an automaton of an expression."""
+    """Whether the engine can compile a regular expression."""
     from llguidance import LLMatcher, regex_to_lark
 
     reason = LLMatcher.validate_grammar(LLMatcher.grammar_from_regex(regex_to_lark(pattern, "dw")))
@@ -44,7 +44,7 @@ def _known(pattern: str) -> bool:
 
 
 def uncounted(node: Any) -> Any:
-    """A schema that does not count members: where the engine is lenient, it counts only those that are not declared."""
+    """The schema without counts of members: in its lenient mode the engine counts only undeclared members."""
     if isinstance(node, dict):
         counts = ("minProperties", "maxProperties")
         kept = {key: value for key, value in node.items() if key not in counts or isinstance(value, dict | bool)}
@@ -54,9 +54,9 @@ def uncounted(node: Any) -> Any:
 
 @dataclass
 class Rewriter:
-    """Rewrites one schema; `gaps` gathers what the outcome leaves to verification.
+    """Rewrites one schema; `gaps` collects the keywords that the result leaves to validation.
 
-    Every step is sound: the outcome admits no document that its gaps do not name and the schema refuses.
+    Every step is sound: a document that the result allows but the schema rejects breaks a keyword in `gaps`.
     """
 
     root: Any
@@ -67,7 +67,7 @@ class Rewriter:
         """The whole schema, rewritten."""
         outcome = self.visit(self.root, ())
         if isinstance(outcome, dict):
-            outcome.pop("x-guidance", None)  # would set the engine's options
+            outcome.pop("x-guidance", None)  # it would set the engine's options
         return outcome
 
     def visit(self, node: Any, path: tuple[str | int, ...]) -> Any:
@@ -102,12 +102,12 @@ class Rewriter:
         for key in _UNSUPPORTED:
             if key in new:
                 del new[key]
-                self._gap(path, key, "the engine does not know it")
+                self._gap(path, key, "the engine does not support it")
         return new
 
     @property
     def _siblings_ignored(self) -> bool:
-        """Up to draft 7 nothing beside a $ref counts."""
+        """Whether keywords beside a $ref are ignored, as they are up to draft 7."""
         draft = self.root.get("$schema", "") if isinstance(self.root, Mapping) else ""
         return isinstance(draft, str) and any(name in draft for name in ("draft-04", "draft-06", "draft-07"))
 
@@ -121,7 +121,7 @@ class Rewriter:
         pattern = node.get("pattern")
         if isinstance(pattern, str) and not _known(pattern):
             del node["pattern"]
-            self._gap(path, "pattern", "look-around, or what else the engine's expressions lack")
+            self._gap(path, "pattern", "look-around, or another feature that the engine does not support")
 
     def _format(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
         name = node.pop("format", None)
@@ -137,7 +137,7 @@ class Rewriter:
             if name in ("email", "hostname", "uri", "iri", "uri-template", "idn-email", "idn-hostname"):
                 self._gap(path, "format", f"common spellings of {name!r} only", narrower=True)
         elif name == "regex":
-            self._gap(path, "format", "a regular expression is no regular language")
+            self._gap(path, "format", "the syntax of regular expressions is not a regular language")
 
     def _numbers(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
         constraint, gaps = numbers(node)
@@ -167,7 +167,7 @@ class Rewriter:
         self._gap(path, "uniqueItems", "a grammar does not remember earlier items")
 
     def values(self, node: Any) -> list[Any] | None:
-        """The values that a subschema lists, if it lists them."""
+        """The values that a subschema lists; None if it lists no values."""
         node = self.resolve(node)
         if not isinstance(node, Mapping):
             return None
@@ -212,17 +212,17 @@ class Rewriter:
             except jsonschema_rs.ValidationError:
                 pass
         del node["propertyNames"]
-        self._gap(path, "propertyNames", "names that no pattern describes")
+        self._gap(path, "propertyNames", "a pattern cannot express these names")
 
     def _counts(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
-        """Drop the counts that the engine gets wrong: it needs every member required, or no other one allowed."""
+        """Drop counts that the engine gets wrong: it counts only if all members are required, or no others allowed."""
         declared, required = node.get("properties") or {}, node.get("required", [])
         counted = [key for key in ("minProperties", "maxProperties") if key in node]
         if not counted or set(declared) <= set(required) or node.get("additionalProperties") is False:
             return
         for key in counted:
             if key == "maxProperties" or node[key] > len(required):
-                self._gap(path, key, "the engine counts no optional members beside others")
+                self._gap(path, key, "the engine cannot count optional members beside undeclared members")
             del node[key]
 
     def _dependencies(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
@@ -237,7 +237,7 @@ class Rewriter:
             return
         against = self._negate(condition)
         if against is None:
-            self._gap(path, "if", "the condition cannot be turned around")
+            self._gap(path, "if", "the condition cannot be negated")
             return
         parts = [self.visit(part, (*path, key)) for part, key in ((condition, "if"), (then, "then"), (other, "else"))]
         self._also(node, {"anyOf": [{"allOf": [parts[0], parts[1]]}, {"allOf": [against, parts[2]]}]})
@@ -252,7 +252,7 @@ class Rewriter:
             return
         against = self._negate(refused)
         if against is None:
-            self._gap(path, "not", "the engine has no negation")
+            self._gap(path, "not", "the engine does not support negation")
         else:
             self._also(node, against)
 
@@ -280,10 +280,10 @@ class Rewriter:
             self._also(node, {"anyOf": apart})
             return
         self._also(node, {"anyOf": branches})
-        self._gap(path, "oneOf", "alternatives that overlap: more than one may fit")
+        self._gap(path, "oneOf", "the alternatives overlap: a document may fit several")
 
     def resolve(self, node: Any) -> Any:
-        """What a `$ref` without siblings leads to; the node itself where that is nowhere."""
+        """The target of a `$ref` without siblings; the node itself if the target is missing."""
         seen: set[str] = set()
         while isinstance(node, Mapping) and set(node) <= {"$ref", "title", "description"} and "$ref" in node:
             found = target(self.root, place_of(node["$ref"])) if node["$ref"] not in seen else None
@@ -294,7 +294,7 @@ class Rewriter:
         return node
 
     def fits(self, node: Any, value: Any) -> bool:
-        """Whether a value fits a subschema; True if that cannot be told."""
+        """Whether a value fits a subschema; True if that is unknown."""
         definitions = {key: self.root[key] for key in ("$defs", "definitions", "$schema") if key in self.root}
         try:
             return bool(jsonschema_rs.validator_for({**definitions, "allOf": [node]}, retriever=refuse).is_valid(value))
@@ -302,11 +302,11 @@ class Rewriter:
             return True
 
     def _but(self, *types: str) -> list[Any]:
-        """As an alternative: every JSON type but these."""
+        """An alternative that allows every JSON type except `types`."""
         return [{"type": [name for name in TYPES if name not in types]}]
 
     def _negate(self, node: Any, depth: int = 0) -> Any | None:
-        """A schema for what this one refuses; None if the engine has no words for it."""
+        """A schema of the values that a subschema rejects; None if the engine cannot express it."""
         node = self.resolve(node)
         if node is True or node == {}:
             return False
@@ -342,8 +342,8 @@ class Rewriter:
                 return None
             found: list[Any] = [{"type": ["number", "array", "object"]}]
             found.append({"type": "string", "pattern": unlike(words)} if words else {"type": "string"})
-            if words:  # beside an alternative that allows the word, the engine was seen to let it through
-                self._gap((), "not", "of words among alternatives is not kept to")
+            if words:  # the engine may let an excluded word through beside an alternative that allows the word
+                self._gap((), "not", "the engine may ignore excluded words among alternatives")
             found += [{"const": word} for word in (True, False, None) if not any(word is other for other in values)]
             return found
         if key == "required":

@@ -1,23 +1,23 @@
-"""Short texts of a regular expression, or of several at once: strings that a schema's patterns ask for."""
+"""Short texts that match one or several regular expressions, as a schema's patterns require."""
 
 import re
 from functools import lru_cache
 
 _LONGEST = 400  # bytes of a word
-_TRIED = 15_000  # bytes that are tried out for one word
+_TRIED = 15_000  # bytes that are tried for one word
 _LARGEST = 5_000  # characters of an expression
 _THOUSANDS = re.compile(r"\{(?:\d*,)?\d{4,}")
-_WIDEST = 40  # beginnings that are followed up at one time
-# Where several bytes lead on alike, those that read best.
+_WIDEST = 40  # beginnings in the beam
+# Among bytes with the same effect, the most readable byte comes first.
 _ORDER = sorted(range(256), key=lambda byte: (not 97 <= byte <= 122, not 48 <= byte <= 57, byte < 32, byte))
 
 
 @lru_cache(maxsize=4096)
 def word(matching: tuple[str, ...], against: tuple[str, ...] = (), least: int = 0, most: int | None = None) -> str:
-    """A short text that matches every pattern of `matching` and none of `against`, of `least` to `most` characters.
+    """A short text of `least` to `most` characters that matches all patterns of `matching` and no pattern of `against`.
 
-    Patterns are searched for, as JSON Schema does; their look-around is passed over. "" also if no text was found: the
-    empty text is none to look for.
+    A pattern may match anywhere in the text, as in JSON Schema; look-around is ignored. Returns "" if the search finds
+    no text.
     """
     length = f"/(?s:.{{{max(least, 1)},{'' if most is None or most > 999 else most}}})/"
     other = [f"~/{_anywhere(pattern)}/" for pattern in against]
@@ -30,15 +30,15 @@ def word(matching: tuple[str, ...], against: tuple[str, ...] = (), least: int = 
 
 
 def _search(terms: list[str], letters: str) -> str:
-    """A shortest text that fits all terms, in the syntax of the engine's Lark.
+    """A shortest text that matches all terms, which are written in the engine's Lark syntax; "" if none is found.
 
-    The engine tells what may come next but not its state, so this is a beam search by length: beginnings count as
-    alike if they go on alike and hold the same ones of `letters`.
+    The engine shows the allowed next bytes, but not its state. So this is a beam search by length, which treats
+    beginnings as equal if they allow the same next bytes and contain the same letters of `letters`.
     """
     from llguidance import LLMatcher, LLTokenizer
 
     if any(len(term) > _LARGEST or _THOUSANDS.search(term) for term in terms):
-        return ""  # the engine is safe with small expressions only
+        return ""  # large expressions can crash the engine
     source = LLMatcher.grammar_from_lark("start: TEXT\nTEXT: " + " & ".join(terms))
     matcher = LLMatcher(LLTokenizer("byte"), source, log_level=0)
     if matcher.is_error():
@@ -76,7 +76,7 @@ def _decoded(text: bytes) -> str:
 
 
 def _whole(pattern: str) -> str:
-    """A pattern of the engine that matches a whole text."""
+    """A pattern in the engine's syntax that matches a whole text."""
     from llguidance import regex_to_lark
 
     ends = pattern.endswith("$") and not pattern.endswith("\\$")
@@ -85,7 +85,7 @@ def _whole(pattern: str) -> str:
 
 
 def _anywhere(pattern: str) -> str:
-    """A pattern of the engine that matches a whole text where `pattern` matches a part of it."""
+    """A pattern in the engine's syntax that matches every text with a part that matches `pattern`."""
     before = "" if pattern.startswith("^") else "(?s:.*)"
     ends = pattern.endswith("$") and not pattern.endswith("\\$")
     return f"{before}{_whole(pattern)}{'' if ends else '(?s:.*)'}"
@@ -99,9 +99,9 @@ _PIECE = re.compile(
 
 
 def _shrunk(pattern: str, *, least: bool = True) -> str:
-    """The pattern without look-around, and with `least` each repetition made as short as it may be."""
+    """The pattern without look-around; with `least` each repetition has its minimum length."""
     written: list[str] = []
-    depth = skipped = 0  # of groups; the depth at which look-around began, if this is in it
+    depth = skipped = 0  # the depth of groups; within look-around, the depth at which it began
     for piece in _PIECE.finditer(pattern):
         text = piece[0]
         depth += text.startswith("(")

@@ -1,8 +1,8 @@
-"""Regular expressions for strings that the engine's own formats get wrong, or lack."""
+"""Regular expressions for string formats that the engine gets wrong or does not support."""
 
 from collections.abc import Sequence
 
-_YEAR = "(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"  # 0001 to 9999, as Python has them
+_YEAR = "(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"  # 0001 to 9999, the years of Python's dates
 _LEAP = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
 _DATE = (
     f"(?:{_YEAR}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
@@ -11,7 +11,7 @@ _DATE = (
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
 _OFFSET = r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 _LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-# RFC 5890 reserves labels with two hyphens in the third and fourth place, so hyphens come one at a time.
+# RFC 5890 reserves labels with hyphens in the third and fourth place, so two hyphens never follow each other.
 _HOST_LABEL = "[a-zA-Z0-9]{1,20}(?:-[a-zA-Z0-9]{1,20}){0,2}"
 _HOST = rf"{_HOST_LABEL}(?:\.{_HOST_LABEL}){{0,3}}"
 _ATOM = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]{1,20}"
@@ -38,7 +38,7 @@ _DURATION = (
     f"P(?:{_N}W|(?:{_N}Y(?:{_N}M(?:{_N}D)?)?|{_N}M(?:{_N}D)?|{_N}D)(?:T(?:{_N}H(?:{_N}M(?:{_N}S)?)?|{_N}M(?:{_N}S)?|{_N}S))?"
     f"|T(?:{_N}H(?:{_N}M(?:{_N}S)?)?|{_N}M(?:{_N}S)?|{_N}S))"
 )
-# What Pydantic writes, fractions of a second among it, within what a timedelta holds.
+# The durations that Pydantic writes, with fractions of a second, within the range of a timedelta.
 _SPAN = (
     rf"-?P(?:{_N}D)?(?:T(?:{_N}H(?:{_N}M)?(?:{_N}(?:\.[0-9]{{1,6}})?S)?|{_N}M(?:{_N}(?:\.[0-9]{{1,6}})?S)?"
     rf"|{_N}(?:\.[0-9]{{1,6}})?S))"
@@ -67,7 +67,7 @@ FORMATS: dict[str, str] = {
     "json-pointer": _POINTER,
     "relative-json-pointer": f"(?:0|[1-9][0-9]{{0,8}})(?:#|{_POINTER})",
 }
-# Formats that only Pydantic writes, and the standard ones as its types read them.
+# Formats that only Pydantic writes, and standard formats as Pydantic's types read them.
 PYDANTIC: dict[str, str] = FORMATS | {
     "time": f"{_CLOCK}{_OFFSET}?",
     "date-time": f"{_DATE}T{_CLOCK}{_OFFSET}?",
@@ -99,7 +99,7 @@ PYDANTIC: dict[str, str] = FORMATS | {
 
 
 def unlike(words: Sequence[str]) -> str:
-    """A regular expression for every text but these, for engines that have no look-around."""
+    """A regular expression for every text except `words`, without look-around."""
     alternatives = []
     for prefix in sorted({word[:n] for word in words for n in range(len(word) + 1)}):
         following = sorted({word[len(prefix)] for word in words if word.startswith(prefix) and word != prefix})
@@ -111,7 +111,7 @@ def unlike(words: Sequence[str]) -> str:
 
 
 def literal(text: str) -> str:
-    """A regular expression for just this text."""
+    """A regular expression that matches exactly `text`."""
     return "".join(c if c.isalnum() or c in " _" or ord(c) > 127 else f"\\x{ord(c):02x}" for c in text)
 
 

@@ -1,4 +1,4 @@
-"""What a Pydantic type knows and its JSON Schema does not say, said for the mask alone."""
+"""Tighter JSON Schemas for masks, with constraints of a Pydantic type that its own JSON Schema omits."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -10,38 +10,38 @@ from pydantic_core import core_schema
 from structout.grammar.strings import FORMATS
 from structout.schema import Schema, Writer
 
-_WHOLE, _PLACES = 12, 12  # digits of a Decimal that has no bounds of its own
+_WHOLE, _PLACES = 12, 12  # digits and decimal places of a Decimal without bounds
 _BOUNDS = ("ge", "gt", "le", "lt", "multiple_of")
 _KEYS = {"int": r"^(?:0|-?[1-9][0-9]{0,17})$", "date": f"^(?:{FORMATS['date']})$", "uuid": f"^(?:{FORMATS['uuid']})$"}
 
 
 def tightened(schema: Schema[Any], mask: Any = None) -> tuple[Any, frozenset[int]]:
-    """The JSON Schema to make a mask of, and the ids of the nodes of the Pydantic type that it says all of.
+    """The JSON Schema for the mask, and the ids of the nodes of the Pydantic type that it expresses completely.
 
-    It admits no document that the schema's own does not, and has keys in the order of the schema's own. Without a
-    Pydantic type it is the schema's own; where there is a `mask`, it is the mask.
+    It allows no document that the schema's own JSON Schema rejects, and it keeps the order of keys. Without a Pydantic
+    type it is the schema's own JSON Schema; where there is a `mask`, it is the mask.
     """
     if schema.adapter is None:
         return schema.json_schema if mask is None else mask, frozenset()
-    written, said = _written(schema, id(schema.adapter.core_schema))
-    return written if mask is None else mask, said
+    written, expressed = _written(schema, id(schema.adapter.core_schema))
+    return written if mask is None else mask, expressed
 
 
 @lru_cache(maxsize=64)
-def _written(schema: Schema[Any], _type: int) -> tuple[Any, frozenset[int]]:  # the type apart, as in `compile`
+def _written(schema: Schema[Any], _type: int) -> tuple[Any, frozenset[int]]:  # `_type` too, as in `compile`
     assert schema.adapter is not None
-    said: set[int] = set()
+    expressed: set[int] = set()
 
     class Tight(_Tight):
         def done(self, node: Any) -> None:
-            said.add(id(node))
+            expressed.add(id(node))
 
     written = schema.adapter.json_schema(schema_generator=Tight)
-    return _ordered(written, schema.json_schema), frozenset(said)
+    return _ordered(written, schema.json_schema), frozenset(expressed)
 
 
 def _ordered(node: Any, own: Any) -> Any:
-    """The keys of `node` in the order that they have in `own`, all the way down; others come last."""
+    """`node` with its keys in the order of `own`, at every level; keys that `own` lacks come last."""
     if isinstance(node, dict) and isinstance(own, dict):
         keys = [key for key in own if key in node]
         return {key: _ordered(node[key], own.get(key)) for key in dict.fromkeys([*keys, *node])}
@@ -51,30 +51,30 @@ def _ordered(node: Any, own: Any) -> Any:
 
 
 class _Tight(Writer):
-    """The writer of a schema's own JSON Schema, with more to say of some types."""
+    """The writer of JSON Schema, extended by constraints of some types."""
 
     def done(self, node: Any) -> None:
-        """Told of each node of which all is said."""
+        """Record a node that the JSON Schema expresses completely."""
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
         most, places = schema.get("max_digits"), schema.get("decimal_places")
         whole = _WHOLE if most is None else most - (places or 0)
-        behind = (_PLACES if most is None else 0) if places is None else places
+        decimals = (_PLACES if most is None else 0) if places is None else places
         self.done(schema)
-        if any(key in schema for key in _BOUNDS):  # as a number, whose bounds a mask can keep to
+        if any(key in schema for key in _BOUNDS):  # a number, because a mask can enforce a number's bounds
             number: JsonSchemaValue = super().decimal_schema(schema)["anyOf"][0]
             if most is None and places is None:
                 return number
             if "multipleOf" not in number:
-                number["multipleOf"] = 10.0**-behind if behind else 1
+                number["multipleOf"] = 10.0**-decimals if decimals else 1
                 return {"allOf": [number, {"exclusiveMinimum": -(10**whole), "exclusiveMaximum": 10**whole}]}
             return {"allOf": [number, {"type": "integer", "minimum": 1 - 10**whole, "maximum": 10**whole - 1}]}
-        fraction = rf"\.[0-9]{{1,{behind}}}" if behind else ""
+        fraction = rf"\.[0-9]{{1,{decimals}}}" if decimals else ""
         before = f"(?:0|[1-9][0-9]{{0,{whole - 1}}})(?:{fraction})?" if whole > 0 else f"0{fraction}"
         text = {"type": "string", "pattern": f"^-?{before}$"}
         if most is None and places is None:  # a bounded number is written without an exponent
             return {"anyOf": [{"type": "number", "minimum": -(10**whole), "maximum": 10**whole}, text]}
-        number = {"type": "number", "multipleOf": 10.0**-behind if behind else 1}
+        number = {"type": "number", "multipleOf": 10.0**-decimals if decimals else 1}
         number |= {"exclusiveMinimum": -(10**whole), "exclusiveMaximum": 10**whole}
         return {"anyOf": [number, text]} if whole > 0 else text
 
@@ -94,7 +94,7 @@ class _Tight(Writer):
         year = datetime.now(UTC).year
         if now == "past":
             written["pattern"] = f"^(?:[01]|(?:{'|'.join(map(str, range(2000, year)))})-)"
-        elif now == "future":  # not next year, which may have come when the document is read
+        elif now == "future":  # not next year, which may have begun when the document is validated
             near = "|".join(map(str, range(year + 2, 2100)))
             written["pattern"] = f"^(?:(?:{near})-|2[1-9][0-9]{{2}}-|[3-9])"
         return written

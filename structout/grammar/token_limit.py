@@ -1,4 +1,4 @@
-"""A matcher that keeps an answer within its tokens: what it admits can still become a complete document in time."""
+"""A matcher with a token limit, which allows only tokens after which the document can be completed in time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,55 +15,56 @@ if TYPE_CHECKING:
     import torch
     from llguidance import LLMatcher
 
-_REFUSALS = 8  # tokens refused in one place before no further one is tried
-_EXPLORATIONS = 60  # in a quick search of a way out: about a tenth of a second
-_SEARCH = 400  # in a thorough one, where the quick ones find none in time
-_FAR = 64  # tokens of room with which a place may be gone to whose way out is not known
-_TRIED = 24  # ways out that a thorough search has found, until one leads to a document that complies
-_MARGIN = 8  # tokens of room, besides the way out, with which a document may be left unfit for now
-_BEYOND = 256  # tokens by which a way out may be too long and still be found, to know that room is what lacks
-_CURES = 24  # ways out with one more member or item that are looked at
-_STRUCTURAL = b'",:{}[]'  # a value is complete only where one of these is written
+_REFUSALS = 8  # rejected tokens in one place, before no further token is tried
+_EXPLORATIONS = 60  # in a quick search for a way out: about a tenth of a second
+_SEARCH = 400  # explorations in a thorough search, after quick searches found no way out in time
+_FAR = 64  # remaining tokens that allow a state with an unknown way out
+_TRIED = 24  # ways out from a thorough search that are checked for compliance
+_MARGIN = 8  # remaining tokens, besides the way out, that allow a document that does not comply yet
+_BEYOND = 256  # tokens by which a search may exceed the limit, to learn that only room is missing
+_EXTENSIONS = 24  # ways out with one more member or item that are tried
+_STRUCTURAL = b'",:{}[]'  # one of these bytes follows every complete value
 
 
 class TextJudge(Protocol):
-    """Tells what the grammar's mask cannot: whether a document complies."""
+    """Decides whether a document complies, beyond the grammar's mask."""
 
     def accepts(self, text: str) -> bool:
         """Whether a text is a document that complies."""
 
     def refuses(self, beginning: bytes, text: str) -> bool:
-        """Whether no text with this beginning complies, as `text` does not; False if that is not known."""
+        """Whether no text with this beginning can comply; False if unknown. `text` has the beginning."""
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """All that changes from token to token, but for the engine: kept for each, to roll back to."""
+    """The state after a token, without the engine's state; all states are kept for rollbacks."""
 
     left: int
-    out: tuple[int, ...] | None  # a way out: tokens after which the document is complete; None if none is known
+    out: tuple[int, ...] | None  # a way out: tokens that complete the document; None if unknown
     fit: bool = True  # the document to which `out` leads complies
     scan: Scan = field(default_factory=Scan)
     steered: tuple[int, ...] = ()
-    loose: bool = False  # no document that complies can come of it any more: the grammar alone counts
-    # What was tried here, after this state:
+    loose: bool = False  # no document from here can comply: only the grammar counts
+    # The tokens that were tried after this state:
     refused: frozenset[int] = frozenset()
-    late: bool = False  # what was refused would not have ended in time
+    late: bool = False  # a rejected token would not have ended in time
     cornered: bool = False  # only the known way out is left
-    loosened: bool = False  # whatever goes on here was refused
+    loosened: bool = False  # every next token was rejected
 
     def untried(self) -> "_State":
+        """The state before any token was tried after it."""
         return replace(self, refused=frozenset(), late=False, cornered=False, loosened=False)
 
 
 class Guarded:
-    """A matcher within a budget of tokens, over an engine's.
+    """A matcher with a token limit, over an engine's matcher. Its members are described in `Matcher`.
 
-    A token is refused if no document can end in time after it, as far as a thorough search tells, or if none that
-    complies can come of it for good: a key that stands there already, a second item where all must differ. Where only
-    the search for a way out fails and there is room, or where what does not comply yet may still come to, the token is
-    admitted: whether a number is large enough, or an item among others, shows as it goes on. If all that can follow
-    is refused, what was written has no way to comply, and the grammar alone counts from there.
+    The matcher rejects a token if a thorough search finds no document that ends in time after it. It also rejects a
+    token if no document after it can ever comply: a repeated key, or an equal item where all items must differ. It
+    allows a token if the search for a way out fails but many tokens remain. It also allows a token if the document does
+    not comply yet but still may, as with a number that grows digit by digit. If it rejects every next token, no
+    document from there can comply, and only the grammar counts from there on.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Guarded:
         self._engine = engine
         self._vocabulary = vocabulary
         self._closer = closer
-        self._other = replace(closer, order=closer.order + 1, memory={})  # for another try
+        self._other = replace(closer, order=closer.order + 1, memory={})  # for a second search
         self._judge = judge
         self._likely = likely  # documents that comply
         self._tokens: list[int] = []
@@ -88,6 +89,7 @@ class Guarded:
 
     @property
     def may_stop(self) -> bool:
+        """Whether the document may end here."""
         state = self._state
         if not self._engine.may_stop:
             return False
@@ -95,18 +97,22 @@ class Guarded:
 
     @property
     def must_stop(self) -> bool:
+        """Whether the document must end here, or has ended."""
         return self._engine.must_stop or (self._state.left <= 0 and self.may_stop)
 
     @property
     def steered(self) -> tuple[int, ...]:
+        """The places of the tokens that the token limit chose."""
         cut = self._state.left <= 0 and not self._engine.must_stop and self.may_stop
         return (*self._state.steered, len(self._tokens)) if cut else self._state.steered
 
     @property
     def reason(self) -> str:
+        """Why the engine gave up; "" if it did not."""
         return self._engine.reason
 
     def mask(self) -> "torch.Tensor":
+        """The tokens that may come next."""
         import torch
 
         state = self._state
@@ -125,6 +131,7 @@ class Guarded:
         return mask
 
     def forced(self) -> list[int]:
+        """The tokens that must come next."""
         if self.must_stop or self._state.refused or self._state.loosened:
             return []
         forced, out = self._engine.forced(), self._state.out
@@ -134,12 +141,14 @@ class Guarded:
         return forced if trial.try_advance(forced) == len(forced) else []
 
     def try_advance(self, tokens: Sequence[int]) -> int:
+        """Advance over the longest allowed prefix of `tokens`; returns its length."""
         for n, token in enumerate(tokens):
             if not self._advance(token):
                 return n
         return len(tokens)
 
     def rollback(self, n: int) -> None:
+        """Remove the last `n` tokens, and forget which tokens were rejected after them."""
         if not n:
             self._state = self._state.untried()
             return
@@ -148,6 +157,7 @@ class Guarded:
         del self._past[-n:], self._tokens[-n:]
 
     def copy(self) -> "Guarded":
+        """An independent matcher at the same position."""
         other = object.__new__(Guarded)
         other.__dict__.update(self.__dict__)
         other._engine = self._engine.copy()
@@ -187,8 +197,8 @@ class Guarded:
         self._state = state
 
     def _refuse(self, token: int, late: bool) -> None:
-        """Note that a token was refused, and what that leaves if it leaves no choice: the known way out, or if nothing
-        that complies can come of that either, whatever the grammar allows.
+        """Record a rejected token. If no choice is left, only the known way out is allowed, or everything that the
+        grammar allows if the known way out cannot comply either.
         """
         state = self._state = replace(self._state, refused=self._state.refused | {token}, late=self._state.late or late)
         if len(state.refused) < _REFUSALS and bool(self.mask().any()):
@@ -198,15 +208,15 @@ class Guarded:
         self._state = replace(state, refused=again, cornered=cornered, loosened=not state.fit)
 
     def _marked(self) -> tuple[int, ...]:
-        """The steered tokens, with the next one if the model's own choice was refused for want of room."""
+        """The steered tokens, with the next token if the model's own choice was rejected for lack of room."""
         state = self._state
         return (*state.steered, len(self._tokens)) if state.late or state.cornered else state.steered
 
     # The search for a way out.
 
     def _look(self, token: int, following: _State) -> tuple[_State | None, bool]:
-        """The state after `token`, which the engine has taken already; if it is refused None, and whether for want of
-        room.
+        """The state after `token`, over which the engine has already advanced; None if the token is rejected, and
+        whether it is rejected for lack of room.
         """
         state, room = self._state, following.left
         unfit: tuple[int, ...] | None = None
@@ -228,7 +238,7 @@ class Guarded:
         return replace(following, out=unfit, fit=False), False
 
     def _ways_out(self, token: int, following: _State) -> Iterator[tuple[int, ...] | None]:
-        """Ways out of the state after `token`, the likeliest first; None among them if the search itself fails."""
+        """Ways out of the state after `token`, the most probable first; None for each search that fails."""
         position, scan, room = self._engine.position, following.scan, following.left
         known = self._state.out or ()
         first: tuple[int, ...] | None = None
@@ -242,23 +252,23 @@ class Guarded:
                 first = first or tuple(out)
                 yield tuple(out)
                 if not self._state.fit and not _structural(self._vocabulary.pieces[token]):
-                    return  # within a text nothing is decided
+                    return  # within a value compliance is not decided yet
         if first is None:
             if lost and room >= _FAR:
-                return  # it is admitted as it is
+                return  # the token is allowed without a way out
             yield from map(tuple, islice(self._closer.soonest(position, room, _SEARCH), _TRIED))
             return
-        yield from self._cures(token, first, following)
+        yield from self._extensions(token, first, following)
         if room < len(first) + _MARGIN:
             yield from map(tuple, islice(self._closer.soonest(position, room, _SEARCH), _TRIED))
 
-    def _cures(self, token: int, out: tuple[int, ...], following: _State) -> Iterator[tuple[int, ...]]:
-        """Ways out with one more member or item, which a complying document has in the same container."""
+    def _extensions(self, token: int, out: tuple[int, ...], following: _State) -> Iterator[tuple[int, ...]]:
+        """Ways out with one more member or item, taken from the same container of a document that complies."""
         if not self._closer.is_json:
             return
         text = self._vocabulary.decode(out)
         written = b"".join(self._vocabulary.pieces[one] for one in (*self._tokens, token))
-        for more in additions(written, text, self._likely)[:_CURES]:
+        for more in additions(written, text, self._likely)[:_EXTENSIONS]:
             tokens = self._vocabulary.encode(more)
             trial = self._engine.position.deep_copy()
             if (
@@ -269,7 +279,7 @@ class Guarded:
                 yield tuple(tokens)
 
     def _refused_for_good(self, token: int, scan: Scan, out: tuple[int, ...]) -> bool:
-        """Whether no document that complies can come of `token` and what the grammar forces after it."""
+        """Whether no document can comply after `token` and the tokens that the grammar forces after it."""
         if self._judge is None or not self._closer.is_json:
             return False
         position, pieces = self._engine.position.deep_copy(), self._vocabulary.pieces
@@ -283,7 +293,7 @@ class Guarded:
         return self._judge.refuses(beginning, self._vocabulary.decode([*self._tokens, token, *out]))
 
     def _certain(self, position: "LLMatcher", scan: Scan) -> bytes:
-        """What ends the text or the number that `position` is in, if nothing else can follow there."""
+        """The byte that ends the string or the number at `position`, if the grammar allows only the end; else empty."""
         first = self._vocabulary.tables.first_bytes(position.compute_logit_bias())
         if scan.in_string:
             return b'"' if first == {0x22} else b""

@@ -1,4 +1,4 @@
-"""Trying a grammar out where it can do no harm: the engine has crashed, and taken forever, on hostile schemas."""
+"""The trial of a grammar in a child process, because hostile schemas can crash the engine or block it forever."""
 
 import re
 import signal
@@ -9,9 +9,9 @@ _LARGE = 40_000  # characters of a grammar
 _MANY = 150  # references
 _DEEP = 150  # levels of nesting
 _NUMBER = re.compile(r"\d{4,}")
-_MEMORY = 2 * 1024**3  # bytes that a child process may ask for
-_SECONDS = 1  # of CPU time that it may take, so that the outcome does not depend on how busy the machine is
-_PATIENCE = 60.0  # seconds on the clock, after which it is killed whatever it does
+_MEMORY = 2 * 1024**3  # bytes that a child process may allocate
+_SECONDS = 1  # CPU time of a child process, so that the result does not depend on the machine's load
+_PATIENCE = 60.0  # seconds of wall time, after which a child process is killed
 _CHILD = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))
@@ -23,10 +23,10 @@ print(LLMatcher.validate_grammar(sys.stdin.read()))
 
 
 def trial(source: str) -> str:
-    """Why the engine refuses a grammar, or "" if it takes it.
+    """Why the engine rejects a grammar, or "" if it accepts the grammar.
 
-    A grammar that could crash the engine or take long is tried in a child process, which may use a second of CPU time
-    and 2 GiB.
+    A grammar that could crash the engine or take long is tried in a child process, with a limit of one second of CPU
+    time and 2 GiB.
     """
     if not _risky(source):
         return _without_warning(_validate(source))
@@ -68,6 +68,6 @@ def _risky(source: str) -> bool:
 
 
 def _repeats(source: str) -> bool:
-    """Whether the grammar repeats something a thousand times and more."""
+    """Whether the grammar contains a repetition of a thousand times or more."""
     keys = r'(?:min|max)(?:Length|Items|Properties)\\*": *\d{4,}'
     return re.search(keys, source) is not None or re.search(r"\{\d*,?\d{4,}\}", source) is not None

@@ -1,4 +1,4 @@
-"""A tokenizer as the grammar engine sees it: every token's bytes, and which tokens end an answer."""
+"""A tokenizer in the grammar engine's form: the bytes of every token, and the tokens that end an answer."""
 
 import json
 import secrets
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Vocabulary:
-    """The tokens of one model, made by `Vocabulary.of` and shared by every matcher over that model.
+    """The tokens of one model, made by `Vocabulary.of` and shared by every matcher over the model.
 
-    `size` is the width of the model's logits, which may be more than the tokenizer has tokens; `end` holds the ids
-    of the tokens that end an answer, the tokenizer's own first.
+    `size` is the width of the model's logits, which may exceed the tokenizer's number of tokens. `end` holds the ids
+    of the tokens that end an answer.
     """
 
     def __init__(self, engine: "LLTokenizer", size: int, end: Sequence[int]) -> None:
@@ -28,10 +28,11 @@ class Vocabulary:
 
     @classmethod
     def of(cls, tokenizer: Any, size: int | None = None, end: Sequence[int] | None = None) -> "Vocabulary":
-        """Wrap a fast Hugging Face tokenizer; about half a second, then remembered for as long as it lives.
+        """Wrap a fast Hugging Face tokenizer. This takes about half a second, and is cached per tokenizer.
 
-        `size` is the width of the logits, by default the tokenizer's length; `end` the tokens that end an answer, by
-        default the tokenizer's one. Raises `MissingExtraError`, and `ModelError` for a slow tokenizer or none.
+        `size` is the width of the logits, by default the tokenizer's length. `end` are the tokens that end an answer,
+        by default the tokenizer's end token. Raises `MissingExtraError`, and `ModelError` if `tokenizer` is not a fast
+        tokenizer.
         """
         try:
             from llguidance import LLTokenizer
@@ -44,7 +45,7 @@ class Vocabulary:
             try:
                 engine = LLTokenizer(_without_control(tokenizer), n_vocab=size, eos_token=list(ends))
             except (ValueError, TypeError, AttributeError) as error:
-                hint = "constrained decoding needs a fast tokenizer (tokenizer.json) that has an end token"
+                hint = "use a fast tokenizer (tokenizer.json) with an end token"
                 raise ModelError(f"cannot read the tokenizer: {error}", hint=hint) from error
             known[size, ends] = cls(engine, size, ends)
         return known[size, ends]
@@ -54,33 +55,33 @@ class Vocabulary:
         return token in self._ends
 
     def encode(self, text: str) -> list[int]:
-        """The canonical tokens of a text, in which nothing is read as a control token."""
+        """The canonical tokens of a text; no part of it becomes a control token."""
         return list(self.engine.tokenize_str(text))
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """The text of some tokens; bytes that are no UTF-8 become U+FFFD."""
+        """The text of `tokens`; bytes that are not UTF-8 become U+FFFD."""
         return bytes(self.engine.decode_bytes(list(tokens))).decode("utf-8", "replace")
 
     @cached_property
     def pieces(self) -> list[bytes]:
-        """The bytes that each token writes; none for a control token."""
+        """The bytes of each token; empty for a control token."""
         engine = self.engine
         return [b"" if engine.is_special_token(n) else bytes(engine.decode_bytes([n])) for n in range(self.size)]
 
     @cached_property
     def tables(self) -> "Tables":
-        """Tokens sorted for searching, made at first use."""
+        """The tokens sorted for searches, made at the first use."""
         return Tables(self.pieces, self._ends)
 
 
 def _without_control(tokenizer: Any) -> str:
-    """The tokenizer's JSON, with control tokens (`<|im_end|>` and the like) under names that no text holds.
+    """The tokenizer's JSON, with control tokens (such as `<|im_end|>`) renamed to names that no text contains.
 
-    The engine would read their own names in a schema as control tokens, and then force what it refuses itself.
+    Otherwise the engine would read the original names in a schema as control tokens, and force tokens that it rejects.
     """
     made = json.loads(tokenizer.backend_tokenizer.to_str())
     made["padding"] = made["truncation"] = None
-    mark = f"\ufdd0{secrets.token_hex(8)}"  # a noncharacter, and what nobody can guess
+    mark = f"\ufdd0{secrets.token_hex(8)}"  # a noncharacter, and random digits that nobody can guess
     vocabulary = made["model"]["vocab"]
     for token in made["added_tokens"]:
         if not token["special"]:
@@ -97,7 +98,7 @@ def _without_control(tokenizer: Any) -> str:
 
 
 class Tables:
-    """What searching needs to know of a vocabulary's tokens; about a tenth of a second to make."""
+    """The tokens of a vocabulary, sorted for searches. Making the tables takes about a tenth of a second."""
 
     def __init__(self, pieces: list[bytes], ends: frozenset[int]) -> None:
         import numpy as np
@@ -112,7 +113,7 @@ class Tables:
         structural = [token for token in usable if len(pieces[token]) <= 8 and not pieces[token].strip(b'"}],:{[ ')]
         self.closing = sorted((t for t in structural if pieces[t].lstrip(b" ")[:1] in b"}]"), key=self._closes)
         self.leaving = sorted((t for t in structural if pieces[t][:1] == b'"'), key=self._closes)
-        # What finishes a value or leads to the next soonest, in the order of preference where several are allowed.
+        # Tokens that finish a value or lead to the next value soonest, in order of preference.
         texts = (", ", ",", "null", '""', "0", "1", "[]", "{}", "true", "false", '"', "[", "{")
         self.values = [self.ids[text] for text in texts if text in self.ids]
         self.after_number = [self.ids[text] for text in texts[:2] if text in self.ids]
@@ -124,20 +125,20 @@ class Tables:
         self._preferred: dict[frozenset[str], frozenset[int]] = {}
 
     def first_bytes(self, allowed: bytes) -> set[int]:
-        """The bytes that allowed tokens begin with."""
+        """The first bytes of the allowed tokens."""
         import numpy as np
 
         mask = np.frombuffer(allowed, dtype=np.uint8) > 0
         return {int(byte) for byte in np.unique(self.first[self._by_first[mask[self._by_first]]])}
 
     def _closes(self, token: int) -> tuple[int, int]:
-        """Orders tokens that close by how much they close; a comma or an opening goes on, so it comes last."""
+        """The sort key of closing tokens: tokens that also open or continue come last, tokens that close more first."""
         piece = self.pieces[token]
         opens = sum(piece.count(c) for c in (b"{", b"[", b",", b":")) + max(piece.count(b'"') - 1, 0)
         return (opens, -piece.count(b"}") - piece.count(b"]"))
 
     def preferred(self, names: frozenset[str]) -> frozenset[int]:
-        """The tokens that some of these names begin with."""
+        """The tokens that are a beginning of one of `names`."""
         if names not in self._preferred:
             beginnings = {name[:n] for name in names for n in range(1, len(name) + 1)}
             found = (self.ids.get(text) for text in beginnings)
@@ -145,7 +146,7 @@ class Tables:
         return self._preferred[names]
 
     def candidates(self, allowed: bytes, names: frozenset[str], order: int, limit: int) -> list[int]:
-        """A few allowed tokens that stand for all: preferred ones, the longest, and the shortest for each byte."""
+        """A sample of the allowed tokens: preferred tokens, the longest tokens, the shortest token per first byte."""
         import numpy as np
 
         mask = np.frombuffer(allowed, dtype=np.uint8) > 0

@@ -1,4 +1,4 @@
-"""Small documents of a JSON Schema, found by trying out: where the search through a grammar may begin."""
+"""The search for small documents of a JSON Schema, from which the search through a grammar starts."""
 
 import json
 import math
@@ -16,25 +16,25 @@ from structout.schema.formats import formats_for
 from structout.schema.references import refuse, resolve
 from structout.schema.walk import matches
 
-_CHECKS = 12_000  # values held against a subschema, in one search
+_CHECKS = 12_000  # values that are checked in one search
 _VARIANTS = 12  # ways to choose among alternatives
-_MOST_PARTS = 120  # subschemas that speak of one value
-_DEEPEST = 14
-_KEPT = 3  # values that fit the same subschemas
-_DOCUMENTS = 12  # the same, of the whole schema
+_MOST_PARTS = 120  # subschemas that apply to one value
+_DEEPEST = 14  # levels of nesting
+_KEPT = 3  # values that are kept for the same set of fitting subschemas
+_DOCUMENTS = 12  # ... at the top of the document
 _POOL = 24  # values of one place
-_LONGEST_LIST = 60
+_LONGEST_LIST = 60  # items
 _BASIC: tuple[Any, ...] = (None, 0, "", [], {}, True, False, 1)
 _CHOOSING = ("anyOf", "oneOf")
 
 
 class Witness:
-    """Searches documents of one JSON Schema; `pydantic` says that a Pydantic type wrote it.
+    """Searches for documents of one JSON Schema; `pydantic` says whether a Pydantic type wrote the schema.
 
-    A place of a document is abstracted by which of the subschemas that speak of it a value fits: the document around
-    it can tell no more. So a few values are kept for each combination of subschemas, from the leaves up, and arrays and
-    objects are put together from these. That also serves `not`, `oneOf` and conditions, whose parts must not all fit.
-    The search is bounded, so what it does not find may exist; what it finds is verified, and not always the shortest.
+    For the surrounding document, a value matters only by the set of subschemas that it fits. So the search keeps a few
+    values for each set of fitting subschemas, from the leaves up, and builds arrays and objects from the kept values.
+    This also serves `not`, `oneOf` and conditions, whose parts must not all fit. The search is bounded, so it may miss
+    documents. The documents that it finds are validated, but not always the shortest.
     """
 
     def __init__(self, json_schema: Any, *, pydantic: bool = False) -> None:
@@ -42,13 +42,13 @@ class Witness:
         self._strings = PYDANTIC if pydantic else FORMATS
         self._draft = {"$schema": self._root["$schema"]} if "$schema" in self._root else {}
         self._formats = formats_for(json_schema, pydantic=pydantic)
-        self._wide = False  # whether to look for values beyond those that fit one choice of alternatives
+        self._wide = False  # whether to search beyond values that fit one choice of alternatives
         self._left = 0
         self._pools: dict[tuple[int, ...], tuple[Any, ...]] = {}
         self._checks: dict[int, Any] = {}
 
     def documents(self) -> Iterator[str]:
-        """A few documents that fit, the shortest first."""
+        """A few documents that comply, the shortest first."""
         check = self._check(self._root)
         for self._wide in (False, True):
             self._left, self._pools = _CHECKS, {}
@@ -70,11 +70,11 @@ class Witness:
         return self._checks[id(node)]
 
     def _pool(self, nodes: tuple[Any, ...], depth: int) -> tuple[Any, ...]:
-        """Values for a place that `nodes` speak of: those that fit the most of them first, then the shortest."""
+        """Values for a place to which `nodes` apply, sorted by the number of fitting nodes, then by length."""
         key = tuple(sorted({id(node) for node in nodes}))
         if key in self._pools or depth > _DEEPEST:
             return self._pools.get(key, _BASIC)
-        self._pools[key] = _BASIC  # what a schema that holds itself sees of itself
+        self._pools[key] = _BASIC  # the values that a recursive schema uses for itself
         checks = [self._check(node) for node in nodes]
         kept: dict[tuple[bool, ...], dict[str, Any]] = {}
         seen: set[str] = set()
@@ -109,7 +109,7 @@ class Witness:
             yield from self._objects(chosen, everything, depth)
 
     def _parts(self, nodes: Sequence[Any], variant: int | None = None) -> list[Mapping[str, Any]]:
-        """The subschemas that speak of the same value: with a `variant` one of each choice, without it all of them."""
+        """The subschemas that apply to the same value: with `variant` one alternative per choice, else all."""
         found: list[Mapping[str, Any]] = []
         queue, seen = list(nodes), set()
         while queue and len(found) < _MOST_PARTS:
@@ -222,7 +222,7 @@ class Witness:
             yield written(base | {name: some[name][0] for name in three})
 
     def _names(self, parts: Sequence[Any]) -> Iterator[str]:
-        """Names that no part declares, but some part speaks of."""
+        """Names that some part mentions, but no part declares."""
         naming = self._parts([part["propertyNames"] for part in parts if "propertyNames" in part])
         for part in naming:
             yield from (name for name in [part.get("const"), *part.get("enum", [])] if isinstance(name, str))
@@ -237,7 +237,7 @@ class Witness:
         yield from ("b", "c", "d")
 
     def _children(self, parts: Sequence[Any], name: str) -> tuple[Any, ...]:
-        """The subschemas that speak of the value of this name."""
+        """The subschemas that apply to the value of the member `name`."""
         found: list[Any] = []
         for part in parts:
             own = [part["properties"][name]] if name in part.get("properties", {}) else []
@@ -247,7 +247,7 @@ class Witness:
 
 
 class _Hidden:
-    """A value that sorting does not compare."""
+    """A value that sorting ignores."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -262,7 +262,7 @@ def _prefix(part: Mapping[str, Any]) -> list[Any]:
 
 
 def _items(parts: Iterable[Mapping[str, Any]], place: int) -> tuple[Any, ...]:
-    """The subschemas that speak of the item at this place."""
+    """The subschemas that apply to the item at `place`."""
     found: list[Any] = []
     for part in parts:
         prefix = _prefix(part)
@@ -295,14 +295,14 @@ def _numbers(parts: Sequence[Mapping[str, Any]]) -> Iterator[float]:
 
 
 def _common(one: float, other: float) -> float:
-    """The least number that is a multiple of both."""
+    """The least common multiple of two numbers."""
     a, b = Fraction(str(one)), Fraction(str(other))
     least = Fraction(math.lcm(a.numerator * b.denominator, b.numerator * a.denominator), a.denominator * b.denominator)
     return int(least) if least.denominator == 1 else float(least)
 
 
 def _words(patterns: Sequence[str], least: int, most: int | None) -> Iterator[str]:
-    """Texts that match some of the patterns and not the others."""
+    """Texts that match some of the patterns, but not the rest of them."""
     some = patterns[:4]
     for n in range(len(some), 0, -1):
         for matching in combinations(some, n):
@@ -315,7 +315,7 @@ def _words(patterns: Sequence[str], least: int, most: int | None) -> Iterator[st
 
 
 def _moved(node: Any) -> Any:
-    """The schema with references that hold where it stands within another one, at `#/$defs/root`."""
+    """The schema with its references adapted to a place within another schema, at `#/$defs/root`."""
     if isinstance(node, Mapping):
         moved = {
             key: _moved(value) for key, value in node.items() if key not in ("$id", "id") or not isinstance(value, str)

@@ -1,4 +1,4 @@
-"""Who answers."""
+"""Models: local, behind a server, scripted or user-defined, and the wrappers around them."""
 
 from structout.models.base import Model
 from structout.models.lazy import LazyModel, identity

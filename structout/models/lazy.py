@@ -1,4 +1,4 @@
-"""A model that is known by its name until it is asked."""
+"""A model that is loaded at its first use, and the identity of a model."""
 
 import hashlib
 import json
@@ -16,20 +16,22 @@ from structout.source import check_code
 
 
 class LazyModel:
-    """The model that `load_model` gives for a name, loaded once, when it is first needed.
+    """The model that `load_model` gives for a name, loaded once, at its first use.
 
-    Two of the same name are equal, and one that is sent to another process is loaded there.
+    Two lazy models with the same name are equal. A pickled lazy model is loaded in the process that receives it.
+    Raises `CodeError` at once for a `py:` name whose code may not run.
     """
 
     def __init__(self, name: str) -> None:
         if name.startswith("py:"):
-            check_code(name)  # better known before anything is asked
+            check_code(name)  # raise here, before a model is asked
         self.name = name
         self._model: Model | None = None
         self._lock = threading.Lock()
 
     @property
     def tuning(self) -> Any:
+        """How the model was fine-tuned; None if it was not. Loads the model."""
         return getattr(self._loaded(), "tuning", None)
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
@@ -52,11 +54,11 @@ class LazyModel:
 
 
 def identity(name: str) -> str:
-    """A model's name with all that its answers hang on, however it was named.
+    """A model's name, extended by everything that its answers depend on.
 
-    For one in a folder that is a hash of its weights and its prompt: trained anew it is another model, and copied
-    elsewhere or judged again it is the same. For one behind a server it is where that is, and how it is asked. Raises
-    `SpecError`.
+    A model in a folder is identified by a hash of its weights and its prompt: training changes the identity, copying
+    the folder or evaluating the model again does not. A model behind a server is identified by the server's address
+    and the options that affect answers. Raises `SpecError` for an invalid address.
     """
     kind, _, folder = name.partition(":")
     if kind == "openai":
@@ -74,6 +76,6 @@ def identity(name: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _digest(file: Path, _size: int, _changed: int) -> bytes:  # read once, as long as it seems to be the same file
+def _digest(file: Path, _size: int, _changed: int) -> bytes:  # cached as long as size and change time stay the same
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").digest()

@@ -1,4 +1,4 @@
-"""Models by name."""
+"""The loader of models by name."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from structout.decoding.features import Features
     from structout.decoding.weights import Weights
 
-_HINT = "name an object with a `name` and `complete(prompts) -> completions`, or a function that makes one"
+_HINT = "name an object with `name` and `complete(prompts) -> completions`, or a function that returns such an object"
 
 
 def load_model(
@@ -24,19 +24,26 @@ def load_model(
     device: str | None = None,
     features: "Features | None" = None,
 ) -> Model:
-    """Load a model: `embedded`, `hf:NAME` (a Hugging Face model), `path:FOLDER` (a fine-tuned one too),
-    `openai:MODEL@URL` (a server; see `structout.models.openai.address`), `scripted:FILE`, or
-    `py:path/to/file.py:NAME` and `py:package.module:NAME` for an object with `complete`, or a function that makes one.
+    """Load a model by its name:
 
-    For a local model, `slots` is how many prompts it answers at a time, and `weights` the form of its linear layers:
-    `fp32` plainly, `packed` also (twice the memory) in the CPU's favourite order, `int8` faster and worse; the default
-    is exact: `packed` up to 2 GB of fp32 weights on the CPU, else as they are. A bf16 checkpoint stays bf16 unless
-    `weights` are given: give them on a CPU that does not calculate in bf16. `device` is one of PyTorch's, by default a
-    GPU if there is one. `features` says what its token loop does to be fast. `Features(score=False)`, of
-    `structout.decoding.features`, saves about a quarter of the time: tokens that the schema forces then count as
-    certain, and their log-probabilities are not computed. Do not use it where confidence in a record matters.
-    Raises `ModelError` if there is no such model, `SpecError` for other weights, and `MissingExtraError` if the local
-    models' packages are not installed.
+    - `embedded`: the embedded model;
+    - `hf:NAME`: a model from Hugging Face;
+    - `path:FOLDER`: a model in a folder, fine-tuned or not;
+    - `openai:MODEL@URL`: a model behind a server; see `structout.models.openai.address`;
+    - `scripted:FILE`: the answers in a JSON file;
+    - `py:path/to/file.py:NAME` or `py:package.module:NAME`: an object with `complete`, or a function that returns one.
+
+    The other arguments apply to local models. `slots` is the number of prompts that are answered at a time. `weights`
+    is the form of the linear layers: `fp32` is plain, `packed` adds a copy in the CPU's preferred order (twice the
+    memory), `int8` is faster and less exact. The default is exact: `packed` for up to 2 GB of fp32 weights on the CPU,
+    else unchanged. A bf16 checkpoint stays bf16 unless `weights` is given: give it on a CPU that does not calculate in
+    bf16. `device` is a PyTorch device, by default the GPU if there is one. `features` turns optimizations of the token
+    loop on and off. `Features(score=False)` from `structout.decoding.features` saves about a quarter of the time:
+    tokens that the schema forces count as certain, and their log-probabilities are not computed. Do not use it where
+    confidence in a record matters.
+
+    Raises `ModelError` for an unknown model, `SpecError` for unknown weights, and `MissingExtraError` if the packages
+    for local models are not installed.
     """
     kind, _, rest = name.partition(":")
     if kind == "scripted" and rest:
@@ -54,7 +61,7 @@ def load_model(
         tuning = Tuning.read(folder) if kind == "path" else None
         adapter = folder if tuning and has_adapter(folder) else None
         if kind == "path" and adapter is None and not (folder / "config.json").is_file():
-            raise NoModelError(f"no model in {rest}", hint="a model folder holds config.json, weights and a tokenizer")
+            raise NoModelError(f"no model in {rest}", hint="give a folder with config.json, weights and a tokenizer")
         place = _place(tuning.base) if tuning and adapter else _place(name)
         return LocalModel.load(
             place,
@@ -67,11 +74,11 @@ def load_model(
             features=features,
         )
     known = "embedded, hf:NAME, path:FOLDER, openai:MODEL@URL, scripted:FILE or py:FILE:NAME"
-    raise NoModelError(f"no model is called {name!r}", hint=f"give {known}")
+    raise NoModelError(f"unknown model {name!r}", hint=f"give {known}")
 
 
 def _place(name: str) -> str:
-    """Where transformers finds the model of this name."""
+    """The folder or Hugging Face name under which transformers finds a model."""
     if name == "embedded":
         from structout.models.embedded import embedded_folder
 
@@ -87,7 +94,7 @@ def _imported(place: str) -> Model:
             model = found()
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".split("\n")[0]
-            raise ModelError(f"{place} makes no model: {reason}", hint=_HINT) from error
+            raise ModelError(f"cannot make a model with {place}: {reason}", hint=_HINT) from error
     if not isinstance(model, Model):
-        raise NoModelError(f"{place} is no model", hint=_HINT)
+        raise NoModelError(f"invalid model: got {type(model).__name__} from {place}", hint=_HINT)
     return model

@@ -1,4 +1,4 @@
-"""A transformers model on this machine."""
+"""A model that runs on this machine, with transformers."""
 
 import hashlib
 import re
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from structout.decoding.request import Generated, Request
     from structout.decoding.weights import Weights
 
-# Stand-ins for the contents of messages while the chat template is written out: private-use characters.
+# Placeholders, in private-use characters, for the contents of messages while the chat template is rendered.
 _PLACE = re.compile("\ue000(\\d+)\ue001")
 
 
 class LocalModel:
     """A decoder-only transformers model with its tokenizer, which answers up to `slots` prompts at a time.
 
-    It batches by itself; the prompts of calls from several threads share the slots. `features` says what the token loop
-    does to be fast: see `structout.decoding.features`.
+    The model does its own batching: prompts from several threads share the slots. `features` turns optimizations of
+    the token loop on and off: see `structout.decoding.features`.
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class LocalModel:
         adapter: Path | None = None,
         features: "Features | None" = None,
     ) -> "LocalModel":
-        """Load a model folder, or a model by its Hugging Face name, onto a device (by default a GPU if there is one).
+        """Load a model from a folder or by its Hugging Face name onto a device, by default the GPU if there is one.
 
-        `weights` says in which form: see `structout.decoding.weights`. All forms are made of fp32 weights, so on the
-        CPU any of them widens a bf16 or fp16 checkpoint. Without `weights` such a one stays as it was published: that
-        takes half the memory, but is slow on CPUs that do not calculate in its format. `adapter` is the folder of an
-        adapter to merge into the weights, `tuning` how the model came about. Raises `ModelError`, `SpecError`,
-        `MissingExtraError`.
+        `weights` is the form of the linear layers: see `structout.decoding.weights`. Every form starts from fp32
+        weights, so on the CPU it widens a bf16 or fp16 checkpoint. Without `weights` the checkpoint keeps its format,
+        which takes half the memory but is slow on CPUs that do not calculate in the format. `adapter` is the folder of
+        an adapter to merge into the weights; `tuning` says how the model was fine-tuned. Raises `ModelError`,
+        `SpecError`, `MissingExtraError`.
         """
         try:
             import torch
@@ -86,12 +86,12 @@ class LocalModel:
         try:
             home = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
             dtype = torch.float32 if weights is not None and home.type == "cpu" else "auto"
-            own = {"trust_remote_code": False}  # else it asks on stdin, where records may come from, and runs on "y"
+            own = {"trust_remote_code": False}  # else transformers asks on stdin, where a record may say "y"
             model = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, **own).to(home)
             tokenizer = AutoTokenizer.from_pretrained(place, **own)
-        except Exception as error:  # transformers raises whatever its parts raise
+        except Exception as error:  # transformers raises errors of many libraries
             reason = str(error).strip().split("\n")[0][:200]
-            raise ModelError(f"{name} cannot be loaded: {reason}", hint="check the name or the folder") from error
+            raise ModelError(f"cannot load {name}: {reason}", hint="check the name or the folder") from error
         from structout.decoding.threads import limit_threads
         from structout.decoding.weights import convert
 
@@ -99,8 +99,8 @@ class LocalModel:
         if adapter is not None:
             if tuning is not None and checksum(model) != tuning.checksum:
                 raise NoModelError(
-                    f"{name} was fine-tuned from other weights than those of {tuning.base}",
-                    hint="fine-tune it again, or give the model that it began as",
+                    f"{name} was not fine-tuned from the weights of {tuning.base}",
+                    hint="fine-tune it again, or restore the original base model",
                 )
             merge_adapter(model, adapter)
         convert(model, weights)
@@ -111,7 +111,7 @@ class LocalModel:
         asked: dict[int, tuple[int, Request]] = {}  # by the request's place in the stream
 
         def requests() -> Iterator["Request"]:
-            """The requests, made only as the engine asks for them, so that a long queue takes no memory."""
+            """The requests, made when the engine asks for them, so that a long queue takes no memory."""
             place = count()
             for i, prompt in enumerate(prompts):
                 tokens = self.encode(prompt)
@@ -129,7 +129,7 @@ class LocalModel:
         except (RuntimeError, MemoryError) as error:
             reason = str(error).strip().split("\n")[0][:200]
             raise ModelError(
-                f"{self.name} failed: {reason}", hint="ask for fewer tokens, or a smaller model"
+                f"{self.name} failed: {reason}", hint="ask for fewer tokens, or use a smaller model"
             ) from error
         return [answer for answer in answers if answer is not None]
 
@@ -140,18 +140,18 @@ class LocalModel:
 
     @property
     def tokenizer(self) -> Any:
-        """Its tokenizer, as transformers has it."""
+        """The transformers tokenizer of the model."""
         return self._tokenizer
 
     @property
     def pad(self) -> int:
-        """A token to fill up a batch with; what it is does not matter, as it is masked."""
+        """A token that fills up a batch. It is masked, so any token would do."""
         first: int = min(self._ends)
         return first
 
     @property
     def engine(self) -> "Engine":
-        """The token loop, made at the first use."""
+        """The token loop, created at the first use."""
         from structout.decoding.engine import Engine
 
         with self._lock:
@@ -200,12 +200,12 @@ class LocalModel:
         )
 
     def _pieces(self, tokens: Sequence[int], text: str) -> list[bytes] | None:
-        """The bytes of each token; None for a tokenizer that writes a text otherwise than token by token."""
+        """The bytes of each token; None if they do not add up to the text that the tokenizer writes."""
         pieces = [bytes(self.vocabulary.engine.decode_bytes([token])) for token in tokens]
         return pieces if b"".join(pieces).decode(errors="replace") == text else None
 
     def _steered(self, tokens: Sequence[int], places: Sequence[int]) -> tuple[tuple[int, int], ...]:
-        """The stretches of the text that the tokens at these places wrote."""
+        """The spans of the text that the tokens at `places` wrote; adjacent spans are joined."""
         found: list[tuple[int, int]] = []
         for place in places:
             start, end = (len(self._decode(tokens[:n])) for n in (place, place + 1))
@@ -220,19 +220,19 @@ class LocalModel:
 
     @cached_property
     def vocabulary(self) -> grammar.Vocabulary:
-        """The model's tokens, as grammars need them."""
+        """The model's tokens, in the form that grammars use."""
         return grammar.Vocabulary.of(self._tokenizer, self._model.config.vocab_size, sorted(self._ends))
 
     def render(self, prompt: Prompt) -> str:
-        """The prompt as this model reads it, its chat template filled in."""
+        """The prompt as this model reads it: its chat template with the messages filled in."""
         contents = [message.content for message in prompt.messages]
         template = self._template(tuple(message.role for message in prompt.messages))
         return _PLACE.sub(lambda place: contents[int(place[1])], template)
 
     def encode(self, prompt: Prompt) -> list[int] | str:
-        """The prompt's tokens, or the reason why this model cannot take it.
+        """The prompt's tokens, or the reason why this model cannot take the prompt.
 
-        Only the chat template's own text may become control tokens; the contents of messages never do.
+        Only the text of the chat template can become control tokens; the contents of messages never do.
         """
         template = self._template(tuple(message.role for message in prompt.messages))
         tokens: list[int] = []
@@ -243,14 +243,14 @@ class LocalModel:
                     content, add_special_tokens=False, split_special_tokens=bool(i % 2), verbose=False
                 ).input_ids
             except (UnicodeEncodeError, TypeError):
-                return "the text has an unpaired surrogate: it is not valid Unicode"
+                return "the prompt is not valid Unicode: it contains an unpaired surrogate"
         room = self._context - prompt.sampling.max_tokens
         if len(tokens) > room:
-            return f"the prompt has {len(tokens):,} tokens, and {self.name} has room for {max(room, 0):,}"
+            return f"the prompt has {len(tokens):,} tokens, but {self.name} has room for {max(room, 0):,}"
         return tokens
 
     def encode_answer(self, text: str) -> list[int]:
-        """The tokens that this model would answer with to say `text` and no more."""
+        """The tokens of an answer that is exactly `text`, with the token that ends it."""
         tokens: list[int] = self._tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
         return [*tokens, self._tokenizer.eos_token_id]
 
@@ -260,9 +260,9 @@ class LocalModel:
             return "\n\n".join(mark.content for mark in marks) + "\n\n"
         try:
             return self._apply(marks)
-        except Exception as error:  # templates raise at will: some know no system role
+        except Exception as error:  # a template may raise any error; some reject the system role
             if roles[:2] != ("system", "user"):
-                raise ModelError(f"{self.name}'s chat template cannot write {roles}: {error}") from error
+                raise ModelError(f"the chat template of {self.name} cannot render {roles}: {error}") from error
             return self._apply([Message("user", f"{marks[0].content}\n\n{marks[1].content}"), *marks[2:]])
 
     def _apply(self, messages: Sequence[Message]) -> str:
@@ -272,5 +272,5 @@ class LocalModel:
 
 
 def _seed(prompt: Prompt) -> int:
-    """A seed of the answer alone: what is asked, the sampling seed and the sample's index, not the batch."""
+    """A seed that depends on the prompt, the sampling seed and the sample's index, but not on the batch."""
     return int.from_bytes(hashlib.sha256(prompt.key().encode()).digest()[:8], "big") >> 1

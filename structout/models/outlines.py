@@ -1,4 +1,4 @@
-"""Any model that outlines drives, local or behind an API, as a structout model."""
+"""An adapter that turns any outlines model, local or behind an API, into a structout model."""
 
 import threading
 import time
@@ -17,28 +17,28 @@ Options = Callable[[Sampling], Mapping[str, Any]]
 def from_outlines(
     model: Any, name: str | None = None, *, backend: str | None = None, options: Options | None = None
 ) -> "OutlinesModel":
-    """Make an outlines model answer structout's prompts, with constraints honoured as that model can.
+    """Wrap an outlines model so that it answers structout's prompts, with constraints as far as it supports them.
 
     A steerable model (Transformers, LlamaCpp, MLX ...) gets a mask from `backend` (`llguidance`, `outlines_core` or
-    `xgrammar`; by default outlines' own choice), but for `Lark` and `Sql`, which llguidance alone can hold it to. A
-    black box gets the schema with the request; what it has no means to be held to, as a grammar with OpenAI, is only
-    asked for. Answers are verified like any other's. `options` turns a `Sampling` into the arguments of that model;
-    those of Transformers, LlamaCpp, MLX, OpenAI, vLLM and Ollama are known. Raises `MissingExtraError`, and
-    `ModelError` for what is no (synchronous) outlines model.
+    `xgrammar`; by default outlines chooses); `Lark` and `Sql` always use llguidance, the only backend for them. A
+    black-box model gets the schema with the request. A constraint that a black-box model does not support, such as a
+    grammar with OpenAI, stands in the prompt alone. Answers are verified like the answers of any model. `options`
+    turns a `Sampling` into the model's own arguments; Transformers, LlamaCpp, MLX, OpenAI, vLLM and Ollama have a
+    default. Raises `MissingExtraError`, and `ModelError` if `model` is not a synchronous outlines model.
     """
     try:
         from outlines.models.base import Model
     except ImportError as error:
         raise MissingExtraError("outlines", "local") from error
     if not isinstance(model, Model):
-        hint = "make one with outlines.from_transformers, outlines.from_openai and so on; not an asynchronous one"
-        raise ModelError(f"{type(model).__name__} is no outlines model", hint=hint)
+        hint = "make a synchronous model with outlines.from_transformers, outlines.from_openai ..."
+        raise ModelError(f"invalid outlines model: got {type(model).__name__}", hint=hint)
     kind = type(model).__name__
     return OutlinesModel(model, name or f"outlines:{kind}", backend, options or _OPTIONS.get(kind, _no_options))
 
 
 class OutlinesModel:
-    """A structout `Model` over an outlines model; made by `from_outlines`. One prompt at a time."""
+    """A structout `Model` over an outlines model, made by `from_outlines`. It answers one prompt at a time."""
 
     def __init__(self, model: Any, name: str, backend: str | None, options: Options) -> None:
         self.name = name
@@ -56,9 +56,9 @@ class OutlinesModel:
         began = time.perf_counter()
         try:
             generator = self._generator(prompt.constraint, prompt.mask)
-        except Exception as error:  # whatever the backend raises for a schema that it cannot compile
+        except Exception as error:  # backends raise errors of any type for a schema that they cannot compile
             reason = str(error).strip().split("\n")[0][:200]
-            return Completion("", finish_reason="refused", refusal=f"{self.name} cannot hold to the schema: {reason}")
+            return Completion("", finish_reason="refused", refusal=f"{self.name} does not support the schema: {reason}")
         try:
             answer = generator(self._input(prompt), **self._options(prompt.sampling))
         except Exception as error:
@@ -79,14 +79,14 @@ class OutlinesModel:
         if key not in self._generators:
             wanted, backend = _output_type(schema, mask), self._backend
             if isinstance(wanted, CFG):
-                backend = "llguidance"  # the others read other dialects, or none
+                backend = "llguidance"  # the other backends read other dialects, or no grammars
             if not isinstance(self._model, get_args(SteerableModel)) and not self._takes(wanted):
                 wanted = None
             self._generators[key] = outlines.Generator(self._model, wanted, backend)
         return self._generators[key]
 
     def _takes(self, wanted: Any) -> bool:
-        """Whether a black box can be held to a type of output: its adapter raises before anything is sent."""
+        """Whether a black-box model supports a type of output: its adapter raises, before a request is sent, if not."""
         write = getattr(self._model.type_adapter, "format_output_type", None)
         try:
             if write is not None:
@@ -103,13 +103,13 @@ class OutlinesModel:
         return "\n\n".join(message.content for message in prompt.messages)
 
     def _count(self, text: str) -> int:
-        """Tokens of a text, as far as the model has a tokenizer; a black box tells nothing, so 0."""
+        """The number of tokens of a text; 0 for a black-box model, which has no tokenizer here."""
         tokenizer: Any = getattr(getattr(self._model, "tokenizer", None), "tokenizer", None)
         return len(tokenizer.encode(text, add_special_tokens=False)) if hasattr(tokenizer, "encode") else 0
 
 
 def _output_type(schema: Schema[Any] | None, mask: Any) -> Any:
-    """A constraint in outlines' words."""
+    """A constraint as an outlines output type."""
     from outlines.types import CFG, JsonSchema
     from outlines.types import Regex as Expression
 

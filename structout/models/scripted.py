@@ -1,4 +1,4 @@
-"""A model that answers from a script: the public test double, for pipelines and for tests of strategies."""
+"""A model that answers from a script: the public test double for pipelines and strategies."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -12,17 +12,17 @@ Script = Mapping[str, str | Sequence[str]] | Callable[[Prompt], str | Completion
 
 
 class Scripted:
-    """Answers each prompt by its script and keeps every batch it was sent in `batches`, unless `keep` is false.
+    """Answers each prompt from a script, and keeps every batch in `batches` unless `keep` is false.
 
-    The script is one answer to everything, a function of the prompt, or a mapping from a part of the record to its
-    answer, or to the answers to give in turn (the last one again when they are used up); the latest user message
-    that holds one of the keys decides. Tokens are counted as words. Raises `ModelError` where no key is found.
+    The script is one answer to every prompt, a function of the prompt, or a mapping. A mapping's key is a part of the
+    record; its value is the answer, or a list of answers to give in turn, of which the last is repeated. The latest
+    user message that contains a key decides. Tokens are counted as words. Raises `ModelError` if no key is found.
     """
 
     def __init__(self, script: Script, *, name: str = "scripted", keep: bool = True) -> None:
         self.name = name
         self.batches: list[list[Prompt]] = []
-        self.calls = 0  # how many prompts were answered so far
+        self.calls = 0  # the number of prompts answered so far
         self._keep = keep
         self._script = script
         self._given: dict[str, int] = {}
@@ -30,13 +30,14 @@ class Scripted:
 
     @classmethod
     def load(cls, path: str | Path) -> "Scripted":
-        """Read a script from a JSON file: a text, or an object of answers as above."""
+        """Read a script from a JSON file: a text, or an object of answers. Raises `NoModelError`."""
         try:
             script = load_json(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise NoModelError(f"cannot read the script {path}: {error}", hint="give a JSON file") from error
         if not isinstance(script, str | dict):
-            raise NoModelError(f"{path} is no script", hint="it must hold a text or an object of answers")
+            hint = "write a text or an object of answers into it"
+            raise NoModelError(f"invalid script {path}: got {type(script).__name__}, expected str or dict", hint=hint)
         return cls(script, name=f"scripted:{path}", keep=False)
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
@@ -67,4 +68,4 @@ class Scripted:
                     turn = self._given.get(key, 0)
                     self._given[key] = turn + 1
                     return answers[min(turn, len(answers) - 1)]
-        raise ModelError(f"the script has no answer to {asked[-1][:80]!r}", hint="add a key that occurs in it")
+        raise ModelError(f"the script has no answer to {asked[-1][:80]!r}", hint="add a key that occurs in the record")

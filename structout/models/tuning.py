@@ -1,4 +1,4 @@
-"""How a fine-tuned model came about, kept beside its weights, and the weights put to use."""
+"""The record of how a model was fine-tuned, kept beside its weights, and the merge of an adapter."""
 
 import hashlib
 import json
@@ -18,13 +18,14 @@ _ADAPTER = "adapter_model.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What a model was fine-tuned for, on, and how.
+    """How a model was fine-tuned: from which model, for which schema, on which data.
 
-    `base` is the name of the model that it began as, with the `checksum` of its weights; `show` the form of the prompt,
-    with the fingerprint of that `prompt`; `schema` and `fingerprint` name the schema, `data` is the fingerprint of the
-    labelled records. `training` holds the settings, `log` what was measured as it went on, `cost` what it took, and
-    `evaluation` the measures before and after. `orders` says in which order the keys of objects are answered, where it
-    is not the schema's. `quotes` are the fields whose texts were quoted from the records.
+    `base` is the name of the base model, and `checksum` the checksum of its weights. `show` is the form of the prompt,
+    and `prompt` the prompt's fingerprint. `schema` is the schema's name, `fingerprint` the schema's fingerprint, and
+    `data` the fingerprint of the labelled records. `training` holds the settings, `log` the measurements during the
+    training, `cost` what the training took, and `evaluation` the measures before and after it. `orders` holds the order
+    of an object's keys in answers where it differs from the schema's order. `quotes` are the fields whose texts were
+    quoted from the records.
     """
 
     base: str
@@ -43,21 +44,22 @@ class Tuning:
 
     @classmethod
     def read(cls, folder: Path) -> "Tuning | None":
-        """The tuning in a model folder, None if the model was not fine-tuned by structout. Raises `ModelError`."""
+        """Read the tuning in a model folder; None if structout did not fine-tune the model. Raises `NoModelError`."""
         if not (folder / _FILE).is_file():
             return None
         try:
             content = load_json((folder / _FILE).read_text(encoding="utf-8"))
             return cls(**{**content, "log": tuple(content["log"]), "quotes": tuple(content.get("quotes", ()))})
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise NoModelError(f"{folder / _FILE} cannot be read: {error}", hint="fine-tune the model again") from error
+            raise NoModelError(f"cannot read {folder / _FILE}: {error}", hint="fine-tune the model again") from error
 
     def write(self, folder: Path) -> None:
+        """Write the tuning into a model folder."""
         (folder / _FILE).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
 
 def reordered(schema: Schema[Any], orders: Orders) -> Schema[Any]:
-    """The same schema with the keys of its objects in these orders: it admits the same documents."""
+    """The schema with its objects' keys in the given orders. It accepts the same documents."""
     if not orders or isinstance(schema.json_schema, bool):
         return schema
     copy = deepcopy(schema.json_schema)
@@ -70,23 +72,24 @@ def reordered(schema: Schema[Any], orders: Orders) -> Schema[Any]:
 
 
 def checksum(network: Any) -> str:
-    """A hash of a model's weights, whatever file they came from, and the same where they were widened to fp32."""
+    """A hash of a model's weights. It depends neither on their file format nor on whether they were widened to fp32."""
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode())
-        exact = tensor.detach().float() if tensor.is_floating_point() else tensor  # numpy knows no bf16
+        exact = tensor.detach().float() if tensor.is_floating_point() else tensor  # numpy does not support bf16
         digest.update(exact.contiguous().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 
 def has_adapter(folder: Path) -> bool:
+    """Whether a model folder holds an adapter."""
     return (folder / _ADAPTER).is_file()
 
 
 def merge_adapter(network: Any, folder: Path) -> None:
-    """Add a low-rank adapter (LoRA, arXiv:2106.09685, as `peft` writes it) to a model's weights, in place.
+    """Merge a low-rank adapter (LoRA, arXiv:2106.09685, as `peft` writes it) into a model's weights, in place.
 
-    Merged, it costs nothing when the model answers. Raises `ModelError` if it was made for another model.
+    A merged adapter costs no time when the model answers. Raises `NoModelError` if the adapter does not fit the model.
     """
     import torch
     from safetensors import SafetensorError
@@ -106,5 +109,5 @@ def merge_adapter(network: Any, folder: Path) -> None:
                 weight += (scale * (up.float() @ down.float())).to(weight.dtype)
     except (OSError, ValueError, KeyError, AttributeError, RuntimeError, SafetensorError) as error:
         raise NoModelError(
-            f"the adapter in {folder} does not fit: {error}", hint="fine-tune the model again"
+            f"the adapter in {folder} does not fit the model: {error}", hint="fine-tune the model again"
         ) from error

@@ -27,6 +27,11 @@ SCHEMA = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _same_numbers() -> None:
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def tokenizer() -> Any:
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())

@@ -249,7 +249,7 @@ def test_an_interrupt_fails_the_calls_that_shared_the_pass(model: Any, ask: Any)
             engine.generate([ask(TEXTS[0], None)])
     finally:
         hook.remove()
-    with pytest.raises(ModelError, match="ask again"):
+    with pytest.raises(ModelError, match="try again"):
         list(other)
     same(engine.generate([ask(TEXTS[1])]), generate(model, [ask(TEXTS[1])], ENDS, forced=True))
 

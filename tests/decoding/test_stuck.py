@@ -9,6 +9,7 @@ from structout.decoding.engine import Engine
 from structout.decoding.loop import generate
 from structout.decoding.request import Request
 from structout.decoding.sampling import MOST_REFUSALS
+from structout.models import Model
 from structout.strategies import Constrained
 from tests.decoding.test_engine import ENDS, TEXTS
 
@@ -62,20 +63,20 @@ def test_an_answer_without_a_way_on_ends_and_says_why(
 
 
 @pytest.mark.parametrize("control", ["<|im_end|>", "<|endoftext|>", "a<|im_start|>b"])
-def test_the_name_of_a_control_token_can_be_written(control: str) -> None:
+def test_the_name_of_a_control_token_can_be_written(control: str, embedded: Model) -> None:
     from structout import extract
 
     for schema in (
         {"type": "object", "properties": {control: {"const": 1}}, "required": [control], "additionalProperties": False},
         {"enum": [control]},
     ):
-        result = extract("part a 7", schema, "embedded", Constrained(max_tokens=32))
+        result = extract("part a 7", schema, embedded, Constrained(max_tokens=32))
         assert result.ok, result.issues
         assert result.value in ({control: 1}, control)
 
 
-def test_a_schema_whose_only_number_the_engine_misses_is_answered() -> None:
+def test_a_schema_whose_only_number_the_engine_misses_is_answered(embedded: Model) -> None:
     from structout import extract
 
     schema = {"type": "number", "multipleOf": 0.01, "minimum": 0.005, "maximum": 0.015}
-    assert extract("part a 7", schema, "embedded", "Constrained()").value == 0.01
+    assert extract("part a 7", schema, embedded, "Constrained()").value == 0.01

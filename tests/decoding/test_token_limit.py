@@ -1,6 +1,7 @@
 """Within a budget of tokens, too, the engine gives what the plain loop gives, and says the same of what was steered."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -36,9 +37,15 @@ SCHEMAS = [
 ]
 
 Answer = Callable[[list[Request]], list[Generated]]
+Told = list[tuple[list[int], str, tuple[int, ...]]]
 
 
-def told(answer: Answer, requests: list[Request]) -> list[tuple[list[int], str, tuple[int, ...]]]:
+def requests(ask: Any, schema: int, temperature: float) -> list[Request]:
+    """One more than there are slots."""
+    return [ask(text, SCHEMAS[schema], budget=True, max_tokens=40, temperature=temperature) for text in TEXTS[:4]]
+
+
+def told(answer: Answer, requests: list[Request]) -> Told:
     """What comes of each request: its tokens, how it ends, and which of them the budget chose."""
     return [
         (output.tokens, output.finish_reason, request.matcher.steered)
@@ -47,20 +54,30 @@ def told(answer: Answer, requests: list[Request]) -> list[tuple[list[int], str, 
     ]
 
 
+@pytest.fixture(scope="module")
+def plainly(model: Any, ask: Any) -> Callable[[int, float, bool], Told]:
+    """What the plain loop makes of the requests, once for all switches."""
+
+    @cache
+    def plainly(schema: int, temperature: float, forced: bool) -> Told:
+        return told(lambda some: generate(model, some, ENDS, forced=forced), requests(ask, schema, temperature))
+
+    return plainly
+
+
 @pytest.mark.parametrize("features", SWITCHES, ids=str)
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-@pytest.mark.parametrize("schema", SCHEMAS, ids=["texts", "pattern"])
+@pytest.mark.parametrize("schema", [0, 1], ids=["texts", "pattern"])
 def test_every_switch_steers_what_the_plain_loop_steers(
-    model: Any, ask: Any, features: Features, temperature: float, schema: Any
+    model: Any,
+    ask: Any,
+    plainly: Callable[[int, float, bool], Told],
+    features: Features,
+    temperature: float,
+    schema: int,
 ) -> None:
-    def requests(limit: int) -> list[Request]:
-        return [ask(text, schema, budget=True, max_tokens=limit, temperature=temperature) for text in TEXTS]
-
-    def plainly(asked: list[Request]) -> list[Generated]:
-        return generate(model, asked, ENDS, forced=features.force)
-
     engine = Engine(model, ENDS, slots=3, features=features)
-    plain = told(plainly, requests(40))
+    plain = plainly(schema, temperature, features.force)
     assert any(steered for _, _, steered in plain)
-    for _ in range(2):  # again, when there is something to draft from
-        assert told(engine.generate, requests(40)) == plain
+    for _ in range(1 + (features.share or features.draft)):  # again, when there is something to share and to draft from
+        assert told(engine.generate, requests(ask, schema, temperature)) == plain

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from structout.decoding.values import value_tokens
+from tests.nesting import nested
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ def test_contents_of_strings_numbers_and_literals_are_values(pieces: list[str], 
 
 
 @given(
-    st.recursive(
+    nested(
         st.none() | st.booleans() | st.integers() | st.text(),
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     )

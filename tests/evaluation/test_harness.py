@@ -151,7 +151,7 @@ _THREE: Any = 3
         (lambda: evaluate([Prompted()], Scripted(RIGHT), bolts("x"), repeats=0), "repeats is 0"),
         (lambda: evaluate([], Scripted(RIGHT), bolts("x")), "no strategy to measure"),
         (lambda: evaluate([Prompted()], [], bolts("x")), "no model to measure"),
-        (lambda: evaluate([Prompted()], [_THREE], bolts("x")), "is no model"),
+        (lambda: evaluate([Prompted()], [_THREE], bolts("x")), "invalid model"),
         (lambda: evaluate([_THREE], Scripted(RIGHT), bolts("x")), "invalid strategy: got 3"),
         (lambda: evaluate([Prompted()], Scripted(RIGHT), bolts("x"), perturbations="typo"), "called 'typo'"),
     ],

@@ -1,13 +1,28 @@
 """A model that is as small as can be, with the embedded model's tokenizer: it learns in a second."""
 
-from typing import TYPE_CHECKING
+import json
+from pathlib import Path
 
 import pytest
 
+from structout import Dataset
+from structout.finetuning import Training, finetune
 from structout.models.embedded import embedded_folder
+from tests.conftest import Bolt
 
-if TYPE_CHECKING:
-    from pathlib import Path
+QUICK = Training(passes=2, rank=2, learning_rate=1e-2, batch=4, held_out=0.2)
+
+
+def bolts(folder: Path, count: int = 24) -> Dataset:
+    rows = [
+        {"text": f"{kind} bolt {size} mm", "expected": {"kind": kind, "size_mm": size}, "split": "train"}
+        for size in range(1, count // 2 + 1)
+        for kind in ("hex", "flange")
+    ]
+    rows.append({"text": "hex bolt 99 mm", "expected": {"kind": "hex", "size_mm": 99}, "split": "dev"})
+    file = folder / "bolts.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return Dataset.load(file, Bolt)
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +32,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
     from transformers.utils import logging
 
-    folder: Path = tmp_path_factory.mktemp("tiny")
+    folder = tmp_path_factory.mktemp("tiny")
     torch.manual_seed(0)
     logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(embedded_folder())
@@ -35,3 +50,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
     LlamaForCausalLM(shape).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return f"path:{folder}"
+
+
+@pytest.fixture(scope="package")
+def taught(tiny: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what `QUICK` makes of it on bolts, to be read or copied."""
+    folder = tmp_path_factory.mktemp("taught")
+    finetune(tiny, bolts(folder), folder / "out", QUICK)
+    return folder / "out"

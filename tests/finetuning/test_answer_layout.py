@@ -16,6 +16,7 @@ from structout.finetuning.variation import Variation
 from structout.models.tuning import reordered
 from structout.result import Example
 from structout.schema import Schema
+from tests.nesting import nested
 
 SCHEMA = Schema.of(
     {
@@ -66,7 +67,7 @@ def test_order_follows_references_into_themselves() -> None:
     assert str(ordered) == "{'kind': 'a', 'inner': {'kind': 'b', 'size': 1}}"
 
 
-@given(st.recursive(st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
+@given(nested(st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
 def test_order_never_changes_what_a_document_says(document: Any) -> None:
     assert AnswerLayout(SCHEMA).order(document) == document
 

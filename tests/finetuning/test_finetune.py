@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,30 +13,17 @@ import pytest
 from safetensors.torch import load_file
 from transformers import TrainerControl, TrainerState
 
-from structout import Constrained, DataError, Dataset, ModelError, Prompted, Sampling, SpecError, load_model
+from structout import Constrained, DataError, ModelError, Prompted, Sampling, SpecError, load_model
 from structout.errors import MissingExtraError, StructoutWarning
 from structout.finetuning import Training, TrainingStep, finetune, learning_curve
 from structout.finetuning.supervised import Passes
 from structout.models.tuning import Tuning
 from structout.result import Example, Task
 from structout.schema import Schema
-from tests.cli.test_cli import BOLT, run
-from tests.conftest import ROOT, Bolt
+from tests.conftest import BOLT, ROOT, Bolt, Shell
+from tests.finetuning.conftest import QUICK, bolts
 
-QUICK = Training(passes=2, rank=2, learning_rate=1e-2, batch=4, held_out=0.2)
 WEIGHTS = "adapter_model.safetensors"
-
-
-def bolts(folder: Path, count: int = 24) -> Dataset:
-    rows = [
-        {"text": f"{kind} bolt {size} mm", "expected": {"kind": kind, "size_mm": size}, "split": "train"}
-        for size in range(1, count // 2 + 1)
-        for kind in ("hex", "flange")
-    ]
-    rows.append({"text": "hex bolt 99 mm", "expected": {"kind": "hex", "size_mm": 99}, "split": "dev"})
-    file = folder / "bolts.jsonl"
-    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    return Dataset.load(file, Bolt)
 
 
 def test_it_learns_and_says_what_it_did(tiny: str, tmp_path: Path) -> None:
@@ -69,13 +57,12 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(tiny: str, tm
     assert (tmp_path / "one" / WEIGHTS).read_bytes() != (tmp_path / "other" / WEIGHTS).read_bytes()
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_weights(tiny: str, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_and_ends_with_the_same_weights(tiny: str, taught: Path, tmp_path: Path) -> None:
     data = bolts(tmp_path)
-    finetune(tiny, data, tmp_path / "whole", QUICK)
     script = f"""
 import os, signal
 from structout.finetuning import Training, finetune
-from tests.finetuning.test_finetune import QUICK, bolts
+from tests.finetuning.conftest import QUICK, bolts
 from pathlib import Path
 
 def die(step):
@@ -90,7 +77,7 @@ finetune({tiny!r}, bolts(Path({str(tmp_path)!r})), {str(tmp_path / "killed")!r},
     steps: list[TrainingStep] = []
     finetune(tiny, data, tmp_path / "killed", QUICK, tell=steps.append)
     assert 1 < steps[0].step <= 4
-    assert (tmp_path / "killed" / WEIGHTS).read_bytes() == (tmp_path / "whole" / WEIGHTS).read_bytes()
+    assert (tmp_path / "killed" / WEIGHTS).read_bytes() == (taught / WEIGHTS).read_bytes()
     again: list[TrainingStep] = []
     finetune(tiny, data, tmp_path / "killed", QUICK, tell=again.append)
     assert again == []  # done is done
@@ -131,8 +118,8 @@ def test_answers_are_held_to_the_order_that_was_taught(tiny: str, tmp_path: Path
     assert list(json.loads(plain.text))[:2] == ["kind", "size_mm"]
 
 
-def test_another_schema_or_prompt_is_noticed(tiny: str, tmp_path: Path) -> None:
-    model = finetune(tiny, bolts(tmp_path), tmp_path / "out", QUICK)
+def test_another_schema_or_prompt_is_noticed(taught: Path) -> None:
+    model = load_model(f"path:{taught}")
     few = Sampling(max_tokens=2)
     with pytest.warns(StructoutWarning, match="fine-tuned for Bolt"):
         Prompted().run([Task("x", Schema.of({"title": "Nut"}), sampling=few)], model)
@@ -144,8 +131,8 @@ def test_another_schema_or_prompt_is_noticed(tiny: str, tmp_path: Path) -> None:
     Prompted().run([Task("x", Schema.of(Bolt), sampling=few)], model)
 
 
-def test_an_adapter_wants_the_weights_that_it_was_made_for(tiny: str, tmp_path: Path) -> None:
-    finetune(tiny, bolts(tmp_path), tmp_path / "out", QUICK)
+def test_an_adapter_wants_the_weights_that_it_was_made_for(taught: Path, tmp_path: Path) -> None:
+    shutil.copytree(taught, tmp_path / "out")
     tuning = Tuning.read(tmp_path / "out")
     assert tuning is not None
     replace(tuning, checksum="0" * 16).write(tmp_path / "out")
@@ -210,9 +197,9 @@ def test_further_records_are_learnt_as_well(tiny: str, tmp_path: Path) -> None:
         finetune(tiny, data, tmp_path / "out", QUICK, more=more[1:])
 
 
-def test_what_cannot_be_taught_is_refused(tiny: str, tmp_path: Path) -> None:
+def test_what_cannot_be_taught_is_refused(tiny: str, taught: Path, tmp_path: Path) -> None:
     data = bolts(tmp_path)
-    finetune(tiny, data, tmp_path / "out", QUICK)
+    shutil.copytree(taught, tmp_path / "out")
     with pytest.raises(DataError, match="another training"):
         finetune(tiny, data, tmp_path / "out", replace(QUICK, seed=5))
     with pytest.raises(DataError, match="another data"):
@@ -246,7 +233,7 @@ def test_a_learning_curve_grows_by_labels_and_leaves_out_what_is_not_there(tiny:
     assert small.training["passes"] > large.training["passes"]
 
 
-def test_the_command_draws_a_learning_curve(tiny: str, tmp_path: Path) -> None:
+def test_the_command_draws_a_learning_curve(tiny: str, tmp_path: Path, shell: Shell) -> None:
     bolts(tmp_path)
     words = [
         "finetune",
@@ -259,7 +246,7 @@ def test_the_command_draws_a_learning_curve(tiny: str, tmp_path: Path) -> None:
         str(tmp_path / "out"),
     ]
     words += ["--passes", "1", "--rank", "2", "--measure", "dev", "--max-tokens", "60"]
-    done = run(*words, "--curve", "8,24,99")
+    done = shell(*words, "--curve", "8,24,99")
     assert done.returncode == 0, done.stderr
     head, *rows = (line.split("\t") for line in done.stdout.splitlines())
     assert head[0] == "labels"
@@ -267,21 +254,23 @@ def test_the_command_draws_a_learning_curve(tiny: str, tmp_path: Path) -> None:
     assert all(re.fullmatch(r"\d+ \(\d+-\d+\)", cell) for row in rows for cell in row[1:]), rows
     assert "2 of 3 sizes" in done.stderr
     assert (tmp_path / "out" / "curve.png").read_bytes().startswith(b"\x89PNG")
-    again = json.loads(run(*words, "--curve", "8", "--json").stdout)
+    again = json.loads(shell(*words, "--curve", "8", "--json").stdout)
     assert [point["labels"] for point in again] == [8]
     assert set(again[0]["record accuracy"]) == {"value", "low", "high", "n", "effective"}
-    assert run(*words[:-4], "--max-tokens", "60", "--on", str(tmp_path / "bolts.jsonl")).returncode == 2
+    assert shell(*words[:-4], "--max-tokens", "60", "--on", str(tmp_path / "bolts.jsonl")).returncode == 2
     for wrong in (["--curve", "8,few"], ["--curve", "0"], ["--curve", "8", "--fresh"], ["--curve", "8", "--more", "x"]):
-        assert run(*words, *wrong).returncode == 2
+        assert shell(*words, *wrong).returncode == 2
 
 
-def test_the_command_learns_all_records_of_another_file_and_holds_none_out(tiny: str, tmp_path: Path) -> None:
+def test_the_command_learns_all_records_of_another_file_and_holds_none_out(
+    tiny: str, tmp_path: Path, shell: Shell
+) -> None:
     bolts(tmp_path)
     rows = [{"text": f"stud bolt {size} mm", "expected": {"kind": "hex", "size_mm": size}} for size in range(20, 30)]
     (tmp_path / "more.jsonl").write_text("\n".join(map(json.dumps, rows)))
     words = ["--schema", BOLT, "--model", tiny, "--out", str(tmp_path / "out"), "--passes", "1", "--rank", "2"]
     words += ["--held-out", "0", "--more", str(tmp_path / "more.jsonl")]
-    done = run("finetune", str(tmp_path / "bolts.jsonl"), *words)
+    done = shell("finetune", str(tmp_path / "bolts.jsonl"), *words)
     assert done.returncode == 0, done.stderr
     tuning = Tuning.read(tmp_path / "out")
     assert tuning is not None

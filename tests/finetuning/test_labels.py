@@ -7,13 +7,12 @@ import pytest
 
 from structout import Constrained, Dataset, Prompt, Prompted, Repair, Sampling, Scripted, evaluate, load_model
 from structout.errors import DataError, JournalError, SpecError
-from structout.finetuning import Preference, Preferring, TrainingStep, finetune, label, prefer, preferences, synthesize
+from structout.finetuning import Preference, Preferring, TrainingStep, label, prefer, preferences, synthesize
 from structout.models.tuning import Tuning
 from structout.result import Example
 from structout.schema import Schema
-from tests.cli.test_cli import BOLT, run
-from tests.conftest import Bolt
-from tests.finetuning.test_finetune import QUICK, bolts
+from tests.conftest import BOLT, Bolt, Shell, run
+from tests.finetuning.conftest import bolts
 
 SCHEMA = Schema.of(Bolt)
 HEX = '{"kind": "hex", "size_mm": 6}'
@@ -42,26 +41,26 @@ def test_a_text_on_which_the_model_fails_costs_no_other_and_is_asked_again(tmp_p
     assert label(["odd other"], SCHEMA, more, "Prompted()", journal=journal, fresh=True)[1].accepted == 1
 
 
-def test_the_command_writes_a_data_set_that_can_be_learnt(tmp_path: Path) -> None:
+def test_the_command_writes_a_data_set_that_can_be_learnt(tmp_path: Path, shell: Shell) -> None:
     (tmp_path / "big.json").write_text(json.dumps({"M6": HEX, "M8": FLANGE, "bad": "no"}))
     out, model = tmp_path / "labelled.jsonl", f"scripted:{tmp_path / 'big.json'}"
     words: list[str | Path] = ["label", "--schema", BOLT, "--model", model, "--strategy", "Prompted()", "--out", out]
     texts = ["M6\u2028bolt", "bad bolt", "M8 bolt"]
-    done = run(*words, stdin="\n".join(texts))
+    done = shell(*words, stdin="\n".join(texts))
     assert done.returncode == 0, done.stderr
     assert "2 of 3 records were accepted" in done.stderr
     assert "(3 calls" in done.stderr
     data = Dataset.load(out, Bolt)
     assert [one.text for one in data.examples] == [texts[0], texts[2]]
-    more = run(*words, stdin="\n".join([*texts, "M6 again"]))
+    more = shell(*words, stdin="\n".join([*texts, "M6 again"]))
     assert "3 of 4 records were accepted" in more.stderr
     assert "(4 calls" in more.stderr, "the journal has the answers of before"
-    odd = run(*words, stdin="\n".join([*texts, "M6 again", "odd"]))
+    odd = shell(*words, stdin="\n".join([*texts, "M6 again", "odd"]))
     assert (odd.returncode, "the model failed on 1 of them" in odd.stderr) == (3, True)
     assert len(Dataset.load(out, Bolt)) == 3
 
 
-def test_the_command_keeps_what_stands_in_its_output_until_it_is_done(tmp_path: Path) -> None:
+def test_the_command_keeps_what_stands_in_its_output_until_it_is_done(tmp_path: Path, shell: Shell) -> None:
     (tmp_path / "big.json").write_text(json.dumps({"M6": HEX, "bad": "no"}))
     (tmp_path / "in.csv").write_text("text\nbad\n")
     source, out, model = tmp_path / "in.csv", tmp_path / "out.jsonl", f"scripted:{tmp_path / 'big.json'}"
@@ -76,7 +75,7 @@ def test_the_command_keeps_what_stands_in_its_output_until_it_is_done(tmp_path: 
         ([*words, source, "--model", model], 1),
     ]
     for case, code in cases:
-        done = run(*case)
+        done = shell(*case)
         assert done.returncode == code, done.stderr
         assert out.read_text() == "what was here\n"
         assert (tmp_path / "out.jsonl.journal").exists() == (code == 1)
@@ -112,9 +111,9 @@ def test_the_command_interrupted_keeps_every_answer(tmp_path: Path) -> None:
     assert len(Dataset.load(out, Bolt)) == 320
 
 
-def test_the_command_fine_tunes_and_its_model_is_asked_briefly(tiny: str, tmp_path: Path) -> None:
+def test_the_command_fine_tunes_and_its_model_is_asked_briefly(tiny: str, tmp_path: Path, shell: Shell) -> None:
     bolts(tmp_path)
-    done = run(
+    done = shell(
         "finetune", tmp_path / "bolts.jsonl", "--schema", BOLT, "--model", tiny, "--out", tmp_path / "out",
         "--passes", "1", "--rank", "2", "--measure", "dev", "--max-tokens", "60",
     )  # fmt: skip
@@ -123,7 +122,7 @@ def test_the_command_fine_tunes_and_its_model_is_asked_briefly(tiny: str, tmp_pa
     assert f"load it as path:{tmp_path / 'out'}" in done.stderr
     assert "before" in done.stdout
     assert "after" in done.stdout
-    shown = run("preview", "--schema", BOLT, "--model", f"path:{tmp_path / 'out'}", "--text", "M6")
+    shown = shell("preview", "--schema", BOLT, "--model", f"path:{tmp_path / 'out'}", "--text", "M6")
     assert shown.stdout.rstrip().endswith("<|im_start|>user\nM6<|im_end|>\n<|im_start|>assistant")
 
 
@@ -200,9 +199,7 @@ def test_what_was_asked_otherwise_is_no_preference(tmp_path: Path) -> None:
     assert [(pair.chosen, pair.rejected) for pair in pairs] == [(right, HEX)]
 
 
-def test_preferences_are_learnt_on_top(tiny: str, tmp_path: Path) -> None:
-    data = bolts(tmp_path)
-    finetune(tiny, data, tmp_path / "sft", QUICK)
+def test_preferences_are_learnt_on_top(tiny: str, taught: Path, tmp_path: Path) -> None:
     pairs = [
         Preference(prompt=_prompt(text), chosen=HEX, rejected=FLANGE)
         for text in ("M6", "M7", "M8", "hex 6", "bolt", "hex bolt")
@@ -211,7 +208,7 @@ def test_preferences_are_learnt_on_top(tiny: str, tmp_path: Path) -> None:
     (tmp_path / ".dpo.new").mkdir()
     (tmp_path / ".dpo.new" / "half").write_text("what a killed run has left")
     steps: list[TrainingStep] = []
-    better = prefer(f"path:{tmp_path / 'sft'}", pairs, tmp_path / "dpo", how, tell=steps.append)
+    better = prefer(f"path:{taught}", pairs, tmp_path / "dpo", how, tell=steps.append)
     assert steps[-1].step == steps[-1].steps == len(steps) == 4 * 3
     assert {file.name for file in (tmp_path / "dpo").iterdir()} == {
         "adapter_config.json", "adapter_model.safetensors", "tuning.json"
@@ -221,13 +218,12 @@ def test_preferences_are_learnt_on_top(tiny: str, tmp_path: Path) -> None:
     assert tuning == better.tuning  # type: ignore[attr-defined]
     assert tuning.training["preference"]["pairs"] == tuning.cost["preference_records"] == 6
     assert tuning.log[-1]["margin"] > 0
-    assert (tmp_path / "dpo/adapter_model.safetensors").read_bytes() != (
-        tmp_path / "sft/adapter_model.safetensors"
-    ).read_bytes()
+    learnt, before = (folder / "adapter_model.safetensors" for folder in (tmp_path / "dpo", taught))
+    assert learnt.read_bytes() != before.read_bytes()
     with pytest.raises(DataError, match="not empty"):
-        prefer(f"path:{tmp_path / 'sft'}", pairs, tmp_path / "dpo")
+        prefer(f"path:{taught}", pairs, tmp_path / "dpo")
     with pytest.raises(DataError, match="no pairs"):
-        prefer(f"path:{tmp_path / 'sft'}", [], tmp_path / "none")
+        prefer(f"path:{taught}", [], tmp_path / "none")
     with pytest.raises(SpecError, match="no adapter"):
         prefer(tiny, pairs, tmp_path / "none")
     with pytest.raises(SpecError, match="above 0"):

@@ -17,8 +17,7 @@ from structout.gate.gate import Findings, Gate, Thresholds
 from structout.gate.reports import FORMATS
 from structout.tables.documents import Document, read_documents
 from structout.tables.layout import PROVENANCE
-from tests.cli.test_cli import BOLT
-from tests.conftest import Bolt, Shell
+from tests.conftest import BOLT, Bolt, Shell
 
 GOOD = {"kind": "hex", "size_mm": 6.5, "note": None}
 BAD = {"kind": "square", "size_mm": 6}

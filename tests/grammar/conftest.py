@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from structout.grammar import Grammar, Matcher, Vocabulary
@@ -33,7 +34,7 @@ def walk(vocabulary: Vocabulary) -> Walk:
                 assert matcher.try_advance(forced) == len(forced)
                 tokens += forced
                 continue
-            token = rng.choice(matcher.mask().nonzero()[:, 0].tolist())
+            token = int(rng.choice(np.flatnonzero(matcher.mask())))
             if matcher.try_advance([token]):
                 if vocabulary.is_end(token):
                     break

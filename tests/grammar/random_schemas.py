@@ -4,6 +4,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.nesting import nested
+
 NAMES = st.sampled_from(["a", "b", "a b", "<|im_end|>", "x<|im_start|>y", 'q"', "é", "\\", "\t", "", "漢", "a/b~c"])
 PATTERNS = st.sampled_from(
     ["^[a-f0-9]{8}$", "^a+b?$", "[0-9]x", "^(?:\\S+\\s+){0,5}\\S+$", "^\\d{3}-\\d{2}$", "^\\x01$", "^[^a]*$", "^é+$"]
@@ -54,7 +56,7 @@ _TEXT = st.fixed_dictionaries(
 )
 _LISTED = st.fixed_dictionaries({"enum": st.lists(NAMES | st.integers(-3, 300) | st.none(), min_size=1, max_size=4)})
 
-SCHEMAS: st.SearchStrategy[Any] = st.recursive(
+SCHEMAS: st.SearchStrategy[Any] = nested(
     _NUMBER | _TEXT | _LISTED | st.sampled_from([{"type": "boolean"}, {"type": "null"}, {"const": 0.1}]),
     lambda children: (
         _object(children)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from structout.grammar.prefix import additions, read_prefix
 from structout.grammar.prefix_validator import PrefixValidator
 from structout.schema import Schema
+from tests.nesting import nested
 
-DOCUMENTS = st.recursive(
+DOCUMENTS = nested(
     st.none() | st.booleans() | st.integers() | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=8,

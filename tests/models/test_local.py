@@ -133,5 +133,5 @@ def test_a_folder_that_holds_no_model(tmp_path: Path) -> None:
 
 
 def test_a_device_that_is_not_there() -> None:
-    with pytest.raises(ModelError, match="embedded cannot be loaded"):
+    with pytest.raises(ModelError, match="cannot load embedded"):
         load_model("embedded", device="nowhere")

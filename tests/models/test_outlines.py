@@ -133,5 +133,5 @@ def test_a_model_that_fails_is_a_model_error() -> None:
 
 
 def test_what_is_no_outlines_model_is_refused() -> None:
-    with pytest.raises(ModelError, match="no outlines model"):
+    with pytest.raises(ModelError, match="invalid outlines model"):
         from_outlines(object())

@@ -25,7 +25,7 @@ def test_a_script_is_read_from_a_file(tmp_path: Path) -> None:
     model: Model = load_model(f"scripted:{tmp_path / 'script.json'}")
     assert model.complete(ask("bolt"))[0].text == "yes"
     (tmp_path / "script.json").write_text("[1]")
-    with pytest.raises(ModelError, match="no script"):
+    with pytest.raises(ModelError, match="invalid script"):
         load_model(f"scripted:{tmp_path / 'script.json'}")
 
 

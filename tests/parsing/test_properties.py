@@ -12,6 +12,7 @@ from structout.errors import StructoutWarning
 from structout.parsing import engine, repair, view
 from structout.parsing.fit.coercer import same
 from structout.schema import Schema
+from tests.nesting import nested
 
 ANY: Schema[Any] = Schema.of(True)
 SCHEMAS: list[Schema[Any]] = [
@@ -26,7 +27,7 @@ SCHEMAS: list[Schema[Any]] = [
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
 NUMBERS = st.integers(-(10**9), 10**9) | st.floats(-1e9, 1e9, allow_nan=False).map(lambda x: round(x, 3))
 SCALARS = st.none() | st.booleans() | NUMBERS | WORDS
-DOCUMENTS = st.recursive(
+DOCUMENTS = nested(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4), max_leaves=12
 )
 CONTAINERS = DOCUMENTS.filter(lambda document: isinstance(document, dict | list))
@@ -73,7 +74,7 @@ def test_prose_and_fences_take_nothing_away(document: Any, indent: int | None, f
 
 
 QUIET = st.text("abc é':,.{}[]#-", max_size=8)
-PYTHON = st.recursive(
+PYTHON = nested(
     st.none() | st.booleans() | NUMBERS | QUIET,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(QUIET, inner, max_size=4),
     max_leaves=10,

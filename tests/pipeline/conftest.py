@@ -14,8 +14,7 @@ from structout.pipeline.job import Job
 from structout.pipeline.journal.tables import connect, packed_outcome, unpacked_outcome
 from structout.schema import Schema
 from structout.strategies import Prompted, Reask
-from tests.cli.test_cli import BOLT
-from tests.conftest import Bolt, Done, Shell
+from tests.conftest import BOLT, Bolt, Done, Shell
 
 
 def number(prompt: Prompt) -> int:
@@ -73,6 +72,20 @@ class Model:
             asked.write("".join(f"{number(prompt)}\\n" for prompt in prompts))
         return [bolt(prompt) for prompt in prompts]
 """
+
+
+@pytest.fixture
+def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The arguments that all runs here have."""
+    (tmp_path / "model.py").write_text(MODEL)
+    monkeypatch.setenv("ASKED", str(tmp_path / "asked"))
+    return ["--schema", BOLT, "--model", f"py:{tmp_path / 'model.py'}:Model", "--strategy", "Prompted()", "--key", "id"]
+
+
+def asked(folder: Path) -> list[int]:
+    return [int(line) for line in (folder / "asked").read_text().split()]
+
+
 COUNT = 90  # rows of a run that is done
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the Ray engine run in a process of their own: `map FOLDER` and the model that it uses."""
+"""What the tests of the Ray engine run in a process of their own, `map FOLDER` and `run COMMANDS`, and its models."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
+from structout.cli import main
 from structout.completion import Completion, Prompt
 from structout.models.base import PartialAnswerError
 from tests.pipeline.conftest import bolt, number
@@ -60,12 +61,23 @@ def kill_one(folder: Path) -> None:
     (folder / "killed").touch()
 
 
-def main() -> None:
+def run(commands: list[list[str]]) -> None:
+    """Run commands on one Ray, and note the exit code of each with how many answers were charged for until then."""
+    folder, ran = Path(os.environ["NOTES"]), []
+    for words in commands:
+        sys.argv = ["structout", *words]
+        try:
+            main()
+        except SystemExit as left:
+            ran.append((left.code or 0, len(list(folder.glob("*.paid")))))
+    (folder / "ran.json").write_text(json.dumps(ran))
+
+
+def map_rows(folder: Path) -> None:
     import ray
 
     import structout.ray
 
-    folder = Path(sys.argv[1])
     threading.Thread(target=kill_one, args=(folder,), daemon=True).start()
     structout.ray.start()
     rows = ray.data.from_items([{"n": n, "text": f"{n} mm bolt"} for n in range(1, ROWS + 1)])
@@ -76,4 +88,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1] == "run":
+        run(json.loads(sys.argv[2]))
+    else:
+        map_rows(Path(sys.argv[2]))

@@ -14,8 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from structout import Message, ModelError, Prompt, Sampling, Scripted, Usage
 from structout.models.wrappers.traced import Traced
 from structout.pipeline.progress import Tally, clock
-from tests.cli.test_cli import BOLT
-from tests.conftest import ROOT
+from tests.conftest import BOLT, ROOT
 
 
 def tally() -> Tally:

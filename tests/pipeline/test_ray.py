@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from structout.pipeline.journal.journal import Journal
-from tests.cli.test_cli import BOLT
-from tests.conftest import ROOT, Shell
+from tests.conftest import BOLT, ROOT, Shell
 from tests.pipeline.ray_program import KILLER, POISON, ROWS
 
 pytest.importorskip("ray")
@@ -29,7 +28,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def test_a_poison_row_and_a_killed_worker_cost_no_row(tmp_path: Path, environment: dict[str, str]) -> None:
     notes = tmp_path / "notes"
     done = subprocess.run(
-        [sys.executable, "-m", "tests.pipeline.ray_program", str(notes)],
+        [sys.executable, "-m", "tests.pipeline.ray_program", "map", str(notes)],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
@@ -68,14 +67,20 @@ def test_a_run_by_ray_goes_on_after_its_driver_was_killed(
         assert (tmp_path / name.format("ray")).read_bytes() == (tmp_path / name.format("local")).read_bytes()
 
 
-def run_by_ray(source: Path, output: Path, environment: dict[str, str], *more: str) -> tuple[int, str]:
+def run_by_ray(
+    source: Path, output: Path, environment: dict[str, str], *options: list[str]
+) -> tuple[list[tuple[int, int]], str]:
+    """A run with each of the options, one after another: exit codes, each with the answers paid for until then."""
     words = ["run", "-i", str(source), "--schema", BOLT, "--key", "id", "--strategy", "Prompted()", "-o", str(output)]
-    words += ["--model", "py:tests.pipeline.ray_program:Counting", "--engine", "ray", *more]
+    words += ["--model", "py:tests.pipeline.ray_program:Counting", "--engine", "ray", "--chunk", "4", "--actors", "1"]
+    commands = json.dumps([[*words, *more] for more in options])
     done = subprocess.run(
-        [sys.executable, "-m", "structout", *words],
+        [sys.executable, "-m", "tests.pipeline.ray_program", "run", commands],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
-    return done.returncode, done.stderr
+    assert done.returncode == 0, done.stderr[-2000:]
+    ran = json.loads((Path(environment["NOTES"]) / "ran.json").read_text())
+    return [(code, paid) for code, paid in ran], done.stderr
 
 
 def some_bolts(path: Path, numbers: list[int]) -> Path:
@@ -86,8 +91,8 @@ def some_bolts(path: Path, numbers: list[int]) -> Path:
 
 def test_all_that_workers_paid_is_counted_kept_and_paid_once(tmp_path: Path, environment: dict[str, str]) -> None:
     source = some_bolts(tmp_path / "bolts.jsonl", [1, 2, 3, POISON, 1, 2, 3, 4, 1, 2, 3, 4])
-    code, errors = run_by_ray(source, tmp_path / "out.jsonl", environment, "--chunk", "4", "--actors", "1")
-    assert code == 3, errors[-2000:]  # the poison row
+    ran, errors = run_by_ray(source, tmp_path / "out.jsonl", environment, [])
+    assert ran == [(3, 4)], errors[-2000:]  # the poison row
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 11
     paid = sorted(note.name.partition("-")[0] for note in (tmp_path / "notes").glob("*.paid"))
     assert paid == ["1", "2", "3", "4"]
@@ -98,8 +103,8 @@ def test_all_that_workers_paid_is_counted_kept_and_paid_once(tmp_path: Path, env
 def test_a_row_that_kills_workers_costs_no_other(tmp_path: Path, environment: dict[str, str]) -> None:
     numbers = [n for n in range(51, 70) if n % 7]
     source = some_bolts(tmp_path / "bolts.jsonl", numbers)
-    code, errors = run_by_ray(source, tmp_path / "out.jsonl", environment, "--chunk", "4", "--actors", "1")
-    assert code == 3, errors[-2000:]
+    ran, errors = run_by_ray(source, tmp_path / "out.jsonl", environment, [])
+    assert [code for code, _ in ran] == [3], errors[-2000:]
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [row["size_mm"] for row in rows] == [n for n in numbers if n != KILLER]
     (lost,) = (tmp_path / "out.jsonl.quarantine.jsonl").read_text().splitlines()
@@ -111,14 +116,11 @@ def test_a_budget_stops_workers_and_what_was_paid_is_not_paid_again(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     source = some_bolts(tmp_path / "bolts.jsonl", [n for n in range(1, 49) if n % 7])
-    command = (source, tmp_path / "out.jsonl", environment, "--chunk", "4", "--actors", "1")
-    code, errors = run_by_ray(*command, "--budget-tokens", "320")
-    assert code == 3
-    assert "--budget-tokens" in errors
-    first = len(list((tmp_path / "notes").glob("*.paid")))
-    assert 4 <= first <= 24  # a call takes 15 to 17 tokens
-    assert run_by_ray(*command, "--budget-tokens", "320")[0] == 3
-    assert len(list((tmp_path / "notes").glob("*.paid"))) <= 24
-    assert run_by_ray(*command)[0] == 0
+    budget = ["--budget-tokens", "320"]
+    ran, errors = run_by_ray(source, tmp_path / "out.jsonl", environment, budget, budget, [])
+    (code, first), (again, second), (at_last, _) = ran
+    assert (code, again, at_last) == (3, 3, 0), errors[-2000:]
+    assert errors.count("--budget-tokens") == 2
+    assert 4 <= first <= second <= 24  # a call takes 15 to 17 tokens
     notes = [note.name.partition("-")[0] for note in (tmp_path / "notes").glob("*.paid")]
     assert len(notes) == len(set(notes)) == 42

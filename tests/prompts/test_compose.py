@@ -1,7 +1,7 @@
 import json
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +11,7 @@ from structout.prompts.compose import fence
 from structout.result import Example, Task
 from structout.schema import Schema
 from tests.conftest import Bolt
+from tests.nesting import nested
 
 
 @given(
@@ -40,7 +41,7 @@ def test_an_objection_stays_small() -> None:
 
 
 plain = st.text(st.characters(min_codepoint=32, max_codepoint=126))
-plain_documents = st.recursive(
+plain_documents = nested(
     st.none() | st.booleans() | st.integers() | st.decimals(-1000, 1000, places=2).map(float) | plain,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(plain, inner, max_size=4),
     max_leaves=20,

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter, computed_field, field_serializer, f
 
 from structout import Schema, SchemaError
 from tests.conftest import Bolt
+from tests.nesting import nested
 
 
 def kinds(schema: Schema[Any], text: str) -> list[tuple[str, str]]:
@@ -232,7 +233,7 @@ def test_the_fingerprint_tells_contracts_apart() -> None:
 @given(
     st.sampled_from([Bolt, {"type": "object"}, {"type": "array"}, True]),
     st.one_of(
-        st.recursive(
+        nested(
             st.none() | st.floats() | st.integers(-(10**320), 10**320) | st.text(),
             lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
             max_leaves=5,

@@ -31,6 +31,7 @@ from structout.errors import StructoutWarning
 from structout.schema import Schema
 from structout.strategies.merge import Ballot, canonical, majority, merge
 from tests.conftest import Bolt
+from tests.nesting import nested
 
 SCHEMA = Schema.of(Bolt)
 
@@ -285,7 +286,7 @@ def test_a_key_may_be_voted_out_and_true_is_not_one() -> None:
     assert merge(ballots({"a": {"b": 1}}, {"a": {"b": 1}}, {"a": None})).document == {"a": {"b": 1}}
 
 
-DOCUMENTS = st.recursive(
+DOCUMENTS = nested(
     st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from("xy"),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
     max_leaves=6,

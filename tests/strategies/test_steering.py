@@ -7,7 +7,7 @@ import pytest
 
 from structout.completion import Completion, Prompt, Sampling
 from structout.errors import SpecError
-from structout.models import load_model
+from structout.models import Model
 from structout.parsing import Policy
 from structout.result import Task
 from structout.schema import Schema
@@ -92,7 +92,7 @@ def test_it_can_be_written_and_must_be_a_policy() -> None:
         load_strategy('Constrained(steering="some")')
 
 
-def test_the_embedded_model_says_where_it_was_steered() -> None:
+def test_the_embedded_model_says_where_it_was_steered(embedded: Model) -> None:
     schema = Schema.of(
         {
             "type": "object",
@@ -102,12 +102,11 @@ def test_the_embedded_model_says_where_it_was_steered() -> None:
         }
     )
     task: Task[Any] = Task("Write a long story about a farm.", schema, sampling=Sampling(max_tokens=14))
-    model = load_model("embedded")
-    (result,) = Constrained().run([task], model)
+    (result,) = Constrained().run([task], embedded)
     assert result.status == "valid"
     assert result.edits
     for edit in result.edits:
         assert isinstance(edit.where, int)
         assert result.text[edit.where :].startswith(edit.after)
-    (aside,) = Constrained(steering="lossless").run([task], model)
+    (aside,) = Constrained(steering="lossless").run([task], embedded)
     assert (aside.status, aside.text) == ("truncated", result.text)

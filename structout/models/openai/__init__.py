@@ -1,1 +1,1 @@
-"""Models behind a server with the protocol of OpenAI."""
+"""Models behind a server that speaks OpenAI's protocol."""

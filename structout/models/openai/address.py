@@ -1,4 +1,4 @@
-"""Where a model is served, and how it is asked, as the part of its name after `openai:` says."""
+"""The address of a model at a server: the part of its name after `openai:`, with the options of requests."""
 
 import os
 import re
@@ -14,17 +14,17 @@ _OPENAI = "https://api.openai.com/v1"
 
 @dataclass(frozen=True)
 class Address:
-    """A model at a server: `MODEL`, `MODEL@URL` or `MODEL@URL#OPTION,...`. Without a URL it is at `$OPENAI_BASE_URL`,
-    or else at OpenAI. The options:
+    """A model at a server: `MODEL`, `MODEL@URL` or `MODEL@URL#OPTION,...`. The default URL is `$OPENAI_BASE_URL`, or
+    else OpenAI's. The options:
 
-    - `logprobs`: have log-probabilities told, by which confidence, judges and the best of several answers go.
-    - `n`: several samples of one prompt are one request.
-    - a number: the most requests in flight, by default 64.
-    - `timeout=SECONDS`: how long to wait for an answer before it is asked for again, by default 120.
-    - the dialect in which the server is told of a constraint, which is else found out: `json_schema`,
-      `structured_outputs`, `json_object`, `ollama` or `none`.
-    - `key=VARIABLE`: the environment variable that holds the server's key. Without, `$OPENAI_API_KEY` goes to OpenAI
-      and to the server of `$OPENAI_BASE_URL`, and no key to any other.
+    - `logprobs`: request log-probabilities, which confidence, judges and the choice of the best answer use.
+    - `n`: request several samples of a prompt at once.
+    - a number: the maximum number of requests in flight, by default 64.
+    - `timeout=SECONDS`: how long to wait for an answer before a retry, by default 120.
+    - a dialect: how a request states a constraint, `json_schema`, `structured_outputs`, `json_object`, `ollama` or
+      `none`. By default a probe finds the dialect.
+    - `key=VARIABLE`: the environment variable that holds the server's key. By default OpenAI and the server of
+      `$OPENAI_BASE_URL` get `$OPENAI_API_KEY`, and other servers get no key.
     """
 
     model: str
@@ -37,7 +37,7 @@ class Address:
     key: str = ""
 
     def __post_init__(self) -> None:
-        """Raises `SpecError` for a URL, its own or the environment's, that names no server."""
+        """Raises `SpecError` if the URL or `$OPENAI_BASE_URL` is invalid."""
         for url in filter(None, (self.url, os.environ.get("OPENAI_BASE_URL", ""))):
             if not _names_server(url):
                 hint = "give http:// or https://, a host, perhaps a port, and a path such as /v1"
@@ -51,8 +51,8 @@ class Address:
         model, at, rest = place.partition("@http")
         url = f"http{rest}" if at else ""
         if _names_server(url) and (urlsplit(url).query or "@" in urlsplit(url).netloc):
-            hint = "put it in an environment variable, and name that: #key=VARIABLE"
-            raise SpecError("a key or a password stands in the server's address", hint=hint)
+            hint = "put it into an environment variable, and name the variable: #key=VARIABLE"
+            raise SpecError("invalid server address: it contains a key or a password", hint=hint)
         settings: dict[str, Any] = {}
         for option in filter(None, options.split(",")):
             name, equals, value = option.partition("=")
@@ -70,8 +70,8 @@ class Address:
 
     @property
     def name(self) -> str:
-        """The model's name with all that answers hang on: where it is served, and the options that change what is
-        answered or told, but not how long to wait or which key to send.
+        """The model's name with everything that answers depend on: the server and the options that affect answers, but
+        neither the timeout nor the key.
         """
         server = urlsplit(self.url or os.environ.get("OPENAI_BASE_URL", ""))
         shown = server._replace(netloc=server.netloc.rpartition("@")[2], query="").geturl()  # without a password
@@ -81,45 +81,46 @@ class Address:
 
     @property
     def own(self) -> bool:
-        """Whether this is the server that the environment's settings for OpenAI are meant for."""
+        """Whether the environment's settings for OpenAI are meant for this server."""
         theirs = (_OPENAI, os.environ.get("OPENAI_BASE_URL", ""))
         return not self.url or _origin(self.url) in map(_origin, theirs)
 
     @property
     def variable(self) -> str:
-        """The environment variable with the key that this server is sent, "" if it is sent none."""
+        """The environment variable that holds this server's key, "" if the server gets no key."""
         return self.key or ("OPENAI_API_KEY" if self.own else "")
 
     def withheld(self) -> list[str]:
-        """The headers that OpenAI's client would add from the environment, and that are none of this server's business:
-        accounts, and what `$OPENAI_CUSTOM_HEADERS` holds, often the key of a gateway.
+        """The headers that OpenAI's client would add from the environment but this server must not see: the accounts,
+        and the headers in `$OPENAI_CUSTOM_HEADERS`, which often hold the key of a gateway.
         """
         custom = os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
         named = [name.strip() for name, colon, _ in (line.partition(":") for line in custom) if colon]
         return [] if self.own else ["OpenAI-Organization", "OpenAI-Project", *named]
 
     def secret(self) -> str:
-        """The key that this server is sent, "" for none. Raises `NoModelError` if it is not set where it must be."""
+        """This server's key, "" if it gets no key. Raises `NoModelError` if a required key is missing or invalid."""
         found = os.environ.get(self.variable, "")
         if not found and self.key:
-            raise NoModelError(f"there is no key in ${self.key}", hint=f"set {self.key}")
+            raise NoModelError(f"missing key: ${self.key} is not set", hint=f"set {self.key}")
         if not found and not self.url and not os.environ.get("OPENAI_BASE_URL"):
-            raise NoModelError("there is no key for the OpenAI API", hint="set OPENAI_API_KEY")
+            raise NoModelError("missing key for the OpenAI API", hint="set OPENAI_API_KEY")
         if not (found.isascii() and found.isprintable()):
             hint = f"set {self.variable} to the key alone, without a line break"
-            raise NoModelError(f"the key in ${self.variable} cannot be sent", hint=hint)
+            raise NoModelError(f"invalid key in ${self.variable}: a header cannot hold it", hint=hint)
         return found
 
 
 def _seconds(text: str) -> float:
     number = _whole(text)
     if number is None:
-        raise SpecError(f"timeout is {text!r:.40}", hint="give whole seconds, as in #timeout=300")
+        hint = "give a whole number of seconds, as in #timeout=300"
+        raise SpecError(f"invalid timeout: got {text!r:.40}, expected SECONDS", hint=hint)
     return float(number)
 
 
 def _whole(text: str) -> int | None:
-    """A number from 1 on, of at most six digits; None for anything else."""
+    """A whole number of at least 1 with at most six digits; None for any other text."""
     return int(text) if re.fullmatch(r"[0-9]{1,6}", text) and int(text) > 0 else None
 
 
@@ -132,8 +133,9 @@ def _names_server(url: str) -> bool:
 
 
 def _variable(text: str) -> str:
-    if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", text):  # not repeated, for it may be the key itself
-        raise SpecError("key= does not name a variable", hint="give its name in capitals, as in #key=VLLM_API_KEY")
+    if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", text):  # the message omits the text, as it may be the key itself
+        hint = "give the variable's name in capitals, as in #key=VLLM_API_KEY"
+        raise SpecError("invalid key: expected key=VARIABLE", hint=hint)
     return text
 
 

@@ -1,4 +1,4 @@
-"""A model behind an OpenAI-compatible server."""
+"""A model behind an OpenAI-compatible server, with retries and a probe for constraints."""
 
 import re
 import threading
@@ -24,17 +24,21 @@ _TOO_MUCH = (429, 503)
 _TIMED_OUT = (408, 504, 522, 524)
 _MAY_PASS = (*_TIMED_OUT, 409, 425, 500, 502, 520, 529)
 _CANNOT_TAKE = (400, 413, 422)
-_LONGEST_PAUSE = 20.0  # seconds, where the server does not say how long to wait
-_LEAST_ROOM, _TOKEN_ROOM, _MOST_ROOM = 4 << 20, 1 << 10, 256 << 20  # bytes of an answer, and of each token of it
+_LONGEST_PAUSE = 20.0  # seconds, if the server does not say how long to wait
+_LEAST_ROOM, _TOKEN_ROOM, _MOST_ROOM = (
+    4 << 20,
+    1 << 10,
+    256 << 20,
+)  # bytes of an answer: base, per token, maximum
 
 
-_Told = Literal["mask", "schema", "nothing"]
-_LESS: tuple[_Told, ...] = get_args(_Told)  # from all of a constraint to nothing of it
+_Stated = Literal["mask", "schema", "nothing"]
+_WEAKER: tuple[_Stated, ...] = get_args(_Stated)  # from the strongest constraint to none
 
 
 class _FaultError(Exception):
-    """A transport fault: nothing was said about the prompt, so it may be sent again, after `wait` seconds if the server
-    said so.
+    """A transport fault, which says nothing about the prompt: the request may be retried, after `wait` seconds if the
+    server named a time.
     """
 
     def __init__(self, reason: str, *, wait: float | None = None, throttled: bool = False) -> None:
@@ -44,13 +48,16 @@ class _FaultError(Exception):
 
 
 class _RefusalError(Exception):
-    """The server cannot take this request, and would not the next time."""
+    """The server rejects this request, and would reject it again."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to bear with a server: `timeout` seconds for an answer, `attempts` at a request that meets transport
-    faults, and `seconds` in all for one that the server puts off (429, 503), however often: that is no attempt.
+    """How long to wait for a server.
+
+    An answer may take `timeout` seconds. A request with transport faults gets `attempts` attempts. A request that the
+    server throttles (429, 503) is retried for `seconds` seconds; a throttled request does not count as an attempt. A
+    pause that the server asks for is cut to `longest_wait` seconds.
     """
 
     timeout: float = 120.0
@@ -60,15 +67,13 @@ class Patience:
 
 
 class OpenAIModel:
-    """Chat completions over HTTP, many in flight: as many as the server takes, at most `in_flight`.
+    """Chat completions over HTTP, with as many requests in flight as the server takes, at most `in_flight`.
 
-    Only transport faults are tried again, and an answer that takes too long or too many bytes is one, whatever its
-    status. A prompt that the server refuses is a refused completion. Only the server that is named is asked: a redirect
-    to another is an error. Whether a
-    constraint is heeded is found out by a question with an improbable schema before the first constrained prompt, one
-    for each dialect until one is heeded: see `dialect`; the first completion is charged with what they cost. The key
-    comes from the environment alone (`key` names the variable; see `Address`), and is never part of a name, an error or
-    a log.
+    Only transport faults are retried; an answer that takes too long or too many bytes is a transport fault, whatever
+    its status. A prompt that the server rejects gets a refused completion. A redirect to another server is an error.
+    Before the first constrained prompt, a probe with an improbable schema tries one dialect after the other until the
+    server obeys (see `dialect`); the first completion includes the cost of the probe. The key comes from the
+    environment alone (`key` names the variable; see `Address`), and is never part of a name, an error or a log.
     """
 
     def __init__(
@@ -105,22 +110,22 @@ class OpenAIModel:
                 default_headers=withheld,
                 http_client=self._wire.client,
             )
-        except Exception as error:  # of the client's transport, which knows more of addresses than we do
-            raise SpecError(f"invalid server address: {error}", hint="check the host's name") from error
+        except Exception as error:  # the client's transport checks an address more strictly than `Address`
+            raise SpecError(f"invalid server address: {error}", hint="check the host name") from error
         self._wire.bind(self._client.base_url)
-        weakref.finalize(self, self._client.close)  # its connections would else be left open until they are collected
+        weakref.finalize(self, self._client.close)  # else its connections stay open until they are collected
         self._dialect = dialect
         self._logprobs = logprobs
         self._many = many
         self._limit_field = "max_tokens"
-        self._heeded: dict[str, _Told] = {}  # what is left of schemas that the server refuses to be told
-        self._owed = Usage()  # what the probe has cost, until an answer is charged with it
+        self._heeded: dict[str, _Stated] = {}  # what is still stated of schemas that the server rejects
+        self._owed = Usage()  # the cost of the probe, until a completion includes it
         self._said: set[str] = set()
         self._lock = threading.Lock()
 
     @classmethod
     def load(cls, name: str) -> "OpenAIModel":
-        """The model at an address, written as `Address` says. Raises `SpecError`, `ModelError`."""
+        """The model at an address (see `Address`). Raises `SpecError`, `ModelError`."""
         at = Address.read(name)
         patience = Patience() if at.timeout is None else Patience(timeout=at.timeout)
         settings: dict[str, Any] = {"in_flight": at.in_flight, "logprobs": at.logprobs, "many": at.many, "key": at.key}
@@ -128,7 +133,10 @@ class OpenAIModel:
 
     @property
     def dialect(self) -> Dialect:
-        """How this server is told of a constraint; `none` if it heeds none. Asks it, once, if it is not known."""
+        """The dialect in which requests state a constraint; `none` if the server obeys no dialect.
+
+        An unknown dialect is found by a probe, once.
+        """
         with self._lock:
             if self._dialect is None:
                 self._dialect = self._probe()
@@ -136,7 +144,7 @@ class OpenAIModel:
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         if any(prompt.constraint is not None for prompt in prompts):
-            _ = self.dialect  # asked once, before many threads would
+            _ = self.dialect  # probe before the threads start
         answers: list[Completion | None] = [None] * len(prompts)
         failure: BaseException | None = None
         with ThreadPoolExecutor(max(1, min(len(prompts), self.limiter.most))) as pool:
@@ -157,7 +165,7 @@ class OpenAIModel:
         return [answer for answer in answers if answer is not None]
 
     def _charge(self, answers: list[Completion | None]) -> None:
-        """Charge the first of these with what the probe has cost, unless an earlier one was."""
+        """Add the cost of the probe to the first completion, once."""
         with self._lock:
             for place, answer in enumerate(answers):
                 if answer is not None:
@@ -166,7 +174,7 @@ class OpenAIModel:
                     return
 
     def _groups(self, prompts: Sequence[Prompt]) -> list[list[int]]:
-        """The places of the prompts that go out as one request: several samples of one, where `many` says so."""
+        """The places of the prompts of each request: with `many`, the samples of a prompt share a request."""
         groups: dict[object, list[int]] = {}
         for place, prompt in enumerate(prompts):
             alike = self._many and prompt.sampling.temperature > 0
@@ -174,50 +182,50 @@ class OpenAIModel:
         return list(groups.values())
 
     def _answer(self, prompts: list[Prompt]) -> list[Completion]:
-        """A completion each for samples of one prompt, refused where the server cannot take it. Raises `ModelError`.
+        """One completion per prompt, for samples of one prompt; refused if the server rejects it. Raises `ModelError`.
 
-        Perhaps it is the constraint that the server cannot take: it is told less of it then, and of that schema for
-        good, as the next one would be refused as well.
+        The constraint may be the reason for a rejection. So the request is repeated with a weaker constraint, and a
+        weaker constraint that works is used for the schema from then on.
         """
         constraint, reason = prompts[0].constraint, ""
-        for told, held in self._told(prompts[0]):
+        for stated, held in self._constraints(prompts[0]):
             try:
                 answers = self._samples(prompts, held)
             except _RefusalError as refusal:
                 reason = reason or str(refusal)
                 continue
             if reason and constraint is not None:
-                self._heeded[constraint.fingerprint()] = told
-                how = "it is only checked" if told == "nothing" else "it quotes at will"
-                self._say(f"{self.name} cannot be held to {constraint.name}, so {how}: {reason}")
+                self._heeded[constraint.fingerprint()] = stated
+                how = "without a constraint" if stated == "nothing" else "without the limit on quotes"
+                self._say(f"{self.name} rejects the constraint of {constraint.name}, so it answers {how}: {reason}")
             return answers
         return [Completion("", finish_reason="refused", refusal=reason)] * len(prompts)
 
-    def _told(self, prompt: Prompt) -> list[tuple[_Told, dict[str, Any] | None]]:
-        """What the server is told of a constraint, and the fields that say so: all of it, then what is left of it."""
+    def _constraints(self, prompt: Prompt) -> list[tuple[_Stated, dict[str, Any] | None]]:
+        """The constraints to try, strongest first, each with the fields that state it in a request."""
         constraint = prompt.constraint
         if constraint is None:
             return [("nothing", None)]
         first = self._heeded.get(constraint.fingerprint(), "mask")
-        ways: list[tuple[_Told, dict[str, Any] | None]] = []
-        for told in _LESS[_LESS.index(first) :]:
-            mask = prompt.mask if told == "mask" else None
-            held = None if told == "nothing" else dialects.fields(constraint, self.dialect, mask)
+        ways: list[tuple[_Stated, dict[str, Any] | None]] = []
+        for stated in _WEAKER[_WEAKER.index(first) :]:
+            mask = prompt.mask if stated == "mask" else None
+            held = None if stated == "nothing" else dialects.fields(constraint, self.dialect, mask)
             if all(held != known for _, known in ways):
-                ways.append((told, held))
+                ways.append((stated, held))
         return ways
 
     def _samples(self, prompts: list[Prompt], held: dict[str, Any] | None) -> list[Completion]:
         answers = self._request(prompts[0], held, len(prompts))
-        for prompt in prompts[len(answers) :]:  # the server gave fewer than it was asked for
+        for prompt in prompts[len(answers) :]:  # the server gave fewer answers than requested
             answers += self._request(prompt, held)
-        unasked = sum((answer.usage for answer in answers[len(prompts) :]), answers[0].usage)  # paid for all the same
-        return [replace(answers[0], usage=unasked), *answers[1 : len(prompts)]]
+        usage = sum((answer.usage for answer in answers[len(prompts) :]), answers[0].usage)  # surplus answers cost too
+        return [replace(answers[0], usage=usage), *answers[1 : len(prompts)]]
 
     def _request(self, prompt: Prompt, held: dict[str, Any] | None, count: int = 1) -> list[Completion]:
-        """Send one prompt until it is answered. Raises `_RefusalError`, and `ModelError` when patience is at an end.
+        """Send one prompt until it is answered. Raises `_RefusalError`, and `ModelError` when the retries are used up.
 
-        Being put off and failing are counted apart: who waited long for a place is not sent away for one stumble.
+        Throttling and faults are counted apart, so that a single fault after a long wait does not end the request.
         """
         import tenacity
 
@@ -244,7 +252,7 @@ class OpenAIModel:
             return retrying(self._send, prompt, held, count)
         except _FaultError as fault:
             raise ModelError(
-                f"{self.name} does not answer: {fault}", hint="see whether the server is up, and its log"
+                f"{self.name} does not answer: {fault}", hint="check that the server is up, and read its log"
             ) from fault
 
     def _send(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> list[Completion]:
@@ -258,43 +266,43 @@ class OpenAIModel:
                     self._client.chat.completions.with_streaming_response.create(**body) as raw,
                 ):
                     text = b"".join(raw.iter_bytes()).decode(errors="replace")
-            except Exception as error:  # of whichever library the client's transport is
+            except Exception as error:  # the libraries of the client's transport raise their own errors
                 late = time.monotonic() - began >= self.patience.timeout
-                raise self._meant(error, late=late, room=room) from None  # its text may repeat the key
+                raise self._classified(error, late=late, room=room) from None  # the error's text may contain the key
             answers = self._read(prompt, text, time.monotonic() - began)
         self.limiter.succeeded()
         return answers
 
-    def _meant(self, error: Exception, *, late: bool, room: int) -> Exception:
-        """What it means that a request ended without an answer."""
+    def _classified(self, error: Exception, *, late: bool, room: int) -> Exception:
+        """The error to raise for a request that ended without an answer."""
         import openai
 
         ended = ended_by(error)
         if isinstance(ended, StatusError):
-            return self._judged(ended)
+            return self._classified_status(ended)
         if isinstance(ended, MovedError):
-            hint = "put that address into the model's name if it is the right one"
-            return ModelError(f"{self.name} sends its clients elsewhere, to {self._hidden(str(ended))}", hint=hint)
+            hint = "put the new address into the model's name if you trust it"
+            return ModelError(f"{self.name} redirects to another server: {self._hidden(str(ended))}", hint=hint)
         if isinstance(ended, LongError):
             return _FaultError(f"an answer of more than {room} bytes")
         if late or isinstance(ended, SlowError) or isinstance(error, openai.APITimeoutError):
-            self.limiter.throttled(0.0)  # the server has more to do than it can, though it does not say so
-            return _FaultError(f"no whole answer within {self.patience.timeout:g} seconds")
+            self.limiter.throttled(0.0)  # the server is overloaded, though it does not say so
+            return _FaultError(f"no complete answer within {self.patience.timeout:g} seconds")
         if isinstance(error, UnicodeEncodeError):
-            return _RefusalError(f"the prompt is no Unicode: {error.reason} at character {error.start}")
+            return _RefusalError(f"the prompt is not valid Unicode: {error.reason} at character {error.start}")
         return _FaultError(_first_line(self._hidden(str(ended or error) or type(error).__name__)))
 
     def _body(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> dict[str, Any]:
         s = prompt.sampling
         if s.repetitions is not None:
-            raise SpecError(f"{self.name} cannot bound repetitions", hint="leave repetitions out")
-        beside = {"top_k": s.top_k, "min_p": s.min_p, **(held or {})}
+            raise SpecError(f"{self.name} does not support a limit on repetitions", hint="leave repetitions out")
+        extra = {"top_k": s.top_k, "min_p": s.min_p, **(held or {})}
         body: dict[str, Any] = {
             "model": self.model,
             "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
             "temperature": s.temperature,
             self._limit_field: s.max_tokens,
-            "extra_body": {name: value for name, value in beside.items() if value is not None},
+            "extra_body": {name: value for name, value in extra.items() if value is not None},
         }
         if s.top_p is not None:
             body["top_p"] = s.top_p
@@ -308,8 +316,8 @@ class OpenAIModel:
             body["n"] = count
         return body
 
-    def _judged(self, error: StatusError) -> Exception:
-        """What an error status means: to be sent again, a prompt that cannot be taken, or the end."""
+    def _classified_status(self, error: StatusError) -> Exception:
+        """The error to raise for an error status: a fault to retry, a refusal of the prompt, or a `ModelError`."""
         status, message = error.status, _first_line(self._hidden(str(error)))
         if status in _TOO_MUCH:
             wait = _seconds(error.retry_after)
@@ -327,25 +335,25 @@ class OpenAIModel:
         if status in (401, 403):
             if self._key:
                 hint = f"check {self._address.variable}"
-                return ModelError(f"{self.name} refuses the key (HTTP {status})", hint=hint)
-            hint = "add the variable that holds its key to the model's name, as in #key=OPENAI_API_KEY"
-            return ModelError(f"{self.name} is sent no key, and wants one (HTTP {status})", hint=hint)
+                return ModelError(f"{self.name} rejects the key (HTTP {status})", hint=hint)
+            hint = "add the variable that holds the server's key to the model's name, as in #key=OPENAI_API_KEY"
+            return ModelError(f"{self.name} requires a key (HTTP {status})", hint=hint)
         return ModelError(f"{self.name}: {message}", hint="check the model's name and the address")
 
     def _read(self, prompt: Prompt, text: str, seconds: float) -> list[Completion]:
-        """The completions in a response's body. Raises `_FaultError` if the body is something else."""
+        """The completions in a response's body. Raises `_FaultError` if the body is not a chat completion."""
         try:
-            answers, counted, sure = read_reply(text, prompt, seconds)
+            answers, counted, valid = read_reply(text, prompt, seconds)
         except ValueError as error:
-            raise _FaultError(f"the answer is no chat completion: {_first_line(self._hidden(text))!r}") from error
+            raise _FaultError(f"invalid chat completion: got {_first_line(self._hidden(text))!r}") from error
         if not counted:
             self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
-        if not sure:
+        if not valid:
             self._say(f"{self.name} sent invalid log-probabilities, which are ignored")
         return [replace(answer, refusal=self._hidden(answer.refusal)) for answer in answers]
 
     def _probe(self) -> Dialect:
-        """Which dialect the server heeds: it is asked to say hello, held to words that nobody says."""
+        """The dialect that the server obeys: the probe asks for a greeting, constrained to improbable words."""
         prompt = Prompt((Message("user", dialects.PROBE_QUESTION),), Sampling(max_tokens=48), constraint=dialects.PROBE)
         for dialect in dialects.PROBED:
             try:
@@ -355,23 +363,23 @@ class OpenAIModel:
             self._owed += answer.usage
             if dialects.heeded(answer.text):
                 return dialect
-        self._say(f"{self.name} does not heed a constraint: its answers are only checked, and may not comply")
+        self._say(f"{self.name} ignores constraints: its answers are checked, but may not comply")
         return "none"
 
-    def _say(self, news: str) -> None:
-        """Tell a person, once."""
-        if news not in self._said:
-            self._said.add(news)
-            warnings.warn(news, StructoutWarning, stacklevel=2)
+    def _say(self, message: str) -> None:
+        """Warn, once per message."""
+        if message not in self._said:
+            self._said.add(message)
+            warnings.warn(message, StructoutWarning, stacklevel=2)
 
     def _hidden(self, text: str) -> str:
-        """A server's words without the key, should it repeat it."""
+        """A server's text with keys masked."""
         text = text.replace(self._key, "***") if self._key else text
         return re.sub(r"\bsk-[\w*-]{8,}|\bBearer [\w.*-]{20,}", "***", text)
 
 
 def _seconds(header: str | None) -> float | None:
-    """What Retry-After asks for: seconds, or a date (RFC 9110)."""
+    """The wait in seconds that a Retry-After header asks for, in seconds or as a date (RFC 9110); None if invalid."""
     if header is None:
         return None
     try:
@@ -382,7 +390,7 @@ def _seconds(header: str | None) -> float | None:
 
     try:
         return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except (ValueError, OverflowError, TypeError):  # no date, or one of a year that no clock shows
+    except (ValueError, OverflowError, TypeError):  # not a date, or a year out of range
         return None
 
 

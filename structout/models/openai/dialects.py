@@ -1,4 +1,4 @@
-"""How servers with OpenAI's protocol want to be told of a constraint, and how to find out whether they heed it."""
+"""The dialects in which a request states a constraint, and the probe that shows whether a server obeys it."""
 
 import re
 from typing import Any, Literal, get_args
@@ -12,10 +12,10 @@ Dialect = Literal[
     "structured_outputs",  # vLLM's own field
     "json_object",  # response_format json_object with the schema beside it: llama-cpp-python, Together, Fireworks
     "ollama",  # the field `format`
-    "none",  # no constraint: the answer is only checked
+    "none",  # requests state no constraint; the answer is only checked
 ]
 PROBED: tuple[Dialect, ...] = ("json_schema", "structured_outputs", "json_object", "ollama")
-# What no model says by itself: whoever answers with it was held to it.
+# No model says these words by itself: a server that answers with one obeys the constraint.
 _IMPROBABLE = ["vermilion-7-okapi", "zinc-31-quill"]
 PROBE: Schema[Any] = Schema.of(
     {
@@ -30,14 +30,14 @@ PROBE_QUESTION = "Say hello in one short sentence."
 
 
 def dialect_named(name: str) -> Dialect:
-    """The dialect of this name. Raises `SpecError`."""
+    """The dialect with the given name. Raises `SpecError` if it is unknown."""
     if name not in get_args(Dialect):
-        raise SpecError(f"no dialect is called {name!r:.40}", hint=f"give {', '.join(get_args(Dialect))}")
+        raise SpecError(f"unknown dialect {name!r:.40}", hint=f"give {', '.join(get_args(Dialect))}")
     return name  # type: ignore[return-value]
 
 
 def fields(constraint: Schema[Any], dialect: Dialect, mask: Any = None) -> dict[str, Any] | None:
-    """What a request says besides, to hold the answer to `constraint`; None where the dialect cannot say it."""
+    """The fields of a request that state `constraint`, or the `mask` in its place; None if the dialect cannot."""
     language = constraint.language
     if language is not None:
         if dialect != "structured_outputs":
@@ -58,5 +58,5 @@ def fields(constraint: Schema[Any], dialect: Dialect, mask: Any = None) -> dict[
 
 
 def heeded(answer: str) -> bool:
-    """Whether the answer to the probe's question was held to the probe's schema."""
+    """Whether the answer to the probe's question complies with the probe's schema."""
     return PROBE.check_text(answer.strip()).ok if answer else False

@@ -1,4 +1,4 @@
-"""How many requests a server is sent at once: as many as it takes, found out as the work goes on."""
+"""The limit on concurrent requests, which adapts to the server's capacity."""
 
 import threading
 import time
@@ -9,14 +9,16 @@ _START = 8
 
 
 class Limiter:
-    """Additive increase, multiplicative decrease (Chiu and Jain 1989): one more request at once after as many successes
-    as are allowed at once, half as many after the server said that it is too much, or let one time out. Thread-safe.
+    """Additive increase, multiplicative decrease (Chiu and Jain 1989) of the limit on concurrent requests.
+
+    The limit grows by one after as many successes as the limit, and is halved when the server throttles a request or
+    lets a request time out. Thread-safe.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.limit: float = min(_START, most)
-        self.peak = 0  # the most requests that were in flight at once
+        self.peak = 0  # the highest number of requests in flight so far
         self._flying = 0
         self._resume_at = 0.0
         self._cut_at = 0.0
@@ -24,7 +26,7 @@ class Limiter:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Hold one of the places, once one is free and no pause is on."""
+        """Hold a slot for one request. Waits until a slot is free and the pause is over."""
         with self._changed:
             while True:
                 pause = self._resume_at - time.monotonic()
@@ -44,14 +46,15 @@ class Limiter:
                 self._changed.notify_all()
 
     def succeeded(self) -> None:
+        """Raise the limit a little, after a success."""
         with self._changed:
             self.limit = min(self.most, self.limit + 1 / self.limit)
             self._changed.notify_all()
 
     def throttled(self, pause: float) -> None:
-        """The server has too much: halve, and let nothing go out for `pause` seconds.
+        """Halve the limit and send no request for `pause` seconds, because the server is overloaded.
 
-        The requests that were out together count as one such word.
+        Calls within a second halve the limit only once, as their requests were in flight together.
         """
         with self._changed:
             now = time.monotonic()

@@ -1,4 +1,4 @@
-"""What a server answers: the body of a chat completion, read."""
+"""The parser for a server's reply, the body of a chat completion."""
 
 import json
 from collections.abc import Sequence
@@ -9,36 +9,36 @@ from typing import Any, NamedTuple
 from structout.completion import Completion, FinishReason, Prompt, Usage
 from structout.decoding.values import value_tokens
 
-CHARACTERS = 4  # of a token, where the server does not count them
+CHARACTERS = 4  # per token, the estimate for a server that does not count tokens
 _MOST_TOKENS = 10**9
-_ROUNDING, _LEAST_LOGPROB = 1e-4, -9999.0  # the latter is what OpenAI writes for minus infinity
+_ROUNDING, _LEAST_LOGPROB = 1e-4, -9999.0  # OpenAI writes -9999 for minus infinity
 
 
 class Reply(NamedTuple):
-    """The answers to one request, with what they cost; whether the server counted the tokens itself, and whether the
-    log-probabilities that it told, if any, are some.
+    """The answers to one request with their usage, whether the server counted the tokens, and whether all
+    log-probabilities that it sent are valid.
     """
 
     answers: list[Completion]
     counted: bool
-    sure: bool
+    valid: bool
 
 
 def read_reply(text: str, prompt: Prompt, seconds: float) -> Reply:
-    """Read the body of a response to `prompt` that took so many seconds. Raises `ValueError` if it is something else.
+    """Read the body of a response to `prompt` that took `seconds`. Raises `ValueError` if it is not a chat completion.
 
-    Of several answers, the first is charged with what was read, and each with its part of what was written. Numbers
-    that cannot be are not believed, and cost nobody an answer: counts are estimated then, log-probabilities left out.
+    The first of several answers has the input tokens in its usage, and each answer has its share of the output tokens.
+    Invalid numbers do not invalidate an answer: invalid counts are estimated, invalid log-probabilities left out.
     """
     try:
         body = json.loads(text)
         found = [_choice(choice) for choice in body["choices"]]
         _ = found[0]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError("no chat completion") from error
-    told = body.get("usage")
-    counts = [_count(_part(told, name)) for name in ("prompt_tokens", "completion_tokens")]
-    reused = _count(_part(_part(told, "prompt_tokens_details"), "cached_tokens")) or 0
+        raise ValueError("invalid chat completion") from error
+    usage = body.get("usage")
+    counts = [_count(_part(usage, name)) for name in ("prompt_tokens", "completion_tokens")]
+    reused = _count(_part(_part(usage, "prompt_tokens_details"), "cached_tokens")) or 0
     sizes = [len(answer.text) for answer, _ in found]
     read, left = counts
     counted = read is not None and left is not None
@@ -49,59 +49,60 @@ def read_reply(text: str, prompt: Prompt, seconds: float) -> Reply:
     for place, (answer, _) in enumerate(found):
         written = left if place == len(found) - 1 else min(left, wrote * sizes[place] // max(1, sum(sizes)))
         left -= written
-        usage = Usage(0, 0, written) if place else Usage(1, read, written, seconds, reused_tokens=min(reused, read))
-        answers.append(replace(answer, usage=usage))
-    return Reply(answers, counted, all(sure for _, sure in found))
+        cost = Usage(0, 0, written) if place else Usage(1, read, written, seconds, reused_tokens=min(reused, read))
+        answers.append(replace(answer, usage=cost))
+    return Reply(answers, counted, all(valid for _, valid in found))
 
 
 def _part(of: Any, name: str) -> Any:
     return of.get(name) if isinstance(of, dict) else None
 
 
-def _count(told: Any) -> int | None:
-    """A number of tokens as a server tells it; None for what cannot be one."""
-    whole = isinstance(told, int) or (isinstance(told, float) and told.is_integer())
-    return int(told) if whole and not isinstance(told, bool) and 0 <= told <= _MOST_TOKENS else None
+def _count(value: Any) -> int | None:
+    """A number of tokens from a server; None if it is invalid."""
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return int(value) if whole and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None
 
 
 def _choice(choice: dict[str, Any]) -> tuple[Completion, bool]:
-    """One of the answers in a response, as yet without its usage, and whether its log-probabilities are some."""
+    """One answer of a response, without its usage, and whether its log-probabilities are valid."""
     message, reason = choice["message"], choice.get("finish_reason")
     text = message.get("content") or ""
     refusal = message.get("refusal") or ("the server's filter stopped it" if reason == "content_filter" else "")
     if not isinstance(text, str) or not isinstance(refusal, str):
-        raise TypeError("a text is none")
-    told = _part(choice.get("logprobs"), "content")
-    parts = [part for part in told if isinstance(part, dict)] if isinstance(told, list) else []
+        raise TypeError("invalid chat completion: expected text")
+    content = _part(choice.get("logprobs"), "content")
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     logprobs = [_logprob(part.get("logprob")) for part in parts]
     known = tuple(one for one in logprobs if one is not None)
-    sure = len(known) == len(told or ()) if isinstance(told, list | None) else False
-    pieces = _pieces(parts, text) if known and sure else None
+    valid = len(known) == len(content or ()) if isinstance(content, list | None) else False
+    pieces = _pieces(parts, text) if known and valid else None
     finish: FinishReason = "refused" if refusal else "length" if reason == "length" else "stop"
     answer = Completion(
         text,
         Usage(),
         finish,
-        known if known and sure else None,
+        known if known and valid else None,
         refusal=refusal,
         values=value_tokens(pieces) if pieces is not None else None,
         ends=tuple(accumulate(map(len, pieces))) if pieces is not None else None,
     )
-    return answer, sure
+    return answer, valid
 
 
-def _logprob(told: Any) -> float | None:
-    """A log-probability as a server tells it; None for what cannot be one. A sum of shares in few digits may come out
-    a hair above 1, which is 1.
+def _logprob(value: Any) -> float | None:
+    """A log-probability from a server; None if it is invalid. A value slightly above 0 is a rounding error, and counts
+    as 0.
     """
-    if not isinstance(told, int | float) or isinstance(told, bool) or not told <= _ROUNDING:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not value <= _ROUNDING:
         return None
-    return float(max(min(told, 0.0), _LEAST_LOGPROB))
+    return float(max(min(value, 0.0), _LEAST_LOGPROB))
 
 
 def _pieces(parts: Sequence[dict[str, Any]], text: str) -> list[bytes] | None:
-    """The bytes of the text that each token wrote: none for what comes before it (thoughts) and after it (the token
-    that ends it, or what a stop text cut off). None where the tokens do not add up to the text.
+    """The bytes of the text that each token wrote; None if the tokens do not add up to the text.
+
+    Tokens before the text (thoughts) and after it (the end token, or tokens that a stop text cut off) wrote no bytes.
     """
     try:
         tokens = [_bytes(part) for part in parts]
@@ -116,5 +117,5 @@ def _pieces(parts: Sequence[dict[str, Any]], text: str) -> list[bytes] | None:
 
 
 def _bytes(part: dict[str, Any]) -> bytes:
-    told = part.get("bytes")
-    return bytes(told) if told and isinstance(told, list) else str(part.get("token") or "").encode()
+    values = part.get("bytes")
+    return bytes(values) if values and isinstance(values, list) else str(part.get("token") or "").encode()

@@ -1,4 +1,4 @@
-"""The way to a server: so many bytes and seconds an answer, and no other server than the one that was named."""
+"""The HTTP client for one server, with limits on the bytes and the seconds of an answer."""
 
 import threading
 import time
@@ -8,14 +8,14 @@ from typing import Any
 
 from structout.document import read_json
 
-_LONGEST_REASON = 64 * 1024  # bytes of what is said with an error status
+_LONGEST_REASON = 64 * 1024  # bytes of the body of an error status
 _REASON_SECONDS = 5.0
 _MOST_REDIRECTS = 5
-_SLICE = 16 * 1024  # bytes written at a time, as the client's time-out is for each time alone
+_SLICE = 16 * 1024  # bytes per write, as the client's timeout applies to each write
 
 
 class WireError(Exception):
-    """What ended a request on its way."""
+    """The reason why a request ended without an answer."""
 
 
 class SlowError(WireError):
@@ -23,15 +23,15 @@ class SlowError(WireError):
 
 
 class LongError(WireError):
-    """The answer has more bytes than it may have."""
+    """The answer has more bytes than allowed."""
 
 
 class MovedError(WireError):
-    """The server sends its clients to another server."""
+    """The server redirects to another server."""
 
 
 class StatusError(WireError):
-    """A status that is no success, with what was said of it, as far as that could be read, and Retry-After."""
+    """An error status, with the server's reason as far as it could be read, and the Retry-After header."""
 
     def __init__(self, status: int, reason: str, retry_after: str | None) -> None:
         super().__init__(f"HTTP {status}" + (f": {reason}" if reason else ""))
@@ -40,31 +40,32 @@ class StatusError(WireError):
 
 
 class Limits(threading.local):
-    """What is left to the request that this thread has under way: seconds (`until` a time) and bytes."""
+    """The limits of this thread's current request: the time at which it must end, and the bytes that are left."""
 
     until = float("inf")
     size = float("inf")
 
     def seconds(self, timeout: float | None) -> float:
-        """How long to wait at most, where a time-out of its own holds too. Raises `SlowError`."""
+        """The seconds that are left, at most `timeout`. Raises `SlowError` if no time is left."""
         left = self.until - time.monotonic()
         if left <= 0:
-            raise SlowError("no whole answer in time")
+            raise SlowError("no complete answer in time")
         return left if timeout is None else min(left, timeout)
 
     def took(self, count: int) -> None:
+        """Count the bytes that were received. Raises `LongError` if they exceed the limit."""
         self.size -= count
         if self.size < 0:
             raise LongError("the answer is too long")
 
 
 class Wire:
-    """The HTTP client of OpenAI's package with bounds on all that a server may send: handshakes, interim responses,
-    headers and bodies of any status count. Thread-safe.
+    """The HTTP client of OpenAI's package with limits on everything that a server sends: handshakes, interim responses,
+    headers and bodies of any status. Thread-safe.
 
-    Nothing is asked for in compressed form, and nothing compressed is read, for a few bytes may stand for very many. A
-    redirect is followed on the same server alone, from http to https at most: whoever is at another address is sent
-    neither a record nor a key.
+    The client neither requests nor reads compressed responses, because a few compressed bytes may expand to very many.
+    It follows a redirect only on the same server, or from http to https there, so that another server gets neither a
+    record nor a key.
     """
 
     def __init__(self) -> None:
@@ -72,47 +73,47 @@ class Wire:
 
         self._bounds = Limits()
         self._home: Any = None
-        hooks: Any = {"request": [self._asked], "response": [self._heard]}
+        hooks: Any = {"request": [self._check_request], "response": [self._check_response]}
         self.client = openai.DefaultHttpxClient(max_redirects=_MOST_REDIRECTS, event_hooks=hooks)
         self.client.headers["Accept-Encoding"] = "identity"
         for transport in (self.client._transport, *self.client._mounts.values()):
-            pool: Any = getattr(transport, "_pool", None)  # none where the environment says to use no proxy
-            if pool is not None:  # httpx has no other way to a pool's connections
+            pool: Any = getattr(transport, "_pool", None)  # None where the environment turns the proxy off
+            if pool is not None:  # httpx has no public access to a pool's connections
                 pool._network_backend = _Backend(pool._network_backend, self._bounds)
 
     def bind(self, url: Any) -> None:
-        """Name the server that requests may go to."""
+        """Set the server that requests may go to."""
         self._home = url
 
     @contextmanager
     def request(self, seconds: float, size: int) -> Iterator[None]:
-        """Let what this thread sends meanwhile take so many seconds and bytes, whatever comes back."""
+        """Limit the seconds and the received bytes of this thread's request within the `with` block."""
         self._bounds.until, self._bounds.size = time.monotonic() + seconds, size
         try:
             yield
         finally:
             del self._bounds.until, self._bounds.size
 
-    def _asked(self, request: Any) -> None:
-        """Before each request, redirected ones too. Raises `MovedError`."""
+    def _check_request(self, request: Any) -> None:
+        """Check a request, also a redirected one, before it is sent. Raises `MovedError`."""
         home, url = self._home, request.url
         same = (url.scheme, url.port) == (home.scheme, home.port)
         upgraded = (home.scheme, home.port, url.scheme, url.port) == ("http", None, "https", None)
         if url.host != home.host or not (same or upgraded):
             raise MovedError(f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}")
 
-    def _heard(self, response: Any) -> None:
-        """After the headers of each response. Raises `StatusError`, `WireError`."""
+    def _check_response(self, response: Any) -> None:
+        """Check the headers of a response. Raises `StatusError`, `WireError`."""
         status, packed = response.status_code, response.headers.get("content-encoding", "").strip().lower()
         plain = packed in ("", "identity")
         if not 200 <= status < 300 and not response.has_redirect_location:
             reason = self._reason(response) if plain else ""
             raise StatusError(status, reason, response.headers.get("retry-after"))
         if not plain:
-            raise WireError("the answer is compressed, though it was asked for as it is")
+            raise WireError("the answer is compressed, though the request forbids it")
 
     def _reason(self, response: Any) -> str:
-        """What is said with an error status: as much as comes soon, for the status alone decides what is done."""
+        """The reason in the body of an error status, as far as it arrives soon: the status alone decides what to do."""
         self._bounds.until = min(self._bounds.until, time.monotonic() + _REASON_SECONDS)
         body = bytearray()
         try:
@@ -120,13 +121,13 @@ class Wire:
                 body += piece
                 if len(body) > _LONGEST_REASON:
                     break
-        except Exception:  # of whichever library, or a bound: what came is what was said
+        except Exception:  # an error of the transport, or a limit: keep the bytes that arrived
             pass
         return _reason(body.decode(errors="replace"))
 
 
 class _Backend:
-    """Makes connections that keep to the bounds."""
+    """Makes connections that keep the limits."""
 
     def __init__(self, inner: Any, bounds: Limits) -> None:
         self._inner = inner
@@ -145,7 +146,7 @@ class _Backend:
 
 
 class _Stream:
-    """A connection that keeps to the bounds of the thread that uses it."""
+    """A connection that keeps the limits of the thread that uses it."""
 
     def __init__(self, inner: Any, bounds: Limits) -> None:
         self._inner = inner
@@ -174,7 +175,7 @@ class _Stream:
 
 
 def ended_by(error: BaseException) -> WireError | None:
-    """What ended the request, where a client wrapped it in errors of its own."""
+    """The `WireError` among the causes of a client's error; None if another error ended the request."""
     seen: BaseException | None = error
     while seen is not None and not isinstance(seen, WireError):
         seen = seen.__cause__
@@ -182,7 +183,7 @@ def ended_by(error: BaseException) -> WireError | None:
 
 
 def _reason(text: str) -> str:
-    """What a server says of an error: the message of a JSON body, as most have one, or else the first line."""
+    """A server's explanation of an error: the message in a JSON body, or else the whole text."""
     try:
         body = read_json(text)
     except ValueError:

@@ -1,1 +1,1 @@
-"""Models that stand before another model."""
+"""Models that wrap another model."""

@@ -1,4 +1,4 @@
-"""What a model that stands before another one has of it."""
+"""The base class of models that wrap another model."""
 
 from typing import Any
 
@@ -6,16 +6,17 @@ from structout.models.base import Model
 
 
 class Wrapper:
-    """Goes by the name of the model that it wraps; `complete` is for the subclass to say."""
+    """A model that wraps another model and has its name and tuning; the subclass defines `complete`."""
 
     def __init__(self, inner: Model) -> None:
         self.inner = inner
 
     @property
     def name(self) -> str:
+        """The name of the wrapped model."""
         return self.inner.name
 
     @property
     def tuning(self) -> Any:
-        """With which prompt the model was fine-tuned, if it was: strategies ask for it."""
+        """How the wrapped model was fine-tuned; None if it was not. Strategies read its prompt."""
         return getattr(self.inner, "tuning", None)

@@ -1,4 +1,4 @@
-"""A model that is asked each prompt once."""
+"""A wrapper that asks a model each prompt once."""
 
 import threading
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
@@ -9,10 +9,11 @@ from structout.models.wrappers.base import Wrapper
 
 
 class Memo(Wrapper):
-    """Wraps a model and gives the same completion, with the same usage, to the same prompt again.
+    """Wraps a model and repeats the completion of a prompt, usage included, when the prompt comes again.
 
-    So strategies that begin alike can be compared at the price of one, each with its full cost. `known` holds what was
-    asked before, by the prompt's key; `paid` is told of each completion that is new, before it is given.
+    So strategies that share their first calls can be compared for the price of one strategy, and each still reports its
+    full cost. `known` holds the earlier completions by the prompt's key. `paid` is called with each new completion
+    before it is returned.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A model that is held to what a model must do."""
+"""A wrapper that enforces the contract of a model."""
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -12,17 +12,19 @@ from structout.models.base import Model, PartialAnswerError
 from structout.models.load import load_model
 from structout.models.wrappers.base import Wrapper
 
-_OWED = "complete(prompts) returns a list with one Completion a prompt, in their order, each with its text"
+_OWED = "return a list with one Completion per prompt from complete(prompts), in their order, each with its text"
 _USAGE: dict[str, Any] = {one.name: type(one.default) for one in fields(Usage)}
 _NUMBERS = (
-    "counts and seconds are finite and not below 0, log-probabilities are not above 0; None says what is not known"
+    "give finite counts and seconds not below 0, log-probabilities not above 0, and None for unknown log-probabilities"
 )
 
 
 class Strict(Wrapper):
-    """Wraps a model of whoever's making: whatever it raises, and all that it returns but one completion a prompt, is a
-    `ModelError` that says so. So are numbers that cannot be, before a budget or a verifier believes them; the other
-    completions of the batch are kept.
+    """Wraps a user's model and checks its answers.
+
+    Any error that the model raises, and any return value other than one completion per prompt, becomes a `ModelError`.
+    Impossible numbers become a `PartialAnswerError`, which keeps the other completions of the batch, before a budget or
+    a verifier uses the numbers.
     """
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
@@ -32,7 +34,7 @@ class Strict(Wrapper):
             raise
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".split("\n")[0]
-            raise ModelError(f"{self.name} failed: {reason}", hint="mend the model, or what it runs on") from error
+            raise ModelError(f"{self.name} failed: {reason}", hint="fix the model, or the service behind it") from error
         if problem := _problem(found, len(prompts)):
             raise ModelError(f"{self.name} returned {problem}", hint=_OWED)
         wrong = [wrong_numbers(one) for one in found]
@@ -44,19 +46,19 @@ class Strict(Wrapper):
 
 
 def model_of(given: Model | str) -> Strict:
-    """The model that is given or named, held to what it must do.
+    """The given or named model, wrapped in `Strict`.
 
-    Raises `SpecError` for what is none, and whatever `load_model` does.
+    Raises `SpecError` if `given` is not a model, and the errors of `load_model`.
     """
     model = load_model(given) if isinstance(given, str) else given
     if not isinstance(model, Model) or isinstance(model, type):
         hint = "give a name, or an object with a `name` and `complete(prompts) -> completions`"
-        raise SpecError(f"{given!r} is no model", hint=hint)
+        raise SpecError(f"invalid model: got {given!r}", hint=hint)
     return Strict(model)
 
 
 def _problem(found: Any, wanted: int) -> str:
-    """What is wrong with what a model returned; empty if nothing is."""
+    """What is wrong with a model's return value; empty if it is valid."""
     if not isinstance(found, Sequence) or isinstance(found, str | bytes):
         return f"{type(found).__name__}, not a list"
     if len(found) != wanted:
@@ -69,7 +71,7 @@ def _problem(found: Any, wanted: int) -> str:
 
 
 def wrong_numbers(one: Completion) -> str:
-    """What is wrong with a completion beside its text: numbers that cannot be; empty if nothing is."""
+    """What is wrong with a completion's numbers and other fields besides its text; empty if they are valid."""
     if not isinstance(one.usage, Usage):
         return f"usage is {type(one.usage).__name__}"
     for field in fields(Usage):
@@ -83,17 +85,17 @@ def wrong_numbers(one: Completion) -> str:
     if not _are_spans(one.steered):
         return f"steered is {one.steered!r:.60}"
     if one.logprobs is None:
-        beside = [name for name in ("values", "ends") if getattr(one, name) is not None]
-        return f"{beside[0]} are there without logprobs" if beside else ""
+        extra = [name for name in ("values", "ends") if getattr(one, name) is not None]
+        return f"{extra[0]} are given without logprobs" if extra else ""
     if not isinstance(one.logprobs, Sequence) or isinstance(one.logprobs, str | bytes):
         return f"logprobs are {type(one.logprobs).__name__}"
-    odd = [told for told in one.logprobs if not isinstance(told, Real) or not told <= 0]
+    odd = [logprob for logprob in one.logprobs if not isinstance(logprob, Real) or not logprob <= 0]
     if odd:
         return f"logprobs have {odd[0]!r}"
     for name in ("values", "ends"):
-        told = getattr(one, name)
-        if told is not None and len(told) != len(one.logprobs):
-            return f"{name} are {len(told)} for {len(one.logprobs)} logprobs"
+        given = getattr(one, name)
+        if given is not None and len(given) != len(one.logprobs):
+            return f"{name} are {len(given)} for {len(one.logprobs)} logprobs"
     if any(not isinstance(end, Integral) or int(end) < 0 for end in one.ends or ()):
         return f"ends are {one.ends!r:.60}"
     return ""
@@ -109,7 +111,7 @@ def _are_spans(steered: Any) -> bool:
 
 
 def _plain(one: Completion) -> Completion:
-    """A completion of Python's own numbers: those of numpy cannot be written as JSON."""
+    """The completion with Python's own numbers: numpy's numbers cannot be written as JSON."""
     usage = Usage(**{name: kind(getattr(one.usage, name)) for name, kind in _USAGE.items()})
     return replace(
         one,

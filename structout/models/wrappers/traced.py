@@ -1,4 +1,4 @@
-"""Spans of OpenTelemetry for each call of a model, by the semantic conventions for generative AI."""
+"""A wrapper that sends an OpenTelemetry span per completion, by the semantic conventions for generative AI."""
 
 import time
 import warnings
@@ -14,9 +14,9 @@ _NANO = 1_000_000_000
 
 
 class Traced(Wrapper):
-    """Wraps a model: a span `chat MODEL` a completion, sent to whatever tracer the program has set up.
+    """Wraps a model and sends a span `chat MODEL` per completion to the tracer that the program has set up.
 
-    It holds sizes, settings and reasons, and no word of a prompt or an answer. Raises `MissingExtraError`.
+    A span holds sizes, settings and reasons, but no text of a prompt or an answer. Raises `MissingExtraError`.
     """
 
     def __init__(self, inner: Model) -> None:
@@ -70,13 +70,13 @@ class Traced(Wrapper):
 
 
 def check_heard() -> None:
-    """Warn where spans go nowhere, since no tracer provider is set up: OpenTelemetry itself says nothing then."""
+    """Warn if no tracer provider is set up and spans are lost, which OpenTelemetry itself does not report."""
     from opentelemetry import trace
 
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider):
         warnings.warn(
-            "no tracer provider is set up, so spans go nowhere: start it as `opentelemetry-instrument structout ...`"
-            " (pip install opentelemetry-distro opentelemetry-exporter-otlp), or set one up in your program",
+            "no tracer provider is set up, so spans are lost: run `opentelemetry-instrument structout ...`"
+            " (pip install opentelemetry-distro opentelemetry-exporter-otlp), or set up a provider in your program",
             StructoutWarning,
             stacklevel=3,
         )

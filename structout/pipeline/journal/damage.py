@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from structout.pipeline.journal.tables import ADDED, COPY, STATUSES, TABLES, add, create
+from structout.pipeline.journal.tables import ADDED, COPY, STATUSES, TABLES, add, create, interruptible, seal_of
 
 _ROW = 128  # bytes that a row takes at least
 _QUESTIONS = 2_000  # to a table whose pages cannot all be read: about a millisecond each
@@ -81,7 +81,7 @@ def is_whole(db: sqlite3.Connection) -> bool:
 
 def _trusted(table: str, *, sealed: bool = True) -> str:
     """What is true of a row that is what was written (SQL)."""
-    seal = f"seal IS seal({', '.join(TABLES[table])})" if sealed else "TRUE"
+    seal = f"seal IS {seal_of(table)}" if sealed else "TRUE"
     return f"{seal} AND ({_POSSIBLE[table]}) IS TRUE"
 
 
@@ -122,8 +122,9 @@ class _Reading:
 
     def rows(self, where: str = "", bounds: Sequence[Any] = ()) -> Iterator[tuple[list[Any], bool]]:
         """Rows without their seals, and whether each can be trusted. Raises `sqlite3.DatabaseError`."""
-        for *cells, trusted in self.db.execute(self._query + where, bounds):
-            yield cells, bool(trusted)
+        with interruptible():
+            for *cells, trusted in self.db.execute(self._query + where, bounds):
+                yield cells, bool(trusted)
 
     @cached_property
     def _query(self) -> str:

@@ -52,7 +52,7 @@ def opened(path: Path, *, fresh: bool, private: bool, mend: bool) -> tuple[sqlit
         try:
             if version is not None and is_whole(db):
                 return db, None, ""
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        except BaseException as error:
             if not _tells_damage(error):
                 db.close()
                 raise
@@ -139,7 +139,7 @@ def explained(path: Path, error: Exception) -> JournalError:
     return JournalError(f"{path} cannot be written: {reason}", hint=hint)
 
 
-def _tells_damage(error: Exception) -> bool:
+def _tells_damage(error: BaseException) -> bool:
     """Whether it is the file that is at fault; a table or a column that is not there was there when it was made."""
     if isinstance(error, UnicodeDecodeError):  # of a name or a text, or of SQLite's message about one
         return True

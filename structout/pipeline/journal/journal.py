@@ -13,7 +13,7 @@ from structout.completion import Completion, Usage
 from structout.errors import DamagedError, DataError, OtherRunError, StructoutWarning
 from structout.pipeline.journal.damage import Damage, named
 from structout.pipeline.journal.database import ANEW, explained, opened
-from structout.pipeline.journal.tables import COPY, add, loaded, packed_outcome, unpacked_outcome, written
+from structout.pipeline.journal.tables import COPY, add, loaded, packed_outcome, seal_of, unpacked_outcome, written
 from structout.pipeline.outcome import RowOutcome
 from structout.records import completion_json, completion_of
 from structout.schema import Schema
@@ -158,8 +158,7 @@ class Journal:
                 " output_tokens = output_tokens + excluded.output_tokens, seconds = seconds + excluded.seconds",
                 [model, usage.calls, usage.input_tokens, usage.output_tokens, usage.seconds],
             )
-            cells = "model, calls, input_tokens, output_tokens, seconds"
-            db.execute(f"UPDATE spent SET seal = seal({cells}) WHERE model = ?", [model])
+            db.execute(f"UPDATE spent SET seal = {seal_of('spent')} WHERE model = ?", [model])
 
     def forget_completions(self, keys: Iterable[bytes]) -> None:
         """Ask these again when they come up; what they cost stays counted."""

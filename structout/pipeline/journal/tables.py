@@ -4,6 +4,8 @@ import json
 import re
 import sqlite3
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -39,9 +41,40 @@ def seal(*cells: Any) -> int:
     return total
 
 
+def seal_of(table: str) -> str:
+    """The checksum of a row as it is stored (SQL): of a text, the bytes, which may be damaged."""
+    cells = (f"iif(typeof({column}) = 'text', CAST({column} AS BLOB), {column})" for column in TABLES[table])
+    return f"seal({', '.join(cells)})"
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Raises `KeyboardInterrupt` where one came while SQLite called `seal`: SQLite hides what a function raises, and
+    `seal` raises nothing else.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if str(error) == "user-defined function raised exception":
+            raise KeyboardInterrupt from error
+        raise
+
+
+class _Connection(sqlite3.Connection):
+    """Whoever interrupts a statement is heard."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        with interruptible():
+            return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
+        with interruptible():
+            return super().executemany(sql, parameters)
+
+
 def connect(path: str) -> sqlite3.Connection:
     """A connection that knows `seal`, and reads no cell beyond what may be written."""
-    db = sqlite3.connect(path, timeout=0, check_same_thread=False, isolation_level=None)
+    db = sqlite3.connect(path, timeout=0, check_same_thread=False, isolation_level=None, factory=_Connection)
     db.create_function("seal", -1, seal, deterministic=True)
     db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
     db.text_factory = _text
@@ -64,11 +97,11 @@ def migrate(db: sqlite3.Connection) -> None:
     """Make version 3 of version 2: seal what is there, and add what there was not."""
     for table in ADDED:
         db.execute(f"CREATE TABLE {table} ({_COLUMNS[table]}, seal INTEGER NOT NULL)")
-    for table, columns in TABLES.items():
+    for table in TABLES:
         if table in ADDED:
             continue
         db.execute(f"ALTER TABLE {table} ADD COLUMN seal INTEGER NOT NULL DEFAULT 0")
-        db.execute(f"UPDATE {table} SET seal = seal({', '.join(columns)})")
+        db.execute(f"UPDATE {table} SET seal = {seal_of(table)}")
     db.execute(f"INSERT INTO about SELECT name || '{COPY}', value, seal(name || '{COPY}', value) FROM about")
     for name, value in list(
         db.execute("SELECT name, value FROM about WHERE name LIKE 'identity%' OR name LIKE 'before%'")

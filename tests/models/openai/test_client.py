@@ -97,7 +97,7 @@ def test_patience_ends_where_a_server_puts_off_and_fails_by_turns() -> None:
             client(proxy, patience=replace(SOON, seconds=0)).complete([ask("1 mm")])
 
 
-@pytest.mark.parametrize(("status", "match"), [(401, "refuses the key"), (404, "name and the address")])
+@pytest.mark.parametrize(("status", "match"), [(401, "rejects the key"), (404, "name and the address")])
 def test_what_trying_again_would_not_mend_is_not_tried_again(status: int, match: str) -> None:
     answer = {"status": status, "error": {"message": "Incorrect key provided: sk-very-secret-0123456789"}}
     with serving(Proxy(lambda body: answer)) as proxy, pytest.raises(ModelError, match=match) as caught:
@@ -147,7 +147,7 @@ def test_the_probe_finds_the_dialect_that_is_heeded(dialect: str, understands: A
 
     with serving(Proxy(answer)) as proxy:
         model = client(proxy)
-        says = pytest.warns(match="does not heed") if dialect == "none" else nullcontext()
+        says = pytest.warns(match="ignores constraints") if dialect == "none" else nullcontext()
         with says:
             (completed,) = model.complete([Prompt(ask("1").messages, constraint=SCHEMA)])
     assert model.dialect == dialect
@@ -160,7 +160,7 @@ def test_what_the_probe_costs_is_in_the_bill() -> None:
 
     with serving(Proxy(ignores)) as proxy:
         model = client(proxy)
-        with pytest.warns(match="does not heed"):
+        with pytest.warns(match="ignores constraints"):
             answers = model.complete([Prompt(ask(f"{n}").messages, constraint=SCHEMA) for n in range(3)])
         answers += model.complete([Prompt(ask("3").messages, constraint=SCHEMA)])
     assert [answer.usage.calls for answer in answers] == [5, 1, 1, 1]
@@ -190,7 +190,7 @@ def test_a_schema_that_the_server_refuses_is_only_checked() -> None:
         return bolt(body)
 
     prompts = [Prompt(ask(f"{n} mm").messages, constraint=SCHEMA) for n in (1, 2)]
-    with serving(Proxy(picky)) as proxy, pytest.warns(match="cannot be held to Bolt"):
+    with serving(Proxy(picky)) as proxy, pytest.warns(match="rejects the constraint of Bolt"):
         answers = client(proxy, in_flight=1).complete(prompts)
     assert [SCHEMA.check_text(answer.text).ok for answer in answers] == [True, True]
     assert len(proxy.requests) == 1 + 2 + 1

@@ -96,7 +96,7 @@ def test_a_server_that_ignores_the_constraint_is_found_out() -> None:
     try:
         wait_for(port, 300)
         model = OpenAIModel(folder, f"http://127.0.0.1:{port}/v1", patience=SLOW)
-        with pytest.warns(match="does not heed a constraint"):
+        with pytest.warns(match="ignores constraints"):
             (answer,) = model.complete([Prompt((Message("user", "Say hello."),), Sampling(max_tokens=8), SCHEMA)])
         assert model.dialect == "none"
         assert answer.text

@@ -120,7 +120,7 @@ def test_log_probabilities_of_another_form_cost_no_answer(parts: Any) -> None:
 
 def test_a_rounding_error_is_a_certainty_and_minus_infinity_a_number() -> None:
     reply = read_reply(json.dumps(told(["a", "b", ""], [1e-7, -inf, -0.5])), ask("1"), 0.1)
-    assert (reply.answers[0].logprobs, reply.sure) == ((0.0, -9999.0, -0.5), True)
+    assert (reply.answers[0].logprobs, reply.valid) == ((0.0, -9999.0, -0.5), True)
 
 
 @pytest.mark.parametrize("odd", [-5, nan, inf, -inf, 1e300, 0.5, True, "5", [], {}, 10**30])
@@ -154,7 +154,7 @@ JUNK = [
 
 @pytest.mark.parametrize("text", JUNK, ids=lambda text: repr(text[:30]))
 def test_what_is_no_chat_completion_is_a_value_error(text: str) -> None:
-    with pytest.raises(ValueError, match="no chat completion"):
+    with pytest.raises(ValueError, match="invalid chat completion"):
         read_reply(text, ask("1"), 0.1)
 
 

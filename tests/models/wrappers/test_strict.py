@@ -137,7 +137,7 @@ def test_what_a_model_may_do_is_let_through() -> None:
 
 @pytest.mark.parametrize("model", [object(), None, 5, Odd])
 def test_what_is_no_model_is_refused(model: Any) -> None:
-    with pytest.raises(SpecError, match="is no model") as caught:
+    with pytest.raises(SpecError, match="invalid model") as caught:
         extract("M6", Bolt, model, Constrained())
     assert "complete(prompts)" in caught.value.hint
 

@@ -27,8 +27,8 @@ from structout.pipeline.run import finish, local, process
 from structout.records import completion_of
 from structout.strategies import Prompted
 from structout.tables.rows import rows_of
-from tests.cli.test_cli import BOLT
-from tests.conftest import ROOT, Bolt
+from tests.conftest import BOLT, ROOT, Bolt
+from tests.nesting import nested
 from tests.pipeline.conftest import COUNT, Run, rows
 
 HOSTILE: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -189,7 +189,7 @@ def test_the_quarantine_of_a_forged_journal_is_asked_again(run: Run) -> None:
     assert sorted(run.asked()) == [n for n in range(7, COUNT + 1, 7) if n not in (7, 14)]
 
 
-JSON = st.recursive(
+JSON = nested(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,

@@ -1,4 +1,5 @@
 import sqlite3
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,11 +23,12 @@ from structout import (
 )  # fmt: skip
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
-from structout.pipeline.journal.tables import VERSION
+from structout.pipeline.journal.tables import VERSION, seal
 from structout.pipeline.run import local, process, unknown
 from structout.strategies import On, Prompted
 from structout.tables.rows import Row, rows_of
 from tests.conftest import Bolt
+from tests.nesting import nested
 
 SCHEMA = Schema.of(Bolt)
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=[]), max_size=20)
@@ -57,9 +59,7 @@ PROMPTS = st.builds(
 RESULTS = st.builds(
     Result,
     st.sampled_from(["invalid", "truncated", "rejected"]),
-    document=st.recursive(
-        st.none() | st.booleans() | st.integers() | ANY_TEXT, lambda inner: st.lists(inner), max_leaves=4
-    ),
+    document=nested(st.none() | st.booleans() | st.integers() | ANY_TEXT, lambda inner: st.lists(inner), max_leaves=4),
     issues=st.lists(st.builds(Issue, ANY_TEXT, st.sampled_from(["type", "enum"]), ANY_TEXT), max_size=2).map(tuple),
     edits=st.lists(st.builds(Edit, st.just("quote"), st.just("lossless"), st.integers(0, 9), ANY_TEXT, ANY_TEXT)).map(
         tuple
@@ -178,3 +178,39 @@ def test_what_is_no_journal_or_of_another_version_stays_untouched(job: Job, tmp_
 def test_a_folder_that_is_not_there(job: Job, tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="cannot be written"):
         Journal(tmp_path / "no" / "j", job.identity())
+
+
+def test_an_interruption_while_a_row_is_sealed_ends_the_run_and_costs_nothing(
+    job: Job, model: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [list(rows_of([f"{n} mm" for n in range(1, count)])) for count in (5, 9)]
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        process(rows[0], job, journal, local(2))
+    whole = (tmp_path / "j").read_bytes()
+    left = 0
+
+    def interrupted(*cells: object) -> int:
+        nonlocal left
+        if threading.current_thread() is threading.main_thread():  # where signals come
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+        return seal(*cells)
+
+    monkeypatch.setattr("structout.pipeline.journal.tables.seal", interrupted)
+    hit = 0
+    while True:
+        (tmp_path / "j").write_bytes(whole)
+        left, calls = hit, model.calls
+        try:
+            with Journal(tmp_path / "j", job.identity()) as journal:
+                process(rows[1], job, journal, local(2))
+            break
+        except KeyboardInterrupt:
+            hit += 1
+        left = 10**6
+        with Journal(tmp_path / "j", job.identity()) as journal:
+            process(rows[1], job, journal, local(2))
+            assert (journal.damaged, journal.counts()) == (False, {"valid": 7, "invalid": 1})
+        assert model.calls == calls + 5  # four rows, one of which is asked twice
+    assert hit > 10

@@ -1,0 +1,33 @@
+"""A script of answers, and labelled bolts for a model that gets them right or not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import BOLT, ROOT
+
+GOOD = '{"kind": "hex", "size_mm": 6}'
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> str:
+    answers = {"M6": GOOD, "M8": '{"kind": "hex", "size_mm": 8}', "bad": "no"}
+    (tmp_path / "script.json").write_text(json.dumps(answers))
+    return f"scripted:{tmp_path / 'script.json'}"
+
+
+@pytest.fixture
+def bolts(tmp_path: Path) -> tuple[Path, str, list[str]]:
+    """40 labelled bolts, and the options for a model that gets them right but for every tenth."""
+    rows = [{"text": f"bolt {i}.", "expected": {"kind": "hex", "size_mm": 6}} for i in range(240)]
+    (tmp_path / "bolts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "good.json").write_text(json.dumps({"bolt": GOOD}))
+    (tmp_path / "worse.json").write_text(json.dumps({"3.": "no", "5.": "no", "bolt": GOOD}))
+    model = f"scripted:{tmp_path / 'model.json'}"
+    return tmp_path / "bolts.jsonl", model, ["--schema", BOLT, "--log", str(tmp_path / "log.jsonl")]

@@ -1,0 +1,58 @@
+"""`structout bench`: measure, compare, score again."""
+
+import json
+import shutil
+from pathlib import Path
+
+from tests.conftest import BOLT, Shell
+
+
+def test_bench_measures_logs_and_scores_again(tmp_path: Path, script: str, shell: Shell) -> None:
+    rows = [
+        {"text": "M6", "expected": {"kind": "hex", "size_mm": 6}},
+        {"text": "bad", "expected": {"kind": "hex", "size_mm": 1}},
+    ]
+    (tmp_path / "bolts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    log = str(tmp_path / "log.jsonl")
+    options = ["--schema", BOLT, "--model", script, "--split", "all", "--log", log, "--strategy", "Prompted()"]
+    done = shell("bench", tmp_path / "bolts.jsonl", *options, "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["rows"][0]["rates"]["record accuracy"]["value"] == 0.5
+    assert shell("bench", "--rescore", log, "--json").stdout == done.stdout
+    assert "Prompted()" in shell("bench", "--rescore", log).stdout
+    assert shell("bench", "--rescore", log, "--markdown").stdout.startswith("| strategy |")
+
+
+def test_bench_goes_on_compares_and_reports(bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell) -> None:
+    data, model, options = bolts
+    words = ["bench", str(data), "--model", model, "--strategy", "Prompted()", *options]
+    (tmp_path / "model.json").write_text((tmp_path / "good.json").read_text())
+    assert shell(*words, "--limit", "30").returncode == 0
+    shutil.copy(tmp_path / "log.jsonl", tmp_path / "old.jsonl")
+    assert (tmp_path / "log.html").read_text().startswith("<!doctype html>")
+    (tmp_path / "model.json").write_text((tmp_path / "worse.json").read_text())
+    gate = ["--baseline", str(tmp_path / "old.jsonl"), "--fail-on-regression"]
+    nothing = shell(
+        *words, *gate, "--strategy", "Constrained()", "--split", "train", "--log", str(tmp_path / "none.jsonl")
+    )
+    assert (nothing.returncode, "nothing in common" in nothing.stderr) == (2, True)
+    assert not (tmp_path / "none.jsonl").exists()
+    assert shell(*words, *gate, "--limit", "30").returncode == 0, "the log holds the old answers"
+    worse = shell(*words[:-1], str(tmp_path / "new.jsonl"), *gate, "--limit", "60", "--json")
+    assert worse.returncode == 1
+    assert "REGRESSION: Prompted()" in worse.stderr
+    changed = json.loads(worse.stdout)["changes"][0]
+    assert changed["is_regression"]
+    assert f"lost {', '.join(changed['lost'])}" in worse.stderr
+
+
+def test_bench_sweeps_perturbs_and_stops(bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text((tmp_path / "good.json").read_text())
+    words = ["bench", str(data), "--model", model, "--strategy", "Prompted()", *options, "--json"]
+    swept = json.loads(shell(*words, "--sweep", "temperature=0,0.5", "--perturb", "whitespace", "--limit", "8").stdout)
+    assert [row["setting"] for row in swept["rows"]] == [[["temperature", 0]], [["temperature", 0.5]]]
+    assert {one["arm"]["perturbation"] for one in swept["perturbed"]} == {"whitespace"}
+    early = shell(*words, "--until-width", "0.12", "--split", "all", "--price", f"{model}=1/2")
+    assert json.loads(early.stdout)["rows"][0]["n"] < 240
+    assert json.loads(early.stdout)["rows"][0]["cost"]["price"] > 0

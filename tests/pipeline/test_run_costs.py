@@ -1,0 +1,91 @@
+"""`structout run`: budgets, prices, and estimates before anything is paid."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.conftest import Shell
+from tests.pipeline.conftest import asked, rows
+
+
+def test_a_budget_ends_the_run_with_3_and_a_higher_one_resumes(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    words = ["run", "-i", str(bolts(60)), "-o", str(tmp_path / "out.jsonl"), "--chunk", "5", *words]
+    done = shell(*words, "--budget-tokens", "300")
+    assert done.returncode == 3
+    assert "error: the budget of 300 tokens is used up" in done.stderr
+    assert not (tmp_path / "out.jsonl").exists()
+    assert 0 < len(asked(tmp_path)) <= 20
+    assert shell(*words, "--budget-tokens", "3000").returncode == 1
+    assert sorted(asked(tmp_path)) == list(range(1, 61))
+
+
+def test_a_budget_needs_the_price_of_every_model(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    other = words[3]
+    way = f"Cascade(Prompted(), On({other!r}, Prompted()), Verify(Prompted(), Judge({other!r})))"
+    (tmp_path / "prices.json").write_text(json.dumps({other: [1, 2]}))
+    options = ["--strategy", way, "--price", "1,2", "--budget-usd", "1"]
+    words = ["run", "-i", str(bolts(20)), "-o", str(tmp_path / "out.jsonl"), *words, *options]
+    done = shell(*words)
+    assert (done.returncode, f"the price of {other} is unknown" in done.stderr) == (2, True)
+    assert not (tmp_path / "asked").exists()
+    assert not (tmp_path / "out.jsonl.journal").exists()
+    done = shell(*words, "--prices", str(tmp_path / "prices.json"))
+    assert (done.returncode, "cost unknown" in done.stderr) == (1, False)
+
+
+def test_a_dry_run_estimates_and_pays_nothing_twice(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    words = ["run", "-i", str(bolts(100)), "-o", str(tmp_path / "out.jsonl"), "--price", "1000,1000", *words]
+    free = shell(*words, "--dry-run", "--probe", "0")
+    assert free.returncode == 0
+    assert "none was asked" in free.stdout
+    assert not (tmp_path / "asked").exists()
+    done = shell(*words, "--dry-run")
+    assert len(asked(tmp_path)) == 20
+    low, high = (float(word.lstrip("$")) for word in done.stdout.splitlines()[2].split()[1::2])
+    assert low < 1.6 < high
+    assert high - low < 0.1
+    assert shell(*words).returncode == 1
+    assert len(asked(tmp_path)) == 100
+
+
+def test_a_dry_run_changes_nothing(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    words = ["run", "-i", str(bolts(30)), "-o", str(tmp_path / "out.jsonl"), *words]
+    other = [word if word != "Prompted()" else "Reask(Prompted())" for word in words]
+    assert shell(*other, "--dry-run", "--probe", "0").stdout.startswith("30 rows to ask, told from 20 prompts")
+    assert shell(*words, "--limit", "25").returncode == 1
+    before = rows(tmp_path / "out.jsonl")
+    for options, count, new in (
+        ([], 5, 5),  # numbers 26 to 30, of which one is in vain
+        (["--retry-quarantine"], 4, 4),
+        (["--fresh"], 30, 16),
+    ):
+        already = len(asked(tmp_path))
+        plain = words if not options else other
+        done = shell(*plain, *options, "--dry-run")
+        assert (done.returncode, done.stdout.split()[0]) == (0, str(count)), options
+        assert len(asked(tmp_path)) <= already + new
+        assert rows(tmp_path / "out.jsonl") == before
+    known = len(asked(tmp_path))
+    assert shell(*words).returncode == 1
+    assert len(asked(tmp_path)) == known
+    assert shell(*words, "--dry-run").stdout.split()[0] == "0"
+    assert shell(*words, "--dry-run", "--probe", "0", "--price", "1,1").stdout.splitlines()[1:] == [
+        "tokens  0 to 0", "cost    $0.00 to $0.00", "time    about 0:00:00"
+    ]  # fmt: skip
+
+
+def test_a_dry_run_of_a_pipe_and_of_nothing(words: list[str], tmp_path: Path, shell: Shell) -> None:
+    beside = ["--journal", str(tmp_path / "j"), "--quarantine", str(tmp_path / "q.jsonl"), "--dry-run"]
+    plain = [*words[:-2], *beside]
+    assert shell("run", *plain, stdin="").returncode == 4
+    assert not (tmp_path / "j").exists()
+    assert shell("run", *plain, "--probe", "2", stdin="2 mm\n3 mm\n4 mm\n").stdout.startswith("1,000 rows")
+    assert shell("run", *plain, stdin="2 mm\n3 mm\n4 mm\n").stdout.startswith("1 rows")
