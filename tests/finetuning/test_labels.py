@@ -228,7 +228,7 @@ def test_preferences_are_learnt_on_top(tiny: str, tmp_path: Path) -> None:
         prefer(f"path:{tmp_path / 'sft'}", pairs, tmp_path / "dpo")
     with pytest.raises(DataError, match="no pairs"):
         prefer(f"path:{tmp_path / 'sft'}", [], tmp_path / "none")
-    with pytest.raises(SpecError, match="no adapter"):
+    with pytest.raises(SpecError, match="does not hold an adapter"):
         prefer(tiny, pairs, tmp_path / "none")
     with pytest.raises(SpecError, match="above 0"):
         Preferring(beta=0)
