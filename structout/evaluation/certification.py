@@ -29,8 +29,8 @@ class Certificate:
     With 95 % confidence, at most the share `max_error` of the accepted records is wrong. `threshold` is None if no
     threshold met this target. `coverage` is the share of records that the threshold accepts; `errors` of the `accepted`
     test records were wrong, and `worst` is the upper bound of the error rate. `base_error` is the error rate without
-    a threshold; `bound` is the least share of records that any method must reject to reach `max_error`. `source` is
-    the model as `load_model` takes it. The certificate holds for answers of at most `max_tokens`, with the train
+    a threshold; `bound` is the least share of these records that any method must reject to reach `max_error`. `source`
+    is the model as `load_model` takes it. The certificate holds for answers of at most `max_tokens`, with the train
     records of `dataset` as examples.
     """
 
@@ -52,7 +52,7 @@ class Certificate:
     def written(self, place: str | None = None) -> str:
         """The strategy with its threshold, as text for a file that `load_strategy` reads. `place` is the data set.
 
-        Raises `DataError` if there is no threshold.
+        Raises `DataError` if `threshold` is None.
         """
         if self.threshold is None:
             problem = "no threshold met the target with the required confidence"
@@ -111,7 +111,7 @@ def certify(
 def threshold(
     proposed: Sequence[float], sure: Sequence[float], wrong: Sequence[bool], max_error: float
 ) -> float | None:
-    """The lowest threshold at which the error rate is shown to be at most `max_error`, None if there is none.
+    """The lowest threshold at which the error rate is shown to be at most `max_error`; None if every threshold fails.
 
     The quantiles of `proposed`, the confidences of other records, are the thresholds to try; `sure` and `wrong` are the
     confidences and errors of the test records. The records that pass a threshold are a sample of all records that

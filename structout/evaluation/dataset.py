@@ -177,7 +177,7 @@ def _record(where: str, row: Any, place: int, schema: Schema[Any]) -> Record:
 
 
 def _ignored(written: Json, expected: Json, schema: Schema[Any]) -> str | None:
-    """A field of a label, at any depth, that the schema does not name and validation drops; None if there is none."""
+    """A field of a label, at any depth, that the schema does not name and validation drops, or None."""
     known = _names(schema.json_schema)
     for path in _paths(written):
         if path[-1] not in known:

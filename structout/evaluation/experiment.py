@@ -53,7 +53,7 @@ class Experiment:
 
     @classmethod
     def load(cls, path: str | Path) -> "Experiment":
-        """Read a TOML file. Paths in it are relative to its folder, or else to the working directory.
+        """Read a TOML file. The data set, the schema and the metrics are looked up in its folder first.
 
         Raises `DataError` for a file that cannot be read, and otherwise as `of`.
         """

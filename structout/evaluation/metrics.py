@@ -87,7 +87,7 @@ def is_found(value: Json, text: SearchedText) -> bool:
 
 
 def false_accept_rate(outcomes: Sequence[Outcome]) -> Rate:
-    """The share of wrong documents, among those that complied with the schema, that a verifier accepted."""
+    """The share of wrong documents that were accepted, among the documents that a verifier could accept."""
     return share([o for o in outcomes if _could_pass(o) and not _made_right(o)], lambda o: o.ok)
 
 

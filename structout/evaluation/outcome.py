@@ -34,7 +34,7 @@ class Arm:
 class Outcome:
     """The outcome of one record with one strategy and one model in one repeat.
 
-    `document` is the accepted document with defaults, None if there is none; `refused` is the document that was not
+    `document` is the accepted document with defaults, or None; `refused` is the document that was not
     accepted, as far as it could be read. `written` is either of them without defaults, None if equal. `attempts`, and
     the `checks` of verifiers, are as `attempt_json` writes them. `text` is the text of the record, as perturbed.
     """

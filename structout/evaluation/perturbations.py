@@ -77,7 +77,7 @@ def whitespace(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any
 
 
 def sentences(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any] | None:
-    """Swap two neighbouring sentences, if neither refers to an earlier sentence and the document has no list."""
+    """Swap two neighbouring sentences, if neither refers to an earlier sentence and no list has several items."""
     found = _SENTENCE.split(task.text)
     free = [i for i in range(len(found) - 1) if not any("?" in s or _LEANING.match(s) for s in found[i : i + 3])]
     if not free or "\n" in task.text.strip() or _has_order(expected):
@@ -88,7 +88,7 @@ def sentences(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any]
 
 
 def fields(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any] | None:
-    """Swap two neighbouring entries such as `size: 6`, if the document has no list."""
+    """Swap two neighbouring entries such as `size: 6`, if no list has several items."""
     parts = _SEPARATOR.split(task.text)
     free = [i for i in range(0, len(parts) - 2, 2) if _LABELLED.match(parts[i]) and _LABELLED.match(parts[i + 2])]
     if not free or _has_order(expected):

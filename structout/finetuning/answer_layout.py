@@ -73,7 +73,7 @@ class AnswerLayout:
             yield path, id(node), document
 
     def _describing(self, document: Json, node: Any) -> dict[str, Any]:
-        """The subschema that describes a document: references resolved, and of a union the first alternative that fits."""
+        """The subschema of a document, with references resolved; of a union, the first alternative that fits."""
         seen: set[str] = set()
         while isinstance(node, dict):
             ref, branches = node.get("$ref"), node.get("anyOf") or node.get("oneOf")

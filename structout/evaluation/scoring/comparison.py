@@ -127,7 +127,7 @@ class Comparison:
         return any(one.by == "set" for one in self.places.values())
 
     def at(self, path: Steps) -> Compare | None:
-        """The comparison declared for a place, None if there is none."""
+        """The comparison declared for a place, or None."""
         if not self.places:
             return None
         return self.places.get(where(path)) or next(
