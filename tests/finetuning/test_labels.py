@@ -224,7 +224,7 @@ def test_preferences_are_learnt_on_top(tiny: str, taught: Path, tmp_path: Path) 
         prefer(f"path:{taught}", pairs, tmp_path / "dpo")
     with pytest.raises(DataError, match="no pairs"):
         prefer(f"path:{taught}", [], tmp_path / "none")
-    with pytest.raises(SpecError, match="no adapter"):
+    with pytest.raises(SpecError, match="does not hold an adapter"):
         prefer(tiny, pairs, tmp_path / "none")
     with pytest.raises(SpecError, match="above 0"):
         Preferring(beta=0)
