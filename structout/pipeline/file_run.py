@@ -53,7 +53,7 @@ class FileRun:
         self.settings = settings
         check_distinct(
             {
-                "--input": settings.source,
+                "INPUT": settings.source,
                 "--output": settings.output,
                 "--quarantine": settings.rest,
                 "--journal": settings.place,

@@ -259,10 +259,10 @@ def test_bench_sweeps_perturbs_and_stops(bolts: tuple[Path, str, list[str]], tmp
 def test_recommend_and_certify_write_a_strategy(bolts: tuple[Path, str, list[str]], tmp_path: Path) -> None:
     data, model, options = bolts
     (tmp_path / "model.json").write_text((tmp_path / "good.json").read_text())
-    words = ["recommend", str(data), "--model", model, *options, "--out", str(tmp_path / "choice.strategy")]
+    words = ["recommend", str(data), "--model", model, *options, "--output", str(tmp_path / "choice.strategy")]
     done = run(*words, "--target", "compliance>=0.95", "--target", "record_accuracy>=0.9", "--for", "80000")
     assert done.returncode == 0, done.stderr
-    assert "is shown, with 95 % confidence, for Prompted()" in done.stdout
+    assert "met, with 95 % confidence, by Prompted()" in done.stdout
     assert "80,000 records would take" in done.stdout
     told = json.loads(run(*words, "--target", "compliance>=0.95", "--for", "80000", "--json").stdout)
     assert told["for"] == {"records": 80000, "cost": 80000 * told["chosen"]["cost"]}
@@ -272,9 +272,9 @@ def test_recommend_and_certify_write_a_strategy(bolts: tuple[Path, str, list[str
     assert (used.returncode, json.loads(used.stdout)["kind"]) == (0, "hex")
     none = run(*words, "--target", "compliance>=0.999", "--json")
     assert (none.returncode, json.loads(none.stdout)["chosen"]) == (1, None)
-    assert "would be shown with 2,995 records" in run(*words, "--target", "compliance>=0.999").stdout
-    unsure = run("certify", str(data), "--model", model, *options, "--out", str(tmp_path / "sure.strategy"))
-    assert (unsure.returncode, "no threshold can be shown" in unsure.stdout) == (1, True)
+    assert "would meet them with 2,995 records" in run(*words, "--target", "compliance>=0.999").stdout
+    unsure = run("certify", str(data), "--model", model, *options, "--output", str(tmp_path / "sure.strategy"))
+    assert (unsure.returncode, "no threshold met the target" in unsure.stdout) == (1, True)
     (tmp_path / "own.py").write_text("def always(outcome):\n    return 1.0\n")
     own = run(
         "certify", str(data), "--model", model, *options, "--confidence", f"{tmp_path / 'own.py'}:always", "--json"
@@ -333,8 +333,8 @@ def test_bench_interrupted_keeps_its_log(tmp_path: Path) -> None:
         ["bench", "schemas/parts", "--figures", "README.md/figures"],
         ["bench", "schemas/parts", "--metric", "structout/evaluation/metrics.py:RATES"],
         ["certify", "schemas/parts", "--confidence", "structout/evaluation/metrics.py:RATES"],
-        ["certify", "schemas/parts", "--out", "no/such/folder/a.strategy"],
-        ["recommend", "schemas/parts", "--target", "compliance>=0.9", "--out", "no/such/folder/a.strategy"],
+        ["certify", "schemas/parts", "--output", "no/such/folder/a.strategy"],
+        ["recommend", "schemas/parts", "--target", "compliance>=0.9", "--output", "no/such/folder/a.strategy"],
         ["bench", "schemas/parts", "--baseline", "no-such-log"],
         ["bench", "no-such.toml"],
         ["recommend", "schemas/parts", "--target", "compliance>=2"],
@@ -373,10 +373,10 @@ def test_an_interrupted_command_says_what_is_kept(tmp_path: Path) -> None:
     data, log, out = "schemas/parts", str(tmp_path / "log.jsonl"), str(tmp_path / "out")
     for words, kept in (
         (["extract", str(tmp_path / "in.txt"), "--schema", BOLT], "nothing is kept"),
-        (["label", str(tmp_path / "in.txt"), "--schema", BOLT, "--out", out], f"kept in {out}.journal"),
-        (["recommend", data, "--target", "compliance>=0.5", "--log", log, "--out", out], "kept in the log"),
-        (["certify", data, "--log", log, "--out", out], "kept in the log"),
-        (["run", "-i", str(tmp_path / "in.txt"), "--schema", BOLT, "--dry-run", "--journal", journal,
+        (["label", str(tmp_path / "in.txt"), "--schema", BOLT, "--output", out], f"kept in {out}.journal"),
+        (["recommend", data, "--target", "compliance>=0.5", "--log", log, "--output", out], "kept in the log"),
+        (["certify", data, "--log", log, "--output", out], "kept in the log"),
+        (["run", str(tmp_path / "in.txt"), "--schema", BOLT, "--dry-run", "--journal", journal,
           "--quarantine", out], f"kept in {journal}"),
     ):  # fmt: skip
         process = subprocess.Popen(
@@ -411,7 +411,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(script: str, tmp_path: Path) 
     words = ["--schema", BOLT, "--model", script]
     assert closed_after_a_line("extract", tmp_path / "in.txt", *words) == (0, "")
     beside = ["--quarantine", tmp_path / "q.jsonl", "--journal", tmp_path / "j"]
-    code, said = closed_after_a_line("run", "-i", tmp_path / "in.txt", *words, *beside)
+    code, said = closed_after_a_line("run", tmp_path / "in.txt", *words, *beside)
     assert (code, "error" in said) == (0, False)
     (tmp_path / "bad.jsonl").write_text('{"kind": "hex"}\n' * 5000)
     code, said = closed_after_a_line("validate", tmp_path / "bad.jsonl", "--schema", BOLT)
@@ -431,7 +431,7 @@ def test_a_full_disk_behind_stdout_is_one_line(script: str, tmp_path: Path, comm
         "validate": [tmp_path / "in.jsonl", "--schema", BOLT],
         "audit": [BOLT],
         "bench": [tmp_path / "labelled.jsonl", *asking, "--strategy", "Prompted()", "--log", tmp_path / "log.jsonl"],
-        "run": ["-i", tmp_path / "in.txt", *asking, "--quarantine", tmp_path / "q", "--journal", tmp_path / "j"],
+        "run": [tmp_path / "in.txt", *asking, "--quarantine", tmp_path / "q", "--journal", tmp_path / "j"],
         "preview": ["--schema", BOLT],
     }
     with Path("/dev/full").open("wb") as full:

@@ -261,8 +261,8 @@ def test_what_passed_or_failed_can_go_to_a_pipe(sources: dict[str, tuple[str, li
     failed = shell(*words, "--rejects", "-", "--json")
     assert (failed.returncode, json.loads(failed.stdout)["line"], failed.stderr.count("\n")) == (1, 2, 4)
     both = shell(*words, "--rejects", "-", "--report", "md=-")
-    assert (both.returncode, both.stdout, "stdout can take one of" in both.stderr) == (2, "", True)
-    assert shell("label", "-s", BOLT, "--out", "-", stdin="x").returncode == 2
+    assert (both.returncode, both.stdout, "stdout can take only one of" in both.stderr) == (2, "", True)
+    assert shell("label", "-s", BOLT, "--output", "-", stdin="x").returncode == 2
 
 
 def test_a_report_on_stdout_stands_there_alone(sources: dict[str, tuple[str, list[str]]], shell: Shell) -> None:
