@@ -294,7 +294,7 @@ def test_a_row_too_large_to_be_read_is_not_written_so(tmp_path: Path, monkeypatc
     ):
         kept, data = written(outcome)
         assert (kept.status, kept.cost) == ("rejected", 0.5)
-        assert "too large to be kept" in kept.issues[-1].message
+        assert "the row is too large" in kept.issues[-1].message
         assert RowOutcome.from_json(loaded(data)) == kept
         with Journal(tmp_path / "j", {}) as journal:
             journal.add_outcomes([(0, b"", outcome)])
