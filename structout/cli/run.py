@@ -183,7 +183,7 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
     if found.failed:
         say(f"the model failed on {found.failed:,} of them; the same command retries these rows")
     if found.damaged:
-        say(f"{settings.place} was damaged (see above); the lost rows were asked again")
+        say(f"{settings.place} was damaged (see above); its lost parts were asked again")
         return DAMAGED
     return INCOMPLETE if found.failed else FAILED if found.others else PASSED
 

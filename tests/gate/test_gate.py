@@ -202,7 +202,7 @@ def test_columns_that_are_no_field_are_told(tmp_path: Path, suffix: str) -> None
 
     write(kind="hex", **{"size mm": "6", "id": "1"})
     for schema in (Loose, {"type": "object", "properties": {"kind": {}}}):
-        with pytest.warns(StructoutWarning, match="no field of .*: size mm, id"):
+        with pytest.warns(StructoutWarning, match="without a field in .*: size mm, id"):
             list(read_documents(file, Schema.of(schema)))
     list(read_documents(file, Schema.of({"properties": {"kind": {}}, "additionalProperties": True})))
     list(read_documents(file, Schema.of({"type": "object", "additionalProperties": True})))
@@ -214,7 +214,7 @@ def test_columns_that_are_no_field_are_told(tmp_path: Path, suffix: str) -> None
 def test_parquet_of_others_is_read_as_it_is(tmp_path: Path) -> None:
     row = {"kind": "a", "size": 1, "inner": {"x": 1, "y": 2}, "_key": "k", "more": None}
     pq.write_table(pa.Table.from_pylist([row, {**row, "kind": None, "inner": None}]), tmp_path / "d.parquet")
-    with pytest.warns(StructoutWarning, match="no field of document: _key, more"):
+    with pytest.warns(StructoutWarning, match="without a field in document: _key, more"):
         first, second = (one.parsed for one in read_documents(str(tmp_path / "d.parquet"), Schema.of(LOOSE)))
     assert (first, second) == (row, {"size": 1, "_key": "k", "more": None})
 

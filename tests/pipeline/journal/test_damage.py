@@ -267,7 +267,7 @@ def unseal(place: Path) -> None:
 def test_stretches_of_rows_are_named_by_their_numbers() -> None:
     assert named([(2, 2)]) == "row 3"
     assert named([(16, 16), (2, 2), (19, 21), (22, 24)]) == "rows 3, 17 and 20 to 25"
-    assert named([(999, 999), (1200, None), (1201, 1210)]) == "rows 1,000 and 1,201 on"
+    assert named([(999, 999), (1200, None), (1201, 1210)]) == "rows 1,000 and 1,201 to the end"
     assert named([(0, None)]) == "all rows"
     assert named([(n, n) for n in range(0, 40, 2)]).endswith("17, 19 and 10 other stretches")
 
