@@ -45,7 +45,7 @@ def validate(
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", help="The JSONL file (or -) for documents that pass, repaired or not."),
+        typer.Option("--output", "-o", help="The JSONL file (or -) for documents that pass, as they are or repaired."),
     ] = None,
     rejects: Annotated[
         str | None, typer.Option("--rejects", help="The JSONL file (or -) for documents that fail, with reasons.")

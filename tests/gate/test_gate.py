@@ -191,7 +191,7 @@ class Loose(BaseModel):
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_columns_that_are_no_field_are_told(tmp_path: Path, suffix: str) -> None:
+def test_columns_without_a_field_are_warned_of(tmp_path: Path, suffix: str) -> None:
     file = str(tmp_path / f"d.{suffix}")
 
     def write(**row: str) -> None:
@@ -304,7 +304,7 @@ def test_repair_and_rejects(tmp_path: Path, shell: Shell) -> None:
     assert row["issues"]
 
 
-def test_what_passed_is_written_mended_where_it_was(tmp_path: Path, shell: Shell) -> None:
+def test_documents_that_pass_are_written_repaired_if_needed(tmp_path: Path, shell: Shell) -> None:
     lines = ['{"kind":"hex",  "size_mm": 1e0}', "{'kind': 'hex', 'size_mm': 6}", "I cannot say", json.dumps(GOOD)]
     (tmp_path / "d.jsonl").write_text("\n".join(lines))
     (tmp_path / "d.json").write_text(json.dumps(GOOD, indent=2))
@@ -327,7 +327,7 @@ def test_what_passed_is_written_mended_where_it_was(tmp_path: Path, shell: Shell
     assert shell("validate", out, "-s", BOLT, "--output", out).returncode == 2
 
 
-def test_what_breaks_off_could_not_be_completed(tmp_path: Path, shell: Shell) -> None:
+def test_an_input_that_breaks_off_is_not_completed(tmp_path: Path, shell: Shell) -> None:
     whole = gzip.compress("".join(json.dumps(GOOD) + "\n" for _ in range(5000)).encode() + bytes(range(256)) * 999, 0)
     (tmp_path / "d.jsonl.gz").write_bytes(whole[: len(whole) // 2])
     done = shell("validate", str(tmp_path / "d.jsonl.gz"), "-s", BOLT)
