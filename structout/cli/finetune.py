@@ -125,7 +125,7 @@ def finetune(
                     model, whole, output, training, sizes=sizes, measure=part, sampling=sampling(max_tokens), tell=tell
                 )
             _show_curve(points, Path(output), as_json=as_json)
-            say(f"trained {len(points)} of {len(sizes)} sizes (enough records): load one as path:{output}/SIZE")
+            say(f"{len(points)} of {len(sizes)} sizes had enough records: load one as path:{output}/SIZE")
             raise typer.Exit(PASSED if points else NOTHING)
         asked = 2 * len(MEASURED) * len(part or ())
         with _progress() as tell, ExitStack() as later:

@@ -71,7 +71,7 @@ TemperatureOption = Annotated[
     float, typer.Option("--temperature", help="0 is greedy. A strategy's own temperature overrides it.")
 ]
 SeedOption = Annotated[
-    int, typer.Option("--seed", help="Makes sampling repeatable, so that equal prompts are asked once; 0 does not.")
+    int, typer.Option("--seed", help="Makes sampling repeatable, so that equal prompts are asked once; 0 turns it off.")
 ]
 PricesOption = Annotated[
     list[str] | None,

@@ -120,7 +120,7 @@ def _show(found: "Recommendation", rows: int | None) -> "RenderableType":
     able = [one for one in found.candidates if one.needed is not None]
     if able:
         least = min(able, key=lambda one: one.needed or 0)
-        hope = f"At its present rates, {line(least.arm.label)} would meet them with {least.needed:,} records."
+        hope = f"At its present rates, {line(least.arm.label)} would meet the targets with {least.needed:,} records."
     else:
         hope = "Every tested strategy misses the targets at its present rates: more records would not help. Try others."
     return Group(

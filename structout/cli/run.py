@@ -115,8 +115,8 @@ def run(
 ) -> None:
     """Turn a file of rows into a file of validated records, one outcome per row. The same command resumes a run.
 
-    Exit 0: all rows were accepted; 1: some rows are in the quarantine; 2: wrong usage, or the journal was damaged and
-    the lost rows were asked again; 3: the run stopped early (budget, model, disk) or the model failed on some rows, so
+    Exit 0: all rows were accepted; 1: some rows are in the quarantine; 2: wrong usage, or a damaged journal whose lost
+    rows were asked again; 3: the run stopped early (budget, model, disk) or the model failed on some rows, so
     run the same command again; 4: the input holds no rows.
     """
     from structout.pipeline.budget import Budget
@@ -202,7 +202,7 @@ def _ray(work: "FileRun") -> "Executor":
 
 
 def _estimate(work: "FileRun", probe: int) -> None:
-    """Print the tokens, cost and time that the open rows will take. Only the probe rows are asked."""
+    """Print an estimate for the open rows. Only the probe rows are asked."""
     if work.is_empty:
         raise typer.Exit(_nothing())
     executor = work.local() if work.settings.engine == "local" else _ray(work)

@@ -27,9 +27,7 @@ T = TypeVar("T")
 
 _BATCH = 1024  # rows that a columnar reader holds
 _FIRST = 100  # rows among which each wanted column must appear, in formats without a header
-_ITS_OWN: dict[str, Any] = {
-    "enable_external_access": "false"
-}  # no access to files that a view or a table name refers to
+_ITS_OWN: dict[str, Any] = {"enable_external_access": "false"}  # a view cannot read other files
 _NO_UTF8 = re.compile("[\udc80-\udcff]")  # bytes that `opened_file` could not decode
 _KINDS = (
     "JSONL (.jsonl), CSV (.csv), either with .gz, Parquet (.parquet), .sql, NAME.duckdb#TABLE, sql:QUERY, text or -"
@@ -198,15 +196,11 @@ def queried_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
                 raise DataError(f"{source} returns no rows", hint="write a SELECT")
             names = [column[0] for column in found.description or []]
             check_columns(source, names, wanted)
-            if any(
-                "TIME ZONE" in str(column[1]) for column in found.description or []
-            ):  # DuckDB itself would need pytz
+            if any("TIME ZONE" in str(column[1]) for column in found.description or []):  # DuckDB would need pytz
                 other = connection.cursor()
                 other.execute("SET TimeZone = 'UTC'")
                 relation = other.sql(query)
-                read: Any = (
-                    getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
-                )  # the name before DuckDB 2
+                read: Any = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader  # before DuckDB 2
                 for batch in read(_BATCH):
                     yield from map(_plain, batch.to_pylist())
                 return

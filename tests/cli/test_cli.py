@@ -272,7 +272,7 @@ def test_recommend_and_certify_write_a_strategy(bolts: tuple[Path, str, list[str
     assert (used.returncode, json.loads(used.stdout)["kind"]) == (0, "hex")
     none = run(*words, "--target", "compliance>=0.999", "--json")
     assert (none.returncode, json.loads(none.stdout)["chosen"]) == (1, None)
-    assert "would meet them with 2,995 records" in run(*words, "--target", "compliance>=0.999").stdout
+    assert "would meet the targets with 2,995 records" in run(*words, "--target", "compliance>=0.999").stdout
     unsure = run("certify", str(data), "--model", model, *options, "--output", str(tmp_path / "sure.strategy"))
     assert (unsure.returncode, "no threshold met the target" in unsure.stdout) == (1, True)
     (tmp_path / "own.py").write_text("def always(outcome):\n    return 1.0\n")

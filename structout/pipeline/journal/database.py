@@ -103,9 +103,7 @@ def _version(path: Path, db: sqlite3.Connection) -> int:
     needed = TABLES.keys() - (ADDED if found == _UNSEALED else ())
     if not needed <= {name for kind, name in parts if kind == "table"}:
         raise OtherRunError(f"{path} is not a journal: it lacks tables", hint=_ELSEWHERE)
-    if others := [
-        name for kind, name in parts if kind not in ("table", "index")
-    ]:  # SQLite would run triggers and views
+    if others := [name for kind, name in parts if kind not in ("table", "index")]:  # SQLite would run them
         raise OtherRunError(f"{path} is not a journal: it holds {others[0]!r}", hint=_ELSEWHERE)
     return found
 

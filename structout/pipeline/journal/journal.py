@@ -279,7 +279,7 @@ class Journal:
     # --- storage ---
 
     def _shared(self, otherwise: bytes) -> bytes:
-        """The dictionary for compression: the text of the first outcome, or of `otherwise` if there is none yet."""
+        """The dictionary for compression: the text of the first outcome, which is `otherwise` in an empty journal."""
         if not self._dictionary:
             with self._transaction() as db:
                 row = db.execute("SELECT value FROM about WHERE name = 'dictionary'").fetchone()
