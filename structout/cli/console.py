@@ -37,17 +37,17 @@ class LogFormat(StrEnum):
 
 def say(message: str) -> None:
     """Write one line to stderr."""
-    _tell(surfaces.line(f"structout: {message}" if not message.startswith("error") else message))
+    _write(surfaces.line(f"structout: {message}" if not message.startswith("error") else message))
 
 
 def say_over(message: str) -> None:
     """Overwrite the last line on stderr, for a terminal."""
-    _tell(f"\r\x1b[K{surfaces.line(message)}", end="")
+    _write(f"\r\x1b[K{surfaces.line(message)}", end="")
 
 
 def end_line() -> None:
     """End the line that `say_over` left open."""
-    _tell("")
+    _write("")
 
 
 def put(text: str, stream: TextIO | None = None) -> None:
@@ -78,15 +78,15 @@ def show_warning(
     if issubclass(category, StructoutWarning):
         say(str(message))
     else:
-        _tell(surfaces.terminal(warnings.formatwarning(message, category, filename, lineno).rstrip()))
+        _write(surfaces.terminal(warnings.formatwarning(message, category, filename, lineno).rstrip()))
 
 
 def show_failure(kind: type[BaseException], error: BaseException, trace: "TracebackType | None") -> None:
     """The `sys.excepthook` of a running command. It escapes the traceback, which may contain data."""
-    _tell(surfaces.terminal("".join(traceback.format_exception(kind, error, trace)).rstrip()))
+    _write(surfaces.terminal("".join(traceback.format_exception(kind, error, trace)).rstrip()))
 
 
-def _tell(text: str, end: str = "\n") -> None:
+def _write(text: str, end: str = "\n") -> None:
     """Write to stderr. A closed stderr does not stop the command."""
     try:
         print(text, end=end, file=sys.stderr, flush=True)
@@ -150,11 +150,11 @@ def reporter(log_format: LogFormat, metrics: str | None) -> "Iterator[Callable[[
     from structout.tables.output import replacing
 
     watched = sys.stderr.isatty() and log_format is LogFormat.TEXT
-    told, latest = 0.0, None
+    reported, latest = 0.0, None
 
-    def tell(tally: "Tally", event: str) -> None:
+    def show_state(tally: "Tally", event: str) -> None:
         if log_format is LogFormat.JSON:
-            _tell(surfaces.json_text({"event": event, "time": round(time.time(), 3), **tally.to_json()}))
+            _write(surfaces.json_text({"event": event, "time": round(time.time(), 3), **tally.to_json()}))
         elif watched:
             say_over(tally.line())
             if event == "end":
@@ -166,14 +166,14 @@ def reporter(log_format: LogFormat, metrics: str | None) -> "Iterator[Callable[[
                 stream.write(tally.prometheus().encode())
 
     def report(tally: "Tally") -> None:
-        nonlocal told, latest
+        nonlocal reported, latest
         latest = tally
-        if tally.seconds - told >= (0.5 if watched else _EVERY):
-            told = tally.seconds
-            tell(tally, "progress")
+        if tally.seconds - reported >= (0.5 if watched else _EVERY):
+            reported = tally.seconds
+            show_state(tally, "progress")
 
     try:
         yield report
     finally:
         if latest is not None:
-            tell(latest, "end")
+            show_state(latest, "end")

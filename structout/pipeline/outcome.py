@@ -164,7 +164,7 @@ class RowOutcome:
         return schema.check(self.document, _json(self.document))
 
     def result(self, schema: Schema[Any]) -> Result[Any]:
-        """The result behind this outcome. Raises `DataError` if no result can have led to it."""
+        """The result that led to this outcome. Raises `DataError` if no result can lead to it."""
         with understood("an outcome"):
             checked = self._checked(schema) if self.ok else None
             require(f"document ({checked.issues[0] if checked and checked.issues else ''})", not checked or checked.ok)

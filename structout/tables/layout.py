@@ -59,7 +59,7 @@ class Layout:
         return row
 
     def record(self, values: Mapping[str, Json]) -> Json:
-        """The record behind the values of a row. The provenance columns of `structout run` are dropped."""
+        """The record in the values of a row. The provenance columns of `structout run` are dropped."""
         own = not self.whole and any(name in self.columns for name in PROVENANCE)
         if not own and is_of_run(values):
             values = {name: value for name, value in values.items() if name not in PROVENANCE}
