@@ -102,7 +102,7 @@ def test_the_command_interrupted_keeps_every_answer(tmp_path: Path) -> None:
         patch.setenv("SECOND", str(tmp_path / "second"))
         first = run(*words, stdin=texts)
         assert first.returncode == 130, first.stderr
-        assert f"kept in {out}.journal; the same command goes on" in first.stderr
+        assert f"kept in {out}.journal; the same command resumes the run" in first.stderr
         assert out.read_text() == "what was here\n"
         again = run(*words, stdin=texts)
     assert again.returncode == 0, again.stderr
