@@ -50,7 +50,7 @@ def test_every_spelling_says_where_the_result_goes(folder: Path, shell: Shell, s
         assert Path(words[0]).is_file()
     assert "cannot write no/such/file" in shell("certify", *labels, spelling, "no/such/file").stderr
     tuned = shell("finetune", "labels.jsonl", *SCRIPTED[:4], spelling, "tuned")
-    assert (tuned.returncode, "cannot be fine-tuned" in tuned.stderr) == (2, True), tuned.stderr
+    assert (tuned.returncode, "cannot fine-tune scripted:answers.json" in tuned.stderr) == (2, True), tuned.stderr
 
 
 def test_a_result_without_a_place_is_wrong_usage(folder: Path, shell: Shell) -> None:
