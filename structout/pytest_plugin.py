@@ -1,11 +1,11 @@
-"""A plug-in for pytest: what a team demands of its strategies, as tests.
+"""A pytest plugin for tests of a strategy's measured rates.
 
     @pytest.mark.structout("schemas/parts", strategies=["Constrained(examples=3)"], limit=48)
     def test_parts(structout_report):
         assert structout_report["Constrained"].compliance.lower >= 0.9
 
-The mark takes a data set with fields of `Experiment`, or the path of an experiment's TOML file. What the experiment's
-log holds is not asked again, and tests with the same mark share one run.
+The mark takes a data set and fields of `Experiment`, or the path of an experiment's TOML file. Answers in the
+experiment's log are not asked again, and tests with the same mark share one run.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,8 @@ _REPORTS = pytest.StashKey[dict[str, "Report"]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    line = "structout(target, **experiment): what the fixture structout_report measures."
+    """Register the mark `structout`, and make room for its reports."""
+    line = "structout(target, **experiment): the experiment that the fixture structout_report measures."
     config.addinivalue_line("markers", line)
     config.stash[_REPORTS] = {}
 

@@ -1,4 +1,4 @@
-"""Beyond one machine: the same rows and outcomes through Ray, and as a step of Ray Data."""
+"""Ray integration: an engine for runs on several machines, and a step for Ray Data."""
 
 import json
 import os
@@ -24,14 +24,14 @@ from structout.tables.rows import Row
 
 Answered = tuple[str, dict[bytes, Completion], Usage]  # as `Journal.add_completions` takes it
 
-_AHEAD = 2  # chunks a worker, so that it never waits for the driver
-_REMEMBERED = 10_000  # answers, in each worker
-_CPUS = 4  # that a local Ray is told of at least: with fewer, actors and readers wait for one another for ever
+_AHEAD = 2  # chunks per worker, so that no worker waits for the driver
+_REMEMBERED = 10_000  # answers that each worker remembers
+_CPUS = 4  # the minimum for a local Ray; with fewer CPUs, actors and readers deadlock
 _STARTS = 3
 
 
 class _Worker:
-    """An actor with a model of its own. It never raises for a row, so that none is ever dropped: see `Job.outcomes`."""
+    """An actor with its own model. Bad rows never raise (see `Job.outcomes`), so no row is dropped."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._job = recipe.job()
@@ -41,31 +41,31 @@ class _Worker:
 
 
 class _Answers:
-    """What a worker was answered: stands in for the journal, which the driver alone writes. What the journal knew at
-    the start, and what this worker was asked lately, is not asked again.
+    """The answers of a worker, in place of the journal, which only the driver writes. Prompts that the journal knew at
+    the start, or that this worker asked recently, are not asked again.
     """
 
     def __init__(self, known: Mapping[bytes, str]) -> None:
         self.new: list[Answered] = []
         self._known = known
-        self._lately: dict[bytes, Completion] = {}
+        self._recent: dict[bytes, Completion] = {}
 
     def completions(self, keys: Sequence[bytes]) -> dict[bytes, Completion]:
         found = answers_of({key: self._known[key] for key in keys if key in self._known})
-        return found | {key: self._lately[key] for key in keys if key in self._lately}
+        return found | {key: self._recent[key] for key in keys if key in self._recent}
 
     def add_completions(self, model: str, new: Mapping[bytes, Completion], usage: Usage) -> None:
         self.new.append((model, dict(new), usage))
-        self._lately.update(new)
-        while len(self._lately) > _REMEMBERED:
-            del self._lately[next(iter(self._lately))]
+        self._recent.update(new)
+        while len(self._recent) > _REMEMBERED:
+            del self._recent[next(iter(self._recent))]
 
     def spent(self) -> dict[str, Usage]:
-        return {}  # the driver, which has the budget, knows
+        return {}  # the driver has the budget and knows the spending
 
 
 class _RunWorker(_Worker):
-    """Rows to outcomes, and all that was paid for on the way, also where it led to nothing."""
+    """A worker of a run. It returns the outcomes of rows, and all paid answers, also of rows that failed."""
 
     def __init__(self, recipe: Recipe, known: Mapping[bytes, str], *, cache: bool) -> None:
         super().__init__(recipe)
@@ -78,7 +78,7 @@ class _RunWorker(_Worker):
 
 
 class _MapWorker(_Worker):
-    """Any rows, with what came of each in columns beside its own."""
+    """A worker of Ray Data. It adds the columns of each row's outcome to the row."""
 
     def __init__(self, recipe: Recipe, text: str) -> None:
         super().__init__(recipe)
@@ -109,12 +109,12 @@ def map(  # noqa: A001  # it reads `structout.ray.map(dataset, ...)`
     batch: int = 32,
     **resources: Any,
 ) -> Any:
-    """A Ray Data set of the same rows, each with its outcome beside it: `_status`, `_value` and `_issues` (both JSON),
-    and the other columns of `structout run`.
+    """A Ray Data set of the same rows with their outcomes: `_status`, `_value` and `_issues` (both JSON), and the other
+    provenance columns of `structout run`.
 
-    Each of `actors` loads the model once; blocks hold `batch` rows. `resources` go to the actors (`num_gpus=1`).
-    A schema is best given by name (`path.py:Model`), and a model by the name that `load_model` takes. Every row comes
-    out once: what the model fails on has the status `error`. Raises `MissingExtraError`.
+    Each of `actors` processes loads the model once; a block holds `batch` rows. `resources` go to the actors
+    (`num_gpus=1`). Prefer a schema by name (`path.py:Model`), and a model by its name for `load_model`. Every row comes
+    out exactly once; a row on which the model fails has the status `error`. Raises `MissingExtraError`.
     """
     start()
     recipe = Recipe(schema, model, strategy, tuple(examples), sampling or Sampling())
@@ -131,16 +131,15 @@ def map(  # noqa: A001  # it reads `structout.ray.map(dataset, ...)`
 def engine(
     recipe: Recipe, *, actors: int = 2, chunk: int = 32, budget: Budget | None = None, cache: bool = True
 ) -> Executor:
-    """The engine of `structout run --engine ray`: `actors` processes with a model each, and two chunks of rows for each
-    of them under way.
+    """The executor of `structout run --engine ray`: `actors` processes with a model each, and two chunks of rows in
+    flight per process.
 
-    The journal stays with the driver, which alone writes it: a run whose driver was killed goes on like any other, and
-    asks again what was under way. A worker that dies is started again, and its rows are asked again: at last one by
-    one in a worker of their own, so that a row that kills workers is an `error` and costs no other. Duplicates are
-    asked once a worker. All answers that the journal has at the start are sent to the workers, and so held in memory.
-    Raises `MissingExtraError`.
+    Only the driver writes the journal. The same command resumes a run whose driver was killed, and asks again for the
+    rows in flight. A dead worker is restarted and its rows are retried, finally one by one in a separate worker, so
+    that a row that kills workers becomes an `error` and affects no other row. Equal prompts are asked once per worker.
+    The workers hold in memory all answers that the journal has at the start. Raises `MissingExtraError`.
     """
-    check_installed("ray", "ray")  # before a journal is made
+    check_installed("ray", "ray")  # raises before a journal is made
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Iterator[Done]:
         workers = _Workers(recipe, job, journal, actors, cache=cache)
@@ -164,7 +163,7 @@ def engine(
 
 
 class _Workers:
-    """The actors of a run, each of which is asked by `_AHEAD` threads; what they paid goes into the journal."""
+    """The actors of a run. `_AHEAD` threads ask each actor, and add its paid answers to the journal."""
 
     def __init__(self, recipe: Recipe, job: Job, journal: Journal, actors: int, *, cache: bool) -> None:
         self._ray = start()
@@ -180,34 +179,34 @@ class _Workers:
         self._free: SimpleQueue[Any] = SimpleQueue()
         for worker in self._all * _AHEAD:
             self._free.put(worker)
-        self._apart: Any = None  # for rows of which one may have killed a worker
+        self._apart: Any = None  # for rows that may have killed a worker
         self._suspects = Lock()
 
     def ask(self, rows: list[Row]) -> list[RowOutcome]:
-        """One outcome each. Raises what `Job.outcomes` does."""
+        """One outcome per row. Raises what `Job.outcomes` raises."""
         worker = self._free.get()
         try:
             return self._answered(worker, rows)
         except self._ray.exceptions.RayActorError:
-            pass  # perhaps these rows were not to blame: others were under way in that worker
+            pass  # another chunk in the same worker may have killed it
         finally:
             self._free.put(worker)
         with self._suspects:
             return [self._alone(row) for row in rows]
 
     def kill(self) -> None:
-        """End all of them."""
+        """Kill all actors."""
         for worker in [*self._all, *([self._apart] if self._apart else [])]:
             self._ray.kill(worker)
 
     def _alone(self, row: Row) -> RowOutcome:
-        """Ask for a row in a worker that no other row can kill."""
+        """Ask for a row in a worker without other rows."""
         self._apart = self._apart or self._begin(num_cpus=0)
         try:
             return self._answered(self._apart, [row])[0]
         except self._ray.exceptions.RayActorError as error:
             self._apart = None
-            return self._job.failure(row, f"a worker of Ray died: {error}")
+            return self._job.failure(row, f"a Ray worker died: {error}")
 
     def _answered(self, worker: Any, rows: list[Row]) -> list[RowOutcome]:
         try:
@@ -220,7 +219,7 @@ class _Workers:
 
 
 def _columns(outcome: RowOutcome) -> dict[str, Any]:
-    """An outcome as flat columns."""
+    """The columns of an outcome, with nested values as JSON."""
     beside = outcome.provenance()
     return {
         **beside,
@@ -231,7 +230,9 @@ def _columns(outcome: RowOutcome) -> dict[str, Any]:
 
 
 def start() -> Any:
-    """Ray, connected to the cluster of `$RAY_ADDRESS`, or started here."""
+    """The `ray` module, connected to the cluster of `$RAY_ADDRESS` or to a local Ray that this starts. Raises
+    `MissingExtraError`, and `ModelError` if Ray does not start.
+    """
     try:
         import ray
         import ray.data
@@ -243,10 +244,12 @@ def start() -> Any:
             break
         try:
             ray.init(include_dashboard=False, log_to_driver=False, logging_level="error", **local)
-        except Exception as error:  # on a busy machine a part of it is not there within its own 30 seconds
+        except Exception as error:  # on a busy machine, a part of Ray may miss its own limit of 30 seconds
             ray.shutdown()
             if attempt == _STARTS - 1:
-                raise ModelError(f"Ray cannot be started: {error}", hint="see its log; try again") from error
+                raise ModelError(
+                    f"Ray cannot be started: {error}", hint="check the log of Ray, and try again"
+                ) from error
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     return ray

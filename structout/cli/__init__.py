@@ -1,6 +1,6 @@
-"""The commands, a module each. Results go to stdout or to files, progress and errors to stderr.
+"""The command line. Each command has a module; results go to stdout or to files, progress and errors to stderr.
 
-They are imported when `main` runs, so that whoever interrupts it at once, while they are, is understood as well.
+`main` imports the commands, so that it also handles an interrupt that arrives during these imports.
 """
 
 import sys
@@ -13,12 +13,12 @@ from structout.errors import StructoutError, StructoutWarning
 
 
 def main() -> None:
-    """The command `structout`: errors become one line on stderr and an exit code."""
+    """Run the command `structout`. An error becomes one line on stderr and an exit code."""
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # JSON never needs it: see `put_json`
+        sys.stdout.reconfigure(errors="backslashreplace")  # `put_json` writes JSON that needs no escapes
     warnings.showwarning = show_warning
     sys.excepthook = show_failure
-    warnings.simplefilter("always", StructoutWarning)  # a line on stderr, whatever else warnings are to be
+    warnings.simplefilter("always", StructoutWarning)  # even where Python's own filters hide warnings
     try:
         from structout.cli.commands import app
 
@@ -34,12 +34,12 @@ def main() -> None:
 
 
 def _flush() -> None:
-    """Write what stdout still holds back: when the interpreter ends, it would be too late to say that it cannot be."""
+    """Flush stdout now. A failure at the exit of the interpreter could no longer be reported."""
     try:
         print(end="", flush=True)
-    except BrokenPipeError:  # too late to change how the command went
+    except BrokenPipeError:  # the command is over, so its exit code stays
         silence(sys.stdout)
-    except OSError as error:  # which may have ended the command as well
+    except OSError as error:  # the same error may have ended the command
         silence(sys.stdout)
         say(f"error: stdout cannot be written: {error.strerror}")
         sys.exit(INCOMPLETE)

@@ -1,4 +1,4 @@
-"""`structout audit`: a schema judged before money is spent."""
+"""`structout audit`: a check of a schema before any money is spent."""
 
 from typing import Annotated
 
@@ -19,14 +19,14 @@ def audit(
     as_json: JsonOption = False,
     no_code: CodeOption = False,
 ) -> None:
-    """Judge a schema before money is spent: what a constraint will enforce, and what is only checked afterwards."""
+    """Show what a constraint enforces of a schema, and what is only checked after decoding."""
     from structout.grammar.audit import audit as judge
     from structout.models import load_model
     from structout.schema import Schema
 
     vocabulary = getattr(load_model(model), "vocabulary", None) if model is not None else None
     if model is not None and vocabulary is None:
-        raise SpecError(f"{model} does not show its tokens", hint="give a local model, or leave --model out")
+        raise SpecError(f"{model} does not expose its tokens", hint="give a local model, or omit --model")
     found = judge(Schema.of(schema), vocabulary)
     if as_json:
         put_json(found.to_json())

@@ -1,4 +1,4 @@
-"""`structout bench`: strategies measured on labelled records."""
+"""`structout bench`: measurements of strategies on labelled records."""
 
 import shlex
 import sys
@@ -30,7 +30,7 @@ DEFAULTS = [
 
 
 def _tuned(target: str) -> dict[str, str]:
-    """What the model in the data set's folder `tuned` does, if there is one."""
+    """The strategy that uses the fine-tuned model in the data set's folder `tuned`, if the folder holds one."""
     folder = Path(target) / "tuned"
     return {"Fine-tuned": f"On({f'path:{folder}'!r}, Constrained())"} if (folder / "tuning.json").is_file() else {}
 
@@ -40,49 +40,49 @@ def bench(
         str | None,
         typer.Argument(metavar="DATASET", help="A folder, a JSONL or CSV file, hf:OWNER/NAME, or an experiment.toml."),
     ] = None,
-    schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, where the folder has none.")] = None,
-    strategy: Annotated[
-        list[str] | None, typer.Option("--strategy", help="An expression; may be given several times.")
-    ] = None,
-    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="May be given several times.")] = None,
+    schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, if the folder holds none.")] = None,
+    strategy: Annotated[list[str] | None, typer.Option("--strategy", help="A strategy expression. Repeatable.")] = None,
+    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="A model. Repeatable.")] = None,
     split: Annotated[str | None, typer.Option("--split", help="train, dev, test (the default) or all.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only so many records.")] = None,
-    repeats: Annotated[int | None, typer.Option("--repeats", min=1, help="Runs of each record (1).")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Of the records' order, of sampling, of changes.")] = None,
-    max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="The most tokens an answer has (256).")] = None,
-    temperature: Annotated[float | None, typer.Option("--temperature", help="0 is greedy (the default).")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Use at most this many records.")] = None,
+    repeats: Annotated[int | None, typer.Option("--repeats", min=1, help="Runs per record (1).")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="The seed for order, sampling and perturbations.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option("--max-tokens", help="The maximum number of tokens per answer (256).")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option("--temperature", help="0, the default, is greedy.")] = None,
     sweep: Annotated[
-        list[str] | None, typer.Option("--sweep", help="temperature=0,0.5,1 or any name in a strategy's {braces}.")
+        list[str] | None, typer.Option("--sweep", help="temperature=0,0.5,1, or a name in a strategy's {braces}.")
     ] = None,
     perturb: Annotated[
-        list[str] | None, typer.Option("--perturb", help="A small change to the question, e.g. typos; or all.")
+        list[str] | None, typer.Option("--perturb", help="A small change to each text, such as typos; or all.")
     ] = None,
     until_width: Annotated[
-        float | None, typer.Option("--until-width", help="Stop when each rate is known within an interval this wide.")
+        float | None, typer.Option("--until-width", help="Stop when every rate's interval is at most this wide.")
     ] = None,
     until_decided: Annotated[
-        bool | None, typer.Option("--until-decided", help="Stop when one strategy is shown to be right most often.")
+        bool | None, typer.Option("--until-decided", help="Stop when one strategy is shown to be the most accurate.")
     ] = None,
     metric: Annotated[
         list[str] | None, typer.Option("--metric", help="A metric of your own: path/to/file.py:function.")
     ] = None,
     price: PricesOption = None,
     log: LogOption = None,
-    rescore: Annotated[str | None, typer.Option("--rescore", help="Score this log again; no model is asked.")] = None,
-    html: Annotated[str | None, typer.Option("--html", help="Where the report goes (default: beside the log).")] = None,
-    figures: Annotated[str | None, typer.Option("--figures", help="A folder for PNG figures.")] = None,
-    baseline: Annotated[
-        str | None, typer.Option("--baseline", help="The log of an earlier run to compare with.")
+    rescore: Annotated[
+        str | None, typer.Option("--rescore", help="Score this log again without asking a model.")
     ] = None,
+    html: Annotated[str | None, typer.Option("--html", help="The HTML report (default: next to the log).")] = None,
+    figures: Annotated[str | None, typer.Option("--figures", help="The folder for PNG figures.")] = None,
+    baseline: Annotated[str | None, typer.Option("--baseline", help="The log of an earlier run to compare to.")] = None,
     fail_on_regression: Annotated[
-        bool, typer.Option("--fail-on-regression", help="Exit 1 if it is shown to be worse than the baseline.")
+        bool, typer.Option("--fail-on-regression", help="Exit 1 if the run is shown to be worse than the baseline.")
     ] = False,
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write the table as Markdown.")] = False,
     allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
 ) -> None:
-    """Measure strategies on labelled records: compliance with accuracy and cost beside it."""
+    """Measure strategies on labelled records: compliance, accuracy and cost."""
     from structout.evaluation import read_log
     from structout.evaluation.experiment import Experiment
 
@@ -94,17 +94,17 @@ def bench(
         "sweep": dict(map(_axis, sweep)) if sweep else None, "prices": _priced(price, measured) if price else None,
     }  # fmt: skip
     if fail_on_regression and baseline is None:
-        raise SpecError("there is no baseline to be worse than", hint="give the log of an earlier run with --baseline")
+        raise SpecError("--fail-on-regression needs a baseline", hint="give the log of an earlier run with --baseline")
     if figures is not None:
         from structout.evaluation.reporting.figures import draw, ready
 
-        ready(Path(figures))  # better known before anything is asked
-    earlier = read_log(baseline) if baseline is not None else None  # before the log is written, which may be the same
+        ready(Path(figures))  # a problem with the figures surfaces before a model is asked
+    earlier = read_log(baseline) if baseline is not None else None  # read first: this run may write to the same log
     if rescore is not None:
         report = read_log(rescore, Experiment(rescore, {}, metrics=tuple(metric or ())).own_metrics())
         place = Path(html) if html else None
     elif target is None:
-        raise SpecError("no data set is named", hint="structout bench schemas/parts")
+        raise SpecError("DATASET is missing", hint="name one, for example: structout bench schemas/parts")
     else:
         if target.endswith(".toml"):
             experiment = Experiment.load(target).changed(**given)
@@ -142,14 +142,14 @@ def _run(experiment: "Experiment", earlier: "Report | None") -> "Report":
     except KeyboardInterrupt:
         place = experiment.place()
         kept = len(read_log(place).outcomes)
-        say(f"interrupted: {kept} of {total} outcomes are kept in {place}; the same command goes on from there")
+        say(f"interrupted: {kept} of {total} outcomes are kept in {place}; the same command resumes the run")
         raise typer.Exit(INTERRUPTED) from None
     say(f"every attempt is in {experiment.place()}")
     return report
 
 
 def _compared(earlier: "Report | None", report: "Report", *, as_json: bool, markdown: bool) -> bool:
-    """Show the report, with what changed since an earlier one; whether anything is shown to be worse."""
+    """Show the report and the changes since an earlier report. True if a change is shown to be a regression."""
     if earlier is None:
         show(report, as_json=as_json, markdown=markdown)
         return False
@@ -177,7 +177,9 @@ def _compared(earlier: "Report | None", report: "Report", *, as_json: bool, mark
 def _axis(written: str) -> tuple[str, list[Any]]:
     name, sign, values = written.partition("=")
     if not (name and sign and values):
-        raise SpecError(f"{written!r} is no sweep", hint="write --sweep temperature=0,0.5,1")
+        raise SpecError(
+            f"invalid sweep: got {written!r}, expected NAME=VALUE,...", hint="write --sweep temperature=0,0.5,1"
+        )
     return name, [_value(one) for one in values.split(",")]
 
 
@@ -189,8 +191,8 @@ def _value(written: str) -> Any:
 
 
 def _priced(texts: Sequence[str], models: Sequence[str]) -> dict[str, dict[str, float]]:
-    """What `--price` says, by the model's name, as an experiment holds it; one of `models` is meant if it is the only
-    one.
+    """The prices of `--price` by model name, as an experiment holds them. A price without a name belongs to the only
+    one of `models`.
     """
     from structout.prices import named, read_prices
 

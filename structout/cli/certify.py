@@ -1,4 +1,4 @@
-"""`structout certify`: accept only what the model is sure of, with a guarantee."""
+"""`structout certify`: a strategy that abstains when it is unsure, with a guarantee on its errors."""
 
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated
@@ -11,11 +11,13 @@ from structout.cli.console import progress, put, put_json, say
 from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
+    FormerOutOption,
     JsonOption,
     LogOption,
     MaxTokensOption,
     ModelOption,
     StrategyOption,
+    current_spelling,
     sampling,
 )
 
@@ -25,23 +27,30 @@ if TYPE_CHECKING:
 
 def certify(
     dataset: Annotated[str, typer.Argument(help="A folder, a JSONL or CSV file, or hf:OWNER/NAME.")],
-    schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, where the folder has none.")] = None,
+    schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, if the folder holds none.")] = None,
     strategy: StrategyOption = defaults.STRATEGY,
     model: ModelOption = "embedded",
     max_error: Annotated[
-        float, typer.Option("--max-error", min=0.0001, max=0.9999, help="How much of what is accepted may be wrong.")
+        float,
+        typer.Option(
+            "--max-error", min=0.0001, max=0.9999, help="The highest share of accepted records that may be wrong."
+        ),
     ] = 0.05,
     confidence: Annotated[
-        str | None, typer.Option("--confidence", help="path/to/file.py:function, from an outcome to how sure it is.")
+        str | None, typer.Option("--confidence", help="path/to/file.py:function, from an outcome to its confidence.")
     ] = None,
     max_tokens: MaxTokensOption = 256,
     log: LogOption = None,
-    out: Annotated[str, typer.Option("--out", help="Where the strategy that abstains goes.")] = "certified.strategy",
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", callback=current_spelling, help="The file for the strategy that abstains."),
+    ] = "certified.strategy",
+    out: FormerOutOption = None,
     as_json: JsonOption = False,
     allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
 ) -> None:
-    """Find how sure a strategy must be so that what it accepts is seldom wrong. Exit 1 if it cannot be shown."""
+    """Find the confidence at which a strategy keeps its errors below --max-error. Exit 1 if no threshold does."""
     from dataclasses import asdict
 
     from structout.evaluation import Dataset
@@ -51,8 +60,8 @@ def certify(
 
     whole = Dataset.load(dataset, schema)
     by = {"confidence": own(confidence, float, int, NoneType)} if confidence is not None else {}
-    with replacing(out, keep=False):
-        pass  # can it be written? Better known before anything is asked
+    with replacing(output, keep=False):
+        pass  # a file that cannot be written raises here, before a model is asked
     with progress("certify", len(whole.split("dev")) + len(whole.split("test"))) as advance:
         found = find(
             strategy,
@@ -67,18 +76,18 @@ def certify(
     if as_json:
         put_json(asdict(found))
     else:
-        put(f"{found.strategy} on {found.model}, by {found.n} records:")
-        put(f"of what it accepts {_percent(found.base_error)} is wrong; to get down to {100 * max_error:g} %")
-        put(f"at least {100 * found.bound:.0f} % of that must be turned away, by whatever means")
+        put(f"{found.strategy} on {found.model}, measured on {found.n} records:")
+        put(f"{_percent(found.base_error)} of the accepted records are wrong;")
+        put(f"to reach {100 * max_error:g} %, any method must reject at least {100 * found.bound:.0f} % of them")
         if found.threshold is None:
-            put("no threshold can be shown to do on so many records")
+            put("no threshold met the target with the required confidence")
         else:
             put(f"threshold {found.threshold:.4f} accepts {_percent(found.coverage)} of the records;")
-            put(f"{found.errors} of {found.accepted} were wrong, so at most {100 * found.worst:.1f} % are")
+            put(f"{found.errors} of {found.accepted} were wrong, which bounds the error at {100 * found.worst:.1f} %")
     if found.threshold is not None and confidence is None:
-        with replacing(out) as stream:
+        with replacing(output) as stream:
             stream.write(found.written(dataset).encode())
-        say(f"the strategy that abstains is in {out}")
+        say(f"the strategy that abstains is in {output}")
     raise typer.Exit(FAILED if found.threshold is None else PASSED)
 
 

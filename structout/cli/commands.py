@@ -1,4 +1,4 @@
-"""All commands under one name."""
+"""The Typer application with all commands."""
 
 import sys
 from collections.abc import Iterator
@@ -26,14 +26,14 @@ from structout.cli.codes import INTERRUPTED, MEANING, PASSED
 from structout.cli.console import put, say, silence
 from structout.surfaces import line
 
-_LOG = "what was answered is kept in the log; the same command goes on"
+_LOG = "the answers are kept in the log; the same command resumes the run"
 _KEPT = {"recommend": _LOG, "certify": _LOG}
 
 
 class _Commands(TyperGroup):
-    """What ends a command from outside becomes an exit here: further out Typer makes one of it, without a word.
+    """Turns an interrupt or a closed pipe into an exit with a message. Typer itself would exit silently.
 
-    A message about wrong usage repeats the caller's words, which may be file names that a shell filled in.
+    A usage error repeats the caller's words, which may be file names that a shell filled in, so it is escaped.
     """
 
     def make_context(self, *args: Any, **more: Any) -> Any:
@@ -45,9 +45,9 @@ class _Commands(TyperGroup):
             with _shown():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
-            say("interrupted: " + _KEPT.get(ctx.invoked_subcommand, "nothing is kept but what was written"))
+            say("interrupted: " + _KEPT.get(ctx.invoked_subcommand, "nothing is kept except the output so far"))
             raise typer.Exit(INTERRUPTED) from None
-        except BrokenPipeError:  # whoever read our output has seen enough
+        except BrokenPipeError:  # the reader of our output has closed the pipe
             silence(sys.stdout)
             raise typer.Exit(PASSED) from None
 
@@ -57,7 +57,7 @@ def _shown() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if hasattr(error, "format_message"):  # Click's own, of whichever Click this Typer has
+        if hasattr(error, "format_message"):  # a Click error; Typer may bring its own copy of Click
             error.message = line(error.message)  # type: ignore[attr-defined]
         raise
 
@@ -83,7 +83,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None: ...
 

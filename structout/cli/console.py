@@ -1,7 +1,7 @@
-"""What people see: one line of news, a table, and how far the work is.
+"""Messages, tables and progress on stdout and stderr.
 
-Whatever a command writes to stdout or stderr goes through a function here, which renders it for its surface: data may
-stand in any of it.
+Commands write to stdout and stderr only through these functions. They escape the text for its surface, because any
+text may contain data.
 """
 
 import os
@@ -25,44 +25,44 @@ if TYPE_CHECKING:
 
     from structout.pipeline.progress import Tally
 
-_EVERY = 10.0  # seconds between two lines of progress where nobody watches
+_EVERY = 10.0  # seconds between two lines of progress in a log
 
 
 class LogFormat(StrEnum):
-    """How progress is written."""
+    """The format of progress lines."""
 
     TEXT = "text"
     JSON = "json"
 
 
 def say(message: str) -> None:
-    """One line on stderr."""
-    _tell(surfaces.line(f"structout: {message}" if not message.startswith("error") else message))
+    """Write one line to stderr."""
+    _write(surfaces.line(f"structout: {message}" if not message.startswith("error") else message))
 
 
 def say_over(message: str) -> None:
-    """One line on stderr in place of the one before it, where a person watches."""
-    _tell(f"\r\x1b[K{surfaces.line(message)}", end="")
+    """Overwrite the last line on stderr, for a terminal."""
+    _write(f"\r\x1b[K{surfaces.line(message)}", end="")
 
 
 def end_line() -> None:
     """End the line that `say_over` left open."""
-    _tell("")
+    _write("")
 
 
 def put(text: str, stream: TextIO | None = None) -> None:
-    """Text for people, on stdout unless a stream is given."""
+    """Write text for people to `stream` (default: stdout)."""
     print(surfaces.terminal(text), file=stream or sys.stdout)
 
 
 def put_json(value: Any, stream: TextIO | None = None) -> None:
-    """One line of JSON for machines, in ASCII where stdout cannot take any character."""
+    """Write one line of JSON for machines to `stream` (default: stdout); in ASCII unless stdout takes UTF-8."""
     takes_all = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     print(surfaces.json_text(value, ascii=not takes_all), file=stream or sys.stdout)
 
 
 def put_table(table: "Callable[[int], RenderableType]") -> None:
-    """What rich lays out for so many columns, on stdout: the cells are rendered by whoever fills them."""
+    """Write to stdout what `table` returns for the width of the terminal. `table` escapes its own cells."""
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False)
@@ -74,20 +74,20 @@ def put_table(table: "Callable[[int], RenderableType]") -> None:
 def show_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
 ) -> None:
-    """What `warnings.showwarning` is while a command runs: data may stand in others' warnings too."""
+    """The `warnings.showwarning` of a running command. It escapes every warning, because any may contain data."""
     if issubclass(category, StructoutWarning):
         say(str(message))
     else:
-        _tell(surfaces.terminal(warnings.formatwarning(message, category, filename, lineno).rstrip()))
+        _write(surfaces.terminal(warnings.formatwarning(message, category, filename, lineno).rstrip()))
 
 
 def show_failure(kind: type[BaseException], error: BaseException, trace: "TracebackType | None") -> None:
-    """What `sys.excepthook` is while a command runs: data may stand in the traceback of a defect too."""
-    _tell(surfaces.terminal("".join(traceback.format_exception(kind, error, trace)).rstrip()))
+    """The `sys.excepthook` of a running command. It escapes the traceback, which may contain data."""
+    _write(surfaces.terminal("".join(traceback.format_exception(kind, error, trace)).rstrip()))
 
 
-def _tell(text: str, end: str = "\n") -> None:
-    """On stderr; that nobody reads it any more is no reason to stop working."""
+def _write(text: str, end: str = "\n") -> None:
+    """Write to stderr. A closed stderr does not stop the command."""
     try:
         print(text, end=end, file=sys.stderr, flush=True)
     except BrokenPipeError:
@@ -95,14 +95,14 @@ def _tell(text: str, end: str = "\n") -> None:
 
 
 def silence(stream: TextIO) -> None:
-    """Let what is written to stdout or stderr from now on go nowhere: its reader is gone."""
+    """Send all further output of stdout or stderr to the null device, after its reader has gone."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
 def show(report: Any, *, as_json: bool, markdown: bool) -> None:
-    """A report on stdout, as a table unless it is asked for otherwise."""
+    """Write a report to stdout: as JSON, as Markdown, or by default as a table."""
     from structout.evaluation.reporting import table
 
     if as_json:
@@ -115,7 +115,7 @@ def show(report: Any, *, as_json: bool, markdown: bool) -> None:
 
 @contextmanager
 def progress(task: str, total: int | None) -> Iterator[Any]:
-    """A progress line on stderr, if a person is there to see it; the yielded function moves it on by one."""
+    """A progress bar on stderr if stderr is a terminal. The yielded function advances the bar by one."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -144,17 +144,17 @@ def progress(task: str, total: int | None) -> Iterator[Any]:
 
 @contextmanager
 def reporter(log_format: LogFormat, metrics: str | None) -> "Iterator[Callable[[Tally], None]]":
-    """Shows how far a run is: a line that stays in place for a person, a line now and then for a log; the last state is
-    always told. `metrics` is a file that holds it in Prometheus text format.
+    """Reports the progress of a run on stderr: one line that is updated in place on a terminal, a line every 10 seconds
+    in a log. The final state is always reported. The file `metrics` holds the state in the Prometheus text format.
     """
     from structout.tables.output import replacing
 
     watched = sys.stderr.isatty() and log_format is LogFormat.TEXT
-    told, latest = 0.0, None
+    reported, latest = 0.0, None
 
-    def tell(tally: "Tally", event: str) -> None:
+    def show_state(tally: "Tally", event: str) -> None:
         if log_format is LogFormat.JSON:
-            _tell(surfaces.json_text({"event": event, "time": round(time.time(), 3), **tally.to_json()}))
+            _write(surfaces.json_text({"event": event, "time": round(time.time(), 3), **tally.to_json()}))
         elif watched:
             say_over(tally.line())
             if event == "end":
@@ -166,14 +166,14 @@ def reporter(log_format: LogFormat, metrics: str | None) -> "Iterator[Callable[[
                 stream.write(tally.prometheus().encode())
 
     def report(tally: "Tally") -> None:
-        nonlocal told, latest
+        nonlocal reported, latest
         latest = tally
-        if tally.seconds - told >= (0.5 if watched else _EVERY):
-            told = tally.seconds
-            tell(tally, "progress")
+        if tally.seconds - reported >= (0.5 if watched else _EVERY):
+            reported = tally.seconds
+            show_state(tally, "progress")
 
     try:
         yield report
     finally:
         if latest is not None:
-            tell(latest, "end")
+            show_state(latest, "end")

@@ -1,4 +1,4 @@
-"""`structout extract`: texts in, records out."""
+"""`structout extract`: records from texts."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,24 +31,26 @@ def extract(
     schema: SchemaOption,
     source: SourceArgument = "-",
     column: ColumnOption = "text",
-    text: Annotated[str | None, typer.Option("--text", "-t", help="One record, instead of INPUT.")] = None,
+    text: Annotated[
+        str | None, typer.Option("--text", "-t", help="One text to extract from, instead of INPUT.")
+    ] = None,
     model: ModelOption = "embedded",
     strategy: StrategyOption = defaults.STRATEGY,
     examples: ExamplesOption = None,
     max_tokens: MaxTokensOption = 512,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Write status, issues, edits and cost with each value.")
+        bool, typer.Option("--json", help="Write status, issues, edits and cost along with each value.")
     ] = False,
     allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
 ) -> None:
-    """Turn texts into validated records: one JSON line each, in input order; null for a record that failed."""
+    """Turn texts into validated records: one line of JSON per text, in input order; null if extraction failed."""
     from structout.pipeline import extract_many
     from structout.schema import Schema
     from structout.tables.rows import read_rows
 
     if text is not None and source != "-":
-        raise SpecError(f"both {source} and --text are given", hint="leave one of them out")
+        raise SpecError(f"both {source} and --text are given", hint="omit one of them")
     contract = Schema.of(schema)
     records = iter([text]) if text is not None else (row.text for row in read_rows(source, text=column))
     failed = overruled = total = 0
@@ -68,8 +70,8 @@ def extract(
             advance()
     if overruled:
         say(
-            f"the token limit overruled the model in {overruled:,} of {total:,} records, by edits that --json shows: "
-            'give more --max-tokens, or refuse them with Constrained(steering="lossless")'
+            f"the token limit overruled the model in {overruled:,} of {total:,} records (--json shows the edits): "
+            'raise --max-tokens, or refuse such edits with Constrained(steering="lossless")'
         )
     if total == 0:
         say("nothing to extract: the input holds no records")

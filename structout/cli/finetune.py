@@ -1,4 +1,4 @@
-"""`structout finetune`: labelled records in, a model that knows them out."""
+"""`structout finetune`: a model trained on labelled records."""
 
 import sys
 import time
@@ -13,59 +13,76 @@ import typer
 
 from structout.cli.codes import INTERRUPTED, NOTHING, PASSED
 from structout.cli.console import end_line, progress, put, put_json, say, say_over, show
-from structout.cli.options import CodeOption, JsonOption, MaxTokensOption, ModelOption, sampling
+from structout.cli.options import (
+    CodeOption,
+    FormerOutOption,
+    JsonOption,
+    MaxTokensOption,
+    ModelOption,
+    current_spelling,
+    sampling,
+)
 
 if TYPE_CHECKING:
     from structout.evaluation import Report
     from structout.finetuning import Point, TrainingStep
 
-_EVERY = 30.0  # seconds between two lines of progress where no one is watching
+_EVERY = 30.0  # seconds between two lines of progress in a log
 
 
 def finetune(
     dataset: Annotated[str, typer.Argument(help="A folder with a schema and records.jsonl, or a JSONL file.")],
-    out: Annotated[str, typer.Option("--out", "-o", help="The folder for the model; path:FOLDER loads it.")],
-    schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, where the folder has none.")] = None,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", callback=current_spelling, help="The folder for the model; path:FOLDER loads it."
+        ),
+    ],
+    schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, if the folder holds none.")] = None,
     model: ModelOption = "embedded",
     more: Annotated[
-        str | None, typer.Option("--more", help="Further labelled records, as JSONL, each learnt once: generated ones.")
+        str | None, typer.Option("--more", help="JSONL of further, generated records, each used once.")
     ] = None,
-    passes: Annotated[int | None, typer.Option("--passes", min=1, help="Passes over the records at most.")] = None,
-    rank: Annotated[int | None, typer.Option("--rank", min=1, help="The adapter's rank.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="Train all weights instead of an adapter.")] = False,
-    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="At its peak.")] = None,
+    passes: Annotated[
+        int | None, typer.Option("--passes", min=1, help="The maximum number of passes over the records.")
+    ] = None,
+    rank: Annotated[int | None, typer.Option("--rank", min=1, help="The rank of the adapter.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Train all weights, not an adapter.")] = False,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="The peak learning rate.")] = None,
     held_out: Annotated[
-        float | None, typer.Option("--held-out", help="The share that passes are judged by; with 0 the last is kept.")
+        float | None, typer.Option("--held-out", help="The share that judges each pass; 0 keeps the last pass.")
     ] = None,
     vary: Annotated[
-        float | None, typer.Option("--vary", help="Exchange texts between records at this probability.")
+        float | None, typer.Option("--vary", help="The probability of exchanging texts between records.")
     ] = None,
     order: Annotated[
-        str | None, typer.Option("--order", help="Of the keys of answers: the schema's, or that of reading.")
+        str | None, typer.Option("--order", help="The order of keys in answers: schema or reading.")
     ] = None,
     prompt: Annotated[
-        str | None, typer.Option("--show", help="How the schema is shown: brief (not at all), typescript, ...")
+        str | None, typer.Option("--show", help="How prompts show the schema: brief (not at all), typescript, ...")
     ] = None,
-    batch: Annotated[int | None, typer.Option("--batch", min=1, help="Records a step.")] = None,
+    batch: Annotated[int | None, typer.Option("--batch", min=1, help="Records per step.")] = None,
     tokens_at_once: Annotated[
         int | None,
-        typer.Option("--tokens-at-once", min=1, help="In memory (2048): fewer are the same steps, in pieces."),
+        typer.Option("--tokens-at-once", min=1, help="Tokens in memory (2048). Fewer split the same steps."),
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="For another outcome.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="The seed of training.")] = None,
     measure: Annotated[
-        str | None, typer.Option("--measure", help="Judge before and after on this split: dev or test.")
+        str | None, typer.Option("--measure", help="Measure before and after training on this split: dev or test.")
     ] = None,
-    on: Annotated[str | None, typer.Option("--on", help="The data set of --measure, where it is another.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first records of --measure.")] = None,
+    on: Annotated[str | None, typer.Option("--on", help="The data set of --measure, if it is another one.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Measure only the first records.")] = None,
     curve: Annotated[
-        str | None, typer.Option("--curve", help="25,50,100: teach so many records each, judge them on --measure.")
+        str | None,
+        typer.Option("--curve", help="25,50,100: train on each number of records, and measure each on --measure."),
     ] = None,
     max_tokens: MaxTokensOption = 512,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start anew, whatever the folder holds.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start again and ignore what the folder holds.")] = False,
     as_json: JsonOption = False,
     no_code: CodeOption = False,
+    out: FormerOutOption = None,
 ) -> None:
-    """Teach a local model the train records of a data set. A run that was killed goes on when it is called again."""
+    """Train a local model on the train records of a data set. The same command resumes a run that was killed."""
     from structout.errors import SpecError
     from structout.evaluation import Dataset, read_log
     from structout.finetuning import EVALUATION, Training, learning_curve
@@ -74,14 +91,16 @@ def finetune(
     from structout.result import Example
 
     if measure not in (None, "dev", "test"):
-        raise SpecError(f"no split to measure on is called {measure!r}", hint="give dev or test")
+        raise SpecError(f"invalid --measure: got {measure!r}, expected dev or test", hint="give dev or test")
     if measure is None and (on or limit):
-        raise SpecError("--on and --limit are of --measure", hint="add --measure dev")
+        raise SpecError("--on and --limit need --measure", hint="add --measure dev")
     if full and rank:
-        raise SpecError("--full has no rank", hint="leave one of them out")
+        raise SpecError("both --full and --rank are given", hint="omit one of them")
     sizes = _sizes(curve) if curve is not None else []
     if sizes and (measure is None or fresh or more):
-        raise SpecError("a curve is judged on a split, and goes on", hint="add --measure dev, no --fresh, no --more")
+        raise SpecError(
+            "--curve needs --measure, without --fresh and --more", hint="add --measure dev; omit the others"
+        )
     whole = Dataset.load(dataset, schema)
     judged = Dataset.load(on, whole.schema) if on else whole
     part = judged.split(measure).head(limit or len(judged)) if measure else None  # type: ignore[arg-type]
@@ -103,15 +122,15 @@ def finetune(
         if part is not None and sizes:
             with _progress() as tell:
                 points = learning_curve(
-                    model, whole, out, training, sizes=sizes, measure=part, sampling=sampling(max_tokens), tell=tell
+                    model, whole, output, training, sizes=sizes, measure=part, sampling=sampling(max_tokens), tell=tell
                 )
-            _show_curve(points, Path(out), as_json=as_json)
-            say(f"{len(points)} of {len(sizes)} sizes, for which there are records: load one as path:{out}/SIZE")
+            _show_curve(points, Path(output), as_json=as_json)
+            say(f"{len(points)} of {len(sizes)} sizes had enough records: load one as path:{output}/SIZE")
             raise typer.Exit(PASSED if points else NOTHING)
         asked = 2 * len(MEASURED) * len(part or ())
         with _progress() as tell, ExitStack() as later:
 
-            @cache  # one line at a time: it begins once the steps are done
+            @cache  # the bar starts after the last step, so that only one line moves
             def bar() -> Callable[[str], None]:
                 if sys.stderr.isatty():
                     end_line()
@@ -119,17 +138,17 @@ def finetune(
                 return advance
 
             tuned = teach(
-                model, whole, out, training, more=further, measure=part, sampling=sampling(max_tokens), fresh=fresh,
+                model, whole, output, training, more=further, measure=part, sampling=sampling(max_tokens), fresh=fresh,
                 tell=tell, progress=lambda outcome: bar()(outcome.strategy),
             )  # fmt: skip
     except KeyboardInterrupt:
-        say(f"interrupted: call it again to go on from the last checkpoint in {out}")
+        say(f"interrupted: the same command resumes from the last checkpoint in {output}")
         raise typer.Exit(INTERRUPTED) from None
     tuning = tuned.tuning  # type: ignore[attr-defined]
     if tuning.evaluation:
-        show(_briefly_named(read_log(Path(out) / EVALUATION), tuning.base), as_json=as_json, markdown=False)
+        show(_briefly_named(read_log(Path(output) / EVALUATION), tuning.base), as_json=as_json, markdown=False)
     cost = tuning.cost
-    say(f"{cost['records']:.0f} records, {cost['seconds'] / 60:.1f} minutes: load it as path:{out}")
+    say(f"{cost['records']:.0f} records, {cost['seconds'] / 60:.1f} minutes: load it as path:{output}")
 
 
 def _sizes(written: str) -> list[int]:
@@ -137,12 +156,12 @@ def _sizes(written: str) -> list[int]:
 
     sizes = written.split(",")
     if not all(size.strip().isdecimal() and int(size) for size in sizes):
-        raise SpecError(f"{written!r} is no curve", hint="write --curve 25,50,100")
+        raise SpecError(f"invalid curve: got {written!r}, expected SIZE,...", hint="write --curve 25,50,100")
     return [int(size) for size in sizes]
 
 
 def _show_curve(points: "list[Point]", folder: Path, *, as_json: bool) -> None:
-    """What each number of labels bought, on stdout, with 95 % intervals; and as a picture in the folder."""
+    """Write the rates for each number of labels to stdout, with 95 % intervals, and draw them in the folder."""
     from structout.errors import MissingExtraError
     from structout.finetuning.curve import draw
 
@@ -158,13 +177,13 @@ def _show_curve(points: "list[Point]", folder: Path, *, as_json: bool) -> None:
     if points:
         try:
             draw({"": [(point.labels, point.row.rates) for point in points]}, folder / "curve.png")
-            say(f"drawn in {folder / 'curve.png'}")
+            say(f"the curve is drawn in {folder / 'curve.png'}")
         except MissingExtraError as error:
-            say(f"not drawn: {error}")
+            say(f"the curve is not drawn: {error}")
 
 
 def _briefly_named(report: "Report", base: str) -> "Report":
-    """A report in which the models are called by what they are: paths would fill the table."""
+    """The report with the models named before and after, because their paths would fill the table."""
     from dataclasses import replace
 
     outcomes = tuple(replace(one, model="before" if one.model == base else "after") for one in report.outcomes)
@@ -173,14 +192,14 @@ def _briefly_named(report: "Report", base: str) -> "Report":
 
 @contextmanager
 def _progress() -> Iterator[Callable[["TrainingStep"], None]]:
-    """How far training is and when it will be done: a line that moves where a person watches, else one now and then."""
+    """Progress and remaining time of training: one moving line on a terminal, a line every 30 seconds in a log."""
     began, last = time.monotonic(), 0.0
     first: int | None = None
 
     def tell(step: "TrainingStep") -> None:
         nonlocal last, first
         now = time.monotonic()
-        first = step.step - 1 if first is None else first  # a resumed run begins later
+        first = step.step - 1 if first is None else first  # a resumed run starts at a later step
         left = (now - began) / max(1, step.step - first) * (step.steps - step.step)
         watched = sys.stderr.isatty()
         if watched or now - last >= _EVERY or step.step == step.steps:

@@ -1,4 +1,4 @@
-"""`structout label`: texts in, a data set to fine-tune on out."""
+"""`structout label`: a data set for fine-tuning, labelled from texts."""
 
 from itertools import chain
 from typing import Annotated
@@ -13,11 +13,13 @@ from structout.cli.options import (
     CodeOption,
     ColumnOption,
     ExamplesOption,
+    FormerOutOption,
     MaxTokensOption,
     ModelOption,
     SchemaOption,
     SourceArgument,
     StrategyOption,
+    current_spelling,
     sampling,
     shown_examples,
 )
@@ -25,20 +27,26 @@ from structout.cli.options import (
 
 def label(
     schema: SchemaOption,
-    out: Annotated[str, typer.Option("--out", "-o", help="The JSONL file for the labelled records.")],
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", callback=current_spelling, help="The JSONL file for the labelled records."),
+    ],
     source: SourceArgument = "-",
     column: ColumnOption = "text",
     model: ModelOption = "embedded",
     strategy: StrategyOption = defaults.STRATEGY,
     examples: ExamplesOption = None,
     max_tokens: MaxTokensOption = 512,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew; answers that were paid for are kept.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start again, but reuse the answers that were paid for.")
+    ] = False,
     allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
+    out: FormerOutOption = None,
 ) -> None:
-    """Label texts with what an expensive strategy accepts, for `structout finetune` to teach it to a cheap model.
+    """Label texts with an expensive strategy, so that `structout finetune` can train a cheap model on the labels.
 
-    OUT.journal keeps every answer as it comes: the same command goes on where it stopped. OUT is written at the end.
+    OUTPUT.journal keeps every answer as it arrives: the same command resumes where it stopped. OUTPUT is written last.
     """
     from structout.finetuning.labels import label as labelled
     from structout.finetuning.labels import line
@@ -48,15 +56,15 @@ def label(
     from structout.tables.output import check_distinct, check_writable, replacing
     from structout.tables.rows import read_rows
 
-    place = f"{out}.journal"
-    check_distinct({"INPUT": source, "--out": out, "the journal": place})
+    place = f"{output}.journal"
+    check_distinct({"INPUT": source, "--output": output, "the journal": place})
     contract, way = Schema.of(schema), load_strategy(strategy)
     shown, rows = shown_examples(examples, contract), read_rows(source, text=column)
-    first = next(rows, None)  # an input that cannot be read leaves nothing behind
+    first = next(rows, None)  # an input that cannot be read must leave no files
     if first is None:
         say("nothing to label: the input holds no records")
         raise typer.Exit(NOTHING)
-    check_writable(out)
+    check_writable(output)
     who = load_model(model)
     texts = (row.text for row in chain([first], rows))
     try:
@@ -66,16 +74,16 @@ def label(
                 progress=report,
             )  # fmt: skip
     except KeyboardInterrupt:
-        say(f"interrupted: every answer is kept in {place}; the same command goes on")
+        say(f"interrupted: every answer is kept in {place}; the same command resumes the run")
         raise typer.Exit(INTERRUPTED) from None
     if kept:
-        with replacing(out) as stream:
+        with replacing(output) as stream:
             for example in kept:
                 stream.write(line(example).encode() + b"\n")
-    where = f"are in {out}" if kept else f"{out} is not written"
+    where = f"are in {output}" if kept else f"{output} is not written"
     calls = sum(usage.calls for usage in tally.spent.values())
     say(f"{len(kept)} of {tally.done} records were accepted and {where} ({calls} calls, {tally.tokens:,} tokens)")
     if tally.counts["error"]:
-        say(f"the model failed on {tally.counts['error']} of them; the same command asks for these again")
+        say(f"the model failed on {tally.counts['error']} of them; the same command retries these records")
         raise typer.Exit(INCOMPLETE)
     raise typer.Exit(PASSED if kept else FAILED)

@@ -1,6 +1,7 @@
-"""Options that several commands take, and what their values become."""
+"""Options that several commands share, and functions that interpret their values."""
 
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 
@@ -12,6 +13,31 @@ if TYPE_CHECKING:
     from structout.parsing import Policy
     from structout.result import Example
 
+T = TypeVar("T")
+
+_FORMER = {"source": ("INPUT", "--input"), "output": ("--output", "--out")}  # by parameter: its spelling now and before
+
+
+def current_spelling(context: typer.Context, parameter: typer.CallbackParam, value: T) -> T:
+    """The callback of a parameter that also has a former spelling. Raises `SpecError` if both are given."""
+    name = parameter.name or ""
+    source = context.get_parameter_source(name)
+    if source is not None and source.name == "COMMANDLINE" and name in (context.default_map or {}):
+        raise SpecError(f"both {' and '.join(_FORMER[name])} are given", hint="omit one of them")
+    return value
+
+
+def _former_spelling(name: str) -> Callable[[typer.Context, str | None], str | None]:
+    """The callback of a hidden, eager option: its value becomes the default of the parameter `name`."""
+
+    def note(context: typer.Context, value: str | None) -> str | None:
+        if value is not None:
+            context.default_map = {**(context.default_map or {}), name: value}
+        return value
+
+    return note
+
+
 SchemaOption = Annotated[
     str, typer.Option("--schema", "-s", help="A folder, a .json file, path/to/schema.py:Name or package.module:Name.")
 ]
@@ -19,8 +45,15 @@ SourceArgument = Annotated[
     str,
     typer.Argument(
         metavar="INPUT",
+        callback=current_spelling,
         help="JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, .sql, sql:QUERY, text (a record a line), or - for stdin.",
     ),
+]
+FormerInputOption = Annotated[
+    str | None, typer.Option("--input", "-i", hidden=True, is_eager=True, callback=_former_spelling("source"))
+]
+FormerOutOption = Annotated[
+    str | None, typer.Option("--out", hidden=True, is_eager=True, callback=_former_spelling("output"))
 ]
 ColumnOption = Annotated[str, typer.Option("--column", help="The column of INPUT to read.")]
 ModelOption = Annotated[
@@ -31,28 +64,28 @@ StrategyOption = Annotated[
     str, typer.Option("--strategy", help="An expression such as 'Reask(Repair(Prompted(examples=3)), limit=2)'.")
 ]
 ExamplesOption = Annotated[
-    str | None, typer.Option("--examples", help="A data set whose train records strategies may show.")
+    str | None, typer.Option("--examples", help="The data set whose train records strategies may show.")
 ]
-MaxTokensOption = Annotated[int, typer.Option("--max-tokens", help="The most tokens an answer may have.")]
+MaxTokensOption = Annotated[int, typer.Option("--max-tokens", help="The maximum number of tokens per answer.")]
 TemperatureOption = Annotated[
-    float, typer.Option("--temperature", help="0 takes the likeliest tokens; what a strategy says itself goes first.")
+    float, typer.Option("--temperature", help="0 is greedy. A strategy's own temperature overrides it.")
 ]
 SeedOption = Annotated[
-    int, typer.Option("--seed", help="Makes sampling repeatable, so that like prompts are asked once; 0: it is not.")
+    int, typer.Option("--seed", help="Makes sampling repeatable, so that equal prompts are asked once; 0 turns it off.")
 ]
 PricesOption = Annotated[
     list[str] | None,
-    typer.Option("--price", help="\\[MODEL=]INPUT,OUTPUT\\[,HOUR]: US dollars for a million tokens and for an hour."),
+    typer.Option("--price", help="\\[MODEL=]INPUT,OUTPUT\\[,HOUR]: US dollars per million tokens and per hour."),
 ]
 LogOption = Annotated[
-    str | None, typer.Option("--log", help="What was asked before is read from here, what is new added.")
+    str | None, typer.Option("--log", help="The log: known answers are read from it, new answers are added.")
 ]
 CodeOption = Annotated[
     bool,
     typer.Option(
         "--no-code",
         callback=lambda given: refuse_code() if given else None,
-        help="Refuse all that would import Python: path/to/file.py:NAME and package.module:NAME, wherever it is named.",
+        help="Refuse every name that imports Python: path/to/file.py:NAME and package.module:NAME.",
     ),
 ]
 AllowCodeOption = Annotated[
@@ -60,30 +93,30 @@ AllowCodeOption = Annotated[
     typer.Option(
         "--allow-code",
         callback=lambda given: allow_code() if given else None,
-        help="Import Python that a .strategy file names.",
+        help="Allow a .strategy file to import Python.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON for machines.")]
 
 
 def sampling(max_tokens: int, temperature: float = 0.0, seed: int = 0) -> "Sampling":
-    """Sampling within this limit, greedy unless a temperature is given."""
+    """The sampling settings, greedy unless a temperature is given."""
     from structout.completion import Sampling
 
     return Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
 
 
 def policy_named(name: str) -> "Policy":
-    """The repair policy of this name. Raises `SpecError`."""
+    """The repair policy `name`. Raises `SpecError` if it is unknown."""
     from structout.parsing import Policy
 
     if name not in get_args(Policy):
-        raise SpecError(f"no repair policy is called {name!r}", hint=f"give {', '.join(get_args(Policy))}")
+        raise SpecError(f"unknown repair policy {name!r}", hint=f"give one of {', '.join(get_args(Policy))}")
     return name  # type: ignore[return-value]
 
 
 def shown_examples(place: str | None, schema: Any) -> "tuple[Example, ...]":
-    """The train records of the data set that `--examples` names."""
+    """The train records of the data set `place`; none if `place` is None."""
     from structout.evaluation import Dataset
 
     return Dataset.load(place, schema).examples if place else ()

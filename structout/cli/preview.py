@@ -1,4 +1,4 @@
-"""`structout preview`: the prompt, before it is sent."""
+"""`structout preview`: the first prompt, without sending it."""
 
 from typing import Annotated
 
@@ -20,19 +20,19 @@ from structout.errors import SpecError
 
 def preview(
     schema: SchemaOption,
-    text: Annotated[str, typer.Option("--text", "-t", help="The record.")] = "(the record)",
+    text: Annotated[str, typer.Option("--text", "-t", help="The text of the record.")] = "(the record)",
     strategy: StrategyOption = defaults.STRATEGY,
     examples: ExamplesOption = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Show it in this model's own chat template.")
+        str | None, typer.Option("--model", "-m", help="Render the prompt with this model's chat template.")
     ] = None,
     as_json: JsonOption = False,
     allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
 ) -> None:
-    """Show the first prompt exactly as it would be sent. No model is asked.
+    """Show the first prompt exactly as a model would receive it. No model is asked.
 
-    What would act on the terminal, or on a CI job that obeys its own output, is shown as its escape.
+    Characters that a terminal or a CI job would interpret are escaped.
     """
     from structout.models import load_model
     from structout.schema import Schema
@@ -44,7 +44,7 @@ def preview(
     if who is not None:
         render, encode = getattr(who, "render", None), getattr(who, "encode", None)
         if render is None or encode is None:
-            raise SpecError(f"{model} has no chat template to show", hint="leave --model out")
+            raise SpecError(f"{model} has no chat template to show", hint="omit --model")
         tokens = encode(prompt)
         put(render(prompt))
         say(tokens if isinstance(tokens, str) else f"{len(tokens)} tokens")

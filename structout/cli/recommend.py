@@ -1,4 +1,4 @@
-"""`structout recommend`: the cheapest strategy that is shown to meet the targets."""
+"""`structout recommend`: the cheapest strategy that meets the targets."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,10 +10,12 @@ from structout.cli.console import progress, put_json, put_table, say
 from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
+    FormerOutOption,
     JsonOption,
     LogOption,
     MaxTokensOption,
     PricesOption,
+    current_spelling,
     sampling,
 )
 from structout.surfaces import line
@@ -27,27 +29,30 @@ if TYPE_CHECKING:
 def recommend(
     dataset: Annotated[str, typer.Argument(help="A folder, a JSONL or CSV file, or hf:OWNER/NAME.")],
     target: Annotated[
-        list[str], typer.Option("--target", "-t", help="What must be shown, e.g. compliance>=0.995. Repeatable.")
+        list[str], typer.Option("--target", "-t", help="A target to meet, such as compliance>=0.995. Repeatable.")
     ],
-    schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, where the folder has none.")] = None,
-    strategy: Annotated[
-        list[str] | None, typer.Option("--strategy", help="An expression; may be given several times.")
-    ] = None,
-    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="May be given several times.")] = None,
-    minimise: Annotated[str, typer.Option("--minimise", help="cost: price if known, else seconds.")] = "cost",
-    rows: Annotated[int | None, typer.Option("--for", min=1, help="Say what this many records would cost.")] = None,
+    schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, if the folder holds none.")] = None,
+    strategy: Annotated[list[str] | None, typer.Option("--strategy", help="A strategy expression. Repeatable.")] = None,
+    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="A model. Repeatable.")] = None,
+    minimise: Annotated[
+        str, typer.Option("--minimise", help="cost is the price if it is known, otherwise seconds.")
+    ] = "cost",
+    rows: Annotated[int | None, typer.Option("--for", min=1, help="Also show the cost of this many records.")] = None,
     share_out: Annotated[
-        bool, typer.Option("--share-out", help="Use all records, if no model was trained on them.")
+        bool, typer.Option("--share-out", help="Use all records. Give this only if no model was trained on them.")
     ] = False,
     max_tokens: MaxTokensOption = 256,
     price: PricesOption = None,
     log: LogOption = None,
-    out: Annotated[str, typer.Option("--out", help="Where the choice goes.")] = "recommended.strategy",
+    output: Annotated[
+        str, typer.Option("--output", "-o", callback=current_spelling, help="The file for the chosen strategy.")
+    ] = "recommended.strategy",
     as_json: JsonOption = False,
     allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
+    out: FormerOutOption = None,
 ) -> None:
-    """Find the cheapest strategy that is shown, on held-out records, to meet the targets. Exit 1 if none is."""
+    """Find the cheapest strategy that meets the targets on held-out records. Exit 1 if no strategy meets them."""
     from dataclasses import asdict
 
     from structout.evaluation import Dataset
@@ -57,8 +62,8 @@ def recommend(
 
     prices = named(read_prices(price or []), model or ["embedded"])
     whole = Dataset.load(dataset, schema)
-    with replacing(out, keep=False):
-        pass  # can it be written? Better known before anything is asked
+    with replacing(output, keep=False):
+        pass  # a file that cannot be written raises here, before a model is asked
     with progress("recommend", None) as advance:
         found = find(
             strategy or DEFAULTS,
@@ -73,14 +78,14 @@ def recommend(
             progress=lambda outcome: advance(outcome.strategy),
         )
     if as_json:
-        told = {"for": {"records": rows, "cost": found.chosen.cost * rows}} if rows and found.chosen else {}
-        put_json(asdict(found) | told)
+        total = {"for": {"records": rows, "cost": found.chosen.cost * rows}} if rows and found.chosen else {}
+        put_json(asdict(found) | total)
     else:
         put_table(lambda _: _show(found, rows))
     if found.chosen is not None:
-        with replacing(out) as stream:
+        with replacing(output) as stream:
             stream.write(found.written(dataset).encode())
-        say(f"the choice is in {out}")
+        say(f"the chosen strategy is in {output}")
     raise typer.Exit(PASSED if found.chosen is not None else FAILED)
 
 
@@ -90,9 +95,9 @@ def _show(found: "Recommendation", rows: int | None) -> "RenderableType":
     from rich.text import Text
 
     unit = {"price": "price", "seconds": "s"}.get(found.minimise, found.minimise)
-    title = f"Cheapest first; ordered on {found.ordering} records, tested on {found.deciding}"
+    title = f"Cheapest first: ordered on {found.ordering} records, tested on {found.deciding}"
     table = Table(title=Text(title), title_justify="left", box=None)
-    for head in ("strategy", f"{unit} a record", *found.candidates[0].rates, "on", "p", "shown", "records needed"):
+    for head in ("strategy", f"{unit} per record", *found.candidates[0].rates, "on", "p", "shown", "records needed"):
         table.add_column(Text(head), justify="left" if head == "strategy" else "right")
     for one in found.candidates:
         rates = [f"{100 * r.value:.0f} % {100 * r.low:.0f}–{100 * r.high:.0f}" for r in one.rates.values()]
@@ -105,7 +110,7 @@ def _show(found: "Recommendation", rows: int | None) -> "RenderableType":
     aim = " and ".join(map(str, found.targets))
     if found.chosen is not None:
         best = found.chosen.arm
-        said = Text(f"{aim} is shown, with 95 % confidence, for ")
+        said = Text(f"{aim}: met, with 95 % confidence, by ")
         said.append(line(best.label), "bold").append(f" on {line(best.model)}.")
         if rows is not None:
             total = found.chosen.cost * rows
@@ -115,7 +120,9 @@ def _show(found: "Recommendation", rows: int | None) -> "RenderableType":
     able = [one for one in found.candidates if one.needed is not None]
     if able:
         least = min(able, key=lambda one: one.needed or 0)
-        hope = f"{line(least.arm.label)} would be shown with {least.needed:,} records, if it went on like this."
+        hope = f"At its present rates, {line(least.arm.label)} would meet the targets with {least.needed:,} records."
     else:
-        hope = "Those that were tested miss it in what was seen: more records would not show it. Try others."
-    return Group(table, "", Text(f"None could be shown to meet {aim} with {found.deciding} records."), Text(hope))
+        hope = "Every tested strategy misses the targets at its present rates: more records would not help. Try others."
+    return Group(
+        table, "", Text(f"No strategy meets {aim} with 95 % confidence on {found.deciding} records."), Text(hope)
+    )

@@ -1,4 +1,4 @@
-"""`structout repair`: one answer, mended."""
+"""`structout repair`: the repair of one answer."""
 
 import sys
 from typing import Annotated
@@ -13,39 +13,36 @@ from structout.cli.options import CodeOption, SchemaOption
 def repair(
     schema: SchemaOption,
     source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A file with one answer of a model, or - for stdin.")
+        str, typer.Argument(metavar="INPUT", help="A file that holds one answer of a model, or - for stdin.")
     ] = "-",
-    policy: Annotated[
-        str, typer.Option("--policy", help="The edits that are accepted: lossless, lossy or any.")
-    ] = "lossless",
+    policy: Annotated[str, typer.Option("--policy", help="The edits to accept: lossless, lossy or any.")] = "lossless",
     decimal: Annotated[
         str | None,
-        typer.Option("--decimal", help="The decimal sign of numbers in text: . or , (else 1,200 is ambiguous)."),
+        typer.Option("--decimal", help="The decimal sign of numbers in text: . or , (1,200 is ambiguous without it)."),
     ] = None,
-    edits: Annotated[bool, typer.Option("--edits", help="Show on stderr what was changed where.")] = False,
+    edits: Annotated[bool, typer.Option("--edits", help="Show the edits on stderr.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write value, issues and edits as JSON.")] = False,
     no_code: CodeOption = False,
 ) -> None:
-    """Mend one answer, in JSON or YAML, and write the document. Exit 0: it could be mended; 1: it could not."""
+    """Repair one answer, in JSON or YAML, and write the document. Exit 0: repaired; 1: not repairable."""
     from dataclasses import asdict
 
-    from structout.parsing import repair as mend
-    from structout.parsing import view
+    from structout import parsing
     from structout.schema import Schema
     from structout.tables.rows import opened_file
 
     contract = Schema.of(schema)
     with opened_file(source) as stream:
         text = stream.read()
-    mended = mend(text, contract, policy, decimal=decimal)  # type: ignore[call-overload]
-    value = contract.dump(mended.value) if mended.ok else None
+    found = parsing.repair(text, contract, policy, decimal=decimal)  # type: ignore[call-overload]
+    value = contract.dump(found.value) if found.ok else None
     if as_json:
-        issues, changes = [asdict(issue) for issue in mended.issues], [edit._asdict() for edit in mended.edits]
-        put_json({"ok": mended.ok, "value": value, "issues": issues, "edits": changes})
-    elif mended.ok:
+        issues, changes = [asdict(issue) for issue in found.issues], [edit._asdict() for edit in found.edits]
+        put_json({"ok": found.ok, "value": value, "issues": issues, "edits": changes})
+    elif found.ok:
         put_json(value)
     if edits:
-        put(view(text, mended), sys.stderr)
-    elif not mended.ok:
-        say("; ".join(map(str, mended.issues[:3])))
-    raise typer.Exit(PASSED if mended.ok else FAILED)
+        put(parsing.view(text, found), sys.stderr)
+    elif not found.ok:
+        say("; ".join(map(str, found.issues[:3])))
+    raise typer.Exit(PASSED if found.ok else FAILED)

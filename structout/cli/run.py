@@ -1,4 +1,4 @@
-"""`structout run`: a file of rows in, a file of records out, none lost."""
+"""`structout run`: a file of validated records from a file of rows, with no row lost."""
 
 import os
 from enum import StrEnum
@@ -13,11 +13,13 @@ from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
     ExamplesOption,
+    FormerInputOption,
     MaxTokensOption,
     ModelOption,
     PricesOption,
     SchemaOption,
     SeedOption,
+    SourceArgument,
     StrategyOption,
     TemperatureOption,
     sampling,
@@ -31,23 +33,23 @@ if TYPE_CHECKING:
 
 
 class EngineName(StrEnum):
-    """Where the work is done."""
+    """The engine of a run."""
 
     LOCAL = "local"
     RAY = "ray"
 
 
-KINDS = "JSONL, CSV, either with .gz, Parquet, NAME.duckdb#TABLE"
-
-
 def run(
     context: typer.Context,
     schema: SchemaOption,
-    source: Annotated[
-        str, typer.Option("--input", "-i", help=f"{KINDS}, a .sql file or sql:QUERY (DuckDB), text, or - for stdin.")
-    ] = "-",
+    source: SourceArgument = "-",
     output: Annotated[
-        str, typer.Option("--output", "-o", help=f"Where accepted rows go: {KINDS}, or - for stdout.")
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The file for accepted rows: JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, or - for stdout.",
+        ),
     ] = "-",
     model: ModelOption = "embedded",
     strategy: StrategyOption = defaults.STRATEGY,
@@ -56,58 +58,66 @@ def run(
     temperature: TemperatureOption = 0.0,
     seed: SeedOption = 0,
     text: Annotated[str, typer.Option("--text", help="The column to read.")] = "text",
-    key: Annotated[str | None, typer.Option("--key", help="The column that tells rows apart.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first rows.")] = None,
-    bare: Annotated[bool, typer.Option("--bare", help="Leave out how each record came about (_key, ...).")] = False,
+    key: Annotated[str | None, typer.Option("--key", help="The column that identifies a row.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Read only the first rows.")] = None,
+    bare: Annotated[bool, typer.Option("--bare", help="Omit the provenance columns (_key, ...).")] = False,
     quarantine: Annotated[
-        str | None, typer.Option("--quarantine", help="Where all other rows go (OUTPUT.quarantine.jsonl).")
+        str | None, typer.Option("--quarantine", help="The file for all other rows (OUTPUT.quarantine.jsonl).")
     ] = None,
-    journal: Annotated[str | None, typer.Option("--journal", help="Where the run is kept (OUTPUT.journal).")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew; answers that were paid for are kept.")] = False,
-    retry_quarantine: Annotated[
-        bool, typer.Option("--retry-quarantine", help="Ask again for the quarantined rows, by this strategy and model.")
+    journal: Annotated[
+        str | None, typer.Option("--journal", help="The file that keeps every answer (OUTPUT.journal).")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start again, but reuse the answers that were paid for.")
     ] = False,
-    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Ask the same prompt once.")] = True,
-    chunk: Annotated[int, typer.Option("--chunk", min=1, help="Rows that go to the model at a time.")] = 32,
+    retry_quarantine: Annotated[
+        bool, typer.Option("--retry-quarantine", help="Retry the quarantined rows with this strategy and model.")
+    ] = False,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Ask equal prompts once.")] = True,
+    chunk: Annotated[int, typer.Option("--chunk", min=1, help="Rows per batch.")] = 32,
     max_errors: Annotated[
-        int, typer.Option("--max-errors", min=1, help="Stop when the model failed on so many rows in a row.")
+        int, typer.Option("--max-errors", min=1, help="Stop when the model fails on this many consecutive rows.")
     ] = 10,
-    engine: Annotated[
-        EngineName, typer.Option("--engine", help="Where the work is done: on this machine, or by Ray.")
-    ] = EngineName.LOCAL,
-    actors: Annotated[int, typer.Option("--actors", min=1, help="Models that Ray loads, each in its own process.")] = 2,
+    engine: Annotated[EngineName, typer.Option("--engine", help="Run on this machine or on Ray.")] = EngineName.LOCAL,
+    actors: Annotated[int, typer.Option("--actors", min=1, help="Ray processes, each with its own model.")] = 2,
     price: PricesOption = None,
     prices: Annotated[str | None, typer.Option("--prices", help='JSON: {"MODEL": \\[input, output]}.')] = None,
-    budget_usd: Annotated[float | None, typer.Option("--budget-usd", min=0, help="Stop before this is spent.")] = None,
-    budget_tokens: Annotated[
-        int | None, typer.Option("--budget-tokens", min=0, help="Stop before so many tokens are used.")
+    budget_usd: Annotated[
+        float | None, typer.Option("--budget-usd", min=0, help="Stop before spending more than this.")
     ] = None,
-    max_hours: Annotated[float | None, typer.Option("--max-hours", min=0, help="Stop after this time.")] = None,
+    budget_tokens: Annotated[
+        int | None, typer.Option("--budget-tokens", min=0, help="Stop before using more tokens than this.")
+    ] = None,
+    max_hours: Annotated[float | None, typer.Option("--max-hours", min=0, help="Stop after this many hours.")] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Estimate tokens, money and time from the first rows, and stop.")
+        bool, typer.Option("--dry-run", help="Only estimate tokens, cost and time from the first rows.")
     ] = False,
     probe: Annotated[
-        int, typer.Option("--probe", min=0, help="Rows a dry run asks for (and keeps); 0: it asks nothing.")
+        int, typer.Option("--probe", min=0, help="Rows that a dry run asks for, and keeps; 0 asks nothing.")
     ] = 20,
-    log_format: Annotated[LogFormat, typer.Option("--log-format", help="Progress on stderr.")] = LogFormat.TEXT,
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="The format of progress on stderr.")
+    ] = LogFormat.TEXT,
     telemetry: Annotated[
         bool,
-        typer.Option("--telemetry", help="OpenTelemetry spans, for the tracer that opentelemetry-instrument sets up."),
+        typer.Option("--telemetry", help="Send OpenTelemetry spans to the tracer of opentelemetry-instrument."),
     ] = False,
     metrics: Annotated[
-        str | None, typer.Option("--metrics", help="A file that is kept up to date in Prometheus text format.")
+        str | None,
+        typer.Option("--metrics", help="The file for metrics in the Prometheus text format, kept up to date."),
     ] = None,
     allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
     private: Annotated[
-        bool, typer.Option("--private", help="Files that are made can be read by their owner alone (0600).")
+        bool, typer.Option("--private", help="Make new files readable only by their owner (0600).")
     ] = False,
+    former_source: FormerInputOption = None,
 ) -> None:
-    """Turn a file of rows into a file of validated records: one outcome a row, resumed where it was interrupted.
+    """Turn a file of rows into a file of validated records, one outcome per row. The same command resumes a run.
 
-    Exit 0: all rows were accepted; 1: some went to the quarantine; 2: wrong usage, or the journal was damaged: what it
-    lost was asked again; 3: stopped early (budget, model, disk), or the model failed on some rows: the same command
-    goes on; 4: there were no rows.
+    Exit 0: all rows were accepted; 1: some rows are in the quarantine; 2: wrong usage, or a damaged journal whose lost
+    rows were asked again; 3: the run stopped early (budget, model, disk) or the model failed on some rows, so
+    run the same command again; 4: the input holds no rows.
     """
     from structout.pipeline.budget import Budget
     from structout.pipeline.file_run import FileRun, RunInterruptedError
@@ -116,7 +126,7 @@ def run(
     from structout.schema import Schema
 
     if private:
-        before = os.umask(0o077)  # of whatever writes: DuckDB and SQLite make files of their own
+        before = os.umask(0o077)  # the umask also covers the files that DuckDB and SQLite make
         context.call_on_close(lambda: os.umask(before))
     listed = dict(Prices.load(prices).table) if prices else {}
     settings = RunSettings(
@@ -153,25 +163,27 @@ def run(
             return
         executor = work.local() if engine is EngineName.LOCAL else _ray(work)
         with reporter(log_format, metrics) as report:
-            found = work.execute(executor, report, lambda count: say(f"{count:,} rows are asked again"))
+            found = work.execute(executor, report, lambda count: say(f"retrying {count:,} quarantined rows"))
     except RunInterruptedError as stopped:
-        kept = f"what was answered is kept in {settings.place} ({stopped.done:,} rows are done)"
-        say(f"interrupted: {kept}; the same command goes on")
+        kept = f"the answers are kept in {settings.place} ({stopped.done:,} rows are done)"
+        say(f"interrupted: {kept}; the same command resumes the run")
         raise typer.Exit(INTERRUPTED) from None
-    raise typer.Exit(_told(found, settings))
+    raise typer.Exit(_reported(found, settings))
 
 
-def _told(found: "Finished", settings: "RunSettings") -> int:
-    """Say what a run came to; the exit code."""
+def _reported(found: "Finished", settings: "RunSettings") -> int:
+    """Report the counts of a finished run, and return the exit code."""
     if found.rows == 0:
         return _nothing()
     say(f"{found.rows:,} rows in = {found.accepted:,} to {settings.output} + {found.others:,} to {settings.rest}")
     if found.repeated_keys:
-        say(f"{found.repeated_keys:,} rows have the same {settings.key} as an earlier row: it does not tell rows apart")
+        say(
+            f"{found.repeated_keys:,} rows have the same {settings.key} as an earlier row: --key does not identify rows"
+        )
     if found.failed:
-        say(f"the model failed on {found.failed:,} of them; the same command asks for these again")
+        say(f"the model failed on {found.failed:,} of them; the same command retries these rows")
     if found.damaged:
-        say(f"{settings.place} held what cannot be trusted (see above); it was asked again")
+        say(f"{settings.place} was damaged (see above); its lost parts were asked again")
         return DAMAGED
     return INCOMPLETE if found.failed else FAILED if found.others else PASSED
 
@@ -190,13 +202,13 @@ def _ray(work: "FileRun") -> "Executor":
 
 
 def _estimate(work: "FileRun", probe: int) -> None:
-    """Print what the rows that are not known will take; nothing but the probe is asked."""
+    """Print an estimate for the open rows. Only the probe rows are asked."""
     if work.is_empty:
         raise typer.Exit(_nothing())
     executor = work.local() if work.settings.engine == "local" else _ray(work)
     found, is_known = work.estimate(executor, probe)
     if not is_known:
-        say("the number of rows is not known beforehand: the estimate is for 1,000")
+        say("the number of rows is unknown: the estimate is for 1,000 rows")
     put("\n".join(found.lines()))
     if found.asked:
-        say(f"{found.asked} rows were asked for; their answers are kept in {work.settings.place}")
+        say(f"the estimate asked for {found.asked} rows; their answers are kept in {work.settings.place}")

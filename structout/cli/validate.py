@@ -1,4 +1,4 @@
-"""`structout validate`: a gate for documents that others produced."""
+"""`structout validate`: a gate for documents from any producer."""
 
 import sys
 from contextlib import contextmanager
@@ -26,33 +26,39 @@ def validate(
         str,
         typer.Argument(
             metavar="INPUT",
-            help="A .json document; JSONL, CSV, .gz, Parquet, NAME.duckdb#TABLE, sql:QUERY; - for JSONL on stdin.",
+            help="A .json document; JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, sql:QUERY; or - for JSONL on stdin.",
         ),
     ] = "-",
-    column: Annotated[str | None, typer.Option("--column", help="The column that holds the documents as JSON.")] = None,
+    column: Annotated[str | None, typer.Option("--column", help="The column that holds a document as JSON.")] = None,
     min_valid: Annotated[
-        float, typer.Option("--min-valid", min=0, max=1, help="The least share that must pass.")
+        float, typer.Option("--min-valid", min=0, max=1, help="The lowest share that must pass.")
     ] = 1.0,
-    max_invalid: Annotated[int | None, typer.Option("--max-invalid", min=0, help="The most that may fail.")] = None,
+    max_invalid: Annotated[
+        int | None, typer.Option("--max-invalid", min=0, help="The highest number of documents that may fail.")
+    ] = None,
     min_field: Annotated[
-        list[str] | None, typer.Option("--min-field", help="FIELD=SHARE: the least share in which a field is valid.")
+        list[str] | None,
+        typer.Option("--min-field", help="FIELD=SHARE: the lowest share with a valid field. Repeatable."),
     ] = None,
     repair: Annotated[
-        str | None, typer.Option("--repair", help="Mend what fails first, by this policy: lossless, lossy or any.")
+        str | None, typer.Option("--repair", help="Repair invalid documents first: lossless, lossy or any.")
     ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="A JSONL file (or -) of what passed, mended where it was.")
+        str | None,
+        typer.Option("--output", "-o", help="The JSONL file (or -) for documents that pass, as they are or repaired."),
     ] = None,
-    rejects: Annotated[str | None, typer.Option("--rejects", help="The same of what failed, and why.")] = None,
+    rejects: Annotated[
+        str | None, typer.Option("--rejects", help="The JSONL file (or -) for documents that fail, with reasons.")
+    ] = None,
     report: Annotated[
         list[str] | None,
-        typer.Option("--report", help="FORMAT=PATH (or -), repeatable: json, junit, sarif, github, html, md."),
+        typer.Option("--report", help="FORMAT=PATH (or -): json, junit, sarif, github, html, md. Repeatable."),
     ] = None,
     as_json: JsonOption = False,
     no_code: CodeOption = False,
 ) -> None:
-    """Judge documents that others produced, strictly; with --output, keep those that passed. Exit 0: enough are valid;
-    1: too few; 3: could not be completed; 4: none were there.
+    """Check documents strictly against a schema. Exit 0: the thresholds hold; 1: a threshold is missed; 3: the input
+    broke off; 4: the input holds no documents.
     """
     from structout.gate.gate import Findings, Gate
     from structout.gate.reports import FORMATS, summary, verdict_json, write_report
@@ -61,11 +67,15 @@ def validate(
     from structout.tables.output import check_distinct, check_writable
 
     if [output, rejects, *(one.partition("=")[2] for one in report or [])].count("-") > 1:
-        raise SpecError("stdout can take one of --output, --rejects and --report", hint="name files for the others")
+        raise SpecError(
+            "stdout can take only one of --output, --rejects and --report", hint="name files for the others"
+        )
     reports = {target: target.partition("=")[2] for target in report or []}
     for target, path in reports.items():
         if target.partition("=")[0] not in FORMATS or not path:
-            raise SpecError(f"no report is {target!r}", hint=f"write FORMAT=PATH with one of {', '.join(FORMATS)}")
+            raise SpecError(
+                f"invalid --report: got {target!r}, expected FORMAT=PATH", hint=f"use one of {', '.join(FORMATS)}"
+            )
     beside = {f"--report {one}": path for one, path in reports.items()}
     check_distinct({"INPUT": source, "--output": output, "--rejects": rejects, **beside})
     for path in reports.values():
@@ -75,7 +85,7 @@ def validate(
     findings = Findings(source, contract.name, _thresholds(contract, min_valid, max_invalid, min_field or []))
     gate = Gate(contract, findings, policy)
     unread = None
-    alone = "-" in (output, rejects, *reports.values())  # then nothing else stands there, for a machine to read
+    alone = "-" in (output, rejects, *reports.values())  # a machine reads stdout then, so it holds nothing else
     lines = sys.stderr if alone else sys.stdout
     with _passing(output, contract) as keep, _rejecting(rejects) as reject:
         try:
@@ -110,7 +120,7 @@ def validate(
 
 @contextmanager
 def _goes_on(stream: TextIO) -> "Iterator[None]":
-    """The gate goes on when nobody reads its lines any more: what it comes to is its exit code."""
+    """Ignore a closed pipe: the gate still judges every document for its exit code."""
     try:
         yield
     except BrokenPipeError:
@@ -126,17 +136,21 @@ def _thresholds(schema: "Schema[Any]", share: float, most: int | None, fields: l
         try:
             least[name] = float(number)
         except ValueError:
-            raise SpecError(f"--min-field {text!r} says no share", hint="write FIELD=0.98") from None
+            raise SpecError(
+                f"invalid --min-field: got {text!r}, expected FIELD=SHARE", hint="write FIELD=0.98"
+            ) from None
         if not 0 <= least[name] <= 1:
-            raise SpecError(f"--min-field {text!r} is no share from 0 to 1", hint="write FIELD=0.98")
+            raise SpecError(f"invalid --min-field: got {text!r}, expected a share from 0 to 1", hint="write FIELD=0.98")
         if name not in fields_of(schema):
-            raise SpecError(f"the schema has no field {name!r}", hint=f"it has: {', '.join(fields_of(schema)[:12])}")
+            raise SpecError(
+                f"unknown field {name!r} in --min-field", hint=f"use one of {', '.join(fields_of(schema)[:12])}"
+            )
     return Thresholds(share, most, least)
 
 
 @contextmanager
 def _lines(path: str) -> "Iterator[Callable[[bytes], None]]":
-    """A function that writes a line to a file, which takes its place at the end, or to stdout (`-`)."""
+    """A function that writes a line to stdout (`-`) or to a file, which replaces `path` at the end."""
     from structout.tables.output import replacing
 
     if path == "-":
@@ -157,22 +171,22 @@ def _emit(written: bytes) -> None:
 
 @contextmanager
 def _passing(path: str | None, schema: "Schema[Any]") -> "Iterator[Callable[[Document, Judgement], None]]":
-    """A function that writes a document that passed, if there is a file for it."""
+    """A function that writes a document that passed; it does nothing if `path` is None."""
     if path is None:
         yield lambda document, verdict: None
         return
     with _lines(path) as write:
 
         def keep(document: "Document", verdict: "Judgement") -> None:
-            mended = verdict.status == "repaired"
-            write(json_text(verdict.mended, ascii=True).encode() if mended else document.json_line(schema))
+            repaired = verdict.status == "repaired"
+            write(json_text(verdict.mended, ascii=True).encode() if repaired else document.json_line(schema))
 
         yield keep
 
 
 @contextmanager
 def _rejecting(path: str | None) -> "Iterator[Callable[[Document, Judgement], None]]":
-    """A function that writes a rejected document and why, if there is a file for it."""
+    """A function that writes an invalid document with its issues; it does nothing if `path` is None."""
     from structout.gate.reports import verdict_json
 
     if path is None:

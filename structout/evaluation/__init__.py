@@ -1,4 +1,4 @@
-"""Know: strategies and models measured on labelled records."""
+"""Measurement of strategies and models on labelled records."""
 
 from structout.evaluation.calibration import calibrate
 from structout.evaluation.certification import certify

@@ -1,4 +1,4 @@
-"""What a confidence is worth: how often leaves of which a strategy is so sure are right."""
+"""Calibration: how often leaves are right at each level of confidence."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -13,12 +13,12 @@ from structout.evaluation.outcome import Outcome
 from structout.evaluation.scoring.score import score
 from structout.evaluation.stats.rates import Rate, clustered
 
-Sure = tuple[float, bool, str]  # a leaf: how sure the strategy is of it, whether it is right, and the key of its record
+Sure = tuple[float, bool, str]  # a leaf: its confidence, whether it is right, and the key of its record
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationStep:
-    """So many `leaves` with a confidence from `low` to `high`, on average `claimed`: the share `right` of them is."""
+    """`leaves` leaves with a confidence from `low` to `high` (mean: `claimed`), of which the share `right` is right."""
 
     low: float
     high: float
@@ -29,9 +29,9 @@ class CalibrationStep:
 
 @dataclass(frozen=True)
 class Calibration:
-    """A function of a leaf's confidence: the probability that it is right. `steps` are the reliability table behind it.
+    """A function from a leaf's confidence to the probability that the leaf is right; `steps` is its reliability table.
 
-    It holds for the strategy, model and schema of the outcomes that it was fitted to, on records like theirs:
+    The calibration holds for the strategy, model and schema that it was fitted to, on similar records:
     `{place: calibration(sure) for place, sure in result.confidence.items()}`.
     """
 
@@ -42,18 +42,19 @@ class Calibration:
 
 
 def calibrate(outcomes: Sequence[Outcome], *, least: int = 20) -> Calibration:
-    """Fit the steps that never fall and come closest to the labels, each of `least` leaves or more, to the outcomes of
-    one strategy (isotonic regression by pooling adjacent violators, Ayer et al. 1955). Judge it on other records.
+    """Fit a calibration to the outcomes of one strategy; evaluate it on other records.
 
-    Documents that a verifier refused count too; of sets, only items in the expected place. Raises `DataError`.
+    The fit is an isotonic regression by pooling adjacent violators (Ayer et al. 1955) with at least `least` leaves a
+    step. Documents that a verifier rejected count too; items of sets count only in the expected place. Raises
+    `DataError` for too few leaves, or for outcomes of several strategies.
     """
     arms = {outcome.arm for outcome in outcomes}
     leaves = sorted(leaf for outcome in outcomes for leaf in _leaves(outcome))
     if len(arms) != 1 or len(leaves) < least:
-        hint = f"give {least} or more, from outcomes of one strategy that tells a confidence"
-        raise DataError(f"too little to calibrate by: {len(leaves)} leaves, {len(arms)} strategies", hint=hint)
+        problem = f"cannot calibrate: got {len(leaves)} leaves of {len(arms)} strategies, expected {least} or more of 1"
+        raise DataError(problem, hint="give more outcomes, of one strategy that reports a confidence")
     blocks: list[list[Sure]] = []
-    for _, alike in groupby(leaves, key=lambda leaf: leaf[0]):  # equals are never parted
+    for _, alike in groupby(leaves, key=lambda leaf: leaf[0]):  # leaves of equal confidence stay together
         if not blocks or len(blocks[-1]) >= least:
             blocks.append([])
         blocks[-1] += alike

@@ -1,4 +1,4 @@
-"""How sure must the model be, so that what is accepted is seldom wrong?"""
+"""Confidence thresholds that bound the error rate of accepted records."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ from structout.strategies import On, Strategy, Verify, load_strategy, spec, stra
 from structout.verifiers import Confident
 
 Confidence = Callable[[Outcome], float | None]
-_STEPS = 20  # thresholds that are tried
+_STEPS = 20  # thresholds to try
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A confidence threshold, and what accepting only at or above it is worth.
+    """A confidence threshold, with the error rate that is guaranteed at or above it.
 
-    With 95 % confidence at most `max_error` of the records so accepted are wrong; `threshold` is None if none could be
-    shown. `coverage` is the share of records that it accepts, `errors` of those were wrong among `accepted`, and
-    `worst` is what the error is at most. `base_error` is the error if everything accepted by the strategy counts;
-    `bound` the least share of those that must be turned away by any means to get down to `max_error`. `source` is what
-    `load_model` takes for the model; it holds for answers of `max_tokens`, with the train records of `dataset` as
-    examples.
+    With 95 % confidence, at most the share `max_error` of the accepted records is wrong. `threshold` is None if no
+    threshold met this target. `coverage` is the share of records that the threshold accepts; `errors` of the `accepted`
+    test records were wrong, and `worst` is the upper bound of the error rate. `base_error` is the error rate without
+    a threshold; `bound` is the least share of these records that any method must reject to reach `max_error`. `source`
+    is the model as `load_model` takes it. The certificate holds for answers of at most `max_tokens`, with the train
+    records of `dataset` as examples.
     """
 
     strategy: str
@@ -50,17 +50,18 @@ class Certificate:
     max_tokens: int
 
     def written(self, place: str | None = None) -> str:
-        """The strategy that abstains, as a file that `load_strategy` takes. `place` is where the data set is.
+        """The strategy with its threshold, as text for a file that `load_strategy` reads. `place` is the data set.
 
-        Raises `DataError` if there is none.
+        Raises `DataError` if `threshold` is None.
         """
         if self.threshold is None:
-            raise DataError("no threshold could be shown to do", hint="label more records, or allow more error")
+            problem = "no threshold met the target with the required confidence"
+            raise DataError(problem, hint="label more records, or allow a higher error rate")
         strategy = Verify(On(self.source, load_strategy(self.strategy)), Confident(self.threshold))
         allowed, sure, covered = f"{100 * self.max_error:g} %", f"{100 * CONFIDENCE:.0f} %", self.coverage.value
         return (
-            f"# At most {allowed} of what it accepts is wrong, with {sure} confidence.\n"
-            f"# It accepts {100 * covered:.0f} % of {self.n} records.\n"
+            f"# At most {allowed} of the accepted records are wrong, with {sure} confidence.\n"
+            f"# The strategy accepted {100 * covered:.0f} % of {self.n} test records.\n"
             f"{measured_with(place or self.dataset, self.max_tokens)}{spec(strategy)}\n"
         )
 
@@ -76,12 +77,12 @@ def certify(
     log: str | Path | None = None,
     progress: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Certificate:
-    """Find the confidence above which accepted records are wrong at most that often, with a finite-sample guarantee.
+    """Find a threshold at which at most `max_error` of the accepted records are wrong, with a finite-sample guarantee.
 
-    The dev records propose thresholds, the test records judge them: Learn-then-Test (Angelopoulos et al. 2021) from the
-    strictest threshold that enough records pass down to the laxest, until one cannot be shown. `confidence` tells for
-    each outcome how sure the strategy is: by default `Outcome.sureness`, by which `Confident` goes too;
-    `Outcome.value_logprob` is another. Raises `DataError` if there are no dev or test records.
+    The dev records propose thresholds and the test records judge them, by Learn-then-Test (Angelopoulos et al. 2021):
+    from the strictest threshold that enough records pass down to the laxest, until one fails. `confidence` returns the
+    strategy's confidence in an outcome: by default `Outcome.sureness`, which `Confident` uses too;
+    `Outcome.value_logprob` is an alternative. Raises `DataError` if there are no dev or test records.
     """
     built = strategy_of(strategy)
     sampling = sampling or Sampling()
@@ -110,18 +111,19 @@ def certify(
 def threshold(
     proposed: Sequence[float], sure: Sequence[float], wrong: Sequence[bool], max_error: float
 ) -> float | None:
-    """The lowest threshold at which errors are shown to be rare enough, None if there is none.
+    """The lowest threshold at which the error rate is shown to be at most `max_error`; None if every threshold fails.
 
-    `proposed` are the confidences of records of their own, whose quantiles are tried; `sure` and `wrong` are those of
-    the records that judge. What passes a threshold is a sample of all that would, so its errors are binomial; the
-    thresholds and their order are fixed before a judge is looked at, so that each is tested at full level.
+    The quantiles of `proposed`, the confidences of other records, are the thresholds to try; `sure` and `wrong` are the
+    confidences and errors of the test records. The records that pass a threshold are a sample of all records that
+    would pass, so the number of errors is binomial. The thresholds and their order are fixed before the test records
+    are looked at, so each threshold is tested at the full level.
     """
     if not len(proposed) or not len(sure):
         return None
     quantiles = np.linspace(1, 0, _STEPS + 1)
     tried = (float(np.quantile(proposed, q, method="lower")) for q in quantiles)
     steps = dict.fromkeys(one for one in tried if one > -inf)
-    # Fewer than these show nothing even if all are right; half as many again leave room for chance.
+    # Fewer records prove nothing even if all are right; half as many again leave room for chance.
     enough = 1.5 * ceil(log(1 - CONFIDENCE) / log(1 - max_error))
     passing = {one: float(np.mean(np.asarray(proposed) >= one)) * len(sure) for one in steps}
     found = None
@@ -134,13 +136,13 @@ def threshold(
 
 
 def _judged(outcomes: Sequence[Outcome], confidence: Confidence) -> tuple[list[float], list[bool]]:
-    """How sure each accepted document is, and whether it is wrong; one without a confidence is never sure enough."""
+    """The confidence in each accepted document (-inf if unknown), and whether the document is wrong."""
     accepted = [outcome for outcome in outcomes if outcome.ok]
     known = [confidence(outcome) for outcome in accepted]
     return [-inf if one is None else one for one in known], [not outcome.right for outcome in accepted]
 
 
 def _above(sure: Sequence[float], wrong: Sequence[bool], least: float) -> tuple[int, int]:
-    """How many are sure enough, and how many of these are wrong."""
+    """How many confidences are at least `least`, and how many of these records are wrong."""
     passed = np.asarray(sure) >= max(least, nextafter(-inf, 0))
     return int(passed.sum()), int((passed & np.asarray(wrong, bool)).sum())

@@ -1,4 +1,4 @@
-"""An experiment as a file: what is measured, on what, how often, and when it stops."""
+"""Experiments as TOML files."""
 
 import json
 import tomllib
@@ -21,16 +21,16 @@ from structout.evaluation.user_functions import own
 from structout.field_types import misfit
 from structout.prices import Price
 
-_HINT = "see `structout bench --help` and the README for what an experiment takes"
+_HINT = "see `structout bench --help` and the README for the keys of an experiment"
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What `bench.toml` says. Each key is a field here; where it holds several, one alone may be given.
+    """The content of `bench.toml`: each key is a field. A key for several values also takes a single value.
 
-    `strategies` are expressions by their name; where a list is given, they are their own names. `split` may be `all`;
-    `limit` takes the first records of an order that hangs on `seed` and the records' keys alone, so that a higher one
-    only adds records. `metrics` are `path/to/file.py:function`, `prices` per model what `Price` takes.
+    `strategies` are expressions by name; in a list, each expression is its own name. `split` may be `all`. `limit`
+    takes the first records in an order that depends only on `seed` and the keys, so a higher limit only adds records.
+    `metrics` are `path/to/file.py:function`; `prices` holds the fields of `Price` for each model.
     """
 
     dataset: str
@@ -53,7 +53,10 @@ class Experiment:
 
     @classmethod
     def load(cls, path: str | Path) -> "Experiment":
-        """Read a TOML file; the files that it names are looked for beside it first. Raises `DataError`, `SpecError`."""
+        """Read a TOML file. The data set, the schema and the metrics are looked up in its folder first.
+
+        Raises `DataError` for a file that cannot be read, and otherwise as `of`.
+        """
         file = Path(path)
         try:
             row = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -66,12 +69,12 @@ class Experiment:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Experiment":
-        """Make one of what a file says. Raises `SpecError` for a key that is none and for a value that cannot be."""
+        """Make an experiment from the content of a file. Raises `SpecError` for an unknown key or an invalid value."""
         unknown = set(row) - {one.name for one in fields(cls)}
         if unknown:
-            raise SpecError(f"an experiment has no {', '.join(sorted(unknown))}", hint=_HINT)
+            raise SpecError(f"unknown keys in the experiment: {', '.join(sorted(unknown))}", hint=_HINT)
         if not row.get("dataset") or not row.get("strategies"):
-            raise SpecError("an experiment needs a dataset and strategies", hint=_HINT)
+            raise SpecError("the experiment lacks dataset or strategies", hint=_HINT)
         strategies, sweep = row["strategies"], row.get("sweep", {})
         named = strategies if isinstance(strategies, Mapping) else {str(one): one for one in _several(strategies)}
         several: dict[str, Any] = {
@@ -81,16 +84,17 @@ class Experiment:
             several["sweep"] = {name: list(_several(one)) for name, one in sweep.items()}
         made = cls(**{**row, **several, "strategies": dict(named)})
         if problem := misfit(made):
-            raise SpecError(f"an experiment's {problem}", hint=_HINT)
+            raise SpecError(f"invalid experiment: {problem}", hint=_HINT)
         made.own_prices()
         if made.split not in (*get_args(Split), "all"):
-            raise SpecError(f"no split is called {made.split!r}", hint="give train, dev, test or all")
+            raise SpecError(f"unknown split {made.split!r}", hint="give train, dev, test or all")
         if made.repeats < 1 or (made.limit is not None and made.limit < 1):
-            raise SpecError("repeats and limit are 1 or more", hint=_HINT)
+            problem = f"invalid experiment: got repeats={made.repeats} and limit={made.limit}, expected 1 or more"
+            raise SpecError(problem, hint=_HINT)
         return made
 
     def changed(self, **given: Any) -> "Experiment":
-        """The same but for what is given and not None."""
+        """The experiment with the given fields replaced; None leaves a field as it is."""
         row = {one.name: getattr(self, one.name) for one in fields(self)}
         return type(self).of(row | {name: value for name, value in given.items() if value is not None})
 
@@ -101,20 +105,20 @@ class Experiment:
         return "".join(f"{key} = {_toml(getattr(self, key))}\n" for key in ["dataset", *keys])
 
     def records(self) -> tuple[Dataset, Dataset]:
-        """The whole data set, and the records to measure on in their order."""
+        """The whole data set, and the part to measure on, in order."""
         whole = Dataset.load(self.dataset, self.schema)
         part = whole if self.split == "all" else whole.split(self.split)  # type: ignore[arg-type]
         part = part.shuffled(self.seed)
         return whole, part.head(self.limit) if self.limit else part
 
     def place(self) -> Path:
-        """Where the log is."""
+        """The path of the log."""
         return Path(self.log or f".structout/bench-{Path(self.dataset).stem.replace(':', '-')}.jsonl")
 
     def run(
         self, progress: Callable[[Outcome], None] = lambda outcome: None, about: Mapping[str, Any] | None = None
     ) -> Report:
-        """Run it, with its log: what the log already holds is not asked again."""
+        """Run the experiment. Completions that its log already holds are not asked for again."""
         whole, part = self.records()
         until = Until(self.until_width, self.until_decided) if self.until_width or self.until_decided else None
         return evaluate(
@@ -135,15 +139,15 @@ class Experiment:
         )
 
     def own_metrics(self) -> dict[str, Metric]:
-        """The user's own metrics, by their function's name. Raises `SchemaError`, `SpecError`."""
+        """The user's metrics, by the name of their function. Raises `SchemaError`, `SpecError`."""
         return {name.rpartition(":")[2].replace("_", " "): own(name, Rate) for name in self.metrics}
 
     def own_prices(self) -> dict[str, Price]:
-        """What the models cost. Raises `SpecError`."""
+        """The prices by model. Raises `SpecError` for an unknown field of a price."""
         for model, price in self.prices.items():
             if unknown := set(price) - {one.name for one in fields(Price)}:
-                hint = f"it has {', '.join(one.name for one in fields(Price))}"
-                raise SpecError(f"the price of {model} has no {', '.join(sorted(unknown))}", hint=hint)
+                hint = f"give {', '.join(one.name for one in fields(Price))}"
+                raise SpecError(f"unknown fields in the price of {model}: {', '.join(sorted(unknown))}", hint=hint)
         return {model: Price(**price) for model, price in self.prices.items()}
 
 

@@ -1,4 +1,4 @@
-"""The records on which the model failed."""
+"""Records on which the model failed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,9 @@ _NAMED = 5  # records that a message names
 
 @dataclass
 class Failures:
-    """Asks, and keeps on which of `asked` records the model failed by themselves, not only in a batch. `kept` says what
-    of the others is left, and how to go on.
+    """Runs batches and collects the records, out of `asked`, on which the model failed even when asked one by one.
+
+    `kept` is the hint of the error: where the other answers are, and how to resume.
     """
 
     asked: int
@@ -27,10 +28,10 @@ class Failures:
     _last: str = ""
 
     def run(self, strategy: Strategy, tasks: Sequence[tuple[str, Task[Any]]], model: Model) -> list[Result[Any] | None]:
-        """One result for each task, which comes with its record's key. Where the model fails on all together they are
-        tried one by one, so that one that it cannot take costs no other: that one has None.
+        """One result for each task; a task comes with the key of its record.
 
-        Raises `ModelError` where it fails on ten in a row.
+        If the model fails on the batch, each task is tried alone, and the result is None where the model fails again.
+        Raises `ModelError` after ten failures in a row.
         """
 
         def together(some: Sequence[tuple[str, Task[Any]]]) -> list[Result[Any] | None]:
@@ -45,16 +46,16 @@ class Failures:
                 self._add(one[0], error)
                 return None
 
-        if len(tasks) == 1:  # which need not be tried twice
+        if len(tasks) == 1:  # a batch of one need not be tried twice
             return [alone(tasks[0])]
         return each(tasks, together, alone, lambda error: isinstance(error, ModelError))
 
     def check(self) -> None:
-        """Raise `ModelError` if there are any: what was measured is not what was to be measured."""
+        """Raise `ModelError` if the model failed on any record: the measurement is incomplete."""
         if self._keys:
             shown = ", ".join([*list(self._keys)[:_NAMED], *(["…"] if len(self._keys) > _NAMED else [])])
-            what = f"{len(self._keys)} of {self.asked} records ({shown})"
-            raise ModelError(f"the model failed on {what}, last: {self._last}", hint=self.kept)
+            failed = f"{len(self._keys)} of {self.asked} records ({shown})"
+            raise ModelError(f"the model failed on {failed}, last: {self._last}", hint=self.kept)
 
     def _add(self, key: str, error: ModelError) -> None:
         self._keys[key], self._last = None, str(error)

@@ -1,4 +1,4 @@
-"""Strategies and models against labelled records."""
+"""The harness: runs of strategies and models over labelled records."""
 
 import platform
 import random
@@ -28,8 +28,8 @@ from structout.strategies import Strategy, spec, strategy_of, with_models
 Strategies = Mapping[str, Strategy | str] | Sequence[Strategy | str] | Strategy | str
 Models = Model | str | Sequence[Model | str]
 _CHUNK = 32
-_KEPT = "what was answered is kept in {}: the same again asks only for the rest"
-_LOST = "give a log, so that what is answered is kept"
+_KEPT = "run the same again: it asks only for the answers that {} does not hold yet"
+_LOST = "give a log to keep the answers"
 
 
 def evaluate(
@@ -49,29 +49,30 @@ def evaluate(
     about: Mapping[str, Any] | None = None,
     progress: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Report:
-    """Run each strategy with each model over the records of `dataset`, `repeats` times, and score what comes out.
+    """Run each strategy with each model over the records of `dataset`, `repeats` times, and score the results.
 
-    Strategies are named by their expression unless a mapping names them. `sweep` has values for fields of `Sampling`
-    or for names that expressions hold in braces (`"Prompted(examples={k})"`): all combinations run. Each of
-    `perturbations` (see `perturb.PERTURBATIONS`) runs beside the records as they are. `until` stops early. Examples
-    are the train records of `examples` (by default of `dataset`).
+    A mapping names the strategies; without one, each strategy's name is its expression. `sweep` lists values for fields
+    of `Sampling` or for names in braces within expressions (`"Prompted(examples={k})"`): all combinations run. Each of
+    `perturbations` (see `PERTURBATIONS`) runs in addition to the unchanged records. `until` stops early. Examples
+    are the train records of `examples` (default: `dataset`).
 
-    Prompts that are alike are asked once a model, and their cost counts for each strategy that sent them. `log` is a
-    JSONL file that holds every completion and every outcome, written as the work goes on: what it already holds is not
-    asked again. `metrics` come after the usual ones; `prices` are by model. `about` goes into the header of the log;
-    `progress` is called with each outcome. Where the model fails on a batch its records are asked one by one. Raises
-    `ModelError`, once all others are done, if it failed on some, and `DataError` for an empty data set.
+    Each model answers equal prompts once; the cost counts for every strategy that sent the prompt. `log` is a JSONL
+    file that keeps every completion and every outcome as they come: a completion in the log is not asked for again.
+    `metrics` are added to the built-in ones; `prices` are by model. `about` goes into the header of the log; `progress`
+    is called with each outcome. If the model fails on a batch, its records are asked one by one. Raises `ModelError`,
+    after all other records are done, if the model failed on some, and `DataError` for an empty data set.
     """
     if not labelled(dataset).records:
         raise DataError(f"{dataset.name} holds no records here", hint="choose another split or a higher limit")
     if repeats < 1:
-        raise SpecError(f"repeats is {repeats}", hint="give 1 or more")
-    points = list(_points(strategies, sweep or {}, sampling or Sampling()))  # what is none is better known at once
+        raise SpecError(f"invalid repeats: got {repeats}", hint="give 1 or more")
+    # Invalid strategies raise here, before a model is loaded.
+    points = list(_points(strategies, sweep or {}, sampling or Sampling()))
     book = Log(log)
     ledger = _Ledger(book)
     loaded = [ledger.of(model) for model in several(models)]
     if not points or not loaded:
-        raise SpecError(f"there is no {'model' if points else 'strategy'} to measure", hint="give at least one")
+        raise SpecError(f"got no {'model' if points else 'strategy'} to measure", hint="give at least one")
     if not isinstance(perturbations, Mapping):
         perturbations = {name: _perturbation(name) for name in several(perturbations)}
     runs = [
@@ -104,22 +105,22 @@ def evaluate(
 
 
 def labelled(dataset: Any) -> Dataset:
-    """The data set. Raises `DataError` for what is none."""
+    """The data set itself. Raises `DataError` for anything but a `Dataset`."""
     if not isinstance(dataset, Dataset):
         hint = 'give a Dataset, e.g. Dataset.load("rows.csv", schema)'
-        raise DataError(f"{dataset!r:.80} is no data set", hint=hint)
+        raise DataError(f"invalid data set: got {dataset!r:.80}", hint=hint)
     return dataset
 
 
 def several(given: Any) -> Sequence[Any]:
-    """What is given, as a list: one may stand for a list of one."""
+    """The argument as a sequence: a single value becomes a list of one."""
     return given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
 
 
 def read_log(path: str | Path, metrics: Mapping[str, Metric] | None = None) -> Report:
-    """Read the last run of a log that `evaluate` wrote, to be scored again without the model. Raises `DataError`.
+    """Read the last run of a log that `evaluate` wrote, without asking the model. Raises `DataError`.
 
-    The log of an interrupted run holds what was done until then.
+    The log of an interrupted run holds the outcomes up to the interruption.
     """
     about, outcomes = logs.read(path)
     return Report(about, outcomes, metrics or {})
@@ -127,7 +128,7 @@ def read_log(path: str | Path, metrics: Mapping[str, Metric] | None = None) -> R
 
 @dataclass(frozen=True)
 class _Run:
-    """An arm with all it takes to run it."""
+    """An arm with everything needed to run it."""
 
     arm: Arm
     strategy: Strategy
@@ -138,7 +139,7 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is asked in every arm."""
+    """The settings that all arms share."""
 
     dataset: Dataset
     comparison: Comparison
@@ -170,14 +171,14 @@ class _Plan:
         task: Task[Any] = Task(record.text, self.dataset.schema, self.shown, run.sampling, sample=repeat)
         if run.change is None:
             return task
-        # One change for all records where it is the schema's or the prompt's, so that they still share a prefix.
+        # A change of the schema or the prompt is the same for all records, so that they still share a prefix.
         of_record = "" if run.arm.perturbation in SHARED else record.key
         seed = f"{run.sampling.seed} {run.arm.perturbation} {of_record}".encode("utf-8", "surrogatepass")
         return run.change(task, record.written, random.Random(seed))
 
 
 class _Ledger:
-    """Loads each model once, and has each prompt paid for once."""
+    """Loads each model once, and pays for each prompt once."""
 
     def __init__(self, log: Log) -> None:
         self.identities: dict[str, str] = {}
@@ -202,13 +203,13 @@ def _points(
     sweep: Mapping[str, Sequence[Any]],
     sampling: Sampling,
 ) -> Iterator[tuple[str, tuple[tuple[str, Any], ...], Strategy, Sampling]]:
-    """Each strategy at each point of the sweep: its name, the point, itself, and how it samples."""
+    """Each strategy at each point of the sweep: its name, the point, the strategy, and its sampling."""
     named = strategies if isinstance(strategies, Mapping) else {_name(one): one for one in several(strategies)}
     known = {one.name for one in fields(Sampling)}
     for axis in sweep:
         if axis not in known and not any(isinstance(s, str) and f"{{{axis}}}" in s for s in named.values()):
             hint = f"give one of {', '.join(sorted(known))}, or write {{{axis}}} in a strategy"
-            raise SpecError(f"there is nothing to sweep called {axis!r}", hint=hint)
+            raise SpecError(f"unknown sweep {axis!r}", hint=hint)
     for name, strategy in named.items():
         axes = [a for a in sweep if a in known or (isinstance(strategy, str) and f"{{{a}}}" in strategy)]
         for values in product(*(sweep[axis] for axis in axes)):
@@ -228,14 +229,14 @@ def _name(strategy: Strategy | str) -> str:
 def _perturbation(name: str) -> Perturbation:
     if name not in PERTURBATIONS:
         hint = f"give {', '.join(PERTURBATIONS)}"
-        raise SpecError(f"no perturbation is called {name!r}", hint=hint)
+        raise SpecError(f"unknown perturbation {name!r}", hint=hint)
     return PERTURBATIONS[name]
 
 
 def _order(
     runs: Sequence[_Run], records: Sequence[Record], until: Until | None, outcomes: Sequence[Outcome]
 ) -> Iterator[tuple[_Run, list[Record]]]:
-    """What runs when: arm by arm, or, to stop early, all arms on the same records before the next ones."""
+    """The order of the work: arm by arm, or, to stop early, all arms on one chunk of records before the next chunk."""
     if until is None:
         yield from ((run, chunk) for run in runs for chunk in _chunks(records))
         return

@@ -1,4 +1,4 @@
-"""A log as lessons: results compared with their labels, for a verifier to learn from."""
+"""Lessons from a log: results compared with their labels, for a verifier to learn from."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from structout.verifiers import Judged
 
 
 def judged(outcomes: Sequence[Outcome], schema: Schema[Any]) -> list[Judged]:
-    """What was accepted, and what a verifier refused, each with whether it is right; the rest has nothing to judge."""
+    """Results that were accepted or rejected by a verifier, each with whether it is right; others are skipped."""
     made = [(one, one.document if one.ok else one.refused) for one in outcomes if one.ok or one.status == "rejected"]
     lessons = []
     for outcome, document in made:

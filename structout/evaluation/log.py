@@ -1,4 +1,4 @@
-"""The log of an experiment: every completion that was paid for, and every outcome."""
+"""The log of an experiment: every paid completion and every outcome."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,11 +18,11 @@ _HINT = "give a log that bench wrote"
 
 
 class Log:
-    """A JSONL file that is only ever added to. A line is the header of a run, a completion as it was paid for, or an
-    outcome, which names the completions of its attempts. Without a path nothing is written.
+    """An append-only JSONL file; without a path, nothing is written.
 
-    `completions` holds those of all runs by model and by the key of their prompt: whoever asks the same again need
-    not pay again.
+    A line is the header of a run, a paid completion, or an outcome, which refers to the completions of its attempts.
+    `completions` holds the completions of all runs, by the identity of the model and the key of the prompt, so that
+    no prompt is paid for twice.
     """
 
     def __init__(self, path: str | Path | None = None) -> None:
@@ -40,7 +40,7 @@ class Log:
 
     @contextmanager
     def run(self, about: Mapping[str, Any]) -> Iterator[None]:
-        """Add a run with this header. Raises `DataError` if the file cannot be written."""
+        """Append a run with this header. Raises `DataError` if the file cannot be written."""
         if self._path is None:
             yield
             return
@@ -49,7 +49,7 @@ class Log:
             torn = _torn(self._path)
             self._stream = self._path.open("a", encoding="utf-8")
         except OSError as error:
-            hint = "name another with --log"
+            hint = "name another file with --log"
             raise DataError(f"cannot write the log {self._path}: {error.strerror}", hint=hint) from error
         with self._stream:
             if torn:
@@ -59,19 +59,19 @@ class Log:
         self._stream = None
 
     def paid(self, identity: str, model: str, prompt: Prompt, completion: Completion) -> None:
-        """Keep a completion."""
+        """Append a completion."""
         key = prompt.key()
         self._texts[model, key] = completion.text
         head = {"completion": key, "identity": identity, "model": model}
         self._write({**head, **prompt_json(prompt), **completion_json(completion)})
 
     def add(self, outcome: Outcome) -> None:
-        """Keep an outcome."""
+        """Append an outcome."""
         row = outcome.to_json()
         self._write(row | {name: [self._named(one) for one in row[name]] for name in ("attempts", "checks")})
 
     def _named(self, attempt: dict[str, Any]) -> Any:
-        """A completion by its model and key, if the log has it."""
+        """A reference to the attempt's completion by model and key, or the attempt if the log lacks the completion."""
         place = attempt["model"], attempt["key"]
         return list(place) if self._texts.get(place) == attempt["text"] else attempt
 
@@ -113,18 +113,18 @@ def read(path: str | Path) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
 
 
 def _named(attempts: Mapping[tuple[str, str], dict[str, Any]], one: Any) -> dict[str, Any]:
-    """An attempt in full, which may be named by its model and its key."""
+    """The attempt in full, for an attempt or a reference to one by model and key."""
     if isinstance(one, dict):
         prompt_of(one)
         completion_of(one)
         return one
     if tuple(one) not in attempts:
-        raise ValueError(f"no line before holds the completion {one}")
+        raise ValueError(f"no earlier line holds the completion {one}")
     return attempts[tuple(one)]
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The lines of a log with their numbers; one that a killed run left unfinished is passed over."""
+    """The lines of a log with their numbers; a line that a killed run left unfinished is skipped."""
     try:
         with path.open("rb") as lines:
             broken: DataError | None = None
@@ -150,13 +150,13 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _damaged(path: Path, number: int, reason: object) -> DataError:
-    hint = f"give a log that bench wrote, or remove line {number}: the same bench asks again for what it held"
+    hint = f"give a log that bench wrote, or remove line {number}: the same bench asks for its answer again"
     return DataError(f"line {number} of the log {path} is damaged: {reason}", hint=hint)
 
 
 @contextmanager
 def _whole(path: Path, number: int) -> Iterator[None]:
-    """Where a line of a log is read: one that lacks something is bad input."""
+    """A context for reading a line of a log: raises `DataError` for a line that lacks something."""
     try:
         with understood("a line of a bench log"):
             yield

@@ -1,4 +1,4 @@
-"""What is measured: plain functions of outcomes. Yours is one more: outcomes in, a `Rate` out."""
+"""Metrics: plain functions from outcomes to a `Rate`."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +19,9 @@ from structout.verifiers.finding import SearchedText
 
 
 class Metric(Protocol):
-    """A figure about outcomes: a plain function, of which `evaluate(metrics=...)` takes any.
+    """A plain function from outcomes to a `Rate`; `evaluate(metrics=...)` takes any such function.
 
-    The function sees the outcomes of one strategy with one model. `share` makes a rate with a sound interval.
+    The function gets the outcomes of one strategy with one model. `share` makes a rate with a sound interval.
 
         def short_answers(outcomes):
             return share(outcomes, lambda outcome: len(outcome.answer) < 40)
@@ -34,40 +34,40 @@ class Metric(Protocol):
 
 
 def parse_rate(outcomes: Sequence[Outcome]) -> Rate:
-    """How often the last answer, as produced, was one JSON document."""
+    """The share of last answers that were one JSON document as produced."""
     return share(outcomes, lambda o: bool(o.attempts) and parse_json(o.answer)[1] is None)
 
 
 def compliance_rate(outcomes: Sequence[Outcome]) -> Rate:
-    """How often the last answer, as produced, complied with the schema strictly."""
+    """The share of last answers that complied strictly with the schema as produced."""
     return share(outcomes, complies)
 
 
 def yield_rate(outcomes: Sequence[Outcome]) -> Rate:
-    """How often a document was accepted, repaired ones included."""
+    """The share of outcomes with an accepted document, repaired documents included."""
     return share(outcomes, lambda o: o.ok)
 
 
 def record_accuracy(outcomes: Sequence[Outcome]) -> Rate:
-    """How often the accepted document was right in every leaf; what was not accepted is not right."""
+    """The share of outcomes with an accepted document that is right in every leaf."""
     return share(outcomes, lambda o: o.right)
 
 
 def wrong_but_valid(outcomes: Sequence[Outcome]) -> Rate:
-    """How often a document was accepted and is wrong: the errors that a program does not see."""
+    """The share of outcomes with an accepted document that is wrong: the errors that a program cannot see."""
     return share(outcomes, lambda o: o.ok and not o.right)
 
 
 def value_accuracy(outcomes: Sequence[Outcome]) -> Rate:
-    """The share of leaves that are right, over all records; without an accepted document none is.
+    """The share of leaves that are right, over all records; without an accepted document, no leaf is right.
 
-    The leaves of a record count as right or wrong together.
+    The interval treats the leaves of a record as dependent.
     """
     return _of_records(outcomes, lambda o: (o.score.right, o.score.leaves))
 
 
 def hallucinated(outcomes: Sequence[Outcome]) -> Rate:
-    """The share of the accepted leaves that are neither right nor found in the text, choices and booleans left out."""
+    """The share of accepted leaves that are neither right nor found in the text; enums and booleans are left out."""
 
     def count(outcome: Outcome) -> tuple[int, int]:
         found = [
@@ -82,23 +82,25 @@ def hallucinated(outcomes: Sequence[Outcome]) -> Rate:
 
 
 def is_found(value: Json, text: SearchedText) -> bool:
-    """Whether a text says a value: to the letter, in another spelling, or by its number or date."""
+    """Whether a text contains a value: literally, in another spelling, or as an equal number or date."""
     return isinstance(value, str | int | float) and text.find(value).span is not None
 
 
 def false_accept_rate(outcomes: Sequence[Outcome]) -> Rate:
-    """Of the wrong documents that could have been accepted, the share that a verifier let pass."""
+    """The share of wrong documents that were accepted, among the documents that a verifier could accept."""
     return share([o for o in outcomes if _could_pass(o) and not _made_right(o)], lambda o: o.ok)
 
 
 def false_reject_rate(outcomes: Sequence[Outcome]) -> Rate:
-    """Of the right documents, the share that a verifier refused."""
+    """The share of right documents that a verifier rejected."""
     return share([o for o in outcomes if _could_pass(o) and _made_right(o)], lambda o: not o.ok)
 
 
 def pass_power(outcomes: Sequence[Outcome], k: int) -> Rate:
-    """How often `k` answers to one record would all be right: the mean of C(c, k) / C(n, k) over records, of whose n
-    answers c are right (tau-bench, 2406.12045). Records that were asked fewer than `k` times are left out.
+    """The probability that `k` answers to one record are all right: pass^k (tau-bench, arXiv 2406.12045).
+
+    The estimate is the mean over records of C(c, k) / C(n, k), for a record with n answers of which c are right.
+    Records that were asked fewer than `k` times are left out.
     """
     asked, right = Counter(o.key for o in outcomes), Counter(o.key for o in outcomes if o.right)
     shares = [comb(right[key], k) / comb(n, k) for key, n in asked.items() if n >= k]
@@ -106,7 +108,7 @@ def pass_power(outcomes: Sequence[Outcome], k: int) -> Rate:
 
 
 def agreement(outcomes: Sequence[Outcome]) -> Rate:
-    """How often two answers to one record are the same document; having none is the same as having none."""
+    """How often two answers to one record are the same document; two missing documents are the same."""
     answers: dict[str, list[object]] = {}
     for outcome in outcomes:
         answers.setdefault(outcome.key, []).append(outcome.document)
@@ -130,10 +132,10 @@ RATES: Mapping[str, Metric] = {
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What an average record costs, and what a right one does (None if none was right).
+    """The cost per record, and per right record (None if no record is right).
 
-    `checks` are those of the calls that verifiers made. `p50` and `p95` are the seconds within which half of the
-    records were done, and nearly all. The price is None where that of a model that was asked is not known.
+    `checks` is the part of `calls` that verifiers made. `p50` and `p95` are percentiles of the seconds per record.
+    `price` is None if the price of a model that was asked is unknown.
     """
 
     calls: float
@@ -149,9 +151,7 @@ class Cost:
 
 
 def cost(outcomes: Sequence[Outcome], prices: Mapping[str, Price] | None = None) -> Cost:
-    """Calls, tokens (read and written), seconds and price per record and per record that is right; every attempt
-    counts.
-    """
+    """Calls, tokens (read and written), seconds and price, per record and per right record; every attempt counts."""
     total = sum((o.usage for o in outcomes), Usage())
     tokens, n = total.input_tokens + total.output_tokens, max(len(outcomes), 1)
     correct = sum(o.right for o in outcomes)
@@ -174,13 +174,13 @@ def cost(outcomes: Sequence[Outcome], prices: Mapping[str, Price] | None = None)
 
 
 def complies(outcome: Outcome) -> bool:
-    """Whether the last answer, as produced, complied with the schema strictly."""
-    as_produced = all(edit["kind"] == "steered" for edit in outcome.edits)  # what a verifier refused may be mended
+    """Whether the last answer complied strictly with the schema as produced."""
+    as_produced = all(edit["kind"] == "steered" for edit in outcome.edits)  # a rejected document may be a repaired one
     return outcome.status == "valid" or (outcome.status == "rejected" and as_produced)
 
 
 def share(outcomes: Sequence[Outcome], holds: Callable[[Outcome], bool]) -> Rate:
-    """How often something holds of an outcome; repeats of a record count as one observation as far as they agree."""
+    """The share of outcomes for which `holds` is true. The interval treats repeats of a record as dependent."""
     return _of_records(outcomes, lambda o: (int(holds(o)), 1))
 
 
@@ -189,7 +189,7 @@ def _could_pass(outcome: Outcome) -> bool:
 
 
 def _made_right(outcome: Outcome) -> bool:
-    """Whether the document that was made, accepted or refused, is right."""
+    """Whether the document, accepted or rejected, is right."""
     made = outcome.document if outcome.ok else outcome.refused
     return score(outcome.expected, made, outcome.comparison).all_right
 

@@ -1,4 +1,4 @@
-"""What is kept of every measured record, so that it can be scored again without the model."""
+"""Outcomes: all that is kept of a measured record, so that it can be scored again without the model."""
 
 import math
 from dataclasses import dataclass, field, fields
@@ -17,7 +17,7 @@ from structout.schema import Schema
 
 @dataclass(frozen=True)
 class Arm:
-    """What is measured: a strategy with a model, at a point of a sweep, under a perturbation ("" for none)."""
+    """A strategy with a model, at a point of a sweep (`setting`), under a perturbation ("" for none)."""
 
     strategy: str
     model: str
@@ -26,17 +26,17 @@ class Arm:
 
     @property
     def label(self) -> str:
-        """The strategy with the point of the sweep."""
+        """The strategy and the point of the sweep as text."""
         return " ".join([self.strategy, *(f"{name}={value}" for name, value in self.setting)])
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One record, by one strategy with one model, in one repeat.
+    """The outcome of one record with one strategy and one model in one repeat.
 
-    `document` is the accepted document, defaults filled in, None if there was none, and `refused` what was read of one
-    that was not accepted; `written` is either as it was read, None where that is the same; `attempts`, and the `checks`
-    of verifiers, are as `attempt_json` writes them. `text` is the record's, as perturbed.
+    `document` is the accepted document with defaults, or None; `refused` is the document that was not
+    accepted, as far as it could be read. `written` is either of them without defaults, None if equal. `attempts`, and
+    the `checks` of verifiers, are as `attempt_json` writes them. `text` is the text of the record, as perturbed.
     """
 
     strategy: str
@@ -70,6 +70,7 @@ class Outcome:
         comparison: Comparison | None = None,
         arm: Arm | None = None,
     ) -> "Outcome":
+        """The outcome of a result. The default comparison is that of the schema."""
         accepted, refused = (schema.dump(result.value), None) if result.ok else (None, _refused(result, schema))
         return cls(
             strategy=strategy,
@@ -94,7 +95,7 @@ class Outcome:
 
     @classmethod
     def from_json(cls, row: dict[str, Any], comparison: Comparison | None = None) -> "Outcome":
-        """What `to_json` wrote, with attempts in full. Raises `DataError` for anything else."""
+        """Read what `to_json` wrote, with attempts in full. Raises `DataError` for anything else."""
         with understood("an outcome"):
             for name in ("issues", "edits", "attempts", "checks"):
                 row = {**row, name: tuple(row.get(name, ()))}
@@ -103,9 +104,9 @@ class Outcome:
             texts = (made.strategy, made.model, made.key, made.text, made.perturbation)
             numbers = (made.repeat, *made.confidence.values())
             if not all(isinstance(one, str) for one in texts) or made.status not in get_args(Status):
-                raise ValueError("wrong names")
+                raise ValueError("invalid names or status")
             if not all(isinstance(one, int | float) and math.isfinite(one) for one in numbers):
-                raise ValueError("wrong numbers")
+                raise ValueError("invalid numbers")
             for issue in made.issues:
                 issue_of(issue)
             for edit in made.edits:
@@ -114,40 +115,42 @@ class Outcome:
         return made
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON, but for the comparison, which the header of a log holds."""
+        """The fields as JSON, except the comparison, which the header of a log holds."""
         return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "comparison"}
 
     @property
     def arm(self) -> Arm:
+        """The arm that the outcome belongs to."""
         return Arm(self.strategy, self.model, self.setting, self.perturbation)
 
     @property
     def ok(self) -> bool:
+        """Whether a document was accepted."""
         return self.status in ("valid", "repaired")
 
     @cached_property
     def score(self) -> Score:
-        """How much of the accepted document is right."""
+        """The score of the accepted document."""
         return score(self.expected, self.document, self.comparison)
 
     @property
     def right(self) -> bool:
-        """Whether a document was accepted and is right in every leaf."""
+        """Whether the document was accepted and is right in every leaf."""
         return self.ok and self.score.all_right
 
     @cached_property
     def usage(self) -> Usage:
-        """All that it cost, to get the answers and to check them."""
+        """The usage of all calls, those of verifiers included."""
         return _usage(self.attempts) + self.verification
 
     @cached_property
     def calls(self) -> tuple[Attempt, ...]:
-        """The attempts, and then the calls of verifiers. No prompt has its constraint, which no log holds."""
+        """The attempts, then the calls of verifiers. Prompts lack their constraints: a log does not hold them."""
         return tuple(map(attempt_of, (*self.attempts, *self.checks)))
 
     @property
     def verification(self) -> Usage:
-        """What it cost to check the answers."""
+        """The usage of the calls of verifiers."""
         return _usage(self.checks)
 
     @property
@@ -157,12 +160,12 @@ class Outcome:
 
     @property
     def sureness(self) -> float | None:
-        """The least confidence in any leaf, as the verifier `Confident` goes by; None where the strategy has none."""
+        """The least confidence in any leaf, as `Confident` uses it; None if the strategy reports no confidence."""
         return min(self.confidence.values()) if self.confidence else None
 
     @property
     def value_logprob(self) -> float | None:
-        """The mean log-probability of the values in the last answer; None where the model does not tell."""
+        """The mean log-probability of the values in the last answer; None if the model reports none."""
         return self.calls[len(self.attempts) - 1].completion.mean_value_logprob if self.attempts else None
 
 

@@ -1,4 +1,4 @@
-"""The same question put slightly differently: changes that keep the meaning, each drawn from a seed."""
+"""Perturbations: random changes of a task that keep its meaning."""
 
 import random
 import re
@@ -11,12 +11,12 @@ from structout.prompts import wording
 from structout.result import Example, Task
 from structout.schema import Schema
 
-# Takes a task, its expected document and a source of chance; gives the changed task, None if it does not apply.
+# A function from a task, its expected document and a random source to the changed task, or None if it does not apply.
 Perturbation = Callable[[Task[Any], Json, random.Random], Task[Any] | None]
 
 _WORD = re.compile(r"\S+")
 _PLAIN = re.compile(r"[^\W\d_]+")
-_SENTENCE = re.compile(r"(?<=[a-zäöüß]{3}[.!])\s+(?=[A-ZÄÖÜ])")  # not behind Dr. and No.
+_SENTENCE = re.compile(r"(?<=[a-zäöüß]{3}[.!])\s+(?=[A-ZÄÖÜ])")  # not after Dr. and No.
 _LEANING = re.compile(
     r"(?:it|its|this|that|these|those|they|them|he|she|his|her|then|and|but|so|or|also|however|therefore|instead|"
     r"first|next|second|finally|otherwise|still|yes|no)\b",
@@ -36,7 +36,7 @@ _ABBREVIATIONS = {
 
 
 def case(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any] | None:
-    """The case of one letter in some words that no value is copied from."""
+    """Change the case of one letter in some words that are part of no value."""
 
     def flip(word: str) -> str:
         at = draw.randrange(len(word))
@@ -46,7 +46,7 @@ def case(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any] | No
 
 
 def typos(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any] | None:
-    """Two letters changed over inside some words that no value is copied from."""
+    """Swap two letters inside some words that are part of no value."""
 
     def swap(word: str) -> str:
         places = [i for i in range(1, len(word) - 2) if word[i] != word[i + 1]]
@@ -59,12 +59,12 @@ def typos(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any] | N
 
 
 def abbreviations(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any] | None:
-    """Common words written short."""
+    """Abbreviate common words."""
     return _words(task, expected, draw, lambda word: _ABBREVIATIONS.get(word.lower(), word), shortest=3, share=1.0)
 
 
 def whitespace(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any] | None:
-    """More room between some words, and at both ends."""
+    """Add white space between some words and at both ends."""
     protected, text = _protected(expected), task.text
     gaps = [
         found.start()
@@ -77,7 +77,7 @@ def whitespace(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any
 
 
 def sentences(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any] | None:
-    """Two neighbouring sentences change places, if neither leans on what was said before and no list has an order."""
+    """Swap two neighbouring sentences, if neither refers to an earlier sentence and no list has several items."""
     found = _SENTENCE.split(task.text)
     free = [i for i in range(len(found) - 1) if not any("?" in s or _LEANING.match(s) for s in found[i : i + 3])]
     if not free or "\n" in task.text.strip() or _has_order(expected):
@@ -88,7 +88,7 @@ def sentences(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any]
 
 
 def fields(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any] | None:
-    """Two neighbouring entries such as `size: 6` change places, if no list has an order."""
+    """Swap two neighbouring entries such as `size: 6`, if no list has several items."""
     parts = _SEPARATOR.split(task.text)
     free = [i for i in range(0, len(parts) - 2, 2) if _LABELLED.match(parts[i]) and _LABELLED.match(parts[i + 2])]
     if not free or _has_order(expected):
@@ -99,7 +99,7 @@ def fields(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any] | 
 
 
 def field_order(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any] | None:
-    """The schema's fields in another order, and the examples with them."""
+    """Reorder the fields of the schema and of the examples."""
     names = list(dict.fromkeys(_property_names(task.schema.json_schema)))
     mixed = draw.sample(names, len(names))
     if mixed == names:
@@ -111,19 +111,19 @@ def field_order(task: Task[Any], expected: Json, draw: random.Random) -> Task[An
 
 
 def schema_wording(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any] | None:
-    """The schema's descriptions in other words."""
+    """Reword the schema's descriptions."""
     form = draw.choice(wording.DESCRIPTIONS)
 
     def reword(node: dict[str, Any]) -> dict[str, Any]:
-        told = node.get("description")
-        return {**node, "description": form.format(description=told)} if isinstance(told, str) else node
+        text = node.get("description")
+        return {**node, "description": form.format(description=text)} if isinstance(text, str) else node
 
     schema = _changed(task.schema, reword)
     return None if schema == task.schema else replace(task, schema=schema)
 
 
 def prompt_wording(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any] | None:
-    """The instructions in other words."""
+    """Reword the instructions."""
     return replace(task, wording=draw.randrange(1, len(wording.EXTRACT_AGAIN) + 1))
 
 
@@ -138,7 +138,7 @@ PERTURBATIONS: Mapping[str, Perturbation] = {
     "schema wording": schema_wording,
     "prompt wording": prompt_wording,
 }
-SHARED = ("field order", "schema wording", "prompt wording")  # change what all records share
+SHARED = ("field order", "schema wording", "prompt wording")  # the same change for all records
 
 
 def _words(
@@ -150,7 +150,7 @@ def _words(
     shortest: int,
     share: float = 0.15,
 ) -> Task[Any] | None:
-    """Change some of the words that stand in no value of the expected document and hold no digit."""
+    """Change some of the words that have no digit and are part of no value of the expected document."""
     protected = _protected(expected)
     places = []
     for token in _WORD.finditer(task.text):

@@ -1,4 +1,4 @@
-"""Which strategy: the cheapest one that is shown to meet the targets."""
+"""Recommendation of the cheapest strategy that is shown to meet the targets."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ _HOLDS: Mapping[str, Callable[[Outcome], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What must be shown: that a share of records is at least, or at most, so much."""
+    """A bound for a metric: its share of records is at least, or at most, `share`."""
 
     metric: str
     at_least: bool
@@ -44,22 +44,22 @@ class Target:
         name = re.sub(r"[ -]", "_", found[1]) if found else ""
         if found is None or name not in _HOLDS or not 0 <= float(found[3]) <= 1:
             hint = f"write e.g. compliance>=0.995, with one of {', '.join(_HOLDS)}"
-            raise SpecError(f"{written!r} is no target", hint=hint)
+            raise SpecError(f"invalid target: got {written!r}", hint=hint)
         return cls(name, found[2] == ">=", float(found[3]))
 
     def __str__(self) -> str:
         return f"{self.metric} {'>=' if self.at_least else '<='} {self.share:g}"
 
     def met(self, outcomes: Sequence[Outcome]) -> int:
-        """How many outcomes count for the target."""
+        """The number of outcomes that count in favour of the target."""
         return sum(_HOLDS[self.metric](o) == self.at_least for o in outcomes)
 
     def p(self, outcomes: Sequence[Outcome]) -> float:
-        """How likely so good a count is if the target is not met."""
+        """The probability of a count this good or better if the target is not met."""
         return p_value(self.met(outcomes), len(outcomes), self._least)
 
     def needed(self, outcomes: Sequence[Outcome]) -> int | None:
-        """How many records would show it if all went on as in these; None: the target is not met in these."""
+        """The number of records needed to show the target at the rate of these outcomes; None if they miss it."""
         return records_needed(self._least, self.met(outcomes) / len(outcomes))
 
     @property
@@ -69,9 +69,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A strategy with a model: what it costs by the records that order the candidates, how it does on those, and, if
-    it was tested, on the records that decide. `needed` is how many records would show the targets, None if no number
-    would; `p` is None if it was not tested.
+    """A strategy with a model, its cost and promise on the ordering records, and its test on the deciding records.
+
+    `promise` is one minus the largest p-value of a target. `rates` are those of the deciding records, or those of the
+    ordering records if the candidate was not tested; then `p` is None. `needed` is the number of records that would
+    show the targets, None if no number would.
     """
 
     arm: Arm
@@ -86,14 +88,16 @@ class Candidate:
 
     @property
     def shown(self) -> bool:
+        """Whether the candidate was tested and met all targets with the required confidence."""
         return self.p is not None and self.p <= 1 - CONFIDENCE
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What was found: `candidates` by their cost, cheapest first; `chosen` is None if none could be shown.
+    """The `candidates`, cheapest first, and the `chosen` one, None if no candidate met the targets.
 
-    It holds for answers of `max_tokens`, with the train records of `dataset` as examples.
+    `ordering` and `deciding` count the records. The recommendation holds for answers of at most `max_tokens`, with the
+    train records of `dataset` as examples.
     """
 
     targets: tuple[Target, ...]
@@ -106,12 +110,13 @@ class Recommendation:
     max_tokens: int
 
     def written(self, place: str | None = None) -> str:
-        """The choice as a file that `load_strategy` and `structout run` take. `place` is where the data set is.
+        """The chosen strategy as text for a file that `load_strategy` reads. `place` is the data set.
 
-        Raises `DataError` if there is none.
+        Raises `DataError` if no strategy was chosen.
         """
         if self.chosen is None:
-            raise DataError("no strategy could be shown to meet the targets", hint="label more records")
+            problem = "no strategy met the targets with the required confidence"
+            raise DataError(problem, hint="label more records, or lower the targets")
         rates = ", ".join(f"{name} {100 * rate.value:.1f} %" for name, rate in self.chosen.rates.items())
         return (
             f"# {' and '.join(map(str, self.targets))}: shown with {100 * CONFIDENCE:.0f} % confidence on "
@@ -135,30 +140,31 @@ def recommend(
     seed: int = 0,
     progress: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Recommendation:
-    """Find the cheapest strategy that meets all targets, with 95 % confidence that the one named does.
+    """Find the cheapest strategy that meets all targets with 95 % confidence.
 
-    The dev records put the candidates in order; those that another one beats in both cost and promise fall out. On the
-    test records the rest is tested one by one, from the dearest and most promising to the cheapest, until one cannot
-    be shown: a fixed sequence, so that all that were shown hold together at full confidence (Learn-then-Test,
-    Angelopoulos et al. 2021; Pareto testing, Laufer-Goldshtein et al. 2023). The other way round, cheapest first until
-    one passes, would give every strategy a chance to pass by luck. The cheapest one shown is chosen.
+    The dev records put the candidates in order; a candidate that another one beats in both cost and promise is dropped.
+    The test records test the others one by one, from the most expensive and promising to the cheapest, until one fails.
+    The sequence is fixed, so all candidates that pass hold together at full confidence (Learn-then-Test, Angelopoulos
+    et al. 2021; Pareto testing, Laufer-Goldshtein et al. 2023). The reverse order, cheapest first until one passes,
+    would give every candidate a chance to pass by luck. The cheapest candidate that passed is chosen.
 
-    `share_out` disregards the splits: the train records that strategies show stay examples, a quarter of the others
-    orders and the rest decides. Only for models that were trained on none of them. Raises `SpecError`, `DataError`.
+    `share_out` ignores the splits: the train records that strategies show stay examples, a quarter of the other records
+    orders, and the rest decides. Use it only with models that were trained on none of the records. Raises `SpecError`,
+    `DataError`.
     """
     wanted = tuple(Target.of(one) if isinstance(one, str) else one for one in several(targets))
     if not wanted:
-        raise SpecError("there is no target", hint="give e.g. compliance>=0.995")
+        raise SpecError("got no target", hint="give e.g. compliance>=0.995")
     if minimise not in get_args(Minimise):
-        raise SpecError(f"nothing called {minimise!r} is minimised", hint=f"give {', '.join(get_args(Minimise))}")
+        raise SpecError(f"invalid minimise: got {minimise!r}", hint=f"give {', '.join(get_args(Minimise))}")
     built = _built(strategies)
     ordering, deciding, examples = _shared_out(labelled(dataset), built, share_out, seed)
     loaded: dict[str, Model] = {}
-    places: dict[str, str | Model] = {}  # what each was loaded from, which need not be its name
+    places: dict[str, str | Model] = {}  # the source of each model, which may differ from its name
     for one in several(models):
         model = model_of(one)
         if model.name in loaded:
-            raise SpecError(f"two models are called {model.name}", hint="measure one at a time")
+            raise SpecError(f"got two models with the name {model.name}", hint="measure one at a time")
         loaded[model.name], places[model.name] = model, one
     sampling = sampling or Sampling()
     common: dict[str, Any] = {"examples": examples, "sampling": sampling, "prices": prices, "progress": progress}
@@ -189,16 +195,16 @@ def recommend(
 
 
 def measured_with(place: str, max_tokens: int) -> str:
-    """The line of a strategy's file that says what else a run needs to be what was measured."""
+    """The comment in a strategy's file that names the options of a run like the measured one."""
     return f"# Measured with --examples {line(quote(place))} --max-tokens {max_tokens}.\n"
 
 
 def cheapest_shown(promises: Sequence[float], is_shown: Callable[[int], bool]) -> int | None:
-    """Of candidates by their cost the place of the cheapest that is shown to do, None if none is.
+    """The place of the cheapest candidate that passes, among candidates in order of cost; None if no candidate passes.
 
-    Those that promise no more than a cheaper one fall out. The rest is tested from the most promising, which is the
-    dearest, down to the cheapest, until one is not shown: with promises from other records than the tests', the chance
-    to choose one that does not do is no more than that of a single test.
+    A candidate that promises no more than a cheaper one is dropped. The others are tested from the most promising,
+    which is the most expensive, down to the cheapest, until one fails. If the promises come from other records than
+    the tests, the probability of choosing a bad candidate is at most that of a single test.
     """
     front: list[int] = []
     for place, promise in enumerate(promises):
@@ -222,7 +228,7 @@ def _built(strategies: Strategies) -> dict[str, Strategy]:
 def _shared_out(
     dataset: Dataset, strategies: Mapping[str, Strategy], share_out: bool, seed: int
 ) -> tuple[Dataset, Dataset, Dataset]:
-    """The records that order, those that decide, and those that are shown."""
+    """The records that order the candidates, the records that decide, and the records that prompts show."""
     if not share_out:
         ordering, deciding, shown = dataset.split("dev"), dataset.split("test"), dataset.split("train")
     else:
@@ -233,13 +239,13 @@ def _shared_out(
         quarter = max(1, len(rest) // 4)
         ordering, deciding = rest.head(quarter), replace(rest, records=rest.records[quarter:])
     if not ordering.records or not deciding.records:
-        hint = "label more, or share the records out with --share-out"
+        hint = "label more records, or split them anew with --share-out"
         raise DataError(f"{dataset.name} has {len(ordering)} dev and {len(deciding)} test records", hint=hint)
     return ordering, deciding, shown
 
 
 def _examples(part: Any) -> int:
-    """How many examples a strategy shows at most."""
+    """The largest number of examples that a part of a strategy shows."""
     inner = [getattr(part, "inner", None), *getattr(part, "stages", ())]
     return max([getattr(part, "examples", 0), *(_examples(one) for one in inner if one is not None)])
 
@@ -247,12 +253,13 @@ def _examples(part: Any) -> int:
 def _cost(row: ReportRow, minimise: Minimise) -> float:
     found = row.cost.price if minimise == "price" else getattr(row.cost, minimise)
     if found is None:
-        raise SpecError(f"the price of {row.model} is not known", hint="give --price MODEL=IN/OUT, or minimise seconds")
+        hint = "give --price MODEL=INPUT,OUTPUT, or minimise seconds"
+        raise SpecError(f"the price of {row.model} is unknown", hint=hint)
     return float(found)
 
 
 def _tested(one: Candidate, targets: Sequence[Target], outcomes: Sequence[Outcome]) -> Candidate:
-    # Each target at full level: that all are met is only said if each is shown.
+    # Each target is tested at the full level, since all of them must be shown.
     p = max(target.p(outcomes) for target in targets)
     needs = [target.needed(outcomes) for target in targets]
     needed = None if any(n is None for n in needs) else max(n for n in needs if n is not None)

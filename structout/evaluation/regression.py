@@ -1,4 +1,4 @@
-"""Is it worse than before? Two runs, record by record."""
+"""Regressions between two runs, record by record."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,8 +17,9 @@ _HOLDS: Mapping[str, Callable[[Outcome], bool]] = {"compliance": complies, "reco
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one arm in one metric: the keys of the records that it lost and won, and `p` after Holm's
-    correction for all that is compared.
+    """The change of one arm in one metric.
+
+    `lost` and `won` are the keys of records that got worse and better; `p` includes Holm's correction for all changes.
     """
 
     arm: Arm
@@ -30,14 +31,14 @@ class Change:
 
     @property
     def is_regression(self) -> bool:
-        """Whether it is shown to be worse, and not by chance."""
+        """Whether the new run is significantly worse."""
         return self.difference.value < 0 and self.p <= 1 - CONFIDENCE
 
 
 def changes(old: Report, new: Report) -> list[Change]:
     """Compare the arms that both runs have, on the records that both have with the same text and label.
 
-    Raises `DataError` if there is nothing in common.
+    Raises `DataError` if the runs have nothing in common.
     """
     found = []
     for arm, outcomes in new.arms.items():
@@ -56,9 +57,7 @@ def changes(old: Report, new: Report) -> list[Change]:
 
 
 def check_common(old: Report, strategies: Mapping[str, str], records: Iterable[Record]) -> None:
-    """Find out before a run of these whether it has a strategy and a record in common with an earlier one. Raises
-    `DataError`.
-    """
+    """Raise `DataError` if a run of these strategies and records would have nothing in common with an earlier run."""
     named = {*strategies, *(spec(load_strategy(one)) for one in strategies.values() if "{" not in one)}
     known = {_identity(outcome) for outcomes in old.arms.values() for outcome in outcomes}
     if named.isdisjoint(arm.strategy for arm in old.arms) or known.isdisjoint(map(_identity, records)):
@@ -75,7 +74,7 @@ def _identity(one: Outcome | Record) -> tuple[str, str, str]:
 
 
 def _shares(outcomes: list[Outcome], holds: Callable[[Outcome], bool]) -> dict[tuple[str, str, str], float]:
-    """By key, text and label, in what share of a record's repeats something holds."""
+    """The share of a record's repeats for which `holds` is true, by key, text and label."""
     found: dict[tuple[str, str, str], list[bool]] = {}
     for outcome in outcomes:
         found.setdefault(_identity(outcome), []).append(holds(outcome))

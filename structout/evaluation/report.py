@@ -1,4 +1,4 @@
-"""The numbers of an experiment."""
+"""The report: all numbers of an experiment."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,10 +18,10 @@ from structout.prices import Price
 
 @dataclass(frozen=True)
 class ReportRow:
-    """What one arm does, on the records as they are.
+    """The numbers of one arm on the unperturbed records.
 
-    `rates` are the headline, with yours; `more` are `hallucinated`, with verifiers `false accepts` and `false rejects`,
-    and with repeats `agreement` and `pass^k`.
+    `rates` holds the headline metrics and the user's own. `more` holds `hallucinated`; with verifiers, also
+    `false accepts` and `false rejects`; with repeats, also `agreement` and `pass^k`.
     """
 
     strategy: str
@@ -34,33 +34,40 @@ class ReportRow:
 
     @property
     def label(self) -> str:
+        """The strategy and the point of the sweep as text."""
         return Arm(self.strategy, self.model, self.setting).label
 
     @property
     def compliance(self) -> Rate:
+        """The rate of `compliance_rate`."""
         return self.rates["compliance"]
 
     @property
     def accepted(self) -> Rate:
+        """The rate of `yield_rate`."""
         return self.rates["yield"]
 
     @property
     def value_accuracy(self) -> Rate:
+        """The rate of the metric `value_accuracy`."""
         return self.rates["value accuracy"]
 
     @property
     def record_accuracy(self) -> Rate:
+        """The rate of the metric `record_accuracy`."""
         return self.rates["record accuracy"]
 
     @property
     def wrong_but_valid(self) -> Rate:
+        """The rate of the metric `wrong_but_valid`."""
         return self.rates["wrong-but-valid"]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two arms on the records that both were asked: the difference in record accuracy, `p` after Holm's correction for
-    all pairs.
+    """The difference in record accuracy between two arms, on the records that both were asked.
+
+    `p` includes Holm's correction for all pairs.
     """
 
     one: Arm
@@ -71,8 +78,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class Perturbed:
-    """What a perturbation does to an arm, on the records to which it applies: the change in record accuracy, how many
-    change sides between right and not, and how many get another document.
+    """The effect of a perturbation on an arm, on the records to which the perturbation applies.
+
+    `change` is the change in record accuracy; `flips` is the share of outcomes that become right or wrong; `changed` is
+    the share of outcomes with another document.
     """
 
     arm: Arm
@@ -83,7 +92,7 @@ class Perturbed:
 
 @dataclass(frozen=True)
 class Report:
-    """The outcomes of an experiment with where they come from; the numbers are computed from them."""
+    """The outcomes of an experiment with their provenance (`about`); all numbers are computed from the outcomes."""
 
     about: dict[str, Any]
     outcomes: tuple[Outcome, ...]
@@ -99,7 +108,7 @@ class Report:
 
     @cached_property
     def plain(self) -> dict[Arm, list[Outcome]]:
-        """The arms without perturbation."""
+        """The arms without a perturbation."""
         return {arm: outcomes for arm, outcomes in self.arms.items() if not arm.perturbation}
 
     def rows(self) -> list[ReportRow]:
@@ -124,16 +133,17 @@ class Report:
         ]
 
     def __getitem__(self, strategy: str) -> ReportRow:
-        """The row of a strategy: by its name, by its name and setting, or by the kind of a strategy if there is one of
-        it. Raises `DataError`.
+        """The row of a strategy, by its name, its label, or its kind, such as `Reask`.
+
+        Raises `DataError` if no strategy matches, or several do.
         """
         rows = self.rows()
         found = [row for row in rows if strategy in (row.strategy, row.label)]
         found = found or [row for row in rows if row.strategy.startswith(f"{strategy}(")]
         names = list(dict.fromkeys(row.strategy for row in found))
         if len(names) != 1:
-            hint = f"there are: {', '.join(dict.fromkeys(row.strategy for row in rows))}"
-            raise DataError(f"{len(names) or 'no'} strategies are called {strategy!r}", hint=hint)
+            problem = f"{len(names)} strategies match {strategy!r}" if names else f"unknown strategy {strategy!r}"
+            raise DataError(problem, hint=f"give one of: {', '.join(dict.fromkeys(row.strategy for row in rows))}")
         return found[0]
 
     def pairs(self) -> list[Pair]:
@@ -147,7 +157,7 @@ class Report:
         return [Pair(one, other, apart, p) for (one, other, apart), p in zip(found, corrected, strict=True)]
 
     def perturbed(self) -> list[Perturbed]:
-        """What each perturbation does to each arm."""
+        """The effect of each perturbation on each arm."""
         found = []
         for arm, outcomes in self.arms.items():
             before = {(o.key, o.repeat): o for o in self.plain.get(Arm(arm.strategy, arm.model, arm.setting), [])}
@@ -161,7 +171,7 @@ class Report:
         return taxonomy.fields(self.arms[arm])
 
     def to_json(self) -> dict[str, Any]:
-        """All the numbers."""
+        """All numbers as JSON."""
         return {
             "about": self.about,
             "rows": [asdict(row) for row in self.rows()],
@@ -176,6 +186,7 @@ class Report:
 
     @property
     def title(self) -> str:
+        """The data set, the number of records and the models as text."""
         return f"{self.about.get('dataset')}: {self.about.get('records')} records, {', '.join(self.about['models'])}"
 
 
@@ -204,7 +215,7 @@ def _perturbed(arm: Arm, both: list[tuple[Outcome, Outcome]]) -> Perturbed:
 
 
 def _rights(outcomes: list[Outcome]) -> dict[str, float]:
-    """By record, the share of its repeats that are right."""
+    """The share of each record's repeats that are right, by the record's key."""
     found: dict[str, list[bool]] = {}
     for outcome in outcomes:
         found.setdefault(outcome.key, []).append(outcome.right)

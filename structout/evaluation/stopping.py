@@ -1,4 +1,4 @@
-"""When enough records have been asked."""
+"""Early stopping of an experiment."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,20 +12,18 @@ from structout.evaluation.stats.sequences import confidence_sequence
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """Stop early, by intervals that hold however often one looks.
+    """Rules for stopping early, based on intervals that hold at every number of records.
 
-    `width`: an arm is done as soon as its compliance and its record accuracy are both known within an interval that
-    narrow. `decided`: an arm is done as soon as another one is shown to get more records right, and all are done as
-    soon as one is left.
+    `width`: an arm is done as soon as the intervals of its compliance and its record accuracy are at most this wide.
+    `decided`: an arm is done as soon as another arm is shown to get more records right; all arms are done as soon as
+    one is left.
     """
 
     width: float | None = None
     decided: bool = False
 
     def open(self, arms: Sequence[Arm], outcomes: Sequence[Outcome]) -> list[Arm]:
-        """The arms that need more records, in their order; one that has no outcome, since its model fails, goes no
-        further.
-        """
+        """The arms that need more records, in order; an arm without outcomes, whose model fails, is done."""
         found: dict[Arm, list[Outcome]] = {}
         for outcome in outcomes:
             found.setdefault(outcome.arm, []).append(outcome)
@@ -48,7 +46,7 @@ class Until:
 
 
 def _means(outcomes: Sequence[Outcome], *, compliance: bool = False) -> dict[str, float]:
-    """By record, in how many of its repeats it was right, or complied; in the order in which they were asked."""
+    """The share of each record's repeats that are right, or that comply, in the order of the run."""
     found: dict[str, list[bool]] = {}
     for outcome in outcomes:
         found.setdefault(outcome.key, []).append(complies(outcome) if compliance else outcome.right)

@@ -1,4 +1,4 @@
-"""What went wrong, where: each leaf of each record, and why it is not right."""
+"""Errors by kind and by field: why each leaf of each record is not right."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,8 +11,8 @@ from structout.evaluation.scoring.score import Leaf, score
 from structout.evaluation.stats.rates import Rate, clustered
 
 Error = Literal[
-    "missing",  # the record says it, the answer does not
-    "invented",  # the answer says it, the expected document does not
+    "missing",  # in the expected document, but not in the answer
+    "invented",  # in the answer, but not in the expected document
     "wrong value",
     "wrong type",
     "out of enum",
@@ -26,8 +26,10 @@ ERRORS: tuple[Error, ...] = Error.__args__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field over many records: of what was answered, how much is right (precision), of what was expected, how much
-    was got (recall), and what went wrong how often.
+    """One field over many records.
+
+    `precision` is the share of answered leaves that are right, `recall` the share of expected leaves that are right;
+    `errors` counts the leaves that are not right by kind of error.
     """
 
     name: str
@@ -38,13 +40,13 @@ class Field:
 
     @property
     def failed(self) -> float:
-        """The share of its leaves that are not right."""
+        """The share of the field's leaves that are not right."""
         wrong = sum(self.errors.values())
         return wrong / (wrong + self.right) if wrong + self.right else 0.0
 
 
 def fields(outcomes: Sequence[Outcome]) -> list[Field]:
-    """Every field that was expected or answered, in the order of their first record."""
+    """All fields that were expected or answered, in order of first appearance."""
     right: Counter[str] = Counter()
     errors: dict[str, Counter[Error]] = {}
     hits: dict[str, Counter[str]] = {}
@@ -70,15 +72,15 @@ def fields(outcomes: Sequence[Outcome]) -> list[Field]:
 
 
 def taxonomy(outcomes: Sequence[Outcome]) -> dict[Error, int]:
-    """How often each thing went wrong, over all leaves."""
+    """The number of leaves with each kind of error."""
     found = Counter(error for outcome in outcomes for _, error in judged(outcome) if error is not None)
     return {error: found[error] for error in ERRORS if found[error]}
 
 
 def judged(outcome: Outcome) -> Iterator[tuple[Leaf, Error | None]]:
-    """The leaves of a record and what is wrong with each, None for what is right.
+    """The leaves of a record with their errors, None for a right leaf.
 
-    Where no document was accepted, none is: what was read of the answer tells why, else what became of the answer.
+    Without an accepted document, every leaf has an error: the one of the answer as a whole, or else the leaf's own.
     """
     if outcome.ok:
         for leaf in outcome.score.found:
@@ -91,7 +93,7 @@ def judged(outcome: Outcome) -> Iterator[tuple[Leaf, Error | None]]:
 
 
 def _whole(outcome: Outcome) -> Error | None:
-    """What became of the answer as a whole."""
+    """The error of the answer as a whole, None if its leaves can be judged one by one."""
     kinds = {issue["kind"] for issue in outcome.issues}
     if outcome.status == "rejected" or "unanswered" in kinds or not outcome.attempts:
         return "refused"

@@ -1,4 +1,4 @@
-"""Functions of the user's own, by their names."""
+"""Functions that users provide by name."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,18 +8,21 @@ from structout.source import import_object
 
 
 def own(place: str, *returns: type) -> Callable[[Any], Any]:
-    """The function that `path/to/file.py:name` names: whatever it cannot do is bad input, a `SpecError`.
+    """The function that `path/to/file.py:name` names, wrapped by `checked`.
 
-    Raises `SchemaError` if there is no such name.
+    Raises `SchemaError` for an unknown name.
     """
     return checked(import_object(place), place, *returns)
 
 
 def checked(function: Any, name: str, *returns: type) -> Callable[[Any], Any]:
-    """The function, which goes by `name`: whatever it cannot do is bad input, a `SpecError`."""
+    """The function, wrapped so that its errors, and results of a type not in `returns`, raise `SpecError`.
+
+    Messages call the function `name`.
+    """
     hint = f"give a function that returns {' or '.join(one.__name__ for one in returns)}"
     if not callable(function):
-        raise SpecError(f"{name} is no function", hint=hint)
+        raise SpecError(f"{name} is not a function", hint=hint)
 
     def call(given: Any) -> Any:
         try:
@@ -28,7 +31,7 @@ def checked(function: Any, name: str, *returns: type) -> Callable[[Any], Any]:
             raise
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".split("\n")[0]
-            raise SpecError(f"{name} fails: {reason}", hint=hint) from error
+            raise SpecError(f"{name} failed: {reason}", hint=hint) from error
         if not isinstance(found, returns):
             raise SpecError(f"{name} returned {found!r}", hint=hint)
         return found

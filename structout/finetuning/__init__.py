@@ -1,6 +1,6 @@
-"""Teach: a small model made good at one schema.
+"""Fine-tuning of small local models on one schema.
 
-The names below are imported when they are first used, so that the package and the commands start at once.
+The names below are imported at their first use, so that the package and the commands start at once.
 """
 
 from typing import TYPE_CHECKING

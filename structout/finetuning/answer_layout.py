@@ -1,4 +1,4 @@
-"""Documents laid out as their schema describes them."""
+"""The layout of documents according to their schema."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from structout.schema.references import resolve
 
 
 class AnswerLayout:
-    """The schema as a plan of its documents."""
+    """Finds, for each part of a document, the part of the schema that describes it."""
 
     def __init__(self, schema: Schema[Any]) -> None:
         self._root = schema.json_schema
@@ -21,23 +21,22 @@ class AnswerLayout:
         self._validators: dict[int, jsonschema_rs.Validator] = {}
 
     def order(self, document: Json) -> Json:
-        """The document with its keys in the schema's order: the only one that a constraint admits.
+        """The document with its keys in the schema's order, which is the only order that a constraint admits.
 
-        A model that was taught another has to leave it as soon as it is held to the schema.
+        A model that learned another order would have to deviate from it under a constraint.
         """
         return self._ordered(document, self._root)
 
     def texts(self, document: Json) -> Iterator[tuple[Steps, int, str]]:
-        """The free texts of a document: where each stands, a number for the part of the schema that describes it, and
-        the text.
+        """The free texts of a document: the path, an id of the part of the schema that describes it, and the text.
 
-        Not free are the values that the schema lists, and texts beside such a value in an object: it may follow from
-        them, as a category does from a name.
+        Enum values are not free, nor are texts beside an enum value in an object: the enum value may follow from them,
+        as a category follows from a name.
         """
         yield from self._texts(document, self._root, ())
 
     def objects(self, document: Json) -> Iterator[tuple[dict[str, Any], dict[str, Json]]]:
-        """The objects in a document whose keys the schema lists, each behind the part of the schema that does."""
+        """The objects in a document whose keys the schema lists, each with its subschema, which comes first."""
         stack: list[tuple[Json, Any]] = [(document, self._root)]
         while stack:
             document, node = stack.pop()
@@ -74,7 +73,7 @@ class AnswerLayout:
             yield path, id(node), document
 
     def _describing(self, document: Json, node: Any) -> dict[str, Any]:
-        """What describes a document: references followed, and of a union the first alternative that fits."""
+        """The subschema of a document, with references resolved; of a union, the first alternative that fits."""
         seen: set[str] = set()
         while isinstance(node, dict):
             ref, branches = node.get("$ref"), node.get("anyOf") or node.get("oneOf")

@@ -1,4 +1,4 @@
-"""Demonstrations as tensors: as few tokens as possible, and the loss on answers alone."""
+"""Batches of demonstrations as tensors, with the loss on answers only."""
 
 import random
 from collections.abc import Sequence
@@ -14,20 +14,20 @@ from structout.finetuning.demonstrations import Demonstration
 from structout.finetuning.training import Training
 from structout.models.local import LocalModel
 
-_IGNORED = -100  # the label of a token that is not learnt: what PyTorch's cross entropy leaves out
-_BUCKET = 8  # batches within which records are sorted by length: little padding, and still a random order
+_IGNORED = -100  # the label of a token that is not learned: PyTorch's cross entropy ignores it
+_BUCKET = 8  # batches within which records are sorted by length: little padding in a random order
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A demonstration in tokens; the answer begins at `start`."""
+    """A demonstration as tokens; the answer begins at index `start`."""
 
     tokens: tuple[int, ...]
     start: int
 
 
 def encode(model: LocalModel, demonstrations: Sequence[Demonstration]) -> list[Encoded]:
-    """Demonstrations as the model will see them when it is asked. Raises `DataError` for one that it cannot take."""
+    """Encode demonstrations as the model will see them when asked. Raises `DataError` for one that is too long."""
     encoded = []
     for number, one in enumerate(demonstrations, 1):
         answer = model.encode_answer(one.response)
@@ -39,9 +39,10 @@ def encode(model: LocalModel, demonstrations: Sequence[Demonstration]) -> list[E
 
 
 def plan(lengths: Sequence[int], training: Training, more: int = 0) -> list[int]:
-    """The order in which demonstrations are learnt, all passes one after the other; the last `more` of them come once.
+    """The order in which demonstrations are learned, over all passes; the last `more` demonstrations occur once.
 
-    Batches come at random, and what is in a batch is of about one length. What does not fill one begins the next pass.
+    Batches are in random order; the demonstrations of a batch have similar lengths. A batch may span
+    two passes.
     """
     draw = random.Random(training.seed)
     queue: list[int] = []
@@ -54,18 +55,20 @@ def plan(lengths: Sequence[int], training: Training, more: int = 0) -> list[int]
         part = sorted(queue[start : start + bucket], key=lambda place: lengths[place])
         batches = [part[i : i + training.batch] for i in range(0, len(part), training.batch)]
         draw.shuffle(batches)
-        batches.sort(key=lambda batch: len(batch) < training.batch)  # the one that is not full goes last
+        batches.sort(key=lambda batch: len(batch) < training.batch)  # the incomplete batch goes last
         order += [place for batch in batches for place in batch]
     return order
 
 
 def collate(batch: Sequence[Encoded], pad: int) -> dict[str, torch.Tensor]:
-    """Demonstrations side by side. What all of them begin with stands once, in `prefix`, of shape (shared); `input_ids`
-    and `labels`, of shape (batch, longest), are the rest, and `attention_mask` (batch, shared + longest) is for both.
+    """Collate demonstrations; their common beginning is stored once, as `prefix`.
+
+    Shapes: `prefix` (shared); `input_ids` and `labels` (batch, longest), without the prefix; `attention_mask` (batch,
+    shared + longest), for both.
     """
     shared = 0
     if len(batch) > 1:
-        most = min(one.start for one in batch) - 1  # the token before an answer tells its first
+        most = min(one.start for one in batch) - 1  # the token before an answer predicts its first token
         columns = zip(*(one.tokens[:most] for one in batch), strict=True)
         shared = next((i for i, column in enumerate(columns) if len(set(column)) > 1), most)
     longest = max(len(one.tokens) for one in batch) - shared
@@ -82,9 +85,9 @@ def collate(batch: Sequence[Encoded], pad: int) -> dict[str, torch.Tensor]:
 
 
 def answers(network: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Logits (n, vocabulary), labels (n) and rows (n) of all the tokens that are learnt.
+    """Logits (n, vocabulary), labels (n) and rows (n) of all tokens that are learned.
 
-    The prefix is computed once for the batch, and logits before the first answer begins not at all.
+    The prefix is computed once for the batch; logits before the first answer are not computed.
     """
     prefix, tokens, labels = inputs["prefix"], inputs["input_ids"], inputs["labels"]
     cache = None

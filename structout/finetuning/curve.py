@@ -1,4 +1,4 @@
-"""What more labels buy: accuracy against the number of labelled records."""
+"""Learning curves: accuracy against the number of labelled records."""
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,13 +14,13 @@ from structout.finetuning.finetuner import check_measure, finetune
 from structout.finetuning.training import Training, TrainingStep
 
 SIZES = (25, 50, 100, 200, 400)
-_STEPS = 60  # fewer do not teach a model even the form of the answer
+_STEPS = 60  # fewer steps do not even teach the form of the answer
 _MOST_PASSES = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What a model that was taught `labels` records does, by one strategy."""
+    """The numbers of a model that was fine-tuned on `labels` records, with one strategy."""
 
     labels: int
     row: ReportRow
@@ -38,11 +38,10 @@ def learning_curve(
     sampling: Sampling | None = None,
     tell: Callable[[TrainingStep], None] = lambda step: None,
 ) -> list[Point]:
-    """Teach the model ever more of the train records, drawn at random, the larger sets with the smaller in them, and
-    judge each on the records of `measure`.
+    """Fine-tune a model on each size of a random subset of the train records, and evaluate it on `measure`.
 
-    Few records are gone over more often. Each model is left in `out`/SIZE, so that an interrupted curve goes on; a size
-    for which there are too few records is left out.
+    A larger subset contains the smaller ones. Small subsets get more passes. Each model is saved in `out`/SIZE, so that
+    an interrupted curve resumes. Sizes beyond the number of train records are skipped.
     """
     check_measure(measure, dataset.examples)
     training = training or Training()
@@ -61,7 +60,7 @@ def learning_curve(
 
 
 def draw(curves: Mapping[str, Sequence[tuple[int, Mapping[str, Rate]]]], file: str | Path) -> None:
-    """Draw value and record accuracy of each set against the number of labels, with 95 % intervals, as PNG.
+    """Draw the value and record accuracy of each curve against the number of labels, with 95 % intervals, as PNG.
 
     Raises `MissingExtraError` without matplotlib.
     """

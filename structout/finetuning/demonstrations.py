@@ -1,4 +1,4 @@
-"""What a model is shown to learn from: prompts with the answers that they should have had."""
+"""Demonstrations: prompts with the right answers, for a model to learn from."""
 
 import hashlib
 import json
@@ -16,14 +16,14 @@ from structout.schema import Schema
 
 @dataclass(frozen=True, slots=True)
 class Demonstration:
-    """A prompt, and the answer to it."""
+    """A prompt with its right answer."""
 
     prompt: tuple[Message, ...]
     response: str
 
 
 def demonstrate(examples: Iterable[Example], schema: Schema[Any], show: Show = "brief") -> list[Demonstration]:
-    """Labelled records as demonstrations: asked exactly as strategies will ask, answered in the schema's order."""
+    """Labelled records as demonstrations: prompts as strategies compose them, answers in the schema's key order."""
     layout = AnswerLayout(schema)
     return [
         Demonstration(compose(Task(example.text, schema), show=show), response(schema, layout.order(example.document)))
@@ -40,7 +40,7 @@ def fingerprint(examples: Iterable[Example]) -> str:
 
 
 def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
-    """Divide records into those to learn from and those to judge the learning by, at random by `seed`."""
+    """Split records at random by `seed` into training records and held-out records, of which `share` are held out."""
     places = list(range(len(examples)))
     random.Random(seed).shuffle(places)
     held = sorted(places[: round(share * len(places))])

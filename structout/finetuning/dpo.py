@@ -1,4 +1,4 @@
-"""Preference fine-tuning of a model that was fine-tuned before: direct preference optimisation (arXiv:2305.18290)."""
+"""Preference fine-tuning of a fine-tuned model by direct preference optimisation (arXiv:2305.18290)."""
 
 import shutil
 import time
@@ -21,7 +21,7 @@ from structout.models.tuning import Tuning, checksum, has_adapter
 
 @dataclass(frozen=True)
 class Preferring:
-    """How to learn preferences: `beta` holds the model to what it was; the rest as in `Training`."""
+    """Settings of preference fine-tuning. `beta` keeps the model close to its start; the rest is as in `Training`."""
 
     passes: int = 1
     learning_rate: float = 1e-4
@@ -31,7 +31,7 @@ class Preferring:
 
     def __post_init__(self) -> None:
         if self.passes < 1 or self.batch < 1 or self.learning_rate <= 0 or self.beta <= 0:
-            raise SpecError(f"{self} has a number that is not above 0", hint="give numbers above 0")
+            raise SpecError(f"invalid {self}: expected numbers above 0", hint="give numbers above 0")
 
 
 def prefer(
@@ -42,20 +42,21 @@ def prefer(
     *,
     tell: Callable[[TrainingStep], None] = lambda step: None,
 ) -> Model:
-    """Teach a fine-tuned model (`path:FOLDER`, with an adapter) to prefer the better answer of each pair.
+    """Train a fine-tuned model (`path:FOLDER`, with an adapter) to prefer the better answer of each pair.
 
-    The adapter is trained on against a frozen copy of itself; the loss also holds the better answers likely, as else
-    both may become less so. The folder `out` is as `finetune` leaves it, and there only when it is whole; `tell` is
-    called with each step. Raises `DataError`, `SpecError`,
-    `ModelError`, `MissingExtraError`.
+    The adapter is trained against a frozen copy of itself. The loss also keeps the better answers likely; otherwise
+    both answers may become less likely. The folder `out` is as `finetune` leaves it, and appears only when it is
+    complete. `tell` is called with each step. Raises `DataError`, `SpecError`, `ModelError`, `MissingExtraError`.
     """
     how = preferring or Preferring()
     kind, _, place = model.partition(":")
     before = Tuning.read(Path(place)) if kind == "path" else None
     if before is None or not has_adapter(Path(place)):
-        raise SpecError(f"{model} holds no adapter of ours", hint="fine-tune a model first, and give path:FOLDER")
+        problem = f"{model} does not hold an adapter that structout made"
+        raise SpecError(problem, hint="fine-tune a model first, and give path:FOLDER")
     if not pairs:
-        raise DataError("no pairs to learn from", hint="log more answers to the same records, at a temperature")
+        problem = "got no pairs to learn from"
+        raise DataError(problem, hint="log more answers to the same records, at a temperature above 0")
     folder = Path(out)
     if folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder} is not empty", hint="name a new folder")
@@ -99,7 +100,7 @@ def _train(
     from structout.finetuning.supervised import Told, multiplies_bf16
 
     class Encoded(DPOTrainer):  # type: ignore[misc]
-        """Takes token ids as they are: the prompt as the model will see it."""
+        """Takes token ids as they are, so that the model learns the prompt that it will see."""
 
         def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
             return dataset
@@ -109,7 +110,7 @@ def _train(
     torch.manual_seed(how.seed)
     on_cpu = base.network.device.type == "cpu"
     with TemporaryDirectory() as scratch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what both packages will rename
+        warnings.simplefilter("ignore")  # about names that both packages will change
         network = PeftModel.from_pretrained(base.network, str(adapter), is_trainable=True)
         trainer = Encoded(
             model=network,

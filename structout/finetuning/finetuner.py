@@ -1,4 +1,4 @@
-"""From labelled records to a model that was taught them."""
+"""Fine-tuning of local models on labelled records."""
 
 import json
 import shutil
@@ -28,10 +28,10 @@ from structout.strategies.quotes import quoted_fields
 if TYPE_CHECKING:
     from structout.models.local import LocalModel
 
-# What a model is judged by before and after.
+# The strategies that evaluate a model before and after training.
 MEASURED = ("Prompted()", "Repair(Prompted())", "Constrained()")
-EVALUATION = "evaluation.jsonl"  # in the folder: the log of that
-_WORK = ".training"  # in the folder, until training is done
+EVALUATION = "evaluation.jsonl"  # the log of the evaluation, in the model's folder
+_WORK = ".training"  # in the model's folder until training is done
 
 
 def finetune(
@@ -47,20 +47,20 @@ def finetune(
     tell: Callable[[TrainingStep], None] = lambda step: None,
     progress: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Model:
-    """Teach a local model the train records of a data set, and leave the result in the folder `out`.
+    """Fine-tune a local model on the train records of a data set, and save the result in the folder `out`.
 
-    `model` is a name for `load_model`, and so is `path:OUT` afterwards. `more` are labelled records from elsewhere, say
-    generated ones: each is learnt once, a part of them in each pass, and none is held out. A run that was killed goes
-    on where it was; a folder that holds another run is refused unless `fresh`. With `measure` the model is judged on
-    these records before and after; a `StructoutWarning` says if some of them are also learnt. `tell` is called with
-    each step, `progress` with each judged outcome. Raises `DataError`, `SpecError`, `ModelError`, `MissingExtraError`.
+    `model` is a name for `load_model`; so is `path:OUT` afterwards. `more` are labelled records from elsewhere, such as
+    generated ones: each is learned once, spread over the passes, and none is held out. A run that was killed resumes;
+    a folder of another run is refused unless `fresh`. With `measure`, the model is evaluated on these records before
+    and after; a `StructoutWarning` says if some of them are also learned. `tell` is called with each step, `progress`
+    with each evaluated outcome. Raises `DataError`, `SpecError`, `ModelError`, `MissingExtraError`.
     """
     training = training or Training()
-    training = replace(training, learning_rate=training.rate)  # defaults may change: what was done is written down
+    training = replace(training, learning_rate=training.rate)  # record the actual rate, since defaults may change
     folder = Path(out)
     examples = dataset.examples
     if not examples:
-        raise DataError(f"{dataset.name} has no records to learn from", hint="give records in the train split")
+        raise DataError(f"{dataset.name} holds no records to learn from", hint="give records in the train split")
     if measure is not None:
         check_measure(measure, [*examples, *more])
     schema = dataset.schema
@@ -74,14 +74,14 @@ def finetune(
     done = None if fresh else _done(folder, planned)
     if done is None:
         check_installed("finetuning", "peft")
-        base = local(model)  # before anything in the folder is touched
+        base = local(model)  # may raise, so before the folder changes
         _claim(folder, planned, fresh=fresh)
         done = _learn(base, model, schema, examples, more, training, folder, tell)
     if measure is not None:
         measured = {"data": measure.fingerprint(), "sampling": json.dumps(asdict(sampling or Sampling()))}
         if done.evaluation.get("measured") != measured:
             if done.evaluation:
-                (folder / EVALUATION).unlink(missing_ok=True)  # of other records, or asked otherwise
+                (folder / EVALUATION).unlink(missing_ok=True)  # of other records or another sampling
             judged = _judge(model, folder, measure, sampling, progress)
             done = replace(done, evaluation={"measured": measured, **judged})
             done.write(folder)
@@ -89,29 +89,29 @@ def finetune(
 
 
 def check_measure(measure: Dataset, learnt: Iterable[Example]) -> None:
-    """Raise `DataError` if there is nothing to measure on, and warn where what is measured on is learnt as well."""
+    """Raise `DataError` if there are no records to measure on, and warn if some of them are also learned."""
     if not measure.records:
         raise DataError(f"{measure.name} holds no records to measure on", hint="name another split or data set")
     known = {example.text for example in learnt}
     if both := sum(record.text in known for record in measure):
-        message = f"{both} of the {len(measure)} records to measure on are learnt as well: the figures will flatter"
+        message = f"{both} of the {len(measure)} records to measure on are also learned: the results will be too good"
         warnings.warn(message, StructoutWarning, stacklevel=3)
 
 
 def local(name: str) -> "LocalModel":
-    """The model of this name, which must be one whose weights are here to be trained. Raises `SpecError`."""
+    """The model of this name. Raises `SpecError` for a model that is not local, or that was fine-tuned already."""
     from structout.models.local import LocalModel
 
     model = load_model(name)
     if not isinstance(model, LocalModel):
-        raise SpecError(f"{name} cannot be fine-tuned", hint="give embedded, hf:NAME or path:FOLDER")
+        raise SpecError(f"cannot fine-tune {name}", hint="give embedded, hf:NAME or path:FOLDER")
     if model.tuning is not None:
-        raise SpecError(f"{name} is fine-tuned already", hint=f"begin with what it began as, {model.tuning.base}")
+        raise SpecError(f"{name} is fine-tuned already", hint=f"start from its base model, {model.tuning.base}")
     return model
 
 
 def _done(folder: Path, planned: dict[str, Any]) -> Tuning | None:
-    """The tuning in the folder, if what is planned was done before. Raises `DataError` for another run's folder."""
+    """The tuning in the folder, if the planned run is complete. Raises `DataError` for the folder of another run."""
     known, plan = Tuning.read(folder), folder / _WORK / "plan.json"
     found: dict[str, Any] | None = None
     if known is not None:
@@ -120,18 +120,19 @@ def _done(folder: Path, planned: dict[str, Any]) -> Tuning | None:
         try:
             found = dict(load_json(plan.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
-            raise DataError(f"cannot read {plan}: {error}", hint="name another folder, or start afresh") from error
+            hint = "name another folder, or start anew with --fresh"
+            raise DataError(f"cannot read {plan}: {error}", hint=hint) from error
     elif folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder} is not empty", hint="name a new folder")
     changed = [key for key, value in planned.items() if found is not None and found.get(key) != value]
     if changed:
-        said = " and ".join(changed)
-        raise DataError(f"{folder} holds a run with another {said}", hint="name another folder, or start afresh")
+        problem = f"{folder} holds a run with another {' and '.join(changed)}"
+        raise DataError(problem, hint="name another folder, or start anew with --fresh")
     return known
 
 
 def _claim(folder: Path, planned: dict[str, Any], *, fresh: bool) -> None:
-    """Make the folder ours: with `fresh` a run that is in it is removed."""
+    """Write the plan of the run into the folder; `fresh` removes an earlier run."""
     if fresh and (Tuning.read(folder) or (folder / _WORK).is_dir()):
         shutil.rmtree(folder)
     plan = folder / _WORK / "plan.json"
@@ -180,13 +181,13 @@ def _learn(
         tidy(folder, base)
     else:
         model.tokenizer.save_pretrained(str(folder))
-    tuning.write(folder)  # last: a folder with it is whole
+    tuning.write(folder)  # last: it marks the folder as complete
     shutil.rmtree(folder / _WORK)
     return tuning
 
 
 def cost(records: int, seconds: float, processor: float) -> dict[str, float]:
-    """What training cost, as far as this process did it: a run that was resumed cost more."""
+    """The cost of training in this process; a resumed run cost more in total."""
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -194,7 +195,7 @@ def cost(records: int, seconds: float, processor: float) -> dict[str, float]:
 
 
 def tidy(folder: Path, base: str) -> None:
-    """Leave of an adapter's folder what loading needs: factors in 16 bits, and no place on this machine."""
+    """Reduce an adapter's folder to what loading needs: factors in 16 bits, and no path of this machine."""
     import torch
     from safetensors.torch import load_file, save_file
 
@@ -209,7 +210,7 @@ def tidy(folder: Path, base: str) -> None:
 def _judge(
     base: str, folder: Path, measure: Dataset, sampling: Sampling | None, progress: Callable[[Outcome], None]
 ) -> dict[str, Any]:
-    """The base and the fine-tuned model on the same records; every attempt is logged in the folder."""
+    """Evaluate the base and the fine-tuned model on the same records, with a log in the folder."""
     models = [base, f"path:{folder}"]
     report = evaluate(MEASURED, models, measure, sampling=sampling, log=folder / EVALUATION, progress=progress)
     before, after = ([asdict(row) for row in report.rows() if row.model == model] for model in models)

@@ -1,4 +1,4 @@
-"""Labels from an expensive strategy, for a cheap model to learn from."""
+"""Labels from an expensive strategy, as training data for a cheap model."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -29,12 +29,11 @@ def label(
     fresh: bool = False,
     progress: Callable[[Tally], None] = lambda tally: None,
 ) -> tuple[list[Example], Tally]:
-    """Label texts with whatever the strategy accepts, a larger model, verified, voted: the labelled records in order,
-    and the counts of all.
+    """Label texts with the documents that a strategy accepts; returns the labelled records in order, and the counts.
 
-    The document is written as the schema's own type writes it, without what equals a default. A text on which the
-    model fails costs no other. `journal` is a file that keeps every answer as it comes: after an interruption the same
-    call goes on, and asks again where the model failed. Raises as `pipeline.run.process`.
+    A label is the document as the schema's type dumps it, without defaults. If the model fails on a text, the other
+    texts go on. `journal` is a file that keeps every answer as it comes: after an interruption the same call resumes,
+    and asks again where the model failed. Raises as `pipeline.run.process`.
     """
     seen: list[Any] = []
 
@@ -57,12 +56,12 @@ def label(
 
 
 def written(schema: Schema[Any], result: Result[Any]) -> Any:
-    """The document as a label: defaults that a type fills in are left out, for shorter answers."""
+    """The document as a label, without defaults, so that answers are shorter."""
     if schema.adapter is None:
         return result.document if result.status == "valid" else schema.dump(result.value)
     return schema.adapter.dump_python(result.value, mode="json", by_alias=True, exclude_defaults=True)
 
 
 def line(example: Example) -> str:
-    """A labelled record as a line of a data set, for learning only."""
+    """A labelled record as a line of a JSONL data set, in the train split."""
     return json_text({"text": example.text, "expected": example.document, "split": "train"})

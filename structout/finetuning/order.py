@@ -1,4 +1,4 @@
-"""The order in which a schema's keys are best answered."""
+"""The reading order: the order in which records name a schema's keys."""
 
 import re
 from collections import Counter
@@ -14,12 +14,12 @@ from structout.schema import Schema
 
 
 def reading_order(examples: Sequence[Example], schema: Schema[Any]) -> Orders:
-    """For each object in the schema, by its JSON Pointer, its keys in the order in which records tend to name them.
+    """The keys of each object in the schema, by its JSON Pointer, in the order in which records tend to name them.
 
-    A constraint admits one order of keys only. In the record's own, the next key is that of the next words; in any
-    other the model has to look through the whole record for it, and cannot come back to what it missed. The order is
-    the one that most pairs of keys agree with (Kemeny's, as far as moving one key at a time finds it); a key whose
-    values do not stand in records has no say.
+    A constraint admits only one order of keys. In the record's own order, the value of the next key is in the next
+    words; in any other order the model has to search the whole record, and cannot return to a key that it missed. The
+    order is the one that most pairs of keys agree with (Kemeny's, approximated by moving one key at a time). Keys whose
+    values are not found in records do not count.
     """
     layout = AnswerLayout(schema)
     before: dict[int, Counter[tuple[str, str]]] = {}
@@ -36,13 +36,13 @@ def reading_order(examples: Sequence[Example], schema: Schema[Any]) -> Orders:
 
 
 def _first(value: Json, text: str) -> int | None:
-    """Where in a text the first of a value's leaves stands."""
+    """The first place in a text of any of a value's leaves, None if no leaf is found."""
     found = (re.search(rf"(?<!\w){re.escape(str(leaf))}(?!\w)", text, re.I) for leaf in leaves(value).values())
     return min((place.start() for place in found if place), default=None)
 
 
 def _ranked(keys: list[str], before: Counter[tuple[str, str]]) -> list[str]:
-    """The keys with each moved, as long as it helps, to where most pairs agree with what was seen."""
+    """The keys after moving each of them, as long as it helps, to the place where most observed pairs agree."""
     moved = True
     while moved:
         moved = False

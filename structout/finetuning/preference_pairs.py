@@ -1,4 +1,4 @@
-"""Preferences that the harness found for free: for one record, an answer that was right and one that was not."""
+"""Preference pairs from a log: for one record, an answer that is right and an answer that is not."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from structout.prompts import Show, compose
 from structout.result import Example, Task
 from structout.schema import Schema
 
-_MOST = 2  # pairs of one record: the hard ones would drown the others
+_MOST = 2  # pairs of one record, so that hard records do not dominate
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,15 @@ def preferences(
     *,
     labels: Sequence[Example] = (),
 ) -> list[Preference]:
-    """Pairs from a log of the harness: answers that comply and are right, against ones that are invalid or wrong.
+    """Pairs from a log of `evaluate`: answers that comply and are right against answers that are invalid or wrong.
 
-    A record gives pairs only where both were seen, or where its label is among `labels`, which then stands for a right
-    answer that no model gave. At most two a record. Where a model was taught another order of keys, give `schema` in
-    that order (`reordered`).
+    A record gives at most two pairs. It gives none without a wrong answer, nor without a right one; its label in
+    `labels` serves as the right answer if no model gave one. If a model learned another order of keys, give `schema`
+    in this order (`reordered`).
     """
     known = {example.text: example for example in labels}
     right: dict[str, str] = {}
-    wrong: dict[str, dict[str, None]] = {}  # in the order in which they came
+    wrong: dict[str, dict[str, None]] = {}  # in the order of the log
     for outcome in outcomes:
         for attempt in _to_this_prompt(outcome):
             said = attempt["text"]
@@ -60,7 +60,7 @@ def preferences(
 
 
 def _to_this_prompt(outcome: Outcome) -> Sequence[dict[str, Any]]:
-    """Attempts that were asked for JSON: no free text that comes before it, and no other format."""
+    """The attempts that were asked for JSON, without free drafts and other formats."""
     if "format=" in outcome.strategy:
         return ()
     free = "Draft(" in outcome.strategy or "Think(" in outcome.strategy

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning of a local model's weights on labelled records; a killed run resumes where it was."""
+"""Supervised fine-tuning of a local model's weights on labelled records, with checkpoints."""
 
 import json
 import os
@@ -26,11 +26,11 @@ from structout.result import Example
 from structout.schema import Schema
 
 _CHECKPOINTS = 4  # a pass
-_STATE = "trainer_state.json"  # the file that transformers writes last: a checkpoint without it is not whole
+_STATE = "trainer_state.json"  # transformers writes this file last: a checkpoint without it is incomplete
 
 
 class Lessons(torch.utils.data.Dataset[Encoded]):
-    """What is learnt, `more` once and the rest in each pass: when a record comes up it is varied anew, if at all."""
+    """The training data of all passes: `more` once, `examples` in each pass, each time varied anew, if at all."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Lessons(torch.utils.data.Dataset[Encoded]):
 
     @property
     def longest(self) -> int:
-        """The most tokens of a record as it was labelled."""
+        """The number of tokens of the longest record, before variation."""
         return max(len(one.tokens) for one in self._plain)
 
     def __len__(self) -> int:
@@ -61,18 +61,19 @@ class Lessons(torch.utils.data.Dataset[Encoded]):
         varied = self._variation.vary(self._examples[place], random.Random(f"{self._training.seed}:{position}"))
         try:
             return encode(self._model, demonstrate([varied], self._schema, self._training.show))[0]
-        except DataError:  # it grew too long
+        except DataError:  # the varied record is too long
             return self._plain[place]
 
 
 class Supervised(Trainer):  # type: ignore[misc]
-    """Learns the answers only: the loss is the mean over their tokens, of all that one step accumulates."""
+    """A trainer that learns answers only: the loss is the mean over all answer tokens of an accumulated step."""
 
     loss_is_scaled_for_ga = True
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> torch.Tensor:
+        """The loss of a batch."""
         logits, labels, _ = answers(model, inputs)
         total = cross_entropy(logits, labels, reduction="sum")
         return total / (num_items_in_batch if num_items_in_batch is not None else len(labels))
@@ -80,9 +81,10 @@ class Supervised(Trainer):  # type: ignore[misc]
 
 @torch.no_grad()
 def judge(network: Any, encoded: Sequence[Encoded], pad: int, at_once: int) -> dict[str, float]:
-    """How well answers are known, each token given the right ones before it.
+    """How well the network predicts answers, each token given the right tokens before it.
 
-    That is the `loss` per token, the share of `tokens` that come first, and of `records` in which all do.
+    Returns the `loss` per token, the share of `tokens` that are predicted right, and the share of `records` with all
+    tokens right.
     """
     network.eval()
     total, count, right, whole = 0.0, 0, 0, 0
@@ -101,32 +103,33 @@ def judge(network: Any, encoded: Sequence[Encoded], pad: int, at_once: int) -> d
 
 
 def multiplies_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 itself: about 1.6 times as fast as float32, and emulated elsewhere."""
+    """Whether this CPU multiplies bfloat16 natively: about 1.6 times as fast as float32, while emulation is slow."""
     able = torch.cpu.get_capabilities()
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def quick(network: Any) -> AbstractContextManager[Any]:
-    """Products in bfloat16 where the CPU has them, all else as it is."""
+    """A context that multiplies in bfloat16 if the CPU does so natively."""
     on_cpu = network.device.type == "cpu"
     context: AbstractContextManager[Any] = torch.autocast("cpu", torch.bfloat16, enabled=on_cpu and multiplies_bf16())
     return context
 
 
 class Passes(TrainerCallback):  # type: ignore[misc]
-    """Judges the model after each pass, keeps the best in `folder`/best, and ends what no longer helps."""
+    """Evaluates the model after each pass, keeps the best in `folder`/best, and stops training that no longer helps."""
 
     def __init__(self, measure: Callable[[], dict[str, float]], folder: Path, ends: set[int], patience: int) -> None:
         self._measure, self._folder, self._ends, self._patience = measure, folder, ends, patience
         self.log: list[dict[str, Any]] = []
 
     def rewind(self, step: int) -> None:
-        """Take up the log of an interrupted run that goes on after `step`."""
+        """Load the log of an interrupted run that resumes after `step`."""
         file = self._folder / "passes.json"
         known = json.loads(file.read_text()) if step and file.is_file() else []
         self.log = [entry for entry in known if entry["step"] <= step]
 
     def on_step_end(self, args: Any, state: Any, control: Any, *, model: Any, **_: Any) -> None:
+        """At the end of a pass: evaluate, save the best model, and stop when patience runs out."""
         if state.global_step not in self._ends:
             return
         best = max(map(_merit, self.log), default=None)
@@ -140,12 +143,13 @@ class Passes(TrainerCallback):  # type: ignore[misc]
 
 
 class Told(TrainerCallback):  # type: ignore[misc]
-    """Tells of each step."""
+    """Calls `tell` with each step."""
 
     def __init__(self, tell: Callable[[TrainingStep], None], steps: int) -> None:
         self._tell, self._steps = tell, steps
 
     def on_log(self, args: Any, state: Any, control: Any, *, logs: Any, **_: Any) -> None:
+        """Report a step that has a loss."""
         if "loss" in logs:
             self._tell(TrainingStep(state.global_step, self._steps, logs["loss"]))
 
@@ -160,13 +164,13 @@ def train(
     folder: Path,
     tell: Callable[[TrainingStep], None],
 ) -> list[dict[str, Any]]:
-    """Fine-tune `model` in place, and leave the adapter (or all weights) of the best pass in `folder`/best.
+    """Fine-tune `model` in place, and save the adapter (or all weights) of the best pass in `folder`/best.
 
-    Beside it are checkpoints, from which the same call goes on. Returns what was measured after each pass: `step`, and
-    what `judge` says of the records held out.
+    The folder also holds checkpoints, from which the same call resumes. Returns an entry for each pass: its last
+    `step`, and the numbers of `judge` on the held-out records.
     """
     logging.disable_progress_bar()
-    logging.set_verbosity_error()  # what is to be told is told by `tell`
+    logging.set_verbosity_error()  # `tell` reports the progress instead
     lessons = Lessons(model, examples, more, schema, training)
     judged = encode(model, demonstrate(held_out, schema, training.show))
     fitting = max(1, training.tokens_at_once // lessons.longest)
@@ -221,7 +225,7 @@ def train(
 
 
 def adapt(network: Any, rank: int) -> Any:
-    """The network with an adapter of this rank on all linear layers but the head: all that is trained."""
+    """The network with a trainable adapter of this rank on all linear layers but the head; the rest is frozen."""
     factors = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for an attribute by its old name
@@ -229,7 +233,7 @@ def adapt(network: Any, rank: int) -> Any:
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The latest checkpoint that is whole; those that a kill left half-written are removed."""
+    """The latest complete checkpoint; incomplete checkpoints of a killed run are removed."""
     whole = []
     for found in folder.glob("checkpoint-*"):
         try:
@@ -241,11 +245,13 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def _merit(entry: dict[str, Any]) -> tuple[float, float]:
-    return entry.get("tokens", 0.0), -entry.get("loss", -entry["step"])  # with nothing held out the last is best
+    return entry.get("tokens", 0.0), -entry.get(
+        "loss", -entry["step"]
+    )  # without held-out records the last pass is best
 
 
 def _replace(folder: Path, write: Callable[[str], Any]) -> None:
-    """Write a folder anew, so that it is there whole or as it was."""
+    """Replace a folder so that a complete version, old or new, exists at any time."""
     fresh, old = folder.with_suffix(".new"), folder.with_suffix(".old")
     shutil.rmtree(fresh, ignore_errors=True)
     write(str(fresh))

@@ -1,4 +1,4 @@
-"""Records that nobody wrote: documents that the schema admits, put into words by a model, kept if they read back."""
+"""Synthetic records: documents that a model samples and puts into words, kept if they read back."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from structout.result import Example, Task
 from structout.schema import Schema
 from structout.strategies import Constrained, Strategy
 
-_SHOWN = 3  # labelled records that a prompt shows; drawn anew each time, so that what is made differs
+_SHOWN = 3  # labelled records in a prompt; drawn anew for each prompt, for variety
 _CHUNK = 32
 
 
@@ -30,12 +30,12 @@ def synthesize(
     max_tokens: int = 256,
     seed: int = 0,
 ) -> Iterator[Example]:
-    """Make `count` attempts at a labelled record; yields those that survive.
+    """Make `count` attempts at a labelled record, and yield the records that survive.
 
-    A document is sampled from the model held to the schema, so that it is valid; the model puts it into words; and
-    `reader` (by default `Constrained(examples=3)`, or fewer) must read the same document from these words. `examples`
-    show what records look like. What the reader cannot read is lost, wrong labels among it, and what says the same as
-    one of the examples or as an earlier record.
+    The model samples a document, constrained to the schema, and puts it into words; then `reader` (by default
+    `Constrained(examples=3)`, or fewer) must read the same document from these words. `examples` show what records look
+    like. Records that the reader cannot read are dropped, with wrong labels among them; so are records with the words
+    of an example or of an earlier record.
     """
     said = {_bare(example.text) for example in examples}
     draw = random.Random(seed)
@@ -52,13 +52,13 @@ def synthesize(
         )
         checked = [(schema.check_text(one.text), few) for one, few in zip(invented, shown, strict=True)]
         valid = [(check.document, few) for check, few in checked if check.ok]
-        told = model.complete(
+        described = model.complete(
             [
                 Prompt(_ask_to_tell(schema, document, few), replace(creative, stop=("\n",)), None, start + place)
                 for place, (document, few) in enumerate(valid)
             ]
         )
-        texts = [one.text.strip() for one in told]
+        texts = [one.text.strip() for one in described]
         asked = [(text, document) for text, (document, _) in zip(texts, valid, strict=True) if text]
         tasks: list[Task[Any]] = [
             Task(text, schema, tuple(examples), Sampling(max_tokens=max_tokens)) for text, _ in asked

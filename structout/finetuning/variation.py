@@ -1,4 +1,4 @@
-"""More from few labels: records in which texts are exchanged for those that other records have in the same place."""
+"""Variation of labelled records by exchanging texts between records."""
 
 import random
 import re
@@ -16,9 +16,9 @@ from structout.schema import Schema
 class Variation:
     """Varies labelled records.
 
-    A text of the document that stands in the record just once, to the letter, is exchanged in both for a text that
-    another record has in the same place of the schema: the words around it then tell the model what it is, and it
-    cannot learn records by heart (cf. mention replacement, Dai and Adel 2020, arXiv:2010.11683).
+    If a text of the document occurs literally and only once in the record, it is replaced in both by a text that
+    another record has in the same place of the schema. So the model has to learn from the surrounding words, and cannot
+    memorise records (cf. mention replacement, Dai and Adel 2020, arXiv:2010.11683).
     """
 
     def __init__(self, examples: Sequence[Example], schema: Schema[Any], share: float) -> None:
@@ -29,7 +29,7 @@ class Variation:
                 self._others.setdefault(kind, []).append(text)
 
     def vary(self, example: Example, draw: random.Random) -> Example:
-        """The record with each such text exchanged at the probability `share`."""
+        """The record with each such text replaced with the probability `share`."""
         text, document, free = example.text, deepcopy(example.document), len(example.text) + 1
         for at, path, kind, old in sorted(self._found(example), key=lambda found: found[0], reverse=True):
             if at + len(old) >= free or draw.random() >= self._share:

@@ -1,1 +1,1 @@
-"""A gate for documents that others produced."""
+"""A gate for documents from any producer."""

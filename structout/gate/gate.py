@@ -1,4 +1,4 @@
-"""A gate for documents that others produced: what is valid, what is not, and whether that is enough."""
+"""The gate: verdicts on documents, counts of valid and invalid ones, and thresholds on the counts."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,13 +15,13 @@ from structout.tables.documents import Document, read_documents
 from structout.tables.layout import Layout, is_of_run
 
 _VALID: Checked[Any] = Checked(None, None)
-_NO_UTF8 = (Issue("", "not_json", "it is not UTF-8: convert the file to UTF-8"),)
-_SHOWN = 1000  # documents that reports list one by one
+_NO_UTF8 = (Issue("", "not_json", "the document is not UTF-8: convert the file to UTF-8"),)
+_SHOWN = 1000  # documents that reports list individually
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one document is worth: `valid` as it is, `repaired` to what `mended` holds, or `invalid`."""
+    """The verdict on one document: `valid` as it is, `repaired` to the document in `mended`, or `invalid`."""
 
     line: int
     status: str
@@ -32,8 +32,8 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What must hold for all documents together: the least share that passes, the most that may fail, and for a field
-    the least share of documents in which it is valid.
+    """The requirements on all documents together: the lowest share that must pass, the highest number that may fail,
+    and by field the lowest share of documents in which the field is valid.
     """
 
     min_valid: float = 1.0
@@ -43,7 +43,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdCheck:
-    """One threshold and whether it holds."""
+    """One threshold, the value found, and whether the threshold holds."""
 
     name: str
     found: str
@@ -52,7 +52,7 @@ class ThresholdCheck:
 
 @dataclass
 class Findings:
-    """What the gate has seen so far. `sample` holds the first invalid documents."""
+    """The counts of the gate so far. `sample` holds the first 1,000 invalid documents."""
 
     source: str
     schema: str
@@ -66,14 +66,16 @@ class Findings:
 
     @property
     def invalid(self) -> int:
+        """The number of invalid documents."""
         return self.total - self.valid - self.repaired
 
     @property
     def passed(self) -> bool:
+        """Whether all thresholds hold."""
         return all(check.passed for check in self.checks())
 
     def checks(self) -> list[ThresholdCheck]:
-        """The thresholds, judged."""
+        """The thresholds, checked against the counts so far."""
         limits = self.thresholds
         share = (self.valid + self.repaired) / self.total if self.total else 0.0
         checks = []
@@ -88,7 +90,7 @@ class Findings:
         return checks
 
     def add(self, verdict: Judgement, bad_fields: list[str]) -> None:
-        """Count a document that was not valid as it is."""
+        """Count a repaired or invalid document."""
         self.total += 1
         if verdict.status == "repaired":
             self.repaired += 1
@@ -100,9 +102,9 @@ class Findings:
 
 
 class Gate:
-    """Judges documents one by one by a schema, strictly; what fails is mended first where a policy says so.
+    """Checks documents strictly against a schema, one by one. With a policy, it first repairs an invalid document.
 
-    What `structout run` wrote beside a record, to say how it came about, is no part of the document.
+    The provenance columns of `structout run` do not belong to a document.
     """
 
     def __init__(self, schema: Schema[Any], findings: Findings, policy: Policy | None = None) -> None:
@@ -113,7 +115,7 @@ class Gate:
         self._layout = Layout.of(schema)
 
     def judge(self, document: Document) -> Judgement:
-        """The verdict on a document, counted in the findings."""
+        """The verdict on a document, which is also counted in the findings."""
         schema, data = self.schema, document.data
         if document.wrong:
             return self._invalid(document, (Issue("", "not_json", document.wrong),), None)
@@ -132,10 +134,10 @@ class Gate:
             return self._invalid(document, _NO_UTF8 if bytes_only else checked.issues, checked.document)
         from structout.parsing import repair
 
-        mended = repair(document.text, schema, self._policy)
-        if not mended.ok:
-            return self._invalid(document, mended.issues, mended.document, len(mended.edits))
-        verdict = Judgement(document.line, "repaired", mended.issues, len(mended.edits), mended.document)
+        found = repair(document.text, schema, self._policy)
+        if not found.ok:
+            return self._invalid(document, found.issues, found.document, len(found.edits))
+        verdict = Judgement(document.line, "repaired", found.issues, len(found.edits), found.document)
         self.findings.add(verdict, [])
         return verdict
 
@@ -145,7 +147,7 @@ class Gate:
         return verdict
 
     def _bad_fields(self, document: Json, verdict: Judgement) -> Iterator[str]:
-        """The fields with a threshold that are not valid in this document: absent though required, or with an issue."""
+        """The fields with a threshold that are bad in this document: required but absent, or with an issue."""
         for name in self.findings.thresholds.min_field:
             place = "/" + name.replace("~", "~0").replace("/", "~1")
             if not isinstance(document, dict):
@@ -164,12 +166,12 @@ def validate(
     repair: Policy | None = None,
     thresholds: Thresholds | None = None,
 ) -> Findings:
-    """Judge documents that others produced, strictly: how many are valid, and what is wrong with the others.
+    """Check documents strictly against a schema, and count the valid documents and the issues of the others.
 
-    `documents` are JSON texts (`str` or `bytes`) or documents that were read (`dict`, `list` ...), or the `Path` of a
-    file of them; `schema` is whatever `Schema.of` takes. With `repair`, an invalid document is repaired first, by that
-    policy. `passed` says whether the thresholds hold, by default that all documents are valid. Raises `DataError` for a
-    file that cannot be read, `SpecError` and `SchemaError`.
+    `documents` are JSON texts (`str` or `bytes`) or parsed documents (`dict`, `list` ...), or the `Path` of a file of
+    documents. `schema` is anything that `Schema.of` takes. `repair` is the policy for repairing an invalid document
+    first. `passed` of the result says whether the thresholds hold; by default all documents must be valid. Raises
+    `SpecError`, `SchemaError`, and `DataError` if the file cannot be read.
 
     >>> validate(['{"a": 1}', '{"a": "x"}'], {"properties": {"a": {"type": "integer"}}}).invalid
     1
@@ -207,7 +209,7 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def fields_of(schema: Schema[Any]) -> list[str]:
-    """The top-level fields that the schema names."""
+    """The names of the schema's top-level fields."""
     return list(_of(schema, "properties"))
 
 
@@ -217,5 +219,5 @@ def _of(schema: Schema[Any], keyword: str) -> Any:
 
 
 def _pattern(pointer: str) -> str:
-    """A pointer with * for list indexes, so that like issues are counted together."""
+    """The pointer with * for list indexes, so that equal issues of list items are counted together."""
     return "/".join("*" if part.isdigit() else part for part in pointer.split("/"))

@@ -1,4 +1,4 @@
-"""What the gate found, in the forms that pipelines and people read."""
+"""Reports of the gate, for pipelines and for people."""
 
 import sys
 from collections.abc import Callable
@@ -12,10 +12,12 @@ from structout.tables.output import replacing
 
 
 def write_report(target: str, findings: Findings) -> None:
-    """Write `FORMAT=PATH`, to stdout for the path `-`. Raises `SpecError` for a format that is none, `OutputError`."""
+    """Write the report `FORMAT=PATH`; the path `-` is stdout. Raises `OutputError`, and `SpecError` for the target."""
     name, _, path = target.partition("=")
     if name not in FORMATS or not path:
-        raise SpecError(f"no report is {target!r}", hint=f"write FORMAT=PATH with one of {', '.join(FORMATS)}")
+        raise SpecError(
+            f"invalid report: got {target!r}, expected FORMAT=PATH", hint=f"use one of {', '.join(FORMATS)}"
+        )
     written = FORMATS[name](findings)
     if path == "-":
         sys.stdout.write(written)
@@ -25,6 +27,7 @@ def write_report(target: str, findings: Findings) -> None:
 
 
 def as_json(findings: Findings) -> str:
+    """The findings as one JSON object."""
     return surfaces.json_text(
         {
             "source": findings.source,
@@ -46,13 +49,13 @@ def as_json(findings: Findings) -> str:
 
 
 def verdict_json(verdict: Judgement) -> dict[str, Any]:
-    """One verdict for machines."""
+    """One verdict as JSON."""
     issues = [{"pointer": i.pointer, "kind": i.kind, "message": i.message} for i in verdict.issues]
     return {"line": verdict.line, "status": verdict.status, "issues": issues, "edits": verdict.edits}
 
 
 def as_junit(findings: Findings) -> str:
-    """JUnit XML: a test a threshold; the invalid documents are in the text of those that fail."""
+    """JUnit XML with a test per threshold. The text of a failed test lists the invalid documents."""
     checks = findings.checks()
     failed = sum(not check.passed for check in checks)
     suite = Element("testsuite", name=surfaces.xml(f"structout validate {findings.source}"))
@@ -67,7 +70,7 @@ def as_junit(findings: Findings) -> str:
 
 
 def as_sarif(findings: Findings) -> str:
-    """SARIF 2.1.0 (OASIS): a result an issue."""
+    """SARIF 2.1.0 (OASIS) with a result per issue."""
     kinds = sorted({kind for kind, _ in findings.kinds})
     results = [
         {
@@ -98,7 +101,7 @@ def as_sarif(findings: Findings) -> str:
 
 
 def as_github(findings: Findings) -> str:
-    """Workflow commands of GitHub Actions: an annotation a document, and one for each threshold that is missed."""
+    """Workflow commands of GitHub Actions: an annotation per listed document, and one per missed threshold."""
     lines = [
         f"::error file={surfaces.github_property(findings.source)},line={v.line}::"
         + surfaces.github("; ".join(map(str, v.issues)))
@@ -113,6 +116,7 @@ def as_github(findings: Findings) -> str:
 
 
 def as_markdown(findings: Findings) -> str:
+    """A Markdown page with tables of the thresholds and of the issues."""
     rows = [("threshold", "found", ""), ("---", "---:", "---")]
     rows += [(surfaces.markdown(c.name), c.found, "passed" if c.passed else "**failed**") for c in findings.checks()]
     kinds = [("issue", "where", "documents"), ("---", "---", "---:")]
@@ -124,6 +128,8 @@ def as_markdown(findings: Findings) -> str:
 
 
 def as_html(findings: Findings) -> str:
+    """An HTML page with tables of the thresholds, the issues and the listed documents."""
+
     def table(rows: list[list[str]]) -> str:
         cells = ("".join(f"<td>{surfaces.html(cell)}</td>" for cell in row) for row in rows)
         return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
@@ -140,9 +146,9 @@ def as_html(findings: Findings) -> str:
 
 
 def summary(findings: Findings) -> str:
-    """One line that says it all."""
-    mended = f", {findings.repaired:,} more after repair" if findings.repaired else ""
-    return f"{findings.valid:,} of {findings.total:,} documents are valid{mended}"
+    """The counts as one line."""
+    repaired = f", {findings.repaired:,} more after repair" if findings.repaired else ""
+    return f"{findings.valid:,} of {findings.total:,} documents are valid{repaired}"
 
 
 FORMATS: dict[str, Callable[[Findings], str]] = {

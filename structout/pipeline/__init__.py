@@ -1,4 +1,4 @@
-"""Run at scale."""
+"""Extraction at scale."""
 
 from structout.pipeline.extraction import extract, extract_many
 

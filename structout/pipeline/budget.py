@@ -1,4 +1,4 @@
-"""What a run may cost."""
+"""The budget of a run."""
 
 import math
 import threading
@@ -15,7 +15,7 @@ from structout.prices import Prices, dollars
 
 @dataclass(frozen=True)
 class Budget:
-    """Limits on what is spent, earlier runs of the same journal included; `hours` are of this run alone.
+    """Limits on spending, including earlier runs of the same journal. `hours` counts this run alone.
 
     Raises `SpecError` for a limit below zero.
     """
@@ -31,13 +31,13 @@ class Budget:
     def __post_init__(self) -> None:
         for name in ("usd", "tokens", "hours"):
             limit = getattr(self, name)
-            if limit is not None and not limit >= 0:  # which NaN is not
-                raise SpecError(f"invalid budget: got {limit} {name}", hint="give 0 or more, or leave the limit out")
+            if limit is not None and not limit >= 0:  # also rejects NaN
+                raise SpecError(f"invalid budget: got {limit} {name}", hint="give 0 or more, or omit the limit")
 
     @contextmanager
     def first(self, model: str | None, spent: Callable[[], Mapping[str, Usage]]) -> Iterator[bool]:
-        """Whether what one call of this model (None: of any) takes is still unknown: then only one may go out
-        meanwhile, to tell. Whoever else asks waits for it.
+        """Yield whether the usage of a call of this model (None: of any model) is still unknown. If it is, the caller
+        makes a single call to learn it, and other callers wait.
         """
 
         def unknown() -> bool:
@@ -54,9 +54,9 @@ class Budget:
     def room(
         self, model: str | None, spent: Callable[[], Mapping[str, Usage]], prices: Prices, coming: int
     ) -> Iterator[None]:
-        """While `coming` calls of a model (None: of any) are made and added to `spent`: others then find less room.
+        """Reserve room for `coming` calls of a model (None: of any model) until they are made and added to `spent`.
 
-        Raises as `check` does, but each model's calls count at its own mean.
+        Raises as `check` does, but counts the calls of each model at that model's own mean.
         """
         with self._lock:
             self._check(spent(), prices, self._under_way + Counter({model: coming}))
@@ -68,8 +68,8 @@ class Budget:
                 self._under_way[model] -= coming
 
     def check(self, spent: Mapping[str, Usage], prices: Prices, coming: int) -> None:
-        """Raise `BudgetError` where a limit is reached, or `coming` more calls would go beyond it, at the mean of the
-        calls so far; `SpecError` where the price of one of them is unknown.
+        """Raise `BudgetError` if a limit is reached, or if `coming` more calls at the mean usage so far would exceed
+        it. Raise `SpecError` if a price is unknown.
         """
         self._check(spent, prices, {None: coming})
 
@@ -87,7 +87,9 @@ class Budget:
             paid, bill = prices.cost(spent.items()), prices.cost(expected.items())
             if paid is None or bill is None:
                 unknown = next(model for model in spent if model not in prices.table)
-                raise SpecError(f"the price of {unknown} is unknown", hint="give --price, or list it in --prices")
+                raise SpecError(
+                    f"the price of {unknown} is unknown", hint="give --price, or list the model in --prices"
+                )
             if paid >= self.usd or bill > self.usd:
                 raise _used_up(dollars(self.usd), "--budget-usd", dollars(bill) if bill > paid else "")
         if self.hours is not None and (time.monotonic() - self.began) / 3600 >= self.hours:
@@ -95,7 +97,7 @@ class Budget:
 
 
 def _with_more(usage: Usage, calls: float) -> Usage:
-    """Usage with so many calls more, at its own mean."""
+    """The usage after so many more calls at its own mean."""
     if not usage.calls:
         return usage
     share = 1 + calls / usage.calls
@@ -107,5 +109,5 @@ def _with_more(usage: Usage, calls: float) -> Usage:
 def _used_up(limit: str, option: str, needed: str = "") -> BudgetError:
     return BudgetError(
         f"the budget of {limit} is used up" + (f": the next calls would take it to {needed}" if needed else ""),
-        hint=f"what was done is kept; the same command with a higher {option} goes on",
+        hint=f"raise {option} and run the same command again; finished rows are kept",
     )

@@ -1,4 +1,4 @@
-"""A model whose answered calls are noted, for whoever must account for them when a later call fails."""
+"""A log of a model's answered calls, so that their cost is counted even if a later call fails."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from structout.result import Attempt
 
 
 class CallLog(Wrapper):
-    """Wraps a model and adds every call that it answered to `calls`, those of a batch that failed in part as well."""
+    """Wraps a model and adds every answered call to `calls`, also from a batch that failed in part."""
 
     def __init__(self, inner: Model, calls: list[Attempt]) -> None:
         super().__init__(inner)

@@ -1,4 +1,4 @@
-"""Work on a stream, in chunks, a few at a time, in order."""
+"""Ordered, concurrent work on chunks of a stream."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -9,12 +9,12 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-_IN_FLIGHT = 2  # chunks at once, so that a straggler in one chunk's re-ask never idles the model
+_IN_FLIGHT = 2  # concurrent chunks, so that one slow re-ask does not idle the model
 
 
 def in_order(items: Iterable[T], work: Callable[[list[T]], R], size: int, in_flight: int = _IN_FLIGHT) -> Iterator[R]:
-    """What `work` makes of each chunk of `size` items, in order, `in_flight` chunks at a time. Items are read lazily;
-    its errors are raised.
+    """The results of `work` on chunks of `size` items, in order, with `in_flight` concurrent chunks. Items are read
+    lazily. Errors of `work` are raised.
     """
     stream = iter(items)
     pool = ThreadPoolExecutor(in_flight)

@@ -1,4 +1,4 @@
-"""What a run will take, told from a few of its rows."""
+"""Estimates of a run's tokens, cost and time from a few of its rows."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,26 +17,26 @@ from structout.strategies.first_prompt import first_call
 from structout.tables.output import Placing
 from structout.tables.rows import Row
 
-_CHUNK = 256  # rows that are looked up at a time
-_CHARACTERS = 4  # of a token, where the model does not count them itself
+_CHUNK = 256  # rows per lookup
+_CHARACTERS = 4  # per token, if the model cannot count tokens
 
 
 @dataclass(frozen=True)
 class Range:
-    """A mean for one row with its standard error."""
+    """The mean of one row and its standard error."""
 
     mean: float
     error: float = 0.0
 
     def of(self, rows: int) -> tuple[float, float]:
-        """The bounds of an about 95 % interval for the sum over `rows`."""
+        """The bounds of an approximate 95 % interval for the sum over `rows`."""
         return max(0.0, self.mean - 2 * self.error) * rows, (self.mean + 2 * self.error) * rows
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the rows that are still to be asked are expected to take; `seconds` and `cost` are None where they cannot be
-    known.
+    """The expected tokens, cost and time of the rows that are still open. `cost` is None if a price is unknown,
+    `seconds` if no row was asked.
     """
 
     rows: int
@@ -47,6 +47,7 @@ class Estimate:
     basis: str
 
     def to_json(self) -> dict[str, Any]:
+        """The estimate for machines: bounds for all rows, tokens as integers, cost in US dollars."""
         tokens = self.tokens.of(self.rows)
         return {
             "rows": self.rows,
@@ -58,12 +59,12 @@ class Estimate:
         }
 
     def lines(self) -> list[str]:
-        """For a person."""
+        """The estimate as lines for people."""
         low, high = self.tokens.of(self.rows)
         cost = "unknown: give --price" if self.cost is None else "${:,.2f} to ${:,.2f}".format(*self.cost.of(self.rows))
         time = "unknown until rows are asked" if self.seconds is None else f"about {clock(self.seconds)}"
         return [
-            f"{self.rows:,} rows to ask, told from {self.basis}",
+            f"{self.rows:,} rows to ask, estimated from {self.basis}",
             f"tokens  {low:,.0f} to {high:,.0f}",
             f"cost    {cost}",
             f"time    {time}",
@@ -71,7 +72,7 @@ class Estimate:
 
 
 def waiting(rows: Iterator[Row], journal: Journal) -> Iterator[Row]:
-    """The rows that have no outcome yet."""
+    """The rows without an outcome in the journal."""
     while some := list(islice(rows, _CHUNK)):
         yield from unknown(some, journal)
 
@@ -86,9 +87,8 @@ def ask_some(
     keep: bool = True,
     place: Placing | None = None,
 ) -> Estimate:
-    """Ask for these few rows, which stand for all `total` that are to be asked. The answers are kept, so that nothing
-    is paid twice, and with `keep` the outcomes too, as `entries` makes them. Raises `ModelError` if the model failed on
-    all of them.
+    """Estimate all `total` open rows by asking for a few of them. The journal keeps the answers, so that no answer is
+    paid twice, and with `keep` also the outcomes (see `entries`). Raises `ModelError` if the model fails on every row.
     """
     began, before = time.monotonic(), _calls(journal)
     found = []
@@ -100,7 +100,7 @@ def ask_some(
     answered = [outcome for outcome in found if outcome.status != "error"]
     if found and not answered:
         raise ModelError(
-            f"the model failed on all of {len(found)} rows, last: {found[-1].issues[0].message}", hint="mend the cause"
+            f"the model failed on all of {len(found)} rows, last: {found[-1].issues[0].message}", hint="fix the cause"
         )
     tokens = _range([float(o.usage.input_tokens + o.usage.output_tokens) for o in answered])
     costs = [o.cost for o in answered if o.cost is not None]
@@ -120,7 +120,7 @@ def _calls(journal: Journal) -> int:
 
 
 def ask_nothing(rows: Iterable[Row], job: Job, total: int) -> Estimate:
-    """Compose the prompts of these few rows: what is read is counted, what is written is bounded by the token limit."""
+    """Estimate all `total` rows from the prompts of a few, without asking. The token limit bounds the answers."""
     model = None
     lengths: list[float] = []
     for row in rows:
@@ -128,7 +128,7 @@ def ask_nothing(rows: Iterable[Row], job: Job, total: int) -> Estimate:
         prompt, model = first_call(job.strategy, task, job.model)
         if (encode := getattr(model, "encode", None)) is None:
             lengths.append(sum(len(message.content) for message in prompt.messages) / _CHARACTERS)
-        elif isinstance(tokens := encode(prompt), list):  # else the model cannot take it, and it costs nothing
+        elif isinstance(tokens := encode(prompt), list):  # the model refuses any other prompt, at no cost
             lengths.append(len(tokens))
     price = job.prices.table.get(model.name) if model is not None else None
     read = _range(lengths)
@@ -138,8 +138,8 @@ def ask_nothing(rows: Iterable[Row], job: Job, total: int) -> Estimate:
     if price is not None:
         low, high = (price.input * read.mean / 1e6, (price.input * read.mean + price.output * limit) / 1e6)
         cost = Range((low + high) / 2, (high - low) / 4)
-    counted = "tokens" if hasattr(model, "encode") else f"characters, {_CHARACTERS} a token"
-    basis = f"{len(lengths)} prompts ({counted}), one call a row, answers of nothing to {limit} tokens; none was asked"
+    counted = "tokens" if hasattr(model, "encode") else f"{_CHARACTERS} characters per token"
+    basis = f"{len(lengths)} prompts ({counted}), one call per row, answers of 0 to {limit} tokens; no model was asked"
     return Estimate(total, 0, tokens_range, cost, None, basis)
 
 

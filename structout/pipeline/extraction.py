@@ -1,4 +1,4 @@
-"""Text in, validated records out."""
+"""Extraction of validated records from texts."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -49,7 +49,7 @@ def extract(
     examples: Sequence[Example] = (),
     sampling: Sampling | None = None,
 ) -> Result[Any]:
-    """Turn one text into a validated record: see `extract_many`."""
+    """Turn one text into a validated record. The parameters are those of `extract_many`."""
     (result,) = extract_many([text], schema, model, strategy, examples=examples, sampling=sampling)
     return result
 
@@ -66,20 +66,20 @@ def extract_many(
     journal: str | Path | None = None,
     private: bool = False,
 ) -> Iterator[Result[Any]]:
-    """Turn texts into validated records: one result each, in input order, as they come.
+    """Turn texts into validated records: one result per text, in input order, as soon as it is known.
 
-    `schema` is whatever `Schema.of` takes, `model` a `Model` or a name for `load_model`, `strategy` a `Strategy` or an
-    expression for `load_strategy`. Texts are read lazily, `chunk` at a time. A bad text becomes a result with issues;
-    only a schema, model or strategy that is none raises, and a model that fails.
+    `schema` is anything that `Schema.of` takes, `model` a `Model` or a name for `load_model`, `strategy` a `Strategy`
+    or an expression for `load_strategy`. Texts are read lazily, `chunk` at a time. A bad text becomes a result with
+    issues. Only an invalid schema, model or strategy raises, and a model that fails.
 
-    `journal` is a file in which every answer and every result is kept as it comes: after an interruption the same call
-    yields what is there without asking again, and goes on. It raises `JournalError` where the journal is of another
-    schema, strategy, model, prompt, sampling or input, or in use. Where a part of it is damaged, a `StructoutWarning`
-    names the rows; they are asked again. A `private` journal can be read by its owner alone (0600); any other is made
-    with the umask.
+    `journal` is a file that keeps every answer and every result as it arrives. After an interruption, the same call
+    yields the kept results without asking again, and then continues. A journal that is in use, or that belongs to
+    another schema, strategy, model, prompt, sampling or input, raises `JournalError`. If a part of the journal is
+    damaged, a `StructoutWarning` names its rows, and they are asked again. A `private` journal is readable only by its
+    owner (0600); the mode of any other journal follows the umask.
     """
     if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
-        raise SpecError(f"texts is {texts!r:.80}", hint="give a list of texts; for one there is extract")
+        raise SpecError(f"invalid texts: got {texts!r:.80}", hint="give a list of texts, or call extract for one text")
     job = Job(
         Schema.of(schema),
         model_of(model),

@@ -1,4 +1,4 @@
-"""A run over files: rows in, accepted records and a quarantine out, none lost."""
+"""A run over files: from input rows to accepted records and a quarantine."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from structout.tables.keys import Keys
 from structout.tables.output import check_distinct, check_field_names, check_target, check_writable, placing
 from structout.tables.rows import Row, count_rows, read_rows
 
-_READ = 20  # rows that an estimate reads where it asks for none
-_UNKNOWN = 1000  # rows that an estimate is for where nobody knows how many there are
+_READ = 20  # rows that an estimate reads if it asks for no row
+_UNKNOWN = 1000  # rows that an estimate covers if the number of rows is unknown
 
 
 class RunInterruptedError(KeyboardInterrupt):
-    """Someone interrupted a run. `done` is the number of rows that the journal has."""
+    """The interruption of a run by its user. `done` is the number of rows with an outcome in the journal."""
 
     def __init__(self, done: int) -> None:
         super().__init__()
@@ -31,8 +31,8 @@ class RunInterruptedError(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run came to, in rows: read, accepted, set aside, with an earlier row's key, failed by the model.
-    `damaged` says that the journal held what cannot be trusted.
+    """The row counts of a finished run. `others` are in the quarantine, `repeated_keys` have the key of an earlier row,
+    and on `failed` the model failed. `damaged` says whether the journal was damaged.
     """
 
     rows: int
@@ -44,16 +44,16 @@ class Finished:
 
 
 class FileRun:
-    """One run of `settings`. Making it checks all that can be wrong before a model is asked, and reads the first row.
+    """One run of `settings`. The constructor checks the settings and reads the first row, before a model is loaded.
 
-    `execute` runs, `estimate` tells what a run would take. Raises `StructoutError` of several kinds.
+    `execute` runs; `estimate` estimates the run. Raises `StructoutError`.
     """
 
     def __init__(self, settings: RunSettings) -> None:
         self.settings = settings
         check_distinct(
             {
-                "--input": settings.source,
+                "INPUT": settings.source,
                 "--output": settings.output,
                 "--quarantine": settings.rest,
                 "--journal": settings.place,
@@ -67,7 +67,7 @@ class FileRun:
         for file in filter(None, (settings.rest, settings.place, settings.metrics)):
             check_writable(file)
         rows = read_rows(settings.source, text=settings.text, key=settings.key, limit=settings.limit)
-        first = list(islice(rows, 1))  # an input that cannot be read, or not so, leaves no journal behind
+        first = list(islice(rows, 1))  # an input that cannot be read raises here, before there is a journal
         self.is_empty = not first
         self.total = count_rows(settings.source, limit=settings.limit)
         self._rows: Iterator[Row] = chain(first, rows)
@@ -75,13 +75,13 @@ class FileRun:
 
     @cached_property
     def job(self) -> Job:
-        """The job, with its model loaded and every price that its budget needs."""
+        """The job, with its model loaded. Raises `SpecError` if the budget needs an unknown price."""
         job = self.settings.job()
         priced(job, self.settings.budget)
         return job.traced() if self.settings.telemetry else job
 
     def local(self) -> Executor:
-        """The executor of this machine."""
+        """The executor that runs on this machine."""
         return local(self.settings.chunk, self.settings.budget, cache=self.settings.cache)
 
     def execute(
@@ -90,10 +90,10 @@ class FileRun:
         progress: Callable[[Tally], None] = lambda tally: None,
         retrying: Callable[[int], None] = lambda count: None,
     ) -> Finished:
-        """Bring every row to its outcome, and write the files.
+        """Find the outcome of every row, and write the files.
 
-        `progress` hears of every chunk, and `retrying` how many rows of the quarantine will be asked again. Raises
-        `RunInterruptedError` where someone interrupts.
+        Calls `progress` after every chunk, and `retrying` with the number of quarantined rows that are asked again.
+        Raises `RunInterruptedError` on an interrupt.
         """
         settings, limit, keys = self.settings, self.settings.limit, Keys()
         rows = keys.seen(self._rows) if settings.key else self._rows
@@ -118,11 +118,11 @@ class FileRun:
             )
 
     def estimate(self, executor: Executor, probe: int) -> tuple[Estimate, bool]:
-        """What the rows without an outcome will take, and whether the number of rows is known. Asks for `probe` rows at
-        most, and keeps their answers. Raises `RunInterruptedError` where someone interrupts.
+        """The estimate for the rows without an outcome, and whether the number of rows is known. Asks for at most
+        `probe` rows, and keeps their answers. Raises `RunInterruptedError` on an interrupt.
         """
         known = self._known
-        keep = known == ANSWERED and probe > 0  # what another run left stays as it is
+        keep = known == ANSWERED and probe > 0  # the outcomes of another run stay untouched
         with self._journal(dry=True, keep=keep) as journal:
             journal.overlook(known)
             try:
@@ -140,7 +140,7 @@ class FileRun:
 
     @property
     def _known(self) -> str:
-        """Which outcomes of the journal stay (SQL)."""
+        """The condition for the outcomes that the run would keep (SQL)."""
         return "" if self.settings.fresh else PLACED if self.settings.retry_quarantine else ANSWERED
 
     def _journal(self, *, dry: bool, keep: bool) -> Journal:
@@ -152,5 +152,5 @@ class FileRun:
             only=() if settings.fresh else ("schema",) if settings.retry_quarantine else None,
             adopt=keep or not dry,
             private=settings.private,
-            mend=not dry,
+            repair=not dry,
         )

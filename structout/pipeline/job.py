@@ -1,4 +1,4 @@
-"""What is done to each row."""
+"""The work on each row: a schema, a strategy and a model, and the outcomes that they produce."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ BLANK: Result[Any] = Result("invalid", issues=(Issue("", "unanswered", "the reco
 
 @dataclass(frozen=True)
 class Job:
-    """A schema, a strategy and a model, with all that the answers depend on."""
+    """A schema, a strategy and a model, with all other settings that determine the answers."""
 
     schema: Schema[Any]
     model: Model
@@ -44,7 +44,7 @@ class Job:
     max_errors: int = 10
 
     def recorded(self, journal: Kept, budget: Budget | None = None, *, cache: bool = True) -> "Job":
-        """The same with every model's answers kept in a journal, within a budget."""
+        """This job with all models wrapped: a journal keeps their answers, and a budget limits them."""
 
         def wrap(model: Model) -> Model:
             return Recorded(model, journal, budget, self.prices, cache=cache)
@@ -52,13 +52,13 @@ class Job:
         return replace(self, model=wrap(self.model), strategy=with_models(self.strategy, wrap))
 
     def traced(self) -> "Job":
-        """The same with a span of OpenTelemetry for every call of a model; a warning where these would go nowhere."""
+        """This job with an OpenTelemetry span for every call of a model. Warns if no tracer receives the spans."""
         traced = replace(self, model=Traced(self.model), strategy=with_models(self.strategy, Traced))
         check_heard()
         return traced
 
     def identity(self) -> dict[str, str]:
-        """What must not change while a run goes on, by name."""
+        """The parts, by name, that must stay the same when a run is resumed."""
         words = {name: value for name, value in vars(wording).items() if name.isupper()}
         examples = [[example.text, example.document] for example in self.examples]
         files = files_of(self.strategy)
@@ -72,7 +72,7 @@ class Job:
         }
 
     def models(self) -> list[str]:
-        """The names of the model and of those that the strategy has of its own."""
+        """The names of the model and of the strategy's own models."""
         return [self.model.name, *(model.name for model in models_of(self.strategy))]
 
     @cached_property
@@ -81,7 +81,7 @@ class Job:
         return hashlib.sha256(json.dumps(self.identity()).encode()).hexdigest()[:16]
 
     def results(self, texts: Sequence[Any]) -> list[Result[Any]]:
-        """One result each; an invalid one, unasked, of what is no text or blank. Raises `ModelError` if that fails."""
+        """One result per text. A value that is blank or not text is invalid without a call. Raises `ModelError`."""
         results = [BLANK if isinstance(text, str) else NO_TEXT for text in texts]
         places = [place for place, text in enumerate(texts) if isinstance(text, str) and text.strip()]
         tasks = [Task(texts[place], self.schema, self.examples, self.sampling) for place in places]
@@ -90,9 +90,9 @@ class Job:
         return results
 
     def outcomes(self, rows: Sequence[Row]) -> list[RowOutcome]:
-        """One outcome each. Where the model, or a validator of the schema, fails on a batch its rows are tried one by
-        one, so that one that it cannot take costs no other; after `max_errors` failures in a row the rest is not tried.
-        Raises only what has to do with no row: `BudgetError`, `JournalError`, `SpecError`.
+        """One outcome per row. If the model, or a validator of the schema, fails on a batch, its rows are retried one
+        by one, so that a bad row affects no other row. After `max_errors` consecutive failures the remaining rows are
+        skipped. Raises only errors that no row can cause: `BudgetError`, `JournalError`, `SpecError`.
         """
         failed, reason = 0, ""
 
@@ -118,7 +118,7 @@ class Job:
         return each(rows, together, alone, _is_of_a_row)
 
     def _noting(self, calls: list[Attempt]) -> "Job":
-        """The same with every call that a model answers added to `calls`."""
+        """This job with every answered call added to `calls`."""
 
         def wrap(model: Model) -> Model:
             return CallLog(model, calls)
@@ -126,7 +126,7 @@ class Job:
         return replace(self, model=wrap(self.model), strategy=with_models(self.strategy, wrap))
 
     def outcome(self, row: Row, result: Result[Any]) -> RowOutcome:
-        """What came of a row."""
+        """The outcome of a row with this result."""
         return RowOutcome(
             key=row.key,
             status=result.status,
@@ -145,7 +145,7 @@ class Job:
         )
 
     def failure(self, row: Row, reason: str, calls: Sequence[Attempt] = ()) -> RowOutcome:
-        """The outcome of a row on which the model failed, having answered these calls before."""
+        """The outcome of a row on which the model failed after it answered `calls`."""
         return RowOutcome(
             key=row.key,
             status="error",
@@ -170,13 +170,13 @@ def _texts(rows: Sequence[Row]) -> list[Any]:
 
 
 def _is_of_a_row(error: Exception) -> bool:
-    """Whether a row can have caused an error: the model failed, or code of the user's own did."""
+    """Whether a row can have caused the error: the error is the model's or comes from the user's code."""
     return isinstance(error, ModelError) or not isinstance(error, StructoutError)
 
 
 def priced(job: Job, budget: Budget) -> None:
-    """Raise `SpecError` where a budget in dollars meets a model whose price is not known."""
+    """Raise `SpecError` if the budget is in dollars and the price of a model is unknown."""
     unknown = [name for name in dict.fromkeys(job.models()) if name not in job.prices.table]
     if budget.usd is not None and unknown:
-        hint = "list it in --prices; the one of --model may be given by --price"
+        hint = "list it in --prices, or give the price of --model with --price"
         raise SpecError(f"the price of {' and of '.join(unknown)} is unknown", hint=hint)

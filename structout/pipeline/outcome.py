@@ -1,4 +1,4 @@
-"""What is kept of every input row: exactly one outcome, whatever came of it."""
+"""The outcome of an input row. Every row has exactly one."""
 
 import json
 from collections.abc import Mapping
@@ -26,16 +26,18 @@ from structout.records import (
 from structout.result import Result, Status
 from structout.schema import Checked, Schema
 
-OutcomeStatus = Literal[Status, "error"]  # `error`: the model failed on this row, again and again
+OutcomeStatus = Literal[Status, "error"]  # `error`: the model failed on this row
 _json = json.JSONEncoder(allow_nan=False).encode
 
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
-    """One row's outcome. `value` is the accepted record as JSON, defaults filled in, else None; `document` what was
-    read. `attempts` holds every call that was made for the row, as `attempt_json` writes it, `checks` those that
-    verifiers made; `cost` is in US dollars, None if a price is unknown; `fingerprint` tells by which schema, strategy,
-    model and prompt it was made; `record` is the input row, kept only where it is needed again: for the quarantine.
+    """The outcome of one row.
+
+    `value` is the accepted record as JSON with its defaults, otherwise None. `document` is the parsed answer.
+    `attempts` holds every call for the row as `attempt_json` writes it, and `checks` the calls of verifiers. `cost` is
+    in US dollars, or None if a price is unknown. `fingerprint` identifies the schema, strategy, model and prompt.
+    `record` is the input row, kept only for the quarantine.
     """
 
     key: Json
@@ -55,24 +57,26 @@ class RowOutcome:
 
     @property
     def ok(self) -> bool:
+        """Whether the record was accepted."""
         return self.status in ("valid", "repaired")
 
     @property
     def standing(self) -> str:
-        """The status, or `unplaced` where the record was accepted and the output could not hold it."""
+        """The status, or `unplaced` if the record was accepted but the output cannot hold it."""
         return "unplaced" if self.ok and self.record is not None else self.status
 
     @property
     def least_confidence(self) -> float | None:
-        """That of the least sure leaf, None where nothing tells how sure any is."""
+        """The lowest confidence of a leaf, or None if no leaf has one."""
         return min(self.confidence.values(), default=None)
 
     @property
     def usage(self) -> Usage:
+        """The usage of all attempts and checks."""
         return sum((Usage(**attempt["usage"]) for attempt in (*self.attempts, *self.checks)), Usage())
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, for the journal."""
+        """All fields as JSON, for the journal."""
         return {
             **{one.name: getattr(self, one.name) for one in fields(RowOutcome)},
             "issues": list(map(issue_json, self.issues)),
@@ -81,7 +85,7 @@ class RowOutcome:
 
     @classmethod
     def from_json(cls, row: Any) -> "RowOutcome":
-        """What `to_json` wrote. Raises `DataError` for anything else."""
+        """The outcome that `to_json` wrote as `row`. Raises `DataError` for anything else."""
         with understood("an outcome"):
             issues = tuple(map(issue_of, row["issues"]))
             edits = tuple(map(edit_of, row["edits"]))
@@ -99,7 +103,7 @@ class RowOutcome:
         return made
 
     def provenance(self) -> dict[str, Any]:
-        """How an accepted record came about, for the columns beside it."""
+        """The provenance columns of an accepted record."""
         usage = self.usage
         return {
             "_key": self.key,
@@ -115,11 +119,11 @@ class RowOutcome:
         }
 
     def refused(self, reason: str) -> "RowOutcome":
-        """The same, set aside though the record is valid."""
+        """This outcome as `rejected` for a reason, although the record is valid."""
         return replace(self, status="rejected", value=None, issues=(*self.issues, Issue("", "rejected", reason)))
 
     def quarantined(self) -> dict[str, Any]:
-        """A line of the quarantine: the input, what was tried, and what is wrong."""
+        """The line of the quarantine: the input, the attempts and the issues."""
         usage = self.usage
         return {
             "key": self.key,
@@ -139,7 +143,7 @@ class RowOutcome:
         }
 
     def problem(self, schema: Schema[Any]) -> str:
-        """Why the record cannot be one that was accepted by this schema; "" where it can be."""
+        """Why this schema cannot have accepted the record; "" if it can."""
         if not self.ok:
             return ""
         try:
@@ -154,13 +158,13 @@ class RowOutcome:
                 return ""
         except (SchemaError, ValueError, RecursionError) as error:
             return f"the document cannot be checked: {error}"
-        return "the record is not the one that the document stands for"
+        return "the record does not match the document"
 
     def _checked(self, schema: Schema[Any]) -> Checked[Any]:
         return schema.check(self.document, _json(self.document))
 
     def result(self, schema: Schema[Any]) -> Result[Any]:
-        """The result that this was made of. Raises `DataError` where it cannot have been made of any."""
+        """The result that led to this outcome. Raises `DataError` if no result can lead to it."""
         with understood("an outcome"):
             checked = self._checked(schema) if self.ok else None
             require(f"document ({checked.issues[0] if checked and checked.issues else ''})", not checked or checked.ok)
@@ -182,8 +186,8 @@ class RowOutcome:
 
 
 def _agrees(kept: Json, one: Json, other: Json) -> bool:
-    """Whether what is kept of a value is what it is written as: where it is written so once and so another time (a
-    default that is a new number or the time), it may be anything.
+    """Whether a kept value equals the value as it is written now, `one`. Where two writes differ (`one` and `other`,
+    for example because a default is the current time), any kept value agrees.
     """
     if isinstance(kept, dict) and isinstance(one, dict) and isinstance(other, dict):
         return kept.keys() == one.keys() and all(_agrees(kept[key], one[key], other.get(key)) for key in one)

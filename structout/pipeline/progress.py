@@ -1,4 +1,4 @@
-"""How far a run is, for people and for machines."""
+"""The progress of a run, for people and for machines."""
 
 import time
 from collections import Counter
@@ -14,7 +14,7 @@ _ACCEPTED = ("valid", "repaired")
 
 @dataclass
 class Tally:
-    """What was done so far: `done` rows of `total` (None: unknown), `asked` of them in this process."""
+    """The state of a run: `done` rows of `total` (None: unknown), of which this process asked for `asked`."""
 
     total: int | None = None
     done: int = 0
@@ -26,33 +26,38 @@ class Tally:
 
     @property
     def accepted(self) -> int:
+        """The number of accepted rows."""
         return sum(self.counts[status] for status in _ACCEPTED)
 
     @property
     def quarantined(self) -> int:
+        """The number of rows in the quarantine."""
         return sum(self.counts.values()) - self.accepted
 
     @property
     def seconds(self) -> float:
+        """The seconds since the run began in this process."""
         return time.monotonic() - self.began
 
     @property
     def rate(self) -> float:
-        """Rows a second that were asked for in this process."""
+        """The rows per second that this process asks for."""
         return self.asked / self.seconds if self.seconds else 0.0
 
     @property
     def remaining_seconds(self) -> float | None:
+        """The expected seconds until the end, or None if the total or the rate is unknown."""
         if self.total is None or not self.rate:
             return None
         return max(0, self.total - self.done) / self.rate
 
     @property
     def tokens(self) -> int:
+        """The input and output tokens that were spent on all models."""
         return sum(usage.input_tokens + usage.output_tokens for usage in self.spent.values())
 
     def line(self) -> str:
-        """One line for a person."""
+        """The progress as one line for people."""
         of = f"/{self.total:,}" if self.total is not None else ""
         eta, known = self.remaining_seconds, sum(self.counts.values())
         parts = [
@@ -66,6 +71,7 @@ class Tally:
         return ", ".join(parts)
 
     def to_json(self) -> dict[str, Any]:
+        """The progress as JSON for machines."""
         return {
             "rows": self.done,
             "total": self.total,
@@ -82,7 +88,7 @@ class Tally:
         }
 
     def prometheus(self) -> str:
-        """The same in the Prometheus text format 0.0.4."""
+        """The progress in the Prometheus text format 0.0.4."""
         lines = ["# HELP structout_rows_total Rows by status.", "# TYPE structout_rows_total counter"]
         lines += [f'structout_rows_total{{status="{status}"}} {n}' for status, n in sorted(self.counts.items())]
         for kind in ("calls", "input_tokens", "output_tokens", "seconds"):
@@ -107,7 +113,7 @@ class Tally:
 
 
 def clock(seconds: float) -> str:
-    """Seconds as h:mm:ss."""
+    """A duration in seconds as h:mm:ss."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,4 +1,4 @@
-"""A job as it is sent to another machine: by names, made into the real thing there."""
+"""A job as names, to send to another machine that loads it there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from structout.strategies import Strategy, load_strategy
 
 @dataclass(frozen=True)
 class Recipe:
-    """What `Job` needs, none of it loaded: the schema's source, the model's name, the strategy or its expression."""
+    """The parts of a `Job` before loading: the schema's source, the model's name, the strategy or its expression."""
 
     schema: Any
     model: Any
@@ -26,7 +26,7 @@ class Recipe:
     max_errors: int = 10
 
     def job(self) -> Job:
-        """Load the model, once."""
+        """Load the schema, the model and the strategy."""
         return Job(
             schema=Schema.of(self.schema),
             model=load_model(self.model) if isinstance(self.model, str) else self.model,

@@ -1,4 +1,4 @@
-"""A model whose every answer is kept before it is used, asked each thing once, within a budget."""
+"""A model that keeps every answer before use, asks equal prompts once, and stays within a budget."""
 
 import hashlib
 import threading
@@ -18,20 +18,23 @@ from structout.prices import Prices
 
 
 class Kept(Protocol):
-    """Where answers are kept, by `completion_key`, with what each model has spent: a `Journal`."""
+    """A store of answers by `completion_key`, and of the usage of each model. A `Journal` is one."""
 
-    def completions(self, keys: Sequence[bytes]) -> dict[bytes, Completion]: ...
+    def completions(self, keys: Sequence[bytes]) -> dict[bytes, Completion]:
+        """The known completions among these keys."""
 
-    def add_completions(self, model: str, new: Mapping[bytes, Completion], usage: Usage) -> None: ...
+    def add_completions(self, model: str, new: Mapping[bytes, Completion], usage: Usage) -> None:
+        """Keep new completions of a model, and add their usage."""
 
-    def spent(self) -> dict[str, Usage]: ...
+    def spent(self) -> dict[str, Usage]:
+        """The usage of each model so far, by its name."""
 
 
 class Recorded(Wrapper):
-    """Wraps a model for one journal, held to what a model must do: see `Strict`.
+    """Wraps a model for one journal. `Strict` checks the model.
 
-    The same prompt gets the same answer, from the journal or from a call in flight, unless the answer is sampled
-    without a seed (or `cache` is off). Asking raises `BudgetError` once the budget is used up.
+    Equal prompts get the same answer, from the journal or from a call in flight, unless the answer is sampled without a
+    seed or `cache` is off. `complete` raises `BudgetError` once the budget is used up.
     """
 
     def __init__(
@@ -81,11 +84,11 @@ class Recorded(Wrapper):
         return [next(rest) if key is None else known[key] for key in keys]
 
     def key(self, prompt: Prompt) -> bytes:
-        """Under what the journal keeps the answer to a prompt."""
+        """The key under which the journal keeps the answer to a prompt."""
         return completion_key(self._identity, prompt.key())
 
     def _settle(self, mine: Mapping[bytes, Prompt], outcome: Mapping[bytes, Completion] | BaseException) -> None:
-        """Tell those who wait for the same answers."""
+        """Give the outcome to the callers that wait for the same answers."""
         with self._lock:
             for key in mine:
                 future = self._asked.pop(key)
@@ -95,9 +98,9 @@ class Recorded(Wrapper):
                     future.set_result(outcome[key])
 
     def _ask(self, prompts: list[Prompt], keys: list[bytes]) -> list[Completion]:
-        """Ask the model and keep what it answers at once. `keys` are those of the first prompts, which are cached.
+        """Ask the model, and keep its answers at once. `keys` belong to the first prompts, whose answers are cached.
 
-        A `ModelError` becomes a `PartialAnswerError` of all these prompts.
+        A `ModelError` becomes a `PartialAnswerError` about all prompts.
         """
         with self._lock:
             before = {place: self._take_left_over(prompt) for place, prompt in enumerate(prompts)}
@@ -125,7 +128,7 @@ class Recorded(Wrapper):
     def _pay(
         self, places: Sequence[int], prompts: Sequence[Prompt], keys: Sequence[bytes], answers: dict[int, Completion]
     ) -> None:
-        """Ask for these of the prompts, and add what is answered, also where a part of it fails."""
+        """Ask for the prompts at `places`, and add their answers, also if a part of the batch fails."""
         failed: PartialAnswerError | None = None
         found: Sequence[Completion | None]
         with self._room(len(places)):
@@ -146,17 +149,17 @@ class Recorded(Wrapper):
         return self._budget.room(self.name, self._journal.spent, self._prices, calls)
 
     def _take_left_over(self, prompt: Prompt) -> Completion | None:
-        """A sampled answer that was paid for while another prompt of its batch failed."""
+        """A sampled answer that is left over from a batch in which another prompt failed."""
         if not self._left_over or not (waiting := self._left_over.get(prompt.key())):
             return None
         return waiting.pop()
 
 
 def repeatable(prompt: Prompt) -> bool:
-    """Whether asking again would give the same answer: greedy, or sampled with a seed of its own."""
+    """Whether the same prompt gets the same answer again: its sampling is greedy or has a seed."""
     return prompt.sampling.temperature == 0 or prompt.sampling.seed != 0
 
 
 def completion_key(model: str, prompt: str) -> bytes:
-    """A hash of all that an answer depends on, of a model's identity and a prompt's key."""
+    """A hash of a model's identity and a prompt's key, which together determine the answer."""
     return hashlib.sha256(f"{model}\n{prompt}".encode()).digest()

@@ -1,4 +1,4 @@
-"""A run: every input row to exactly one outcome, and the outcomes to files."""
+"""The steps of a run: from rows to outcomes in the journal, and from the journal to files."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -19,12 +19,12 @@ from structout.surfaces import json_text
 from structout.tables.output import Placing, replacing, writing
 from structout.tables.rows import Row
 
-Done = list[tuple[Row, RowOutcome | None]]  # None: the row's outcome is in the journal already
+Done = list[tuple[Row, RowOutcome | None]]  # None: the journal already has the row's outcome
 Executor = Callable[[Iterable[Row], Job, Journal], Iterator[Done]]
 
 
 def local(chunk: int = 32, budget: Budget | None = None, *, cache: bool = True) -> Executor:
-    """The engine of this machine: `chunk` rows at a time, each answer kept as soon as it is there."""
+    """The executor of this machine, with `chunk` rows per batch. It keeps each answer as soon as it arrives."""
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Iterator[Done]:
         recorded = job.recorded(journal, budget, cache=cache)
@@ -36,8 +36,8 @@ def local(chunk: int = 32, budget: Budget | None = None, *, cache: bool = True) 
 def within(
     rows: Iterable[Row], ask: Callable[[list[Row]], list[RowOutcome]], journal: Journal, chunk: int, in_flight: int = 2
 ) -> Iterator[Done]:
-    """What `ask` makes of the rows that are new (or of the first of them), `chunk` at a time, as far as the budget
-    reaches: what is left of it at the end goes to as many rows as it is enough for. Raises `BudgetError` after these.
+    """The outcomes of `ask` for the rows that are new, `chunk` at a time, within the budget. At the end of the budget,
+    chunks are halved to spend the rest on as many rows as possible. Then this raises `BudgetError`.
     """
     stopped: list[BudgetError] = []
 
@@ -75,12 +75,12 @@ def process(
     progress: Callable[[Tally], None] = lambda tally: None,
     place: Placing | None = None,
 ) -> Tally:
-    """Bring every row to its outcome in the journal; rows that have one are not asked again. `place` is that of the
-    output, if there is one: see `entries`.
+    """Add the outcome of every row to the journal, without asking again for rows that have one. `place` belongs to the
+    output, if there is one (see `entries`).
 
-    Raises `ModelError` when the model failed on `job.max_errors` rows in a row, `BudgetError`, and `JournalError` where
-    a row is not the one that the journal knows. What was done until then is in the journal. An outcome of the journal
-    that the schema does not accept is asked again.
+    Outcomes in the journal that the schema rejects are asked again. Raises `BudgetError`, `ModelError` after
+    `job.max_errors` consecutive rows on which the model failed, and `JournalError` if a row differs from the row that
+    the journal knows. The journal keeps all outcomes until then.
     """
     journal.forget_errors()
     journal.distrust(journal.wrong(job.schema))
@@ -104,14 +104,14 @@ def process(
             if failed >= job.max_errors:
                 raise ModelError(
                     f"the model failed on {failed} rows in a row, last: {outcome.issues[0].message}",
-                    hint="what was done is kept; mend the cause and run the same command again",
+                    hint="fix the cause and run the same command again; finished rows are kept",
                 )
     return tally
 
 
 def entries(done: Done, place: Placing | None = None) -> list[tuple[int, bytes, RowOutcome]]:
-    """What the journal is to keep of rows that are done. Where the output cannot `place` a record, the input row too:
-    it belongs in the quarantine, though for another output it would not.
+    """The journal's entries for rows that are done. If the output cannot `place` a record, the entry also holds the
+    input row, for the quarantine; another output may hold the record.
     """
     new = []
     for row, outcome in done:
@@ -132,11 +132,11 @@ def _fits(outcome: RowOutcome, place: Placing) -> bool:
 def finish(
     journal: Journal, job: Job, rows: int, output: str, quarantine: str, *, bare: bool = False, limit: int | None = None
 ) -> tuple[int, int]:
-    """Write the accepted rows and the quarantine, and count them: both files appear whole or not at all. A record that
-    the schema does not accept now, or that the output cannot hold, goes to the quarantine, as rejected. With a `limit`
-    they hold no more rows, whatever the journal has.
+    """Write the accepted rows and the quarantine, and count both. Each file appears whole or not at all. A record that
+    the schema now rejects, or that the output cannot hold, goes to the quarantine as rejected. `limit` is the maximum
+    number of rows, whatever the journal holds.
 
-    Raises `JournalError` unless every one of `rows` input rows went to exactly one of the two; `OutputError`.
+    Raises `OutputError`, and `JournalError` unless each of the `rows` input rows went to exactly one of the two files.
     """
     accepted = quarantined = 0
     with replacing(quarantine) as rest, writing(output, job.schema, bare=bare) as write:
@@ -158,17 +158,16 @@ def finish(
                 set_aside(outcome.refused(str(error)))
         if rows != accepted + quarantined:
             raise OtherRunError(
-                f"{rows:,} rows came in, and {journal.path} has {accepted:,} accepted and {quarantined:,} others",
-                hint=f"the input has lost rows since the journal was begun: {ANEW}",
+                f"{rows:,} rows came in, but {journal.path} has {accepted:,} accepted and {quarantined:,} others",
+                hint=f"the input has lost rows since the first run: {ANEW}",
             )
     return accepted, quarantined
 
 
 def retry_quarantine(journal: Journal, job: Job, place: Placing | None = None) -> int:
-    """Forget the outcomes that were not accepted, or that the output could not `place`, and the answers behind them, so
-    that they are asked again by `job`, which may have another strategy, model, prompt or sampling than before. Returns
-    how many there are; if there are none, the journal stays that of the run it was of. Where the model failed, the
-    answers that it had given are not at fault, and stay.
+    """Forget the outcomes that were not accepted, or that the output could not `place`, and their answers, so that
+    `job` asks for these rows again. `job` may have another strategy, model, prompt or sampling. Returns the number of
+    rows; if it is 0, the journal still belongs to its earlier run. Rows on which the model failed keep their answers.
     """
     journal.distrust(journal.wrong(job.schema))
     if place is not None:
@@ -187,12 +186,12 @@ def retry_quarantine(journal: Journal, job: Job, place: Placing | None = None) -
 
 
 def unknown(rows: Sequence[Row], journal: Journal) -> list[Row]:
-    """Those of consecutive rows that have no outcome yet. Raises `JournalError` where one is not the row it was."""
+    """The rows, of consecutive rows, that have no outcome yet. Raises `JournalError` if a row has changed."""
     known = journal.known(rows[0].position, rows[-1].position) if rows else {}
     for row in rows:
         if row.position in known and known[row.position] != row.digest:
             raise OtherRunError(
-                f"row {row.position + 1} is not the one that {journal.path} knows",
+                f"row {row.position + 1} is not the one in {journal.path}",
                 hint=f"the input has changed: {ANEW}",
             )
     return [row for row in rows if row.position not in known]

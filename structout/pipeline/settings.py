@@ -1,4 +1,4 @@
-"""What a run over files is told: the settings of `structout run`."""
+"""The settings of a run over files, as `structout run` takes them."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,10 @@ from structout.result import Example
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """A run over files. `quarantine` and `journal` are named after `output` where they are None.
+    """The settings of a run. If `quarantine` or `journal` is None, its file is named after `output`.
 
-    `schema`, `model` and `strategy` are what `Schema.of`, `load_model` and `load_strategy` take; `prices` are by model
-    name, and the price of "" is that of `model`.
+    `schema`, `model` and `strategy` are arguments of `Schema.of`, `load_model` and `load_strategy`. `prices` are by
+    model name; the name "" stands for `model`.
     """
 
     schema: str
@@ -49,7 +49,7 @@ class RunSettings:
 
     @property
     def rest(self) -> str:
-        """The file for the rows that are not accepted."""
+        """The file of the quarantine."""
         return self.quarantine or f"{self._stem}.quarantine.jsonl"
 
     @property
@@ -62,7 +62,7 @@ class RunSettings:
         return "structout" if self.output == "-" else self.output.replace("#", ".")
 
     def job(self) -> Job:
-        """The job, with the model loaded. Raises as `Schema.of`, `load_strategy` and `load_model`."""
+        """The job, with its model loaded. Raises what `Schema.of`, `load_strategy` and `load_model` raise."""
         job = Recipe(
             self.schema, self.model, self.strategy, self.examples, self.sampling, max_errors=self.max_errors
         ).job()
@@ -77,7 +77,7 @@ class RunSettings:
         )
 
     def recipe(self, job: Job) -> Recipe:
-        """What another process makes the job of: such a process stands in another folder."""
+        """The recipe from which another process, which may run in another folder, makes the job."""
         place = str(Path(self.schema).resolve()) if Path(self.schema).exists() else self.schema
         return Recipe(
             schema=place,

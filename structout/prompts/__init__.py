@@ -1,4 +1,4 @@
-"""What the model reads."""
+"""Prompts: everything that a model reads."""
 
 from structout.prompts.compose import Format, answer, compose, fingerprint, objection, response
 from structout.prompts.render import Show, render

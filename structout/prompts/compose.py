@@ -1,4 +1,4 @@
-"""From a task to the conversation that a model is sent."""
+"""The conversation for a task."""
 
 import hashlib
 import json
@@ -23,11 +23,11 @@ def compose(
 ) -> tuple[Message, ...]:
     """The conversation for a task: instructions with the schema, examples as earlier turns, the record, later turns.
 
-    All that records share comes first, so that a model can keep it between records. `brief` is one line of
-    instruction and the bare record: all that a fine-tuned model needs.
+    The part that records share comes first, so that a model can cache it between records. `brief` is one line of
+    instructions and the bare record, which is enough for a fine-tuned model.
 
-    A record in which something looks like the end of its fence stands, with the examples, between other marks, and its
-    instructions name those.
+    If a record contains something like the closing tag of its fence, other tags fence the record and the examples, and
+    the instructions name these tags.
     """
     tag, texts = mark(task.text), [example.text for example in examples]
     ordinary = tag == mark("")
@@ -42,13 +42,13 @@ def compose(
 
 
 def fingerprint(schema: Schema[Any], show: Show) -> str:
-    """A short hash of all that a model reads beside the record: it changes with the schema's name and our wording."""
+    """A short hash of everything that a model reads except the record, including the schema's name and the wording."""
     messages = compose(Task("", schema), show=show)
     return hashlib.sha256(json.dumps([[m.role, m.content] for m in messages]).encode()).hexdigest()[:16]
 
 
 def response(schema: Schema[Any], document: Json, answer_format: Format = "json") -> str:
-    """What the model should answer where `document` is right."""
+    """The text that the model should answer if `document` is right."""
     if schema.language is not None and isinstance(document, str):
         return document
     return answer(document, answer_format)
@@ -69,12 +69,12 @@ def _instructions(schema: Schema[Any], show: Show, answer_format: Format, put: i
 
 
 def fence(text: str, name: str = "record") -> str:
-    """Put a record, or other data, between tags that nothing in it looks like, so that it cannot end its own fence."""
+    """Put a record or other data between tags that do not occur in it, so that it cannot end its own fence."""
     return between(text, mark(text, name=name))
 
 
 def between(text: str, tag: str) -> str:
-    """Put a text between tags of this name."""
+    """Put a text between tags with this name."""
     return wording.RECORD.format(tag=tag, text=text)
 
 
@@ -111,7 +111,7 @@ def _scalar(node: Json) -> str:
 
 
 def objection(issues: Sequence[Issue]) -> str:
-    """What a re-ask says about the last answer: at most eight issues, so that its size stays bounded."""
+    """The objection to the last answer in a re-ask: at most eight issues, so that its size is bounded."""
     lines = [f"- {issue}" for issue in issues[:_MOST_ISSUES]]
     if len(issues) > _MOST_ISSUES:
         lines.append(wording.MORE_ISSUES.format(count=len(issues) - _MOST_ISSUES))

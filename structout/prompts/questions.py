@@ -1,4 +1,4 @@
-"""What a model is asked about an answer, or before it: to check it, to read again, to think first."""
+"""Questions to a model beside the task: checks of an answer, further readings, and thoughts before the answer."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ from structout.result import Task
 
 
 def ask_whether_right(task: Task[Any], document: Json, rubric: str = "") -> tuple[Message, ...]:
-    """Whether a document is what the record says, as `rubric` (by default ours) defines it."""
+    """Ask whether a document says what the record says, by `rubric` or the default rubric."""
     asked = wording.JUDGED.format(
         record=fence(task.text),
         name=task.schema.name,
@@ -24,9 +24,9 @@ def ask_whether_right(task: Task[Any], document: Json, rubric: str = "") -> tupl
 
 
 def ask_whether_said(task: Task[Any], document: Json, place: str, value: Json) -> tuple[Message, ...]:
-    """Whether the record says one value. All that the questions about a record share comes first.
+    """Ask whether the record says one value. The part that the questions about a record share comes first.
 
-    Keys may be data too, where a schema leaves them open: so the name of the field stands as a JSON string.
+    An open schema admits keys that are data, so the name of the field is written as a JSON string.
     """
     record, name, said = fence(task.text), task.schema.name, fence(answer(value), "value")
     field = answer(spoken(document, place) or name)
@@ -34,7 +34,7 @@ def ask_whether_said(task: Task[Any], document: Json, place: str, value: Json) -
 
 
 def ask_whether_alike(task: Task[Any], document: Json) -> tuple[Message, ...]:
-    """Whether a document, written out as text, says the same as the record."""
+    """Ask whether a document, written out as text, says the same as the record."""
     return _check(wording.COMPARED.format(record=fence(task.text), value=fence(written_out(document), "text")))
 
 
@@ -43,21 +43,21 @@ def _check(asked: str) -> tuple[Message, ...]:
 
 
 def written_out(document: Json) -> str:
-    """A document as plain text: one line a leaf, with its name and value."""
+    """A document as plain text, with one line of name and value for each leaf."""
     named = ((spoken(document, place), value) for place, value in leaves(document).items())
     return "\n".join(f"{name}: {value}" if name else f"{value}" for name, value in named)
 
 
 def spoken(document: Json, place: str) -> str:
-    """A leaf's place in words: `/part_numbers/0` is `part numbers 1`, the key of `/sales/2024` stays as it is."""
+    """A leaf's place in words: `/part_numbers/0` is `part numbers 1`; the key 2024 of `/sales/2024` stays as it is."""
     way = steps(document, place)
     return " ".join(str(step + 1) if isinstance(step, int) else step.replace("_", " ") for step in way)
 
 
 def reworded(prompt: Prompt, reading: int) -> Prompt:
-    """The same question in other words: with one more sentence at its end, so that what comes before can be reused.
+    """The same question with one more sentence at its end, so that the model can reuse everything before it.
 
-    A record that stands bare (`brief`) is data to its end: there the sentence ends the instructions.
+    A bare record (`brief`) is data to its end, so there the sentence goes to the end of the instructions.
     """
     first, last = prompt.messages[0], prompt.messages[-1]
     sentence = wording.REREADS[reading % len(wording.REREADS)]
@@ -73,7 +73,7 @@ def _longer(message: Message, sentence: str) -> Message:
 
 
 def ask_for_thoughts(task: Task[Any]) -> tuple[Message, ...]:
-    """A short reasoning about the record, before the answer."""
+    """Ask for short thoughts about the record before the answer."""
     asked = wording.THINK.format(fields=render(task.schema, "typescript") or task.schema.name)
     tag = mark(task.text)
     fenced = wording.FENCED.format(tag=tag)

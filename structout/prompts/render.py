@@ -1,4 +1,4 @@
-"""A schema as a model reads it: JSON Schema, a compact type like TypeScript's, or an example."""
+"""Schemas as models read them: as JSON Schema, as a compact TypeScript-like type, or as an example."""
 
 import json
 from collections import Counter
@@ -29,9 +29,9 @@ _MOST_VALUES = 10_000  # in an example
 
 
 def render(schema: Schema[Any], show: Show) -> str:
-    """Write the schema down for a model, in one of four ways (the last, `none`, is the empty text).
+    """The schema as text for a model, in the form `show`; `none` and `brief` give an empty text.
 
-    Raises `SchemaError` for a schema that cannot be shown this way.
+    Raises `SchemaError` for a schema that cannot be shown in this form.
     """
     try:
         if show == "json_schema":
@@ -41,13 +41,13 @@ def render(schema: Schema[Any], show: Show) -> str:
         if show == "example":
             return json.dumps(_Example(schema.json_schema).value(schema.json_schema), ensure_ascii=False)
     except RecursionError as error:
-        problem = f"{schema.name} leads too deep to be shown as {show}"
-        raise SchemaError(problem, hint="show='json_schema' writes any schema") from error
+        problem = f"{schema.name} is too deep to be shown as {show}"
+        raise SchemaError(problem, hint="use show='json_schema', which writes any schema") from error
     return ""
 
 
 class _TypeScript:
-    """Writes one schema; definitions that are used once are written in place, the others by name."""
+    """Writes one schema: definitions that are used once in place, other definitions by name."""
 
     def __init__(self, root: dict[str, Any] | bool) -> None:
         self._root = root
@@ -149,18 +149,18 @@ def _references(node: Any) -> Iterator[str]:
 
 
 class _Example:
-    """Makes a document of the form of one schema; each text is a placeholder that says what belongs there."""
+    """Makes an example document for one schema; each text is a placeholder that describes its content."""
 
     def __init__(self, root: Any) -> None:
         self._root = root
         self._values = 0
 
     def value(self, node: Any, seen: tuple[str, ...] = ()) -> Json:
-        """What stands for a subschema; `seen` are the references that led to it."""
+        """The example for a subschema; `seen` are the references that led to it."""
         self._values += 1
         if self._values > _MOST_VALUES:
             problem = f"an example of the schema has more than {_MOST_VALUES:,} values"
-            raise SchemaError(problem, hint="show='typescript' or 'json_schema' writes each definition once")
+            raise SchemaError(problem, hint="use show='typescript' or 'json_schema', which write each definition once")
         if not isinstance(node, dict):
             return None
         if "$ref" in node:

@@ -1,4 +1,4 @@
-"""Which labelled records are most like a new one."""
+"""Search for the labelled records that are most similar to a new record."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from structout.words import plain_words
 
 
 class Similar:
-    """Finds the examples whose text is most like a record's, by the words that they share.
+    """Finds the examples whose texts are most similar to a record's, by shared words.
 
-    A word weighs as much as it is rare among the examples (idf), each text counts alike (cosine), and a word with
-    digits also counts by its shape, so that `35TH` is like `12th`.
+    Rare words weigh more (idf), and the length of a text does not matter (cosine). A word with digits also counts by
+    its shape, so that `35TH` is similar to `12th`.
     """
 
     def __init__(self, examples: Sequence[Example]) -> None:
@@ -23,9 +23,9 @@ class Similar:
         self._sizes = [self._size(bag) for bag in self._bags]
 
     def find(self, text: str, count: int) -> tuple[Example, ...]:
-        """The `count` most similar examples, the most similar one last, so that it stands next to the record.
+        """The `count` most similar examples; the most similar one is last, next to the record.
 
-        An example with the very words of the record is passed over: its label would give the answer away.
+        An example with the same words as the record is skipped: its label would reveal the answer.
         """
         bag, words = _bag(text), plain_words(text)
         scores = [self._alike(bag, i) for i in range(len(self._examples))]

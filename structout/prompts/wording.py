@@ -1,7 +1,7 @@
-"""Every word that a model reads, but for schemas and records."""
+"""Every word that a model reads, except schemas and records."""
 
 EXTRACT = "Read the record and write down what it says as one {name}."
-# The same in other words, and a description put otherwise: to measure what hangs on the wording.
+# The same instruction and descriptions in other words, to measure the effect of the wording.
 EXTRACT_AGAIN = (
     "Turn the record into one {name} that holds what it says.",
     "Below is a record. Your task: give its contents as one {name}.",

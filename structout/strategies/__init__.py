@@ -1,4 +1,4 @@
-"""How we make it reliable: strategies that wrap one another."""
+"""Strategies that turn tasks into results and wrap one another."""
 
 from structout.strategies.base import Strategy
 from structout.strategies.cascade import Cascade, On

@@ -1,4 +1,4 @@
-"""How we make it reliable: a strategy turns tasks into results."""
+"""The protocol of strategies, and helpers that strategies share."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
@@ -20,10 +20,10 @@ T = TypeVar("T")
 
 @runtime_checkable
 class Strategy(Protocol):
-    """Tasks in; exactly one result each, in the same order, out. Bad data never raises: it is a result with issues.
+    """Takes tasks, and returns exactly one result each, in the same order. Bad data never raises: it makes issues.
 
-    Strategies are frozen dataclasses that wrap one another. A strategy that depends on files names them by a method
-    `files()`. A `version` stands for the code of a strategy; without, the file that defines it counts.
+    Strategies are frozen dataclasses that wrap one another. A strategy that depends on files lists them in a method
+    `files()`. A `version` identifies the code of a strategy; without a `version`, the content of its file does.
 
         @dataclass(frozen=True)
         class Shortest:
@@ -42,18 +42,18 @@ class Strategy(Protocol):
 
 
 def check_fields(strategy: Any) -> None:
-    """For the `__post_init__` of a strategy: raise `SpecError` where a field holds what it does not take."""
+    """Raise `SpecError` if a field of a strategy has the wrong type; for use in `__post_init__`."""
     if problem := misfit(strategy):
         name = type(strategy).__name__
-        hint = f"see help(structout.{name}); load_strategy reads a strategy that is written as text"
+        hint = f"see help(structout.{name}); use load_strategy to read a strategy from text"
         raise SpecError(f"{name}: {problem}", hint=hint)
 
 
 def judge(task: Task[T], attempt: Attempt, steering: Policy = "any") -> Result[T]:
-    """What one answer is worth as it was produced: `valid`, `truncated` or `invalid`.
+    """The result of one answer as produced: `valid`, `truncated` or `invalid`.
 
-    What the token limit had written in it, against the model's own choice, is among the result's edits, and `steering`
-    says which of these are accepted; an answer with others is `truncated`, as it would have been without them.
+    Text that the token limit forced against the model's own choice is among the result's edits. `steering` says which
+    of these edits are accepted; an answer with other edits is `truncated`, as it would be without them.
     """
     completion = attempt.completion
     if completion.finish_reason == "refused":
@@ -67,7 +67,7 @@ def judge(task: Task[T], attempt: Attempt, steering: Policy = "any") -> Result[T
     if checked.ok and not all(allows(steering, edit) for edit in edits):
         issue = Issue("", "truncated", f"the answer had to be ended to keep to {limit} tokens")
         return Result("truncated", None, checked.document, (issue,), edits, (attempt,))
-    # A number may have lost digits to the token limit; a document that closes itself is whole.
+    # The token limit may have cut digits off a number; a document with a closing character is whole.
     if checked.ok and not (cut_off and completion.text.strip()[-1:] not in ("}", "]", '"')):
         confidence = _confidence(task, completion)
         return Result("valid", checked.value, checked.document, (), edits, (attempt,), confidence=confidence)
@@ -78,7 +78,7 @@ def judge(task: Task[T], attempt: Attempt, steering: Policy = "any") -> Result[T
 
 
 def _confidence(task: Task[Any], completion: Completion) -> dict[str, float]:
-    """How probable each leaf was under the model without constraint, given what was written before it."""
+    """The probability of each leaf under the unconstrained model, given the text before it."""
     if task.schema.language is not None or completion.logprobs is None or completion.ends is None:
         return {}
     ends, found = completion.ends, {}
@@ -94,9 +94,9 @@ def rerun(
     model: Model,
     wanted: Callable[[Result[Any]], bool],
 ) -> list[Result[T]]:
-    """Run `strategy` on the tasks whose results are `wanted` again, as one smaller batch; keep the others.
+    """Run `strategy` again on the tasks whose results are `wanted`, as one smaller batch; keep the other results.
 
-    The new results also hold what the old ones cost.
+    The new results include the cost of the old ones.
     """
     places = [place for place, result in enumerate(results) if wanted(result)]
     outcome = list(results)

@@ -1,4 +1,4 @@
-"""Work on a batch that may fail as a whole because of one of its members."""
+"""Batches that fall back to single items on failure."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -13,10 +13,9 @@ def each(
     alone: Callable[[T], R],
     costs_no_other: Callable[[Exception], bool],
 ) -> list[R]:
-    """What `together` makes of all items; where it fails, what `alone` makes of each, so that one costs no other.
+    """One result for each item, in order: from `together`, or item by item from `alone` if `together` fails.
 
-    Other errors than those that `costs_no_other` names are raised, and whatever `alone` raises. One result an item, in
-    order.
+    Raises any error of `together` for which `costs_no_other` is false, and any error of `alone`.
     """
     try:
         return together(items)

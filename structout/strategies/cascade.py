@@ -1,4 +1,4 @@
-"""Cheap first: later stages see only what the earlier ones could not do, on another model where it says so."""
+"""Strategies that escalate: to a later stage, or to another model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, init=False)
 class Cascade:
-    """Run the first strategy on all tasks, the next one on those that it failed, and so on."""
+    """Runs the first strategy on all tasks, the next strategy on the tasks that failed, and so on."""
 
     stages: tuple[Strategy, ...]
 
     def __init__(self, *stages: Strategy) -> None:
         if not stages:
-            raise SpecError("a Cascade without stages", hint="give it at least one strategy")
+            raise SpecError("Cascade got no stages", hint="give at least one strategy")
         object.__setattr__(self, "stages", stages)
         check_fields(self)
 
@@ -34,7 +34,7 @@ class Cascade:
 
 @dataclass(frozen=True)
 class On:
-    """Run `inner` on another model: a `Model`, or the name of one, which is loaded once, when it is first needed."""
+    """Runs `inner` on another model: a `Model`, or the name of a model, which is loaded once at its first use."""
 
     model: Model | str
     inner: Strategy

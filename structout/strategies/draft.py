@@ -1,4 +1,4 @@
-"""Freedom first, then form: a constraint costs least where the model has already said what it means."""
+"""Strategies that let the model write freely before the answer in the final form."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Draft:
-    """Have `first` answer freely, then `inner` answer with that draft before it (DCCD, arXiv 2603.03305).
+    """Lets `first` draft an answer freely, then shows the draft to `inner` (DCCD, arXiv 2603.03305).
 
-    Costs both; the result is that of `inner`.
+    The result is that of `inner`; its cost includes both.
     """
 
     inner: Strategy
@@ -32,14 +32,16 @@ class Draft:
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         drafts = self.first.run(tasks, model)
-        informed = [_told(task, said(task, draft), wording.DRAFTED) for task, draft in zip(tasks, drafts, strict=True)]
+        informed = [
+            _with_turn(task, said(task, draft), wording.DRAFTED) for task, draft in zip(tasks, drafts, strict=True)
+        ]
         results = self.inner.run(informed, model)
         return [result.after(draft) for result, draft in zip(results, drafts, strict=True)]
 
 
 @dataclass(frozen=True)
 class Think:
-    """Have the model say in a few sentences what the record holds, at most `max_tokens` long, then `inner` answer."""
+    """Lets the model describe the record in a few sentences of at most `max_tokens` tokens, then runs `inner`."""
 
     inner: Strategy
     max_tokens: int = 96
@@ -47,7 +49,7 @@ class Think:
     def __post_init__(self) -> None:
         check_fields(self)
         if self.max_tokens < 1:
-            raise SpecError(f"max_tokens is {self.max_tokens}", hint="give 1 or more")
+            raise SpecError(f"invalid max_tokens: got {self.max_tokens}", hint="give 1 or more")
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         prompts = [
@@ -55,7 +57,9 @@ class Think:
             for task in tasks
         ]
         thoughts = model.complete(prompts)
-        informed = [_told(task, thought.text, wording.THOUGHT) for task, thought in zip(tasks, thoughts, strict=True)]
+        informed = [
+            _with_turn(task, thought.text, wording.THOUGHT) for task, thought in zip(tasks, thoughts, strict=True)
+        ]
         results = self.inner.run(informed, model)
         return [
             replace(result, attempts=(Attempt(model.name, prompt, thought), *result.attempts))
@@ -63,8 +67,8 @@ class Think:
         ]
 
 
-def _told(task: Task[T], words: str, then: str) -> Task[T]:
-    """The task with what the model said of it; as it was, if the model said nothing."""
+def _with_turn(task: Task[T], words: str, then: str) -> Task[T]:
+    """The task with the model's words as an earlier turn; unchanged if the words are blank."""
     if not words.strip():
         return task
     return replace(task, turns=(*task.turns, Message("assistant", words), Message("user", then)))

@@ -1,4 +1,4 @@
-"""Strategies as text: what runs can be read, written to a file, and run again."""
+"""Strategies as text: expressions that can be read, saved and run again."""
 
 import ast
 import re
@@ -28,16 +28,16 @@ _PARTS = (
     Prompted, Reask, Repair, RoundTrip, Rule, Think, Verify, Vote,
 )  # fmt: skip
 NAMES: dict[str, Any] = {part.__name__: part for part in _PARTS}
-_OLD_NAMES: dict[str, Any] = {"All": AllOf, "Any": AnyOf}  # which hid the names of typing
+_OLD_NAMES: dict[str, Any] = {"All": AllOf, "Any": AnyOf}  # renamed, since they shadowed names of typing
 _CODE = re.compile(r"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<code>[\w./\\~-]+:[A-Za-z_]\w*(?:\.\w+)*)""")
 _STANDS_FOR_CODE = "_code_{}"
 _HINT = "write e.g. Repair(Prompted()) or path/to/file.py:Name()"
 
 
 def spec(part: Any) -> str:
-    """Write a strategy as the shortest expression that makes it: defaults are left out.
+    """The shortest expression that makes a strategy: defaults are left out.
 
-    A part that structout does not define is written by the place of its code: `path/to/file.py:Name(...)`, or
+    A part that structout does not define is written with the place of its code: `path/to/file.py:Name(...)`, or
     `package.module:Name(...)`.
     """
     if isinstance(part, Cascade | AllOf | AnyOf):
@@ -51,7 +51,7 @@ def spec(part: Any) -> str:
         return repr(getattr(part, "name", part))  # a model is written by its name
     if isinstance(part, type) or not (is_dataclass(part) or hasattr(part, "run") or hasattr(part, "check")):
         return repr(part)
-    if not is_dataclass(part):  # what it was made with, as far as it keeps this under the same names
+    if not is_dataclass(part):  # arguments that it keeps under their own names
         own = [spec(vars(part)[name]) for name in signature(type(part)).parameters if name in vars(part)]
         return f"{source_of(type(part))}({', '.join(own)})"
     written: list[str] = []
@@ -69,15 +69,16 @@ def spec(part: Any) -> str:
 
 
 def load_strategy(text: str) -> Strategy:
-    """Read a strategy from an expression such as `Reask(Repair(Prompted(examples=3)), limit=2)`, or from a file that
-    holds one, whose name ends in `.strategy`.
+    """Read a strategy from an expression such as `Reask(Repair(Prompted(examples=3)), limit=2)`, or from the file of an
+    expression, whose name must end in `.strategy`.
 
-    Strategies, verifiers and plain values can be written. Your own strategies and verifiers are written by the place of
-    their code, `path/to/file.py:Name(...)` or `package.module:Name(...)`, wherever another one may stand; the code is
-    imported, so load no expression that you would not run. A file that names code is refused, unless `allow_code` was
-    called. A `Rule` imports and calls its function when it runs, and an `On` or a `Judge` loads its model.
-    Raises `SpecError`, also for a part that is not what it must be, `SchemaError` for code that cannot be imported, and
-    `CodeError` for code that is refused.
+    An expression may contain strategies, verifiers and plain values. Your own strategies and verifiers are written with
+    the place of their code, `path/to/file.py:Name(...)` or `package.module:Name(...)`. The code is imported, so load
+    only expressions that you would run. A file that names code is refused unless `allow_code` was called. A `Rule`
+    imports and calls its function when it runs, and an `On` or a `Judge` loads its model.
+
+    Raises `SpecError` for an invalid expression or part, `SchemaError` for code that cannot be imported, and
+    `CodeError` for refused code.
 
         load_strategy("Verify(Repair(Prompted()), checks.py:HasNumber(digits=2))")
     """
@@ -105,7 +106,12 @@ def _read(text: str) -> Strategy:
     pure = _CODE.sub(stand_in, text.strip())
     try:
         tree = ast.parse(pure, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last: nested too deep for the parser
+    except (
+        SyntaxError,
+        ValueError,
+        RecursionError,
+        MemoryError,
+    ) as error:  # MemoryError: nested too deep for the parser
         reason = error.msg if isinstance(error, SyntaxError) else error
         raise SpecError(f"invalid strategy {text!r}: {reason}", hint=_HINT) from error
     strategy = _Builder(text, pure, codes).build(tree)
@@ -115,7 +121,7 @@ def _read(text: str) -> Strategy:
 
 
 def strategy_of(given: Strategy | str) -> Strategy:
-    """The strategy that is given or written. Raises `SpecError` for anything else."""
+    """The strategy itself, or the one that a text describes. Raises `SpecError` for anything else."""
     strategy = load_strategy(given) if isinstance(given, str) else given
     if not isinstance(strategy, Strategy) or isinstance(strategy, type):
         raise SpecError(f"invalid strategy: got {given!r}, expected e.g. Repair(Prompted())", hint=_HINT)
@@ -124,7 +130,7 @@ def strategy_of(given: Strategy | str) -> Strategy:
 
 @dataclass(frozen=True)
 class _Builder:
-    """Makes the parts of one expression. `codes` are the places of code for which the names in `pure` stand."""
+    """Builds the parts of one expression. `codes` maps placeholder names in `pure` to the places of code."""
 
     text: str
     pure: str
@@ -136,11 +142,11 @@ class _Builder:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             name = node.func.id
             if not self._is_known(name):
-                raise SpecError(f"unknown strategy {name}", hint=_there_are(name, sorted(NAMES)))
+                raise SpecError(f"unknown strategy {name}", hint=_known(name, sorted(NAMES)))
             if any(isinstance(one, ast.Starred) for one in node.args) or any(
                 word.arg is None for word in node.keywords
             ):
-                raise SpecError(f"invalid strategy {self.text!r}: it has * or **", hint="write the values out")
+                raise SpecError(f"invalid strategy {self.text!r}: got * or **", hint="write the values out")
             keywords = {str(word.arg): self.build(word.value) for word in node.keywords}
             return self._call(name, [self.build(one) for one in node.args], keywords)
         if isinstance(node, ast.Tuple | ast.List) and not _is_literal(node):
@@ -149,7 +155,8 @@ class _Builder:
             return ast.literal_eval(node)
         except (ValueError, TypeError) as error:
             wrong = self._as_written(ast.get_source_segment(self.pure, node) or "")
-            raise SpecError(f"{wrong!r} cannot stand in a strategy", hint="write names, numbers and texts") from error
+            problem = f"invalid strategy {self.text!r}: got {wrong!r}"
+            raise SpecError(problem, hint="write names, numbers and texts") from error
 
     def _is_known(self, name: str) -> bool:
         return name in NAMES or name in _OLD_NAMES or name in self.codes
@@ -168,14 +175,15 @@ class _Builder:
             known = [one.name for one in fields(part)]
             for word in keywords:
                 if word not in known:
-                    raise SpecError(f"{shown} in {self.text!r} has no {word!r}", hint=_there_are(word, known))
+                    problem = f"unknown field {word!r} of {shown} in {self.text!r}"
+                    raise SpecError(problem, hint=_known(word, known))
         try:
             made = part(*positional, **keywords)
             if is_dataclass(made) and (problem := misfit(made)):
                 raise TypeError(problem)
         except StructoutError:
             raise
-        except Exception as error:  # of a part's own checks, too, which expect values of the right types
+        except Exception as error:  # a part's own checks may fail on values of the wrong type
             hint = f"see help(structout.{name})" if name in NAMES else f"check what {shown} takes"
             raise SpecError(f"{shown} in {self.text!r}: {error}", hint=hint) from error
         return made
@@ -185,7 +193,7 @@ def _is_literal(node: ast.expr) -> bool:
     return not any(isinstance(one, ast.Name | ast.Call) for one in ast.walk(node))
 
 
-def _there_are(word: str, names: Sequence[str]) -> str:
-    """Which names there are, and first the name that may have been meant."""
+def _known(word: str, names: Sequence[str]) -> str:
+    """A hint with the known names, and first the name that may have been meant."""
     near = get_close_matches(word, names, 1)
-    return f"{f'perhaps {near[0]}; ' if near else ''}there are: {', '.join(names)}"
+    return f"{f'did you mean {near[0]}? ' if near else ''}known: {', '.join(names)}"

@@ -1,4 +1,4 @@
-"""The files that a strategy depends on: what stands in them is part of what the strategy does."""
+"""The files that a strategy depends on, with hashes of their content."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from structout.strategies.parts import parts
 def files_of(strategy: Any) -> list[str]:
     """Each file that a strategy depends on, with a hash of its content.
 
-    A part names its files by a method `files()`. The file that defines a part counts as well, unless structout defines
-    the part, or the part declares a `version`, which then stands for the file. Raises `SpecError` for a file that
-    cannot be read, and `SchemaError` where a `Rule` names a function that does not exist.
+    A part lists its files in a method `files()`. The file that defines a part is included too, unless structout defines
+    the part, or the part declares a `version`, which replaces the file. Raises `SpecError` for a file that cannot be
+    read, and `SchemaError` if a `Rule` names an unknown function.
     """
     found: dict[str, None] = {}
     for part in parts(strategy):

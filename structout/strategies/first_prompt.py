@@ -1,4 +1,4 @@
-"""The first prompt of a strategy, before it is sent."""
+"""Previews of the first prompt that a strategy sends."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,8 +28,8 @@ def preview(
 ) -> Prompt:
     """The first prompt that a strategy would send for a text, exactly as the strategy would send it.
 
-    No model is asked, neither `model` nor one within the strategy: a model only tells with which prompt it was
-    fine-tuned. Raises `SpecError` for a strategy that sends no prompt.
+    No model is asked, neither `model` nor a model within the strategy; `model` only provides the prompt form that it
+    was fine-tuned with. Raises `SpecError` for a strategy that sends no prompt.
     """
     task: Task[Any] = Task(text, Schema.of(schema), tuple(examples), sampling or Sampling())
     return first_call(strategy_of(strategy), task, model)[0]
@@ -67,7 +67,7 @@ class _Stop:
 
 
 def _tuning(model: Model | None) -> Any:
-    """With which prompt a model was fine-tuned. The folder of a lazy model tells, so that the model is not loaded."""
+    """The tuning of a model. The tuning of a lazy model is read from its folder, so that the model is not loaded."""
     kind, _, place = model.name.partition(":") if isinstance(model, LazyModel) else ("", "", "")
     if kind in ("", "py"):
         return None if isinstance(model, LazyModel) else getattr(model, "tuning", None)

@@ -1,4 +1,4 @@
-"""One model call a task: asked by prompt alone, or held to the schema while the answer is sampled."""
+"""Strategies with one model call a task: prompted only, or constrained to the schema."""
 
 import warnings
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ Choose = Literal["fixed", "similar"]
 
 @dataclass(frozen=True)
 class Prompted:
-    """Ask for the document in words.
+    """Asks for the document by prompt alone.
 
-    `examples` is how many of the task's labelled examples are shown, and `choose` which ones: `fixed`, the first, or
-    `similar`, those most like the record (dearer: prompts then have less in common); `show` is the form in which the
-    schema is shown, by default the one that the model was fine-tuned with, else `typescript`; `format` is the language
-    asked for (YAML is never compliant as it is produced: wrap it in `Repair`); `temperature` and `max_tokens` go
-    before the task's own.
+    `examples` is the number of the task's labelled examples to show. `choose` selects them: `fixed` takes the first
+    ones, `similar` those most similar to the record (more expensive: prompts share less). `show` is the form of the
+    schema in the prompt, by default the form that the model was fine-tuned with, otherwise `typescript`. `format` is
+    the language of the answer (YAML never complies as produced: wrap the strategy in `Repair`). `temperature` and
+    `max_tokens` override those of the task.
     """
 
     examples: int = 0
@@ -51,14 +51,16 @@ class Prompted:
 
 @dataclass(frozen=True)
 class Constrained:
-    """Ask in words and sample only what the schema's grammar admits. What is produced is validated all the same.
+    """Asks by prompt and samples only answers that the schema's grammar admits. The answer is validated all the same.
 
-    An answer that would not end within `max_tokens` is steered to its end; what was written against the model's own
-    choice is among the result's edits. `steering` says which of them are accepted: with `lossy` no key or value that
-    the model did not choose, with `lossless` none at all; what is not accepted is `truncated`.
+    An answer that would not end within `max_tokens` is steered to its end; text that was forced against the model's own
+    choice is among the result's edits. `steering` says which of these edits are accepted: `any`; `lossy`, without keys
+    or values that the model did not choose; `lossless`, without any steering. An answer with other edits is
+    `truncated`.
 
-    With `quote` a text that right documents take from their records to the letter (so say the model's tuning, or the
-    task's labelled examples: see `quotes`) may only be a stretch of the record: such a text cannot be made up.
+    With `quote`, fields whose texts right documents copy from their records (see `quotes`) may only hold spans of the
+    record, so the model cannot make up such a text. The model's tuning or the task's labelled examples show which
+    fields these are.
     """
 
     examples: int = 0
@@ -79,7 +81,7 @@ class Constrained:
 def _check(strategy: Prompted | Constrained) -> None:
     check_fields(strategy)
     if strategy.examples < 0:
-        raise SpecError(f"examples is {strategy.examples}", hint="give 0 or more")
+        raise SpecError(f"invalid examples: got {strategy.examples}", hint="give 0 or more")
     _sampling(strategy, Sampling())
 
 
@@ -89,15 +91,15 @@ def _sampling(strategy: Prompted | Constrained, default: Sampling) -> Sampling:
 
 
 def _examples(strategy: Prompted | Constrained, tasks: Sequence[Task[Any]]) -> list[tuple[Example, ...]]:
-    """The examples to show for each task; says so, once, where a task has fewer than the strategy wants."""
+    """The examples to show for each task; warns once if a task has fewer examples than the strategy wants."""
     fewest = min((len(task.examples) for task in tasks), default=strategy.examples)
     if fewest < strategy.examples:
         wanted = f"{type(strategy).__name__}(examples={strategy.examples})"
-        message = f"{wanted} is given {fewest} examples: give it labelled records (--examples, or examples=...)"
+        message = f"{wanted} got only {fewest} examples: give labelled records (--examples, or examples=...)"
         warnings.warn(message, StructoutWarning, stacklevel=2)
     if strategy.choose == "fixed" or not strategy.examples:
         return [_fixed(task, strategy.examples) for task in tasks]
-    known: dict[int, Similar] = {}  # tasks mostly share their examples
+    known: dict[int, Similar] = {}  # most tasks share their examples
     for task in tasks:
         if id(task.examples) not in known:
             known[id(task.examples)] = Similar(task.examples)
@@ -105,13 +107,13 @@ def _examples(strategy: Prompted | Constrained, tasks: Sequence[Task[Any]]) -> l
 
 
 def _fixed(task: Task[Any], count: int) -> tuple[Example, ...]:
-    """The first examples, but none with the very words of the record: its label would give the answer away."""
+    """The first examples, without any that has the same words as the record: its label would reveal the answer."""
     words = plain_words(task.text)
     return tuple(islice((one for one in task.examples if plain_words(one.text) != words), count))
 
 
 def _show(strategy: Prompted | Constrained, model: Model, tasks: Sequence[Task[Any]]) -> Show:
-    """The form of the prompt; says so, once, where a fine-tuned model is asked otherwise than it was taught."""
+    """The form of the schema in the prompt; warns once if a fine-tuned model was trained on another prompt."""
     tuning: Tuning | None = getattr(model, "tuning", None)
     if tuning is None:
         return strategy.show or "typescript"
@@ -123,18 +125,18 @@ def _show(strategy: Prompted | Constrained, model: Model, tasks: Sequence[Task[A
             warnings.warn(message, StructoutWarning, stacklevel=2)
         elif fingerprint(schema, show) != tuning.prompt or strategy.examples:
             taught = f"show={tuning.show!r} and no examples"
-            message = f"{model.name} was fine-tuned with {taught}: ask it so, or fine-tune it again"
+            message = f"{model.name} was fine-tuned with {taught}: use the same, or fine-tune it again"
             warnings.warn(message, StructoutWarning, stacklevel=2)
     return show
 
 
 def _held_to(tasks: Sequence[Task[Any]], model: Model, *, quote: bool) -> list[tuple[Schema[Any], Any]]:
-    """The schema of each task as a constraint: its keys in the order that the model was taught, and with `quote` its
-    texts held to the record by a mask.
+    """The constraint of each task: its schema, with keys in the order that the model learned; and, with `quote`, a mask
+    that limits quoted texts to the record.
     """
     tuning: Tuning | None = getattr(model, "tuning", None)
     held: list[tuple[Schema[Any], Any]] = []
-    known: dict[int, frozenset[str]] = {}  # tasks mostly share their examples
+    known: dict[int, frozenset[str]] = {}  # most tasks share their examples
     for task in tasks:
         taught = tuning if tuning is not None and tuning.fingerprint == task.schema.fingerprint() else None
         schema, mask = reordered(task.schema, taught.orders) if taught else task.schema, None
@@ -142,8 +144,8 @@ def _held_to(tasks: Sequence[Task[Any]], model: Model, *, quote: bool) -> list[t
             if id(task.examples) not in known:
                 known[id(task.examples)] = quoted_fields(task.examples).union(taught.quotes if taught else ())
                 if not known[id(task.examples)]:
-                    message = "quote=True holds no text to the record: neither fine-tuning nor examples say which"
-                    message += " texts are quoted: give labelled records (--examples, or examples=...)"
+                    message = "quote=True has no effect: neither fine-tuning nor examples show which texts are quoted:"
+                    message += " give labelled records (--examples, or examples=...)"
                     warnings.warn(message, StructoutWarning, stacklevel=2)
             mask = quoting(schema, known[id(task.examples)], task.text)
         held.append((schema, mask))

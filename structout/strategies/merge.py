@@ -1,4 +1,4 @@
-"""Several documents made one, by the majority at each place."""
+"""Merging of documents by majority vote."""
 
 import json
 from collections import Counter, defaultdict
@@ -20,9 +20,9 @@ class Ballot(NamedTuple):
 
 
 class Merged(NamedTuple):
-    """What the majority says; per leaf, by JSON Pointer, the share that says so; and the least lead of any decision.
+    """The majority's document; the share of ballots that agree on each leaf, by JSON Pointer; the least lead.
 
-    More ballots than that lead could turn a decision, and no fewer.
+    `lead` is the least lead of any decision: fewer further ballots than this cannot reverse a decision.
     """
 
     document: Json
@@ -31,23 +31,24 @@ class Merged(NamedTuple):
 
 
 def merge(ballots: Sequence[Ballot]) -> Merged:
-    """Merge documents: objects by key, lists by element, and what is neither by the majority (Wang et al., arXiv
-    2203.11171, by the field). A key may be voted out; a list has as many elements as more than half have at least.
+    """Merge documents: objects by key, lists by element, scalars by majority (Wang et al., arXiv 2203.11171, by field).
+
+    A key may be voted out. A list gets the greatest length that more than half of the lists reach.
     """
     agreement: dict[str, float] = {}
-    leads: list[int] = [len(ballots)]  # nobody has seen what the next ballot may bring up
+    leads: list[int] = [len(ballots)]  # the next ballots may bring up new values
     node = _merge(list(ballots), (), len(ballots), agreement, leads)
     return Merged(node, agreement, min(leads))
 
 
 def majority(ballots: Sequence[Ballot]) -> Merged:
-    """The document that most ballots agree on as a whole."""
+    """The whole document that most ballots agree on."""
     share, lead, node = _lead([(canonical(one.node), one) for one in ballots])
     return Merged(node, {place: share / len(ballots) for place in scalars(node)}, lead)
 
 
 def canonical(node: Json) -> str:
-    """A name that documents share if they are equal (JSON Schema, 4.2.2): 6 and 6.0 are, true and 1 are not."""
+    """The same text for equal documents (JSON Schema, 4.2.2): 6 equals 6.0, but true does not equal 1."""
     return json.dumps(_whole(node), sort_keys=True)
 
 
@@ -60,7 +61,7 @@ def _whole(node: Json) -> Json:
 
 
 def as_written(document: Json, originals: Sequence[Json]) -> Json:
-    """The document without the keys that no original has: defaults, which nobody said."""
+    """The document without the keys that no original has, which are defaults."""
     if isinstance(document, dict):
         known = [one for one in originals if isinstance(one, dict)]
         inner = {key: [one[key] for one in known if key in one] for key in document}
@@ -78,16 +79,16 @@ def _kind(node: Json) -> str:
 
 
 def _lead(named: Sequence[tuple[str, Ballot]]) -> tuple[int, int, Any]:
-    """How many ballots have what most have, by how many it leads, and what it is.
+    """The number of ballots for the most frequent value, its lead, and the value.
 
-    Ties go to the likelier, then to the first.
+    Ties go to the likelier value, then to the first.
     """
     counts = Counter(name for name, _ in named)
     weights = {name: max(one.weight for other, one in named if other == name) for name in counts}
     order = sorted(counts, key=lambda name: (-counts[name], -weights[name]))
     best = order[0]
-    behind = counts[order[1]] if len(order) > 1 else 0
-    return counts[best], counts[best] - behind, next(one.node for name, one in named if name == best)
+    second = counts[order[1]] if len(order) > 1 else 0
+    return counts[best], counts[best] - second, next(one.node for name, one in named if name == best)
 
 
 def _merge(
@@ -115,8 +116,10 @@ def _merge(
 def _merge_lists(
     ballots: list[Ballot], path: tuple[str | int, ...], total: int, agreement: dict[str, float], leads: list[int]
 ) -> Json:
-    """As many elements as most have: those that most have as a whole, and for the rest the first that is left of each
-    list made one, then the second. One that stands twice counts as two.
+    """The merged list, with as many elements as the majority has.
+
+    It takes the elements on which a majority agrees as a whole, then merges the first remaining elements of all lists,
+    then the second ones, and so on. An element that occurs twice counts as two elements.
     """
     at: dict[tuple[str, int], Places] = defaultdict(dict)  # an element and its occurrence
     for i, one in enumerate(ballots):
@@ -146,14 +149,14 @@ def _lengths(ballots: Sequence[Ballot]) -> list[int]:
 
 
 def _carries(having: Collection[int], ballots: Sequence[Ballot]) -> bool:
-    """Whether more than half have something; a tie goes to the likelier side, then to that of the first."""
+    """Whether more than half of the ballots are in `having`; a tie goes to the likelier side, then to the first one."""
     lacking = max((one.weight for i, one in enumerate(ballots) if i not in having), default=float("-inf"))
     most = max(ballots[i].weight for i in having)
     return (2 * len(having), most, 0 in having) > (len(ballots), lacking, False)
 
 
 def _in_order(elements: list[Places], leads: list[int]) -> list[Places]:
-    """Elements as they mostly stand: each after those that more lists have before it than behind it."""
+    """Elements in their most frequent order: each after the elements that more lists have before it than after it."""
     before = [0] * len(elements)
     for i, one in enumerate(elements):
         for j, other in enumerate(elements[:i]):

@@ -9,9 +9,9 @@ from structout.models.base import Model
 
 
 def parts(part: Any) -> Iterator[Any]:
-    """Each part of an expression, the outer before the inner, in the order in which they are written.
+    """Each part of an expression, outer parts before inner parts, in the order of writing.
 
-    A model is a part, and what it is made of is not.
+    A model is a part; its fields are not.
     """
     if isinstance(part, tuple | list):
         for one in part:
@@ -24,12 +24,12 @@ def parts(part: Any) -> Iterator[Any]:
 
 
 def models_of(part: Any) -> list[Model]:
-    """The models that an expression has of its own, such as the model of an `On` or of a `Judge`."""
+    """The models within an expression, such as the model of an `On` or of a `Judge`."""
     return [one for one in parts(part) if hasattr(one, "complete") and not isinstance(one, type)]
 
 
 def with_models(part: Any, change: Callable[[Model], Model]) -> Any:
-    """The same expression, each model of its own replaced by what `change` makes of the model."""
+    """The expression with `change` applied to each model within it."""
     if isinstance(part, tuple | list):
         return type(part)(with_models(one, change) for one in part)
     if isinstance(part, type):
@@ -51,5 +51,5 @@ def _fields(part: Any) -> Iterator[tuple[str, Any]]:
         return
     if is_dataclass(part):
         yield from ((one.name, getattr(part, one.name)) for one in fields(part))
-    elif hasattr(part, "run") or hasattr(part, "check"):  # a class that is no dataclass may hold strategies as well
+    elif hasattr(part, "run") or hasattr(part, "check"):  # any class may hold strategies
         yield from getattr(part, "__dict__", {}).items()

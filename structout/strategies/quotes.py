@@ -1,4 +1,4 @@
-"""Texts that documents take from their records to the letter: which fields hold such, and a schema held to them."""
+"""Quoted texts: the fields whose texts are copied from records, and schemas that constrain them to quotations."""
 
 import re
 from collections import Counter
@@ -14,12 +14,12 @@ from structout.schema.references import resolve
 from structout.verifiers.grounded import field_of
 from structout.words import MARKS
 
-_PIECE = re.compile(rf"\w[\w{MARKS}]*|[^\w\s]")  # what a quotation begins and ends with: a whole word, or a sign
-_MOST = 2000  # pieces in an expression: in a long record quotations are shorter, but never below _LEAST pieces
+_PIECE = re.compile(rf"\w[\w{MARKS}]*|[^\w\s]")  # a word or a sign: a quotation begins and ends with a piece
+_MOST = 2000  # pieces in an expression; long records get shorter quotations, but at least _LEAST pieces
 _LEAST = 8
-# Where a schema says one of these of a text, it says itself what the text may be.
+# A schema with one of these keywords already restricts the text.
 _SAID = ("enum", "const", "format", "pattern", "allOf", "anyOf", "oneOf", "not")
-_QUOTATION = "StructoutQuotation"  # among the definitions of a schema, so that the expression stands in it once
+_QUOTATION = "StructoutQuotation"  # a definition, so that the schema holds the expression once
 _QUOTE = {"$ref": f"#/$defs/{_QUOTATION}"}
 _DEEPEST = 40  # alternatives and references within one field
 
@@ -27,8 +27,9 @@ Steps = tuple[str, ...]
 
 
 def quoted_fields(examples: Iterable[Example], least: float = 0.99) -> frozenset[str]:
-    """The fields, as JSON Pointers with `*` for the index of an item, of whose texts at least the share `least` is
-    quoted from the record: whole words of it, to the letter.
+    """The fields, as JSON Pointers with `*` for the index of an item, whose texts are quoted from the record.
+
+    At least the share `least` of a field's texts must be literal copies of whole words.
     """
     seen: Counter[str] = Counter()
     quoted: Counter[str] = Counter()
@@ -42,10 +43,10 @@ def quoted_fields(examples: Iterable[Example], least: float = 0.99) -> frozenset
 
 
 def quoting(schema: Schema[Any], fields: Collection[str], text: str) -> Any:
-    """A mask that holds the texts of these fields to quotations from `text`; None where no text can be held to it.
+    """A mask that limits the texts of these fields to quotations from `text`; None if it would limit no text.
 
-    Fields in which the schema itself lists, formats or patterns what a text may be are left to it; so are texts under
-    names that it does not list.
+    Fields that the schema itself restricts, by an enum, a format or a pattern, stay unchanged; so do texts under names
+    that the schema does not list.
     """
     if not fields or schema.language is not None or not _PIECE.search(text):
         return None
@@ -63,12 +64,12 @@ def _pieces(text: str) -> list[tuple[int, int]]:
 
 
 def _longest(pieces: int) -> int:
-    """Of how many pieces a quotation is at most."""
+    """The largest number of pieces in a quotation."""
     return max(_LEAST, _MOST // max(1, pieces))
 
 
 def _stands(value: str, text: str, pieces: list[tuple[int, int]]) -> bool:
-    """Whether a value is a quotation from a text: what `quotation` admits, found without an expression."""
+    """Whether a value is a quotation from a text: equivalent to a match of `quotation`, without the expression."""
     starts = {start: place for place, (start, _) in enumerate(pieces)}
     ends = {end: place for place, (_, end) in enumerate(pieces)}
     at = text.find(value)
@@ -82,7 +83,7 @@ def _stands(value: str, text: str, pieces: list[tuple[int, int]]) -> bool:
 
 @lru_cache(maxsize=64)
 def quotation(text: str) -> str:
-    """An expression for all stretches of a text that begin and end with a whole word or sign."""
+    """A regular expression for all spans of a text that begin and end with a whole word or sign."""
     pieces = _pieces(text)
     longest = _longest(len(pieces))
     found: dict[str, None] = {}  # in order, each once
@@ -95,12 +96,12 @@ def quotation(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """A text as an expression in ECMA's dialect, which knows no escape but of signs that mean something."""
+    """A text as a regular expression in ECMA's dialect, which allows escapes for special characters only."""
     return re.sub(r"[\\^$.|?*+()\[\]{}/]", r"\\\g<0>", text)
 
 
 def _held(node: Any, paths: list[Steps], root: Any, depth: int) -> Any:
-    """A part of the schema with the texts at these paths held to quotations; references on the way are written out."""
+    """A subschema with the texts at these paths constrained to quotations; references on the way are inlined."""
     if not isinstance(node, dict) or not paths or depth > _DEEPEST:
         return node
     if "$ref" in node and isinstance(target := resolve(root, node["$ref"]), dict):

@@ -1,4 +1,4 @@
-"""Ask again, with what was wrong."""
+"""A strategy that asks again with the issues of the last answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +16,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Reask:
-    """Ask `inner` again, up to `limit` times, for the records that failed, showing the last answer and its issues.
+    """Asks `inner` again, up to `limit` times, for the records that failed, and shows the last answer with its issues.
 
-    Only the last answer is shown, so a re-ask's size is constant. An answer that was cut off by its token limit is
-    not asked again at the same limit, nor is a prompt that the model could not take.
+    Only the last answer is shown, so the size of a re-ask is constant. An answer that the token limit cut off is not
+    asked for again, nor is a prompt that the model could not take.
     """
 
     inner: Strategy
@@ -28,7 +28,7 @@ class Reask:
     def __post_init__(self) -> None:
         check_fields(self)
         if self.limit < 0:
-            raise SpecError(f"Reask's limit is {self.limit}", hint="give 0 or more")
+            raise SpecError(f"invalid limit of Reask: got {self.limit}", hint="give 0 or more")
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         results = self.inner.run(tasks, model)
@@ -39,7 +39,7 @@ class Reask:
 
 
 def can_be_asked_again(result: Result[Any]) -> bool:
-    """Whether asking on may do better: not where an answer was cut off, nor where the model cannot take the prompt."""
+    """Whether asking again may help: not if the answer was cut off, nor if the model could not take the prompt."""
     return result.status in ("invalid", "rejected") and not unanswered(result)
 
 
@@ -49,13 +49,14 @@ def unanswered(result: Result[Any]) -> bool:
 
 
 def follow_up(task: Task[T], result: Result[T]) -> Task[T]:
-    """The task with the last answer and what is wrong with it, and nothing before that."""
+    """The task with the last answer and its issues as its only earlier turns."""
     return replace(task, turns=(Message("assistant", said(task, result)), Message("user", objection(result.issues))))
 
 
 def said(task: Task[T], result: Result[T]) -> str:
-    """The answer that a result stands for: as the model gave it, unless the document is no single answer's (mended, or
-    merged of several). What fits no schema stays as it was given.
+    """The text of the result's answer: the model's own, or the document as text if it was repaired or merged.
+
+    An answer that does not fit the schema stays as the model gave it.
     """
     if (result.ok or result.status == "rejected") and task.schema.check_text(result.text).document != result.document:
         return response(task.schema, result.document)

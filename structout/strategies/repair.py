@@ -1,4 +1,4 @@
-"""Post-processing: mend what a model answered, without asking it again."""
+"""A strategy that repairs answers without asking the model again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Repair:
-    """Mend what `inner` could not use. `policy` says which edits are accepted: only lossless ones by default.
+    """Repairs the invalid answers of `inner`. `policy` says which edits are accepted, by default only lossless ones.
 
-    `decimal` names the sign that marks decimals in numbers written as text: without it `"1,200"` is ambiguous.
+    `decimal` is the decimal separator of numbers written as text; without it, `"1,200"` is ambiguous.
     """
 
     inner: Strategy
@@ -28,27 +28,27 @@ class Repair:
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         results = self.inner.run(tasks, model)
-        return [_mend(task, result, self) for task, result in zip(tasks, results, strict=True)]
+        return [_repaired(task, result, self) for task, result in zip(tasks, results, strict=True)]
 
 
-def _mend(task: Task[T], result: Result[T], how: Repair) -> Result[T]:
+def _repaired(task: Task[T], result: Result[T], how: Repair) -> Result[T]:
     if result.ok or result.status == "rejected" or not result.text:
         return result
-    from structout.parsing import repair  # here, since its patterns take a while to compile
+    from structout.parsing import repair  # imported late: its patterns take a while to compile
 
     ended = result.attempts[-1].completion.finish_reason == "stop"
     if ended and result.status == "truncated":
-        return result  # it is whole, and set aside for what the token limit had written in it
-    mended = repair(result.text, task.schema, how.policy, decimal=how.decimal, complete=ended)
-    if mended.ok:
+        return result  # the document is whole, but steering that is not accepted wrote part of it
+    fixed = repair(result.text, task.schema, how.policy, decimal=how.decimal, complete=ended)
+    if fixed.ok:
         return replace(
             result,
             status="repaired",
-            value=mended.value,
-            document=mended.document,
+            value=fixed.value,
+            document=fixed.document,
             issues=(),
-            edits=(*result.edits, *mended.edits),
+            edits=(*result.edits, *fixed.edits),
         )
     if result.status == "truncated":
-        return result  # that it was cut off is the reason; what else is wrong follows from it
-    return replace(result, document=mended.document, issues=mended.issues, edits=(*result.edits, *mended.edits))
+        return result  # the truncation is the cause of all other issues
+    return replace(result, document=fixed.document, issues=fixed.issues, edits=(*result.edits, *fixed.edits))

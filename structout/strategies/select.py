@@ -1,4 +1,4 @@
-"""Several answers, one result."""
+"""Strategies that sample several answers and select or merge them."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,12 @@ Scalars = Mapping[str, str | int | float | bool | None]  # by JSON Pointer
 
 @dataclass(frozen=True)
 class BestOf:
-    """Sample up to `n` answers of `inner` and keep the best of those that have a value.
+    """Samples up to `n` answers of `inner` and keeps the best answer that has a value.
 
-    By `mean_logprob`, the mean log-probability of all tokens; by `value_logprob`, of those that carry values; by a
-    verifier, its score (it selects and refuses nothing: for that, wrap this in `Verify`). By `first_valid` it samples
-    until an answer has a value. `temperature` is for tasks that would be sampled greedily, which gives `n` copies.
+    `by` is the criterion. `mean_logprob` is the mean log-probability of all tokens, `value_logprob` that of the tokens
+    that carry values. A verifier selects by its score, but does not reject: to reject, wrap this in `Verify`.
+    `first_valid` samples until an answer has a value. `temperature` applies to tasks with temperature 0, which would
+    give `n` equal answers.
     """
 
     inner: Strategy
@@ -57,21 +58,20 @@ class BestOf:
         groups = [slice(at, at + self.n) for at in range(0, len(results), self.n)]
         if isinstance(self.by, str):
             for group in groups:
-                so = f"BestOf(by={self.by!r}) keeps the first answer that has a value"
-                _say_if_unknown(results[group], scores[group], so)
+                effect = f"BestOf(by={self.by!r}) keeps the first answer that has a value"
+                _warn_if_unknown(results[group], scores[group], effect)
         return [_best(results[group], scores[group]) for group in groups]
 
 
 @dataclass(frozen=True)
 class Vote:
-    """Sample up to `n` answers of `inner` and keep what most of those that have a value agree on.
+    """Samples up to `n` answers of `inner` and keeps the majority of the answers that have a value.
 
-    The majority is taken of whole records, or of each field: objects by key, lists by element, as many as most have.
-    Ties go to the likelier answer, or to the first if the model tells no log-probabilities. Sampling stops for a task
-    as soon as no further answer could turn a decision and the outcome fits the schema. The confidence in a leaf is the
-    share of answers that have it. A majority of fields that still does not fit at the end gives way to the answer that
-    is most like it. `temperature` is for tasks that would be
-    sampled greedily, which gives `n` copies.
+    The `level` of the vote is the whole record, or each field: objects are merged by key, lists by element. Ties go to
+    the likelier answer, or to the first answer if the model reports no log-probabilities. Sampling for a task stops as
+    soon as no further answer could reverse a decision and the outcome fits the schema. The confidence in a leaf is the
+    share of answers that have it. If the merged document still does not fit the schema after `n` answers, the answer
+    most similar to it is kept. `temperature` applies to tasks with temperature 0, which would give `n` equal answers.
     """
 
     inner: Strategy
@@ -116,17 +116,17 @@ class Vote:
         outcome = self._count(task, usable)
         if not outcome.lead:
             scores = [_logprob(result, "value_logprob") for result in usable]
-            _say_if_unknown(usable, scores, "Vote settles a tie by which answer came first")
+            _warn_if_unknown(usable, scores, "Vote resolves a tie in favour of the first answer")
         like = [_alike(_filled(task, result), outcome.document) if result.ok else -1.0 for result in taken]
-        likest = max(range(len(taken)), key=lambda i: (like[i], _logprob(taken[i], "value_logprob")))
-        base = _last(taken, likest)
+        closest = max(range(len(taken)), key=lambda i: (like[i], _logprob(taken[i], "value_logprob")))
+        base = _last(taken, closest)
         filled = task.schema.check(outcome.document)
         if not filled.ok:
             return replace(base, confidence=_shares(task, base, usable))
         elected = _unfilled(task, filled, usable)
         places = scalars(elected.document)
         confidence = {place: share for place, share in outcome.agreement.items() if place in places}
-        if like[likest] == 1.0:
+        if like[closest] == 1.0:
             return replace(base, confidence=confidence)
         mine = scalars(base.document)
         return replace(
@@ -142,13 +142,13 @@ class Vote:
 def _check(strategy: BestOf | Vote) -> None:
     check_fields(strategy)
     if strategy.n < 1:
-        raise SpecError(f"n is {strategy.n}", hint="give 1 or more")
+        raise SpecError(f"invalid n: got {strategy.n}", hint="give 1 or more")
     if strategy.temperature <= 0:
-        raise SpecError(f"temperature is {strategy.temperature}", hint="samples differ only above 0")
+        raise SpecError(f"invalid temperature: got {strategy.temperature}", hint="give a number above 0")
 
 
 def _sample(strategy: BestOf | Vote, task: Task[T], i: int) -> Task[T]:
-    """The task of the i-th sample: no two samples of any two repeats have the same index."""
+    """The task of the i-th sample; the sample index is unique over all repeats."""
     sampling = task.sampling
     if sampling.temperature == 0:
         sampling = replace(sampling, temperature=strategy.temperature)
@@ -163,18 +163,19 @@ def _logprob(result: Result[Any], by: Any) -> float:
     return float("-inf") if mean is None else mean
 
 
-def _say_if_unknown(results: Sequence[Result[Any]], scores: Sequence[float], so: str) -> None:
-    """Say what becomes of a choice between different values where the model tells nothing by which to choose."""
+def _warn_if_unknown(results: Sequence[Result[Any]], scores: Sequence[float], effect: str) -> None:
+    """Warn of the effect if a choice between different documents lacks log-probabilities."""
     usable = [(result, score) for result, score in zip(results, scores, strict=True) if result.ok]
     unknown = all(score == float("-inf") for _, score in usable)
     if unknown and any(result.document != usable[0][0].document for result, _ in usable):
         names = ", ".join({attempt.model: None for result, _ in usable for attempt in result.attempts[-1:]})
-        hint = "ask a server for them (openai:MODEL@URL#logprobs), or choose by a verifier"
-        warnings.warn(f"{names} tells no log-probabilities, so {so}: {hint}", StructoutWarning, stacklevel=2)
+        hint = "request them from a server (openai:MODEL@URL#logprobs), or select by a verifier"
+        message = f"{names} reports no log-probabilities, so {effect}: {hint}"
+        warnings.warn(message, StructoutWarning, stacklevel=2)
 
 
 def _may_fit(result: Result[Any]) -> bool:
-    """Whether another sample may have a value where this one has none."""
+    """Whether the result lacks a value and another sample may have one."""
     return not result.ok and not unanswered(result)
 
 
@@ -184,27 +185,28 @@ def _best(results: Sequence[Result[T]], scores: Sequence[float]) -> Result[T]:
 
 
 def _last(results: Sequence[Result[T]], chosen: int) -> Result[T]:
-    """One of several results, charged with all: its own attempts come last, since its text is that of the last one."""
+    """The chosen result with the cost of all; its own attempts come last, since the last attempt has its text."""
     return results[chosen].after(*(result for i, result in enumerate(results) if i != chosen))
 
 
 def _filled(task: Task[T], result: Result[T]) -> Any:
-    """The document with its defaults, so that what is left out and what is spelled out compare alike; as it was read,
-    if a type does not take what it writes (computed fields, aliases for one direction).
+    """The document with its defaults, so that omitted and explicit defaults compare as equal.
+
+    The document stays as read if the type cannot read its own dump (computed fields, one-way aliases).
     """
     filled = task.schema.dump(result.value)  # type: ignore[arg-type]  # only results with a value come here
     return filled if task.schema.check(filled).ok else result.document
 
 
 def _unfilled(task: Task[T], filled: Checked[T], usable: Sequence[Result[T]]) -> Checked[T]:
-    """What was elected without the defaults that no answer wrote, unless that would say something else."""
+    """The elected document without the defaults that no answer wrote, unless this changes its value."""
     slim = task.schema.check(as_written(filled.document, [result.document for result in usable]))
     same = slim.ok and canonical(task.schema.dump(slim.value)) == canonical(task.schema.dump(filled.value))  # type: ignore[arg-type]
     return slim if same else filled
 
 
 def _shares(task: Task[T], elected: Result[T], usable: Sequence[Result[T]]) -> dict[str, float]:
-    """For each leaf of an answer the share of answers that have it in the same place."""
+    """The share of answers that have the same leaf in the same place, for each leaf of the elected answer."""
     mine, votes = scalars(_filled(task, elected)), [scalars(_filled(task, result)) for result in usable]
     return {place: sum(_same(mine, vote, place) for vote in votes) / len(votes) for place in mine}
 
@@ -214,7 +216,7 @@ def _same(one: Scalars, other: Scalars, place: str) -> bool:
 
 
 def _alike(one: Any, other: Any) -> float:
-    """The share of leaves that are the same: 1 if all are."""
+    """A similarity: the share of equal leaves, and 1 only for equal documents."""
     if canonical(one) == canonical(other):
         return 1.0
     mine, theirs = leaves(one), leaves(other)

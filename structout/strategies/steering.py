@@ -1,18 +1,18 @@
-"""What the token limit had a model write, as edits of its answer."""
+"""Steering by the token limit, as edits of the answer."""
 
 import re
 
 from structout.completion import Completion
 from structout.parsing import Edit, Grade
 
-_QUOTES = re.compile(r'\\.|(")', re.DOTALL)  # a group for those that are not escaped
+_QUOTES = re.compile(r'\\.|(")', re.DOTALL)  # the group holds unescaped quotes
 
 
 def steered_edits(completion: Completion) -> tuple[Edit, ...]:
-    """What the token limit had written in an answer, each stretch as an edit at its place.
+    """The spans of an answer that the token limit forced, each as an edit at its place.
 
-    One that only closes what stands open has dropped what the model would have gone on with: `lossy`. Any other holds
-    a value or a key that the model did not choose: `invented`.
+    A span that only closes open brackets and quotes drops what the model would have written next: it is `lossy`. Any
+    other span contains a key or a value that the model did not choose: it is `invented`.
     """
     edits = []
     for start, end in completion.steered:

@@ -1,4 +1,4 @@
-"""Trust, but verify."""
+"""A strategy that has a verifier check its results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,11 +21,11 @@ Unsure = Literal["accept", "reject"]
 
 @dataclass(frozen=True)
 class Verify:
-    """Have `verifier` check what `inner` made; what has no value already is not checked.
+    """Has `verifier` check the results of `inner`; results without a value are not checked.
 
-    What it refuses becomes `rejected`, with its issues, and `reask` has `inner` do that once more, shown those issues,
-    and checks the new answer too. (To escalate, put it into a `Cascade`: later stages see what was rejected.) `unsure`
-    says what to do where the verifier cannot tell.
+    A result that the verifier rejects gets the status `rejected` and the verifier's issues. `on_reject="reask"` asks
+    `inner` once more with these issues, and checks the new answer too. (To escalate, use a `Cascade`: later stages get
+    the rejected records.) `unsure` decides about verdicts that are unsure.
     """
 
     inner: Strategy
@@ -58,13 +58,13 @@ class Verify:
         return replace(result, status="rejected", value=None, issues=verdict.issues or (self._default(verdict),))
 
     def _default(self, verdict: Verdict) -> Issue:
-        """What is held against a result whose verifier gives no reason: that it was not accepted, and by whom."""
+        """The issue of a result that the verifier did not accept without giving a reason."""
         said = wording.UNDECIDED if verdict.decision == "unsure" else wording.NOT_ACCEPTED
         return Issue("", "rejected", said.format(verifier=type(self.verifier).__name__, score=f"{verdict.score:.2f}"))
 
 
 def noted(result: Result[T], verdict: Verdict) -> Result[T]:
-    """The result with what a verifier found out and what that cost, whatever it decided."""
+    """The result with the confidence, spans and attempts of a verdict, whatever its decision."""
     return replace(
         result,
         checks=result.checks + verdict.attempts,

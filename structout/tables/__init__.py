@@ -1,1 +1,1 @@
-"""Rows and records in files, tables and queries."""
+"""Rows, records and documents in files, tables and queries."""

@@ -1,4 +1,4 @@
-"""A schema's fields as typed columns."""
+"""Typed Arrow columns for the fields of a schema."""
 
 import json
 from collections.abc import Callable
@@ -30,9 +30,9 @@ PROVENANCE = (
 
 @dataclass(frozen=True)
 class Column:
-    """An Arrow type, what turns a JSON value into one of it (a `ValueError`, `TypeError` or `OverflowError` where it
-    cannot be held), and what turns that, with dates as text, into the JSON value again. In a column that is not
-    `nullable` null is a value that is not there.
+    """An Arrow type with its conversions. `convert` turns a JSON value into a value of the type, and raises
+    `ValueError`, `TypeError` or `OverflowError` if the type cannot hold it. `restore` turns the value, with dates as
+    text, back into JSON. Null in a column that is not `nullable` means that the field is absent.
     """
 
     type: pa.DataType
@@ -42,10 +42,10 @@ class Column:
 
 
 def columns_of(schema: Schema[Any]) -> dict[str, Column]:
-    """The columns of a record as it is written, as `Layout` names them.
+    """The columns of written records, named as `Layout` names them.
 
-    Whatever has no one type (a union, a recursion, free-form objects) becomes JSON text. Moments are kept in UTC; one
-    without an offset counts as UTC.
+    A field without a single type (a union, a recursion, a free-form object) becomes JSON text. Timestamps are stored in
+    UTC; a timestamp without an offset counts as UTC.
     """
     return _columns(Layout.of(schema, written=True))
 
@@ -55,12 +55,14 @@ def _columns(layout: Layout) -> dict[str, Column]:
     try:
         return {name: reader.column(node, ()) for name, node in layout.columns.items()}
     except RecursionError as error:
-        raise DataError("the schema leads too deep for typed columns", hint="JSONL holds any record") from error
+        raise DataError(
+            "the schema is nested too deep for typed columns", hint="write JSONL, which holds any record"
+        ) from error
 
 
 def reader_of(schema: Schema[Any]) -> Callable[[dict[str, Json]], Json]:
-    """What makes the record again of a row that `Table` wrote, with dates as text. A row that another program wrote is
-    a record as it is, but for text that can only be JSON and null that can only be absence.
+    """A function that restores a record from a row of `Table`, with dates as text. A row of another program is taken as
+    the record, except that text which can only be JSON is parsed, and null which can only mean absence is dropped.
     """
     layout = Layout.of(schema)
     columns = _columns(layout)
@@ -74,7 +76,7 @@ def _restored(column: Column | None, value: Json) -> Json:
 
 
 class Table:
-    """Records in typed columns, and beside them, unless they are `bare`, those that say how each came about."""
+    """Records in typed columns, followed by their provenance columns unless the table is `bare`."""
 
     def __init__(self, schema: Schema[Any], *, bare: bool) -> None:
         self._layout = Layout.of(schema, written=True)
@@ -84,7 +86,7 @@ class Table:
         self.schema = pa.schema({**types, **self._provenance})
 
     def row(self, record: Json, provenance: dict[str, Any]) -> dict[str, Any]:
-        """One record as a row of `schema`. Raises `DataError` for a value that its column cannot hold."""
+        """One record as a row of `schema`. Raises `DataError` if a column cannot hold its value."""
         values = self._layout.row(record)
         row = {name: _held(name, column, values.get(name)) for name, column in self._columns.items()}
         if self._provenance:
@@ -101,11 +103,13 @@ def _held(name: str, column: Column, value: Json) -> Any:
     except (ValueError, TypeError, OverflowError) as error:
         shown = json.dumps(value)
         shown = shown if len(shown) <= 60 else shown[:59] + "…"
-        raise DataError(f"the typed column {name!r} cannot hold {shown}", hint="JSONL holds any value") from error
+        raise DataError(
+            f"the typed column {name!r} cannot hold {shown}", hint="write JSONL, which holds any value"
+        ) from error
 
 
 class _Reader:
-    """Reads a schema whose references point into `root`; `extras` is that of its layout."""
+    """Reads the columns of a schema. References point into `root`; `extras` is the one of the layout."""
 
     def __init__(self, root: Any, extras: bool) -> None:
         self._root = root
@@ -115,8 +119,8 @@ class _Reader:
     def column(self, node: Any, seen: tuple[str, ...]) -> Column:
         self._columns += 1
         if self._columns > _MOST_COLUMNS:
-            problem = f"the schema has more than {_MOST_COLUMNS:,} typed columns within one another"
-            raise DataError(problem, hint="JSONL holds any record")
+            problem = f"the schema has more than {_MOST_COLUMNS:,} typed columns"
+            raise DataError(problem, hint="write JSONL, which holds any record")
         kinds = kinds_of(node, self._root)
         found = self._typed(node, seen)
         if found is _TEXT:
@@ -215,7 +219,7 @@ def _moment(text: str) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-_MOST_COLUMNS = 10_000  # within one another
+_MOST_COLUMNS = 10_000  # including nested columns
 _TEXT = Column(pa.string(), lambda value: _string(json.dumps(value, ensure_ascii=False)))
 _STRING = Column(pa.string(), _string)
 _SCALARS = {

@@ -1,4 +1,4 @@
-"""A table as text: rows of cells below a header, what is wrong with one costing no other."""
+"""Tables as text: a header and rows of cells. A bad row does not affect other rows."""
 
 import csv
 from collections import deque
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from structout.errors import DataError
 
-_QUOTES = "a quote is not closed, or stands undoubled in a quoted cell"
-_OTHERS = ";\t|,"  # what may stand between cells besides
+_QUOTES = "a quote is not closed, or not doubled in a quoted cell"
+_OTHERS = ";\t|,"  # other delimiters
 
 
 @dataclass(frozen=True, slots=True)
 class CsvLine:
-    """One row: the number of its first line, its cells by column (None where there are too few), and what is wrong
-    with it. Of one that cannot be told into cells `cells` is the bare line.
+    """One row: the number of its first line, its cells by column (None for missing cells), and its problem, if it has
+    one (`wrong`). If the line cannot be split into cells, `cells` is the whole line.
     """
 
     number: int
@@ -23,18 +23,18 @@ class CsvLine:
 
 
 def read_table(source: str, lines: Iterable[str], delimiter: str, wanted: Sequence[str] = ()) -> Iterator[CsvLine]:
-    """The rows of CSV (RFC 4180) with a header, which must name the `wanted` columns, each column once; blank lines are
-    none. `lines` keep their ends. Where a quote has no end, the line where it stands is a wrong row, and the next is
-    read for itself. Without a header there are no rows. Raises `DataError`, naming the `source`.
+    """The rows of CSV (RFC 4180) with a header, which must name the `wanted` columns, and each column once. Blank lines
+    are skipped. `lines` include their line ends. If a quote is not closed, its line becomes a wrong row, and reading
+    resumes at the next line. Without a header there are no rows. Raises `DataError`, which names the `source`.
     """
     rows = (row for row in _rows(iter(lines), delimiter) if row[1])
     number, header, wrong = next(rows, (0, [], ""))
     if not number:
         return
     if wrong:
-        raise DataError(f"{source}, line {number}: {wrong}", hint="mend the header")
+        raise DataError(f"{source}, line {number}: {wrong}", hint="fix the header")
     if twice := next((name for name in header if name and header.count(name) > 1), None):
-        raise DataError(f"{source} has two columns {twice!r}", hint="rename one of them, or leave it out")
+        raise DataError(f"{source} has two columns {twice!r}", hint="rename or remove one of them")
     check_columns(source, header, wanted)
     width = len(header)
     for number, cells, wrong in rows:
@@ -50,7 +50,7 @@ def read_table(source: str, lines: Iterable[str], delimiter: str, wanted: Sequen
 
 
 def _rows(lines: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[str], str]]:
-    """Each row's first line by its number from 1, its cells, and what is wrong: then the bare line is its only cell."""
+    """Each row as the number of its first line (from 1), its cells, and its problem. A bad row has its line as cell."""
     csv.field_size_limit(1 << 30)
     taken: list[str] = []  # the lines of the row that is being read
     given_back: deque[str] = deque()
@@ -78,10 +78,10 @@ def _rows(lines: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[str]
 
 
 def check_columns(source: str, names: Sequence[str], wanted: Sequence[str]) -> None:
-    """Raise `DataError` unless all wanted columns are among these."""
+    """Raise `DataError` unless `names` contains all wanted columns."""
     for name in wanted:
         if name not in names:
-            has, hint = ", ".join(names[:12]) or "none", "name one that it has"
+            has, hint = ", ".join(names[:12]) or "no columns", "name one of its columns"
             if len(names) == 1 and (mark := next((one for one in _OTHERS if one in names[0]), "")):
-                hint = f"its cells seem to stand between {mark!r}: a .csv has commas, a .tsv tabs"
+                hint = f"its cells seem to be delimited by {mark!r}: use commas in a .csv, tabs in a .tsv"
             raise DataError(f"{source} has no column {name!r}; it has: {has}", hint=hint)

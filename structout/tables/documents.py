@@ -1,4 +1,4 @@
-"""Documents that others produced, one at a time, from files and pipes."""
+"""Documents from files and pipes, read one at a time."""
 
 import json
 import warnings
@@ -17,8 +17,8 @@ from structout.tables.rows import is_query, opened_bytes, opened_file, parquet_r
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document and the line or row where it stands: its JSON in UTF-8, or, from a typed file, already parsed; and
-    what is wrong with a row that cannot hold one.
+    """One document and its line or row. `data` is its JSON in UTF-8; a document from a typed file is already `parsed`.
+    `wrong` is the problem of a row that cannot hold a document.
     """
 
     line: int
@@ -28,11 +28,11 @@ class Document:
 
     @property
     def text(self) -> str:
-        """The document as JSON; bytes that are not UTF-8 are unpaired surrogates."""
+        """The document as JSON. Bytes that are not UTF-8 become unpaired surrogates."""
         return json.dumps(self.parsed) if self.data is None else self.data.decode("utf-8", "surrogateescape")
 
     def json_line(self, schema: Schema[Any]) -> bytes:
-        """The document, which complies, as one line of JSON: as it is written, if that is one line."""
+        """A valid document as one line of JSON: the original text if it is a single line."""
         if schema.language is not None:
             return json.dumps(self.text if self.data is not None else self.parsed).encode()
         if self.data is not None and b"\n" not in self.data and b"\r" not in self.data:
@@ -41,11 +41,12 @@ class Document:
 
 
 def read_documents(source: str, schema: Schema[Any], *, column: str | None = None) -> Iterator[Document]:
-    """The documents of a `.json` file (one), of JSONL, CSV, Parquet and DuckDB (one a row), or of JSONL on stdin (`-`).
+    """The documents of a `.json` file (one), of JSONL, CSV, Parquet and DuckDB (one per row), or of JSONL on stdin
+    (`-`).
 
-    With a `column`, each document is the JSON text that stands in it. A row of a table without one is a document
-    whose cells are read as the schema's types, as `structout run` writes them; what that wrote beside the record is
-    left out. Raises `DataError`, also while it is read.
+    With a `column`, each document is the JSON text in that column. Otherwise a row of a table is a document, whose
+    cells are read as the schema's types, as `structout run` writes them; its provenance columns are skipped. Raises
+    `DataError`, also during reading.
     """
     name, wanted = source.removesuffix(".gz"), [] if column is None else [column]
     if source.endswith(".parquet"):
@@ -67,11 +68,11 @@ def _typed(source: str, rows: Iterator[dict[str, Any]], schema: Schema[Any], col
         if column is not None:
             yield _in_column(row, column, line)
             continue
-        if line == 1:  # with the first row pyarrow is known to be there
+        if line == 1:  # the first row shows that pyarrow is installed
             from structout.tables.arrow import reader_of
 
             read = reader_of(schema)
-            _tell(source, schema, row)
+            _warn(source, schema, row)
         yield Document(line, None, read(row))
 
 
@@ -108,14 +109,14 @@ def _in_column(row: Any, column: str, line: int) -> Document:
 def _csv(source: str, schema: Schema[Any], column: str | None, delimiter: str) -> Iterator[Document]:
     layout = Layout.of(schema)
     read = layout.cells()
-    told = column is not None
+    warned = column is not None
     with opened_file(source, newline="") as stream:
         for line in read_table(source, stream, delimiter, [] if column is None else [column]):
             cells = line.cells
             if line.wrong or isinstance(cells, str):
                 yield Document(line.number, None, cells if isinstance(cells, str) else {**cells}, line.wrong)
                 continue
-            told = told or _tell(source, schema, cells)
+            warned = warned or _warn(source, schema, cells)
             if column is not None:
                 yield _in_column(cells, column, line.number)
             else:
@@ -123,9 +124,9 @@ def _csv(source: str, schema: Schema[Any], column: str | None, delimiter: str) -
                 yield Document(line.number, None, layout.record(row))
 
 
-def _tell(source: str, schema: Schema[Any], names: Iterable[str]) -> bool:
-    """Warn of columns that the schema has no field for: of one that is misspelt, the values are not checked."""
+def _warn(source: str, schema: Schema[Any], names: Iterable[str]) -> bool:
+    """Warn of columns without a field in the schema. A misspelt column would otherwise stay unchecked. Always True."""
     if others := strangers(schema, names):
-        said = f"{source} has columns that are no field of {schema.name}: {', '.join(others[:12])}"
-        warnings.warn(said, StructoutWarning, stacklevel=2)
+        message = f"{source} has columns without a field in {schema.name}: {', '.join(others[:12])}"
+        warnings.warn(message, StructoutWarning, stacklevel=2)
     return True

@@ -1,4 +1,4 @@
-"""Keys that should tell rows apart, and whether they do."""
+"""The keys of rows, and the count of repeated keys."""
 
 import hashlib
 import json
@@ -9,18 +9,18 @@ from structout.tables.rows import Row
 
 
 class Keys:
-    """Counts in `repeated` the rows whose key an earlier one has. The keys are kept on disk, as hashes, as long as this
-    is there: a million of them are no matter of memory.
+    """Counts in `repeated` the rows that have the key of an earlier row. A temporary file holds hashes of the keys, so
+    that millions of keys need little memory.
     """
 
     def __init__(self) -> None:
         self.repeated = 0
-        self._db = sqlite3.connect("")  # a file of its own that goes when it is closed
+        self._db = sqlite3.connect("")  # a temporary file, deleted when it is closed
         self._db.execute("PRAGMA journal_mode = OFF")
         self._db.execute("CREATE TABLE keys (key BLOB PRIMARY KEY) WITHOUT ROWID")
 
     def seen(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """The same rows, noted as they come."""
+        """The same rows; their keys are counted as they pass."""
         for row in rows:
             key = hashlib.blake2b(json.dumps(row.key).encode(), digest_size=16).digest()
             self.repeated += 1 - self._db.execute("INSERT OR IGNORE INTO keys VALUES (?)", [key]).rowcount

@@ -1,4 +1,4 @@
-"""How a record lies in the columns of a table."""
+"""The layout of records in the columns of a table."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ PROVENANCE = (
     "_key", "_status", "_edits", "_confidence", "_strategy", "_attempts", "_tokens", "_cost", "_seconds",
     "_fingerprint",
 )  # fmt: skip
-_ALWAYS = frozenset(PROVENANCE) - {"_confidence"}  # which the first outputs had not
+_ALWAYS = frozenset(PROVENANCE) - {"_confidence"}  # early outputs lacked `_confidence`
 WHOLE, MORE = "value", "_more"
-ABSENT: Any = object()  # what an empty cell stands for where a record may do without it
+ABSENT: Any = object()  # the value of an empty cell of an optional field
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of a schema's records, each with the JSON Schema of what stands in it: a column a property and, where
-    a record may hold others as well, `_more` for all of these; or one column `value`, where a record is no object with
-    properties (`whole`). `root` is the schema that references point into; `extras` says whether an object may hold what
-    the schema does not speak of.
+    """The columns of a schema's records, each with the JSON Schema of its values: a column per property, and `_more`
+    for all other fields if a record may have them. If a record is not an object with properties (`whole`), the only
+    column is `value`. `root` is the schema that references point into; `extras` says whether an object may hold fields
+    that the schema does not mention.
     """
 
     columns: Mapping[str, Any]
@@ -35,8 +35,8 @@ class Layout:
 
     @classmethod
     def of(cls, schema: Schema[Any], *, written: bool = False) -> "Layout":
-        """The columns of records as they are read; or as they are `written`, which a Pydantic type may do otherwise:
-        under other names, with computed fields, by serializers.
+        """The columns of records as they are read, or as they are `written`. A Pydantic type may write other names and
+        types: aliases, computed fields, serializers.
         """
         root, extras = _as_written(schema) if written else (schema.json_schema, schema.adapter is None)
         node = _root(root)
@@ -46,20 +46,20 @@ class Layout:
         return cls({**node["properties"], **more}, root, False, extras, frozenset(node.get("required", ())))
 
     def row(self, record: Json) -> dict[str, Json]:
-        """The values of the columns. Raises `DataError` for a record that they have no place for."""
+        """The values of the columns. Raises `DataError` if a field of the record has no column."""
         if self.whole:
             return {WHOLE: record}
         if not isinstance(record, dict):
-            raise DataError("a record that is no object has no columns", hint="JSONL holds any record")
+            raise DataError("a record must be an object to have columns", hint="write JSONL, which holds any record")
         row = {name: value for name, value in record.items() if name in self.columns and name != MORE}
         if MORE in self.columns:
             return {**row, MORE: beside(record, self.columns) or None}
         if lost := beside(record, self.columns):
-            raise DataError(f"the field {next(iter(lost))!r} has no column", hint="JSONL holds any record")
+            raise DataError(f"the field {next(iter(lost))!r} has no column", hint="write JSONL, which holds any record")
         return row
 
     def record(self, values: Mapping[str, Json]) -> Json:
-        """The record of which `row` made these values. What `structout run` wrote beside it is left out."""
+        """The record in the values of a row. The provenance columns of `structout run` are dropped."""
         own = not self.whole and any(name in self.columns for name in PROVENANCE)
         if not own and is_of_run(values):
             values = {name: value for name, value in values.items() if name not in PROVENANCE}
@@ -69,8 +69,8 @@ class Layout:
         return unpacked(values) if MORE in self.columns else dict(values)
 
     def cells(self) -> Callable[[str, str | None], Json]:
-        """What reads a cell of a column as text: where a text may stand it is one, and JSON only where that may too and
-        it is such. An empty cell is null where that may stand.
+        """A function that reads a text cell of a column. A cell that may be a string is one, unless it parses as
+        another JSON type that the column allows. An empty cell is null if the column allows null.
         """
         kinds = {name: kinds_of(node, self.root) for name, node in self.columns.items()}
 
@@ -86,8 +86,8 @@ class Layout:
 
 
 def strangers(schema: Schema[Any], names: Iterable[str]) -> list[str]:
-    """Those of the names in a record, or of its columns, that are no field: misspelt, perhaps. None where the schema
-    says itself whether there may be others.
+    """The names, of a record or of columns, that are not fields of the schema and may be misspelt. Empty if the schema
+    itself says whether other fields are allowed.
     """
     layout = Layout.of(schema)
     node = _root(layout.root)
@@ -98,30 +98,30 @@ def strangers(schema: Schema[Any], names: Iterable[str]) -> list[str]:
 
 
 def is_of_run(names: Iterable[str]) -> bool:
-    """Whether what `structout run` writes beside a record is among these."""
+    """Whether the names include the provenance columns of `structout run`."""
     return set(names) >= _ALWAYS
 
 
 def unpacked(values: Mapping[str, Json]) -> dict[str, Json]:
-    """The fields that stand in `_more` beside the others."""
+    """The fields of a record, with the fields in `_more` merged in."""
     more = values.get(MORE)
     rest = {name: value for name, value in values.items() if name != MORE}
     return {**rest, **more} if isinstance(more, dict) else rest if more is None else dict(values)
 
 
 def read_text(text: str, kinds: frozenset[str]) -> Json:
-    """The JSON that a text is, if that may stand there; else the text."""
+    """The text parsed as JSON if `kinds` allows the result, otherwise the text."""
     document, issue = parse_json(text)
     return text if issue or ("string" in kinds and kind_of(document) not in kinds) else document
 
 
 def beside(record: dict[str, Json], columns: Mapping[str, Any]) -> dict[str, Json]:
-    """The fields of a record that have no column of their own."""
+    """The fields of a record without a column."""
     return {name: value for name, value in record.items() if name == MORE or name not in columns}
 
 
 def is_open(node: Mapping[str, Any], extras: bool) -> bool:
-    """Whether an object may hold what its properties do not name: as `extras` says where the schema does not."""
+    """Whether an object may hold fields other than its properties. `extras` decides if the schema does not say."""
     return bool(node.get("patternProperties")) or node.get("additionalProperties", extras) is not False
 
 
@@ -134,11 +134,11 @@ def _as_written(schema: Schema[Any]) -> tuple[Any, bool]:
         return schema.json_schema, True
     try:
         return local(schema.adapter.json_schema(mode="serialization")), False
-    except Exception:  # a serializer of the user's own need not say what it writes
+    except Exception:  # a user's serializer may not declare its type
         return schema.json_schema, True
 
 
 def fields(schema: Schema[Any]) -> list[str]:
-    """The fields that a record may be written with, whatever the alternatives at the root are."""
+    """The fields that a written record may have, over all alternatives at the root."""
     root, _ = _as_written(schema)
     return list(dict.fromkeys(name for node in meant([root], root) for name in node.get("properties", ())))

@@ -1,4 +1,4 @@
-"""Accepted rows, written so that a file appears whole or not at all."""
+"""Output files for accepted rows. Each file appears whole or not at all."""
 
 import csv
 import glob
@@ -24,38 +24,38 @@ if TYPE_CHECKING:
 Write = Callable[[dict[str, Any]], None]
 WriteRecord = Callable[[Json, dict[str, Any]], None]
 Placing = Callable[[Json, dict[str, Any]], dict[str, Any]]
-_GROUP = 10_000  # rows of a Parquet row group: what is held in memory
+_GROUP = 10_000  # rows of a Parquet row group, which is held in memory
 _SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 
 
 def check_target(target: str) -> None:
-    """Find out before anything is spent whether `target` can be written. Raises `OutputError`, `SpecError`."""
+    """Check, before any model is asked, that `target` can be written. Raises `OutputError`, `SpecError`."""
     if target == "-":
         return
     place, database, table = target.partition(".duckdb#")
     if not database and not target.removesuffix(".gz").endswith(_SUFFIXES):
         known = ", ".join(_SUFFIXES)
-        raise SpecError(f"no output format belongs to {target}", hint=f"end it in {known} or .duckdb#TABLE, or give -")
+        raise SpecError(f"unknown output format: {target}", hint=f"end it in {known} or .duckdb#TABLE, or give -")
     if _is_typed(target):
         _arrow()
     if database and not table:
         raise SpecError(f"{target} names no table", hint="write NAME.duckdb#TABLE")
     if database and not is_utf8(target):
-        raise SpecError(f"{target} is not UTF-8", hint="DuckDB takes no other name")
+        raise SpecError(f"{target} is not UTF-8", hint="use a UTF-8 name for DuckDB")
     check_writable(place + database.rstrip("#"))
     if database:
         _check_database(f"{place}.duckdb")
 
 
 def check_writable(path: str | Path) -> None:
-    """Find out before anything is spent whether a file can be written there. Raises `SpecError`."""
+    """Check, before any model is asked, that a file can be written. Raises `SpecError`."""
     if path == "-":
-        raise SpecError("stdout cannot take what is written there", hint="name a file instead of -")
+        raise SpecError("this output cannot go to stdout", hint="name a file instead of -")
     try:
         with replacing(path, keep=False):
             pass
     except OutputError as error:
-        raise SpecError(error.message, hint="name another, or make its folder") from error
+        raise SpecError(error.message, hint="name another file, or make its folder") from error
 
 
 def _check_database(place: str) -> None:
@@ -68,9 +68,10 @@ def _check_database(place: str) -> None:
 
 
 def check_distinct(files: Mapping[str, str | None]) -> None:
-    """Find out before anything is done whether one of these files, given by what each is for, would overwrite another.
+    """Check that no file would overwrite another. The files are given by their purpose, for the message.
 
-    `-`, a query, a device and None are no files; two tables of one database are two. Raises `SpecError`.
+    Values such as `-`, a query, a device or None are skipped. Two tables of one database are distinct. Raises
+    `SpecError`.
     """
     seen: dict[tuple[Path, str], str] = {}
     for what, name in files.items():
@@ -82,15 +83,17 @@ def check_distinct(files: Mapping[str, str | None]) -> None:
             continue
         for (other, its), whose in seen.items():
             if path == other and (table == its or not (table and its)):
-                raise SpecError(f"{whose} and {what} are the same file: {name}", hint="name another for one of them")
+                raise SpecError(
+                    f"{whose} and {what} are the same file: {name}", hint="name another file for one of them"
+                )
         seen[path, table] = what
 
 
 @contextmanager
 def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
-    """A binary file beside `path` that takes its place, on disk, when all went well; a pipe or a device stays one
-    and is written to. Who may read it is told by the umask, and by the file that was there: it is never more. Raises
-    `OutputError`.
+    """A binary file beside `path` that replaces it atomically, synced to disk, if the block succeeds. A pipe or a
+    device is written to directly. Its mode follows the umask and is never wider than the mode of the replaced file.
+    Raises `OutputError`.
     """
     target = Path(path)
     ordinary = target.is_file() or not target.exists()
@@ -110,7 +113,7 @@ def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
         if keep and ordinary:
             with _written(path):
                 os.replace(beside, target)
-                for left in target.parent.glob(f".{glob.escape(target.name)}.[0-9]*.part"):  # by a run that was killed
+                for left in target.parent.glob(f".{glob.escape(target.name)}.[0-9]*.part"):  # left by a killed run
                     left.unlink()
     finally:
         with suppress(OSError):
@@ -118,7 +121,7 @@ def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
 
 
 class _Part(io.FileIO):
-    """A file whose failures say which it is, so that they are not taken for those of another that is open too."""
+    """A file whose errors name it, so that they are not mistaken for errors of another open file."""
 
     def __init__(self, beside: Path, target: str | Path, mode: int) -> None:
         super().__init__(beside, "wb", opener=lambda name, flags: os.open(name, flags, mode))
@@ -134,12 +137,12 @@ def _written(path: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason, hint = error.strerror or str(error), "name another, or make room; nothing is lost"
+        reason, hint = error.strerror or str(error), "name another file, or make room; nothing is lost"
         raise OutputError(f"cannot write {path}: {reason}", hint=hint) from error
 
 
 def check_field_names(target: str, schema: Schema[Any], *, bare: bool = False) -> None:
-    """Find out before anything is spent whether a field of the schema has the name of one that the target adds.
+    """Check, before any model is asked, that no field of the schema has the name of a column that the target adds.
 
     Raises `SpecError`.
     """
@@ -147,14 +150,14 @@ def check_field_names(target: str, schema: Schema[Any], *, bare: bool = False) -
     taken = [*([] if bare else PROVENANCE), *([MORE] if table else [])]
     for name in [] if table and Layout.of(schema, written=True).whole else fields(schema):
         if name in taken:
-            hint = "rename it, or write JSONL" if name == MORE else "--bare leaves that out; or rename the field"
-            raise SpecError(f"the schema has a field {name!r}, a name that the output needs for itself", hint=hint)
+            hint = "rename it, or write JSONL" if name == MORE else "give --bare, or rename the field"
+            raise SpecError(f"the schema has a field {name!r}, a name that the output reserves", hint=hint)
 
 
 def placing(target: str, schema: Schema[Any], *, bare: bool = False) -> Placing:
-    """A function that makes a row of the target of one accepted record and how it came about.
+    """A function that makes a row of the target from one accepted record and its provenance.
 
-    It raises `DataError` for a record that no row can hold. `bare` leaves out how it came about.
+    It raises `DataError` if no row can hold the record. `bare` omits the provenance.
     """
     if _is_typed(target):
         _arrow()
@@ -168,7 +171,7 @@ def placing(target: str, schema: Schema[Any], *, bare: bool = False) -> Placing:
         if bare:
             return record
         if layout is None and (taken := record.keys() & provenance.keys()):
-            raise DataError(f"the record has a field {min(taken)!r} of its own", hint="--bare writes it as it is")
+            raise DataError(f"the record has its own field {min(taken)!r}", hint="give --bare to write it")
         return {**record, **provenance}
 
     return row if layout is None else lambda value, provenance: _in_cells(row(value, provenance))
@@ -177,16 +180,18 @@ def placing(target: str, schema: Schema[Any], *, bare: bool = False) -> Placing:
 def _in_cells(row: dict[str, Any]) -> dict[str, Any]:
     for name, value in row.items():
         if isinstance(value, str) and not is_utf8(value):
-            raise DataError(f"the column {name!r} cannot hold {value!r}: it has no UTF-8", hint="JSONL holds any value")
+            raise DataError(
+                f"the column {name!r} cannot hold {value!r}: it is not UTF-8", hint="write JSONL, which holds any value"
+            )
     return row
 
 
 @contextmanager
 def writing(target: str, schema: Schema[Any], *, bare: bool = False) -> Iterator[WriteRecord]:
-    """A function that writes one accepted record and how it came about, in the format of the target's suffix.
+    """A function that writes one accepted record and its provenance, in the format of the target's suffix.
 
-    `bare` leaves out how it came about. Raises `OutputError`, and, before the record is written, `DataError` for one
-    that no row can hold.
+    `bare` omits the provenance. Raises `OutputError`. The function raises `DataError`, before it writes, if no row can
+    hold the record.
     """
     place = placing(target, schema, bare=bare)
     with _into(target, schema, bare=bare) as write:
@@ -225,7 +230,7 @@ def _is_typed(target: str) -> bool:
 
 
 def _packed(target: str, stream: BinaryIO) -> Any:
-    """The stream, compressed where the name says so: without a time stamp, so that like rows make like files."""
+    """The stream, compressed if the name says so. It has no timestamp, so that equal rows make equal files."""
     if target.endswith(".gz"):
         return gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0)
     return _same(stream)
@@ -245,7 +250,7 @@ def _json_lines(stream: BinaryIO) -> Write:
 
 @contextmanager
 def _csv(stream: BinaryIO, schema: Schema[Any], delimiter: str, *, bare: bool) -> Iterator[Write]:
-    """Lists and objects are written as JSON, null as an empty cell."""
+    """Write lists and objects as JSON, and null as an empty cell."""
     names = [*Layout.of(schema, written=True).columns, *([] if bare else PROVENANCE)]
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.DictWriter(text, names, delimiter=delimiter)
@@ -285,7 +290,7 @@ def _parquet(stream: Any, schema: Schema[Any], *, bare: bool) -> Iterator[Write]
 
 @contextmanager
 def _into_duckdb(place: str, table: str, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
-    """By way of a Parquet file beside the database; the table is replaced in one transaction."""
+    """Write a Parquet file beside the database, then replace the table in one transaction."""
     duckdb = _duckdb()
     beside = Path(f"{place}.{os.getpid()}.parquet")
     try:

@@ -1,4 +1,4 @@
-"""Input rows, one at a time, from files, pipes and queries."""
+"""Input rows from files, pipes and queries, read one at a time."""
 
 import gzip
 import hashlib
@@ -25,10 +25,10 @@ from structout.tables.csv import check_columns, read_table
 
 T = TypeVar("T")
 
-_BATCH = 1024  # rows that a columnar reader holds at a time
-_FIRST = 100  # rows, where none tells what columns all have, of which one must have each that is wanted
-_ITS_OWN: dict[str, Any] = {"enable_external_access": "false"}  # no file that a view, or a table's name, may name
-_NO_UTF8 = re.compile("[\udc80-\udcff]")  # what `opened_file` makes of such bytes
+_BATCH = 1024  # rows that a columnar reader holds
+_FIRST = 100  # rows among which each wanted column must appear, in formats without a header
+_ITS_OWN: dict[str, Any] = {"enable_external_access": "false"}  # a view cannot read other files
+_NO_UTF8 = re.compile("[\udc80-\udcff]")  # bytes that `opened_file` could not decode
 _KINDS = (
     "JSONL (.jsonl), CSV (.csv), either with .gz, Parquet (.parquet), .sql, NAME.duckdb#TABLE, sql:QUERY, text or -"
 )
@@ -36,8 +36,8 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One input row: its place from 0, its key, the text to read (None: there is none), all that it holds, and what is
-    wrong with it: then nothing is asked.
+    """One input row: its position from 0, its key, its text (None: missing), the whole record, and its problem. A row
+    with a problem (`wrong`) is not asked.
     """
 
     position: int
@@ -48,24 +48,24 @@ class Row:
 
     @property
     def digest(self) -> bytes:
-        """Tells whether it is the row that was seen before."""
+        """A hash of key and text that shows whether the row has changed."""
         return hashlib.blake2b(json.dumps([self.key, self.text]).encode(), digest_size=8).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class _Bad:
-    """What stands where a row should, and what is wrong with it."""
+    """The content of a bad row, and its problem."""
 
     record: Json
     wrong: str
 
 
 def read_rows(source: str, *, text: str = "text", key: str | None = None, limit: int | None = None) -> Iterator[Row]:
-    """The rows of JSONL, CSV, either with .gz, Parquet, a table or query of DuckDB, plain text or stdin (`-`).
+    """The rows of JSONL or CSV (optionally .gz), Parquet, a table or query of DuckDB, plain text or stdin (`-`).
 
-    `text` names the column to read, `key` the one that tells rows apart (their number from 1 if there is none). A line
-    that is no row is yielded all the same, with what is `wrong` with it: a bad row, for the pipeline to report. Raises
-    `DataError` for a source that cannot be read or has no such column, `MissingExtraError`.
+    `text` names the column to read, `key` the column that identifies a row (default: row numbers from 1). A bad line is
+    yielded as a row with its problem in `wrong`, for the pipeline to report. Raises `MissingExtraError`, and
+    `DataError` if the source cannot be read or lacks a column.
     """
     for position, found in enumerate(islice(_records(source, text, key), limit)):
         record, wrong = (found.record, found.wrong) if isinstance(found, _Bad) else (found, "")
@@ -77,7 +77,7 @@ def read_rows(source: str, *, text: str = "text", key: str | None = None, limit:
 
 
 def count_rows(source: str, *, limit: int | None = None) -> int | None:
-    """How many rows there will be, None where only reading them would tell: a pipe, a query."""
+    """The number of rows, or None if only reading them would tell: a pipe, a query."""
     name = source.removesuffix(".gz")
     if source == "-" or is_query(source):
         return None
@@ -92,12 +92,12 @@ def count_rows(source: str, *, limit: int | None = None) -> int | None:
 
 
 def rows_of(texts: Iterable[Any]) -> Iterator[Row]:
-    """Texts as rows."""
+    """Texts as rows with keys from 1."""
     return (Row(place, place + 1, text, text if isinstance(text, str) else None) for place, text in enumerate(texts))
 
 
 def _records(source: str, text: str, key: str | None) -> "Iterator[Json | _Bad]":
-    """The rows as they are written: objects, or what is none."""
+    """The records of the rows; bad rows as `_Bad`."""
     wanted = [text, *([key] if key else [])]
     name = source.removesuffix(".gz")
     if is_query(source):
@@ -108,7 +108,7 @@ def _records(source: str, text: str, key: str | None) -> "Iterator[Json | _Bad]"
         return _csv(source, wanted, "\t" if name.endswith(".tsv") else ",")
     jsonl = name.endswith((".jsonl", ".ndjson"))
     if not jsonl and source != "-" and Path(name).suffix not in ("", ".txt"):
-        raise DataError(f"no input format belongs to {source}", hint=f"inputs are {_KINDS}")
+        raise DataError(f"unknown input format: {source}", hint=f"give {_KINDS}")
     return with_columns(source, _lines(source, text, jsonl=jsonl), wanted, _fields)
 
 
@@ -127,7 +127,7 @@ def _lines(source: str, text: str, *, jsonl: bool) -> "Iterator[Json | _Bad]":
                 except ValueError as error:
                     yield _Bad(line.rstrip("\r\n"), f"line {number} is not JSON: {error}")
                 else:
-                    yield record if isinstance(record, dict) else _Bad(record, f"line {number} is no JSON object")
+                    yield record if isinstance(record, dict) else _Bad(record, f"line {number} is not a JSON object")
             else:
                 yield {text: line.rstrip("\r\n")}
 
@@ -140,14 +140,14 @@ def _csv(source: str, wanted: list[str], delimiter: str) -> "Iterator[Json | _Ba
 
 
 def parquet_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
-    """The rows of a Parquet file, which must have the `wanted` columns. Raises `DataError`, `MissingExtraError`."""
+    """The rows of a Parquet file with the `wanted` columns. Raises `DataError`, `MissingExtraError`."""
     with _parquet_file(source) as file:
         check_columns(source, file.schema_arrow.names, wanted)
         try:
             for batch in file.iter_batches(batch_size=_BATCH):
                 yield from map(_plain, batch.to_pylist())
-        except (OSError, ValueError) as error:  # Arrow's own errors are these too
-            raise DataError(f"cannot read {source}: {_first_line(error)}", hint="the file is damaged") from error
+        except (OSError, ValueError) as error:  # Arrow's errors are subclasses
+            raise DataError(f"cannot read {source}: {_first_line(error)}", hint="replace the damaged file") from error
 
 
 def _parquet_file(source: str) -> Any:
@@ -163,15 +163,15 @@ def _parquet_file(source: str) -> Any:
 
 
 def is_query(source: str) -> bool:
-    """Whether DuckDB reads it."""
+    """Whether DuckDB reads the source: a query or a table."""
     return source.startswith("sql:") or source.endswith(".sql") or ".duckdb#" in source
 
 
 def queried_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
-    """The rows of a table or query of DuckDB, which must have the `wanted` columns. Raises as `parquet_rows`.
+    """The rows of a table or query of DuckDB with the `wanted` columns. Raises `DataError`, `MissingExtraError`.
 
-    A query is the user's own and reads what it says. A table is data: its name is a name, and a view reads its own
-    database alone.
+    A query comes from the user and may read anything. A table is data: its name is only a name, and a view reads only
+    its own database.
     """
     try:
         import duckdb
@@ -183,39 +183,39 @@ def queried_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
     elif table:
         place, query = f"{database}.duckdb", f"SELECT * FROM {quoted(table)}"
         if not Path(place).is_file():
-            raise DataError(f"no database {place}", hint="check the path")
+            raise DataError(f"cannot read {place}: No such file or directory", hint="check the path")
     else:
         with opened_file(source) as stream:
             place, query = ":memory:", stream.read()
     if not is_utf8(place + query):
-        raise DataError(f"{source} is not UTF-8", hint="DuckDB takes no other name or query")
+        raise DataError(f"{source} is not UTF-8", hint="use a UTF-8 name and query for DuckDB")
     try:
         with duckdb.connect(place, read_only=bool(table), config=_ITS_OWN if table else {}) as connection:
             found = connection.execute(query)
             if found is None:
-                raise DataError(f"{source} asks for nothing", hint="write a SELECT")
+                raise DataError(f"{source} returns no rows", hint="write a SELECT")
             names = [column[0] for column in found.description or []]
             check_columns(source, names, wanted)
-            if any("TIME ZONE" in str(column[1]) for column in found.description or []):  # DuckDB would want pytz
+            if any("TIME ZONE" in str(column[1]) for column in found.description or []):  # DuckDB would need pytz
                 other = connection.cursor()
                 other.execute("SET TimeZone = 'UTC'")
                 relation = other.sql(query)
-                read: Any = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader  # until DuckDB 2
+                read: Any = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader  # before DuckDB 2
                 for batch in read(_BATCH):
                     yield from map(_plain, batch.to_pylist())
                 return
             while rows := found.fetchmany(_BATCH):
                 yield from (_plain(dict(zip(names, row, strict=True))) for row in rows)
     except duckdb.PermissionException as error:
-        hint = "name a table of the database, or say what is read: 'sql:SELECT ...'"
+        hint = "name a table of the database, or write a query: 'sql:SELECT ...'"
         raise DataError(f"{source} reads more than its database: {_first_line(error)}", hint=hint) from error
     except duckdb.Error as error:
-        hint = "name a table of the database" if table else "the query is DuckDB's SQL"
+        hint = "name a table of the database" if table else "write the query in DuckDB's SQL"
         raise DataError(f"{source}: {_first_line(error)}", hint=hint) from error
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with only what JSON can hold: dates (by RFC 3339), decimals and bytes become text, NaN is null."""
+    """The row with JSON values only: dates (RFC 3339), decimals and bytes become text, and NaN becomes null."""
     if all(isinstance(value, str | int | None) or _is_finite(value) for value in row.values()):
         return row
     plain: dict[str, Any] = json.loads(json.dumps(row, default=_written), parse_constant=_constant)
@@ -227,7 +227,7 @@ def _is_finite(value: Any) -> bool:
 
 
 def _constant(name: str) -> str | None:
-    """What JSON has no number for: NaN is how tables write that there is none, an infinity stays as its name."""
+    """The replacement of a number that JSON lacks: null for NaN, which marks missing values, and infinities by name."""
     return None if name == "NaN" else name
 
 
@@ -236,8 +236,8 @@ def _written(value: Any) -> str:
 
 
 def with_columns(source: str, records: Iterator[T], wanted: Sequence[str], row: Callable[[T], Json]) -> Iterator[T]:
-    """The same records, once each wanted column was found in one of the first, where `row` makes any an object.
-    Raises `DataError`.
+    """The same records, after a check that each wanted column appears in one of the first records. `row` makes an
+    object of a record. Raises `DataError`.
     """
     first, names = [], dict[str, None]()
     for record in islice(records, _FIRST):
@@ -254,35 +254,35 @@ def with_columns(source: str, records: Iterator[T], wanted: Sequence[str], row: 
 
 @contextmanager
 def opened_file(source: str, newline: str | None = None) -> Iterator[TextIO]:
-    """A text file, plain or .gz, or stdin (`-`), to be read; bytes that are not UTF-8 become unpaired surrogates, so
-    none is lost, and a byte order mark goes. Raises `DataError`, also while it is read.
+    """A text file, plain or .gz, or stdin (`-`), for reading. Bytes that are not UTF-8 become unpaired surrogates, so
+    that they are kept. A byte order mark is removed. Raises `DataError`, also during reading.
     """
     with opened_bytes(source) as raw:
         text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline=newline)
         try:
             yield text
         finally:
-            if not raw.closed:  # it may be, where rows that were never read are thrown away
+            if not raw.closed:  # it is closed already if unread rows were discarded
                 text.detach()
 
 
 @contextmanager
 def opened_bytes(source: str) -> Iterator[BinaryIO]:
-    """The same, as bytes."""
+    """A file, plain or .gz, or stdin (`-`), for reading bytes. Raises `DataError`, also during reading."""
     if source == "-":
-        yield _eight(source, sys.stdin.buffer)
+        yield _utf8(source, sys.stdin.buffer)
         return
     try:
         opener: Any = gzip.open if source.endswith(".gz") else open
         with opener(source, "rb") as stream:
-            yield _eight(source, stream)
+            yield _utf8(source, stream)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"cannot read {source}: {reason}", hint=f"check the path; inputs are {_KINDS}") from error
+        raise DataError(f"cannot read {source}: {reason}", hint=f"check the path; give {_KINDS}") from error
 
 
-def _eight(source: str, stream: Any) -> Any:
-    """The same stream, unless a byte order mark says that it is UTF-16. Raises `DataError`."""
+def _utf8(source: str, stream: Any) -> Any:
+    """The stream itself. Raises `DataError` if a byte order mark shows that it is UTF-16."""
     peek = getattr(stream, "peek", None)
     if peek is not None and peek(2)[:2] in (BOM_UTF16_BE, BOM_UTF16_LE):
         raise DataError(f"{source} is UTF-16", hint="convert it to UTF-8: iconv -f UTF-16 -t UTF-8")

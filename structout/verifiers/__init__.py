@@ -1,4 +1,4 @@
-"""Who checks: verifiers of results, which `Verify` puts to use."""
+"""Verifiers: checks of results, used by `Verify`."""
 
 import warnings
 from typing import Any

@@ -1,4 +1,4 @@
-"""Read again in other words: what differs is unsure (ExtractConf, arXiv 2606.24420)."""
+"""A verifier that compares differently worded readings of a record (ExtractConf, arXiv 2606.24420)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,28 +22,28 @@ _READINGS = len(wording.REREADS) + 1
 
 @dataclass(frozen=True)
 class Agreement:
-    """Compares `n` differently worded readings, of which the result is the first: costs `n` - 1 calls.
+    """Compares `n` differently worded readings of a record: the result itself, and `n` - 1 further calls.
 
-    The others are the run's own model's: write `On(big, Verify(...))` to have `big` read them all, not
+    The model of the run makes the other readings: write `On(big, Verify(...))` to have `big` make all of them, not
     `Verify(On(big, ...), Agreement())`.
 
-    A document on which all agree is accepted; else the verdict is unsure, with an issue for each leaf that differs. A
-    reading that is fenced or broken is repaired, losslessly. The confidence in a leaf is the share of readings that
-    have it, the score the share of leaves on which all agree.
+    A document is accepted if all readings agree; otherwise the verdict is unsure, with an issue for each leaf that
+    differs. A fenced or malformed reading is repaired losslessly. The confidence in a leaf is the share of readings
+    that have the leaf; the score is the share of leaves on which all readings agree.
     """
 
     n: int = 2
 
     def __post_init__(self) -> None:
         if not 2 <= self.n <= _READINGS:
-            raise SpecError(f"Agreement of {self.n} readings", hint=f"give 2 to {_READINGS}")
+            raise SpecError(f"invalid n: got {self.n}", hint=f"give 2 to {_READINGS} readings")
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
         places = [place for place, result in enumerate(results) if result.attempts]
         prompts = [reworded(results[place].attempts[-1].prompt, i) for place in places for i in range(self.n - 1)]
         completions = model.complete(prompts) if prompts else []
         attempts = [Attempt(model.name, prompt, c) for prompt, c in zip(prompts, completions, strict=True)]
-        verdicts = [Verdict("unsure", 0.5)] * len(results)  # for results that no prompt led to
+        verdicts = [Verdict("unsure", 0.5)] * len(results)  # for results without an attempt
         for i, place in enumerate(places):
             read = tuple(attempts[i * (self.n - 1) : (i + 1) * (self.n - 1)])
             verdicts[place] = _verdict(tasks[place], results[place], read)
@@ -76,7 +76,7 @@ def _reread(task: Task[Any], attempt: Attempt) -> "Checked[Any] | Repaired[Any]"
     checked = task.schema.check_text(completion.text)
     if checked.ok or not completion.text:
         return checked
-    from structout.parsing import repair  # here, since its patterns take a while to compile
+    from structout.parsing import repair  # imported late: its patterns take a while to compile
 
     return repair(completion.text, task.schema, complete=completion.finish_reason == "stop")
 

@@ -1,4 +1,4 @@
-"""Who checks: a verifier says of each result whether to trust it, why not, and what it cost to find out."""
+"""The protocol of verifiers, and the verdicts that they give."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ Decision = Literal["accept", "reject", "unsure"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a verifier makes of one result: a decision, and a score in [0, 1] that grows with its trust.
+    """A verifier's judgement of one result: a decision, and a score in [0, 1] that grows with the verifier's trust.
 
-    `issues` say what it holds against the result; `attempts` are the model calls that it made; `confidence` is its
-    trust in single leaves and `spans` where in the record it found them, both by JSON Pointer, where it tells.
+    `issues` are the verifier's objections; `attempts` are the model calls that it made. `confidence` is its trust in
+    single leaves and `spans` are their places in the record, both by JSON Pointer and optional.
     """
 
     decision: Decision
@@ -30,21 +30,22 @@ class Verdict:
 
     @property
     def usage(self) -> Usage:
+        """The usage of all attempts."""
         return sum((attempt.completion.usage for attempt in self.attempts), Usage())
 
 
 def lower(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
-    """Of two confidences in a leaf the lower."""
+    """The lower confidence in each leaf."""
     return {**one, **{place: min(value, one.get(place, 1.0)) for place, value in other.items()}}
 
 
 @runtime_checkable
 class Verifier(Protocol):
-    """Tasks with their results in; exactly one verdict each, in the same order, out. Bad data never raises.
+    """Takes tasks with their results, and returns exactly one verdict each, in the same order. Bad data never raises.
 
-    Only results that are `ok` come in. `model` is the run's own, which an `On` within the strategy may have replaced: a
-    verifier may ask it, another one, or none. Verifiers are frozen dataclasses, with `files()` and `version` as
-    strategies.
+    A verifier gets only results that are `ok`. `model` is the model of the run, which an enclosing `On` may have
+    replaced; a verifier may ask it, ask another model, or ask no model. Verifiers are frozen dataclasses; `files()` and
+    `version` work as in strategies.
 
         @dataclass(frozen=True)
         class HasDigits:
@@ -62,15 +63,15 @@ class Verifier(Protocol):
 
 
 def check_threshold(threshold: float) -> None:
-    """Raises `SpecError` for a threshold that no score can lie on."""
-    if not 0 <= threshold <= 1:  # nor is NaN
-        raise SpecError(f"threshold is {threshold}", hint="give a number from 0 to 1")
+    """Raise `SpecError` for a threshold outside [0, 1]."""
+    if not 0 <= threshold <= 1:  # NaN raises too
+        raise SpecError(f"invalid threshold: got {threshold}", hint="give a number from 0 to 1")
 
 
 def verify(
     verifier: Verifier, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model
 ) -> list[Verdict]:
-    """A verdict on each result. One that has no value is refused for the issues that it has, which costs nothing."""
+    """A verdict on each result. A result without a value is rejected for its own issues; the verifier is not asked."""
     verdicts = [Verdict("reject", 0.0, result.issues) for result in results]
     places = [place for place, result in enumerate(results) if result.ok]
     if places:

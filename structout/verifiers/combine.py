@@ -1,4 +1,4 @@
-"""Several verifiers as one."""
+"""Combinations of verifiers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,10 @@ from structout.verifiers.base import Verdict, Verifier, lower
 
 @dataclass(frozen=True, init=False)
 class AllOf:
-    """Accepts what all of its verifiers accept. It asks them in order, each about what no verifier refused so far."""
+    """Accepts results that all of its verifiers accept.
+
+    The verifiers run in order, each on the results that no earlier verifier rejected.
+    """
 
     verifiers: tuple[Verifier, ...]
 
@@ -25,9 +28,10 @@ class AllOf:
 
 @dataclass(frozen=True, init=False)
 class AnyOf:
-    """Accepts what one of its verifiers accepts. It asks them in order, each about what no verifier accepted so far.
+    """Accepts results that at least one of its verifiers accepts.
 
-    What the others hold against an accepted document, as a whole or in a leaf, is overruled.
+    The verifiers run in order, each on the results that no earlier verifier accepted. An accepting verdict overrules
+    the issues and confidences of the others.
     """
 
     verifiers: tuple[Verifier, ...]
@@ -41,7 +45,7 @@ class AnyOf:
 
 def _some(verifiers: tuple[Verifier, ...], name: str) -> tuple[Verifier, ...]:
     if not verifiers:
-        raise SpecError(f"{name} without verifiers", hint="give it at least one")
+        raise SpecError(f"{name} got no verifiers", hint="give at least one")
     return verifiers
 
 
@@ -53,7 +57,7 @@ def _in_turn(
     is_open: Callable[[Verdict], bool],
     join: Callable[[Verdict, Verdict], Verdict],
 ) -> list[Verdict]:
-    verdicts = list(verifiers[0].check(tasks, results, model))  # a copy: the verifier may keep its own
+    verdicts = list(verifiers[0].check(tasks, results, model))  # a copy, since the verifier may keep its list
     for verifier in verifiers[1:]:
         places = [place for place, verdict in enumerate(verdicts) if is_open(verdict)]
         if not places:
@@ -79,7 +83,7 @@ def _either(one: Verdict, other: Verdict) -> Verdict:
 
 
 def _together(one: Verdict, other: Verdict) -> Verdict:
-    """All that two verdicts hold."""
+    """The first verdict's decision and score, with the issues, attempts, confidences and spans of both."""
     return Verdict(
         one.decision,
         one.score,

@@ -1,4 +1,4 @@
-"""Refuse what the strategy itself is not sure of."""
+"""A verifier that uses the strategy's own confidence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from structout.verifiers.base import Verdict, check_threshold
 
 @dataclass(frozen=True)
 class Confident:
-    """Refuses a result with a leaf in which the confidence is below `threshold`; costs no call.
+    """Rejects a result with a leaf whose confidence is below `threshold`; costs no call.
 
-    The confidence is what the strategy gives: the probability of the leaf's text under the model, or the agreement of a
-    `Vote`. Which threshold is a good one depends on both: choose it on labelled records. The score is the least
-    confidence in any leaf; a result without any leaves the verifier unsure.
+    The strategy provides the confidence: the probability of the leaf's text under the model, or the agreement of a
+    `Vote`. A good threshold depends on the model and the strategy: choose it on labelled records. The score is the
+    least confidence in any leaf; a result without confidence is unsure.
     """
 
     threshold: float = 0.5

@@ -1,4 +1,4 @@
-"""What can be seen of a result without asking anybody, as numbers."""
+"""Numeric features of a result that cost no model call."""
 
 from collections.abc import Sequence
 from math import log
@@ -17,7 +17,7 @@ NAMES = (
     "grounded_share", "grounded_least", "covered",
     "words", "leaves", "steered", "repaired",
 )  # fmt: skip
-_FLOOR = 1e-6  # a probability below which all are alike
+_FLOOR = 1e-6  # smaller probabilities count as this one
 
 
 def features(
@@ -25,8 +25,8 @@ def features(
 ) -> list[tuple[float, ...]]:
     """A row of numbers for each result, in the order of `NAMES`.
 
-    Log-probabilities (of the tokens that carry values, of all tokens, of whole leaves), how much of the document stands
-    in the record and how much of the record in the document, and sizes. What a model does not tell is 0.
+    The features are log-probabilities (of the tokens that carry values, of all tokens, of whole leaves), the share of
+    the document found in the record and of the record found in the document, and sizes. An unknown feature is 0.
     """
     verdicts = grounded.check(tasks, results, model)
     return [_row(*item) for item in zip(tasks, results, verdicts, strict=True)]

@@ -1,4 +1,4 @@
-"""Where a record says a value: to the letter, in another spelling, by value, or nearly."""
+"""Search for values in a record: literal, in another spelling, by number or date, or fuzzy."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,17 +17,17 @@ _ISO = re.compile(
 _YEAR = re.compile(r"[0-9]{4}")
 _LONGEST_DATE = 10  # words
 _MINUS = re.compile(r"\s*[-−](?=[$€£¥]?\.?\d)")
-# What parts words, rather than parts of a word.
+# Separates words, rather than parts of one word.
 _PARTING = re.compile(r"[\n\r;|]|[,.:!?]\s|\s\s")
-_LEAST_DIGITS = 4  # fewer, with something between them, are numbers of their own: `1, 2`, `3 4th`
+_LEAST_DIGITS = 4  # fewer digits with a gap between them are separate numbers: `1, 2`, `3 4th`
 _DIGITS_LAST, _DIGITS_FIRST = re.compile(r"[0-9]+$"), re.compile(r"[0-9]+")
 _SEPARATED = re.compile(r"[0-9][.,'’][0-9]")
-_LEAST_FUZZY = 4  # characters: among shorter words everything is near everything
-_NEAR = 80  # per cent, between spellings of one word: of `left` and `lift` it is 75
+_LEAST_FUZZY = 4  # characters: shorter words are all similar to each other
+_NEAR = 80  # per cent of similarity between spellings of one word; `left` and `lift` have 75
 
 
 class Found(NamedTuple):
-    """How sure a value is found (1 is to the letter, in another spelling or by value; 0 is not at all), and where."""
+    """A similarity (1: literal, in another spelling, or by number or date; 0: not found), and the place in the text."""
 
     score: float
     span: tuple[int, int] | None = None
@@ -39,13 +39,13 @@ class _Word(NamedTuple):
     end: int
 
 
-_Moment = tuple[list[str], str, str]  # the dates, the time and the offset that a text can mean
+_Moment = tuple[list[str], str, str]  # possible dates, the time and the offset of a text
 _NOT = Found(0.0)
 
 
 @dataclass(frozen=True)
 class SearchedText:
-    """A record, to find values in."""
+    """The text of a record, prepared for searching."""
 
     text: str
 
@@ -63,12 +63,12 @@ class SearchedText:
 
     @cached_property
     def _ends(self) -> frozenset[int]:
-        """Where numbers begin and end."""
+        """The places where numbers begin and end."""
         return frozenset(place for number in self._numbers for place in number[1:])
 
     @cached_property
     def _moments(self) -> list[tuple[_Moment, int, int]]:
-        """All dates with their times. From each word on only the longest: `10:00 pm` is not 10:00."""
+        """All dates with their times; only the longest one from each word on, since `10:00 pm` is not 10:00."""
         found = []
         for i, (_, start, _) in enumerate(self._words if _YEAR.search(self._ascii) else []):
             for _, _, end in reversed(self._words[i : i + _LONGEST_DATE]):
@@ -80,8 +80,10 @@ class SearchedText:
         return found
 
     def find(self, value: str | float | bool, least: float = 1.0) -> Found:
-        """The best place for a value. A text may differ by so much that its similarity is still `least`, but in no
-        digit; a boolean is nowhere, since no word stands for it.
+        """The best place for a value.
+
+        A text must have a similarity of at least `least`, and the same digits. A boolean is never found, since no word
+        stands for it.
         """
         if isinstance(value, bool):
             return _NOT
@@ -90,13 +92,13 @@ class SearchedText:
         return self._exactly(value) or self._spelled(value) or self._as_date(value) or self._nearly(value, least)
 
     def _is_whole(self, start: int, end: int) -> bool:
-        """Whether a stretch cuts no word and no number in two."""
+        """Whether a span cuts no word and no number in two."""
         return not any(
             goes_on(self.text, at) or (at not in self._ends and _in_number(self._ascii, at)) for at in (start, end)
         )
 
     def _exactly(self, value: str) -> Found | None:
-        """The text itself, where it does not begin or end within a word or a number."""
+        """The literal text, if it does not begin or end within a word or a number."""
         minus = _MINUS.match(value)
         at = self.text.find(value) if value.strip() else -1
         while at >= 0:
@@ -107,7 +109,7 @@ class SearchedText:
         return None
 
     def _spelled(self, value: str) -> Found | None:
-        """The same letters and digits, whatever their case and what stands between them: `BP 12-34` is `bp1234`."""
+        """The same letters and digits, in any case and with any separators: `BP 12-34` is `bp1234`."""
         minus, words = _MINUS.match(value), _words(value)
         wanted = "".join(word.plain for word in words)
         lengths = accumulate(len(word.plain) for word in words)
@@ -119,8 +121,9 @@ class SearchedText:
         return None
 
     def _spells(self, wanted: str, gaps: Mapping[int, str], first: int) -> int | None:
-        """Where the words from this one on have spelled what is wanted, None if they do not. `gaps` are what stands
-        between the words of the value, by how many characters come before.
+        """The end of the words that spell `wanted`, beginning with the word `first`; None if they do not spell it.
+
+        `gaps` are the separators between the words of the value, by the number of letters and digits before them.
         """
         joined = ""
         for i in range(first, len(self._words)):
@@ -135,15 +138,15 @@ class SearchedText:
         return None
 
     def _as_date(self, value: str) -> Found | None:
-        """The same day, and the same time if it has one, for a value that is a date as JSON Schema writes it."""
+        """The same day, and the same time if given, for a value in the date format of JSON Schema."""
         wanted = read_date_time(value) if _ISO.fullmatch(value) else None
         if not wanted:
             return None
         return next((Found(1.0, (start, end)) for said, start, end in self._moments if _agree(said, wanted)), None)
 
     def _nearly(self, value: str, least: float) -> Found:
-        """The words that are most alike (normalised edit similarity), of those with the same digits and with a spelling
-        of each word of the value.
+        """The most similar words (normalised edit similarity) with the same digits and a spelling of each word of the
+        value.
         """
         words = plain_words(value)
         wanted = " ".join(words)
@@ -173,18 +176,18 @@ def _digits(text: str) -> str:
 
 
 def _equal(said: float, wanted: float) -> bool:
-    """Whether two numbers are the same. An integer that no float holds exactly is still the float nearest to it."""
+    """Whether two numbers are equal. An integer beyond the precision of floats equals the float nearest to it."""
     return said == wanted or (isinstance(wanted, float) and float(said) == wanted)
 
 
 def _in_number(text: str, at: int) -> bool:
-    """Whether the separator of a number stands at this place, or before it."""
+    """Whether the separator of a number is at this place or just before it."""
     return any(_SEPARATED.match(text, place) for place in (at - 2, at - 1) if place >= 0)
 
 
 def _run_on(one: _Word, other: _Word, text: str, written: str) -> bool:
-    """Whether two words of a text may be what a value writes as one, or with `written` between them."""
-    if any(char.isspace() for char in written):  # two words of the value too
+    """Whether two words of a text may be one word of a value, or two words with `written` between them."""
+    if any(char.isspace() for char in written):  # the value has two words too
         return True
     gap = text[one.end : other.start]
     if _PARTING.search(gap):
@@ -192,20 +195,20 @@ def _run_on(one: _Word, other: _Word, text: str, written: str) -> bool:
     before, after = _DIGITS_LAST.search(one.plain), _DIGITS_FIRST.match(other.plain)
     if written or not before or not after:
         return True
-    # Two numbers are one number, or part of a code, only if they have some length; with a point or a comma between
-    # them, if that marks thousands.
+    # Two numbers form one number or code only if they are long enough; with a point or a comma between them, only if
+    # the separator marks thousands.
     return len(before[0]) + len(after[0]) >= _LEAST_DIGITS and (gap not in (".", ",") or len(after[0]) == 3)
 
 
 def _spell_each(words: Sequence[str], others: Sequence[str], near: float) -> bool:
-    """Whether each word has a spelling among the others: there it may be two words."""
+    """Whether each word has a spelling among the others, where it may be split into two words."""
     spelled = {*others, *map("".join, pairwise(others))}
     return all(word in spelled or any(_spell_alike(word, other, near) for other in spelled) for word in words)
 
 
 def _spell_alike(word: str, other: str, near: float) -> bool:
-    """Whether a word is written as another: in the plural, abbreviated, or with a slip after the first letter (so that
-    `male` is not `female`); of a short one a slip makes another word, as `now` of `not`.
+    """Whether another word is a spelling of this one: its plural, an abbreviation, or a typo after the first letter (so
+    that `male` is not `female`). A typo in a short word makes another word, such as `now` for `not`.
     """
     from rapidfuzz import fuzz
 
@@ -219,7 +222,7 @@ def _spell_alike(word: str, other: str, near: float) -> bool:
 
 
 def _agree(said: _Moment, wanted: _Moment) -> bool:
-    """Whether a text says the moment that is wanted. Where one names no time zone, it is taken to be the other's."""
+    """Whether a text means the wanted moment. A missing time zone equals any time zone."""
     (dates, time, offset), (days, clock, zone) = said, wanted
     return days[0] in dates and (
         not clock or (_exact(time) == _exact(clock) and (not offset or not zone or _zone(offset) == _zone(zone)))
@@ -227,7 +230,7 @@ def _agree(said: _Moment, wanted: _Moment) -> bool:
 
 
 def _exact(time: str) -> str:
-    """A time without the zeros that end its fraction."""
+    """A time without trailing zeros in its fraction."""
     return time.rstrip("0").rstrip(".") if "." in time else time
 
 

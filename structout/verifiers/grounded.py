@@ -1,4 +1,4 @@
-"""Is every value in the record? Asking a claim for its source counters hallucination, and costs no call."""
+"""A verifier that looks for every value in the record: a check against hallucination that costs no call."""
 
 import re
 from collections import Counter
@@ -21,24 +21,27 @@ _INDEX = re.compile(r"/[0-9]+(?=/|$)")
 
 
 class Labelled(Protocol):
-    """A data set as far as fitting needs it: its labelled train records."""
+    """A data set with labelled train records, as fitting needs them."""
 
     @property
-    def examples(self) -> tuple[Example, ...]: ...
+    def examples(self) -> tuple[Example, ...]:
+        """The labelled train records."""
+        ...
 
 
 @dataclass(frozen=True)
 class Grounded:
-    """Refuses a document with a leaf that its record does not hold.
+    """Rejects a document with a leaf that is not found in its record.
 
-    A leaf is found to the letter, in another spelling, by its number or date, or if a text is as similar as `threshold`
-    (in [0, 1], with the same digits and a near spelling of each word). The score is that of the worst leaf.
+    A leaf is found literally, in another spelling, by its number or date, or as a text with a similarity of at least
+    `threshold` (in [0, 1], with the same digits and a similar spelling of each word). The score is that of the worst
+    leaf.
 
-    `fields` are the leaves to look for, as JSON Pointers with `*` for the index of an item: by default all but booleans
-    and what the schema enumerates. What a schema derives (a category, a year of `98`) is in no record: name the
-    `fields`, or have them found by `fit`.
+    `fields` are the leaves to look for, as JSON Pointers with `*` for the index of an item: by default, all leaves but
+    booleans and enums. Derived values (a category, 1998 for `98`) are in no record: name the `fields`, or let `fit`
+    find them.
 
-    `check` raises `SpecError` for a field that the schema of a task surely does not have.
+    `check` raises `SpecError` for a field that the schema of a task cannot have.
     """
 
     fields: tuple[str, ...] | None = None
@@ -46,27 +49,27 @@ class Grounded:
 
     def __post_init__(self) -> None:
         if isinstance(self.fields, str):
-            raise SpecError(f"fields is {self.fields!r}", hint="give a tuple of JSON Pointers")
+            raise SpecError(f"invalid fields: got {self.fields!r}", hint="give a tuple of JSON Pointers")
         for field in self.fields or ():
             if field and not field.startswith("/"):
-                raise SpecError(f"the field {field!r} is no JSON Pointer", hint=f"give '/{field}'")
+                raise SpecError(f"invalid field: got {field!r}, expected a JSON Pointer", hint=f"give '/{field}'")
         if not 0 < self.threshold <= 1:
-            raise SpecError(f"threshold is {self.threshold}", hint="give a similarity above 0, at most 1")
+            raise SpecError(f"invalid threshold: got {self.threshold}", hint="give a similarity above 0, at most 1")
 
     @classmethod
     def fit(cls, dataset: Labelled, *, threshold: float | None = None, least: float = 0.99) -> "Grounded":
-        """Look for those fields of which at least the share `least` of right values is found in the train records.
+        """Choose the fields for which at least the share `least` of right values is found in the train records.
 
-        Nothing but what is found exactly will do, unless a looser `threshold` (of 0.9) adds a field. Raises `DataError`
-        if there are no train records with a value in them.
+        The threshold is 1 (exact), unless the looser threshold 0.9 adds a field; `threshold` sets it instead. Raises
+        `DataError` if no train record has a value.
         """
         if not any(leaves(example.document) for example in dataset.examples):
             raise DataError(
-                "there are no labelled train records to find out from which fields stand in the text",
+                "cannot fit Grounded: got no train records with values",
                 hint='give records with "split": "train", or name the fields',
             )
         if not 0 < least <= 1:
-            raise SpecError(f"least is {least}", hint="give a share of the values above 0, at most 1")
+            raise SpecError(f"invalid least: got {least}", hint="give a share of the values above 0, at most 1")
         if threshold is not None:
             return cls(_found_fields(dataset, threshold, least), threshold)
         exact, loose = (_found_fields(dataset, one, least) for one in (1.0, _LOOSE))
@@ -77,7 +80,7 @@ class Grounded:
             for field in self.fields or ():
                 if not admits(schema, field):
                     raise SpecError(
-                        f"{schema.name} has no {field}",
+                        f"unknown field {field!r} of {schema.name}",
                         hint="name the fields by JSON Pointers, with * for the index of an item: /lines/*/amount",
                     )
         return [self._verdict(task, result) for task, result in zip(tasks, results, strict=True)]
@@ -102,7 +105,7 @@ class Grounded:
     def _applies(self, task: Task[Any], document: Json, place: str, value: str | float | bool) -> bool:
         way = steps(document, place)
         if self.fields is not None:
-            # `/sales/2024` may be a key of digits, or what `fit` calls `/sales/*`.
+            # `/sales/2024` may be a key of digits, or the field that `fit` names `/sales/*`.
             listed = pointer(["*" if isinstance(step, int) else step for step in way])
             return not {place, listed, field_of(place)}.isdisjoint(self.fields)
         return not isinstance(value, bool) and not enumerates(task.schema, way, value)

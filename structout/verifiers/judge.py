@@ -1,4 +1,4 @@
-"""A second call that checks the first."""
+"""A verifier that asks a model about the answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from structout.verifiers.question import Answer, as_verdict, ask
 
 @dataclass(frozen=True)
 class Judge:
-    """Has a model say whether the document is what the record says: yes or no, for all of it or for each leaf.
+    """Asks a model whether the document says what the record says: yes or no, for the whole document or for each leaf.
 
-    `model` is a `Model` or the name of one; without, the run's own is asked, even about the answer of another: to ask
-    that one, write `On(big, Verify(...))`, not `Verify(On(big, ...), Judge())`.
+    `model` is a `Model` or the name of one. By default the model of the run is asked, even about the answer of another
+    model: to have `big` judge its own answers, write `On(big, Verify(...))`, not `Verify(On(big, ...), Judge())`.
 
-    `rubric` is what counts as right (of the whole document). The score is P(yes), of the worst leaf with `per_field`;
-    below `threshold` the document is refused. A document that has no leaf is asked about as a whole. Costs one call a
-    question, and one more where the model tells log-probabilities.
+    `rubric` defines what counts as right (for whole documents only). The score is P(yes); with `per_field`, that of the
+    worst leaf. Below `threshold` the document is rejected. A document without leaves is judged as a whole. Each
+    question costs one call, and a second one if the model reports log-probabilities.
     """
 
     model: Model | str | None = None
@@ -37,7 +37,7 @@ class Judge:
     def __post_init__(self) -> None:
         check_threshold(self.threshold)
         if self.rubric and self.per_field:
-            raise SpecError("a rubric is of the whole document", hint="leave out rubric or per_field")
+            raise SpecError("invalid Judge: got both rubric and per_field", hint="leave out rubric or per_field")
         if isinstance(self.model, str):
             object.__setattr__(self, "model", LazyModel(self.model))
 

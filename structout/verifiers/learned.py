@@ -1,4 +1,4 @@
-"""A verifier that learned from labelled results which ones are right."""
+"""A verifier that is fitted to labelled results."""
 
 import json
 from collections.abc import Sequence
@@ -19,14 +19,15 @@ from structout.verifiers.features import NAMES, features
 from structout.verifiers.grounded import Grounded
 
 _FOLDS = 5
-# Records with right results, and with wrong ones. A head fitted to fewer ranks others by chance and does not say so: of
-# 5 right ones in 50 it learned to refuse right ones, which the model's own confidence told apart.
+# The least number of records with right results, and with wrong results. A head fitted to fewer ranks results by chance
+# without saying so: fitted to 5 right results among 50, it learned to reject right results, while the model's own
+# confidence could tell them apart.
 _LEAST = 10
 _LEAST_SLOPE = 0.01
 
 
 class Judged(NamedTuple):
-    """A result that was compared with its label, as a line of the harness's log holds it."""
+    """A result that was compared with its label, as the log of `evaluate` holds it."""
 
     task: Task[Any]
     result: Result[Any]
@@ -37,7 +38,7 @@ class Judged(NamedTuple):
 class Head:
     """A logistic regression over `features`: P(right) = sigmoid(bias + weights * (features - means) / scales).
 
-    `grounded` says which leaves were looked for in the record when it was fitted: some features hang on that.
+    `grounded` is the search for leaves in the record at the time of fitting: some features depend on it.
     """
 
     means: tuple[float, ...]
@@ -48,9 +49,10 @@ class Head:
 
     def __post_init__(self) -> None:
         if not len(self.means) == len(self.scales) == len(self.weights) == len(NAMES):
-            raise SpecError(f"a head of other features than the {len(NAMES)} there are", hint="fit it again")
+            raise SpecError(f"invalid head: expected {len(NAMES)} features", hint="fit the head again")
 
     def score(self, row: Sequence[float]) -> float:
+        """P(right) for a row of `features`."""
         scaled = ((x - mean) / scale for x, mean, scale in zip(row, self.means, self.scales, strict=True))
         total = self.bias + sum(weight * x for weight, x in zip(self.weights, scaled, strict=True))
         return 1 / (1 + exp(-max(min(total, 500.0), -500.0)))
@@ -58,11 +60,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Learned:
-    """Refuses a result whose probability of being right is below `threshold`, by a head fitted to labelled results.
+    """Rejects a result whose probability of being right is below `threshold`, by a head fitted to labelled results.
 
-    `head` is a `Head` or the JSON file of one; `grounded` says which leaves to look for in the record, by default those
-    that the head was fitted with. Costs no call. The score is calibrated for the model, strategy and schema that the
-    head was fitted to, and for no other.
+    `head` is a `Head` or the JSON file of one; `grounded` finds leaves in the record, by default as the head was
+    fitted. Costs no call. The score is calibrated only for the model, strategy and schema that the head was fitted to.
     """
 
     head: Head | str
@@ -76,11 +77,11 @@ class Learned:
     def fit(
         cls, judged: Sequence[Judged], *, grounded: Grounded | None = None, ridge: float = 3.0, threshold: float = 0.5
     ) -> "Learned":
-        """Fit a head to results that were compared with their labels; score it on others than these.
+        """Fit a head to results that were compared with their labels; evaluate it on other results.
 
         `ridge` is the weight of the squared penalty. The head is calibrated by Platt's method on out-of-fold scores
-        (Platt 1999), all results for one text in one fold, for a log may hold a record many times. Raises `DataError`
-        if there is too little to learn from.
+        (Platt 1999). All results for one text are in one fold, since a log may hold a record many times. Raises
+        `DataError` for too few records.
         """
         usable = [one for one in judged if one.result.ok]
         right = [one.right for one in usable]
@@ -88,8 +89,9 @@ class Learned:
         known = [len({one.task.text for one in usable if one.right is truth}) for truth in (True, False)]
         if min(known) < _LEAST:
             raise DataError(
-                f"results for {len(numbers)} records, right for {known[0]}, wrong for {known[1]}: too few to learn of",
-                hint=f"give right ones for {_LEAST} records, and wrong ones for as many; until then use Confident()",
+                f"too few records to fit: got right results for {known[0]} and wrong results for {known[1]} of "
+                f"{len(numbers)} records, expected {_LEAST} each",
+                hint="label more records; until then use Confident()",
             )
         sources = grounded or Grounded()
         tasks, results = [one.task for one in usable], [one.result for one in usable]
@@ -98,7 +100,7 @@ class Learned:
         return cls(replace(_fitted(rows, right, records, ridge), grounded=sources), threshold)
 
     def files(self) -> list[str]:
-        """The file of the head, if the head has one."""
+        """The file of the head, if there is one."""
         return [self.head] if isinstance(self.head, str) else []
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
@@ -114,22 +116,23 @@ class Learned:
 
 
 def read_head(file: str | Path) -> Head:
-    """Read a head that `write_head` wrote. Raises `NoModelError`."""
+    """Read a head that `write_head` wrote. Raises `NoModelError` for any other file."""
     try:
         content = load_json(Path(file).read_text(encoding="utf-8"))
         if content.pop("features") != list(NAMES):
-            raise ValueError("it was fitted to other features")
+            raise ValueError("the head was fitted to other features")
         means, scales, weights = (tuple(map(float, content[name])) for name in ("means", "scales", "weights"))
-        grounded = content.get("grounded", {})  # not in older files
+        grounded = content.get("grounded", {})  # older files lack it
         if grounded.get("fields") is not None:
             grounded["fields"] = tuple(grounded["fields"])
         return Head(means, scales, weights, float(content["bias"]), Grounded(**grounded))
     except (OSError, ValueError, TypeError, KeyError, AttributeError, SpecError) as error:
-        raise NoModelError(f"no head in {file}: {error}", hint="fit it again, and write it with write_head") from error
+        hint = "fit a head again, and write it with write_head"
+        raise NoModelError(f"cannot read the head {file}: {error}", hint=hint) from error
 
 
 def write_head(head: Head, file: str | Path) -> None:
-    """Write a head as JSON, with the leaves that it has looked for in the record."""
+    """Write a head as JSON."""
     Path(file).write_text(json.dumps({"features": NAMES, **asdict(head)}) + "\n", encoding="utf-8")
 
 
@@ -148,14 +151,14 @@ def _fitted(rows: Sequence[Sequence[float]], right: Sequence[bool], records: Seq
     for i in range(_FOLDS):
         weights = _logistic(x[fold != i], y[fold != i], ridge)
         held_out[fold == i] = x[fold == i] @ weights[1:] + weights[0]
-    # Platt's targets, drawn in a little, keep the scale finite where the scores separate right from wrong.
+    # Platt's targets, slightly inside (0, 1), keep the scale finite where the scores separate right from wrong.
     positive = y.sum()
     targets = numpy.where(y > 0, (positive + 1) / (positive + 2), 1 / (len(y) - positive + 2))
     shift, slope = _logistic(held_out[:, None], targets, 1e-6)
     if slope < _LEAST_SLOPE:
-        # Out of folds the scores tell nothing, or by chance the opposite: a fold without the few wrong results is
-        # scored by those that hold them. To turn the head round would be to trust that chance; a slope of 0 would make
-        # all scores alike, so that any threshold accepts or refuses all. So the order stays, close to the base rate.
+        # The out-of-fold scores say nothing, or by chance the opposite: the folds with the few wrong results score the
+        # folds without them. Reversing the head would trust this chance, and a slope of 0 would make all scores equal,
+        # so that any threshold accepts or rejects everything. So the order stays, with scores close to the base rate.
         slope = _LEAST_SLOPE
         shift = log(targets.mean() / (1 - targets.mean())) - slope * held_out.mean()
     weights = _logistic(x, y, ridge)
@@ -168,7 +171,7 @@ def _fitted(rows: Sequence[Sequence[float]], right: Sequence[bool], records: Seq
 
 
 def _logistic(x: Any, y: Any, ridge: float) -> Any:
-    """The weights, the free one first, by Newton's method; the free one is not penalised."""
+    """The weights by Newton's method; the first is the intercept, which is not penalised."""
     import numpy
 
     x = numpy.hstack([numpy.ones((len(x), 1)), x])

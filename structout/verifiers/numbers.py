@@ -1,4 +1,4 @@
-"""Which numbers a record says, and where."""
+"""The numbers in a record, and their places."""
 
 import re
 import unicodedata
@@ -24,15 +24,15 @@ _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})+")
 _DIGITS = re.compile(r"[0-9]+")
 _DECIMALS = re.compile(r"[0-9.]*[0-9]")  # between the commas of a list
 _EXPONENT = re.compile(r"[eE]([+-]?[0-9]{1,3})(?![^\W_])")
-# Not the dash of a range (3-5, 5"-6", 5€-6€), nor that of a word (M-5) or a code (10--5).
+# Not the dash of a range (3-5, 5"-6", 5€-6€), of a word (M-5) or of a code (10--5).
 _SIGN = re.compile(r"(?:^|(?<=[\s(\[{<>=:;,/|±~≈“„‘«])|(?<![0-9][\"'$€£¥])(?<=[\"'$€£¥]))[-−][$€£¥]?$")
 _OPENED = re.compile(r"\([$€£¥]?$")
-_BEFORE = 4  # characters: as many as the two look at, and what they look back to
+_BEFORE = 4  # characters: the longest match of _SIGN and _OPENED, with their lookbehind
 _LONGEST = 300  # characters: no float holds more digits before the point
 
 
 class Number(NamedTuple):
-    """One that a record says, and where."""
+    """A number in a record, and its place."""
 
     value: int | float
     start: int
@@ -40,9 +40,9 @@ class Number(NamedTuple):
 
 
 def numbers(text: str) -> list[Number]:
-    """All that the numerals of a text can mean: `1,200` is 1200 or 1.2, `6,8,10` a list, `(5)` 5 or -5.
+    """All readings of the numerals in a text: `1,200` is 1200 or 1.2, `6,8,10` is a list, `(5)` is 5 or -5.
 
-    `text` has ASCII digits alone (`in_ascii`).
+    `text` may have ASCII digits only (see `in_ascii`).
     """
     found = []
     for numeral in _NUMERAL.finditer(text):
@@ -53,19 +53,19 @@ def numbers(text: str) -> list[Number]:
 
 
 def in_ascii(text: str) -> str:
-    """A text with its digits as ASCII has them, as long as before."""
+    """The text with all digits in ASCII; its length stays the same."""
     if text.isascii():
         return text
     return "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in text)
 
 
 def is_signed(text: str, at: int) -> bool:
-    """Whether a minus sign stands before the number at this place, rather than a dash."""
+    """Whether the sign before the number at this place is a minus sign rather than a dash."""
     return _SIGN.search(text, max(0, at - _BEFORE), at) is not None
 
 
 def _readings(numeral: re.Match[str]) -> Iterator[Number]:
-    """What a numeral can mean, but for its sign and exponent: as a whole, and in its parts."""
+    """The readings of a numeral as a whole and in parts, without sign and exponent."""
     (start, end), (whole, over, under, before, vulgar) = numeral.span(), numeral.groups()
     if end - start > _LONGEST:
         return
@@ -81,8 +81,10 @@ def _readings(numeral: re.Match[str]) -> Iterator[Number]:
 
 
 def _plain(numeral: re.Match[str]) -> Iterator[Number]:
-    """The readings of digits and separators. What is no number as a whole is a list: `6,8,10`, `03.05.2024`, `6'2`.
-    `2,3` may be either, but commas mark thousands only before three digits.
+    """The readings of digits and separators.
+
+    A numeral that does not parse as one number is a list: `6,8,10`, `03.05.2024`, `6'2`. `2,3` may be a number or a
+    list; commas mark thousands only before three digits.
     """
     text, start = numeral[0], numeral.start()
     values = read_number("0" + text if text.startswith(".") else text, None)
@@ -96,7 +98,7 @@ def _plain(numeral: re.Match[str]) -> Iterator[Number]:
 
 
 def _powers(text: str, numeral: re.Match[str], readings: list[Number]) -> Iterator[Number]:
-    """The readings with the exponent that follows, unless both stand within a code."""
+    """The readings with the exponent that follows, unless the numeral is part of a code."""
     power = _EXPONENT.match(text, numeral.end())
     if not power or text[max(0, numeral.start() - 1) : numeral.start()].isalnum():
         return
@@ -108,7 +110,7 @@ def _powers(text: str, numeral: re.Match[str], readings: list[Number]) -> Iterat
 
 
 def _negatives(text: str, number: Number) -> Iterator[Number]:
-    """The number with the sign before it, which may be a dash, or in parentheses, as accountants write it."""
+    """The negative readings: with a sign before the number, or in parentheses, as accountants write them."""
     value, start, end = number
     sign = _SIGN.search(text, max(0, start - _BEFORE), start)
     if sign:

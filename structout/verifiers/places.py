@@ -1,4 +1,4 @@
-"""What a schema says of one place in its documents."""
+"""Queries about one place in a schema's documents."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -13,7 +13,7 @@ _DEEPEST = 16  # references in a row
 
 
 def enumerates(schema: Schema[Any], steps: Sequence[str | int], value: Json) -> bool:
-    """Whether the schema itself names the value that stands at a place."""
+    """Whether the schema lists this value for a place, as an enum or a constant."""
     root = schema.json_schema
     nodes = meant([root], root)
     for step in steps:
@@ -22,9 +22,9 @@ def enumerates(schema: Schema[Any], steps: Sequence[str | int], value: Json) -> 
 
 
 def admits(schema: Schema[Any], field: str) -> bool:
-    """Whether there may be such a place (a JSON Pointer, with `*` for any index) in the schema's documents.
+    """Whether the schema's documents may have this place (a JSON Pointer, with `*` for any index).
 
-    Only what is closed has surely no other keys; but one of Pydantic's models drops those that it does not list.
+    Only a closed object surely has no other keys; a Pydantic model counts as closed, since it drops unlisted keys.
     """
     steps = tuple(step.replace("~1", "/").replace("~0", "~") for step in field.split("/")[1:])
     return _admits(schema.json_schema, steps, schema.json_schema, is_open=schema.adapter is None)
@@ -44,7 +44,7 @@ def _admits(node: Any, steps: Sequence[str], root: Any, depth: int = 0, *, is_op
 
 
 def _below(node: dict[str, Any], step: str, *, is_open: bool) -> Iterator[Any]:
-    """What may stand under a step: a key or an index, as far as one can tell."""
+    """The subschemas that may apply below a step, which is a key or an index."""
     kinds = node.get("type", ("array", "object"))
     if "array" in kinds and (step == "*" or step.isdecimal()):
         yield from node.get("prefixItems", ())

@@ -1,4 +1,4 @@
-"""A yes-or-no question to a model, and how probable its yes is."""
+"""Yes-or-no questions to a model, with the probability of yes."""
 
 from collections.abc import Sequence
 from math import exp
@@ -17,19 +17,19 @@ _SAMPLING = Sampling(max_tokens=8)
 
 
 class Answer(NamedTuple):
-    """P(yes) among yes and no, None if the model could not be asked; and the calls that it took."""
+    """P(yes) among yes and no (None if the model gave neither), and the calls that the answer took."""
 
     yes: float | None
     attempts: tuple[Attempt, ...]
 
 
 def ask(questions: Sequence[tuple[Message, ...]], model: Model) -> list[Answer]:
-    """Ask all questions as one batch, each held to yes or no.
+    """Ask all questions as one batch, each constrained to yes or no.
 
-    A completion tells the log-probability of what was said, not of what was not. So where the model tells any, the
-    answer that it did not give is scored in a second batch, which reads the same prompts: P(yes) is the share of yes
-    in the probability of both, whatever else the model would rather have said. Where there are no log-probabilities, or
-    the model cannot be held to the other answer (most servers cannot), P(yes) is 1 or 0.
+    A completion has the log-probability of the given answer only. If the model reports log-probabilities, a second
+    batch with the same prompts therefore scores the other answer: P(yes) is the share of yes in the probability of
+    both answers. Without log-probabilities, or if the model cannot be constrained to the other answer (most servers
+    cannot), P(yes) is 1 or 0.
     """
     choice = Schema.of(Literal[_ANSWERS])
     said = _complete([Prompt(messages, _SAMPLING, choice) for messages in questions], model)
@@ -40,7 +40,7 @@ def ask(questions: Sequence[tuple[Message, ...]], model: Model) -> list[Answer]:
 
 
 def as_verdict(answer: Answer, threshold: float, otherwise: str) -> Verdict:
-    """Accept from a P(yes) of `threshold` on, refuse with what `otherwise` says, or be unsure without an answer."""
+    """Accept if P(yes) is at least `threshold`, reject with the issue `otherwise`, or be unsure without an answer."""
     if answer.yes is None:
         return Verdict("unsure", 0.5, attempts=answer.attempts)
     if answer.yes >= threshold:
@@ -66,7 +66,7 @@ def _answer(said: Attempt, rival: Attempt | None) -> Answer:
     if text not in _ANSWERS:
         return Answer(None, (said,))
     chosen = 1.0
-    # A server that is not held to the other answer says the same again, which would count as doubt.
+    # A server that ignores the constraint repeats its answer, which would count as doubt.
     if rival is not None and rival.completion.logprobs and _plain(rival) == _other(text):
         lead = _total(said.completion) - _total(rival.completion)
         chosen = 1 / (1 + exp(-max(min(lead, 500.0), -500.0)))
@@ -79,4 +79,4 @@ def _plain(said: Attempt) -> str:
 
 
 def _total(completion: Completion) -> float:
-    return sum(max(logprob, -9999.0) for logprob in completion.logprobs or ())  # two infinite ones have no difference
+    return sum(max(logprob, -9999.0) for logprob in completion.logprobs or ())  # a difference of infinities is NaN

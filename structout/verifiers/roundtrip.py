@@ -1,4 +1,4 @@
-"""Write the answer out as text again: does it say what the record says?"""
+"""A verifier that compares the record with the answer written out as text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ CompareBy = Literal["similarity", "model"]
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """Compares the record with the document written out as text, which shows what the document leaves out.
+    """Compares the record with the document written out as text, which reveals omissions.
 
-    By `similarity`, at no call, the score is how alike the words of both are, whatever their order (rapidfuzz's
-    `token_sort_ratio`, in [0, 1]): what a good one is depends on the schema, so choose the `threshold` on labelled
-    records. By `model` it is P(yes) that both say the same, at the calls of a `Judge`.
+    By `similarity`, the score is the similarity of the words of both in any order (rapidfuzz's `token_sort_ratio`, in
+    [0, 1]), which costs no call. A good `threshold` depends on the schema: choose it on labelled records. By `model`,
+    the score is P(yes) that both say the same, which costs the calls of a `Judge`.
     """
 
     by: CompareBy = "similarity"
@@ -31,9 +31,7 @@ class RoundTrip:
 
     def __post_init__(self) -> None:
         if self.by not in get_args(CompareBy):
-            raise SpecError(
-                f"a round trip is not compared by {self.by!r}", hint=f"give {' or '.join(get_args(CompareBy))}"
-            )
+            raise SpecError(f"invalid by: got {self.by!r}", hint=f"give {' or '.join(get_args(CompareBy))}")
         check_threshold(self.threshold)
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
@@ -46,7 +44,7 @@ class RoundTrip:
 
 
 def similarity(text: str, document: Json) -> float:
-    """How alike the words of a record and of a document's values are, in [0, 1]."""
+    """The similarity of the words of a record and of a document's values, in [0, 1]."""
     from rapidfuzz import fuzz
 
     values = " ".join(map(str, leaves(document).values()))

@@ -1,4 +1,4 @@
-"""The user's own check."""
+"""A verifier that calls the user's function."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,23 +17,23 @@ RuleFunction = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Rule:
-    """Asks a function of the value: True or None accepts, False refuses, and so does a text, which says what is wrong.
+    """Calls a function with the value: True or None accepts, False rejects, and a text rejects with this text as issue.
 
-    What is none of these, such as a boolean of numpy, counts as `bool` has it. `function` may be its name,
+    Other results, such as a numpy boolean, are converted by `bool`. `function` is a function or its name,
     `package.module:name` or `path/to/rules.py:name`.
 
-    A `ValueError` or `AssertionError` refuses like a text. Any other error leaves the verifier unsure, for one odd
-    value must not end a run, and so does an answer that is neither true nor false, such as NaN or an array.
+    A `ValueError` or `AssertionError` rejects with its message as issue. Any other error is unsure, since one odd value
+    must not end a run; so is a result that is neither true nor false, such as NaN or an array.
     """
 
     function: RuleFunction | str
 
     def __post_init__(self) -> None:
         if isinstance(self.function, str):
-            check_code(self.function)  # better known before anything is asked
+            check_code(self.function)  # raise before a model is asked
 
     def files(self) -> list[Path]:
-        """The file that defines the function. Raises `SchemaError` for a name that names no function."""
+        """The file that defines the function. Raises `SchemaError` for an unknown name."""
         if isinstance(self.function, str) and (place := file_named(self.function)) is not None:
             return [place]
         function = import_object(self.function) if isinstance(self.function, str) else self.function
@@ -65,7 +65,7 @@ def _verdict(function: RuleFunction, value: Any) -> Verdict:
 
 
 def _is_true(answer: Any) -> bool:
-    if answer != answer:  # of an array, too, neither can be told
+    if answer != answer:  # for an array, this raises too
         raise ValueError("NaN is neither true nor false")
     return bool(answer)
 

@@ -94,12 +94,12 @@ CASES: list[tuple[list[str], str, int]] = [
     (["bench", "x.toml", "--log", "log.jsonl", "--markdown"], "", 0),
     (["bench", "x.toml", "--log", f"{NAME}.jsonl", "--sweep", f"temperature=0,{NAME}"], "", 2),
     (["bench", NAME, *BENCH], "", 2),
-    (["recommend", "data", "-t", "yield>=0.1", "--out", f"{FIRST}.strategy", *BENCH], "", 0),
+    (["recommend", "data", "-t", "yield>=0.1", "--output", f"{FIRST}.strategy", *BENCH], "", 0),
     (["recommend", "data", "-t", "yield>=0.999", *BENCH], "", 1),
     (["recommend", "data", "-t", NAME, *BENCH], "", 2),
-    (["certify", "data", "--out", f"{FIRST}.strategy", *BENCH], "", 1),
-    (["finetune", f"{NAME}.jsonl", "--out", NAME], "", 2),
-    (["finetune", "data", "--out", NAME, "--model", f"scripted:{NAME}"], "", 2),
+    (["certify", "data", "--output", f"{FIRST}.strategy", *BENCH], "", 1),
+    (["finetune", f"{NAME}.jsonl", "--output", NAME], "", 2),
+    (["finetune", "data", "--output", NAME, "--model", f"scripted:{NAME}"], "", 2),
 ]  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def test_a_command_says_nothing_that_acts(files: Path, shell: Shell, words: list
 @pytest.mark.parametrize("suffix", ["-", ".jsonl", ".csv", ".parquet", ".duckdb#t"])
 def test_a_run_of_hostile_rows_writes_utf_8_and_says_nothing_that_acts(files: Path, shell: Shell, suffix: str) -> None:
     target = suffix if suffix == "-" else f"out{suffix}"
-    words = ["run", "-s", "open.json", "-i", "rows.jsonl", "--key", "id", "-o", target, "--strategy", "Prompted()"]
+    words = ["run", "-s", "open.json", "rows.jsonl", "--key", "id", "-o", target, "--strategy", "Prompted()"]
     more = ["--metrics", "m.prom", "--journal", "j", "--quarantine", "q.jsonl", "--max-tokens", "9"]
     for options in (["--dry-run", "--probe", "0"], ["--log-format", "json"], ["--fresh"]):
         done = shell(*words, "--model", "scripted:answers.json", *more, *options)

@@ -11,10 +11,10 @@ def test_recommend_and_certify_write_a_strategy(
 ) -> None:
     data, model, options = bolts
     (tmp_path / "model.json").write_text((tmp_path / "good.json").read_text())
-    words = ["recommend", str(data), "--model", model, *options, "--out", str(tmp_path / "choice.strategy")]
+    words = ["recommend", str(data), "--model", model, *options, "--output", str(tmp_path / "choice.strategy")]
     done = shell(*words, "--target", "compliance>=0.95", "--target", "record_accuracy>=0.9", "--for", "80000")
     assert done.returncode == 0, done.stderr
-    assert "is shown, with 95 % confidence, for Prompted()" in done.stdout
+    assert "met, with 95 % confidence, by Prompted()" in done.stdout
     assert "80,000 records would take" in done.stdout
     told = json.loads(shell(*words, "--target", "compliance>=0.95", "--for", "80000", "--json").stdout)
     assert told["for"] == {"records": 80000, "cost": 80000 * told["chosen"]["cost"]}
@@ -24,9 +24,9 @@ def test_recommend_and_certify_write_a_strategy(
     assert (used.returncode, json.loads(used.stdout)["kind"]) == (0, "hex")
     none = shell(*words, "--target", "compliance>=0.999", "--json")
     assert (none.returncode, json.loads(none.stdout)["chosen"]) == (1, None)
-    assert "would be shown with 2,995 records" in shell(*words, "--target", "compliance>=0.999").stdout
-    unsure = shell("certify", str(data), "--model", model, *options, "--out", str(tmp_path / "sure.strategy"))
-    assert (unsure.returncode, "no threshold can be shown" in unsure.stdout) == (1, True)
+    assert "would meet the targets with 2,995 records" in shell(*words, "--target", "compliance>=0.999").stdout
+    unsure = shell("certify", str(data), "--model", model, *options, "--output", str(tmp_path / "sure.strategy"))
+    assert (unsure.returncode, "no threshold met the target" in unsure.stdout) == (1, True)
     (tmp_path / "own.py").write_text("def always(outcome):\n    return 1.0\n")
     own = shell(
         "certify", str(data), "--model", model, *options, "--confidence", f"{tmp_path / 'own.py'}:always", "--json"

@@ -113,10 +113,10 @@ def test_an_interrupted_command_says_what_is_kept(tmp_path: Path) -> None:
     data, log, out = "schemas/parts", str(tmp_path / "log.jsonl"), str(tmp_path / "out")
     for words, kept in (
         (["extract", str(tmp_path / "in.txt"), "--schema", BOLT], "nothing is kept"),
-        (["label", str(tmp_path / "in.txt"), "--schema", BOLT, "--out", out], f"kept in {out}.journal"),
-        (["recommend", data, "--target", "compliance>=0.5", "--log", log, "--out", out], "kept in the log"),
-        (["certify", data, "--log", log, "--out", out], "kept in the log"),
-        (["run", "-i", str(tmp_path / "in.txt"), "--schema", BOLT, "--dry-run", "--journal", journal,
+        (["label", str(tmp_path / "in.txt"), "--schema", BOLT, "--output", out], f"kept in {out}.journal"),
+        (["recommend", data, "--target", "compliance>=0.5", "--log", log, "--output", out], "kept in the log"),
+        (["certify", data, "--log", log, "--output", out], "kept in the log"),
+        (["run", str(tmp_path / "in.txt"), "--schema", BOLT, "--dry-run", "--journal", journal,
           "--quarantine", out], f"kept in {journal}"),
     ):  # fmt: skip
         process = subprocess.Popen(

@@ -72,6 +72,6 @@ def test_what_a_verifier_refused_counts_too_and_what_has_no_confidence_does_not(
     refused = outcomes(range(1, 60), Verify(Constrained(), Rule(lambda value: False)))
     assert calibrate(refused).steps == calibrate(outcomes(range(1, 60))).steps
     for nothing in (outcomes(range(1, 60), model='{"kind": "hex", "size_mm": 1}'), (), [*refused, *outcomes([1])]):
-        with pytest.raises(DataError, match="too little to calibrate by") as caught:
+        with pytest.raises(DataError, match="cannot calibrate: got") as caught:
             calibrate(nothing)
         assert caught.value.hint

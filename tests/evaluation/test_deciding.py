@@ -106,7 +106,7 @@ def test_what_is_written_loads_the_model_that_was_measured(tmp_path: Path, monke
         assert on.model.name == f"{place}:{name}"
         assert "# Measured with --examples 'my bolts' --max-tokens 99.\n" in written
     assert "--examples bolts --max-tokens 99" in chosen.written()
-    with pytest.raises(SpecError, match="two models are called m"):
+    with pytest.raises(SpecError, match="got two models with the name m"):
         recommend(["Constrained()"], [f"{place}:good", f"{place}:sure"], dataset(4, 40, 60), ["compliance>=0.9"])
 
 
@@ -114,7 +114,7 @@ def test_none_can_be_shown_with_too_few_records() -> None:
     found = recommend(["Constrained()"], Scripted(answer), dataset(4, 10, 20), ["compliance>=0.995"])
     assert found.chosen is None
     assert found.candidates[0].needed == 598
-    with pytest.raises(DataError, match="could be shown"):
+    with pytest.raises(DataError, match="no strategy met the targets"):
         found.written()
     hopeless = recommend(["Prompted()"], Scripted(answer), dataset(0, 10, 40), ["record_accuracy>=0.95"])
     assert (hopeless.chosen, hopeless.candidates[0].needed) == (None, None)
@@ -135,8 +135,8 @@ def test_records_are_shared_out_on_demand() -> None:
 
 
 @pytest.mark.parametrize("written", ["compliance>0.9", "accuracy>=0.9", "compliance>=90", "compliance>=1.5", ""])
-def test_what_is_no_target(written: str) -> None:
-    with pytest.raises(SpecError, match="no target"):
+def test_an_invalid_target_is_refused(written: str) -> None:
+    with pytest.raises(SpecError, match="invalid target: got"):
         Target.of(written)
 
 

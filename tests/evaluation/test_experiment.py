@@ -96,20 +96,20 @@ def test_it_is_written_as_it_is_read(strategies: dict[str, str], sweep: dict[str
     ("text", "reason"),
     [
         ("dataset = ", "cannot read"),
-        ('strategies = ["Prompted()"]', "needs a dataset"),
-        ('dataset = "x"', "needs a dataset and strategies"),
-        ('dataset = "x"\nstrategies = ["Prompted()"]\nsplits = "dev"', "has no splits"),
-        ('dataset = "x"\nstrategies = ["Prompted()"]\nsplit = "validation"', "no split is called"),
+        ('strategies = ["Prompted()"]', "lacks dataset or strategies"),
+        ('dataset = "x"', "lacks dataset or strategies"),
+        ('dataset = "x"\nstrategies = ["Prompted()"]\nsplits = "dev"', "unknown keys in the experiment: splits"),
+        ('dataset = "x"\nstrategies = ["Prompted()"]\nsplit = "validation"', "unknown split 'validation'"),
         ('dataset = "x"\nstrategies = ["Prompted()"]\nrepeats = 0', "1 or more"),
         ('dataset = "x"\nstrategies = ["Prompted()"]\nrepeats = "3"', "repeats is '3', and takes a whole number"),
         ('dataset = "x"\nstrategies = [3]', "strategies is"),
         ('dataset = "x"\nstrategies = "Prompted()"\nsweep = 3', "sweep is 3"),
-        ('dataset = "x"\nstrategies = "Prompted()"\nprices.m = {inptu = 1.0}', "the price of m has no inptu"),
+        ('dataset = "x"\nstrategies = "Prompted()"\nprices.m = {inptu = 1.0}', "the price of m: inptu"),
         ('dataset = "x"\nstrategies = "Prompted()"\nprices.m = {input = -1.0}', "invalid price: input is -1.0"),
         ('dataset = "x"\nstrategies = "Prompted()"\nprices.m = {input = nan}', "invalid price: input is nan"),
     ],
 )
-def test_what_is_no_experiment(tmp_path: Path, text: str, reason: str) -> None:
+def test_an_invalid_experiment_is_refused(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "bench.toml").write_text(text)
     with pytest.raises((SpecError, DataError), match=reason) as caught:
         Experiment.load(tmp_path / "bench.toml")
@@ -128,12 +128,12 @@ def test_one_alone_stands_for_a_list_of_one() -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("own = 3", "is no function"),
+        ("own = 3", "is not a function"),
         ("def own(outcomes):\n    return 0.5", "returned 0.5"),
-        ("def own():\n    return 0.5", "fails: TypeError"),
+        ("def own():\n    return 0.5", "failed: TypeError"),
     ],
 )
-def test_a_metric_that_is_none_is_bad_input(folder: Path, source: str, reason: str) -> None:
+def test_an_invalid_metric_is_bad_input(folder: Path, source: str, reason: str) -> None:
     (folder / "own.py").write_text(source)
     with pytest.raises(SpecError, match=reason) as caught:
         Experiment.load(folder / "bench.toml").changed(metrics=[f"{folder}/own.py:own"], limit=2).run().rows()

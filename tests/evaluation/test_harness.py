@@ -145,15 +145,15 @@ _THREE: Any = 3
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: evaluate([Prompted()], Scripted(RIGHT), _ODD), "'rows.csv' is no data set"),
-        (lambda: certify(Prompted(), _ODD, model=Scripted(RIGHT)), "'rows.csv' is no data set"),
-        (lambda: recommend(Prompted(), Scripted(RIGHT), _ODD, "yield>=0.5"), "'rows.csv' is no data set"),
-        (lambda: evaluate([Prompted()], Scripted(RIGHT), bolts("x"), repeats=0), "repeats is 0"),
+        (lambda: evaluate([Prompted()], Scripted(RIGHT), _ODD), "invalid data set: got 'rows.csv'"),
+        (lambda: certify(Prompted(), _ODD, model=Scripted(RIGHT)), "invalid data set: got 'rows.csv'"),
+        (lambda: recommend(Prompted(), Scripted(RIGHT), _ODD, "yield>=0.5"), "invalid data set: got 'rows.csv'"),
+        (lambda: evaluate([Prompted()], Scripted(RIGHT), bolts("x"), repeats=0), "invalid repeats: got 0"),
         (lambda: evaluate([], Scripted(RIGHT), bolts("x")), "no strategy to measure"),
         (lambda: evaluate([Prompted()], [], bolts("x")), "no model to measure"),
         (lambda: evaluate([Prompted()], [_THREE], bolts("x")), "invalid model"),
         (lambda: evaluate([_THREE], Scripted(RIGHT), bolts("x")), "invalid strategy: got 3"),
-        (lambda: evaluate([Prompted()], Scripted(RIGHT), bolts("x"), perturbations="typo"), "called 'typo'"),
+        (lambda: evaluate([Prompted()], Scripted(RIGHT), bolts("x"), perturbations="typo"), "perturbation 'typo'"),
     ],
 )
 def test_wrong_arguments_are_typed_errors(call: Any, said: str) -> None:
@@ -169,7 +169,7 @@ def test_a_metric_that_fails_is_named() -> None:
     def odd(outcomes: Sequence[Outcome]) -> Any:
         return 0.5
 
-    for metric, said in ((broken, "'mine' fails: KeyError: 'colour'"), (odd, "'mine' returned 0.5")):
+    for metric, said in ((broken, "'mine' failed: KeyError: 'colour'"), (odd, "'mine' returned 0.5")):
         report = evaluate([Prompted()], Scripted(RIGHT), bolts("x"), metrics={"mine": metric})
         with pytest.raises(SpecError, match=f"the metric {said}"):
             report.rows()

@@ -79,7 +79,7 @@ def test_a_line_that_cannot_be_is_named(log: Path, kind: str) -> None:
     change(log, number, how)
     with pytest.raises(DataError, match=f"line {number} of the log .*{log.name} is damaged") as caught:
         read_log(log)
-    assert f"remove line {number}: the same bench asks again" in caught.value.hint
+    assert f"remove line {number}: the same bench asks for its answer again" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_what_the_hint_says_helps(log: Path) -> None:
     before = read_log(log).outcomes
     lines = log.read_bytes().splitlines(keepends=True)
     log.write_bytes(b"".join(lines[: COMPLETION - 1] + lines[COMPLETION:]))
-    with pytest.raises(DataError, match="no line before holds the completion"):
+    with pytest.raises(DataError, match="no earlier line holds the completion"):
         read_log(log)
     model = Scripted(told)
     evaluate(["Prompted()"], model, bolts(*NAMES), log=log)

@@ -112,5 +112,5 @@ def test_flips_are_counted_against_the_record_as_it_is() -> None:
     (one,) = report.perturbed()
     assert (one.arm.perturbation, one.change.value, one.flips.value, one.changed.value) == ("typos", -0.5, 0.5, 0.5)
     assert (one.change.won, one.change.lost) == (0, 1)
-    with pytest.raises(SpecError, match="no perturbation"):
+    with pytest.raises(SpecError, match="unknown perturbation"):
         evaluate([Prompted()], Scripted(RIGHT), bolts("x"), perturbations=["noise"])

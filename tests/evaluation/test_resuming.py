@@ -136,7 +136,7 @@ def test_a_sweep_over_a_name_in_an_expression() -> None:
         ("Prompted()", ()),
     ]
     assert {o.attempts[0]["sampling"]["max_tokens"] for o in report.outcomes} == {8, 9, 512}
-    with pytest.raises(SpecError, match="nothing to sweep called 'm'"):
+    with pytest.raises(SpecError, match="unknown sweep 'm'"):
         evaluate(["Prompted()"], Scripted(RIGHT), whole, sweep={"m": [1]})
 
 

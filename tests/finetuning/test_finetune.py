@@ -169,7 +169,7 @@ def test_what_is_measured_is_named_and_measured_anew_when_it_is_other(tiny: str,
     seen: list[str] = []
     finetune(tiny, data, tmp_path / "out", QUICK, measure=dev, sampling=few, progress=lambda one: seen.append(one.key))
     assert (Tuning.read(tmp_path / "out"), seen) == (first, [])
-    with pytest.warns(StructoutWarning, match="3 of the 3 records to measure on are learnt"):
+    with pytest.warns(StructoutWarning, match="3 of the 3 records to measure on are also learned"):
         finetune(
             tiny, data, tmp_path / "out", QUICK, measure=data.head(3), sampling=few,
             progress=lambda one: seen.append(one.key),
@@ -213,7 +213,7 @@ def test_what_cannot_be_taught_is_refused(tiny: str, taught: Path, tmp_path: Pat
     with pytest.raises(DataError, match="no records to learn"):
         finetune(tiny, data.split("dev"), tmp_path / "none", QUICK)
     (tmp_path / "answers.jsonl").write_text("{}")
-    with pytest.raises(SpecError, match="cannot be fine-tuned"):
+    with pytest.raises(SpecError, match="cannot fine-tune"):
         finetune(f"scripted:{tmp_path / 'answers.jsonl'}", data, tmp_path / "none", QUICK)
     assert not (tmp_path / "none").exists()
 

@@ -102,7 +102,7 @@ def test_the_command_interrupted_keeps_every_answer(tmp_path: Path) -> None:
         patch.setenv("SECOND", str(tmp_path / "second"))
         first = run(*words, stdin=texts)
         assert first.returncode == 130, first.stderr
-        assert f"kept in {out}.journal; the same command goes on" in first.stderr
+        assert f"kept in {out}.journal; the same command resumes the run" in first.stderr
         assert out.read_text() == "what was here\n"
         again = run(*words, stdin=texts)
     assert again.returncode == 0, again.stderr
@@ -224,7 +224,7 @@ def test_preferences_are_learnt_on_top(tiny: str, taught: Path, tmp_path: Path) 
         prefer(f"path:{taught}", pairs, tmp_path / "dpo")
     with pytest.raises(DataError, match="no pairs"):
         prefer(f"path:{taught}", [], tmp_path / "none")
-    with pytest.raises(SpecError, match="no adapter"):
+    with pytest.raises(SpecError, match="does not hold an adapter"):
         prefer(tiny, pairs, tmp_path / "none")
     with pytest.raises(SpecError, match="above 0"):
         Preferring(beta=0)

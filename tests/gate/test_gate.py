@@ -190,7 +190,7 @@ class Loose(BaseModel):
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_columns_that_are_no_field_are_told(tmp_path: Path, suffix: str) -> None:
+def test_columns_without_a_field_are_warned_of(tmp_path: Path, suffix: str) -> None:
     file = str(tmp_path / f"d.{suffix}")
 
     def write(**row: str) -> None:
@@ -201,7 +201,7 @@ def test_columns_that_are_no_field_are_told(tmp_path: Path, suffix: str) -> None
 
     write(kind="hex", **{"size mm": "6", "id": "1"})
     for schema in (Loose, {"type": "object", "properties": {"kind": {}}}):
-        with pytest.warns(StructoutWarning, match="no field of .*: size mm, id"):
+        with pytest.warns(StructoutWarning, match="without a field in .*: size mm, id"):
             list(read_documents(file, Schema.of(schema)))
     list(read_documents(file, Schema.of({"properties": {"kind": {}}, "additionalProperties": True})))
     list(read_documents(file, Schema.of({"type": "object", "additionalProperties": True})))
@@ -213,7 +213,7 @@ def test_columns_that_are_no_field_are_told(tmp_path: Path, suffix: str) -> None
 def test_parquet_of_others_is_read_as_it_is(tmp_path: Path) -> None:
     row = {"kind": "a", "size": 1, "inner": {"x": 1, "y": 2}, "_key": "k", "more": None}
     pq.write_table(pa.Table.from_pylist([row, {**row, "kind": None, "inner": None}]), tmp_path / "d.parquet")
-    with pytest.warns(StructoutWarning, match="no field of document: _key, more"):
+    with pytest.warns(StructoutWarning, match="without a field in document: _key, more"):
         first, second = (one.parsed for one in read_documents(str(tmp_path / "d.parquet"), Schema.of(LOOSE)))
     assert (first, second) == (row, {"size": 1, "_key": "k", "more": None})
 
@@ -260,8 +260,8 @@ def test_what_passed_or_failed_can_go_to_a_pipe(sources: dict[str, tuple[str, li
     failed = shell(*words, "--rejects", "-", "--json")
     assert (failed.returncode, json.loads(failed.stdout)["line"], failed.stderr.count("\n")) == (1, 2, 4)
     both = shell(*words, "--rejects", "-", "--report", "md=-")
-    assert (both.returncode, both.stdout, "stdout can take one of" in both.stderr) == (2, "", True)
-    assert shell("label", "-s", BOLT, "--out", "-", stdin="x").returncode == 2
+    assert (both.returncode, both.stdout, "stdout can take only one of" in both.stderr) == (2, "", True)
+    assert shell("label", "-s", BOLT, "--output", "-", stdin="x").returncode == 2
 
 
 def test_a_report_on_stdout_stands_there_alone(sources: dict[str, tuple[str, list[str]]], shell: Shell) -> None:
@@ -303,7 +303,7 @@ def test_repair_and_rejects(tmp_path: Path, shell: Shell) -> None:
     assert row["issues"]
 
 
-def test_what_passed_is_written_mended_where_it_was(tmp_path: Path, shell: Shell) -> None:
+def test_documents_that_pass_are_written_repaired_if_needed(tmp_path: Path, shell: Shell) -> None:
     lines = ['{"kind":"hex",  "size_mm": 1e0}', "{'kind': 'hex', 'size_mm': 6}", "I cannot say", json.dumps(GOOD)]
     (tmp_path / "d.jsonl").write_text("\n".join(lines))
     (tmp_path / "d.json").write_text(json.dumps(GOOD, indent=2))
@@ -326,7 +326,7 @@ def test_what_passed_is_written_mended_where_it_was(tmp_path: Path, shell: Shell
     assert shell("validate", out, "-s", BOLT, "--output", out).returncode == 2
 
 
-def test_what_breaks_off_could_not_be_completed(tmp_path: Path, shell: Shell) -> None:
+def test_an_input_that_breaks_off_is_not_completed(tmp_path: Path, shell: Shell) -> None:
     whole = gzip.compress("".join(json.dumps(GOOD) + "\n" for _ in range(5000)).encode() + bytes(range(256)) * 999, 0)
     (tmp_path / "d.jsonl.gz").write_bytes(whole[: len(whole) // 2])
     done = shell("validate", str(tmp_path / "d.jsonl.gz"), "-s", BOLT)

@@ -19,7 +19,7 @@ def test_the_quarantine_is_asked_again_by_another_strategy(
     (tmp_path / "yes.json").write_text('{"mm": "{\\"kind\\": \\"hex\\", \\"size_mm\\": 1}"}')
     other = [word if not word.startswith("py:") else f"scripted:{tmp_path / 'yes.json'}" for word in again]
     done = shell(*other)
-    assert (done.returncode, "4 rows are asked again" in done.stderr) == (0, True)
+    assert (done.returncode, "retrying 4 quarantined rows" in done.stderr) == (0, True)
     assert [row["_key"] for row in rows(tmp_path / "out.jsonl")] == [f"k{n}" for n in range(1, 31)]
     assert len({row["_fingerprint"] for row in rows(tmp_path / "out.jsonl")}) == 2
     assert rows(tmp_path / "out.jsonl.quarantine.jsonl") == []
@@ -32,11 +32,11 @@ def test_a_scheduled_command_goes_on_after_the_quarantine_was_asked_again(
     other = [word if word != "Prompted()" else "Reask(Prompted())" for word in words]
     assert shell(*words, "--limit", "6").returncode == 0
     done = shell(*other, "--limit", "6", "--retry-quarantine")
-    assert (done.returncode, "0 rows are asked again" in done.stderr) == (0, True)
+    assert (done.returncode, "retrying 0 quarantined rows" in done.stderr) == (0, True)
     assert shell(*other).returncode == 2
     assert shell(*words).returncode == 1
     done = shell(*other, "--retry-quarantine")
-    assert (done.returncode, "1 rows are asked again" in done.stderr) == (1, True)
+    assert (done.returncode, "retrying 1 quarantined rows" in done.stderr) == (1, True)
     before = len(asked(tmp_path))
     assert [shell(*command).returncode for command in (words, other)] == [1, 1]
     assert len(asked(tmp_path)) == before

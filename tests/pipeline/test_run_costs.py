@@ -43,7 +43,7 @@ def test_a_dry_run_estimates_and_pays_nothing_twice(
     words = ["run", "-i", str(bolts(100)), "-o", str(tmp_path / "out.jsonl"), "--price", "1000,1000", *words]
     free = shell(*words, "--dry-run", "--probe", "0")
     assert free.returncode == 0
-    assert "none was asked" in free.stdout
+    assert "no model was asked" in free.stdout
     assert not (tmp_path / "asked").exists()
     done = shell(*words, "--dry-run")
     assert len(asked(tmp_path)) == 20
@@ -59,7 +59,7 @@ def test_a_dry_run_changes_nothing(
 ) -> None:
     words = ["run", "-i", str(bolts(30)), "-o", str(tmp_path / "out.jsonl"), *words]
     other = [word if word != "Prompted()" else "Reask(Prompted())" for word in words]
-    assert shell(*other, "--dry-run", "--probe", "0").stdout.startswith("30 rows to ask, told from 20 prompts")
+    assert shell(*other, "--dry-run", "--probe", "0").stdout.startswith("30 rows to ask, estimated from 20 prompts")
     assert shell(*words, "--limit", "25").returncode == 1
     before = rows(tmp_path / "out.jsonl")
     for options, count, new in (

@@ -66,7 +66,7 @@ def test_a_column_that_is_not_there_is_found_out_first(
         (source, ["--key", "nosuch"], "no column 'nosuch'; it has: id, text"),
         (tmp_path / "bolts.csv", ["--text", "nosuch"], "no column 'nosuch'; it has: id, text"),
         (tmp_path / "bolts.txt", [], "no column 'id'; it has: text"),
-        (tmp_path / "bolts.json", [], "no input format"),
+        (tmp_path / "bolts.json", [], "unknown input format"),
     ):
         done = shell("run", *words, "-i", place, "-o", tmp_path / "out.jsonl", *options, "--model", "py:none:None")
         assert (done.returncode, message in done.stderr) == (2, True), done.stderr

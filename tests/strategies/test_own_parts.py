@@ -102,7 +102,7 @@ def test_a_part_of_ones_own_works_within_others() -> None:
     [
         ("nowhere.py:Twice(Prompted())", SchemaError, "no file nowhere.py"),
         ("mine.py:Thrice(Prompted())", SchemaError, "has no 'Thrice'"),
-        ("mine.py:Twice(Prompted(), louder=True)", SpecError, "perhaps loud"),
+        ("mine.py:Twice(Prompted(), louder=True)", SpecError, r"did you mean loud\?"),
         ("mine.py:Twice(Prompted(), loud=3)", SpecError, "loud is 3"),
         ("mine.py:Twice()", SpecError, "inner"),
         ("mine.py:not_a_part", SpecError, "neither a strategy nor a verifier"),

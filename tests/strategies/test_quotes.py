@@ -128,7 +128,7 @@ def test_constrained_gives_each_record_its_own_constraint() -> None:
 
 def test_that_nothing_says_what_is_quoted_is_noticed() -> None:
     model = Scripted('{"name": "Ada", "town": null, "role": "x"}')
-    with pytest.warns(StructoutWarning, match="quote=True holds no text .*--examples"):
+    with pytest.warns(StructoutWarning, match="quote=True has no effect.*--examples"):
         Constrained(quote=True).run([Task("Ada", Schema.of(Person))], model)
 
 

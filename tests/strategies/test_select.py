@@ -127,9 +127,9 @@ def test_a_tie_goes_to_the_likelier_answer() -> None:
 
 
 def test_a_choice_without_log_probabilities_is_said_to_be_none() -> None:
-    with pytest.warns(StructoutWarning, match="scripted tells no log-probabilities.*keeps the first"):
+    with pytest.warns(StructoutWarning, match="scripted reports no log-probabilities.*keeps the first"):
         assert run(BestOf(Constrained(), 2), samples(bolt(6), bolt(7))).unwrap().size_mm == 6
-    with pytest.warns(StructoutWarning, match="scripted tells no log-probabilities.*settles a tie"):
+    with pytest.warns(StructoutWarning, match="scripted reports no log-probabilities.*resolves a tie"):
         assert run(Vote(Constrained(), 2), samples(bolt(6), bolt(7))).unwrap().size_mm == 6
     run(BestOf(Constrained(), 2), samples(bolt(6), bolt(6)))  # no choice, and no word
     run(Vote(Constrained(), 3), samples(bolt(6), bolt(7), bolt(6)))

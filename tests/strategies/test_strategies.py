@@ -187,9 +187,9 @@ def test_the_label_of_the_record_itself_is_never_shown() -> None:
 def test_fewer_examples_than_were_asked_for_are_noticed() -> None:
     shown = tuple(Example(f"example {i}", {"kind": "hex", "size_mm": i}) for i in range(2))
     for way in (Prompted(examples=3), Constrained(examples=3, choose="similar")):
-        with pytest.warns(StructoutWarning, match=rf"{type(way).__name__}\(examples=3\) is given 2 .*--examples"):
+        with pytest.warns(StructoutWarning, match=rf"{type(way).__name__}\(examples=3\) got only 2 .*--examples"):
             Repair(way).run([Task("x", SCHEMA, shown)], Scripted(GOOD))
-    with pytest.warns(StructoutWarning, match="is given 0"):
+    with pytest.warns(StructoutWarning, match="got only 0"):
         preview("x", SCHEMA, On("plain", Constrained(examples=3)))
     Prompted(examples=2).run([Task("x", SCHEMA, shown)], Scripted(GOOD))
 
@@ -288,8 +288,8 @@ def test_a_part_that_is_wrong_is_named_with_what_it_takes() -> None:
         (On, [object(), Prompted()], "On: model is"),
         (Prompted, ["a"], "Prompted: examples is 'a', and takes a whole number"),
         (load_strategy, ["Prompted(examples='a')"], "Prompted: examples is 'a', and takes a whole number"),
-        (load_strategy, ["Prompted(exmples=3)"], "has no 'exmples' (perhaps examples; there are: examples, show"),
-        (load_strategy, ["Constraned()"], "unknown strategy Constraned (perhaps Constrained; there are"),
+        (load_strategy, ["Prompted(exmples=3)"], "Prompted(exmples=3)' (did you mean examples? known: examples, show"),
+        (load_strategy, ["Constraned()"], "unknown strategy Constraned (did you mean Constrained? known"),
     ],
 )
 def test_what_a_strategy_cannot_hold_is_refused_when_it_is_made(make: Any, given: list[Any], said: str) -> None:

@@ -66,7 +66,7 @@ def test_a_line_that_is_no_row_is_a_row_all_the_same(tmp_path: Path) -> None:
     assert rows[1].record == '{"text": '
     assert len({row.digest for row in rows}) == 5
     assert [row.wrong.partition(":")[0] for row in rows] == [
-        "", "line 2 is not JSON", "line 3 is no JSON object", "", "line 5 is not JSON"
+        "", "line 2 is not JSON", "line 3 is not a JSON object", "", "line 5 is not JSON"
     ]  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def test_no_line_of_csv_is_lost(text: str) -> None:
 def test_a_table_whose_columns_cannot_be_told_apart_is_refused(tmp_path: Path) -> None:
     for content, message in (
         ("id,text,text\n1,a,b\n", "two columns 'text'"),
-        ("id;text\n1;a\n", "seem to stand between ';'"),
+        ("id;text\n1;a\n", "seem to be delimited by ';'"),
         ('id,"text\n1,a\n', "line 1: a quote is not closed"),
     ):
         (tmp_path / "r.csv").write_text(content)

@@ -49,7 +49,7 @@ def test_grounded_learns_nothing_from_nothing() -> None:
         examples: tuple[Example, ...] = ()
 
     for threshold in (None, 1.0):
-        with pytest.raises(DataError, match="no labelled train records") as caught:
+        with pytest.raises(DataError, match="got no train records") as caught:
             Grounded.fit(Empty(), threshold=threshold)
         assert caught.value.hint
 

@@ -147,7 +147,7 @@ def test_a_log_with_repeats_makes_a_head_no_surer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("count", "few"), [(9, True), (9, False), (0, True)])
 def test_of_a_handful_of_right_or_wrong_ones_nothing_is_learned(count: int, few: bool) -> None:
     taught = [lesson(i, i / 60, right=(i < count) is few) for i in range(60)]
-    with pytest.raises(DataError, match=f"{'right' if few else 'wrong'} for {count}.*Confident"):
+    with pytest.raises(DataError, match=f"{'right' if few else 'wrong'} results for {count}.*Confident"):
         Learned.fit(taught)
     Learned.fit([one._replace(right=not one.right) if i >= 50 else one for i, one in enumerate(taught)])
 

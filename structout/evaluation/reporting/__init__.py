@@ -1,1 +1,1 @@
-"""The figures of an experiment as text, pages and pictures."""
+"""Reports of an experiment as tables, HTML pages and figures."""

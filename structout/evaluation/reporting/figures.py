@@ -1,4 +1,4 @@
-"""The report's figures as PNG files, for where HTML cannot go."""
+"""The report's figures as PNG files."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ _METRICS = ("compliance", "record accuracy")
 
 
 def ready(folder: Path) -> None:
-    """Make the folder. Raises `OutputError` if nothing can be put there, `MissingExtraError` without matplotlib."""
+    """Make the folder. Raises `OutputError` if it cannot be written to, `MissingExtraError` without matplotlib."""
     try:
         import matplotlib.figure  # noqa: F401
 
@@ -25,11 +25,12 @@ def ready(folder: Path) -> None:
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "matplotlib", "bench") from error
     except OSError as error:
-        raise OutputError(f"cannot write to {folder}: {error.strerror}", hint="name another with --figures") from error
+        hint = "name another folder with --figures"
+        raise OutputError(f"cannot write to {folder}: {error.strerror}", hint=hint) from error
 
 
 def draw(report: "Report", folder: Path) -> list[Path]:
-    """Draw what there is to draw into a folder, and say what. Raises as `ready`."""
+    """Draw the figures for which the report has data into a folder, and return their paths. Raises as `ready`."""
     ready(folder)
     from matplotlib.figure import Figure
 

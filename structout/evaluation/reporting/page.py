@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: no network, no server."""
+"""The report as one self-contained HTML file."""
 
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ def write(report: Report, path: str | Path) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(page(report), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
-        raise DataError(f"cannot write the report {path}: {error.strerror}", hint="name another with --html") from error
+        hint = "name another file with --html"
+        raise DataError(f"cannot write the report {path}: {error.strerror}", hint=hint) from error
 
 
 def page(report: Report) -> str:
-    """The report as HTML: its data are JSON inside it, escaped so that no text in them can end it."""
+    """The report as HTML with its data as JSON inside, escaped so that no text can end the script element."""
     from jinja2 import Environment, FileSystemLoader
 
     environment = Environment(loader=FileSystemLoader(_ASSETS), autoescape=True, trim_blocks=True, lstrip_blocks=True)
@@ -38,7 +39,7 @@ def page(report: Report) -> str:
 
 
 def data(report: Report) -> dict[str, Any]:
-    """All that the page shows."""
+    """All data that the page shows."""
     arms = list(report.arms)
     return {
         "about": {key: value for key, value in report.about.items() if key != "comparison"},
@@ -99,7 +100,7 @@ def _rate(rate: Rate) -> list[float]:
 
 
 def _transcripts(report: Report, arms: list[Arm]) -> dict[str, Any]:
-    """Every outcome, with each text that several of them hold once."""
+    """All outcomes; they refer to a list of texts by index, so that each text is stored once."""
     texts: dict[str, int] = {}
 
     def text(written: str) -> int:

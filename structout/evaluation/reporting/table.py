@@ -1,4 +1,4 @@
-"""The numbers as tables: for a terminal, and for a README."""
+"""The report's numbers as tables for a terminal and in Markdown."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from structout.evaluation.report import Report
 
 _CAPTION = (
-    "Rates with 95 % Wilson intervals. Compliance is strict, as produced; yield is what was accepted; calls, tokens "
-    "and seconds are per record, every attempt counted; s / correct: seconds per record that is right in every leaf."
+    "Rates with 95 % Wilson intervals. Compliance counts answers that comply strictly as produced; yield counts "
+    "accepted documents. Calls, tokens and seconds are per record and include every attempt. s / correct: seconds per "
+    "record that is right in every leaf."
 )
-_FEW = 6  # pairs that a terminal shows
+_FEW = 6  # pairs in a terminal
 
 
 def table(report: "Report", width: int) -> "Group":
-    """A table for a terminal of `width` columns; a narrow one gets numbers for the strategies, and a legend."""
+    """A table for a terminal of `width` columns; a narrow table numbers the strategies and adds a legend."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -42,7 +43,7 @@ def table(report: "Report", width: int) -> "Group":
 
 
 def markdown(report: "Report") -> str:
-    """The headline for a README."""
+    """The headline table in Markdown."""
     heads, *lines = cells(report)
     rule = ["---", *["---:"] * (len(heads) - 1)]
     table = [[surfaces.markdown(cell.replace("\n", " ")) for cell in line] for line in (heads, *lines)]
@@ -50,8 +51,9 @@ def markdown(report: "Report") -> str:
 
 
 def cells(report: "Report") -> Iterator[list[str]]:
-    """The headline as text: the heads, then a line for each row; a rate's interval stands on a second line. Names are
-    rendered for a terminal.
+    """The headline table as text: the heads, then the cells of each row.
+
+    A rate has its interval on a second line. Names are safe to show in a terminal.
     """
     rows = report.rows()
     models = len({row.model for row in rows}) > 1
@@ -79,7 +81,7 @@ def signed(value: float) -> str:
 
 
 def _calls(cost: "Cost") -> str:
-    """Calls a record; those of verifiers apart."""
+    """The calls per record; the calls of verifiers are shown as a second number."""
     return f"{cost.calls - cost.checks:.2f} + {cost.checks:.2f}" if cost.checks else f"{cost.calls:.2f}"
 
 
@@ -88,7 +90,7 @@ def _or_dash(value: float | None, form: str) -> str:
 
 
 def _more(report: "Report") -> "Iterator[RenderableType]":
-    """What else there is to say: pairs that differ, repeats, perturbations."""
+    """Further tables: pairs that differ, repeats, perturbations."""
     from rich.table import Table
     from rich.text import Text
 
@@ -119,7 +121,7 @@ def _more(report: "Report") -> "Iterator[RenderableType]":
         yield found
     perturbed = report.perturbed()
     if perturbed:
-        found = grid("\nPerturbed, against the records as they are", "", "perturbation", "n", "points", "95 %", "flips")
+        found = grid("\nPerturbed against unchanged records", "", "perturbation", "n", "points", "95 %", "flips")
         for one in perturbed:
             d = one.change
             between = f"{signed(d.low)} to {signed(d.high)}"

@@ -1,1 +1,1 @@
-"""Whether a document is right, and what follows for a strategy."""
+"""Comparison of documents with expected documents, and their scores."""

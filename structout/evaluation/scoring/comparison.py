@@ -1,4 +1,4 @@
-"""How the places of a document are compared: declared in the schema, or beside the records."""
+"""Comparisons for the places of a document, declared in the schema or beside the records."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -22,12 +22,18 @@ CompareBy = Literal["exact", "case_insensitive", "numeric", "set", "date", "fuzz
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """How one place is compared; also a mark for a type: `Annotated[str, Compare("fuzzy", threshold=0.8)]`.
+    """The comparison for one place; also an annotation for types: `Annotated[str, Compare("fuzzy", threshold=0.8)]`.
 
-    `exact`: equal to the letter, a number in value; `case_insensitive`; `numeric`: apart by at most `tolerance`, or by
-    that share of the expected number if it is `relative`; `set`: a list, in any order; `date`: the same day; `fuzzy`:
-    alike by at least `threshold` (twice the letters in common by all letters); `execution`: a query that returns the
-    same on `tables` filled by `data`; `ignore`: whatever it is. All but `set` compare a list or object as a whole.
+    - `exact`: the same text, or equal numbers.
+    - `case_insensitive`: the same text in any case.
+    - `numeric`: a difference of at most `tolerance`, or of that share of the expected number if `relative`.
+    - `set`: a list in any order.
+    - `date`: the same day.
+    - `fuzzy`: a similarity of at least `threshold` (twice the matching letters divided by all letters).
+    - `execution`: a query that returns the same rows on `tables` filled with `data`.
+    - `ignore`: not compared.
+
+    All comparisons except `set` compare a list or an object as a whole.
     """
 
     by: CompareBy = "exact"
@@ -39,28 +45,28 @@ class Compare:
 
     def __post_init__(self) -> None:
         if self.by not in get_args(CompareBy):
-            raise DataError(f"nothing is compared by {self.by!r}", hint=f"give {', '.join(get_args(CompareBy))}")
+            raise DataError(f"unknown comparison {self.by!r}", hint=f"give {', '.join(get_args(CompareBy))}")
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
         return {**handler(core), MARK: self.to_json()}
 
     @classmethod
     def of(cls, written: Any) -> "Compare":
-        """Read a name, or an object with the name as `by` and what else it needs. Raises `DataError`."""
+        """Read a name, or an object with the name as `by` and further fields. Raises `DataError`."""
         row = {"by": written} if isinstance(written, str) else written
         known = {one.name for one in fields(cls)}
         if not isinstance(row, Mapping) or "by" not in row or not set(row) <= known:
             raise DataError(
-                f"{written!r} is no comparison", hint='write "date" or {"by": "numeric", "tolerance": 0.01}'
+                f"invalid comparison: got {written!r}", hint='write "date" or {"by": "numeric", "tolerance": 0.01}'
             )
         return cls(**row)
 
     def to_json(self) -> dict[str, Any]:
-        """What `of` reads; defaults are left out."""
+        """The comparison in the form that `of` reads; defaults are left out."""
         return {"by": self.by, **{k: v for k, v in asdict(self).items() if k != "by" and v != getattr(EXACT, k)}}
 
     def same(self, expected: Json, answer: Json) -> bool:
-        """Whether an answer is as good as the expected value."""
+        """Whether an answer counts as the expected value."""
         if self.by == "numeric" and _number(expected) and _number(answer):
             one, other = float(expected), float(answer)  # type: ignore[arg-type]
             return abs(one - other) <= self.tolerance * (abs(one) if self.relative else 1) * (1 + 1e-9) + 1e-12
@@ -78,15 +84,15 @@ class Compare:
 
 
 EXACT = Compare()
-_MOST_PLACES = 100_000  # that a schema describes
-_READ = ("tables", "data")  # what stands in files beside the records
+_MOST_PLACES = 100_000  # in one schema
+_READ = ("tables", "data")  # fields that are read from files beside the records
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Which comparison holds where. A place is a JSON Pointer, with `*` for any item of a list or any key.
+    """The comparisons by place. A place is a JSON Pointer, with `*` for any item of a list or any key.
 
-    `closed` are the places whose values the schema lists or that are true or false: they need not be found in a text.
+    `closed` are the places with enums, constants and booleans: their values need not be found in a text.
     """
 
     places: Mapping[str, Compare] = field(default_factory=dict)
@@ -94,9 +100,9 @@ class Comparison:
 
     @classmethod
     def of(cls, schema: Schema[Any], folder: Path | None = None) -> "Comparison":
-        """What the schema's marks say, and before them `comparison.json` in the folder.
+        """The comparisons that the schema's annotations declare; `comparison.json` in the folder takes precedence.
 
-        Raises `DataError`, and `SchemaError` for a schema of more places than can be told apart.
+        Raises `DataError`, and `SchemaError` for a schema that is too deep or has too many places.
         """
         nodes = _described(schema)
         places = {place: Compare.of(node[MARK]) for place, node in nodes if MARK in node}
@@ -107,18 +113,21 @@ class Comparison:
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> "Comparison":
+        """Read what `to_json` wrote. Raises `DataError` for an invalid comparison."""
         places = {place: Compare.of(written) for place, written in row["places"].items()}
         return cls(places, frozenset(row["closed"]))
 
     def to_json(self) -> dict[str, Any]:
+        """The comparisons and the closed places as JSON."""
         return {"places": {k: v.to_json() for k, v in self.places.items()}, "closed": sorted(self.closed)}
 
     @cached_property
     def has_sets(self) -> bool:
+        """Whether any place is compared as a set."""
         return any(one.by == "set" for one in self.places.values())
 
     def at(self, path: Steps) -> Compare | None:
-        """The comparison that is named for a place, None if none is."""
+        """The comparison declared for a place, or None."""
         if not self.places:
             return None
         return self.places.get(where(path)) or next(
@@ -127,7 +136,7 @@ class Comparison:
 
 
 def where(path: Steps) -> str:
-    """A place with `*` for the items of lists: what is called a field in tables."""
+    """A path as a place with `*` for the items of lists: a field in tables."""
     return "".join("/*" if isinstance(s, int) else "/" + s.replace("~", "~0").replace("/", "~1") for s in path)
 
 
@@ -144,7 +153,8 @@ def _read(file: Path, schema: Schema[Any]) -> dict[str, Compare]:
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {file}: {error}", hint="write an object from places to comparisons") from error
     if not isinstance(rows, dict):
-        raise DataError(f"{file} holds no comparisons", hint="write an object from places to comparisons")
+        problem = f"cannot read {file}: expected an object"
+        raise DataError(problem, hint="write an object from places to comparisons")
     places = {}
     for place, written in rows.items():
         row = dict(written) if isinstance(written, dict) else {"by": written}
@@ -155,7 +165,7 @@ def _read(file: Path, schema: Schema[Any]) -> dict[str, Compare]:
                 row["tables"] = schema.language.ddl
             places[place] = Compare.of(row)
         except (OSError, KeyError, TypeError) as error:
-            raise DataError(f"{file}, {place!r}: {error}", hint="see schemas/README.md for what it takes") from error
+            raise DataError(f"{file}, {place!r}: {error}", hint="see schemas/README.md for the format") from error
     return places
 
 
@@ -171,7 +181,7 @@ def _described(schema: Schema[Any]) -> list[tuple[str, Any]]:
 
 
 def _nodes(schema: Any, node: Any = None, place: str = "", seen: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """The subschemas of a schema by the place they describe, references resolved; a recursive one once."""
+    """The subschemas of a schema with the places that they describe; a recursive reference is followed once."""
     node = schema if node is None else node
     if not isinstance(node, dict):
         return

@@ -1,4 +1,4 @@
-"""Do two queries say the same? By what they return (execution accuracy; Zhong et al., arXiv 2010.02840)."""
+"""Comparison of queries by the rows that they return (execution accuracy; Zhong et al., arXiv 2010.02840)."""
 
 import re
 import sqlite3
@@ -17,21 +17,22 @@ _INSTRUCTIONS = 20_000_000  # of SQLite's virtual machine, about a second
 
 @dataclass(frozen=True)
 class Execution:
-    """Runs queries of `language` on its tables, filled by the INSERT statements of `data`."""
+    """Runs queries of `language` on its tables, filled with the INSERT statements of `data`."""
 
     language: Sql
     data: str
 
     def same(self, expected: str, answer: str) -> bool:
-        """Whether an answer returns the rows of the expected query: columns in order under any names, numbers to
-        six decimals, duplicates counted; the order of rows counts if the expected query sorts them.
+        """Whether an answer returns the same rows as the expected query.
 
-        An answer that fails or runs away is not the same. Raises `DataError` if the expected query does.
+        Columns are compared in order, whatever their names; numbers to six decimals; duplicate rows count; the order
+        of rows counts if the expected query sorts them. An answer that fails or exceeds a limit is not the same.
+        Raises `DataError` if the expected query fails or exceeds a limit.
         """
         try:
             wanted = self.rows(expected)
         except sqlite3.Error as error:
-            raise DataError(f"the expected query fails: {error}: {expected}", hint="mend the label") from error
+            raise DataError(f"the expected query failed: {error}: {expected}", hint="fix the label") from error
         try:
             given = self.rows(answer)
         except sqlite3.Error:
@@ -39,9 +40,9 @@ class Execution:
         return wanted == given if _sorts(expected) else Counter(wanted) == Counter(given)
 
     def rows(self, query: str, *, reversed_scans: bool = False) -> list[ResultRow]:
-        """What a query returns. `reversed_scans` reads tables backwards, which shows what hangs on no stated order.
+        """The rows that a query returns. `reversed_scans` reads tables backwards, to reveal an undefined order.
 
-        Raises `sqlite3.Error` for a query that fails, writes, or runs away, and `DataError` for data that fail.
+        Raises `sqlite3.Error` for a query that fails, writes, or exceeds a limit, and `DataError` for invalid data.
         """
         problem = self.language.problem(query)
         if problem:
@@ -51,7 +52,7 @@ class Execution:
             try:
                 database.executescript(self.data)
             except sqlite3.Error as error:
-                raise DataError(f"the data cannot be inserted: {error}", hint="mend the data file") from error
+                raise DataError(f"cannot insert the data: {error}", hint="fix the data file") from error
             database.set_authorizer(None)
             if reversed_scans:
                 database.execute("PRAGMA reverse_unordered_selects = ON")
@@ -65,7 +66,7 @@ class Execution:
 
 
 def _sorts(query: str) -> bool:
-    """Whether a query has an ORDER BY outside its texts and brackets."""
+    """Whether a query has an ORDER BY outside string literals and parentheses."""
     outside = re.sub(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"", "''", query)
     while (inner := re.sub(r"\([^()]*\)", "", outside)) != outside:
         outside = inner

@@ -1,4 +1,4 @@
-"""Is a document right? Leaf by leaf."""
+"""Scores of documents, leaf by leaf."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,9 +15,10 @@ _MOST_PAIRS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One scalar that was to be got right, or that was made up: `field` is its place with `*` for items of lists.
+    """One scalar of the expected document or of the answer; None in either stands for an absent value.
 
-    `pointer` is where it stands, with the items of sets put beside the expected ones; None is what is not there.
+    `pointer` is its place, after the items of sets were paired with the expected items; `field` is the place with `*`
+    for the items of lists.
     """
 
     pointer: str
@@ -29,10 +30,10 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How many leaves were to be got right, and how many were.
+    """The number of `leaves`, and how many of them are `right`.
 
-    The leaves are those of the expected document and those of the answer, each place once: one that is missing, one
-    that is wrong and one that was made up each count as one that is not right.
+    The leaves are those of the expected document and of the answer, each place once: a missing leaf, a wrong leaf and
+    an invented leaf each count as one leaf that is not right.
     """
 
     right: int
@@ -41,14 +42,15 @@ class Score:
 
     @property
     def all_right(self) -> bool:
+        """Whether every leaf is right."""
         return self.right == self.leaves
 
 
 def score(expected: Json, document: Json, comparison: Comparison = _PLAIN) -> Score:
-    """Compare an answer with the expected document, as `comparison` says, and otherwise exactly.
+    """Compare an answer with the expected document: as `comparison` declares, otherwise exactly.
 
-    Lists are compared item by item in order; those that count as sets by the pairing that gets most leaves right. A
-    null says the same as an absent key, and neither is a leaf: agreeing that there is nothing earns nothing.
+    Lists are compared item by item in order; sets by the pairing that makes most leaves right. A null means the same
+    as an absent key, and neither is a leaf: agreeing on an absent value earns nothing.
     """
     document = _aligned(expected, document, (), comparison)
     gold, answers = dict(_leaves(expected, (), comparison)), dict(_leaves(document, (), comparison))
@@ -75,7 +77,7 @@ def _kind(value: Json) -> type:
 
 
 def _leaves(node: Json, path: Steps, comparison: Comparison) -> Iterator[tuple[Steps, Json]]:
-    """The scalars by their place, nulls left out, and what is compared as a whole."""
+    """The paths and values of leaves: scalars but nulls, and lists and objects that are compared as a whole."""
     if node is None:
         return
     rule = comparison.at(path)
@@ -90,7 +92,7 @@ def _leaves(node: Json, path: Steps, comparison: Comparison) -> Iterator[tuple[S
 
 
 def _aligned(expected: Json, answer: Json, path: Steps, comparison: Comparison) -> Json:
-    """The answer with the items of sets beside the expected ones that they fit best."""
+    """The answer with the items of sets moved to the places of the expected items that they match best."""
     if not comparison.has_sets:
         return answer
     if isinstance(expected, dict) and isinstance(answer, dict):

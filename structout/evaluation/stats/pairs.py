@@ -1,4 +1,4 @@
-"""Two strategies on the same records: which is better, and is it chance?"""
+"""Paired comparison of two strategies on the same records."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ _DRAWS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The mean over records of what one side has more than the other, with its 95 % interval.
+    """The mean difference between two sides over records, with its 95 % interval.
 
-    `won` and `lost` count the records on which it did better and worse; `p` is the exact two-sided McNemar test on
-    these (with repeats: the sign test on the records), not corrected for how many pairs are looked at.
+    `won` and `lost` count the records on which the first side did better and worse. `p` is from the exact two-sided
+    McNemar test (with repeats: the sign test on records), without a correction for the number of pairs.
     """
 
     value: float
@@ -29,7 +29,7 @@ class Difference:
 
 
 def difference(one: Sequence[float], other: Sequence[float], seed: int = 0) -> Difference:
-    """Compare two sides by their values on the same records, in [0, 1] each: over repeats, a record's mean."""
+    """Compare two sides by their values on the same records, each in [0, 1]: the mean over a record's repeats."""
     apart = np.asarray(one, float) - np.asarray(other, float)
     won, lost = int((apart > 0).sum()), int((apart < 0).sum())
     low, high = bootstrap(apart, seed)
@@ -38,7 +38,7 @@ def difference(one: Sequence[float], other: Sequence[float], seed: int = 0) -> D
 
 
 def mcnemar(won: int, lost: int) -> float:
-    """How likely so uneven a split of the records that differ is by chance: exact, two-sided (McNemar 1947)."""
+    """The probability by chance of a split at least this uneven: exact, two-sided (McNemar 1947)."""
     from scipy.special import bdtr
 
     return min(1.0, 2 * float(bdtr(min(won, lost), won + lost, 0.5)))
@@ -47,10 +47,10 @@ def mcnemar(won: int, lost: int) -> float:
 def bootstrap(
     apart: Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]], seed: int = 0
 ) -> tuple[float, float]:
-    """The 95 % interval of the mean difference over records: whole records are drawn again (Efron 1979).
+    """The 95 % interval of the mean difference, from resampled records (Efron 1979).
 
-    Percentiles, widened for small samples (Hesterberg 2015). Two made-up records, one for each side, keep it from
-    collapsing where hardly any records differ, as Agresti & Min (2005) do for pairs.
+    The percentiles are widened for small samples (Hesterberg 2015). Two pseudo-records, one for each side, keep the
+    interval from collapsing where hardly any records differ, as in Agresti & Min (2005) for pairs.
     """
     from scipy.special import ndtr
 
@@ -65,7 +65,7 @@ def bootstrap(
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """The p-values corrected for how many there are, so that all that stay small are right together (Holm 1979)."""
+    """The p-values corrected for multiple testing; the correction controls the familywise error (Holm 1979)."""
     order = sorted(range(len(values)), key=values.__getitem__)
     corrected, floor = [1.0] * len(values), 0.0
     for rank, place in enumerate(order):

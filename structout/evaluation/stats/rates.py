@@ -1,4 +1,4 @@
-"""Rates with what they are worth: intervals to show, bounds to decide by, and how many records it takes."""
+"""Rates with intervals for display and bounds for decisions, and the number of records that a decision needs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ _Z = 1.959963984540054  # the 97.5 % point of the standard normal distribution
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A share with its 95 % Wilson interval, from `n` records. Nothing observed: 0 to 1.
+    """A share with its 95 % Wilson interval, from `n` records; without records, the interval is 0 to 1.
 
-    `effective` is how many independent observations it is worth: more than `n` where records were asked repeatedly.
+    `effective` is the effective number of independent observations; it can exceed `n` if records were repeated.
     """
 
     value: float
@@ -25,17 +25,17 @@ class Rate:
 
     @property
     def lower(self) -> float:
-        """What the share is at least, with 95 % confidence: one-sided, to decide by (Clopper & Pearson 1934)."""
+        """The one-sided 95 % lower bound of the share, for decisions (Clopper & Pearson 1934)."""
         return lower_bound(self.value * self.effective, self.effective)
 
     @property
     def upper(self) -> float:
-        """What the share is at most, with 95 % confidence: one-sided, to decide by (Clopper & Pearson 1934)."""
+        """The one-sided 95 % upper bound of the share, for decisions (Clopper & Pearson 1934)."""
         return upper_bound(self.value * self.effective, self.effective)
 
 
 def wilson(share: float, n: float, records: int | None = None) -> Rate:
-    """The 95 % score interval of a share in [0, 1] of `n` observations (Wilson 1927), of `records` records if not n."""
+    """A share in [0, 1] of `n` observations with its 95 % score interval (Wilson 1927); `records` is `n` by default."""
     if n == 0:
         return Rate(0.0, 0.0, 1.0, 0, 0.0)
     z2 = _Z * _Z / n
@@ -46,19 +46,19 @@ def wilson(share: float, n: float, records: int | None = None) -> Rate:
 
 
 def clustered(hits: Sequence[float], sizes: Sequence[float]) -> Rate:
-    """The share of all hits among all observations, where those of one record are right or wrong together.
+    """The share of hits among observations that are clustered by record.
 
-    `hits[i]` of the `sizes[i]` observations of record `i` hold. The interval is Wilson's for the effective number of
-    observations: the one that has the variance between records (linearised, as in a survey), corrected for its own
-    uncertainty (Korn & Graubard 1998), never more than there are observations, and never fewer than if the records
-    were each of one piece.
+    Record `i` has `hits[i]` hits among `sizes[i]` observations. The interval is Wilson's for the effective number of
+    observations. This number follows from the variance between records (linearised, as in a survey), corrected for
+    its own uncertainty (Korn & Graubard 1998); it is at most the number of observations, and at least the number for
+    records whose observations all agree.
     """
     h, s = np.asarray(hits, float), np.asarray(sizes, float)
     records, total = int((s > 0).sum()), float(s.sum())
     if not records:
         return wilson(0.0, 0)
     share, floor = float(h.sum() / total), total**2 / float((s**2).sum())
-    # Two made-up records, one all right and one all wrong: where hardly any fail, the variance is hardly known.
+    # Two pseudo-records, one all right and one all wrong: where hardly any record fails, the variance is hardly known.
     size = total / records
     h, s = np.append(h, [0.0, size]), np.append(s, [size, size])
     middle = float(h.sum() / s.sum())
@@ -68,28 +68,29 @@ def clustered(hits: Sequence[float], sizes: Sequence[float]) -> Rate:
 
 
 def lower_bound(hits: float, n: float, confidence: float = CONFIDENCE) -> float:
-    """The least share with which so many hits are still credible, one-sided (Clopper & Pearson 1934)."""
+    """The least share for which this many hits are still credible, one-sided (Clopper & Pearson 1934)."""
     from scipy.special import betaincinv
 
     return float(betaincinv(hits, n - hits + 1, 1 - confidence)) if hits > 0 else 0.0
 
 
 def upper_bound(hits: float, n: float, confidence: float = CONFIDENCE) -> float:
-    """The greatest share with which so few hits are still credible, one-sided (Clopper & Pearson 1934)."""
+    """The greatest share for which this few hits are still credible, one-sided (Clopper & Pearson 1934)."""
     return 1 - lower_bound(n - hits, n, confidence)
 
 
 def p_value(hits: int, n: int, target: float) -> float:
-    """How likely so many hits or more are if the share is no more than `target` (exact binomial)."""
+    """The probability of this many hits or more if the share is at most `target` (exact binomial)."""
     from scipy.special import betainc
 
     return float(betainc(hits, n - hits + 1, target)) if hits > 0 else 1.0
 
 
 def records_needed(target: float, share: float = 1.0, confidence: float = CONFIDENCE) -> int | None:
-    """How many records show that the share is at least `target`, if `share` of them hold; None: no number does.
+    """The number of records that show a share of at least `target`, if the share `share` of them are hits.
 
-    Without a failure (`share` 1) it is 299 for 99 %, 2,995 for 99.9 % and 29,956 for 99.99 %.
+    None if no number does. Without a failure (`share` 1), the number is 299 for 99 %, 2,995 for 99.9 % and 29,956 for
+    99.99 %.
     """
     from scipy.special import betaincinv
 
@@ -105,7 +106,7 @@ def records_needed(target: float, share: float = 1.0, confidence: float = CONFID
         tried = np.arange(n, n + step, dtype=float)
         hits = np.floor(share * tried + 1e-9)
         shown = betaincinv(hits, tried - hits + 1, 1 - confidence) >= target
-        # One more record may be one more failure, so the number must do for all that follow.
+        # One more record may be one more failure, so every larger number must be enough too.
         if shown[-1]:
             return int(tried[np.flatnonzero(~shown)[-1] + 1]) if not shown.all() else n
         n, step = n + step, min(step * 2, 1 << 20)

@@ -1,4 +1,4 @@
-"""What of a journal cannot be read or trusted, and the rest of it."""
+"""The damage of a journal, and the rescue of its other rows."""
 
 import sqlite3
 from collections import deque
@@ -9,8 +9,8 @@ from typing import Any
 
 from structout.pipeline.journal.tables import ADDED, COPY, STATUSES, TABLES, add, create, interruptible, seal_of
 
-_ROW = 128  # bytes that a row takes at least
-_QUESTIONS = 2_000  # to a table whose pages cannot all be read: about a millisecond each
+_ROW = 128  # bytes of the smallest row
+_QUESTIONS = 2_000  # to a table with unreadable pages; about a millisecond each
 _LAST = 2**63 - 1  # position
 _KEY = 32  # bytes of the key of a completion
 _POSSIBLE = {
@@ -23,13 +23,13 @@ _POSSIBLE = {
     " AND typeof(seconds) = 'real'",
     "batches": "typeof(model) || typeof(data) = 'texttext'",
 }
-_NAMED = 10  # stretches of rows that a message names
+_NAMED = 10  # stretches of rows in a message
 
 
 @dataclass
 class Damage:
-    """What is lost of a journal: stretches of `rows` by their positions (the first and the last, which is None where
-    nothing tells how many there were), whether `answers` are, and the names of what else.
+    """The lost parts of a journal: stretches of `rows` as first and last position (None: the last is unknown), whether
+    `answers` are lost, and the names of `others`.
     """
 
     rows: list[tuple[int, int | None]] = field(default_factory=list)
@@ -41,12 +41,12 @@ class Damage:
         if self.answers:
             parts.append("some of the answers")
         if "spent" in self.others:
-            parts.append("what was spent before (a budget counts from here on)")
+            parts.append("the earlier spending (a budget counts from here on)")
         return " and ".join(parts)
 
 
 def named(rows: list[tuple[int, int | None]]) -> str:
-    """Stretches of positions as the numbers of rows, from 1."""
+    """Stretches of positions as text, with row numbers from 1."""
     merged: list[tuple[int, int | None]] = []
     for first, last in sorted(rows, key=lambda row: row[0]):
         before = merged[-1] if merged else None
@@ -66,12 +66,12 @@ def named(rows: list[tuple[int, int | None]]) -> str:
 
 def _stretch(first: int, last: int | None) -> str:
     if last is None:
-        return f"{first + 1:,} on"
+        return f"{first + 1:,} to the end"
     return f"{first + 1:,}" if first == last else f"{first + 1:,} to {last + 1:,}"
 
 
 def is_whole(db: sqlite3.Connection) -> bool:
-    """Whether a journal's pages fit together, and each of its rows is what was sealed."""
+    """Whether the pages of a journal are consistent, and the checksums of all rows are right."""
     if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         return False
     return not any(
@@ -80,14 +80,14 @@ def is_whole(db: sqlite3.Connection) -> bool:
 
 
 def _trusted(table: str, *, sealed: bool = True) -> str:
-    """What is true of a row that is what was written (SQL)."""
+    """The condition for a row that is as it was written (SQL)."""
     seal = f"seal IS {seal_of(table)}" if sealed else "TRUE"
     return f"{seal} AND ({_POSSIBLE[table]}) IS TRUE"
 
 
 def rescue(db: sqlite3.Connection, new: sqlite3.Connection, size: int, *, sealed: bool) -> Damage:
-    """Write what can be read and trusted of a journal of so many bytes into an empty database. One of version 2 is not
-    `sealed`.
+    """Copy all readable and trustworthy rows of a journal of `size` bytes into an empty database. A journal of version
+    2 is not `sealed`.
     """
     damage = Damage()
     new.execute("BEGIN")
@@ -101,7 +101,7 @@ def rescue(db: sqlite3.Connection, new: sqlite3.Connection, size: int, *, sealed
 
 
 def _pair(new: sqlite3.Connection, damage: Damage) -> None:
-    """Keep twice again what is kept twice; without the text that outcomes are packed against these cannot be read."""
+    """Restore the copies of the rows in `about`. Without the dictionary, the packed outcomes are lost."""
     whole = dict(new.execute("SELECT name, value FROM about"))
     for name, value in whole.items():
         for twin in (name.removesuffix(COPY), name.removesuffix(COPY) + COPY):
@@ -114,14 +114,14 @@ def _pair(new: sqlite3.Connection, damage: Damage) -> None:
 
 @dataclass(frozen=True)
 class _Reading:
-    """A table that is read with distrust."""
+    """A table that may be damaged."""
 
     db: sqlite3.Connection
     table: str
     sealed: bool
 
     def rows(self, where: str = "", bounds: Sequence[Any] = ()) -> Iterator[tuple[list[Any], bool]]:
-        """Rows without their seals, and whether each can be trusted. Raises `sqlite3.DatabaseError`."""
+        """Rows without their checksums, and whether each is trustworthy. Raises `sqlite3.DatabaseError`."""
         with interruptible():
             for *cells, trusted in self.db.execute(self._query + where, bounds):
                 yield cells, bool(trusted)
@@ -133,7 +133,7 @@ class _Reading:
 
 
 def _readable(reading: _Reading, size: int, damage: Damage) -> Iterator[list[Any]]:
-    """The rows of a table that can be read and trusted; what is not goes to `damage`."""
+    """The readable and trustworthy rows of a table. Adds all other rows to `damage`."""
     most = max(1, size // _ROW)
     if reading.table == "outcomes":
         for found in _around(reading, _Keys("position", int, int, _LAST, most, 0), most):
@@ -171,8 +171,8 @@ def _key(number: int) -> bytes:
 
 @dataclass(frozen=True)
 class _Keys:
-    """The keys of a table as numbers from 0 to `last`. Rows are looked for one by one up to `far` alone, and not in
-    stretches that hold no more than `finest` others.
+    """The keys of a table as numbers from 0 to `last`. The search for single rows ends at `far`, and at stretches of at
+    most `finest` keys.
     """
 
     column: str
@@ -184,10 +184,10 @@ class _Keys:
 
 
 def _around(reading: _Reading, keys: _Keys, most: int) -> Iterator[list[Any] | tuple[int, int]]:
-    """The rows that are whole, and the stretches in which there may be others.
+    """The trustworthy rows, and the stretches that may hold lost rows.
 
-    A page that cannot be read is come upon from both sides; the stretch between is halved, and its halves after it.
-    However the pages are tangled, this ends: after so many questions, or four times as many rows as there can be.
+    The search approaches an unreadable page from both sides, and halves the stretch between them, breadth first. It
+    ends for any damage: after `_QUESTIONS` failed queries, or four times the possible number of rows.
     """
     stretches = deque([(0, keys.last)])
     questions = rows = 0

@@ -1,4 +1,4 @@
-"""The file behind a journal: made whole or not at all, held by one process, mended where it is damaged."""
+"""The database file of a journal: atomic creation, a lock for one process, and the repair of damage."""
 
 import os
 import sqlite3
@@ -12,19 +12,19 @@ from structout.errors import DamagedError, DataError, JournalError, OtherRunErro
 from structout.pipeline.journal.damage import Damage, is_whole, rescue
 from structout.pipeline.journal.tables import ADDED, TABLES, VERSION, connect, create, loaded, migrate
 
-ANEW = "--fresh begins anew (answers that were paid for are kept); in a program, name another journal"
+ANEW = "start again with --fresh, which reuses paid answers; in a program, name another journal"
 IN_MEMORY = ":memory:"
-_AGAIN = "run the same command again: it keeps what can be read"
-_ELSEWHERE = "name another journal, or move what is there away"
-_SMALLEST, _MAGIC = 512, b"SQLite format 3\0"  # SQLite takes what is shorter for a new database
+_AGAIN = "run the same command again: it keeps the readable parts"
+_ELSEWHERE = "name another journal, or move this file away"
+_SMALLEST, _MAGIC = 512, b"SQLite format 3\0"  # SQLite takes a shorter file for a new database
 _UNSEALED = 2  # the version that had no checksums
 
 
-def opened(path: Path, *, fresh: bool, private: bool, mend: bool) -> tuple[sqlite3.Connection, Damage | None, str]:
-    """The database of a journal, what is lost of it where it was damaged, and where the damaged file is kept.
+def opened(path: Path, *, fresh: bool, private: bool, repair: bool) -> tuple[sqlite3.Connection, Damage | None, str]:
+    """The database of a journal, its damage (None: undamaged), and the name of the damaged file, which is kept.
 
-    What is damaged is written anew from what can be read; without `mend` it stays as it is. What does not even tell of
-    which run it is stays as it is too, unless the run begins `fresh`. Raises `JournalError`, `sqlite3.Error`.
+    A damaged journal is rewritten from its readable parts, unless `repair` is off. A journal that does not show its run
+    is only rewritten for a `fresh` run. Raises `JournalError`, `sqlite3.Error`.
     """
     if str(path) == IN_MEMORY:
         db = connect(IN_MEMORY)
@@ -36,7 +36,7 @@ def opened(path: Path, *, fresh: bool, private: bool, mend: bool) -> tuple[sqlit
     try:
         if file.exists() and file.stat().st_size < _SMALLEST and _MAGIC.startswith(file.read_bytes()[: len(_MAGIC)]):
             if not fresh:
-                raise DamagedError(f"{path} is empty or cut off: what it held is lost", hint=ANEW)
+                raise DamagedError(f"{path} is empty or cut off: its content is lost", hint=ANEW)
             _put_aside(file)
         if not file.exists():
             _make(file, 0o600 if private else 0o666)
@@ -45,9 +45,9 @@ def opened(path: Path, *, fresh: bool, private: bool, mend: bool) -> tuple[sqlit
                 if one.exists():
                     one.chmod(0o600)
         if not os.access(file, os.W_OK):
-            raise JournalError(f"{path} cannot be written: Permission denied", hint="check who may write it")
+            raise JournalError(f"{path} cannot be written: Permission denied", hint="check the permissions of the file")
         db, version = _held(path, file)
-        for left in file.parent.glob(f".{escape(file.name)}.[0-9]*.part*"):  # by a run that was killed
+        for left in file.parent.glob(f".{escape(file.name)}.[0-9]*.part*"):  # left by a killed run
             left.unlink(missing_ok=True)
         try:
             if version is not None and is_whole(db):
@@ -56,19 +56,19 @@ def opened(path: Path, *, fresh: bool, private: bool, mend: bool) -> tuple[sqlit
             if not _tells_damage(error):
                 db.close()
                 raise
-        return _mended(path, file, db, fresh=fresh, mend=mend)
+        return _repaired(path, file, db, fresh=fresh, repair=repair)
     except OSError as error:
         raise JournalError(f"{path} cannot be written: {error.strerror}", hint="check the folder") from error
 
 
 def _held(path: Path, file: Path) -> tuple[sqlite3.Connection, int | None]:
-    """A connection that keeps others out, and the version that was found; None where the pages do not tell."""
+    """A connection that locks out other processes, and the version of the file (None: unreadable pages)."""
     db = connect(str(file))
     try:
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
         try:
             new = not db.execute("SELECT 1 FROM sqlite_master").fetchone() and not _numbered(db)
-            found = VERSION if new else _version(path, db)  # before anything is written: it may be another's
+            found = VERSION if new else _version(path, db)  # checked before any write: the file may be someone else's
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("BEGIN IMMEDIATE")
@@ -92,28 +92,28 @@ def _held(path: Path, file: Path) -> tuple[sqlite3.Connection, int | None]:
 
 
 def _version(path: Path, db: sqlite3.Connection) -> int:
-    """The version of a journal. Raises `OtherRunError` for one that cannot be read by this code."""
+    """The version of a journal. Raises `OtherRunError` if this code cannot read it."""
     found = _numbered(db)
     if found not in (_UNSEALED, VERSION):
         raise OtherRunError(
             f"{path} is a journal of version {found}; this structout writes version {VERSION}",
-            hint="go on with the structout that wrote it, or name another journal",
+            hint="use the structout that wrote it, or name another journal",
         )
     parts = list(db.execute("SELECT type, name FROM sqlite_master"))
     needed = TABLES.keys() - (ADDED if found == _UNSEALED else ())
     if not needed <= {name for kind, name in parts if kind == "table"}:
         raise OtherRunError(f"{path} is not a journal: it lacks tables", hint=_ELSEWHERE)
-    if others := [name for kind, name in parts if kind not in ("table", "index")]:  # which SQLite would run
+    if others := [name for kind, name in parts if kind not in ("table", "index")]:  # SQLite would run them
         raise OtherRunError(f"{path} is not a journal: it holds {others[0]!r}", hint=_ELSEWHERE)
     return found
 
 
 def _check_codec(path: Path, db: sqlite3.Connection) -> None:
-    """Raise `OtherRunError` for a journal whose rows a later structout wrote."""
+    """Raise `OtherRunError` if a later structout wrote the rows of the journal."""
     row = db.execute("SELECT value FROM about WHERE name = 'codec'").fetchone()
     with suppress(DataError, TypeError, KeyError, ValueError):
         if row and int(loaded(row[0])["version"]) > records.VERSION:
-            hint = "go on with the structout that wrote it, or name another journal"
+            hint = "use the structout that wrote it, or name another journal"
             raise OtherRunError(f"{path} was written by a later version of structout", hint=hint)
 
 
@@ -122,59 +122,59 @@ def _numbered(db: sqlite3.Connection) -> int:
 
 
 def explained(path: Path, error: Exception) -> JournalError:
-    """What an error of the database means for whoever runs the command."""
+    """An error of the database as an error for the user."""
     if isinstance(error, UnicodeDecodeError):
         return DamagedError(f"{path} is damaged: a text is not UTF-8", hint=_AGAIN)
     code, reason = getattr(error, "sqlite_errorcode", 0) & 0xFF, str(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return JournalError(f"{path} is in use by another run", hint="wait for it, or name another journal")
+        return JournalError(f"{path} is in use by another run", hint="wait for that run, or name another journal")
     if code == sqlite3.SQLITE_NOTADB:
         return OtherRunError(f"{path} is not a journal, or its first bytes are damaged: {reason}", hint=_ELSEWHERE)
     if code == sqlite3.SQLITE_CORRUPT:
         return DamagedError(f"{path} is damaged: {reason}", hint=_AGAIN)
     hint = {
-        sqlite3.SQLITE_FULL: "make room and run the same command again: what is in the journal stays",
-        sqlite3.SQLITE_IOERR: "check the disk and run the same command again: what is in the journal stays",
-    }.get(code, "check the folder, and who may write it")
+        sqlite3.SQLITE_FULL: "make room and run the same command again: the journal is kept",
+        sqlite3.SQLITE_IOERR: "check the disk and run the same command again: the journal is kept",
+    }.get(code, "check the folder and its permissions")
     return JournalError(f"{path} cannot be written: {reason}", hint=hint)
 
 
 def _tells_damage(error: BaseException) -> bool:
-    """Whether it is the file that is at fault; a table or a column that is not there was there when it was made."""
-    if isinstance(error, UnicodeDecodeError):  # of a name or a text, or of SQLite's message about one
+    """Whether the error shows a damaged file. A missing table or column does, because every journal has them all."""
+    if isinstance(error, UnicodeDecodeError):  # in a name, a text, or SQLite's message about one
         return True
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
 
 
-def _mended(
-    path: Path, file: Path, db: sqlite3.Connection, *, fresh: bool, mend: bool
+def _repaired(
+    path: Path, file: Path, db: sqlite3.Connection, *, fresh: bool, repair: bool
 ) -> tuple[sqlite3.Connection, Damage, str]:
-    """The same as `opened`, of a journal that is damaged: a new file in its place, and the old one beside it."""
+    """Replace a damaged journal by a repaired file, and keep the damaged file beside it. Returns what `opened` does."""
     part, mode = _beside(file), file.stat().st_mode & 0o666
     size = sum(Path(f"{file}{end}").stat().st_size for end in ("", "-wal") if Path(f"{file}{end}").exists())
     try:
         with closing(db):
-            db.execute("PRAGMA writable_schema = ON")  # else a file that was cut is not read at all
+            db.execute("PRAGMA writable_schema = ON")  # otherwise SQLite reads nothing of a truncated file
             sealed = _version(path, db) == VERSION
-            if mend:
+            if repair:
                 os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
-            with closing(connect(str(part) if mend else IN_MEMORY)) as new:
+            with closing(connect(str(part) if repair else IN_MEMORY)) as new:
                 damage = rescue(db, new, size, sealed=sealed)
-                told = new.execute("SELECT 1 FROM about WHERE name = 'identity'").fetchone()
-            if not mend:
-                hint = "a run that asks keeps the rest"
+                identity = new.execute("SELECT 1 FROM about WHERE name = 'identity'").fetchone()
+            if not repair:
+                hint = "start the run itself: it keeps the rest"
                 raise DamagedError(f"{path} is damaged; lost: {str(damage) or 'nothing'}", hint=hint)
-            if not told and not fresh:
-                raise DamagedError(f"{path} is damaged: nothing tells of which run it is", hint=ANEW)
+            if not identity and not fresh:
+                raise DamagedError(f"{path} is damaged: its run is unknown", hint=ANEW)
             with suppress(sqlite3.DatabaseError, UnicodeDecodeError):
-                db.execute("PRAGMA journal_mode = DELETE")  # so that it leaves no -wal for the new one
+                db.execute("PRAGMA journal_mode = DELETE")  # so that no -wal file is left for the new journal
             aside = _put_aside(file, keep=True)
             os.replace(part, file)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if not _tells_damage(error):
             raise
-        if not (fresh and mend):
-            raise DamagedError(f"{path} is damaged: nothing of it can be read ({error})", hint=ANEW) from error
+        if not (fresh and repair):
+            raise DamagedError(f"{path} is damaged and unreadable ({error})", hint=ANEW) from error
         damage, aside = Damage([(0, None)], True, ["spent"]), _put_aside(file)
         _make(file, mode)
     finally:
@@ -184,7 +184,7 @@ def _mended(
 
 
 def _make(file: Path, mode: int) -> None:
-    """Make an empty journal, of which nobody sees a half."""
+    """Make an empty journal atomically."""
     part = _beside(file)
     try:
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
@@ -195,7 +195,7 @@ def _make(file: Path, mode: int) -> None:
         try:
             os.link(part, file)
         except FileExistsError:
-            return  # another run was faster
+            return  # another run made it first
         except OSError:  # the file system has no links
             part.rename(file)
     finally:
@@ -207,8 +207,8 @@ def _beside(file: Path) -> Path:
 
 
 def _put_aside(file: Path, *, keep: bool = False) -> str:
-    """Give a damaged file, and its log, a name of their own. With `keep` the file has its first name besides, until
-    another takes it.
+    """Move a damaged file and its log to a free name, which is returned. With `keep`, the file also keeps its first
+    name until another file replaces it.
     """
     number = 1
     while (aside := file.with_name(f"{file.name}.damaged{number if number > 1 else ''}")).exists():

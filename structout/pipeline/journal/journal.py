@@ -1,4 +1,4 @@
-"""The journal of a run: what was paid for and what came of it, on disk before anything else happens."""
+"""The journal of a run: every paid answer and every outcome, on disk before its use."""
 
 import json
 import sqlite3
@@ -19,21 +19,21 @@ from structout.records import completion_json, completion_of
 from structout.schema import Schema
 
 PLACED = "status IN ('valid', 'repaired')"
-ACCEPTED = "status IN ('valid', 'repaired', 'unplaced')"  # the last: for another output, it may fit
+ACCEPTED = "status IN ('valid', 'repaired', 'unplaced')"  # `unplaced`: another output may hold the record
 ANSWERED = "status <> 'error'"
 T = TypeVar("T", bound="Collection[Any]")
 _ALL = 2**63 - 1
 
 
 class Journal:
-    """One SQLite file in WAL mode, held by one process at a time; a transaction a batch.
+    """One SQLite file in WAL mode, locked by one process at a time, with a transaction per batch.
 
-    It keeps each completion as soon as it is there, each row's outcome by the row's position from 0, and what was
-    spent. A process that is killed loses neither. Thread-safe. Every failure is a `JournalError`.
+    The journal keeps each completion as soon as it arrives, each row's outcome by the row's position from 0, and the
+    spending. A killed process loses none of them. Thread-safe. Every failure is a `JournalError`.
 
-    Each row has a checksum. What is not what was written is left out when the journal is opened: a `StructoutWarning`
-    names the rows, `damaged` is set, and the damaged file is kept beside the journal. A checksum tells damage, not
-    forgery: `wrong` finds the outcomes that cannot be.
+    Each row has a checksum. Opening the journal drops the rows that fail it: a `StructoutWarning` names them, `damaged`
+    is set, and the damaged file is kept beside the journal. A checksum detects damage, not forgery: `wrong` finds
+    invalid outcomes.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class Journal:
         only: Sequence[str] | None = None,
         adopt: bool = True,
         private: bool = False,
-        mend: bool = True,
+        repair: bool = True,
     ) -> None:
         """Open or make the journal of the run that `identity` describes.
 
-        `fresh` forgets the outcomes of another run, but not the completions, nor what they cost; `only` names the parts
-        of the identity that must be the same (by default all); without `adopt` a new journal is of no run yet. A
-        `private` one can be read by its owner alone (0600), any other by whom the umask lets. Without `mend` a journal
-        that is damaged stays as it is, and is refused. Raises `JournalError`.
+        `fresh` forgets all outcomes, but keeps the completions and their cost. `only` names the parts of the identity
+        that must match (default: all). Without `adopt`, a new journal belongs to no run yet. A `private` journal is
+        readable only by its owner (0600); the mode of any other journal follows the umask. Without `repair`, a damaged
+        journal stays as it is and raises. Raises `JournalError`.
         """
         self.path = Path(path)
         self.damaged = False
@@ -60,7 +60,7 @@ class Journal:
         self._lock = threading.RLock()
         self._dictionary = b""
         with self._guarded():
-            self._db, damage, aside = opened(self.path, fresh=fresh, private=private, mend=mend)
+            self._db, damage, aside = opened(self.path, fresh=fresh, private=private, repair=repair)
         try:
             if damage is not None:
                 self._tell(damage, aside)
@@ -74,6 +74,7 @@ class Journal:
             raise
 
     def close(self) -> None:
+        """Close the database and release its lock."""
         self._db.close()
 
     def __enter__(self) -> "Journal":
@@ -83,8 +84,8 @@ class Journal:
         self.close()
 
     def adopt(self, identity: Mapping[str, str], *, keep: str = PLACED) -> None:
-        """Become the journal of another run, with only the outcomes that fulfil `keep` (SQL; none if it is empty). If
-        some are kept, the runs that it was of before may go on as well.
+        """Become the journal of another run, with only the outcomes that match `keep` (SQL; empty: none). With a
+        `keep`, its earlier runs may be resumed as well.
         """
         before = [one for one in [*self._before(), self.identity()] if one and one != identity] if keep else []
         with self._transaction() as db:
@@ -93,11 +94,11 @@ class Journal:
                 _put(db, name, json.dumps(value))
 
     def identity(self) -> dict[str, str]:
-        """What the run is that this journal belongs to."""
+        """The identity of the run that the journal belongs to; empty if it belongs to none."""
         return self._about("identity", {})
 
     def _before(self) -> list[dict[str, str]]:
-        """What the runs were whose outcomes it has besides."""
+        """The identities of the earlier runs whose outcomes the journal also holds."""
         return self._about("before", [])
 
     def _about(self, name: str, nothing: T) -> T:
@@ -108,15 +109,15 @@ class Journal:
             inner = str if isinstance(nothing, dict) else dict
             if isinstance(found, type(nothing)) and all(isinstance(one, inner) for one in found):
                 return found
-            reason = "it is something else"
+            reason = "its type is wrong"
         except DataError as error:
             reason = error.message
         raise DamagedError(f"{self.path} is damaged: its {name} cannot be read: {reason}", hint=ANEW)
 
     def _tell(self, damage: Damage, aside: str) -> None:
-        """Say what is lost."""
+        """Warn of the lost parts."""
         self.damaged = True
-        lost = f"lost, and asked again where needed: {damage}" if str(damage) else "nothing of it is lost"
+        lost = f"lost, and asked again if needed: {damage}" if str(damage) else "nothing of it is lost"
         kept = f"the rest is kept, and the damaged file is now {aside}"
         warnings.warn(f"{self.path} was damaged; {lost}; {kept}", StructoutWarning, 4)
 
@@ -136,19 +137,19 @@ class Journal:
     # --- completions ---
 
     def completions(self, keys: Sequence[bytes]) -> dict[bytes, Completion]:
-        """Those of the completions that are known, by their keys."""
+        """The known completions among these keys."""
         with self._guarded():
             marks = ",".join("?" * len(keys))
             rows = self._db.execute(f"SELECT key, data FROM completions WHERE key IN ({marks})", keys).fetchall()
         return answers_of(dict(rows))
 
     def answers(self) -> dict[bytes, str]:
-        """All of them, by their keys, as JSON: to be sent elsewhere."""
+        """All completions as JSON by their keys, to send to other processes."""
         with self._guarded():
             return dict(self._db.execute("SELECT key, data FROM completions"))
 
     def add_completions(self, model: str, new: Mapping[bytes, Completion], usage: Usage) -> None:
-        """Keep what was just answered, and what it cost."""
+        """Keep new completions of a model, and add their usage."""
         rows = [(key, json.dumps(completion_json(completion))) for key, completion in new.items()]
         with self._transaction() as db:
             db.executemany(add("completions"), rows)
@@ -161,12 +162,12 @@ class Journal:
             db.execute(f"UPDATE spent SET seal = {seal_of('spent')} WHERE model = ?", [model])
 
     def forget_completions(self, keys: Iterable[bytes]) -> None:
-        """Ask these again when they come up; what they cost stays counted."""
+        """Forget these completions, so that they are asked again. Their cost stays counted."""
         with self._transaction() as db:
             db.executemany("DELETE FROM completions WHERE key = ?", [[key] for key in keys])
 
     def spent(self) -> dict[str, Usage]:
-        """What was spent on each model, in this run and those before."""
+        """The usage of each model, in this run and earlier runs."""
         with self._guarded():
             rows = self._db.execute("SELECT * FROM spent ORDER BY model").fetchall()
         return {model: Usage(*numbers) for model, *numbers, _ in rows}
@@ -174,7 +175,7 @@ class Journal:
     # --- outcomes ---
 
     def add_outcomes(self, outcomes: Sequence[tuple[int, bytes, RowOutcome]]) -> None:
-        """Keep the outcomes of rows: position, digest of the row, outcome."""
+        """Keep outcomes, each with the position and the digest of its row."""
         rows = []
         for position, digest, outcome in outcomes:
             kept, data = written(outcome)
@@ -190,19 +191,19 @@ class Journal:
         return dict(rows)
 
     def overlook(self, keep: str = PLACED) -> None:
-        """As long as it is open, take only the outcomes that fulfil `keep` (SQL; none if it is empty) for known ones,
-        as if the others were forgotten.
+        """Until the journal is closed, count only the outcomes that match `keep` (SQL; empty: none) as known, as if the
+        other outcomes were forgotten.
         """
         self._known = f"({keep or 'FALSE'})"
 
     def outcome(self, position: int) -> RowOutcome:
-        """The outcome of one row that is known."""
+        """The outcome of one known row."""
         (found,) = self._outcomes("position = ?", position)
         return found
 
     def outcomes(self, wanted: str = "TRUE", limit: int | None = None) -> Iterator[RowOutcome]:
-        """The outcomes of the first `limit` rows that fulfil `wanted` (SQL), in input order. Nothing may be added while
-        they are read.
+        """The outcomes among the first `limit` rows that match `wanted` (SQL), in input order. Do not add outcomes
+        while reading.
         """
         yield from self._outcomes(f"position < ? AND ({wanted})", _ALL if limit is None else limit)
 
@@ -214,7 +215,7 @@ class Journal:
             yield found
 
     def _read(self, where: str, *arguments: Any) -> Iterator[tuple[int, str, RowOutcome | DataError]]:
-        """Positions, statuses and outcomes, or why they are none, in input order."""
+        """Positions, statuses and outcomes (or the error of a damaged outcome), in input order."""
         dictionary = self._shared(b"")
         query = f"SELECT position, status, data FROM outcomes WHERE {where} ORDER BY position"
         with self._guarded():
@@ -226,42 +227,42 @@ class Journal:
                 yield position, status, found
 
     def wrong(self, schema: Schema[Any]) -> dict[int, str]:
-        """The positions of the outcomes that cannot be, each with the reason: no outcome, another status than the one
-        that was kept beside it, a record that this schema does not accept.
+        """The positions of invalid outcomes, each with the reason: the outcome is unreadable, its status differs from
+        the status column, or this schema rejects its record.
         """
         found = {}
         for position, status, one in self._read("TRUE"):
             if isinstance(one, DataError):
                 found[position] = str(one)
             elif status not in (one.status, one.standing):
-                found[position] = f"its status is {one.status}, and {status} stands beside it"
+                found[position] = f"its status is {one.status}, but the status column says {status}"
             elif reason := one.problem(schema):
                 found[position] = reason
         return found
 
     def distrust(self, wrong: Mapping[int, str]) -> None:
-        """Forget these outcomes, and say why. The answers behind them are kept."""
+        """Forget these outcomes with a warning. Their answers are kept."""
         if wrong:
             self.damaged = True
             rows, reason = named([(position, position) for position in wrong]), next(iter(wrong.values()))
-            told = f"asked again, for their outcomes cannot be: {rows} of {self.path} ({reason})"
-            warnings.warn(told, StructoutWarning, 3)
+            message = f"asked again, because their outcomes are invalid: {rows} of {self.path} ({reason})"
+            warnings.warn(message, StructoutWarning, 3)
             with self._transaction() as db:
                 db.executemany("DELETE FROM outcomes WHERE position = ?", [[position] for position in wrong])
 
     def counts(self, limit: int | None = None) -> dict[str, int]:
-        """How many of the first `limit` rows came to which status."""
+        """The number of outcomes among the first `limit` rows, by status."""
         query = f"SELECT status, count(*) FROM outcomes WHERE position < ? AND {self._known} GROUP BY status"
         with self._guarded():
             return dict(self._db.execute(query, [_ALL if limit is None else limit]).fetchall())
 
     def last(self) -> int:
-        """The last position that has an outcome, -1 if none has."""
+        """The last position with an outcome, or -1 if the journal has no outcome."""
         with self._guarded():
             return int(self._db.execute("SELECT coalesce(max(position), -1) FROM outcomes").fetchone()[0])
 
     def place(self, fits: Callable[[RowOutcome], bool]) -> None:
-        """Count what an earlier output could not hold as accepted again where it now `fits`."""
+        """Mark the outcomes that an earlier output could not hold as accepted if they now fit."""
         with self._guarded():
             unplaced = self._db.execute("SELECT position FROM outcomes WHERE status = 'unplaced'").fetchall()
         fitting = [(one.status, position) for (position,) in unplaced if fits(one := self.outcome(position))]
@@ -270,14 +271,14 @@ class Journal:
             db.executemany(query, fitting)
 
     def forget_errors(self) -> None:
-        """Ask again for the rows on which the model itself failed."""
+        """Forget the rows on which the model failed, so that they are asked again."""
         with self._transaction() as db:
             db.execute(f"DELETE FROM outcomes WHERE NOT ({ANSWERED})")
 
-    # --- how it is written ---
+    # --- storage ---
 
     def _shared(self, otherwise: bytes) -> bytes:
-        """The text that outcomes are compressed against: the first one's."""
+        """The dictionary for compression: the text of the first outcome, which is `otherwise` in an empty journal."""
         if not self._dictionary:
             with self._transaction() as db:
                 row = db.execute("SELECT value FROM about WHERE name = 'dictionary'").fetchone()
@@ -309,7 +310,7 @@ class Journal:
 
 
 def answers_of(kept: Mapping[bytes, str]) -> dict[bytes, Completion]:
-    """The answers that a journal keeps as JSON, by their keys, but for those that are none: these are asked again."""
+    """The completions from a journal's JSON, by their keys. A damaged answer is skipped with a warning."""
     found = {}
     for key, data in kept.items():
         try:

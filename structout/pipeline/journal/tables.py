@@ -1,4 +1,4 @@
-"""The tables of a journal: rows under a checksum each, and outcomes as they are packed into them."""
+"""The tables of a journal: rows with checksums, and packed outcomes."""
 
 import json
 import re
@@ -13,12 +13,12 @@ from structout import records
 from structout.errors import DataError
 from structout.pipeline.outcome import OutcomeStatus, RowOutcome
 
-VERSION = 3  # 1 had no keys of prompts in its attempts, 2 had no checksums and no batches
-LARGEST = 64 * 2**20  # bytes of an outcome as JSON: what inflates beyond is not read, and not written
+VERSION = 3  # 1: no prompt keys in attempts; 2: no checksums and no batches
+LARGEST = 64 * 2**20  # bytes of an outcome as JSON; larger outcomes are neither read nor written
 STATUSES = (*get_args(OutcomeStatus), "unplaced")
-COPY = " (copy)"  # what all rows hang on is kept twice
+COPY = " (copy)"  # `about`, which every row needs, is stored twice
 
-_DEEPEST = 500  # levels of JSON: Python's own reader and writer end between this and a thousand
+_DEEPEST = 500  # levels of JSON; Python's own reader and writer fail somewhere below a thousand
 _LONGEST = 2 * LARGEST  # bytes of a cell
 _COLUMNS = {
     "about": "name TEXT PRIMARY KEY, value BLOB NOT NULL",
@@ -26,14 +26,14 @@ _COLUMNS = {
     "completions": "key BLOB PRIMARY KEY, data TEXT NOT NULL",
     "spent": "model TEXT PRIMARY KEY, calls INTEGER NOT NULL, input_tokens INTEGER NOT NULL,"
     " output_tokens INTEGER NOT NULL, seconds REAL NOT NULL",
-    "batches": "id TEXT PRIMARY KEY, model TEXT NOT NULL, data TEXT NOT NULL",  # that a provider works on
+    "batches": "id TEXT PRIMARY KEY, model TEXT NOT NULL, data TEXT NOT NULL",  # batches in progress at a provider
 }
 ADDED = ("batches",)  # by version 3
 TABLES = {table: [column.split()[0] for column in columns.split(", ")] for table, columns in _COLUMNS.items()}
 
 
 def seal(*cells: Any) -> int:
-    """The checksum of a row: CRC-32 over its cells, each with its length. It tells damage, and not forgery."""
+    """The checksum of a row: CRC-32 over its cells with their lengths. It detects damage, not forgery."""
     total = 0
     for cell in cells:
         data = cell if isinstance(cell, bytes) else str(cell).encode("utf-8", "surrogatepass")
@@ -73,7 +73,7 @@ class _Connection(sqlite3.Connection):
 
 
 def connect(path: str) -> sqlite3.Connection:
-    """A connection that knows `seal`, and reads no cell beyond what may be written."""
+    """A connection that has the SQL function `seal`, and that rejects cells above the size limit."""
     db = sqlite3.connect(path, timeout=0, check_same_thread=False, isolation_level=None, factory=_Connection)
     db.create_function("seal", -1, seal, deterministic=True)
     db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
@@ -82,11 +82,11 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 def _text(data: bytes) -> str:
-    return data.decode(errors="replace")  # its row is not what was sealed
+    return data.decode(errors="replace")  # the checksum of the row then fails
 
 
 def create(db: sqlite3.Connection) -> None:
-    """Make the tables."""
+    """Make the tables of a new journal."""
     for table, columns in _COLUMNS.items():
         without = " WITHOUT ROWID" if table == "completions" else ""
         db.execute(f"CREATE TABLE {table} ({columns}, seal INTEGER NOT NULL){without}")
@@ -94,7 +94,7 @@ def create(db: sqlite3.Connection) -> None:
 
 
 def migrate(db: sqlite3.Connection) -> None:
-    """Make version 3 of version 2: seal what is there, and add what there was not."""
+    """Migrate a journal from version 2 to 3: add the checksums, the copies and the new tables."""
     for table in ADDED:
         db.execute(f"CREATE TABLE {table} ({_COLUMNS[table]}, seal INTEGER NOT NULL)")
     for table in TABLES:
@@ -111,31 +111,31 @@ def migrate(db: sqlite3.Connection) -> None:
 
 
 def _number(db: sqlite3.Connection) -> None:
-    """Say in which form the journal is, and what is written in it."""
+    """Write the version of the journal, and of the records in it."""
     for name in ("codec", "codec" + COPY):
         db.execute(add("about"), [name, json.dumps({"version": str(records.VERSION)})])
     db.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _renamed(value: Any) -> Any:
-    """An identity with the names that parts of strategies have now."""
+    """An identity with the current names of strategy parts."""
     text = value.decode(errors="replace") if isinstance(value, bytes) else value
     return re.sub(r"\b(All|Any)\(", r"\1Of(", text) if isinstance(text, str) else value
 
 
 def add(table: str) -> str:
-    """The statement that puts a row into a table, sealed."""
+    """The SQL statement that adds a row with its checksum to a table."""
     marks = ", ".join(f"?{number}" for number in range(1, len(TABLES[table]) + 1))
     return f"REPLACE INTO {table} VALUES ({marks}, seal({marks}))"
 
 
 def written(outcome: RowOutcome) -> tuple[RowOutcome, bytes]:
-    """An outcome as JSON. One that is too large or too deep to be kept is set aside as rejected, without its calls
-    and its document, and where this is not enough without its input and its key.
+    """The outcome that is kept, and its JSON. An outcome that is too large or too deep is kept as rejected, without its
+    calls and its document, and if necessary without its input and its key.
     """
     if (data := _written(outcome)) is not None:
         return outcome, data
-    reason = f"the row is too large to be kept: {LARGEST // 2**20} MiB and {_DEEPEST} levels are the most"
+    reason = f"the row is too large: the limits are {LARGEST // 2**20} MiB and {_DEEPEST} levels"
     lighter = replace(outcome.refused(reason), document=None, attempts=(), checks=(), confidence={}, spans={})
     for one in (lighter, replace(lighter, record=None)):
         if (data := _written(one)) is not None:
@@ -145,7 +145,7 @@ def written(outcome: RowOutcome) -> tuple[RowOutcome, bytes]:
 
 
 def _written(outcome: RowOutcome) -> bytes | None:
-    """None where it is too large or too deep to be read again."""
+    """The outcome as JSON, or None if it is too large or too deep to read again."""
     row = outcome.to_json()
     try:
         data = json.dumps(row).encode()
@@ -155,13 +155,13 @@ def _written(outcome: RowOutcome) -> bytes | None:
 
 
 def packed_outcome(data: bytes, dictionary: bytes) -> bytes:
-    """Compressed against the run's first outcome: prompts share nearly all of their text."""
+    """An outcome, compressed with the run's first outcome as dictionary, because prompts share most of their text."""
     packer = zlib.compressobj(1, zdict=dictionary)
     return packer.compress(data) + packer.flush()
 
 
 def unpacked_outcome(data: bytes, dictionary: bytes) -> RowOutcome:
-    """What `packed_outcome` made. Raises `DataError` for anything else, and for what inflates beyond `LARGEST`."""
+    """The outcome that `packed_outcome` packed. Raises `DataError` for other data or above `LARGEST` bytes."""
     unpacker = zlib.decompressobj(zdict=dictionary)
     try:
         text = unpacker.decompress(data, LARGEST)
@@ -173,7 +173,7 @@ def unpacked_outcome(data: bytes, dictionary: bytes) -> RowOutcome:
 
 
 def loaded(text: str | bytes) -> Any:
-    """JSON that may be anything. Raises `DataError` where it is not JSON, or too deep."""
+    """The parsed JSON. Raises `DataError` if the text is not JSON, or too deep."""
     data = text.encode() if isinstance(text, str) else text
     try:
         document = json.loads(data)
@@ -185,7 +185,7 @@ def loaded(text: str | bytes) -> Any:
 
 
 def _is_deep(document: Any, data: bytes) -> bool:
-    """Whether a document, which `data` is the JSON of, is nested deeper than `_DEEPEST` levels."""
+    """Whether a document, whose JSON is `data`, is nested deeper than `_DEEPEST` levels."""
     if data.count(b"[") + data.count(b"{") <= _DEEPEST:
         return False
     level = [document]

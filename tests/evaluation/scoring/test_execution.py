@@ -79,6 +79,6 @@ def test_an_order_that_is_not_stated_shows() -> None:
 )
 def test_data_write_no_file(tmp_path: Path, script: str) -> None:
     reaching = Execution(Sql(DDL), DATA + script.format(tmp_path / "new.db"))
-    with pytest.raises(DataError, match="cannot be inserted"):
+    with pytest.raises(DataError, match="cannot insert the data"):
         reaching.rows("SELECT name FROM pet")
     assert not list(tmp_path.iterdir())

@@ -35,7 +35,7 @@ def test_every_kind_of_damage_costs_what_it_hit(run: Run) -> None:
         "position": ("UPDATE outcomes SET position = 500 WHERE position = 89", "row 501"),
         "swapped": ("UPDATE outcomes SET position = -1 - position WHERE position = 89", "was damaged"),
         "answer": ("UPDATE completions SET data = '{}' WHERE key = (SELECT min(key) FROM completions)", "the answers"),
-        "spent": ("UPDATE spent SET input_tokens = 0", "what was spent before"),
+        "spent": ("UPDATE spent SET input_tokens = 0", "the earlier spending"),
         "dictionary": ("UPDATE about SET value = x'00' || substr(value, 2) WHERE name = 'dictionary'", "nothing of it"),
         "of which run": (
             "UPDATE about SET value = replace(value, 'Bolt', 'Nut') WHERE name = 'identity'",
@@ -73,7 +73,7 @@ def test_bytes_that_flip_and_pages_that_are_gone(run: Run, seed: int) -> None:
             data[page : page + PAGE] = bytes(PAGE)
     run.journal.write_bytes(data)
     done = run.again()
-    if done.returncode == 2 and "of which run" in done.stderr:  # what tells of it was hit twice
+    if done.returncode == 2 and "its run is unknown" in done.stderr:  # what tells of it was hit twice
         assert run.journal.read_bytes() == data
         done = run.again("--fresh")
     assert done.returncode in (1, 2)  # 1: nothing was written there
@@ -155,7 +155,7 @@ def test_who_may_read_the_files_of_a_run(run: Run) -> None:
         assert os.umask(0o027) == 0o027, "the umask of the process is as it was"
         run.change("UPDATE outcomes SET status = 'fine' WHERE position = 1")
         assert run.again().returncode == 2
-        assert [mode(one) for one in (run.journal, *run.aside)] == [0o600] * 2, "so is a journal that was mended"
+        assert [mode(one) for one in (run.journal, *run.aside)] == [0o600] * 2, "so is a journal that was repaired"
     finally:
         os.umask(before)
 
@@ -267,7 +267,7 @@ def unseal(place: Path) -> None:
 def test_stretches_of_rows_are_named_by_their_numbers() -> None:
     assert named([(2, 2)]) == "row 3"
     assert named([(16, 16), (2, 2), (19, 21), (22, 24)]) == "rows 3, 17 and 20 to 25"
-    assert named([(999, 999), (1200, None), (1201, 1210)]) == "rows 1,000 and 1,201 on"
+    assert named([(999, 999), (1200, None), (1201, 1210)]) == "rows 1,000 and 1,201 to the end"
     assert named([(0, None)]) == "all rows"
     assert named([(n, n) for n in range(0, 40, 2)]).endswith("17, 19 and 10 other stretches")
 

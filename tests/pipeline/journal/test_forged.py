@@ -100,8 +100,8 @@ def test_other_forgeries_end_in_a_word(run: Run) -> None:
     kinds = {
         "position": ("UPDATE outcomes SET position = 4000 WHERE position = 89", 2, "the input has lost rows"),
         "digest": ("UPDATE outcomes SET digest = x'00' WHERE position = 5", 2, "row 6 is not the one"),
-        "spent": ("UPDATE spent SET input_tokens = -999999", 2, "what was spent before"),
-        "spent in words": ("UPDATE spent SET calls = 'many'", 2, "what was spent before"),
+        "spent": ("UPDATE spent SET input_tokens = -999999", 2, "the earlier spending"),
+        "spent in words": ("UPDATE spent SET calls = 'many'", 2, "the earlier spending"),
         "of which run": (
             "UPDATE about SET value = '[[[' WHERE name LIKE 'identity%'",
             2,
@@ -109,7 +109,7 @@ def test_other_forgeries_end_in_a_word(run: Run) -> None:
         ),
         "dictionary": ("UPDATE about SET value = x'00' WHERE name LIKE 'dictionary%'", 2, "rows 1 to 90"),
         "a run that is a list": ("UPDATE about SET value = '[\"a\"]' WHERE name LIKE 'identity%'", 2, "cannot be read"),
-        "a run that is a number": ("UPDATE about SET value = 7 WHERE name LIKE 'identity%'", 2, "of which run it is"),
+        "a run that is a number": ("UPDATE about SET value = 7 WHERE name LIKE 'identity%'", 2, "its run is unknown"),
         "a dictionary of text": ("UPDATE about SET value = 'a' WHERE name LIKE 'dictionary%'", 2, "all rows"),
         "runs before in words": ("UPDATE about SET value = '[\"a\"]' WHERE name LIKE 'before%'", 2, "cannot be read"),
         "of before": ("UPDATE about SET value = '7' WHERE name LIKE 'before%'", 2, "cannot be read"),
@@ -294,7 +294,7 @@ def test_a_row_too_large_to_be_read_is_not_written_so(tmp_path: Path, monkeypatc
     ):
         kept, data = written(outcome)
         assert (kept.status, kept.cost) == ("rejected", 0.5)
-        assert "too large to be kept" in kept.issues[-1].message
+        assert "the row is too large" in kept.issues[-1].message
         assert RowOutcome.from_json(loaded(data)) == kept
         with Journal(tmp_path / "j", {}) as journal:
             journal.add_outcomes([(0, b"", outcome)])

@@ -1,5 +1,5 @@
 "use strict";
-// All texts go in as text nodes, never as markup: what a model wrote stays data.
+// All texts are inserted as text nodes, never as markup: the output of a model stays data.
 const data = JSON.parse(document.getElementById("data").textContent);
 const COLOURS = ["#0b6e99", "#c2571a", "#3d8b40", "#8a4fae", "#b0893b", "#c23b63", "#2a9d9d", "#6b6f76", "#5566cc", "#7a9a01"];
 const ERROR_COLOURS = ["#5b8db8", "#c0504d", "#d98b3a", "#8c6bb1", "#b5a642", "#9aa5ad", "#4f7f6f", "#3b3f46", "#a05a7a"];
@@ -36,7 +36,7 @@ function table(heads, lines) {
 function headline() {
   const rates = [...new Set(data.rows.flatMap((row) => Object.keys(row.rates)))];
   const priced = data.rows.some((row) => row.cost.price !== null);
-  const [main, more] = [rates.slice(0, 6), rates.slice(6)]; // the costs stand between, so that they are seen at once
+  const [main, more] = [rates.slice(0, 6), rates.slice(6)]; // costs come before the further rates, where they are visible without scrolling
   const heads = ["strategy", "n", ...main, "calls", "tokens", "seconds", "p50 / p95", "s / correct", ...(priced ? ["price", "price / correct"] : []), ...more];
   const best = frontier(data.rows.map((row) => [row.cost.seconds, row.rates["record accuracy"][0], row.arm]));
   const lines = data.rows.map((row) => {
@@ -50,10 +50,10 @@ function headline() {
       priced ? [el("td", {}, small(c.price)), el("td", {}, small(c.price_per_correct))] : [], cells(more));
   });
   byId("headline-table").append(table(heads, lines));
-  byId("headline").querySelector(".note").append(" ◆ marks what nothing is both cheaper and right more often.");
+  byId("headline").querySelector(".note").append(" ◆ marks a strategy that no other beats in both cost and record accuracy.");
 }
 
-// Of [cost, worth, ...] those that are worth more than all that cost no more.
+// The entries [cost, value, ...] with a higher value than every entry of the same or a lower cost.
 function frontier(found) {
   const best = [];
   for (const one of [...found].sort((a, b) => a[0] - b[0] || b[1] - a[1])) {
@@ -96,7 +96,7 @@ function scatter(metric, title) {
       el("svg:circle", { cx, cy: y(share), r: 8, fill: ink }),
       el("svg:text", { x: cx, y: y(share) + 4, "text-anchor": "middle", style: "fill:#fff;font-size:10px;font-weight:600" }, place + 1));
   });
-  const label = el("svg:text", { class: "faint", x: (width + margin.left) / 2, y: height - 5, "text-anchor": "middle" }, "seconds of the model per record");
+  const label = el("svg:text", { class: "faint", x: (width + margin.left) / 2, y: height - 5, "text-anchor": "middle" }, "model seconds per record");
   return el("figure", {}, el("figcaption", {}, title), el("svg:svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title }, marks, ticks, line, dots, label));
 }
 
@@ -112,11 +112,11 @@ function heat() {
     const field = data.fields[arm].find((found) => found.name === one);
     if (!field) return el("td", { style: "cursor:default" }, "");
     const wrong = Object.entries(field.errors).map(([error, count]) => `${count} ${error}`).join(", ");
-    const told = `${name(arm)}, ${one}: ${field.right} right${wrong ? `, ${wrong}` : ""}; precision ${percent(field.precision[0])}, recall ${percent(field.recall[0])}`;
+    const title = `${name(arm)}, ${one}: ${field.right} right${wrong ? `, ${wrong}` : ""}; precision ${percent(field.precision[0])}, recall ${percent(field.recall[0])}`;
     const choose = () => { byId("by-arm").value = arm; byId("by-field").value = one; byId("by-status").value = ""; list(); byId("transcripts").scrollIntoView(); };
-    return el("td", { title: told, tabindex: 0, style: `background:rgba(var(--heat),${(0.75 * field.failed).toFixed(3)})`, onclick: choose, onkeydown: (event) => { if (event.key === "Enter") choose(); } }, percent(field.failed));
+    return el("td", { title, tabindex: 0, style: `background:rgba(var(--heat),${(0.75 * field.failed).toFixed(3)})`, onclick: choose, onkeydown: (event) => { if (event.key === "Enter") choose(); } }, percent(field.failed));
   })));
-  const many = plain.length > 4; // names would be broken to pieces
+  const many = plain.length > 4; // names would not fit
   byId("heat").append(table(["field", ...plain.map(many ? numbered : name)], lines));
   if (many) byId("heat").after(numbers());
 }
@@ -142,10 +142,10 @@ function pairs() {
     el("td", {}, `${points(pair.low)} to ${points(pair.high)}`), el("td", {}, pair.won), el("td", {}, pair.lost), el("td", {}, pair.n), el("td", {}, pair.p < 0.001 ? "< 0.001" : pair.p.toFixed(3)));
   const drawn = (some) => table(["first", "second", "points", "95 %", "won", "lost", "records", "p"], some.map(line));
   const sorted = [...data.pairs].sort((a, b) => a.p - b.p || Math.abs(b.value) - Math.abs(a.value));
-  const told = sorted.filter((pair, place) => pair.p < 0.05 || place < 6); // all pairs of many arms would bury them
-  byId("pair-table").append(drawn(told));
-  const rest = sorted.slice(told.length);
-  if (rest.length) byId("pair-table").append(el("details", {}, el("summary", {}, `${rest.length} more pairs, none of them decided`), drawn(rest)));
+  const first = sorted.filter((pair, place) => pair.p < 0.05 || place < 6); // many arms have too many pairs to list
+  byId("pair-table").append(drawn(first));
+  const rest = sorted.slice(first.length);
+  if (rest.length) byId("pair-table").append(el("details", {}, el("summary", {}, `${rest.length} more pairs without a significant difference`), drawn(rest)));
 }
 
 function curve(axis, metric) {
@@ -186,8 +186,8 @@ function perturbations() {
       el("svg:circle", { cx: x(one.value), cy: 9, r: 4, fill: colour(one.arm) }));
     return el("tr", {}, el("td", { class: "name" }, name(one.arm)), el("td", { class: "left" }, one.name), el("td", {}, one.n), el("td", {}, points(one.value)), el("td", {}, bar), rateCell(one.flips), rateCell(one.changed));
   });
-  return el("div", { class: "scroll" }, el("figcaption", {}, "Perturbed: change in record accuracy against the same records as they are"),
-    table(["strategy", "perturbation", "records", "points", "95 %", "right ↔ not", "another document"], lines));
+  return el("div", { class: "scroll" }, el("figcaption", {}, "Change in record accuracy under perturbation, against the same records unchanged"),
+    table(["strategy", "perturbation", "records", "points", "95 %", "right ↔ wrong", "document changed"], lines));
 }
 
 function curves() {
@@ -230,7 +230,7 @@ function list() {
   byId("count").textContent = `${found.length} of ${data.outcomes.length}`;
   byId("list").replaceChildren(...found.slice(0, 500).map((outcome) => el("li", {}, el("button", { type: "button", "data-link": link(outcome), onclick: () => { location.hash = link(outcome); } },
     el("span", { style: "color:inherit" }, `${outcome.key}${outcome.repeat ? ` (run ${outcome.repeat + 1})` : ""} `, tags(outcome)), el("span", {}, data.texts[outcome.text]), el("span", { class: "mono" }, name(outcome.arm))))));
-  if (found.length > 500) byId("list").append(el("li", { class: "note" }, "Only the first 500 are listed: narrow the filter."));
+  if (found.length > 500) byId("list").append(el("li", { class: "note" }, "Only the first 500 are listed. Narrow the filter to see others."));
   current();
 }
 function current() {
@@ -238,7 +238,7 @@ function current() {
 }
 
 function highlighted(outcome) {
-  const text = [...data.texts[outcome.text]]; // by code points, as the spans count
+  const text = [...data.texts[outcome.text]]; // spans count code points
   const found = outcome.leaves.flatMap((leaf) => (leaf.span ? [{ first: leaf.span[0], last: leaf.span[1], leaf }] : [])).sort((a, b) => a.first - b.first || b.last - a.last);
   const parts = [];
   let at = 0;
@@ -251,11 +251,11 @@ function highlighted(outcome) {
 }
 
 function attempt(one, place, of) {
-  const limit = `${one.sampling.max_tokens} tokens at most, temperature ${one.sampling.temperature}${one.constrained ? ", held to the schema" : ""}`;
-  const told = `${one.usage[0]} tokens read, ${one.usage[1]} written, ${one.usage[2].toFixed(2)} s${one.logprob === null || one.logprob === undefined ? "" : `, mean log-probability of the values ${one.logprob.toFixed(3)}`}`;
+  const limit = `at most ${one.sampling.max_tokens} tokens, temperature ${one.sampling.temperature}${one.constrained ? ", held to the schema" : ""}`;
+  const usage = `${one.usage[0]} tokens read, ${one.usage[1]} written, ${one.usage[2].toFixed(2)} s${one.logprob === null || one.logprob === undefined ? "" : `, mean log-probability of the values ${one.logprob.toFixed(3)}`}`;
   return [el("h4", {}, `${one.check ? "Check" : "Attempt"} ${place + 1} of ${of}: ${one.model} `, one.finish === "stop" ? null : el("b", { class: "tag invalid" }, one.finish === "length" ? "cut off" : one.finish)),
     el("details", {}, el("summary", {}, `prompt (${one.messages.length} messages; ${limit})`), one.messages.map(([role, content]) => [el("h4", {}, role), el("pre", {}, data.texts[content])])),
-    el("pre", { class: "answer" }, one.text || one.refusal || "(nothing)"), el("p", { class: "note" }, told)];
+    el("pre", { class: "answer" }, one.text || one.refusal || "(empty)"), el("p", { class: "note" }, usage)];
 }
 
 function open() {
@@ -271,7 +271,7 @@ function open() {
     ...outcome.attempts.flatMap((one, place) => attempt(one, place, outcome.attempts.length)).flat(),
     ...(outcome.issues.length ? [el("h4", {}, "Issues"), el("ul", {}, outcome.issues.map((issue) => el("li", {}, el("code", {}, issue.pointer || "(document)"), ` ${issue.kind}: ${issue.message}`)))] : []),
     ...(outcome.edits.length ? [el("h4", {}, "Repair's edits"), table(["grade", "kind", "where", "before", "after"], outcome.edits.map((edit) => el("tr", {}, ["grade", "kind", "where", "before", "after"].map((key) => el("td", { class: "mono" }, shown(edit[key]))))))] : []),
-    el("h4", {}, "Leaves"), leaves.length ? el("div", { class: "scroll" }, table(["place", "expected", "answer", "confidence", "verdict"], leaves)) : el("p", { class: "note" }, "none expected, none given"));
+    el("h4", {}, "Leaves"), leaves.length ? el("div", { class: "scroll" }, table(["place", "expected", "answer", "confidence", "verdict"], leaves)) : el("p", { class: "note" }, "no leaves expected, none answered"));
   current();
   if (byId("transcript").getBoundingClientRect().top > innerHeight || byId("transcript").getBoundingClientRect().bottom < 0) byId("transcripts").scrollIntoView();
 }
@@ -282,7 +282,7 @@ function hot(pointer, on) {
 function provenance() {
   const { experiment, ...about } = data.about;
   byId("about").append(el("dl", {}, Object.entries(about).filter(([, value]) => shown(value) !== "{}").flatMap(([key, value]) => [el("dt", {}, key), el("dd", { class: "mono" }, Array.isArray(value) ? value.join("\n") : shown(value))])));
-  if (experiment) byId("about").append(el("h4", {}, "The experiment as a file: structout bench experiment.toml"), el("pre", {}, experiment));
+  if (experiment) byId("about").append(el("h4", {}, "The experiment as a file (run it with structout bench experiment.toml)"), el("pre", {}, experiment));
 }
 
 byId("summary").textContent = `${data.rows.length} arms, ${data.outcomes.length} outcomes, structout ${data.about.structout}`;
