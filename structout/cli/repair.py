@@ -38,11 +38,14 @@ def repair(
     value = contract.dump(found.value) if found.ok else None
     if as_json:
         issues, changes = [asdict(issue) for issue in found.issues], [edit._asdict() for edit in found.edits]
-        put_json({"ok": found.ok, "value": value, "issues": issues, "edits": changes})
+        notices = [asdict(notice) for notice in found.notices]
+        put_json({"ok": found.ok, "value": value, "issues": issues, "edits": changes, "notices": notices})
     elif found.ok:
         put_json(value)
     if edits:
         put(parsing.view(text, found), sys.stderr)
     elif not found.ok:
         say("; ".join(map(str, found.issues[:3])))
+    for notice in found.notices:
+        say(f"notice: {notice}")
     raise typer.Exit(PASSED if found.ok else FAILED)

@@ -1,24 +1,25 @@
 """The repair engine: find the document in an answer, read it tolerantly, fit it to the schema, and list the edits."""
 
 import warnings
-from typing import Any, Final, Generic, NamedTuple, TypeVar, get_args, overload
+from typing import Any, Final, Generic, TypeVar, get_args, overload
 
-from structout.document import Json, leaves, read_json
+from structout.document import Json, read_json
 from structout.errors import SpecError, StructoutWarning
 from structout.issue import Issue
 from structout.language import Choice
 from structout.parsing.allowance import Allowance, Exhausted
 from structout.parsing.edits import Decimal, Edit, Policy, allows, worst
 from structout.parsing.fast_path import single
-from structout.parsing.fit.coercer import Coercer, same
+from structout.parsing.fit.coercer import Coercer
 from structout.parsing.fit.shape import plain_key, shape_of
 from structout.parsing.fit.whole_numbers import whole_numbers
 from structout.parsing.languages import bare
 from structout.parsing.locate.calls import without_call
 from structout.parsing.locate.candidates import MEMBER, MEMBER_LINE, Candidates, Format, is_left_over, repaired_closers
 from structout.parsing.locate.surroundings import with_surroundings
+from structout.parsing.outcomes import Outcome, are_rivals, is_other_answer, notices
 from structout.parsing.repaired import Repaired
-from structout.parsing.syntax.escapes import may_be_suspicious, suspicious
+from structout.parsing.syntax.escapes import may_be_suspicious
 from structout.parsing.syntax.reader import Reading, regrade
 from structout.schema import Checked, Schema
 
@@ -30,25 +31,6 @@ _STEPS_PER_CHARACTER: Final = 20
 _STEPS_PER_LATER_CHARACTER: Final = 5
 _LONG: Final = 50_000
 _UNREAD: Final = frozenset({"not_json", "duplicate_key", "non_finite"})
-
-
-class _Outcome(NamedTuple, Generic[T]):
-    """One reading with its verdict: the document after coercion, and what the schema says of it."""
-
-    reading: Reading
-    checked: Checked[T]
-    edits: tuple[Edit, ...]
-    issues: tuple[Issue, ...]
-    cue: int
-    stands_out: bool
-    foreign: bool  # other text surrounds the document, and the schema knows none of its keys
-    left_over: bool  # closers were repaired, and more closers follow the document
-
-    @property
-    def order(self) -> tuple[bool, bool, int, int, bool, bool]:
-        """The rank of the outcome, lower is better: foreign, left over, worst edit, introduction, layout, coercion."""
-        coerced = any(isinstance(edit.where, str) for edit in self.edits)
-        return self.foreign, self.left_over, worst(self.edits), self.cue, not self.stands_out, coerced
 
 
 @overload
@@ -93,7 +75,7 @@ def repair(
     schema = Schema.of(schema)
     try:
         found = attempt(text, schema, policy, decimal=decimal, complete=complete, format=format)
-        return found._replace(notices=_notices(found.document)) if found.ok and may_be_suspicious(text) else found
+        return found._replace(notices=notices(found.document)) if found.ok and may_be_suspicious(text) else found
     except Exception as error:
         message = f"repair failed on this text, which is a fault of structout: {type(error).__name__}"
         warnings.warn(f"{message}: {error}"[:300], StructoutWarning, stacklevel=2)
@@ -111,18 +93,6 @@ def _check(text: Any, policy: Any, decimal: Any, format: Any) -> None:  # noqa: 
     ):
         if given not in choices:
             raise SpecError(f"invalid {name}: got {given!r}", hint=f"give {' or '.join(map(repr, choices))}")
-
-
-def _notices(document: Json) -> tuple[Issue, ...]:
-    """Values of a document that somebody should look at, though the document complies."""
-    found = ((place, value, suspicious(value)) for place, value in leaves(document).items() if isinstance(value, str))
-    return tuple(
-        Issue(
-            place, "suspicious_escape", f"{value!r} has a control character inside a word: perhaps it means {meant!r}"
-        )
-        for place, value, meant in found
-        if meant
-    )
 
 
 def attempt(
@@ -190,7 +160,7 @@ class _Repair(Generic[T]):
         self.complete = complete
         self.budget = _allowance(text)
         self.candidates = Candidates(text, schema, self.budget, format)
-        self.outcomes: list[_Outcome[T]] = []
+        self.outcomes: list[Outcome[T]] = []
 
     def run(self, checked: Checked[T]) -> Repaired[T]:
         outcomes = self.outcomes
@@ -240,7 +210,7 @@ class _Repair(Generic[T]):
 
     # Judging.
 
-    def _judge(self, reading: Reading, first: Checked[T] | None = None, *, drastic: bool = False) -> "_Outcome[T]":
+    def _judge(self, reading: Reading, first: Checked[T] | None = None, *, drastic: bool = False) -> "Outcome[T]":
         cue, stands_out, foreign = 1, True, False
         if reading.start or reading.end < len(self.text.rstrip()):
             found = self.candidates.layout
@@ -280,7 +250,7 @@ class _Repair(Generic[T]):
         if reading.document in ({}, []) and not stands_out:
             foreign = True
         left_over = repaired_closers(reading) and is_left_over(self.text, reading)
-        return _Outcome(
+        return Outcome(
             reading=reading,
             checked=checked,
             edits=edits,
@@ -310,15 +280,15 @@ class _Repair(Generic[T]):
             node, shape = node[last], shape.properties[last]
         return True
 
-    def _acceptable(self, outcome: "_Outcome[T]") -> bool:
+    def _acceptable(self, outcome: "Outcome[T]") -> bool:
         return not outcome.issues and all(allows(self.policy, edit) for edit in outcome.edits)
 
-    def _joined(self, outcomes: "list[_Outcome[T]]") -> "list[_Outcome[T]]":
+    def _joined(self, outcomes: "list[Outcome[T]]") -> "list[Outcome[T]]":
         """The list of all documents in the text, if the schema wants a list."""
         outcomes = [outcome for outcome in outcomes if outcome.cue < 2]  # without examples and drafts
         readings = [outcome.reading for outcome in outcomes]
         if len({outcome.cue for outcome in outcomes}) > 1:
-            return []  # a correction of one of them, perhaps
+            return []  # one document may correct another
         if len(readings) < 2 or any(reading.unclosed or isinstance(reading.document, list) for reading in readings):
             return []
         if shape_of(self.schema).types != ("array",):
@@ -331,7 +301,7 @@ class _Repair(Generic[T]):
 
     # Deciding.
 
-    def _decide(self, outcomes: "list[_Outcome[T]]", checked: Checked[T]) -> Repaired[T]:
+    def _decide(self, outcomes: "list[Outcome[T]]", checked: Checked[T]) -> Repaired[T]:
         fitting = sorted((outcome for outcome in outcomes if not outcome.issues), key=lambda outcome: outcome.order)
         if not fitting and outcomes and not self._ambiguous(outcomes):
             try:
@@ -355,13 +325,13 @@ class _Repair(Generic[T]):
             issues = (self._cut_off(open_one), *issues)
         return Repaired(None, nearest.checked.document, issues, self._all_edits(nearest))
 
-    def _ambiguous(self, outcomes: "list[_Outcome[T]]") -> bool:
+    def _ambiguous(self, outcomes: "list[Outcome[T]]") -> bool:
         """Whether the lossless policy meets an ambiguity: then repair does not drop values to avoid the ambiguity."""
         return self.policy == "lossless" and any(
             issue.kind == "ambiguous" for outcome in outcomes for issue in outcome.issues
         )
 
-    def _choose(self, fitting: "list[_Outcome[T]]") -> Repaired[T]:
+    def _choose(self, fitting: "list[Outcome[T]]") -> Repaired[T]:
         best = fitting[0]
         likelier = min(fitting, key=lambda outcome: (outcome.foreign, outcome.cue))
         if likelier.cue < best.cue and worst(likelier.edits):
@@ -369,10 +339,10 @@ class _Repair(Generic[T]):
         edits = self._all_edits(best)
         document = best.checked.document
         for other in fitting:
-            if other is not best and self._rivals(best, other):
+            if other is not best and are_rivals(best, other, self.schema):
                 message = "the text holds several documents that fit, and does not say which is meant"
                 return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
-        if any(self._is_other_answer(best, other) for other in self.outcomes):
+        if any(is_other_answer(best, other, self.schema) for other in self.outcomes):
             message = "the text holds another answer, which does not fit, and does not say which is meant"
             return Repaired(None, document, (Issue("", "ambiguous", message),), edits)
         last = max(self.outcomes, key=lambda outcome: outcome.reading.end)
@@ -411,37 +381,10 @@ class _Repair(Generic[T]):
             return Repaired(None, document, issues, edits)
         return Repaired(best.checked.value, document, (), edits)
 
-    def _rivals(self, best: "_Outcome[T]", other: "_Outcome[T]") -> bool:
-        """Whether two documents are answers alike, of which the text does not say which one is meant.
-
-        How much it takes to read or to fit either says nothing about that. Of several readings of one place the better
-        one is meant.
-        """
-        if same(other.checked.document, best.checked.document):
-            return False
-        one, two = sorted((best.reading, other.reading), key=lambda reading: reading.start)
-        if two.start < one.end:
-            return other.order == best.order
-        if other.foreign:
-            return False
-        apart = not isinstance(one.document, list) and not isinstance(two.document, list)
-        if apart and shape_of(self.schema).types == ("array",):
-            return other.cue < 2  # records of a list, of which the text does not say which belong to it
-        return other.cue <= best.cue
-
-    def _is_other_answer(self, best: "_Outcome[T]", other: "_Outcome[T]") -> bool:
-        """Whether a document that does not fit stands beside the best one and has all keys that an answer must have."""
-        document, required = other.reading.document, shape_of(self.schema).required
-        if not other.issues or other.foreign or other.cue > best.cue or not isinstance(document, dict) or not required:
-            return False
-        if other.reading.start < best.reading.end and best.reading.start < other.reading.end:
-            return False
-        return {plain_key(key) for key in required} <= {plain_key(key) for key in document}
-
-    def _cut_off(self, outcome: "_Outcome[T]") -> Issue:
+    def _cut_off(self, outcome: "Outcome[T]") -> Issue:
         count = outcome.reading.unclosed
         return Issue("", "truncated", f"the text ends with {count} container{'s' if count > 1 else ''} open")
 
-    def _all_edits(self, outcome: "_Outcome[T]") -> tuple[Edit, ...]:
+    def _all_edits(self, outcome: "Outcome[T]") -> tuple[Edit, ...]:
         """The edits of an outcome, and the edits that remove the surrounding text."""
         return with_surroundings(self.text, outcome.reading.start, outcome.reading.end, outcome.edits)

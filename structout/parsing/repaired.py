@@ -12,8 +12,9 @@ T = TypeVar("T")
 class Repaired(NamedTuple, Generic[T]):
     """A repaired text: the value, if there are no issues, and the edits that led to it.
 
-    If there are issues, `document` is the closest document found, and `edits` are the edits that would lead to it,
-    including those that the policy does not allow. (A tuple, as `Checked` is.)
+    `notices` name values that comply and still look wrong, such as a control character inside a word. If there are
+    issues, `document` is the closest document found, and `edits` are the edits that would lead to it, including those
+    that the policy does not allow. (A tuple, as `Checked` is.)
     """
 
     value: T | None

@@ -21,7 +21,7 @@ _MARKER: Final = re.compile(r"^\[\[ ## ([\w.-]{1,80}) ## \]\][ \t]*\n?", re.MULT
 _PYTHON_CALL: Final = re.compile(r"\[?\s*([A-Za-z_][\w.]{0,80})\((?=\s*(?:[A-Za-z_]\w*\s*=|\)))")
 
 
-# What stands around a call in JSON, or in it: Hermes and Qwen, Mistral, Llama, DeepSeek, OpenAI.
+# Marks of calls in JSON by Hermes and Qwen, Mistral, Llama, DeepSeek and OpenAI.
 _CALL_MARKS: Final = (
     "<tool_call", "[TOOL_CALLS]", "<|python_tag|>", "tool▁call", "<|tool_call",
     '"type": "function"', '"type":"function"',
@@ -31,10 +31,10 @@ _OPENAI: Final = frozenset({"type", "function", "id", "index"})
 
 
 class Dialect(NamedTuple):
-    """A way to write a record: what stands at its start and its end, and how the text between is read."""
+    """One way to write a record: the pattern of the record, and a function that reads its body."""
 
     name: str
-    cue: str  # a text without which there is no such record
+    cue: str  # every such record contains this text
     pattern: re.Pattern[str]
     read: Callable[[str], dict[str, Json] | None]
 
@@ -62,7 +62,7 @@ def _children(body: str) -> dict[str, Json] | None:
     return found if found and not _CHILD.sub("", body).strip() else None
 
 
-# One record in the form of each dialect; JSON within tags is found by its brackets, like any other.
+# JSON inside tags needs no dialect: its brackets are enough to find it.
 DIALECTS: Final = (
     # Qwen3-Coder
     Dialect(
@@ -93,7 +93,7 @@ DIALECTS: Final = (
 
 
 def read_calls(text: str, shape: Shape, budget: Allowance) -> Iterator[Reading]:
-    """The records of a text that are written in one of the dialects, if all their names are the schema's."""
+    """The records in one of the dialects whose names the schema declares."""
     if "object" not in shape.types or not shape.properties:
         return
     for dialect in DIALECTS:
@@ -111,12 +111,12 @@ def read_calls(text: str, shape: Shape, budget: Allowance) -> Iterator[Reading]:
 
 
 def is_marked(text: str) -> bool:
-    """Whether a text marks a document in it as a call of a tool."""
+    """Whether a text marks its document as a call of a tool."""
     return any(mark in text for mark in _CALL_MARKS)
 
 
 def without_call(reading: Reading, text: str, shape: Shape) -> Reading:
-    """The arguments of a call, where the text marks the document as a call of a tool: the schema is that of these."""
+    """The reading, reduced to the arguments if its document is a marked call: the schema describes the arguments."""
     document = reading.document
     if not isinstance(document, dict) or not is_marked(text):
         return reading

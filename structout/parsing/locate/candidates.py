@@ -102,6 +102,8 @@ class Candidates:
                 if not served(reading) or repaired_closers(reading):
                     yield from self._reopened(reading)
                 if reading.end == len(text) or text[reading.end :].isspace():
+                    if not served(reading) and self.format is None:
+                        yield from read_calls(text, self.shape, self.budget)
                     return
         else:
             reading = None

@@ -1,17 +1,17 @@
-"""Backslashes: whether a text means them as escapes, or wrote them as they are.
+r"""Backslashes in texts that need repair: escapes, or characters of LaTeX, paths and regular expressions.
 
-LaTeX, Windows paths and regular expressions hold single backslashes. One escape that JSON lacks shows that the writer
-escaped nothing; then `\\f`, `\\t` and the others are decided together, and not each by whether JSON has it.
+JSON lacks the escape `\sigma`. One such backslash shows that the writer escaped nothing, so `\frac` in the same text is
+not a form feed either. The whole text decides, and not each escape by itself.
 """
 
 import re
 from typing import Final
 
-# An escape that neither JSON nor Python nor Markdown has: a letter or a bracket that no writer escapes.
+# An escape unknown to JSON, Python and Markdown.
 _FOREIGN: Final = re.compile(
     r"""(?<!\\)(?:\\\\)*+\\(?:[acdeghijklmopqsvwyzA-TV-Z(\[{|%&^~]|u(?![0-9a-fA-F]{4})|U(?![0-9a-fA-F]{8})|x(?![0-9a-fA-F]{2}))"""
 )
-# Commands of LaTeX whose first letter makes an escape of JSON.
+# LaTeX commands that begin like an escape of JSON.
 _COMMANDS: Final = frozenset({
     "begin", "beta", "bar", "binom", "bf", "big", "bigl", "bigr", "bigcup", "bigcap", "bmod", "boldsymbol",
     "bot", "boxed", "bullet", "because", "frac", "forall", "flat", "footnote", "ne", "neq", "neg", "nabla",
@@ -28,16 +28,16 @@ _STARTS: Final = {"\b": "b", "\f": "f", "\t": "t", "\r": "r", "\n": "n"}
 
 
 def are_raw(text: str, start: int, end: int) -> bool:
-    """Whether backslashes before `bfnrt` in `text[start:end]` may stand for themselves, as others there must."""
+    """Whether `text[start:end]` holds a backslash that is not an escape beside escapes of JSON like `\\t`."""
     if text.find("\\", start, end) < 0 or _FOREIGN.search(text, start, end) is None:
         return False
     return _SHARED.search(text, start, end) is not None
 
 
 def stands_for_itself(content: str, at: int) -> bool | None:
-    """Whether the backslash at `at`, before one of `bfnrt`, stands for itself in a text of raw backslashes.
+    """Whether the backslash at `at`, before one of `bfnrt`, is a character in a text of raw backslashes.
 
-    None where it may as well begin an escape: before a letter that begins no command and no part of a path.
+    None if both readings are possible: before a small letter that starts neither a LaTeX command nor a part of a path.
     """
     letter, after = content[at + 1], content[at + 2 : at + 3]
     if letter in "bf":
@@ -53,12 +53,12 @@ def stands_for_itself(content: str, at: int) -> bool | None:
 
 
 def may_be_suspicious(text: str) -> bool:
-    """Whether a text holds an escape before a letter: a quick look, before each value is looked at."""
+    """Whether a text holds an escape before a letter, so that its values deserve a look."""
     return "\\" in text and _BEFORE_LETTER.search(text) is not None
 
 
 def suspicious(value: str) -> str:
-    """What a text seems to have meant where a control character stands inside a word; "" where none does.
+    """The probable meaning of a text with a control character inside a word; "" for any other text.
 
     `"\\frac{3}{5}"` written with a single backslash is valid JSON for a form feed and `rac{3}{5}`.
     """

@@ -65,7 +65,7 @@ PLAIN: Final = re.compile(
     r"""[ \t\r\n]++(?=(["'“{\[0-9-]|[A-Za-z_$]))"""
 )
 THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[ ][0-9]{3})+(?![0-9])|\S+\s+[A-Za-z]")
-# The same in an object whose keys have quotes: then a word before a colon is no key.
+# The same in an object whose keys have quotes: there a word before a colon belongs to the value.
 QUOTED_MEMBER: Final = re.compile(
     rf"""(?:[,;，]{ROOM})++(?:[uUbB]?["'“`«][^"“”«»\n]{{1,80}}["'”`»]{ROOM}{SIGN}|[\w$.-]{{1,80}}["”]{ROOM}{SIGN}"""
     rf"""|[}}{{\[]|//|/\*|\#|\Z|\.\.\.|["'“][^"“”\n]*\Z)"""

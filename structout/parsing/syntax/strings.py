@@ -42,6 +42,7 @@ _CLOSER_LINE: Final = re.compile(r"[ \t]*\n\s*[}\]]")
 _SWALLOWED: Final = re.compile(
     r"""(?<!\\)["”]\s++["“]|(?<!\\)["”]\s*+(?:[,;:=，：]\s*+)++(?:["“{\[]|[\w$.-]{1,80}["”]?\s*+[:=：])|(?<!\\)["”][\s}\]]*[}\]]\s*+,"""
 )
+_SEPARATOR_FIRST: Final = re.compile(r"""\s*[:,=]\s*(?<!\\)["”]""")
 _KEY_END: Final = re.compile(rf"{ROOM}{SIGN}")
 _VALUE_START: Final = re.compile(r"""[ \t\r\n]*+(?:["'“`{\[0-9-]|(?:true|false|null|True|False|None)\b)""")
 _LONGEST_KEY: Final = 1000
@@ -118,7 +119,7 @@ def starts_value(text: str, place: int) -> bool:
 def is_doubtful(content: str) -> bool:
     """Whether a string with quotes inside may have swallowed a part of the document after it."""
     whole = len(content) > 1 and content[0] == content[-1] == '"'
-    return whole or _SWALLOWED.search(content) is not None
+    return whole or _SWALLOWED.search(content) is not None or _SEPARATOR_FIRST.match(content) is not None
 
 
 def closes(text: str, place: int, end: int, role: Role) -> bool:
