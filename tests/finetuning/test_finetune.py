@@ -136,7 +136,7 @@ def test_an_adapter_wants_the_weights_that_it_was_made_for(taught: Path, tmp_pat
     tuning = Tuning.read(tmp_path / "out")
     assert tuning is not None
     replace(tuning, checksum="0" * 16).write(tmp_path / "out")
-    with pytest.raises(ModelError, match="other weights"):
+    with pytest.raises(ModelError, match="was not fine-tuned from the weights"):
         load_model(f"path:{tmp_path / 'out'}")
 
 
