@@ -9,6 +9,7 @@ from structout.document import Json
 from structout.errors import StructoutError
 from structout.issue import Issue
 from structout.parsing import Edit
+from structout.parsing.notices import notices
 from structout.schema import Schema
 
 T = TypeVar("T")
@@ -83,6 +84,11 @@ class Result(Generic[T]):
     def ok(self) -> bool:
         """Whether the value can be used: valid as produced, or repaired within the policy."""
         return self.status in ("valid", "repaired")
+
+    @property
+    def notices(self) -> tuple[Issue, ...]:
+        """The values that comply and still look wrong, such as a control character inside a word."""
+        return notices(self.text, self.document) if self.ok else ()
 
     @property
     def usage(self) -> Usage:

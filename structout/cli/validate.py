@@ -179,7 +179,7 @@ def _passing(path: str | None, schema: "Schema[Any]") -> "Iterator[Callable[[Doc
 
         def keep(document: "Document", verdict: "Judgement") -> None:
             repaired = verdict.status == "repaired"
-            write(json_text(verdict.mended, ascii=True).encode() if repaired else document.json_line(schema))
+            write(json_text(verdict.repaired_to, ascii=True).encode() if repaired else document.json_line(schema))
 
         yield keep
 

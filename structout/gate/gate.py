@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from structout.document import Json
+from structout.document import Json, parse_json
 from structout.errors import SpecError
 from structout.issue import Issue
 from structout.parsing import Policy
+from structout.parsing.notices import notices
 from structout.schema import Checked, Schema
 from structout.tables.documents import Document, read_documents
 from structout.tables.layout import Layout, is_of_run
@@ -21,13 +22,17 @@ _SHOWN = 1000  # documents that reports list individually
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict on one document: `valid` as it is, `repaired` to the document in `mended`, or `invalid`."""
+    """The verdict on one document: `valid` as it is, `repaired` to `repaired_to`, or `invalid`.
+
+    `notices` name values of a valid document that look wrong.
+    """
 
     line: int
     status: str
     issues: tuple[Issue, ...] = ()
     edits: int = 0
-    mended: Json = None
+    repaired_to: Json = None
+    notices: tuple[Issue, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,9 @@ class ThresholdCheck:
 
 @dataclass
 class Findings:
-    """The counts of the gate so far. `sample` holds the first 1,000 invalid documents."""
+    """The counts of the gate so far. `sample` holds the first 1,000 invalid documents; `noticed` counts valid documents
+    with values that look wrong.
+    """
 
     source: str
     schema: str
@@ -60,6 +67,7 @@ class Findings:
     total: int = 0
     valid: int = 0
     repaired: int = 0
+    noticed: int = 0
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
     bad_fields: Counter[str] = field(default_factory=Counter)
     sample: list[Judgement] = field(default_factory=list)
@@ -128,7 +136,8 @@ class Gate:
         if checked.ok:
             self.findings.total += 1
             self.findings.valid += 1
-            return Judgement(document.line, "valid")
+            seen = self._notices(document, checked)
+            return Judgement(document.line, "valid", notices=seen)
         if self._policy is None:
             bytes_only = data is not None and not _is_utf8(data)
             return self._invalid(document, _NO_UTF8 if bytes_only else checked.issues, checked.document)
@@ -140,6 +149,15 @@ class Gate:
         verdict = Judgement(document.line, "repaired", found.issues, len(found.edits), found.document)
         self.findings.add(verdict, [])
         return verdict
+
+    def _notices(self, document: Document, checked: Checked[Any]) -> tuple[Issue, ...]:
+        """The values of a valid document that look wrong, which the findings count."""
+        if document.data is None or b"\\" not in document.data:
+            return ()
+        parsed = parse_json(document.text)[0] if checked is _VALID else checked.document
+        seen = notices(document.text, parsed)
+        self.findings.noticed += bool(seen)
+        return seen
 
     def _invalid(self, document: Document, issues: tuple[Issue, ...], found: Json, edits: int = 0) -> Judgement:
         verdict = Judgement(document.line, "invalid", issues, edits)

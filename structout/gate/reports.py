@@ -37,6 +37,7 @@ def as_json(findings: Findings) -> str:
             "valid": findings.valid,
             "repaired": findings.repaired,
             "invalid": findings.invalid,
+            "noticed": findings.noticed,
             "checks": [{"name": c.name, "found": c.found, "passed": c.passed} for c in findings.checks()],
             "kinds": [
                 {"kind": kind, "pointer": pointer, "documents": n}
@@ -51,7 +52,9 @@ def as_json(findings: Findings) -> str:
 def verdict_json(verdict: Judgement) -> dict[str, Any]:
     """One verdict as JSON."""
     issues = [{"pointer": i.pointer, "kind": i.kind, "message": i.message} for i in verdict.issues]
-    return {"line": verdict.line, "status": verdict.status, "issues": issues, "edits": verdict.edits}
+    notices = [{"pointer": i.pointer, "kind": i.kind, "message": i.message} for i in verdict.notices]
+    more = {"notices": notices} if notices else {}
+    return {"line": verdict.line, "status": verdict.status, "issues": issues, "edits": verdict.edits, **more}
 
 
 def as_junit(findings: Findings) -> str:
@@ -148,7 +151,8 @@ def as_html(findings: Findings) -> str:
 def summary(findings: Findings) -> str:
     """The counts as one line."""
     repaired = f", {findings.repaired:,} more after repair" if findings.repaired else ""
-    return f"{findings.valid:,} of {findings.total:,} documents are valid{repaired}"
+    noticed = f", {findings.noticed:,} with values that look wrong (see --json)" if findings.noticed else ""
+    return f"{findings.valid:,} of {findings.total:,} documents are valid{repaired}{noticed}"
 
 
 FORMATS: dict[str, Callable[[Findings], str]] = {

@@ -17,9 +17,9 @@ from structout.parsing.languages import bare
 from structout.parsing.locate.calls import without_call
 from structout.parsing.locate.candidates import MEMBER, MEMBER_LINE, Candidates, Format, is_left_over, repaired_closers
 from structout.parsing.locate.surroundings import with_surroundings
-from structout.parsing.outcomes import Outcome, are_rivals, is_other_answer, notices
+from structout.parsing.notices import notices
+from structout.parsing.outcomes import Outcome, are_rivals, is_other_answer
 from structout.parsing.repaired import Repaired
-from structout.parsing.syntax.escapes import may_be_suspicious
 from structout.parsing.syntax.reader import Reading, regrade
 from structout.schema import Checked, Schema
 
@@ -75,7 +75,7 @@ def repair(
     schema = Schema.of(schema)
     try:
         found = attempt(text, schema, policy, decimal=decimal, complete=complete, format=format)
-        return found._replace(notices=notices(found.document)) if found.ok and may_be_suspicious(text) else found
+        return found._replace(notices=notices(text, found.document)) if found.ok else found
     except Exception as error:
         message = f"repair failed on this text, which is a fault of structout: {type(error).__name__}"
         warnings.warn(f"{message}: {error}"[:300], StructoutWarning, stacklevel=2)

@@ -2,12 +2,10 @@
 
 from typing import Generic, NamedTuple, TypeVar
 
-from structout.document import Json, leaves
 from structout.issue import Issue
 from structout.parsing.edits import Edit, worst
 from structout.parsing.fit.coercer import same
 from structout.parsing.fit.shape import plain_key, shape_of
-from structout.parsing.syntax.escapes import suspicious
 from structout.parsing.syntax.reader import Reading
 from structout.schema import Checked, Schema
 
@@ -59,15 +57,3 @@ def is_other_answer(best: Outcome[T], other: Outcome[T], schema: Schema[T]) -> b
     if other.reading.start < best.reading.end and best.reading.start < other.reading.end:
         return False
     return {plain_key(key) for key in required} <= {plain_key(key) for key in document}
-
-
-def notices(document: Json) -> tuple[Issue, ...]:
-    """The values of a document that comply and still look wrong."""
-    found = ((place, value, suspicious(value)) for place, value in leaves(document).items() if isinstance(value, str))
-    return tuple(
-        Issue(
-            place, "suspicious_escape", f"{value!r} has a control character inside a word: perhaps it means {meant!r}"
-        )
-        for place, value, meant in found
-        if meant
-    )

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from structout import Scripted, extract_many, validate
 from structout.parsing import Policy, repair
 
 PART = {
@@ -106,6 +107,15 @@ def test_valid_json_is_never_changed_and_a_suspicious_escape_is_noticed(text: st
     assert repaired.ok
     assert not repaired.edits
     assert [(one.pointer, one.kind) for one in repaired.notices] == [("/text", "suspicious_escape")]
+
+
+def test_results_and_the_gate_show_what_was_noticed() -> None:
+    text = r'{"text": "\frac{3}{5}"}'
+    (result,) = extract_many(["3/5"], TEXT, Scripted(text), "Prompted()")
+    assert result.ok
+    assert [one.kind for one in result.notices] == ["suspicious_escape"]
+    found = validate([text, r'{"text": "a\nb"}', '{"text": "a"}'], TEXT)
+    assert (found.valid, found.noticed, found.passed) == (3, 1, True)
 
 
 @pytest.mark.parametrize("text", [r'{"text": "a\tb\nc"}', r'{"text": "say \"hi\"\n"}', '{"text": "a\\u00e9"}'])
