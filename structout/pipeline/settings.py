@@ -11,6 +11,7 @@ from structout.pipeline.job import Job
 from structout.pipeline.recipe import Recipe
 from structout.prices import Prices, named
 from structout.result import Example
+from structout.strategies import spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ class RunSettings:
         return Recipe(
             schema=place,
             model=self.model,
-            strategy=job.strategy,
+            strategy=spec(job.strategy),  # not `self.strategy`, which may be a file that only this process reads
             examples=self.examples,
             sampling=self.sampling,
             prices=dict(job.prices.table),

@@ -83,6 +83,29 @@ def run_by_ray(
     return [(code, paid) for code, paid in ran], done.stderr
 
 
+OWN = """
+from dataclasses import dataclass
+
+from structout.strategies import Strategy
+
+
+@dataclass(frozen=True)
+class Plain:
+    inner: Strategy
+
+    def run(self, tasks, model):
+        return self.inner.run(tasks, model)
+"""
+
+
+def test_a_strategy_from_a_file_goes_to_the_workers(tmp_path: Path, environment: dict[str, str]) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    source = some_bolts(tmp_path / "bolts.jsonl", [1, 2, 3, 4])
+    own = ["--strategy", f"{tmp_path / 'own.py'}:Plain(Prompted())"]
+    ran, errors = run_by_ray(source, tmp_path / "out.jsonl", environment, own)
+    assert ran == [(0, 4)], errors[-2000:]
+
+
 def some_bolts(path: Path, numbers: list[int]) -> Path:
     lines = [json.dumps({"id": f"k{place}", "text": f"{n} mm bolt"}) for place, n in enumerate(numbers)]
     path.write_text("\n".join(lines))
