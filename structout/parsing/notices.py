@@ -14,9 +14,7 @@ def notices(text: str, document: Json) -> tuple[Issue, ...]:
         return ()
     found = ((place, value, suspicious(value)) for place, value in leaves(document).items() if isinstance(value, str))
     return tuple(
-        Issue(
-            place, "suspicious_escape", f"{value!r} holds a control character in a word: perhaps it means {meant!r}"
-        )
+        Issue(place, "suspicious_escape", f"{value!r} holds a control character in a word: perhaps it means {meant!r}")
         for place, value, meant in found
         if meant
     )
