@@ -18,7 +18,7 @@ def misfit(made: Any) -> str:
     for one in fields(made):
         value = getattr(made, one.name)
         if not _fits(value, one.type):
-            return f"{one.name} is {value!r}, and takes {_words(one.type)}"
+            return f"invalid {one.name}: got {value!r}, expected {_words(one.type)}"
     return ""
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from structout.completion import Usage
 from structout.document import load_json
@@ -11,7 +12,8 @@ from structout.errors import DataError, SpecError
 
 _MILLION = 1_000_000
 FORM = "[MODEL=]INPUT,OUTPUT[,HOUR]"  # the form of a price on a command line
-_HINT = f"write {FORM}: US dollars for a million input tokens, for a million output tokens, and for an hour"
+_LIST = 'write {"MODEL": [INPUT, OUTPUT]} with numbers'
+_HINT = "US dollars for a million input tokens, for a million output tokens, and for an hour"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,13 @@ class Prices:
         """Read a JSON file of `{"MODEL": [input, output]}`, or `[input, output, hour]`. Raises `DataError`."""
         try:
             rows = load_json(Path(path).read_text(encoding="utf-8"))
-            return cls({name: Price(*map(float, price)) for name, price in rows.items()})
-        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
-            raise DataError(f"invalid price list {path}: {error}", hint='write {"MODEL": [input, output]}') from error
+        except OSError as error:
+            raise DataError(f"cannot read {path}: {error.strerror}", hint="check the path") from error
+        except ValueError as error:
+            raise DataError(f"cannot read {path}: not JSON: {error}", hint=_LIST) from error
+        if not isinstance(rows, dict):
+            raise DataError(f"invalid price list {path}: expected a JSON object", hint=_LIST)
+        return cls({name: _listed(name, price, path) for name, price in rows.items()})
 
     def cost(self, spent: Iterable[tuple[str, Usage]]) -> float | None:
         """The price of all usages in US dollars; None if the price of a used model is unknown."""
@@ -62,6 +68,15 @@ class Prices:
                 return None
             total += price.of(usage)
         return total
+
+
+def _listed(name: str, price: Any, path: str | Path) -> Price:
+    if not isinstance(price, list) or len(price) not in (2, 3):
+        raise DataError(f"invalid price of {name!r} in {path}: got {price!r:.60}", hint=_LIST)
+    try:
+        return Price(*price)
+    except SpecError as error:
+        raise DataError(f"invalid price of {name!r} in {path}: got {price!r:.60}", hint=_LIST) from error
 
 
 def read_price(text: str) -> tuple[str, Price]:

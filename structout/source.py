@@ -59,15 +59,15 @@ def check_code(source: str) -> None:
     """Raise `CodeError` if the code that `source` names may not be imported."""
     if _refused:
         raise CodeError(
-            f"{source} names code, but code is refused here", hint="name data instead, or leave out --no-code"
+            f"{source} names Python code, and code is refused here", hint="name data instead, or omit --no-code"
         )
     if _reading.get() and not _files_may:
         hint = "read the file, then allow it: --allow-code, or structout.source.allow_code() in a program"
         raise CodeError(f"{_reading.get()} names code: {source}", hint=hint)
 
 
-def import_object(source: str) -> Any:
-    """Import the object that `path/to/file.py:Name` or `package.module:Name` names.
+def import_object(source: str, kind: str = "function") -> Any:
+    """Import the object that `path/to/file.py:Name` or `package.module:Name` names. Messages call the object a `kind`.
 
     A `.py` file without a name stands for the only name in its `__all__`. A module always needs a name, so that a
     misspelt path of a data file is not imported as a module. Raises `SchemaError`, and `CodeError` for refused code.
@@ -76,8 +76,9 @@ def import_object(source: str) -> Any:
     if not colon or source.endswith(".py"):
         place, name = source, ""
     if not place.endswith(".py") and (not name or not _is_module(place) or os.path.isfile(place)):
-        hint = "give a folder, a .json file, path/to/schema.py:Name or package.module:Name"
-        raise SchemaError(f"unknown schema {source!r}", hint=hint)
+        data = "a folder, a .json file, " if kind == "schema" else ""
+        hint = f"give {data}path/to/{kind}.py:Name or package.module:Name"
+        raise SchemaError(f"unknown {kind} {source!r}", hint=hint)
     check_code(source)
     try:
         module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)

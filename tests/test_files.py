@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from structout.document import load_json
-from structout.errors import StructoutError
+from structout.errors import DataError, StructoutError
 from structout.evaluation.dataset import Dataset
 from structout.evaluation.experiment import Experiment
 from structout.evaluation.log import read
@@ -50,6 +50,25 @@ def test_a_file_nested_too_deep_is_refused(reader: str, levels: int, tmp_path: P
     file.write_text('{"a":' + "[" * levels + "]" * levels + "}")
     with pytest.raises(StructoutError, match="nested more than 200 levels deep"):
         READERS[reader](file)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"a": [1]}', r"invalid price of 'a' in .*: got \[1\]"),
+        ('{"type": "object"}', "invalid price of 'type' in .*: got 'object'"),
+        ('{"a": [1, "x"]}', "invalid price of 'a'"),
+        ("[1]", "expected a JSON object"),
+        ("{", "not JSON"),
+    ],
+)
+def test_an_invalid_price_list_names_the_price(text: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "prices.json"
+    file.write_text(text)
+    with pytest.raises(DataError, match=said):
+        Prices.load(file)
+    with pytest.raises(DataError, match="No such file"):
+        Prices.load(tmp_path / "none.json")
 
 
 def test_an_experiment_nested_too_deep_is_refused(tmp_path: Path) -> None:

@@ -82,6 +82,8 @@ def test_what_names_an_object_runs(place: Path) -> None:
         assert Schema.of(name).name == "Part"
         assert Path("ran").exists(), name
     assert import_object("json:dumps") is json.dumps
+    with pytest.raises(SchemaError, match="unknown function 'dumps'"):
+        import_object("dumps")
 
 
 def test_a_data_set_of_the_hub_runs_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +148,7 @@ WAYS: list[list[str]] = [
 def test_no_code_refuses_each_way_in(place: Path, shell: Shell, words: list[str]) -> None:
     done = shell(*words, "--no-code")
     assert not Path("ran").exists()
-    assert re.search(r"error: .+ names code, but code is refused here \(.+--no-code\)", done.stderr), done.stderr
+    assert re.search(r"error: .+ names Python code, and code is refused here \(.+--no-code\)", done.stderr), done.stderr
     assert done.returncode == 2
     assert not {"o.jsonl", "o.jsonl.journal", "log.jsonl", "tuned", ".structout"} & {
         one.name for one in place.iterdir()

@@ -84,7 +84,7 @@ class Experiment:
             several["sweep"] = {name: list(_several(one)) for name, one in sweep.items()}
         made = cls(**{**row, **several, "strategies": dict(named)})
         if problem := misfit(made):
-            raise SpecError(f"invalid experiment: {problem}", hint=_HINT)
+            raise SpecError(f"experiment: {problem}", hint=_HINT)
         made.own_prices()
         if made.split not in (*get_args(Split), "all"):
             raise SpecError(f"unknown split {made.split!r}", hint="give train, dev, test or all")

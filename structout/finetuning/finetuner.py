@@ -122,6 +122,8 @@ def _done(folder: Path, planned: dict[str, Any]) -> Tuning | None:
         except (OSError, ValueError, TypeError) as error:
             hint = "name another folder, or start anew with --fresh"
             raise DataError(f"cannot read {plan}: {error}", hint=hint) from error
+    elif folder.is_file():
+        raise DataError(f"{folder} is not a folder", hint="name a new folder")
     elif folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder} is not empty", hint="name a new folder")
     changed = [key for key, value in planned.items() if found is not None and found.get(key) != value]

@@ -87,7 +87,7 @@ def _place(name: str) -> str:
 
 
 def _imported(place: str) -> Model:
-    found = import_object(place)
+    found = import_object(place, "model")
     model = found
     if not hasattr(found, "complete") or isinstance(found, type):
         try:

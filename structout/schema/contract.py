@@ -99,7 +99,7 @@ class Schema(Generic[T]):
             adapter: TypeAdapter[Any] = source if isinstance(source, TypeAdapter) else TypeAdapter(source)
             json_schema = adapter.json_schema(schema_generator=Writer)
         except Exception as error:  # a type may run functions of the user
-            reason = str(error).split("\n")[0]
+            reason = str(error).split("\n")[0].partition(" Set `arbitrary_types_allowed")[0]
             raise SchemaError(
                 f"invalid schema {_called(source)}: {reason}",
                 hint="give a Pydantic model, a type, a JSON Schema or path/to/schema.py:Name",
@@ -130,7 +130,7 @@ class Schema(Generic[T]):
                     f"invalid schema {source}: expected a JSON object", hint="write the schema as an object"
                 )
             return cls.of(document)
-        return cls.of(import_object(str(path) if os.path.isfile(path) else source))
+        return cls.of(import_object(str(path) if os.path.isfile(path) else source, "schema"))
 
     def check_text(self, text: str) -> Checked[T]:
         """Check a text strictly: it must be one JSON document (RFC 8259) that complies without coercion.

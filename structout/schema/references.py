@@ -240,4 +240,4 @@ def _is_within(place: str, outer: str) -> bool:
 
 def refuse(address: str) -> Any:
     """The retriever of every registry and validator. Raises `ValueError` for every address."""
-    raise ValueError(f"cannot read {address}: structout fetches no schemas")
+    raise ValueError(f"$ref {address!r} leads outside the schema")

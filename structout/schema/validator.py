@@ -1,6 +1,7 @@
 """The validator: checks documents against a JSON Schema, and names their issues."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
@@ -54,6 +55,8 @@ _MOST_ERRORS = 500_000  # the most errors for a document: each error holds a cop
 _ADDRESS = "structout:/schema"
 _REMEMBERED = "x-remembered"  # the keyword that replaces $ref if verdicts are remembered
 _OLD = ("draft-04", "draft-06", "draft-07")  # drafts that ignore all keywords beside a $ref
+_LOST = re.compile("(?:Resource|Pointer|Anchor) '([^']*)'")  # what the validator says of a reference that leads nowhere
+_REFERENCE = "let each $ref point into the schema itself"
 _NOTHING = jsonschema_rs.Registry([("urn:nothing", {})])  # with a resource inside, a registry fetches nothing
 Formats = dict[str, Callable[[str], bool]]
 # Patterns run on a linear-time engine. Only look-around needs the backtracking engine, with a low limit.
@@ -264,10 +267,10 @@ def _checked(json_schema: Any, *, pydantic: bool) -> tuple[jsonschema_rs.Validat
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         where = pointer(getattr(error, "instance_path", []))
         reason = short(getattr(error, "message", str(error)))
-        raise SchemaError(
-            f"invalid JSON Schema{' at ' + where if where else ''}: {reason}",
-            hint="let each $ref point into the schema itself; see json-schema.org for the keywords",
-        ) from error
+        hint = "see json-schema.org for the keywords"
+        if lost := _LOST.search(reason):
+            reason, hint = f"a $ref leads to {lost[1]!r}, which is not in the schema", _REFERENCE
+        raise SchemaError(f"invalid JSON Schema{' at ' + where if where else ''}: {reason}", hint=hint) from error
 
 
 def _built(json_schema: Any, formats: Formats, keywords: dict[str, Any] | None = None) -> jsonschema_rs.Validator:

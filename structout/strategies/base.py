@@ -45,7 +45,9 @@ def check_fields(strategy: Any) -> None:
     """Raise `SpecError` if a field of a strategy has the wrong type; for use in `__post_init__`."""
     if problem := misfit(strategy):
         name = type(strategy).__name__
-        hint = f"see help(structout.{name}); use load_strategy to read a strategy from text"
+        hint = f"see help(structout.{name})"
+        if problem.endswith("expected Strategy"):
+            hint += "; use load_strategy to read a strategy from text"
         raise SpecError(f"{name}: {problem}", hint=hint)
 
 

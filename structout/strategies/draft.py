@@ -49,7 +49,9 @@ class Think:
     def __post_init__(self) -> None:
         check_fields(self)
         if self.max_tokens < 1:
-            raise SpecError(f"invalid max_tokens: got {self.max_tokens}", hint="give 1 or more")
+            raise SpecError(
+                f"invalid max_tokens of {type(self).__name__}: got {self.max_tokens}", hint="give 1 or more"
+            )
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         prompts = [

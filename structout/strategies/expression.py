@@ -147,6 +147,9 @@ class _Builder:
                 word.arg is None for word in node.keywords
             ):
                 raise SpecError(f"invalid strategy {self.text!r}: got * or **", hint="write the values out")
+            words = [str(word.arg) for word in node.keywords]
+            if twice := next((word for word in words if words.count(word) > 1), ""):
+                raise SpecError(f"invalid strategy {self.text!r}: it gives {twice} twice", hint="omit one of them")
             keywords = {str(word.arg): self.build(word.value) for word in node.keywords}
             return self._call(name, [self.build(one) for one in node.args], keywords)
         if isinstance(node, ast.Tuple | ast.List) and not _is_literal(node):
@@ -166,7 +169,7 @@ class _Builder:
 
     def _call(self, name: str, positional: list[Any], keywords: dict[str, Any]) -> Any:
         shown = self.codes.get(name, name)
-        part = import_object(shown) if name in self.codes else NAMES.get(name) or _OLD_NAMES[name]
+        part = import_object(shown, "strategy") if name in self.codes else NAMES.get(name) or _OLD_NAMES[name]
         if not callable(part):
             if positional or keywords or not (hasattr(part, "run") or hasattr(part, "check")):
                 raise SpecError(f"{shown} is neither a strategy nor a verifier", hint=_HINT)
@@ -177,6 +180,11 @@ class _Builder:
                 if word not in known:
                     problem = f"unknown field {word!r} of {shown} in {self.text!r}"
                     raise SpecError(problem, hint=_known(word, known))
+            missing = [name for name in _required(part)[len(positional) :] if name not in keywords]
+            if missing:
+                example = "; for example, Repair(Prompted())" if "inner" in missing else ""
+                hint = f"write {', '.join(missing)} between the parentheses{example}"
+                raise SpecError(f"{shown} in {self.text!r} lacks {', '.join(missing)}", hint=hint)
         try:
             made = part(*positional, **keywords)
             if is_dataclass(made) and (problem := misfit(made)):
@@ -187,6 +195,11 @@ class _Builder:
             hint = f"see help(structout.{name})" if name in NAMES else f"check what {shown} takes"
             raise SpecError(f"{shown} in {self.text!r}: {error}", hint=hint) from error
         return made
+
+
+def _required(part: Any) -> list[str]:
+    """The fields of a dataclass that have no default."""
+    return [one.name for one in fields(part) if one.init and one.default is MISSING and one.default_factory is MISSING]
 
 
 def _is_literal(node: ast.expr) -> bool:

@@ -81,7 +81,9 @@ class Constrained:
 def _check(strategy: Prompted | Constrained) -> None:
     check_fields(strategy)
     if strategy.examples < 0:
-        raise SpecError(f"invalid examples: got {strategy.examples}", hint="give 0 or more")
+        raise SpecError(
+            f"invalid examples of {type(strategy).__name__}: got {strategy.examples}", hint="give 0 or more"
+        )
     _sampling(strategy, Sampling())
 
 

@@ -142,9 +142,12 @@ class Vote:
 def _check(strategy: BestOf | Vote) -> None:
     check_fields(strategy)
     if strategy.n < 1:
-        raise SpecError(f"invalid n: got {strategy.n}", hint="give 1 or more")
+        raise SpecError(f"invalid n of {type(strategy).__name__}: got {strategy.n}", hint="give 1 or more")
     if strategy.temperature <= 0:
-        raise SpecError(f"invalid temperature: got {strategy.temperature}", hint="give a number above 0")
+        raise SpecError(
+            f"invalid temperature of {type(strategy).__name__}: got {strategy.temperature}",
+            hint="give a number above 0",
+        )
 
 
 def _sample(strategy: BestOf | Vote, task: Task[T], i: int) -> Task[T]:

@@ -36,7 +36,7 @@ class Agreement:
 
     def __post_init__(self) -> None:
         if not 2 <= self.n <= _READINGS:
-            raise SpecError(f"invalid n: got {self.n}", hint=f"give 2 to {_READINGS} readings")
+            raise SpecError(f"invalid n of Agreement: got {self.n}", hint=f"give 2 to {_READINGS} readings")
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
         places = [place for place, result in enumerate(results) if result.attempts]

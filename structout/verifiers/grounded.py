@@ -49,12 +49,16 @@ class Grounded:
 
     def __post_init__(self) -> None:
         if isinstance(self.fields, str):
-            raise SpecError(f"invalid fields: got {self.fields!r}", hint="give a tuple of JSON Pointers")
+            raise SpecError(f"invalid fields of Grounded: got {self.fields!r}", hint="give a tuple of JSON Pointers")
         for field in self.fields or ():
             if field and not field.startswith("/"):
-                raise SpecError(f"invalid field: got {field!r}, expected a JSON Pointer", hint=f"give '/{field}'")
+                raise SpecError(
+                    f"invalid field of Grounded: got {field!r}, expected a JSON Pointer", hint=f"give '/{field}'"
+                )
         if not 0 < self.threshold <= 1:
-            raise SpecError(f"invalid threshold: got {self.threshold}", hint="give a similarity above 0, at most 1")
+            raise SpecError(
+                f"invalid threshold of Grounded: got {self.threshold}", hint="give a similarity above 0, at most 1"
+            )
 
     @classmethod
     def fit(cls, dataset: Labelled, *, threshold: float | None = None, least: float = 0.99) -> "Grounded":

@@ -31,7 +31,9 @@ class RoundTrip:
 
     def __post_init__(self) -> None:
         if self.by not in get_args(CompareBy):
-            raise SpecError(f"invalid by: got {self.by!r}", hint=f"give {' or '.join(get_args(CompareBy))}")
+            raise SpecError(
+                f"invalid by of RoundTrip: got {self.by!r}", hint=f"give {' or '.join(get_args(CompareBy))}"
+            )
         check_threshold(self.threshold)
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:

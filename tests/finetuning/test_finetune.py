@@ -210,6 +210,8 @@ def test_what_cannot_be_taught_is_refused(tiny: str, taught: Path, tmp_path: Pat
     (tmp_path / "full" / "letter.txt").write_text("mine")
     with pytest.raises(DataError, match="not empty"):
         finetune(tiny, data, tmp_path / "full", QUICK, fresh=True)
+    with pytest.raises(DataError, match="is not a folder"):
+        finetune(tiny, data, tmp_path / "full" / "letter.txt", QUICK)
     with pytest.raises(DataError, match="no records to learn"):
         finetune(tiny, data.split("dev"), tmp_path / "none", QUICK)
     (tmp_path / "answers.jsonl").write_text("{}")

@@ -88,7 +88,7 @@ def test_a_cascade_goes_on_to_its_next_stage() -> None:
 def test_it_can_be_written_and_must_be_a_policy() -> None:
     way = Constrained(steering="lossy")
     assert load_strategy(spec(way)) == way
-    with pytest.raises(SpecError, match=r"steering is .*, and takes 'lossless' or 'lossy' or 'any'"):
+    with pytest.raises(SpecError, match=r"invalid steering: got .*, expected 'lossless' or 'lossy' or 'any'"):
         load_strategy('Constrained(steering="some")')
 
 

@@ -263,9 +263,9 @@ def test_what_is_no_strategy_is_refused_in_one_line(text: str) -> None:
 
 
 def test_a_part_that_is_wrong_is_named_with_what_it_takes() -> None:
-    with pytest.raises(SpecError, match=r"stages is \(.*, 3\), and takes tuple\[Strategy, ...\]"):
+    with pytest.raises(SpecError, match=r"invalid stages: got \(.*, 3\), expected tuple\[Strategy, ...\]"):
         load_strategy("Reask(Cascade(Constrained(), 3))")
-    with pytest.raises(SpecError, match=r"quote is 1, and takes True or False"):
+    with pytest.raises(SpecError, match=r"invalid quote: got 1, expected True or False"):
         load_strategy("Constrained(quote=1)")
     assert load_strategy("Constrained(temperature=1)") == Constrained(temperature=1)
 
@@ -273,21 +273,21 @@ def test_a_part_that_is_wrong_is_named_with_what_it_takes() -> None:
 @pytest.mark.parametrize(
     ("make", "given", "said"),
     [
-        (Vote, ["Constrained()"], "Vote: inner is 'Constrained()', and takes Strategy"),
-        (Vote, [Prompted], "Vote: inner is"),
-        (BestOf, ["Constrained()"], "BestOf: inner is"),
-        (BestOf, [Prompted(), 5, "logprob"], "BestOf: by is 'logprob', and takes 'mean_logprob' or"),
-        (Repair, ["Constrained()"], "Repair: inner is"),
-        (Reask, ["Constrained()"], "Reask: inner is"),
-        (Cascade, ["Constrained()"], "Cascade: stages is"),
-        (Verify, ["Constrained()", Grounded()], "Verify: inner is"),
-        (Verify, [Prompted(), "Grounded()"], "Verify: verifier is 'Grounded()', and takes Verifier"),
-        (Draft, ["Constrained()"], "Draft: inner is"),
-        (Think, ["Constrained()"], "Think: inner is"),
-        (On, ["embedded", "Constrained()"], "On: inner is"),
-        (On, [object(), Prompted()], "On: model is"),
-        (Prompted, ["a"], "Prompted: examples is 'a', and takes a whole number"),
-        (load_strategy, ["Prompted(examples='a')"], "Prompted: examples is 'a', and takes a whole number"),
+        (Vote, ["Constrained()"], "Vote: invalid inner: got 'Constrained()', expected Strategy"),
+        (Vote, [Prompted], "Vote: invalid inner: got"),
+        (BestOf, ["Constrained()"], "BestOf: invalid inner: got"),
+        (BestOf, [Prompted(), 5, "logprob"], "BestOf: invalid by: got 'logprob', expected 'mean_logprob' or"),
+        (Repair, ["Constrained()"], "Repair: invalid inner: got"),
+        (Reask, ["Constrained()"], "Reask: invalid inner: got"),
+        (Cascade, ["Constrained()"], "Cascade: invalid stages: got"),
+        (Verify, ["Constrained()", Grounded()], "Verify: invalid inner: got"),
+        (Verify, [Prompted(), "Grounded()"], "Verify: invalid verifier: got 'Grounded()', expected Verifier"),
+        (Draft, ["Constrained()"], "Draft: invalid inner: got"),
+        (Think, ["Constrained()"], "Think: invalid inner: got"),
+        (On, ["embedded", "Constrained()"], "On: invalid inner: got"),
+        (On, [object(), Prompted()], "On: invalid model: got"),
+        (Prompted, ["a"], "Prompted: invalid examples: got 'a', expected a whole number"),
+        (load_strategy, ["Prompted(examples='a')"], "Prompted: invalid examples: got 'a', expected a whole number"),
         (load_strategy, ["Prompted(exmples=3)"], "Prompted(exmples=3)' (did you mean examples? known: examples, show"),
         (load_strategy, ["Constraned()"], "unknown strategy Constraned (did you mean Constrained? known"),
     ],
