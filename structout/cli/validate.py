@@ -57,11 +57,12 @@ def validate(
     as_json: JsonOption = False,
     no_code: CodeOption = False,
 ) -> None:
-    """Check documents strictly against a schema. Exit 0: the thresholds hold; 1: a threshold is missed; 3: the input
-    broke off; 4: the input holds no documents.
+    """Check documents strictly against a schema.
+
+    Exit 0: the thresholds hold; 1: a threshold is missed; 3: the input broke off; 4: the input holds no documents.
     """
     from structout.gate.gate import Findings, Gate
-    from structout.gate.reports import FORMATS, summary, verdict_json, write_report
+    from structout.gate.reports import FORMATS, summary, judgement_json, write_report
     from structout.schema import Schema
     from structout.tables.documents import read_documents
     from structout.tables.output import check_distinct, check_writable
@@ -90,16 +91,16 @@ def validate(
     with _passing(output, contract) as keep, _rejecting(rejects) as reject:
         try:
             for document in read_documents(source, contract, column=column):
-                verdict = gate.judge(document)
-                if verdict.status == "invalid":
-                    reject(document, verdict)
+                judgement = gate.judge(document)
+                if judgement.status == "invalid":
+                    reject(document, judgement)
                 else:
-                    keep(document, verdict)
+                    keep(document, judgement)
                 with _goes_on(lines):
                     if as_json:
-                        put_json(verdict_json(verdict), lines)
-                    elif verdict.status == "invalid":
-                        put(line(f"{source}:{verdict.line}: {'; '.join(map(str, verdict.issues))}"), lines)
+                        put_json(judgement_json(judgement), lines)
+                    elif judgement.status == "invalid":
+                        put(line(f"{source}:{judgement.line}: {'; '.join(map(str, judgement.issues))}"), lines)
         except DataError as error:
             if findings.total == 0:
                 raise
@@ -113,8 +114,8 @@ def validate(
     if findings.total == 0:
         say("nothing to check: the input holds no documents")
         raise typer.Exit(NOTHING)
-    missed = [f"{check.name}: found {check.found}" for check in findings.checks() if not check.passed]
-    say(summary(findings) + "".join(f"; {one}" for one in missed))
+    missed = [f"{check.name} (found {check.found})" for check in findings.checks() if not check.passed]
+    say(summary(findings) + (f"; missed: {', '.join(missed)}" if missed else ""))
     raise typer.Exit(FAILED if missed else PASSED)
 
 
@@ -173,13 +174,13 @@ def _emit(written: bytes) -> None:
 def _passing(path: str | None, schema: "Schema[Any]") -> "Iterator[Callable[[Document, Judgement], None]]":
     """A function that writes a document that passed; it does nothing if `path` is None."""
     if path is None:
-        yield lambda document, verdict: None
+        yield lambda document, judgement: None
         return
     with _lines(path) as write:
 
-        def keep(document: "Document", verdict: "Judgement") -> None:
-            repaired = verdict.status == "repaired"
-            write(json_text(verdict.repaired_to, ascii=True).encode() if repaired else document.json_line(schema))
+        def keep(document: "Document", judgement: "Judgement") -> None:
+            repaired = judgement.status == "repaired"
+            write(json_text(judgement.repaired_to, ascii=True).encode() if repaired else document.json_line(schema))
 
         yield keep
 
@@ -187,14 +188,14 @@ def _passing(path: str | None, schema: "Schema[Any]") -> "Iterator[Callable[[Doc
 @contextmanager
 def _rejecting(path: str | None) -> "Iterator[Callable[[Document, Judgement], None]]":
     """A function that writes an invalid document with its issues; it does nothing if `path` is None."""
-    from structout.gate.reports import verdict_json
+    from structout.gate.reports import judgement_json
 
     if path is None:
-        yield lambda document, verdict: None
+        yield lambda document, judgement: None
         return
     with _lines(path) as write:
 
-        def reject(document: "Document", verdict: "Judgement") -> None:
-            write(json_text({**verdict_json(verdict), "document": document.text}, ascii=True).encode())
+        def reject(document: "Document", judgement: "Judgement") -> None:
+            write(json_text({**judgement_json(judgement), "document": document.text}, ascii=True).encode())
 
         yield reject

@@ -1,4 +1,4 @@
-"""The gate: verdicts on documents, counts of valid and invalid ones, and thresholds on the counts."""
+"""The gate: judgements on documents, counts of valid and invalid ones, and thresholds on the counts."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ _SHOWN = 1000  # documents that reports list individually
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict on one document: `valid` as it is, `repaired` to `repaired_to`, or `invalid`.
+    """The judgement on one document: `valid` as it is, `repaired` to `repaired_to`, or `invalid`.
 
     `notices` name values of a valid document that look wrong.
     """
@@ -97,16 +97,16 @@ class Findings:
             checks.append(ThresholdCheck(f"{name} valid >= {least:g}", f"{good:.6g}", good >= least))
         return checks
 
-    def add(self, verdict: Judgement, bad_fields: list[str]) -> None:
+    def add(self, judgement: Judgement, bad_fields: list[str]) -> None:
         """Count a repaired or invalid document."""
         self.total += 1
-        if verdict.status == "repaired":
+        if judgement.status == "repaired":
             self.repaired += 1
         else:
             self.bad_fields.update(bad_fields)
-            self.kinds.update({(issue.kind, _pattern(issue.pointer)) for issue in verdict.issues})
+            self.kinds.update({(issue.kind, _pattern(issue.pointer)) for issue in judgement.issues})
             if len(self.sample) < _SHOWN:
-                self.sample.append(verdict)
+                self.sample.append(judgement)
 
 
 class Gate:
@@ -123,7 +123,7 @@ class Gate:
         self._layout = Layout.of(schema)
 
     def judge(self, document: Document) -> Judgement:
-        """The verdict on a document, which is also counted in the findings."""
+        """The judgement on a document, which is also counted in the findings."""
         schema, data = self.schema, document.data
         if document.wrong:
             return self._invalid(document, (Issue("", "not_json", document.wrong),), None)
@@ -146,9 +146,9 @@ class Gate:
         found = repair(document.text, schema, self._policy)
         if not found.ok:
             return self._invalid(document, found.issues, found.document, len(found.edits))
-        verdict = Judgement(document.line, "repaired", found.issues, len(found.edits), found.document)
-        self.findings.add(verdict, [])
-        return verdict
+        judgement = Judgement(document.line, "repaired", found.issues, len(found.edits), found.document)
+        self.findings.add(judgement, [])
+        return judgement
 
     def _notices(self, document: Document, checked: Checked[Any]) -> tuple[Issue, ...]:
         """The values of a valid document that look wrong, which the findings count."""
@@ -160,11 +160,11 @@ class Gate:
         return seen
 
     def _invalid(self, document: Document, issues: tuple[Issue, ...], found: Json, edits: int = 0) -> Judgement:
-        verdict = Judgement(document.line, "invalid", issues, edits)
-        self.findings.add(verdict, list(self._bad_fields(found, verdict)))
-        return verdict
+        judgement = Judgement(document.line, "invalid", issues, edits)
+        self.findings.add(judgement, list(self._bad_fields(found, judgement)))
+        return judgement
 
-    def _bad_fields(self, document: Json, verdict: Judgement) -> Iterator[str]:
+    def _bad_fields(self, document: Json, judgement: Judgement) -> Iterator[str]:
         """The fields with a threshold that are bad in this document: required but absent, or with an issue."""
         for name in self.findings.thresholds.min_field:
             place = "/" + name.replace("~", "~0").replace("/", "~1")
@@ -173,7 +173,7 @@ class Gate:
             elif name not in document:
                 if name in self._required:
                     yield name
-            elif any(issue.pointer == place or issue.pointer.startswith(place + "/") for issue in verdict.issues):
+            elif any(issue.pointer == place or issue.pointer.startswith(place + "/") for issue in judgement.issues):
                 yield name
 
 

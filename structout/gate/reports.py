@@ -43,18 +43,18 @@ def as_json(findings: Findings) -> str:
                 {"kind": kind, "pointer": pointer, "documents": n}
                 for (kind, pointer), n in findings.kinds.most_common()
             ],
-            "sample": [verdict_json(verdict) for verdict in findings.sample],
+            "sample": [judgement_json(judgement) for judgement in findings.sample],
         },
         ascii=True,
     )
 
 
-def verdict_json(verdict: Judgement) -> dict[str, Any]:
-    """One verdict as JSON."""
-    issues = [{"pointer": i.pointer, "kind": i.kind, "message": i.message} for i in verdict.issues]
-    notices = [{"pointer": i.pointer, "kind": i.kind, "message": i.message} for i in verdict.notices]
+def judgement_json(judgement: Judgement) -> dict[str, Any]:
+    """One judgement as JSON."""
+    issues = [{"pointer": i.pointer, "kind": i.kind, "message": i.message} for i in judgement.issues]
+    notices = [{"pointer": i.pointer, "kind": i.kind, "message": i.message} for i in judgement.notices]
     more = {"notices": notices} if notices else {}
-    return {"line": verdict.line, "status": verdict.status, "issues": issues, "edits": verdict.edits, **more}
+    return {"line": judgement.line, "status": judgement.status, "issues": issues, "edits": judgement.edits, **more}
 
 
 def as_junit(findings: Findings) -> str:
@@ -68,7 +68,7 @@ def as_junit(findings: Findings) -> str:
         case = SubElement(suite, "testcase", classname=surfaces.xml(findings.schema), name=name)
         if not check.passed:
             failure = SubElement(case, "failure", message=f"{name}: found {check.found}")
-            failure.text = surfaces.xml("\n".join(_line(findings, verdict) for verdict in findings.sample))
+            failure.text = surfaces.xml("\n".join(_line(findings, judgement) for judgement in findings.sample))
     return tostring(suite, encoding="unicode", xml_declaration=True)
 
 
@@ -84,13 +84,13 @@ def as_sarif(findings: Findings) -> str:
                 {
                     "physicalLocation": {
                         "artifactLocation": {"uri": surfaces.address(findings.source)},
-                        "region": {"startLine": verdict.line},
+                        "region": {"startLine": judgement.line},
                     }
                 }
             ],
         }
-        for verdict in findings.sample
-        for issue in verdict.issues
+        for judgement in findings.sample
+        for issue in judgement.issues
     ]
     driver = {"name": "structout", "rules": [{"id": kind, "shortDescription": {"text": kind}} for kind in kinds]}
     return surfaces.json_text(
@@ -165,5 +165,5 @@ FORMATS: dict[str, Callable[[Findings], str]] = {
 }
 
 
-def _line(findings: Findings, verdict: Judgement) -> str:
-    return f"{findings.source}:{verdict.line}: {'; '.join(map(str, verdict.issues))}"
+def _line(findings: Findings, judgement: Judgement) -> str:
+    return f"{findings.source}:{judgement.line}: {'; '.join(map(str, judgement.issues))}"

@@ -158,8 +158,8 @@ class _Repair(Generic[T]):
         self.policy = policy
         self.decimal = decimal
         self.complete = complete
-        self.budget = _allowance(text)
-        self.candidates = Candidates(text, schema, self.budget, format)
+        self.allowance = _allowance(text)
+        self.candidates = Candidates(text, schema, self.allowance, format)
         self.outcomes: list[Outcome[T]] = []
 
     def run(self, checked: Checked[T]) -> Repaired[T]:
@@ -228,7 +228,9 @@ class _Repair(Generic[T]):
         edits, issues = reading.edits, checked.issues
         document = reading.document
         if issues and any(issue.kind != "value" for issue in issues):
-            fit = Coercer(self.budget, self.text, self.decimal, drastic=drastic).read(document, shape_of(self.schema))
+            fit = Coercer(self.allowance, self.text, self.decimal, drastic=drastic).read(
+                document, shape_of(self.schema)
+            )
             if fit.fits and fit.edits:
                 document, edits = fit.value, edits + fit.edits
                 checked = self.schema.check(document)

@@ -17,7 +17,7 @@ from structout.parsing.syntax.reader import GOES_ON, Reading, is_escaped, read_a
 _TRAILING: Final = "trailing characters"
 
 
-def single(text: str, fault: str, budget: Allowance, *, complete: bool) -> Reading | None:
+def single(text: str, fault: str, allowance: Allowance, *, complete: bool) -> Reading | None:
     """The only document in `text`, with all the edits that lead to it; None if the document is not certain.
 
     All edits are lossless. They add closers only at the end of a `complete` text. `fault` is the error message of a
@@ -46,10 +46,10 @@ def single(text: str, fault: str, budget: Allowance, *, complete: bool) -> Readi
     if is_escaped(text, start):
         return None
     try:
-        if fault and (quick := fix(text, begin, stop, limit, fault, budget)):
+        if fault and (quick := fix(text, begin, stop, limit, fault, allowance)):
             reading = Reading(quick.document, start, limit if quick.unclosed else stop, quick.edits, quick.unclosed)
         elif fault:
-            reading = read_at(text, start, limit, budget, strict_first=fault.startswith(_TRAILING))
+            reading = read_at(text, start, limit, allowance, strict_first=fault.startswith(_TRAILING))
         elif GOES_ON.match(text, stop, limit):
             return None
         else:

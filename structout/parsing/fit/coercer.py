@@ -43,8 +43,8 @@ class Fit(NamedTuple):
 class Coercer:
     """Fits documents to shapes. `source` is the text of the documents; `drastic` also tries lossy edits."""
 
-    def __init__(self, budget: Allowance, source: str, decimal: Decimal | None, *, drastic: bool) -> None:
-        self.budget = budget
+    def __init__(self, allowance: Allowance, source: str, decimal: Decimal | None, *, drastic: bool) -> None:
+        self.allowance = allowance
         self.source = source
         self.decimal = decimal
         self.drastic = drastic
@@ -75,10 +75,10 @@ class Coercer:
         `turns` is how many more changes of nesting are allowed on the way down: without a limit, wrapping and
         unwrapping would never end.
         """
-        self.budget.spend(8)
+        self.allowance.spend(8)
         if not shape.never and shape.valid(value) and not (self.respelling and is_misspelt(value, shape, depth)):
             return Fit(value)
-        self.budget.spend(_STEPS_A_MISFIT)
+        self.allowance.spend(_STEPS_A_MISFIT)
         if depth > _DEEPEST:
             return Fit(value, fits=False)
         at = _Here(path, siblings, depth, turns)
@@ -123,7 +123,7 @@ class Coercer:
 
     def _reshaped(self, value: Json, shape: Shape, at: "_Here") -> Iterator[Fit]:
         """The readings that change the nesting, such as unwrapping, listing, or parsing a string."""
-        for kind, other, grade, under in proposals(value, shape, at.path, self.budget, drastic=self.drastic):
+        for kind, other, grade, under in proposals(value, shape, at.path, self.allowance, drastic=self.drastic):
             if under:
                 inner, path = shape.properties[under], (*at.path, under)
                 fit = self.fit(other, inner, path, (), at.depth + 1, at.turns - 1)
@@ -145,7 +145,7 @@ class Coercer:
         fits = True
         siblings = tuple(item for item in value.values() if isinstance(item, str) and len(item) <= 20)
         for key, item in value.items():
-            self.budget.spend(4)
+            self.allowance.spend(4)
             name = key
             if key not in properties:
                 meant = spellings.get(plain_key(key))

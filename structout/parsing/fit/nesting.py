@@ -48,7 +48,7 @@ class Proposal(NamedTuple):
 
 
 def proposals(
-    value: Json, shape: Shape, path: tuple[str | int, ...], budget: Allowance, *, drastic: bool
+    value: Json, shape: Shape, path: tuple[str | int, ...], allowance: Allowance, *, drastic: bool
 ) -> Iterator[Proposal]:
     """The other nestings of a value that `shape` may accept; lossy proposals only if `drastic`."""
     types = shape.types
@@ -61,7 +61,7 @@ def proposals(
         if len(value) == 1 and not explicit:
             yield Proposal("unlisted", value[0])
     elif isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        reading = read_encoded(value, budget)
+        reading = read_encoded(value, allowance)
         if reading is not None and (reading[1] == "lossless" or drastic):
             yield Proposal("encoded", *reading)
     if not shape.typed or value is None:

@@ -92,14 +92,14 @@ DIALECTS: Final = (
 )
 
 
-def read_calls(text: str, shape: Shape, budget: Allowance) -> Iterator[Reading]:
+def read_calls(text: str, shape: Shape, allowance: Allowance) -> Iterator[Reading]:
     """The records in one of the dialects whose names the schema declares."""
     if "object" not in shape.types or not shape.properties:
         return
     for dialect in DIALECTS:
         if dialect.cue not in text:
             continue
-        budget.spend(len(text))
+        allowance.spend(len(text))
         for count, found in enumerate(dialect.pattern.finditer(text)):
             if count >= _MOST:
                 break
@@ -107,7 +107,7 @@ def read_calls(text: str, shape: Shape, budget: Allowance) -> Iterator[Reading]:
             if document is not None and _are_known(document, shape):
                 yield _reading(dialect.name, text, found.start(), found.end(), document)
     yield from _marked(text, shape)
-    yield from _called(text, shape, budget)
+    yield from _called(text, shape, allowance)
 
 
 def is_marked(text: str) -> bool:
@@ -145,14 +145,14 @@ def _marked(text: str, shape: Shape) -> Iterator[Reading]:
         yield _reading("markers", text, marks[0].start(), len(text.rstrip()), document)
 
 
-def _called(text: str, shape: Shape, budget: Allowance) -> Iterator[Reading]:
+def _called(text: str, shape: Shape, allowance: Allowance) -> Iterator[Reading]:
     """A call in Python's syntax, such as the text of a Pydantic model: `Record(a=1, b='x')`."""
     stripped = text.strip().strip("`").strip()
     for token in ("<|python_start|>", "<|python_tag|>", "<|python_end|>", "<|eom_id|>", "<|eot_id|>"):
         stripped = stripped.replace(token, "").strip()
     if len(stripped) > _LONGEST_CALL or not _PYTHON_CALL.match(stripped):
         return
-    budget.spend(4 * len(stripped))
+    allowance.spend(4 * len(stripped))
     try:
         node: Any = ast.parse(stripped, mode="eval").body
         calls = node.elts if isinstance(node, ast.List) else [node]

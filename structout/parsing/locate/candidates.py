@@ -68,10 +68,10 @@ def spans(found: Sections) -> list[tuple[int, int]]:
 class Candidates:
     """The candidates in one text. `broken` is the offset of a document that could not be read, or -1."""
 
-    def __init__(self, text: str, schema: Schema[Any], budget: Allowance, format: Format | None) -> None:  # noqa: A002
+    def __init__(self, text: str, schema: Schema[Any], allowance: Allowance, format: Format | None) -> None:  # noqa: A002
         self.text = text
         self.schema = schema
-        self.budget = budget
+        self.allowance = allowance
         self.format = format
         self.broken = -1
         self._skip_to = 0  # where reading may continue after the last failure
@@ -103,12 +103,12 @@ class Candidates:
                     yield from self._reopened(reading)
                 if reading.end == len(text) or text[reading.end :].isspace():
                     if not served(reading) and self.format is None:
-                        yield from read_calls(text, self.shape, self.budget)
+                        yield from read_calls(text, self.shape, self.allowance)
                     return
         else:
             reading = None
         if self.format is None and (reading is None or not served(reading)):
-            calls = list(read_calls(text, self.shape, self.budget))
+            calls = list(read_calls(text, self.shape, self.allowance))
             yield from calls
             if any(map(served, calls)):
                 return
@@ -166,7 +166,7 @@ class Candidates:
             place = found.start(1)
             text = self.text[:place] + " " + self.text[place + 1 :]
             try:
-                other = read_at(text, reading.start, len(text), self.budget)
+                other = read_at(text, reading.start, len(text), self.allowance)
             except Unreadable:
                 continue
             if other.end >= reading.end and not other.unclosed:
@@ -187,7 +187,9 @@ class Candidates:
 
     def _read(self, start: int, limit: int) -> Reading | None:
         try:
-            found = read_escaped(self.text, start, limit, self.budget) or read_at(self.text, start, limit, self.budget)
+            found = read_escaped(self.text, start, limit, self.allowance) or read_at(
+                self.text, start, limit, self.allowance
+            )
             return without_call(found, self.text, self.shape)
         except Unreadable as error:
             deep = error.place - start > _LONGEST_MARGIN and not self.text[start : error.place].strip('{[ \n":a')
@@ -203,7 +205,7 @@ class Candidates:
         start = found.thinking[-1][1] if found.thinking else 0
         for begin, end in spans(self.layout):
             if self.format != "yaml":
-                yield from read_members(self.text, begin, end, shape, self.budget)
+                yield from read_members(self.text, begin, end, shape, self.allowance)
         if self.format != "json" and not any(edit.kind == "yaml" for reading in readings for edit in reading.edits):
             yield from self._yaml()
         if not readings and spans(self.layout):
@@ -213,4 +215,4 @@ class Candidates:
         """The YAML documents in the text."""
         expected = self.format == "yaml" or any(fence.language in ("yaml", "yml") for fence in self.layout.fences)
         for begin, end in spans(self.layout):
-            yield from read_lines(self.text, begin, end, self.shape, self.budget, expected=expected)
+            yield from read_lines(self.text, begin, end, self.shape, self.allowance, expected=expected)

@@ -33,17 +33,17 @@ _MOST_WORDS: Final = 6
 _QUOTED: Final = re.compile(STRING)
 
 
-def read_members(text: str, start: int, end: int, shape: Shape, budget: Allowance) -> Iterator[Reading]:
+def read_members(text: str, start: int, end: int, shape: Shape, allowance: Allowance) -> Iterator[Reading]:
     """Read an object without braces, if the schema declares its first key, or without the opening brace only."""
     first = _FIRST_MEMBER.match(text, start, end)
     segment = text[start:end].strip().rstrip(",")
     if not first or (plain_key(first.group(1)) not in shape.spellings and not segment.endswith("}")):
         return
     place = start + len(text[start:end]) - len(text[start:end].lstrip())
-    budget.spend(end - start)
+    allowance.spend(end - start)
     if segment.endswith("}"):
         try:
-            inner = read_at("{" + segment, 0, len(segment) + 1, budget)
+            inner = read_at("{" + segment, 0, len(segment) + 1, allowance)
         except Unreadable:
             return
         if (
@@ -65,7 +65,7 @@ def read_members(text: str, start: int, end: int, shape: Shape, budget: Allowanc
 
 
 def read_lines(
-    text: str, start: int, end: int, shape: Shape, budget: Allowance, *, expected: bool
+    text: str, start: int, end: int, shape: Shape, allowance: Allowance, *, expected: bool
 ) -> Iterator[Reading]:
     """Read YAML documents. Unless YAML is `expected`, text whose keys are not keys of the schema counts as prose."""
     place = start
@@ -77,7 +77,7 @@ def read_lines(
     for begin, stop in spans[:20]:
         if not text[begin:stop].strip():
             continue
-        budget.spend(2 * (stop - begin) + _STEPS_A_LINE * text.count("\n", begin, stop))
+        allowance.spend(2 * (stop - begin) + _STEPS_A_LINE * text.count("\n", begin, stop))
         lines = [_spaced(line, shape) for line in split_lines(text, begin, stop)]
         lines = _document_lines(lines, shape, strict=not expected)
         while lines and not lines[-1].content:
@@ -90,7 +90,7 @@ def read_lines(
         if any(sign in text[begin:first] for sign in "{["):  # the lines are inside a broken document
             continue
         try:
-            document = read_yaml(text, list(lines), last, budget)
+            document = read_yaml(text, list(lines), last, allowance)
         except Unreadable:
             document = None
         if not isinstance(document, dict | list):

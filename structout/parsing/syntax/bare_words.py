@@ -57,7 +57,7 @@ def read_word(cursor: Cursor) -> bool:
             cursor.edit("literal", "lossless", pos, word, known)
         return True
     place, opened = _stop(cursor, in_object, end)
-    cursor.budget.spend(place - pos)
+    cursor.allowance.spend(place - pos)
     before = text[pos:place].rstrip()
     word = TRAILING_COMMENT.sub("", before) or before
     cursor.pos = place + opened

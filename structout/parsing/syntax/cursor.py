@@ -30,15 +30,15 @@ class Cursor:
     """The state of reading `text[start:end]`."""
 
     __slots__ = (
-        "bare", "budget", "comma", "edits", "end", "loose", "ordered", "pos", "quoted", "raw", "stack", "start",
+        "allowance", "bare", "comma", "edits", "end", "loose", "ordered", "pos", "quoted", "raw", "stack", "start",
         "text", "tuples",
     )  # fmt: skip
 
-    def __init__(self, text: str, start: int, end: int, budget: Allowance) -> None:
+    def __init__(self, text: str, start: int, end: int, allowance: Allowance) -> None:
         self.text = text
         self.start = self.pos = start
         self.end = end
-        self.budget = budget
+        self.allowance = allowance
         self.edits: list[Edit] = []
         self.ordered = True  # the edits are in the order of their offsets
         self.stack: list[str] = []  # the openers of the open containers
@@ -71,7 +71,7 @@ class Cursor:
 
     def parsed(self, *, unclosed: int = 0, cut: bool = False) -> Parsed:
         """The result of reading up to here, with the edits in the order of their offsets."""
-        self.budget.spend(self.pos - self.start)
+        self.allowance.spend(self.pos - self.start)
         if not self.ordered:
             self.edits.sort(key=_offset)
         return Parsed(self.pos, tuple(self.edits), unclosed, cut, self.loose, self.bare)

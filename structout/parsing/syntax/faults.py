@@ -33,7 +33,7 @@ class Fixed(NamedTuple):
     unclosed: int
 
 
-def fix(text: str, start: int, stop: int, limit: int, fault: str, budget: Allowance) -> Fixed | None:
+def fix(text: str, start: int, stop: int, limit: int, fault: str, allowance: Allowance) -> Fixed | None:
     """Fix the document `text[start:stop]`, for which a strict parser reports `fault`; None if quick fixes fail.
 
     The text from `stop` to `limit` is not part of the document. All edits are lossless, except the closers added at the
@@ -41,7 +41,7 @@ def fix(text: str, start: int, stop: int, limit: int, fault: str, budget: Allowa
     """
     if NEXT.match(text, stop, limit) or are_raw(text, start, stop):
         return None
-    work = _Work(text, start, stop, limit, budget)
+    work = _Work(text, start, stop, limit, allowance)
     for _ in range(_MOST):
         change = work.change(fault)
         if change is None:
@@ -57,10 +57,10 @@ def fix(text: str, start: int, stop: int, limit: int, fault: str, budget: Allowa
 class _Work:
     """One text whose faults are fixed from left to right. Places are offsets in the partly fixed text, `written`."""
 
-    __slots__ = ("budget", "edits", "limit", "made", "origin", "stop", "text", "unclosed", "written")
+    __slots__ = ("allowance", "edits", "limit", "made", "origin", "stop", "text", "unclosed", "written")
 
-    def __init__(self, text: str, start: int, stop: int, limit: int, budget: Allowance) -> None:
-        self.text, self.stop, self.limit, self.budget = text, stop, limit, budget
+    def __init__(self, text: str, start: int, stop: int, limit: int, allowance: Allowance) -> None:
+        self.text, self.stop, self.limit, self.allowance = text, stop, limit, allowance
         self.written = text[start:stop] if start or stop < len(text) else text
         self.origin = start  # a place after the last change plus `origin` is the offset in the original text
         self.made = 0  # where the last change ends
@@ -158,7 +158,7 @@ class _Work:
         if not lead.endswith(":"):
             return None
         start = opening + self.origin
-        quoted: Quoted = read_value(self.text, start, self.limit, "member", 0, self.budget)
+        quoted: Quoted = read_value(self.text, start, self.limit, "member", 0, self.allowance)
         if not quoted.closed or quoted.end > self.stop or quoted.start != start + 1 or quoted.stop != quoted.end - 1:
             return None
         kind, before, after, whole = written_as(self.text, start, quoted)

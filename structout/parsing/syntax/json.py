@@ -31,9 +31,9 @@ _TUPLE: Final = re.compile(r"""\(\s*+(?:\)|["'\-\d{\[(]|(?:True|False|None)\b)[^
 _MINUS: Final = re.compile(r"-\d")
 
 
-def parse(text: str, start: int, end: int, budget: Allowance, *, closers: Closers = "drop") -> Parsed:
+def parse(text: str, start: int, end: int, allowance: Allowance, *, closers: Closers = "drop") -> Parsed:
     """Read the object or list that opens at `start`. Raises `Unreadable` or `Exhausted`."""
-    cursor = Cursor(text, start, end, budget)
+    cursor = Cursor(text, start, end, allowance)
     stack = cursor.stack
     stack.append(text[start])
     cursor.pos += 1
@@ -44,7 +44,7 @@ def parse(text: str, start: int, end: int, budget: Allowance, *, closers: Closer
         if ahead >= 0:
             state, fresh = ahead, False
             continue
-        budget.spend(STEPS_A_TOKEN)
+        allowance.spend(STEPS_A_TOKEN)
         in_object = stack[-1] == "{"
         if _skip(cursor, state):
             continue
@@ -248,7 +248,7 @@ def _string(cursor: Cursor) -> bool:
     """Read a quoted value; False if the text ends inside the value."""
     role: Role = "member" if cursor.stack[-1] == "{" else "item"
     text, pos = cursor.text, cursor.pos
-    quoted = read_value(text, pos, cursor.end, role, len(cursor.stack), cursor.budget)
+    quoted = read_value(text, pos, cursor.end, role, len(cursor.stack), cursor.allowance)
     if "+" in text[quoted.start : quoted.stop] and (parts := CONCATENATED.fullmatch(text, pos, quoted.end)):
         pieces = [piece[1:-1] for piece in QUOTED.findall(parts.group())]
         cursor.edit("concatenated", "lossless", pos, parts.group(), quote("".join(pieces), raw=cursor.raw)[0])

@@ -39,22 +39,22 @@ class Reading(NamedTuple):
     bare: int = 0
 
 
-def read_at(text: str, start: int, limit: int, budget: Allowance, *, strict_first: bool = True) -> Reading:
+def read_at(text: str, start: int, limit: int, allowance: Allowance, *, strict_first: bool = True) -> Reading:
     """Read the object or list that opens at `start`. Raises `Unreadable` or `Exhausted`."""
-    budget.spend(16)
+    allowance.spend(16)
     if strict_first:
         try:
             _, end = _SCAN(text, start)
         except (StopIteration, ValueError, RecursionError) as error:
-            budget.spend(max(0, getattr(error, "pos", start) - start))
+            allowance.spend(max(0, getattr(error, "pos", start) - start))
         else:
-            budget.spend(end - start)
+            allowance.spend(end - start)
             document, issue = parse_json(text[start:end])
             if issue is None and not GOES_ON.match(text, end, limit):
                 return Reading(document, start, end)
-    parsed = parse(text, start, limit, budget)
+    parsed = parse(text, start, limit, allowance)
     if parsed.unclosed and any(edit.kind == "closer" for edit in parsed.edits):
-        parsed = next((other for other in _otherwise(text, start, limit, budget) if not other.unclosed), parsed)
+        parsed = next((other for other in _otherwise(text, start, limit, allowance) if not other.unclosed), parsed)
     written = apply(text, parsed.edits, start, parsed.end)
     document, issue = parse_json(written)
     edits = parsed.edits
@@ -78,10 +78,10 @@ def read_at(text: str, start: int, limit: int, budget: Allowance, *, strict_firs
     )
 
 
-def _otherwise(text: str, start: int, limit: int, budget: Allowance) -> Iterator[Parsed]:
+def _otherwise(text: str, start: int, limit: int, allowance: Allowance) -> Iterator[Parsed]:
     """Other readings of wrong closers, which may leave no container open."""
-    yield parse(text, start, limit, budget, closers="replace")
-    yield parse(text, start, limit, budget, closers="insert")
+    yield parse(text, start, limit, allowance, closers="replace")
+    yield parse(text, start, limit, allowance, closers="insert")
 
 
 def _without_doubles(written: str) -> tuple[Json, tuple[Edit, ...]]:
@@ -107,13 +107,13 @@ def _without_doubles(written: str) -> tuple[Json, tuple[Edit, ...]]:
     return document, tuple(edits)
 
 
-def read_encoded(text: str, budget: Allowance) -> tuple[Json, Grade] | None:
+def read_encoded(text: str, allowance: Allowance) -> tuple[Json, Grade] | None:
     """The document that is all of a string, and the worst grade of the edits to read it; None for other strings."""
     start = len(text) - len(text.lstrip())
     if text[start : start + 1] not in ("{", "["):
         return None
     try:
-        reading = read_at(text, start, len(text), budget)
+        reading = read_at(text, start, len(text), allowance)
     except Unreadable:
         return None
     if text[reading.end :].strip():
@@ -126,11 +126,11 @@ def is_escaped(text: str, start: int) -> bool:
     return text[start : start + 80].lstrip("{[ \t\r\n").startswith(('\\"', "\\n", '\\\\"', *_ENTITIES))
 
 
-def read_escaped(text: str, start: int, limit: int, budget: Allowance) -> Reading | None:
+def read_escaped(text: str, start: int, limit: int, allowance: Allowance) -> Reading | None:
     r"""Read a document whose quotes are all escaped, as in `{\"a\": \"b\"}`; None if they are not, or on failure."""
     if not is_escaped(text, start):
         return None
-    budget.spend(limit - start)
+    allowance.spend(limit - start)
     content = _CONTENT.match(text, start, limit)
     stop = content.end() if content else limit
     if any(entity in text[start : start + 80] for entity in _ENTITIES):
@@ -140,7 +140,7 @@ def read_escaped(text: str, start: int, limit: int, budget: Allowance) -> Readin
     if not isinstance(inner, str):
         return None
     try:
-        found = read_at(inner, 0, len(inner), budget)
+        found = read_at(inner, 0, len(inner), allowance)
     except Unreadable:
         return None
     grade: Grade = "lossless" if worst(edit for edit in found.edits if edit.kind != "unclosed") == 0 else "lossy"

@@ -93,4 +93,4 @@ def _put_loose(cursor: Cursor, start: int, end: int) -> None:
             edits.append(new(Edit, ("quotes", "lossless", found.start(group), written, f'"{written}"')))
         else:
             edits.append(new(Edit, ("literal", "lossless", found.start(group), written, PYTHON[written])))
-    cursor.budget.spend((len(edits) - before) * _STEPS_A_LOOSE_TOKEN)
+    cursor.allowance.spend((len(edits) - before) * _STEPS_A_LOOSE_TOKEN)

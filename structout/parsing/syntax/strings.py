@@ -58,7 +58,7 @@ class Quoted(NamedTuple):
     closed: bool = True
 
 
-def read_value(text: str, place: int, end: int, role: Role, depth: int, budget: Allowance) -> Quoted:
+def read_value(text: str, place: int, end: int, role: Role, depth: int, allowance: Allowance) -> Quoted:
     """Find the end of the string that opens at `place`, as a member's value or as an item."""
     opening = text[place]
     triple = opening * 3
@@ -68,7 +68,7 @@ def read_value(text: str, place: int, end: int, role: Role, depth: int, budget: 
             return Quoted(place + 3, close, close + 3)
     certain, likely = _CERTAIN[role].match, _LIKELY[role].match
     inner: list[int] = []
-    budget.spend(1)
+    allowance.spend(1)
     for found in _QUOTES[opening].finditer(text, place + 1, end):
         at = found.start()
         if text[at] == "\\":
@@ -76,12 +76,12 @@ def read_value(text: str, place: int, end: int, role: Role, depth: int, budget: 
         if certain(text, at + 1, end) or (len(inner) % 2 == 0 and likely(text, at + 1, end)):
             early = _unclosed_before(text, place, inner, role, end) if len(inner) % 2 else None
             if early is not None:
-                budget.spend(at - place)
+                allowance.spend(at - place)
                 return early
             return Quoted(place + 1, at, at + 1)
         inner.append(at)
-        budget.spend(_STEPS_A_QUOTE)
-    budget.spend(end - place)
+        allowance.spend(_STEPS_A_QUOTE)
+    allowance.spend(end - place)
     early = _unclosed_before(text, place, inner, role, end)
     if early is not None:
         return early

@@ -52,9 +52,9 @@ def split_lines(text: str, start: int, end: int) -> list[YamlLine]:
     return lines
 
 
-def read_yaml(text: str, lines: list[YamlLine], end: int, budget: Allowance) -> Json:
+def read_yaml(text: str, lines: list[YamlLine], end: int, allowance: Allowance) -> Json:
     """Read lines as one YAML document. Raises `Unreadable` or `Exhausted`."""
-    reader = _Reader(text, lines, end, budget)
+    reader = _Reader(text, lines, end, allowance)
     document = reader.block(reader.current_indent(), 0)
     if reader.line() is not None:
         raise Unreadable(reader.lines[reader.at].place)
@@ -62,11 +62,11 @@ def read_yaml(text: str, lines: list[YamlLine], end: int, budget: Allowance) -> 
 
 
 class _Reader:
-    def __init__(self, text: str, lines: list[YamlLine], end: int, budget: Allowance) -> None:
+    def __init__(self, text: str, lines: list[YamlLine], end: int, allowance: Allowance) -> None:
         self.text = text
         self.lines = lines
         self.end = end
-        self.budget = budget
+        self.allowance = allowance
         self.at = 0
 
     def line(self) -> YamlLine | None:
@@ -102,7 +102,7 @@ class _Reader:
             dash = _ITEM.match(line.content)
             if dash is None:
                 break
-            self.budget.spend(len(line.content) + 8)
+            self.allowance.spend(len(line.content) + 8)
             rest = line.content[dash.end() :]
             if not rest or rest.startswith("#"):
                 self.at += 1
@@ -126,7 +126,7 @@ class _Reader:
             key = _KEY.match(line.content)
             if key is None or _ITEM.match(line.content):
                 break
-            self.budget.spend(len(line.content) + 8)
+            self.allowance.spend(len(line.content) + 8)
             name = _key_name(key)
             if name in found:
                 raise Unreadable(line.place)
@@ -156,7 +156,7 @@ class _Reader:
                 self.at += 1
                 return document
             try:
-                reading = read_at(self.text, place, self.end, self.budget)
+                reading = read_at(self.text, place, self.end, self.allowance)
             except Unreadable:
                 if rest[0] == "{":
                     raise
