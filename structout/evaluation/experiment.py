@@ -21,12 +21,12 @@ from structout.evaluation.user_functions import own
 from structout.field_types import misfit
 from structout.prices import Price
 
-_HINT = "see `structout bench --help` and the README for the keys of an experiment"
+_HINT = "the README lists the keys, and `structout bench --help` says what they mean"
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """The content of `bench.toml`: each key is a field. A key for several values also takes a single value.
+    """The content of an `experiment.toml`: each key is a field. A key for several values also takes a single value.
 
     `strategies` are expressions by name; in a list, each expression is its own name. `split` may be `all`. `limit`
     takes the first records in an order that depends only on `seed` and the keys, so a higher limit only adds records.
@@ -70,9 +70,10 @@ class Experiment:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Experiment":
         """Make an experiment from the content of a file. Raises `SpecError` for an unknown key or an invalid value."""
-        unknown = set(row) - {one.name for one in fields(cls)}
-        if unknown:
-            raise SpecError(f"unknown keys in the experiment: {', '.join(sorted(unknown))}", hint=_HINT)
+        keys = [one.name for one in fields(cls)]
+        if unknown := set(row) - set(keys):
+            hint = f"the keys are {', '.join(keys)}"
+            raise SpecError(f"unknown keys in the experiment: {', '.join(sorted(unknown))}", hint=hint)
         if not row.get("dataset") or not row.get("strategies"):
             raise SpecError("the experiment lacks dataset or strategies", hint=_HINT)
         strategies, sweep = row["strategies"], row.get("sweep", {})
