@@ -1,7 +1,7 @@
 """Data in another form than the schema's: what is taken for the same, and what is not."""
 
-from enum import StrEnum
-from typing import Annotated, Any, Literal
+from enum import Enum, StrEnum
+from typing import Annotated, Any, Literal, NamedTuple
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
@@ -185,3 +185,37 @@ def test_a_typed_record(text: str) -> None:
 def test_edits_point_into_the_document() -> None:
     found = repair(GOOD.replace('"side": 2', '"SIDE": "2"'), PART)
     assert [(edit.kind, edit.where) for edit in found.edits] == [("key", "/shape/side"), ("number", "/shape/side")]
+
+
+class Paint(Enum):
+    RED = "r"
+    DEEP_BLUE = "b"
+
+
+class Crossed(Enum):
+    RED = "green"
+    GREEN = "red"
+
+
+class Point(NamedTuple):
+    x: int
+    y: float
+
+
+@pytest.mark.parametrize("text", ['"DEEP_BLUE"', '"deep blue"', '"Paint.DEEP_BLUE"'])
+def test_a_member_name_stands_for_its_value(text: str) -> None:
+    found = repair(text, Paint)
+    assert found.value is Paint.DEEP_BLUE
+    assert [edit.kind for edit in found.edits] == ["enum"]
+    assert not repair('"PURPLE"', Paint).ok
+
+
+def test_a_member_name_that_is_also_the_value_of_another_member_is_ambiguous() -> None:
+    assert repair('"red"', Crossed).value is Crossed.GREEN  # valid as it is
+    assert [issue.kind for issue in repair('"RED"', Crossed).issues] == ["ambiguous", "enum"]
+
+
+def test_a_named_tuple_may_be_an_object_of_its_fields() -> None:
+    assert repair('{"y": 2.5, "x": 1}', Point).value == Point(1, 2.5)
+    assert not repair('{"y": 2.5, "z": 1}', Point).ok
+    assert not repair('{"x": 1, "y": 2}', tuple[int, int]).ok

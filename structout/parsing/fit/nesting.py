@@ -185,6 +185,11 @@ def _listed(value: Json, shape: Shape) -> Iterator[Proposal]:
             yield Proposal("listed", pieces)  # as likely as a list with one item
     elif isinstance(value, dict) and value and list(value) == [str(index) for index in range(len(value))]:
         yield Proposal("listed", list(value.values()))
+    elif isinstance(value, dict) and len(value) == len(shape.first_items):
+        titles = [plain_key(inner.title) for inner in shape.first_items]  # of a named tuple: the names of its fields
+        found = {plain_key(key): item for key, item in value.items()}
+        if all(titles) and found.keys() == set(titles):
+            yield Proposal("listed", [found[title] for title in titles])
 
 
 def _is_known(item: Json, shape: Shape, depth: int = 1) -> bool:

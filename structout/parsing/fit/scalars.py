@@ -56,6 +56,9 @@ def read_scalar(
     text = value if isinstance(value, str) else None
     if shape.values and value is not None:
         names = match_name(edit_text(value) if text is None else text, shape.values)
+        if text is not None:
+            named = [shape.members[name] for name in match_name(text, tuple(shape.members))]
+            names += [other for other in named if other in shape.values and other not in names]
         if len(names) == 1:
             yield reading("enum", names[0])
         elif names:

@@ -6,6 +6,8 @@ from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import jsonschema_rs
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import core_schema, to_jsonable_python
 
 from structout.document import Json
 from structout.schema import Schema, Writer
@@ -13,6 +15,7 @@ from structout.schema.references import place_of, resolve
 
 _UNICODE: Final = re.compile(r"[\W_]+")
 _DEEPEST_REFERENCE: Final = 30
+_MEMBERS: Final = "x-members"  # the mark of an enumeration: its values by member name
 _TYPES: Final = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
 
 
@@ -35,10 +38,12 @@ class Root:
         self.schema = schema
         self.json_schema: Any = schema.json_schema
         self.aliases: dict[str, dict[str, str]] = {}
+        self.members: dict[str, dict[str, Any]] = {}  # by place: the values of an enumeration by member name
         if schema.adapter is not None:
             by_name = schema.adapter.json_schema(by_alias=False, schema_generator=Writer)
             if by_name != self.json_schema:
                 self._name_aliases(self.json_schema, by_name, "")
+            self._name_members(schema.adapter.json_schema(schema_generator=_Naming), "")
 
     def _name_aliases(self, by_alias: Any, by_name: Any, place: str) -> None:
         """Map names to aliases. Pydantic writes both schemas in the same order, so their properties pair up."""
@@ -53,6 +58,25 @@ class Root:
         elif isinstance(by_alias, list) and isinstance(by_name, list) and len(by_alias) == len(by_name):
             for index, pair in enumerate(zip(by_alias, by_name, strict=True)):
                 self._name_aliases(*pair, f"{place}/{index}")
+
+
+    def _name_members(self, named: Any, place: str) -> None:
+        if isinstance(named, dict):
+            if isinstance(named.get(_MEMBERS), dict) and not named.keys().isdisjoint({"enum", "const"}):
+                self.members[place] = named[_MEMBERS]
+            for key, inner in named.items():
+                self._name_members(inner, f"{place}/{escape(key)}")
+        elif isinstance(named, list):
+            for index, inner in enumerate(named):
+                self._name_members(inner, f"{place}/{index}")
+
+
+class _Naming(Writer):
+    """Writes the schema of a Pydantic type with the member names of its enumerations."""
+
+    def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
+        members = {member.name: to_jsonable_python(member.value) for member in schema["members"]}
+        return {**super().enum_schema(schema), _MEMBERS: members}
 
 
 def escape(key: str) -> str:
@@ -129,6 +153,11 @@ class Shape:
         return ()
 
     @cached_property
+    def members(self) -> dict[str, Any]:
+        """The values of an enumeration of Python, by member name."""
+        return {name: value for place, _ in self.parts for name, value in self.root.members.get(place, {}).items()}
+
+    @cached_property
     def properties(self) -> dict[str, "Shape"]:
         """The declared properties."""
         found: dict[str, list[tuple[str, Any]]] = {}
@@ -161,9 +190,8 @@ class Shape:
                 if key in self.properties:
                     found.setdefault(plain_key(name), set()).add(key)
         for key, shape in self.properties.items():
-            title = next((part["title"] for _, part in shape.parts if isinstance(part.get("title"), str)), "")
-            if title and plain_key(title) not in found:
-                found[plain_key(title)] = {key}
+            if shape.title and plain_key(shape.title) not in found:
+                found[plain_key(shape.title)] = {key}
         return {spelling: next(iter(keys)) for spelling, keys in found.items() if len(keys) == 1 and spelling}
 
     @cached_property
@@ -252,6 +280,11 @@ class Shape:
                         if node is not False
                     )
         return ()
+
+    @property
+    def title(self) -> str:
+        """The first title in the schema."""
+        return next((part["title"] for _, part in self.parts if isinstance(part.get("title"), str)), "")
 
     @cached_property
     def about(self) -> str:
