@@ -1,20 +1,32 @@
 """Values that comply with a schema and still look wrong."""
 
+import re
+from typing import Final
+
 from structout.document import Json, leaves
 from structout.issue import Issue
 from structout.parsing.syntax.escapes import may_be_suspicious, suspicious
 
+# A tool call in XML whose parameter did not end: the value holds the parameters behind it.
+_NEXT_PARAMETER: Final = re.compile(r"</[\w:.-]{1,80}>\s{0,9}<(?:antml:)?parameter(?:=|\s+name=)[\"']?([\w.$-]{1,80})")
+
 
 def notices(text: str, document: Json) -> tuple[Issue, ...]:
-    """The values of a document that look wrong, as issues of the kind `suspicious_escape`.
+    """The values of a document that look wrong, as issues of the kinds `suspicious_escape` and `leaked_parameter`.
 
     `text` is the JSON that the document was read from. A notice changes nothing: a valid document stays valid.
     """
-    if not may_be_suspicious(text):
+    escapes, parameters = may_be_suspicious(text), "parameter" in text
+    if not escapes and not parameters:
         return ()
-    found = ((place, value, suspicious(value)) for place, value in leaves(document).items() if isinstance(value, str))
-    return tuple(
-        Issue(place, "suspicious_escape", f"{value!r} holds a control character in a word: perhaps it means {meant!r}")
-        for place, value, meant in found
-        if meant
-    )
+    found = []
+    for place, value in leaves(document).items():
+        if not isinstance(value, str):
+            continue
+        if escapes and (meant := suspicious(value)):
+            message = f"{value!r} holds a control character in a word: perhaps it means {meant!r}"
+            found.append(Issue(place, "suspicious_escape", message))
+        if parameters and (behind := _NEXT_PARAMETER.search(value)):
+            message = f"the text holds the tags of another parameter, {behind[1]!r}: perhaps it swallowed the parameter"
+            found.append(Issue(place, "leaked_parameter", message))
+    return tuple(found)

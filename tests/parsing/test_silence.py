@@ -1,5 +1,6 @@
 """Nothing is chosen in silence: what has two readings is an issue, and what has one is read."""
 
+import json
 from typing import Any
 
 import pytest
@@ -107,6 +108,12 @@ def test_valid_json_is_never_changed_and_a_suspicious_escape_is_noticed(text: st
     assert repaired.ok
     assert not repaired.edits
     assert [(one.pointer, one.kind) for one in repaired.notices] == [("/text", "suspicious_escape")]
+
+
+def test_a_parameter_that_a_text_swallowed_is_noticed() -> None:
+    text = json.dumps({"text": 'A note.</text>\n<parameter name="tags">["a"]'})
+    assert [(one.pointer, one.kind) for one in repair(text, TEXT).notices] == [("/text", "leaked_parameter")]
+    assert repair(json.dumps({"text": 'Write <parameter name="tags"> in each call.'}), TEXT).notices == ()
 
 
 def test_results_and_the_gate_show_what_was_noticed() -> None:

@@ -59,7 +59,6 @@ class Root:
             for index, pair in enumerate(zip(by_alias, by_name, strict=True)):
                 self._name_aliases(*pair, f"{place}/{index}")
 
-
     def _name_members(self, named: Any, place: str) -> None:
         if isinstance(named, dict):
             if isinstance(named.get(_MEMBERS), dict) and not named.keys().isdisjoint({"enum", "const"}):
