@@ -1,9 +1,9 @@
 """Texts other than JSON, such as a choice or a statement, freed of the wrapping that models add."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from structout.parsing.edits import Edit
+from structout.parsing.edits import Edit, EditKind
 
 _FENCE = re.compile(r"```[^\n`]*\n([^`]*)```")
 _QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "«": "»", "**": "**"}
@@ -21,7 +21,7 @@ def bare(text: str, choices: Sequence[str] = ()) -> Iterator[tuple[str, tuple[Ed
     if len(fences) == 1:
         edits = (Edit("fence", "lossless", 0, text, fences[0]),)
         text = fences[0]
-    steps = (
+    steps: tuple[tuple[EditKind, Callable[[str], str]], ...] = (
         ("spaces", str.strip),
         ("quotes", _unquoted),
         ("full stop", lambda t: t.removesuffix(".")),

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from structout.document import Json
 from structout.issue import Issue, Steps, pointer
 from structout.parsing.allowance import Allowance
-from structout.parsing.edits import Decimal, Edit, Grade, edit_text, worst
+from structout.parsing.edits import Decimal, Edit, EditKind, Grade, edit_text, worst
 from structout.parsing.fit.key_names import all_shouted, is_misspelt, shouted
 from structout.parsing.fit.literals import means_null
 from structout.parsing.fit.nesting import proposals
@@ -174,8 +174,9 @@ class Coercer:
             fit = self.fit(item, inner, (*path, name), siblings, at.depth + 1, at.turns)
             absent = item is None or (isinstance(item, str) and means_null(item))
             if not fit.fits and name not in shape.required and (absent or self.drastic):
-                kind, grade = ("null", "lossless") if absent else ("dropped", "lossy")
-                edits.append(Edit(kind, grade, pointer((*path, name)), edit_text(item), ""))
+                why: EditKind = "null" if absent else "dropped"
+                grade = "lossless" if absent else "lossy"
+                edits.append(Edit(why, grade, pointer((*path, name)), edit_text(item), ""))
                 continue
             found[name], fits = fit.value, fits and fit.fits
             edits += fit.edits

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from structout.document import Json
 from structout.parsing.allowance import Allowance
-from structout.parsing.edits import Grade
+from structout.parsing.edits import EditKind, Grade
 from structout.parsing.fit.literals import means_null
 from structout.parsing.fit.shape import Shape, plain_key
 from structout.parsing.syntax.reader import read_encoded
@@ -41,7 +41,7 @@ _DEEPEST_WRAPPER: Final = 2
 class Proposal(NamedTuple):
     """A value to fit instead of the original, with the kind and grade of the edit; `under` is a key to put it under."""
 
-    kind: str
+    kind: EditKind
     value: Json
     grade: Grade = "lossless"
     under: str = ""

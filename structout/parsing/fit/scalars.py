@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from structout.document import Json
 from structout.issue import Issue
-from structout.parsing.edits import Decimal, Edit, Grade, edit_text
+from structout.parsing.edits import Decimal, Edit, EditKind, Grade, edit_text
 from structout.parsing.fit.dates import read_date_time, read_time
 from structout.parsing.fit.literals import (
     magnitude,
@@ -38,7 +38,7 @@ class ScalarPlace:
 
 
 class _Read(Protocol):
-    def __call__(self, kind: str, found: Json, grade: Grade = "lossless") -> ScalarReading: ...
+    def __call__(self, kind: EditKind, found: Json, grade: Grade = "lossless") -> ScalarReading: ...
 
 
 def read_scalar(
@@ -46,7 +46,7 @@ def read_scalar(
 ) -> Iterator[ScalarReading]:
     """All readings of a scalar that may fit `shape`; lossy readings only if `drastic`."""
 
-    def reading(kind: str, found: Json, grade: Grade = "lossless") -> ScalarReading:
+    def reading(kind: EditKind, found: Json, grade: Grade = "lossless") -> ScalarReading:
         return found, (Edit(kind, grade, place.pointer, edit_text(value), edit_text(found)),), ()
 
     def doubt(message: str) -> ScalarReading:
@@ -148,7 +148,7 @@ def _numbers(
     """The number in a text. A unit can be dropped without loss if the context names it too."""
     found = read_number(text, decimal)
     grade: Grade = "lossless"
-    kind = "number"
+    kind: EditKind = "number"
     if not found and (parts := split_unit(text)):
         amount, unit = parts
         found, kind = read_number(amount, decimal), "unit"

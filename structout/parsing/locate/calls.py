@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from structout.document import Json, parse_json
 from structout.parsing.allowance import Allowance
-from structout.parsing.edits import Edit, edit_text
+from structout.parsing.edits import Edit, EditKind, edit_text
 from structout.parsing.fit.shape import Shape, plain_key
 from structout.parsing.syntax.reader import Reading
 
@@ -33,7 +33,7 @@ _OPENAI: Final = frozenset({"type", "function", "id", "index"})
 class Dialect(NamedTuple):
     """One way to write a record: the pattern of the record, and a function that reads its body."""
 
-    name: str
+    name: EditKind
     cue: str  # every such record contains this text
     pattern: re.Pattern[str]
     read: Callable[[str], dict[str, Json] | None]
@@ -176,5 +176,5 @@ def _are_known(document: dict[str, Json], shape: Shape) -> bool:
     return all(plain_key(name) in shape.spellings for name in document)
 
 
-def _reading(kind: str, text: str, start: int, end: int, document: Json) -> Reading:
+def _reading(kind: EditKind, text: str, start: int, end: int, document: Json) -> Reading:
     return Reading(document, start, end, (Edit(kind, "lossless", start, text[start:end], edit_text(document)),))

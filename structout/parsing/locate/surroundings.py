@@ -1,6 +1,6 @@
 """Removal of the text around a document."""
 
-from structout.parsing.edits import Edit
+from structout.parsing.edits import Edit, EditKind
 
 _LANGUAGES = frozenset({"", "json", "JSON", "yaml", "yml"})
 
@@ -19,5 +19,5 @@ def with_surroundings(text: str, start: int, end: int, edits: tuple[Edit, ...]) 
     return edits
 
 
-def _kind(text: str) -> str:
+def _kind(text: str) -> EditKind:
     return "fence" if text.strip().strip("`~").strip() in _LANGUAGES else "prose"

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from structout.parsing.allowance import Allowance
-from structout.parsing.edits import Edit, Grade
+from structout.parsing.edits import Edit, EditKind, Grade
 from structout.parsing.syntax.escapes import are_raw
 from structout.parsing.syntax.patterns import KEYED
 
@@ -49,7 +49,7 @@ class Cursor:
         self.raw = are_raw(text, start, end)  # whether backslashes may stand for themselves
         self.loose = False  # the text ended with a number or a word that may be incomplete
 
-    def edit(self, kind: str, grade: Grade, where: int, before: str, after: str) -> None:
+    def edit(self, kind: EditKind, grade: Grade, where: int, before: str, after: str) -> None:
         """Note an edit."""
         edit = Edit(kind, grade, where, before, after)
         if self.edits and _offset(edit) < _offset(self.edits[-1]):

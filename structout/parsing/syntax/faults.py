@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from structout.document import Json, read_json
 from structout.parsing.allowance import Allowance
-from structout.parsing.edits import Edit
+from structout.parsing.edits import Edit, EditKind
 from structout.parsing.syntax.escapes import are_raw
 from structout.parsing.syntax.patterns import CLOSER, COMMENT, ELIDED, KEYED, NEXT, PYTHON
 from structout.parsing.syntax.strings import Quoted, Role, closes, read_value, starts_value, written_as
@@ -22,7 +22,7 @@ _LITERAL: Final = re.compile(r"(True|False|None)(?=[ \t\r\n]*+[,}\]])")
 _SPACE: Final = " \t\r\n"
 _MOST: Final = 4
 
-_Change = tuple[str, int, str, str]  # kind, place, before, after
+_Change = tuple[EditKind, int, str, str]  # kind, place, before, after
 
 
 class Fixed(NamedTuple):

@@ -4,6 +4,7 @@ import re
 from typing import Final, Literal, NamedTuple
 
 from structout.parsing.allowance import Allowance
+from structout.parsing.edits import EditKind
 from structout.parsing.syntax.tokens import ROOM, SIGN, quote
 
 Role = Literal["member", "item"]
@@ -101,7 +102,7 @@ def read_value(text: str, place: int, end: int, role: Role, depth: int, allowanc
     return Quoted(place + 1, end, end, closed=False)
 
 
-def written_as(text: str, place: int, quoted: Quoted, *, raw: bool = False) -> tuple[str, str, str, bool]:
+def written_as(text: str, place: int, quoted: Quoted, *, raw: bool = False) -> tuple[EditKind, str, str, bool]:
     """The edit that makes a string JSON: its kind, the text before and after, and whether all content is kept."""
     before, content = text[place : quoted.end], text[quoted.start : quoted.stop]
     after, whole = quote(content, raw=raw)
