@@ -11,7 +11,14 @@ import typer
 
 from structout.cli.codes import FAILED, INTERRUPTED
 from structout.cli.console import progress, put_json, say, show
-from structout.cli.options import AllowCodeOption, CodeOption, JsonOption, LogOption, PricesOption
+from structout.cli.options import (
+    AllowCodeOption,
+    CodeOption,
+    JsonOption,
+    LogOption,
+    PricesOption,
+    warn_of_other_models,
+)
 from structout.document import load_json
 from structout.errors import SpecError
 
@@ -50,12 +57,21 @@ def bench(
     max_tokens: Annotated[
         int | None, typer.Option("--max-tokens", help="The maximum number of tokens per answer (256).")
     ] = None,
-    temperature: Annotated[float | None, typer.Option("--temperature", help="0, the default, is greedy.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option("--temperature", help="The sampling temperature; 0 (the default) is greedy.")
+    ] = None,
     sweep: Annotated[
-        list[str] | None, typer.Option("--sweep", help="temperature=0,0.5,1, or a name in a strategy's {braces}.")
+        list[str] | None,
+        typer.Option(
+            "--sweep",
+            help="Compare values: temperature=0,0.5,1, or NAME=VALUE,... for {NAME} in a strategy. Repeatable.",
+        ),
     ] = None,
     perturb: Annotated[
-        list[str] | None, typer.Option("--perturb", help="A small change to each text, such as typos; or all.")
+        list[str] | None,
+        typer.Option(
+            "--perturb", help="Also measure with a small change to each text, such as typos; or all. Repeatable."
+        ),
     ] = None,
     until_width: Annotated[
         float | None, typer.Option("--until-width", help="Stop when every rate's interval is at most this wide.")
@@ -112,6 +128,8 @@ def bench(
             named = {name: name for name in DEFAULTS} | (_tuned(target) if not model else {})
             experiment = Experiment(target, named).changed(**given)
         report = _run(experiment, earlier)
+        if price:
+            warn_of_other_models(given["prices"], _models(report))
         place = Path(html) if html else experiment.place().with_suffix(".html")
     worse = _compared(earlier, report, as_json=as_json, markdown=markdown)
     if place is not None:
@@ -148,6 +166,12 @@ def _run(experiment: "Experiment", earlier: "Report | None") -> "Report":
     return report
 
 
+def _models(report: "Report") -> list[str]:
+    """The names of the measured models, and of all other models that were asked."""
+    calls = (call for one in report.outcomes for call in (*one.attempts, *one.checks))
+    return list(dict.fromkeys([*(one.model for one in report.outcomes), *(str(call["model"]) for call in calls)]))
+
+
 def _compared(earlier: "Report | None", report: "Report", *, as_json: bool, markdown: bool) -> bool:
     """Show the report and the changes since an earlier report. True if a change is shown to be a regression."""
     if earlier is None:
@@ -178,7 +202,7 @@ def _axis(written: str) -> tuple[str, list[Any]]:
     name, sign, values = written.partition("=")
     if not (name and sign and values):
         raise SpecError(
-            f"invalid sweep: got {written!r}, expected NAME=VALUE,...", hint="write --sweep temperature=0,0.5,1"
+            f"invalid --sweep: got {written!r}, expected NAME=VALUE,...", hint="write --sweep temperature=0,0.5,1"
         )
     return name, [_value(one) for one in values.split(",")]
 

@@ -40,6 +40,11 @@ def say(message: str) -> None:
     _write(surfaces.line(f"structout: {message}" if not message.startswith("error") else message))
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things in words: `1 record`, `2,000 records`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def say_over(message: str) -> None:
     """Overwrite the last line on stderr, for a terminal."""
     _write(f"\r\x1b[K{surfaces.line(message)}", end="")

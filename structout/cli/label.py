@@ -7,7 +7,7 @@ import typer
 
 from structout import defaults
 from structout.cli.codes import FAILED, INCOMPLETE, INTERRUPTED, NOTHING, PASSED
-from structout.cli.console import LogFormat, reporter, say
+from structout.cli.console import LogFormat, counted, reporter, say
 from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
@@ -82,8 +82,10 @@ def label(
                 stream.write(line(example).encode() + b"\n")
     where = f"are in {output}" if kept else f"{output} is not written"
     calls = sum(usage.calls for usage in tally.spent.values())
-    say(f"{len(kept)} of {tally.done} records were accepted and {where} ({calls} calls, {tally.tokens:,} tokens)")
+    total = counted(tally.done, "record")
+    say(f"{len(kept):,} of {total} were accepted and {where} ({counted(calls, 'call')}, {tally.tokens:,} tokens)")
     if tally.counts["error"]:
-        say(f"the model failed on {tally.counts['error']} of them; the same command retries these records")
+        failed = counted(tally.counts["error"], "record")
+        say(f"the model failed on {failed}; run the same command again to retry these records")
         raise typer.Exit(INCOMPLETE)
     raise typer.Exit(PASSED if kept else FAILED)

@@ -1,10 +1,11 @@
 """Options that several commands share, and functions that interpret their values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 
+from structout.cli.console import say
 from structout.errors import SpecError
 from structout.source import allow_code, refuse_code
 
@@ -46,7 +47,8 @@ SourceArgument = Annotated[
     typer.Argument(
         metavar="INPUT",
         callback=current_spelling,
-        help="JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, .sql, sql:QUERY, text (a record a line), or - for stdin.",
+        help="JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, .sql, sql:QUERY, text (one record per line); or - "
+        "for stdin.",
     ),
 ]
 FormerInputOption = Annotated[
@@ -68,10 +70,13 @@ ExamplesOption = Annotated[
 ]
 MaxTokensOption = Annotated[int, typer.Option("--max-tokens", help="The maximum number of tokens per answer.")]
 TemperatureOption = Annotated[
-    float, typer.Option("--temperature", help="0 is greedy. A strategy's own temperature overrides it.")
+    float,
+    typer.Option(
+        "--temperature", help="The sampling temperature; 0 is greedy. A strategy's own temperature overrides it."
+    ),
 ]
 SeedOption = Annotated[
-    int, typer.Option("--seed", help="Makes sampling repeatable, so that equal prompts are asked once; 0 turns it off.")
+    int, typer.Option("--seed", help="The seed of sampling. With a seed above 0, equal prompts are asked once.")
 ]
 PricesOption = Annotated[
     list[str] | None,
@@ -113,6 +118,13 @@ def policy_named(name: str) -> "Policy":
     if name not in get_args(Policy):
         raise SpecError(f"unknown repair policy {name!r}", hint=f"give one of {', '.join(get_args(Policy))}")
     return name  # type: ignore[return-value]
+
+
+def warn_of_other_models(priced: Iterable[str], models: Collection[str]) -> None:
+    """Warn of each price whose model is not among `models`. A price without a name ("") has its model."""
+    for name in priced:
+        if name and name not in models:
+            say(f"--price names {name!r}, but the models are: {', '.join(dict.fromkeys(models))}")
 
 
 def shown_examples(place: str | None, schema: Any) -> "tuple[Example, ...]":

@@ -2,13 +2,14 @@
 
 import os
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from structout import defaults
 from structout.cli.codes import DAMAGED, FAILED, INCOMPLETE, INTERRUPTED, NOTHING, PASSED
-from structout.cli.console import LogFormat, put, reporter, say
+from structout.cli.console import LogFormat, counted, put, reporter, say
 from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
@@ -24,6 +25,7 @@ from structout.cli.options import (
     TemperatureOption,
     sampling,
     shown_examples,
+    warn_of_other_models,
 )
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def run(
     seed: SeedOption = 0,
     text: Annotated[str, typer.Option("--text", help="The column to read.")] = "text",
     key: Annotated[str | None, typer.Option("--key", help="The column that identifies a row.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Read only the first rows.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Read at most this many rows.")] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Omit the provenance columns (_key, ...).")] = False,
     quarantine: Annotated[
         str | None, typer.Option("--quarantine", help="The file for all other rows (OUTPUT.quarantine.jsonl).")
@@ -115,9 +117,9 @@ def run(
 ) -> None:
     """Turn a file of rows into a file of validated records, one outcome per row. The same command resumes a run.
 
-    Exit 0: all rows were accepted; 1: some rows are in the quarantine; 2: wrong usage, or a damaged journal whose lost
-    rows were asked again; 3: the run stopped early (budget, model, disk) or the model failed on some rows, so
-    run the same command again; 4: the input holds no rows.
+    Exit 0: all rows were accepted; 1: some rows are in the quarantine; 2: wrong usage, or the run finished but its
+    journal was damaged; 3: the run stopped early (budget, model, disk) or the model failed on some rows, so run the
+    same command again; 4: the input holds no rows.
     """
     from structout.pipeline.budget import Budget
     from structout.pipeline.file_run import FileRun, RunInterruptedError
@@ -158,12 +160,14 @@ def run(
     )
     work = FileRun(settings)
     try:
+        if price and not work.is_empty:
+            warn_of_other_models(read_prices(price), work.job.models())
         if dry_run:
             _estimate(work, probe)
             return
         executor = work.local() if engine is EngineName.LOCAL else _ray(work)
         with reporter(log_format, metrics) as report:
-            found = work.execute(executor, report, lambda count: say(f"retrying {count:,} quarantined rows"))
+            found = work.execute(executor, report, _retrying)
     except RunInterruptedError as stopped:
         kept = f"the answers are kept in {settings.place} ({stopped.done:,} rows are done)"
         say(f"interrupted: {kept}; the same command resumes the run")
@@ -171,21 +175,42 @@ def run(
     raise typer.Exit(_reported(found, settings))
 
 
+def _retrying(count: int) -> None:
+    if count:
+        say(f"retrying {counted(count, 'quarantined row')}")
+    else:
+        say("no quarantined rows to retry: asking for all rows without an outcome")
+
+
 def _reported(found: "Finished", settings: "RunSettings") -> int:
     """Report the counts of a finished run, and return the exit code."""
     if found.rows == 0:
         return _nothing()
-    say(f"{found.rows:,} rows in = {found.accepted:,} to {settings.output} + {found.others:,} to {settings.rest}")
+    total = counted(found.rows, "row")
+    say(f"{total} in = {found.accepted:,} to {settings.output} + {found.others:,} to {settings.rest}")
     if found.repeated_keys:
-        say(
-            f"{found.repeated_keys:,} rows have the same {settings.key} as an earlier row: --key does not identify rows"
-        )
+        repeated = "1 row has" if found.repeated_keys == 1 else f"{found.repeated_keys:,} rows have"
+        say(f"{repeated} the same {settings.key} as an earlier row: name a column with unique values in --key")
     if found.failed:
-        say(f"the model failed on {found.failed:,} of them; the same command retries these rows")
+        reason = f" ({why})" if (why := _failure(settings.rest)) else ""
+        again = "run the same command again to retry these rows"
+        say(f"the model failed on {counted(found.failed, 'row')}{reason}; {again}")
     if found.damaged:
-        say(f"{settings.place} was damaged (see above); its lost parts were asked again")
+        say(f"{settings.place} was damaged; the model was asked again for any lost rows")
         return DAMAGED
     return INCOMPLETE if found.failed else FAILED if found.others else PASSED
+
+
+def _failure(quarantine: str) -> str:
+    """Why the model failed on the first such row of the quarantine; "" if the file holds none."""
+    from structout.document import load_json
+
+    if Path(quarantine).is_file():  # not a device, such as /dev/stdout
+        with open(quarantine, encoding="utf-8") as stream:
+            for row in map(load_json, stream):
+                if row["status"] == "error" and row["issues"]:
+                    return str(row["issues"][0]["message"])[:200]
+    return ""
 
 
 def _nothing() -> int:
@@ -211,4 +236,4 @@ def _estimate(work: "FileRun", probe: int) -> None:
         say("the number of rows is unknown: the estimate is for 1,000 rows")
     put("\n".join(found.lines()))
     if found.asked:
-        say(f"the estimate asked for {found.asked} rows; their answers are kept in {work.settings.place}")
+        say(f"the estimate asked for {counted(found.asked, 'row')}; their answers are kept in {work.settings.place}")

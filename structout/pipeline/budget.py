@@ -82,7 +82,8 @@ class Budget:
         if self.tokens is not None:
             used, needed = (sum(one.input_tokens + one.output_tokens for one in x.values()) for x in (spent, expected))
             if used >= self.tokens or needed > self.tokens:
-                raise _used_up(f"{self.tokens:,} tokens", "--budget-tokens", f"{needed:,}" if needed > used else "")
+                problem = f"{used:,} of {self.tokens:,} tokens are spent"
+                raise _used_up(problem, "--budget-tokens", f"{needed:,}" if needed > used else "")
         if self.usd is not None:
             paid, bill = prices.cost(spent.items()), prices.cost(expected.items())
             if paid is None or bill is None:
@@ -91,9 +92,10 @@ class Budget:
                     f"the price of {unknown} is unknown", hint="give --price, or list the model in --prices"
                 )
             if paid >= self.usd or bill > self.usd:
-                raise _used_up(dollars(self.usd), "--budget-usd", dollars(bill) if bill > paid else "")
+                problem = f"{dollars(paid)} of {dollars(self.usd)} is spent"
+                raise _used_up(problem, "--budget-usd", dollars(bill) if bill > paid else "")
         if self.hours is not None and (time.monotonic() - self.began) / 3600 >= self.hours:
-            raise _used_up(f"{self.hours:g} hours", "--max-hours")
+            raise _used_up(f"the time limit of {self.hours:g} hours is used up", "--max-hours")
 
 
 def _with_more(usage: Usage, calls: float) -> Usage:
@@ -106,8 +108,8 @@ def _with_more(usage: Usage, calls: float) -> Usage:
     )
 
 
-def _used_up(limit: str, option: str, needed: str = "") -> BudgetError:
+def _used_up(problem: str, option: str, needed: str = "") -> BudgetError:
     return BudgetError(
-        f"the budget of {limit} is used up" + (f": the next calls would take it to {needed}" if needed else ""),
+        problem + (f"; the next calls would make it {needed}" if needed else ""),
         hint=f"raise {option} and run the same command again; finished rows are kept",
     )

@@ -56,3 +56,6 @@ def test_bench_sweeps_perturbs_and_stops(bolts: tuple[Path, str, list[str]], tmp
     early = shell(*words, "--until-width", "0.12", "--split", "all", "--price", f"{model}=1/2")
     assert json.loads(early.stdout)["rows"][0]["n"] < 240
     assert json.loads(early.stdout)["rows"][0]["cost"]["price"] > 0
+    other = shell(*words, "--limit", "8", "--price", "foo=1,2")
+    assert (other.returncode, f"--price names 'foo', but the models are: {model}\n" in other.stderr) == (0, True)
+    assert "--price" not in early.stderr

@@ -69,7 +69,7 @@ def test_every_spelling_says_what_a_run_reads(folder: Path, shell: Shell, source
 def test_a_run_reads_a_pipe_unless_it_is_told_otherwise(folder: Path, shell: Shell) -> None:
     for source in ([], ["-"], ["--input", "-"]):
         done = shell("run", *source, *SCRIPTED, "-o", "out.jsonl", "--fresh", stdin="one\n")
-        assert (done.returncode, "1 rows in" in done.stderr) == (0, True), done.stderr
+        assert (done.returncode, "1 row in" in done.stderr) == (0, True), done.stderr
 
 
 @pytest.mark.parametrize(

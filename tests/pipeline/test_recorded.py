@@ -184,7 +184,7 @@ def test_a_budget_counts_the_calls_that_are_under_way(journal: Journal) -> None:
     with ThreadPoolExecutor(1) as pool:
         under_way = pool.submit(model.complete, [ask("slow")])
         assert asked.wait(10)
-        with pytest.raises(BudgetError, match="take it to 30"):
+        with pytest.raises(BudgetError, match="would make it 30"):
             model.complete([ask("another")])
         go.set()
         assert under_way.result()[0].text == "x"
@@ -204,7 +204,7 @@ def test_what_is_left_of_a_budget_goes_to_as_many_rows_as_it_is_enough_for(
     rows = list(rows_of([f"{n} mm" for n in range(1, 41)]))
     with Journal(tmp_path / "j", job.identity()) as journal:
         for limit, done in ((2000, 13), (2000, 13), (4400, 29), (5850, 39)):
-            with pytest.raises(BudgetError, match=f"budget of {limit:,} tokens is used up: the next calls would take"):
+            with pytest.raises(BudgetError, match=f" of {limit:,} tokens are spent; the next calls would make"):
                 process(rows, job, journal, local(32, Budget(tokens=limit)))
             assert (journal.counts(), model.calls) == ({"valid": done}, done)
         assert process(rows, job, journal, local(32, Budget(tokens=6000))).accepted == 40
@@ -213,7 +213,10 @@ def test_what_is_left_of_a_budget_goes_to_as_many_rows_as_it_is_enough_for(
 
 def test_a_small_budget_is_told_in_digits_that_can_be_seen() -> None:
     spent, prices = {"m": Usage(calls=1, input_tokens=1000)}, Prices({"m": Price(1, 0)})
-    for limit, told in ((0.001, "$0.001"), (0.0012, r"$0.0012 is used up: the next calls would take it to $0.002 ")):
+    for limit, told in (
+        (0.001, "$0.001"),
+        (0.0012, "$0.001 of $0.0012 is spent; the next calls would make it $0.002 "),
+    ):
         with pytest.raises(BudgetError, match=re.escape(told)):
             Budget(usd=limit).check(spent, prices, 1)
 
@@ -242,7 +245,7 @@ def test_a_dearer_model_is_counted_at_its_own_mean(journal: Journal) -> None:
     )
     cheap.complete([ask(str(n)) for n in range(50)])
     dear.complete([ask("a"), ask("b")])
-    with pytest.raises(BudgetError, match=r"take it to \$120"):
+    with pytest.raises(BudgetError, match=r"would make it \$120"):
         dear.complete([ask(text) for text in "cdef"])
     cheap.complete([ask(str(n)) for n in range(100)])
 

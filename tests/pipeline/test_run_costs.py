@@ -1,6 +1,7 @@
 """`structout run`: budgets, prices, and estimates before anything is paid."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ def test_a_budget_ends_the_run_with_3_and_a_higher_one_resumes(
     words = ["run", "-i", str(bolts(60)), "-o", str(tmp_path / "out.jsonl"), "--chunk", "5", *words]
     done = shell(*words, "--budget-tokens", "300")
     assert done.returncode == 3
-    assert "error: the budget of 300 tokens is used up" in done.stderr
+    assert re.search(r"error: \d+ of 300 tokens are spent", done.stderr)
     assert not (tmp_path / "out.jsonl").exists()
     assert 0 < len(asked(tmp_path)) <= 20
     assert shell(*words, "--budget-tokens", "3000").returncode == 1
@@ -35,6 +36,14 @@ def test_a_budget_needs_the_price_of_every_model(
     assert not (tmp_path / "out.jsonl.journal").exists()
     done = shell(*words, "--prices", str(tmp_path / "prices.json"))
     assert (done.returncode, "cost unknown" in done.stderr) == (1, False)
+
+
+def test_a_price_of_another_model_is_told(words: list[str], tmp_path: Path, shell: Shell) -> None:
+    words = ["run", *words[:-2], "--journal", str(tmp_path / "j"), "--quarantine", str(tmp_path / "q.jsonl")]
+    for price, told in (("foo=1,2", True), ("1,2", False), ("tiny=1,2", False)):
+        done = shell(*words, "--price", price, stdin="2 mm\n")
+        warning = "structout: --price names 'foo', but the models are: tiny\n"
+        assert (done.returncode, warning in done.stderr) == (0, told), done.stderr
 
 
 def test_a_dry_run_estimates_and_pays_nothing_twice(
