@@ -14,7 +14,8 @@ def audit(
         str, typer.Argument(help="A folder, a .json file, path/to/schema.py:Name or package.module:Name.")
     ],
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Count the shortest document in this model's tokens.")
+        str | None,
+        typer.Option("--model", "-m", help="Also show how many tokens of this model the shortest document takes."),
     ] = None,
     as_json: JsonOption = False,
     no_code: CodeOption = False,

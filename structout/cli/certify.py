@@ -7,7 +7,7 @@ import typer
 
 from structout import defaults
 from structout.cli.codes import FAILED, PASSED
-from structout.cli.console import progress, put, put_json, say
+from structout.cli.console import counted, progress, put, put_json, say
 from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
@@ -37,20 +37,28 @@ def certify(
         ),
     ] = 0.05,
     confidence: Annotated[
-        str | None, typer.Option("--confidence", help="path/to/file.py:function, from an outcome to its confidence.")
+        str | None,
+        typer.Option(
+            "--confidence", help="A function that returns the confidence of an outcome: path/to/file.py:function."
+        ),
     ] = None,
     max_tokens: MaxTokensOption = 256,
     log: LogOption = None,
     output: Annotated[
         str,
-        typer.Option("--output", "-o", callback=current_spelling, help="The file for the strategy that abstains."),
+        typer.Option(
+            "--output",
+            "-o",
+            callback=current_spelling,
+            help="The file for the certified strategy, which rejects uncertain records.",
+        ),
     ] = "certified.strategy",
     out: FormerOutOption = None,
     as_json: JsonOption = False,
     allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
 ) -> None:
-    """Find the confidence at which a strategy keeps its errors below --max-error. Exit 1 if no threshold does."""
+    """Find the confidence that keeps a strategy's errors below --max-error. Exit 1 if no such confidence is found."""
     from dataclasses import asdict
 
     from structout.evaluation import Dataset
@@ -76,18 +84,19 @@ def certify(
     if as_json:
         put_json(asdict(found))
     else:
-        put(f"{found.strategy} on {found.model}, measured on {found.n} records:")
+        put(f"{found.strategy} on {found.model}, measured on {counted(found.n, 'record')}:")
         put(f"{_percent(found.base_error)} of the accepted records are wrong;")
-        put(f"to reach {100 * max_error:g} %, any method must reject at least {100 * found.bound:.0f} % of them")
+        most = f"at most {100 * max_error:g} % wrong"
+        put(f"to have {most}, any method must reject at least {100 * found.bound:.0f} % of the accepted records")
         if found.threshold is None:
-            put("no threshold met the target with the required confidence")
+            put("no threshold is shown to meet this target with 95 % certainty")
         else:
             put(f"threshold {found.threshold:.4f} accepts {_percent(found.coverage)} of the records;")
             put(f"{found.errors} of {found.accepted} were wrong, which bounds the error at {100 * found.worst:.1f} %")
     if found.threshold is not None and confidence is None:
         with replacing(output) as stream:
             stream.write(found.written(dataset).encode())
-        say(f"the strategy that abstains is in {output}")
+        say(f"the certified strategy is in {output}")
     raise typer.Exit(FAILED if found.threshold is None else PASSED)
 
 

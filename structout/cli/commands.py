@@ -1,5 +1,6 @@
 """The Typer application with all commands."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from structout.cli import (
 )
 from structout.cli.codes import INTERRUPTED, MEANING, PASSED
 from structout.cli.console import put, say, silence
+from structout.errors import SpecError
 from structout.surfaces import line
 
 _LOG = "the answers are kept in the log; the same command resumes the run"
@@ -57,9 +59,32 @@ def _shown() -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if refused := _refused(error):
+            raise refused from None
         if hasattr(error, "format_message"):  # a Click error; Typer may bring its own copy of Click
             error.message = line(error.message)  # type: ignore[attr-defined]
         raise
+
+
+def _refused(error: Exception) -> SpecError | None:
+    """The error that Typer's validation of an option stands for; None for any other error."""
+    names, cause = getattr(getattr(error, "param", None), "opts", ()), error.__cause__
+    errors = getattr(cause, "errors", None)
+    if not names or errors is None:
+        return None
+    found = errors()[0]
+    value, bounds = found["input"], found.get("ctx", {})
+    choices = re.findall("'([^']*)'", found["msg"].partition(" is not one of ")[2])
+    hints = {
+        "int_parsing": "give a whole number",
+        "float_parsing": "give a number",
+        "greater_than_equal": f"give {bounds.get('ge')} or more",
+        "less_than_equal": f"give {bounds.get('le')} or less",
+        "value_error": f"give {' or '.join(choices)}" if choices else "",
+    }
+    hint = hints.get(found["type"])
+    shown = value if found["type"].endswith("_equal") else repr(value)
+    return SpecError(f"invalid {names[0]}: got {shown}", hint=hint) if hint else None
 
 
 app = typer.Typer(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from structout.cli.codes import INTERRUPTED, NOTHING, PASSED
-from structout.cli.console import end_line, progress, put, put_json, say, say_over, show
+from structout.cli.console import counted, end_line, progress, put, put_json, say, say_over, show
 from structout.cli.options import (
     CodeOption,
     FormerOutOption,
@@ -50,31 +50,42 @@ def finetune(
     full: Annotated[bool, typer.Option("--full", help="Train all weights, not an adapter.")] = False,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="The peak learning rate.")] = None,
     held_out: Annotated[
-        float | None, typer.Option("--held-out", help="The share that judges each pass; 0 keeps the last pass.")
+        float | None,
+        typer.Option("--held-out", help="The share of records held out to judge each pass; 0 keeps the last pass."),
     ] = None,
     vary: Annotated[
-        float | None, typer.Option("--vary", help="The probability of exchanging texts between records.")
+        float | None,
+        typer.Option("--vary", help="The probability of swapping a field's text for that of another training record."),
     ] = None,
     order: Annotated[
         str | None, typer.Option("--order", help="The order of keys in answers: schema or reading.")
     ] = None,
     prompt: Annotated[
-        str | None, typer.Option("--show", help="How prompts show the schema: brief (not at all), typescript, ...")
+        str | None,
+        typer.Option(
+            "--show",
+            help="How prompts show the schema: json_schema, typescript, example, none (instructions only) or brief "
+            "(one line of instructions).",
+        ),
     ] = None,
     batch: Annotated[int | None, typer.Option("--batch", min=1, help="Records per step.")] = None,
     tokens_at_once: Annotated[
         int | None,
-        typer.Option("--tokens-at-once", min=1, help="Tokens in memory (2048). Fewer split the same steps."),
+        typer.Option(
+            "--tokens-at-once", min=1, help="Tokens in memory (2048). A lower number saves memory and changes no step."
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The seed of training.")] = None,
     measure: Annotated[
         str | None, typer.Option("--measure", help="Measure before and after training on this split: dev or test.")
     ] = None,
-    on: Annotated[str | None, typer.Option("--on", help="The data set of --measure, if it is another one.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Measure only the first records.")] = None,
+    on: Annotated[str | None, typer.Option("--on", help="Measure on this data set instead of DATASET.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Measure at most this many records.")] = None,
     curve: Annotated[
         str | None,
-        typer.Option("--curve", help="25,50,100: train on each number of records, and measure each on --measure."),
+        typer.Option(
+            "--curve", help="Train on each number of records, such as 25,50,100, and measure each on --measure."
+        ),
     ] = None,
     max_tokens: MaxTokensOption = 512,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start again and ignore what the folder holds.")] = False,
@@ -91,16 +102,17 @@ def finetune(
     from structout.result import Example
 
     if measure not in (None, "dev", "test"):
-        raise SpecError(f"invalid --measure: got {measure!r}, expected dev or test", hint="give dev or test")
+        raise SpecError(f"invalid --measure: got {measure!r}", hint="give dev or test")
     if measure is None and (on or limit):
         raise SpecError("--on and --limit need --measure", hint="add --measure dev")
     if full and rank:
         raise SpecError("both --full and --rank are given", hint="omit one of them")
     sizes = _sizes(curve) if curve is not None else []
-    if sizes and (measure is None or fresh or more):
-        raise SpecError(
-            "--curve needs --measure, without --fresh and --more", hint="add --measure dev; omit the others"
-        )
+    if sizes and measure is None:
+        raise SpecError("--curve needs --measure", hint="add --measure dev")
+    for option, value in (("--fresh", fresh), ("--more", more)):
+        if sizes and value:
+            raise SpecError(f"both --curve and {option} are given", hint="omit one of them")
     whole = Dataset.load(dataset, schema)
     judged = Dataset.load(on, whole.schema) if on else whole
     part = judged.split(measure).head(limit or len(judged)) if measure else None  # type: ignore[arg-type]
@@ -117,7 +129,10 @@ def finetune(
         "tokens_at_once": tokens_at_once,
         "seed": seed,
     }
-    training = Training(**{name: value for name, value in given.items() if value is not None})
+    try:
+        training = Training(**{name: value for name, value in given.items() if value is not None})
+    except SpecError as error:
+        raise SpecError(_by_option(error.message), hint=error.hint) from None
     try:
         if part is not None and sizes:
             with _progress() as tell:
@@ -148,7 +163,14 @@ def finetune(
     if tuning.evaluation:
         show(_briefly_named(read_log(Path(output) / EVALUATION), tuning.base), as_json=as_json, markdown=False)
     cost = tuning.cost
-    say(f"{cost['records']:.0f} records, {cost['seconds'] / 60:.1f} minutes: load it as path:{output}")
+    records = counted(round(cost["records"]), "record")
+    say(f"{records}, {cost['seconds'] / 60:.1f} minutes: load it as path:{output}")
+
+
+def _by_option(message: str) -> str:
+    """The message about a setting of `Training`, with the name of its option: `invalid --held-out: ...`."""
+    word, name, rest = message.split(" ", 2)
+    return f"{word} --{name.replace('_', '-')} {rest}"
 
 
 def _sizes(written: str) -> list[int]:
@@ -156,7 +178,7 @@ def _sizes(written: str) -> list[int]:
 
     sizes = written.split(",")
     if not all(size.strip().isdecimal() and int(size) for size in sizes):
-        raise SpecError(f"invalid curve: got {written!r}, expected SIZE,...", hint="write --curve 25,50,100")
+        raise SpecError(f"invalid --curve: got {written!r}, expected SIZE,...", hint="write --curve 25,50,100")
     return [int(size) for size in sizes]
 
 

@@ -1,12 +1,12 @@
 """`structout recommend`: the cheapest strategy that meets the targets."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from structout.cli.bench import DEFAULTS
 from structout.cli.codes import FAILED, PASSED
-from structout.cli.console import progress, put_json, put_table, say
+from structout.cli.console import counted, progress, put_json, put_table, say
 from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
@@ -18,6 +18,7 @@ from structout.cli.options import (
     current_spelling,
     sampling,
 )
+from structout.errors import SpecError
 from structout.surfaces import line
 
 if TYPE_CHECKING:
@@ -35,11 +36,18 @@ def recommend(
     strategy: Annotated[list[str] | None, typer.Option("--strategy", help="A strategy expression. Repeatable.")] = None,
     model: Annotated[list[str] | None, typer.Option("--model", "-m", help="A model. Repeatable.")] = None,
     minimise: Annotated[
-        str, typer.Option("--minimise", help="cost is the price if it is known, otherwise seconds.")
+        str,
+        typer.Option(
+            "--minimise", help="price, seconds, tokens, calls, or cost: the price if it is known, otherwise seconds."
+        ),
     ] = "cost",
     rows: Annotated[int | None, typer.Option("--for", min=1, help="Also show the cost of this many records.")] = None,
     share_out: Annotated[
-        bool, typer.Option("--share-out", help="Use all records. Give this only if no model was trained on them.")
+        bool,
+        typer.Option(
+            "--share-out",
+            help="Also use the train and dev records. Give this only if no model was trained on them.",
+        ),
     ] = False,
     max_tokens: MaxTokensOption = 256,
     price: PricesOption = None,
@@ -57,9 +65,13 @@ def recommend(
 
     from structout.evaluation import Dataset
     from structout.evaluation import recommend as find
+    from structout.evaluation.recommendation import Minimise
     from structout.prices import named, read_prices
     from structout.tables.output import replacing
 
+    known = ["cost", *get_args(Minimise)]
+    if minimise not in known:
+        raise SpecError(f"invalid --minimise: got {minimise!r}", hint=f"give {', '.join(known[:-1])} or {known[-1]}")
     prices = named(read_prices(price or []), model or ["embedded"])
     whole = Dataset.load(dataset, schema)
     with replacing(output, keep=False):
@@ -95,15 +107,17 @@ def _show(found: "Recommendation", rows: int | None) -> "RenderableType":
     from rich.text import Text
 
     unit = {"price": "price", "seconds": "s"}.get(found.minimise, found.minimise)
-    title = f"Cheapest first: ordered on {found.ordering} records, tested on {found.deciding}"
+    ordering = counted(found.ordering, "record")
+    title = f"Cheapest first: strategies were ordered on {ordering} and tested on {found.deciding:,}"
     table = Table(title=Text(title), title_justify="left", box=None)
-    for head in ("strategy", f"{unit} per record", *found.candidates[0].rates, "on", "p", "shown", "records needed"):
+    last = ("records tested", "p-value", "meets target", "records needed")
+    for head in ("strategy", f"{unit} per record", *found.candidates[0].rates, *last):
         table.add_column(Text(head), justify="left" if head == "strategy" else "right")
     for one in found.candidates:
         rates = [f"{100 * r.value:.0f} % {100 * r.low:.0f}–{100 * r.high:.0f}" for r in one.rates.values()]
         tested = one.p is not None
         verdict = "yes" if one.shown else "no" if tested else "not tested"
-        needed = "–" if not tested else f"{one.needed:,}" if one.needed is not None else "no number"
+        needed = "–" if not tested else f"{one.needed:,}" if one.needed is not None else "no number would do"
         p = f"{one.p:.3f}" if one.p is not None else "–"
         cells = [one.arm.label, f"{one.cost:.3g}", *rates, str(one.n or found.ordering), p, verdict, needed]
         table.add_row(*(Text(line(cell)) for cell in cells))
@@ -115,14 +129,14 @@ def _show(found: "Recommendation", rows: int | None) -> "RenderableType":
         if rows is not None:
             total = found.chosen.cost * rows
             hours = f" ({total / 3600:.1f} hours of the model)" if found.minimise == "seconds" else ""
-            said.append(f"\n{rows:,} records would take {total:,.4g} {unit}{hours}.")
+            said.append(f"\n{counted(rows, 'record')} would take {total:,.4g} {unit}{hours}.")
         return Group(table, "", said)
     able = [one for one in found.candidates if one.needed is not None]
     if able:
         least = min(able, key=lambda one: one.needed or 0)
-        hope = f"At its present rates, {line(least.arm.label)} would meet the targets with {least.needed:,} records."
+        needed = counted(least.needed or 0, "record")
+        hope = f"At its present rates, {line(least.arm.label)} would meet the targets with {needed}."
     else:
         hope = "Every tested strategy misses the targets at its present rates: more records would not help. Try others."
-    return Group(
-        table, "", Text(f"No strategy meets {aim} with 95 % confidence on {found.deciding} records."), Text(hope)
-    )
+    deciding = counted(found.deciding, "record")
+    return Group(table, "", Text(f"No strategy meets {aim} with 95 % confidence on {deciding}."), Text(hope))

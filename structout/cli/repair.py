@@ -8,6 +8,7 @@ import typer
 from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import put, put_json, say
 from structout.cli.options import CodeOption, SchemaOption
+from structout.errors import DataError
 
 
 def repair(
@@ -32,8 +33,13 @@ def repair(
     from structout.tables.rows import opened_file
 
     contract = Schema.of(schema)
-    with opened_file(source) as stream:
-        text = stream.read()
+    try:
+        with opened_file(source) as stream:
+            text = stream.read()
+    except DataError as error:
+        if "check the path" not in error.hint:
+            raise
+        raise DataError(error.message, hint="give a file with one answer") from error
     found = parsing.repair(text, contract, policy, decimal=decimal)  # type: ignore[call-overload]
     value = contract.dump(found.value) if found.ok else None
     if as_json:

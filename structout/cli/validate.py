@@ -62,7 +62,7 @@ def validate(
     Exit 0: the thresholds hold; 1: a threshold is missed; 3: the input broke off; 4: the input holds no documents.
     """
     from structout.gate.gate import Findings, Gate
-    from structout.gate.reports import FORMATS, summary, judgement_json, write_report
+    from structout.gate.reports import FORMATS, judgement_json, summary, write_report
     from structout.schema import Schema
     from structout.tables.documents import read_documents
     from structout.tables.output import check_distinct, check_writable

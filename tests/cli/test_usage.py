@@ -70,6 +70,24 @@ def test_wrong_input_is_one_line_that_says_what_to_do(words: list[str], shell: S
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("run --schema schemas/parts --limit 0", "invalid --limit: got 0 (give 1 or more)"),
+        ("bench schemas/parts --limit x", "invalid --limit: got 'x' (give a whole number)"),
+        ("run --schema schemas/parts --engine foo", "invalid --engine: got 'foo' (give local or ray)"),
+        ("finetune schemas/parts -o m --measure foo", "invalid --measure: got 'foo' (give dev or test)"),
+        ("finetune schemas/parts -o m --curve 1,2", "--curve needs --measure (add --measure dev)"),
+        ("finetune schemas/parts -o m --held-out 3", "invalid --held-out: got 3.0 (give a share of at least 0 and"),
+        ("repair --schema schemas/parts no-such-file", "No such file or directory (give a file with one answer)"),
+        ("recommend schemas/parts -t yield>=0.9 --minimise foo", "invalid --minimise: got 'foo' (give cost, price,"),
+    ],
+)
+def test_a_wrong_option_is_named_as_it_is_written(words: str, told: str, shell: Shell) -> None:
+    done = shell(*words.split())
+    assert (done.returncode, told in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr
+
+
 @pytest.mark.parametrize("name", ["embeded", "path:nope", "scripted:nope.json", "py:nope:model"])
 def test_a_name_that_is_no_models_is_wrong_usage(name: str, shell: Shell) -> None:
     for words in (["extract", "--schema", BOLT, "--text", "x"], ["bench", "schemas/parts"]):
