@@ -11,8 +11,8 @@ from structout.parsing.allowance import Allowance, Exhausted
 from structout.parsing.edits import Decimal, Edit, Policy, allows, worst
 from structout.parsing.fast_path import single
 from structout.parsing.fit.coercer import Coercer
+from structout.parsing.fit.pydantic_numbers import decimals, whole_numbers
 from structout.parsing.fit.shape import plain_key, shape_of
-from structout.parsing.fit.whole_numbers import whole_numbers
 from structout.parsing.languages import bare
 from structout.parsing.locate.calls import without_call
 from structout.parsing.locate.candidates import MEMBER, MEMBER_LINE, Candidates, Format, is_left_over, repaired_closers
@@ -241,7 +241,12 @@ class _Repair(Generic[T]):
             whole, changes = whole_numbers(document, checked.issues)
             if changes:
                 checked = self.schema.check(whole)
+                document, edits, issues = whole, edits + changes, checked.issues
+            plain, changes, doubts = decimals(document, issues, shape_of(self.schema), self.decimal)
+            if changes:
+                checked = self.schema.check(plain)
                 edits, issues = edits + changes, checked.issues
+            issues = doubts + issues
         if reading.unclosed and not issues and self._finished(reading):
             reading = regrade(reading, "lossless")
             edits = reading.edits + edits[len(reading.edits) :]

@@ -1,5 +1,7 @@
 """Data in another form than the schema's: what is taken for the same, and what is not."""
 
+import json
+from decimal import Decimal as Exact
 from enum import Enum, StrEnum
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -219,3 +221,32 @@ def test_a_named_tuple_may_be_an_object_of_its_fields() -> None:
     assert repair('{"y": 2.5, "x": 1}', Point).value == Point(1, 2.5)
     assert not repair('{"y": 2.5, "z": 1}', Point).ok
     assert not repair('{"x": 1, "y": 2}', tuple[int, int]).ok
+
+
+class Bill(BaseModel):
+    total: Exact = Field(description="in USD")
+    parts: list[Exact] = []
+    count: int = 0
+
+
+@pytest.mark.parametrize(
+    ("written", "total"),
+    [
+        ("1,234.50", "1234.50"),
+        ("$1,234.50", "1234.50"),
+        ("12 345,67", "12345.67"),
+        ("9,007,199,254,740,993.01", "9007199254740993.01"),
+    ],
+)
+def test_a_decimal_takes_what_a_float_takes_with_all_its_digits(written: str, total: str) -> None:
+    found = repair(json.dumps({"total": written, "parts": ["1,000,000", 2], "count": 5.0}), Bill)
+    assert found.value == Bill(total=Exact(total), parts=[Exact(1_000_000), Exact(2)], count=5)
+    assert {edit.grade for edit in found.edits} == {"lossless"}
+
+
+@pytest.mark.parametrize(
+    ("written", "kind"), [("1,234", "ambiguous"), ("€5", "value"), ("1.2M", "value"), ("x", "value")]
+)
+def test_a_decimal_is_not_guessed(written: str, kind: str) -> None:
+    assert repair(json.dumps({"total": written}), Bill).issues[0].kind == kind
+    assert repair('{"total": "1,234"}', Bill, decimal=".").value == Bill(total=Exact(1234))

@@ -73,6 +73,11 @@ def read_number(text: str, decimal: Decimal | None) -> list[int | float]:
 
     If `decimal` is given, only this sign marks decimals.
     """
+    return [value for plain in plain_numbers(text, decimal) for value in _finite(plain)]
+
+
+def plain_numbers(text: str, decimal: Decimal | None) -> list[str]:
+    """The numbers that a text can mean, as `read_number`, with all their digits: as JSON writes them."""
     text = text.strip().replace("−", "-")
     if not text or len(text) > 400 or not any(char.isdigit() for char in text):
         return []
@@ -80,10 +85,10 @@ def read_number(text: str, decimal: Decimal | None) -> list[int | float]:
         padded = _PADDED.fullmatch(text)
         written = number(padded.group(1) + padded.group(2) if padded else text)
         if written is not None:
-            return _finite(written)
+            return [written]
     text = _SPACES.sub(" ", text)
     if decimal is None and _COMMA_DECIMAL.fullmatch(text):  # 3,14 or 1,200: the comma is ambiguous
-        return [int(text.replace(",", "")), float(text.replace(",", "."))]
+        return [text.replace(",", ""), text.replace(",", ".")]
     found: dict[str, None] = {}
     for point in (decimal,) if decimal else (".", ","):
         thousands = "." if point == "," else ","
@@ -91,8 +96,8 @@ def read_number(text: str, decimal: Decimal | None) -> list[int | float]:
             plain = re.sub(rf"[{thousands} '’]", "", text).replace(point, ".")
             found[_PADDED.sub(r"\1\2", plain, count=1) if _PADDED.fullmatch(plain) else plain] = None
         elif decimal == "," and (written := number(text)) and "." not in written:
-            return _finite(written)
-    return [value for plain in found for value in _finite(plain.removeprefix("+"))]
+            return [written]
+    return [plain.removeprefix("+") for plain in found]
 
 
 def _finite(written: str) -> list[int | float]:

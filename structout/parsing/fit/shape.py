@@ -254,6 +254,14 @@ class Shape:
                     return tuple(Shape(self.root, (f"{place}/{word}/{i}",), node) for i, node in enumerate(nodes))
         return ()
 
+    def under(self, step: str | int) -> "Shape | None":
+        """The shape of a member or an item, in any alternative; None if the schema does not restrict it."""
+        if isinstance(step, str):
+            found = self.properties.get(step) or self.undeclared(step)
+        else:
+            found = self.first_items[step] if step < len(self.first_items) else self.items
+        return found or next((inner for one in self.branches if (inner := one.under(step))), None)
+
     def _inner(self, word: str) -> "Shape | None":
         for place, part in self.parts:
             node = part.get(word)
