@@ -2,7 +2,6 @@
 
 import os
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -192,25 +191,13 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
         repeated = "1 row has" if found.repeated_keys == 1 else f"{found.repeated_keys:,} rows have"
         say(f"{repeated} the same {settings.key} as an earlier row: name a column with unique values in --key")
     if found.failed:
-        reason = f" ({why})" if (why := _failure(settings.rest)) else ""
+        reason = f" ({found.reason[:200]})" if found.reason else ""
         again = "run the same command again to retry these rows"
         say(f"the model failed on {counted(found.failed, 'row')}{reason}; {again}")
     if found.damaged:
         say(f"{settings.place} was damaged; the model was asked again for any lost rows")
         return DAMAGED
     return INCOMPLETE if found.failed else FAILED if found.others else PASSED
-
-
-def _failure(quarantine: str) -> str:
-    """Why the model failed on the first such row of the quarantine; "" if the file holds none."""
-    from structout.document import load_json
-
-    if Path(quarantine).is_file():  # not a device, such as /dev/stdout
-        with open(quarantine, encoding="utf-8") as stream:
-            for row in map(load_json, stream):
-                if row["status"] == "error" and row["issues"]:
-                    return str(row["issues"][0]["message"])[:200]
-    return ""
 
 
 def _nothing() -> int:

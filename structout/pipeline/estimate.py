@@ -12,6 +12,7 @@ from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.progress import clock
 from structout.pipeline.run import Executor, entries, unknown
+from structout.prices import dollars
 from structout.result import Task
 from structout.strategies.first_prompt import first_call
 from structout.tables.output import Placing
@@ -61,10 +62,10 @@ class Estimate:
     def lines(self) -> list[str]:
         """The estimate as lines for people."""
         low, high = self.tokens.of(self.rows)
-        cost = "unknown: give --price" if self.cost is None else "${:,.2f} to ${:,.2f}".format(*self.cost.of(self.rows))
+        cost = "unknown: give --price" if self.cost is None else " to ".join(map(dollars, self.cost.of(self.rows)))
         time = "unknown until rows are asked" if self.seconds is None else f"about {clock(self.seconds)}"
         return [
-            f"{self.rows:,} rows to ask, estimated from {self.basis}",
+            f"{self.rows:,} rows to ask; the estimate is from {self.basis}",
             f"tokens  {low:,.0f} to {high:,.0f}",
             f"cost    {cost}",
             f"time    {time}",

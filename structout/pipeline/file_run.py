@@ -31,8 +31,9 @@ class RunInterruptedError(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class Finished:
-    """The row counts of a finished run. `others` are in the quarantine, `repeated_keys` have the key of an earlier row,
-    and on `failed` the model failed. `damaged` says whether the journal was damaged.
+    """The row counts of a finished run. `others` are in the quarantine; `repeated_keys` have the key of an earlier row.
+
+    The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged.
     """
 
     rows: int
@@ -40,6 +41,7 @@ class Finished:
     others: int
     repeated_keys: int
     failed: int
+    reason: str
     damaged: bool
 
 
@@ -106,6 +108,7 @@ class FileRun:
                 output, rest, bare = settings.output, settings.rest, settings.bare
                 accepted, others = finish(journal, self.job, tally.done, output, rest, bare=bare, limit=limit)
                 failed = journal.counts(limit).get("error", 0)
+                first = next(journal.outcomes(f"NOT ({ANSWERED})", limit), None)
             except KeyboardInterrupt:
                 raise RunInterruptedError(journal.last() + 1) from None
             return Finished(
@@ -114,6 +117,7 @@ class FileRun:
                 others=others,
                 repeated_keys=keys.repeated,
                 failed=failed,
+                reason=first.issues[0].message if first and first.issues else "",
                 damaged=journal.damaged,
             )
 

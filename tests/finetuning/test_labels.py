@@ -56,7 +56,7 @@ def test_the_command_writes_a_data_set_that_can_be_learnt(tmp_path: Path, shell:
     assert "3 of 4 records were accepted" in more.stderr
     assert "(4 calls" in more.stderr, "the journal has the answers of before"
     odd = shell(*words, stdin="\n".join([*texts, "M6 again", "odd"]))
-    assert (odd.returncode, "the model failed on 1 of them" in odd.stderr) == (3, True)
+    assert (odd.returncode, "the model failed on 1 record" in odd.stderr) == (3, True)
     assert len(Dataset.load(out, Bolt)) == 3
 
 
