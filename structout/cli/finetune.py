@@ -1,5 +1,6 @@
 """`structout finetune`: a model trained on labelled records."""
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -169,8 +170,7 @@ def finetune(
 
 def _by_option(message: str) -> str:
     """The message about a setting of `Training`, with the name of its option: `invalid --held-out: ...`."""
-    word, name, rest = message.split(" ", 2)
-    return f"{word} --{name.replace('_', '-')} {rest}"
+    return re.sub(r"^invalid (\w+)", lambda found: f"invalid --{found[1].replace('_', '-')}", message)
 
 
 def _sizes(written: str) -> list[int]:

@@ -82,7 +82,8 @@ def label(
                 stream.write(line(example).encode() + b"\n")
     where = f"are in {output}" if kept else f"{output} is not written"
     calls = sum(usage.calls for usage in tally.spent.values())
-    say(f"{len(kept):,} of {tally.done:,} records were accepted and {where} ({counted(calls, 'call')}, {tally.tokens:,} tokens)")
+    paid = f"{counted(calls, 'call')}, {tally.tokens:,} tokens"
+    say(f"{len(kept):,} of {tally.done:,} records were accepted and {where} ({paid})")
     if tally.counts["error"]:
         failed = counted(tally.counts["error"], "record")
         say(f"the model failed on {failed}; run the same command again to retry these records")

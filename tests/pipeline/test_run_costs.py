@@ -68,7 +68,8 @@ def test_a_dry_run_changes_nothing(
 ) -> None:
     words = ["run", "-i", str(bolts(30)), "-o", str(tmp_path / "out.jsonl"), *words]
     other = [word if word != "Prompted()" else "Reask(Prompted())" for word in words]
-    assert shell(*other, "--dry-run", "--probe", "0").stdout.startswith("30 rows to ask; the estimate is from 20 prompts")
+    estimate = shell(*other, "--dry-run", "--probe", "0").stdout
+    assert estimate.startswith("30 rows to ask; the estimate is from 20 prompts")
     assert shell(*words, "--limit", "25").returncode == 1
     before = rows(tmp_path / "out.jsonl")
     for options, count, new in (

@@ -10,7 +10,7 @@ from structout.parsing.edits import Decimal, Edit, EditKind, edit_text
 from structout.parsing.fit.literals import names_unit, plain_numbers, split_unit
 from structout.parsing.fit.shape import Shape
 
-_NO_DECIMAL: Final = "Input should be a valid decimal"  # what Pydantic says of a text that is no Decimal
+_NO_DECIMAL: Final = "Input should be a valid decimal"  # Pydantic, of any other text
 
 
 def decimals(
