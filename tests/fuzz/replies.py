@@ -6,7 +6,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from structout import Completion, Confident, Constrained, Message, Prompt, Prompted, Sampling, Schema, Verify
-from structout.models.openai.client import OpenAIModel, Patience
+from structout.models.openai.client import OpenAIModel
+from structout.models.openai.retries import Patience
 from structout.models.wrappers.strict import wrong_numbers
 from structout.result import Task
 from tests.fuzz import noise

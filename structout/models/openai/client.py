@@ -7,7 +7,7 @@ import warnings
 import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 from structout.completion import Completion, Message, Prompt, Sampling, Usage
@@ -18,13 +18,19 @@ from structout.models.openai.address import Address
 from structout.models.openai.dialects import Dialect
 from structout.models.openai.limiter import Limiter
 from structout.models.openai.reply import CHARACTERS, read_reply
+from structout.models.openai.retries import (
+    CANNOT_TAKE,
+    MAY_PASS,
+    TIMED_OUT,
+    TOO_MUCH,
+    FaultError,
+    Patience,
+    RefusalError,
+    retried,
+    seconds_asked,
+)
 from structout.models.openai.wire import LongError, MovedError, SlowError, StatusError, Wire, ended_by
 
-_TOO_MUCH = (429, 503)
-_TIMED_OUT = (408, 504, 522, 524)
-_MAY_PASS = (*_TIMED_OUT, 409, 425, 500, 502, 520, 529)
-_CANNOT_TAKE = (400, 413, 422)
-_LONGEST_PAUSE = 20.0  # seconds, if the server does not say how long to wait
 _LEAST_ROOM, _TOKEN_ROOM, _MOST_ROOM = (
     4 << 20,
     1 << 10,
@@ -34,36 +40,6 @@ _LEAST_ROOM, _TOKEN_ROOM, _MOST_ROOM = (
 
 _Stated = Literal["mask", "schema", "nothing"]
 _WEAKER: tuple[_Stated, ...] = get_args(_Stated)  # from the strongest constraint to none
-
-
-class _FaultError(Exception):
-    """A transport fault, which says nothing about the prompt: the request may be retried, after `wait` seconds if the
-    server named a time.
-    """
-
-    def __init__(self, reason: str, *, wait: float | None = None, throttled: bool = False) -> None:
-        super().__init__(reason)
-        self.wait = wait
-        self.throttled = throttled
-
-
-class _RefusalError(Exception):
-    """The server rejects this request, and would reject it again."""
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait for a server.
-
-    An answer may take `timeout` seconds. A request with transport faults gets `attempts` attempts. A request that the
-    server throttles (429, 503) is retried for `seconds` seconds; a throttled request does not count as an attempt. A
-    pause that the server asks for is cut to `longest_wait` seconds.
-    """
-
-    timeout: float = 120.0
-    attempts: int = 5
-    seconds: float = 600.0
-    longest_wait: float = 60.0
 
 
 class OpenAIModel:
@@ -191,7 +167,7 @@ class OpenAIModel:
         for stated, held in self._constraints(prompts[0]):
             try:
                 answers = self._samples(prompts, held)
-            except _RefusalError as refusal:
+            except RefusalError as refusal:
                 reason = reason or str(refusal)
                 continue
             if reason and constraint is not None:
@@ -223,34 +199,10 @@ class OpenAIModel:
         return [replace(answers[0], usage=usage), *answers[1 : len(prompts)]]
 
     def _request(self, prompt: Prompt, held: dict[str, Any] | None, count: int = 1) -> list[Completion]:
-        """Send one prompt until it is answered. Raises `_RefusalError`, and `ModelError` when the retries are used up.
-
-        Throttling and faults are counted apart, so that a single fault after a long wait does not end the request.
-        """
-        import tenacity
-
-        failed = 0
-
-        def pause(state: tenacity.RetryCallState) -> float:
-            fault = state.outcome.exception() if state.outcome else None
-            asked = fault.wait if isinstance(fault, _FaultError) else None
-            return backoff(state) if asked is None else min(asked, self.patience.longest_wait)
-
-        def enough(state: tenacity.RetryCallState) -> bool:
-            nonlocal failed
-            fault = state.outcome.exception() if state.outcome else None
-            if isinstance(fault, _FaultError) and fault.throttled:
-                return (state.seconds_since_start or 0) > self.patience.seconds
-            failed += 1
-            return failed >= self.patience.attempts
-
-        backoff = tenacity.wait_random_exponential(0.5, max=_LONGEST_PAUSE)
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_FaultError), wait=pause, stop=enough, reraise=True
-        )
+        """Send a prompt until it is answered. Raises `RefusalError`, and `ModelError` once the retries are used up."""
         try:
-            return retrying(self._send, prompt, held, count)
-        except _FaultError as fault:
+            return retried(lambda: self._send(prompt, held, count), self.patience)
+        except FaultError as fault:
             raise ModelError(
                 f"{self.name} does not answer: {fault}", hint="check that the server is up, and read its log"
             ) from fault
@@ -284,13 +236,13 @@ class OpenAIModel:
             hint = "put the new address into the model's name if you trust it"
             return ModelError(f"{self.name} redirects to another server: {self._hidden(str(ended))}", hint=hint)
         if isinstance(ended, LongError):
-            return _FaultError(f"an answer of more than {room} bytes")
+            return FaultError(f"an answer of more than {room} bytes")
         if late or isinstance(ended, SlowError) or isinstance(error, openai.APITimeoutError):
             self.limiter.throttled(0.0)  # the server is overloaded, though it does not say so
-            return _FaultError(f"no complete answer within {self.patience.timeout:g} seconds")
+            return FaultError(f"no complete answer within {self.patience.timeout:g} seconds")
         if isinstance(error, UnicodeEncodeError):
-            return _RefusalError(f"the prompt is not valid Unicode: {error.reason} at character {error.start}")
-        return _FaultError(_first_line(self._hidden(str(ended or error) or type(error).__name__)))
+            return RefusalError(f"the prompt is not valid Unicode: {error.reason} at character {error.start}")
+        return FaultError(_first_line(self._hidden(str(ended or error) or type(error).__name__)))
 
     def _body(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> dict[str, Any]:
         s = prompt.sampling
@@ -319,19 +271,19 @@ class OpenAIModel:
     def _classified_status(self, error: StatusError) -> Exception:
         """The error to raise for an error status: a fault to retry, a refusal of the prompt, or a `ModelError`."""
         status, message = error.status, _first_line(self._hidden(str(error)))
-        if status in _TOO_MUCH:
-            wait = _seconds(error.retry_after)
+        if status in TOO_MUCH:
+            wait = seconds_asked(error.retry_after)
             self.limiter.throttled(min(wait or 0.0, self.patience.longest_wait))
-            return _FaultError(f"HTTP {status}", wait=wait, throttled=True)
-        if status in _TIMED_OUT:
+            return FaultError(f"HTTP {status}", wait=wait, throttled=True)
+        if status in TIMED_OUT:
             self.limiter.throttled(0.0)
-        if status in _MAY_PASS:
-            return _FaultError(f"HTTP {status}")
+        if status in MAY_PASS:
+            return FaultError(f"HTTP {status}")
         if status == 400 and "max_completion_tokens" in message:
             self._limit_field = "max_completion_tokens"
-            return _FaultError(message, wait=0.0)
-        if status in _CANNOT_TAKE:
-            return _RefusalError(message)
+            return FaultError(message, wait=0.0)
+        if status in CANNOT_TAKE:
+            return RefusalError(message)
         if status in (401, 403):
             if self._key:
                 hint = f"check {self._address.variable}"
@@ -341,11 +293,11 @@ class OpenAIModel:
         return ModelError(f"{self.name}: {message}", hint="check the model's name and the address")
 
     def _read(self, prompt: Prompt, text: str, seconds: float) -> list[Completion]:
-        """The completions in a response's body. Raises `_FaultError` if the body is not a chat completion."""
+        """The completions in a response's body. Raises `FaultError` if the body is not a chat completion."""
         try:
             answers, counted, valid = read_reply(text, prompt, seconds)
         except ValueError as error:
-            raise _FaultError(f"invalid chat completion: got {_first_line(self._hidden(text))!r}") from error
+            raise FaultError(f"invalid chat completion: got {_first_line(self._hidden(text))!r}") from error
         if not counted:
             self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
         if not valid:
@@ -358,7 +310,7 @@ class OpenAIModel:
         for dialect in dialects.PROBED:
             try:
                 (answer, *_) = self._request(prompt, dialects.fields(dialects.PROBE, dialect))
-            except _RefusalError:
+            except RefusalError:
                 continue
             self._owed += answer.usage
             if dialects.heeded(answer.text):
@@ -376,22 +328,6 @@ class OpenAIModel:
         """A server's text with keys masked."""
         text = text.replace(self._key, "***") if self._key else text
         return re.sub(r"\bsk-[\w*-]{8,}|\bBearer [\w.*-]{20,}", "***", text)
-
-
-def _seconds(header: str | None) -> float | None:
-    """The wait in seconds that a Retry-After header asks for, in seconds or as a date (RFC 9110); None if invalid."""
-    if header is None:
-        return None
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except (ValueError, OverflowError, TypeError):  # not a date, or a year out of range
-        return None
 
 
 def _first_line(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from structout.parsing.allowance import Unreadable
 from structout.parsing.syntax.cursor import Cursor
+from structout.parsing.syntax.escapes import quote
 from structout.parsing.syntax.patterns import (
     BARE_STOP,
     CALL,
@@ -15,7 +16,7 @@ from structout.parsing.syntax.patterns import (
     TRAILING_COMMENT,
 )
 from structout.parsing.syntax.strings import closes
-from structout.parsing.syntax.tokens import is_non_finite, literal, number, quote
+from structout.parsing.syntax.tokens import is_non_finite, literal, number
 
 
 def read_word(cursor: Cursor) -> bool:

@@ -7,6 +7,7 @@ from structout.parsing.allowance import Allowance, Unreadable
 from structout.parsing.syntax.bare_words import read_word
 from structout.parsing.syntax.brackets import Closers, close, close_all, close_list
 from structout.parsing.syntax.cursor import STEPS_A_TOKEN, Cursor, Parsed
+from structout.parsing.syntax.escapes import quote
 from structout.parsing.syntax.patterns import (
     BARE_KEY,
     BARE_STOP,
@@ -23,7 +24,6 @@ from structout.parsing.syntax.patterns import (
 )
 from structout.parsing.syntax.stretches import AFTER, KEY, VALUE, run
 from structout.parsing.syntax.strings import OPENING, Quoted, Role, read_key, read_value, written_as
-from structout.parsing.syntax.tokens import quote
 
 DEEPEST: Final = 200
 # A tuple of Python: brackets around values, and not around words of prose.

@@ -11,8 +11,8 @@ from structout.document import Json, parse_json
 from structout.parsing.allowance import Allowance, Unreadable
 from structout.parsing.edits import Edit, Grade, apply, edit_text, worst
 from structout.parsing.syntax.cursor import Parsed
+from structout.parsing.syntax.escapes import quote
 from structout.parsing.syntax.json import parse
-from structout.parsing.syntax.tokens import quote
 
 GOES_ON: Final = re.compile(r"""\s*+(?:,\s*+(?:["'][^"'\n]{1,80}["']\s*+:|[{\["0-9-])|["'][^"'\n]{1,80}["']\s*+:)""")
 _ENTITIES: Final = ("&quot;", "&#34;")

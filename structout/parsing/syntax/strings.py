@@ -5,7 +5,8 @@ from typing import Final, Literal, NamedTuple
 
 from structout.parsing.allowance import Allowance
 from structout.parsing.edits import EditKind
-from structout.parsing.syntax.tokens import ROOM, SIGN, quote
+from structout.parsing.syntax.escapes import quote
+from structout.parsing.syntax.tokens import ROOM, SIGN
 
 Role = Literal["member", "item"]
 

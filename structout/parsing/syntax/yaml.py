@@ -6,9 +6,10 @@ from typing import Final
 
 from structout.document import Json, parse_json
 from structout.parsing.allowance import Allowance, Unreadable
+from structout.parsing.syntax.escapes import quote
 from structout.parsing.syntax.reader import read_at
 from structout.parsing.syntax.strings import is_doubtful
-from structout.parsing.syntax.tokens import NUMBER, quote
+from structout.parsing.syntax.tokens import NUMBER
 
 _DEEPEST: Final = 60
 _ITEM: Final = re.compile(r"-(?:[ \t]+|$)")

@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 from structout import Message, Prompt, Sampling
-from structout.models.openai.client import OpenAIModel, Patience
+from structout.models.openai.client import OpenAIModel
 from structout.models.openai.dialects import PROBE
+from structout.models.openai.retries import Patience
 from tests.models.openai.servers import Proxy, completion
 
 SOON = Patience(timeout=10, attempts=4, seconds=20)

@@ -8,7 +8,8 @@ from structout import Constrained, ModelError, Schema, SpecError, load_model
 from structout.errors import JournalError, NoModelError
 from structout.models import LazyModel, identity
 from structout.models.openai.address import Address
-from structout.models.openai.client import OpenAIModel, Patience
+from structout.models.openai.client import OpenAIModel
+from structout.models.openai.retries import Patience
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from tests.conftest import Bolt
