@@ -165,7 +165,7 @@ def _repaired(
                 hint = "start the run itself: it keeps the rest"
                 raise DamagedError(f"{path} is damaged; lost: {str(damage) or 'nothing'}", hint=hint)
             if not identity and not fresh:
-                raise DamagedError(f"{path} is damaged: its run is unknown", hint=ANEW)
+                raise DamagedError(f"{path} is damaged and no longer says which run it belongs to", hint=ANEW)
             with suppress(sqlite3.DatabaseError, UnicodeDecodeError):
                 db.execute("PRAGMA journal_mode = DELETE")  # so that no -wal file is left for the new journal
             aside = _put_aside(file, keep=True)
