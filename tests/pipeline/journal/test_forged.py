@@ -109,7 +109,7 @@ def test_other_forgeries_end_in_a_word(run: Run) -> None:
         ),
         "dictionary": ("UPDATE about SET value = x'00' WHERE name LIKE 'dictionary%'", 2, "rows 1 to 90"),
         "a run that is a list": ("UPDATE about SET value = '[\"a\"]' WHERE name LIKE 'identity%'", 2, "cannot be read"),
-        "a run that is a number": ("UPDATE about SET value = 7 WHERE name LIKE 'identity%'", 2, "no longer says which run"),
+        "a run that is a number": ("UPDATE about SET value = 7 WHERE name LIKE 'identity%'", 2, "says which run"),
         "a dictionary of text": ("UPDATE about SET value = 'a' WHERE name LIKE 'dictionary%'", 2, "all rows"),
         "runs before in words": ("UPDATE about SET value = '[\"a\"]' WHERE name LIKE 'before%'", 2, "cannot be read"),
         "of before": ("UPDATE about SET value = '7' WHERE name LIKE 'before%'", 2, "cannot be read"),
