@@ -174,6 +174,10 @@ def test_what_a_later_version_wrote_is_refused_in_one_sentence(tmp_path: Path) -
     log.write_text(log.read_text().replace('"log": 2', '"log": 3'))
     with pytest.raises(DataError, match=r"line 1 of the log .* has version 3, expected at most 2"):
         read_log(log)
+    before = log.read_text()
+    with pytest.raises(DataError, match="has version 3"):
+        evaluate([Prompted()], Scripted(GOOD), bolts("c"), log=log)
+    assert log.read_text() == before
     with Journal(place, {"schema": "a"}):
         pass
     with closing(connect(str(place))) as db:

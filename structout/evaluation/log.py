@@ -93,7 +93,6 @@ def read(path: str | Path) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
         with _whole(path, number):
             if "structout" in row:
                 about, outcomes = row, []
-                _check_version(path, number, row)
                 comparison = Comparison.from_json(about["comparison"]) if "comparison" in about else Comparison()
             elif "completion" in row:
                 call = {**prompt_json(prompt_of(row)), **completion_json(completion_of(row))}
@@ -144,6 +143,8 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 if broken is not None and "structout" not in row:
                     raise broken
                 broken = None
+                if "structout" in row:
+                    _check_version(path, number, row)
                 yield number, row
     except OSError as error:
         raise DataError(f"cannot read the log {path}: {error.strerror}", hint=_HINT) from error
