@@ -23,6 +23,7 @@ from structout.cli.options import (
     sampling,
     shown_examples,
 )
+from structout.errors import SpecError
 
 
 def label(
@@ -56,6 +57,8 @@ def label(
     from structout.tables.output import check_distinct, check_writable, replacing
     from structout.tables.rows import read_rows
 
+    if output.endswith((".csv", ".parquet")):
+        raise SpecError(f"invalid --output: got {output!r}, expected a JSONL file", hint="give a name in .jsonl")
     place = f"{output}.journal"
     check_distinct({"INPUT": source, "--output": output, "the journal": place})
     contract, way = Schema.of(schema), load_strategy(strategy)

@@ -267,6 +267,7 @@ def _checked(json_schema: Any, *, pydantic: bool) -> tuple[jsonschema_rs.Validat
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         where = pointer(getattr(error, "instance_path", []))
         reason = short(getattr(error, "message", str(error)))
+        reason = reason.replace('a "regex"', "a regular expression").partition(" under any of the schemas")[0]
         hint = "see json-schema.org for the keywords"
         if lost := _LOST.search(reason):
             reason, hint = f"a $ref leads to {lost[1]!r}, which is not in the schema", _REFERENCE

@@ -159,7 +159,8 @@ class _Builder:
         except (ValueError, TypeError) as error:
             wrong = self._as_written(ast.get_source_segment(self.pure, node) or "")
             problem = f"invalid strategy {self.text!r}: got {wrong!r}"
-            raise SpecError(problem, hint="write names, numbers and texts") from error
+            sweep = "; a name in {braces} needs --sweep NAME=VALUE,..." if wrong.startswith("{") else ""
+            raise SpecError(problem, hint=f"write names, numbers and texts{sweep}") from error
 
     def _is_known(self, name: str) -> bool:
         return name in NAMES or name in _OLD_NAMES or name in self.codes

@@ -35,7 +35,9 @@ def check_target(target: str) -> None:
     place, database, table = target.partition(".duckdb#")
     if not database and not target.removesuffix(".gz").endswith(_SUFFIXES):
         known = ", ".join(_SUFFIXES)
-        raise SpecError(f"unknown output format: {target}", hint=f"end it in {known} or .duckdb#TABLE, or give -")
+        raise SpecError(
+            f"unknown output format: {target}", hint=f"give a name that ends in {known} or .duckdb#TABLE, or give -"
+        )
     if _is_typed(target):
         _arrow()
     if database and not table:

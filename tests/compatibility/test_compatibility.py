@@ -93,7 +93,7 @@ def test_another_schema_is_refused_in_one_sentence_and_the_journal_stays(old: Pa
     before = rows("out.jsonl")
     done = run(shell)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "is of a run with another schema" in done.stderr
+    assert "belongs to a run with another schema" in done.stderr
     assert rows("out.jsonl") == before
 
 

@@ -68,6 +68,7 @@ def test_the_command_keeps_what_stands_in_its_output_until_it_is_done(tmp_path: 
     words: list[str | Path] = ["label", "--schema", BOLT, "--out", out]
     cases: list[tuple[list[str | Path], int]] = [
         ([*words, source, "--model", "nosuch"], 2),
+        (["label", "--schema", BOLT, "--output", "out.csv", source, "--model", model], 2),
         ([*words, source, "--model", model, "--strategy", "Magic()"], 2),
         ([*words, tmp_path / "nosuch.jsonl", "--model", model], 2),
         ([*words, source, "--column", "nosuch", "--model", model], 2),

@@ -19,7 +19,7 @@ def test_pipes_nothing_and_refusals(
     assert (done.returncode, [json.loads(line)["size_mm"] for line in done.stdout.splitlines()]) == (0, [2, 3])
     changed = shell("run", *plain, "--max-tokens", "9", stdin="2 mm\n3 mm\n")
     assert (changed.returncode, changed.stderr.count("\n")) == (2, 1)
-    assert "another sampling" in changed.stderr
+    assert "another sampling (max_tokens: 512, now 9)" in changed.stderr
     assert shell("run", *plain, "--max-tokens", "9", "--fresh", stdin="2 mm\n").returncode == 0
     assert shell("run", *plain, "--max-tokens", "9", "--fresh", stdin="").returncode == 4
     assert shell("run", *plain, "-o", str(tmp_path / "no/o.jsonl"), stdin="2 mm\n").returncode == 2

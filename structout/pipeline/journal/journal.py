@@ -5,11 +5,12 @@ import sqlite3
 import threading
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from structout.completion import Completion, Usage
+from structout.document import load_json
 from structout.errors import DamagedError, DataError, OtherRunError, StructoutWarning
 from structout.pipeline.journal.damage import Damage, named
 from structout.pipeline.journal.database import ANEW, explained, opened
@@ -128,11 +129,8 @@ class Journal:
         changed = [name for name in names if known and known.get(name) != identity[name]]
         if changed:
             parts = " and ".join(changed)
-            was = "; ".join(f"{name}: {_short(known.get(name))}, now {_short(identity[name])}" for name in changed)
-            raise OtherRunError(
-                f"{self.path} is of a run with another {parts} ({was})",
-                hint=ANEW,
-            )
+            was = "; ".join(_change(name, known.get(name), identity[name]) for name in changed)
+            raise OtherRunError(f"{self.path} belongs to a run with another {parts} ({was})", hint=ANEW)
 
     # --- completions ---
 
@@ -324,6 +322,16 @@ def _put(db: sqlite3.Connection, name: str, value: Any) -> None:
     db.executemany(add("about"), [(name, value), (name + COPY, value)])
 
 
-def _short(text: str | None) -> str:
+def _change(name: str, before: str | None, now: str) -> str:
+    """A change of the identity in words. Of settings, such as those of sampling, only the changed ones are named."""
+    with suppress(ValueError):
+        old, new = load_json(before or ""), load_json(now)
+        if isinstance(old, dict) and isinstance(new, dict):
+            changed = [key for key in old | new if old.get(key) != new.get(key)]
+            return "; ".join(f"{key}: {_short(old.get(key))}, now {_short(new.get(key))}" for key in changed)
+    return f"{name}: {_short(before)}, now {_short(now)}"
+
+
+def _short(text: object) -> str:
     text = str(text)
     return text if len(text) <= 60 else text[:59] + "…"
