@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FORMER = {"source": ("INPUT", "--input"), "output": ("--output", "--out")}  # by parameter: its spelling now and before
+# By parameter: its spelling now and before.
+_FORMER = {
+    "source": ("INPUT", "--input"),
+    "output": ("--output", "--out"),
+    "column": ("--column", "--text"),
+}
 
 
 def current_spelling(context: typer.Context, parameter: typer.CallbackParam, value: T) -> T:
@@ -57,7 +62,10 @@ FormerInputOption = Annotated[
 FormerOutOption = Annotated[
     str | None, typer.Option("--out", hidden=True, is_eager=True, callback=_former_spelling("output"))
 ]
-ColumnOption = Annotated[str, typer.Option("--column", help="The column of INPUT to read.")]
+FormerTextOption = Annotated[
+    str | None, typer.Option("--text", hidden=True, is_eager=True, callback=_former_spelling("column"))
+]
+ColumnOption = Annotated[str, typer.Option("--column", callback=current_spelling, help="The column of INPUT to read.")]
 ModelOption = Annotated[
     str,
     typer.Option("--model", "-m", help="embedded, hf:NAME, path:FOLDER, openai:NAME@URL, scripted:FILE, py:FILE:NAME."),

@@ -12,8 +12,10 @@ from structout.cli.console import LogFormat, counted, put, reporter, say
 from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
+    ColumnOption,
     ExamplesOption,
     FormerInputOption,
+    FormerTextOption,
     MaxTokensOption,
     ModelOption,
     PricesOption,
@@ -58,7 +60,7 @@ def run(
     max_tokens: MaxTokensOption = 512,
     temperature: TemperatureOption = 0.0,
     seed: SeedOption = 0,
-    text: Annotated[str, typer.Option("--text", help="The column to read.")] = "text",
+    column: ColumnOption = "text",
     key: Annotated[str | None, typer.Option("--key", help="The column that identifies a row.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Read at most this many rows.")] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Omit the provenance columns (_key, ...).")] = False,
@@ -113,6 +115,7 @@ def run(
         bool, typer.Option("--private", help="Make new files readable only by their owner (0600).")
     ] = False,
     former_source: FormerInputOption = None,
+    former_text: FormerTextOption = None,
 ) -> None:
     """Turn a file of rows into a file of validated records, one outcome per row. The same command resumes a run.
 
@@ -140,7 +143,7 @@ def run(
         sampling=sampling(max_tokens, temperature, seed),
         prices=Prices(listed | read_prices(price or [])),
         budget=Budget(budget_usd, budget_tokens, max_hours),
-        text=text,
+        text=column,
         key=key,
         limit=limit,
         bare=bare,

@@ -66,6 +66,13 @@ def test_every_spelling_says_what_a_run_reads(folder: Path, shell: Shell, source
     assert Path("out.jsonl").read_text().count("\n") == 2
 
 
+@pytest.mark.parametrize("option", ["--column", "--text"])
+def test_every_spelling_says_which_column_a_run_reads(folder: Path, shell: Shell, option: str) -> None:
+    Path("rows.csv").write_text("note\none\n")
+    done = shell("run", "rows.csv", *SCRIPTED, "-o", "out.jsonl", option, "note")
+    assert (done.returncode, "1 row in" in done.stderr) == (0, True), done.stderr
+
+
 def test_a_run_reads_a_pipe_unless_it_is_told_otherwise(folder: Path, shell: Shell) -> None:
     for source in ([], ["-"], ["--input", "-"]):
         done = shell("run", *source, *SCRIPTED, "-o", "out.jsonl", "--fresh", stdin="one\n")
@@ -78,6 +85,7 @@ def test_a_run_reads_a_pipe_unless_it_is_told_otherwise(folder: Path, shell: She
         (["run", "rows.txt", "-i", "rows.txt", *SCRIPTED], "both INPUT and --input are given"),
         (["run", "--input", "rows.txt", "-", *SCRIPTED], "both INPUT and --input are given"),
         (["label", "rows.txt", *SCRIPTED, "-o", "a", "--out", "b"], "both --output and --out are given"),
+        (["run", "rows.txt", *SCRIPTED, "--column", "a", "--text", "b"], "both --column and --text are given"),
         (["certify", "labels.jsonl", "--out", "b", "--output", "a"], "both --output and --out are given"),
     ],
 )

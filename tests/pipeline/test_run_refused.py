@@ -62,9 +62,9 @@ def test_a_column_that_is_not_there_is_found_out_first(
     (tmp_path / "bolts.json").write_text("[]")
     before = sorted(tmp_path.iterdir())
     for place, options, message in (
-        (source, ["--text", "nosuch"], "no column 'nosuch'; it has: id, text"),
+        (source, ["--column", "nosuch"], "no column 'nosuch'; it has: id, text"),
         (source, ["--key", "nosuch"], "no column 'nosuch'; it has: id, text"),
-        (tmp_path / "bolts.csv", ["--text", "nosuch"], "no column 'nosuch'; it has: id, text"),
+        (tmp_path / "bolts.csv", ["--column", "nosuch"], "no column 'nosuch'; it has: id, text"),
         (tmp_path / "bolts.txt", [], "no column 'id'; it has: text"),
         (tmp_path / "bolts.json", [], "unknown input format"),
     ):
