@@ -187,7 +187,9 @@ class Report:
     @property
     def title(self) -> str:
         """The data set, the number of records and the models as text."""
-        return f"{self.about.get('dataset')}: {self.about.get('records')} records, {', '.join(self.about['models'])}"
+        count = self.about.get("records")
+        records = f"{count} record{'' if count == 1 else 's'}"
+        return f"{self.about.get('dataset')}: {records}, {', '.join(self.about['models'])}"
 
 
 def _more(outcomes: list[Outcome]) -> dict[str, Rate]:

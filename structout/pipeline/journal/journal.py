@@ -118,7 +118,7 @@ class Journal:
     def _tell(self, damage: Damage, aside: str) -> None:
         """Warn of the lost parts."""
         self.damaged = True
-        lost = f"lost, and asked again if needed: {damage}" if str(damage) else "nothing of it is lost"
+        lost = f"it lost {damage}, and a run asks again for lost rows" if str(damage) else "nothing of it is lost"
         kept = f"the rest is kept, and the damaged file is now {aside}"
         warnings.warn(f"{self.path} was damaged; {lost}; {kept}", StructoutWarning, 4)
 
