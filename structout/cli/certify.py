@@ -89,7 +89,7 @@ def certify(
         most = f"at most {100 * max_error:g} % wrong"
         put(f"to have {most}, any method must reject at least {100 * found.bound:.0f} % of the accepted records")
         if found.threshold is None:
-            put("no threshold is shown to meet this target with 95 % certainty")
+            put("no threshold meets this target with 95 % certainty")
         else:
             put(f"threshold {found.threshold:.4f} accepts {_percent(found.coverage)} of the records;")
             put(f"{found.errors} of {found.accepted} were wrong, which bounds the error at {100 * found.worst:.1f} %")

@@ -36,7 +36,7 @@ def reading_order(examples: Sequence[Example], schema: Schema[Any]) -> Orders:
 
 
 def _first(value: Json, text: str) -> int | None:
-    """The first place in a text of any of a value's leaves, None if no leaf is found."""
+    """The first place in a text where a leaf of the value stands; None without such a place."""
     found = (re.search(rf"(?<!\w){re.escape(str(leaf))}(?!\w)", text, re.I) for leaf in leaves(value).values())
     return min((place.start() for place in found if place), default=None)
 

@@ -197,8 +197,8 @@ class Guarded:
         self._state = state
 
     def _refuse(self, token: int, late: bool) -> None:
-        """Record a rejected token. If no choice is left, only the known way out is allowed, or everything that the
-        grammar allows if the known way out cannot comply either.
+        """Record a rejected token. After the last choice, allow only the known way out; if it cannot comply
+        either, allow everything that the grammar allows.
         """
         state = self._state = replace(self._state, refused=self._state.refused | {token}, late=self._state.late or late)
         if len(state.refused) < _REFUSALS and bool(self.mask().any()):

@@ -46,7 +46,7 @@ class Limits(threading.local):
     size = float("inf")
 
     def seconds(self, timeout: float | None) -> float:
-        """The seconds that are left, at most `timeout`. Raises `SlowError` if no time is left."""
+        """The seconds until the deadline, at most `timeout`. Raises `SlowError` after the deadline."""
         left = self.until - time.monotonic()
         if left <= 0:
             raise SlowError("no complete answer in time")
