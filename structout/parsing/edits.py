@@ -13,6 +13,7 @@ EditKind = Literal[
     # around the document
     "fence",  # a code fence was removed
     "prose",  # text before or after the document was removed
+    "other_document",  # text with another document was removed: an equal one, or one that the text itself corrects
     "spaces",  # spaces around a bare answer were removed
     "full stop",  # the full stop after a bare answer was removed
     "yaml",  # a document in YAML was read
@@ -20,6 +21,7 @@ EditKind = Literal[
     "markers",  # fields behind markers were read, as DSPy writes them
     "tool_call",  # a tool call in XML was read
     "xml",  # a record in plain XML was read
+    "table",  # a table in Markdown was read
     "encoded",  # JSON inside a string was read
     "joined",  # several documents became the items of a list
     # syntax
@@ -61,6 +63,7 @@ EditKind = Literal[
     "trimmed",  # spaces around a text were removed
     "unwrapped",  # a wrapper around the value was removed
     "wrapped",  # the value was put under the only key
+    "moved",  # members were moved out of an object that lacked its closer
     "flattened",  # a dotted key became an object
     "listed",  # a value became a list, or a text was split
     "unlisted",  # the only item of a list took its place

@@ -66,7 +66,7 @@ def single(text: str, fault: str, allowance: Allowance, *, complete: bool) -> Re
     end = reading.end
     wrapped = start > 0 and not text[:start].isspace()
     if end < len(text) and not text[end:].isspace():
-        if BRACKET.search(text, end):
+        if BRACKET.search(text, end) or (found or layout(text)).is_taken_back(end):
             return None
     elif not wrapped:
         return reading

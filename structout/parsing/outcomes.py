@@ -41,7 +41,7 @@ def are_rivals(best: Outcome[T], other: Outcome[T], schema: Schema[T]) -> bool:
     one, two = sorted((best.reading, other.reading), key=lambda reading: reading.start)
     if two.start < one.end:
         return other.order == best.order
-    if other.foreign:
+    if other.foreign and not best.foreign:
         return False
     apart = not isinstance(one.document, list) and not isinstance(two.document, list)
     if apart and shape_of(schema).types == ("array",):

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from structout.completion import Message
 from structout.document import Json
-from structout.issue import Issue
 from structout.prompts import wording
 from structout.prompts.marks import mark
 from structout.prompts.render import Show, render
@@ -15,7 +14,6 @@ from structout.result import Example, Task
 from structout.schema import Schema
 
 Format = Literal["json", "yaml"]
-_MOST_ISSUES = 8
 
 
 def compose(
@@ -108,11 +106,3 @@ def _scalar(node: Json) -> str:
     ):
         return node
     return json.dumps(node, ensure_ascii=False)
-
-
-def objection(issues: Sequence[Issue]) -> str:
-    """The objection to the last answer in a re-ask: at most eight issues, so that its size is bounded."""
-    lines = [f"- {issue}" for issue in issues[:_MOST_ISSUES]]
-    if len(issues) > _MOST_ISSUES:
-        lines.append(wording.MORE_ISSUES.format(count=len(issues) - _MOST_ISSUES))
-    return wording.REASK.format(issues="\n".join(lines))

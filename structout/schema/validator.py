@@ -17,6 +17,7 @@ from structout.errors import SchemaError
 from structout.issue import Issue, IssueKind, pointer
 from structout.schema.complexity import Complexity
 from structout.schema.formats import formats_for
+from structout.schema.messages import not_of_type, said
 from structout.schema.references import DATA, NAMED, fragment_of, refuse, target
 
 _KINDS: dict[str, IssueKind] = {
@@ -314,10 +315,9 @@ def _explain(
             return
         types = [name for _, wrong in weighed for name in wrong]
         if types:
-            message = f"{json.dumps(error.instance)} is not of type {' or '.join(dict.fromkeys(types))}"
-            yield Issue(pointer(error.instance_path), "type", short(message))
+            yield Issue(pointer(error.instance_path), "type", short(not_of_type(error.instance, types)))
             return
-    yield Issue(pointer(error.instance_path), _KINDS.get(kind, "constraint"), short(error.message))
+    yield Issue(pointer(error.instance_path), _KINDS.get(kind, "constraint"), short(said(error)))
 
 
 def _weighed(

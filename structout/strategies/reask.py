@@ -50,7 +50,8 @@ def unanswered(result: Result[Any]) -> bool:
 
 def follow_up(task: Task[T], result: Result[T]) -> Task[T]:
     """The task with the last answer and its issues as its only earlier turns."""
-    return replace(task, turns=(Message("assistant", said(task, result)), Message("user", objection(result.issues))))
+    turns = Message("assistant", said(task, result)), Message("user", objection(result.issues, result.edits))
+    return replace(task, turns=turns)
 
 
 def said(task: Task[T], result: Result[T]) -> str:

@@ -35,6 +35,6 @@ def test_validate_is_a_gate(
 def test_validate_says_where_and_what(shell: Shell) -> None:
     done = shell("validate", "--schema", BOLT, stdin=f'{GOOD}\n{{"kind": "hex"}}\n')
     assert done.stdout.startswith("-:2: ")
-    assert "required" in done.stdout
+    assert 'the key "size_mm" is missing' in done.stdout
     done = shell("validate", "--schema", BOLT, "--json", stdin='{"kind": "hex"}\n')
     assert json.loads(done.stdout)["issues"][0]["kind"] == "missing"

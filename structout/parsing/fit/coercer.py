@@ -23,7 +23,15 @@ Siblings = tuple[object, ...]
 _DEEPEST: Final = 60
 _STEPS_A_MISFIT: Final = 250  # the cost of a value that does not fit, in characters read
 _TURNS: Final = 2
-_WEIGHT: Final = {"unwrapped": 2, "flattened": 2, "wrapped": 4, "listed": 3, "text": 3, "boolean_number": 3}
+_WEIGHT: Final = {
+    "unwrapped": 2,
+    "flattened": 2,
+    "unlisted": 2,
+    "wrapped": 4,
+    "listed": 3,
+    "text": 3,
+    "boolean_number": 3,
+}
 
 
 class Fit(NamedTuple):
@@ -41,10 +49,25 @@ class Fit(NamedTuple):
 
 
 class Coercer:
-    """Fits documents to shapes. `source` is the text of the documents; `drastic` also tries lossy edits."""
+    """Fits a document to shapes. `source` is its text, and `edits` lead from the text to the document.
 
-    def __init__(self, allowance: Allowance, source: str, decimal: Decimal | None, *, drastic: bool) -> None:
+    `drastic` also tries lossy edits.
+    """
+
+    def __init__(
+        self,
+        allowance: Allowance,
+        source: str,
+        decimal: Decimal | None,
+        edits: tuple[Edit, ...] = (),
+        *,
+        drastic: bool,
+    ) -> None:
         self.allowance = allowance
+        self.literals: dict[str, list[str]] = {}
+        for edit in edits:
+            if edit.kind == "literal" and edit.before not in self.literals.setdefault(edit.after, []):
+                self.literals[edit.after].append(edit.before)
         self.source = source
         self.decimal = decimal
         self.drastic = drastic
@@ -63,7 +86,7 @@ class Coercer:
             fit = self.fit(value, shape)
             key = shouted(fit.value, shape) if fit.fits and all_shouted(value) else ""
             if key:
-                message = f"all keys are in capitals, and the schema does not say how {key!r} is spelled"
+                message = f"all keys are in capitals, and the schema has no {key!r}: write the keys as they should be"
                 return Fit(value, (), (Issue("", "ambiguous", message),), fits=False)
         return fit
 
@@ -104,7 +127,8 @@ class Coercer:
         best = min(fitting, key=lambda reading: reading.cost)
         for other in fitting:
             if other.cost == best.cost and not same(other.value, best.value):
-                message = f"{_short(value)} can be read as {_short(best.value)} or as {_short(other.value)}"
+                both = f"{_short(best.value)} or as {_short(other.value)}"
+                message = f"{_short(value)} can be read as {both}: write one of them"
                 return Fit(value, (), (Issue(pointer(path), "ambiguous", message),), fits=False)
         return best
 
@@ -118,7 +142,9 @@ class Coercer:
                 yield self._items(value, shape, at)
         else:
             place = ScalarPlace(str(at.path[-1]) if at.path else "", shape.about, at.siblings, pointer(at.path))
-            for found in read_scalar(value, shape, place, self.decimal, self.source, drastic=self.drastic):
+            for found in read_scalar(
+                value, shape, place, self.decimal, self.source, self.literals, drastic=self.drastic
+            ):
                 yield Fit(*found)
 
     def _reshaped(self, value: Json, shape: Shape, at: "_Here") -> Iterator[Fit]:

@@ -38,10 +38,9 @@ def shouted(value: Json, shape: Shape | None, depth: int = 0) -> str:
     if not isinstance(value, dict):
         return ""
     for key, item in value.items():
-        inner = shape.properties.get(key) if shape else None
-        if inner is None and key.isupper() and not (shape and shape.branches):
+        if key.isupper() and not (shape and any(key in one.properties for one in (shape, *shape.branches))):
             return key
-        found = shouted(item, inner or (shape.undeclared(key) if shape else None), depth + 1)
+        found = shouted(item, shape.under(key) if shape else None, depth + 1)
         if found:
             return found
     return ""

@@ -1,6 +1,7 @@
 """Readers for numbers, booleans, nulls and enumeration names that are written as text."""
 
 import re
+import unicodedata
 from fractions import Fraction
 from typing import Any, Final
 
@@ -65,6 +66,13 @@ _NULL: Final = frozenset({"", "null", "none", "nil", "n/a", "na", "undefined"})
 _BETWEEN: Final = re.compile(r"(?<=[0-9])[.,](?=[0-9])")
 _SIGN: Final = re.compile(r"^-\s*(?=[0-9.])")
 _QUALIFIED: Final = re.compile(r"<?[A-Z]\w*\.(\w+)(?::\s*['\"]?([^'\">]*)['\"]?>)?")
+_ONES: Final = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_TENS: Final = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_WORDED: Final = {word: n for n, word in enumerate(_ONES)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
+_WIDE_SIGNS: Final = str.maketrans("．，－＋٫٬", ".,-+.,")
 _SPELLING: Final = re.compile(r"[\s_\-./,:;!'\"`´’“”()\[\]*]+")
 
 
@@ -79,8 +87,13 @@ def read_number(text: str, decimal: Decimal | None) -> list[int | float]:
 def plain_numbers(text: str, decimal: Decimal | None) -> list[str]:
     """The numbers that a text can mean, as `read_number`, with all their digits: as JSON writes them."""
     text = text.strip().replace("−", "-")
-    if not text or len(text) > 400 or not any(char.isdigit() for char in text):
+    if not text or len(text) > 400:
         return []
+    if not text.isascii():
+        text = _plain_digits(text)
+    if not any(char.isdigit() for char in text):
+        worded = in_words(text)
+        return [] if worded is None else [str(worded)]
     if decimal != ",":
         padded = _PADDED.fullmatch(text)
         written = number(padded.group(1) + padded.group(2) if padded else text)
@@ -98,6 +111,21 @@ def plain_numbers(text: str, decimal: Decimal | None) -> list[str]:
         elif decimal == "," and (written := number(text)) and "." not in written:
             return [written]
     return [plain.removeprefix("+") for plain in found]
+
+
+def _plain_digits(text: str) -> str:
+    """The text with the digits of any script as 0 to 9, and with plain forms of full-width signs."""
+    text = "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in text)
+    return text.translate(_WIDE_SIGNS)
+
+
+def in_words(text: str) -> int | None:
+    """The number from 0 to 99 that English words spell, as `thirty-two`; None for other texts."""
+    first, _, second = text.lower().replace(" ", "-").partition("-")
+    if not second:
+        return _WORDED.get(first)
+    tens, ones = _WORDED.get(first, 0), _WORDED.get(second, 0)
+    return tens + ones if tens >= 20 and 0 < ones < 10 else None
 
 
 def _finite(written: str) -> list[int | float]:

@@ -53,7 +53,7 @@ def proposals(
     """The other nestings of a value that `shape` may accept; lossy proposals only if `drastic`."""
     types = shape.types
     if isinstance(value, dict):
-        yield from _unwrapped(value, shape, path, drastic=drastic)
+        yield from _unwrapped(value, shape, path, allowance, drastic=drastic)
     elif isinstance(value, list):
         paired = list(_paired(value)) if "object" in types else []
         yield from paired
@@ -74,7 +74,7 @@ def proposals(
 
 
 def _unwrapped(
-    value: dict[str, Json], shape: Shape, path: tuple[str | int, ...], *, drastic: bool
+    value: dict[str, Json], shape: Shape, path: tuple[str | int, ...], allowance: Allowance, *, drastic: bool
 ) -> Iterator[Proposal]:
     """The content of a wrapper: `{"part": {...}}`, `{"items": [...]}`, a filled-in schema, or a function call."""
     keys = value.keys()
@@ -92,7 +92,8 @@ def _unwrapped(
         else:
             fitting = _is_known(item, shape) and (not path or bool(shape.properties))
         if key not in shape.properties and fitting:
-            yield Proposal("unwrapped", item)
+            inner = read_encoded(item, allowance) if isinstance(item, str) else None
+            yield Proposal("unwrapped", inner[0] if inner and inner[1] == "lossless" else item)
     elif scalar and "value" in keys and keys <= {"value", "type", "title", "description"}:
         yield Proposal("unwrapped", value["value"])
     elif "properties" in keys and "properties" not in shape.properties and keys <= _SCHEMA_KEYS | {"properties"}:
@@ -135,6 +136,29 @@ def nest(value: dict[str, Json], shape: Shape) -> dict[str, Json]:
             held[inner] = item
         changed = True
     return found if changed else value
+
+
+def moved_out(value: Json, shape: Shape, most: int) -> Json:
+    """The document with members moved from an object that lacks its closer to the object around it.
+
+    A member moves with all members after it if only the outer object declares it, and lacks it. At most `most` objects
+    may lack their closers; otherwise, and if nothing moves, the result is `value` itself.
+    """
+    if not isinstance(value, dict) or not value or most < 1:
+        return value
+    *_, last = value
+    inner, part = value[last], shape.properties.get(last)
+    if not isinstance(inner, dict) or part is None:
+        return value
+    inner = moved_out(inner, part, most - 1)
+    if not isinstance(inner, dict):
+        return value
+    names = list(inner)
+    begin = next((i for i, name in enumerate(names) if name not in part.properties), len(names))
+    rest = names[begin:]
+    if not rest or any(name in value or name not in shape.properties for name in rest):
+        return {**value, last: inner} if inner is not value[last] else value
+    return {**value, last: {name: inner[name] for name in names[:begin]}, **{name: inner[name] for name in rest}}
 
 
 def _wrapped(value: Json, shape: Shape) -> Iterator[Proposal]:

@@ -31,7 +31,7 @@ def decimals(
         if not found and steps and (parts := split_unit(value)) and _is_named(parts[1], document, steps, shape):
             kind, found = "unit", plain_numbers(parts[0], decimal)
         if len(found) > 1:
-            message = f"{value!r} may be {' or '.join(found)}: say which sign marks decimals"
+            message = f"{value!r} may be {' or '.join(found)}: write it without a thousands sign"
             doubts.append(Issue(pointer(steps), "ambiguous", message))
         elif found:
             edits.append(Edit(kind, "lossless", pointer(steps), edit_text(value), edit_text(found[0])))

@@ -1,7 +1,7 @@
 """Readings of a scalar that does not fit the schema."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -24,6 +24,7 @@ from structout.parsing.fit.shape import Shape
 _Doubt = Callable[[str], "ScalarReading"]
 ScalarReading = tuple[Json, tuple[Edit, ...], tuple[Issue, ...]]
 
+_THOUSANDS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
 _NUMBERS: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
@@ -42,9 +43,19 @@ class _Read(Protocol):
 
 
 def read_scalar(
-    value: Json, shape: Shape, place: ScalarPlace, decimal: Decimal | None, source: str, *, drastic: bool
+    value: Json,
+    shape: Shape,
+    place: ScalarPlace,
+    decimal: Decimal | None,
+    source: str,
+    literals: Mapping[str, list[str]],
+    *,
+    drastic: bool,
 ) -> Iterator[ScalarReading]:
-    """All readings of a scalar that may fit `shape`; lossy readings only if `drastic`."""
+    """All readings of a scalar that may fit `shape`; lossy readings only if `drastic`.
+
+    `literals` are the spellings in the source of numbers that are not JSON, such as 0x1F, by number.
+    """
 
     def reading(kind: EditKind, found: Json, grade: Grade = "lossless") -> ScalarReading:
         return found, (Edit(kind, grade, place.pointer, edit_text(value), edit_text(found)),), ()
@@ -62,7 +73,7 @@ def read_scalar(
         if len(names) == 1:
             yield reading("enum", names[0])
         elif names:
-            yield doubt(f"{edit_text(value)} spells {' and '.join(map(edit_text, names))}")
+            yield doubt(f"{edit_text(value)} spells {' and '.join(map(edit_text, names))}: write one of them")
     elif text is not None and "string" in types:
         yield from _respelled(text, shape, reading, doubt, drastic=drastic)
     if not shape.typed:
@@ -81,7 +92,7 @@ def read_scalar(
             if len(written) == 1:
                 yield reading("text", written[0])
             else:
-                yield doubt(f"the text writes {word} as {' and as '.join(written)}")
+                yield doubt(f"the text writes {word} as {' and as '.join(written)}: write it in quotes")
     elif isinstance(value, int | float):
         if "boolean" in types and value in (0, 1):
             yield reading("boolean_number", bool(value))
@@ -90,11 +101,11 @@ def read_scalar(
         elif "integer" in types and isinstance(value, float) and drastic and abs(value) < 1 << 53:
             yield reading("rounded", round(value), "lossy")
         if "string" in types and not shape.values:
-            written = _as_written(value, source)
+            written = _as_written(value, source, literals)
             if len(written) == 1:
                 yield reading("text", written[0])
             else:
-                yield doubt(f"the text writes {edit_text(value)} as {' and as '.join(written)}")
+                yield doubt(f"the text writes {edit_text(value)} as {' and as '.join(written)}: write it in quotes")
 
 
 def _respelled(text: str, shape: Shape, reading: _Read, doubt: _Doubt, *, drastic: bool) -> Iterator[ScalarReading]:
@@ -109,7 +120,7 @@ def _respelled(text: str, shape: Shape, reading: _Read, doubt: _Doubt, *, drasti
                 continue
             dates, time, _ = found
             if len(dates) > 1:
-                yield doubt(f"{text!r} may be {' or '.join(dates)}")
+                yield doubt(f"{text!r} may be {' or '.join(dates)}: write one of them")
             elif not time or not time.strip("0:."):
                 yield reading("date", dates[0])
             elif drastic:
@@ -120,7 +131,7 @@ def _respelled(text: str, shape: Shape, reading: _Read, doubt: _Doubt, *, drasti
                 continue
             dates, time, offset = found
             if len(dates) > 1:
-                yield doubt(f"{text!r} may be {' or '.join(dates)}")
+                yield doubt(f"{text!r} may be {' or '.join(dates)}: write one of them")
             elif time:
                 yield reading("date", f"{dates[0]}T{time}{offset}")
                 if not offset and drastic:
@@ -156,14 +167,16 @@ def _numbers(
             times = magnitude(unit)
             if times is None:  # 2 hours are not 2 minutes
                 if found:
-                    yield doubt(f"{text!r} has the unit {unit!r}, which the schema does not name")
+                    yield doubt(f"{text!r} has a unit that the schema does not name, {unit!r}: write the number alone")
                 return
             found, kind = [multiplied(value, times) for value in found], "magnitude"
             grade = "lossless" if len(unit) > 1 else "lossy"  # `k` and `M` are units as well
     if grade == "lossy" and not drastic:
         return
+    if len(found) == 1 and decimal is None and "number" not in shape.types and _THOUSANDS.fullmatch(text.strip()):
+        found = [found[0], int(text.replace(".", ""))]  # whole numbers are seldom written with a fraction
     if len(found) > 1:
-        yield doubt(f"{text!r} may be {' or '.join(map(edit_text, found))}: say which sign marks decimals")
+        yield doubt(f"{text!r} may be {' or '.join(map(edit_text, found))}: write it without a thousands sign")
         return
     for value in found:
         if "number" in shape.types or isinstance(value, int):
@@ -174,9 +187,11 @@ def _numbers(
             yield reading("rounded", round(value), "lossy")
 
 
-def _as_written(value: int | float, source: str) -> list[str]:
-    """The spellings of a number in the source: as text, 1.10 differs from 1.1."""
+def _as_written(value: int | float, source: str, literals: Mapping[str, list[str]]) -> list[str]:
+    """The spellings of a number in the source: as text, 1.10 differs from 1.1, and 0x1F from 31."""
+    others = literals.get(edit_text(value), [])
     if isinstance(value, int):
-        return [str(value)]
+        plain = str(value)
+        return [*others, plain] if not others or re.search(rf"(?<![\w.+-]){plain}(?![\w.])", source) else others
     written = dict.fromkeys(word for word in _NUMBERS.findall(source) if len(word) < 40 and float(word) == value)
-    return list(written) or [edit_text(value)]
+    return list(dict.fromkeys([*others, *written])) or [edit_text(value)]

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Callable, Iterator
+from html import unescape
 from typing import Any, Final, NamedTuple
 
 from structout.document import Json, parse_json
@@ -17,6 +18,7 @@ _PARAMETER: Final = re.compile(
     r"""<(?:antml:)?parameter(?:=|\s+name=)["']?([\w.$-]{1,80})["']?\s*>(.*?)</(?:antml:)?parameter>""", re.DOTALL
 )
 _CHILD: Final = re.compile(r"<([A-Za-z_][\w.-]{0,60})>(.*?)</\1>", re.DOTALL)
+_CDATA: Final = re.compile(r"\s*<!\[CDATA\[(.*?)\]\]>\s*", re.DOTALL)
 _MARKER: Final = re.compile(r"^\[\[ ## ([\w.-]{1,80}) ## \]\][ \t]*\n?", re.MULTILINE)
 _PYTHON_CALL: Final = re.compile(r"\[?\s*([A-Za-z_][\w.]{0,80})\((?=\s*(?:[A-Za-z_]\w*\s*=|\)))")
 
@@ -50,7 +52,7 @@ def _children(body: str) -> dict[str, Json] | None:
     found: dict[str, Json] = {}
     lists: set[str] = set()
     for name, inner in _CHILD.findall(body):
-        value: Json = _children(inner) if _CHILD.search(inner) else inner.strip()
+        value: Json = _children(inner) if _CHILD.search(inner) else _content(inner)
         if value is None:
             return None
         if name in found:
@@ -60,6 +62,12 @@ def _children(body: str) -> dict[str, Json] | None:
         else:
             found[name] = value
     return found if found and not _CHILD.sub("", body).strip() else None
+
+
+def _content(inner: str) -> str:
+    """The text of an element, without its section of CDATA or with its entities read."""
+    section = _CDATA.fullmatch(inner)
+    return section[1] if section else unescape(inner.strip())
 
 
 # JSON inside tags needs no dialect: its brackets are enough to find it.
@@ -106,6 +114,7 @@ def read_calls(text: str, shape: Shape, allowance: Allowance) -> Iterator[Readin
             document = dialect.read(found.group(found.lastindex or 0))
             if document is not None and _are_known(document, shape):
                 yield _reading(dialect.name, text, found.start(), found.end(), document)
+    yield from _elements(text, shape)
     yield from _marked(text, shape)
     yield from _called(text, shape, allowance)
 
@@ -130,6 +139,16 @@ def without_call(reading: Reading, text: str, shape: Shape) -> Reading:
         return reading
     edit = Edit("unwrapped", "lossless", "", edit_text(document), edit_text(inner))
     return reading._replace(document=inner, edits=(*reading.edits, edit))
+
+
+def _elements(text: str, shape: Shape) -> Iterator[Reading]:
+    """A record in XML without its outer element: `<name>Ann</name><age>3</age>`."""
+    start, end = text.find("<"), text.rfind(">") + 1
+    if start < 0 or "</" not in text[start:end]:
+        return
+    document = _children(text[start:end])
+    if document and len(document) > 1 and _are_known(document, shape):
+        yield _reading("xml", text, start, end, document)
 
 
 def _marked(text: str, shape: Shape) -> Iterator[Reading]:

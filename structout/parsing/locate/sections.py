@@ -38,6 +38,17 @@ _EXAMPLE_STEMS: Final = (
     "exam", "e.g", "look", "instance", "format", "structure", "shape", "hypothe", "wrong", "correct", "bad", "invalid",
     "sample",
 )  # fmt: skip
+# A sentence after a document that takes something in it back, and a sentence that only says that this may be needed.
+_TAKEN_BACK: Final = re.compile(
+    r"\b(?:wait|oops|scratch that|on second thoughts?|correction|my mistake|i (?:made|see) (?:a|an) (?:mistake|error)"
+    r"|should (?:actually |really |rather |in fact )?(?:be|read|have been)\b(?! \w+(?:ed|en|t)\b)"
+    r"|(?:is|was|are|were) (?:wrong|incorrect|mistaken|not correct|not right)"
+    r"|(?:please )?(?:disregard|ignore|replace|change) (?:the|that|this|my)\b)",
+    re.IGNORECASE,
+)
+_IF: Final = re.compile(r"\b(?:if|whether|let me know|feel free|in case|unless|would you)\b", re.IGNORECASE)
+_SENTENCE: Final = re.compile(r"[^.!?\n]+")
+_FAR: Final = 2_000
 _NEAR: Final = 240
 
 
@@ -94,6 +105,13 @@ class Sections(NamedTuple):
         if _EXAMPLE.search(sentence):
             return 2
         return 0 if _ANSWER.search(sentence) else 1
+
+    def is_taken_back(self, end: int) -> bool:
+        """Whether a sentence after a document that ends at `end` says that something in it is wrong."""
+        after = self.text[end : end + _FAR]
+        return _TAKEN_BACK.search(after) is not None and any(
+            _TAKEN_BACK.search(sentence) and not _IF.search(sentence) for sentence in _SENTENCE.findall(after)
+        )
 
     def _sentence_before(self, start: int, after: int) -> str:
         """The sentence before `start`, on the last line that is not empty."""

@@ -5,13 +5,18 @@ from structout.parsing.edits import Edit, EditKind
 _LANGUAGES = frozenset({"", "json", "JSON", "yaml", "yml"})
 
 
-def with_surroundings(text: str, start: int, end: int, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
-    """The edits of the document `text[start:end]`, and the edits that remove the text before and after it."""
+def with_surroundings(
+    text: str, start: int, end: int, edits: tuple[Edit, ...], *, others: tuple[bool, bool] = (False, False)
+) -> tuple[Edit, ...]:
+    """The edits of the document `text[start:end]`, and the edits that remove the text before and after it.
+
+    `others` says whether the text before and after holds another document.
+    """
     before, after = text[:start], text[end:]
     if before and not before.isspace():
-        edits = (Edit(_kind(before), "lossless", 0, before, ""), *edits)
+        edits = (Edit("other_document" if others[0] else _kind(before), "lossless", 0, before, ""), *edits)
     if after and not after.isspace():
-        trailing = Edit(_kind(after), "lossless", end, after, "")
+        trailing = Edit("other_document" if others[1] else _kind(after), "lossless", end, after, "")
         data = len(edits)
         while data and isinstance(edits[data - 1].where, str):
             data -= 1

@@ -18,7 +18,12 @@ _TOP_KEY: Final = re.compile(
     r"""(?:[-*•][ \t]+)?["'*`]{0,2}([^\s"'*`:#{}\[\]][^"*`:#{}\[\]]{0,80}?)["'*`]{0,2}[ \t]*:["'*`]{0,2}(?=[ \t]|$)"""
 )
 _WORD_KEY: Final = re.compile(r"""["']?[\w$.@/-]+["']?:(?:[ \t]|$)""")
-_TIGHT_KEY: Final = re.compile(r"([A-Za-z_][\w-]*):(?=[^\s/:])")
+_TIGHT_KEY: Final = re.compile(r"([A-Za-z_][\w-]*)(?::(?=[^\s/:])|[ \t]*=[ \t]*(?=[^\s=>]))")
+_NUMBERED_KEY: Final = re.compile(
+    r"""(\d{1,2}[.)][ \t]+)[*`"']{0,2}([A-Za-z_][\w -]{0,60})[*`"']{0,2}:[*`"']{0,2}[ \t]"""
+)
+_BARE_MEMBER: Final = re.compile(r"""(?:(?<=[,;])[ \t]*|\A)([A-Za-z_][\w-]{0,60})[ \t]*[:=](?![=/:])""")
+_LONGEST_LINE: Final = 2_000
 _BULLET: Final = re.compile(r"(?:[-*•–]|\d{1,3}[.)])[ \t]+")
 _JSON_LINE: Final = re.compile(r"""["'][^"']{1,80}["']\s*:.*,""")
 _SEPARATOR: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
@@ -37,31 +42,50 @@ def read_members(text: str, start: int, end: int, shape: Shape, allowance: Allow
     """Read an object without braces, if the schema declares its first key, or without the opening brace only."""
     first = _FIRST_MEMBER.match(text, start, end)
     segment = text[start:end].strip().rstrip(",")
-    if not first or (plain_key(first.group(1)) not in shape.spellings and not segment.endswith("}")):
-        return
     place = start + len(text[start:end]) - len(text[start:end].lstrip())
+    if not first:
+        yield from _bare_members(text, place, place + len(segment), shape, allowance)
+        return
+    if plain_key(first.group(1)) not in shape.spellings and not segment.endswith("}"):
+        return
     allowance.spend(end - start)
-    if segment.endswith("}"):
-        try:
-            inner = read_at("{" + segment, 0, len(segment) + 1, allowance)
-        except Unreadable:
-            return
-        if (
-            inner.end == len(segment) + 1
-            and not inner.unclosed
-            and all(edit.grade == "lossless" for edit in inner.edits)
-        ):
-            edit = Edit("braces", "lossless", place, segment, edit_text(inner.document))
-            yield Reading(inner.document, place, place + len(segment), (edit,))
+    closed = segment.endswith("}")
+    document = _in_braces(segment if closed else segment + "}", allowance)
+    if document is None or (not closed and not all(plain_key(key) in shape.spellings for key in document)):
+        return
+    edit = Edit("braces", "lossless", place, segment, edit_text(document))
+    if closed:
+        yield Reading(document, place, place + len(segment), (edit,))
     else:
-        document, issue = parse_json("{" + segment + "}")
-        if issue is None:
-            edits = (
-                Edit("braces", "lossless", place, segment, edit_text(document)),
-                Edit("unclosed", "lossy", place + len(segment), "", ""),
-            )
-            cut = text[start:end].rstrip().endswith(",")
-            yield Reading(document, place, place + len(segment), edits, unclosed=1, cut=cut)
+        edits = (edit, Edit("unclosed", "lossy", place + len(segment), "", ""))
+        cut = text[start:end].rstrip().endswith(",")
+        yield Reading(document, place, place + len(segment), edits, unclosed=1, cut=cut)
+
+
+def _bare_members(text: str, start: int, end: int, shape: Shape, allowance: Allowance) -> Iterator[Reading]:
+    """Read two or more members of the schema on one line, as in `name: Ann, age: 3` or `name=Ann; age=3`."""
+    segment = text[start:end]
+    if "\n" in segment or len(segment) > _LONGEST_LINE:
+        return
+    keys = [plain_key(found.group(1)) for found in _BARE_MEMBER.finditer(segment)]
+    if len(keys) < 2 or not _BARE_MEMBER.match(segment) or any(key not in shape.spellings for key in keys):
+        return
+    allowance.spend(end - start)
+    document = _in_braces(segment + "}", allowance)
+    if document is not None and [plain_key(key) for key in document] == keys:
+        yield Reading(document, start, end, (Edit("braces", "lossless", start, segment, edit_text(document)),))
+
+
+def _in_braces(segment: str, allowance: Allowance) -> dict[str, Json] | None:
+    """The object that is all of a segment without its first brace, if reading loses nothing; else None."""
+    try:
+        inner = read_at("{" + segment, 0, len(segment) + 1, allowance)
+    except Unreadable:
+        return None
+    is_whole = inner.end == len(segment) + 1 and not inner.unclosed
+    if not is_whole or not isinstance(inner.document, dict) or any(edit.grade != "lossless" for edit in inner.edits):
+        return None
+    return inner.document
 
 
 def read_lines(
@@ -128,12 +152,17 @@ def _document_lines(lines: list[YamlLine], shape: Shape, *, strict: bool) -> lis
 
 
 def _spaced(line: YamlLine, shape: Shape) -> YamlLine:
-    """The line with a space after its colon, if it begins with a key of the schema, as in `name:value`."""
+    """The line as YAML, if it begins with a key of the schema, as in `name:value`, `name = value`, `1. name: value`."""
+    numbered = _NUMBERED_KEY.match(line.content)
+    if numbered and plain_key(numbered.group(2)) in shape.known_keys:
+        end = numbered.end(1)
+        return YamlLine(line.indent, "- " + line.content[end:], line.place + end - 2)
     found = _TIGHT_KEY.match(line.content)
     if not found or plain_key(found.group(1)) not in shape.known_keys:
         return line
-    end = found.end()
-    return YamlLine(line.indent, f"{line.content[:end]} {line.content[end:]}", line.place - 1)
+    value = line.content[found.end() :]
+    content = f"{found.group(1)}: {value}"
+    return YamlLine(line.indent, content, line.place + len(line.content) - len(content))
 
 
 def _is_all_yaml(lines: list[YamlLine], *, strict: bool) -> bool:
@@ -153,7 +182,7 @@ def _carries_on(line: YamlLine, margin: int) -> bool:
     return (
         line.indent == margin
         and line.content[:1] != ""
-        and (line.content[0] in "-#}]" or bool(_WORD_KEY.match(line.content)))
+        and (line.content[0] in "-#}]" or bool(_WORD_KEY.match(line.content) or _TIGHT_KEY.match(line.content)))
     )
 
 

@@ -7,9 +7,9 @@ from structout.parsing.syntax.cursor import Cursor, Parsed
 from structout.parsing.syntax.patterns import CLOSER, NEXT, OPENER
 
 # The first assumption about a closer of the wrong kind: it is superfluous if it repeats the closer before it (`drop`),
-# it stands for the other kind (`replace`), or a closer before it is missing (`insert`).
+# it stands for the other kind (`replace`), a closer before it is missing (`insert`), or its opener is (`unopened`).
 _MEMBER_AFTER: Final = re.compile(r"""[ \t\r\n]*+"[^"\n]{1,80}"[ \t]*+:""")
-Closers = Literal["drop", "replace", "insert"]
+Closers = Literal["drop", "replace", "insert", "unopened"]
 
 
 def close(cursor: Cursor, char: str, closers: Closers) -> None:
@@ -37,7 +37,7 @@ def _repair(cursor: Cursor, char: str, closers: Closers) -> bool:
         and cursor.text[max(0, cursor.pos - 80) : cursor.pos].rstrip()[-1:] == char
     )
     below = len(stack) - 1 - stack[::-1].index(opener) if opener in stack else -1
-    replaced = not doubled and not (closers == "insert" and below >= 0)
+    replaced = not doubled and closers != "unopened" and not (closers == "insert" and below >= 0)
     if replaced and _continues(cursor, len(stack) - 1):
         cursor.edit("closer", "lossless", cursor.pos, char, CLOSER[stack[-1]])
         return True

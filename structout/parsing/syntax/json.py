@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from structout.parsing.allowance import Allowance, Unreadable
+from structout.parsing.edits import apply
 from structout.parsing.syntax.bare_words import read_word
 from structout.parsing.syntax.brackets import Closers, close, close_all, close_list
 from structout.parsing.syntax.cursor import STEPS_A_TOKEN, Cursor, Parsed
@@ -16,11 +17,15 @@ from structout.parsing.syntax.patterns import (
     CONCATENATED,
     ELIDED,
     ELLIPSIS,
+    EMBEDDED_END,
     GAP,
     PREFIXED,
     QUOTED,
     QUOTED_LINE,
     SPACE,
+    TUPLE_ITEM,
+    UNESCAPED,
+    WRITTEN_SPACE,
 )
 from structout.parsing.syntax.stretches import AFTER, KEY, VALUE, run
 from structout.parsing.syntax.strings import OPENING, Quoted, Role, read_key, read_value, written_as
@@ -138,6 +143,11 @@ def _skip(cursor: Cursor, state: int) -> bool:
         if found is None:
             return False
         cursor.edit("quoted_line", "lossless", pos, found.group(), "")
+    elif char == "\\":
+        found = WRITTEN_SPACE.match(text, pos, end)
+        if found is None:
+            return False
+        cursor.edit("whitespace", "lossless", pos, found.group(), "")
     else:
         return False
     cursor.pos = found.end()
@@ -248,6 +258,11 @@ def _string(cursor: Cursor) -> bool:
     """Read a quoted value; False if the text ends inside the value."""
     role: Role = "member" if cursor.stack[-1] == "{" else "item"
     text, pos = cursor.text, cursor.pos
+    if len(cursor.stack) in cursor.tuples and (item := TUPLE_ITEM.match(text, pos, cursor.end)):
+        _put_string(cursor, Quoted(pos + 1, item.end() - 1, item.end()))
+        return True
+    if (inner := UNESCAPED.match(text, pos, cursor.end)) and _embedded(cursor, inner.start(1)):
+        return True
     quoted = read_value(text, pos, cursor.end, role, len(cursor.stack), cursor.allowance)
     if "+" in text[quoted.start : quoted.stop] and (parts := CONCATENATED.fullmatch(text, pos, quoted.end)):
         pieces = [piece[1:-1] for piece in QUOTED.findall(parts.group())]
@@ -256,6 +271,22 @@ def _string(cursor: Cursor) -> bool:
         return True
     _put_string(cursor, quoted)
     return quoted.closed
+
+
+def _embedded(cursor: Cursor, start: int) -> bool:
+    """Read JSON inside a string whose quotes the writer did not escape, as in `"{"a": 1}"`."""
+    text, end = cursor.text, cursor.end
+    try:
+        inner = parse(text, start, end, cursor.allowance)
+    except Unreadable:
+        return False
+    after = EMBEDDED_END.match(text, inner.end, end)
+    if inner.unclosed or after is None or any(edit.grade != "lossless" for edit in inner.edits):
+        return False
+    written = apply(text, inner.edits, start, inner.end)
+    cursor.edit("encoded", "lossless", cursor.pos, text[cursor.pos : after.end()], written)
+    cursor.pos = after.end()
+    return True
 
 
 def _put_string(cursor: Cursor, quoted: Quoted) -> None:

@@ -75,6 +75,13 @@ PREFIXED: Final = re.compile(r"[uUbBrRfF]{1,2}(?=[\"'])")
 _DOUBLE: Final = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
 QUOTED: Final = re.compile(_DOUBLE + r"|'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'")
 CONCATENATED: Final = re.compile(rf"(?:{QUOTED.pattern})(?:\s*+\+\s*+(?:{QUOTED.pattern}))++")
+# An item of a tuple of Python.
+TUPLE_ITEM: Final = re.compile(rf"(?:{QUOTED.pattern})(?=\s*+[,)])")
+# JSON inside a string, with quotes that the writer did not escape; and the end of such a string.
+UNESCAPED: Final = re.compile(r"""["']\s*+((?:\[\s*+)?\{)\s*+"[^"\n]{1,80}"\s*+:""")
+EMBEDDED_END: Final = re.compile(r"""\s*+["'](?=\s*+(?:[,}\]]|\Z))""")
+# White space written as an escape outside of strings.
+WRITTEN_SPACE: Final = re.compile(r"(?:\\[nrt][ \t\r\n]*+)++")
 QUOTED_LINE: Final = re.compile(r">(?:[ \t]?>)*+")
 # A date of Python: `datetime.date(2024, 3, 5)`, `datetime.datetime(2024, 3, 5, 10, 0)`.
 MOMENT: Final = re.compile(

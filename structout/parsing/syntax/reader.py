@@ -55,6 +55,10 @@ def read_at(text: str, start: int, limit: int, allowance: Allowance, *, strict_f
     parsed = parse(text, start, limit, allowance)
     if parsed.unclosed and any(edit.kind == "closer" for edit in parsed.edits):
         parsed = next((other for other in _otherwise(text, start, limit, allowance) if not other.unclosed), parsed)
+    elif any(_is_dropped(edit) for edit in parsed.edits):  # perhaps an earlier closer was read wrongly
+        other = parse(text, start, limit, allowance, closers="unopened")
+        if not other.unclosed and sum(edit.kind == "closer" for edit in other.edits) == 1:
+            parsed = other
     written = apply(text, parsed.edits, start, parsed.end)
     document, issue = parse_json(written)
     edits = parsed.edits
@@ -76,6 +80,10 @@ def read_at(text: str, start: int, limit: int, allowance: Allowance, *, strict_f
         loose=parsed.loose,
         bare=parsed.bare,
     )
+
+
+def _is_dropped(edit: Edit) -> bool:
+    return edit.kind == "closer" and not edit.after
 
 
 def _otherwise(text: str, start: int, limit: int, allowance: Allowance) -> Iterator[Parsed]:

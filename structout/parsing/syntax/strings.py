@@ -37,6 +37,7 @@ _LIKELY: Final[dict[Role, re.Pattern[str]]] = {
     "member": re.compile(rf"{ROOM}(?:\}}|\]|[,;]{ROOM}{_WORD_KEY}|(?<=\n){_WORD_KEY}|[,;]{ROOM}(?:\.\.\.|…))"),
     "item": re.compile(rf"{ROOM}(?:\]|\}}|[,;]{ROOM}[\w.…])"),
 }
+_APOSTROPHE: Final = re.compile(r"[^\W_]['’][^\W\d_]")
 _NEXT_KEY: Final = re.compile(_KEY)
 _LAST_CLOSERS: Final = re.compile(r"[\s}\]]*\Z")
 _LINE_END: Final = re.compile(r"[ \t]*\n")
@@ -45,6 +46,7 @@ _SWALLOWED: Final = re.compile(
     r"""(?<!\\)["”]\s++["“]|(?<!\\)["”]\s*+(?:[,;:=，：]\s*+)++(?:["“{\[]|[\w$.-]{1,80}["”]?\s*+[:=：])|(?<!\\)["”][\s}\]]*[}\]]\s*+,"""
 )
 _SEPARATOR_FIRST: Final = re.compile(r"""\s*[:,=]\s*(?<!\\)["”]""")
+_DOUBLED: Final = re.compile(r"(?<=\w)''(?=\w)")
 _KEY_END: Final = re.compile(rf"{ROOM}{SIGN}")
 _VALUE_START: Final = re.compile(r"""[ \t\r\n]*+(?:["'“`{\[0-9-]|(?:true|false|null|True|False|None)\b)""")
 _LONGEST_KEY: Final = 1000
@@ -81,7 +83,8 @@ def read_value(text: str, place: int, end: int, role: Role, depth: int, allowanc
                 allowance.spend(at - place)
                 return early
             return Quoted(place + 1, at, at + 1)
-        inner.append(at)
+        if not _APOSTROPHE.match(text, at - 1, end):
+            inner.append(at)
         allowance.spend(_STEPS_A_QUOTE)
     allowance.spend(end - place)
     early = _unclosed_before(text, place, inner, role, end)
@@ -110,6 +113,7 @@ def written_as(text: str, place: int, quoted: Quoted, *, raw: bool = False) -> t
     if before == after:
         return "string", before, after, True
     whole = whole and not (before[0] in '"“”' and is_doubtful(content))
+    whole = whole and not (before[0] == "'" and _DOUBLED.search(content))  # a quote, or the end of a string of Python
     return "quotes" if after[1:-1] == content else "string", before, after, whole
 
 
