@@ -49,7 +49,7 @@ class Tally:
 
 def read(path: Path) -> Iterator[Written]:
     """The cases of a JSONL file; a case whose schema structout does not take is left out."""
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").rstrip("\n").split("\n"):
         row = json.loads(line)
         right = [row["expected"]] if "expected" in row else []
         right += row.get("also", []) + ([row["also_value"]] if "also_value" in row else [])
