@@ -17,6 +17,7 @@ EditKind = Literal[
     "spaces",  # spaces around a bare answer were removed
     "full stop",  # the full stop after a bare answer was removed
     "yaml",  # a document in YAML was read
+    "toml",  # a document in TOML was read
     "call",  # a call such as `Record(a=1)` or a tool call in JSON was read
     "markers",  # fields behind markers were read, as DSPy writes them
     "tool_call",  # a tool call in XML was read

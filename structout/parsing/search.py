@@ -1,5 +1,6 @@
 """The search through the candidates of a text: each is judged by the schema, and one is chosen if no rival is left."""
 
+from itertools import pairwise
 from typing import Final, Generic, TypeVar
 
 from structout.issue import Issue
@@ -20,6 +21,7 @@ from structout.schema.messages import shown
 
 T = TypeVar("T")
 
+_BOUNDARIES: Final = frozenset({"", " ", "\t", "\n", "\r", "`", ";", ",", ".", "<", "}", "]", ")", "|", "*", '"', "'"})
 _UNREAD: Final = frozenset({"not_json", "duplicate_key", "non_finite"})
 
 
@@ -56,6 +58,7 @@ class Search(Generic[T]):
                     outcomes.append(self._judge(reading))
                     if outcomes[-1].issues and reading.unclosed:
                         outcomes += self._moved_out(reading)
+                self._mark_taken_back(outcomes)
                 joined = self._joined(outcomes)
                 if any(self._acceptable(outcome) for outcome in joined):
                     outcomes[:] = joined
@@ -69,6 +72,12 @@ class Search(Generic[T]):
             cut = Issue("", "truncated", "the text ends in the middle of a document")
             return result._replace(issues=(cut, *result.issues))
         return result
+
+    def _mark_taken_back(self, outcomes: "list[Outcome[T]]") -> None:
+        """Make drafts of the documents that the text takes back before the next document."""
+        for index, (one, two) in enumerate(pairwise(outcomes)):
+            if self.candidates.layout.is_taken_back(one.reading.end, two.reading.start):
+                outcomes[index] = one._replace(cue=2)
 
     def _moved_out(self, reading: Reading) -> "list[Outcome[T]]":
         """The outcome of a document that lacks closers in its middle, if the schema says where they belong."""
@@ -274,6 +283,8 @@ class Search(Generic[T]):
             return "the text holds a document that fits the schema, but it has none of the schema's keys"
         if found.broken >= 0 and best.cue and not best.reading.start <= found.broken < end:
             return "beside the answer the text holds a document that cannot be read: give one answer"
+        if repaired_closers(best.reading) and self.text[end : end + 1] not in _BOUNDARIES:
+            return "the text goes on right where the answer ends, so that its brackets may be wrong: give one answer"
         if found.layout.is_taken_back(end):
             return "the text after the answer takes something in it back: give the final answer alone"
         if best.cue == 2 and MEMBER.search(self.text, end) and len(fitting) == 1:

@@ -191,8 +191,8 @@ class Coercer:
                         found[name], fits = fit.value, fits and fit.fits
                         edits += fit.edits
                         issues += fit.issues
-                elif item is None or self.drastic:
-                    grade: Grade = "lossless" if item is None else "lossy"
+                elif item is None or (doubled := _is_doubled(key, item, value, spellings)) or self.drastic:
+                    grade: Grade = "lossless" if item is None or doubled else "lossy"
                     edits.append(Edit("extra_key", grade, pointer((*path, name)), edit_text(item), ""))
                 else:
                     found[name], fits = item, False
@@ -201,7 +201,8 @@ class Coercer:
             absent = item is None or (isinstance(item, str) and means_null(item))
             if not fit.fits and name not in shape.required and (absent or self.drastic):
                 why: EditKind = "null" if absent else "dropped"
-                grade = "lossless" if absent else "lossy"
+                blank = "string" in inner.types and not inner.values and isinstance(item, str) and not item.strip()
+                grade = "lossless" if absent and not blank else "lossy"
                 edits.append(Edit(why, grade, pointer((*path, name)), edit_text(item), ""))
                 continue
             found[name], fits = fit.value, fits and fit.fits
@@ -253,6 +254,12 @@ class Coercer:
             edits += fit.edits
             issues += fit.issues
         return Fit(found, tuple(edits), tuple(issues), fits)
+
+
+def _is_doubled(key: str, item: Json, value: dict[str, Json], spellings: dict[str, str]) -> bool:
+    """Whether another spelling of a key holds the same value."""
+    meant = spellings.get(plain_key(key), "")
+    return meant in value and same(value[meant], item)
 
 
 class _Here(NamedTuple):

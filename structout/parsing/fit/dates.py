@@ -15,6 +15,7 @@ _MONTHS: Final = {
     for name in names.split()
 }  # fmt: skip
 _WEEKDAY: Final = re.compile(r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+", re.IGNORECASE)
+_CHINESE: Final = re.compile(r"^([0-9]{4})\s*[年년]\s*([0-9]{1,2})\s*[月월]\s*([0-9]{1,2})\s*[日일]")
 _YEAR_FIRST: Final = re.compile(r"([0-9]{4})[-/. ]([0-9]{1,2})[-/. ]([0-9]{1,2})")
 _YEAR_LAST: Final = re.compile(r"([0-9]{1,2})([-/. ])([0-9]{1,2})\2([0-9]{4})")
 _COMPACT: Final = re.compile(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})")
@@ -33,7 +34,12 @@ _LONGEST: Final = 60
 
 def read_date(text: str) -> list[str]:
     """The dates (YYYY-MM-DD) that a text can mean: two for `05/03/2024`, one for `25/03/2024`."""
-    text = _WEEKDAY.sub("", text.strip()[:_LONGEST], count=1)
+    text = _CHINESE.sub(r"\1-\2-\3", text.strip()[:_LONGEST])
+    weekday = _WEEKDAY.match(text)
+    if weekday:
+        short = weekday.group()[:3].lower()
+        dates = read_date(text[weekday.end() :])
+        return [date for date in dates if datetime.date.fromisoformat(date).strftime("%a").lower() == short]
     for pattern in (_YEAR_FIRST, _COMPACT):
         found = pattern.fullmatch(text)
         if found:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from fractions import Fraction
+from html import unescape
 from typing import Any, Final
 
 from structout.parsing.edits import Decimal
@@ -13,6 +14,7 @@ _GROUPED: Final = {
     ".": re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[+-]?[0-9]{1,3}(?:[ '’][0-9]{3})+(?:\.[0-9]+)?"),
     ",": re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]+)?|[+-]?[0-9]{1,3}(?:[ '’][0-9]{3})+(?:,[0-9]+)?"),
 }
+_INDIAN: Final = re.compile(r"[+-]?[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?")
 _COMMA_DECIMAL: Final = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _PADDED: Final = re.compile(r"([+-]?)0+([0-9]+(?:\.[0-9]+)?)")
 _NUMBER: Final = r"[+-]?(?:[0-9][0-9.,_ '’\u00a0\u202f]*[0-9]|[0-9])(?:[eE][+-]?[0-9]+)?|[+-]?\.[0-9]+"
@@ -63,8 +65,14 @@ _MAGNITUDES: Final = {
 _TRUE: Final = frozenset({"true", "yes", "y", "on", "t", "1", "✓", "✔"})
 _FALSE: Final = frozenset({"false", "no", "n", "off", "f", "0", "✗", "✘"})
 _NULL: Final = frozenset({"", "null", "none", "nil", "n/a", "na", "undefined"})
+# What else says that a value is not known, where the schema allows null.
+_UNKNOWN: Final = frozenset({
+    "n.a.", "-", "--", "\u2013", "\u2014", "unknown", "unspecified", "missing", "not specified", "not available",
+    "not provided", "not mentioned", "not stated", "not given", "not found", "not applicable", "not known", "no data",
+})  # fmt: skip
 _BETWEEN: Final = re.compile(r"(?<=[0-9])[.,](?=[0-9])")
 _SIGN: Final = re.compile(r"^-\s*(?=[0-9.])")
+_OPTION: Final = re.compile(r"\s*\(?([A-Za-z]|[0-9]{1,2})[).:]\s+(?=\S)")
 _QUALIFIED: Final = re.compile(r"<?[A-Z]\w*\.(\w+)(?::\s*['\"]?([^'\">]*)['\"]?>)?")
 _ONES: Final = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
@@ -100,6 +108,8 @@ def plain_numbers(text: str, decimal: Decimal | None) -> list[str]:
         if written is not None:
             return [written]
     text = _SPACES.sub(" ", text)
+    if decimal != "," and _INDIAN.fullmatch(text):
+        return [text.replace(",", "").removeprefix("+")]
     if decimal is None and _COMMA_DECIMAL.fullmatch(text):  # 3,14 or 1,200: the comma is ambiguous
         return [text.replace(",", ""), text.replace(",", ".")]
     found: dict[str, None] = {}
@@ -188,8 +198,17 @@ def means_null(text: str) -> bool:
     return text.strip().lower() in _NULL
 
 
+def means_unknown(text: str) -> bool:
+    """Whether a text says that a value is missing or not known."""
+    return means_null(text) or text.strip().lower() in _UNKNOWN
+
+
 def match_name(text: str, names: tuple[Any, ...]) -> list[Any]:
     """The `names` that match a text, ignoring case and outer spaces, or else also punctuation and all spaces."""
+    if "&" in text:
+        text = unescape(text)
+    if (option := _OPTION.match(text)) and (chosen := _option(option[1], text[option.end() :], names)):
+        return chosen
     if qualified := _QUALIFIED.fullmatch(text.strip()):  # a member of an enumeration, as Python shows it
         text = qualified[2] if qualified[2] is not None else qualified[1]
     for spell in (_trimmed, _spelled):
@@ -199,6 +218,12 @@ def match_name(text: str, names: tuple[Any, ...]) -> list[Any]:
             if found:
                 return found
     return []
+
+
+def _option(letter: str, rest: str, names: tuple[Any, ...]) -> list[Any]:
+    """The name after the letter or number of an answer to choose, as `B) Oslo`, if the letter counts to the name."""
+    place = int(letter) - 1 if letter.isdigit() else ord(letter.lower()) - ord("a")
+    return [name for name in match_name(rest, names) if 0 <= place < len(names) and names[place] == name]
 
 
 def _written(name: Any) -> str:

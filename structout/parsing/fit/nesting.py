@@ -7,12 +7,13 @@ from typing import Final, NamedTuple
 from structout.document import Json
 from structout.parsing.allowance import Allowance
 from structout.parsing.edits import EditKind, Grade
-from structout.parsing.fit.literals import means_null
+from structout.parsing.fit.literals import means_null, read_number
 from structout.parsing.fit.shape import Shape, plain_key
 from structout.parsing.syntax.reader import read_encoded
 
 _VALUE_KEYS: Final = frozenset({"value", "answer", "result", "text", "const"})
 _LIST_KEYS: Final = frozenset({"items", "list", "values", "elements", "entries"})
+_ITEM_KEYS: Final = frozenset({"item", "element", "entry", "li"})  # the elements of a list in XML
 _SCHEMA_KEYS: Final = frozenset(
     {
         "$schema",
@@ -33,7 +34,12 @@ _ARGUMENT_KEYS: Final = frozenset({"arguments", "parameters", "args", "input"})
 _CALL_KEYS: Final = frozenset({"name", "function", "tool", "tool_name", "type", "id"})
 # A function call as models are trained to write it (Hermes, Llama 3): the name belongs to the call, not to the record.
 _CALLS: Final = (frozenset({"name", "arguments"}), frozenset({"name", "parameters"}))
+_CALL_TYPES: Final = ("function", "tool_use", "tool_call", "function_call")
+# What a server says about its answer, beside the answer.
+_STATES: Final = frozenset({"status", "success", "ok", "code", "error", "errors"})
+_FINE: Final[tuple[Json, ...]] = ("success", "ok", "succeeded", "completed", "done", True, 200, "200", None, [], "")
 _PAIR_KEYS: Final = (("key", "value"), ("name", "value"), ("field", "value"), ("k", "v"))
+_FLAT_STEP: Final = re.compile(r"([^.\[\]0-9][^.\[\]]*)|\[([0-9]{1,4})\]|(?:(?<=\.)|\A)([0-9]{1,4})(?=\.|\Z)")
 _BULLET: Final = re.compile(r"\s*(?:[-*•–]|\d{1,3}[.)])\s+")
 _DEEPEST_WRAPPER: Final = 2
 
@@ -60,7 +66,7 @@ def proposals(
         explicit = paired and any(isinstance(value[0], dict) and value[0].keys() == set(keys) for keys in _PAIR_KEYS)
         if len(value) == 1 and not explicit:
             yield Proposal("unlisted", value[0])
-    elif isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+    elif isinstance(value, str) and value.lstrip()[:1] in ("{", "[", '"'):
         reading = read_encoded(value, allowance)
         if reading is not None and (reading[1] == "lossless" or drastic):
             yield Proposal("encoded", *reading)
@@ -87,6 +93,8 @@ def _unwrapped(
         name = str(path[-1]) if path else shape.root.schema.name
         if scalar:
             fitting = plain_key(key) == plain_key(name) or plain_key(key) in _VALUE_KEYS
+        elif "array" in shape.types and shape.typed and plain_key(key) in _ITEM_KEYS:
+            item, fitting = item if isinstance(item, list) else [item], True
         elif isinstance(item, list) and "array" in shape.types and plain_key(key) in _LIST_KEYS | {plain_key(name)}:
             fitting = True
         else:
@@ -99,12 +107,22 @@ def _unwrapped(
     elif "properties" in keys and "properties" not in shape.properties and keys <= _SCHEMA_KEYS | {"properties"}:
         if not _is_echoed(value["properties"]):
             yield Proposal("unwrapped", value["properties"])
+    elif (
+        "items" in keys and "array" in shape.types and keys <= _SCHEMA_KEYS | {"items"} and _holds_data(value["items"])
+    ):
+        yield Proposal("unwrapped", value["items"])
     else:
         calls = [key for key in keys & _ARGUMENT_KEYS - shape.properties.keys() if keys <= {key} | _CALL_KEYS]
-        named = keys in _CALLS or any(item == shape.root.schema.name for item in value.values())
+        named = keys in _CALLS or value.get("type") in _CALL_TYPES
+        named = named or any(item == shape.root.schema.name for item in value.values())
         for key in calls:
             if named or drastic:
                 yield Proposal("unwrapped", value[key], "lossless" if named else "lossy")
+        beside = {key: item for key, item in value.items() if plain_key(key) not in _STATES}
+        if len(beside) == 1 and not keys & shape.properties.keys() and not scalar:
+            ((key, item),) = beside.items()
+            if all(value[name] in _FINE for name in keys - {key}) and _is_known(item, shape):
+                yield Proposal("unwrapped", item)
         if not calls and drastic and not scalar:
             for key, item in value.items():
                 if key not in shape.properties and isinstance(item, dict):
@@ -121,21 +139,63 @@ def _is_echoed(properties: Json) -> bool:
     )
 
 
+def _holds_data(items: Json) -> bool:
+    """Whether the items of a schema are a list of data, and not of schemas."""
+    return isinstance(items, list) and bool(items) and not any(_is_echoed({"": item}) for item in items)
+
+
 def nest(value: dict[str, Json], shape: Shape) -> dict[str, Json]:
     """Unflatten an object: `{"size.width": 1}` becomes `{"size": {"width": 1}}` if the schema declares it so."""
     found: dict[str, Json] = {}
     changed = False
     for key, item in value.items():
-        outer, dot, inner = key.partition(".")
-        part = shape.properties.get(outer) if dot and key not in shape.properties and outer not in value else None
-        if part is None or inner.partition(".")[0] not in part.properties:
+        steps = _steps(key) if key not in shape.properties else []
+        if len(steps) < 2 or steps[0] in value or not _leads(steps, shape):
             found[key] = item
             continue
-        held = found.setdefault(outer, {})
-        if isinstance(held, dict):
-            held[inner] = item
         changed = True
+        if not _put(found, steps, item):
+            return value
     return found if changed else value
+
+
+def _steps(key: str) -> list[str | int]:
+    """The keys and indexes of a flat key such as `lines[0].name` or `lines.0.name`."""
+    if "." not in key and "[" not in key:
+        return []
+    return [int(index or other) if index or other else name for name, index, other in _FLAT_STEP.findall(key)]
+
+
+def _leads(steps: list[str | int], shape: Shape) -> bool:
+    """Whether the schema declares each key on a way, and a list for each index."""
+    inner: Shape | None = shape
+    for step in steps:
+        if inner is None:
+            return False
+        if isinstance(step, int):
+            inner = inner.items if "array" in inner.types and inner.typed else None
+        else:
+            inner = inner.properties.get(step)
+    return inner is not None
+
+
+def _put(document: Json, steps: list[str | int], value: Json) -> bool:
+    """Put a value at a place in a document, making what is missing on the way; False if the place is taken or far."""
+    for step, after in zip(steps, [*steps[1:], None], strict=True):
+        fresh: Json = value if after is None else [] if isinstance(after, int) else {}
+        if isinstance(document, list) and isinstance(step, int):
+            if step > len(document) or (step < len(document) and after is None):
+                return False
+            if step == len(document):
+                document.append(fresh)
+            document = document[step]
+        elif isinstance(document, dict) and isinstance(step, str):
+            if after is None and step in document:
+                return False
+            document = document.setdefault(step, fresh)
+        else:
+            return False
+    return True
 
 
 def moved_out(value: Json, shape: Shape, most: int) -> Json:
@@ -200,13 +260,10 @@ def _listed(value: Json, shape: Shape) -> Iterator[Proposal]:
     if isinstance(value, str) and len(lines := value.strip().split("\n")) > 1 and all(map(_BULLET.match, lines)):
         yield Proposal("listed", [_BULLET.sub("", line).strip() for line in lines])
         return
-    yield Proposal("listed", [value])
+    if not (isinstance(value, str) and "、" in value):
+        yield Proposal("listed", [value])
     if isinstance(value, str):
-        text = value.strip()
-        sign = next((sign for sign in ("\n", ";", ",") if sign in text), None)
-        pieces: list[Json] = [piece.strip().lstrip("-*• ") for piece in text.split(sign) if piece.strip()]
-        if len(pieces) > 1:
-            yield Proposal("listed", pieces)  # as likely as a list with one item
+        yield from _split(value.strip(), items)
     elif isinstance(value, dict) and value and list(value) == [str(index) for index in range(len(value))]:
         yield Proposal("listed", list(value.values()))
     elif isinstance(value, dict) and len(value) == len(shape.first_items):
@@ -214,6 +271,16 @@ def _listed(value: Json, shape: Shape) -> Iterator[Proposal]:
         found = {plain_key(key): item for key, item in value.items()}
         if all(titles) and found.keys() == set(titles):
             yield Proposal("listed", [found[title] for title in titles])
+
+
+def _split(text: str, items: tuple[str, ...]) -> Iterator[Proposal]:
+    """The items of a list in one text, which is as likely as a list with the text as its only item."""
+    sign = next((sign for sign in ("\n", ";", "；", "、", ",", "，") if sign in text), "")
+    if not sign or ("string" not in items and len(read_number(text, None)) > 1):  # 3,7 may be one number
+        return
+    pieces: list[Json] = [piece.strip().lstrip("-*• ") for piece in text.split(sign) if piece.strip()]
+    if len(pieces) > 1:
+        yield Proposal("listed", pieces)
 
 
 def _is_known(item: Json, shape: Shape, depth: int = 1) -> bool:

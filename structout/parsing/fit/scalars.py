@@ -12,7 +12,7 @@ from structout.parsing.fit.dates import read_date_time, read_time
 from structout.parsing.fit.literals import (
     magnitude,
     match_name,
-    means_null,
+    means_unknown,
     multiplied,
     names_unit,
     read_boolean,
@@ -79,7 +79,7 @@ def read_scalar(
     if not shape.typed:
         return
     if text is not None:
-        if "null" in types and means_null(text) and not ("string" in types and not text.strip()):
+        if "null" in types and means_unknown(text) and not ("string" in types and not text.strip()):
             yield reading("null", None)
         if "boolean" in types and (truth := read_boolean(text)) is not None:
             yield reading("boolean", truth)

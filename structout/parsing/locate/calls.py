@@ -1,6 +1,7 @@
 """Records in other forms than JSON and YAML: calls of tools in the dialects of models, XML, field markers."""
 
 import ast
+import datetime
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
@@ -88,7 +89,7 @@ DIALECTS: Final = (
             r"(?:\s*</(?:antml:)?function_calls>)?",
             re.DOTALL,
         ),
-        _parameters,
+        lambda body: _parameters(body) or _children(body),
     ),
     # A record in XML: one element with an element for each field
     Dialect(
@@ -129,6 +130,8 @@ def without_call(reading: Reading, text: str, shape: Shape) -> Reading:
     document = reading.document
     if not isinstance(document, dict) or not is_marked(text):
         return reading
+    if document.keys() == {"tool_calls"} and isinstance(calls := document["tool_calls"], list) and len(calls) == 1:
+        document = calls[0] if isinstance(calls[0], dict) else document
     call = document.get("function") if document.keys() <= _OPENAI and "function" in document else document
     if not isinstance(call, dict) or not call.keys() <= _CALL or not isinstance(call.get("name"), str):
         return reading
@@ -177,18 +180,40 @@ def _called(text: str, shape: Shape, allowance: Allowance) -> Iterator[Reading]:
         calls = node.elts if isinstance(node, ast.List) else [node]
         for call in calls:
             if isinstance(call, ast.Call) and not call.args and all(word.arg for word in call.keywords):
-                document = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
-                if document and _are_known(document, shape) and _is_json(document):
+                document = _value(call)
+                if document and _are_known(document, shape):
                     start = text.find(stripped)
                     yield _reading("call", text, max(0, start), max(0, start) + len(stripped), document)
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         return
 
 
-def _is_json(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_json(one) for key, one in value.items())
-    return all(map(_is_json, value)) if isinstance(value, list) else isinstance(value, str | int | float | None)
+def _value(node: ast.AST) -> Any:
+    """The JSON of an expression in Python: a literal, a date, or a record written as a call. Raises `ValueError`."""
+    match node:
+        case ast.Constant(str() | int() | float() | None as value):
+            return value
+        case ast.UnaryOp(ast.USub(), ast.Constant(int() | float() as value)):
+            return -value
+        case ast.List(items) | ast.Tuple(items) | ast.Set(items):
+            return [_value(item) for item in items]
+        case ast.Dict(keys, values):
+            return {_key(key): _value(value) for key, value in zip(keys, values, strict=True)}
+        case ast.Call(ast.Name("date" | "datetime") | ast.Attribute(attr="date" | "datetime"), [_, *_] as numbers, []):
+            kind = datetime.datetime if len(numbers) > 3 else datetime.date
+            return kind(*map(_value, numbers)).isoformat()
+        case ast.Call(_, [argument], []):  # Decimal('1.5'), UUID('...')
+            return _value(argument)
+        case ast.Call(_, [], words) if all(word.arg for word in words):
+            return {str(word.arg): _value(word.value) for word in words}
+    raise ValueError(ast.dump(node)[:80])
+
+
+def _key(node: ast.AST | None) -> str:
+    key = _value(node) if node is not None else None
+    if not isinstance(key, str):
+        raise ValueError(key)
+    return key
 
 
 def _are_known(document: dict[str, Json], shape: Shape) -> bool:

@@ -12,7 +12,7 @@ from structout.parsing.fit.shape import Shape, shape_of
 from structout.parsing.locate.calls import read_calls, without_call
 from structout.parsing.locate.sections import BRACKET, Fence, Sections, layout
 from structout.parsing.locate.table import read_tables
-from structout.parsing.locate.unbracketed import read_bare_value, read_lines, read_members
+from structout.parsing.locate.unbracketed import read_bare_value, read_items, read_lines, read_members, read_toml
 from structout.parsing.syntax.reader import Reading, read_at, read_escaped
 from structout.schema import Schema
 
@@ -207,6 +207,8 @@ class Candidates:
         for begin, end in spans(self.layout):
             if self.format != "yaml":
                 yield from read_members(self.text, begin, end, shape, self.allowance)
+                yield from read_items(self.text, begin, end, shape, self.allowance)
+                yield from read_toml(self.text, begin, end, shape, self.allowance)
                 yield from read_tables(self.text, begin, end, shape, self.allowance)
         if self.format != "json" and not any(edit.kind == "yaml" for reading in readings for edit in reading.edits):
             yield from self._yaml()

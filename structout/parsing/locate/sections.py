@@ -10,6 +10,10 @@ _TAG: Final = re.compile(
     r"<(/?)(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis)>", re.IGNORECASE
 )
 _ANY_TAG: Final = re.compile(rf"{_TAG.pattern}|\[(/?)THINK\]", re.IGNORECASE)
+_CHANNEL: Final = re.compile(
+    r"<\|channel\|>\s*(?:analysis|commentary(?!\s+to=))\s*<\|message\|>.*?(?:<\|end\|>|(?=<\|channel\|>|<\|start\|>)|\Z)",
+    re.DOTALL,
+)
 _TICKS: Final = re.compile(r"`{3,}|~{3,}")
 _FENCE: Final = re.compile(r"(`{3,}|~{3,})[ \t]*([\w+.-]*)[^\n`]*$", re.MULTILINE)
 BRACKET: Final = re.compile(r"[{\[](?<!<!\[)(?<!CDATA\[)")  # skips the brackets of XML
@@ -49,6 +53,11 @@ _TAKEN_BACK: Final = re.compile(
 _IF: Final = re.compile(r"\b(?:if|whether|let me know|feel free|in case|unless|would you)\b", re.IGNORECASE)
 _SENTENCE: Final = re.compile(r"[^.!?\n]+")
 _FAR: Final = 2_000
+_DATA: Final = frozenset({"json", "json5", "jsonc", "yaml", "yml"})
+_CODE: Final = frozenset({
+    "js", "javascript", "ts", "typescript", "jsx", "tsx", "python", "py", "bash", "sh", "shell", "console", "sql",
+    "html", "css", "java", "kotlin", "swift", "go", "rust", "c", "cpp", "csharp", "cs", "php", "ruby", "rb", "scala",
+})  # fmt: skip
 _NEAR: Final = 240
 
 
@@ -99,6 +108,9 @@ class Sections(NamedTuple):
 
     def cue(self, start: int, after: int) -> int:
         """How the text introduces a document: 0 as the answer, 1 not at all, 2 as an example or a draft."""
+        fence = self.fence_at(start)
+        if fence and fence.language in _CODE and any(other.language in _DATA for other in self.fences):
+            return 2  # a program that uses the answer
         sentence = self._sentence_before(start, after)
         if not sentence:
             return 1
@@ -106,9 +118,9 @@ class Sections(NamedTuple):
             return 2
         return 0 if _ANSWER.search(sentence) else 1
 
-    def is_taken_back(self, end: int) -> bool:
+    def is_taken_back(self, end: int, until: int | None = None) -> bool:
         """Whether a sentence after a document that ends at `end` says that something in it is wrong."""
-        after = self.text[end : end + _FAR]
+        after = self.text[end : end + _FAR if until is None else min(until, end + _FAR)]
         return _TAKEN_BACK.search(after) is not None and any(
             _TAKEN_BACK.search(sentence) and not _IF.search(sentence) for sentence in _SENTENCE.findall(after)
         )
@@ -125,6 +137,10 @@ class Sections(NamedTuple):
 def layout(text: str) -> Sections:
     """Find the thinking and the fenced blocks of an answer, in linear time."""
     thinking: list[tuple[int, int]] = []
+    if "<|channel|>" in text:  # the channels of OpenAI's open models: only the last one is the answer
+        thinking += [found.span() for found in _CHANNEL.finditer(text)]
+        if thinking and thinking[-1][1] == len(text):
+            return Sections(text, tuple(thinking), True, _fences(text))
     depth, opened = 0, 0
     tags = _ANY_TAG if "[T" in text or "[t" in text or "[/" in text else _TAG if "<" in text else None
     if tags:

@@ -11,7 +11,7 @@ from structout.parsing.fit.shape import Shape, plain_key
 from structout.parsing.syntax.reader import Reading
 
 _TABLE: Final = re.compile(
-    r"^[ \t]*\|(?P<head>[^\n]*)\n[ \t]*\|[ \t:|-]*-[ \t:|-]*\n(?P<rows>(?:[ \t]*\|[^\n]*(?:\n|\Z))+)", re.MULTILINE
+    r"^[ \t]*\|(?P<head>[^\n]*)\n[ \t]*\|(?P<rule>[ \t:|-]++)\n(?P<rows>(?:[ \t]*\|[^\n]*(?:\n|\Z))+)", re.MULTILINE
 )
 _BAR: Final = re.compile(r"(?<!\\)\|")
 _MARKS: Final = re.compile(r"^(\*\*|__|`)(.+)\1$")
@@ -28,7 +28,7 @@ def read_tables(text: str, start: int, end: int, shape: Shape, allowance: Allowa
             return
         heading, rows = _cells(found["head"]), [_cells(line) for line in found["rows"].strip().split("\n")]
         allowance.spend(20 * len(rows))
-        if any(len(row) != len(heading) for row in rows):
+        if "-" not in found["rule"] or any(len(row) != len(heading) for row in rows):
             continue
         document = _records(heading, rows, shape)
         if document is not None:

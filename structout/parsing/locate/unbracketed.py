@@ -1,8 +1,11 @@
 """Readers for documents without brackets: members without braces, YAML, bullet lists, bare values."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from typing import Final
+
+from pydantic_core import to_jsonable_python
 
 from structout.document import Json, parse_json
 from structout.parsing.allowance import Allowance, Unreadable
@@ -10,10 +13,13 @@ from structout.parsing.edits import Edit, edit_text
 from structout.parsing.fit.shape import Shape, plain_key
 from structout.parsing.locate.sections import Fence
 from structout.parsing.syntax.reader import Reading, read_at
-from structout.parsing.syntax.tokens import STRING
+from structout.parsing.syntax.tokens import NUMBER, STRING
 from structout.parsing.syntax.yaml import YamlLine, read_yaml, split_lines
 
-_FIRST_MEMBER: Final = re.compile(r"""[ \t\r\n]*["'“]([^"'“”\n]{1,80})["'”][ \t]*:""")
+_FIRST_MEMBER: Final = re.compile(r"""[ \t\r\n]*(?:["'“]([^"'“”\n]{1,80})["'”]|([\w$-]{1,80})["”])[ \t]*:""")
+_ITEM: Final = re.compile(rf"(?:{STRING}|{NUMBER})\s*,")
+_TOML: Final = re.compile(r"""(?:[ \t]*(?:\#.*)?\n)*[ \t]*(?:\[[\w."-]+\][ \t]*\n|[\w."-]+[ \t]*=[ \t]*["'\[{\dtf])""")
+_LONGEST_TOML: Final = 20_000
 _TOP_KEY: Final = re.compile(
     r"""(?:[-*•][ \t]+)?["'*`]{0,2}([^\s"'*`:#{}\[\]][^"*`:#{}\[\]]{0,80}?)["'*`]{0,2}[ \t]*:["'*`]{0,2}(?=[ \t]|$)"""
 )
@@ -46,7 +52,7 @@ def read_members(text: str, start: int, end: int, shape: Shape, allowance: Allow
     if not first:
         yield from _bare_members(text, place, place + len(segment), shape, allowance)
         return
-    if plain_key(first.group(1)) not in shape.spellings and not segment.endswith("}"):
+    if plain_key(first.group(1) or first.group(2)) not in shape.spellings and not segment.endswith("}"):
         return
     allowance.spend(end - start)
     closed = segment.endswith("}")
@@ -86,6 +92,36 @@ def _in_braces(segment: str, allowance: Allowance) -> dict[str, Json] | None:
     if not is_whole or not isinstance(inner.document, dict) or any(edit.grade != "lossless" for edit in inner.edits):
         return None
     return inner.document
+
+
+def read_items(text: str, start: int, end: int, shape: Shape, allowance: Allowance) -> Iterator[Reading]:
+    """Read a list without its brackets, or in those of a tuple: `"oak", "ash"`."""
+    segment = text[start:end].strip()
+    inner = segment[1:-1].strip() if segment[:1] == "(" and segment[-1:] == ")" else segment
+    if "array" not in shape.types or not shape.typed or not _ITEM.match(inner):
+        return
+    allowance.spend(end - start)
+    document, issue = parse_json(f"[{inner.rstrip(',')}]")
+    if issue is None:
+        place = text.index(segment, start)
+        yield Reading(
+            document, place, place + len(segment), (Edit("braces", "lossless", place, segment, f"[{inner}]"),)
+        )
+
+
+def read_toml(text: str, start: int, end: int, shape: Shape, allowance: Allowance) -> Iterator[Reading]:
+    """Read a document in TOML, if the schema declares one of its keys."""
+    segment = text[start:end]
+    if len(segment) > _LONGEST_TOML or "=" not in segment or not _TOML.match(segment):
+        return
+    allowance.spend(4 * len(segment))
+    try:
+        document, issue = parse_json(edit_text(to_jsonable_python(tomllib.loads(segment))))
+    except (ValueError, RecursionError):
+        return
+    if issue is None and isinstance(document, dict) and any(plain_key(key) in shape.known_keys for key in document):
+        edit = Edit("toml", "lossless", start, segment, edit_text(document))
+        yield Reading(document, start, end, (edit,))
 
 
 def read_lines(
@@ -193,9 +229,12 @@ def _is_known(line: YamlLine, shape: Shape) -> bool:
 
 def read_bare_value(text: str, start: int, fences: tuple[Fence, ...], shape: Shape) -> Iterator[Reading]:
     """Read a bare value, for a schema of scalars: the whole text, or its only fenced block."""
+    begin, end = (fences[0].start, fences[0].end) if len(fences) == 1 else (start, len(text))
+    if len(fences) == 1 and "null" in shape.types and text[begin:end].strip() == "null":
+        place = text.index("null", begin)
+        yield Reading(None, place, place + len("null"))
     if {"object", "array"} & set(shape.types) or not shape.typed or len(fences) > 1:
         return
-    begin, end = (fences[0].start, fences[0].end) if fences else (start, len(text))
     bare = _END_TOKEN.sub("", text[begin:end]).strip()
     tagged = _TAGGED.fullmatch(bare)
     if tagged:

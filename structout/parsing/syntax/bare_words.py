@@ -6,7 +6,9 @@ from structout.parsing.syntax.escapes import quote
 from structout.parsing.syntax.patterns import (
     BARE_STOP,
     CALL,
+    ELIDED,
     ENUM_MEMBER,
+    EXPRESSION,
     KEYED,
     MOMENT,
     NEXT_MEMBER,
@@ -59,8 +61,9 @@ def read_word(cursor: Cursor) -> bool:
         return True
     place, opened = _stop(cursor, in_object, end)
     cursor.allowance.spend(place - pos)
-    before = text[pos:place].rstrip()
-    word = TRAILING_COMMENT.sub("", before) or before
+    before = text[pos:place].rstrip(" \t\r\n")
+    word = TRAILING_COMMENT.sub("", before).rstrip() or before
+    elided = ELIDED.search(before, len(word)) is not None
     cursor.pos = place + opened
     if opened:
         cursor.edit("quotes", "lossless", pos, text[pos : cursor.pos], quote(word, raw=cursor.raw)[0])
@@ -71,15 +74,16 @@ def read_word(cursor: Cursor) -> bool:
         known = next((name for name in ("true", "false", "null") if name.startswith(word)), None)
     if known is not None:
         if known != word or before != word:
-            cursor.edit("literal", "lossless", pos, before, known)
+            cursor.edit("elided" if elided else "literal", "lossy" if elided else "lossless", pos, before, known)
         cursor.loose = partial and not known.isalpha()
         return not partial or cursor.loose or word == known
     if is_non_finite(word):
         cursor.edit("non_finite", "lossy", pos, before, "null")
         return True
-    if not word or not (word[0].isalnum() or word[0] in "_+.$€£¥~#@/*'" or (word[0] == "-" and word[1:2] != ">")):
+    if not word or not (word[0].isalnum() or word[0] in "_+.$€£¥~#@/*'−" or (word[0] == "-" and word[1:2] != ">")):
         raise Unreadable(pos)
     after, whole = quote(word, raw=cursor.raw)
+    whole = whole and not elided and not EXPRESSION.search(word)
     cursor.edit("quotes", "lossless" if whole else "lossy", pos, before, after)
     cursor.bare += 1
     cursor.loose = partial

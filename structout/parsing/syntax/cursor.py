@@ -30,8 +30,8 @@ class Cursor:
     """The state of reading `text[start:end]`."""
 
     __slots__ = (
-        "allowance", "bare", "comma", "edits", "end", "loose", "ordered", "pos", "quoted", "raw", "stack", "start",
-        "text", "tuples",
+        "allowance", "bare", "comma", "edits", "end", "inside", "loose", "ordered", "pos", "quoted", "raw", "stack",
+        "start", "text", "tuples",
     )  # fmt: skip
 
     def __init__(self, text: str, start: int, end: int, allowance: Allowance) -> None:
@@ -44,6 +44,7 @@ class Cursor:
         self.stack: list[str] = []  # the openers of the open containers
         self.tuples: set[int] = set()  # the depths at which a list is a tuple of Python
         self.comma = -1  # the offset of the last comma if nothing has followed it yet, else -1
+        self.inside = False  # whether the document is inside a string
         self.quoted = False  # whether a key had quotes; then all keys of the document have them
         self.bare = 0
         self.raw = are_raw(text, start, end)  # whether backslashes may stand for themselves

@@ -12,7 +12,7 @@ from structout.parsing.syntax.tokens import ESCAPE
 
 # An escape unknown to JSON, Python and Markdown.
 _FOREIGN: Final = re.compile(
-    r"""(?<!\\)(?:\\\\)*+\\(?:[acdeghijklmopqsvwyzA-TV-Z(\[{|%&^~]|u(?![0-9a-fA-F]{4})|U(?![0-9a-fA-F]{8})|x(?![0-9a-fA-F]{2}))"""
+    r"""(?<!\\)(?:\\\\)*+\\(?:[acdeghijklmopqsvwyzA-TV-Z(\[{|%&^~]|u(?![0-9a-fA-F]{4}|\{[0-9a-fA-F]{4,6}\})|U(?![0-9a-fA-F]{8})|x(?![0-9a-fA-F]{2}))"""
 )
 # LaTeX commands that begin like an escape of JSON.
 _COMMANDS: Final = frozenset({
@@ -25,6 +25,7 @@ _COMMANDS: Final = frozenset({
 _SHARED: Final = re.compile(r"(?<!\\)(?:\\\\)*+\\[bfnrt]")
 _WORD: Final = re.compile(r"[A-Za-z]+")
 _PATH: Final = re.compile(r"""(?:\b[A-Za-z]:|\\\\[\w.$-]+|\.{1,2}|%\w+%|~)(?:[\\/][^\\/:*?"<>|\r\n]{1,80})*\Z""")
+_FOLDER: Final = re.compile(r"""(?:[A-Za-z]:|\\\\[\w.$-]+|%\w+%)(?:\\[^\\/:*?"<>|\r\n]{1,80})*""")
 _CONTROL: Final = re.compile(r"[\x08\x0c]|[\t](?=[a-z]{2})|(?<=[\w)}\]])[\r](?=[a-z])")
 _BEFORE_LETTER: Final = re.compile(r"\\[bftr][a-zA-Z]")
 _STARTS: Final = {"\b": "b", "\f": "f", "\t": "t", "\r": "r", "\n": "n"}
@@ -32,7 +33,7 @@ _STARTS: Final = {"\b": "b", "\f": "f", "\t": "t", "\r": "r", "\n": "n"}
 
 # All escapes, and the content to change: escapes unknown to JSON, bare quotes, control characters, lone surrogates.
 _INSIDE: Final = re.compile(
-    ESCAPE + r"|\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|U[0-9a-fA-F]{8}|\r\n|[^u]|u|\Z)"
+    ESCAPE + r"|\\(?:u\{[0-9a-fA-F]{4,6}\}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|U[0-9a-fA-F]{8}|\r\n|[^u]|u|\Z)"
     r'|["\x00-\x1f\ud800-\udfff]',
     re.DOTALL,
 )
@@ -45,6 +46,11 @@ def are_raw(text: str, start: int, end: int) -> bool:
     if text.find("\\", start, end) < 0 or _FOREIGN.search(text, start, end) is None:
         return False
     return _SHARED.search(text, start, end) is not None
+
+
+def ends_in_path(text: str, start: int, end: int) -> bool:
+    """Whether `text[start:end]` is a path of Windows, so that a backslash after it is the end of the path."""
+    return _FOLDER.fullmatch(text, start, end) is not None
 
 
 def stands_for_itself(content: str, at: int) -> bool | None:
@@ -97,6 +103,9 @@ def quote(content: str, *, raw: bool = False) -> tuple[str, bool]:
             return "\\\\u"
         if kind in _KEPT_ESCAPES and kind:
             return found
+        if found.startswith("\\u{"):  # JavaScript
+            code = int(found[3:-1], 16)
+            return json.dumps(chr(code))[1:-1] if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\\" + found
         if kind == "x":
             return json.dumps(chr(int(found[2:], 16)))[1:-1] if len(found) == 4 else "\\\\x"
         if kind == "U" and len(found) == 10:

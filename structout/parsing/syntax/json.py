@@ -19,10 +19,13 @@ from structout.parsing.syntax.patterns import (
     ELLIPSIS,
     EMBEDDED_END,
     GAP,
+    LAST_SCALAR,
+    LONE_ITEM,
     PREFIXED,
     QUOTED,
     QUOTED_LINE,
     SPACE,
+    TICKED,
     TUPLE_ITEM,
     UNESCAPED,
     WRITTEN_SPACE,
@@ -36,9 +39,12 @@ _TUPLE: Final = re.compile(r"""\(\s*+(?:\)|["'\-\d{\[(]|(?:True|False|None)\b)[^
 _MINUS: Final = re.compile(r"-\d")
 
 
-def parse(text: str, start: int, end: int, allowance: Allowance, *, closers: Closers = "drop") -> Parsed:
-    """Read the object or list that opens at `start`. Raises `Unreadable` or `Exhausted`."""
+def parse(
+    text: str, start: int, end: int, allowance: Allowance, *, closers: Closers = "drop", inside: bool = False
+) -> Parsed:
+    """Read the object or list that opens at `start`, perhaps `inside` a string. Raises `Unreadable` or `Exhausted`."""
     cursor = Cursor(text, start, end, allowance)
+    cursor.inside = inside
     stack = cursor.stack
     stack.append(text[start])
     cursor.pos += 1
@@ -210,6 +216,10 @@ def _key(cursor: Cursor, char: str) -> int:
         cursor.edit("closer", "lossless", cursor.comma, "", "}")
         stack.pop()
         return VALUE if stack[-1] == "[" else KEY
+    if LONE_ITEM.match(text, pos, end) and (first := LAST_SCALAR.search(text, max(cursor.start, pos - 300), pos)):
+        cursor.edit("closer", "lossless", first.start(1), "", "[")  # the list before the comma lacks its bracket
+        stack.append("[")
+        return VALUE
     if char in "uUbB" and (prefix := PREFIXED.match(text, pos, end)):
         cursor.edit("quotes", "lossless", pos, prefix.group(), "")
         cursor.pos = pos = prefix.end()
@@ -261,7 +271,11 @@ def _string(cursor: Cursor) -> bool:
     if len(cursor.stack) in cursor.tuples and (item := TUPLE_ITEM.match(text, pos, cursor.end)):
         _put_string(cursor, Quoted(pos + 1, item.end() - 1, item.end()))
         return True
-    if (inner := UNESCAPED.match(text, pos, cursor.end)) and _embedded(cursor, inner.start(1)):
+    if ticked := TICKED.match(text, pos, cursor.end):
+        cursor.edit("quotes", "lossless", pos, ticked.group(), quote(ticked.group(1))[0])
+        cursor.pos = ticked.end()
+        return True
+    if not cursor.inside and (inner := UNESCAPED.match(text, pos, cursor.end)) and _embedded(cursor, inner.start(1)):
         return True
     quoted = read_value(text, pos, cursor.end, role, len(cursor.stack), cursor.allowance)
     if "+" in text[quoted.start : quoted.stop] and (parts := CONCATENATED.fullmatch(text, pos, quoted.end)):
@@ -277,7 +291,7 @@ def _embedded(cursor: Cursor, start: int) -> bool:
     """Read JSON inside a string whose quotes the writer did not escape, as in `"{"a": 1}"`."""
     text, end = cursor.text, cursor.end
     try:
-        inner = parse(text, start, end, cursor.allowance)
+        inner = parse(text, start, end, cursor.allowance, inside=True)
     except Unreadable:
         return False
     after = EMBEDDED_END.match(text, inner.end, end)
@@ -301,6 +315,10 @@ def _bare(cursor: Cursor) -> bool:
     prefix = PREFIXED.match(cursor.text, cursor.pos, cursor.end)
     if prefix is None:
         return read_word(cursor)
-    cursor.edit("quotes", "lossless", cursor.pos, prefix.group(), "")
+    place = cursor.pos
     cursor.pos = prefix.end()
-    return _string(cursor)
+    done = _string(cursor)
+    written, letters = cursor.text[prefix.end() : cursor.pos], prefix.group().lower()
+    filled_in = ("f" in letters and "{" in written) or ("b" in letters and "\\x" in written)  # by a program
+    cursor.edit("quotes", "lossy" if filled_in else "lossless", place, prefix.group(), "")
+    return done

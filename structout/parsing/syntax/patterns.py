@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from structout.parsing.syntax.tokens import NUMBER, ROOM, SIGN, STRING, WS
+from structout.parsing.syntax.tokens import INVISIBLE, NUMBER, ROOM, SIGN, STRING, WS
 
 # One expression matches a run of clean text, in C: members and items whose values are scalars, flat lists or flat
 # objects, each up to a comma or a closer that proves that the last quote ended the value.
@@ -43,12 +43,13 @@ LOOSE_TOKEN: Final = re.compile(
 )
 PYTHON: Final = {"True": "true", "False": "false", "None": "null"}
 SPACE: Final = re.compile(WS)
-GAP: Final = re.compile(r"(?:[^\S \t\r\n]|[\ufeff\u200b\u2060\x00-\x08])+")
+GAP: Final = re.compile(rf"(?:[^\S \t\r\n]|[{INVISIBLE}\x00-\x08])+")
 COMMENT: Final = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|#[^\n]*|<!--.*?(?:-->|\Z)", re.DOTALL)
 # A comment in which the answer says that it left something out.
 ELIDED: Final = re.compile(
     r"\.{3}|…|\b(?:omitted|remaining|remainder|and so (?:on|forth)|etc|more (?:items|entries|rows|records|elements|of)"
-    r"|rest of|truncated|continues?|abbreviated|for brevity|(?:other|additional|further) (?:items|entries|rows|records)"
+    r"|rest of|truncated|continues?|abbreviated|for brevity|and \d+ (?:more|others)|\+ ?\d+ more"
+    r"|(?:other|additional|further) (?:items|entries|rows|records)"
     r"|(?:similar(?:ly)?|same|repeat) for)\b",
     re.IGNORECASE,
 )
@@ -70,8 +71,12 @@ QUOTED_MEMBER: Final = re.compile(
     rf"""(?:[,;，]{ROOM})++(?:[uUbB]?["'“`«][^"“”«»\n]{{1,80}}["'”`»]{ROOM}{SIGN}|[\w$.-]{{1,80}}["”]{ROOM}{SIGN}"""
     rf"""|[}}{{\[]|//|/\*|\#|\Z|\.\.\.|["'“][^"“”\n]*\Z)"""
 )
+# An item where a key should be, and the scalar of the member before it.
+LONE_ITEM: Final = re.compile(rf"(?:{STRING}|{NUMBER}){ROOM}(?=[,\]])")
+LAST_SCALAR: Final = re.compile(rf":{WS}({STRING}|{NUMBER}){WS},{WS}\Z")
 TRAILING_COMMENT: Final = re.compile(r"\s+(?://|#|/\*).*", re.DOTALL)
 PREFIXED: Final = re.compile(r"[uUbBrRfF]{1,2}(?=[\"'])")
+TICKED: Final = re.compile(r"```[\w+-]*\n?(.*?)\n?[ \t]*```", re.DOTALL)
 _DOUBLE: Final = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
 QUOTED: Final = re.compile(_DOUBLE + r"|'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'")
 CONCATENATED: Final = re.compile(rf"(?:{QUOTED.pattern})(?:\s*+\+\s*+(?:{QUOTED.pattern}))++")
@@ -89,6 +94,8 @@ MOMENT: Final = re.compile(
 )
 # A member of an enumeration of Python: `<Color.RED: 'red'>`.
 ENUM_MEMBER: Final = re.compile(r"""<[A-Z]\w*\.\w+:\s*(?:'([^'\\\n]*)'|"([^"\\\n]*)"|(-?\d+(?:\.\d+)?))>""")
+# Code whose value only a program knows.
+EXPRESSION: Final = re.compile(r"\A[A-Za-z_][\w.]*\(.*\)\Z", re.DOTALL)
 CALL: Final = re.compile(r"[A-Za-z_][\w.]*\(\s*(\"[^\"\\\n]*\"|'[^'\"\\\n]*'|-?\d+(?:\.\d+)?)\s*\)")
 KEYED: Final = re.compile(
     rf"""[uUbB]?["'“`«][^"'“”`«»\n]{{1,80}}["'”`»]{ROOM}{SIGN}|[A-Za-z_$][\w$-]{{0,60}}["”]?{ROOM}{SIGN}(?![/\d:])"""

@@ -15,7 +15,8 @@ from structout.parsing.syntax.escapes import quote
 from structout.parsing.syntax.json import parse
 
 GOES_ON: Final = re.compile(r"""\s*+(?:,\s*+(?:["'][^"'\n]{1,80}["']\s*+:|[{\["0-9-])|["'][^"'\n]{1,80}["']\s*+:)""")
-_ENTITIES: Final = ("&quot;", "&#34;")
+_ENTITIES: Final = ("&quot;", "&#34;", "&#39;", "&#x27;", "&apos;")
+_ESCAPED: Final = re.compile(rf"""[{{\[\s]{{1,80}}(?:(?:\\[nrt]\s*+)*+(?:\\\\?"|\\u0022)|{"|".join(_ENTITIES)})""")
 _CONTENT: Final = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
 # The C scanner reports where a document ends; no other strict parser at hand does.
 _SCAN: Final = make_scanner(json.JSONDecoder())  # type: ignore[arg-type]  # typeshed has the wrong type
@@ -118,6 +119,9 @@ def _without_doubles(written: str) -> tuple[Json, tuple[Edit, ...]]:
 def read_encoded(text: str, allowance: Allowance) -> tuple[Json, Grade] | None:
     """The document that is all of a string, and the worst grade of the edits to read it; None for other strings."""
     start = len(text) - len(text.lstrip())
+    if text[start : start + 1] == '"':  # a string in a string
+        inner, issue = parse_json(text)
+        return None if issue or not isinstance(inner, str) or inner[:1] == '"' else read_encoded(inner, allowance)
     if text[start : start + 1] not in ("{", "["):
         return None
     try:
@@ -131,13 +135,15 @@ def read_encoded(text: str, allowance: Allowance) -> tuple[Json, Grade] | None:
 
 def is_escaped(text: str, start: int) -> bool:
     """Whether the document at `start` has escaped quotes or line breaks, or quotes as HTML entities."""
-    return text[start : start + 80].lstrip("{[ \t\r\n").startswith(('\\"', "\\n", '\\\\"', *_ENTITIES))
+    return _ESCAPED.match(text, start) is not None
 
 
 def read_escaped(text: str, start: int, limit: int, allowance: Allowance) -> Reading | None:
     r"""Read a document whose quotes are all escaped, as in `{\"a\": \"b\"}`; None if they are not, or on failure."""
     if not is_escaped(text, start):
         return None
+    if text.find('\\"', start, limit) < 0 and '"' in text[start:limit]:
+        return None  # only the line breaks are escaped
     allowance.spend(limit - start)
     content = _CONTENT.match(text, start, limit)
     stop = content.end() if content else limit

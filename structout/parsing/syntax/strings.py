@@ -5,7 +5,7 @@ from typing import Final, Literal, NamedTuple
 
 from structout.parsing.allowance import Allowance
 from structout.parsing.edits import EditKind
-from structout.parsing.syntax.escapes import quote
+from structout.parsing.syntax.escapes import ends_in_path, quote
 from structout.parsing.syntax.tokens import ROOM, SIGN
 
 Role = Literal["member", "item"]
@@ -16,7 +16,7 @@ _CLOSING: Final = {
 }  # fmt: skip
 _QUOTES: Final = {opening: re.compile(rf"\\.|[{closing}]", re.DOTALL) for opening, closing in _CLOSING.items()}
 
-_KEY: Final = rf"""[uUbB]?["'“”`«][^"'“”`«»\n]{{0,80}}["'“”`»]{ROOM}{SIGN}"""
+_KEY: Final = rf"""[uUbB]?["'“”`«‘][^"'“”`«»‘’\n]{{0,80}}["'“”`»’]{ROOM}{SIGN}"""
 # A key with one of its quotes missing.
 _HALF_KEY: Final = rf"""(?:[\w$.-]{{1,80}}["”]{ROOM}{SIGN}|["“][\w$.-]{{1,80}}:[ \t])"""
 _WORD_KEY: Final = rf"[A-Za-z_$][\w$.-]{{0,80}}{ROOM}:(?!//)"
@@ -45,6 +45,9 @@ _CLOSER_LINE: Final = re.compile(r"[ \t]*\n\s*[}\]]")
 _SWALLOWED: Final = re.compile(
     r"""(?<!\\)["”]\s++["“]|(?<!\\)["”]\s*+(?:[,;:=，：]\s*+)++(?:["“{\[]|[\w$.-]{1,80}["”]?\s*+[:=：])|(?<!\\)["”][\s}\]]*[}\]]\s*+,"""
 )
+# Strings and names joined by `+`, as in a program; and a quote that only opens something.
+_CONCATENATION: Final = re.compile(r"""(?<!\\)["']\s*\+\s*[A-Za-z_][\w.()\[\]]*|[\w)\]]\s*\+\s*(?<!\\)["']""")
+_OPENED: Final = re.compile(r'(?<=\s)(?<!\\)"(?=\w)')
 _SEPARATOR_FIRST: Final = re.compile(r"""\s*[:,=]\s*(?<!\\)["”]""")
 _DOUBLED: Final = re.compile(r"(?<=\w)''(?=\w)")
 _KEY_END: Final = re.compile(rf"{ROOM}{SIGN}")
@@ -76,6 +79,8 @@ def read_value(text: str, place: int, end: int, role: Role, depth: int, allowanc
     for found in _QUOTES[opening].finditer(text, place + 1, end):
         at = found.start()
         if text[at] == "\\":
+            if text[at + 1] == text[place] and certain(text, at + 2, end) and ends_in_path(text, place + 1, at):
+                return Quoted(place + 1, at + 1, at + 2)
             continue
         if certain(text, at + 1, end) or (len(inner) % 2 == 0 and likely(text, at + 1, end)):
             early = _unclosed_before(text, place, inner, role, end) if len(inner) % 2 else None
@@ -125,6 +130,8 @@ def starts_value(text: str, place: int) -> bool:
 def is_doubtful(content: str) -> bool:
     """Whether a string with quotes inside may have swallowed a part of the document after it."""
     whole = len(content) > 1 and content[0] == content[-1] == '"'
+    if _CONCATENATION.search(content) or (_OPENED.search(content) and content.count('"') == 1):
+        return True
     return whole or _SWALLOWED.search(content) is not None or _SEPARATOR_FIRST.match(content) is not None
 
 

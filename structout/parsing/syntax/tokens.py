@@ -4,8 +4,10 @@ import re
 from typing import Final
 
 WS: Final = r"[ \t\r\n]*+"
-# White space in text that was copied around: JSON's own, fixed and invisible spaces, and marks of quoted lines.
-ROOM: Final = r"(?:[ \t\r\n\u00a0\u2007\u202f\u3000\ufeff\u200b\u2060]++|(?<=\n)>)*+"
+INVISIBLE: Final = r"\ufeff\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069"
+_WIDE: Final = r"\x0b\x0c\x85\u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+# White space in text that was copied around: that of JSON and other scripts, escapes for it, and marks of quoted lines.
+ROOM: Final = rf"(?:[ \t\r\n{_WIDE}{INVISIBLE}]++|(?<=\n)>|\\[nrt])*+"
 # The sign between a key and its value.
 SIGN: Final = r"(?::=|=>|->|[:：=])"
 _CLEAN: Final = r'[^"\\\x00-\x1f\ud800-\udfff]*+'
@@ -27,6 +29,7 @@ _LOOSE_NUMBER: Final = re.compile(
 _RADIX: Final = re.compile(r"([+-]?)0(?:[xX]([0-9a-fA-F_]+)|[oO]([0-7_]+)|[bB]([01_]+))")
 # The longest number that is converted: Python refuses more digits than about this, because converting is quadratic.
 _MOST_DIGITS: Final = 4000
+_UNSEEN: Final = re.compile(f"[{INVISIBLE}]")
 
 
 def literal(word: str) -> str | None:
@@ -40,7 +43,7 @@ def is_non_finite(word: str) -> bool:
 
 
 def number(word: str) -> str | None:
-    """The JSON number for a word such as `1_000`, `+5`, `.5`, `5.` or `0x1F`; None for other words.
+    """The JSON number for a word such as `1_000`, `+5`, `.5`, `5.`, `−4` or `0x1F`; None for other words.
 
     The result for `007` is None: only a schema can say whether it is a number or a code.
     """
@@ -48,6 +51,10 @@ def number(word: str) -> str | None:
         return word
     if len(word) > _MOST_DIGITS:
         return None
+    if not word.isascii():
+        word = _UNSEEN.sub("", word).replace("\u2212", "-")  # the sign for minus
+        if _JSON_NUMBER.fullmatch(word):
+            return word
     radix = _RADIX.fullmatch(word)
     if radix:
         sign, hexadecimal, octal, binary = radix.groups()

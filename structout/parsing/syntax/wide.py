@@ -1,4 +1,4 @@
-"""Full-width brackets, colons and quotes, as a writer of Chinese or Japanese types them, outside of strings."""
+"""Signs outside of strings in the way of JSON: full-width brackets and quotes, and the colours of a terminal."""
 
 import re
 from typing import Final
@@ -6,10 +6,10 @@ from typing import Final
 from structout.parsing.edits import Edit
 
 _PLAIN: Final = dict(zip("｛｝［］：，＂「」『』", '{}[]:,"""""', strict=True))
-_BRACKETS: Final = re.compile("[｛［「『＂]")
+_BRACKETS: Final = re.compile("[｛［「『＂\x1b]")
 # A string in one of its quotes, or a sign outside of strings.
 _PART: Final = re.compile(
-    r'"(?:[^"\\]|\\.)*+"|“[^“”]*+”|([「『＂])([^「」『』＂"]*+)([」』＂])|([｛｝［］：，])', re.DOTALL
+    r'"(?:[^"\\]|\\.)*+"|“[^“”]*+”|([「『＂])([^「」『』＂"]*+)([」』＂])|([｛｝［］：，])|(\x1b\[[0-9;]*m)', re.DOTALL
 )
 
 
@@ -20,6 +20,9 @@ def narrowed(text: str) -> tuple[str, tuple[Edit, ...]]:
     edits: list[Edit] = []
     made = list(text)
     for part in _PART.finditer(text):
+        if colour := part.group(5):
+            made[part.start() : part.end()] = " " * len(colour)
+            edits.append(Edit("whitespace", "lossless", part.start(), colour, ""))
         for group in (1, 3, 4):
             sign = part.group(group)
             if sign is not None:
