@@ -266,7 +266,7 @@ def _listed(value: Json, shape: Shape) -> Iterator[Proposal]:
         yield from _split(value.strip(), items)
     elif isinstance(value, dict) and value and list(value) == [str(index) for index in range(len(value))]:
         yield Proposal("listed", list(value.values()))
-    elif isinstance(value, dict) and len(value) == len(shape.first_items):
+    elif isinstance(value, dict) and value and len(value) == len(shape.first_items):
         titles = [plain_key(inner.title) for inner in shape.first_items]  # of a named tuple: the names of its fields
         found = {plain_key(key): item for key, item in value.items()}
         if all(titles) and found.keys() == set(titles):

@@ -180,7 +180,7 @@ def _called(text: str, shape: Shape, allowance: Allowance) -> Iterator[Reading]:
         calls = node.elts if isinstance(node, ast.List) else [node]
         for call in calls:
             if isinstance(call, ast.Call) and not call.args and all(word.arg for word in call.keywords):
-                document = _value(call)
+                document = {str(word.arg): _value(word.value) for word in call.keywords}
                 if document and _are_known(document, shape):
                     start = text.find(stripped)
                     yield _reading("call", text, max(0, start), max(0, start) + len(stripped), document)
@@ -204,8 +204,9 @@ def _value(node: ast.AST) -> Any:
             return kind(*map(_value, numbers)).isoformat()
         case ast.Call(_, [argument], []):  # Decimal('1.5'), UUID('...')
             return _value(argument)
-        case ast.Call(_, [], words) if all(word.arg for word in words):
-            return {str(word.arg): _value(word.value) for word in words}
+        case ast.Call(ast.Name(name) | ast.Attribute(attr=name), [], words) if all(word.arg for word in words):
+            if name == "dict" or name[0].isupper():
+                return {str(word.arg): _value(word.value) for word in words}
     raise ValueError(ast.dump(node)[:80])
 
 

@@ -91,6 +91,9 @@ def quote(content: str, *, raw: bool = False) -> tuple[str, bool]:
                 whole = False
                 return "\ufffd"
             return json.dumps(found)[1:-1]
+        if found.startswith("\\u{"):  # JavaScript
+            code = int(found[3:-1], 16)
+            return json.dumps(chr(code))[1:-1] if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\\" + found
         kind = found[1:2]
         if raw and kind and kind in "bfnrt":
             itself = stands_for_itself(content, match.start())
@@ -103,9 +106,6 @@ def quote(content: str, *, raw: bool = False) -> tuple[str, bool]:
             return "\\\\u"
         if kind in _KEPT_ESCAPES and kind:
             return found
-        if found.startswith("\\u{"):  # JavaScript
-            code = int(found[3:-1], 16)
-            return json.dumps(chr(code))[1:-1] if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\\" + found
         if kind == "x":
             return json.dumps(chr(int(found[2:], 16)))[1:-1] if len(found) == 4 else "\\\\x"
         if kind == "U" and len(found) == 10:

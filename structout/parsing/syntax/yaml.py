@@ -22,6 +22,7 @@ _BLOCK_TEXT: Final = re.compile(r"([|>])([+-]?)[0-9]?([+-]?)[ \t]*(?:#.*)?$")
 _PROPERTY: Final = re.compile(r"(?:![^\s]*|&[^\s]+)(?:[ \t]+|$)")
 _COMMENT: Final = re.compile(r"(?:^|[ \t]+)#(?:[ \t].*)?$|[ \t]+#.*$")
 _JSON_NUMBER: Final = re.compile(NUMBER)
+_MEMBER_AFTER: Final = re.compile(r"""',\s*["']?[\w$ .-]{1,80}["']?\s*:""")
 _CLOSED: Final = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')[ \t]*(?:#.*)?$""")
 _WORDS: Final[dict[str, Json]] = {
     "null": None, "Null": None, "NULL": None, "~": None, "true": True, "True": True, "TRUE": True,
@@ -191,8 +192,8 @@ class _Reader:
         folded = _folded(pieces)
         if rest[0] in "\"'" and _CLOSED.fullmatch(folded.replace("\n", " ")):
             return _unquoted(folded)
-        if rest[0] == '"' and is_doubtful(folded[1:]):  # JSON that lost its first brace
-            raise Unreadable(place)
+        if (rest[0] == '"' and is_doubtful(folded[1:])) or (rest[0] == "'" and _MEMBER_AFTER.search(folded)):
+            raise Unreadable(place)  # JSON that lost its first brace
         return plain_value(folded)
 
     def _block_text(self, indent: int, style: str, chomp: str) -> str:
