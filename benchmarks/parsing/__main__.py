@@ -1,8 +1,8 @@
 """Run the comparison: `python -m benchmarks.parsing [--cases N] [--seed S] [--completions FILE] [--out FOLDER]`.
 
 Development used seeds 1 to 99 and the kinds of syntax.py, extraction.py, coercion.py, yaml_style.py and traps.py.
-The report takes fresh seeds (from 1000) and, apart, the kinds of held.py, blind.py and third.py: README.md beside this
-file says what these came to when they were first run, unseen.
+The report takes fresh seeds (from 1000) and, apart, the kinds of held.py, blind.py and third.py and the cases of
+fourth.jsonl: README.md beside this file says what these came to when they were first run, unseen.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.parsing import peers
+from benchmarks.parsing import peers, written
 from benchmarks.parsing.cases import GROUPS, Case, Instance, Stock, generate, read_instances
 from benchmarks.parsing.measure import Counts, bombs, per_call, quantile, recover, run_bombs
 from structout.evaluation import read_log
@@ -34,12 +34,18 @@ BLIND: dict[Stock, str] = {
     "blind": "exact 59.1 on syntax, 90.3 extraction, 89.7 coercion; 7.9 silently wrong, traps included.",
     "third": "exact 44.9 on syntax, 76.5 extraction, 37.6 coercion, 74.1 YAML; 6.9 silently wrong, traps included.",
 }
-READERS: dict[str, peers.Reader] = {
+FOURTH = Path(__file__).with_name("fourth.jsonl")
+BLIND_FOURTH = "88.5 % right, 9.8 % refused though readable, 1.8 % silently wrong."
+PEERS: dict[str, peers.Reader] = {
     "json.loads without fences": peers.strict,
     "jiter partial": peers.jiter_partial,
+    "repairjson": peers.repairjson,
+    "fast_json_repair": peers.fast_json_repair,
     "json_repair": peers.json_repair_plain,
     "json_repair with schema": peers.json_repair_schema,
     "json_repair, salvage": peers.json_repair_salvage,
+}
+READERS = PEERS | {
     "structout": peers.structout(complete=False),
     "structout, finish reason known": peers.structout(complete=True),
 }
@@ -76,6 +82,12 @@ def main() -> None:
             figures = counts
             lines += ["", *_baml(instances, cases)]
             lines += ["", *_speed(cases[: options.timed], instances)]
+    lines += ["", *_written("Field cases: after public bug reports, seen during development", options.field)]
+    lines += [
+        "",
+        *_written("A fourth unseen set, written from public reports, run blind and then learned from", FOURTH),
+    ]
+    lines += ["", f"Blind, before repair was changed for these kinds: {BLIND_FOURTH}"]
     if options.completions:
         lines += ["", *_completions(options.completions)]
     if not options.no_bombs:
@@ -92,6 +104,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1000)
     parser.add_argument("--timed", type=int, default=300, help="how many of the cases to time")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "jsonschemabench.jsonl.gz")
+    parser.add_argument("--field", type=Path, default=ROOT.parent / "shared" / "data" / "field" / "repair.jsonl")
     parser.add_argument("--completions", type=Path, help="a log of structout bench schemas/parts")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
     parser.add_argument("--no-bombs", action="store_true")
@@ -128,6 +141,26 @@ def _by_kind(counts: Counts) -> list[str]:
     return lines
 
 
+def _written(what: str, path: Path) -> list[str]:
+    """What readers make of cases that people wrote: right, refused, silently wrong; debatable cases apart."""
+    if not path.is_file():
+        return [f"## {what}", "", f"Left out: there is no {path.name}."]
+    cases = list(written.read(path))
+    tallies = {name: written.tally(cases, written.through(read)) for name, read in PEERS.items()}
+    tallies["structout"] = written.tally(cases, written.repaired)
+    count = sum(not case.debatable for case in cases)
+    lines = [f"## {what} ({count} cases, and {len(cases) - count} debatable ones)", ""]
+    lines += ["| percent | right | refused, though readable | silently wrong | debatable: silently wrong, cases |"]
+    lines += ["|---|---|---|---|---|"]
+    for name, found in tallies.items():
+        shares = " | ".join(f"{100 * found.plain[one] / count:.1f}" for one in ("right", "refused", "silent"))
+        lines.append(f"| {name} | {shares} | {found.debatable['silent']} |")
+    wrong = [
+        f"{kind} {dict(found)}" for kind, found in tallies["structout"].kinds.items() if found.total() > found["right"]
+    ]
+    return [*lines, "", "Ours, kinds that are not all right: " + ("; ".join(sorted(wrong)) or "none")]
+
+
 def _baml(instances: list[Instance], cases: list[Case]) -> list[str]:
     try:
         from benchmarks.parsing.baml import Baml
@@ -158,6 +191,8 @@ def _speed(cases: list[Case], instances: list[Instance]) -> list[str]:
     broken = [case for case in cases if case.group in ("syntax", "extraction")]
     readers: dict[str, peers.Reader] = {
         "jiter partial": peers.jiter_partial,
+        "repairjson": peers.repairjson,
+        "fast_json_repair": peers.fast_json_repair,
         "json_repair": peers.json_repair_plain,
         "structout, no schema": lambda case: peers.Answer(repair(case.text, anything, complete=case.complete).value),
         "json_repair with schema": peers.json_repair_schema,

@@ -61,6 +61,18 @@ def json_repair_salvage(case: Case) -> Answer:
     return Answer(json_repair.loads(case.text, schema=case.schema.json_schema, schema_repair_mode="salvage"))
 
 
+def fast_json_repair(case: Case) -> Answer:
+    import fast_json_repair
+
+    return Answer(fast_json_repair.loads(case.text))
+
+
+def repairjson(case: Case) -> Answer:
+    import repairjson
+
+    return Answer(json.loads(repairjson.repair(case.text)))
+
+
 def jiter_partial(case: Case) -> Answer:
     import jiter
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from benchmarks.parsing.cases import Case
 from benchmarks.parsing.peers import NOTHING, Answer, Reader
 from structout.errors import StructoutError
-from structout.parsing import Policy
+from structout.parsing import Policy, repair
 from structout.parsing.fit.coercer import same
 from structout.schema import Schema
 
@@ -83,20 +83,33 @@ def _type(schema: Any) -> Any:
     return module.M
 
 
-def tally(cases: Iterable[Written], reader: Reader) -> Tally:
+def tally(cases: Iterable[Written], read: Callable[[Written], Answer]) -> Tally:
     """Count the verdicts on a reader."""
     counts = Tally()
     for case in cases:
-        found = verdict(case, reader)
+        found = verdict(case, read)
         (counts.debatable if case.debatable else counts.plain)[found] += 1
         counts.kinds.setdefault(case.kind, Counter())[found] += 1
     return counts
 
 
-def verdict(written: Written, reader: Reader) -> Verdict:
+def through(reader: Reader) -> Callable[[Written], Answer]:
+    """A reader of the cases that the other groups have, as a reader of these."""
+    return lambda written: reader(written.case)
+
+
+def repaired(written: Written) -> Answer:
+    """Our own repair, with the policy that the case asks for. A notice is a word, as a loss is."""
+    case = written.case
+    found = repair(case.text, case.schema, written.policy, complete=case.complete)
+    owned_up = bool(found.notices) or any(edit.grade != "lossless" for edit in found.edits)
+    return Answer(found.document if found.ok else NOTHING, owned_up)
+
+
+def verdict(written: Written, read: Callable[[Written], Answer]) -> Verdict:
     """What a reader made of a case."""
     try:
-        answer = reader(written.case)
+        answer = read(written)
     except Exception:
         answer = Answer(NOTHING)
     value = answer.value

@@ -1,7 +1,7 @@
 """Repair: find the document in an answer, read it tolerantly, fit it to the schema, and list the edits."""
 
 import warnings
-from typing import Any, TypeVar, get_args, overload
+from typing import Any, Final, TypeVar, get_args, overload
 
 from structout.document import read_json
 from structout.errors import SpecError, StructoutWarning
@@ -20,6 +20,8 @@ from structout.parsing.syntax.wide import narrowed, with_narrowed
 from structout.schema import Schema
 
 T = TypeVar("T")
+
+_POLICIES: Final = get_args(Policy)
 
 
 @overload
@@ -60,11 +62,14 @@ def repair(
     choice, a statement), only wrapping is removed. The time is linear in the length of the text. No text makes `repair`
     raise: a bug in repair gives an issue and a warning. Raises `SpecError` for an invalid argument, and `SchemaError`.
     """
-    _check(text, policy, decimal, format)
+    if type(text) is not str or policy not in _POLICIES or decimal is not None or format is not None:
+        _check(text, policy, decimal, format)
     schema = Schema.of(schema)
     try:
         found = attempt(text, schema, policy, decimal=decimal, complete=complete, format=format)
-        return found._replace(notices=notices(text, found.document)) if found.ok else found
+        if not found.issues and (noticed := notices(text, found.document)):
+            return found._replace(notices=noticed)
+        return found
     except Exception as error:
         message = f"repair failed on this text, which is a fault of structout: {type(error).__name__}"
         warnings.warn(f"{message}: {error}"[:300], StructoutWarning, stacklevel=2)

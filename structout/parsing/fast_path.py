@@ -9,7 +9,7 @@ from structout.document import read_json
 from structout.parsing.allowance import Allowance, Exhausted, Unreadable
 from structout.parsing.locate.calls import is_marked
 from structout.parsing.locate.candidates import MEMBER, begins_with_a_key
-from structout.parsing.locate.sections import BRACKET, layout
+from structout.parsing.locate.sections import BRACKET, is_taken_back, layout
 from structout.parsing.locate.surroundings import with_surroundings
 from structout.parsing.syntax.faults import fix
 from structout.parsing.syntax.reader import GOES_ON, Reading, is_escaped, read_at, regrade
@@ -66,7 +66,7 @@ def single(text: str, fault: str, allowance: Allowance, *, complete: bool) -> Re
     end = reading.end
     wrapped = start > 0 and not text[:start].isspace()
     if end < len(text) and not text[end:].isspace():
-        if BRACKET.search(text, end) or (found or layout(text)).is_taken_back(end):
+        if BRACKET.search(text, end) or is_taken_back(text, end):
             return None
     elif not wrapped:
         return reading

@@ -16,7 +16,7 @@ def notices(text: str, document: Json) -> tuple[Issue, ...]:
 
     `text` is the JSON that the document was read from. A notice changes nothing: a valid document stays valid.
     """
-    escapes, parameters = may_be_suspicious(text), "parameter" in text
+    escapes, parameters = may_be_suspicious(text), "parameter" in text and "</" in text
     if not escapes and not parameters:
         return ()
     found = []

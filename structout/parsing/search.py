@@ -12,6 +12,7 @@ from structout.parsing.fit.pydantic_numbers import decimals, whole_numbers
 from structout.parsing.fit.shape import plain_key, shape_of
 from structout.parsing.locate.calls import without_call
 from structout.parsing.locate.candidates import MEMBER, MEMBER_LINE, Candidates, Format, is_left_over, repaired_closers
+from structout.parsing.locate.sections import is_taken_back
 from structout.parsing.locate.surroundings import with_surroundings
 from structout.parsing.outcomes import Outcome, are_rivals, is_other_answer
 from structout.parsing.repaired import Repaired
@@ -76,7 +77,7 @@ class Search(Generic[T]):
     def _mark_taken_back(self, outcomes: "list[Outcome[T]]") -> None:
         """Make drafts of the documents that the text takes back before the next document."""
         for index, (one, two) in enumerate(pairwise(outcomes)):
-            if self.candidates.layout.is_taken_back(one.reading.end, two.reading.start):
+            if is_taken_back(self.text, one.reading.end, two.reading.start):
                 outcomes[index] = one._replace(cue=2)
 
     def _moved_out(self, reading: Reading) -> "list[Outcome[T]]":
@@ -285,7 +286,7 @@ class Search(Generic[T]):
             return "beside the answer the text holds a document that cannot be read: give one answer"
         if repaired_closers(best.reading) and self.text[end : end + 1] not in _BOUNDARIES:
             return "the text goes on right where the answer ends, so that its brackets may be wrong: give one answer"
-        if found.layout.is_taken_back(end):
+        if is_taken_back(self.text, end):
             return "the text after the answer takes something in it back: give the final answer alone"
         if best.cue == 2 and MEMBER.search(self.text, end) and len(fitting) == 1:
             return "the only answer that fits is called a draft, and what follows it cannot be read: give one answer"

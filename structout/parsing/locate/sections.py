@@ -118,13 +118,6 @@ class Sections(NamedTuple):
             return 2
         return 0 if _ANSWER.search(sentence) else 1
 
-    def is_taken_back(self, end: int, until: int | None = None) -> bool:
-        """Whether a sentence after a document that ends at `end` says that something in it is wrong."""
-        after = self.text[end : end + _FAR if until is None else min(until, end + _FAR)]
-        return _TAKEN_BACK.search(after) is not None and any(
-            _TAKEN_BACK.search(sentence) and not _IF.search(sentence) for sentence in _SENTENCE.findall(after)
-        )
-
     def _sentence_before(self, start: int, after: int) -> str:
         """The sentence before `start`, on the last line that is not empty."""
         fence = self.fence_at(start)
@@ -132,6 +125,14 @@ class Sections(NamedTuple):
         before = self.text[max(after, place - _NEAR) : place].rstrip()
         line = before[before.rfind("\n") + 1 :]
         return line[max(line.rfind(". "), line.rfind("; "), -1) + 1 :]
+
+
+def is_taken_back(text: str, end: int, until: int | None = None) -> bool:
+    """Whether a sentence after a document that ends at `end` says that something in it is wrong."""
+    stop = end + _FAR if until is None else min(until, end + _FAR)
+    return _TAKEN_BACK.search(text, end, stop) is not None and any(
+        _TAKEN_BACK.search(sentence) and not _IF.search(sentence) for sentence in _SENTENCE.findall(text, end, stop)
+    )
 
 
 def layout(text: str) -> Sections:
