@@ -164,6 +164,9 @@ _PAST = {
     ("evaluation/experiment.py", "ensure_ascii=False"): "TOML, whose texts are written like JSON's",
     ("parsing/edits.py", "ensure_ascii=False"): "what an edit holds, which whoever shows it renders",
     ("parsing/syntax/reader.py", "from html"): "entities that are read, not written",
+    ("parsing/locate/calls.py", "from html"): "entities that are read, not written",
+    ("parsing/fit/literals.py", "from html"): "entities that are read, not written",
+    ("schema/messages.py", "ensure_ascii=False"): "what a value holds, which whoever shows it renders",
     ("verifiers/__init__.py", "another warning"): "a name that changed: what Python shows to programmers",
     ("schema/validator.py", "ensure_ascii=False"): "a text that is encoded to see whether it is Unicode, and not shown",
 }

@@ -62,7 +62,7 @@ def extract(
             total += 1
             failed += not result.ok
             overruled += result.ok and any(edit.kind == "steered" for edit in result.edits)
-            value = contract.dump(result.value) if result.ok else None
+            value = contract.written(result) if result.ok else None
             put_json(_row(total, result, value) if as_json else value)
             sys.stdout.flush()
             if not result.ok and not as_json:

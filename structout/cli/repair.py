@@ -41,7 +41,7 @@ def repair(
             raise
         raise DataError(error.message, hint="give a file with one answer") from error
     found = parsing.repair(text, contract, policy, decimal=decimal)  # type: ignore[call-overload]
-    value = contract.dump(found.value) if found.ok else None
+    value = contract.written(found) if found.ok else None
     if as_json:
         issues, changes = [asdict(issue) for issue in found.issues], [edit._asdict() for edit in found.edits]
         notices = [asdict(notice) for notice in found.notices]

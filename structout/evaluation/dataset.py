@@ -166,7 +166,7 @@ def _record(where: str, row: Any, place: int, schema: Schema[Any]) -> Record:
     checked = schema.check(row["expected"])
     if not checked.ok:
         raise DataError(f"{where}: invalid expected document: {checked.issues[0]}", hint="fix the label or the schema")
-    expected = schema.dump(checked.value)
+    expected = schema.written(checked)
     if ignored := _ignored(row["expected"], expected, schema):
         hint = f"rename or remove the field; {schema.name} has: {', '.join(Layout.of(schema).columns)}"
         raise DataError(f"{where}: unknown field {ignored!r} of {schema.name}", hint=hint)
@@ -182,7 +182,7 @@ def _ignored(written: Json, expected: Json, schema: Schema[Any]) -> str | None:
     for path in _paths(written):
         if path[-1] not in known:
             less = schema.check(_without(written, path))
-            if less.ok and schema.dump(less.value) == expected:
+            if less.ok and schema.written(less) == expected:
                 return str(path[-1])
     return None
 

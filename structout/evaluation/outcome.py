@@ -71,7 +71,7 @@ class Outcome:
         arm: Arm | None = None,
     ) -> "Outcome":
         """The outcome of a result. The default comparison is that of the schema."""
-        accepted, refused = (schema.dump(result.value), None) if result.ok else (None, _refused(result, schema))
+        accepted, refused = (schema.written(result), None) if result.ok else (None, _refused(result, schema))
         return cls(
             strategy=strategy,
             model=model,
@@ -175,4 +175,4 @@ def _usage(attempts: tuple[dict[str, Any], ...]) -> Usage:
 
 def _refused(result: Result[Any], schema: Schema[Any]) -> Json:
     checked = schema.check(result.document)
-    return schema.dump(checked.value) if checked.ok else result.document
+    return schema.written(checked) if checked.ok else result.document

@@ -58,7 +58,7 @@ def label(
 def written(schema: Schema[Any], result: Result[Any]) -> Any:
     """The document as a label, without defaults, so that answers are shorter."""
     if schema.adapter is None:
-        return result.document if result.status == "valid" else schema.dump(result.value)
+        return result.document if result.status == "valid" else schema.written(result)
     return schema.adapter.dump_python(result.value, mode="json", by_alias=True, exclude_defaults=True)
 
 

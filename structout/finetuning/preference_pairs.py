@@ -44,7 +44,7 @@ def preferences(
         for attempt in _to_this_prompt(outcome):
             said = attempt["text"]
             checked = schema.check_text(said)
-            if checked.ok and score(outcome.expected, schema.dump(checked.value), outcome.comparison).all_right:
+            if checked.ok and score(outcome.expected, schema.written(checked), outcome.comparison).all_right:
                 right.setdefault(outcome.text, said)
             elif said:
                 wrong.setdefault(outcome.text, {}).setdefault(said)

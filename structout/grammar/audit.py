@@ -13,6 +13,7 @@ from structout.grammar.python_checks import NOT_IN_JSON_SCHEMA
 from structout.grammar.vocabulary import Vocabulary
 from structout.issue import pointer
 from structout.schema import Schema
+from structout.schema.keywords import DESCRIBING, RESTRICTING, is_own, spelled_like
 from structout.surfaces import line as shown
 
 Enforced = Literal[
@@ -20,13 +21,8 @@ Enforced = Literal[
     "narrower",  # the mask enforces the keyword, but excludes some documents that the schema allows
     "afterwards",  # only validation of the document, and the search for a way out, check the keyword
     "python",  # only the Pydantic type checks it: JSON Schema cannot express it
+    "ignored",  # nothing checks it: it is no keyword of JSON Schema
 ]
-# Keywords that do not constrain a document.
-_ANNOTATIONS = frozenset({
-    "$schema", "$id", "id", "$anchor", "$comment", "$defs", "definitions", "$ref", "title", "description", "default",
-    "examples", "example", "deprecated", "readOnly", "writeOnly", "contentMediaType", "contentEncoding",
-    "discriminator",
-})  # fmt: skip
 _HOLDING_MANY = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _HOLDING_LIST = ("allOf", "anyOf", "oneOf", "prefixItems")
 _HOLDING_ONE = ("additionalProperties", "items", "contains", "not", "if", "then", "else", "propertyNames")
@@ -100,7 +96,9 @@ def audit(schema: Any, vocabulary: Vocabulary | None = None) -> Audit:
         AuditLine(where, keyword, _by(gap.narrower) if gap else _without_gap(grammar.level), gap.why if gap else "")
         for where, keyword in _keywords(schema.json_schema)
         for gap in [gaps.pop((where, keyword), None)]
+        if keyword in RESTRICTING
     ]
+    lines += _ignored(schema.json_schema)
     for gap in gaps.values():
         enforced: Enforced = "python" if gap.why.endswith(NOT_IN_JSON_SCHEMA) else _by(gap.narrower)
         lines.append(AuditLine(gap.pointer, gap.keyword, enforced, gap.why))
@@ -152,8 +150,17 @@ def _nodes(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[
 def _keywords(json_schema: Any) -> Iterator[tuple[str, str]]:
     for path, node in _nodes(json_schema):
         for keyword in node:
-            if keyword not in _ANNOTATIONS:
+            if keyword != "$ref" and keyword not in DESCRIBING and not is_own(keyword):
                 yield pointer(path), keyword
+
+
+def _ignored(json_schema: Any) -> Iterator[AuditLine]:
+    """The names that are no keywords: nothing enforces them."""
+    for where, keyword in _keywords(json_schema):
+        if keyword not in RESTRICTING:
+            meant = spelled_like(keyword)
+            why = f"not a keyword: perhaps {meant} is meant" if meant else "not a keyword of JSON Schema"
+            yield AuditLine(where, keyword, "ignored", why)
 
 
 def _advice(json_schema: Any) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import permutations
 from typing import Any
 
@@ -12,6 +12,7 @@ from structout.grammar.disjoint import TYPES, disjoint
 from structout.grammar.numbers import numbers, whole_counts
 from structout.grammar.strings import FORMATS, PYDANTIC, unlike
 from structout.issue import pointer
+from structout.schema.keywords import RESTRICTING
 from structout.schema.references import place_of, refuse, target
 
 _DEEPEST = 60  # levels of nested subschemas that are rewritten
@@ -21,6 +22,9 @@ _MOST_UNIQUE = 4  # values up to which all permutations are listed
 _ARRAYS = ("allOf", "anyOf", "oneOf", "prefixItems")
 _MAPS = ("properties", "patternProperties", "$defs", "definitions")
 _SINGLE = ("additionalProperties", "items", "additionalItems")
+_KEPT = RESTRICTING | {"$schema", "$id", "id", "$anchor", "$defs", "definitions", "x-guidance"}
+_LARGEST = 1e20  # the largest bound of a number that the engine takes
+_DOUBLE = 1.7976931348623157e308
 _UNSUPPORTED = ("contains", "minContains", "maxContains", "unevaluatedItems", "unevaluatedProperties", "$dynamicRef")
 
 
@@ -76,6 +80,8 @@ class Rewriter:
             return node
         new: dict[str, Any] = {}
         for key, value in node.items():
+            if key not in _KEPT and not self._is_target(pointer((*path, key))):
+                continue  # an annotation, which the engine may refuse
             if key in _ARRAYS and isinstance(value, list):
                 new[key] = [self.visit(item, (*path, key, i)) for i, item in enumerate(value)]
             elif key in _MAPS and isinstance(value, Mapping):
@@ -89,6 +95,7 @@ class Rewriter:
         if "$ref" in node and self._siblings_ignored:
             return {key: value for key, value in new.items() if key in ("$ref", "$defs", "definitions")}
         whole_counts(new)
+        self._bounds(new, path)
         self._pattern(new, path)
         self._format(new, path)
         self._numbers(new, path)
@@ -105,6 +112,23 @@ class Rewriter:
                 self._gap(path, key, "the engine does not support it")
         return new
 
+    def _is_target(self, place: str) -> bool:
+        """Whether a reference leads to a place, or into it."""
+        return any(other == place or other.startswith(place + "/") for other in self._targets)
+
+    @cached_property
+    def _targets(self) -> frozenset[str]:
+        found, stack = set(), [self.root]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, Mapping):
+                if isinstance(node.get("$ref"), str):
+                    found.add(place_of(node["$ref"]))
+                stack.extend(node.values())
+            elif isinstance(node, list):
+                stack.extend(node)
+        return frozenset(found)
+
     @property
     def _siblings_ignored(self) -> bool:
         """Whether keywords beside a $ref are ignored, as they are up to draft 7."""
@@ -116,6 +140,15 @@ class Rewriter:
 
     def _also(self, node: dict[str, Any], constraint: Any) -> None:
         node["allOf"] = [*node.get("allOf", []), constraint]
+
+    def _bounds(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
+        """Drop bounds beyond the numbers of the engine."""
+        for key in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
+            bound = node.get(key)
+            if isinstance(bound, int | float) and abs(bound) > _LARGEST:
+                del node[key]
+                if abs(bound) < _DOUBLE:  # no document holds a larger number than a double
+                    self._gap(path, key, "a bound beyond the engine's numbers")
 
     def _pattern(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
         pattern = node.get("pattern")

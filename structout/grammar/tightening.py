@@ -9,6 +9,7 @@ from pydantic_core import core_schema
 
 from structout.grammar.strings import FORMATS
 from structout.schema import Schema, Writer
+from structout.schema.patterns import with_unicode_patterns
 
 _WHOLE, _PLACES = 12, 12  # digits and decimal places of a Decimal without bounds
 _BOUNDS = ("ge", "gt", "le", "lt", "multiple_of")
@@ -36,7 +37,7 @@ def _written(schema: Schema[Any], _type: int) -> tuple[Any, frozenset[int]]:  # 
         def done(self, node: Any) -> None:
             expressed.add(id(node))
 
-    written = schema.adapter.json_schema(schema_generator=Tight)
+    written = with_unicode_patterns(schema.adapter.json_schema(schema_generator=Tight))
     return _ordered(written, schema.json_schema), frozenset(expressed)
 
 

@@ -13,6 +13,7 @@ from structout.grammar.numbers import whole_counts
 from structout.grammar.samples import word
 from structout.grammar.strings import FORMATS, PYDANTIC
 from structout.schema.formats import formats_for
+from structout.schema.patterns import with_unicode_patterns
 from structout.schema.references import refuse, resolve
 from structout.schema.walk import matches
 
@@ -38,7 +39,8 @@ class Witness:
     """
 
     def __init__(self, json_schema: Any, *, pydantic: bool = False) -> None:
-        self._root = _moved(json_schema if isinstance(json_schema, Mapping) else {"allOf": [json_schema]})
+        written = with_unicode_patterns(json_schema) if pydantic else json_schema
+        self._root = _moved(written if isinstance(written, Mapping) else {"allOf": [written]})
         self._strings = PYDANTIC if pydantic else FORMATS
         self._draft = {"$schema": self._root["$schema"]} if "$schema" in self._root else {}
         self._formats = formats_for(json_schema, pydantic=pydantic)

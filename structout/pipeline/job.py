@@ -130,7 +130,7 @@ class Job:
         return RowOutcome(
             key=row.key,
             status=result.status,
-            value=self.schema.dump(result.value) if result.ok else None,
+            value=self.schema.written(result) if result.ok else None,
             document=result.document,
             issues=(Issue("", "unanswered", row.wrong),) if row.wrong else result.issues,
             edits=result.edits,

@@ -150,11 +150,11 @@ class RowOutcome:
             checked = self._checked(schema)
             if not checked.ok:
                 return f"the document breaks the schema: {checked.issues[0]}"
-            first = schema.dump(checked.value)
+            first = schema.written(checked)
             text = _json(self.value)
             if text == _json(first) or schema.check(self.value, text).ok:
                 return ""
-            if _agrees(self.value, first, schema.dump(self._checked(schema).value)):
+            if _agrees(self.value, first, schema.written(self._checked(schema))):
                 return ""
         except (SchemaError, ValueError, RecursionError) as error:
             return f"the document cannot be checked: {error}"

@@ -1,5 +1,6 @@
 """Schemas: the contracts that documents must meet."""
 
-from structout.schema.contract import Checked, Schema, Writer
+from structout.schema.contract import Checked, Schema
+from structout.schema.writer import Writer
 
 __all__ = ["Checked", "Schema", "Writer"]

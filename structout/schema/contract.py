@@ -3,26 +3,31 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from traceback import walk_tb
-from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args, get_origin
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, cast, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic_core import to_jsonable_python
 
 from structout.document import Json, load_json, parse_json, read_json
 from structout.errors import SchemaError
 from structout.issue import Issue, pointer
 from structout.language import Choice, Language, Lark, Regex, Sql
+from structout.schema.aliases import CHOICES, with_first_choices
 from structout.schema.complexity import check_form, is_written
+from structout.schema.keywords import wrapped
 from structout.schema.references import DATA, NAMED, local
+from structout.schema.refusals import refusal
 from structout.schema.validator import Validator, short
+from structout.schema.writer import Writer
+from structout.schema.written import restored
 from structout.source import import_object
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 # structout's own keyword for how evaluation compares a value. It does not restrict documents, and no model sees it.
 MARK = "x-compare"
@@ -45,6 +50,18 @@ class Checked(NamedTuple, Generic[T]):
         return not self.issues
 
 
+class Read(Protocol[T_co]):
+    """What was read from a text: a verdict, a repair, or a result."""
+
+    @property
+    def value(self) -> T_co | None:
+        """The value, if the document complies."""
+
+    @property
+    def document(self) -> Json:
+        """The JSON document."""
+
+
 class Schema(Generic[T]):
     """A contract for documents, made by `Schema.of`.
 
@@ -65,8 +82,10 @@ class Schema(Generic[T]):
         self.language = language
         written: dict[str, Any] | bool = json_schema if isinstance(json_schema, bool) else dict(json_schema)
         check_form(written)
-        self.marked: dict[str, Any] | bool = local(written)
-        self.json_schema: dict[str, Any] | bool = _unmarked(self.marked)
+        named: dict[str, Any] | bool = local(written)
+        self._choices = named if adapter is not None and CHOICES in json.dumps(named) else None
+        self.marked: dict[str, Any] | bool = _without(named, CHOICES) if self._choices else named
+        self.json_schema: dict[str, Any] | bool = _without(self.marked, MARK)
         self.adapter = adapter
         self.validator = Validator(self.json_schema, pydantic=adapter is not None)
 
@@ -93,17 +112,17 @@ class Schema(Generic[T]):
                 described["enum"] = list(source.values)
             return cls(source.name, described, None, source)
         if isinstance(source, Mapping | bool):
+            if isinstance(source, Mapping) and (instead := wrapped(source)):
+                raise SchemaError("invalid JSON Schema: this is not a schema", hint=instead)
             title = source.get("title") if isinstance(source, Mapping) else None
             return cls(title if isinstance(title, str) else "document", cast("Mapping[str, Any]", source))
         try:
             adapter: TypeAdapter[Any] = source if isinstance(source, TypeAdapter) else TypeAdapter(source)
-            json_schema = adapter.json_schema(schema_generator=Writer)
+            # Examples and `json_schema_extra` may hold dates and the like.
+            json_schema = to_jsonable_python(adapter.json_schema(schema_generator=Writer))
         except Exception as error:  # a type may run functions of the user
-            reason = str(error).split("\n")[0].partition(" Set `arbitrary_types_allowed")[0]
-            raise SchemaError(
-                f"invalid schema {_called(source)}: {reason}",
-                hint="give a Pydantic model, a type, a JSON Schema or path/to/schema.py:Name",
-            ) from error
+            reason, hint = refusal(source, error)
+            raise SchemaError(f"invalid schema {_called(source)}: {reason}", hint=hint) from error
         name = json_schema.get("title") or getattr(source, "__name__", None) or "document"
         return cls(str(name), json_schema, adapter)
 
@@ -169,7 +188,10 @@ class Schema(Generic[T]):
             issues = (Issue("", "value", short(problem)),) if problem else ()
             return Checked(None if issues else cast("T", document), document, issues)
         if not self.validator.is_valid(document):
-            return Checked(None, document, self.validator.issues(document))
+            renamed = with_first_choices(document, self._choices) if self._choices else document
+            if renamed == document or not self.validator.is_valid(renamed):
+                return Checked(None, document, self.validator.issues(document))
+            document = renamed
         if self.adapter is None:
             return Checked(cast("T", document), document)
         try:
@@ -193,8 +215,18 @@ class Schema(Generic[T]):
             return None
 
     def _value(self, adapter: TypeAdapter[T], text: str | bytes) -> T:
-        """The value of a JSON text. Raises if the text does not comply, or if the value cannot be written again."""
-        value = adapter.validate_json(text, strict=True)
+        """The value of a JSON text. Raises if the text does not comply, or if the value cannot be written again.
+
+        JSON is read strictly. Pydantic hands what a function has read on to the types beneath it as Python, where
+        strict mode knows no dates or sets, so there Pydantic's own mode decides.
+        """
+        try:
+            value = adapter.validate_json(text, strict=True)
+        except ValidationError as error:
+            floats = (one["type"] == "int_type" and isinstance(one["input"], float) for one in error.errors())
+            if not self._is_read_by_functions or any(floats):  # 1.0 is no integer
+                raise
+            value = adapter.validate_json(text)
         if self._is_written_by_functions:
             adapter.dump_python(value, mode="json", by_alias=True, warnings=False)
         return value
@@ -202,17 +234,26 @@ class Schema(Generic[T]):
     @cached_property
     def _is_written_by_functions(self) -> bool:
         """Whether user functions take part in writing a value: they may fail for a value that complies."""
+        return any(
+            node.get("computed_fields") or str((node.get("serialization") or {}).get("type")).startswith("function-")
+            for node in self._nodes()
+        )
+
+    @cached_property
+    def _is_read_by_functions(self) -> bool:
+        """Whether functions read a value before Pydantic does."""
+        return any(node.get("type") in ("function-before", "function-wrap") for node in self._nodes())
+
+    def _nodes(self) -> Iterator[Mapping[str, Any]]:
+        """The nodes of the Pydantic type."""
         stack: list[Any] = [self.adapter.core_schema if self.adapter is not None else None]
         while stack:
             node = stack.pop()
             if isinstance(node, list | tuple):
                 stack.extend(node)
             elif isinstance(node, Mapping):
-                writing = node.get("serialization")
-                if node.get("computed_fields") or (writing and str(writing.get("type")).startswith("function-")):
-                    return True
+                yield node
                 stack.extend(value for key, value in node.items() if key not in ("metadata", "cls"))
-        return False
 
     def dump(self, value: T) -> Json:
         """Write a value as its JSON document, with defaults filled in.
@@ -227,6 +268,21 @@ class Schema(Generic[T]):
             hint = "fix the validator or default that makes the value, or add a serializer"
             reason = _raised(error).message
             raise SchemaError(f"a value of {self.name} cannot be written as JSON: {reason}", hint=hint) from error
+
+    def written(self, read: "Read[T]") -> Json:
+        """The document of a result or verdict with its static defaults, as it is scored and written.
+
+        Secrets and excluded fields stay what the document says; computed fields and ignored keys are left out. Raises
+        `SchemaError` as `dump` does.
+        """
+        if self.adapter is None:
+            return read.document
+        dumped = self.dump(cast("T", read.value))
+        if not is_written(dumped):
+            hint = "fix the validator or default that makes the value"
+            raise SchemaError(f"a value of {self.name} cannot be written as JSON: a number is infinite", hint=hint)
+        made = restored(read.document, dumped, self.json_schema)
+        return made if made == read.document or self.validator.is_valid(made) else read.document
 
     def fingerprint(self, mask: Any = None) -> str:
         """A short hash of the contract for caches and logs. It covers the name, the JSON Schema in its key order, and
@@ -255,17 +311,6 @@ class Schema(Generic[T]):
         return f"Schema({self.name!r}, {self._fingerprint})"
 
 
-class Writer(GenerateJsonSchema):
-    """Pydantic's JSON Schema writer, but without defaults that hold numbers outside of JSON."""
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Write a default, unless JSON cannot hold it: a default does not restrict documents."""
-        written = super().default_schema(schema)
-        if "default" in written and not is_written(written["default"]):
-            del written["default"]
-        return written
-
-
 def _called(source: object) -> str:
     try:
         return repr(source)
@@ -273,8 +318,8 @@ def _called(source: object) -> str:
         return f"a {type(source).__name__}"
 
 
-def _unmarked(schema: Any) -> Any:
-    """A copy of a schema without marks, at every depth. A property with the name of the mark stays."""
+def _without(schema: Any, mark: str) -> Any:
+    """A copy of a schema without a keyword, at every depth. A property with the name of the keyword stays."""
     top = [schema]
     rest: list[tuple[Any, Any, bool]] = [(top, 0, False)]  # the place of a node, and whether its keys are names
     while rest:
@@ -284,7 +329,7 @@ def _unmarked(schema: Any) -> Any:
             holder[place] = kept = list(node)
             rest += [(kept, index, False) for index in range(len(kept))]
         elif isinstance(node, dict):
-            holder[place] = shorn = {key: value for key, value in node.items() if named or key != MARK}
+            holder[place] = shorn = {key: value for key, value in node.items() if named or key != mark}
             rest += [(shorn, key, not named and key in NAMED) for key in shorn if named or key not in DATA]
     return top[0]
 

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import jsonschema_rs
 
+from structout.schema.patterns import shown_pattern
+
 _Kind = jsonschema_rs.ValidationErrorKind
 _LONGEST: Final = 80  # characters of a value
 _MOST: Final = 8  # names of a list
@@ -66,7 +68,7 @@ def said(error: jsonschema_rs.ValidationError) -> str:
         case _Kind.Format():
             return f"{shown(error.instance)} is not {_FORMATS.get(kind.format, 'a ' + kind.format)}"
         case _Kind.Pattern():
-            return f"{shown(error.instance)} does not match the pattern {kind.pattern}"
+            return f"{shown(error.instance)} does not match the pattern {shown_pattern(kind.pattern)}"
         case _Kind.Enum():
             return f"{shown(error.instance)} is not one of {_listed(list(map(_json, kind.options)))}"
         case _Kind.Constant():

@@ -17,7 +17,9 @@ from structout.errors import SchemaError
 from structout.issue import Issue, IssueKind, pointer
 from structout.schema.complexity import Complexity
 from structout.schema.formats import formats_for
+from structout.schema.keywords import remedy
 from structout.schema.messages import not_of_type, said
+from structout.schema.patterns import with_unicode_patterns
 from structout.schema.references import DATA, NAMED, fragment_of, refuse, target
 
 _KINDS: dict[str, IssueKind] = {
@@ -77,10 +79,10 @@ class Validator:
     """
 
     def __init__(self, json_schema: Any, *, pydantic: bool) -> None:
-        self._schema = json_schema
-        self._complexity = Complexity(json_schema)
+        self._schema = with_unicode_patterns(json_schema) if pydantic else json_schema
+        self._complexity = Complexity(self._schema)
         self._steep = self._complexity.is_steep()
-        self._whole, self._formats = _checked(json_schema, pydantic=pydantic)
+        self._whole, self._formats = _checked(self._schema, pydantic=pydantic)
 
     def is_valid(self, document: Json) -> bool:
         """Whether a document complies; False too if it is too deep to check, or holds an unpaired surrogate."""
@@ -269,7 +271,12 @@ def _checked(json_schema: Any, *, pydantic: bool) -> tuple[jsonschema_rs.Validat
         where = pointer(getattr(error, "instance_path", []))
         reason = short(getattr(error, "message", str(error)))
         reason = reason.replace('a "regex"', "a regular expression").partition(" under any of the schemas")[0]
-        hint = "see json-schema.org for the keywords"
+        hint = remedy(
+            list(getattr(error, "instance_path", [])),
+            getattr(error, "instance", None),
+            has_draft=isinstance(json_schema, dict) and "$schema" in json_schema,
+        )
+        hint = hint or "see json-schema.org for the keywords"
         if lost := _LOST.search(reason):
             reason, hint = f"a $ref leads to {lost[1]!r}, which is not in the schema", _REFERENCE
         raise SchemaError(f"invalid JSON Schema{' at ' + where if where else ''}: {reason}", hint=hint) from error

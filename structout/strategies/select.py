@@ -193,18 +193,14 @@ def _last(results: Sequence[Result[T]], chosen: int) -> Result[T]:
 
 
 def _filled(task: Task[T], result: Result[T]) -> Any:
-    """The document with its defaults, so that omitted and explicit defaults compare as equal.
-
-    The document stays as read if the type cannot read its own dump (computed fields, one-way aliases).
-    """
-    filled = task.schema.dump(result.value)  # type: ignore[arg-type]  # only results with a value come here
-    return filled if task.schema.check(filled).ok else result.document
+    """The document with its defaults, so that omitted and explicit defaults compare as equal."""
+    return task.schema.written(result)
 
 
 def _unfilled(task: Task[T], filled: Checked[T], usable: Sequence[Result[T]]) -> Checked[T]:
     """The elected document without the defaults that no answer wrote, unless this changes its value."""
     slim = task.schema.check(as_written(filled.document, [result.document for result in usable]))
-    same = slim.ok and canonical(task.schema.dump(slim.value)) == canonical(task.schema.dump(filled.value))  # type: ignore[arg-type]
+    same = slim.ok and canonical(task.schema.written(slim)) == canonical(task.schema.written(filled))
     return slim if same else filled
 
 

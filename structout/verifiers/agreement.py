@@ -51,9 +51,9 @@ class Agreement:
 
 
 def _verdict(task: Task[Any], result: Result[Any], read: tuple[Attempt, ...]) -> Verdict:
-    own = leaves(task.schema.dump(result.value))
+    own = leaves(task.schema.written(result))
     checked = [_reread(task, attempt) for attempt in read]
-    others = [leaves(task.schema.dump(one.value)) for one in checked if one.ok]
+    others = [leaves(task.schema.written(one)) for one in checked if one.ok]
     issues = [Issue("", "rejected", wording.UNREADABLE)] * (len(checked) - len(others))
     readings = [own, *others]
     everywhere = list(dict.fromkeys(place for one in readings for place in one))

@@ -35,7 +35,7 @@ def test_a_file_with_a_schema(tmp_path: Path) -> None:
         ([1], "line 2: text or expected is missing"),
         ({"text": "x"}, "line 2: text or expected is missing"),
         ({"text": 5, "expected": {}}, "line 2: text or expected is missing"),
-        ({"text": "x", "expected": {"kind": "hex"}}, "line 2: invalid expected document.*required"),
+        ({"text": "x", "expected": {"kind": "hex"}}, "line 2: invalid expected document.*is missing"),
         ({**LINE, "split": "validation"}, "line 2: invalid split: got 'validation'"),
         ({**LINE, "key": "1"}, "two records with the key '1'"),
     ],

@@ -1,0 +1,93 @@
+"""The JSON Schema of a Pydantic type: by Pydantic's own writer, corrected where Pydantic reads something else."""
+
+import enum
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema, to_jsonable_python
+
+from structout.schema.aliases import CHOICES
+from structout.schema.complexity import is_written
+
+_FLAGS: Final = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s", re.VERBOSE: "x"}
+
+
+class Writer(GenerateJsonSchema):
+    """Pydantic's JSON Schema writer, but with what Pydantic reads, and without what JSON cannot hold."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Write a default, unless JSON cannot hold it: a default does not restrict documents."""
+        written = super().default_schema(schema)
+        if "default" in written and not is_written(written["default"]):
+            del written["default"]
+        return written
+
+    def str_schema(self, schema: core_schema.StringSchema) -> JsonSchemaValue:
+        """Write a pattern with the flags of a compiled pattern."""
+        written = super().str_schema(schema)
+        pattern = schema.get("pattern")
+        if isinstance(pattern, re.Pattern) and (
+            flags := "".join(f for flag, f in _FLAGS.items() if pattern.flags & flag)
+        ):
+            written["pattern"] = f"(?{flags}){pattern.pattern}"
+        return written
+
+    def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
+        """Write the members of an enumeration; of flags, the numbers that combine them."""
+        written = super().enum_schema(schema)
+        if issubclass(schema["cls"], enum.Flag) and "enum" in written:
+            bits = [int(member.value) for member in schema["members"]]
+            most = 0
+            for bit in bits:
+                most |= bit
+            described = {key: value for key, value in written.items() if key in ("title", "description")}
+            return {**described, "type": "integer", "minimum": 0, "maximum": most}
+        return written
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        """Write a dict; keys are texts in JSON, whatever they are in Python."""
+        written = super().dict_schema(schema)
+        names = written.get("propertyNames")
+        if isinstance(names, dict) and isinstance(names.get("$ref"), str):
+            names = self.get_schema_from_definitions(names["$ref"])
+        if isinstance(names, dict) and any(not isinstance(name, str) for name in names.get("enum", [])):
+            texts = [name if isinstance(name, str) else json.dumps(to_jsonable_python(name)) for name in names["enum"]]
+            written["propertyNames"] = {"enum": texts}
+        return written
+
+    def _named_required_fields_schema(self, named_required_fields: Sequence[tuple[str, bool, Any]]) -> JsonSchemaValue:
+        written = super()._named_required_fields_schema(named_required_fields)
+        choices: dict[str, str] = {}
+        for name, required, field in named_required_fields:
+            alias = field.get("validation_alias")
+            if self.mode != "validation" or not self.by_alias or not isinstance(alias, list):
+                continue
+            paths = [alias] if isinstance(alias[0], str) else alias
+            singles = [path[0] for path in paths if len(path) == 1 and isinstance(path[0], str)]
+            if singles:
+                choices |= dict.fromkeys(singles[1:], singles[0])
+            elif name in written["properties"] and all(isinstance(step, str) for step in paths[0]):
+                _nest(written, name, paths[0], required=required)
+        return {**written, CHOICES: choices} if choices else written
+
+
+def _nest(written: dict[str, Any], name: str, path: list[str], *, required: bool) -> None:
+    """Move a property to the end of the path that Pydantic reads it from."""
+    inner = written["properties"].pop(name)
+    if name in written.get("required", []):
+        written["required"].remove(name)
+    node = written
+    for step in path[:-1]:
+        node["properties"].setdefault(step, {"type": "object", "properties": {}})
+        if required and step not in node.setdefault("required", []):
+            node["required"].append(step)
+        node = node["properties"][step]
+        node.setdefault("properties", {})
+    node["properties"][path[-1]] = inner
+    if required and path[-1] not in node.setdefault("required", []):
+        node["required"].append(path[-1])
+    if not written.get("required", True):
+        del written["required"]
