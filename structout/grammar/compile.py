@@ -95,8 +95,13 @@ class Grammar:
         """A few short documents that comply with the schema, the shortest first; empty if no document was found."""
         if self.schema.language is not None:
             return samples(self.schema.language)
-        found = Witness(self.mask, pydantic=self.schema.adapter is not None).documents()
-        return tuple(text for text in found if PrefixValidator(self.schema).accepts(text))
+        pydantic = self.schema.adapter is not None
+        masks = [tightened(self.schema)[0], self.mask] if self.mask == self.schema.json_schema else [self.mask]
+        for mask in masks if pydantic else [self.mask]:
+            found = Witness(mask, pydantic=pydantic).documents()
+            if kept := tuple(text for text in found if PrefixValidator(self.schema).accepts(text)):
+                return kept
+        return ()
 
     @cached_property
     def _likely(self) -> tuple[Json, ...]:

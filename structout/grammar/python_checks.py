@@ -8,7 +8,17 @@ from structout.schema import Schema
 
 NOT_IN_JSON_SCHEMA = "not in JSON Schema"
 # Functions of Pydantic whose types accept less than the JSON Schema that they write.
-_LOOSE = ("bytesize",)
+_LOOSE = (
+    "bytesize",
+    "validate_file",
+    "validate_directory",
+    "validate_new",
+    "validate_socket",
+    "import_string",
+)
+_DATE_BOUNDS = "date bounds"
+_BOUNDS = frozenset({"ge", "gt", "le", "lt"})
+_CODE = f"Python code, {NOT_IN_JSON_SCHEMA}"
 _PLAIN_KEYS = ("str", "any", "literal", "enum")
 
 
@@ -36,7 +46,11 @@ def python_checks(schema: Schema[Any], expressed: frozenset[int] = frozenset()) 
 
 
 def _gaps(node: Mapping[str, Any], expressed: bool) -> Iterator[Gap]:
+    if node.get("type") in ("url", "multi-host-url") and set(node.get("allowed_schemes") or ()) - {"http", "https"}:
+        yield Gap("", "URL", "the mask allows the usual forms only", True)
     for gap in _unexpressed(node):
+        if expressed and gap.keyword == _DATE_BOUNDS:
+            continue  # by a pattern, to the day
         yield Gap(gap.pointer, gap.keyword, "the mask allows one spelling only", True) if expressed else gap
 
 
@@ -46,10 +60,29 @@ def _unexpressed(node: Mapping[str, Any]) -> Iterator[Gap]:
         code = function.get("function") if isinstance(function, Mapping) else function
         name = getattr(code, "__qualname__", repr(code))
         own = str(getattr(code, "__module__", "")).startswith(("pydantic", "ipaddress"))
-        if not own or any(part in name.lower() for part in _LOOSE):
-            yield Gap("", f"validator {name}", f"Python code, {NOT_IN_JSON_SCHEMA}")
+        if name.endswith("val_func"):
+            yield Gap("", "predicate of annotated_types", _CODE)
+        elif not own or any(part in name.lower() for part in _LOOSE):
+            yield Gap("", f"validator {name}", _CODE)
     elif kind == "decimal":
         yield Gap("", "Decimal", f"the spelling of the number, {NOT_IN_JSON_SCHEMA}")
+    elif kind == "date" and _BOUNDS & node.keys():
+        yield Gap("", _DATE_BOUNDS, f"bounds of a date, {NOT_IN_JSON_SCHEMA}")
+    elif kind in ("datetime", "time", "timedelta") and _BOUNDS & node.keys():
+        yield Gap("", f"{kind} bounds", f"bounds of a {kind}, {NOT_IN_JSON_SCHEMA}")
+    elif kind == "str" and node.get("strip_whitespace") and node.keys() & {"min_length", "pattern"}:
+        yield Gap("", "strip_whitespace", f"the text without outer spaces, {NOT_IN_JSON_SCHEMA}")
+    elif kind == "bytes" and node.keys() & {"min_length", "max_length"}:
+        yield Gap("", "bytes length", f"the number of bytes, {NOT_IN_JSON_SCHEMA}")
+    elif kind == "complex":
+        yield Gap("", "complex", f"the spelling of the number, {NOT_IN_JSON_SCHEMA}")
+    elif kind in ("model", "dataclass") and node.get("post_init"):
+        name = "__post_init__" if kind == "dataclass" else str(node["post_init"])
+        code = getattr(node.get("cls"), name, None)
+        if not str(getattr(code, "__module__", "")).startswith("pydantic"):  # it sets private attributes
+            yield Gap("", f"validator {getattr(code, '__qualname__', name)}", _CODE)
+    elif kind == "enum" and any(isinstance(member.value, tuple) for member in node.get("members", ())):
+        yield Gap("", "enum of tuples", f"JSON has lists, {NOT_IN_JSON_SCHEMA}")
     elif kind == "json":
         yield Gap("", "Json", f"the content of the text, {NOT_IN_JSON_SCHEMA}")
     elif kind in ("date", "datetime") and node.get("now_op"):

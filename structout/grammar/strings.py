@@ -47,6 +47,25 @@ _SPAN = (
 _SCALAR = '(?:null|true|false|-?(?:0|[1-9][0-9]{0,14})(?:\\.[0-9]{1,6})?|"[a-zA-Z0-9 ._-]*")'
 _MEMBER = f'"[a-zA-Z0-9_]+": {_SCALAR}'
 
+
+def _networks() -> str:
+    """IPv4 networks: an address with a prefix length, and zeros behind the prefix."""
+    found = ["0\\.0\\.0\\.0/0"]
+    for full in range(4):
+        for bits in range(1, 9):
+            octets = "|".join(map(str, range(0, 256, 1 << (8 - bits)))) if bits < 8 else _BYTE
+            rest = "\\.0" * (3 - full)
+            found.append(rf"(?:{_BYTE}\.){{{full}}}(?:{octets}){rest}/{8 * full + bits}")
+    return f"(?:{'|'.join(found)})"
+
+
+_NETWORK_4 = _networks()
+_NETWORK_6 = "|".join(
+    [f"(?:{_IPV6})/128", "::/0", *(f"{_GROUPS}(?::{_GROUPS}){{{n - 1}}}::/{16 * n}" for n in range(1, 8))]
+)
+_PREFIX_4 = "/(?:3[0-2]|[12]?[0-9])"
+_PREFIX_6 = "/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9])"
+
 FORMATS: dict[str, str] = {
     "date": _DATE,
     "time": _CLOCK + _OFFSET,
@@ -77,12 +96,15 @@ PYDANTIC: dict[str, str] = FORMATS | {
     "uuid4": "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}",
     "uuid5": "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-5[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}",
     "ipvanyaddress": rf"(?:{_BYTE}(?:\.{_BYTE}){{3}}|{_IPV6})",
-    "ipv4network": rf"{_BYTE}(?:\.{_BYTE}){{3}}/32",
-    "ipv4interface": rf"{_BYTE}(?:\.{_BYTE}){{3}}(?:/(?:3[0-2]|[12]?[0-9]))?",
-    "ipv6network": f"(?:{_IPV6})/128",
-    "ipv6interface": f"(?:{_IPV6})(?:/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9]))?",
-    "ipvanynetwork": rf"(?:{_BYTE}(?:\.{_BYTE}){{3}}/32|(?:{_IPV6})/128)",
-    "ipvanyinterface": rf"(?:{_BYTE}(?:\.{_BYTE}){{3}}|{_IPV6})",
+    "uuid6": "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-6[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}",
+    "uuid7": "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}",
+    "uuid8": "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-8[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}",
+    "ipv4network": _NETWORK_4,
+    "ipv4interface": rf"{_BYTE}(?:\.{_BYTE}){{3}}(?:{_PREFIX_4})?",
+    "ipv6network": f"(?:{_NETWORK_6})",
+    "ipv6interface": f"(?:{_IPV6})(?:{_PREFIX_6})?",
+    "ipvanynetwork": f"(?:{_NETWORK_4}|{_NETWORK_6})",
+    "ipvanyinterface": rf"(?:{_BYTE}(?:\.{_BYTE}){{3}}(?:{_PREFIX_4})?|(?:{_IPV6})(?:{_PREFIX_6})?)",
     "uri": _WEB,
     "base64url": "(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2}==|[A-Za-z0-9_-]{3}=)?",
     "base64": "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?",
@@ -96,6 +118,32 @@ PYDANTIC: dict[str, str] = FORMATS | {
     "multi-host-uri": rf"[a-z]+://{_HOST}(?::[1-9][0-9]{{0,3}})?(?:/[a-zA-Z0-9_]+)?",
     "color": "#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})",
 }
+
+
+def address(schemes: Sequence[str], *, several_hosts: bool = False) -> str:
+    """A regular expression for URLs with one of these schemes."""
+    names = "|".join(map(literal, schemes))
+    if list(schemes) == ["file"]:
+        return rf"^file://(?:{_HOST})?(?:/{_PATH}*)+$"
+    user = "(?:[a-zA-Z0-9._~-]{1,40}(?::[a-zA-Z0-9._~-]{1,40})?@)?"
+    rest = "(?:/[a-zA-Z0-9_.-]*)?" if several_hosts else _REST
+    return rf"^(?:{names})://{user}{_HOST}(?::[1-9][0-9]{{0,3}})?{rest}$"
+
+
+def dates_between(least: str | None, most: str | None) -> list[str]:
+    """Regular expressions for dates (YYYY-MM-DD) from `least` to `most`."""
+    found = []
+    for bound, upwards in ((least, True), (most, False)):
+        if bound is None:
+            continue
+        ways = [bound]
+        for place, sign in enumerate(bound):
+            if sign == "-" or sign == ("9" if upwards else "0"):
+                continue
+            digits = f"{int(sign) + 1}-9" if upwards else f"0-{int(sign) - 1}"
+            ways.append(f"{bound[:place]}[{digits}].*")
+        found.append(f"^(?:{'|'.join(ways)})$")
+    return found
 
 
 def unlike(words: Sequence[str]) -> str:

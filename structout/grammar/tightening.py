@@ -1,13 +1,13 @@
 """Tighter JSON Schemas for masks, with constraints of a Pydantic type that its own JSON Schema omits."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
-from structout.grammar.strings import FORMATS
+from structout.grammar.strings import FORMATS, address, dates_between
 from structout.schema import Schema, Writer
 from structout.schema.patterns import with_unicode_patterns
 
@@ -81,7 +81,28 @@ class _Tight(Writer):
 
     def date_schema(self, schema: core_schema.DateSchema) -> JsonSchemaValue:
         self.done(schema)
-        return self._in_time(super().date_schema(schema), schema.get("now_op"))
+        day = timedelta(days=1)
+        least = [schema["ge"]] if "ge" in schema else []
+        least += [schema["gt"] + day] if "gt" in schema and schema["gt"] < date.max else []
+        most = [schema["le"]] if "le" in schema else []
+        most += [schema["lt"] - day] if "lt" in schema and schema["lt"] > date.min else []
+        written = self._in_time(super().date_schema(schema), schema.get("now_op"))
+        patterns = dates_between(max(least).isoformat() if least else None, min(most).isoformat() if most else None)
+        return {"allOf": [written, *({"pattern": pattern} for pattern in patterns)]} if patterns else written
+
+    def url_schema(self, schema: core_schema.UrlSchema) -> JsonSchemaValue:
+        return self._address(super().url_schema(schema), schema.get("allowed_schemes"))
+
+    def multi_host_url_schema(self, schema: core_schema.MultiHostUrlSchema) -> JsonSchemaValue:
+        return self._address(super().multi_host_url_schema(schema), schema.get("allowed_schemes"), several_hosts=True)
+
+    def _address(
+        self, written: JsonSchemaValue, schemes: list[str] | None, *, several_hosts: bool = False
+    ) -> JsonSchemaValue:
+        if not schemes or set(schemes) == {"http", "https"}:
+            return written
+        kept = {key: value for key, value in written.items() if key != "format"}
+        return {**kept, "pattern": address(schemes, several_hosts=several_hosts)}
 
     def datetime_schema(self, schema: core_schema.DatetimeSchema) -> JsonSchemaValue:
         self.done(schema)

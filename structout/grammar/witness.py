@@ -148,11 +148,15 @@ class Witness:
         least = max((part.get("minLength", 0) for part in parts), default=0)
         most = min((part["maxLength"] for part in parts if "maxLength" in part), default=None)
         yield "a" * min(least, 2_000)
+        patterns = [part["pattern"] for part in parts if "pattern" in part]
         for part in parts:
             if isinstance(part.get("format"), str) and part["format"] in self._strings:
-                yield word((f"^(?:{self._strings[part['format']]})$",))
-        yield from _words([part["pattern"] for part in parts if "pattern" in part], least, most)
-        yield from ("2999-01-01", "2999-01-01T00:00:00Z", "2999-01-01T00:00:00", "https://a.b")
+                whole = f"^(?:{self._strings[part['format']]})$"
+                yield word((whole,))
+                if patterns:
+                    yield word((whole, *patterns[:4]))
+        yield from _words(patterns, least, most)
+        yield from ("2999-01-01", "2999-01-01T00:00:00Z", "2999-01-01T00:00:00", "https://a.b", "10.0.0.0/8", "P1D")
 
     def _arrays(self, chosen: Sequence[Any], everything: Sequence[Any], depth: int) -> Iterator[Any]:
         keywords = ("items", "prefixItems", "contains", "minItems", "uniqueItems", "maxItems")

@@ -170,7 +170,7 @@ class Schema(Generic[T]):
         try:
             document = read_json(data)
             if not self.validator.is_valid(document):
-                return False
+                return self._choices is not None and self.check_text(data.decode()).ok
             if self.adapter is not None:
                 self._value(self.adapter, data)
         except Exception:  # `check_text` reports the error
@@ -278,10 +278,10 @@ class Schema(Generic[T]):
         if self.adapter is None:
             return read.document
         dumped = self.dump(cast("T", read.value))
-        if not is_written(dumped):
-            hint = "fix the validator or default that makes the value"
-            raise SchemaError(f"a value of {self.name} cannot be written as JSON: a number is infinite", hint=hint)
         made = restored(read.document, dumped, self.json_schema)
+        if not is_written(made):
+            hint = "fix the validator that makes the value, or bound the number"
+            raise SchemaError(f"a value of {self.name} cannot be written as JSON: a number is too large", hint=hint)
         return made if made == read.document or self.validator.is_valid(made) else read.document
 
     def fingerprint(self, mask: Any = None) -> str:

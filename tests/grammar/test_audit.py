@@ -1,16 +1,32 @@
 """The audit names what the mask leaves open, and what a document costs at least."""
 
 import json
+from datetime import date, timedelta
 from io import StringIO
+from ipaddress import IPv4Interface, IPv4Network, IPv6Network
 from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, Field, field_validator
+from annotated_types import Predicate
+from pydantic import (
+    BaseModel,
+    Field,
+    FilePath,
+    FileUrl,
+    FtpUrl,
+    ImportString,
+    PostgresDsn,
+    RedisDsn,
+    StringConstraints,
+    WebsocketUrl,
+    field_validator,
+)
 from rich.console import Console
 
 from structout.errors import SchemaError
 from structout.grammar import Audit, Vocabulary, audit
 from structout.schema import Schema
+from tests.grammar.test_compile import takes
 
 
 class Even(BaseModel):
@@ -22,6 +38,13 @@ class Even(BaseModel):
         if n % 2:
             raise ValueError("odd")
         return n
+
+
+class Noted(BaseModel):
+    n: int
+
+    def model_post_init(self, _context: Any) -> None:
+        pass
 
 
 def lines(outcome: Audit, enforced: str) -> set[tuple[str, str]]:
@@ -48,6 +71,83 @@ def test_what_only_pydantic_checks_is_named() -> None:
     outcome = audit(Schema.of(Even))
     assert outcome.level == "relaxed"
     assert lines(outcome, "python") == {("", "validator Even.even")}
+
+
+@pytest.mark.parametrize(
+    ("source", "keyword"),
+    [
+        (Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)], "strip_whitespace"),
+        (Annotated[int, Predicate(lambda n: n % 2 == 0)], "predicate of annotated_types"),
+        (Annotated[bytes, Field(max_length=3)], "bytes length"),
+        (Annotated[timedelta, Field(gt=timedelta(0))], "timedelta bounds"),
+        (FilePath, "validator PathType.validate_file"),
+        (ImportString, "validator import_string"),
+        (complex, "complex"),
+        (Noted, "validator Noted.model_post_init"),
+    ],
+)
+def test_what_no_mask_can_hold_is_named(source: Any, keyword: str) -> None:
+    found = audit(source)
+    assert found.level == "relaxed"
+    assert ("", keyword) in lines(found, "python")
+
+
+@pytest.mark.parametrize(
+    ("source", "right", "wrong"),
+    [
+        (Annotated[date, Field(ge=date(2024, 1, 15), lt=date(2024, 3, 1))], "2024-02-29", "2024-03-01"),
+        (Annotated[date, Field(gt=date(2024, 1, 15))], "2024-01-16", "2024-01-15"),
+        (RedisDsn, "redis://localhost:6379/0", "https://a.b"),
+        (PostgresDsn, "postgresql://me:word@db.example.org:5432/app", "mysql://a/b"),
+        (WebsocketUrl, "wss://example.org/x", "https://a.b"),
+        (FtpUrl, "ftp://example.org/f", "file:///f"),
+        (FileUrl, "file:///tmp/x", "ftp://a/f"),
+        (IPv4Network, "10.20.0.0/15", "10.20.0.1/15"),
+        (IPv4Network, "192.168.1.128/25", "192.168.1.129/25"),
+        (IPv4Interface, "10.0.0.1/24", "10.0.0.1/33"),
+        (IPv6Network, "2001:db8::/32", "2001:db8::1/32"),
+    ],
+)
+def test_a_mask_writes_the_texts_of_pydantic_types(source: Any, right: str, wrong: str, vocabulary: Vocabulary) -> None:
+    assert takes(source, right, vocabulary)
+    assert not takes(source, wrong, vocabulary)
+    assert Schema.of(source).check(right).ok
+
+
+def test_a_word_that_is_no_keyword_is_ignored_and_not_enforced() -> None:
+    found = audit({"type": "string", "maxLenght": 3, "nullable": True, "x-note": "ours"})
+    assert lines(found, "ignored") == {("", "maxLenght"), ("", "nullable")}
+    assert any("perhaps maxLength is meant" in line.why for line in found.lines)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"type": "number", "minimum": -1.7976931348623157e308, "maximum": 1.7976931348623157e308},
+        {
+            "$defs": {
+                "leaf": {"type": "object", "properties": {"t": {"const": "leaf"}}, "required": ["t"]},
+                "node": {
+                    "type": "object",
+                    "properties": {"t": {"const": "node"}, "of": {"$ref": "#/$defs/any"}},
+                    "required": ["t", "of"],
+                },
+                "any": {
+                    "oneOf": [{"$ref": "#/$defs/leaf"}, {"$ref": "#/$defs/node"}],
+                    "discriminator": {"propertyName": "t", "mapping": {"leaf": "#/$defs/leaf"}},
+                },
+            },
+            "$ref": "#/$defs/any",
+        },
+    ],
+)
+def test_a_harmless_keyword_costs_no_enforcement(source: Any) -> None:
+    assert audit(source).level == "exact"
+
+
+def test_a_bound_that_the_engine_cannot_hold_is_told() -> None:
+    found = audit({"type": "number", "maximum": 1e28})
+    assert (found.level, lines(found, "afterwards")) == ("relaxed", {("", "maximum")})
 
 
 def test_narrower_is_told_apart() -> None:
