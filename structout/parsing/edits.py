@@ -61,6 +61,7 @@ EditKind = Literal[
     "text",  # a number or a boolean became text
     "date",  # a date or a time was written as ISO 8601
     "enum",  # a value was spelled as one of the allowed values
+    "validator",  # a validator of your own read a text
     "trimmed",  # spaces around a text were removed
     "unwrapped",  # a wrapper around the value was removed
     "wrapped",  # the value was put under the only key

@@ -8,6 +8,7 @@ from structout.parsing.allowance import Exhausted, allowance_for
 from structout.parsing.edits import Decimal, Edit, Policy, allows, edit_text, worst
 from structout.parsing.fit.coercer import Coercer
 from structout.parsing.fit.nesting import moved_out
+from structout.parsing.fit.own_readers import read_by_own
 from structout.parsing.fit.pydantic_numbers import decimals, whole_numbers
 from structout.parsing.fit.shape import plain_key, shape_of
 from structout.parsing.locate.calls import without_call
@@ -129,6 +130,9 @@ class Search(Generic[T]):
         checked = first or self.schema.check(reading.document)
         edits, issues = reading.edits, checked.issues
         document = reading.document
+        if issues and (own := read_by_own(document, self.schema)):
+            checked, changes = own
+            document, edits, issues = checked.document, edits + changes, ()
         if issues and any(issue.kind != "value" for issue in issues):
             fit = Coercer(self.allowance, self.text, self.decimal, edits, drastic=drastic).read(
                 document, shape_of(self.schema)

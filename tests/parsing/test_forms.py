@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from structout.parsing import repair
 
@@ -175,3 +175,32 @@ def test_the_text_of_a_pydantic_model_is_read_with_all_that_it_holds() -> None:
     resume = Resume(name="Eve", jobs=[Job(title="cook", start=date(2021, 4, 1), pay=Decimal("12.50"))])
     assert repair(repr(resume), Resume).value == resume
     assert not repair("Resume(name='Eve', jobs=load())", Resume).ok
+
+
+class Priced(BaseModel):
+    price: float
+    day: date
+    label: str = ""
+
+    @field_validator("price", mode="before")
+    @classmethod
+    def dollars(cls, value: Any) -> Any:
+        return float(value.strip("$").replace(",", "")) if isinstance(value, str) else value
+
+
+def test_a_validator_of_your_own_reads_the_text_first() -> None:
+    found = repair('{"price": "$1,200", "day": "2024-03-05"}', Priced)
+    assert found.value == Priced(price=1200.0, day=date(2024, 3, 5))
+    assert [(edit.kind, edit.grade, edit.where) for edit in found.edits] == [("validator", "lossless", "/price")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"price": "a lot", "day": "2024-03-05"}',
+        '{"price": "$1", "day": "1709596800"}',  # Pydantic would read seconds since 1970
+        '{"price": "$1", "day": "05/03/2024"}',
+    ],
+)
+def test_a_validator_of_your_own_opens_no_other_field(text: str) -> None:
+    assert not repair(text, Priced).ok
