@@ -21,7 +21,7 @@ Enforced = Literal[
     "narrower",  # the mask enforces the keyword, but excludes some documents that the schema allows
     "afterwards",  # only validation of the document, and the search for a way out, check the keyword
     "python",  # only the Pydantic type checks it: JSON Schema cannot express it
-    "ignored",  # nothing checks it: it is no keyword of JSON Schema
+    "ignored",  # nothing checks it: it is not a keyword of JSON Schema
 ]
 _HOLDING_MANY = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _HOLDING_LIST = ("allOf", "anyOf", "oneOf", "prefixItems")

@@ -224,7 +224,7 @@ class Schema(Generic[T]):
             value = adapter.validate_json(text, strict=True)
         except ValidationError as error:
             floats = (one["type"] == "int_type" and isinstance(one["input"], float) for one in error.errors())
-            if not self._is_read_by_functions or any(floats):  # 1.0 is no integer
+            if not self._is_read_by_functions or any(floats):  # 1.0 is not an integer
                 raise
             value = adapter.validate_json(text)
         if self._is_written_by_functions:

@@ -38,7 +38,7 @@ def is_own(keyword: str) -> bool:
 
 
 def wrapped(given: Mapping[str, Any]) -> str:
-    """Why a mapping is no JSON Schema but holds one, or is a document: what to give instead; "" for a schema."""
+    """Why a mapping is not a JSON Schema but holds one, or is a document: what to give instead; "" for a schema."""
     if given.get("type") == "json_schema" and isinstance(given.get("json_schema"), Mapping):
         return "a response format of OpenAI: give its json_schema['schema']"
     if given.get("type") == "function" and isinstance(given.get("function"), Mapping):
