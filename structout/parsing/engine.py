@@ -3,7 +3,7 @@
 import warnings
 from typing import Any, Final, TypeVar, get_args, overload
 
-from structout.document import read_json
+from structout.document import read_json, scalars
 from structout.errors import SpecError, StructoutWarning
 from structout.issue import Issue
 from structout.language import Choice
@@ -119,6 +119,9 @@ def attempt(
     other = Search(plain, schema, policy, decimal, complete, format).run(checked) if edits else repaired
     if not other.ok or (repaired.ok and same(repaired.document, other.document)):
         return repaired
+    values = [value for value in scalars(other.document).values() if isinstance(value, str)]
+    if any(value not in text and value in plain for value in values):
+        return repaired  # a full-width sign became content
     if repaired.ok:
         message = "the text can be read with its full-width signs as content, or as signs of JSON"
         return Repaired(None, repaired.document, (Issue("", "ambiguous", message),), repaired.edits)

@@ -8,7 +8,7 @@ from typing import Final
 from structout.document import read_json
 from structout.parsing.allowance import Allowance, Exhausted, Unreadable
 from structout.parsing.locate.calls import is_marked
-from structout.parsing.locate.candidates import MEMBER, begins_with_a_key
+from structout.parsing.locate.candidates import ANOTHER_FORM, MEMBER, begins_with_a_key
 from structout.parsing.locate.sections import BRACKET, is_taken_back, layout
 from structout.parsing.locate.surroundings import with_surroundings
 from structout.parsing.syntax.faults import fix
@@ -66,7 +66,7 @@ def single(text: str, fault: str, allowance: Allowance, *, complete: bool) -> Re
     end = reading.end
     wrapped = start > 0 and not text[:start].isspace()
     if end < len(text) and not text[end:].isspace():
-        if BRACKET.search(text, end) or is_taken_back(text, end):
+        if BRACKET.search(text, end) or is_taken_back(text, end) or ANOTHER_FORM.search(text, end):
             return None
     elif not wrapped:
         return reading

@@ -6,7 +6,7 @@ from typing import Final, Generic, TypeVar
 from structout.issue import Issue
 from structout.parsing.allowance import Exhausted, allowance_for
 from structout.parsing.edits import Decimal, Edit, Policy, allows, edit_text, worst
-from structout.parsing.fit.coercer import Coercer
+from structout.parsing.fit.coercer import Coercer, same
 from structout.parsing.fit.nesting import moved_out
 from structout.parsing.fit.own_readers import read_by_own
 from structout.parsing.fit.pydantic_numbers import decimals, whole_numbers
@@ -17,6 +17,7 @@ from structout.parsing.locate.sections import is_taken_back
 from structout.parsing.locate.surroundings import with_surroundings
 from structout.parsing.outcomes import Outcome, are_rivals, is_other_answer
 from structout.parsing.repaired import Repaired
+from structout.parsing.syntax.patterns import ELIDED
 from structout.parsing.syntax.reader import Reading, regrade
 from structout.schema import Checked, Schema
 from structout.schema.messages import shown
@@ -25,6 +26,14 @@ T = TypeVar("T")
 
 _BOUNDARIES: Final = frozenset({"", " ", "\t", "\n", "\r", "`", ";", ",", ".", "<", "}", "]", ")", "|", "*", '"', "'"})
 _UNREAD: Final = frozenset({"not_json", "duplicate_key", "non_finite"})
+
+
+_NEAR: Final = 200
+
+
+def _stands_for_more(item: object) -> bool:
+    """Whether an item is only dots."""
+    return isinstance(item, str) and item.strip() != "" and not item.strip(".… ")
 
 
 class Search(Generic[T]):
@@ -206,6 +215,10 @@ class Search(Generic[T]):
             return []
         if shape_of(self.schema).types != ("array",):
             return []
+        if self.candidates.broken >= 0 or any(
+            ELIDED.search(self.text, one.end, two.start) for one, two in pairwise(readings)
+        ):
+            return []  # records are left out, or cannot be read
         documents = [outcome.reading.document for outcome in outcomes]
         edits = tuple(edit for outcome in outcomes for edit in outcome.reading.edits)
         edits += (Edit("joined", "lossless", "", "", f"{len(documents)} documents"),)
@@ -290,6 +303,15 @@ class Search(Generic[T]):
             return "beside the answer the text holds a document that cannot be read: give one answer"
         if repaired_closers(best.reading) and self.text[end : end + 1] not in _BOUNDARIES:
             return "the text goes on right where the answer ends, so that its brackets may be wrong: give one answer"
+        for other_form in self.candidates.after(end):
+            outcome = self._judge(other_form)
+            if not outcome.issues and not same(outcome.checked.document, best.checked.document):
+                one, two = shown(best.checked.document), shown(outcome.checked.document)
+                return f"beside the answer {one} the text holds {two} in another form: give one answer"
+        if isinstance(best.checked.document, list) and (
+            ELIDED.search(self.text, end, end + _NEAR) or any(map(_stands_for_more, best.checked.document))
+        ):
+            return "the text says that it leaves items out: give all of them"
         if is_taken_back(self.text, end):
             return "the text after the answer takes something in it back: give the final answer alone"
         if best.cue == 2 and MEMBER.search(self.text, end) and len(fitting) == 1:

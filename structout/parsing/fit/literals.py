@@ -58,7 +58,7 @@ _SAME_UNIT: Final = (
 # Unit names that are also common words or letters: in a description, they count only after `in`, `(` or `[`.
 _TOO_SHORT: Final = frozenset({"a", "in", "d", "m", "s", "h", "v", "w", "g", "l", "min"})
 _MAGNITUDES: Final = {
-    "hundred": 100, "dozen": 12, "dozens": 12, "score": 20, "gross": 144, "k": 1_000, "thousand": 1_000, "mille": 1_000,
+    "hundred": 100, "dozen": 12, "dozens": 12, "k": 1_000, "thousand": 1_000, "mille": 1_000,
     "lakh": 100_000, "m": 1_000_000, "mn": 1_000_000, "mio": 1_000_000, "million": 1_000_000, "millions": 1_000_000,
     "crore": 10_000_000, "b": 10**9, "bn": 10**9, "billion": 10**9, "billions": 10**9, "trillion": 10**12,
 }  # fmt: skip
@@ -71,6 +71,8 @@ _UNKNOWN: Final = frozenset({
     "not provided", "not mentioned", "not stated", "not given", "not found", "not applicable", "not known", "no data",
 })  # fmt: skip
 _BETWEEN: Final = re.compile(r"(?<=[0-9])[.,](?=[0-9])")
+_UNSURE: Final = re.compile(r"\b(?:not|from|converts?|converted|or|fraction)\b", re.IGNORECASE)
+_MEANT: Final = re.compile(r"[+*/!#&|;<>=~^]|,\s*\w|\d\s*[-.,]\s*\d|-\s*\Z")  # signs that a name may differ by
 _SIGN: Final = re.compile(r"^-\s*(?=[0-9.])")
 _OPTION: Final = re.compile(r"\s*\(?([A-Za-z]|[0-9]{1,2})[).:]\s+(?=\S)")
 _QUALIFIED: Final = re.compile(r"<?[A-Z]\w*\.(\w+)(?::\s*['\"]?([^'\">]*)['\"]?>)?")
@@ -181,6 +183,8 @@ def names_unit(unit: str, key: str, about: str, siblings: tuple[object, ...]) ->
     last = re.findall(r"[A-Za-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key.replace("_", " ")))
     if last and last[-1].lower() in same:
         return True
+    if _UNSURE.search(about):
+        return False
     words |= {word.lower() for word in _WORDS.findall(about)}
     return bool((words & same) - _TOO_SHORT) or any(
         re.search(rf"(?:\bin |\(|\[){re.escape(name)}(?:\b|[)\].,;]|$)", about.lower()) for name in same & _TOO_SHORT
@@ -209,15 +213,23 @@ def match_name(text: str, names: tuple[Any, ...]) -> list[Any]:
         text = unescape(text)
     if (option := _OPTION.match(text)) and (chosen := _option(option[1], text[option.end() :], names)):
         return chosen
-    if qualified := _QUALIFIED.fullmatch(text.strip()):  # a member of an enumeration, as Python shows it
+    qualified = _QUALIFIED.fullmatch(text.strip())
+    if qualified and match_exactly(text.strip().partition(".")[0], names) == []:  # a member of an enumeration of Python
         text = qualified[2] if qualified[2] is not None else qualified[1]
-    for spell in (_trimmed, _spelled):
+    meant = {sign for found in _MEANT.finditer(text) for sign in found[0] if not sign.isalnum() and not sign.isspace()}
+    loose = not meant or meant <= set("".join(map(_written, names)))
+    for spell in (_trimmed, _spelled) if loose else (_trimmed,):
         wanted = spell(text)
         if wanted:
             found = [name for name in names if spell(_written(name)) == wanted]
             if found:
                 return found
     return []
+
+
+def match_exactly(text: str, names: tuple[Any, ...]) -> list[Any]:
+    """The `names` that match a text, ignoring case and outer spaces."""
+    return [name for name in names if _trimmed(_written(name)) == _trimmed(text)]
 
 
 def _option(letter: str, rest: str, names: tuple[Any, ...]) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from structout.document import Json
 from structout.parsing.allowance import Allowance
 from structout.parsing.edits import EditKind, Grade
-from structout.parsing.fit.literals import means_null, read_number
+from structout.parsing.fit.literals import means_unknown, read_number
 from structout.parsing.fit.shape import Shape, plain_key
 from structout.parsing.syntax.reader import read_encoded
 
@@ -37,6 +37,11 @@ _CALLS: Final = (frozenset({"name", "arguments"}), frozenset({"name", "parameter
 _CALL_TYPES: Final = ("function", "tool_use", "tool_call", "function_call")
 # What a server says about its answer, beside the answer.
 _STATES: Final = frozenset({"status", "success", "ok", "code", "error", "errors"})
+# Keys of what is not the answer.
+_NO_ANSWER: Final = frozenset({
+    "error", "errors", "warnings", "missing", "rejected", "excluded", "skipped", "failed", "invalid", "wrong", "not",
+    "example", "examples", "draft", "template", "old", "before", "original", "input", "previous", "previousanswer",
+})  # fmt: skip
 _FINE: Final[tuple[Json, ...]] = ("success", "ok", "succeeded", "completed", "done", True, 200, "200", None, [], "")
 _PAIR_KEYS: Final = (("key", "value"), ("name", "value"), ("field", "value"), ("k", "v"))
 _FLAT_STEP: Final = re.compile(r"([^.\[\]0-9][^.\[\]]*)|\[([0-9]{1,4})\]|(?:(?<=\.)|\A)([0-9]{1,4})(?=\.|\Z)")
@@ -99,7 +104,7 @@ def _unwrapped(
             fitting = True
         else:
             fitting = _is_known(item, shape) and (not path or bool(shape.properties))
-        if key not in shape.properties and fitting:
+        if key not in shape.properties and fitting and plain_key(key) not in _NO_ANSWER:
             inner = read_encoded(item, allowance) if isinstance(item, str) else None
             yield Proposal("unwrapped", inner[0] if inner and inner[1] == "lossless" else item)
     elif scalar and "value" in keys and keys <= {"value", "type", "title", "description"}:
@@ -121,7 +126,11 @@ def _unwrapped(
         beside = {key: item for key, item in value.items() if plain_key(key) not in _STATES}
         if len(beside) == 1 and not keys & shape.properties.keys() and not scalar:
             ((key, item),) = beside.items()
-            if all(value[name] in _FINE for name in keys - {key}) and _is_known(item, shape):
+            if (
+                plain_key(key) not in _NO_ANSWER
+                and all(value[name] in _FINE for name in keys - {key})
+                and _is_known(item, shape)
+            ):
                 yield Proposal("unwrapped", item)
         if not calls and drastic and not scalar:
             for key, item in value.items():
@@ -255,11 +264,15 @@ def _paired(value: list[Json]) -> Iterator[Proposal]:
 def _listed(value: Json, shape: Shape) -> Iterator[Proposal]:
     """Lists in other forms: a single item without its list, a list in one string, an object with indexes as keys."""
     items = shape.items.types if shape.items is not None else ()
-    if (isinstance(value, str) and means_null(value)) or (isinstance(value, bool) and "boolean" not in items):
+    if (isinstance(value, str) and means_unknown(value.strip(" .()"))) or (
+        isinstance(value, bool) and "boolean" not in items
+    ):
         return  # a word for "nothing" is not an item
     if isinstance(value, str) and len(lines := value.strip().split("\n")) > 1 and all(map(_BULLET.match, lines)):
         yield Proposal("listed", [_BULLET.sub("", line).strip() for line in lines])
         return
+    if isinstance(value, str) and "string" not in items and "," in value and read_number(value, None):
+        return  # one number with commas, or several
     if not (isinstance(value, str) and "、" in value):
         yield Proposal("listed", [value])
     if isinstance(value, str):
@@ -278,7 +291,7 @@ def _split(text: str, items: tuple[str, ...]) -> Iterator[Proposal]:
     sign = next((sign for sign in ("\n", ";", "；", "、", ",", "，") if sign in text), "")
     if not sign or ("string" not in items and len(read_number(text, None)) > 1):  # 3,7 may be one number
         return
-    pieces: list[Json] = [piece.strip().lstrip("-*• ") for piece in text.split(sign) if piece.strip()]
+    pieces: list[Json] = [_BULLET.sub("", piece).strip() for piece in text.split(sign) if piece.strip()]
     if len(pieces) > 1:
         yield Proposal("listed", pieces)
 

@@ -169,6 +169,9 @@ def _numbers(
                 if found:
                     yield doubt(f"{text!r} has a unit that the schema does not name, {unit!r}: write the number alone")
                 return
+            if found and unit[:4].lower() in f"{place.key} {place.about}".lower() and len(unit) > 1:
+                yield doubt(f"{text!r} may count in {unit}, as the schema does: write the number alone")
+                return
             found, kind = [multiplied(value, times) for value in found], "magnitude"
             grade = "lossless" if len(unit) > 1 else "lossy"  # `k` and `M` are units as well
     if grade == "lossy" and not drastic:

@@ -14,11 +14,14 @@ from structout.parsing.fit.shape import Shape, plain_key
 from structout.parsing.syntax.reader import Reading
 
 _LONGEST_CALL: Final = 20_000  # characters of a call in Python's syntax
+_PER_STEP: Final = 50  # characters that one step of the allowance searches
 _MOST: Final = 20  # records of one dialect
 _PARAMETER: Final = re.compile(
     r"""<(?:antml:)?parameter(?:=|\s+name=)["']?([\w.$-]{1,80})["']?\s*>(.*?)</(?:antml:)?parameter>""", re.DOTALL
 )
 _CHILD: Final = re.compile(r"<([A-Za-z_][\w.-]{0,60})>(.*?)</\1>", re.DOTALL)
+_ENTITY: Final = re.compile(r"&(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});")
+_DEEPEST: Final = 50
 _CDATA: Final = re.compile(r"\s*<!\[CDATA\[(.*?)\]\]>\s*", re.DOTALL)
 _MARKER: Final = re.compile(r"^\[\[ ## ([\w.-]{1,80}) ## \]\][ \t]*\n?", re.MULTILINE)
 _PYTHON_CALL: Final = re.compile(r"\[?\s*([A-Za-z_][\w.]{0,80})\((?=\s*(?:[A-Za-z_]\w*\s*=|\)))")
@@ -43,17 +46,22 @@ class Dialect(NamedTuple):
 
 
 def _parameters(body: str) -> dict[str, Json] | None:
-    found = {name: value.strip("\n") for name, value in _PARAMETER.findall(body)}
+    pairs = _PARAMETER.findall(body)
+    found = {name: value.strip("\n") for name, value in pairs}
+    if len(found) < len(pairs):
+        return None  # which value counts?
     rest = _PARAMETER.sub("", body).strip()
     return dict(found) if found and not rest else None
 
 
-def _children(body: str) -> dict[str, Json] | None:
+def _children(body: str, depth: int = 0) -> dict[str, Json] | None:
     """The elements of a record in XML; an element that occurs again makes a list."""
+    if depth > _DEEPEST:
+        return None
     found: dict[str, Json] = {}
     lists: set[str] = set()
     for name, inner in _CHILD.findall(body):
-        value: Json = _children(inner) if _CHILD.search(inner) else _content(inner)
+        value: Json = _children(inner, depth + 1) if _CHILD.search(inner) else _content(inner)
         if value is None:
             return None
         if name in found:
@@ -65,10 +73,12 @@ def _children(body: str) -> dict[str, Json] | None:
     return found if found and not _CHILD.sub("", body).strip() else None
 
 
-def _content(inner: str) -> str:
-    """The text of an element, without its section of CDATA or with its entities read."""
+def _content(inner: str) -> str | None:
+    """The text of an element, without its section of CDATA or with the entities of XML read; None for a mixture."""
     section = _CDATA.fullmatch(inner)
-    return section[1] if section else unescape(inner.strip())
+    if section is None and "<![CDATA[" in inner:
+        return None
+    return section[1] if section else _ENTITY.sub(lambda found: unescape(found[0]), inner.strip())
 
 
 # JSON inside tags needs no dialect: its brackets are enough to find it.
@@ -108,13 +118,14 @@ def read_calls(text: str, shape: Shape, allowance: Allowance) -> Iterator[Readin
     for dialect in DIALECTS:
         if dialect.cue not in text:
             continue
-        allowance.spend(len(text))
+        allowance.spend(len(text) + text.count("<") * len(text) // _PER_STEP)  # each tag may be searched to the end
         for count, found in enumerate(dialect.pattern.finditer(text)):
             if count >= _MOST:
                 break
             document = dialect.read(found.group(found.lastindex or 0))
             if document is not None and _are_known(document, shape):
                 yield _reading(dialect.name, text, found.start(), found.end(), document)
+    allowance.spend(text.count("<") * len(text) // _PER_STEP)
     yield from _elements(text, shape)
     yield from _marked(text, shape)
     yield from _called(text, shape, allowance)
@@ -177,14 +188,17 @@ def _called(text: str, shape: Shape, allowance: Allowance) -> Iterator[Reading]:
     allowance.spend(4 * len(stripped))
     try:
         node: Any = ast.parse(stripped, mode="eval").body
-        calls = node.elts if isinstance(node, ast.List) else [node]
+        calls: list[Any] = node.elts if isinstance(node, ast.List) else [node]
+        if any(not isinstance(call, ast.Call) or call.args for call in calls):
+            return
         for call in calls:
-            if isinstance(call, ast.Call) and not call.args and all(word.arg for word in call.keywords):
+            names = [word.arg for word in call.keywords]
+            if all(names) and len(set(names)) == len(names):
                 document = {str(word.arg): _value(word.value) for word in call.keywords}
                 if document and _are_known(document, shape):
                     start = text.find(stripped)
                     yield _reading("call", text, max(0, start), max(0, start) + len(stripped), document)
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, TypeError, OverflowError, RecursionError, MemoryError):
         return
 
 
@@ -202,10 +216,11 @@ def _value(node: ast.AST) -> Any:
         case ast.Call(ast.Name("date" | "datetime") | ast.Attribute(attr="date" | "datetime"), [_, *_] as numbers, []):
             kind = datetime.datetime if len(numbers) > 3 else datetime.date
             return kind(*map(_value, numbers)).isoformat()
-        case ast.Call(_, [argument], []):  # Decimal('1.5'), UUID('...')
-            return _value(argument)
+        case ast.Call(ast.Name(name) | ast.Attribute(attr=name), [argument], []) if name[0].isupper():
+            return _value(argument)  # Decimal('1.5'), UUID('...')
         case ast.Call(ast.Name(name) | ast.Attribute(attr=name), [], words) if all(word.arg for word in words):
-            if name == "dict" or name[0].isupper():
+            names = [str(word.arg) for word in words]
+            if (name == "dict" or name[0].isupper()) and len(set(names)) == len(names):
                 return {str(word.arg): _value(word.value) for word in words}
     raise ValueError(ast.dump(node)[:80])
 

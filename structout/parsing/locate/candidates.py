@@ -27,6 +27,11 @@ MEMBER: Final = re.compile(r"""["'“][^"'“”\n]{1,80}["'”]\s*:""")
 MEMBER_LINE: Final = re.compile(rf"^[ \t]*+{MEMBER.pattern}", re.MULTILINE)
 _KEY_BEFORE: Final = re.compile(r"""(?:^|[,{])\s*+["'“][^"'“”\n]{1,80}["'”]\s*+:\s*+\Z""", re.MULTILINE)
 _YAML_LINE: Final = re.compile(r"""[ \t]*(?:[-*] +)?["'`*]{0,3}[\w$.@/-]{1,60}["'`*]{0,3}[ \t]*:(?:\*\*)?(?:[ \t]|$)""")
+# The beginning of a member, a row, an element or a call.
+ANOTHER_FORM: Final = re.compile(
+    r"^[ \t]*(?:\||<[A-Za-z]|\[\[ ##|(?:[-*][ \t]+)?[*`\"']{0,2}[A-Za-z_][\w -]{0,40}[*`\"']{0,2}[ \t]*[:=(])",
+    re.MULTILINE,
+)
 _MOST_REOPENED: Final = 4
 _LONGEST_MARGIN: Final = 200
 _MOST_BRACKETS: Final = 5000
@@ -214,6 +219,17 @@ class Candidates:
             yield from self._yaml()
         if not readings and spans(self.layout):
             yield from read_bare_value(self.text, start, found.fences, shape)
+
+    def after(self, end: int) -> Iterator[Reading]:
+        """Readings in other forms than JSON of the text after a document."""
+        text, stop = self.text, len(self.text)
+        if self.format is not None or not ANOTHER_FORM.search(text, end):
+            return
+        yield from read_tables(text, end, stop, self.shape, self.allowance)
+        fenced = [span for span in spans(self.layout) if span[0] > end]
+        for begin, until in [(end, stop), *fenced]:
+            yield from read_lines(text, begin, until, self.shape, self.allowance, expected=False)
+        yield from read_calls(text[end:], self.shape, self.allowance)
 
     def _yaml(self) -> Iterator[Reading]:
         """The YAML documents in the text."""

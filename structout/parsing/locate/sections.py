@@ -27,9 +27,12 @@ _EXAMPLE: Final = re.compile(
 )
 _PLAIN_EXAMPLE: Final = re.compile(
     r"\b(?:for example|e\.g|for instance|(?:would|should|might|could) look|looks? like"
+    r"|what not to (?:return|write)|(?:expected|following|this) shape:?"
     r"|hypothetical\w*|(?:an?|the) (?:wrong|incorrect|bad|invalid|sample|example) (?:answer|output|response|format)"
     r"|example of the format"
-    r"|(?:expected|required|following|output) (?:format|structure|shape))\b",
+    r"|(?:expected|required|following|output) (?:format|structure|shape))\b"
+    r"|\b(?:examples?|sample|template|placeholder|format|draft|do not use|don't use)"
+    r"(?: (?:output|answer|json|response))?:\s*$",
     re.IGNORECASE,
 )
 _ANSWER: Final = re.compile(
@@ -39,16 +42,21 @@ _ANSWER: Final = re.compile(
 )
 # Every match of `_PLAIN_EXAMPLE` contains one of these stems. Searching for the stems first is ten times as fast.
 _EXAMPLE_STEMS: Final = (
-    "exam", "e.g", "look", "instance", "format", "structure", "shape", "hypothe", "wrong", "correct", "bad", "invalid",
-    "sample",
+    "exam", "e.g", "templ", "placeh", "draft", "use:", "not to", "look", "instance", "format", "structure", "shape",
+    "hypothe", "wrong", "correct", "bad", "invalid", "sample",
 )  # fmt: skip
 # A sentence after a document that takes something in it back, and a sentence that only says that this may be needed.
 _TAKEN_BACK: Final = re.compile(
     r"\b(?:wait|oops|scratch that|on second thoughts?|correction|my mistake|i (?:made|see) (?:a|an) (?:mistake|error)"
     r"|should (?:actually |really |rather |in fact )?(?:be|read|have been)\b(?! \w+(?:ed|en|t)\b)"
-    r"|(?:is|was|are|were) (?:wrong|incorrect|mistaken|not correct|not right)"
-    r"|(?:please )?(?:disregard|ignore|replace|change) (?:the|that|this|my)\b)",
-    re.IGNORECASE,
+    r"|(?:is|was|are|were|'s|’s) (?:wrong|incorrect|mistaken|invalid|(?:just |only )?an example|made[- ]up)"
+    r"|(?:is|was|are|were)(?: not|n't|n’t) (?:correct|right|accurate)|'s not (?:correct|right)|strike that|i meant"
+    r"|forget (?:the|that|this)|(?:do not|don't) use (?:this|that|the above)|misread"
+    r"|got (?:the |it |that )?[\w ]{0,30}wrong"
+    r"|must be \S+|placeholder values?|example of the format"
+    r"|(?:please )?(?:disregard|ignore|replace|change) (?:the|that|this|my)\b)"
+    r"|^\s*(?:actually|sorry|no|update|edit|correction)[,:] ",
+    re.IGNORECASE | re.MULTILINE,
 )
 _IF: Final = re.compile(r"\b(?:if|whether|let me know|feel free|in case|unless|would you)\b", re.IGNORECASE)
 _SENTENCE: Final = re.compile(r"[^.!?\n]+")

@@ -17,6 +17,7 @@ from structout.parsing.syntax.tokens import NUMBER, STRING
 from structout.parsing.syntax.yaml import YamlLine, read_yaml, split_lines
 
 _FIRST_MEMBER: Final = re.compile(r"""[ \t\r\n]*(?:["'“]([^"'“”\n]{1,80})["'”]|([\w$-]{1,80})["”])[ \t]*:""")
+_TIGHT_COMMA: Final = re.compile(r"[0-9],[0-9]")
 _ITEM: Final = re.compile(rf"(?:{STRING}|{NUMBER})\s*,")
 _TOML: Final = re.compile(r"""(?:[ \t]*(?:\#.*)?\n)*[ \t]*(?:\[[\w."-]+\][ \t]*\n|[\w."-]+[ \t]*=[ \t]*["'\[{\dtf])""")
 _LONGEST_TOML: Final = 20_000
@@ -29,6 +30,9 @@ _NUMBERED_KEY: Final = re.compile(
     r"""(\d{1,2}[.)][ \t]+)[*`"']{0,2}([A-Za-z_][\w -]{0,60})[*`"']{0,2}:[*`"']{0,2}[ \t]"""
 )
 _BARE_MEMBER: Final = re.compile(r"""(?:(?<=[,;])[ \t]*|\A)([A-Za-z_][\w-]{0,60})[ \t]*[:=](?![=/:])""")
+_LATER_MEMBER: Final = re.compile(
+    r"""\S[ \t]*[,;|(][ \t]*[*"'`]{0,2}([A-Za-z_][\w -]{0,40})[*"'`]{0,2}[ \t]*[:=](?!//)"""
+)
 _LONGEST_LINE: Final = 2_000
 _BULLET: Final = re.compile(r"(?:[-*•–]|\d{1,3}[.)])[ \t]+")
 _JSON_LINE: Final = re.compile(r"""["'][^"']{1,80}["']\s*:.*,""")
@@ -100,6 +104,8 @@ def read_items(text: str, start: int, end: int, shape: Shape, allowance: Allowan
     inner = segment[1:-1].strip() if segment[:1] == "(" and segment[-1:] == ")" else segment
     if "array" not in shape.types or not shape.typed or not _ITEM.match(inner):
         return
+    if _TIGHT_COMMA.search(inner):
+        return  # 1,234 may be one number
     allowance.spend(end - start)
     document, issue = parse_json(f"[{inner.rstrip(',')}]")
     if issue is None:
@@ -138,13 +144,17 @@ def read_lines(
         if not text[begin:stop].strip():
             continue
         allowance.spend(2 * (stop - begin) + _STEPS_A_LINE * text.count("\n", begin, stop))
-        lines = [_spaced(line, shape) for line in split_lines(text, begin, stop)]
+        written = split_lines(text, begin, stop)
+        lines = [_spaced(line, shape) for line in written]
+        places = {id(line): old.place for line, old in zip(lines, written, strict=True)}
         lines = _document_lines(lines, shape, strict=not expected)
         while lines and not lines[-1].content:
             lines.pop()
         if not lines:
             continue
-        first, last = lines[0].place, lines[-1].place + len(lines[-1].content)
+        first, last = places.get(id(lines[0]), lines[0].place), lines[-1].place + len(lines[-1].content)
+        if any(_holds_member(line.content, shape) for line in lines):
+            continue  # members on one line are not the text of the first
         if not expected and any(_JSON_LINE.fullmatch(line.content) for line in lines):
             continue  # JSON without its first brace
         if any(sign in text[begin:first] for sign in "{["):  # the lines are inside a broken document
@@ -157,6 +167,13 @@ def read_lines(
             continue
         edit = Edit("yaml", "lossless", first, text[first:last], edit_text(document))
         yield Reading(document, first, last, (edit,))
+
+
+def _holds_member(content: str, shape: Shape) -> bool:
+    """Whether another member of the schema follows on a line after its value."""
+    if content.partition(":")[2].strip()[:1] in ("{", "[", '"', "'"):
+        return False
+    return any(plain_key(found[1]) in shape.known_keys for found in _LATER_MEMBER.finditer(content))
 
 
 def _document_lines(lines: list[YamlLine], shape: Shape, *, strict: bool) -> list[YamlLine]:

@@ -83,7 +83,7 @@ def read_word(cursor: Cursor) -> bool:
     if not word or not (word[0].isalnum() or word[0] in "_+.$€£¥~#@/*'−" or (word[0] == "-" and word[1:2] != ">")):
         raise Unreadable(pos)
     after, whole = quote(word, raw=cursor.raw)
-    whole = whole and not elided and not EXPRESSION.search(word)
+    whole = whole and word == before and not EXPRESSION.search(word)
     cursor.edit("quotes", "lossless" if whole else "lossy", pos, before, after)
     cursor.bare += 1
     cursor.loose = partial

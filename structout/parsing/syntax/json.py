@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from structout.parsing.allowance import Allowance, Unreadable
-from structout.parsing.edits import apply
+from structout.parsing.edits import apply, edit_text
 from structout.parsing.syntax.bare_words import read_word
 from structout.parsing.syntax.brackets import Closers, close, close_all, close_list
 from structout.parsing.syntax.cursor import STEPS_A_TOKEN, Cursor, Parsed
@@ -315,10 +315,17 @@ def _bare(cursor: Cursor) -> bool:
     prefix = PREFIXED.match(cursor.text, cursor.pos, cursor.end)
     if prefix is None:
         return read_word(cursor)
-    place = cursor.pos
+    place, letters = cursor.pos, prefix.group().lower()
+    if "r" in letters:  # every backslash is content
+        role: Role = "member" if cursor.stack[-1] == "{" else "item"
+        quoted = read_value(cursor.text, prefix.end(), cursor.end, role, len(cursor.stack), cursor.allowance)
+        content = cursor.text[quoted.start : quoted.stop]
+        cursor.edit("quotes", "lossless", place, cursor.text[place : quoted.end], edit_text(content))
+        cursor.pos = quoted.end
+        return quoted.closed
     cursor.pos = prefix.end()
     done = _string(cursor)
-    written, letters = cursor.text[prefix.end() : cursor.pos], prefix.group().lower()
+    written = cursor.text[prefix.end() : cursor.pos]
     filled_in = ("f" in letters and "{" in written) or ("b" in letters and "\\x" in written)  # by a program
     cursor.edit("quotes", "lossy" if filled_in else "lossless", place, prefix.group(), "")
     return done

@@ -74,9 +74,13 @@ QUOTED_MEMBER: Final = re.compile(
 # An item where a key should be, and the scalar of the member before it.
 LONE_ITEM: Final = re.compile(rf"(?:{STRING}|{NUMBER}){ROOM}(?=[,\]])")
 LAST_SCALAR: Final = re.compile(rf":{WS}({STRING}|{NUMBER}){WS},{WS}\Z")
-TRAILING_COMMENT: Final = re.compile(r"\s+(?://|#|/\*).*", re.DOTALL)
+TRAILING_COMMENT: Final = re.compile(r"\s+(?://(?!\s*\d+\s*\Z)|#(?=\s)|/\*).*", re.DOTALL)
 PREFIXED: Final = re.compile(r"[uUbBrRfF]{1,2}(?=[\"'])")
-TICKED: Final = re.compile(r"```[\w+-]*\n?(.*?)\n?[ \t]*```", re.DOTALL)
+TICKED: Final = re.compile(
+    r"```(?:(?:text|txt|json|yaml|xml|html|md|markdown|python|py|js|sql|bash|sh|shell)?[ \t]*\n)?(.*?)\n?[ \t]*```"
+    r"(?=\s*[,}\]])",
+    re.DOTALL,
+)
 _DOUBLE: Final = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
 QUOTED: Final = re.compile(_DOUBLE + r"|'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'")
 CONCATENATED: Final = re.compile(rf"(?:{QUOTED.pattern})(?:\s*+\+\s*+(?:{QUOTED.pattern}))++")
@@ -96,7 +100,9 @@ MOMENT: Final = re.compile(
 ENUM_MEMBER: Final = re.compile(r"""<[A-Z]\w*\.\w+:\s*(?:'([^'\\\n]*)'|"([^"\\\n]*)"|(-?\d+(?:\.\d+)?))>""")
 # Code whose value only a program knows.
 EXPRESSION: Final = re.compile(r"\A[A-Za-z_][\w.]*\(.*\)\Z", re.DOTALL)
-CALL: Final = re.compile(r"[A-Za-z_][\w.]*\(\s*(\"[^\"\\\n]*\"|'[^'\"\\\n]*'|-?\d+(?:\.\d+)?)\s*\)")
+CALL: Final = re.compile(
+    r"(?:[A-Za-z_][\w.]*\.)?(?:[A-Z]\w*|str|int|float|bool|date|datetime|bytes)\(\s*(\"[^\"\\\n]*\"|'[^'\"\\\n]*'|-?\d+(?:\.\d+)?)\s*\)"
+)
 KEYED: Final = re.compile(
     rf"""[uUbB]?["'“`«][^"'“”`«»\n]{{1,80}}["'”`»]{ROOM}{SIGN}|[A-Za-z_$][\w$-]{{0,60}}["”]?{ROOM}{SIGN}(?![/\d:])"""
 )

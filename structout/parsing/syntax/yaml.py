@@ -20,7 +20,7 @@ _KEY: Final = re.compile(
 )
 _BLOCK_TEXT: Final = re.compile(r"([|>])([+-]?)[0-9]?([+-]?)[ \t]*(?:#.*)?$")
 _PROPERTY: Final = re.compile(r"(?:![^\s]*|&[^\s]+)(?:[ \t]+|$)")
-_COMMENT: Final = re.compile(r"(?:^|[ \t]+)#(?:[ \t].*)?$|[ \t]+#.*$")
+_COMMENT: Final = re.compile(r"(?:^|[ \t]+)#(?:[ \t].*)?$")  # `issue #12` is no comment to its writer
 _JSON_NUMBER: Final = re.compile(NUMBER)
 _MEMBER_AFTER: Final = re.compile(r"""',\s*["']?[\w$ .-]{1,80}["']?\s*:""")
 _CLOSED: Final = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')[ \t]*(?:#.*)?$""")
@@ -133,7 +133,10 @@ class _Reader:
             if name in found:
                 raise Unreadable(line.place)
             rest = line.content[key.end() :]
-            rest = rest.removeprefix(tag.group()) if (tag := _PROPERTY.match(rest)) else rest
+            if tag := _PROPERTY.match(rest):
+                if not tag.group().startswith("!!"):
+                    raise Unreadable(line.place)  # an anchor, a tag of one's own, or content
+                rest = rest.removeprefix(tag.group())
             if not rest or rest.startswith("#"):
                 self.at += 1
                 below = self.line()
@@ -149,6 +152,9 @@ class _Reader:
     def _value(self, rest: str, place: int, indent: int, depth: int) -> Json:
         """Read the value that begins with `rest` in the current line and continues on lines indented deeper."""
         block = _BLOCK_TEXT.fullmatch(rest)
+        following = self.lines[self.at + 1] if self.at + 1 < len(self.lines) else None
+        if block and (following is None or (following.content and following.indent <= indent)):
+            raise Unreadable(place)  # `>5` is a value
         if block:
             self.at += 1
             return self._block_text(indent, block.group(1), block.group(2) or block.group(3))
