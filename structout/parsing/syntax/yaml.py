@@ -20,7 +20,7 @@ _KEY: Final = re.compile(
 )
 _BLOCK_TEXT: Final = re.compile(r"([|>])([+-]?)[0-9]?([+-]?)[ \t]*(?:#.*)?$")
 _PROPERTY: Final = re.compile(r"(?:![^\s]*|&[^\s]+)(?:[ \t]+|$)")
-_COMMENT: Final = re.compile(r"(?:^|[ \t]+)#(?:[ \t].*)?$")  # `issue #12` is no comment to its writer
+_COMMENT: Final = re.compile(r"(?:^|[ \t]+)#(?:[ \t].*)?$")  # in `see issue #12` the number is content
 _JSON_NUMBER: Final = re.compile(NUMBER)
 _MEMBER_AFTER: Final = re.compile(r"""',\s*["']?[\w$ .-]{1,80}["']?\s*:""")
 _CLOSED: Final = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')[ \t]*(?:#.*)?$""")
