@@ -24,7 +24,7 @@ from structout.schema import Schema
 ROOT = Path(__file__).resolve().parents[2]
 STOCKS: dict[Stock, str] = {
     "seen": "Kinds that development saw, fresh seed",
-    "later": "Kinds written after the repair, which was mended for them after one blind run",
+    "later": "Kinds that repair met in one blind run, and was then corrected for",
     "blind": "A second such set, with safeguards built in after its blind run",
     "third": "A third such set, run blind and then learned from as well",
 }

@@ -1,4 +1,4 @@
-"""The search through the candidates of a text: each is judged by the schema, and one is chosen if no rival is left."""
+"""The search for the answer in a text: the schema judges each candidate, and a candidate without rivals is chosen."""
 
 from itertools import pairwise
 from typing import Final, Generic, TypeVar
@@ -26,8 +26,6 @@ T = TypeVar("T")
 
 _BOUNDARIES: Final = frozenset({"", " ", "\t", "\n", "\r", "`", ";", ",", ".", "<", "}", "]", ")", "|", "*", '"', "'"})
 _UNREAD: Final = frozenset({"not_json", "duplicate_key", "non_finite"})
-
-
 _NEAR: Final = 200
 
 
@@ -264,7 +262,10 @@ class Search(Generic[T]):
             best = likelier  # introduced as the answer: even with a loss, it is the better choice
         edits = self._all_edits(best)
         document = best.checked.document
-        doubt = self._doubt(best, fitting)
+        try:
+            doubt = self._doubt(best, fitting)
+        except Exhausted:
+            doubt = "the text around the answer is too long to search for other answers: give the answer alone"
         if doubt:
             return Repaired(None, document, (Issue("", "ambiguous", doubt),), edits)
         last = max(self.outcomes, key=lambda outcome: outcome.reading.end)

@@ -223,9 +223,10 @@ class Schema(Generic[T]):
         try:
             value = adapter.validate_json(text, strict=True)
         except ValidationError as error:
-            floats = (one["type"] == "int_type" and isinstance(one["input"], float) for one in error.errors())
-            if not self._is_read_by_functions or any(floats):  # 1.0 is not an integer
+            if not self._is_read_by_functions:
                 raise
+            if any(one["type"] == "int_type" and isinstance(one["input"], float) for one in error.errors()):
+                raise  # 1.0 is not an integer
             value = adapter.validate_json(text)
         if self._is_written_by_functions:
             adapter.dump_python(value, mode="json", by_alias=True, warnings=False)

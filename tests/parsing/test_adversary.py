@@ -58,6 +58,12 @@ def test_nothing_is_lost(text: str, schema: Any, right: Any) -> None:
     assert read(text, schema) == right
 
 
+@pytest.mark.parametrize("line", ["name: x\n", "<name>x</name>\n", "| name |\n|---|\n| x |\n"])
+def test_a_text_too_long_to_search_is_refused_and_no_fault(line: str) -> None:
+    found = repair('{"name": "Ann"}\n\n' + line * 40_000, NOTE, complete=True)
+    assert [issue.kind for issue in found.issues] == ["ambiguous"]
+
+
 @pytest.mark.parametrize(
     ("text", "schema"),
     [
