@@ -67,6 +67,8 @@ def test_a_text_too_long_to_search_is_refused_and_no_fault(line: str) -> None:
 @pytest.mark.parametrize(
     ("text", "schema"),
     [
+        ("<thinking><name>Ann</name><note>a</note></thinking>", NOTE),
+        (f"◁think▷{ANN}◁/think▷", AGE),
         ("name: Ann\nnote: >5", NOTE),
         ("name: Ann\nnote: !important do it", NOTE),
         ("name: &x Ann\nnote: *x", NOTE),

@@ -109,12 +109,12 @@ class Candidates:
                     yield from self._reopened(reading)
                 if reading.end == len(text) or text[reading.end :].isspace():
                     if not served(reading) and self.format is None:
-                        yield from read_calls(text, self.shape, self.allowance)
+                        yield from self._calls()
                     return
         else:
             reading = None
         if self.format is None and (reading is None or not served(reading)):
-            calls = list(read_calls(text, self.shape, self.allowance))
+            calls = list(self._calls())
             yield from calls
             if any(map(served, calls)):
                 return
@@ -159,6 +159,13 @@ class Candidates:
                 if not text.startswith("{{", start) and _OPENS.match(text, start):
                     broken = (start, fence)
                     self.broken = start
+
+    def _calls(self) -> Iterator[Reading]:
+        """The records in other dialects, outside of the thinking."""
+        thinking = self.layout.thinking
+        for reading in read_calls(self.text, self.shape, self.allowance):
+            if not any(begin <= reading.start < end for begin, end in thinking):
+                yield reading
 
     def _reopened(self, reading: Reading) -> Iterator[Reading]:
         """Other readings of a document with repaired or left-over closers: a closer inside it may be superfluous."""

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 _TAG: Final = re.compile(
     r"<(/?)(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis)>", re.IGNORECASE
 )
-_ANY_TAG: Final = re.compile(rf"{_TAG.pattern}|\[(/?)THINK\]", re.IGNORECASE)
+_ANY_TAG: Final = re.compile(rf"{_TAG.pattern}|\[(/?)THINK\]|◁(/?)think▷", re.IGNORECASE)
 _CHANNEL: Final = re.compile(
     r"<\|channel\|>\s*(?:analysis|commentary(?!\s+to=))\s*<\|message\|>.*?(?:<\|end\|>|(?=<\|channel\|>|<\|start\|>)|\Z)",
     re.DOTALL,
@@ -151,7 +151,7 @@ def layout(text: str) -> Sections:
         if thinking and thinking[-1][1] == len(text):
             return Sections(text, tuple(thinking), True, _fences(text))
     depth, opened = 0, 0
-    tags = _ANY_TAG if "[T" in text or "[t" in text or "[/" in text else _TAG if "<" in text else None
+    tags = _ANY_TAG if any(sign in text for sign in ("[T", "[t", "[/", "◁")) else _TAG if "<" in text else None
     if tags:
         for tag in tags.finditer(text):
             if tag.group(tag.lastindex or 1):
