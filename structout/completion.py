@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from structout.errors import SpecError
 from structout.schema import Schema
+from structout.schema.closing import closed
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "refused", "stuck"]
@@ -74,7 +75,8 @@ class Prompt:
     """One question to a model: the conversation, the sampling, and the schema that constrains the answer, if any.
 
     `mask` is a JSON Schema that admits fewer documents than `constraint`. A model that supports constraints is held to
-    the mask; every answer is judged by the constraint.
+    the mask; every answer is judged by the constraint. Objects of the mask hold declared keys only, unless the schema
+    speaks of other keys or `open_objects` is set.
     `sample` numbers several answers to one prompt: the number is part of the seed and of the cache key.
     """
 
@@ -83,6 +85,18 @@ class Prompt:
     constraint: Schema[Any] | None = None
     sample: int = 0
     mask: Any = field(default=None, hash=False)
+    open_objects: bool = False
+
+    @property
+    def held_to(self) -> Any:
+        """The JSON Schema for a model that takes one: the mask, with objects closed unless `open_objects` is set.
+
+        None without a constraint.
+        """
+        if self.constraint is None:
+            return None
+        mask = self.constraint.json_schema if self.mask is None else self.mask
+        return mask if self.open_objects else closed(mask)
 
     def key(self) -> str:
         """A hash of everything that the answer depends on, except the model."""
@@ -93,6 +107,7 @@ class Prompt:
             [s.min_p, s.stop, s.repetitions],
             self.constraint.fingerprint(self.mask) if self.constraint else None,
             self.sample,
+            *(["open objects"] if self.open_objects else []),
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 

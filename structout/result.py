@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
+from structout import defaults
 from structout.completion import Completion, Message, Prompt, Sampling, Usage
 from structout.document import Json
 from structout.errors import StructoutError
@@ -38,6 +39,7 @@ class Task(Generic[T]):
     `examples` are labelled records that a strategy may show to the model. `sampling` is the sampling unless the
     strategy sets its own. `turns` holds the conversation since the first prompt: a re-ask adds the last answer and its
     issues. `sample` numbers several answers to one task, and `wording` selects another wording of the instructions.
+    `edition` is the edition of the prompt.
     """
 
     text: str
@@ -47,6 +49,7 @@ class Task(Generic[T]):
     turns: tuple[Message, ...] = ()
     sample: int = 0
     wording: int = 0
+    edition: int = defaults.EDITION
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from structout.cli.options import (
     JsonOption,
     LogOption,
     PricesOption,
+    WriteSecretsOption,
     warn_of_other_models,
 )
 from structout.document import load_json
@@ -95,6 +96,7 @@ def bench(
     ] = False,
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write the table as Markdown.")] = False,
+    write_secrets: WriteSecretsOption = False,
     allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
 ) -> None:
@@ -127,7 +129,7 @@ def bench(
         else:
             named = {name: name for name in DEFAULTS} | (_tuned(target) if not model else {})
             experiment = Experiment(target, named).changed(**given)
-        report = _run(experiment, earlier)
+        report = _run(experiment, earlier, write_secrets=write_secrets)
         if price:
             warn_of_other_models(given["prices"], _models(report))
         place = Path(html) if html else experiment.place().with_suffix(".html")
@@ -142,11 +144,14 @@ def bench(
     raise typer.Exit(FAILED if worse and fail_on_regression else 0)
 
 
-def _run(experiment: "Experiment", earlier: "Report | None") -> "Report":
+def _run(experiment: "Experiment", earlier: "Report | None", *, write_secrets: bool) -> "Report":
     from structout.evaluation import read_log
     from structout.evaluation.regression import check_common
+    from structout.schema.hidden import check_hidden
 
-    _, records = experiment.records()
+    whole, records = experiment.records()
+    if not write_secrets:
+        check_hidden(whole.schema, "add --write-secrets: the log and the report hold every answer")
     if earlier is not None:
         check_common(earlier, experiment.strategies, records)
     arms = len(experiment.strategies) * len(experiment.models) * (1 + len(experiment.perturbations))

@@ -19,6 +19,7 @@ from structout.cli.options import (
     SchemaOption,
     SourceArgument,
     StrategyOption,
+    WriteSecretsOption,
     current_spelling,
     sampling,
     shown_examples,
@@ -41,6 +42,7 @@ def label(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start again, but reuse the answers that were paid for.")
     ] = False,
+    write_secrets: WriteSecretsOption = False,
     allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
     out: FormerOutOption = None,
@@ -53,6 +55,7 @@ def label(
     from structout.finetuning.labels import line
     from structout.models import load_model
     from structout.schema import Schema
+    from structout.schema.hidden import check_hidden
     from structout.strategies import load_strategy
     from structout.tables.output import check_distinct, check_writable, replacing
     from structout.tables.rows import read_rows
@@ -62,6 +65,8 @@ def label(
     place = f"{output}.journal"
     check_distinct({"INPUT": source, "--output": output, "the journal": place})
     contract, way = Schema.of(schema), load_strategy(strategy)
+    if not write_secrets:
+        check_hidden(contract, "add --write-secrets: labels hold what the records say")
     shown, rows = shown_examples(examples, contract), read_rows(source, text=column)
     first = next(rows, None)  # an input that cannot be read must leave no files
     if first is None:

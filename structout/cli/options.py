@@ -109,6 +109,10 @@ AllowCodeOption = Annotated[
         help="Allow a .strategy file to import Python.",
     ),
 ]
+WriteSecretsOption = Annotated[
+    bool,
+    typer.Option("--write-secrets", help="Write secrets and excluded fields of a Pydantic type into the files."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON for machines.")]
 
 

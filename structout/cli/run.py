@@ -24,6 +24,7 @@ from structout.cli.options import (
     SourceArgument,
     StrategyOption,
     TemperatureOption,
+    WriteSecretsOption,
     sampling,
     shown_examples,
     warn_of_other_models,
@@ -109,6 +110,14 @@ def run(
         str | None,
         typer.Option("--metrics", help="The file for metrics in the Prometheus text format, kept up to date."),
     ] = None,
+    write_secrets: WriteSecretsOption = False,
+    by_serialization: Annotated[
+        bool,
+        typer.Option(
+            "--by-serialization",
+            help="Write accepted records as Pydantic writes them: hidden fields hidden, computed fields added.",
+        ),
+    ] = False,
     allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
     private: Annotated[
@@ -159,6 +168,8 @@ def run(
         telemetry=telemetry,
         metrics=metrics,
         private=private,
+        write_secrets=write_secrets,
+        by_serialization=by_serialization,
     )
     work = FileRun(settings)
     try:

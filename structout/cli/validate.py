@@ -8,7 +8,7 @@ import typer
 
 from structout.cli.codes import FAILED, INCOMPLETE, NOTHING, PASSED
 from structout.cli.console import put, put_json, say, silence
-from structout.cli.options import CodeOption, JsonOption, SchemaOption, policy_named
+from structout.cli.options import CodeOption, JsonOption, SchemaOption, WriteSecretsOption, policy_named
 from structout.errors import DataError, SpecError
 from structout.surfaces import json_shown, json_text, line
 
@@ -54,6 +54,7 @@ def validate(
         list[str] | None,
         typer.Option("--report", help="FORMAT=PATH (or -): json, junit, sarif, github, html, md. Repeatable."),
     ] = None,
+    write_secrets: WriteSecretsOption = False,
     as_json: JsonOption = False,
     no_code: CodeOption = False,
 ) -> None:
@@ -64,6 +65,7 @@ def validate(
     from structout.gate.gate import Findings, Gate
     from structout.gate.reports import FORMATS, judgement_json, summary, write_report
     from structout.schema import Schema
+    from structout.schema.hidden import check_hidden
     from structout.tables.documents import read_documents
     from structout.tables.output import check_distinct, check_writable
 
@@ -83,6 +85,8 @@ def validate(
         if path != "-":
             check_writable(path)
     contract, policy = Schema.of(schema), policy_named(repair) if repair is not None else None
+    if not write_secrets and any(place not in (None, "-") for place in (output, rejects)):
+        check_hidden(contract, "add --write-secrets, or omit --output and --rejects")
     findings = Findings(source, contract.name, _thresholds(contract, min_valid, max_invalid, min_field or []))
     gate = Gate(contract, findings, policy)
     unread = None

@@ -125,10 +125,20 @@ def _jsonl(file: Path) -> Iterator[tuple[str, Any]]:
             yield where, {"key": number, **row} if isinstance(row, dict) else row
 
 
-def _csv(file: Path, schema: Schema[Any]) -> Iterator[tuple[str, Any]]:
-    """The rows of a CSV file with a header. The schema decides how a cell is read; an empty cell is an absent field."""
+def _repaired(written: dict[str, Json], schema: Schema[Any]) -> Json:
+    """The cells of a label as a document, with the cells that the schema ignores: a check names them later."""
     from structout.parsing import repair
 
+    found = repair(json.dumps(written), schema)
+    if not found.ok or not isinstance(found.document, dict):
+        return found.document if found.ok else written
+    lost = [name for name in written if name not in found.document]
+    others = {name: repair(json.dumps({**written, name: None}), schema).document for name in lost}
+    return {**found.document, **{name: written[name] for name in lost if others[name] == found.document}}
+
+
+def _csv(file: Path, schema: Schema[Any]) -> Iterator[tuple[str, Any]]:
+    """The rows of a CSV file with a header. The schema decides how a cell is read; an empty cell is an absent field."""
     rows = read_table(str(file), io.StringIO(_text(file)), ",", ["text"])
     for number, line in enumerate(rows, 1):
         if line.wrong or isinstance(line.cells, str):
@@ -143,8 +153,7 @@ def _csv(file: Path, schema: Schema[Any]) -> Iterator[tuple[str, Any]]:
                     raise DataError(problem, hint="fix the cell")
         else:
             written = {name: _cell(cell) for name, cell in cells.items() if name and cell}
-            repaired = repair(json.dumps(written), schema)
-            row["expected"] = repaired.document if repaired.ok else written
+            row["expected"] = _repaired(written, schema)
         yield f"{file}, row {number}", row
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from structout.completion import Sampling
 from structout.models import Model, load_model
-from structout.pipeline.job import Job
+from structout.pipeline.job import Job, begun
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.progress import Tally
 from structout.pipeline.run import local, process
 from structout.result import Example, Result
 from structout.schema import Schema
+from structout.schema.written import without_defaults
 from structout.strategies import Strategy, load_strategy
 from structout.surfaces import json_text
 from structout.tables.rows import Row, rows_of
@@ -49,6 +50,7 @@ def label(
         tuple(examples),
         sampling or Sampling(),
     )
+    job = job if fresh else begun(job, journal)
     with Journal(journal, job.identity(), fresh=fresh) as kept:
         tally = process(rows(), job, kept, local(), progress=progress)
         outcomes = [(text, kept.outcome(place)) for place, text in enumerate(seen)]
@@ -56,10 +58,10 @@ def label(
 
 
 def written(schema: Schema[Any], result: Result[Any]) -> Any:
-    """The document as a label, without defaults, so that answers are shorter."""
+    """The document as a label; of a Pydantic type without defaults, so that answers are shorter."""
     if schema.adapter is None:
         return result.document if result.status == "valid" else schema.written(result)
-    return schema.adapter.dump_python(result.value, mode="json", by_alias=True, exclude_defaults=True)
+    return without_defaults(schema.written(result), schema.json_schema)
 
 
 def line(example: Example) -> str:

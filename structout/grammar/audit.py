@@ -13,6 +13,7 @@ from structout.grammar.python_checks import NOT_IN_JSON_SCHEMA
 from structout.grammar.vocabulary import Vocabulary
 from structout.issue import pointer
 from structout.schema import Schema
+from structout.schema.closing import closed
 from structout.schema.keywords import DESCRIBING, RESTRICTING, is_own, spelled_like
 from structout.surfaces import line as shown
 
@@ -111,7 +112,7 @@ def audit(schema: Any, vocabulary: Vocabulary | None = None) -> Audit:
         grammar_size=len(grammar.source),
         shortest_tokens=None if shortest is None else len(shortest),
         shortest=None if shortest is None or vocabulary is None else vocabulary.decode(shortest),
-        advice=(*_missing(grammar), *_advice(schema.json_schema)),
+        advice=(*_missing(grammar), *_advice(closed(schema.json_schema))),
     )
 
 

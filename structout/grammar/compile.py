@@ -21,6 +21,7 @@ from structout.grammar.trial import trial
 from structout.grammar.vocabulary import Vocabulary
 from structout.grammar.witness import Witness
 from structout.schema import Schema
+from structout.schema.closing import closed
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
@@ -85,6 +86,13 @@ class Grammar:
             likely=self._likely,
         )
 
+    def doubt(self, vocabulary: Vocabulary, max_tokens: int) -> str:
+        """Why answers may be cut off at the limit, in a few words; "" if every answer ends in time."""
+        out = self._start(vocabulary).out
+        if out is None:
+            return "no document was found that complies"
+        return "" if len(out) <= max_tokens else f"the shortest document that was found takes {len(out)} tokens"
+
     def shortest(self, vocabulary: Vocabulary) -> list[int] | None:
         """The tokens of the shortest document that was found; None if no document was found."""
         out = self._start(vocabulary).out
@@ -141,14 +149,15 @@ class _Start:
     out: tuple[int, ...] | None
 
 
-def compile(schema: Schema[Any], mask: Any = None) -> Grammar:  # noqa: A001
+def compile(schema: Schema[Any], mask: Any = None, *, open_objects: bool = False) -> Grammar:  # noqa: A001
     """Compile a schema for constrained decoding, at the tightest level that the engine supports.
 
-    `mask` is a JSON Schema that allows fewer documents; the grammar enforces the mask instead of the schema. The result
-    is cached by the fingerprint of both and the Pydantic type. Raises `SchemaError` if no document can satisfy the
-    schema, and `MissingExtraError`.
+    `mask` is a JSON Schema that allows fewer documents; the grammar enforces the mask instead of the schema. Objects
+    hold declared keys only, unless the schema speaks of others or `open_objects` is set. The result is cached by the
+    fingerprint of both and the Pydantic type. Raises `SchemaError` if no document can satisfy the schema, and
+    `MissingExtraError`.
     """
-    key = schema.fingerprint(mask), id(schema.adapter.core_schema) if schema.adapter else 0
+    key = schema.fingerprint(mask), id(schema.adapter.core_schema) if schema.adapter else 0, open_objects
     return _compile(_Asked(schema, mask, key))
 
 
@@ -158,7 +167,7 @@ class _Asked:
 
     schema: Schema[Any] = field(compare=False)
     mask: Any = field(compare=False)
-    key: tuple[str, int]
+    key: tuple[str, int, bool]
 
 
 @lru_cache(maxsize=256)
@@ -178,16 +187,21 @@ def _compile(asked: "_Asked") -> Grammar:
         return Grammar(schema, mask, "exact", source, time.perf_counter() - began)
     try:
         tight, expressed = tightened(schema, asked.mask)
+        whole_keys = tight
+        if not asked.key[2]:
+            tight = closed(tight)
         rewriter = Rewriter(tight, schema.adapter is not None)
         rewritten = rewriter.rewrite()
         gaps = [*rewriter.gaps, *python_checks(schema, expressed)]
+        if tight is not whole_keys:
+            gaps.append(Gap("", "other keys", "the mask allows declared keys only, unless open_objects is set", True))
     except RecursionError:
         rewritten, gaps = {}, [Gap("", "$ref", "nested too deeply")]
     whole: Level = "exact" if all(gap.narrower for gap in gaps) else "relaxed"
     attempts: list[tuple[Level, Any, dict[str, Any]]] = [
         (whole, rewritten, {}),
         ("relaxed", rewritten, {"lenient": True}),
-        ("relaxed", mask, {"lenient": True}),
+        ("relaxed", mask if asked.key[2] else closed(mask), {"lenient": True}),
         ("json", {}, {}),
     ]
     reasons: list[str] = []

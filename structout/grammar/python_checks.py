@@ -17,6 +17,8 @@ _LOOSE = (
     "import_string",
 )
 _DATE_BOUNDS = "date bounds"
+_TIME_BOUNDS = ("datetime bounds", "time bounds")
+_ONE_SPELLING = "the mask allows one spelling only"
 _BOUNDS = frozenset({"ge", "gt", "le", "lt"})
 _CODE = f"Python code, {NOT_IN_JSON_SCHEMA}"
 _PLAIN_KEYS = ("str", "any", "literal", "enum")
@@ -51,7 +53,8 @@ def _gaps(node: Mapping[str, Any], expressed: bool) -> Iterator[Gap]:
     for gap in _unexpressed(node):
         if expressed and gap.keyword == _DATE_BOUNDS:
             continue  # by a pattern, to the day
-        yield Gap(gap.pointer, gap.keyword, "the mask allows one spelling only", True) if expressed else gap
+        why = "the mask allows bounds to the second only" if gap.keyword in _TIME_BOUNDS else _ONE_SPELLING
+        yield Gap(gap.pointer, gap.keyword, why, True) if expressed else gap
 
 
 def _unexpressed(node: Mapping[str, Any]) -> Iterator[Gap]:

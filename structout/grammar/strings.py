@@ -130,15 +130,19 @@ def address(schemes: Sequence[str], *, several_hosts: bool = False) -> str:
     return rf"^(?:{names})://{user}{_HOST}(?::[1-9][0-9]{{0,3}})?{rest}$"
 
 
-def dates_between(least: str | None, most: str | None) -> list[str]:
-    """Regular expressions for dates (YYYY-MM-DD) from `least` to `most`."""
+def times_between(least: str, most: str) -> list[str]:
+    """Regular expressions for dates or times in ISO 8601 from `least` to `most`; a bound "" admits anything.
+
+    Both are texts of the same length. Behind that length a text may hold an offset, and a fraction of a second unless
+    it begins with `most`.
+    """
     found = []
     for bound, upwards in ((least, True), (most, False)):
-        if bound is None:
+        if not bound:
             continue
-        ways = [bound]
+        ways = [f"{bound}.*" if upwards else f"{bound}(?:[^0-9.].*)?"]
         for place, sign in enumerate(bound):
-            if sign == "-" or sign == ("9" if upwards else "0"):
+            if not sign.isdigit() or sign == ("9" if upwards else "0"):
                 continue
             digits = f"{int(sign) + 1}-9" if upwards else f"0-{int(sign) - 1}"
             ways.append(f"{bound[:place]}[{digits}].*")

@@ -1,18 +1,22 @@
 """Tighter JSON Schemas for masks, with constraints of a Pydantic type that its own JSON Schema omits."""
 
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
-from structout.grammar.strings import FORMATS, address, dates_between
+from structout.grammar.strings import FORMATS, address, times_between
 from structout.schema import Schema, Writer
 from structout.schema.patterns import with_unicode_patterns
 
 _WHOLE, _PLACES = 12, 12  # digits and decimal places of a Decimal without bounds
 _BOUNDS = ("ge", "gt", "le", "lt", "multiple_of")
+_DAY = date(2000, 1, 1)  # of the bounds of times
+_SECOND = timedelta(seconds=1)
+_T = TypeVar("_T", date, datetime)
 _KEYS = {"int": r"^(?:0|-?[1-9][0-9]{0,17})$", "date": f"^(?:{FORMATS['date']})$", "uuid": f"^(?:{FORMATS['uuid']})$"}
 
 
@@ -51,6 +55,27 @@ def _ordered(node: Any, own: Any) -> Any:
     return node
 
 
+def _within(bounds: Mapping[str, Any], step: timedelta, first: _T, last: _T) -> tuple[_T | None, _T | None]:
+    """The least and the greatest value within bounds, where values are steps apart; None without a bound.
+
+    Raises `OverflowError` if a value next to a bound is not between `first` and `last`.
+    """
+    if bounds.get("gt", first) > last - step or bounds.get("lt", last) < first + step:
+        raise OverflowError
+    least = [bounds["ge"]] if "ge" in bounds else []
+    least += [bounds["gt"] + step] if "gt" in bounds else []
+    most = [bounds["le"]] if "le" in bounds else []
+    most += [bounds["lt"] - step] if "lt" in bounds else []
+    return max(least, default=None), min(most, default=None)
+
+
+def _text(bound: date | None, *, up: bool) -> str:
+    """A bound in ISO 8601, to the second; "" without a bound. Raises `OverflowError` after the last second."""
+    if isinstance(bound, datetime):
+        bound = bound.replace(microsecond=0) + (_SECOND if up and bound.microsecond else timedelta())
+    return bound.isoformat() if bound is not None else ""
+
+
 class _Tight(Writer):
     """The writer of JSON Schema, extended by constraints of some types."""
 
@@ -80,15 +105,8 @@ class _Tight(Writer):
         return {"anyOf": [number, text]} if whole > 0 else text
 
     def date_schema(self, schema: core_schema.DateSchema) -> JsonSchemaValue:
-        self.done(schema)
-        day = timedelta(days=1)
-        least = [schema["ge"]] if "ge" in schema else []
-        least += [schema["gt"] + day] if "gt" in schema and schema["gt"] < date.max else []
-        most = [schema["le"]] if "le" in schema else []
-        most += [schema["lt"] - day] if "lt" in schema and schema["lt"] > date.min else []
         written = self._in_time(super().date_schema(schema), schema.get("now_op"))
-        patterns = dates_between(max(least).isoformat() if least else None, min(most).isoformat() if most else None)
-        return {"allOf": [written, *({"pattern": pattern} for pattern in patterns)]} if patterns else written
+        return self._bounded(written, schema, schema, timedelta(days=1), date.min, date.max)
 
     def url_schema(self, schema: core_schema.UrlSchema) -> JsonSchemaValue:
         return self._address(super().url_schema(schema), schema.get("allowed_schemes"))
@@ -105,12 +123,40 @@ class _Tight(Writer):
         return {**kept, "pattern": address(schemes, several_hosts=several_hosts)}
 
     def datetime_schema(self, schema: core_schema.DatetimeSchema) -> JsonSchemaValue:
-        self.done(schema)
-        return self._zoned(self._in_time(super().datetime_schema(schema), schema.get("now_op")), schema)
+        zone = schema.get("tz_constraint")
+        written = self._zoned(self._in_time(super().datetime_schema(schema), schema.get("now_op")), zone)
+        bounds = {key: bound for key in _BOUNDS if isinstance(bound := schema.get(key), datetime)}
+        zones = {bound.tzinfo is not None for bound in bounds.values()}
+        if len(zones) > 1 or (True in zones and zone == "naive"):
+            return written
+        if True in zones:  # offsets would have to be subtracted, so the mask allows UTC only
+            bounds = {key: bound.astimezone(UTC).replace(tzinfo=None) for key, bound in bounds.items()}
+            written = {"allOf": [written, {"pattern": "Z$"}]}
+        return self._bounded(written, schema, bounds, _SECOND, datetime.min, datetime.max)
 
     def time_schema(self, schema: core_schema.TimeSchema) -> JsonSchemaValue:
-        self.done(schema)
-        return self._zoned(super().time_schema(schema), schema)
+        written = self._zoned(super().time_schema(schema), schema.get("tz_constraint"))
+        times = {key: bound for key in _BOUNDS if isinstance(bound := schema.get(key), time)}
+        if any(bound.tzinfo is not None for bound in times.values()):
+            return written
+        bounds = {key: datetime.combine(_DAY, bound) for key, bound in times.items()}
+        first, last = datetime.combine(_DAY, time.min), datetime.combine(_DAY, time.max)
+        return self._bounded(written, schema, bounds, _SECOND, first, last)
+
+    def _bounded(
+        self, written: JsonSchemaValue, node: Any, bounds: Mapping[str, Any], step: timedelta, first: Any, last: Any
+    ) -> JsonSchemaValue:
+        """What is written, with bounds; the node is done unless they cannot be written."""
+        try:
+            least, most = _within(bounds, step, first, last)
+            texts = _text(least, up=True), _text(most, up=False)
+        except OverflowError:
+            return written
+        if node["type"] == "time":
+            texts = texts[0].partition("T")[2], texts[1].partition("T")[2]
+        self.done(node)
+        patterns = times_between(*texts)
+        return {"allOf": [written, *({"pattern": pattern} for pattern in patterns)]} if patterns else written
 
     def _in_time(self, written: JsonSchemaValue, now: str | None) -> JsonSchemaValue:
         year = datetime.now(UTC).year
@@ -121,10 +167,8 @@ class _Tight(Writer):
             written["pattern"] = f"^(?:(?:{near})-|2[1-9][0-9]{{2}}-|[3-9])"
         return written
 
-    def _zoned(self, written: JsonSchemaValue, schema: Any) -> JsonSchemaValue:
-        zone = {"aware": r"(?:Z|[+-][0-9]{2}:[0-9]{2})$", "naive": r"^(?:[0-9-]*T)?[0-9:.]*$"}.get(
-            schema.get("tz_constraint")
-        )
+    def _zoned(self, written: JsonSchemaValue, constraint: Any) -> JsonSchemaValue:
+        zone = {"aware": r"(?:Z|[+-][0-9]{2}:[0-9]{2})$", "naive": r"^(?:[0-9-]*T)?[0-9:.]*$"}.get(constraint)
         return {"allOf": [written, {"pattern": zone}]} if zone else written
 
     def json_schema(self, schema: core_schema.JsonSchema) -> JsonSchemaValue:

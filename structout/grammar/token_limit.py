@@ -204,8 +204,9 @@ class Guarded:
         if len(state.refused) < _REFUSALS and bool(self.mask().any()):
             return
         cornered = bool(state.out) and (state.fit or state.late)
-        again = frozenset() if not cornered else state.refused
-        self._state = replace(state, refused=again, cornered=cornered, loosened=not state.fit)
+        # The known way out may have been rejected as well: it is allowed again.
+        refused = state.refused.difference(state.out[:1]) if cornered and state.out else frozenset()
+        self._state = replace(state, refused=refused, cornered=cornered, loosened=not state.fit)
 
     def _marked(self) -> tuple[int, ...]:
         """The steered tokens, with the next token if the model's own choice was rejected for lack of room."""

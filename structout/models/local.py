@@ -3,6 +3,7 @@
 import hashlib
 import re
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import accumulate, count
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from structout import grammar
 from structout.completion import Completion, Message, Prompt, Role, Usage
-from structout.errors import MissingExtraError, ModelError, NoModelError
+from structout.errors import MissingExtraError, ModelError, NoModelError, StructoutWarning
 from structout.models.tuning import Tuning, checksum, merge_adapter
+from structout.schema import Schema
 
 if TYPE_CHECKING:
     from structout.decoding.engine import Engine
@@ -49,6 +51,7 @@ class LocalModel:
         self._features = features
         self._lock = threading.Lock()
         self._engine: Engine | None = None
+        self._told: set[str] = set()  # the schemas of which a warning was given
         self._template = lru_cache(256)(self._written_template)
         end = getattr(model.generation_config, "eos_token_id", None)
         ends = end if isinstance(end, list) else [end, tokenizer.eos_token_id]
@@ -162,12 +165,19 @@ class LocalModel:
     def _request(self, prompt: Prompt, tokens: list[int]) -> "Request":
         from structout.decoding.request import Request
 
-        matcher = None
+        matcher, limit = None, prompt.sampling.max_tokens
         if prompt.constraint is not None:
-            matcher = grammar.compile(prompt.constraint, prompt.mask).matcher(
-                self.vocabulary, prompt.sampling.max_tokens
-            )
+            held = grammar.compile(prompt.constraint, prompt.mask, open_objects=prompt.open_objects)
+            matcher = held.matcher(self.vocabulary, limit)
+            if doubt := held.doubt(self.vocabulary, limit):
+                self._tell(prompt.constraint, f"may be cut off at max_tokens {limit}: {doubt}")
         return Request(tokens, prompt.sampling, _seed(prompt), matcher)
+
+    def _tell(self, schema: Schema[Any], doubt: str) -> None:
+        """Warn of doubtful answers, once a schema."""
+        if schema.fingerprint() not in self._told:
+            self._told.add(schema.fingerprint())
+            warnings.warn(f"an answer for {schema.name} {doubt}", StructoutWarning, stacklevel=2)
 
     def _completion(self, request: "Request", output: "Generated") -> Completion:
         from structout.decoding.values import value_tokens

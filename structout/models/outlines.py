@@ -55,7 +55,7 @@ class OutlinesModel:
     def _answer(self, prompt: Prompt) -> Completion:
         began = time.perf_counter()
         try:
-            generator = self._generator(prompt.constraint, prompt.mask)
+            generator = self._generator(prompt.constraint, prompt.held_to)
         except Exception as error:  # backends raise errors of any type for a schema that they cannot compile
             reason = str(error).strip().split("\n")[0][:200]
             return Completion("", finish_reason="refused", refusal=f"{self.name} does not support the schema: {reason}")

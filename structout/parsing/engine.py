@@ -108,12 +108,12 @@ def attempt(
             reading = single(text, str(error), allowance_for(text, 2), complete=complete)
             found = schema.check_briefly(reading.document) if reading else None
             if reading and found:
-                return Repaired(found.value, reading.document, (), reading.edits)
+                return Repaired(found.value, found.document, (), reading.edits)
         checked = schema.check_text(text)
     else:
         checked = schema.check(document, text)
         if not checked.issues:
-            return Repaired(checked.value, document)
+            return Repaired(checked.value, checked.document)
     repaired = Search(text, schema, policy, decimal, complete, format).run(checked)
     plain, edits = narrowed(text)
     other = Search(plain, schema, policy, decimal, complete, format).run(checked) if edits else repaired

@@ -9,7 +9,7 @@ from structout.completion import Sampling
 from structout.errors import DamagedError, DataError, SpecError
 from structout.models import Model, Strict, model_of
 from structout.pipeline.chunks import in_order
-from structout.pipeline.job import Job
+from structout.pipeline.job import Job, begun
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.run import unknown
 from structout.result import Example, Result
@@ -89,6 +89,7 @@ def extract_many(
     )
     if journal is None:
         return (result for results in in_order(texts, job.results, chunk) for result in results)
+    job = begun(job, journal)
     return _kept(texts, job, Journal(journal, job.identity(), private=private), chunk)
 
 

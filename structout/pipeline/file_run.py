@@ -6,12 +6,14 @@ from functools import cached_property
 from itertools import chain, islice
 
 from structout.pipeline.estimate import Estimate, ask_nothing, ask_some, waiting
-from structout.pipeline.job import Job, priced
+from structout.pipeline.form import Form
+from structout.pipeline.job import Job, begun, priced
 from structout.pipeline.journal.journal import ANSWERED, PLACED, Journal
 from structout.pipeline.progress import Tally
 from structout.pipeline.run import Executor, finish, local, process, retry_quarantine
 from structout.pipeline.settings import RunSettings
 from structout.schema import Schema
+from structout.schema.hidden import check_hidden
 from structout.strategies import load_strategy
 from structout.tables.keys import Keys
 from structout.tables.output import check_distinct, check_field_names, check_target, check_writable, placing
@@ -65,7 +67,10 @@ class FileRun:
         self._schema = Schema.of(settings.schema)
         load_strategy(settings.strategy)
         check_target(settings.output)
-        check_field_names(settings.output, self._schema, bare=settings.bare)
+        if not (settings.write_secrets or settings.by_serialization):
+            check_hidden(self._schema, "add --write-secrets, or --by-serialization to write what Pydantic writes")
+        self._form = Form.of(self._schema, by_serialization=settings.by_serialization)
+        check_field_names(settings.output, self._form.schema, bare=settings.bare)
         for file in filter(None, (settings.rest, settings.place, settings.metrics)):
             check_writable(file)
         rows = read_rows(settings.source, text=settings.text, key=settings.key, limit=settings.limit)
@@ -73,12 +78,15 @@ class FileRun:
         self.is_empty = not first
         self.total = count_rows(settings.source, limit=settings.limit)
         self._rows: Iterator[Row] = chain(first, rows)
-        self._place = placing(settings.output, self._schema, bare=settings.bare)
+        place = placing(settings.output, self._form.schema, bare=settings.bare)
+        self._place = None if place is None else lambda value, provenance: place(self._form.write(value), provenance)
 
     @cached_property
     def job(self) -> Job:
         """The job, with its model loaded. Raises `SpecError` if the budget needs an unknown price."""
-        job = self.settings.job()
+        job, settings = self.settings.job(), self.settings
+        if not settings.fresh and not settings.retry_quarantine:
+            job = begun(job, settings.place)
         priced(job, self.settings.budget)
         return job.traced() if self.settings.telemetry else job
 
@@ -106,7 +114,9 @@ class FileRun:
                 total, place = self.total, self._place
                 tally = process(rows, self.job, journal, executor, total=total, progress=progress, place=place)
                 output, rest, bare = settings.output, settings.rest, settings.bare
-                accepted, others = finish(journal, self.job, tally.done, output, rest, bare=bare, limit=limit)
+                accepted, others = finish(
+                    journal, self.job, tally.done, output, rest, bare=bare, limit=limit, form=self._form
+                )
                 failed = journal.counts(limit).get("error", 0)
                 first = next(journal.outcomes(f"NOT ({ANSWERED})", limit), None)
             except KeyboardInterrupt:

@@ -2,22 +2,26 @@
 
 import hashlib
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from structout import defaults
 from structout.completion import Sampling
-from structout.errors import ModelError, SpecError, StructoutError
+from structout.errors import ModelError, SchemaError, SpecError, StructoutError, StructoutWarning
 from structout.issue import Issue
 from structout.models import Model, identity
 from structout.models.wrappers.traced import Traced, check_heard
 from structout.pipeline.budget import Budget
 from structout.pipeline.call_log import CallLog
+from structout.pipeline.journal.database import identity_in
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.recorded import Kept, Recorded
 from structout.prices import Prices
-from structout.prompts import wording
+from structout.prompts import render, wording
 from structout.records import attempt_json
 from structout.result import Attempt, Example, Result, Task
 from structout.schema import Schema
@@ -42,6 +46,7 @@ class Job:
     sampling: Sampling = field(default_factory=Sampling)
     prices: Prices = field(default_factory=Prices)
     max_errors: int = 10
+    edition: int = defaults.EDITION
 
     def recorded(self, journal: Kept, budget: Budget | None = None, *, cache: bool = True) -> "Job":
         """This job with all models wrapped: a journal keeps their answers, and a budget limits them."""
@@ -69,7 +74,18 @@ class Job:
             "model": " ".join(map(identity, self.models())),
             "sampling": json.dumps(asdict(self.sampling)),
             "prompt": hashlib.sha256(json.dumps([words, examples]).encode()).hexdigest()[:16],
+            **({"edition": str(self.edition)} if self._shows_edition else {}),
         }
+
+    @property
+    def _shows_edition(self) -> bool:
+        """Whether the edition of prompts makes a difference; edition 1 had no name."""
+        if self.edition == 1:
+            return False
+        try:
+            return render(self.schema, "typescript", 1) != render(self.schema, "typescript", self.edition)
+        except SchemaError:  # too deep for either
+            return False
 
     def models(self) -> list[str]:
         """The names of the model and of the strategy's own models."""
@@ -84,7 +100,8 @@ class Job:
         """One result per text. A value that is blank or not text is invalid without a call. Raises `ModelError`."""
         results = [BLANK if isinstance(text, str) else NO_TEXT for text in texts]
         places = [place for place, text in enumerate(texts) if isinstance(text, str) and text.strip()]
-        tasks = [Task(texts[place], self.schema, self.examples, self.sampling) for place in places]
+        task = Task("", self.schema, self.examples, self.sampling, edition=self.edition)
+        tasks = [replace(task, text=texts[place]) for place in places]
         for place, result in zip(places, self.strategy.run(tasks, self.model) if tasks else [], strict=True):
             results[place] = result
         return results
@@ -172,6 +189,19 @@ def _texts(rows: Sequence[Row]) -> list[Any]:
 def _is_of_a_row(error: Exception) -> bool:
     """Whether a row can have caused the error: the error is the model's or comes from the user's code."""
     return isinstance(error, ModelError) or not isinstance(error, StructoutError)
+
+
+def begun(job: Job, journal: str | Path) -> Job:
+    """The job as the journal's run began it: with the first edition of prompts if the run began with structout 0.1.
+
+    Warns if this edition is not the current one.
+    """
+    known = identity_in(journal)
+    if not known or "edition" in known or "edition" not in job.identity():
+        return job
+    message = f"{journal} was begun with structout 0.1: the run goes on with the prompts of that version"
+    warnings.warn(message, StructoutWarning, stacklevel=2)
+    return replace(job, edition=1)
 
 
 def priced(job: Job, budget: Budget) -> None:

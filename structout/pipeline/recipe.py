@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from structout import defaults
 from structout.completion import Sampling
 from structout.models import load_model
 from structout.pipeline.job import Job
@@ -24,6 +25,7 @@ class Recipe:
     sampling: Sampling = field(default_factory=Sampling)
     prices: Mapping[str, Any] = field(default_factory=dict)
     max_errors: int = 10
+    edition: int = defaults.EDITION
 
     def job(self) -> Job:
         """Load the schema, the model and the strategy."""
@@ -35,4 +37,5 @@ class Recipe:
             sampling=self.sampling,
             prices=Prices(self.prices),
             max_errors=self.max_errors,
+            edition=self.edition,
         )

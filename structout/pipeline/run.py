@@ -9,6 +9,7 @@ from structout.errors import BudgetError, DataError, ModelError, OtherRunError
 from structout.models import identity
 from structout.pipeline.budget import Budget
 from structout.pipeline.chunks import in_order
+from structout.pipeline.form import Form
 from structout.pipeline.job import Job
 from structout.pipeline.journal.database import ANEW
 from structout.pipeline.journal.journal import ACCEPTED, PLACED, Journal
@@ -130,16 +131,25 @@ def _fits(outcome: RowOutcome, place: Placing) -> bool:
 
 
 def finish(
-    journal: Journal, job: Job, rows: int, output: str, quarantine: str, *, bare: bool = False, limit: int | None = None
+    journal: Journal,
+    job: Job,
+    rows: int,
+    output: str,
+    quarantine: str,
+    *,
+    bare: bool = False,
+    limit: int | None = None,
+    form: Form | None = None,
 ) -> tuple[int, int]:
     """Write the accepted rows and the quarantine, and count both. Each file appears whole or not at all. A record that
     the schema now rejects, or that the output cannot hold, goes to the quarantine as rejected. `limit` is the maximum
-    number of rows, whatever the journal holds.
+    number of rows, whatever the journal holds; `form` says what is written of a record.
 
     Raises `OutputError`, and `JournalError` unless each of the `rows` input rows went to exactly one of the two files.
     """
     accepted = quarantined = 0
-    with replacing(quarantine) as rest, writing(output, job.schema, bare=bare) as write:
+    form = form or Form.of(job.schema)
+    with replacing(quarantine) as rest, writing(output, form.schema, bare=bare) as write:
 
         def set_aside(outcome: RowOutcome) -> None:
             nonlocal quarantined
@@ -152,7 +162,7 @@ def finish(
             try:
                 if problem := outcome.problem(job.schema):
                     raise DataError(problem)
-                write(outcome.value, outcome.provenance())
+                write(form.write(outcome.value), outcome.provenance())
                 accepted += 1
             except DataError as error:
                 set_aside(outcome.refused(str(error)))

@@ -19,7 +19,8 @@ class RunSettings:
     """The settings of a run. If `quarantine` or `journal` is None, its file is named after `output`.
 
     `schema`, `model` and `strategy` are arguments of `Schema.of`, `load_model` and `load_strategy`. `prices` are by
-    model name; the name "" stands for `model`.
+    model name; the name "" stands for `model`. A schema with secrets or excluded fields needs `write_secrets`, which
+    writes them, or `by_serialization`, which writes what the Pydantic type writes.
     """
 
     schema: str
@@ -47,6 +48,8 @@ class RunSettings:
     telemetry: bool = False
     metrics: str | None = None
     private: bool = False
+    write_secrets: bool = False
+    by_serialization: bool = False
 
     @property
     def rest(self) -> str:
@@ -88,4 +91,5 @@ class RunSettings:
             sampling=self.sampling,
             prices=dict(job.prices.table),
             max_errors=self.max_errors,
+            edition=job.edition,
         )

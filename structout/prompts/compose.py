@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from structout import defaults
 from structout.completion import Message
 from structout.document import Json
 from structout.prompts import wording
@@ -30,7 +31,7 @@ def compose(
     tag, texts = mark(task.text), [example.text for example in examples]
     ordinary = tag == mark("")
     tag = tag if ordinary else mark(task.text, *texts)
-    turns = [Message("system", _instructions(task.schema, show, answer_format, task.wording, tag))]
+    turns = [Message("system", _instructions(task, show, answer_format, tag))]
     for text, example in zip(texts, examples, strict=True):
         shown = text if show == "brief" else fence(text) if ordinary else between(text, tag)
         turns.append(Message("user", shown))
@@ -39,9 +40,9 @@ def compose(
     return (*turns, Message("user", record), *task.turns)
 
 
-def fingerprint(schema: Schema[Any], show: Show) -> str:
+def fingerprint(schema: Schema[Any], show: Show, edition: int = defaults.EDITION) -> str:
     """A short hash of everything that a model reads except the record, including the schema's name and the wording."""
-    messages = compose(Task("", schema), show=show)
+    messages = compose(Task("", schema, edition=edition), show=show)
     return hashlib.sha256(json.dumps([[m.role, m.content] for m in messages]).encode()).hexdigest()[:16]
 
 
@@ -52,15 +53,16 @@ def response(schema: Schema[Any], document: Json, answer_format: Format = "json"
     return answer(document, answer_format)
 
 
-def _instructions(schema: Schema[Any], show: Show, answer_format: Format, put: int, tag: str) -> str:
-    lines = [(wording.EXTRACT, *wording.EXTRACT_AGAIN)[put].format(name=schema.name)]
+def _instructions(task: Task[Any], show: Show, answer_format: Format, tag: str) -> str:
+    schema = task.schema
+    lines = [(wording.EXTRACT, *wording.EXTRACT_AGAIN)[task.wording].format(name=schema.name)]
     if show == "brief":
         return lines[0]
     if schema.language is not None:
         lines.append(wording.LANGUAGE.format(hint=schema.language.hint))
         return "\n".join([*lines, wording.FENCED.format(tag=tag), wording.ANSWER_TEXT])
     if show != "none":
-        lines.append(wording.SHAPES[show].format(schema=render(schema, show)))
+        lines.append(wording.SHAPES[show].format(schema=render(schema, show, task.edition)))
     lines.append(wording.FENCED.format(tag=tag))
     lines.append(wording.ANSWERS[answer_format])
     return "\n".join(lines)

@@ -74,7 +74,7 @@ def _longer(message: Message, sentence: str) -> Message:
 
 def ask_for_thoughts(task: Task[Any]) -> tuple[Message, ...]:
     """Ask for short thoughts about the record before the answer."""
-    asked = wording.THINK.format(fields=render(task.schema, "typescript") or task.schema.name)
+    asked = wording.THINK.format(fields=render(task.schema, "typescript", task.edition) or task.schema.name)
     tag = mark(task.text)
     fenced = wording.FENCED.format(tag=tag)
     return Message("system", f"{asked}\n{fenced}"), Message("user", between(task.text, tag)), *task.turns

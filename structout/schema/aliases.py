@@ -1,4 +1,4 @@
-"""Other names for keys: every choice of `AliasChoices` in a Pydantic type."""
+"""Other names for keys: every choice of `AliasChoices` in a Pydantic type, and the names of fields with aliases."""
 
 from typing import Any, Final
 

@@ -17,7 +17,9 @@ from structout.errors import SchemaError
 from structout.issue import Issue, pointer
 from structout.language import Choice, Language, Lark, Regex, Sql
 from structout.schema.aliases import CHOICES, with_first_choices
+from structout.schema.closing import closed
 from structout.schema.complexity import check_form, is_written
+from structout.schema.ignored import Ignored
 from structout.schema.keywords import wrapped
 from structout.schema.references import DATA, NAMED, local
 from structout.schema.refusals import refusal
@@ -36,7 +38,8 @@ MARK = "x-compare"
 class Checked(NamedTuple, Generic[T]):
     """The verdict on one text or document. `value` counts only if there are no issues.
 
-    `document` is the JSON that was read, even if it does not comply. (A tuple, because creating verdicts is a large
+    `document` is the JSON that was read, even if it does not comply, with the first name of a key that has several. If
+    it complies, the keys that a Pydantic type ignores are left out. (A tuple, because creating verdicts is a large
     part of the cost of small documents.)
     """
 
@@ -187,11 +190,9 @@ class Schema(Generic[T]):
             problem = self.language.problem(document) if isinstance(document, str) else "not a text"
             issues = (Issue("", "value", short(problem)),) if problem else ()
             return Checked(None if issues else cast("T", document), document, issues)
+        document = self._with_first_choices(document)
         if not self.validator.is_valid(document):
-            renamed = with_first_choices(document, self._choices) if self._choices else document
-            if renamed == document or not self.validator.is_valid(renamed):
-                return Checked(None, document, self.validator.issues(document))
-            document = renamed
+            return Checked(None, document, self.validator.issues(document))
         if self.adapter is None:
             return Checked(cast("T", document), document)
         try:
@@ -201,18 +202,33 @@ class Schema(Generic[T]):
             return Checked(None, document, tuple(Issue(pointer(d["loc"]), "value", short(d["msg"])) for d in details))
         except Exception as error:
             return Checked(None, document, (_raised(error),))
-        return Checked(value, document)
+        return Checked(value, self._without_ignored(document))
 
     def check_briefly(self, document: Json) -> Checked[T] | None:
         """The verdict of `check` for a document that complies; None, without reasons, for any other document."""
-        if self.language is not None or not self.validator.is_valid(document):
+        if self.language is not None:
+            return None
+        document = self._with_first_choices(document)
+        if not self.validator.is_valid(document):
             return None
         if self.adapter is None:
             return Checked(cast("T", document), document)
         try:
-            return Checked(self._value(self.adapter, json.dumps(document)), document)
+            value = self._value(self.adapter, json.dumps(document))
         except Exception:
             return None
+        return Checked(value, self._without_ignored(document))
+
+    def _with_first_choices(self, document: Json) -> Json:
+        return with_first_choices(document, self._choices) if self._choices else document
+
+    def _without_ignored(self, document: Json) -> Json:
+        """The document without the keys that the Pydantic type ignores. Where functions read it, none is ignored."""
+        return document if self._is_read_by_functions else self._ignored.without(document)
+
+    @cached_property
+    def _ignored(self) -> Ignored:
+        return Ignored(self.json_schema, self.validator)
 
     def _value(self, adapter: TypeAdapter[T], text: str | bytes) -> T:
         """The value of a JSON text. Raises if the text does not comply, or if the value cannot be written again.
@@ -269,6 +285,13 @@ class Schema(Generic[T]):
             hint = "fix the validator or default that makes the value, or add a serializer"
             reason = _raised(error).message
             raise SchemaError(f"a value of {self.name} cannot be written as JSON: {reason}", hint=hint) from error
+
+    def serialization(self) -> "Schema[Any]":
+        """The schema of what `dump` writes; the schema itself without a Pydantic type."""
+        if self.adapter is None:
+            return self
+        written = self.adapter.json_schema(schema_generator=Writer, mode="serialization")
+        return Schema(self.name, closed(local(to_jsonable_python(written))))
 
     def written(self, read: "Read[T]") -> Json:
         """The document of a result or verdict with its static defaults, as it is scored and written.

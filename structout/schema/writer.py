@@ -3,20 +3,28 @@
 import enum
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import core_schema, to_jsonable_python
 
 from structout.schema.aliases import CHOICES
 from structout.schema.complexity import is_written
+from structout.schema.references import resolve, subschemas
 
 _FLAGS: Final = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s", re.VERBOSE: "x"}
 
 
 class Writer(GenerateJsonSchema):
     """Pydantic's JSON Schema writer, but with what Pydantic reads, and without what JSON cannot hold."""
+
+    def generate(self, schema: core_schema.CoreSchema, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:
+        """Write a type."""
+        written = super().generate(schema, mode)
+        _require_tags(written)
+        return written
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         """Write a default, unless JSON cannot hold it: a default does not restrict documents."""
@@ -60,18 +68,45 @@ class Writer(GenerateJsonSchema):
 
     def _named_required_fields_schema(self, named_required_fields: Sequence[tuple[str, bool, Any]]) -> JsonSchemaValue:
         written = super()._named_required_fields_schema(named_required_fields)
+        config = self._config
+        if self.mode != "validation" or config.validate_by_alias is False:
+            return written
+        by_name = config.validate_by_name or config.populate_by_name
         choices: dict[str, str] = {}
         for name, required, field in named_required_fields:
-            alias = field.get("validation_alias")
-            if self.mode != "validation" or not self.by_alias or not isinstance(alias, list):
-                continue
-            paths = [alias] if isinstance(alias[0], str) else alias
+            alias = field.get("validation_alias", name)
+            paths = [[alias]] if isinstance(alias, str) else [alias] if isinstance(alias[0], str) else alias
             singles = [path[0] for path in paths if len(path) == 1 and isinstance(path[0], str)]
             if singles:
-                choices |= dict.fromkeys(singles[1:], singles[0])
+                others = [*singles[1:], *([name] if by_name else [])]
+                choices |= {other: singles[0] for other in others if other != singles[0]}
             elif name in written["properties"] and all(isinstance(step, str) for step in paths[0]):
                 _nest(written, name, paths[0], required=required)
+        choices = {other: first for other, first in choices.items() if other not in written["properties"]}
         return {**written, CHOICES: choices} if choices else written
+
+
+def _require_tags(written: JsonSchemaValue) -> None:
+    """Require the tag of each member of a tagged union, even if the tag has a default: Pydantic reads the tag first.
+
+    A definition that other places use too stays as it is, and the union gets a definition of its own.
+    """
+    nodes = [node for _, node in subschemas(written)]
+    unions = [node for node in nodes if "oneOf" in node and isinstance(node.get("discriminator"), dict)]
+    members = [(branch, node["discriminator"].get("propertyName")) for node in unions for branch in node["oneOf"]]
+    uses = Counter(node["$ref"] for node in nodes if isinstance(node.get("$ref"), str))
+    tagged = Counter((branch["$ref"], tag) for branch, tag in members if isinstance(branch.get("$ref"), str))
+    for branch, tag in members:
+        reference = branch.get("$ref")
+        own = branch if reference is None else resolve(written, reference)
+        if not isinstance(own, dict) or tag not in own.get("properties", {}) or tag in own.get("required", ()):
+            continue
+        names = [name for name in own["properties"] if name in {tag, *own.get("required", ())}]
+        if reference is None or tagged[reference, tag] == uses[reference]:
+            own["required"] = names
+        else:
+            branch["$ref"] = f"{reference}_with_{re.sub('[^a-zA-Z0-9]', '_', tag)}"
+            written["$defs"][branch["$ref"].rpartition("/")[2]] = {**own, "required": names}
 
 
 def _nest(written: dict[str, Any], name: str, path: list[str], *, required: bool) -> None:

@@ -4,10 +4,11 @@ Pydantic writes some values otherwise than it reads them: secrets as asterisks, 
 fields and other aliases besides. What it writes is then no document of the schema.
 """
 
+import json
 from typing import Any
 
 from structout.document import Json
-from structout.schema.walk import meant
+from structout.schema.walk import inner, meant
 
 
 def restored(document: Json, dumped: Json, root: Any) -> Json:
@@ -56,3 +57,29 @@ def _object(document: dict[str, Json], dumped: dict[str, Json], nodes: list[Any]
         if key not in made and (key in declared or any(other is not False for other in others)):
             made[key] = value
     return made
+
+
+def without_defaults(document: Json, root: Any) -> Json:
+    """The document of the schema `root` without optional members whose value is the default."""
+    return _slim(document, [root], root)
+
+
+def _slim(value: Json, nodes: list[Any], root: Any) -> Json:
+    parts = meant(nodes, root)
+    if isinstance(value, list):
+        return [_slim(item, [one for part in parts for one in inner(part, n)], root) for n, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    required = {key for part in parts for key in part.get("required", ())}
+    made: dict[str, Json] = {}
+    for key, item in value.items():
+        own = [one for part in parts for one in inner(part, key)]
+        slim = _slim(item, own, root)
+        defaults = [part["default"] for part in meant(own, root) if "default" in part]
+        if key in required or not any(_alike(default, one) for default in defaults for one in (item, slim)):
+            made[key] = slim
+    return made
+
+
+def _alike(one: Json, other: Json) -> bool:
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

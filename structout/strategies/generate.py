@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Literal, TypeVar, cast
 
+from structout import defaults
 from structout.completion import Prompt, Sampling
 from structout.errors import SpecError, StructoutWarning
 from structout.models.base import Model
@@ -60,7 +61,8 @@ class Constrained:
 
     With `quote`, fields whose texts right documents copy from their records (see `quotes`) may only hold spans of the
     record, so the model cannot make up such a text. The model's tuning or the task's labelled examples show which
-    fields these are.
+    fields these are. Objects hold the keys that the schema declares; `open_objects` allows others where the schema
+    does not forbid them.
     """
 
     examples: int = 0
@@ -70,6 +72,7 @@ class Constrained:
     choose: Choose = "fixed"
     steering: Policy = "any"
     quote: bool = False
+    open_objects: bool = False
 
     def __post_init__(self) -> None:
         _check(self)
@@ -114,22 +117,28 @@ def _fixed(task: Task[Any], count: int) -> tuple[Example, ...]:
     return tuple(islice((one for one in task.examples if plain_words(one.text) != words), count))
 
 
-def _show(strategy: Prompted | Constrained, model: Model, tasks: Sequence[Task[Any]]) -> Show:
-    """The form of the schema in the prompt; warns once if a fine-tuned model was trained on another prompt."""
+def _shown(strategy: Prompted | Constrained, model: Model, tasks: Sequence[Task[T]]) -> tuple[Show, list[Task[T]]]:
+    """The form of the schema in the prompt, and the tasks in the edition of prompts that a fine-tuned model learned.
+
+    Warns once if a fine-tuned model was trained on another prompt.
+    """
     tuning: Tuning | None = getattr(model, "tuning", None)
     if tuning is None:
-        return strategy.show or "typescript"
-    show = strategy.show or cast("Show", tuning.show)
+        return strategy.show or "typescript", list(tasks)
+    show, edition = strategy.show or cast("Show", tuning.show), defaults.EDITION
     for schema in {task.schema for task in tasks}:
         if schema.fingerprint() != tuning.fingerprint:
             made_for = f"{tuning.schema} ({tuning.fingerprint})"
             message = f"{model.name} was fine-tuned for {made_for}, not for {schema!r}: fine-tune it again"
             warnings.warn(message, StructoutWarning, stacklevel=2)
-        elif fingerprint(schema, show) != tuning.prompt or strategy.examples:
+            continue
+        learned = [one for one in (defaults.EDITION, 1) if fingerprint(schema, show, one) == tuning.prompt]
+        edition = learned[0] if learned else edition
+        if not learned or strategy.examples:
             taught = f"show={tuning.show!r} and no examples"
             message = f"{model.name} was fine-tuned with {taught}: use the same, or fine-tune it again"
             warnings.warn(message, StructoutWarning, stacklevel=2)
-    return show
+    return show, [replace(task, edition=min(task.edition, edition)) for task in tasks]
 
 
 def _held_to(tasks: Sequence[Task[Any]], model: Model, *, quote: bool) -> list[tuple[Schema[Any], Any]]:
@@ -156,7 +165,7 @@ def _held_to(tasks: Sequence[Task[Any]], model: Model, *, quote: bool) -> list[t
 
 def _ask(strategy: Prompted | Constrained, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
     answer_format: Format = strategy.format if isinstance(strategy, Prompted) else "json"
-    show = _show(strategy, model, tasks)
+    show, tasks = _shown(strategy, model, tasks)
     constraints: Sequence[tuple[Schema[Any] | None, Any]] = [(None, None)] * len(tasks)
     if isinstance(strategy, Constrained):
         constraints = _held_to(tasks, model, quote=strategy.quote)
@@ -167,6 +176,7 @@ def _ask(strategy: Prompted | Constrained, tasks: Sequence[Task[T]], model: Mode
             constraint,
             task.sample,
             mask,
+            isinstance(strategy, Constrained) and strategy.open_objects,
         )
         for task, examples, (constraint, mask) in zip(tasks, _examples(strategy, tasks), constraints, strict=True)
     ]

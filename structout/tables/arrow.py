@@ -47,7 +47,7 @@ def columns_of(schema: Schema[Any]) -> dict[str, Column]:
     A field without a single type (a union, a recursion, a free-form object) becomes JSON text. Timestamps are stored in
     UTC; a timestamp without an offset counts as UTC.
     """
-    return _columns(Layout.of(schema, written=True))
+    return _columns(Layout.of(schema))
 
 
 def _columns(layout: Layout) -> dict[str, Column]:
@@ -79,7 +79,7 @@ class Table:
     """Records in typed columns, followed by their provenance columns unless the table is `bare`."""
 
     def __init__(self, schema: Schema[Any], *, bare: bool) -> None:
-        self._layout = Layout.of(schema, written=True)
+        self._layout = Layout.of(schema)
         self._columns = _columns(self._layout)
         self._provenance = {} if bare else {"_key": pa.string(), **dict(PROVENANCE)}
         types = {name: column.type for name, column in self._columns.items()}

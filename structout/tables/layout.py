@@ -7,7 +7,7 @@ from typing import Any
 from structout.document import Json, parse_json
 from structout.errors import DataError
 from structout.schema import Schema
-from structout.schema.references import local, resolve
+from structout.schema.references import resolve
 from structout.schema.walk import ANY, kind_of, kinds_of, meant
 
 PROVENANCE = (
@@ -34,11 +34,9 @@ class Layout:
     required: frozenset[str] = frozenset((WHOLE,))
 
     @classmethod
-    def of(cls, schema: Schema[Any], *, written: bool = False) -> "Layout":
-        """The columns of records as they are read, or as they are `written`. A Pydantic type may write other names and
-        types: aliases, computed fields, serializers.
-        """
-        root, extras = _as_written(schema) if written else (schema.json_schema, schema.adapter is None)
+    def of(cls, schema: Schema[Any]) -> "Layout":
+        """The columns of the documents of a schema."""
+        root, extras = schema.json_schema, schema.adapter is None
         node = _root(root)
         if not (isinstance(node, dict) and node.get("properties") and node.get("type", "object") == "object"):
             return cls({WHOLE: node}, root, True, extras)
@@ -129,16 +127,7 @@ def _root(root: Any) -> Any:
     return resolve(root, root["$ref"]) if isinstance(root, dict) and "$ref" in root else root
 
 
-def _as_written(schema: Schema[Any]) -> tuple[Any, bool]:
-    if schema.adapter is None:
-        return schema.json_schema, True
-    try:
-        return local(schema.adapter.json_schema(mode="serialization")), False
-    except Exception:  # a user's serializer may not declare its type
-        return schema.json_schema, True
-
-
 def fields(schema: Schema[Any]) -> list[str]:
-    """The fields that a written record may have, over all alternatives at the root."""
-    root, _ = _as_written(schema)
+    """The fields that a record may have, over all alternatives at the root."""
+    root = schema.json_schema
     return list(dict.fromkeys(name for node in meant([root], root) for name in node.get("properties", ())))

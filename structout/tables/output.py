@@ -150,7 +150,7 @@ def check_field_names(target: str, schema: Schema[Any], *, bare: bool = False) -
     """
     table = _is_table(target)
     taken = [*([] if bare else PROVENANCE), *([MORE] if table else [])]
-    for name in [] if table and Layout.of(schema, written=True).whole else fields(schema):
+    for name in [] if table and Layout.of(schema).whole else fields(schema):
         if name in taken:
             hint = "rename it, or write JSONL" if name == MORE else "give --bare, or rename the field"
             raise SpecError(f"the schema has a field {name!r}, a name that the output reserves", hint=hint)
@@ -166,7 +166,7 @@ def placing(target: str, schema: Schema[Any], *, bare: bool = False) -> Placing:
         from structout.tables.arrow import Table
 
         return Table(schema, bare=bare).row
-    layout = Layout.of(schema, written=True) if _is_table(target) else None
+    layout = Layout.of(schema) if _is_table(target) else None
 
     def row(value: Json, provenance: dict[str, Any]) -> dict[str, Any]:
         record = layout.row(value) if layout else value if isinstance(value, dict) else {"value": value}
@@ -253,7 +253,7 @@ def _json_lines(stream: BinaryIO) -> Write:
 @contextmanager
 def _csv(stream: BinaryIO, schema: Schema[Any], delimiter: str, *, bare: bool) -> Iterator[Write]:
     """Write lists and objects as JSON, and null as an empty cell."""
-    names = [*Layout.of(schema, written=True).columns, *([] if bare else PROVENANCE)]
+    names = [*Layout.of(schema).columns, *([] if bare else PROVENANCE)]
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.DictWriter(text, names, delimiter=delimiter)
     writer.writeheader()

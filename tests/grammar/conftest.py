@@ -28,6 +28,7 @@ def walk(vocabulary: Vocabulary) -> Walk:
         rng = random.Random(seed)
         matcher = grammar.matcher(vocabulary, max_tokens)
         tokens: list[int] = []
+        rejected = 0  # in one place: the mask becomes narrower with every rejection
         while not matcher.must_stop and len(tokens) < (max_tokens or 400):
             forced = matcher.forced() if rng.random() < 0.5 else []
             if forced:
@@ -39,6 +40,10 @@ def walk(vocabulary: Vocabulary) -> Walk:
                 if vocabulary.is_end(token):
                     break
                 tokens.append(token)
+                rejected = 0
+            else:
+                rejected += 1
+                assert rejected < 30, f"rejected {rejected} tokens after {vocabulary.decode(tokens)!r}"
         return matcher, vocabulary.decode(tokens), len(tokens)
 
     return walk

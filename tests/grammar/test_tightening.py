@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any
@@ -30,6 +30,18 @@ CASES: list[tuple[Any, Sequence[Any], Sequence[Any]]] = [
     (AwareDatetime, ["2024-01-01T10:00:00+02:00", "2024-01-01T10:00:00Z"], ["2024-01-01T10:00:00"]),
     (NaiveDatetime, ["2024-01-01T10:00:00"], ["2024-01-01T10:00:00Z", "2024-01-01T10:00:00+02:00"]),
     (PastDate, ["2001-01-01", "1970-12-31"], ["2999-01-01", "2001-02-30"]),
+    (
+        Annotated[datetime, Field(ge=datetime(2024, 1, 1, 12), lt=datetime(2025, 6, 1))],
+        ["2024-01-01T12:00:00.5", "2025-05-31T23:59:59", "2024-01-01T12:00:00+02:00"],
+        ["2024-01-01T11:59:59.9", "2025-06-01T00:00:00"],
+    ),
+    (
+        Annotated[datetime, Field(gt=datetime(2024, 1, 1, 12, tzinfo=timezone(timedelta(hours=2))))],
+        ["2024-01-01T10:00:01Z"],
+        ["2024-01-01T10:00:00Z", "2024-01-01T10:00:01+02:00"],
+    ),
+    (Annotated[time, Field(ge=time(9), le=time(17, 30))], ["09:00:00.1", "17:30:00"], ["08:59:59", "17:30:00.5"]),
+    (Annotated[date, Field(gt=date(2024, 1, 1), lt=date(2024, 1, 5))], ["2024-01-02", "2024-01-04"], ["2024-01-05"]),
     (FutureDate, ["2999-01-01", "2150-06-01"], ["2001-01-01"]),
     (Fraction, ["1/3", "-2"], ["x", "1/0"]),
     (Json, ["[1, 2]", "null", '{"a": true}'], ["[1,", "", "a"]),
@@ -90,3 +102,17 @@ def test_keys_come_in_the_order_of_the_schema_itself(walk: Walk) -> None:
         ]
         assert written
         assert all(list(json.loads(text))[:2] == keys for text in written)  # what is not declared comes after
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Annotated[time, Field(gt=time(23, 59, 59))],  # sub-second values only
+        Annotated[time, Field(ge=time(9, tzinfo=UTC))],  # offsets would have to be subtracted
+        Annotated[NaiveDatetime, Field(ge=datetime(2024, 1, 1, tzinfo=UTC))],
+    ],
+)
+def test_bounds_that_a_pattern_cannot_hold_are_gaps(source: Any) -> None:
+    grammar = compile(Schema.of(source))
+    assert grammar.level == "relaxed"
+    assert any("bounds" in gap.keyword and not gap.narrower for gap in grammar.gaps)

@@ -5,7 +5,7 @@ import json
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 import pytest
 from pydantic import (
@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+import structout
 from structout import Prompted, Scripted, extract
 from structout.errors import SchemaError
 from structout.schema import Schema
@@ -204,3 +205,81 @@ def test_a_date_in_an_example_is_fine() -> None:
 
     written: Any = Schema.of(Dated).json_schema
     assert written["properties"]["day"]["example"] == "2024-03-05"
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+    lives: int = 9
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+    tricks: int = 0
+
+
+class Home(BaseModel):
+    pets: list[Annotated[Cat | Dog, Field(discriminator="kind")]] = []
+    rooms: dict[str, int] = {}
+    next_door: Self | None = None
+
+
+class Legacy(BaseModel):
+    name: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def migrated(cls, given: Any) -> Any:
+        return {"name": given["full_name"]} if "full_name" in given else given
+
+
+def test_keys_that_a_type_ignores_are_not_in_the_document() -> None:
+    pets: Any = [{"kind": "cat", "lives": 1, "tricks": 2}, {"kind": "dog", "lives": 1}]
+    given: Any = {"pets": pets, "rooms": {"attic": 1}, "more": 1, "next_door": {"rooms": {}, "pet": {}}}
+    checked = Schema.of(Home).check(given)
+    assert checked.ok
+    kept = [{"kind": "cat", "lives": 1}, {"kind": "dog"}]
+    assert checked.document == {"pets": kept, "rooms": {"attic": 1}, "next_door": {"rooms": {}}}
+    assert Schema.of(Home).check_briefly(given) == checked
+    assert structout.repair(json.dumps(given), Home).document == checked.document
+
+
+def test_keys_are_kept_where_something_reads_them() -> None:
+    given: Any = {"full_name": "Ann"}
+    checked = Schema.of(Legacy).check(given)
+    assert (checked.value, checked.document) == (Legacy(name="Ann"), given)
+    plain = {"type": "object", "properties": {"a": {}}}
+    assert Schema.of(plain).check({"b": 1}).document == {"b": 1}
+
+
+class Renamed(BaseModel):
+    model_config = ConfigDict(populate_by_name=True)
+
+    size: int = Field(alias="Size")
+    weight: int = Field(default=0, validation_alias=AliasChoices("Weight", "mass"))
+
+
+class Plainly(BaseModel):
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=False)
+
+    size: int = Field(alias="Size")
+
+
+@pytest.mark.parametrize(
+    ("source", "given", "read"),
+    [
+        (Renamed, {"size": 1}, {"Size": 1}),
+        (Renamed, {"Size": 1, "mass": 2}, {"Size": 1, "Weight": 2}),
+        (Renamed, {"size": 1, "weight": 2}, {"Size": 1, "Weight": 2}),
+        (Plainly, {"size": 1}, {"size": 1}),
+        (Plainly, {"Size": 1}, None),
+    ],
+)
+def test_a_field_may_be_named_as_pydantic_reads_it(source: Any, given: Any, read: Any) -> None:
+    checked = Schema.of(source).check(given)
+    assert checked.ok is (read is not None)
+    if checked.ok:
+        written = Schema.of(source).written(checked)
+        assert checked.document == read
+        assert checked.value == source.model_validate(given)
+        assert isinstance(written, dict)
+        assert read.items() <= written.items()

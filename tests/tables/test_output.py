@@ -179,7 +179,7 @@ def test_fields_without_a_column_of_their_own_are_kept(tmp_path: Path, name: str
     kept = first["inner"]
     assert (kept if name == "o.csv" else kept | json.loads(kept.pop("_more"))) == {"x": 2, "y": 3}
     schema = Schema.of(Renamed)
-    write(target, [schema.dump(Renamed.model_validate({"n": 1, "other": 2}))], schema)
+    write(target, [schema.dump(Renamed.model_validate({"n": 1, "other": 2}))], schema.serialization())
     (row,) = read(tmp_path / name)
     assert (row["number"], row["double"], row["price"], row["_more"]) == ("I", 2, 1.5, {"other": 2})
     write(target, [{"name": "n"}])

@@ -172,7 +172,7 @@ class OpenAIModel:
                 continue
             if reason and constraint is not None:
                 self._heeded[constraint.fingerprint()] = stated
-                how = "without a constraint" if stated == "nothing" else "without the limit on quotes"
+                how = "without a constraint" if stated == "nothing" else "by the schema alone"
                 self._say(f"{self.name} rejects the constraint of {constraint.name}, so it answers {how}: {reason}")
             return answers
         return [Completion("", finish_reason="refused", refusal=reason)] * len(prompts)
@@ -185,7 +185,7 @@ class OpenAIModel:
         first = self._heeded.get(constraint.fingerprint(), "mask")
         ways: list[tuple[_Stated, dict[str, Any] | None]] = []
         for stated in _WEAKER[_WEAKER.index(first) :]:
-            mask = prompt.mask if stated == "mask" else None
+            mask = prompt.held_to if stated == "mask" else None
             held = None if stated == "nothing" else dialects.fields(constraint, self.dialect, mask)
             if all(held != known for _, known in ways):
                 ways.append((stated, held))

@@ -61,6 +61,19 @@ def opened(path: Path, *, fresh: bool, private: bool, repair: bool) -> tuple[sql
         raise JournalError(f"{path} cannot be written: {error.strerror}", hint="check the folder") from error
 
 
+def identity_in(path: str | Path) -> dict[str, str]:
+    """The identity of the run in a journal, which is only read; empty without a journal that can be read."""
+    if not Path(path).is_file():
+        return {}
+    try:
+        with closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as db:
+            row = db.execute("SELECT value FROM about WHERE name = 'identity'").fetchone()
+        found = loaded(row[0]) if row else {}
+    except (sqlite3.Error, DataError, UnicodeDecodeError):  # whoever opens the journal says what is wrong
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _held(path: Path, file: Path) -> tuple[sqlite3.Connection, int | None]:
     """A connection that locks out other processes, and the version of the file (None: unreadable pages)."""
     db = connect(str(file))
