@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
@@ -54,6 +55,7 @@ def validate(
         list[str] | None,
         typer.Option("--report", help="FORMAT=PATH (or -): json, junit, sarif, github, html, md. Repeatable."),
     ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="The number of processes; the order is kept.")] = 1,
     write_secrets: WriteSecretsOption = False,
     as_json: JsonOption = False,
     no_code: CodeOption = False,
@@ -64,6 +66,7 @@ def validate(
     """
     from structout.gate.gate import Findings, Gate
     from structout.gate.reports import FORMATS, judgement_json, summary, write_report
+    from structout.gate.workers import in_processes, judgements
     from structout.schema import Schema
     from structout.schema.hidden import check_hidden
     from structout.tables.documents import read_documents
@@ -88,22 +91,24 @@ def validate(
     if not write_secrets and any(place not in (None, "-") for place in (output, rejects)):
         check_hidden(contract, "add --write-secrets, or omit --output and --rejects")
     findings = Findings(source, contract.name, _thresholds(contract, min_valid, max_invalid, min_field or []))
-    gate = Gate(contract, findings, policy)
+    gate = Gate(contract, policy, findings.thresholds.min_field)
+    judged = judgements if jobs == 1 else partial(in_processes, source=schema, jobs=jobs)
     unread = None
     alone = "-" in (output, rejects, *reports.values())  # a machine reads stdout then, so it holds nothing else
     lines = sys.stderr if alone else sys.stdout
     with _passing(output, contract) as keep, _rejecting(rejects) as reject:
         try:
-            for document in read_documents(source, contract, column=column):
-                judgement = gate.judge(document)
+            for document, judgement in judged(gate, read_documents(source, contract, column=column)):
+                findings.add(judgement)
                 if judgement.status == "invalid":
                     reject(document, judgement)
                 else:
                     keep(document, judgement)
-                with _goes_on(lines):
-                    if as_json:
+                if as_json:
+                    with _goes_on(lines):
                         put_json(judgement_json(judgement), lines)
-                    elif judgement.status == "invalid":
+                elif judgement.status == "invalid":
+                    with _goes_on(lines):
                         put(line(f"{source}:{judgement.line}: {'; '.join(map(str, judgement.issues))}"), lines)
         except DataError as error:
             if findings.total == 0:

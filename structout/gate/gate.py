@@ -4,35 +4,35 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from structout.document import Json, parse_json
 from structout.errors import SpecError
 from structout.issue import Issue
 from structout.parsing import Policy
 from structout.parsing.notices import notices
-from structout.schema import Checked, Schema
+from structout.schema import Schema
 from structout.tables.documents import Document, read_documents
 from structout.tables.layout import Layout, is_of_run
 
-_VALID: Checked[Any] = Checked(None, None)
 _NO_UTF8 = (Issue("", "not_json", "the document is not UTF-8: convert the file to UTF-8"),)
 _SHOWN = 1000  # documents that reports list individually
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """The judgement on one document: `valid` as it is, `repaired` to `repaired_to`, or `invalid`.
 
-    `notices` name values of a valid document that look wrong.
+    `notices` name values of a valid document that look wrong, and `bad_fields` the fields with a threshold that are bad
+    in an invalid document. (A tuple, because creating judgements is a large part of the cost of small documents.)
     """
 
     line: int
-    status: str
+    status: Literal["valid", "repaired", "invalid"]
     issues: tuple[Issue, ...] = ()
     edits: int = 0
     repaired_to: Json = None
     notices: tuple[Issue, ...] = ()
+    bad_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,16 @@ class Findings:
             checks.append(ThresholdCheck(f"{name} valid >= {least:g}", f"{good:.6g}", good >= least))
         return checks
 
-    def add(self, judgement: Judgement, bad_fields: list[str]) -> None:
-        """Count a repaired or invalid document."""
+    def add(self, judgement: Judgement) -> None:
+        """Count a judgement."""
         self.total += 1
-        if judgement.status == "repaired":
+        if judgement.status == "valid":
+            self.valid += 1
+            self.noticed += bool(judgement.notices)
+        elif judgement.status == "repaired":
             self.repaired += 1
         else:
-            self.bad_fields.update(bad_fields)
+            self.bad_fields.update(judgement.bad_fields)
             self.kinds.update({(issue.kind, _pattern(issue.pointer)) for issue in judgement.issues})
             if len(self.sample) < _SHOWN:
                 self.sample.append(judgement)
@@ -112,68 +115,59 @@ class Findings:
 class Gate:
     """Checks documents strictly against a schema, one by one. With a policy, it first repairs an invalid document.
 
-    The provenance columns of `structout run` do not belong to a document.
+    `fields` are the fields with a threshold. The provenance columns of `structout run` do not belong to a document.
     """
 
-    def __init__(self, schema: Schema[Any], findings: Findings, policy: Policy | None = None) -> None:
+    def __init__(self, schema: Schema[Any], policy: Policy | None = None, fields: Iterable[str] = ()) -> None:
         self.schema = schema
-        self.findings = findings
-        self._policy = policy
+        self.policy = policy
+        self.fields = tuple(fields)
         self._required = set(_of(schema, "required"))
         self._layout = Layout.of(schema)
 
     def judge(self, document: Document) -> Judgement:
-        """The judgement on a document, which is also counted in the findings."""
+        """The judgement on a document."""
+        data = document.data
+        if data is not None and self.schema.complies(data):
+            if b"\\" not in data:
+                return Judgement(document.line, "valid")
+            return Judgement(document.line, "valid", notices=notices(document.text, parse_json(document.text)[0]))
+        return self._judge(document)
+
+    def _judge(self, document: Document) -> Judgement:
         schema, data = self.schema, document.data
         if document.wrong:
             return self._invalid(document, (Issue("", "not_json", document.wrong),), None)
-        if data is not None and schema.complies(data):
-            checked: Checked[Any] = _VALID
-        else:
-            checked = schema.check(document.parsed) if data is None else schema.check_text(document.text)
-            if isinstance(checked.document, dict) and is_of_run(checked.document):
-                checked = schema.check(self._layout.record(checked.document))
+        checked = schema.check(document.parsed) if data is None else schema.check_text(document.text)
+        if isinstance(checked.document, dict) and is_of_run(checked.document):
+            checked = schema.check(self._layout.record(checked.document))
         if checked.ok:
-            self.findings.total += 1
-            self.findings.valid += 1
-            seen = self._notices(document, checked)
+            seen = () if data is None or b"\\" not in data else notices(document.text, checked.document)
             return Judgement(document.line, "valid", notices=seen)
-        if self._policy is None:
+        if self.policy is None:
             bytes_only = data is not None and not _is_utf8(data)
             return self._invalid(document, _NO_UTF8 if bytes_only else checked.issues, checked.document)
         from structout.parsing import repair
 
-        found = repair(document.text, schema, self._policy)
+        found = repair(document.text, schema, self.policy)
         if not found.ok:
             return self._invalid(document, found.issues, found.document, len(found.edits))
-        judgement = Judgement(document.line, "repaired", found.issues, len(found.edits), found.document)
-        self.findings.add(judgement, [])
-        return judgement
-
-    def _notices(self, document: Document, checked: Checked[Any]) -> tuple[Issue, ...]:
-        """The values of a valid document that look wrong, which the findings count."""
-        if document.data is None or b"\\" not in document.data:
-            return ()
-        parsed = parse_json(document.text)[0] if checked is _VALID else checked.document
-        seen = notices(document.text, parsed)
-        self.findings.noticed += bool(seen)
-        return seen
+        return Judgement(document.line, "repaired", found.issues, len(found.edits), found.document)
 
     def _invalid(self, document: Document, issues: tuple[Issue, ...], found: Json, edits: int = 0) -> Judgement:
-        judgement = Judgement(document.line, "invalid", issues, edits)
-        self.findings.add(judgement, list(self._bad_fields(found, judgement)))
-        return judgement
+        bad = tuple(self._bad_fields(found, issues))
+        return Judgement(document.line, "invalid", issues, edits, bad_fields=bad)
 
-    def _bad_fields(self, document: Json, judgement: Judgement) -> Iterator[str]:
+    def _bad_fields(self, document: Json, issues: tuple[Issue, ...]) -> Iterator[str]:
         """The fields with a threshold that are bad in this document: required but absent, or with an issue."""
-        for name in self.findings.thresholds.min_field:
+        for name in self.fields:
             place = "/" + name.replace("~", "~0").replace("/", "~1")
             if not isinstance(document, dict):
                 yield name
             elif name not in document:
                 if name in self._required:
                     yield name
-            elif any(issue.pointer == place or issue.pointer.startswith(place + "/") for issue in judgement.issues):
+            elif any(issue.pointer == place or issue.pointer.startswith(place + "/") for issue in issues):
                 yield name
 
 
@@ -204,9 +198,9 @@ def validate(
     findings = Findings(
         str(documents) if isinstance(documents, Path) else "", contract.name, thresholds or Thresholds()
     )
-    gate = Gate(contract, findings, repair)
+    gate = Gate(contract, repair, findings.thresholds.min_field)
     for one in read_documents(str(documents), contract) if isinstance(documents, Path) else _given(documents):
-        gate.judge(one)
+        findings.add(gate.judge(one))
     return findings
 
 
