@@ -20,6 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks import field_schemas
 from benchmarks.engines import ENGINES, LIMIT, SPARE, Verdict, serve
 from benchmarks.pydantic_models import CASES
 from structout.errors import SchemaError
@@ -91,7 +92,7 @@ def run(engine: str, rows: Sequence[dict[str, Any]], tokenizer: str, log: Path) 
         mask_us += verdict.mask_us
         levels[verdict.level] += 1
         right = True
-        schema = Schema.of(row["schema"]) if engine == "structout" else None
+        schema = Schema.of(row["schema"]) if engine.startswith("structout") else None
         held_back = verdict.held or [False] * len(verdict.taken)
         for test, taken, held in zip(row["tests"], verdict.taken, held_back, strict=True):
             kind = "valid" if test["valid"] else "invalid"
@@ -141,7 +142,7 @@ def pydantic_table(tokenizer: str) -> list[str]:
             if schema.language is not None:
                 cells.append("-")
                 continue
-            named = {"case": case.name} if engine == "structout" else schema.json_schema
+            named = {"case": case.name} if engine.startswith("structout") else schema.json_schema
             verdict = worker.judge(named, [*case.valid, *case.invalid])
             faults = [verdict.error.split("\n")[0][:40]] if verdict.error else []
             if not verdict.error:
@@ -157,6 +158,39 @@ def pydantic_table(tokenizer: str) -> list[str]:
         worker.close()
     head = [f"- {engine}: right on {len(CASES) - len(names)} of {len(CASES)}" for engine, names in wrong.items()]
     return [*head, "", *lines]
+
+
+def field_section(tokenizer: str) -> list[str]:
+    """What structout and the engines make of the schemas in `field_schemas`."""
+    from transformers import AutoTokenizer
+
+    from structout.grammar import Vocabulary
+
+    found, faults = field_schemas.measure(Vocabulary.of(AutoTokenizer.from_pretrained(tokenizer)))
+    lines = [
+        "| engine, by the mask alone | compiles | valid documents taken | invalid documents taken |",
+        "|---|---|---|---|",
+    ]
+    for engine in ENGINES[2:]:
+        worker, count = Worker(engine, tokenizer), Counter[str]()
+        for case in field_schemas.field_schemas():
+            try:
+                schema = Schema.of(case.source)
+            except SchemaError:
+                continue
+            verdict = worker.judge(schema.json_schema, [json.loads(text) for text in (*case.valid, *case.invalid)])
+            count["schemas"] += 1
+            count["compiles"] += not verdict.error
+            count["valid"] += len(case.valid)
+            count["invalid"] += len(case.invalid)
+            count["taken"] += sum(verdict.taken[: len(case.valid)])
+            count["wrong"] += sum(verdict.taken[len(case.valid) :])
+        worker.close()
+        lines.append(
+            f"| {engine} | {count['compiles']} of {count['schemas']} | {count['taken']} of {count['valid']} "
+            f"| {count['wrong']} of {count['invalid']} |"
+        )
+    return field_schemas.section(found, faults, lines)
 
 
 def budget_section(count: Counter[str]) -> list[str]:
@@ -285,7 +319,7 @@ def main() -> None:
     parser.add_argument("--model", type=int, default=60, help="schemas for the embedded model; 0 to leave it out")
     parser.add_argument("--tokenizer", default="", help="a tokenizer's folder; by default the embedded model's")
     parser.add_argument("--logs", type=Path, default=Path(".structout/coverage"), help="a folder")
-    parser.add_argument("--parts", default="budget,engines,pydantic,model")
+    parser.add_argument("--parts", default="budget,engines,pydantic,field,model")
     options = parser.parse_args()
     from structout.models.embedded import embedded_folder
 
@@ -323,6 +357,8 @@ def main() -> None:
         ]
     if "pydantic" in options.parts:
         parts["pydantic"] = ["# Pydantic types, by the mask alone", "", *pydantic_table(tokenizer)]
+    if "field" in options.parts:
+        parts["field"] = field_section(tokenizer)
     if "model" in options.parts and options.model:
         parts["model"] = [
             "# The embedded model, constrained",

@@ -5,11 +5,12 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-ENGINES = ("structout", "llguidance", "llguidance lenient", "xgrammar", "outlines_core")
+# structout's objects are open here, as the others' are; "structout closed" is what it does by default.
+ENGINES = ("structout", "structout closed", "llguidance", "llguidance lenient", "xgrammar", "outlines_core")
 LIMIT = 10  # seconds of CPU time for compiling one schema, and as many again for its documents
 _MEMORY = 8 * 1024**3  # bytes that an engine may ask for
 _MOST_STEPS = 2_000  # of trying out orders of keys, for one document
@@ -68,7 +69,7 @@ class Llguidance:
 
         began = _spent()
         level, grammar = "", None
-        if self.kind == "structout":
+        if self.kind.startswith("structout"):
             try:
                 # A Pydantic type is named, so that its validators and its reading of formats count.
                 source_type = (
@@ -76,7 +77,7 @@ class Llguidance:
                     if isinstance(json_schema, dict) and set(json_schema) == {"case"}
                     else json_schema
                 )
-                grammar = compile_schema(Schema.of(source_type))
+                grammar = compile_schema(Schema.of(source_type), open_objects=self.kind == "structout")
             except SchemaError as error:
                 return Verdict(error=str(error)[:200])
             source, level = grammar.source, grammar.level
@@ -91,10 +92,10 @@ class Llguidance:
         verdict = Verdict("", level, (_spent() - began) * 1000)
         _allow(LIMIT)
         for document in documents:
-            spelled = _spelled(matcher, document, self.vocabulary.encode)
-            held = spelled is not None and grammar is not None and not self._within_budget(grammar, spelled)
+            found = spelled(matcher, document, self.vocabulary.encode)
+            held = found is not None and grammar is not None and not self._within_budget(grammar, found)
             verdict.held.append(held)
-            verdict.taken.append(spelled is not None and not held)
+            verdict.taken.append(found is not None and not held)
         for document in documents[:1]:
             position = matcher.deep_copy()
             for token in self.vocabulary.encode(json.dumps(document, ensure_ascii=False))[:_MASKED]:
@@ -119,7 +120,12 @@ def _types() -> dict[str, Any]:
     return {case.name: case.type for case in CASES}
 
 
-def _spelled(matcher: Any, document: Any, encode: Any) -> str | None:
+def dumped(value: Any) -> str:
+    """A scalar as JSON."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def spelled(matcher: Any, document: Any, encode: Any, scalar: Callable[[Any], str] = dumped) -> str | None:
     """A text of a document that the grammar admits, in some order of its keys, as far as trying out a few thousand
     tells.
     """
@@ -143,7 +149,7 @@ def _spelled(matcher: Any, document: Any, encode: Any) -> str | None:
             for opened in put(position, "["):
                 yield from items(opened, value, 0)
         else:
-            yield from put(position, json.dumps(value, ensure_ascii=False))
+            yield from put(position, scalar(value))
 
     def members(position: Any, keys: list[str], value: dict[str, Any], comma: str) -> Iterator[Any]:
         if not keys:

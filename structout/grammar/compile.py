@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from structout.document import Json
 from structout.errors import MissingExtraError, SchemaError
 from structout.grammar.closing import Closer, examples, required_names
+from structout.grammar.exponents import Exponents
 from structout.grammar.languages import samples, source_of
 from structout.grammar.matcher import EngineMatcher, Matcher
 from structout.grammar.prefix_validator import PrefixValidator
@@ -73,7 +74,7 @@ class Grammar:
         if matcher.is_error():  # matchers share the engine's lexer, which has reached its limit
             start = self._starts[vocabulary] = replace(start, template=self._template(vocabulary))
             matcher = start.template.deep_copy()
-        engine = EngineMatcher(matcher, vocabulary)
+        engine = EngineMatcher(matcher, vocabulary, None if self.schema.language else Exponents.of(vocabulary))
         if max_tokens is None or start.out is None or len(start.out) > max_tokens:
             return engine
         return Guarded(

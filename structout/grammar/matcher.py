@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from structout.grammar.exponents import START, Exponents, Position, over
 from structout.grammar.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import torch
     from llguidance import LLMatcher
+
+
+_Past = tuple[Position, "_Past"] | None  # the positions before each token, the last one first
 
 
 class Matcher(Protocol):
@@ -60,14 +64,20 @@ class Matcher(Protocol):
 
 
 class EngineMatcher:
-    """A matcher over llguidance, without a token limit. Its members are described in `Matcher`."""
+    """A matcher over llguidance, without a token limit. Its members are described in `Matcher`.
+
+    With `exponents`, it writes no number that is too large to hold.
+    """
 
     steered: tuple[int, ...] = ()
 
-    def __init__(self, matcher: "LLMatcher", vocabulary: Vocabulary, *, ended: bool = False) -> None:
+    def __init__(self, matcher: "LLMatcher", vocabulary: Vocabulary, exponents: Exponents | None = None) -> None:
         self._matcher = matcher
         self._vocabulary = vocabulary
-        self._ended = ended
+        self._exponents = exponents
+        self._position = START
+        self._past: _Past = None
+        self._ended = False
 
     @property
     def may_stop(self) -> bool:
@@ -100,7 +110,10 @@ class EngineMatcher:
             return mask
         if self._matcher.is_stopped():
             return torch.zeros(self._vocabulary.size, dtype=torch.bool)
-        return torch.frombuffer(bytearray(self._matcher.compute_logit_bias()), dtype=torch.uint8).bool()
+        mask = torch.frombuffer(bytearray(self._matcher.compute_logit_bias()), dtype=torch.uint8).bool()
+        if self._exponents is not None:
+            self._exponents.narrow(mask, self._position)
+        return mask
 
     def forced(self) -> list[int]:
         """The tokens that must come next."""
@@ -113,10 +126,28 @@ class EngineMatcher:
         end = next((i for i, token in enumerate(content) if self._vocabulary.is_end(token)), None)
         if self._ended:
             return 0
-        taken = int(self._matcher.try_consume_tokens(content[:end])) if content[:end] else 0
+        content, taken = content[:end], 0
+        if self._exponents is not None:
+            taken = self._advance(content, self._exponents)
+        elif content:
+            taken = int(self._matcher.try_consume_tokens(content))
         if end is not None and taken == end and self.may_stop:
             self._ended = True
             taken += 1
+        return taken
+
+    def _advance(self, content: list[int], exponents: Exponents) -> int:
+        """Advance over the longest allowed prefix of `content`, which has no end token; returns its length."""
+        positions = [self._position]
+        for token in content:
+            if exponents.forbids(positions[-1], token):
+                break
+            positions.append(over(positions[-1], self._vocabulary.pieces[token]))
+        wanted = content[: len(positions) - 1]
+        taken = int(self._matcher.try_consume_tokens(wanted)) if wanted else 0
+        for position in positions[:taken]:
+            self._past = position, self._past
+        self._position = positions[taken]
         return taken
 
     def rollback(self, n: int) -> None:
@@ -126,7 +157,13 @@ class EngineMatcher:
             n -= 1
         if n:
             self._matcher.rollback(n)
+        for _ in range(n):
+            if self._past is not None:
+                self._position, self._past = self._past
 
     def copy(self) -> "EngineMatcher":
         """An independent matcher at the same position."""
-        return EngineMatcher(self._matcher.deep_copy(), self._vocabulary, ended=self._ended)
+        other = object.__new__(EngineMatcher)
+        other.__dict__.update(self.__dict__)
+        other._matcher = self._matcher.deep_copy()
+        return other

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 _LEAST = ("minimum", "exclusiveMinimum")
-_BOUNDS = (*_LEAST, "maximum", "exclusiveMaximum")
+BOUNDS = (*_LEAST, "maximum", "exclusiveMaximum")
 _COUNTS = tuple(f"{end}{what}" for end in ("min", "max") for what in ("Length", "Items", "Properties", "Contains"))
 _INT64 = 2**63 - 1
 _FEW = 16  # multiples up to which they are listed
@@ -40,7 +40,7 @@ def numbers(node: dict[str, Any]) -> tuple[Any, list[Lack]]:
         ways = [way for way in found if way is not None]
         gaps.append(("multipleOf", "without trailing zeros and exponents", True))
         return {"anyOf": ways or [{"multipleOf": step, **bounds.written}]}, gaps
-    if not any(isinstance(node.get(key), float) for key in _BOUNDS):
+    if not any(isinstance(node.get(key), float) for key in BOUNDS):
         return None, gaps
     bounds = Bounds.taken_from(node)
     inward = bounds.inward()
@@ -65,7 +65,7 @@ def whole_counts(node: dict[str, Any]) -> None:
 def _within_64_bits(node: dict[str, Any]) -> list[Lack]:
     """Move or drop bounds that do not fit into the engine's integers."""
     gaps: list[Lack] = []
-    for key in _BOUNDS:
+    for key in BOUNDS:
         bound = node.get(key)
         inward, direction = (math.inf, 1) if key in _LEAST else (-math.inf, -1)
         if not isinstance(bound, int) or isinstance(bound, bool) or abs(bound) < 2**53:
@@ -91,7 +91,7 @@ class Bounds:
     @classmethod
     def taken_from(cls, node: dict[str, Any]) -> "Bounds":
         """Remove the bounds from a subschema and return them."""
-        found = cls({key: node.pop(key) for key in _BOUNDS if key in node})
+        found = cls({key: node.pop(key) for key in BOUNDS if key in node})
         # The engine reads an exclusive 20.0 as inclusive, so whole bounds are written as integers.
         return cls(found.written | {key: written(bound) for key, bound in found._exact()})
 

@@ -1,5 +1,7 @@
 """The rewriting of a JSON Schema into keywords that the engine supports, with a list of the remaining gaps."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -9,7 +11,7 @@ from typing import Any
 import jsonschema_rs
 
 from structout.grammar.disjoint import TYPES, disjoint
-from structout.grammar.numbers import numbers, whole_counts
+from structout.grammar.numbers import BOUNDS, numbers, whole_counts
 from structout.grammar.strings import FORMATS, PYDANTIC, unlike
 from structout.issue import pointer
 from structout.schema.keywords import RESTRICTING
@@ -23,6 +25,7 @@ _ARRAYS = ("allOf", "anyOf", "oneOf", "prefixItems")
 _MAPS = ("properties", "patternProperties", "$defs", "definitions")
 _SINGLE = ("additionalProperties", "items", "additionalItems")
 _KEPT = RESTRICTING | {"$schema", "$id", "id", "$anchor", "$defs", "definitions", "x-guidance"}
+_CONTROL = re.compile(r"\\u00[01]")  # in JSON; those with short escapes are written
 _LARGEST = 1e20  # the largest bound of a number that the engine takes
 _DOUBLE = 1.7976931348623157e308
 _UNSUPPORTED = ("contains", "minContains", "maxContains", "unevaluatedItems", "unevaluatedProperties", "$dynamicRef")
@@ -95,6 +98,8 @@ class Rewriter:
         if "$ref" in node and self._siblings_ignored:
             return {key: value for key, value in new.items() if key in ("$ref", "$defs", "definitions")}
         whole_counts(new)
+        self._exponents(new, path)
+        self._controls(new, path)
         self._bounds(new, path)
         self._pattern(new, path)
         self._format(new, path)
@@ -143,12 +148,24 @@ class Rewriter:
 
     def _bounds(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
         """Drop bounds beyond the numbers of the engine."""
-        for key in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
+        for key in BOUNDS:
             bound = node.get(key)
             if isinstance(bound, int | float) and abs(bound) > _LARGEST:
                 del node[key]
                 if abs(bound) < _DOUBLE:  # no document holds a larger number than a double
                     self._gap(path, key, "a bound beyond the engine's numbers")
+
+    def _exponents(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
+        """Say that numbers have exponents of two digits at most, if they may have exponents."""
+        kinds = node.get("type")
+        if "number" in ([kinds] if isinstance(kinds, str) else kinds or []) and not any(key in node for key in BOUNDS):
+            self._gap(path, "type", "numbers below 1e100 only", narrower=True)
+
+    def _controls(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
+        """Say which texts cannot be written: control characters need escapes that the layout excludes."""
+        for key in ("enum", "const", "properties"):
+            if key in node and _CONTROL.search(json.dumps(list(node[key]) if key == "properties" else node[key])):
+                self._gap(path, key, "texts without control characters only", narrower=True)
 
     def _pattern(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
         pattern = node.get("pattern")
