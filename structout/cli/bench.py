@@ -68,6 +68,10 @@ def bench(
             help="Compare values: temperature=0,0.5,1, or NAME=VALUE,... for {NAME} in a strategy. Repeatable.",
         ),
     ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option("--vary", help="Compare your own instructions: instructions=A.md,B.md. An empty name: without."),
+    ] = None,
     perturb: Annotated[
         list[str] | None,
         typer.Option(
@@ -109,7 +113,7 @@ def bench(
         "schema": schema, "strategies": strategy, "models": model, "split": split, "limit": limit, "repeats": repeats,
         "seed": seed, "max_tokens": max_tokens, "temperature": temperature, "until_width": until_width,
         "until_decided": until_decided, "perturbations": perturb, "metrics": metric, "log": log,
-        "sweep": dict(map(_axis, sweep)) if sweep else None, "prices": _priced(price, measured) if price else None,
+        "sweep": _sweep(sweep or [], vary or []) or None, "prices": _priced(price, measured) if price else None,
     }  # fmt: skip
     if fail_on_regression and baseline is None:
         raise SpecError("--fail-on-regression needs a baseline", hint="give the log of an earlier run with --baseline")
@@ -201,6 +205,17 @@ def _compared(earlier: "Report | None", report: "Report", *, as_json: bool, mark
                 f"lost {', '.join(one.lost) or 'none'}; won {', '.join(one.won) or 'none'}"
             )
     return any(one.is_regression for one in found)
+
+
+def _sweep(axes: list[str], varied: list[str]) -> dict[str, list[Any]]:
+    """The values of `--sweep` and `--vary` by axis."""
+    from structout.evaluation.harness import VARIED
+
+    for written in varied:
+        if not written.startswith(f"{VARIED}="):
+            raise SpecError(f"invalid --vary: got {written!r}, expected {VARIED}=FILE,...", hint="name files of text")
+    files = [file for written in varied for file in written.partition("=")[2].split(",")]
+    return dict(map(_axis, axes)) | ({VARIED: files} if files else {})
 
 
 def _axis(written: str) -> tuple[str, list[Any]]:

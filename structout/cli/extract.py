@@ -13,6 +13,7 @@ from structout.cli.options import (
     CodeOption,
     ColumnOption,
     ExamplesOption,
+    InstructionsOption,
     MaxTokensOption,
     ModelOption,
     SchemaOption,
@@ -36,6 +37,7 @@ def extract(
     ] = None,
     model: ModelOption = "embedded",
     strategy: StrategyOption = defaults.STRATEGY,
+    instructions: InstructionsOption = None,
     examples: ExamplesOption = None,
     max_tokens: MaxTokensOption = 512,
     as_json: Annotated[
@@ -47,11 +49,13 @@ def extract(
     """Turn texts into validated records: one line of JSON per text, in input order; null if extraction failed."""
     from structout.pipeline import extract_many
     from structout.schema import Schema
+    from structout.strategies import instructed
     from structout.tables.rows import read_rows
 
     if text is not None and source != "-":
         raise SpecError(f"both {source} and --text are given", hint="omit one of them")
     contract = Schema.of(schema)
+    strategy = instructed(strategy, instructions) if instructions else strategy
     records = iter([text]) if text is not None else (row.text for row in read_rows(source, text=column))
     failed = overruled = total = 0
     results = extract_many(

@@ -17,6 +17,7 @@ from structout.cli.console import counted, end_line, progress, put, put_json, sa
 from structout.cli.options import (
     CodeOption,
     FormerOutOption,
+    InstructionsOption,
     JsonOption,
     MaxTokensOption,
     ModelOption,
@@ -69,6 +70,7 @@ def finetune(
             "(one line of instructions).",
         ),
     ] = None,
+    instructions: InstructionsOption = None,
     batch: Annotated[int | None, typer.Option("--batch", min=1, help="Records per step.")] = None,
     tokens_at_once: Annotated[
         int | None,
@@ -100,6 +102,7 @@ def finetune(
     from structout.finetuning import EVALUATION, Training, learning_curve
     from structout.finetuning import finetune as teach
     from structout.finetuning.finetuner import MEASURED
+    from structout.prompts.guidance import read_instructions
     from structout.result import Example
 
     if measure not in (None, "dev", "test"):
@@ -129,6 +132,7 @@ def finetune(
         "batch": batch,
         "tokens_at_once": tokens_at_once,
         "seed": seed,
+        "instructions": read_instructions(instructions) if instructions else None,
     }
     try:
         training = Training(**{name: value for name, value in given.items() if value is not None})

@@ -14,6 +14,7 @@ from structout.cli.options import (
     ColumnOption,
     ExamplesOption,
     FormerOutOption,
+    InstructionsOption,
     MaxTokensOption,
     ModelOption,
     SchemaOption,
@@ -37,6 +38,7 @@ def label(
     column: ColumnOption = "text",
     model: ModelOption = "embedded",
     strategy: StrategyOption = defaults.STRATEGY,
+    instructions: InstructionsOption = None,
     examples: ExamplesOption = None,
     max_tokens: MaxTokensOption = 512,
     fresh: Annotated[
@@ -56,7 +58,7 @@ def label(
     from structout.models import load_model
     from structout.schema import Schema
     from structout.schema.hidden import check_hidden
-    from structout.strategies import load_strategy
+    from structout.strategies import instructed, load_strategy
     from structout.tables.output import check_distinct, check_writable, replacing
     from structout.tables.rows import read_rows
 
@@ -64,7 +66,8 @@ def label(
         raise SpecError(f"invalid --output: got {output!r}, expected a JSONL file", hint="give a name in .jsonl")
     place = f"{output}.journal"
     check_distinct({"INPUT": source, "--output": output, "the journal": place})
-    contract, way = Schema.of(schema), load_strategy(strategy)
+    contract = Schema.of(schema)
+    way = load_strategy(instructed(strategy, instructions) if instructions else strategy)
     if not write_secrets:
         check_hidden(contract, "add --write-secrets: labels hold what the records say")
     shown, rows = shown_examples(examples, contract), read_rows(source, text=column)

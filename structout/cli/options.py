@@ -73,6 +73,10 @@ ModelOption = Annotated[
 StrategyOption = Annotated[
     str, typer.Option("--strategy", help="An expression such as 'Reask(Repair(Prompted(examples=3)), limit=2)'.")
 ]
+InstructionsOption = Annotated[
+    str | None,
+    typer.Option("--instructions", help="The file with your own instructions for the model, beside the schema."),
+]
 ExamplesOption = Annotated[
     str | None, typer.Option("--examples", help="The data set whose train records strategies may show.")
 ]

@@ -10,6 +10,7 @@ from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
     ExamplesOption,
+    InstructionsOption,
     JsonOption,
     SchemaOption,
     StrategyOption,
@@ -22,6 +23,7 @@ def preview(
     schema: SchemaOption,
     text: Annotated[str, typer.Option("--text", "-t", help="The text of the record.")] = "(the record)",
     strategy: StrategyOption = defaults.STRATEGY,
+    instructions: InstructionsOption = None,
     examples: ExamplesOption = None,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Render the prompt with this model's chat template.")
@@ -36,9 +38,11 @@ def preview(
     """
     from structout.models import load_model
     from structout.schema import Schema
+    from structout.strategies import instructed
     from structout.strategies import preview as first_prompt
 
     contract = Schema.of(schema)
+    strategy = instructed(strategy, instructions) if instructions else strategy
     who = load_model(model) if model is not None else None
     prompt = first_prompt(text, contract, strategy, examples=shown_examples(examples, contract), model=who)
     if who is not None:

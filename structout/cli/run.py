@@ -16,6 +16,7 @@ from structout.cli.options import (
     ExamplesOption,
     FormerInputOption,
     FormerTextOption,
+    InstructionsOption,
     MaxTokensOption,
     ModelOption,
     PricesOption,
@@ -57,6 +58,7 @@ def run(
     ] = "-",
     model: ModelOption = "embedded",
     strategy: StrategyOption = defaults.STRATEGY,
+    instructions: InstructionsOption = None,
     examples: ExamplesOption = None,
     max_tokens: MaxTokensOption = 512,
     temperature: TemperatureOption = 0.0,
@@ -137,6 +139,7 @@ def run(
     from structout.pipeline.settings import RunSettings
     from structout.prices import Prices, read_prices
     from structout.schema import Schema
+    from structout.strategies import instructed
 
     if private:
         before = os.umask(0o077)  # the umask also covers the files that DuckDB and SQLite make
@@ -147,7 +150,7 @@ def run(
         source=source,
         output=output,
         model=model,
-        strategy=strategy,
+        strategy=instructed(strategy, instructions) if instructions else strategy,
         examples=shown_examples(examples, Schema.of(schema)) if examples else (),
         sampling=sampling(max_tokens, temperature, seed),
         prices=Prices(listed | read_prices(price or [])),

@@ -23,11 +23,12 @@ from structout.evaluation.stopping import Until
 from structout.models import LazyModel, Memo, Model, identity, model_of
 from structout.prices import Price
 from structout.result import Example, Task
-from structout.strategies import Strategy, spec, strategy_of, with_models
+from structout.strategies import Strategy, instructed, spec, strategy_of, with_models
 
 Strategies = Mapping[str, Strategy | str] | Sequence[Strategy | str] | Strategy | str
 Models = Model | str | Sequence[Model | str]
 _CHUNK = 32
+VARIED = "instructions"  # the axis of a sweep over files with instructions
 _KEPT = "run the same again: it asks only for the answers that {} does not hold yet"
 _LOST = "give a log to keep the answers"
 
@@ -203,21 +204,26 @@ def _points(
     sweep: Mapping[str, Sequence[Any]],
     sampling: Sampling,
 ) -> Iterator[tuple[str, tuple[tuple[str, Any], ...], Strategy, Sampling]]:
-    """Each strategy at each point of the sweep: its name, the point, the strategy, and its sampling."""
+    """Each strategy at each point of the sweep: its name, the point, the strategy, and its sampling.
+
+    The values of the axis `VARIED` are files with instructions; "" stands for the strategy as it is.
+    """
     named = strategies if isinstance(strategies, Mapping) else {_name(one): one for one in several(strategies)}
     known = {one.name for one in fields(Sampling)}
     for axis in sweep:
-        if axis not in known and not any(isinstance(s, str) and f"{{{axis}}}" in s for s in named.values()):
-            hint = f"give one of {', '.join(sorted(known))}, or write {{{axis}}} in a strategy"
+        if axis not in (*known, VARIED) and not any(isinstance(s, str) and f"{{{axis}}}" in s for s in named.values()):
+            hint = f"give one of {', '.join([VARIED, *sorted(known)])}, or write {{{axis}}} in a strategy"
             raise SpecError(f"unknown sweep {axis!r}", hint=hint)
     for name, strategy in named.items():
-        axes = [a for a in sweep if a in known or (isinstance(strategy, str) and f"{{{a}}}" in strategy)]
+        axes = [a for a in sweep if a in (*known, VARIED) or (isinstance(strategy, str) and f"{{{a}}}" in strategy)]
         for values in product(*(sweep[axis] for axis in axes)):
             point = dict(zip(axes, values, strict=True))
             written = strategy
             if isinstance(written, str):
                 for axis, value in point.items():
                     written = written.replace(f"{{{axis}}}", repr(value))
+            if point.get(VARIED):
+                written = instructed(written, str(point[VARIED]))
             own = {axis: value for axis, value in point.items() if axis in known}
             yield name, tuple(point.items()), strategy_of(written), replace(sampling, **own)
 

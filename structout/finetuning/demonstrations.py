@@ -10,8 +10,11 @@ from typing import Any
 from structout.completion import Message
 from structout.finetuning.answer_layout import AnswerLayout
 from structout.prompts import Show, compose, response
+from structout.prompts.guidance import Guidance
 from structout.result import Example, Task
 from structout.schema import Schema
+
+_PLAIN = Guidance()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +25,16 @@ class Demonstration:
     response: str
 
 
-def demonstrate(examples: Iterable[Example], schema: Schema[Any], show: Show = "brief") -> list[Demonstration]:
+def demonstrate(
+    examples: Iterable[Example], schema: Schema[Any], show: Show = "brief", guidance: Guidance = _PLAIN
+) -> list[Demonstration]:
     """Labelled records as demonstrations: prompts as strategies compose them, answers in the schema's key order."""
     layout = AnswerLayout(schema)
     return [
-        Demonstration(compose(Task(example.text, schema), show=show), response(schema, layout.order(example.document)))
+        Demonstration(
+            compose(Task(example.text, schema), show=show, guidance=guidance),
+            response(schema, layout.order(example.document)),
+        )
         for example in examples
     ]
 

@@ -68,8 +68,8 @@ def finetune(
         "base": model,
         "data": data_fingerprint([*examples, *more]),
         "schema": schema.fingerprint(),
-        "prompt": prompt_fingerprint(schema, training.show),
-        "training": asdict(training),
+        "prompt": prompt_fingerprint(schema, training.show, guidance=training.guidance),
+        "training": training.settings(),
     }
     done = None if fresh else _done(folder, planned)
     if done is None:
@@ -167,11 +167,11 @@ def _learn(
         base=base,
         checksum=before,
         show=training.show,
-        prompt=prompt_fingerprint(schema, training.show),
+        prompt=prompt_fingerprint(schema, training.show, guidance=training.guidance),
         schema=schema.name,
         fingerprint=schema.fingerprint(),
         data=data_fingerprint([*examples, *more]),
-        training=asdict(training),
+        training=training.settings(),
         log=tuple(log),
         orders=orders,
         quotes=tuple(sorted(quoted_fields(examples))),

@@ -42,7 +42,7 @@ class Lessons(torch.utils.data.Dataset[Encoded]):
     ) -> None:
         examples = [*examples, *more]
         self._model, self._examples, self._schema, self._training = model, examples, schema, training
-        self._plain = encode(model, demonstrate(examples, schema, training.show))
+        self._plain = encode(model, demonstrate(examples, schema, training.show, training.guidance))
         self._places = plan([len(one.tokens) for one in self._plain], training, len(more))
         self._variation = Variation(examples, schema, training.vary) if training.vary else None
 
@@ -60,7 +60,9 @@ class Lessons(torch.utils.data.Dataset[Encoded]):
             return self._plain[place]
         varied = self._variation.vary(self._examples[place], random.Random(f"{self._training.seed}:{position}"))
         try:
-            return encode(self._model, demonstrate([varied], self._schema, self._training.show))[0]
+            return encode(
+                self._model, demonstrate([varied], self._schema, self._training.show, self._training.guidance)
+            )[0]
         except DataError:  # the varied record is too long
             return self._plain[place]
 
@@ -172,7 +174,7 @@ def train(
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # `tell` reports the progress instead
     lessons = Lessons(model, examples, more, schema, training)
-    judged = encode(model, demonstrate(held_out, schema, training.show))
+    judged = encode(model, demonstrate(held_out, schema, training.show, training.guidance))
     fitting = max(1, training.tokens_at_once // lessons.longest)
     micro = max(size for size in range(1, training.batch + 1) if size <= fitting and training.batch % size == 0)
     accumulated = training.batch // micro

@@ -1,10 +1,11 @@
 """The settings and steps of fine-tuning."""
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple, get_args
 
 from structout.errors import SpecError
 from structout.prompts import Show
+from structout.prompts.guidance import Guidance
 
 Order = Literal["reading", "schema"]
 
@@ -19,7 +20,8 @@ class Training:
     demonstrations make one step, with about `tokens_at_once` tokens in memory at a time. `show` is the form of the
     schema in the prompt. `vary` is the probability of replacing a text of a record by one of another record (see
     `Variation`). `order` is the order of the keys in answers: that of the schema, or the order in which records tend to
-    name them (see `reading_order`). `seed` makes training repeatable.
+    name them (see `reading_order`). `instructions` are the user's own words in the prompt. `seed` makes training
+    repeatable.
     """
 
     passes: int = 6
@@ -33,6 +35,7 @@ class Training:
     tokens_at_once: int = 2048
     vary: float = 0.5
     order: Order = "schema"
+    instructions: str = ""
 
     def __post_init__(self) -> None:
         for name in ("passes", "batch", "patience", "tokens_at_once"):
@@ -51,6 +54,15 @@ class Training:
             raise SpecError(f"invalid order: got {self.order!r}", hint=f"give {' or '.join(get_args(Order))}")
         if self.show not in get_args(Show):
             raise SpecError(f"invalid show: got {self.show!r}", hint=f"give {', '.join(get_args(Show))}")
+
+    def settings(self) -> dict[str, Any]:
+        """All settings; without instructions if they are empty, as earlier versions wrote them."""
+        return {name: value for name, value in asdict(self).items() if value or name != "instructions"}
+
+    @property
+    def guidance(self) -> Guidance:
+        """The user's own words in the prompt."""
+        return Guidance(self.instructions)
 
     @property
     def rate(self) -> float:

@@ -9,21 +9,28 @@ from structout import defaults
 from structout.completion import Message
 from structout.document import Json
 from structout.prompts import wording
+from structout.prompts.guidance import Guidance
 from structout.prompts.marks import mark
 from structout.prompts.render import Show, render
 from structout.result import Example, Task
 from structout.schema import Schema
 
 Format = Literal["json", "yaml"]
+_PLAIN = Guidance()
 
 
 def compose(
-    task: Task[Any], examples: Sequence[Example] = (), *, show: Show = "typescript", answer_format: Format = "json"
+    task: Task[Any],
+    examples: Sequence[Example] = (),
+    *,
+    show: Show = "typescript",
+    answer_format: Format = "json",
+    guidance: Guidance = _PLAIN,
 ) -> tuple[Message, ...]:
     """The conversation for a task: instructions with the schema, examples as earlier turns, the record, later turns.
 
     The part that records share comes first, so that a model can cache it between records. `brief` is one line of
-    instructions and the bare record, which is enough for a fine-tuned model.
+    instructions and the bare record, which is enough for a fine-tuned model. `guidance` holds the user's own words.
 
     If a record contains something like the closing tag of its fence, other tags fence the record and the examples, and
     the instructions name these tags.
@@ -31,7 +38,7 @@ def compose(
     tag, texts = mark(task.text), [example.text for example in examples]
     ordinary = tag == mark("")
     tag = tag if ordinary else mark(task.text, *texts)
-    turns = [Message("system", _instructions(task, show, answer_format, tag))]
+    turns = [Message("system", _instructions(task, show, answer_format, tag, guidance))]
     for text, example in zip(texts, examples, strict=True):
         shown = text if show == "brief" else fence(text) if ordinary else between(text, tag)
         turns.append(Message("user", shown))
@@ -40,9 +47,9 @@ def compose(
     return (*turns, Message("user", record), *task.turns)
 
 
-def fingerprint(schema: Schema[Any], show: Show, edition: int = defaults.EDITION) -> str:
+def fingerprint(schema: Schema[Any], show: Show, edition: int = defaults.EDITION, guidance: Guidance = _PLAIN) -> str:
     """A short hash of everything that a model reads except the record, including the schema's name and the wording."""
-    messages = compose(Task("", schema, edition=edition), show=show)
+    messages = compose(Task("", schema, edition=edition), show=show, guidance=guidance)
     return hashlib.sha256(json.dumps([[m.role, m.content] for m in messages]).encode()).hexdigest()[:16]
 
 
@@ -53,19 +60,18 @@ def response(schema: Schema[Any], document: Json, answer_format: Format = "json"
     return answer(document, answer_format)
 
 
-def _instructions(task: Task[Any], show: Show, answer_format: Format, tag: str) -> str:
+def _instructions(task: Task[Any], show: Show, answer_format: Format, tag: str, guidance: Guidance) -> str:
     schema = task.schema
-    lines = [(wording.EXTRACT, *wording.EXTRACT_AGAIN)[task.wording].format(name=schema.name)]
+    parts = {"task": (wording.EXTRACT, *wording.EXTRACT_AGAIN)[task.wording].format(name=schema.name)}
     if show == "brief":
-        return lines[0]
+        return guidance.arranged(parts)
+    parts["record"] = wording.FENCED.format(tag=tag)
     if schema.language is not None:
-        lines.append(wording.LANGUAGE.format(hint=schema.language.hint))
-        return "\n".join([*lines, wording.FENCED.format(tag=tag), wording.ANSWER_TEXT])
+        parts |= {"schema": wording.LANGUAGE.format(hint=schema.language.hint), "answer": wording.ANSWER_TEXT}
+        return guidance.arranged(parts)
     if show != "none":
-        lines.append(wording.SHAPES[show].format(schema=render(schema, show, task.edition)))
-    lines.append(wording.FENCED.format(tag=tag))
-    lines.append(wording.ANSWERS[answer_format])
-    return "\n".join(lines)
+        parts["schema"] = wording.SHAPES[show].format(schema=render(schema, show, task.edition))
+    return guidance.arranged(parts | {"answer": wording.ANSWERS[answer_format]})
 
 
 def fence(text: str, name: str = "record") -> str:

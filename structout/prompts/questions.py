@@ -12,25 +12,30 @@ from structout.prompts.render import render
 from structout.result import Task
 
 
-def ask_whether_right(task: Task[Any], document: Json, rubric: str = "") -> tuple[Message, ...]:
-    """Ask whether a document says what the record says, by `rubric` or the default rubric."""
+def ask_whether_right(task: Task[Any], document: Json, rubric: str = "", instructions: str = "") -> tuple[Message, ...]:
+    """Ask whether a document says what the record says, by `rubric` or the default rubric.
+
+    `instructions` are the user's own words before the record.
+    """
     asked = wording.JUDGED.format(
         record=fence(task.text),
         name=task.schema.name,
         value=fence(answer(document), "answer"),
         rubric=rubric or wording.RUBRIC,
     )
-    return _check(asked)
+    return _check(asked, instructions)
 
 
-def ask_whether_said(task: Task[Any], document: Json, place: str, value: Json) -> tuple[Message, ...]:
+def ask_whether_said(
+    task: Task[Any], document: Json, place: str, value: Json, instructions: str = ""
+) -> tuple[Message, ...]:
     """Ask whether the record says one value. The part that the questions about a record share comes first.
 
     An open schema admits keys that are data, so the name of the field is written as a JSON string.
     """
     record, name, said = fence(task.text), task.schema.name, fence(answer(value), "value")
     field = answer(spoken(document, place) or name)
-    return _check(wording.JUDGED_FIELD.format(record=record, name=name, field=field, value=said))
+    return _check(wording.JUDGED_FIELD.format(record=record, name=name, field=field, value=said), instructions)
 
 
 def ask_whether_alike(task: Task[Any], document: Json) -> tuple[Message, ...]:
@@ -38,8 +43,9 @@ def ask_whether_alike(task: Task[Any], document: Json) -> tuple[Message, ...]:
     return _check(wording.COMPARED.format(record=fence(task.text), value=fence(written_out(document), "text")))
 
 
-def _check(asked: str) -> tuple[Message, ...]:
-    return Message("system", wording.JUDGE), Message("user", asked)
+def _check(asked: str, instructions: str = "") -> tuple[Message, ...]:
+    told = f"{wording.JUDGE}\n{instructions.strip()}" if instructions.strip() else wording.JUDGE
+    return Message("system", told), Message("user", asked)
 
 
 def written_out(document: Json) -> str:

@@ -3,7 +3,7 @@
 from structout.strategies.base import Strategy
 from structout.strategies.cascade import Cascade, On
 from structout.strategies.draft import Draft, Think
-from structout.strategies.expression import load_strategy, spec, strategy_of
+from structout.strategies.expression import instructed, load_strategy, spec, strategy_of
 from structout.strategies.first_prompt import preview
 from structout.strategies.generate import Constrained, Prompted
 from structout.strategies.parts import with_models
@@ -14,5 +14,5 @@ from structout.strategies.verify import Verify
 
 __all__ = [
     "BestOf", "Cascade", "Constrained", "Draft", "On", "Prompted", "Reask", "Repair", "Strategy", "Think", "Verify",
-    "Vote", "load_strategy", "preview", "spec", "strategy_of", "with_models",
+    "Vote", "instructed", "load_strategy", "preview", "spec", "strategy_of", "with_models",
 ]  # fmt: skip

@@ -12,11 +12,13 @@ from typing import Any
 
 from structout.errors import SpecError, StructoutError
 from structout.field_types import misfit
+from structout.prompts.guidance import read_instructions
 from structout.source import import_object, reading, source_of
 from structout.strategies.base import Strategy
 from structout.strategies.cascade import Cascade, On
 from structout.strategies.draft import Draft, Think
 from structout.strategies.generate import Constrained, Prompted
+from structout.strategies.parts import with_field
 from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
 from structout.strategies.select import BestOf, Vote
@@ -128,6 +130,20 @@ def strategy_of(given: Strategy | str) -> Strategy:
     if not isinstance(strategy, Strategy) or isinstance(strategy, type):
         raise SpecError(f"invalid strategy: got {given!r}, expected e.g. Repair(Prompted())", hint=_HINT)
     return strategy
+
+
+def instructed(strategy: Strategy | str, file: str | Path) -> str:
+    """The expression of a strategy with the text of a file as the `instructions` of each part that leaves them empty.
+
+    Raises `SpecError` if all parts have instructions or take none, and as `read_instructions`.
+    """
+    text = read_instructions(file)
+    before = spec(strategy_of(strategy))
+    after = spec(with_field(strategy_of(strategy), "instructions", text))
+    if before == after:
+        hint = "write Prompted, Constrained or Judge into it, without instructions"
+        raise SpecError(f"{before[:80]} takes no further instructions", hint=hint)
+    return after
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from structout.models.base import Model
 from structout.models.tuning import Tuning, reordered
 from structout.parsing import Policy
 from structout.prompts import Format, Show, compose, fingerprint
+from structout.prompts.guidance import ORDER, Guidance
 from structout.prompts.similar import Similar
 from structout.result import Attempt, Example, Result, Task
 from structout.schema import Schema
@@ -34,6 +35,9 @@ class Prompted:
     schema in the prompt, by default the form that the model was fine-tuned with, otherwise `typescript`. `format` is
     the language of the answer (YAML never complies as produced: wrap the strategy in `Repair`). `temperature` and
     `max_tokens` override those of the task.
+
+    `instructions` are your own words beside the schema, before the record and outside its tags. `system` replaces the
+    sentence that says what to do, and `order` arranges the parts of the first message (see `Guidance`).
     """
 
     examples: int = 0
@@ -42,6 +46,9 @@ class Prompted:
     temperature: float | None = None
     max_tokens: int | None = None
     choose: Choose = "fixed"
+    instructions: str = ""
+    system: str = ""
+    order: str = ORDER
 
     def __post_init__(self) -> None:
         _check(self)
@@ -62,7 +69,7 @@ class Constrained:
     With `quote`, fields whose texts right documents copy from their records (see `quotes`) may only hold spans of the
     record, so the model cannot make up such a text. The model's tuning or the task's labelled examples show which
     fields these are. Objects hold the keys that the schema declares; `open_objects` allows others where the schema
-    does not forbid them.
+    does not forbid them. `instructions`, `system` and `order` are those of `Prompted`.
     """
 
     examples: int = 0
@@ -73,6 +80,9 @@ class Constrained:
     steering: Policy = "any"
     quote: bool = False
     open_objects: bool = False
+    instructions: str = ""
+    system: str = ""
+    order: str = ORDER
 
     def __post_init__(self) -> None:
         _check(self)
@@ -88,6 +98,13 @@ def _check(strategy: Prompted | Constrained) -> None:
             f"invalid examples of {type(strategy).__name__}: got {strategy.examples}", hint="give 0 or more"
         )
     _sampling(strategy, Sampling())
+    _guidance(strategy)
+
+
+def _guidance(strategy: Prompted | Constrained, tuning: Tuning | None = None) -> Guidance:
+    """The user's own words. A fine-tuned model is asked with the instructions that it learned."""
+    learned = str(tuning.training.get("instructions", "")) if tuning is not None else ""
+    return Guidance(strategy.instructions or learned, strategy.system, strategy.order)
 
 
 def _sampling(strategy: Prompted | Constrained, default: Sampling) -> Sampling:
@@ -132,7 +149,8 @@ def _shown(strategy: Prompted | Constrained, model: Model, tasks: Sequence[Task[
             message = f"{model.name} was fine-tuned for {made_for}, not for {schema!r}: fine-tune it again"
             warnings.warn(message, StructoutWarning, stacklevel=2)
             continue
-        learned = [one for one in (defaults.EDITION, 1) if fingerprint(schema, show, one) == tuning.prompt]
+        guidance = _guidance(strategy, tuning)
+        learned = [one for one in (defaults.EDITION, 1) if fingerprint(schema, show, one, guidance) == tuning.prompt]
         edition = learned[0] if learned else edition
         if not learned or strategy.examples:
             taught = f"show={tuning.show!r} and no examples"
@@ -166,12 +184,13 @@ def _held_to(tasks: Sequence[Task[Any]], model: Model, *, quote: bool) -> list[t
 def _ask(strategy: Prompted | Constrained, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
     answer_format: Format = strategy.format if isinstance(strategy, Prompted) else "json"
     show, tasks = _shown(strategy, model, tasks)
+    guidance = _guidance(strategy, getattr(model, "tuning", None))
     constraints: Sequence[tuple[Schema[Any] | None, Any]] = [(None, None)] * len(tasks)
     if isinstance(strategy, Constrained):
         constraints = _held_to(tasks, model, quote=strategy.quote)
     prompts = [
         Prompt(
-            compose(task, examples, show=show, answer_format=answer_format),
+            compose(task, examples, show=show, answer_format=answer_format, guidance=guidance),
             _sampling(strategy, task.sampling),
             constraint,
             task.sample,

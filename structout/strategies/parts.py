@@ -45,6 +45,23 @@ def with_models(part: Any, change: Callable[[Model], Model]) -> Any:
     return changed
 
 
+def with_field(part: Any, name: str, value: Any) -> Any:
+    """The expression with one field of each strategy and verifier changed that has the field and leaves it empty."""
+    if isinstance(part, tuple | list):
+        return type(part)(with_field(one, name, value) for one in part)
+    if isinstance(part, type) or hasattr(part, "complete"):
+        return part
+    inner = {own: with_field(one, name, value) for own, one in _fields(part)}
+    if name in inner and not inner[name]:
+        inner[name] = value
+    if not inner:
+        return part
+    changed = copy(part)
+    for own, one in inner.items():
+        object.__setattr__(changed, own, one)
+    return changed
+
+
 def _fields(part: Any) -> Iterator[tuple[str, Any]]:
     """The fields of a strategy, a verifier or a dataclass within them."""
     if isinstance(part, type):

@@ -24,15 +24,17 @@ class Judge:
     `model` is a `Model` or the name of one. By default the model of the run is asked, even about the answer of another
     model: to have `big` judge its own answers, write `On(big, Verify(...))`, not `Verify(On(big, ...), Judge())`.
 
-    `rubric` defines what counts as right (for whole documents only). The score is P(yes); with `per_field`, that of the
-    worst leaf. Below `threshold` the document is rejected. A document without leaves is judged as a whole. Each
-    question costs one call, and a second one if the model reports log-probabilities.
+    `instructions` are your own words before the record and outside its tags. `rubric` defines what counts as right (for
+    whole documents only). The score is P(yes); with `per_field`, that of the worst leaf. Below `threshold` the document
+    is rejected. A document without leaves is judged as a whole. Each question costs one call, and a second one if the
+    model reports log-probabilities.
     """
 
     model: Model | str | None = None
     rubric: str = ""
     per_field: bool = False
     threshold: float = 0.5
+    instructions: str = ""
 
     def __post_init__(self) -> None:
         check_threshold(self.threshold)
@@ -45,11 +47,17 @@ class Judge:
         who = cast("Model", self.model or model)
         pairs = list(zip(tasks, results, strict=True))
         if not self.per_field:
-            answers = ask([ask_whether_right(task, result.document, self.rubric) for task, result in pairs], who)
+            answers = ask(
+                [ask_whether_right(task, result.document, self.rubric, self.instructions) for task, result in pairs],
+                who,
+            )
             return [as_verdict(answer, self.threshold, wording.JUDGED_WRONG) for answer in answers]
         questions = [
-            [ask_whether_said(task, result.document, place, value) for place, value in leaves(result.document).items()]
-            or [ask_whether_right(task, result.document)]
+            [
+                ask_whether_said(task, result.document, place, value, self.instructions)
+                for place, value in leaves(result.document).items()
+            ]
+            or [ask_whether_right(task, result.document, instructions=self.instructions)]
             for task, result in pairs
         ]
         answers = ask([question for group in questions for question in group], who)

@@ -1,5 +1,7 @@
 """The report as one self-contained HTML file."""
 
+from collections.abc import Iterator
+from difflib import ndiff
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +81,26 @@ def data(report: Report) -> dict[str, Any]:
             for arm in arms
         ],
         "arms": [{"label": arm.label, "model": arm.model, "perturbation": arm.perturbation} for arm in arms],
+        "prompts": list(_prompts(report, arms)),
         **_transcripts(report, arms),
     }
+
+
+def _prompts(report: Report, arms: list[Arm]) -> Iterator[dict[str, Any]]:
+    """The first message of each arm, without repetitions; where only the setting differs, with the difference to the
+    first arm of the strategy, line by line.
+    """
+    shown: dict[tuple[str, str], str] = {}
+    for arm, outcomes in report.plain.items():
+        first = next((one.calls[0].prompt.messages[0].content for one in outcomes if one.calls), None)
+        if first is None:
+            continue
+        before = shown.get((arm.strategy, arm.model))
+        if before == first:
+            continue
+        shown.setdefault((arm.strategy, arm.model), first)
+        lines = ndiff(before.splitlines(), first.splitlines()) if before is not None else ()
+        yield {"arm": arms.index(arm), "text": first, "diff": [line for line in lines if line[0] in "+- "]}
 
 
 def _row(row: ReportRow, arms: list[Arm]) -> dict[str, Any]:

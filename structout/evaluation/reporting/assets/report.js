@@ -279,6 +279,15 @@ function hot(pointer, on) {
   for (const mark of document.querySelectorAll("mark")) if (mark.dataset.pointer === pointer) mark.classList.toggle("hot", on);
 }
 
+function prompts() {
+  if (!data.prompts.length) { byId("prompts").hidden = true; return; }
+  const line = (written) => el("span", { class: { "+": "added", "-": "removed" }[written[0]] || null }, written.replace(/^-/, "−") + "\n");
+  for (const one of data.prompts) {
+    byId("prompt-texts").append(el("details", { open: one.diff.length ? "" : null }, el("summary", {}, name(one.arm)),
+      el("pre", {}, one.diff.length ? one.diff.map(line) : one.text)));
+  }
+}
+
 function provenance() {
   const { experiment, ...about } = data.about;
   byId("about").append(el("dl", {}, Object.entries(about).filter(([, value]) => shown(value) !== "{}").flatMap(([key, value]) => [el("dt", {}, key), el("dd", { class: "mono" }, Array.isArray(value) ? value.join("\n") : shown(value))])));
@@ -286,5 +295,5 @@ function provenance() {
 }
 
 byId("summary").textContent = `${data.rows.length} arms, ${data.outcomes.length} outcomes, structout ${data.about.structout}`;
-headline(); tradeoff(); heat(); taxonomy(); pairs(); curves(); filters(); provenance(); list(); open();
+headline(); tradeoff(); heat(); taxonomy(); pairs(); curves(); prompts(); filters(); provenance(); list(); open();
 addEventListener("hashchange", open);
