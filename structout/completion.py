@@ -152,7 +152,8 @@ class Completion:
     and literals, but not keys and punctuation), and `ends` holds the offset in the text where each token ends, in bytes
     of UTF-8. `steered` holds the stretches of the text, as (first character, character after the last), that the token
     limit forced against the model's own choice, so that the document ends in time; an empty stretch at the end means
-    that the model might have gone on.
+    that the model might have gone on. `version` is the version of the model that a server reports, with its fingerprint
+    of the system.
     """
 
     text: str
@@ -163,6 +164,7 @@ class Completion:
     refusal: str = ""
     values: tuple[bool, ...] | None = None
     ends: tuple[int, ...] | None = None
+    version: str = ""
 
     @property
     def mean_logprob(self) -> float | None:

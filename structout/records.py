@@ -60,7 +60,7 @@ def completion_of(row: Any) -> Completion:
         if isinstance(steered := others.get("steered"), int):  # the oldest logs hold a count without places
             others["steered"] = ((0, 0),) * bool(steered)
         made = Completion(row["text"], usage_of(row["usage"]), row["finish_reason"], **others)
-        require("text", are(str, (made.text, made.refusal)))
+        require("text", are(str, (made.text, made.refusal, made.version)))
         require("finish_reason", made.finish_reason in get_args(FinishReason))
         require("logprobs", made.logprobs is None or all(one < _SLACK for one in made.logprobs))
         require("values", made.values is None or are(bool, made.values))

@@ -1,5 +1,6 @@
 """Options that several commands share, and functions that interpret their values."""
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from structout.result import Example
 
 T = TypeVar("T")
+_TAKEN = frozenset({"kind", "model", "status"})  # labels of the metrics
 
 # By parameter: its spelling now and before.
 _FORMER = {
@@ -113,6 +115,10 @@ AllowCodeOption = Annotated[
         help="Allow a .strategy file to import Python.",
     ),
 ]
+TagsOption = Annotated[
+    list[str] | None,
+    typer.Option("--tag", help="NAME=VALUE for the journal, metrics and spans, such as team=catalogue. Repeatable."),
+]
 WriteSecretsOption = Annotated[
     bool,
     typer.Option("--write-secrets", help="Write secrets and excluded fields of a Pydantic type into the files."),
@@ -125,6 +131,18 @@ def sampling(max_tokens: int, temperature: float = 0.0, seed: int = 0) -> "Sampl
     from structout.completion import Sampling
 
     return Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
+
+
+def tags_of(written: Iterable[str] | None) -> dict[str, str]:
+    """The values of `--tag` by name. Raises `SpecError` for an invalid name: it must fit a label of Prometheus."""
+    found: dict[str, str] = {}
+    for one in written or ():
+        name, sign, value = one.partition("=")
+        if not (sign and value and re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]{0,63}", name)) or name in _TAKEN:
+            hint = f"use letters, digits and _ in NAME, and none of {', '.join(sorted(_TAKEN))}"
+            raise SpecError(f"invalid --tag: got {one!r}, expected NAME=VALUE", hint=hint)
+        found[name] = value
+    return found
 
 
 def policy_named(name: str) -> "Policy":

@@ -24,10 +24,12 @@ from structout.cli.options import (
     SeedOption,
     SourceArgument,
     StrategyOption,
+    TagsOption,
     TemperatureOption,
     WriteSecretsOption,
     sampling,
     shown_examples,
+    tags_of,
     warn_of_other_models,
 )
 
@@ -112,6 +114,7 @@ def run(
         str | None,
         typer.Option("--metrics", help="The file for metrics in the Prometheus text format, kept up to date."),
     ] = None,
+    tag: TagsOption = None,
     write_secrets: WriteSecretsOption = False,
     by_serialization: Annotated[
         bool,
@@ -171,6 +174,7 @@ def run(
         telemetry=telemetry,
         metrics=metrics,
         private=private,
+        tags=tags_of(tag),
         write_secrets=write_secrets,
         by_serialization=by_serialization,
     )

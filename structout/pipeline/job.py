@@ -3,7 +3,7 @@
 import hashlib
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +47,7 @@ class Job:
     prices: Prices = field(default_factory=Prices)
     max_errors: int = 10
     edition: int = defaults.EDITION
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def recorded(self, journal: Kept, budget: Budget | None = None, *, cache: bool = True) -> "Job":
         """This job with all models wrapped: a journal keeps their answers, and a budget limits them."""
@@ -58,7 +59,11 @@ class Job:
 
     def traced(self) -> "Job":
         """This job with an OpenTelemetry span for every call of a model. Warns if no tracer receives the spans."""
-        traced = replace(self, model=Traced(self.model), strategy=with_models(self.strategy, Traced))
+
+        def wrap(model: Model) -> Model:
+            return Traced(model, self.tags)
+
+        traced = replace(self, model=wrap(self.model), strategy=with_models(self.strategy, wrap))
         check_heard()
         return traced
 
@@ -159,6 +164,7 @@ class Job:
             checks=tuple(map(attempt_json, result.checks)),
             confidence=result.confidence,
             spans=result.spans,
+            tags=self.tags,
         )
 
     def failure(self, row: Row, reason: str, calls: Sequence[Attempt] = ()) -> RowOutcome:
@@ -175,6 +181,7 @@ class Job:
             cost=self.prices.cost((one.model, one.completion.usage) for one in calls) if calls else None,
             fingerprint=self.fingerprint,
             record=row.record,
+            tags=self.tags,
         )
 
     @cached_property

@@ -37,7 +37,7 @@ class RowOutcome:
     `value` is the accepted record as JSON with its defaults, otherwise None. `document` is the parsed answer.
     `attempts` holds every call for the row as `attempt_json` writes it, and `checks` the calls of verifiers. `cost` is
     in US dollars, or None if a price is unknown. `fingerprint` identifies the schema, strategy, model and prompt.
-    `record` is the input row, kept only for the quarantine.
+    `record` is the input row, kept only for the quarantine. `tags` say for whom the run was made.
     """
 
     key: Json
@@ -54,6 +54,7 @@ class RowOutcome:
     checks: tuple[dict[str, Any], ...] = ()
     confidence: Mapping[str, float] = field(default_factory=dict)
     spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -96,6 +97,7 @@ class RowOutcome:
             require("cost", made.cost is None or is_amount(made.cost))
             require("confidence", are(int | float, made.confidence.values()))
             require("spans", all(are(int, span) for span in spans.values()))
+            require("tags", are(str, (*made.tags, *made.tags.values())))
             require("names", are(str, (made.strategy, made.fingerprint)))
             for call in (*made.attempts, *made.checks):
                 require("calls", are(str, (call["model"], call["key"], call["text"])))
@@ -103,8 +105,9 @@ class RowOutcome:
         return made
 
     def provenance(self) -> dict[str, Any]:
-        """The provenance columns of an accepted record."""
+        """The provenance columns of an accepted record; `_version` only if the model's server reports a version."""
         usage = self.usage
+        versions = [call["version"] for call in self.attempts if call.get("version")]
         return {
             "_key": self.key,
             "_status": self.status,
@@ -116,6 +119,7 @@ class RowOutcome:
             "_cost": self.cost,
             "_seconds": usage.seconds,
             "_fingerprint": self.fingerprint,
+            **({"_version": versions[-1]} if versions else {}),
         }
 
     def refused(self, reason: str) -> "RowOutcome":

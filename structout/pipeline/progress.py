@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from structout.completion import Usage
+from structout.pipeline.outcome import RowOutcome
+from structout.pipeline.spending import Spending, versions_of
+from structout.prices import Prices
 from structout.surfaces import prometheus
 
 _ACCEPTED = ("valid", "repaired")
@@ -14,7 +17,11 @@ _ACCEPTED = ("valid", "repaired")
 
 @dataclass
 class Tally:
-    """The state of a run: `done` rows of `total` (None: unknown), of which this process asked for `asked`."""
+    """The state of a run: `done` rows of `total` (None: unknown), of which this process asked for `asked`.
+
+    `errors` counts the rows with each kind of issue that were not accepted, `confidence` the accepted rows by their
+    least confidence in tenths, and `versions` the answers of each model by the version that its server reported.
+    """
 
     total: int | None = None
     done: int = 0
@@ -23,6 +30,31 @@ class Tally:
     spent: Mapping[str, Usage] = field(default_factory=dict)
     cost: float | None = None
     began: float = field(default_factory=time.monotonic)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    prices: Prices = field(default_factory=Prices)
+    spending: Spending = field(default_factory=Spending)
+    errors: Counter[str] = field(default_factory=Counter)
+    confidence: Counter[int] = field(default_factory=Counter)
+    versions: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def add(self, outcome: RowOutcome) -> str:
+        """Count an outcome. Returns a warning if another version of a model answered than before, otherwise ""."""
+        self.counts[outcome.standing] += 1
+        self.spending.add(outcome, self.prices)
+        if not outcome.ok:
+            self.errors.update({issue.kind for issue in outcome.issues})
+        elif (least := outcome.least_confidence) is not None:
+            self.confidence[min(9, int(10 * least))] += 1
+        changed = ""
+        for model, version in versions_of((*outcome.attempts, *outcome.checks)):
+            known = self.versions.setdefault(model, Counter())
+            before, now = {one.partition(" ")[0] for one in known}, version.partition(" ")[0]
+            if before and now not in before:
+                changed = (
+                    f"{model} now answers as {now}, before as {', '.join(sorted(before))}: _version marks the rows"
+                )
+            known[version] += 1
+        return changed
 
     @property
     def accepted(self) -> int:
@@ -85,31 +117,43 @@ class Tally:
             "tokens": self.tokens,
             "cost_usd": self.cost,
             "calls": sum(usage.calls for usage in self.spent.values()),
+            "tags": dict(self.tags),
+            "spending": self.spending.to_json(),
+            "errors": dict(self.errors.most_common()),
+            "confidence": {f"{tenth / 10:.1f}": self.confidence[tenth] for tenth in sorted(self.confidence)},
+            "versions": {model: dict(found) for model, found in self.versions.items()},
         }
 
     def prometheus(self) -> str:
-        """The progress in the Prometheus text format 0.0.4."""
+        """The progress in the Prometheus text format 0.0.4, with the tags as labels."""
         lines = ["# HELP structout_rows_total Rows by status.", "# TYPE structout_rows_total counter"]
-        lines += [f'structout_rows_total{{status="{status}"}} {n}' for status, n in sorted(self.counts.items())]
+        lines += [f"structout_rows_total{self._labels(status=status)} {n}" for status, n in sorted(self.counts.items())]
         for kind in ("calls", "input_tokens", "output_tokens", "seconds"):
             lines += [
                 f"# HELP structout_{kind}_total Spent on models: {kind}.",
                 f"# TYPE structout_{kind}_total counter",
             ]
             for model, usage in sorted(self.spent.items()):
-                lines.append(f'structout_{kind}_total{{model="{prometheus(model)}"}} {getattr(usage, kind)}')
+                lines.append(f"structout_{kind}_total{self._labels(model=model)} {getattr(usage, kind)}")
+        lines += ["# HELP structout_spent_tokens Tokens by what they were for.", "# TYPE structout_spent_tokens gauge"]
+        for kind, spent in self.spending.by_kind.items():
+            lines.append(f"structout_spent_tokens{self._labels(kind=kind)} {spent.tokens}")
         if self.cost is not None:
             lines += [
                 "# HELP structout_cost_usd_total Spent, in US dollars.",
                 "# TYPE structout_cost_usd_total counter",
-                f"structout_cost_usd_total {self.cost}",
+                f"structout_cost_usd_total{self._labels()} {self.cost}",
             ]
         lines += [
             "# HELP structout_rows_per_second Rows a second of this process.",
             "# TYPE structout_rows_per_second gauge",
-            f"structout_rows_per_second {self.rate}",
+            f"structout_rows_per_second{self._labels()} {self.rate}",
         ]
         return "\n".join(lines) + "\n"
+
+    def _labels(self, **own: str) -> str:
+        labels = [f'{name}="{prometheus(value)}"' for name, value in {**own, **self.tags}.items()]
+        return f"{{{','.join(labels)}}}" if labels else ""
 
 
 def clock(seconds: float) -> str:

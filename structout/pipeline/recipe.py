@@ -26,6 +26,7 @@ class Recipe:
     prices: Mapping[str, Any] = field(default_factory=dict)
     max_errors: int = 10
     edition: int = defaults.EDITION
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def job(self) -> Job:
         """Load the schema, the model and the strategy."""
@@ -38,4 +39,5 @@ class Recipe:
             prices=Prices(self.prices),
             max_errors=self.max_errors,
             edition=self.edition,
+            tags=self.tags,
         )

@@ -1,11 +1,12 @@
 """The steps of a run: from rows to outcomes in the journal, and from the journal to files."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import takewhile
 
-from structout.errors import BudgetError, DataError, ModelError, OtherRunError
+from structout.errors import BudgetError, DataError, ModelError, OtherRunError, StructoutWarning
 from structout.models import identity
 from structout.pipeline.budget import Budget
 from structout.pipeline.chunks import in_order
@@ -87,8 +88,9 @@ def process(
     journal.distrust(journal.wrong(job.schema))
     if place is not None:
         journal.place(lambda outcome: _fits(outcome, place))
-    tally = Tally(total)
-    tally.counts.update(journal.counts(total))
+    tally = Tally(total, tags=job.tags, prices=job.prices)
+    for outcome in journal.outcomes(limit=total):
+        tally.add(outcome)
     failed = 0
     for done in engine(rows, job, journal):
         new = entries(done, place)
@@ -96,7 +98,9 @@ def process(
             journal.add_outcomes(new)
         tally.done += len(done)
         tally.asked += len(new)
-        tally.counts.update(outcome.standing for _, _, outcome in new)
+        for _, _, outcome in new:
+            if changed := tally.add(outcome):
+                warnings.warn(changed, StructoutWarning, stacklevel=2)
         tally.spent = journal.spent()
         tally.cost = job.prices.cost(tally.spent.items())
         progress(tally)

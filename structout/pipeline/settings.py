@@ -1,5 +1,6 @@
 """The settings of a run over files, as `structout run` takes them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -48,6 +49,7 @@ class RunSettings:
     telemetry: bool = False
     metrics: str | None = None
     private: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
     write_secrets: bool = False
     by_serialization: bool = False
 
@@ -78,6 +80,7 @@ class RunSettings:
             sampling=job.sampling,
             prices=Prices(named(self.prices.table, [job.model.name])),
             max_errors=job.max_errors,
+            tags=self.tags,
         )
 
     def recipe(self, job: Job) -> Recipe:
@@ -92,4 +95,5 @@ class RunSettings:
             prices=dict(job.prices.table),
             max_errors=self.max_errors,
             edition=job.edition,
+            tags=dict(self.tags),
         )

@@ -25,6 +25,7 @@ PROVENANCE = (
     ("_cost", pa.float64()),
     ("_seconds", pa.float64()),
     ("_fingerprint", pa.string()),
+    ("_version", pa.string()),
 )
 
 

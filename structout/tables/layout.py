@@ -12,9 +12,9 @@ from structout.schema.walk import ANY, kind_of, kinds_of, meant
 
 PROVENANCE = (
     "_key", "_status", "_edits", "_confidence", "_strategy", "_attempts", "_tokens", "_cost", "_seconds",
-    "_fingerprint",
+    "_fingerprint", "_version",
 )  # fmt: skip
-_ALWAYS = frozenset(PROVENANCE) - {"_confidence"}  # early outputs lacked `_confidence`
+_ALWAYS = frozenset(PROVENANCE) - {"_confidence", "_version"}  # which early outputs lacked
 WHOLE, MORE = "value", "_more"
 ABSENT: Any = object()  # the value of an empty cell of an optional field
 

@@ -97,6 +97,7 @@ class OpenAIModel:
         self._heeded: dict[str, _Stated] = {}  # what is still stated of schemas that the server rejects
         self._owed = Usage()  # the cost of the probe, until a completion includes it
         self._said: set[str] = set()
+        self._version = ""  # of the model that answered first, as the server reports it
         self._lock = threading.Lock()
 
     @classmethod
@@ -302,7 +303,14 @@ class OpenAIModel:
             self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
         if not valid:
             self._say(f"{self.name} sent invalid log-probabilities, which are ignored")
+        self._compare(answers[0].version.partition(" ")[0])
         return [replace(answer, refusal=self._hidden(answer.refusal)) for answer in answers]
+
+    def _compare(self, version: str) -> None:
+        """Warn if another version of the model answers than before."""
+        before = self._version = self._version or version
+        if version and version != before:
+            self._say(f"{self.name} now answers as {version}, before as {before}: results may differ")
 
     def _probe(self) -> Dialect:
         """The dialect that the server obeys: the probe asks for a greeting, constrained to improbable words."""

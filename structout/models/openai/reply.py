@@ -45,13 +45,19 @@ def read_reply(text: str, prompt: Prompt, seconds: float) -> Reply:
     if read is None or left is None:
         read = sum(len(one.content) for one in prompt.messages) // CHARACTERS + 1
         left = sum(sizes) // CHARACTERS + 1
-    answers, wrote = [], left
+    answers, wrote, version = [], left, _version(body)
     for place, (answer, _) in enumerate(found):
         written = left if place == len(found) - 1 else min(left, wrote * sizes[place] // max(1, sum(sizes)))
         left -= written
         cost = Usage(0, 0, written) if place else Usage(1, read, written, seconds, reused_tokens=min(reused, read))
-        answers.append(replace(answer, usage=cost))
+        answers.append(replace(answer, usage=cost, version=version))
     return Reply(answers, counted, all(valid for _, valid in found))
+
+
+def _version(body: dict[str, Any]) -> str:
+    """The model and the fingerprint of the system that a server reports, in at most 200 characters."""
+    named = [body.get("model"), body.get("system_fingerprint")]
+    return " ".join(one for one in named if isinstance(one, str) and one)[:200]
 
 
 def _part(of: Any, name: str) -> Any:

@@ -82,6 +82,8 @@ def wrong_numbers(one: Completion) -> str:
         return f"finish_reason is {one.finish_reason!r}"
     if not isinstance(one.refusal, str):
         return f"refusal is {one.refusal!r:.60}"
+    if not isinstance(one.version, str):
+        return f"version is {one.version!r:.60}"
     if not _are_spans(one.steered):
         return f"steered is {one.steered!r:.60}"
     if one.logprobs is None:

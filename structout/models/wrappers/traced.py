@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from structout.completion import Completion, Prompt
 from structout.errors import MissingExtraError, StructoutWarning
@@ -16,15 +16,17 @@ _NANO = 1_000_000_000
 class Traced(Wrapper):
     """Wraps a model and sends a span `chat MODEL` per completion to the tracer that the program has set up.
 
-    A span holds sizes, settings and reasons, but no text of a prompt or an answer. Raises `MissingExtraError`.
+    A span holds sizes, settings and reasons, but no text of a prompt or an answer. `tags` are among its attributes, as
+    `structout.tag.NAME`. Raises `MissingExtraError`.
     """
 
-    def __init__(self, inner: Model) -> None:
+    def __init__(self, inner: Model, tags: Mapping[str, str] | None = None) -> None:
         try:
             from opentelemetry import trace
         except ModuleNotFoundError as error:
             raise MissingExtraError("opentelemetry-api", "telemetry") from error
         super().__init__(inner)
+        self._tags = {f"structout.tag.{name}": line(value) for name, value in (tags or {}).items()}
         self._tracer = trace.get_tracer("structout")
         self._kind = trace.SpanKind.CLIENT
         self._failed = trace.StatusCode.ERROR
@@ -52,6 +54,8 @@ class Traced(Wrapper):
                     "gen_ai.usage.output_tokens": completion.usage.output_tokens,
                 }
             )
+            if completion.version:
+                span.set_attribute("gen_ai.response.model", line(completion.version))
             span.end(began + int(seconds * _NANO) if seconds else now)
         return completions
 
@@ -61,6 +65,7 @@ class Traced(Wrapper):
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": provider,
             "gen_ai.request.model": line(self.name),
+            **self._tags,
         }
         if prompt is not None:
             about["gen_ai.request.max_tokens"] = prompt.sampling.max_tokens

@@ -61,15 +61,22 @@ def opened(path: Path, *, fresh: bool, private: bool, repair: bool) -> tuple[sql
         raise JournalError(f"{path} cannot be written: {error.strerror}", hint="check the folder") from error
 
 
+def read_only(path: str | Path) -> sqlite3.Connection:
+    """A connection that only reads, and leaves no files behind. Raises `sqlite3.Error`, also for a journal in use."""
+    address, log = Path(path).absolute().as_uri(), Path(f"{path}-wal")
+    alone = "" if log.exists() else "&immutable=1"
+    return sqlite3.connect(f"{address}?mode=ro{alone}", uri=True, timeout=0)
+
+
 def identity_in(path: str | Path) -> dict[str, str]:
     """The identity of the run in a journal, which is only read; empty without a journal that can be read."""
     if not Path(path).is_file():
         return {}
     try:
-        with closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as db:
+        with closing(read_only(path)) as db:
             row = db.execute("SELECT value FROM about WHERE name = 'identity'").fetchone()
         found = loaded(row[0]) if row else {}
-    except (sqlite3.Error, DataError, UnicodeDecodeError):  # whoever opens the journal says what is wrong
+    except (sqlite3.Error, DataError, TypeError, UnicodeDecodeError):  # whoever opens the journal says what is wrong
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -1,0 +1,83 @@
+"""What the calls of a run were spent on."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, get_args
+
+from structout.completion import Usage
+from structout.pipeline.outcome import RowOutcome
+from structout.prices import Prices
+
+Kind = Literal[
+    "first",  # first answers
+    "reask",  # answers after an objection
+    "vote",  # further samples of a prompt
+    "verification",  # calls of verifiers
+    "waste",  # calls whose answer was cut off or refused
+]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+_WASTED = ("length", "refused", "stuck")
+
+
+@dataclass
+class Spent:
+    """Calls, tokens and US dollars; `cost` is None if a price is unknown."""
+
+    calls: int = 0
+    tokens: int = 0
+    cost: float | None = 0.0
+
+    def add(self, usage: Usage, cost: float | None) -> None:
+        """Add a call."""
+        self.calls += usage.calls
+        self.tokens += usage.input_tokens + usage.output_tokens
+        self.cost = None if cost is None or self.cost is None else self.cost + cost
+
+
+@dataclass
+class Spending:
+    """The calls behind the outcomes of a run by kind and by tag (`team=x`).
+
+    Each row counts its own calls, so an answer that several rows share counts for each of them.
+    """
+
+    by_kind: dict[str, Spent] = field(default_factory=dict)
+    by_tag: dict[str, Spent] = field(default_factory=dict)
+
+    def add(self, outcome: RowOutcome, prices: Prices) -> None:
+        """Add the calls of an outcome."""
+        for kind, call in kinds_of(outcome):
+            usage = Usage(**call["usage"])
+            cost = prices.cost([(call["model"], usage)])
+            self.by_kind.setdefault(kind, Spent()).add(usage, cost)
+            for name, value in outcome.tags.items():
+                self.by_tag.setdefault(f"{name}={value}", Spent()).add(usage, cost)
+
+    def to_json(self) -> dict[str, Any]:
+        """The sums as JSON, the kinds in the order of `KINDS`."""
+        kinds = {kind: vars(self.by_kind[kind]) for kind in KINDS if kind in self.by_kind}
+        return {"by_kind": kinds, "by_tag": {tag: vars(self.by_tag[tag]) for tag in sorted(self.by_tag)}}
+
+
+def kinds_of(outcome: RowOutcome) -> Iterator[tuple[Kind, Mapping[str, Any]]]:
+    """Each call of an outcome with its kind."""
+    said: set[str] = set()
+    for call in outcome.attempts:
+        yield _kind(call, said), call
+        said.add(call["text"])
+    for call in outcome.checks:
+        yield "waste" if call["finish_reason"] in _WASTED else "verification", call
+
+
+def versions_of(calls: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """The model of each call with the version that its server reported, where it reported one."""
+    return ((call["model"], call["version"]) for call in calls if call.get("version"))
+
+
+def _kind(call: Mapping[str, Any], said: set[str]) -> Kind:
+    if call["finish_reason"] in _WASTED:
+        return "waste"
+    messages = call["messages"]
+    if len(messages) > 2 and messages[-2][0] == "assistant" and messages[-2][1] in said:
+        return "reask"
+    return "vote" if call["sample"] else "first"
