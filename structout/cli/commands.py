@@ -21,6 +21,7 @@ from structout.cli import (
     recommend,
     repair,
     run,
+    status,
     validate,
 )
 from structout.cli.codes import INTERRUPTED, MEANING, PASSED
@@ -115,6 +116,7 @@ def _options(
 
 app.command()(extract.extract)
 app.command()(run.run)
+app.command()(status.status)
 app.command()(bench.bench)
 app.command()(recommend.recommend)
 app.command()(certify.certify)

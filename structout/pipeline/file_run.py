@@ -12,6 +12,7 @@ from structout.pipeline.journal.journal import ANSWERED, PLACED, Journal
 from structout.pipeline.progress import Tally
 from structout.pipeline.run import Executor, finish, local, process, retry_quarantine
 from structout.pipeline.settings import RunSettings
+from structout.pipeline.status import noting
 from structout.schema import Schema
 from structout.schema.hidden import check_hidden
 from structout.strategies import load_strategy
@@ -112,7 +113,8 @@ class FileRun:
                 if settings.retry_quarantine:
                     retrying(retry_quarantine(journal, self.job, self._place))
                 total, place = self.total, self._place
-                tally = process(rows, self.job, journal, executor, total=total, progress=progress, place=place)
+                with noting(settings.place, {"output": settings.output}, progress) as note:
+                    tally = process(rows, self.job, journal, executor, total=total, progress=note, place=place)
                 output, rest, bare = settings.output, settings.rest, settings.bare
                 accepted, others = finish(
                     journal, self.job, tally.done, output, rest, bare=bare, limit=limit, form=self._form

@@ -1,0 +1,104 @@
+"""The state of a run beside its journal, so that another process can look at it while the run goes on."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from structout.document import load_json
+from structout.errors import DataError, JournalError
+from structout.pipeline.journal.database import identity_in, read_only
+from structout.pipeline.journal.tables import unpacked_outcome
+from structout.pipeline.progress import Tally
+from structout.prices import Prices
+from structout.tables.output import replacing
+
+_EVERY: Final = 1.0  # seconds between two states of a run
+_LARGEST: Final = 2**20  # bytes of a state
+
+
+def place_of(journal: str | Path) -> Path:
+    """The file of the state. It holds counts and names, and the text of a record never."""
+    return Path(f"{journal}.status")
+
+
+@contextmanager
+def noting(journal: str, about: Mapping[str, Any], then: Callable[[Tally], None]) -> Iterator[Callable[[Tally], None]]:
+    """A function for the progress of a run that also keeps the state in a file: once a second, and at the end."""
+    written, latest = 0.0, None
+
+    def write(tally: Tally) -> None:
+        state = {"time": round(time.time(), 3), **about, **tally.to_json()}
+        with replacing(place_of(journal)) as stream:
+            stream.write(json.dumps(state).encode())
+
+    def note(tally: Tally) -> None:
+        nonlocal written, latest
+        latest = tally
+        then(tally)
+        if time.monotonic() - written >= _EVERY:
+            written = time.monotonic()
+            write(tally)
+
+    try:
+        yield note
+    finally:
+        if latest is not None:
+            write(latest)
+
+
+def read_status(journal: str | Path) -> dict[str, Any]:
+    """The state of the run of a journal: counts, spending, errors, confidence, versions and whether it is running.
+
+    A journal without a state, such as one of `extract_many`, is read itself. Raises `JournalError`.
+    """
+    if not Path(journal).is_file():
+        raise JournalError(f"{journal} does not exist", hint="give the journal of a run: OUTPUT.journal")
+    running = _is_running(journal)
+    state = _kept(place_of(journal))
+    if state is None:
+        if running:
+            raise JournalError(f"{journal} is in use, and keeps no state yet", hint="try again in a few seconds")
+        state = _counted(journal)
+    return {"journal": str(journal), "running": running, "identity": identity_in(journal), **state}
+
+
+def _is_running(journal: str | Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"{Path(journal).absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as db:
+            db.execute("SELECT 1 FROM about").fetchone()
+    except sqlite3.OperationalError as error:
+        return "locked" in str(error)
+    except sqlite3.Error:
+        return False
+    return False
+
+
+def _kept(place: Path) -> dict[str, Any] | None:
+    try:
+        if place.stat().st_size > _LARGEST:
+            return None
+        found = load_json(place.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and isinstance(found.get("rows"), int) else None
+
+
+def _counted(journal: str | Path) -> dict[str, Any]:
+    """The state of a journal by its outcomes."""
+    tally, cost = Tally(prices=Prices()), 0.0
+    try:
+        with closing(read_only(journal)) as db:
+            row = db.execute("SELECT value FROM about WHERE name = 'dictionary'").fetchone()
+            for (data,) in db.execute("SELECT data FROM outcomes ORDER BY position"):
+                outcome = unpacked_outcome(data, row[0] if row else b"")
+                tally.add(outcome)
+                tally.done += 1
+                cost += outcome.cost or 0.0
+    except (sqlite3.Error, DataError, UnicodeDecodeError) as error:
+        hint = "run the same command again: it says what is kept"
+        raise JournalError(f"{journal} cannot be read: {error}", hint=hint) from error
+    return {**tally.to_json(), "cost_usd": cost or None}

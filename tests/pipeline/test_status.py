@@ -1,0 +1,110 @@
+"""`structout status`: what a run did, for whom and for how much, also while it runs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from structout import Scripted, extract_many
+from structout.completion import Completion, Prompt, Usage
+from structout.errors import StructoutWarning
+from structout.finetuning.labels import label
+from structout.pipeline.journal.journal import Journal
+from structout.pipeline.spending import kinds_of
+from structout.pipeline.status import place_of, read_status
+from structout.schema import Schema
+from structout.strategies import load_strategy
+from tests.conftest import ROOT, Bolt, Shell
+from tests.pipeline.conftest import rows
+
+
+@pytest.fixture
+def command(words: list[str], tmp_path: Path, bolts: Callable[[int], Path]) -> list[str | Path]:
+    """A run over 20 bolts, of which the model gets 7 and 14 wrong, with a tag and a price."""
+    return ["run", bolts(20), *words, "-o", tmp_path / "out.jsonl", "--tag", "team=parts", "--price", "1,2"]
+
+
+def test_status_shows_progress_and_spending(command: list[str | Path], tmp_path: Path, shell: Shell) -> None:
+    journal = tmp_path / "out.jsonl.journal"
+    done = shell(*command, "--strategy", "Reask(Prompted())", "--metrics", tmp_path / "metrics")
+    assert done.returncode == 1, done.stderr
+    found = json.loads(shell("status", journal, "--json").stdout)
+    assert (found["rows"], found["total"], found["accepted"], found["running"]) == (20, 20, 18, False)
+    assert found["spending"]["by_kind"]["first"]["calls"] == 20
+    assert found["spending"]["by_kind"]["reask"]["calls"] == 2
+    assert found["spending"]["by_tag"]["team=parts"]["calls"] == 22
+    assert found["errors"] == {"not_json": 2}
+    assert found["cost_usd"] == pytest.approx(sum(one["cost"] for one in found["spending"]["by_kind"].values()))
+    screen = shell("status", journal).stdout
+    for text in ("done, 20/20 rows, yield 90.0 %", "first answers", "re-asks", "team=parts", "not_json"):
+        assert text in screen
+    metrics = (tmp_path / "metrics").read_text()
+    assert 'structout_rows_total{status="valid",team="parts"} 18' in metrics
+    assert 'structout_spent_tokens{kind="reask",team="parts"}' in metrics
+    place_of(journal).write_text('{"rows": 3, "statuses": ["x"]}')
+    assert shell("status", journal).returncode == 3
+    place_of(journal).unlink()
+    counted = json.loads(shell("status", journal, "--json").stdout)  # without the prices of the run
+    assert counted["spending"]["by_tag"] == {"team=parts": found["spending"]["by_tag"]["team=parts"] | {"cost": None}}
+    assert counted["cost_usd"] == pytest.approx(found["cost_usd"])
+    assert shell("status", tmp_path / "none").returncode == 3
+
+
+def test_a_run_under_way_can_be_looked_at(command: list[str | Path], tmp_path: Path) -> None:
+    environment = os.environ | {"PAUSE": "0.4"}
+    words = [sys.executable, "-m", "structout", *map(str, command), "--chunk", "2"]
+    run = subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        journal = tmp_path / "out.jsonl.journal"
+        until = time.monotonic() + 60
+        while not place_of(journal).exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        found = read_status(journal)
+        assert found["running"]
+        assert 0 < found["rows"] < 20
+    finally:
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+    assert not read_status(journal)["running"]
+
+
+def test_a_tag_that_no_label_can_hold_is_refused(command: list[str | Path], shell: Shell) -> None:
+    for wrong in ("team", "1=x", "model=y", "a-b=c"):
+        done = shell(*command, "--tag", wrong)
+        assert (done.returncode, "invalid --tag" in done.stderr) == (2, True)
+
+
+def test_another_version_of_the_model_is_told_and_marked(tmp_path: Path) -> None:
+    served = iter(["m-1 fp", "m-1 fp2", "m-2"])
+
+    def answer(prompt: Prompt) -> Completion:
+        return Completion('{"kind": "hex", "size_mm": 1}', Usage(1, 1, 1), version=next(served))
+
+    with pytest.warns(StructoutWarning, match="now answers as m-2, before as m-1"):
+        label(["a", "b", "c"], Schema.of(Bolt), Scripted(answer), "Prompted()", journal=tmp_path / "j")
+    assert read_status(tmp_path / "j")["versions"] == {"scripted": {"m-1 fp": 1, "m-1 fp2": 1, "m-2": 1}}
+
+
+def test_calls_are_sorted_by_what_they_were_for(tmp_path: Path) -> None:
+    texts = iter(["no", '{"kind": "hex", "size_mm": 1}', "yes", "yes"])
+    strategy = load_strategy("Verify(Reask(Prompted()), Judge())")
+    results = list(extract_many(["a"], Bolt, Scripted(lambda prompt: next(texts)), strategy, journal=tmp_path / "j"))
+    assert results[0].ok
+    identity = read_status(tmp_path / "j")["identity"]
+    with Journal(tmp_path / "j", identity) as journal:
+        kinds = [kind for kind, _ in kinds_of(journal.outcome(0))]
+    assert kinds[:3] == ["first", "reask", "verification"]
+
+
+def test_rows_hold_the_version_that_answered(
+    tmp_path: Path, command: list[str | Path], shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.pipeline.conftest.Completion", lambda text, usage: Completion(text, usage, version="v7"))
+    assert shell(*command).returncode == 1
+    assert {row["_version"] for row in rows(tmp_path / "out.jsonl")} == {"v7"}
