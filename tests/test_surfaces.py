@@ -54,7 +54,8 @@ def test_nothing_acts_on_a_terminal(text: str) -> None:
     assert problems(shown) == []
     assert "\n" not in shown
     assert surfaces.line(shown) == shown
-    assert surfaces.line(surfaces.terminal(text)) == shown
+    if "\n" not in text:  # at the start of a later line, `terminal` escapes more than `line`
+        assert surfaces.line(surfaces.terminal(text)) == shown
 
 
 def test_what_rich_laid_out_gives_no_command_where_it_broke_a_text() -> None:
