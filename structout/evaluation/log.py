@@ -31,7 +31,7 @@ class Log:
         self._stream: TextIO | None = None
         self._texts: dict[tuple[str, str], str] = {}
         if self._path is not None and self._path.is_file() and self._path.stat().st_size:
-            for number, row in _rows(self._path):
+            for number, row in lines(self._path):
                 if "completion" in row:
                     with _whole(self._path, number):
                         name, place = row["identity"], (row["model"], row["completion"])
@@ -89,7 +89,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
     about: dict[str, Any] | None = None
     comparison = Comparison()
     outcomes: list[tuple[int, dict[str, Any]]] = []
-    for number, row in _rows(path):
+    for number, row in lines(path):
         with _whole(path, number):
             if "structout" in row:
                 about, outcomes = row, []
@@ -122,12 +122,12 @@ def _named(attempts: Mapping[tuple[str, str], dict[str, Any]], one: Any) -> dict
     return attempts[tuple(one)]
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """The lines of a log with their numbers; a line that a killed run left unfinished is skipped."""
     try:
-        with path.open("rb") as lines:
+        with path.open("rb") as stream:
             broken: DataError | None = None
-            for number, line in enumerate(lines, 1):
+            for number, line in enumerate(stream, 1):
                 try:
                     row = load_json(line.decode())
                 except ValueError as error:

@@ -9,6 +9,7 @@ from structout.pipeline.estimate import Estimate, ask_nothing, ask_some, waiting
 from structout.pipeline.form import Form
 from structout.pipeline.job import Job, begun, priced
 from structout.pipeline.journal.journal import ANSWERED, PLACED, Journal
+from structout.pipeline.journal.tables import FORGOTTEN
 from structout.pipeline.progress import Tally
 from structout.pipeline.run import Executor, finish, local, process, retry_quarantine
 from structout.pipeline.settings import RunSettings
@@ -35,7 +36,8 @@ class RunInterruptedError(KeyboardInterrupt):
 class Finished:
     """The row counts of a finished run. `others` are in the quarantine; `repeated_keys` have the key of an earlier row.
 
-    The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged.
+    The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged. The
+    `forgotten` rows are in neither file.
     """
 
     rows: int
@@ -45,6 +47,7 @@ class Finished:
     failed: int
     reason: str
     damaged: bool
+    forgotten: int = 0
 
 
 class FileRun:
@@ -129,6 +132,7 @@ class FileRun:
                 failed=failed,
                 reason=first.issues[0].message if first and first.issues else "",
                 damaged=journal.damaged,
+                forgotten=journal.counts(limit).get(FORGOTTEN, 0),
             )
 
     def estimate(self, executor: Executor, probe: int) -> tuple[Estimate, bool]:

@@ -13,6 +13,7 @@ from structout.pipeline.form import Form
 from structout.pipeline.job import Job
 from structout.pipeline.journal.database import ANEW
 from structout.pipeline.journal.journal import ACCEPTED, PLACED, Journal
+from structout.pipeline.journal.tables import FORGOTTEN
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.progress import Tally
 from structout.pipeline.recorded import completion_key
@@ -166,7 +167,7 @@ def finish(
                 accepted += 1
             except DataError as error:
                 set_aside(outcome.refused(str(error)))
-        if rows != accepted + quarantined:
+        if rows != accepted + quarantined + journal.counts(limit).get(FORGOTTEN, 0):
             raise OtherRunError(
                 f"{rows:,} rows came in, but {journal.path} has {accepted:,} accepted and {quarantined:,} others",
                 hint=f"the input has lost rows since the first run: {ANEW}",
@@ -199,7 +200,7 @@ def unknown(rows: Sequence[Row], journal: Journal) -> list[Row]:
     """The rows, of consecutive rows, that have no outcome yet. Raises `JournalError` if a row has changed."""
     known = journal.known(rows[0].position, rows[-1].position) if rows else {}
     for row in rows:
-        if row.position in known and known[row.position] != row.digest:
+        if known.get(row.position, b"") not in (b"", row.digest):  # a forgotten row has no digest
             raise OtherRunError(
                 f"row {row.position + 1} is not the one in {journal.path}",
                 hint=f"the input has changed: {ANEW}",
