@@ -35,6 +35,7 @@ def page(report: Report) -> str:
         style=(_ASSETS / "report.css").read_text(encoding="utf-8"),
         script=(_ASSETS / "report.js").read_text(encoding="utf-8"),
         data=surfaces.json_in_html(data(report)),
+        transcripts=_has_transcripts(report),
     )
 
 
@@ -79,8 +80,13 @@ def data(report: Report) -> dict[str, Any]:
             for arm in arms
         ],
         "arms": [{"label": arm.label, "model": arm.model, "perturbation": arm.perturbation} for arm in arms],
-        **_transcripts(report, arms),
+        **(_transcripts(report, arms) if _has_transcripts(report) else _measured(report, arms)),
     }
+
+
+def _has_transcripts(report: Report) -> bool:
+    """Whether the page may show what records, prompts and answers say."""
+    return report.about.get("transcripts") is not False
 
 
 def _row(row: ReportRow, arms: list[Arm]) -> dict[str, Any]:
@@ -97,6 +103,14 @@ def _row(row: ReportRow, arms: list[Arm]) -> dict[str, Any]:
 
 def _rate(rate: Rate) -> list[float]:
     return [rate.value, rate.low, rate.high, rate.n]
+
+
+def _measured(report: Report, arms: list[Arm]) -> dict[str, Any]:
+    """All outcomes without their texts."""
+    place = {arm: i for i, arm in enumerate(arms)}
+    names = ("key", "repeat", "status", "right")
+    outcomes = [{"arm": place[one.arm], **{name: getattr(one, name) for name in names}} for one in report.outcomes]
+    return {"texts": [], "outcomes": outcomes}
 
 
 def _transcripts(report: Report, arms: list[Arm]) -> dict[str, Any]:
