@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from structout.tables.removal import Removal
 
 
-_TEXTS = ("/value", "/document", "/input", "/record", "/expected")  # of a row; prompts share most of their text
+_TEXTS = (
+    "/value",
+    "/document",
+    "/input",
+    "/record",
+    "/text",
+    "/expected",
+)  # prompts share theirs
 
 
 def forget(

@@ -43,6 +43,13 @@ class EngineName(StrEnum):
     RAY = "ray"
 
 
+class KeepText(StrEnum):
+    """What is kept of the texts of records, prompts and answers."""
+
+    ALL = "all"
+    HASH = "hash"
+
+
 def run(
     context: typer.Context,
     schema: SchemaOption,
@@ -123,6 +130,13 @@ def run(
     private: Annotated[
         bool, typer.Option("--private", help="Make new files readable only by their owner (0600).")
     ] = False,
+    keep_text: Annotated[
+        KeepText,
+        typer.Option(
+            "--keep-text",
+            help="What the quarantine keeps of texts, and the journal once the run is complete: all, or a hash.",
+        ),
+    ] = KeepText.ALL,
     former_source: FormerInputOption = None,
     former_text: FormerTextOption = None,
 ) -> None:
@@ -168,6 +182,7 @@ def run(
         telemetry=telemetry,
         metrics=metrics,
         private=private,
+        keep_text=keep_text.value,
         write_secrets=write_secrets,
         by_serialization=by_serialization,
     )

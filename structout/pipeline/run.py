@@ -141,10 +141,12 @@ def finish(
     bare: bool = False,
     limit: int | None = None,
     form: Form | None = None,
+    hashed: bool = False,
 ) -> tuple[int, int]:
     """Write the accepted rows and the quarantine, and count both. Each file appears whole or not at all. A record that
     the schema now rejects, or that the output cannot hold, goes to the quarantine as rejected. `limit` is the maximum
-    number of rows, whatever the journal holds; `form` says what is written of a record.
+    number of rows, whatever the journal holds; `form` says what is written of a record. If `hashed`, the quarantine
+    holds a hash of each input, and no text.
 
     Raises `OutputError`, and `JournalError` unless each of the `rows` input rows went to exactly one of the two files.
     """
@@ -154,7 +156,7 @@ def finish(
 
         def set_aside(outcome: RowOutcome) -> None:
             nonlocal quarantined
-            rest.write(json_text(outcome.quarantined(), ascii=True).encode() + b"\n")
+            rest.write(json_text(outcome.quarantined(hashed=hashed), ascii=True).encode() + b"\n")
             quarantined += 1
 
         for outcome in journal.outcomes(f"NOT ({ACCEPTED})", limit):

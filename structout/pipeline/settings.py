@@ -20,7 +20,8 @@ class RunSettings:
 
     `schema`, `model` and `strategy` are arguments of `Schema.of`, `load_model` and `load_strategy`. `prices` are by
     model name; the name "" stands for `model`. A schema with secrets or excluded fields needs `write_secrets`, which
-    writes them, or `by_serialization`, which writes what the Pydantic type writes.
+    writes them, or `by_serialization`, which writes what the Pydantic type writes. With `keep_text="hash"`, the
+    quarantine holds no texts, and the journal holds none once the run is complete.
     """
 
     schema: str
@@ -48,6 +49,7 @@ class RunSettings:
     telemetry: bool = False
     metrics: str | None = None
     private: bool = False
+    keep_text: Literal["all", "hash"] = "all"
     write_secrets: bool = False
     by_serialization: bool = False
 

@@ -1,7 +1,8 @@
 """The removal of rows from a journal, to the last byte."""
 
+import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from structout.errors import DataError
@@ -15,10 +16,12 @@ from structout.pipeline.journal.tables import (
     tombstone,
     unpacked,
 )
+from structout.pipeline.outcome import RowOutcome
 from structout.records import outcome_texts
 from structout.tables.keys import key_text
 
 Answer = Callable[[Mapping[str, Any]], bytes]  # the key in the journal of the answer to a call
+HASHED = '"hashed"'  # what a journal says about its texts once they are removed
 _AT_ONCE = 500  # outcomes in memory
 _TAIL = 32  # bytes at the end of a packed outcome, with the checksum of its content
 _DICTIONARY = 32768  # bytes
@@ -42,24 +45,55 @@ def forget(db: sqlite3.Connection, keys: Collection[str], answer: Answer) -> Non
     The dictionary is made anew, since it is a text of a row.
     """
     needed: set[bytes] = set()
-    dictionary = b""
-    empty = tombstone()
+
+    def kept(text: bytes) -> bytes | None:
+        row = loaded(text)
+        if key_text(row.get("key")) in keys:
+            return None
+        needed.update(answer(call) for call in _calls(row))
+        return text
+
+    _rewrite(db, kept, needed)
+
+
+def hash_texts(db: sqlite3.Connection) -> None:
+    """Remove the texts of all rows (see `RowOutcome.hashed`) and all answers, and rewrite the whole file. The journal
+    notes that its texts are `HASHED`.
+    """
+
+    def hashed(text: bytes) -> bytes:
+        return json.dumps(RowOutcome.from_json(loaded(text)).hashed().to_json()).encode()
+
+    _rewrite(db, hashed, set(), [("texts", HASHED), ("texts" + COPY, HASHED)])
+
+
+def _rewrite(
+    db: sqlite3.Connection,
+    change: Callable[[bytes], bytes | None],
+    needed: Collection[bytes],
+    about: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Write what `change` makes of each outcome's JSON (None: a tombstone) and the rows `about` the journal, and keep
+    the `needed` answers alone, which may grow while outcomes are changed. Free pages and the log of changes keep
+    nothing of the former content.
+    """
+    dictionary, empty = b"", tombstone()
     db.execute("PRAGMA secure_delete = ON")
     db.execute("BEGIN IMMEDIATE")
     try:
-        for position, digest, _, text in _outcomes(db):
-            row = loaded(text)
-            if key_text(row.get("key")) in keys:
+        for position, digest, _, before in _outcomes(db):
+            text = change(before)
+            if text is None:
                 db.execute(add("outcomes"), [position, b"", FORGOTTEN, empty])
                 continue
             dictionary = dictionary or text[-_DICTIONARY:]
-            needed.update(answer(call) for call in _calls(row))
             (status,) = db.execute("SELECT status FROM outcomes WHERE position = ?", [position]).fetchone()
             db.execute(add("outcomes"), [position, digest, status, packed_outcome(text, dictionary)])
         for (key,) in db.execute("SELECT key FROM completions").fetchall():
             if key not in needed:
                 db.execute("DELETE FROM completions WHERE key = ?", [key])
         db.execute("DELETE FROM about WHERE name LIKE 'dictionary%'")
+        db.executemany(add("about"), about)
         if dictionary:
             db.executemany(add("about"), [("dictionary", dictionary), ("dictionary" + COPY, dictionary)])
         db.execute("COMMIT")

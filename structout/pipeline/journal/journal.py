@@ -14,7 +14,7 @@ from structout.document import load_json
 from structout.errors import DamagedError, DataError, OtherRunError, StructoutWarning
 from structout.pipeline.journal.damage import Damage, named
 from structout.pipeline.journal.database import ANEW, explained, opened
-from structout.pipeline.journal.forgetting import Answer, forget, texts
+from structout.pipeline.journal.forgetting import Answer, forget, hash_texts, texts
 from structout.pipeline.journal.tables import (
     COPY,
     FORGOTTEN,
@@ -103,6 +103,8 @@ class Journal:
         before = [one for one in [*self._before(), self.identity()] if one and one != identity] if keep else []
         with self._transaction() as db:
             db.execute(f"DELETE FROM outcomes WHERE NOT ({_or_forgotten(keep)})")
+            if not keep:
+                db.execute("DELETE FROM about WHERE name LIKE 'texts%'")
             for name, value in (("identity", dict(identity)), ("before", before)):
                 _put(db, name, json.dumps(value))
 
@@ -302,6 +304,18 @@ class Journal:
         with self._guarded():
             forget(self._db, keys, answer)
         self._dictionary = b""
+
+    def hash_texts(self) -> None:
+        """Remove all texts of a run that is complete, and rewrite the file (see `forgetting.hash_texts`)."""
+        with self._guarded():
+            hash_texts(self._db)
+        self._dictionary = b""
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether the texts of all rows are removed, so that the files of the run cannot be written again."""
+        with self._guarded():
+            return self._db.execute("SELECT 1 FROM about WHERE name = 'texts'").fetchone() is not None
 
     # --- storage ---
 
