@@ -88,6 +88,19 @@ def brief(attempt: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in attempt.items() if name not in left_out}
 
 
+def outcome_texts(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The texts of an outcome as JSON that come from its record: of its document, issues, edits and calls."""
+    names = (("issues", ("message",)), ("edits", ("where", "before", "after")))
+    found = {name: [[one.get(part) for part in parts] for one in row.get(name) or ()] for name, parts in names}
+    calls = {name: [_call_texts(one) for one in row.get(name) or ()] for name in ("attempts", "checks")}
+    return {"document": row.get("document"), **found, **calls}
+
+
+def _call_texts(call: Mapping[str, Any]) -> dict[str, Any]:
+    messages = [content for _, content in call.get("messages", ())]
+    return {"messages": messages, "text": call["text"], "refusal": call.get("refusal", "")}
+
+
 def usage_of(row: Any) -> Usage:
     """Read a usage. Raises `ValueError` for an impossible amount."""
     require("usage", all(map(is_amount, row.values())))

@@ -162,6 +162,7 @@ _PAST = {
     ("cli/validate.py", "sys.stdout"): "where `put` is to write",
     ("cli/validate.py", "sys.stderr"): "where `put` is to write",
     ("tables/arrow.py", "ensure_ascii=False"): "JSON as the text of a cell, which whoever shows it renders",
+    ("tables/fragments.py", "ensure_ascii=False"): "a text as another program writes it, to search for it",
     ("evaluation/experiment.py", "ensure_ascii=False"): "TOML, whose texts are written like JSON's",
     ("parsing/edits.py", "ensure_ascii=False"): "what an edit holds, which whoever shows it renders",
     ("parsing/syntax/reader.py", "from html"): "entities that are read, not written",

@@ -3,7 +3,7 @@
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,6 +100,13 @@ def bench(
     ] = False,
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write the table as Markdown.")] = False,
+    transcripts: Annotated[
+        bool,
+        typer.Option(
+            "--transcripts/--no-transcripts",
+            help="Keep the texts of records, prompts and answers in the log and the report.",
+        ),
+    ] = True,
     write_secrets: WriteSecretsOption = False,
     allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
@@ -124,6 +131,8 @@ def bench(
     earlier = read_log(baseline) if baseline is not None else None  # read first: this run may write to the same log
     if rescore is not None:
         report = read_log(rescore, Experiment(rescore, {}, metrics=tuple(metric or ())).own_metrics())
+        if not transcripts:
+            report = replace(report, about={**report.about, "transcripts": False})
         place = Path(html) if html else None
     elif target is None:
         raise SpecError("DATASET is missing", hint="name one, for example: structout bench schemas/parts")
@@ -133,7 +142,7 @@ def bench(
         else:
             named = {name: name for name in DEFAULTS} | (_tuned(target) if not model else {})
             experiment = Experiment(target, named).changed(**given)
-        report = _run(experiment, earlier, write_secrets=write_secrets)
+        report = _run(experiment, earlier, write_secrets=write_secrets, transcripts=transcripts)
         if price:
             warn_of_other_models(given["prices"], _models(report))
         place = Path(html) if html else experiment.place().with_suffix(".html")
@@ -148,13 +157,13 @@ def bench(
     raise typer.Exit(FAILED if worse and fail_on_regression else 0)
 
 
-def _run(experiment: "Experiment", earlier: "Report | None", *, write_secrets: bool) -> "Report":
+def _run(experiment: "Experiment", earlier: "Report | None", *, write_secrets: bool, transcripts: bool) -> "Report":
     from structout.evaluation import read_log
     from structout.evaluation.regression import check_common
     from structout.schema.hidden import check_hidden
 
     whole, records = experiment.records()
-    if not write_secrets:
+    if not write_secrets and transcripts:
         check_hidden(whole.schema, "add --write-secrets: the log and the report hold every answer")
     if earlier is not None:
         check_common(earlier, experiment.strategies, records)
@@ -165,13 +174,18 @@ def _run(experiment: "Experiment", earlier: "Report | None", *, write_secrets: b
     command = f"structout {shlex.join(sys.argv[1:])}"
     try:
         with progress("bench", total) as advance:
-            report = experiment.run(lambda outcome: advance(outcome.strategy), {"command": command})
+            report = experiment.run(
+                lambda outcome: advance(outcome.strategy), {"command": command}, transcripts=transcripts
+            )
     except KeyboardInterrupt:
         place = experiment.place()
+        if not transcripts:
+            say(f"interrupted: {place} holds no answers, so the same command starts again")
+            raise typer.Exit(INTERRUPTED) from None
         kept = len(read_log(place).outcomes)
         say(f"interrupted: {kept} of {total} outcomes are kept in {place}; the same command resumes the run")
         raise typer.Exit(INTERRUPTED) from None
-    say(f"every attempt is in {experiment.place()}")
+    say(f"every {'attempt' if transcripts else 'score'} is in {experiment.place()}")
     return report
 
 

@@ -15,6 +15,7 @@ from structout.cli import (
     certify,
     extract,
     finetune,
+    forget,
     label,
     model,
     preview,
@@ -126,4 +127,5 @@ app.command()(repair.repair)
 app.command()(audit.audit)
 app.command()(finetune.finetune)
 app.command()(label.label)
+app.command()(forget.forget)
 app.add_typer(model.app, name="model")

@@ -46,6 +46,13 @@ class EngineName(StrEnum):
     RAY = "ray"
 
 
+class KeepText(StrEnum):
+    """What is kept of the texts of records, prompts and answers."""
+
+    ALL = "all"
+    HASH = "hash"
+
+
 def run(
     context: typer.Context,
     schema: SchemaOption,
@@ -128,6 +135,13 @@ def run(
     private: Annotated[
         bool, typer.Option("--private", help="Make new files readable only by their owner (0600).")
     ] = False,
+    keep_text: Annotated[
+        KeepText,
+        typer.Option(
+            "--keep-text",
+            help="What the quarantine keeps of texts, and the journal once the run is complete: all, or a hash.",
+        ),
+    ] = KeepText.ALL,
     former_source: FormerInputOption = None,
     former_text: FormerTextOption = None,
 ) -> None:
@@ -175,6 +189,7 @@ def run(
         metrics=metrics,
         private=private,
         tags=tags_of(tag),
+        keep_text=keep_text.value,
         write_secrets=write_secrets,
         by_serialization=by_serialization,
     )
@@ -207,7 +222,8 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
     if found.rows == 0:
         return _nothing()
     total = counted(found.rows, "row")
-    say(f"{total} in = {found.accepted:,} to {settings.output} + {found.others:,} to {settings.rest}")
+    forgotten = f" + {found.forgotten:,} forgotten" if found.forgotten else ""
+    say(f"{total} in = {found.accepted:,} to {settings.output} + {found.others:,} to {settings.rest}{forgotten}")
     if found.repeated_keys:
         repeated = "1 row has" if found.repeated_keys == 1 else f"{found.repeated_keys:,} rows have"
         say(f"{repeated} the same {settings.key} as an earlier row: name a column with unique values in --key")

@@ -117,7 +117,11 @@ class Experiment:
         return Path(self.log or f".structout/bench-{Path(self.dataset).stem.replace(':', '-')}.jsonl")
 
     def run(
-        self, progress: Callable[[Outcome], None] = lambda outcome: None, about: Mapping[str, Any] | None = None
+        self,
+        progress: Callable[[Outcome], None] = lambda outcome: None,
+        about: Mapping[str, Any] | None = None,
+        *,
+        transcripts: bool = True,
     ) -> Report:
         """Run the experiment. Completions that its log already holds are not asked for again."""
         whole, part = self.records()
@@ -135,6 +139,7 @@ class Experiment:
             metrics=self.own_metrics(),
             prices=self.own_prices(),
             log=self.place(),
+            transcripts=transcripts,
             about={"experiment": self.to_toml(), **(about or {})},
             progress=progress,
         )

@@ -47,6 +47,7 @@ def evaluate(
     metrics: Mapping[str, Metric] | None = None,
     prices: Mapping[str, Price] | None = None,
     log: str | Path | None = None,
+    transcripts: bool = True,
     about: Mapping[str, Any] | None = None,
     progress: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Report:
@@ -59,6 +60,8 @@ def evaluate(
 
     Each model answers equal prompts once; the cost counts for every strategy that sent the prompt. `log` is a JSONL
     file that keeps every completion and every outcome as they come: a completion in the log is not asked for again.
+    Without `transcripts`, the log and the page of the report hold only scores, statuses and usage: such a log can be
+    neither resumed nor read.
     `metrics` are added to the built-in ones; `prices` are by model. `about` goes into the header of the log; `progress`
     is called with each outcome. If the model fails on a batch, its records are asked one by one. Raises `ModelError`,
     after all other records are done, if the model failed on some, and `DataError` for an empty data set.
@@ -69,7 +72,7 @@ def evaluate(
         raise SpecError(f"invalid repeats: got {repeats}", hint="give 1 or more")
     # Invalid strategies raise here, before a model is loaded.
     points = list(_points(strategies, sweep or {}, sampling or Sampling()))
-    book = Log(log)
+    book = Log(log, transcripts=transcripts)
     ledger = _Ledger(book)
     loaded = [ledger.of(model) for model in several(models)]
     if not points or not loaded:
@@ -91,8 +94,8 @@ def evaluate(
     comparison = dataset.comparison or Comparison.of(dataset.schema)
     names = list(dict.fromkeys(run.arm.strategy for run in runs))
     header = _provenance(dataset, comparison, names, [model.name for model in loaded], repeats, prices)
-    header |= {"identities": ledger.identities, **(about or {})}
-    failures = Failures(len(dataset), _KEPT.format(log) if log else _LOST)
+    header |= {"identities": ledger.identities, **({} if transcripts else {"transcripts": False}), **(about or {})}
+    failures = Failures(len(dataset), _KEPT.format(log) if log and transcripts else _LOST)
     plan = _Plan(dataset, comparison, (examples or dataset).examples, repeats, failures)
     outcomes: list[Outcome] = []
     with book.run(header):

@@ -23,20 +23,28 @@ class Log:
     A line is the header of a run, a paid completion, or an outcome, which refers to the completions of its attempts.
     `completions` holds the completions of all runs, by the identity of the model and the key of the prompt, so that
     no prompt is paid for twice.
+
+    Without `transcripts`, completions are not written, and of an outcome only its key, its arm, its status, its score
+    and its usage: nothing that a record, a prompt or an answer says. Raises `DataError` if the file already holds
+    completions then, and for a damaged file.
     """
 
-    def __init__(self, path: str | Path | None = None) -> None:
+    def __init__(self, path: str | Path | None = None, *, transcripts: bool = True) -> None:
         self.completions: dict[str, dict[str, Completion]] = {}
         self._path = None if path is None else Path(path)
         self._stream: TextIO | None = None
         self._texts: dict[tuple[str, str], str] = {}
+        self._transcripts = transcripts
         if self._path is not None and self._path.is_file() and self._path.stat().st_size:
-            for number, row in _rows(self._path):
+            for number, row in lines(self._path):
                 if "completion" in row:
                     with _whole(self._path, number):
                         name, place = row["identity"], (row["model"], row["completion"])
                         self.completions.setdefault(name, {})[row["completion"]] = completion_of(row)
                         self._texts[place] = row["text"]
+        if self.completions and not transcripts:
+            hint = "name another file with --log, or remove this one"
+            raise DataError(f"{path} holds the transcripts of an earlier run", hint=hint)
 
     @contextmanager
     def run(self, about: Mapping[str, Any]) -> Iterator[None]:
@@ -60,6 +68,8 @@ class Log:
 
     def paid(self, identity: str, model: str, prompt: Prompt, completion: Completion) -> None:
         """Append a completion."""
+        if not self._transcripts:
+            return
         key = prompt.key()
         self._texts[model, key] = completion.text
         head = {"completion": key, "identity": identity, "model": model}
@@ -67,6 +77,9 @@ class Log:
 
     def add(self, outcome: Outcome) -> None:
         """Append an outcome."""
+        if not self._transcripts:
+            self._write(outcome.measured())
+            return
         row = outcome.to_json()
         self._write(row | {name: [self._named(one) for one in row[name]] for name in ("attempts", "checks")})
 
@@ -89,7 +102,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
     about: dict[str, Any] | None = None
     comparison = Comparison()
     outcomes: list[tuple[int, dict[str, Any]]] = []
-    for number, row in _rows(path):
+    for number, row in lines(path):
         with _whole(path, number):
             if "structout" in row:
                 about, outcomes = row, []
@@ -102,6 +115,9 @@ def read(path: str | Path) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
                 outcomes.append((number, row))
     if about is None:
         raise DataError(f"{path} is not the log of a bench", hint=_HINT)
+    if about.get("transcripts") is False:
+        hint = "run the bench again without --no-transcripts"
+        raise DataError(f"{path} holds no transcripts: its outcomes cannot be scored again", hint=hint)
     found = []
     for number, row in outcomes:
         with _whole(path, number):
@@ -122,12 +138,12 @@ def _named(attempts: Mapping[tuple[str, str], dict[str, Any]], one: Any) -> dict
     return attempts[tuple(one)]
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """The lines of a log with their numbers; a line that a killed run left unfinished is skipped."""
     try:
-        with path.open("rb") as lines:
+        with path.open("rb") as stream:
             broken: DataError | None = None
-            for number, line in enumerate(lines, 1):
+            for number, line in enumerate(stream, 1):
                 try:
                     row = load_json(line.decode())
                 except ValueError as error:

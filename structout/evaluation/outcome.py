@@ -1,7 +1,7 @@
 """Outcomes: all that is kept of a measured record, so that it can be scored again without the model."""
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Any, cast, get_args
 
@@ -117,6 +117,12 @@ class Outcome:
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON, except the comparison, which the header of a log holds."""
         return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "comparison"}
+
+    def measured(self) -> dict[str, Any]:
+        """What is measured, as JSON, without the texts of the record, the prompts and the answers."""
+        names = ("strategy", "model", "key", "repeat", "status", "setting", "perturbation")
+        numbers = {"right": self.right, "leaves": [self.score.right, self.score.leaves], "usage": asdict(self.usage)}
+        return {**{name: getattr(self, name) for name in names}, **numbers}
 
     @property
     def arm(self) -> Arm:

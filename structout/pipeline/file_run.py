@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
+from pathlib import Path
 
+from structout.errors import OtherRunError
 from structout.pipeline.estimate import Estimate, ask_nothing, ask_some, waiting
 from structout.pipeline.form import Form
 from structout.pipeline.job import Job, begun, priced
 from structout.pipeline.journal.journal import ANSWERED, PLACED, Journal
+from structout.pipeline.journal.tables import FORGOTTEN
 from structout.pipeline.progress import Tally
-from structout.pipeline.run import Executor, finish, local, process, retry_quarantine
+from structout.pipeline.run import Executor, finish, local, process, retry_quarantine, unknown
 from structout.pipeline.settings import RunSettings
 from structout.pipeline.status import noting
 from structout.schema import Schema
@@ -21,6 +24,7 @@ from structout.tables.output import check_distinct, check_field_names, check_tar
 from structout.tables.rows import Row, count_rows, read_rows
 
 _READ = 20  # rows that an estimate reads if it asks for no row
+_CHUNK = 1000  # rows that are compared with the journal at a time
 _UNKNOWN = 1000  # rows that an estimate covers if the number of rows is unknown
 
 
@@ -36,7 +40,8 @@ class RunInterruptedError(KeyboardInterrupt):
 class Finished:
     """The row counts of a finished run. `others` are in the quarantine; `repeated_keys` have the key of an earlier row.
 
-    The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged.
+    The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged. The
+    `forgotten` rows are in neither file.
     """
 
     rows: int
@@ -46,6 +51,7 @@ class Finished:
     failed: int
     reason: str
     damaged: bool
+    forgotten: int = 0
 
 
 class FileRun:
@@ -110,17 +116,22 @@ class FileRun:
         rows = keys.seen(self._rows) if settings.key else self._rows
         with self._journal(dry=False, keep=True) as journal:
             try:
+                if journal.is_hashed:
+                    return self._complete(journal, rows, keys)
                 if settings.retry_quarantine:
                     retrying(retry_quarantine(journal, self.job, self._place))
                 total, place = self.total, self._place
                 with noting(settings.place, {"output": settings.output}, progress) as note:
                     tally = process(rows, self.job, journal, executor, total=total, progress=note, place=place)
                 output, rest, bare = settings.output, settings.rest, settings.bare
+                hashed = settings.keep_text == "hash"
                 accepted, others = finish(
-                    journal, self.job, tally.done, output, rest, bare=bare, limit=limit, form=self._form
+                    journal, self.job, tally.done, output, rest, bare=bare, limit=limit, form=self._form, hashed=hashed
                 )
                 failed = journal.counts(limit).get("error", 0)
                 first = next(journal.outcomes(f"NOT ({ANSWERED})", limit), None)
+                if hashed and not failed:
+                    journal.hash_texts()
             except KeyboardInterrupt:
                 raise RunInterruptedError(journal.last() + 1) from None
             return Finished(
@@ -131,7 +142,36 @@ class FileRun:
                 failed=failed,
                 reason=first.issues[0].message if first and first.issues else "",
                 damaged=journal.damaged,
+                forgotten=journal.counts(limit).get(FORGOTTEN, 0),
             )
+
+    def _complete(self, journal: Journal, rows: Iterator[Row], keys: Keys) -> Finished:
+        """The counts of a run that is complete, and whose journal keeps no texts. Raises `OtherRunError` if there is
+        anything left to do, since the files cannot be written again.
+        """
+        settings, counts = self.settings, journal.counts()
+        count, is_known = 0, True
+        for some in iter(lambda: list(islice(rows, _CHUNK)), []):
+            is_known = is_known and not unknown(some, journal)
+            count += len(some)
+        files = (settings.output.partition("#")[0], settings.rest)
+        is_there = all(Path(one).is_file() for one in files)
+        if settings.retry_quarantine or not (is_known and is_there and count == sum(counts.values())):
+            raise OtherRunError(
+                f"{journal.path} keeps no texts: its run is complete, and its files cannot be written again",
+                hint="start again with --fresh, which asks for every row, or name another journal",
+            )
+        accepted, forgotten = counts.get("valid", 0) + counts.get("repaired", 0), counts.get(FORGOTTEN, 0)
+        return Finished(
+            rows=count,
+            accepted=accepted,
+            others=count - accepted - forgotten,
+            repeated_keys=keys.repeated,
+            failed=0,
+            reason="",
+            damaged=journal.damaged,
+            forgotten=forgotten,
+        )
 
     def estimate(self, executor: Executor, probe: int) -> tuple[Estimate, bool]:
         """The estimate for the rows without an outcome, and whether the number of rows is known. Asks for at most

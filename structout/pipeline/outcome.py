@@ -1,5 +1,6 @@
 """The outcome of an input row. Every row has exactly one."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -126,8 +127,30 @@ class RowOutcome:
         """This outcome as `rejected` for a reason, although the record is valid."""
         return replace(self, status="rejected", value=None, issues=(*self.issues, Issue("", "rejected", reason)))
 
-    def quarantined(self) -> dict[str, Any]:
-        """The line of the quarantine: the input, the attempts and the issues."""
+    def hashed(self) -> "RowOutcome":
+        """The outcome without the texts of its record, its prompts and its answers: with its key, its status, the kinds
+        of its issues and edits, and its usage.
+        """
+        return replace(
+            self,
+            value=None,
+            document=None,
+            issues=tuple(replace(one, pointer="", message="") for one in self.issues),
+            edits=tuple(one._replace(where="", before="", after="") for one in self.edits),
+            attempts=tuple(map(_silent, self.attempts)),
+            record=None,
+            checks=tuple(map(_silent, self.checks)),
+            confidence={},
+            spans={},
+        )
+
+    def quarantined(self, *, hashed: bool = False) -> dict[str, Any]:
+        """The line of the quarantine: the input, the attempts and the issues; if `hashed`, a hash of the input (BLAKE2b
+        of its JSON with sorted keys, 16 bytes) instead of all texts.
+        """
+        if hashed:
+            written = json.dumps(self.record, sort_keys=True).encode()
+            return {**self.hashed().quarantined(), "input_hash": hashlib.blake2b(written, digest_size=16).hexdigest()}
         usage = self.usage
         return {
             "key": self.key,
@@ -187,6 +210,12 @@ class RowOutcome:
             confidence=self.confidence,
             spans=self.spans,
         )
+
+
+def _silent(call: dict[str, Any]) -> dict[str, Any]:
+    """A call without its texts, and without the key of its prompt, from which a short text could be guessed."""
+    kept = ("model", "sampling", "constrained", "sample", "usage", "finish_reason")
+    return {"key": "", "messages": [], "text": "", **{name: call[name] for name in kept if name in call}}
 
 
 def _agrees(kept: Json, one: Json, other: Json) -> bool:

@@ -64,7 +64,7 @@ class Tally:
     @property
     def quarantined(self) -> int:
         """The number of rows in the quarantine."""
-        return sum(self.counts.values()) - self.accepted
+        return sum(self.counts.values()) - self.accepted - self.counts["forgotten"]
 
     @property
     def seconds(self) -> float:
@@ -91,7 +91,7 @@ class Tally:
     def line(self) -> str:
         """The progress as one line for people."""
         of = f"/{self.total:,}" if self.total is not None else ""
-        eta, known = self.remaining_seconds, sum(self.counts.values())
+        eta, known = self.remaining_seconds, self.accepted + self.quarantined
         parts = [
             f"{self.done:,}{of} rows",
             f"{self.rate:,.1f} rows/s",

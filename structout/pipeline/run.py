@@ -14,6 +14,7 @@ from structout.pipeline.form import Form
 from structout.pipeline.job import Job
 from structout.pipeline.journal.database import ANEW
 from structout.pipeline.journal.journal import ACCEPTED, PLACED, Journal
+from structout.pipeline.journal.tables import FORGOTTEN
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.progress import Tally
 from structout.pipeline.recorded import completion_key
@@ -144,10 +145,12 @@ def finish(
     bare: bool = False,
     limit: int | None = None,
     form: Form | None = None,
+    hashed: bool = False,
 ) -> tuple[int, int]:
     """Write the accepted rows and the quarantine, and count both. Each file appears whole or not at all. A record that
     the schema now rejects, or that the output cannot hold, goes to the quarantine as rejected. `limit` is the maximum
-    number of rows, whatever the journal holds; `form` says what is written of a record.
+    number of rows, whatever the journal holds; `form` says what is written of a record. If `hashed`, the quarantine
+    holds a hash of each input, and no text.
 
     Raises `OutputError`, and `JournalError` unless each of the `rows` input rows went to exactly one of the two files.
     """
@@ -157,7 +160,7 @@ def finish(
 
         def set_aside(outcome: RowOutcome) -> None:
             nonlocal quarantined
-            rest.write(json_text(outcome.quarantined(), ascii=True).encode() + b"\n")
+            rest.write(json_text(outcome.quarantined(hashed=hashed), ascii=True).encode() + b"\n")
             quarantined += 1
 
         for outcome in journal.outcomes(f"NOT ({ACCEPTED})", limit):
@@ -170,7 +173,7 @@ def finish(
                 accepted += 1
             except DataError as error:
                 set_aside(outcome.refused(str(error)))
-        if rows != accepted + quarantined:
+        if rows != accepted + quarantined + journal.counts(limit).get(FORGOTTEN, 0):
             raise OtherRunError(
                 f"{rows:,} rows came in, but {journal.path} has {accepted:,} accepted and {quarantined:,} others",
                 hint=f"the input has lost rows since the first run: {ANEW}",
@@ -203,7 +206,7 @@ def unknown(rows: Sequence[Row], journal: Journal) -> list[Row]:
     """The rows, of consecutive rows, that have no outcome yet. Raises `JournalError` if a row has changed."""
     known = journal.known(rows[0].position, rows[-1].position) if rows else {}
     for row in rows:
-        if row.position in known and known[row.position] != row.digest:
+        if known.get(row.position, b"") not in (b"", row.digest):  # a forgotten row has no digest
             raise OtherRunError(
                 f"row {row.position + 1} is not the one in {journal.path}",
                 hint=f"the input has changed: {ANEW}",

@@ -21,7 +21,8 @@ class RunSettings:
 
     `schema`, `model` and `strategy` are arguments of `Schema.of`, `load_model` and `load_strategy`. `prices` are by
     model name; the name "" stands for `model`. A schema with secrets or excluded fields needs `write_secrets`, which
-    writes them, or `by_serialization`, which writes what the Pydantic type writes.
+    writes them, or `by_serialization`, which writes what the Pydantic type writes. With `keep_text="hash"`, the
+    quarantine holds no texts, and the journal holds none once the run is complete.
     """
 
     schema: str
@@ -50,6 +51,7 @@ class RunSettings:
     metrics: str | None = None
     private: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
+    keep_text: Literal["all", "hash"] = "all"
     write_secrets: bool = False
     by_serialization: bool = False
 

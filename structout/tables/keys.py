@@ -5,7 +5,13 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 
+from structout.document import Json
 from structout.tables.rows import Row
+
+
+def key_text(key: Json) -> str:
+    """A key as text: a string as it is, any other key as JSON."""
+    return key if isinstance(key, str) else json.dumps(key)
 
 
 class Keys:

@@ -211,16 +211,16 @@ def _into(target: str, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
         with _into_duckdb(place, target.partition("#")[2], schema, bare=bare) as write:
             yield write
         return
-    with replacing(target) as stream, _packed(target, stream) as packed:
+    with replacing(target) as stream, packed(target, stream) as out:
         name = target.removesuffix(".gz")
         if name.endswith(".parquet"):
-            with _parquet(packed, schema, bare=bare) as write:
+            with _parquet(out, schema, bare=bare) as write:
                 yield write
         elif name.endswith((".csv", ".tsv")):
-            with _csv(packed, schema, "\t" if name.endswith(".tsv") else ",", bare=bare) as write:
+            with _csv(out, schema, "\t" if name.endswith(".tsv") else ",", bare=bare) as write:
                 yield write
         else:
-            yield _json_lines(packed)
+            yield _json_lines(out)
 
 
 def _is_table(target: str) -> bool:
@@ -231,7 +231,7 @@ def _is_typed(target: str) -> bool:
     return target.endswith((".parquet", ".parquet.gz", ".duckdb")) or ".duckdb#" in target
 
 
-def _packed(target: str, stream: BinaryIO) -> Any:
+def packed(target: str, stream: BinaryIO) -> Any:
     """The stream, compressed if the name says so. It has no timestamp, so that equal rows make equal files."""
     if target.endswith(".gz"):
         return gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0)

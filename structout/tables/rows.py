@@ -150,6 +150,13 @@ def parquet_rows(source: str, wanted: list[str]) -> Iterator[dict[str, Any]]:
             raise DataError(f"cannot read {source}: {_first_line(error)}", hint="replace the damaged file") from error
 
 
+def parquet_names(source: str) -> list[str]:
+    """The columns of a Parquet file. Raises `DataError`, `MissingExtraError`."""
+    with _parquet_file(source) as file:
+        names: list[str] = file.schema_arrow.names
+    return names
+
+
 def _parquet_file(source: str) -> Any:
     try:
         import pyarrow as pa

@@ -37,6 +37,7 @@ def page(report: Report) -> str:
         style=(_ASSETS / "report.css").read_text(encoding="utf-8"),
         script=(_ASSETS / "report.js").read_text(encoding="utf-8"),
         data=surfaces.json_in_html(data(report)),
+        transcripts=_has_transcripts(report),
     )
 
 
@@ -81,8 +82,8 @@ def data(report: Report) -> dict[str, Any]:
             for arm in arms
         ],
         "arms": [{"label": arm.label, "model": arm.model, "perturbation": arm.perturbation} for arm in arms],
-        "prompts": list(_prompts(report, arms)),
-        **_transcripts(report, arms),
+        "prompts": list(_prompts(report, arms)) if _has_transcripts(report) else [],
+        **(_transcripts(report, arms) if _has_transcripts(report) else _measured(report, arms)),
     }
 
 
@@ -103,6 +104,11 @@ def _prompts(report: Report, arms: list[Arm]) -> Iterator[dict[str, Any]]:
         yield {"arm": arms.index(arm), "text": first, "diff": [line for line in lines if line[0] in "+- "]}
 
 
+def _has_transcripts(report: Report) -> bool:
+    """Whether the page may show what records, prompts and answers say."""
+    return report.about.get("transcripts") is not False
+
+
 def _row(row: ReportRow, arms: list[Arm]) -> dict[str, Any]:
     cost = row.cost
     return {
@@ -117,6 +123,14 @@ def _row(row: ReportRow, arms: list[Arm]) -> dict[str, Any]:
 
 def _rate(rate: Rate) -> list[float]:
     return [rate.value, rate.low, rate.high, rate.n]
+
+
+def _measured(report: Report, arms: list[Arm]) -> dict[str, Any]:
+    """All outcomes without their texts."""
+    place = {arm: i for i, arm in enumerate(arms)}
+    names = ("key", "repeat", "status", "right")
+    outcomes = [{"arm": place[one.arm], **{name: getattr(one, name) for name in names}} for one in report.outcomes]
+    return {"texts": [], "outcomes": outcomes}
 
 
 def _transcripts(report: Report, arms: list[Arm]) -> dict[str, Any]:

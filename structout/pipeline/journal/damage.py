@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from structout.pipeline.journal.tables import ADDED, COPY, STATUSES, TABLES, add, create, interruptible, seal_of
+from structout.pipeline.journal.tables import (
+    ADDED,
+    COPY,
+    FORGOTTEN,
+    STATUSES,
+    TABLES,
+    add,
+    create,
+    interruptible,
+    seal_of,
+)
 
 _ROW = 128  # bytes of the smallest row
 _QUESTIONS = 2_000  # to a table with unreadable pages; about a millisecond each
@@ -108,7 +118,7 @@ def _pair(new: sqlite3.Connection, damage: Damage) -> None:
             new.execute(add("about"), [twin, value])
     damage.others = [one for one in damage.others if one.removesuffix(COPY) not in whole and one + COPY not in whole]
     if not whole.keys() & {"dictionary", "dictionary" + COPY} and new.execute("SELECT 1 FROM outcomes").fetchone():
-        new.execute("DELETE FROM outcomes")
+        new.execute(f"DELETE FROM outcomes WHERE status <> '{FORGOTTEN}'")
         damage.rows = [(0, None)]
 
 

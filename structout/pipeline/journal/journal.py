@@ -14,7 +14,17 @@ from structout.document import load_json
 from structout.errors import DamagedError, DataError, OtherRunError, StructoutWarning
 from structout.pipeline.journal.damage import Damage, named
 from structout.pipeline.journal.database import ANEW, explained, opened
-from structout.pipeline.journal.tables import COPY, add, loaded, packed_outcome, seal_of, unpacked_outcome, written
+from structout.pipeline.journal.forgetting import Answer, forget, hash_texts, texts
+from structout.pipeline.journal.tables import (
+    COPY,
+    FORGOTTEN,
+    add,
+    loaded,
+    packed_outcome,
+    seal_of,
+    unpacked_outcome,
+    written,
+)
 from structout.pipeline.outcome import RowOutcome
 from structout.records import completion_json, completion_of
 from structout.schema import Schema
@@ -22,6 +32,7 @@ from structout.schema import Schema
 PLACED = "status IN ('valid', 'repaired')"
 ACCEPTED = "status IN ('valid', 'repaired', 'unplaced')"  # `unplaced`: another output may hold the record
 ANSWERED = "status <> 'error'"
+KNOWN = f"status <> '{FORGOTTEN}'"  # the rows of which the journal keeps more than their place
 T = TypeVar("T", bound="Collection[Any]")
 _ALL = 2**63 - 1
 
@@ -66,6 +77,7 @@ class Journal:
             if damage is not None:
                 self._tell(damage, aside)
             if fresh:
+                self._warn_of_forgotten()
                 self.adopt(identity, keep="")
             if adopt and not self.identity():
                 self.adopt(identity)
@@ -90,7 +102,9 @@ class Journal:
         """
         before = [one for one in [*self._before(), self.identity()] if one and one != identity] if keep else []
         with self._transaction() as db:
-            db.execute(f"DELETE FROM outcomes WHERE NOT ({keep or 'FALSE'})")
+            db.execute(f"DELETE FROM outcomes WHERE NOT ({_or_forgotten(keep)})")
+            if not keep:
+                db.execute("DELETE FROM about WHERE name LIKE 'texts%'")
             for name, value in (("identity", dict(identity)), ("before", before)):
                 _put(db, name, json.dumps(value))
 
@@ -121,6 +135,13 @@ class Journal:
         lost = f"it lost {damage}, and a run asks again for lost rows" if str(damage) else "nothing of it is lost"
         kept = f"the rest is kept, and the damaged file is now {aside}"
         warnings.warn(f"{self.path} was damaged; {lost}; {kept}", StructoutWarning, 4)
+
+    def _warn_of_forgotten(self) -> None:
+        """Warn that a fresh run asks for the forgotten rows again."""
+        if count := self.counts().get(FORGOTTEN, 0):
+            hint = "remove them from the input, unless that is done"
+            message = f"{self.path} no longer knows its forgotten rows ({count:,}), since the run starts again: {hint}"
+            warnings.warn(message, StructoutWarning, 4)
 
     def _check_identity(self, identity: Mapping[str, str], names: Sequence[str]) -> None:
         known = self.identity()
@@ -192,7 +213,7 @@ class Journal:
         """Until the journal is closed, count only the outcomes that match `keep` (SQL; empty: none) as known, as if the
         other outcomes were forgotten.
         """
-        self._known = f"({keep or 'FALSE'})"
+        self._known = f"({_or_forgotten(keep)})"
 
     def outcome(self, position: int) -> RowOutcome:
         """The outcome of one known row."""
@@ -200,10 +221,10 @@ class Journal:
         return found
 
     def outcomes(self, wanted: str = "TRUE", limit: int | None = None) -> Iterator[RowOutcome]:
-        """The outcomes among the first `limit` rows that match `wanted` (SQL), in input order. Do not add outcomes
-        while reading.
+        """The outcomes among the first `limit` rows that match `wanted` (SQL), in input order, without forgotten rows.
+        Do not add outcomes while reading.
         """
-        yield from self._outcomes(f"position < ? AND ({wanted})", _ALL if limit is None else limit)
+        yield from self._outcomes(f"position < ? AND {KNOWN} AND ({wanted})", _ALL if limit is None else limit)
 
     def _outcomes(self, where: str, *arguments: Any) -> Iterator[RowOutcome]:
         for position, _, found in self._read(where, *arguments):
@@ -229,7 +250,7 @@ class Journal:
         the status column, or this schema rejects its record.
         """
         found = {}
-        for position, status, one in self._read("TRUE"):
+        for position, status, one in self._read(KNOWN):
             if isinstance(one, DataError):
                 found[position] = str(one)
             elif status not in (one.status, one.standing):
@@ -272,6 +293,29 @@ class Journal:
         """Forget the rows on which the model failed, so that they are asked again."""
         with self._transaction() as db:
             db.execute(f"DELETE FROM outcomes WHERE NOT ({ANSWERED})")
+
+    def texts(self, answer: Answer) -> Iterator[tuple[str, Any]]:
+        """The key of each row that is not forgotten, and what the journal keeps of it (see `forgetting.texts`)."""
+        with self._guarded():
+            yield from texts(self._db, answer)
+
+    def forget(self, keys: Collection[str], answer: Answer) -> None:
+        """Remove the rows with these keys, and rewrite the file (see `forgetting.forget`)."""
+        with self._guarded():
+            forget(self._db, keys, answer)
+        self._dictionary = b""
+
+    def hash_texts(self) -> None:
+        """Remove all texts of a run that is complete, and rewrite the file (see `forgetting.hash_texts`)."""
+        with self._guarded():
+            hash_texts(self._db)
+        self._dictionary = b""
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether the texts of all rows are removed, so that the files of the run cannot be written again."""
+        with self._guarded():
+            return self._db.execute("SELECT 1 FROM about WHERE name = 'texts'").fetchone() is not None
 
     # --- storage ---
 
@@ -316,6 +360,13 @@ def answers_of(kept: Mapping[bytes, str]) -> dict[bytes, Completion]:
         except DataError as error:
             warnings.warn(f"an answer in the journal is damaged and is asked again: {error}", StructoutWarning, 3)
     return found
+
+
+def _or_forgotten(keep: str) -> str:
+    """The condition for the outcomes that match `keep` (SQL; empty: none), and for forgotten rows: they have an outcome
+    until the run starts again.
+    """
+    return f"({keep}) OR status = '{FORGOTTEN}'" if keep else "FALSE"
 
 
 def _put(db: sqlite3.Connection, name: str, value: Any) -> None:

@@ -11,11 +11,13 @@ from typing import Any, get_args
 
 from structout import records
 from structout.errors import DataError
+from structout.issue import Issue
 from structout.pipeline.outcome import OutcomeStatus, RowOutcome
 
 VERSION = 3  # 1: no prompt keys in attempts; 2: no checksums and no batches
 LARGEST = 64 * 2**20  # bytes of an outcome as JSON; larger outcomes are neither read nor written
-STATUSES = (*get_args(OutcomeStatus), "unplaced")
+FORGOTTEN = "forgotten"  # the status of a row whose place alone is kept
+STATUSES = (*get_args(OutcomeStatus), "unplaced", FORGOTTEN)
 COPY = " (copy)"  # `about`, which every row needs, is stored twice
 
 _DEEPEST = 500  # levels of JSON; Python's own reader and writer fail somewhere below a thousand
@@ -162,6 +164,11 @@ def packed_outcome(data: bytes, dictionary: bytes) -> bytes:
 
 def unpacked_outcome(data: bytes, dictionary: bytes) -> RowOutcome:
     """The outcome that `packed_outcome` packed. Raises `DataError` for other data or above `LARGEST` bytes."""
+    return RowOutcome.from_json(loaded(unpacked(data, dictionary)))
+
+
+def unpacked(data: bytes, dictionary: bytes) -> bytes:
+    """The JSON of the outcome that `packed_outcome` packed. Raises `DataError` as `unpacked_outcome`."""
     unpacker = zlib.decompressobj(zdict=dictionary)
     try:
         text = unpacker.decompress(data, LARGEST)
@@ -169,7 +176,19 @@ def unpacked_outcome(data: bytes, dictionary: bytes) -> RowOutcome:
         raise DataError(f"it cannot be decompressed: {error}") from error
     if not unpacker.eof:
         raise DataError("it is too large, or cut off")
-    return RowOutcome.from_json(loaded(text))
+    return text
+
+
+def tombstone() -> bytes:
+    """What a journal keeps of a forgotten row, apart from its position: a text that is the same for all such rows. It
+    is packed without a dictionary, so that it outlives all of them.
+    """
+    issue = Issue("", "unanswered", "the row was forgotten")
+    outcome = RowOutcome(
+        key=None, status="invalid", value=None, document=None, issues=(issue,), edits=(), strategy="", attempts=(),
+        cost=None, fingerprint="",
+    )  # fmt: skip
+    return zlib.compress(json.dumps(outcome.to_json()).encode())
 
 
 def loaded(text: str | bytes) -> Any:

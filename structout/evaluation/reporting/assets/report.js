@@ -5,6 +5,7 @@ const COLOURS = ["#0b6e99", "#c2571a", "#3d8b40", "#8a4fae", "#b0893b", "#c23b63
 const ERROR_COLOURS = ["#5b8db8", "#c0504d", "#d98b3a", "#8c6bb1", "#b5a642", "#9aa5ad", "#4f7f6f", "#3b3f46", "#a05a7a"];
 const LEFT = new Set(["strategy", "first", "second", "perturbation", "field"]);
 const byId = (id) => document.getElementById(id);
+const transcripts = data.about.transcripts !== false;
 const plain = data.rows.map((row) => row.arm);
 const several = new Set(data.arms.map((arm) => arm.model)).size > 1;
 
@@ -113,7 +114,7 @@ function heat() {
     if (!field) return el("td", { style: "cursor:default" }, "");
     const wrong = Object.entries(field.errors).map(([error, count]) => `${count} ${error}`).join(", ");
     const title = `${name(arm)}, ${one}: ${field.right} right${wrong ? `, ${wrong}` : ""}; precision ${percent(field.precision[0])}, recall ${percent(field.recall[0])}`;
-    const choose = () => { byId("by-arm").value = arm; byId("by-field").value = one; byId("by-status").value = ""; list(); byId("transcripts").scrollIntoView(); };
+    const choose = () => { if (!transcripts) return; byId("by-arm").value = arm; byId("by-field").value = one; byId("by-status").value = ""; list(); byId("transcripts").scrollIntoView(); };
     return el("td", { title, tabindex: 0, style: `background:rgba(var(--heat),${(0.75 * field.failed).toFixed(3)})`, onclick: choose, onkeydown: (event) => { if (event.key === "Enter") choose(); } }, percent(field.failed));
   })));
   const many = plain.length > 4; // names would not fit
@@ -295,5 +296,8 @@ function provenance() {
 }
 
 byId("summary").textContent = `${data.rows.length} arms, ${data.outcomes.length} outcomes, structout ${data.about.structout}`;
-headline(); tradeoff(); heat(); taxonomy(); pairs(); curves(); prompts(); filters(); provenance(); list(); open();
-addEventListener("hashchange", open);
+headline(); tradeoff(); heat(); taxonomy(); pairs(); curves(); prompts(); provenance();
+if (transcripts) {
+  filters(); list(); open();
+  addEventListener("hashchange", open);
+}

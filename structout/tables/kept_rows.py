@@ -1,0 +1,214 @@
+"""Outputs and quarantines of `structout run`, rewritten without some of their rows."""
+
+import csv
+import io
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from structout.document import load_json
+from structout.errors import DataError, SpecError
+from structout.language import quoted
+from structout.records import outcome_texts
+from structout.tables.keys import key_text
+from structout.tables.layout import PROVENANCE, is_of_run
+from structout.tables.output import packed, replacing
+from structout.tables.removal import Holder, OtherFile
+from structout.tables.rows import opened_bytes, parquet_names, parquet_rows, queried_rows
+
+_QUARANTINE = {"key", "status", "input", "issues", "fingerprint"}
+_NAMELESS = "has no column _key: its rows cannot be told apart"
+_BARE = "give an output that was written without --bare, or omit it: the same run writes it again from the journal"
+
+
+@dataclass(frozen=True)
+class LineFile(OtherFile):
+    """A JSONL file (.gz) with an object per line. `is_ours` says whether an object is a row of structout."""
+
+    key: str
+    is_ours: Callable[[dict[str, Any]], bool]
+    refusal: str
+    hint: str
+    texts: Callable[[dict[str, Any]], Any]
+
+    def rows(self) -> Iterator[tuple[str, Any]]:
+        """The rows. Raises `DataError`, and `SpecError` for a line that structout did not write."""
+        for row, _ in self._lines():
+            yield key_text(row[self.key]), self.texts(row)
+
+    def remove(self, keys: Collection[str]) -> None:
+        """Write the other lines again, byte for byte. Raises `OutputError`."""
+        with replacing(self.name) as stream, packed(self.name, stream) as out:
+            for row, line in self._lines():
+                if key_text(row[self.key]) not in keys:
+                    out.write(line)
+
+    def _lines(self) -> Iterator[tuple[dict[str, Any], bytes]]:
+        with opened_bytes(self.name) as stream:
+            for number, line in enumerate(stream, 1):
+                try:
+                    row = load_json(line.decode())
+                except ValueError as error:
+                    raise DataError(f"{self.name}, line {number} is not JSON: {error}", hint=self.hint) from error
+                if not isinstance(row, dict) or not self.is_ours(row):
+                    raise SpecError(f"{self.name} {self.refusal}", hint=self.hint)
+                yield row, line
+
+
+@dataclass(frozen=True)
+class CellFile(OtherFile):
+    """A CSV or TSV file (.gz) of `structout run`."""
+
+    def rows(self) -> Iterator[tuple[str, Any]]:
+        """The rows. Raises `DataError`, and `SpecError` for a file that structout did not write."""
+        with self._read() as reader:
+            header = self._header(reader)
+            place = header.index("_key")
+            for cells in reader:
+                yield cells[place] or "null", _record(dict(zip(header, cells, strict=False)))
+
+    def remove(self, keys: Collection[str]) -> None:
+        """Write the other rows again. Raises `OutputError`."""
+        with self._read() as reader, replacing(self.name) as stream, packed(self.name, stream) as out:
+            text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
+            writer = csv.writer(text, delimiter=self._delimiter)
+            header = self._header(reader)
+            place = header.index("_key")
+            writer.writerow(header)
+            writer.writerows(cells for cells in reader if (cells[place] or "null") not in keys)
+            text.detach()
+
+    def _header(self, reader: Any) -> list[str]:
+        header: list[str] = next(reader, [])
+        if not is_of_run(header):
+            raise SpecError(f"{self.name} {_NAMELESS}", hint=_BARE)
+        return header
+
+    @property
+    def _delimiter(self) -> str:
+        return "\t" if self.name.removesuffix(".gz").endswith(".tsv") else ","
+
+    @contextmanager
+    def _read(self) -> Iterator[Any]:
+        csv.field_size_limit(1 << 30)
+        with opened_bytes(self.name) as raw:
+            text = io.TextIOWrapper(raw, encoding="utf-8", newline="")
+            try:
+                yield csv.reader(text, delimiter=self._delimiter, strict=True)
+            except (csv.Error, UnicodeDecodeError) as error:
+                raise DataError(f"cannot read {self.name}: {error}", hint="give an output of structout run") from error
+            finally:
+                if not raw.closed:
+                    text.detach()
+
+
+@dataclass(frozen=True)
+class ParquetFile(OtherFile):
+    """A Parquet file of `structout run`."""
+
+    def rows(self) -> Iterator[tuple[str, Any]]:
+        """The rows. Raises `DataError`, and `SpecError` for a file that structout did not write."""
+        self._check()
+        for row in parquet_rows(self.name, []):
+            yield str(row["_key"]), _record(row)
+
+    def remove(self, keys: Collection[str]) -> None:
+        """Write the other rows again, with the same types. Raises `OutputError`."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        gone = pa.array(sorted(keys), pa.string())
+        with pq.ParquetFile(self.name) as file, replacing(self.name) as stream:
+            schema = file.schema_arrow
+            with pq.ParquetWriter(stream, schema) as writer:
+                for batch in file.iter_batches():
+                    table = pa.Table.from_batches([batch], schema)
+                    kept = table.filter(pc.invert(pc.is_in(table["_key"], gone)))
+                    if kept.num_rows:
+                        writer.write_table(kept)
+
+    def _check(self) -> None:
+        if not is_of_run(parquet_names(self.name)):
+            raise SpecError(f"{self.name} {_NAMELESS}", hint=_BARE)
+
+
+@dataclass(frozen=True)
+class DuckTable(OtherFile):
+    """A table of a DuckDB database, which `structout run` wrote. The whole database is copied, since DuckDB leaves the
+    bytes of deleted rows in its file.
+    """
+
+    def rows(self) -> Iterator[tuple[str, Any]]:
+        """The rows. Raises `DataError`, and `SpecError` for a table that structout did not write."""
+        for row in queried_rows(self.name, []):
+            if not is_of_run(row):
+                raise SpecError(f"{self.name} {_NAMELESS}", hint=_BARE)
+            yield str(row["_key"]), _record(row)
+
+    def remove(self, keys: Collection[str]) -> None:
+        """Copy the database without the rows. Raises `OutputError`, and `DataError` if the database is in use."""
+        import duckdb
+
+        table = self.name.partition(".duckdb#")[2]
+        file = self.files()[0]
+        beside = file.with_name(f".{file.name}.copy")
+        beside.unlink(missing_ok=True)
+        try:
+            with duckdb.connect() as database:
+                attach = "ATTACH {} AS {}"
+                database.execute(attach.format(_literal(file), "old"))
+                marks = ", ".join("?" * len(keys))
+                database.execute(f"DELETE FROM old.{quoted(table)} WHERE _key IN ({marks})", sorted(keys))
+                database.execute(attach.format(_literal(beside), "new"))
+                database.execute("COPY FROM DATABASE old TO new")
+                database.execute("DETACH old")
+                database.execute("DETACH new")
+            with replacing(file) as stream, beside.open("rb") as copy:
+                while piece := copy.read(1 << 20):
+                    stream.write(piece)
+        except duckdb.Error as error:
+            reason = str(error).strip().split("\n")[0]
+            hint = "check that no other process has it open"
+            raise DataError(f"cannot rewrite {self.name}: {reason}", hint=hint) from error
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def files(self) -> Sequence[Path]:
+        """The database, and its log of changes."""
+        place = f"{self.name.partition('.duckdb#')[0]}.duckdb"
+        return [Path(one) for one in (place, f"{place}.wal") if Path(one).exists()]
+
+
+def _record(row: dict[str, Any]) -> Any:
+    return {"record": {name: value for name, value in row.items() if name not in PROVENANCE}}
+
+
+def _set_aside(row: dict[str, Any]) -> Any:
+    return {"input": row["input"], **outcome_texts(row)}
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def output(target: str) -> Holder:
+    """An output of `structout run`. Raises `SpecError` for an unknown format."""
+    name = target.removesuffix(".gz")
+    if ".duckdb#" in target:
+        return DuckTable(target)
+    if target.endswith(".parquet"):
+        return ParquetFile(target)
+    if name.endswith((".csv", ".tsv")):
+        return CellFile(target)
+    if name.endswith((".jsonl", ".ndjson")):
+        return LineFile(target, "_key", is_of_run, _NAMELESS, _BARE, _record)
+    raise SpecError(f"unknown output format: {target}", hint="give an output of structout run")
+
+
+def quarantine(target: str) -> Holder:
+    """A quarantine of `structout run`."""
+    refusal, hint = "is not a quarantine of structout run", "give OUTPUT.quarantine.jsonl"
+    return LineFile(target, "key", lambda row: row.keys() >= _QUARANTINE, refusal, hint, _set_aside)
