@@ -101,6 +101,11 @@ def _call_texts(call: Mapping[str, Any]) -> dict[str, Any]:
     return {"messages": messages, "text": call["text"], "refusal": call.get("refusal", "")}
 
 
+def versions_of(calls: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """The model of each call with the version that its server reported, where it reported one."""
+    return ((call["model"], call["version"]) for call in calls if call.get("version"))
+
+
 def usage_of(row: Any) -> Usage:
     """Read a usage. Raises `ValueError` for an impossible amount."""
     require("usage", all(map(is_amount, row.values())))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from structout.cli.codes import FAILED, INTERRUPTED
-from structout.cli.console import progress, put_json, say, show
+from structout.cli.codes import FAILED, INTERRUPTED, PASSED
+from structout.cli.console import progress, put_json, put_table, say, show
 from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
@@ -95,6 +95,9 @@ def bench(
     html: Annotated[str | None, typer.Option("--html", help="The HTML report (default: next to the log).")] = None,
     figures: Annotated[str | None, typer.Option("--figures", help="The folder for PNG figures.")] = None,
     baseline: Annotated[str | None, typer.Option("--baseline", help="The log of an earlier run to compare to.")] = None,
+    history: Annotated[
+        str | None, typer.Option("--history", help="List the runs in this folder of logs; --figures draws their trend.")
+    ] = None,
     fail_on_regression: Annotated[
         bool, typer.Option("--fail-on-regression", help="Exit 1 if the run is shown to be worse than the baseline.")
     ] = False,
@@ -124,6 +127,9 @@ def bench(
     }  # fmt: skip
     if fail_on_regression and baseline is None:
         raise SpecError("--fail-on-regression needs a baseline", hint="give the log of an earlier run with --baseline")
+    if history is not None:
+        _show_history(history, figures, as_json=as_json)
+        raise typer.Exit(PASSED)
     if figures is not None:
         from structout.evaluation.reporting.figures import draw, ready
 
@@ -155,6 +161,19 @@ def bench(
     if figures is not None:
         say(f"figures: {', '.join(map(str, draw(report, Path(figures))))}")
     raise typer.Exit(FAILED if worse and fail_on_regression else 0)
+
+
+def _show_history(folder: str, figures: str | None, *, as_json: bool) -> None:
+    from structout.evaluation.history import history
+    from structout.evaluation.reporting.trend import draw, table
+
+    found = history(folder)
+    if as_json:
+        put_json([asdict(one) for one in found])
+    else:
+        put_table(lambda width: table(found))
+    if figures is not None:
+        say(f"figures: {draw(found, Path(figures))}")
 
 
 def _run(experiment: "Experiment", earlier: "Report | None", *, write_secrets: bool, transcripts: bool) -> "Report":
@@ -200,14 +219,17 @@ def _compared(earlier: "Report | None", report: "Report", *, as_json: bool, mark
     if earlier is None:
         show(report, as_json=as_json, markdown=markdown)
         return False
+    from structout.evaluation.provenance import moved
     from structout.evaluation.regression import changes
 
-    found = changes(earlier, report)
+    found, others = changes(earlier, report), moved(earlier, report)
     if as_json:
         rows = [asdict(one) | {"is_regression": one.is_regression} for one in found]
-        put_json(report.to_json() | {"changes": rows})
+        put_json(report.to_json() | {"changes": rows, "moved": others})
     else:
         show(report, as_json=False, markdown=markdown)
+    for sentence in others:
+        say(f"since the baseline, {sentence}")
     for one in found:
         if one.lost or one.won:
             d = one.difference

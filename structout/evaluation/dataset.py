@@ -102,6 +102,11 @@ class Dataset:
         content = json.dumps([[record.key, record.text, record.written] for record in self.records])
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
+    def splits(self) -> dict[str, str]:
+        """The fingerprint of each split."""
+        names = dict.fromkeys(record.split for record in self.records)
+        return {name: self.split(name).fingerprint() for name in names}
+
     @property
     def examples(self) -> tuple[Example, ...]:
         """The train records, as examples that strategies may show."""

@@ -4,6 +4,7 @@ import platform
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,7 @@ def evaluate(
     comparison = dataset.comparison or Comparison.of(dataset.schema)
     names = list(dict.fromkeys(run.arm.strategy for run in runs))
     header = _provenance(dataset, comparison, names, [model.name for model in loaded], repeats, prices)
+    header |= {"splits": (examples or dataset).splits()}
     header |= {"identities": ledger.identities, **({} if transcripts else {"transcripts": False}), **(about or {})}
     failures = Failures(len(dataset), _KEPT.format(log) if log and transcripts else _LOST)
     plan = _Plan(dataset, comparison, (examples or dataset).examples, repeats, failures)
@@ -277,6 +279,7 @@ def _provenance(
         "dataset": dataset.name,
         "records": len(dataset),
         "data": dataset.fingerprint(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "schema": dataset.schema.name,
         "fingerprint": dataset.schema.fingerprint(),
         "comparison": comparison.to_json(),

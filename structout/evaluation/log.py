@@ -98,33 +98,58 @@ class Log:
 def read(path: str | Path) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
     """The header and the outcomes of the last run in a log. Raises `DataError`."""
     path = Path(path)
-    attempts: dict[tuple[str, str], dict[str, Any]] = {}
-    about: dict[str, Any] | None = None
-    comparison = Comparison()
-    outcomes: list[tuple[int, dict[str, Any]]] = []
+    attempts, found = _sorted(path)
+    about, outcomes = found[-1]
+    if about.get("transcripts") is False:
+        hint = "run the bench again without --no-transcripts"
+        raise DataError(f"{path} holds no transcripts: its outcomes cannot be scored again", hint=hint)
+    return about, _outcomes(path, about, outcomes, attempts)
+
+
+def runs(path: str | Path) -> Iterator[tuple[dict[str, Any], tuple[Outcome, ...]]]:
+    """The header and the outcomes of each run in a log that holds transcripts. Raises `DataError`."""
+    path = Path(path)
+    attempts, found = _sorted(path)
+    for about, outcomes in found:
+        if outcomes and about.get("transcripts") is not False:
+            yield about, _outcomes(path, about, outcomes, attempts)
+
+
+_Numbered = list[tuple[int, dict[str, Any]]]  # lines with their numbers
+_Attempts = dict[tuple[str, str], dict[str, Any]]
+
+
+def _sorted(path: Path) -> tuple[_Attempts, list[tuple[dict[str, Any], _Numbered]]]:
+    """The completions in a log, and its runs, each with its outcomes as lines."""
+    attempts: _Attempts = {}
+    found: list[tuple[dict[str, Any], _Numbered]] = []
     for number, row in lines(path):
         with _whole(path, number):
             if "structout" in row:
-                about, outcomes = row, []
-                comparison = Comparison.from_json(about["comparison"]) if "comparison" in about else Comparison()
+                found.append((row, []))
             elif "completion" in row:
                 call = {**prompt_json(prompt_of(row)), **completion_json(completion_of(row))}
                 call["constrained"] = row["constrained"]
                 attempts[row["model"], row["completion"]] = {"model": row["model"], "key": row["completion"], **call}
             else:
-                outcomes.append((number, row))
-    if about is None:
+                found[-1][1].append((number, row))
+    if not found:
         raise DataError(f"{path} is not the log of a bench", hint=_HINT)
-    if about.get("transcripts") is False:
-        hint = "run the bench again without --no-transcripts"
-        raise DataError(f"{path} holds no transcripts: its outcomes cannot be scored again", hint=hint)
+    return attempts, found
+
+
+def _outcomes(
+    path: Path, about: Mapping[str, Any], rows: _Numbered, attempts: Mapping[tuple[str, str], dict[str, Any]]
+) -> tuple[Outcome, ...]:
     found = []
-    for number, row in outcomes:
+    with _whole(path, 1):
+        comparison = Comparison.from_json(about["comparison"]) if "comparison" in about else Comparison()
+    for number, row in rows:
         with _whole(path, number):
             for name in ("attempts", "checks"):
                 row[name] = [_named(attempts, one) for one in row.get(name, ())]
             found.append(Outcome.from_json(row, comparison))
-    return about, tuple(found)
+    return tuple(found)
 
 
 def _named(attempts: Mapping[tuple[str, str], dict[str, Any]], one: Any) -> dict[str, Any]:

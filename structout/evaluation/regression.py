@@ -1,7 +1,7 @@
 """Regressions between two runs, record by record."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from structout.errors import DataError
 from structout.evaluation.dataset import Record
@@ -38,12 +38,16 @@ class Change:
 def changes(old: Report, new: Report) -> list[Change]:
     """Compare the arms that both runs have, on the records that both have with the same text and label.
 
-    Raises `DataError` if the runs have nothing in common.
+    If each run asked one model, its name does not matter. Raises `DataError` if the runs have nothing in common.
     """
     found = []
+    models = [{arm.model for arm in report.arms} for report in (old, new)]
+    is_one = all(len(names) == 1 for names in models)
+    earlier = {replace(arm, model="") if is_one else arm: outcomes for arm, outcomes in old.arms.items()}
     for arm, outcomes in new.arms.items():
         for metric, holds in _HOLDS.items():
-            before, after = _shares(old.arms.get(arm, []), holds), _shares(outcomes, holds)
+            known = earlier.get(replace(arm, model="") if is_one else arm, [])
+            before, after = _shares(known, holds), _shares(outcomes, holds)
             keys = [key for key in after if key in before]
             if keys:
                 apart = difference([after[k] for k in keys], [before[k] for k in keys])

@@ -8,8 +8,9 @@ from typing import Any
 
 from structout.completion import Usage
 from structout.pipeline.outcome import RowOutcome
-from structout.pipeline.spending import Spending, versions_of
+from structout.pipeline.spending import Spending
 from structout.prices import Prices
+from structout.records import versions_of
 from structout.surfaces import prometheus
 
 _ACCEPTED = ("valid", "repaired")

@@ -1,6 +1,6 @@
 """What the calls of a run were spent on."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
@@ -67,11 +67,6 @@ def kinds_of(outcome: RowOutcome) -> Iterator[tuple[Kind, Mapping[str, Any]]]:
         said.add(call["text"])
     for call in outcome.checks:
         yield "waste" if call["finish_reason"] in _WASTED else "verification", call
-
-
-def versions_of(calls: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """The model of each call with the version that its server reported, where it reported one."""
-    return ((call["model"], call["version"]) for call in calls if call.get("version"))
 
 
 def _kind(call: Mapping[str, Any], said: set[str]) -> Kind:
