@@ -14,8 +14,8 @@ from structout.words import WORD, goes_on, plain_word, plain_words
 _ISO = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:[Zz]|[+-][0-9:]+)?)?"
 )
-_YEAR = re.compile(r"[0-9]{4}")
-_LONGEST_DATE = 10  # words
+_YEAR = re.compile(r"[0-9]{4}|[年년]")  # years of eras have fewer digits, and Chinese numerals have other digits
+_LONGEST_DATE = 13  # words: in Chinese and Japanese, each sign is a word
 _MINUS = re.compile(r"\s*[-−](?=[$€£¥]?\.?\d)")
 # Separates words, rather than parts of one word.
 _PARTING = re.compile(r"[\n\r;|]|[,.:!?]\s|\s\s")
