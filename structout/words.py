@@ -19,11 +19,9 @@ def _ranges(places: Iterable[int]) -> str:
 
 # Combining marks: text in NFD writes accents as marks after their letters, Hindi and Thai write vowels so, and Arabic
 # its short vowels. `\w` does not match them.
+_WITH_MARKS: Final = ((0x300, 0x1E00), (0x20D0, 0x2100), (0x302A, 0x30A0), (0xA66F, 0xAC00), (0xFE20, 0xFE30))
 MARKS: Final = _ranges(
-    place
-    for block in ((0x300, 0x1E00), (0x20D0, 0x2100), (0x302A, 0x30A0), (0xA66F, 0xAC00), (0xFB1E, 0xFB1F), (0xFE20, 0xFE30))
-    for place in range(*block)
-    if unicodedata.category(chr(place)).startswith("M")
+    place for block in _WITH_MARKS for place in range(*block) if unicodedata.category(chr(place)).startswith("M")
 )
 # Scripts that put no spaces between words: each character is a word. Katakana writes words that are apart from others.
 _UNSPACED: Final = (
@@ -31,10 +29,11 @@ _UNSPACED: Final = (
     "\u3005-\u3007\u3021-\u3029\u3041-\u3096\u309d-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _KATAKANA: Final = "\u30a1-\u30fa\u30fc-\u30ff\uff66-\uff9f"
-WORD: Final = re.compile(
-    rf"[{_UNSPACED}][{MARKS}]*|[{_KATAKANA}][{_KATAKANA}{MARKS}]*"
-    rf"|[^\W_{_UNSPACED}{_KATAKANA}](?:[^\W_{_UNSPACED}{_KATAKANA}]|[{MARKS}])*"
-)
+_LETTER: Final = rf"[^\W_{_UNSPACED}{_KATAKANA}]"
+_ALONE: Final = rf"[{_UNSPACED}][{MARKS}]*|[{_KATAKANA}][{_KATAKANA}{MARKS}]*"
+WORD: Final = re.compile(rf"{_ALONE}|{_LETTER}(?:{_LETTER}|[{MARKS}])*")
+# A word, in which an underscore is a letter, or a sign.
+PIECE: Final = re.compile(rf"{_ALONE}|(?:_|{_LETTER})(?:_|{_LETTER}|[{MARKS}])*|[^\w\s]")
 _MARK: Final = re.compile(f"[{MARKS}]")
 _OWN_WORD: Final = re.compile(f"[{_UNSPACED}]")
 _IN_KATAKANA: Final = re.compile(f"[{_KATAKANA}]")

@@ -42,7 +42,8 @@ class Number(NamedTuple):
 
 
 def numbers(text: str) -> list[Number]:
-    """All readings of the numerals in a text: `1,200` and `1.200` are 1200 or 1.2, `6,8,10` is a list, `(5)` is 5 or -5.
+    """All readings of the numerals in a text: `1,200` and `1.200` are 1200 or 1.2, `6,8,10` is a list, `(5)` is 5 or
+    -5.
 
     `text` may have ASCII digits only (see `in_ascii`).
     """

@@ -34,7 +34,7 @@ _MONTHS: Final = {
     for language in _NAMES
     for month, names in enumerate(language, 1)
     for name in names.split()
-} | {name: (11, 10) for name in ("listopad", "listopada")}  # November in Polish, October in Croatian
+} | dict.fromkeys(("listopad", "listopada"), (11, 10))  # November in Polish, October in Croatian
 _ROMAN: Final = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
 # The year before an era's first, and its first and last day.
 _ERAS: Final = {
@@ -51,7 +51,7 @@ _HAN_DIGITS: Final = {sign: digit for digit, signs in enumerate(("〇零", *"一
 _HAN_NUMERAL: Final = re.compile(r"[〇零一二三四五六七八九十]{1,4}(?=\s*[年月日号號])")
 
 
-def month(name: str) -> tuple[int, ...]:
+def months(name: str) -> tuple[int, ...]:
     """The months, 1 to 12, that a name can mean in the languages of this module. A Roman month is in capitals."""
     if name in _ROMAN:
         return (_ROMAN.index(name) + 1,)

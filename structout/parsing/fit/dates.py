@@ -4,7 +4,7 @@ import datetime
 import re
 from typing import Final
 
-from structout.parsing.fit.calendars import in_digits, month
+from structout.parsing.fit.calendars import in_digits, months
 
 _WEEKDAY: Final = re.compile(r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+", re.IGNORECASE)
 _YEAR_FIRST: Final = re.compile(r"([0-9]{4})[-/. ]([0-9]{1,2})[-/. ]([0-9]{1,2})")
@@ -46,7 +46,7 @@ def read_date(text: str) -> list[str]:
     for pattern, day, name in ((_ROMAN_MONTH, 1, 2), (_DAY_MONTH, 1, 2), (_MONTH_DAY, 2, 1)):
         found = pattern.fullmatch(text)
         if found:
-            return _dates([(found[3], str(number), found[day]) for number in month(found[name])])
+            return _dates([(found[3], str(number), found[day]) for number in months(found[name])])
     return []
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from structout.parsing.edits import Decimal
 from structout.parsing.syntax.tokens import number
-from structout.words import MARKS
+from structout.words import MARKS, caseless
 
 _SPACES: Final = re.compile(r"[\s\u00a0\u202f]+")
 _GROUPED: Final = {
@@ -276,9 +276,9 @@ def _written(name: Any) -> str:
 
 
 def _trimmed(text: str) -> str:
-    return text.strip().casefold()
+    return caseless(text.strip())
 
 
 def _spelled(text: str) -> str:
     text = _SIGN.sub("minus", _BETWEEN.sub("point", text.strip()))
-    return _SPELLING.sub("", text.casefold())
+    return _SPELLING.sub("", caseless(text))
