@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
@@ -165,6 +165,12 @@ class SearchedText:
     def _windows(self, count: int) -> Iterator[tuple[int, int]]:
         for first, last in zip(self._words, self._words[count - 1 :], strict=False):
             yield first.start, last.end
+
+
+@lru_cache(128)
+def searched(text: str) -> SearchedText:
+    """The text, prepared once for several searches: reports search a record for the answers of each strategy."""
+    return SearchedText(text)
 
 
 def _words(text: str) -> list[_Word]:
