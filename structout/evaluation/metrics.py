@@ -15,7 +15,7 @@ from structout.evaluation.outcome import Outcome
 from structout.evaluation.scoring.score import score
 from structout.evaluation.stats.rates import Rate, clustered, wilson
 from structout.prices import Price
-from structout.verifiers.finding import SearchedText
+from structout.verifiers.finding import SearchedText, searched
 
 
 class Metric(Protocol):
@@ -75,7 +75,7 @@ def hallucinated(outcomes: Sequence[Outcome]) -> Rate:
             for leaf in outcome.score.found
             if outcome.ok and leaf.verdict != "missing" and leaf.field not in outcome.comparison.closed
         ]
-        text = SearchedText(outcome.text)
+        text = searched(outcome.text)
         return sum(leaf.verdict != "right" and not is_found(leaf.answer, text) for leaf in found), len(found)
 
     return _of_records(outcomes, count)

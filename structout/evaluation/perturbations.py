@@ -2,20 +2,25 @@
 
 import random
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from structout.document import Json, leaves
+from structout.evaluation.transliteration import transliterated
 from structout.prompts import wording
 from structout.result import Example, Task
 from structout.schema import Schema
+from structout.words import WORD, caseless, is_unspaced
 
 # A function from a task, its expected document and a random source to the changed task, or None if it does not apply.
 Perturbation = Callable[[Task[Any], Json, random.Random], Task[Any] | None]
 
 _WORD = re.compile(r"\S+")
 _PLAIN = re.compile(r"[^\W\d_]+")
+_WIDTH = re.compile(r"[0-9A-Za-z]+(?:[.,:/-][0-9A-Za-z]+)*|[０-９Ａ-Ｚａ-ｚ]+(?:[．，：／－][０-９Ａ-Ｚａ-ｚ]+)*")
+_TO_FULL_WIDTH = {code: code + 0xFEE0 for code in range(ord("!"), ord("~") + 1)}
 _SENTENCE = re.compile(r"(?<=[a-zäöüß]{3}[.!])\s+(?=[A-ZÄÖÜ])")  # not after Dr. and No.
 _LEANING = re.compile(
     r"(?:it|its|this|that|these|those|they|them|he|she|his|her|then|and|but|so|or|also|however|therefore|instead|"
@@ -68,7 +73,7 @@ def whitespace(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any
     protected, text = _protected(expected), task.text
     gaps = [
         found.start()
-        for found in re.finditer(r"(?<=\S) (?=\S)", text)
+        for found in re.finditer(r"(?<=\S) (?=\S)(?!(?<=\d )\d)", text)  # not within 1 234,56
         if not {_bare(text[: found.start()].split()[-1]), _bare(text[found.end() :].split()[0])} & protected
     ]
     for at in sorted(draw.sample(gaps, min(len(gaps), max(1, len(gaps) // 5))), reverse=True):
@@ -127,11 +132,45 @@ def prompt_wording(task: Task[Any], expected: Json, draw: random.Random) -> Task
     return replace(task, wording=draw.randrange(1, len(wording.EXTRACT_AGAIN) + 1))
 
 
+def normalization(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any] | None:
+    """Encode accents otherwise (NFC or NFD), and in East Asian texts write digits and Latin letters in another width.
+
+    Both keep the meaning; what values are copied from stays as it is.
+    """
+
+    def encode(found: str) -> str:
+        composed = unicodedata.normalize("NFC", found)
+        return composed if composed != found else unicodedata.normalize("NFD", found)
+
+    def widen(found: str) -> str:
+        plain = unicodedata.normalize("NFKC", found)
+        return plain if plain != found else found.translate(_TO_FULL_WIDTH)
+
+    text = _outside(task.text, expected, WORD, encode, 1.0, draw)
+    if is_unspaced(text):
+        text = _outside(text, expected, _WIDTH, widen, 0.5, draw)
+    return None if text == task.text else replace(task, text=text)
+
+
+def transliteration(task: Task[Any], expected: Json, draw: random.Random) -> Task[Any] | None:
+    """Write some words that are part of no value in Latin letters without accents."""
+
+    def spell(word: str) -> str:
+        if word.isascii() or any(char.isdigit() for char in word) or (is_unspaced(word) and len(word) < 2):
+            return word
+        return transliterated(word) or word
+
+    text = _outside(task.text, expected, WORD, spell, 0.5, draw)
+    return None if text == task.text else replace(task, text=text)
+
+
 PERTURBATIONS: Mapping[str, Perturbation] = {
     "case": case,
     "whitespace": whitespace,
     "typos": typos,
     "abbreviations": abbreviations,
+    "normalization": normalization,
+    "transliteration": transliteration,
     "sentences": sentences,
     "fields": fields,
     "field order": field_order,
@@ -155,7 +194,10 @@ def _words(
     places = []
     for token in _WORD.finditer(task.text):
         words = [] if re.search(r"[\d@/\\]", token[0]) else list(_PLAIN.finditer(token[0]))
-        if len(words) == 1 and len(words[0][0]) >= shortest and words[0][0].lower() not in protected:
+        # Without spaces, a word may end within a value.
+        if len(words) != 1 or is_unspaced(words[0][0]):
+            continue
+        if len(words[0][0]) >= shortest and words[0][0].lower() not in protected:
             places.append((token.start() + words[0].start(), words[0][0]))
     chosen = draw.sample(places, min(len(places), max(1, round(share * len(places)))))
     text = task.text
@@ -164,8 +206,32 @@ def _words(
     return None if text == task.text else replace(task, text=text)
 
 
+def _outside(
+    text: str,
+    expected: Json,
+    pattern: re.Pattern[str],
+    change: Callable[[str], str],
+    share: float,
+    draw: random.Random,
+) -> str:
+    """The text with a share of the matches changed that the change applies to and that are part of no copied text."""
+    copied = {value for value in leaves(expected).values() if isinstance(value, str) and value in text}
+    held = [found.span() for value in copied for found in re.finditer(re.escape(value), text)]
+    words = {caseless(word) for value in copied for word in WORD.findall(value) if not is_unspaced(word)}
+    places = []
+    for found in pattern.finditer(text):
+        free = not any(found.start() < end and start < found.end() for start, end in held)
+        if free and words.isdisjoint(map(caseless, WORD.findall(found[0]))) and change(found[0]) != found[0]:
+            places.append(found.span())
+    for start, end in sorted(draw.sample(places, min(len(places), max(1, round(share * len(places))))), reverse=True):
+        text = text[:start] + change(text[start:end]) + text[end:]
+    return text
+
+
 def _protected(expected: Json) -> set[str]:
-    return {word.lower() for value in leaves(expected).values() for word in re.findall(r"\w+", str(value))}
+    values = [str(value) for value in leaves(expected).values()]
+    words = {word.lower() for value in values for word in re.findall(r"\w+", value)}
+    return words | {_bare(token) for value in values for token in value.split()}  # `\w+` cuts words of Hindi
 
 
 def _bare(token: str) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from llguidance import LLMatcher
 
 
+_TRUTH = bytes([0]) + bytes([1]) * 255  # any byte but zero is true
 _Past = tuple[Position, "_Past"] | None  # the positions before each token, the last one first
 
 
@@ -110,7 +111,8 @@ class EngineMatcher:
             return mask
         if self._matcher.is_stopped():
             return torch.zeros(self._vocabulary.size, dtype=torch.bool)
-        mask = torch.frombuffer(bytearray(self._matcher.compute_logit_bias()), dtype=torch.uint8).bool()
+        # `Tensor.bool` starts threads, and waits for them for milliseconds on a busy machine.
+        mask = torch.frombuffer(bytearray(self._matcher.compute_logit_bias().translate(_TRUTH)), dtype=torch.bool)
         if self._exponents is not None:
             self._exponents.narrow(mask, self._position)
         return mask

@@ -12,9 +12,8 @@ from structout.result import Example
 from structout.schema import Schema
 from structout.schema.references import resolve
 from structout.verifiers.grounded import field_of
-from structout.words import MARKS
+from structout.words import PIECE
 
-_PIECE = re.compile(rf"\w[\w{MARKS}]*|[^\w\s]")  # a word or a sign: a quotation begins and ends with a piece
 _MOST = 2000  # pieces in an expression; long records get shorter quotations, but at least _LEAST pieces
 _LEAST = 8
 # A schema with one of these keywords already restricts the text.
@@ -48,7 +47,7 @@ def quoting(schema: Schema[Any], fields: Collection[str], text: str) -> Any:
     Fields that the schema itself restricts, by an enum, a format or a pattern, stay unchanged; so do texts under names
     that the schema does not list.
     """
-    if not fields or schema.language is not None or not _PIECE.search(text):
+    if not fields or schema.language is not None or not PIECE.search(text):
         return None
     root, _ = tightened(schema)
     paths = [tuple(step.replace("~1", "/").replace("~0", "~") for step in field.split("/")[1:]) for field in fields]
@@ -60,7 +59,7 @@ def quoting(schema: Schema[Any], fields: Collection[str], text: str) -> Any:
 
 
 def _pieces(text: str) -> list[tuple[int, int]]:
-    return [piece.span() for piece in _PIECE.finditer(text)]
+    return [piece.span() for piece in PIECE.finditer(text)]
 
 
 def _longest(pieces: int) -> int:

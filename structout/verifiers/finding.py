@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
@@ -14,8 +14,8 @@ from structout.words import WORD, goes_on, plain_word, plain_words
 _ISO = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:[Zz]|[+-][0-9:]+)?)?"
 )
-_YEAR = re.compile(r"[0-9]{4}")
-_LONGEST_DATE = 10  # words
+_YEAR = re.compile(r"[0-9]{4}|[年년]")  # years of eras have fewer digits, and Chinese numerals have other digits
+_LONGEST_DATE = 13  # words: in Chinese and Japanese, each sign is a word
 _MINUS = re.compile(r"\s*[-−](?=[$€£¥]?\.?\d)")
 # Separates words, rather than parts of one word.
 _PARTING = re.compile(r"[\n\r;|]|[,.:!?]\s|\s\s")
@@ -165,6 +165,12 @@ class SearchedText:
     def _windows(self, count: int) -> Iterator[tuple[int, int]]:
         for first, last in zip(self._words, self._words[count - 1 :], strict=False):
             yield first.start, last.end
+
+
+@lru_cache(128)
+def searched(text: str) -> SearchedText:
+    """The text, prepared once for several searches: reports search a record for the answers of each strategy."""
+    return SearchedText(text)
 
 
 def _words(text: str) -> list[_Word]:

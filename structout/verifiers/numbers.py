@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-from structout.parsing.fit.literals import read_number
+from structout.parsing.fit.literals import in_western_digits, plain_digits, read_number
 
 _VULGAR = "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
 _NUMERAL = re.compile(
@@ -28,6 +28,8 @@ _EXPONENT = re.compile(r"[eE]([+-]?[0-9]{1,3})(?![^\W_])")
 _SIGN = re.compile(r"(?:^|(?<=[\s(\[{<>=:;,/|±~≈“„‘«])|(?<![0-9][\"'$€£¥])(?<=[\"'$€£¥]))[-−][$€£¥]?$")
 _OPENED = re.compile(r"\([$€£¥]?$")
 _BEFORE = 4  # characters: the longest match of _SIGN and _OPENED, with their lookbehind
+_WIDE_SEPARATOR = re.compile(r"(?<=[0-9])[．，٫٬](?=[0-9])")
+_POINTS = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
 _LONGEST = 300  # characters: no float holds more digits before the point
 
 
@@ -40,7 +42,8 @@ class Number(NamedTuple):
 
 
 def numbers(text: str) -> list[Number]:
-    """All readings of the numerals in a text: `1,200` is 1200 or 1.2, `6,8,10` is a list, `(5)` is 5 or -5.
+    """All readings of the numerals in a text: `1,200` and `1.200` are 1200 or 1.2, `6,8,10` is a list, `(5)` is 5 or
+    -5.
 
     `text` may have ASCII digits only (see `in_ascii`).
     """
@@ -53,10 +56,10 @@ def numbers(text: str) -> list[Number]:
 
 
 def in_ascii(text: str) -> str:
-    """The text with all digits in ASCII; its length stays the same."""
+    """The text with all digits, and the separators between digits, in ASCII; its length stays the same."""
     if text.isascii():
         return text
-    return "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in text)
+    return _WIDE_SEPARATOR.sub(lambda found: plain_digits(found[0]), in_western_digits(text))
 
 
 def is_signed(text: str, at: int) -> bool:
@@ -91,6 +94,8 @@ def _plain(numeral: re.Match[str]) -> Iterator[Number]:
     has_commas = _COMMAS.fullmatch(text) and not _THOUSANDS.fullmatch(text)
     if has_commas:
         values = [value for value in values if isinstance(value, float)]
+    if _POINTS.fullmatch(text):  # 7.500 is 7.5, or 7500 where points mark thousands
+        values = list(dict.fromkeys([*values, int(text.replace(".", ""))]))
     yield from (Number(value, start, numeral.end()) for value in values)
     if not values or (has_commas and not _CENTS.search(text)):
         for part in (_DECIMALS if "," in text else _DIGITS).finditer(text):

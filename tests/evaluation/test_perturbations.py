@@ -1,5 +1,6 @@
 import random
 import re
+import unicodedata
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from structout import Constrained, Prompted, Scripted, SpecError, Task, evaluate, preview
 from structout.document import leaves
 from structout.evaluation.perturbations import PERTURBATIONS, SHARED
+from structout.evaluation.transliteration import transliterated
 from structout.result import Example
 from structout.schema import Schema
 from tests.conftest import ROOT, Bolt
@@ -29,7 +31,7 @@ def put(name: str, text: str = TEXT, gold: Any = GOLD, seed: int = 1) -> Any:
 def test_each_is_seeded_and_leaves_alone_what_values_are_copied_from(name: str) -> None:
     one = put(name, "Zinc plated hex bolt with thread. The carton weighs little. Bring gloves please.")
     if one is None:
-        assert name == "fields" or name in SHARED
+        assert name in ("fields", "normalization", "transliteration") or name in SHARED  # the text is plain ASCII
         return
     assert put(name, one.text) is not None or name in ("abbreviations", "sentences")
     assert put(name, seed=1) == put(name, seed=1)
@@ -63,6 +65,43 @@ def test_what_does_not_apply_is_left_out() -> None:
     assert put("fields", "a; b", {}) is None
     assert put("typos", "M6 x 16 hex", {}) is None
     assert put("abbreviations", "hex", {}) is None
+
+
+def test_accents_and_widths_are_encoded_otherwise_where_no_value_is_copied_from() -> None:
+    text = "Größe nach Maß, Löwen Café, bitte prüfen"
+    one = put("normalization", text, {"buyer": "Löwen Café"})
+    assert unicodedata.normalize("NFC", one.text) == text
+    assert "Löwen Café" in one.text
+    assert unicodedata.normalize("NFD", "prüfen") in one.text
+    assert put("normalization", one.text, {"buyer": "Löwen Café"}).text == text
+    wide = put("normalization", "型番A-12、数量250、単価1,470円", {"code": "A-12", "price": 1470})
+    assert unicodedata.normalize("NFKC", wide.text) == "型番A-12、数量250、単価1,470円"
+    assert "型番A-12" in wide.text
+    assert wide.text != "型番A-12、数量250、単価1,470円"
+    assert put("normalization", "Nuts and 250 bolts", {}) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "latin"),
+    [
+        ("straße", "strasse"), ("łódź", "lodz"), ("Işık", "Isik"), ("ÉTÉ", "ETE"), ("Москва", "Moskva"),
+        ("कुल", "kula"), ("شركة", "shrka"), ("キャンプ", "kyanpu"), ("セット", "setto"), ("東京", None),
+    ],
+)  # fmt: skip
+def test_words_are_written_in_latin_letters_without_accents(word: str, latin: str | None) -> None:
+    assert transliterated(word) == latin
+    one = put("transliteration", f"{word} {word} M8", {})
+    assert (None if one is None else one.text) in (
+        {None} if latin is None else {f"{latin} {word} M8", f"{word} {latin} M8"}
+    )
+    assert put("transliteration", f"{word} M8", {"name": word}) is None
+
+
+def test_typos_and_spaces_stay_outside_of_values_in_every_script() -> None:
+    assert put("typos", "株式会社山田商店御中請求書在中", {"buyer": "山田商店"}) is None
+    assert "पीतल का लोटा" in put("whitespace", "कृपया पीतल का लोटा भेजें", {"item": "पीतल का लोटा"}).text
+    for seed in range(5):
+        assert "1 234,50" in put("whitespace", "Prix total 1 234,50 euros net", {"total": 1234.5}, seed).text
 
 
 def test_the_schema_in_another_order_takes_its_examples_along() -> None:

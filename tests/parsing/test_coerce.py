@@ -250,3 +250,68 @@ def test_a_decimal_takes_what_a_float_takes_with_all_its_digits(written: str, to
 def test_a_decimal_is_not_guessed(written: str, kind: str) -> None:
     assert repair(json.dumps({"total": written}), Bill).issues[0].kind == kind
     assert repair('{"total": "1,234"}', Bill, decimal=".").value == Bill(total=Exact(1234))
+
+
+DATE = {"type": "string", "format": "date"}
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("25.03.2024", "2024-03-25"),
+        ("12. März 2024", "2024-03-12"),
+        ("15. Jänner 2024", "2024-01-15"),
+        ("1er décembre 2024", "2024-12-01"),
+        ("6 janv. 2025", "2025-01-06"),
+        ("10 czerwca 2024 r.", "2024-06-10"),
+        ("3 X 2024", "2024-10-03"),
+        ("10 EYLÜL 2024", "2024-09-10"),
+        ("5 ŞUBAT 2024", "2024-02-05"),
+        ("١٢ مارس ٢٠٢٤", "2024-03-12"),
+        ("18 كانون الثاني 2025", "2025-01-18"),
+        ("٢٠٢٤/٣/١٢ م", None),
+        ("१२ मार्च २०२४", "2024-03-12"),
+        ("2024年3月12日", "2024-03-12"),
+        ("２０２４年３月１２日", "2024-03-12"),
+        ("二〇二四年十二月三十一日", "2024-12-31"),
+        ("令和6年3月12日", "2024-03-12"),
+        ("令和元年5月1日", "2019-05-01"),
+        ("平成31年4月10日", "2019-04-10"),
+        ("中華民國113年5月20日", "2024-05-20"),
+        ("12 de marzo de 2024", "2024-03-12"),
+        ("平成31年5月10日", None),  # after the end of the era
+        ("令和6年2月30日", None),
+        ("12 Brumaire 2024", None),
+    ],
+)
+def test_dates_are_read_in_their_language_and_calendar(written: str, expected: str | None) -> None:
+    found = repair(json.dumps({"a": written}), one(DATE))
+    assert (found.document["a"] if found.ok else None) == expected
+
+
+@pytest.mark.parametrize("written", ["12.03.2024", "٠٥/٠٣/٢٠٢٤", "30 listopada 2023"])
+def test_a_date_with_two_meanings_is_ambiguous(written: str) -> None:
+    found = repair(json.dumps({"a": written}), one(DATE))
+    assert "ambiguous" in [issue.kind for issue in found.issues]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ('{"a": "1.234"}', 1.234),
+        ('{"a": "1.234", "b": "12,50"}', None),
+        ('{"a": "1.234", "b": "1.234.567"}', None),
+        ('{"a": "1.234", "b": "1,234.5"}', 1.234),
+        ('{"a": "1.23", "b": "12,50"}', 1.23),
+    ],
+)
+def test_a_point_marks_thousands_only_beside_a_decimal_comma(answer: str, expected: float | None) -> None:
+    schema = Schema.of({"type": "object", "properties": {"a": NUMBER, "b": {"type": "string"}}})
+    found = repair(answer, schema)
+    assert (found.document["a"] if found.ok else None) == expected
+
+
+def test_a_name_of_an_enumeration_is_read_in_any_case_and_encoding() -> None:
+    colour = one({"enum": ["Kırmızı", "Grün"]})
+    assert repair(json.dumps({"a": "KIRMIZI"}), colour).document == {"a": "Kırmızı"}
+    assert repair(json.dumps({"a": "Gru\u0308n"}), colour).document == {"a": "Grün"}

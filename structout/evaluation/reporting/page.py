@@ -11,7 +11,7 @@ from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import Report, ReportRow
 from structout.evaluation.stats.rates import Rate
 from structout.evaluation.taxonomy import ERRORS, judged
-from structout.verifiers.finding import SearchedText
+from structout.verifiers.finding import searched
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -180,7 +180,7 @@ def _transcripts(report: Report, arms: list[Arm]) -> dict[str, Any]:
 
 
 def _leaves(outcome: Outcome) -> list[dict[str, Any]]:
-    text = SearchedText(outcome.text)
+    text = searched(outcome.text)
     return [
         {
             "pointer": leaf.pointer,

@@ -1,5 +1,6 @@
 """Comparisons for the places of a document, declared in the schema or beside the records."""
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from difflib import SequenceMatcher
@@ -16,6 +17,7 @@ from structout.language import Sql
 from structout.schema import Schema
 from structout.schema.contract import MARK
 from structout.schema.references import resolve
+from structout.words import caseless, same_text
 
 CompareBy = Literal["exact", "case_insensitive", "numeric", "set", "date", "fuzzy", "execution", "ignore"]
 
@@ -24,12 +26,13 @@ CompareBy = Literal["exact", "case_insensitive", "numeric", "set", "date", "fuzz
 class Compare:
     """The comparison for one place; also an annotation for types: `Annotated[str, Compare("fuzzy", threshold=0.8)]`.
 
-    - `exact`: the same text, or equal numbers.
-    - `case_insensitive`: the same text in any case.
+    - `exact`: the same text, or equal numbers. The encoding of accents (NFC or NFD) makes no difference.
+    - `case_insensitive`: the same text in any case. `I` is the capital of `i` and of the Turkish `ı`.
     - `numeric`: a difference of at most `tolerance`, or of that share of the expected number if `relative`.
     - `set`: a list in any order.
     - `date`: the same day.
-    - `fuzzy`: a similarity of at least `threshold` (twice the matching letters divided by all letters).
+    - `fuzzy`: a similarity of at least `threshold` (twice the matching letters divided by all letters), in any
+      case and width.
     - `execution`: a query that returns the same rows on `tables` filled with `data`.
     - `ignore`: not compared.
 
@@ -73,14 +76,14 @@ class Compare:
         if not (isinstance(expected, str) and isinstance(answer, str)):
             return _equal(expected, answer)
         if self.by == "case_insensitive":
-            return expected.casefold() == answer.casefold()
+            return caseless(expected) == caseless(answer)
         if self.by == "date":
-            return expected == answer or bool(_days(expected) & _days(answer))
+            return same_text(expected, answer) or bool(_days(expected) & _days(answer))
         if self.by == "fuzzy":
-            return _alike(*sorted([expected.casefold(), answer.casefold()])) >= self.threshold
+            return _alike(*sorted([_plain(expected), _plain(answer)])) >= self.threshold
         if self.by == "execution":
             return expected == answer or _execution(self.tables, self.data).same(expected, answer)
-        return expected == answer
+        return same_text(expected, answer)
 
 
 EXACT = Compare()
@@ -209,6 +212,8 @@ def _equal(one: Json, other: Json) -> bool:
         return len(one) == len(other) and all(map(_equal, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
         return all(_equal(one.get(key), other.get(key)) for key in one.keys() | other.keys())
+    if isinstance(one, str) and isinstance(other, str):
+        return same_text(one, other)
     return one == other
 
 
@@ -221,6 +226,11 @@ def _days(text: str) -> set[str]:
 
     day, _, _ = text.partition("T")
     return set(read_date(day))
+
+
+def _plain(text: str) -> str:
+    """A text without its case, in half-width letters."""
+    return unicodedata.normalize("NFKC", caseless(text))
 
 
 @lru_cache(4096)

@@ -4,25 +4,20 @@ import datetime
 import re
 from typing import Final
 
-_MONTHS: Final = {
-    name: index + 1
-    for index, names in enumerate(
-        (
-            "january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul", "august aug",
-            "september sep sept", "october oct", "november nov", "december dec",
-        )
-    )
-    for name in names.split()
-}  # fmt: skip
+from structout.parsing.fit.calendars import in_digits, months
+
 _WEEKDAY: Final = re.compile(r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+", re.IGNORECASE)
-_CHINESE: Final = re.compile(r"^([0-9]{4})\s*[年년]\s*([0-9]{1,2})\s*[月월]\s*([0-9]{1,2})\s*[日일]")
 _YEAR_FIRST: Final = re.compile(r"([0-9]{4})[-/. ]([0-9]{1,2})[-/. ]([0-9]{1,2})")
 _YEAR_LAST: Final = re.compile(r"([0-9]{1,2})([-/. ])([0-9]{1,2})\2([0-9]{4})")
 _COMPACT: Final = re.compile(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})")
+# A name of a month has one word, or two in Arabic.
+_NAME: Final = r"([^\d\s.,/()'-]{2,14}(?: [^\d\s.,/()'-]{4,6})?)"
 _DAY_MONTH: Final = re.compile(
-    r"([0-9]{1,2})(?:st|nd|rd|th)?\.?[ -](?:of )?([a-z]{3,9})\.?,?[ -]([0-9]{4})", re.IGNORECASE
+    rf"([0-9]{{1,2}})(?:st|nd|rd|th|er)?\.?[ -](?:(?:of|de) )?{_NAME}\.?,?[ -](?:de )?([0-9]{{4}})(?: (?:r\.|م))?",
+    re.IGNORECASE,
 )
-_MONTH_DAY: Final = re.compile(r"([a-z]{3,9})\.? ([0-9]{1,2})(?:st|nd|rd|th)?,? ([0-9]{4})", re.IGNORECASE)
+_MONTH_DAY: Final = re.compile(rf"{_NAME}\.? ([0-9]{{1,2}})(?:st|nd|rd|th)?,? ([0-9]{{4}})", re.IGNORECASE)
+_ROMAN_MONTH: Final = re.compile(r"([0-9]{1,2})[. -]([IVX]{1,4})[. -]([0-9]{4})(?: r\.)?")
 _TIME: Final = re.compile(
     r"([0-9]{1,2})(?::([0-9]{2}))?(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?\s*([ap])?(?:\.?m\.?)?\s*"
     r"(z|utc|gmt|[+-][0-9]{2}:?[0-9]{2})?",
@@ -34,7 +29,7 @@ _LONGEST: Final = 60
 
 def read_date(text: str) -> list[str]:
     """The dates (YYYY-MM-DD) that a text can mean: two for `05/03/2024`, one for `25/03/2024`."""
-    text = _CHINESE.sub(r"\1-\2-\3", text.strip()[:_LONGEST])
+    text = in_digits(text.strip()[:_LONGEST])
     weekday = _WEEKDAY.match(text)
     if weekday:
         short = weekday.group()[:3].lower()
@@ -48,11 +43,10 @@ def read_date(text: str) -> list[str]:
     if found:
         one, _, two, year = found.groups()
         return _dates([(year, one, two), (year, two, one)])
-    for pattern, day, month in ((_DAY_MONTH, 1, 2), (_MONTH_DAY, 2, 1)):
+    for pattern, day, name in ((_ROMAN_MONTH, 1, 2), (_DAY_MONTH, 1, 2), (_MONTH_DAY, 2, 1)):
         found = pattern.fullmatch(text)
         if found:
-            name = _MONTHS.get(found.group(month).lower())
-            return _dates([(found.group(3), str(name), found.group(day))]) if name else []
+            return _dates([(found[3], str(number), found[day]) for number in months(found[name])])
     return []
 
 
@@ -70,7 +64,7 @@ def _dates(readings: list[tuple[str, str, str]]) -> list[str]:
 
 def read_time(text: str) -> tuple[str, str] | None:
     """The time (HH:MM:SS with fraction) and the offset, "" if missing, that a text means; None for other texts."""
-    found = _TIME.fullmatch(text.strip()[:_LONGEST])
+    found = _TIME.fullmatch(in_digits(text.strip()[:_LONGEST]))
     if not found:
         return None
     hour, minute, second, fraction, half, offset = found.groups()
@@ -93,7 +87,7 @@ def read_time(text: str) -> tuple[str, str] | None:
 
 def read_date_time(text: str) -> tuple[list[str], str, str] | None:
     """The possible dates, the time and the offset of a text; the time is "" for a date alone. None for other texts."""
-    text = text.strip()[:_LONGEST]
+    text = in_digits(text.strip()[:_LONGEST])
     joint = _JOIN.search(text)
     if not joint:
         dates = read_date(text)

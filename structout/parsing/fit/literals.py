@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from structout.parsing.edits import Decimal
 from structout.parsing.syntax.tokens import number
+from structout.words import MARKS, caseless
 
 _SPACES: Final = re.compile(r"[\s\u00a0\u202f]+")
 _GROUPED: Final = {
@@ -17,11 +18,13 @@ _GROUPED: Final = {
 _INDIAN: Final = re.compile(r"[+-]?[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?")
 _COMMA_DECIMAL: Final = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _PADDED: Final = re.compile(r"([+-]?)0+([0-9]+(?:\.[0-9]+)?)")
-_NUMBER: Final = r"[+-]?(?:[0-9][0-9.,_ '’\u00a0\u202f]*[0-9]|[0-9])(?:[eE][+-]?[0-9]+)?|[+-]?\.[0-9]+"
+_NUMBER: Final = r"[+-]?(?:[0-9][0-9.,٫٬_ '’\u00a0\u202f]*[0-9]|[0-9])(?:[eE][+-]?[0-9]+)?|[+-]?\.[0-9]+"
+_LETTERS: Final = rf"(?:[^\W\d_][{MARKS}]*)"
+_CURRENCIES: Final = "$€£¥₹₺₩₽₴₪₫฿₱"
 _WITH_UNIT: Final = re.compile(
-    rf"({_NUMBER})\s*([^\W\d_]{{1,20}}(?:[/ ·.-][^\W\d_]{{1,20}})?[²³23]?|[%‰°$€£¥\"'′″]|°\s?[CFK])\.?"
+    rf"({_NUMBER})\s*({_LETTERS}{{1,20}}(?:[/ ·.-]{_LETTERS}{{1,20}})?[²³23]?|[%‰°{_CURRENCIES}\"'′″]|°\s?[CFK])\.?"
 )
-_UNIT_FIRST: Final = re.compile(rf"([$€£¥]|[A-Z]{{2,3}}\$?)\s*({_NUMBER})")
+_UNIT_FIRST: Final = re.compile(rf"([{_CURRENCIES}]|(?:Rs|Fr|रु)\.?|[A-Z]{{2,3}}\$?)\s*({_NUMBER})")
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|[%‰°$€£¥]|°\s?[CFK]|″|\"")
 _SAME_UNIT: Final = (
     {"mm", "millimeter", "millimeters", "millimetre", "millimetres"},
@@ -44,10 +47,23 @@ _SAME_UNIT: Final = (
     {"ml", "milliliter", "milliliters", "millilitre", "millilitres"},
     {"l", "liter", "liters", "litre", "litres"},
     {"%", "percent", "pct", "percentage"},
-    {"$", "usd", "dollar", "dollars"},
+    {"$", "us$", "usd", "dollar", "dollars", "دولار"},
     {"€", "eur", "euro", "euros"},
     {"£", "gbp"},
-    {"¥", "jpy", "yen"},
+    {"¥", "jpy", "yen", "円", "圓"},
+    {"¥", "cny", "rmb", "yuan", "元", "圆"},
+    {"nt$", "twd", "元", "圓"},
+    {"₹", "inr", "rs", "rs.", "rupee", "rupees", "रु", "रु.", "रुपये", "रुपए"},
+    {"₺", "try", "tl", "lira"},
+    {"zł", "pln", "zloty"},
+    {"fr", "fr.", "sfr", "chf"},
+    {"kr", "sek"},
+    {"kr", "nok"},
+    {"kr", "dkk"},
+    {"ريال", "ر.س", "sar"},
+    {"درهم", "د.إ", "aed"},
+    {"درهم", "dh", "mad"},
+    {"جنيه", "egp"},
     {"°c", "celsius"},
     {"°f", "fahrenheit"},
     {"v", "volt", "volts"},
@@ -82,7 +98,9 @@ _ONES: Final = (
 )  # fmt: skip
 _TENS: Final = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _WORDED: Final = {word: n for n, word in enumerate(_ONES)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
-_WIDE_SIGNS: Final = str.maketrans("．，－＋٫٬", ".,-+.,")
+_WIDE_SIGNS: Final = str.maketrans("．，－＋￥￡＄％٪", ".,-+¥£$%%")
+_ARABIC_SIGNS: Final = str.maketrans("٫٬", ".,")  # decimals and thousands
+_ARABIC: Final = re.compile(r"[+-]?[0-9]{1,3}(?:٬[0-9]{3})*(?:٫[0-9]+)?|[+-]?[0-9]+٫[0-9]+")
 _SPELLING: Final = re.compile(r"[\s_\-./,:;!'\"`´’“”()\[\]*]+")
 
 
@@ -100,7 +118,10 @@ def plain_numbers(text: str, decimal: Decimal | None) -> list[str]:
     if not text or len(text) > 400:
         return []
     if not text.isascii():
-        text = _plain_digits(text)
+        text = in_western_digits(text)
+        if ("٫" in text or "٬" in text) and _ARABIC.fullmatch(text):  # signs with one meaning
+            text, decimal = text.replace("٬", "").replace("٫", "."), "."
+        text = text.translate(_WIDE_SIGNS).translate(_ARABIC_SIGNS)
     if not any(char.isdigit() for char in text):
         worded = in_words(text)
         return [] if worded is None else [str(worded)]
@@ -125,10 +146,16 @@ def plain_numbers(text: str, decimal: Decimal | None) -> list[str]:
     return [plain.removeprefix("+") for plain in found]
 
 
-def _plain_digits(text: str) -> str:
-    """The text with the digits of any script as 0 to 9, and with plain forms of full-width signs."""
-    text = "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in text)
-    return text.translate(_WIDE_SIGNS)
+def in_western_digits(text: str) -> str:
+    """The text with the digits of any script as 0 to 9; its length stays the same."""
+    if text.isascii():
+        return text
+    return "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in text)
+
+
+def plain_digits(text: str) -> str:
+    """The text with the digits of any script as 0 to 9, and with plain forms of full-width and Arabic signs."""
+    return in_western_digits(text).translate(_WIDE_SIGNS).translate(_ARABIC_SIGNS)
 
 
 def in_words(text: str) -> int | None:
@@ -152,6 +179,8 @@ def split_unit(text: str) -> tuple[str, str] | None:
     text = text.strip()
     if len(text) > 80:
         return None
+    if not text.isascii():
+        text = in_western_digits(text).translate(_WIDE_SIGNS)
     found = _WITH_UNIT.fullmatch(text)
     if found:
         return found.group(1), found.group(2)
@@ -176,7 +205,7 @@ def multiplied(value: float, by: int) -> int | float:
 def names_unit(unit: str, key: str, about: str, siblings: tuple[object, ...]) -> bool:
     """Whether the key, the schema's description or the value of a sibling names the unit too."""
     unit = unit.lower().replace("° ", "°")
-    same = next((group for group in _SAME_UNIT if unit in group), {unit})
+    same = {unit}.union(*(group for group in _SAME_UNIT if unit in group))
     if any(isinstance(value, str) and value.strip().lower() in same for value in siblings):
         return True
     words = {word.lower() for word in _WORDS.findall(key.replace("_", " "))}
@@ -247,9 +276,9 @@ def _written(name: Any) -> str:
 
 
 def _trimmed(text: str) -> str:
-    return text.strip().casefold()
+    return caseless(text.strip())
 
 
 def _spelled(text: str) -> str:
     text = _SIGN.sub("minus", _BETWEEN.sub("point", text.strip()))
-    return _SPELLING.sub("", text.casefold())
+    return _SPELLING.sub("", caseless(text))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 from structout.document import Json
@@ -10,6 +11,7 @@ from structout.issue import Issue
 from structout.parsing.edits import Decimal, Edit, EditKind, Grade, edit_text
 from structout.parsing.fit.dates import read_date_time, read_time
 from structout.parsing.fit.literals import (
+    in_western_digits,
     magnitude,
     match_name,
     means_unknown,
@@ -25,6 +27,9 @@ _Doubt = Callable[[str], "ScalarReading"]
 ScalarReading = tuple[Json, tuple[Edit, ...], tuple[Issue, ...]]
 
 _THOUSANDS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
+_DECIMAL_COMMA: Final = re.compile(
+    r'["\'](?:[^"\'\w]{0,4})[0-9]{1,3}(?:(?:\.[0-9]{3})+(?:,|\.[0-9]{3})|,[0-9]{1,2}(?![0-9,.]))'
+)
 _NUMBERS: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
@@ -84,7 +89,7 @@ def read_scalar(
         if "boolean" in types and (truth := read_boolean(text)) is not None:
             yield reading("boolean", truth)
         if ("integer" in types or "number" in types) and not shape.values:
-            yield from _numbers(text, shape, place, decimal, reading, doubt, drastic=drastic)
+            yield from _numbers(text, shape, place, decimal, source, reading, doubt, drastic=drastic)
     elif isinstance(value, bool):
         if "string" in types and not shape.values:
             word = "true" if value else "false"
@@ -151,6 +156,7 @@ def _numbers(
     shape: Shape,
     place: ScalarPlace,
     decimal: Decimal | None,
+    source: str,
     reading: _Read,
     doubt: _Doubt,
     *,
@@ -176,8 +182,10 @@ def _numbers(
             grade = "lossless" if len(unit) > 1 else "lossy"  # `k` and `M` are units as well
     if grade == "lossy" and not drastic:
         return
-    if len(found) == 1 and decimal is None and "number" not in shape.types and _THOUSANDS.fullmatch(text.strip()):
-        found = [found[0], int(text.replace(".", ""))]  # whole numbers are seldom written with a fraction
+    # Whole numbers are seldom written with a fraction, and beside `12,50` a point marks thousands.
+    marks_thousands = "number" not in shape.types or _has_decimal_comma(source)
+    if len(found) == 1 and decimal is None and marks_thousands and _THOUSANDS.fullmatch(text.strip()):
+        found = [found[0], int(text.replace(".", ""))]
     if len(found) > 1:
         yield doubt(f"{text!r} may be {' or '.join(map(edit_text, found))}: write it without a thousands sign")
         return
@@ -188,6 +196,12 @@ def _numbers(
             yield reading(kind, int(value), grade)
         elif drastic:
             yield reading("rounded", round(value), "lossy")
+
+
+@lru_cache(64)
+def _has_decimal_comma(source: str) -> bool:
+    """Whether a quoted number of the answer has a decimal comma, as `12,50` or `1.234,5`, or several points."""
+    return _DECIMAL_COMMA.search(in_western_digits(source)) is not None
 
 
 def _as_written(value: int | float, source: str, literals: Mapping[str, list[str]]) -> list[str]:

@@ -1,4 +1,5 @@
 import json
+import unicodedata
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -138,3 +139,35 @@ def test_queries_are_scored_by_what_they_return() -> None:
     first = queries.records[0]
     assert score(first.expected, "SELECT COUNT(id) FROM members", queries.comparison).all_right
     assert not score(first.expected, "SELECT COUNT(*) FROM tools", queries.comparison).all_right
+
+
+@pytest.mark.parametrize("by", ["exact", "case_insensitive", "fuzzy", "date"])
+def test_the_encoding_of_accents_makes_no_difference(by: Any) -> None:
+    name = "Crêperie de l'Étang, Łódź"
+    assert Compare(by).same(name, unicodedata.normalize("NFD", name))
+    assert Compare(by).same([name], [unicodedata.normalize("NFD", name)])
+    assert not Compare("exact").same("Étang", "Etang")
+    assert not Compare("exact").same("ガス", "カス")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("YILDIZ TİCARET", "Yıldız Ticaret"), ("Straße", "STRASSE"), ("ΟΔΟΣ", "οδος"), ("I", "ı"), ("İ", "i")],
+)
+def test_case_is_ignored_in_every_alphabet(one: str, other: str) -> None:
+    assert Compare("case_insensitive").same(one, other)
+    assert not Compare("exact").same(one, other)
+
+
+def test_width_makes_no_difference_where_texts_need_only_be_alike() -> None:
+    assert Compare("fuzzy", threshold=1).same("株式会社ABC 12", "株式会社ＡＢＣ　１２")
+    assert not Compare("case_insensitive").same("ABC", "ＡＢＣ")
+
+
+@pytest.mark.parametrize(
+    "said", ["12. März 2024", "1er décembre 2024", "令和6年3月12日", "١٢ مارس ٢٠٢٤", "12 मार्च 2024"]
+)
+def test_a_day_may_be_written_as_in_its_language(said: str) -> None:
+    day = "2024-12-01" if "déc" in said else "2024-03-12"
+    assert Compare("date").same(day, said)
+    assert not Compare("date").same("2024-03-13", said)
