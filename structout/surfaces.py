@@ -19,6 +19,7 @@ output, even after whitespace, and `##[` anywhere in a line; Azure Pipelines obe
 """
 
 import json
+import os
 import re
 from html import escape
 from typing import Any
@@ -112,7 +113,7 @@ def sarif(text: str) -> str:
 
 def address(path: str) -> str:
     """A file path as a relative reference (RFC 3986)."""
-    return quote(path, safe="/~", errors="backslashreplace")
+    return quote(path.replace(os.sep, "/"), safe="/~", errors="backslashreplace")
 
 
 def prometheus(text: str) -> str:

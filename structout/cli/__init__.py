@@ -15,7 +15,8 @@ from structout.errors import StructoutError, StructoutWarning
 def main() -> None:
     """Run the command `structout`. An error becomes one line on stderr and an exit code."""
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # `put_json` writes JSON that needs no escapes
+        # `put_json` writes JSON that needs no escapes. Lines end alike on every system.
+        sys.stdout.reconfigure(errors="backslashreplace", newline="\n")
     warnings.showwarning = show_warning
     sys.excepthook = show_failure
     warnings.simplefilter("always", StructoutWarning)  # even where Python's own filters hide warnings

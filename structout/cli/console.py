@@ -121,6 +121,9 @@ def show(report: Any, *, as_json: bool, markdown: bool) -> None:
 @contextmanager
 def progress(task: str, total: int | None) -> Iterator[Any]:
     """A progress bar on stderr if stderr is a terminal. The yielded function advances the bar by one."""
+    if not sys.stderr.isatty():
+        yield lambda now=None: None
+        return
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -138,7 +141,7 @@ def progress(task: str, total: int | None) -> Iterator[Any]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         row = bar.add_task(task, total=total)
 
         def advance(now: str | None = None) -> None:

@@ -31,7 +31,7 @@ def limit_threads() -> int:
 
 def _quota(file: Path) -> float | None:
     try:
-        allowed, period = file.read_text().split()[:2]
+        allowed, period = file.read_text(encoding="ascii").split()[:2]
         return None if allowed == "max" else int(allowed) / int(period)
     except (OSError, ValueError):
         return None
@@ -39,7 +39,7 @@ def _quota(file: Path) -> float | None:
 
 def _quota_v1(folder: Path) -> float | None:
     try:
-        allowed = int((folder / "cpu.cfs_quota_us").read_text())
-        return allowed / int((folder / "cpu.cfs_period_us").read_text()) if allowed > 0 else None
+        allowed = int((folder / "cpu.cfs_quota_us").read_text(encoding="ascii"))
+        return allowed / int((folder / "cpu.cfs_period_us").read_text(encoding="ascii")) if allowed > 0 else None
     except (OSError, ValueError, ZeroDivisionError):
         return None

@@ -55,7 +55,7 @@ class Log:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             torn = _torn(self._path)
-            self._stream = self._path.open("a", encoding="utf-8")
+            self._stream = self._path.open("a", encoding="utf-8", newline="\n")
         except OSError as error:
             hint = "name another file with --log"
             raise DataError(f"cannot write the log {self._path}: {error.strerror}", hint=hint) from error

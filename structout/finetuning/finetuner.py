@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -141,7 +142,7 @@ def _claim(folder: Path, planned: dict[str, Any], *, fresh: bool) -> None:
     if folder.exists() and any(folder.iterdir()) and not plan.is_file():
         raise DataError(f"{folder} is not empty", hint="name a new folder")
     plan.parent.mkdir(parents=True, exist_ok=True)
-    plan.write_text(json.dumps(planned), encoding="utf-8")
+    plan.write_text(json.dumps(planned), encoding="utf-8", newline="\n")
 
 
 def _learn(
@@ -189,11 +190,20 @@ def _learn(
 
 
 def cost(records: int, seconds: float, processor: float) -> dict[str, float]:
-    """The cost of training in this process; a resumed run cost more in total."""
-    import resource
+    """The cost of training in this process; a resumed run cost more in total. Windows does not tell `peak_mb`."""
+    spent: dict[str, float] = {"records": records, "seconds": round(seconds), "cpu_seconds": round(processor)}
+    peak = peak_mb()
+    return spent if peak is None else {**spent, "peak_mb": round(peak)}
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"records": records, "seconds": round(seconds), "cpu_seconds": round(processor), "peak_mb": round(peak)}
+
+def peak_mb() -> float | None:
+    """The most memory that this process has used, in MB; None where the system does not tell it."""
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024 / (1024 if sys.platform == "darwin" else 1)  # macOS counts bytes, Linux counts KiB
 
 
 def tidy(folder: Path, base: str) -> None:
@@ -206,7 +216,7 @@ def tidy(folder: Path, base: str) -> None:
     factors = load_file(file)
     save_file({name: tensor.to(torch.float16).contiguous() for name, tensor in factors.items()}, file)
     named = {**json.loads(about.read_text(encoding="utf-8")), "base_model_name_or_path": base.rpartition("/")[2]}
-    about.write_text(json.dumps(named, indent=1) + "\n", encoding="utf-8")
+    about.write_text(json.dumps(named, indent=1) + "\n", encoding="utf-8", newline="\n")
 
 
 def _judge(

@@ -127,7 +127,7 @@ class Passes(TrainerCallback):  # type: ignore[misc]
     def rewind(self, step: int) -> None:
         """Load the log of an interrupted run that resumes after `step`."""
         file = self._folder / "passes.json"
-        known = json.loads(file.read_text()) if step and file.is_file() else []
+        known = json.loads(file.read_text(encoding="utf-8")) if step and file.is_file() else []
         self.log = [entry for entry in known if entry["step"] <= step]
 
     def on_step_end(self, args: Any, state: Any, control: Any, *, model: Any, **_: Any) -> None:
@@ -239,7 +239,7 @@ def last_checkpoint(folder: Path) -> Path | None:
     whole = []
     for found in folder.glob("checkpoint-*"):
         try:
-            json.loads((found / _STATE).read_text())
+            json.loads((found / _STATE).read_text(encoding="utf-8"))
             whole.append(found)
         except (OSError, ValueError):
             shutil.rmtree(found)
@@ -265,5 +265,5 @@ def _replace(folder: Path, write: Callable[[str], Any]) -> None:
 
 def _write(file: Path, text: str) -> None:
     fresh = file.with_suffix(".new")
-    fresh.write_text(text)
+    fresh.write_text(text, encoding="utf-8", newline="\n")
     os.replace(fresh, file)

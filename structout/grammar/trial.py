@@ -12,36 +12,51 @@ _NUMBER = re.compile(r"\d{4,}")
 _MEMORY = 2 * 1024**3  # bytes that a child process may allocate
 _SECONDS = 1  # CPU time of a child process, so that the result does not depend on the machine's load
 _PATIENCE = 60.0  # seconds of wall time, after which a child process is killed
-_CHILD = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))
+_SHORT_PATIENCE = 10.0  # the same on a system without limits on CPU time
+_LIMITS = f"""
+import contextlib, resource
+with contextlib.suppress(OSError, ValueError):  # macOS refuses a limit on memory
+    resource.setrlimit(resource.RLIMIT_AS, ({_MEMORY}, {_MEMORY}))
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-resource.setrlimit(resource.RLIMIT_CPU, ({seconds}, {seconds} + 1))
-from llguidance import LLMatcher
-print(LLMatcher.validate_grammar(sys.stdin.read()))
+resource.setrlimit(resource.RLIMIT_CPU, ({_SECONDS}, {_SECONDS} + 1))
 """
+_CHILD = """
+import sys
+from llguidance import LLMatcher
+sys.stdout.buffer.write(LLMatcher.validate_grammar(sys.stdin.buffer.read().decode()).encode())
+"""
+_STOPPED = {-getattr(signal, name) for name in ("SIGXCPU", "SIGKILL") if hasattr(signal, name)}  # Windows has neither
 
 
 def trial(source: str) -> str:
     """Why the engine rejects a grammar, or "" if it accepts the grammar.
 
     A grammar that could crash the engine or take long is tried in a child process, with a limit of one second of CPU
-    time and 2 GiB.
+    time and 2 GiB. On a system without these limits (Windows), the limit is ten seconds of wall time.
     """
     if not _risky(source):
         return _without_warning(_validate(source))
-    code = _CHILD.format(memory=_MEMORY, seconds=_SECONDS)
+    limits, patience = (_LIMITS, _PATIENCE) if _has_limits() else ("", _SHORT_PATIENCE)
+    command = [sys.executable, "-c", limits + _CHILD]
     try:
         child = subprocess.run(
-            [sys.executable, "-c", code], input=source, capture_output=True, text=True, timeout=_PATIENCE, check=False
+            command, input=source, capture_output=True, encoding="utf-8", timeout=patience, check=False
         )
     except subprocess.TimeoutExpired:
         return "compiling takes too long"
-    if child.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+    if child.returncode in _STOPPED:
         return "compiling takes too long"
     if child.returncode:
         return "compiling needs too much memory, or crashes the engine"
     return _without_warning(child.stdout.strip())
+
+
+def _has_limits() -> bool:
+    try:
+        import resource  # noqa: F401
+    except ModuleNotFoundError:
+        return False
+    return True
 
 
 def _validate(source: str) -> str:

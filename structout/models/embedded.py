@@ -103,7 +103,7 @@ def _fetch(folder: Path) -> Path:
     for command in (pip, uv):
         if command is uv and not shutil.which("uv"):
             continue
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
         if done.returncode == 0:
             break
         tried = (done.stderr.strip().splitlines() or ["no reason given"])[-1]

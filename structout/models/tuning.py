@@ -55,7 +55,7 @@ class Tuning:
 
     def write(self, folder: Path) -> None:
         """Write the tuning into a model folder."""
-        (folder / _FILE).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        (folder / _FILE).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8", newline="\n")
 
 
 def reordered(schema: Schema[Any], orders: Orders) -> Schema[Any]:

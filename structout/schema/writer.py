@@ -67,9 +67,15 @@ class Writer(GenerateJsonSchema):
         return written
 
     def _named_required_fields_schema(self, named_required_fields: Sequence[tuple[str, bool, Any]]) -> JsonSchemaValue:
-        written = super()._named_required_fields_schema(named_required_fields)
         config = self._config
-        if self.mode != "validation" or config.validate_by_alias is False:
+        if self.mode == "validation" and config.validate_by_alias is False:  # Pydantic before 2.14 writes aliases here
+            plain: Any = [
+                (name, required, {key: value for key, value in field.items() if key != "validation_alias"})
+                for name, required, field in named_required_fields
+            ]
+            return super()._named_required_fields_schema(plain)
+        written = super()._named_required_fields_schema(named_required_fields)
+        if self.mode != "validation":
             return written
         by_name = config.validate_by_name or config.populate_by_name
         choices: dict[str, str] = {}

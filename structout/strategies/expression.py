@@ -32,7 +32,8 @@ _PARTS = (
 NAMES: dict[str, Any] = {part.__name__: part for part in _PARTS}
 _OLD_NAMES: dict[str, Any] = {"All": AllOf, "Any": AnyOf}  # renamed, since they shadowed names of typing
 _CODE = re.compile(
-    r"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<code>(?<![\w./\\~-])[\w./\\~-]++:[A-Za-z_]\w*(?:\.\w+)*)"""
+    r"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+    r"""|(?P<code>(?<![\w./\\~-])(?:[A-Za-z]:(?=[\\/]))?[\w./\\~-]++:[A-Za-z_]\w*(?:\.\w+)*)"""
 )
 _STANDS_FOR_CODE = "_code_{}"
 _HINT = "write e.g. Repair(Prompted()) or path/to/file.py:Name()"

@@ -83,6 +83,8 @@ def check_distinct(files: Mapping[str, str | None]) -> None:
         path = Path(place + database.rstrip("#")).resolve()
         if path.exists() and not path.is_file():
             continue
+        if sys.platform == "darwin":  # its file systems ignore case; paths of Windows do so themselves
+            path = Path(str(path).casefold())
         for (other, its), whose in seen.items():
             if path == other and (table == its or not (table and its)):
                 raise SpecError(
@@ -116,7 +118,8 @@ def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
             with _written(path):
                 os.replace(beside, target)
                 for left in target.parent.glob(f".{glob.escape(target.name)}.[0-9]*.part"):  # left by a killed run
-                    left.unlink()
+                    with suppress(PermissionError):  # Windows does not remove the file of another run that still writes
+                        left.unlink()
     finally:
         with suppress(OSError):
             beside.unlink()

@@ -133,7 +133,7 @@ def read_head(file: str | Path) -> Head:
 
 def write_head(head: Head, file: str | Path) -> None:
     """Write a head as JSON."""
-    Path(file).write_text(json.dumps({"features": NAMES, **asdict(head)}) + "\n", encoding="utf-8")
+    Path(file).write_text(json.dumps({"features": NAMES, **asdict(head)}) + "\n", encoding="utf-8", newline="\n")
 
 
 _NOBODY = Scripted("", name="nobody")  # grounding asks no model

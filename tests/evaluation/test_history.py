@@ -17,7 +17,9 @@ from structout.models import Model
 from structout.strategies import Prompted
 from tests.conftest import BOLT, Bolt, Shell
 
-ROWS: list[dict[str, Any]] = [{"text": f"bolt {n}", "expected": {"kind": "hex", "size_mm": n}, "key": f"k{n}"} for n in range(1, 13)]
+ROWS: list[dict[str, Any]] = [
+    {"text": f"bolt {n}", "expected": {"kind": "hex", "size_mm": n}, "key": f"k{n}"} for n in range(1, 13)
+]
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:

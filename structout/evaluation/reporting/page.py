@@ -20,7 +20,7 @@ def write(report: Report, path: str | Path) -> None:
     """Write the report as a file. Raises `DataError` if it cannot be written."""
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(page(report), encoding="utf-8", errors="backslashreplace")
+        Path(path).write_text(page(report), encoding="utf-8", errors="backslashreplace", newline="\n")
     except OSError as error:
         hint = "name another file with --html"
         raise DataError(f"cannot write the report {path}: {error.strerror}", hint=hint) from error

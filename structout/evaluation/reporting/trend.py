@@ -21,7 +21,9 @@ def table(found: Sequence[PastArm]) -> RenderableType:
 
     It points up or down only if the intervals of the two rates do not overlap.
     """
-    shown = Table("date", "structout", "data set", "arm", "model", "records", *HEADLINE, box=None, pad_edge=False)
+    shown = Table("date", "structout", "data set", "arm", "model", "records", box=None, pad_edge=False)
+    for name in HEADLINE:
+        shown.add_column(Text(line(name)))
     last: dict[tuple[str, str, str], PastArm] = {}
     for one in found:
         place = (one.dataset, one.arm, one.model)

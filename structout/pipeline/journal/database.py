@@ -3,12 +3,13 @@
 import os
 import sqlite3
 import threading
+import warnings
 from contextlib import closing, suppress
 from glob import escape
 from pathlib import Path
 
 from structout import records
-from structout.errors import DamagedError, DataError, JournalError, OtherRunError
+from structout.errors import DamagedError, DataError, JournalError, OtherRunError, StructoutWarning
 from structout.pipeline.journal.damage import Damage, is_whole, rescue
 from structout.pipeline.journal.tables import ADDED, TABLES, VERSION, connect, create, loaded, migrate
 
@@ -16,6 +17,8 @@ ANEW = "start again with --fresh, which reuses paid answers; in a program, name 
 IN_MEMORY = ":memory:"
 _AGAIN = "run the same command again: it keeps the readable parts"
 _ELSEWHERE = "name another journal, or move this file away"
+_WINDOWS = os.name == "nt"
+_FOLDER = "choose a folder that only you can read"
 _SMALLEST, _MAGIC = 512, b"SQLite format 3\0"  # SQLite takes a shorter file for a new database
 _UNSEALED = 2  # the version that had no checksums
 
@@ -41,6 +44,8 @@ def opened(path: Path, *, fresh: bool, private: bool, repair: bool) -> tuple[sql
         if not file.exists():
             _make(file, 0o600 if private else 0o666)
         if private:
+            if _WINDOWS:
+                warnings.warn(f"Windows does not make {path} private: {_FOLDER}", StructoutWarning, stacklevel=2)
             for one in (file, Path(f"{file}-wal")):
                 if one.exists():
                     one.chmod(0o600)
@@ -63,9 +68,9 @@ def opened(path: Path, *, fresh: bool, private: bool, repair: bool) -> tuple[sql
 
 def read_only(path: str | Path) -> sqlite3.Connection:
     """A connection that only reads, and leaves no files behind. Raises `sqlite3.Error`, also for a journal in use."""
-    address, log = Path(path).absolute().as_uri(), Path(f"{path}-wal")
-    alone = "" if log.exists() else "&immutable=1"
-    return sqlite3.connect(f"{address}?mode=ro{alone}", uri=True, timeout=0)
+    file = Path(os.path.realpath(path))
+    still = "" if Path(f"{file}-wal").exists() else "&immutable=1"  # else SQLite would leave files beside the journal
+    return sqlite3.connect(f"{file.as_uri()}?mode=ro{still}", uri=True, timeout=0)
 
 
 def identity_in(path: str | Path) -> dict[str, str]:
@@ -188,6 +193,8 @@ def _repaired(
                 raise DamagedError(f"{path} is damaged and no longer says which run it belongs to", hint=ANEW)
             with suppress(sqlite3.DatabaseError, UnicodeDecodeError):
                 db.execute("PRAGMA journal_mode = DELETE")  # so that no -wal file is left for the new journal
+            if _WINDOWS:
+                db.close()  # Windows replaces closed files only
             aside = _put_aside(file, keep=True)
             os.replace(part, file)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
