@@ -64,7 +64,10 @@ def forget(
     named = {"JOURNAL": journal, "--output": output, "--quarantine": quarantine}
     named |= {f"--log {number}": one for number, one in enumerate(log or (), 1)}
     check_distinct(named | {f"--report {number}": one for number, one in enumerate(report or (), 1)})
-    found = remove([*logs, *reports, *holders(journal, output, quarantine)], key, dry_run=dry_run)
+    of_run = holders(journal, output, quarantine)
+    if output is None and all(one.name in (journal, quarantine) for one in of_run):
+        say("the output is not beside the journal: name it with --output, unless it is deleted")
+    found = remove([*logs, *reports, *of_run], key, dry_run=dry_run)
     if as_json:
         put_json({"dry_run": dry_run, **found.to_json()})
     else:
@@ -88,5 +91,7 @@ def _show(found: "Removal", *, dry_run: bool) -> None:
         places = sorted({place for place in found.shared if place.startswith(_TEXTS)})
         if places:
             put(f"kept rows hold the same text at {', '.join(places)}: this text stays")
+    if found.searched:
+        say("blank the row in the input too, and keep its place: a run refuses an input whose rows have moved")
     if any(one.found for one in found.searched):
         say("a text is left: rewrite or delete the files that still hold it")
