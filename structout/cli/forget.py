@@ -13,14 +13,7 @@ if TYPE_CHECKING:
     from structout.tables.removal import Removal
 
 
-_TEXTS = (
-    "/value",
-    "/document",
-    "/input",
-    "/record",
-    "/text",
-    "/expected",
-)  # prompts share theirs
+_TEXTS = ("the key", "/value", "/document", "/input", "/record", "/text", "/expected")  # prompts share theirs
 
 
 def forget(

@@ -11,7 +11,7 @@ from typing import Any
 from structout.document import load_json
 from structout.errors import DataError, SpecError
 from structout.language import quoted
-from structout.records import outcome_texts
+from structout.records import outcome_texts, understood
 from structout.tables.keys import key_text
 from structout.tables.layout import PROVENANCE, is_of_run
 from structout.tables.output import packed, replacing
@@ -36,7 +36,9 @@ class LineFile(OtherFile):
     def rows(self) -> Iterator[tuple[str, Any]]:
         """The rows. Raises `DataError`, and `SpecError` for a line that structout did not write."""
         for row, _ in self._lines():
-            yield key_text(row[self.key]), self.texts(row)
+            with understood(f"a row of structout in {self.name}"):
+                key, texts = key_text(row[self.key]), self.texts(row)
+            yield key, texts
 
     def remove(self, keys: Collection[str]) -> None:
         """Write the other lines again, byte for byte. Raises `OutputError`."""

@@ -208,6 +208,15 @@ def test_a_label_is_forgotten_and_its_file_written_again(folder: Path, shell: Sh
     assert len(rows(labels)) == 17
 
 
+def test_a_forged_quarantine_is_refused(folder: Path, shell: Shell) -> None:
+    run(shell, folder)
+    rest = folder / "out.jsonl.quarantine.jsonl"
+    forged = {"key": [], "status": "x", "input": None, "issues": [7], "fingerprint": ""}
+    rest.write_text(json.dumps(forged))
+    done = shell("forget", folder / "out.jsonl.journal", "--key", "key-003x")
+    assert (done.returncode, "it is not a row of structout" in done.stderr) == (2, True), done
+
+
 def test_a_removal_that_was_interrupted_goes_on(folder: Path, shell: Shell) -> None:
     run(shell, folder)
     out = folder / "out.jsonl"

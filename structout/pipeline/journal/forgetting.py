@@ -17,7 +17,7 @@ from structout.pipeline.journal.tables import (
     unpacked,
 )
 from structout.pipeline.outcome import RowOutcome
-from structout.records import outcome_texts
+from structout.records import outcome_texts, understood
 from structout.tables.keys import key_text
 
 Answer = Callable[[Mapping[str, Any]], bytes]  # the key in the journal of the answer to a call
@@ -32,9 +32,10 @@ def texts(db: sqlite3.Connection, answer: Answer) -> Iterator[tuple[str, Any]]:
     its digest, its packed outcome and the keys of its answers.
     """
     for _, digest, _, data, text in _outcomes(db):
-        row = loaded(text)
-        answers = [answer(call) for call in _calls(row)]
-        found = {"value": row.get("value"), "input": row.get("record"), **outcome_texts(_named(row))}
+        with understood("an outcome"):
+            row = loaded(text)
+            answers = [answer(call) for call in _calls(row)]
+            found = {"value": row.get("value"), "input": row.get("record"), **outcome_texts(_named(row))}
         yield key_text(row.get("key")), {**found, "hashes": [digest, data[-_TAIL:], *answers]}
 
 
@@ -105,12 +106,13 @@ def _rewrite(
 
 
 def _outcomes(db: sqlite3.Connection) -> Iterator[tuple[int, bytes, str, bytes, bytes]]:
-    """Position, digest, status, packed outcome and JSON of each row that is not forgotten. Rows may be written meanwhile, but
-    the dictionary that is read here is the one before.
+    """Position, digest, status, packed outcome and JSON of each row that is not forgotten. Rows may be written
+    meanwhile, but the dictionary that is read here is the one before.
     """
     found = db.execute("SELECT value FROM about WHERE name = 'dictionary'").fetchone()
     dictionary, last = found[0] if found else b"", -1
-    query = "SELECT position, digest, status, data FROM outcomes WHERE position > ? AND status <> ? ORDER BY position LIMIT ?"
+    some = "SELECT position, digest, status, data FROM outcomes"
+    query = f"{some} WHERE position > ? AND status <> ? ORDER BY position LIMIT ?"
     while rows := db.execute(query, [last, FORGOTTEN, _AT_ONCE]).fetchall():
         for position, digest, status, data in rows:
             try:
