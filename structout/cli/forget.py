@@ -42,8 +42,8 @@ def forget(
     the place of each row, since a run refuses an input whose rows have moved.
 
     Exit 0: the rows are removed, and the search found nothing; 1: a file still holds a text, or one of several keys is
-    unknown; 2: wrong usage, or a file that structout cannot rewrite (nothing is changed); 3: another process uses the
-    journal; 4: no file holds any of the keys.
+    unknown; 2: wrong usage, or a file that structout cannot rewrite (found before anything changes); 3: another
+    process uses the journal; 4: no file holds any of the keys.
     """
     from structout.evaluation.forgetting import LogRows, ReportRows, paired
     from structout.pipeline.forget import holders

@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -179,9 +180,10 @@ class DuckTable(OtherFile):
             beside.unlink(missing_ok=True)
 
     def files(self) -> Sequence[Path]:
-        """The database, and its log of changes."""
-        place = f"{self.name.partition('.duckdb#')[0]}.duckdb"
-        return [Path(one) for one in (place, f"{place}.wal") if Path(one).exists()]
+        """The database, its log of changes, and the files on their way into it that killed runs left."""
+        place = Path(f"{self.name.partition('.duckdb#')[0]}.duckdb")
+        left = sorted(place.parent.glob(f"{escape(place.name)}.[0-9]*.parquet"))
+        return [one for one in (place, Path(f"{place}.wal"), *left) if one.exists()]
 
 
 def _record(row: dict[str, Any]) -> Any:

@@ -217,6 +217,37 @@ def test_a_forged_quarantine_is_refused(folder: Path, shell: Shell) -> None:
     assert (done.returncode, "it is not a row of structout" in done.stderr) == (2, True), done
 
 
+def test_what_killed_runs_left_beside_the_files_is_removed(folder: Path, shell: Shell) -> None:
+    run(shell, folder)
+    for name in (".out.jsonl.77.part", ".out.jsonl.quarantine.jsonl.7.part"):
+        (folder / name).write_bytes((folder / "out.jsonl").read_bytes())
+    assert shell("forget", folder / "out.jsonl.journal", "--key", "key-007x").returncode == 0
+    assert not list(folder.glob(".out*"))
+
+
+def test_the_other_parts_of_a_database_stay(folder: Path, shell: Shell) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    run(shell, folder, "out.duckdb#bolts")
+    with duckdb.connect(folder / "out.duckdb") as database:
+        database.execute("CREATE TABLE other (n INTEGER PRIMARY KEY, name VARCHAR NOT NULL)")
+        database.execute("INSERT INTO other VALUES (1, 'one')")
+        database.execute("CREATE VIEW seen AS SELECT count(*) AS n FROM bolts")
+    assert shell("forget", folder / "out.duckdb.bolts.journal", "--key", "key-003x").returncode == 0
+    with duckdb.connect(folder / "out.duckdb") as database:
+        assert database.execute("SELECT * FROM other").fetchall() == [(1, "one")]
+        assert database.execute("SELECT n FROM seen").fetchall() == [(17,)]
+        with pytest.raises(duckdb.ConstraintException):
+            database.execute("INSERT INTO other VALUES (1, 'two')")
+
+
+def test_what_a_killed_run_left_beside_a_database_is_searched(folder: Path, shell: Shell) -> None:
+    run(shell, folder, "out.parquet")
+    run(shell, folder, "out.duckdb#bolts")
+    (folder / "out.parquet").rename(folder / "out.duckdb.77.parquet")
+    done = shell("forget", folder / "out.duckdb.bolts.journal", "--key", "key-003x")
+    assert (done.returncode, "out.duckdb.77.parquet still holds /record/note" in done.stdout) == (1, True), done
+
+
 def test_a_removal_that_was_interrupted_goes_on(folder: Path, shell: Shell) -> None:
     run(shell, folder)
     out = folder / "out.jsonl"
