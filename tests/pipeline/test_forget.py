@@ -154,6 +154,8 @@ def test_a_dry_run_changes_nothing(folder: Path, shell: Shell) -> None:
     assert (done.returncode, done.stdout.count("holds 1 row")) == (1, 2)
     assert "unknown key 'key-099x'" in done.stderr
     assert {file.name: file.read_bytes() for file in folder.glob("out*")} == before
+    hostile = shell("forget", folder / "out.jsonl.journal", "--key", "\x1b[2J\n::x::")
+    assert (hostile.returncode, "\x1b" in hostile.stderr) == (4, False)
 
 
 def test_what_is_left_elsewhere_is_named(folder: Path, shell: Shell) -> None:
