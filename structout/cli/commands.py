@@ -31,7 +31,8 @@ from structout.errors import SpecError
 from structout.surfaces import line
 
 _LOG = "the answers are kept in the log; the same command resumes the run"
-_KEPT = {"recommend": _LOG, "certify": _LOG}
+_AGAIN = "some files may still hold the rows; the same command goes on"
+_KEPT = {"recommend": _LOG, "certify": _LOG, "forget": _AGAIN}
 
 
 class _Commands(TyperGroup):

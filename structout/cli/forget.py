@@ -13,14 +13,7 @@ if TYPE_CHECKING:
     from structout.tables.removal import Removal
 
 
-_TEXTS = (
-    "/value",
-    "/document",
-    "/input",
-    "/record",
-    "/text",
-    "/expected",
-)  # prompts share theirs
+_TEXTS = ("the key", "/value", "/document", "/input", "/record", "/text", "/expected")  # prompts share theirs
 
 
 def forget(
@@ -49,8 +42,8 @@ def forget(
     the place of each row, since a run refuses an input whose rows have moved.
 
     Exit 0: the rows are removed, and the search found nothing; 1: a file still holds a text, or one of several keys is
-    unknown; 2: wrong usage, or a file that structout cannot rewrite (nothing is changed); 3: another process uses the
-    journal; 4: no file holds any of the keys.
+    unknown; 2: wrong usage, or a file that structout cannot rewrite (found before anything changes); 3: another
+    process uses the journal; 4: no file holds any of the keys.
     """
     from structout.evaluation.forgetting import LogRows, ReportRows, paired
     from structout.pipeline.forget import holders
@@ -64,7 +57,10 @@ def forget(
     named = {"JOURNAL": journal, "--output": output, "--quarantine": quarantine}
     named |= {f"--log {number}": one for number, one in enumerate(log or (), 1)}
     check_distinct(named | {f"--report {number}": one for number, one in enumerate(report or (), 1)})
-    found = remove([*logs, *reports, *holders(journal, output, quarantine)], key, dry_run=dry_run)
+    of_run = holders(journal, output, quarantine)
+    if output is None and all(one.name in (journal, quarantine) for one in of_run):
+        say("the output is not beside the journal: name it with --output, unless it is deleted")
+    found = remove([*logs, *reports, *of_run], key, dry_run=dry_run)
     if as_json:
         put_json({"dry_run": dry_run, **found.to_json()})
     else:
@@ -88,5 +84,7 @@ def _show(found: "Removal", *, dry_run: bool) -> None:
         places = sorted({place for place in found.shared if place.startswith(_TEXTS)})
         if places:
             put(f"kept rows hold the same text at {', '.join(places)}: this text stays")
+    if found.searched:
+        say("blank the row in the input too, and keep its place: a run refuses an input whose rows have moved")
     if any(one.found for one in found.searched):
         say("a text is left: rewrite or delete the files that still hold it")

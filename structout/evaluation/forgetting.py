@@ -12,7 +12,7 @@ from structout.errors import DataError, SpecError
 from structout.evaluation.harness import read_log
 from structout.evaluation.log import lines
 from structout.evaluation.reporting import page
-from structout.records import outcome_texts
+from structout.records import outcome_texts, understood
 from structout.tables.output import replacing
 
 _DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
@@ -30,12 +30,15 @@ class LogRows:
     def rows(self) -> Iterator[tuple[str, Any]]:
         """The key and the texts of each outcome."""
         calls: dict[tuple[str, str], dict[str, Any]] = {}
-        for _, row in lines(Path(self.name)):
-            if "completion" in row:
-                calls[row["model"], row["completion"]] = row
-            elif "structout" not in row:
+        for number, row in lines(Path(self.name)):
+            with understood(f"a bench log, in line {number} of {self.name}"):
+                if "completion" in row:
+                    calls[row["model"], row["completion"]] = row
+                if "completion" in row or "structout" in row:
+                    continue
                 parts = {name: [_whole(calls, one) for one in row.get(name, ())] for name in ("attempts", "checks")}
-                yield str(row["key"]), _texts({**row, **parts})
+                key, texts = str(row["key"]), _texts({**row, **parts})
+            yield key, texts
 
     def remove(self, keys: Collection[str]) -> None:
         """Write the other lines again, byte for byte, without completions that no other outcome refers to."""
@@ -81,10 +84,13 @@ class ReportRows:
         """The key and the texts of each outcome."""
         found = self._data()
         for row in found["outcomes"]:
-            messages = [[found["texts"][place] for _, place in call["messages"]] for call in row["attempts"]]
-            answers = [call["text"] for call in row["attempts"]]
-            texts = [found["texts"][row["text"]], *messages, *answers]
-            yield str(row["key"]), {"expected": row["expected"], "document": row["document"], "texts": texts}
+            with understood(f"a report of structout bench: {self.name}"):
+                messages = [[found["texts"][place] for _, place in call["messages"]] for call in row["attempts"]]
+                answers = [call["text"] for call in row["attempts"]]
+                texts = [found["texts"][row["text"]], *messages, *answers]
+                told = {"expected": row["expected"], "document": row["document"], "texts": texts}
+                key = str(row["key"])
+            yield key, told
 
     def remove(self, keys: Collection[str]) -> None:
         """Write the report of the log, from which the rows are removed already."""

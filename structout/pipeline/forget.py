@@ -1,5 +1,6 @@
 """`structout forget`: the journal of a run and the files that belong to it, without some rows."""
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from glob import escape
@@ -43,7 +44,7 @@ class JournalRows:
 
     def files(self) -> Sequence[Path]:
         """The journal, what SQLite keeps beside it, and the damaged journals that earlier runs put aside."""
-        place = Path(self.name)
+        place = Path(os.path.realpath(self.name))
         found = [Path(f"{place}{end}") for end in _BESIDE]
         return [one for one in (*found, *sorted(place.parent.glob(f"{escape(place.name)}.damaged*"))) if one.is_file()]
 

@@ -48,8 +48,13 @@ class Fragments:
         """Move the fragments that a kept row also holds from `own` to `shared`."""
         if not self.own:
             return
-        written = json.dumps(content, default=bytes.hex).encode()
-        exact = {one for _, one in _leaves(content, "") if isinstance(one, bytes)}
+        exact: set[bytes] = set()
+
+        def noted(one: bytes) -> str:
+            exact.add(one)
+            return ""
+
+        written = json.dumps(content, default=noted).encode()
         held = [one for one in self.own if (one in exact if isinstance(one, bytes) else self._is_in(one, written))]
         for one in held:
             self.shared.setdefault(self.own.pop(one), row)

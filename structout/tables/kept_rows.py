@@ -5,13 +5,14 @@ import io
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 from structout.document import load_json
 from structout.errors import DataError, SpecError
 from structout.language import quoted
-from structout.records import outcome_texts
+from structout.records import outcome_texts, understood
 from structout.tables.keys import key_text
 from structout.tables.layout import PROVENANCE, is_of_run
 from structout.tables.output import packed, replacing
@@ -36,7 +37,9 @@ class LineFile(OtherFile):
     def rows(self) -> Iterator[tuple[str, Any]]:
         """The rows. Raises `DataError`, and `SpecError` for a line that structout did not write."""
         for row, _ in self._lines():
-            yield key_text(row[self.key]), self.texts(row)
+            with understood(f"a row of structout in {self.name}"):
+                key, texts = key_text(row[self.key]), self.texts(row)
+            yield key, texts
 
     def remove(self, keys: Collection[str]) -> None:
         """Write the other lines again, byte for byte. Raises `OutputError`."""
@@ -177,9 +180,10 @@ class DuckTable(OtherFile):
             beside.unlink(missing_ok=True)
 
     def files(self) -> Sequence[Path]:
-        """The database, and its log of changes."""
-        place = f"{self.name.partition('.duckdb#')[0]}.duckdb"
-        return [Path(one) for one in (place, f"{place}.wal") if Path(one).exists()]
+        """The database, its log of changes, and the files on their way into it that killed runs left."""
+        place = Path(f"{self.name.partition('.duckdb#')[0]}.duckdb")
+        left = sorted(place.parent.glob(f"{escape(place.name)}.[0-9]*.parquet"))
+        return [one for one in (place, Path(f"{place}.wal"), *left) if one.exists()]
 
 
 def _record(row: dict[str, Any]) -> Any:

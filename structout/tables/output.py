@@ -117,12 +117,17 @@ def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
         if keep and ordinary:
             with _written(path):
                 os.replace(beside, target)
-                for left in target.parent.glob(f".{glob.escape(target.name)}.[0-9]*.part"):  # left by a killed run
-                    with suppress(PermissionError):  # Windows does not remove the file of another run that still writes
-                        left.unlink()
+                clear_parts(target)
     finally:
         with suppress(OSError):
             beside.unlink()
+
+
+def clear_parts(target: Path) -> None:
+    """Remove the unfinished copies of a file that killed runs left beside it."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.[0-9]*.part"):
+        with suppress(PermissionError):  # Windows does not remove the file of another run that still writes
+            left.unlink(missing_ok=True)
 
 
 class _Part(io.FileIO):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from structout.tables.fragments import SHORTEST, Fragments, Searched
+from structout.tables.output import clear_parts
 
 
 class Holder(Protocol):
@@ -86,6 +87,9 @@ def remove(holders: Sequence[Holder], keys: Sequence[str], *, dry_run: bool = Fa
         for holder in holders:
             if found.removed[holder.name]:
                 holder.remove(wanted)
+        for holder in holders:
+            for file in holder.files():
+                clear_parts(file)
     finally:
         for holder in holders:
             holder.close()

@@ -98,6 +98,32 @@ def test_a_report_without_its_log_is_refused(
     assert journal.read_bytes() == before
 
 
+def test_a_log_of_which_every_record_is_forgotten_is_empty(
+    bench: list[str], tmp_path: Path, shell: Shell, request: pytest.FixtureRequest
+) -> None:
+    assert shell(*bench).returncode == 0
+    log, report = tmp_path / "log.jsonl", tmp_path / "log.html"
+    keys = [word for n in range(10) for word in ("--key", f"bolt-{n:03}-key")]
+    done = shell("forget", request.getfixturevalue("journal"), *keys, "--log", log, "--report", report)
+    assert done.returncode == 0, done
+    assert len(log.read_text().splitlines()) == 1
+    assert json.loads(_data(report))["outcomes"] == []
+
+
+@pytest.mark.parametrize(
+    "line", ['{"a": 1}', '{"completion": []}', '{"key": "k", "attempts": 7}', '{"key": "k", "issues": [7]}']
+)
+def test_a_forged_log_is_refused(
+    line: str, bench: list[str], tmp_path: Path, shell: Shell, request: pytest.FixtureRequest
+) -> None:
+    assert shell(*bench).returncode == 0
+    log = tmp_path / "log.jsonl"
+    with log.open("a") as stream:
+        stream.write(f"{line}\n")
+    done = shell("forget", request.getfixturevalue("journal"), "--key", "bolt-001-key", "--log", log)
+    assert (done.returncode, "it is not a bench log" in done.stderr) == (2, True), done
+
+
 def test_a_bench_without_transcripts_keeps_numbers_alone(bench: list[str], tmp_path: Path, shell: Shell) -> None:
     log, report = tmp_path / "log.jsonl", tmp_path / "log.html"
     done = shell(*bench, "--no-transcripts", "--json")

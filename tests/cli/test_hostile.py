@@ -72,6 +72,8 @@ CASES: list[tuple[list[str], str, int]] = [
     ([NAME], "", 2),
     ([f"--{NAME}"], "", 2),
     (["model", NAME], "", 2),
+    (["forget", FIRST, "--key", NAME], "", 2),
+    (["forget", f"{NAME}.journal", "--key", NAME], "", 2),
     (["preview", "-s", "open.json", "--text", HOSTILE], "", 0),
     (["preview", "-s", "open.json", "--text", HOSTILE, "--json"], "", 0),
     (["preview", "-s", "open.json", "--strategy", f"Reask('{NAME}')"], "", 2),

@@ -175,3 +175,14 @@ def test_the_files_are_small_and_name_no_place_of_a_machine() -> None:
         assert (HERE / version / "README.md").is_file()
         for file in files:
             assert not re.search(rb"/(?:tmp|home|root|work|Users)/", file.read_bytes()), file
+
+
+def test_a_row_is_forgotten_in_all_its_files(old: Path, shell: Shell) -> None:
+    done = shell(
+        "forget", "out.jsonl.journal", "--key", "k1", "--key", "1", "--log", "bench.jsonl", "--report", "bench.html"
+    )
+    assert done.returncode == 0, done
+    assert done.stdout.count("found nothing in ") == 5
+    assert "k1" not in {**rows("out.jsonl"), **rows("out.jsonl.quarantine.jsonl")}
+    assert shell("bench", "--rescore", "bench.jsonl").returncode == 0
+    assert " + 1 forgotten" in run(shell).stderr

@@ -20,6 +20,7 @@ from structout.tables.fragments import Fragments
 from structout.tables.removal import remove
 from structout.tables.rows import read_rows
 from tests.conftest import BOLT, ROOT, Bolt, Done, Shell
+from tests.pipeline.conftest import rows
 
 MODEL = """
 import json, os
@@ -153,6 +154,8 @@ def test_a_dry_run_changes_nothing(folder: Path, shell: Shell) -> None:
     assert (done.returncode, done.stdout.count("holds 1 row")) == (1, 2)
     assert "unknown key 'key-099x'" in done.stderr
     assert {file.name: file.read_bytes() for file in folder.glob("out*")} == before
+    hostile = shell("forget", folder / "out.jsonl.journal", "--key", "\x1b[2J\n::x::")
+    assert (hostile.returncode, "\x1b" in hostile.stderr) == (4, False)
 
 
 def test_what_is_left_elsewhere_is_named(folder: Path, shell: Shell) -> None:
@@ -175,6 +178,84 @@ def test_a_bare_output_is_refused_before_anything_changes(folder: Path, shell: S
     beside = shell(*words)
     assert (beside.returncode, f"{folder / 'out.jsonl'} still holds " in beside.stdout) == (1, True)
     assert run(shell, folder, "out.jsonl", "--bare").stderr.endswith(" + 1 forgotten\n")
+    assert holding(folder, 3) == {}
+
+
+def test_the_other_rows_of_a_table_stay_byte_for_byte(folder: Path, shell: Shell) -> None:
+    run(shell, folder, "out.csv")
+    lines = (folder / "out.csv").read_bytes().splitlines(keepends=True)
+    assert shell("forget", folder / "out.csv.journal", "--key", "key-003x").returncode == 0
+    assert (folder / "out.csv").read_bytes().splitlines(keepends=True) == [x for x in lines if b"key-003x" not in x]
+
+
+def test_an_output_elsewhere_must_be_named(folder: Path, shell: Shell) -> None:
+    run(shell, folder, "out.jsonl", "--journal", folder / "kept", "--quarantine", folder / "others.jsonl")
+    words = ["forget", folder / "kept", "--key", "key-003x", "--key", "key-007x"]
+    assert "name it with --output" in shell(*words, "--dry-run").stderr
+    done = shell(*words, "--output", folder / "out.jsonl", "--quarantine", folder / "others.jsonl")
+    assert (done.returncode, "--output" in done.stderr) == (0, False)
+    assert holding(folder, 3) == holding(folder, 7) == {}
+
+
+def test_a_label_is_forgotten_and_its_file_written_again(folder: Path, shell: Shell) -> None:
+    labels = folder / "labels.jsonl"
+    words = ["--schema", BOLT, "--model", f"py:{folder / 'model.py'}:Model", "--strategy", "Prompted()"]
+    assert shell("label", folder / "in.jsonl", "--output", labels, *words).returncode == 0
+    done = shell("forget", f"{labels}.journal", "--key", "3")
+    assert (done.returncode, f"{labels} still holds " in done.stdout) == (1, True)
+    (folder / "asked").unlink()
+    assert shell("label", folder / "in.jsonl", "--output", labels, *words).returncode == 0
+    assert asked(folder) == []
+    assert holding(folder, 3) == {}
+    assert len(rows(labels)) == 17
+
+
+def test_a_forged_quarantine_is_refused(folder: Path, shell: Shell) -> None:
+    run(shell, folder)
+    rest = folder / "out.jsonl.quarantine.jsonl"
+    forged = {"key": [], "status": "x", "input": None, "issues": [7], "fingerprint": ""}
+    rest.write_text(json.dumps(forged))
+    done = shell("forget", folder / "out.jsonl.journal", "--key", "key-003x")
+    assert (done.returncode, "it is not a row of structout" in done.stderr) == (2, True), done
+
+
+def test_what_killed_runs_left_beside_the_files_is_removed(folder: Path, shell: Shell) -> None:
+    run(shell, folder)
+    for name in (".out.jsonl.77.part", ".out.jsonl.quarantine.jsonl.7.part"):
+        (folder / name).write_bytes((folder / "out.jsonl").read_bytes())
+    assert shell("forget", folder / "out.jsonl.journal", "--key", "key-007x").returncode == 0
+    assert not list(folder.glob(".out*"))
+
+
+def test_the_other_parts_of_a_database_stay(folder: Path, shell: Shell) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    run(shell, folder, "out.duckdb#bolts")
+    with duckdb.connect(folder / "out.duckdb") as database:
+        database.execute("CREATE TABLE other (n INTEGER PRIMARY KEY, name VARCHAR NOT NULL)")
+        database.execute("INSERT INTO other VALUES (1, 'one')")
+        database.execute("CREATE VIEW seen AS SELECT count(*) AS n FROM bolts")
+    assert shell("forget", folder / "out.duckdb.bolts.journal", "--key", "key-003x").returncode == 0
+    with duckdb.connect(folder / "out.duckdb") as database:
+        assert database.execute("SELECT * FROM other").fetchall() == [(1, "one")]
+        assert database.execute("SELECT n FROM seen").fetchall() == [(17,)]
+        with pytest.raises(duckdb.ConstraintException):
+            database.execute("INSERT INTO other VALUES (1, 'two')")
+
+
+def test_what_a_killed_run_left_beside_a_database_is_searched(folder: Path, shell: Shell) -> None:
+    run(shell, folder, "out.parquet")
+    run(shell, folder, "out.duckdb#bolts")
+    (folder / "out.parquet").rename(folder / "out.duckdb.77.parquet")
+    done = shell("forget", folder / "out.duckdb.bolts.journal", "--key", "key-003x")
+    assert (done.returncode, "out.duckdb.77.parquet still holds /record/note" in done.stdout) == (1, True), done
+
+
+def test_a_removal_that_was_interrupted_goes_on(folder: Path, shell: Shell) -> None:
+    run(shell, folder)
+    out = folder / "out.jsonl"
+    out.write_bytes(b"".join(line for line in out.read_bytes().splitlines(keepends=True) if b"key-003x" not in line))
+    done = shell("forget", f"{out}.journal", "--key", "key-003x")
+    assert (done.returncode, done.stdout.count("removed 1 row from ")) == (0, 1)
     assert holding(folder, 3) == {}
 
 

@@ -17,7 +17,7 @@ from structout.pipeline.journal.tables import (
     unpacked,
 )
 from structout.pipeline.outcome import RowOutcome
-from structout.records import outcome_texts
+from structout.records import outcome_texts, understood
 from structout.tables.keys import key_text
 
 Answer = Callable[[Mapping[str, Any]], bytes]  # the key in the journal of the answer to a call
@@ -31,10 +31,11 @@ def texts(db: sqlite3.Connection, answer: Answer) -> Iterator[tuple[str, Any]]:
     """The key of each row as text, and all that the journal keeps of the row. Bytes stand for what is hashed or packed:
     its digest, its packed outcome and the keys of its answers.
     """
-    for _, digest, data, text in _outcomes(db):
-        row = loaded(text)
-        answers = [answer(call) for call in _calls(row)]
-        found = {"value": row.get("value"), "input": row.get("record"), **outcome_texts(_named(row))}
+    for _, digest, _, data, text in _outcomes(db):
+        with understood("an outcome"):
+            row = loaded(text)
+            answers = [answer(call) for call in _calls(row)]
+            found = {"value": row.get("value"), "input": row.get("record"), **outcome_texts(_named(row))}
         yield key_text(row.get("key")), {**found, "hashes": [digest, data[-_TAIL:], *answers]}
 
 
@@ -81,13 +82,12 @@ def _rewrite(
     db.execute("PRAGMA secure_delete = ON")
     db.execute("BEGIN IMMEDIATE")
     try:
-        for position, digest, _, before in _outcomes(db):
+        for position, digest, status, _, before in _outcomes(db):
             text = change(before)
             if text is None:
                 db.execute(add("outcomes"), [position, b"", FORGOTTEN, empty])
                 continue
             dictionary = dictionary or text[-_DICTIONARY:]
-            (status,) = db.execute("SELECT status FROM outcomes WHERE position = ?", [position]).fetchone()
             db.execute(add("outcomes"), [position, digest, status, packed_outcome(text, dictionary)])
         for (key,) in db.execute("SELECT key FROM completions").fetchall():
             if key not in needed:
@@ -105,17 +105,18 @@ def _rewrite(
         db.execute(statement).fetchall()
 
 
-def _outcomes(db: sqlite3.Connection) -> Iterator[tuple[int, bytes, bytes, bytes]]:
-    """Position, digest, packed outcome and JSON of each row that is not forgotten. Rows may be written meanwhile, but
-    the dictionary that is read here is the one before.
+def _outcomes(db: sqlite3.Connection) -> Iterator[tuple[int, bytes, str, bytes, bytes]]:
+    """Position, digest, status, packed outcome and JSON of each row that is not forgotten. Rows may be written
+    meanwhile, but the dictionary that is read here is the one before.
     """
     found = db.execute("SELECT value FROM about WHERE name = 'dictionary'").fetchone()
     dictionary, last = found[0] if found else b"", -1
-    query = "SELECT position, digest, data FROM outcomes WHERE position > ? AND status <> ? ORDER BY position LIMIT ?"
+    some = "SELECT position, digest, status, data FROM outcomes"
+    query = f"{some} WHERE position > ? AND status <> ? ORDER BY position LIMIT ?"
     while rows := db.execute(query, [last, FORGOTTEN, _AT_ONCE]).fetchall():
-        for position, digest, data in rows:
+        for position, digest, status, data in rows:
             try:
-                yield position, digest, data, unpacked(data, dictionary)
+                yield position, digest, status, data, unpacked(data, dictionary)
             except DataError as error:
                 hint = "run its command again first: it asks for the row again"
                 raise DataError(f"row {position + 1} of the journal is damaged: {error}", hint=hint) from error
