@@ -9,6 +9,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -118,7 +119,7 @@ def measured(source: Any, fields: int, model: LocalModel) -> Iterator[tuple[str,
     with tempfile.TemporaryDirectory() as folder:
         for suffix in ("parquet", "csv", "jsonl"):
             place = str(Path(folder) / f"rows.{suffix}")
-            yield f"write {ROWS} rows of {suffix}", _timed(lambda place=place: _rows(place, schema, fields))[1]
+            yield f"write {ROWS} rows of {suffix}", _timed(partial(_rows, place, schema, fields))[1]
 
 
 def table(columns: dict[str, dict[str, float]], fields: int) -> str:

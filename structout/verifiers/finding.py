@@ -1,7 +1,8 @@
 """Search for values in a record: literal, in another spelling, by number or date, or fuzzy."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
@@ -70,8 +71,13 @@ class SearchedText:
     def _moments(self) -> list[tuple[_Moment, int, int]]:
         """All dates with their times; only the longest one from each word on, since `10:00 pm` is not 10:00."""
         found = []
-        for i, (_, start, _) in enumerate(self._words if _YEAR.search(self._ascii) else []):
-            for _, _, end in reversed(self._words[i : i + _LONGEST_DATE]):
+        years = [year.start() for year in _YEAR.finditer(self._ascii)]
+        for i, (_, start, _) in enumerate(self._words if years else []):
+            words = self._words[i : i + _LONGEST_DATE]
+            next_year = bisect_left(years, start)
+            if next_year == len(years) or years[next_year] >= words[-1].end:
+                continue
+            for _, _, end in reversed(words):
                 may = _YEAR.search(self._ascii, start, end) and self._is_whole(start, end)
                 moment = read_date_time(self._ascii[start:end]) if may else None
                 if moment:
@@ -154,17 +160,26 @@ class SearchedText:
             return _NOT
         from rapidfuzz import fuzz, process
 
-        places = [place for count in range(max(1, len(words) - 1), len(words) + 2) for place in self._windows(count)]
-        choices = {place: " ".join(plain_words(self.text[slice(*place)])) for place in dict.fromkeys(places)}
         digits = _digits(wanted)
-        alike = {place: text for place, text in choices.items() if _digits(text) == digits and self._is_whole(*place)}
+        alike: dict[tuple[int, int], str] = {}
+        for count in range(max(1, len(words) - 1), len(words) + 2):
+            alike |= self._windows(count, digits)
         best = process.extract(wanted, alike, scorer=fuzz.ratio, score_cutoff=100 * least, limit=None) if alike else []
         near = min(_NEAR, 100 * least)
-        return next((Found(r / 100, p) for text, r, p in best if _spell_each(words, text.split(), near)), _NOT)
+        fitting = (
+            Found(r / 100, p) for text, r, p in best if self._is_whole(*p) and _spell_each(words, text.split(), near)
+        )
+        return next(fitting, _NOT)
 
-    def _windows(self, count: int) -> Iterator[tuple[int, int]]:
-        for first, last in zip(self._words, self._words[count - 1 :], strict=False):
-            yield first.start, last.end
+    def _windows(self, count: int, digits: str) -> dict[tuple[int, int], str]:
+        """All stretches of so many words with these digits: the places, with the words without case and accents."""
+        words = self._words
+        plain, held = [word.plain for word in words], [_digits(word.plain) for word in words]
+        return {
+            (words[i].start, words[i + count - 1].end): " ".join(plain[i : i + count])
+            for i in range(len(words) - count + 1)
+            if "".join(held[i : i + count]) == digits
+        }
 
 
 @lru_cache(128)

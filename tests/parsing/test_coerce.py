@@ -286,7 +286,8 @@ DATE = {"type": "string", "format": "date"}
 )
 def test_dates_are_read_in_their_language_and_calendar(written: str, expected: str | None) -> None:
     found = repair(json.dumps({"a": written}), one(DATE))
-    assert (found.document["a"] if found.ok else None) == expected
+    document: Any = found.document
+    assert (document["a"] if found.ok else None) == expected
 
 
 @pytest.mark.parametrize("written", ["12.03.2024", "٠٥/٠٣/٢٠٢٤", "30 listopada 2023"])
@@ -308,7 +309,8 @@ def test_a_date_with_two_meanings_is_ambiguous(written: str) -> None:
 def test_a_point_marks_thousands_only_beside_a_decimal_comma(answer: str, expected: float | None) -> None:
     schema = Schema.of({"type": "object", "properties": {"a": NUMBER, "b": {"type": "string"}}})
     found = repair(answer, schema)
-    assert (found.document["a"] if found.ok else None) == expected
+    document: Any = found.document
+    assert (document["a"] if found.ok else None) == expected
 
 
 def test_a_name_of_an_enumeration_is_read_in_any_case_and_encoding() -> None:
