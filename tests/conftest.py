@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -42,6 +43,12 @@ class Bolt(BaseModel):
 @pytest.fixture(scope="session")
 def embedded() -> Model:
     return load_model("embedded")
+
+
+def needs(*packages: str) -> pytest.MarkDecorator:
+    """Skips a test without these packages of an extra. `make test` has all extras, `.ci/lowest` has `pipeline` only."""
+    missing = [package for package in packages if find_spec(package) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)}")
 
 
 Shell = Callable[..., "Done"]

@@ -21,7 +21,7 @@ from structout.schema import Schema
 from structout.source import file_named
 from structout.strategies import load_strategy, spec
 from structout.tables.output import check_distinct, writing
-from tests.conftest import ROOT, Bolt
+from tests.conftest import ROOT, Bolt, needs
 
 UNIX = {"crypt", "fcntl", "grp", "posix", "pty", "pwd", "readline", "resource", "syslog", "termios", "tty"}
 # What `os` and `signal` lack on Windows.
@@ -112,11 +112,13 @@ print(compile(structout.Schema.of(schema)).level)
 """
 
 
+@needs("llguidance")
 def test_structout_works_without_the_modules_that_windows_lacks() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, cwd=ROOT, check=False)
     assert (done.returncode, done.stdout.split()) == (0, [b"exact"]), done.stderr.decode()
 
 
+@needs("llguidance")
 def test_without_limits_a_trial_has_a_limit_of_wall_time(monkeypatch: pytest.MonkeyPatch) -> None:
     grammar = '{"grammars": [{"json_schema": {"type": "string", "maxLength": 5000}}]}'
     assert trial.trial(grammar) == ""

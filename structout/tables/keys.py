@@ -4,6 +4,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 
 from structout.document import Json
 from structout.tables.rows import Row
@@ -21,14 +22,13 @@ class Keys:
 
     def __init__(self) -> None:
         self.repeated = 0
-        self._db = sqlite3.connect("")  # a temporary file, deleted when it is closed
-        self._db.execute("PRAGMA journal_mode = OFF")
-        self._db.execute("CREATE TABLE keys (key BLOB PRIMARY KEY) WITHOUT ROWID")
 
     def seen(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The same rows; their keys are counted as they pass."""
-        for row in rows:
-            key = hashlib.blake2b(json.dumps(row.key).encode(), digest_size=16).digest()
-            self.repeated += 1 - self._db.execute("INSERT OR IGNORE INTO keys VALUES (?)", [key]).rowcount
-            yield row
-        self._db.close()
+        with closing(sqlite3.connect("")) as db:  # a temporary file, deleted when it is closed
+            db.execute("PRAGMA journal_mode = OFF")
+            db.execute("CREATE TABLE keys (key BLOB PRIMARY KEY) WITHOUT ROWID")
+            for row in rows:
+                key = hashlib.blake2b(json.dumps(row.key).encode(), digest_size=16).digest()
+                self.repeated += 1 - db.execute("INSERT OR IGNORE INTO keys VALUES (?)", [key]).rowcount
+                yield row

@@ -2,9 +2,10 @@
 
 import json
 
-from tests.conftest import BOLT, Shell
+from tests.conftest import BOLT, Shell, needs
 
 
+@needs("llguidance")
 def test_audit_says_what_the_mask_enforces(shell: Shell) -> None:
     done = shell("audit", BOLT)
     assert (done.returncode, "exact" in done.stdout) == (0, True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Shell
+from tests.conftest import Shell, needs
 
 OUTPUTS = ["run", "validate", "label", "finetune", "recommend", "certify"]
 INPUTS = ["extract", "run", "label", "validate", "repair"]
@@ -41,6 +41,7 @@ def test_help_lists_one_spelling(shell: Shell, monkeypatch: pytest.MonkeyPatch, 
     assert "[INPUT]" in words or command not in INPUTS
 
 
+@needs("torch")
 @pytest.mark.parametrize("spelling", ["--output", "-o", "--out"])
 def test_every_spelling_says_where_the_result_goes(folder: Path, shell: Shell, spelling: str) -> None:
     labels = ["labels.jsonl", *SCRIPTED, "--log", "log.jsonl"]

@@ -7,7 +7,7 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from structout import DataError, Dataset
 from structout.errors import StructoutWarning
-from tests.conftest import ROOT, Bolt
+from tests.conftest import ROOT, Bolt, needs
 
 LINE = {"text": "M6 hex", "expected": {"kind": "hex", "size_mm": 6}}
 
@@ -156,6 +156,7 @@ def test_a_cell_with_invalid_json_is_named(tmp_path: Path) -> None:
         Dataset.load(tmp_path / "a.csv", Bolt)
 
 
+@needs("huggingface_hub")
 def test_a_folder_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub
 

@@ -6,15 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from structout import Message, ModelError, Prompt, Sampling, Scripted, Usage
 from structout.models.wrappers.traced import Traced
 from structout.pipeline.progress import Tally, clock
-from tests.conftest import BOLT, ROOT
+from tests.conftest import BOLT, ROOT, needs
 
 
 def tally() -> Tally:
@@ -49,7 +45,13 @@ def test_prometheus_text_is_well_formed() -> None:
     assert "cost" not in Tally().prometheus()
 
 
+@needs("opentelemetry")
 def test_a_span_for_each_completion_without_a_word_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -70,6 +72,7 @@ def test_a_span_for_each_completion_without_a_word_of_it(monkeypatch: pytest.Mon
     assert "hidden" not in str(about)
 
 
+@needs("opentelemetry")
 @pytest.mark.parametrize("heard", [True, False])
 def test_spans_that_would_go_nowhere_are_warned_of(tmp_path: Path, bolts: Callable[[int], Path], heard: bool) -> None:
     (tmp_path / "script.json").write_text('"no"')

@@ -42,6 +42,7 @@ from structout.prices import Price, Prices, named, read_price, read_prices
 from structout.strategies import spec, with_models
 from structout.tables.rows import rows_of
 from structout.verifiers import AllOf
+from tests.conftest import needs
 
 
 def ask(text: str, **sampling: float) -> Prompt:
@@ -126,6 +127,7 @@ def test_what_was_answered_beside_a_failure_is_not_paid_twice(journal: Journal, 
     assert journal.spent()["picky"].calls == 2
 
 
+@needs("opentelemetry")
 def test_a_fine_tuned_model_is_still_known_as_one(journal: Journal) -> None:
     inner = Scripted("x")
     inner.tuning = "as it was taught"  # type: ignore[attr-defined]

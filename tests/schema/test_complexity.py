@@ -6,7 +6,6 @@ import sys
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from structout import Schema, SchemaError
 from structout.grammar import compile  # noqa: A004
 from structout.schema.complexity import Complexity, check_form
 from structout.schema.validator import Validator
+from tests.conftest import ROOT, needs
 
 DEEP = 190
 
@@ -176,8 +176,7 @@ print(json.dumps([seconds, int(peak)]))
 
 
 def test_a_schema_that_is_taken_judges_any_document_in_bounded_time() -> None:
-    root = Path(__file__).parent.parent
-    done = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, cwd=root, check=False)
+    done = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr[-2_000:]
     seconds, peak = json.loads(done.stdout)
     assert {name: taken for name, taken in seconds.items() if taken > 5} == {}  # of CPU time
@@ -285,6 +284,7 @@ def test_nothing_is_asked_of_the_address_of_a_dialect() -> None:
     assert asked == []
 
 
+@needs("llguidance")
 def test_a_default_that_json_cannot_hold_says_nothing_of_documents() -> None:
     from pydantic import create_model
 
