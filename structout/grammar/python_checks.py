@@ -17,7 +17,7 @@ _LOOSE = (
     "import_string",
 )
 _DATE_BOUNDS = "date bounds"
-_TIME_BOUNDS = ("datetime bounds", "time bounds")
+_TIME_BOUNDS = ("datetime bounds", "time bounds", "timedelta bounds")
 _ONE_SPELLING = "the mask allows one spelling only"
 _BOUNDS = frozenset({"ge", "gt", "le", "lt"})
 _CODE = f"Python code, {NOT_IN_JSON_SCHEMA}"

@@ -150,6 +150,41 @@ def times_between(least: str, most: str) -> list[str]:
     return found
 
 
+def durations_between(least: int, most: int) -> str:
+    """A regular expression for durations in ISO 8601 from `least` to `most` seconds, which are not below 0.
+
+    A duration is written in one unit: days, hours, minutes or seconds.
+    """
+    ways = []
+    for unit, seconds in (("D", 86_400), ("H", 3_600), ("M", 60), ("S", 1)):
+        first, last = -(-least // seconds), most // seconds
+        if first <= last:
+            ways.append(f"P{'' if unit == 'D' else 'T'}(?:{_whole_between(first, last)}){unit}")
+    return f"^(?:{'|'.join(ways)})$"
+
+
+def _whole_between(least: int, most: int) -> str:
+    """A regular expression for whole numbers from `least` to `most`, which are not below 0."""
+    ways = []
+    for length in range(len(str(least)), len(str(most)) + 1):
+        first = str(max(least, 10 ** (length - 1) if length > 1 else 0))
+        last = str(min(most, 10**length - 1))
+        ways += _same_length(first, last)
+    return "|".join(ways)
+
+
+def _same_length(first: str, last: str) -> list[str]:
+    if not first:
+        return [""]
+    if first[0] == last[0]:
+        return [first[0] + rest for rest in _same_length(first[1:], last[1:])]
+    rest = len(first) - 1
+    found = [first[0] + way for way in _same_length(first[1:], "9" * rest)]
+    if int(last[0]) - int(first[0]) > 1:
+        found.append(f"[{int(first[0]) + 1}-{int(last[0]) - 1}]" + f"[0-9]{{{rest}}}" * bool(rest))
+    return found + [last[0] + way for way in _same_length("0" * rest, last[1:])]
+
+
 def unlike(words: Sequence[str]) -> str:
     """A regular expression for every text except `words`, without look-around."""
     alternatives = []

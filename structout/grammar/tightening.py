@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
-from structout.grammar.strings import FORMATS, address, times_between
+from structout.grammar.strings import FORMATS, address, durations_between, times_between
 from structout.schema import Schema, Writer
 from structout.schema.patterns import with_unicode_patterns
 
@@ -16,7 +16,7 @@ _WHOLE, _PLACES = 12, 12  # digits and decimal places of a Decimal without bound
 _BOUNDS = ("ge", "gt", "le", "lt", "multiple_of")
 _DAY = date(2000, 1, 1)  # of the bounds of times
 _SECOND = timedelta(seconds=1)
-_T = TypeVar("_T", date, datetime)
+_T = TypeVar("_T", date, datetime, timedelta)
 _KEYS = {"int": r"^(?:0|-?[1-9][0-9]{0,17})$", "date": f"^(?:{FORMATS['date']})$", "uuid": f"^(?:{FORMATS['uuid']})$"}
 
 
@@ -142,6 +142,17 @@ class _Tight(Writer):
         bounds = {key: datetime.combine(_DAY, bound) for key, bound in times.items()}
         first, last = datetime.combine(_DAY, time.min), datetime.combine(_DAY, time.max)
         return self._bounded(written, schema, bounds, _SECOND, first, last)
+
+    def timedelta_schema(self, schema: core_schema.TimedeltaSchema) -> JsonSchemaValue:
+        written = super().timedelta_schema(schema)
+        bounds = {key: bound for key in _BOUNDS if isinstance(bound := schema.get(key), timedelta)}
+        least, most = _within(bounds, _SECOND, timedelta.min, timedelta.max) if bounds else (None, None)
+        first = 0 if least is None else -(-least // _SECOND)  # the next whole second
+        last = timedelta.max // _SECOND if most is None else most // _SECOND
+        if not bounds or first < 0 or last < first:
+            return written
+        self.done(schema)
+        return {"type": "string", "pattern": durations_between(first, last)}
 
     def _bounded(
         self, written: JsonSchemaValue, node: Any, bounds: Mapping[str, Any], step: timedelta, first: Any, last: Any

@@ -41,6 +41,12 @@ CASES: list[tuple[Any, Sequence[Any], Sequence[Any]]] = [
         ["2024-01-01T10:00:00Z", "2024-01-01T10:00:01+02:00"],
     ),
     (Annotated[time, Field(ge=time(9), le=time(17, 30))], ["09:00:00.1", "17:30:00"], ["08:59:59", "17:30:00.5"]),
+    (
+        Annotated[timedelta, Field(ge=timedelta(minutes=90), lt=timedelta(days=3))],
+        ["PT90M", "PT2H", "P1D", "P2D", "PT5400S", "PT71H"],
+        ["PT89M", "PT1H", "P3D", "PT72H", "PT5399S"],
+    ),
+    (Annotated[timedelta, Field(le=timedelta(seconds=105))], ["PT0S", "PT1M", "PT105S", "P0D"], ["PT106S", "PT2M"]),
     (Annotated[date, Field(gt=date(2024, 1, 1), lt=date(2024, 1, 5))], ["2024-01-02", "2024-01-04"], ["2024-01-05"]),
     (FutureDate, ["2999-01-01", "2150-06-01"], ["2001-01-01"]),
     (Fraction, ["1/3", "-2"], ["x", "1/0"]),
