@@ -2,7 +2,7 @@ import pickle
 import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,9 @@ def ask(text: str, **sampling: float) -> Prompt:
 
 
 @pytest.fixture
-def journal(job: Job, tmp_path: Path) -> Journal:
-    return Journal(tmp_path / "j", job.identity())
+def journal(job: Job, tmp_path: Path) -> Iterator[Journal]:
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        yield journal
 
 
 def test_like_prompts_are_asked_once_and_sampled_ones_each_time(journal: Journal) -> None:
