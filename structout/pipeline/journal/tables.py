@@ -192,11 +192,11 @@ def tombstone() -> bytes:
 
 
 def loaded(text: str | bytes) -> Any:
-    """The parsed JSON. Raises `DataError` if the text is not JSON, or too deep."""
+    """The parsed JSON. Raises `DataError` if the text is not JSON (a forged cell may hold no text), or too deep."""
     data = text.encode() if isinstance(text, str) else text
     try:
         document = json.loads(data)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise DataError(f"it is not JSON: {error}") from error
     if _is_deep(document, data):
         raise DataError("its JSON is too deep")
