@@ -96,7 +96,7 @@ def bench(
     figures: Annotated[str | None, typer.Option("--figures", help="The folder for PNG figures.")] = None,
     baseline: Annotated[str | None, typer.Option("--baseline", help="The log of an earlier run to compare to.")] = None,
     history: Annotated[
-        str | None, typer.Option("--history", help="List the runs in this folder of logs; --figures draws their trend.")
+        str | None, typer.Option("--history", help="List the runs in this folder of logs. --html draws their trend.")
     ] = None,
     fail_on_regression: Annotated[
         bool, typer.Option("--fail-on-regression", help="Exit 1 if the run is shown to be worse than the baseline.")
@@ -128,7 +128,7 @@ def bench(
     if fail_on_regression and baseline is None:
         raise SpecError("--fail-on-regression needs a baseline", hint="give the log of an earlier run with --baseline")
     if history is not None:
-        _show_history(history, figures, as_json=as_json)
+        _show_history(history, html, figures, as_json=as_json)
         raise typer.Exit(PASSED)
     if figures is not None:
         from structout.evaluation.reporting.figures import draw, ready
@@ -163,15 +163,18 @@ def bench(
     raise typer.Exit(FAILED if worse and fail_on_regression else 0)
 
 
-def _show_history(folder: str, figures: str | None, *, as_json: bool) -> None:
+def _show_history(folder: str, html: str | None, figures: str | None, *, as_json: bool) -> None:
     from structout.evaluation.history import history
-    from structout.evaluation.reporting.trend import draw, table
+    from structout.evaluation.reporting.trend import draw, table, write
 
     found = history(folder)
     if as_json:
         put_json([asdict(one) for one in found])
     else:
         put_table(lambda width: table(found))
+    if html is not None:
+        write(found, Path(html))
+        say(f"the report is in {html}")
     if figures is not None:
         say(f"figures: {draw(found, Path(figures))}")
 

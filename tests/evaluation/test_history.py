@@ -76,9 +76,12 @@ def test_the_runs_of_a_folder_are_listed_by_date(tmp_path: Path, shell: Shell) -
         ("m0", 12, 1.0), ("m11", 12, pytest.approx(1 / 12)), ("m", 12, 1.0),
     ]  # fmt: skip
     assert all(one.date > "2024" for one in found)
-    done = shell("bench", "--history", tmp_path / "logs", "--figures", tmp_path / "figures")
+    page = tmp_path / "history.html"
+    done = shell("bench", "--history", tmp_path / "logs", "--figures", tmp_path / "figures", "--html", page)
     assert done.returncode == 0, done.stderr
     assert "Prompted()" in done.stdout
+    assert page.read_text().count("<svg") == 1
+    assert "<td>Prompted()</td>" in page.read_text()
     assert (tmp_path / "figures" / "history.png").stat().st_size > 10_000
     assert len(json.loads(shell("bench", "--history", tmp_path / "logs", "--json").stdout)) == 3
     with pytest.raises(DataError, match="holds no log"):

@@ -1,6 +1,7 @@
 """The history of runs: as a table, and as a figure of their trend."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,18 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from structout.errors import MissingExtraError, OutputError
 from structout.evaluation.history import HEADLINE, PastArm
 from structout.evaluation.reporting.figures import ready
-from structout.surfaces import drawn, line
+from structout.surfaces import drawn, html, line
 
+_HEADS = ("date", "structout", "data set", "arm", "model", "records")
+_STYLE = (
+    ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:1180px;margin:auto;padding:0 1rem}"
+    "figure{margin:0;background:#fff;border-radius:6px}svg{width:100%;height:auto}.scroll{overflow-x:auto}"
+    "table{border-collapse:collapse;font-size:.88rem}td,th{padding:.3rem .6rem;text-align:left;white-space:nowrap;"
+    "border-bottom:1px solid #8884;unicode-bidi:isolate}"
+)
 _ARROWS = {1: "↑", 0: "→", -1: "↓"}
 
 
@@ -21,17 +30,21 @@ def table(found: Sequence[PastArm]) -> RenderableType:
 
     It points up or down only if the intervals of the two rates do not overlap.
     """
-    shown = Table("date", "structout", "data set", "arm", "model", "records", box=None, pad_edge=False)
-    for name in HEADLINE:
+    shown = Table(box=None, pad_edge=False)
+    for name in (*_HEADS, *HEADLINE):
         shown.add_column(Text(line(name)))
+    for cells in _rows(found):
+        shown.add_row(*(Text(line(cell)) for cell in cells))
+    return shown
+
+
+def _rows(found: Sequence[PastArm]) -> Iterator[list[str]]:
     last: dict[tuple[str, str, str], PastArm] = {}
     for one in found:
         place = (one.dataset, one.arm, one.model)
         rates = [_rate(one, last.get(place), name) for name in HEADLINE]
-        cells = [one.date[:16].replace("T", " "), one.structout, one.dataset, one.arm, one.model, str(one.n), *rates]
-        shown.add_row(*(Text(line(cell)) for cell in cells))
+        yield [one.date[:16].replace("T", " "), one.structout, one.dataset, one.arm, one.model, str(one.n), *rates]
         last[place] = one
-    return shown
 
 
 def _rate(one: PastArm, before: PastArm | None, name: str) -> str:
@@ -42,9 +55,38 @@ def _rate(one: PastArm, before: PastArm | None, name: str) -> str:
     return f"{100 * value:.0f} % {_ARROWS[(low > most) - (high < least)]}"
 
 
+def write(found: Sequence[PastArm], path: Path) -> None:
+    """Write the table and the figure as one self-contained HTML file. Raises `OutputError` and `MissingExtraError`."""
+    try:
+        image = io.StringIO()
+        _figure(found).savefig(image, format="svg")
+        drawing = image.getvalue()
+        drawing = drawing[drawing.index("<svg") :]
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "matplotlib", "bench") from error
+    lines = "".join(f"<tr>{''.join(f'<td>{html(cell)}</td>' for cell in cells)}</tr>" for cells in _rows(found))
+    heads = "".join(f"<th>{html(name)}</th>" for name in (*_HEADS, *HEADLINE))
+    page = (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>Runs of structout bench</title><style>{_STYLE}</style><h1>Runs of structout bench</h1>"
+        f'<figure>{drawing}</figure><div class="scroll"><table><tr>{heads}</tr>{lines}</table></div></html>\n'
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8", newline="\n", errors="backslashreplace")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}", hint="name another file with --html") from error
+
+
 def draw(found: Sequence[PastArm], folder: Path) -> Path:
     """Draw the rates of each arm over time into `history.png`. Raises as `figures.ready`."""
     ready(folder)
+    made = folder / "history.png"
+    _figure(found).savefig(made, dpi=130)
+    return made
+
+
+def _figure(found: Sequence[PastArm]) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.6), layout="constrained")
@@ -63,6 +105,4 @@ def draw(found: Sequence[PastArm], folder: Path) -> Path:
         axes.spines[["top", "right"]].set_visible(False)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
-    place_of = folder / "history.png"
-    figure.savefig(place_of, dpi=130)
-    return place_of
+    return figure

@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -105,7 +106,8 @@ class Journal:
             db.execute(f"DELETE FROM outcomes WHERE NOT ({_or_forgotten(keep)})")
             if not keep:
                 db.execute("DELETE FROM about WHERE name LIKE 'texts%'")
-            for name, value in (("identity", dict(identity)), ("before", before)):
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            for name, value in (("identity", dict(identity)), ("before", before), ("date", now)):
                 _put(db, name, json.dumps(value))
 
     def identity(self) -> dict[str, str]:
