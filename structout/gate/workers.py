@@ -20,7 +20,9 @@ Odd = dict[int, Judgement]  # the judgements in a chunk that are not plainly val
 
 def judgements(gate: Gate, documents: Iterable[Document]) -> Iterator[tuple[Document, Judgement]]:
     """Each document with its judgement."""
-    return ((document, gate.judge(document)) for document in documents)
+    judge = gate.judge
+    for document in documents:
+        yield document, judge(document)
 
 
 def in_processes(
