@@ -20,9 +20,7 @@ Odd = dict[int, Judgement]  # the judgements in a chunk that are not plainly val
 
 def judgements(gate: Gate, documents: Iterable[Document]) -> Iterator[tuple[Document, Judgement]]:
     """Each document with its judgement."""
-    judge = gate.judge
-    for document in documents:
-        yield document, judge(document)
+    return ((document, gate.judge(document)) for document in documents)
 
 
 def in_processes(
