@@ -92,7 +92,7 @@ class _MapWorker(_Worker):
         rows = [Row(place, None, text, None) for place, text in enumerate(batch[self._text].to_pylist())]
         found = [_columns(outcome) for outcome in self.outcomes(rows)]
         for name, kind in (*PROVENANCE, ("_value", pa.string()), ("_issues", pa.string())):
-            batch = batch.append_column(name, pa.array([row[name] for row in found], kind))
+            batch = batch.append_column(name, pa.array([row.get(name) for row in found], kind))
         return batch
 
 

@@ -21,6 +21,7 @@ WRITERS = {
     "evaluation/log.py": "bench log",
     "evaluation/reporting/figures.py": "figures",
     "evaluation/reporting/page.py": "HTML report",
+    "evaluation/reporting/trend.py": "history of runs",
     "finetuning/curve.py": "figures",
     "finetuning/dpo.py": "folder of a fine-tuned model",
     "finetuning/finetuner.py": "folder of a fine-tuned model",
@@ -30,6 +31,7 @@ WRITERS = {
     "models/tuning.py": "folder of a fine-tuned model",
     "pipeline/journal/database.py": "journal",
     "pipeline/run.py": "quarantine",
+    "pipeline/status.py": "state of a run",
     "tables/kept_rows.py": "output",
     "tables/output.py": "output",
     "verifiers/learned.py": "head of a verifier",
@@ -56,7 +58,7 @@ def test_each_row_is_in_the_table(row: str) -> None:
 
 def test_every_command_that_writes_is_named() -> None:
     named = {one.name or getattr(one.callback, "__name__", "") for one in app.registered_commands}
-    silent = {"extract", "preview", "repair", "audit", "forget"}  # they write to stdout, or remove
+    silent = {"extract", "preview", "repair", "audit", "forget", "status"}  # they write to stdout, or remove
     assert {name for name in named - silent if f"`{name}`" not in TABLE} == set()
 
 

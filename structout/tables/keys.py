@@ -25,7 +25,8 @@ class Keys:
 
     def seen(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The same rows; their keys are counted as they pass."""
-        with closing(sqlite3.connect("")) as db:  # a temporary file, deleted when it is closed
+        # A temporary file, deleted when it is closed; a generator may be closed by another thread.
+        with closing(sqlite3.connect("", check_same_thread=False)) as db:
             db.execute("PRAGMA journal_mode = OFF")
             db.execute("CREATE TABLE keys (key BLOB PRIMARY KEY) WITHOUT ROWID")
             for row in rows:

@@ -15,6 +15,7 @@ from structout.errors import MissingExtraError, ModelError, SpecError, Structout
 from structout.models.base import PartialAnswerError
 from structout.models.openai import dialects
 from structout.models.openai.address import Address
+from structout.models.openai.body import AnsweredError
 from structout.models.openai.dialects import Dialect
 from structout.models.openai.limiter import Limiter
 from structout.models.openai.reply import CHARACTERS, read_reply
@@ -23,6 +24,7 @@ from structout.models.openai.retries import (
     MAY_PASS,
     TIMED_OUT,
     TOO_MUCH,
+    UNPAID,
     FaultError,
     Patience,
     RefusalError,
@@ -40,6 +42,10 @@ _LEAST_ROOM, _TOKEN_ROOM, _MOST_ROOM = (
 
 _Stated = Literal["mask", "schema", "nothing"]
 _WEAKER: tuple[_Stated, ...] = get_args(_Stated)  # from the strongest constraint to none
+
+_OF_SCHEMA = re.compile(
+    r"schema|response_format|response format|grammar|guided|structured|\bstrict\b|additionalproperties"
+)
 
 
 class OpenAIModel:
@@ -161,8 +167,9 @@ class OpenAIModel:
     def _answer(self, prompts: list[Prompt]) -> list[Completion]:
         """One completion per prompt, for samples of one prompt; refused if the server rejects it. Raises `ModelError`.
 
-        The constraint may be the reason for a rejection. So the request is repeated with a weaker constraint, and a
-        weaker constraint that works is used for the schema from then on.
+        The constraint may be the reason for a rejection. So the request is repeated with a weaker constraint. If the
+        server speaks of the schema, a weaker constraint that works is used for the schema from then on; any other
+        rejection concerns this prompt alone.
         """
         constraint, reason = prompts[0].constraint, ""
         for stated, held in self._constraints(prompts[0]):
@@ -171,7 +178,7 @@ class OpenAIModel:
             except RefusalError as refusal:
                 reason = reason or str(refusal)
                 continue
-            if reason and constraint is not None:
+            if reason and constraint is not None and _speaks_of_schema(reason):
                 self._heeded[constraint.fingerprint()] = stated
                 how = "without a constraint" if stated == "nothing" else "by the schema alone"
                 self._say(f"{self.name} rejects the constraint of {constraint.name}, so it answers {how}: {reason}")
@@ -218,7 +225,9 @@ class OpenAIModel:
                     self._wire.request(self.patience.timeout, room),
                     self._client.chat.completions.with_streaming_response.create(**body) as raw,
                 ):
-                    text = b"".join(raw.iter_bytes()).decode(errors="replace")
+                    text = b"".join(raw.iter_bytes()).decode()
+            except UnicodeDecodeError as error:
+                raise FaultError(f"the answer is not UTF-8: byte {error.start}") from None
             except Exception as error:  # the libraries of the client's transport raise their own errors
                 late = time.monotonic() - began >= self.patience.timeout
                 raise self._classified(error, late=late, room=room) from None  # the error's text may contain the key
@@ -272,14 +281,16 @@ class OpenAIModel:
     def _classified_status(self, error: StatusError) -> Exception:
         """The error to raise for an error status: a fault to retry, a refusal of the prompt, or a `ModelError`."""
         status, message = error.status, _first_line(self._hidden(str(error)))
+        if status == 402 or (status == 429 and any(word in str(error).lower() for word in UNPAID)):
+            return ModelError(f"{self.name}: {message}", hint="check the balance and the limits of the account")
         if status in TOO_MUCH:
             wait = seconds_asked(error.retry_after)
             self.limiter.throttled(min(wait or 0.0, self.patience.longest_wait))
-            return FaultError(f"HTTP {status}", wait=wait, throttled=True)
+            return FaultError(message, wait=wait, throttled=True)
         if status in TIMED_OUT:
             self.limiter.throttled(0.0)
         if status in MAY_PASS:
-            return FaultError(f"HTTP {status}")
+            return FaultError(message)
         if status == 400 and "max_completion_tokens" in message:
             self._limit_field = "max_completion_tokens"
             return FaultError(message, wait=0.0)
@@ -297,8 +308,12 @@ class OpenAIModel:
         """The completions in a response's body. Raises `FaultError` if the body is not a chat completion."""
         try:
             answers, counted, valid = read_reply(text, prompt, seconds)
+        except AnsweredError as error:
+            told = StatusError(error.status or 502, str(error), None)
+            raise self._classified_status(told) from None  # the error's text may contain the key
         except ValueError as error:
-            raise FaultError(f"invalid chat completion: got {_first_line(self._hidden(text))!r}") from error
+            said = str(error) if str(error).startswith("the answer") else _first_line(self._hidden(text))
+            raise FaultError(f"invalid chat completion: {said}") from error
         if not counted:
             self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
         if not valid:
@@ -336,6 +351,12 @@ class OpenAIModel:
         """A server's text with keys masked."""
         text = text.replace(self._key, "***") if self._key else text
         return re.sub(r"\bsk-[\w*-]{8,}|\bBearer [\w.*-]{20,}", "***", text)
+
+
+def _speaks_of_schema(reason: str) -> bool:
+    """Whether a rejection is about the schema, and not about what the model wrote under it."""
+    said = reason.lower()
+    return "failed_generation" not in said and "validate_failed" not in said and _OF_SCHEMA.search(said) is not None
 
 
 def _first_line(text: str) -> str:

@@ -9,7 +9,8 @@ T = TypeVar("T")
 
 TOO_MUCH = (429, 503)
 TIMED_OUT = (408, 504, 522, 524)
-MAY_PASS = (*TIMED_OUT, 409, 425, 500, 502, 520, 529)
+MAY_PASS = (*TIMED_OUT, 409, 424, 425, 498, 499, *(one for one in range(500, 600) if one not in (501, 503, 504)))
+UNPAID = ("insufficient_quota", "insufficient balance", "insufficient_balance", "payment required", "out of credits")
 CANNOT_TAKE = (400, 413, 422)
 _LONGEST_PAUSE = 20.0  # seconds, if the server does not say how long to wait
 
@@ -74,16 +75,23 @@ def retried(send: Callable[[], T], patience: Patience) -> T:
 
 
 def seconds_asked(header: str | None) -> float | None:
-    """The wait in seconds that a Retry-After header asks for, in seconds or as a date (RFC 9110); None if invalid."""
+    """The wait in seconds that a Retry-After header asks for, in seconds or as a date (RFC 9110).
+
+    None if it is invalid, or asks for no wait at all: the caller then waits longer each time.
+    """
     if header is None:
         return None
     try:
-        return max(0.0, float(header))
+        return _above_zero(float(header))
     except ValueError:
         pass
     from email.utils import parsedate_to_datetime
 
     try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+        return _above_zero(parsedate_to_datetime(header).timestamp() - time.time())
     except (ValueError, OverflowError, TypeError):  # not a date, or a year out of range
         return None
+
+
+def _above_zero(seconds: float) -> float | None:
+    return seconds if 0 < seconds < float("inf") else None

@@ -183,11 +183,14 @@ def ended_by(error: BaseException) -> WireError | None:
 
 
 def _reason(text: str) -> str:
-    """A server's explanation of an error: the message in a JSON body, or else the whole text."""
+    """A server's explanation of an error: the message in a JSON body with its code, or else the whole text."""
     try:
         body = read_json(text)
     except ValueError:
         body = None
     error = body.get("error", body) if isinstance(body, dict) else None
     message = error.get("message", error.get("detail")) if isinstance(error, dict) else error
-    return message if isinstance(message, str) and message.strip() else text
+    if not isinstance(message, str) or not message.strip():
+        return text
+    code = error.get("code") if isinstance(error, dict) else None
+    return f"{message} ({code})" if isinstance(code, str) and code and code not in message else message

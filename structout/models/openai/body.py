@@ -1,0 +1,63 @@
+"""The body of a server's response as one JSON object: whole, after comments, or as a stream of events."""
+
+import json
+from typing import Any
+
+
+class AnsweredError(ValueError):
+    """A body of status 200 that holds an error instead of an answer, with the status that it names (0: none)."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def read_body(text: str) -> dict[str, Any]:
+    """The object in a body. Raises `AnsweredError` for an error in it, and `ValueError` for anything else."""
+    found = _parsed(text.removeprefix("\ufeff").strip())
+    error = found.get("error")
+    if error and "choices" not in found:
+        inner = error if isinstance(error, dict) else {"message": error}
+        code = str(inner.get("code", inner.get("status")))
+        status = int(code) if len(code) == 3 and code.isdecimal() and code.isascii() else 0
+        raise AnsweredError(status, str(inner.get("message") or error)[:2_000])
+    return found
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    except ValueError:
+        lines = [line.strip() for line in text.split("\n")]
+        lines = [line for line in lines if line and not line.startswith(":")]  # comments keep a connection open
+        if not any(line.startswith("data:") for line in lines):
+            found = json.loads("\n".join(lines))
+        else:
+            pieces = [line.removeprefix("data:").strip() for line in lines if line.startswith("data:")]
+            found = _joined([json.loads(piece) for piece in pieces if piece != "[DONE]"])
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
+    return found
+
+
+def _joined(events: list[Any]) -> dict[str, Any]:
+    """The events of a stream as one chat completion. A stream that breaks off has no reason why it ended."""
+    whole: dict[str, Any] = {}
+    texts: dict[int, list[str]] = {}
+    reasons: dict[int, Any] = {}
+    for event in events:
+        if not isinstance(event, dict):
+            raise ValueError("an event is not an object")
+        if "error" in event or (not whole and "message" in (event.get("choices") or [{}])[0]):
+            return event
+        whole |= {key: value for key, value in event.items() if key != "choices" and value is not None}
+        for choice in event.get("choices") or ():
+            place = int(choice.get("index") or 0)
+            texts.setdefault(place, []).append(str((choice.get("delta") or {}).get("content") or ""))
+            reasons[place] = choice.get("finish_reason") or reasons.get(place)
+    choices = [
+        {"message": {"content": "".join(texts[place])}, "finish_reason": reasons.get(place)} for place in sorted(texts)
+    ]
+    return {**whole, "choices": choices}

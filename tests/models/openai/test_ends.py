@@ -1,0 +1,163 @@
+"""How an answer ended: whole, cut off, refused, or unknown; and where a server puts it."""
+
+import json
+import warnings
+from typing import Any
+
+import pytest
+
+from structout.errors import ModelError
+from structout.models.openai.reply import read_reply
+from structout.models.openai.retries import Patience, seconds_asked
+from structout.result import Task
+from structout.schema import Schema
+from structout.strategies import Constrained, Repair
+from tests.conftest import Bolt
+from tests.models.openai.clients import ask, bolt, client
+from tests.models.openai.servers import Proxy, completion, serving
+
+pytestmark = pytest.mark.usefixtures("key")
+
+SCHEMA = Schema.of(Bolt)
+HALF, GOOD = '{"kind": "hex", "size_mm": 3', '{"kind": "hex", "size_mm": 35}'
+QUICK = Patience(attempts=2, seconds=1.0)
+
+
+@pytest.mark.parametrize("reason", ["error", "abort", "insufficient_system_resource", None, "", "unknown", 5])
+def test_an_answer_that_ended_for_an_unknown_reason_is_asked_again(reason: Any) -> None:
+    answers = iter([completion(HALF, finish=reason), completion(GOOD)])
+    with serving(Proxy(lambda body: next(answers))) as proxy:
+        (answer,) = client(proxy).complete([ask("35 mm")])
+    assert (answer.text, answer.finish_reason) == (GOOD, "stop")
+    proxy = Proxy(lambda body: completion(HALF, finish=reason))
+    with serving(proxy), pytest.raises(ModelError, match="ended for an unknown reason"):
+        client(proxy, patience=QUICK).complete([ask("35 mm")])
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [("model_length", "truncated"), ("MAX_TOKENS", "truncated"), ("max_tokens", "truncated"), ("SAFETY", "invalid")],
+)
+def test_a_cut_answer_is_never_accepted(reason: str, status: str) -> None:
+    with serving(Proxy(lambda body: completion(HALF, finish=reason))) as proxy:
+        (result,) = Repair(Constrained()).run([Task("35 mm", SCHEMA)], client(proxy, dialect="json_schema"))
+    assert (result.ok, result.status) == (False, status)
+
+
+def message(**parts: Any) -> dict[str, Any]:
+    made = completion("")
+    made["choices"][0]["message"] = {"role": "assistant", **parts}
+    return made
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        message(content=[{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": GOOD}]),
+        message(content=None, reasoning_content=f" {GOOD}\n"),
+        message(content=None, tool_calls=[{"function": {"name": "f", "arguments": GOOD}}]),
+        message(content="", tool_calls=[{"function": {"name": "f", "arguments": json.loads(GOOD)}}]),
+    ],
+)
+def test_an_answer_is_found_where_servers_put_it(body: dict[str, Any]) -> None:
+    with serving(Proxy(lambda _: body)) as proxy:
+        (answer,) = client(proxy).complete([ask("35 mm")])
+    assert json.loads(answer.text) == json.loads(GOOD)
+
+
+def test_thoughts_that_are_not_json_are_no_answer() -> None:
+    with serving(Proxy(lambda _: message(content=None, reasoning_content="{let me think"))) as proxy:
+        assert client(proxy).complete([ask("1")])[0].text == ""
+
+
+def test_an_empty_list_of_answers_is_a_refusal_that_costs() -> None:
+    with serving(Proxy(lambda body: {**completion("", read=90, written=7), "choices": []})) as proxy:
+        (answer,) = client(proxy).complete([ask("1")])
+    assert (answer.finish_reason, answer.usage.input_tokens) == ("refused", 90)
+
+
+def test_an_unpaired_surrogate_is_refused() -> None:
+    with serving(Proxy(lambda body: completion('{"a": "\ud800"}'))) as proxy:
+        (answer,) = client(proxy).complete([ask("1")])
+    assert (answer.text, answer.finish_reason) == ("", "refused")
+
+
+@pytest.mark.parametrize(("code", "asked", "match"), [(402, 1, "check the balance"), (429, 3, ""), (502, 2, "")])
+def test_an_error_inside_a_200_is_that_error(code: int, asked: int, match: str) -> None:
+    wrong = {"error": {"code": code, "message": "no more credits, sorry"}}
+    answers = iter([*[wrong] * (asked - 1 or 1), completion(GOOD)])
+    with serving(Proxy(lambda body: next(answers))) as proxy:
+        if match:
+            with pytest.raises(ModelError, match="no more credits, sorry") as caught:
+                client(proxy).complete([ask("1")])
+            assert match in caught.value.hint
+        else:
+            assert client(proxy).complete([ask("1")])[0].text == GOOD
+        assert len(proxy.requests) == asked
+
+
+def test_a_quota_that_is_used_up_is_not_waited_for() -> None:
+    spent = {"status": 429, "error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}
+    with serving(Proxy(lambda body: spent)) as proxy, pytest.raises(ModelError, match="exceeded your current quota"):
+        client(proxy).complete([ask("1")])
+    assert len(proxy.requests) == 1
+
+
+@pytest.mark.parametrize("status", [424, 498, 499, 521, 523, 530, 507])
+def test_statuses_that_pass_are_tried_again(status: int) -> None:
+    answers = iter([{"status": status, "error": {"message": "for now"}}, completion(GOOD)])
+    with serving(Proxy(lambda body: next(answers))) as proxy:
+        assert client(proxy).complete([ask("1")])[0].text == GOOD
+
+
+def test_the_words_of_a_failing_server_are_told() -> None:
+    down = {"status": 500, "error": {"message": "model is loading its weights"}}
+    with serving(Proxy(lambda body: down)) as proxy, pytest.raises(ModelError, match="loading its weights"):
+        client(proxy, patience=QUICK).complete([ask("1")])
+
+
+@pytest.mark.parametrize("header", ["0", "-1", "nan", "inf", "Wed, 21 Oct 2015 07:28:00 GMT", "soon"])
+def test_a_wait_of_nothing_is_no_wait(header: str) -> None:
+    assert seconds_asked(header) is None
+
+
+def test_one_rejected_row_changes_nothing_for_the_others() -> None:
+    held: list[bool] = []
+
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        held.append("response_format" in body)
+        if "3 mm" in body["messages"][-1]["content"] and held[-1]:
+            return {"status": 400, "error": {"message": "json_validate_failed: see failed_generation"}}
+        return bolt(body)
+
+    tasks = [Task(f"{n} mm", SCHEMA) for n in range(1, 7)]
+    with serving(Proxy(answer)) as proxy, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = client(proxy, in_flight=1, dialect="json_schema")
+        assert all(result.ok for result in Constrained().run(tasks, model))
+    assert held == [True, True, True, False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        "\ufeff{}",
+        ": OPENROUTER PROCESSING\n\n: OPENROUTER PROCESSING\n\n{}",
+        "data: {}\n\ndata: [DONE]\n\n",
+    ],
+)
+def test_bodies_with_marks_comments_and_events_are_read(wrapped: str) -> None:
+    reply = read_reply(wrapped.replace("{}", json.dumps(completion(GOOD))), ask("1"), 0.1)
+    assert reply.answers[0].text == GOOD
+
+
+def test_a_stream_is_joined_and_must_say_how_it_ended() -> None:
+    parts = (GOOD[:9], GOOD[9:])
+    deltas: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": {"content": part}}]} for part in parts]
+    usage = {"prompt_tokens": 4, "completion_tokens": 2}
+    last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": usage}
+    whole = "".join(f"data: {json.dumps(event)}\n\n" for event in [*deltas, last])
+    (answer,) = read_reply(whole, ask("1"), 0.1).answers
+    assert (answer.text, answer.usage.input_tokens) == (GOOD, 4)
+    with pytest.raises(ValueError, match="unknown reason"):
+        read_reply("".join(f"data: {json.dumps(event)}\n\n" for event in deltas), ask("1"), 0.1)
