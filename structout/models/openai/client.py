@@ -5,7 +5,7 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Literal, get_args
@@ -18,6 +18,7 @@ from structout.models.openai.address import Address
 from structout.models.openai.body import AnsweredError
 from structout.models.openai.dialects import Dialect
 from structout.models.openai.limiter import Limiter
+from structout.models.openai.parts import PARTS, Part, refused_part, without
 from structout.models.openai.reply import CHARACTERS, read_reply
 from structout.models.openai.retries import (
     CANNOT_TAKE,
@@ -40,6 +41,7 @@ _LEAST_ROOM, _TOKEN_ROOM, _MOST_ROOM = (
 )  # bytes of an answer: base, per token, maximum
 
 
+_PROBE_TOKENS = 1024  # a model may think before it answers
 _Stated = Literal["mask", "schema", "nothing"]
 _WEAKER: tuple[_Stated, ...] = get_args(_Stated)  # from the strongest constraint to none
 
@@ -103,6 +105,7 @@ class OpenAIModel:
         self._heeded: dict[str, _Stated] = {}  # what is still stated of schemas that the server rejects
         self._owed = Usage()  # the cost of the probe, until a completion includes it
         self._said: set[str] = set()
+        self._left_out: set[Part] = set()  # parts of requests that the server refuses
         self._version = ""  # of the model that answered first, as the server reports it
         self._lock = threading.Lock()
 
@@ -216,7 +219,7 @@ class OpenAIModel:
             ) from fault
 
     def _send(self, prompt: Prompt, held: dict[str, Any] | None, count: int) -> list[Completion]:
-        body = self._body(prompt, held, count)
+        body = without(self._body(prompt, held, count), self._left_out)
         room = min(_LEAST_ROOM + _TOKEN_ROOM * prompt.sampling.max_tokens * count, _MOST_ROOM)
         with self.limiter.slot():
             began = time.monotonic()
@@ -230,18 +233,18 @@ class OpenAIModel:
                 raise FaultError(f"the answer is not UTF-8: byte {error.start}") from None
             except Exception as error:  # the libraries of the client's transport raise their own errors
                 late = time.monotonic() - began >= self.patience.timeout
-                raise self._classified(error, late=late, room=room) from None  # the error's text may contain the key
-            answers = self._read(prompt, text, time.monotonic() - began)
+                raise self._classified(error, body, late=late, room=room) from None  # its text may contain the key
+            answers = self._read(prompt, text, time.monotonic() - began, body)
         self.limiter.succeeded()
         return answers
 
-    def _classified(self, error: Exception, *, late: bool, room: int) -> Exception:
+    def _classified(self, error: Exception, body: Mapping[str, Any], *, late: bool, room: int) -> Exception:
         """The error to raise for a request that ended without an answer."""
         import openai
 
         ended = ended_by(error)
         if isinstance(ended, StatusError):
-            return self._classified_status(ended)
+            return self._classified_status(ended, body)
         if isinstance(ended, MovedError):
             hint = "put the new address into the model's name if you trust it"
             return ModelError(f"{self.name} redirects to another server: {self._hidden(str(ended))}", hint=hint)
@@ -278,7 +281,7 @@ class OpenAIModel:
             body["n"] = count
         return body
 
-    def _classified_status(self, error: StatusError) -> Exception:
+    def _classified_status(self, error: StatusError, body: Mapping[str, Any]) -> Exception:
         """The error to raise for an error status: a fault to retry, a refusal of the prompt, or a `ModelError`."""
         status, message = error.status, _first_line(self._hidden(str(error)))
         if status == 402 or (status == 429 and any(word in str(error).lower() for word in UNPAID)):
@@ -291,8 +294,12 @@ class OpenAIModel:
             self.limiter.throttled(0.0)
         if status in MAY_PASS:
             return FaultError(message)
-        if status == 400 and "max_completion_tokens" in message:
+        if status == 400 and "max_completion_tokens" in message and "max_tokens" in body:
             self._limit_field = "max_completion_tokens"
+            return FaultError(message, wait=0.0)
+        if status in CANNOT_TAKE and (refused := refused_part(message, body)):
+            self._left_out.add(refused)
+            self._say(f"{self.name} refuses {PARTS[refused]}: {message}")
             return FaultError(message, wait=0.0)
         if status in CANNOT_TAKE:
             return RefusalError(message)
@@ -304,13 +311,13 @@ class OpenAIModel:
             return ModelError(f"{self.name} requires a key (HTTP {status})", hint=hint)
         return ModelError(f"{self.name}: {message}", hint="check the model's name and the address")
 
-    def _read(self, prompt: Prompt, text: str, seconds: float) -> list[Completion]:
+    def _read(self, prompt: Prompt, text: str, seconds: float, body: Mapping[str, Any]) -> list[Completion]:
         """The completions in a response's body. Raises `FaultError` if the body is not a chat completion."""
         try:
             answers, counted, valid = read_reply(text, prompt, seconds)
         except AnsweredError as error:
             told = StatusError(error.status or 502, str(error), None)
-            raise self._classified_status(told) from None  # the error's text may contain the key
+            raise self._classified_status(told, body) from None  # the error's text may contain the key
         except ValueError as error:
             said = str(error) if str(error).startswith("the answer") else _first_line(self._hidden(text))
             raise FaultError(f"invalid chat completion: {said}") from error
@@ -329,7 +336,9 @@ class OpenAIModel:
 
     def _probe(self) -> Dialect:
         """The dialect that the server obeys: the probe asks for a greeting, constrained to improbable words."""
-        prompt = Prompt((Message("user", dialects.PROBE_QUESTION),), Sampling(max_tokens=48), constraint=dialects.PROBE)
+        question = (Message("user", dialects.PROBE_QUESTION),)
+        prompt = Prompt(question, Sampling(max_tokens=_PROBE_TOKENS), constraint=dialects.PROBE)
+        is_cut = False
         for dialect in dialects.PROBED:
             try:
                 (answer, *_) = self._request(prompt, dialects.fields(dialects.PROBE, dialect))
@@ -338,7 +347,12 @@ class OpenAIModel:
             self._owed += answer.usage
             if dialects.heeded(answer.text):
                 return dialect
-        self._say(f"{self.name} ignores constraints: its answers are checked, but may not comply")
+            is_cut = is_cut or answer.finish_reason == "length"
+        if is_cut:
+            limit = f"the probe's answer was cut off at {_PROBE_TOKENS:,} tokens"
+            self._say(f"{limit}, so {self.name} is asked without a constraint: name its dialect, as in #json_schema")
+        else:
+            self._say(f"{self.name} ignores constraints: its answers are checked, but may not comply")
         return "none"
 
     def _say(self, message: str) -> None:
