@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from structout.document import load_json
-from structout.errors import DataError, JournalError
+from structout.errors import DataError, JournalError, SpecError
 from structout.pipeline.journal.database import identity_in, read_only
 from structout.pipeline.journal.tables import unpacked_outcome
 from structout.pipeline.progress import Tally
@@ -53,10 +53,11 @@ def noting(journal: str, about: Mapping[str, Any], then: Callable[[Tally], None]
 def read_status(journal: str | Path) -> dict[str, Any]:
     """The state of the run of a journal: counts, spending, errors, confidence, versions and whether it is running.
 
-    A journal without a state, such as one of `extract_many`, is read itself. Raises `JournalError`.
+    A journal without a state, such as one of `extract_many`, is read itself. Raises `JournalError`, and `SpecError` if
+    the file is missing.
     """
     if not Path(journal).is_file():
-        raise JournalError(f"{journal} does not exist", hint="give the journal of a run: OUTPUT.journal")
+        raise SpecError(f"cannot read {journal}: it is not a file", hint="give the journal of a run: OUTPUT.journal")
     running = _is_running(journal)
     state = _kept(place_of(journal))
     if state is None:

@@ -74,7 +74,7 @@ CASES: list[tuple[list[str], str, int]] = [
     ([f"--{NAME}"], "", 2),
     (["model", NAME], "", 2),
     (["forget", FIRST, "--key", NAME], "", 2),
-    (["status", NAME], "", 3),
+    (["status", NAME], "", 2),
     (["forget", f"{NAME}.journal", "--key", NAME], "", 2),
     (["preview", "-s", "open.json", "--text", HOSTILE], "", 0),
     (["preview", "-s", "open.json", "--text", HOSTILE, "--json"], "", 0),
