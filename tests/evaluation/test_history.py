@@ -15,7 +15,7 @@ from structout.evaluation.provenance import moved
 from structout.evaluation.regression import changes
 from structout.models import Model
 from structout.strategies import Prompted
-from tests.conftest import BOLT, Bolt, Shell
+from tests.conftest import BOLT, Bolt, Shell, needs
 
 ROWS: list[dict[str, Any]] = [
     {"text": f"bolt {n}", "expected": {"kind": "hex", "size_mm": n}, "key": f"k{n}"} for n in range(1, 13)
@@ -65,6 +65,7 @@ def test_prompts_and_models_are_compared_too(tmp_path: Path) -> None:
     assert (accuracy.difference.n, accuracy.difference.lost) == (12, 9)  # one model each: its name does not matter
 
 
+@needs("matplotlib")
 def test_the_runs_of_a_folder_are_listed_by_date(tmp_path: Path, shell: Shell) -> None:
     path = write(tmp_path / "bolts.jsonl", ROWS)
     for wrong in (0, 11):
