@@ -186,6 +186,7 @@ def _compile(asked: "_Asked") -> Grammar:
         if reason:
             raise SchemaError(f"cannot compile {schema.name}: {reason}"[:300], hint="simplify the language")
         return Grammar(schema, mask, "exact", source, time.perf_counter() - began)
+    closing = Gap("", "other keys", "the mask allows declared keys only, unless open_objects is set", True)
     try:
         tight, expressed = tightened(schema, asked.mask)
         whole_keys = tight
@@ -195,7 +196,7 @@ def _compile(asked: "_Asked") -> Grammar:
         rewritten = rewriter.rewrite()
         gaps = [*rewriter.gaps, *python_checks(schema, expressed)]
         if tight is not whole_keys:
-            gaps.append(Gap("", "other keys", "the mask allows declared keys only, unless open_objects is set", True))
+            gaps.append(closing)
     except RecursionError:
         rewritten, gaps = {}, [Gap("", "$ref", "nested too deeply")]
     whole: Level = "exact" if all(gap.narrower for gap in gaps) else "relaxed"
@@ -216,6 +217,8 @@ def _compile(asked: "_Asked") -> Grammar:
             continue
         reason = trial(source)
         if not reason:
+            if level == "json":  # any JSON: nothing is closed
+                gaps = [gap for gap in gaps if gap is not closing]
             if reasons:
                 gaps.append(Gap("", "", reasons[0].split("\n")[0]))
             return Grammar(schema, mask, level, source, time.perf_counter() - began, tuple(gaps))

@@ -63,8 +63,16 @@ class Exponents:
 
     def narrow(self, mask: "torch.Tensor", position: Position) -> None:
         """Take the forbidden tokens out of a mask."""
-        if not position[1] and position[0] in self._forbidden:
-            mask[list(self._forbidden[position[0]])] = False
+        forbidden = None if position[1] else self._places.get(position[0])
+        if forbidden is not None:
+            mask[forbidden] = False
+
+    @cached_property
+    def _places(self) -> "dict[int, torch.Tensor]":
+        """The forbidden tokens by place, where there are any: masks are made for every token."""
+        import torch
+
+        return {place: torch.tensor(sorted(tokens)) for place, tokens in self._forbidden.items() if tokens}
 
     @cached_property
     def _forbidden(self) -> dict[int, frozenset[int]]:

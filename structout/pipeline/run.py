@@ -1,6 +1,7 @@
 """The steps of a run: from rows to outcomes in the journal, and from the journal to files."""
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -92,6 +93,7 @@ def process(
     tally = Tally(total, tags=job.tags, prices=job.prices)
     for outcome in journal.outcomes(limit=total):
         tally.add(outcome)
+    tally.counts = Counter(journal.counts(total))  # which also know what is forgotten, and what another output can hold
     failed = 0
     for done in engine(rows, job, journal):
         new = entries(done, place)

@@ -163,6 +163,7 @@ def test_at_the_json_level_nothing_is_enforced() -> None:
         )
     )
     assert outcome.level == "json"
+    assert all(line.keyword != "other keys" for line in outcome.lines)  # any JSON: nothing is closed
     assert not lines(outcome, "mask")
 
 

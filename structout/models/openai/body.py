@@ -50,7 +50,7 @@ def _joined(events: list[Any]) -> dict[str, Any]:
     for event in events:
         if not isinstance(event, dict):
             raise ValueError("an event is not an object")
-        if "error" in event or (not whole and "message" in (event.get("choices") or [{}])[0]):
+        if event.get("error") or (not whole and "message" in (event.get("choices") or [{}])[0]):
             return event
         whole |= {key: value for key, value in event.items() if key != "choices" and value is not None}
         for choice in event.get("choices") or ():

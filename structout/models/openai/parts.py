@@ -15,14 +15,18 @@ _WORDS: Final[dict[Part, re.Pattern[str]]] = {
     "seed": re.compile(r"\bseed\b", re.IGNORECASE),
     "system": re.compile(r"\bsystem\b[^.]{0,40}\b(?:role|message|prompt)|\brole\b[^.]{0,40}\bsystem\b", re.IGNORECASE),
 }
+_REFUSES: Final = re.compile(
+    r"unsupported|not support|n't support|unknown|unrecogni[sz]ed|not (?:allowed|permitted)|only the default"
+    r"|must alternate|extra (?:inputs|fields)|unexpected",
+    re.IGNORECASE,
+)  # a message may quote a record, which may speak of temperatures
 
 
 def refused_part(message: str, body: Mapping[str, Any]) -> Part | None:
     """The part of a request that a server's message refuses; None if the message names none that the request has."""
-    for part, words in _WORDS.items():
-        if words.search(message) and _has(body, part):
-            return part
-    return None
+    if not _REFUSES.search(message):
+        return None
+    return next((part for part, words in _WORDS.items() if words.search(message) and _has(body, part)), None)
 
 
 def _has(body: Mapping[str, Any], part: Part) -> bool:

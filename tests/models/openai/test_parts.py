@@ -50,7 +50,8 @@ def test_a_refused_part_is_left_out_from_then_on(part: str, message: str, temper
 
 
 def test_another_refusal_is_a_refusal() -> None:
-    with serving(refusing("messages", "the context is full")) as proxy:
+    quoted = "the context is full: 'a sensor for the temperature of the system, as its message says'"
+    with serving(refusing("messages", quoted)) as proxy:
         (answer,) = client(proxy).complete([asked(1)])
     assert (answer.finish_reason, len(proxy.requests)) == ("refused", 1)
 
