@@ -117,10 +117,11 @@ class Usage:
     """The cost of answers: model calls, tokens read and written, and seconds of the model's time.
 
     The answers of a batch share its seconds and forward passes, so that the shares add up to the time spent. Some
-    models report more: `reused_tokens` counts input tokens served from a cache; `forced_tokens` counts output tokens
-    that the grammar left no choice about; `drafted_tokens` counts the tokens guessed ahead, and `accepted_tokens` the
-    guesses kept in the output; `model_seconds` and `mask_seconds` are the parts of `seconds` spent on forward passes
-    and on grammars.
+    models report more: `reused_tokens` counts input tokens served from a cache, and `stored_tokens` the input tokens
+    written to a provider's cache; `thinking_tokens` counts output tokens spent on thoughts; `forced_tokens` counts
+    output tokens that the grammar left no choice about; `drafted_tokens` counts the tokens guessed ahead, and
+    `accepted_tokens` the guesses kept in the output; `model_seconds` and `mask_seconds` are the parts of `seconds` spent
+    on forward passes and on grammars.
     """
 
     calls: int = 0
@@ -134,6 +135,8 @@ class Usage:
     passes: float = 0.0
     model_seconds: float = 0.0
     mask_seconds: float = 0.0
+    thinking_tokens: int = 0
+    stored_tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(Usage)))
