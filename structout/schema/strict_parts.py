@@ -272,7 +272,8 @@ def _looks_like(part: Part, answer: Json) -> bool:
     schema = part.schema
     if isinstance(answer, dict):
         return schema["type"] == "object" and answer.keys() == schema["properties"].keys()
-    return kind_of(answer) == ("number" if schema["type"] == "integer" else schema["type"])
+    kind = "number" if schema["type"] == "integer" else str(schema["type"])
+    return kind_of(answer) == kind
 
 
 def same(one: Json, other: Json) -> bool:
