@@ -271,7 +271,7 @@ def _looks_like(part: Part, answer: Json) -> bool:
         return any(_looks_like(one, answer) for one in part.parts)
     schema = part.schema
     if isinstance(answer, dict):
-        return schema["type"] == "object" and answer.keys() == schema["properties"].keys()
+        return bool(schema["type"] == "object" and answer.keys() == schema["properties"].keys())
     kind = "number" if schema["type"] == "integer" else str(schema["type"])
     return kind_of(answer) == kind
 
