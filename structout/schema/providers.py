@@ -55,9 +55,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A provider, or a server, and the facts about it. `key` is its name in `audit --for`."""
+    """A provider, or a server, and the facts about it. `key` is its name in `audit --for`, and so is each of `also`."""
 
     key: str
+    also: tuple[str, ...]
     name: str
     about: str
     source: str
@@ -83,12 +84,13 @@ def provider(name: str) -> Provider:
     Raises `SpecError` for an unknown provider.
     """
     key = name.partition(":")[0].strip().lower()
-    known = {one.key: one for one in providers()}
+    known = {other: one for one in providers() for other in (one.key, *one.also)}
     if key in known:
         return known[key]
     near = get_close_matches(key, known, 1)
     meant = f"did you mean {near[0]}? " if near else ""
-    raise SpecError(f"no facts about the provider {name!r}", hint=f"{meant}known: {', '.join(known)}")
+    names = ", ".join(one.key for one in providers())
+    raise SpecError(f"no facts about the provider {name!r}", hint=f"{meant}known: {names}")
 
 
 def _provider(key: str, tables: Mapping[str, Any]) -> Provider:
@@ -96,7 +98,8 @@ def _provider(key: str, tables: Mapping[str, Any]) -> Provider:
     own = [*table.get("facts", ())]
     own += tables[table["like"]].get("facts", ()) if "like" in table else []
     facts = tuple(map(_fact, own))
-    return Provider(key, table["name"], table["about"], table["source"], table["read"], facts)
+    also = tuple(table.get("also", ()))
+    return Provider(key, also, table["name"], table["about"], table["source"], table["read"], facts)
 
 
 def _fact(table: Mapping[str, Any]) -> Fact:
