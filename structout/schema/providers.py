@@ -98,8 +98,15 @@ def _provider(key: str, tables: Mapping[str, Any]) -> Provider:
     own = [*table.get("facts", ())]
     own += tables[table["like"]].get("facts", ()) if "like" in table else []
     facts = tuple(map(_fact, own))
-    also = tuple(table.get("also", ()))
-    return Provider(key, also, table["name"], table["about"], table["source"], table["read"], facts)
+    return Provider(
+        key=key,
+        also=tuple(table.get("also", ())),
+        name=table["name"],
+        about=table["about"],
+        source=table["source"],
+        read=table["read"],
+        facts=facts,
+    )
 
 
 def _fact(table: Mapping[str, Any]) -> Fact:
