@@ -273,10 +273,11 @@ def _value(written: str) -> Any:
         return written
 
 
-def _priced(texts: Sequence[str], models: Sequence[str]) -> dict[str, dict[str, float]]:
+def _priced(texts: Sequence[str], models: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The prices of `--price` by model name, as an experiment holds them. A price without a name belongs to the only
     one of `models`.
     """
     from structout.prices import named, read_prices
 
-    return {model: asdict(one) for model, one in named(read_prices(texts), models).items()}
+    given = named(read_prices(texts), models)
+    return {model: {key: v for key, v in asdict(one).items() if v not in (None, "")} for model, one in given.items()}

@@ -94,7 +94,11 @@ SeedOption = Annotated[
 ]
 PricesOption = Annotated[
     list[str] | None,
-    typer.Option("--price", help="\\[MODEL=]INPUT,OUTPUT\\[,HOUR]: US dollars per million tokens and per hour."),
+    typer.Option(
+        "--price",
+        help="\\[MODEL=]INPUT,OUTPUT\\[,HOUR]\\[,cached=C]: US dollars per million tokens and per hour. "
+        "Hosted models have the prices of genai-prices.",
+    ),
 ]
 LogOption = Annotated[
     str | None, typer.Option("--log", help="The log: known answers are read from it, new answers are added.")
