@@ -240,12 +240,12 @@ class HostedModel:
             try:
                 response = self.run(_asked(self.model, request))
             except Exception as error:  # the text of a client's error may contain the key
-                raise self._failed(error, request) from None
+                raise self.failed(error, request) from None
             answer = self.read(response, request, prompt, time.monotonic() - began)
         self.limiter.succeeded()
         return answer
 
-    def _failed(self, error: Exception, request: Request) -> Exception:
+    def failed(self, error: Exception, request: Request) -> Exception:
         """The error to raise for a request without a response. A setting that the provider refuses is left out of
         every further request, and the request is sent again.
         """

@@ -20,7 +20,7 @@ KNOWN = (
     "moonshotai", "nebius", "openai", "openai-chat", "openai-responses", "openrouter", "ovhcloud", "sambanova",
     "snowflake", "together", "vercel", "xai", "zai",
 )  # fmt: skip
-_OURS = ("embedded", "hf", "path", "scripted", "py")
+_OURS = ("embedded", "hf", "path", "scripted", "py", "vllm", "ollama", "lmstudio", "llamacpp", "sglang")
 _ONLY_OPENAI_CLIENT = (
     "logprobs", "n", "json_schema", "structured_outputs", "json_object", "ollama", "none",
 )  # fmt: skip
@@ -118,6 +118,13 @@ def _is_known(provider: str) -> bool:
     except Exception:
         return False
     return True
+
+
+def with_settings(name: str, file: str) -> str:
+    """A model's name with the settings in a file. Raises `SpecError` for a path that a name cannot hold."""
+    if "," in file or "#" in file:
+        raise SpecError(f"invalid path of settings: got {file!r}", hint="rename the file: without , and #")
+    return f"{name}{',' if '#' in name else '#'}settings={file}"
 
 
 def settings_in(path: str) -> dict[str, Any]:
