@@ -107,16 +107,17 @@ class Anthropic:
 
 def _streamed(reply: Reply) -> Reply:
     """A message as a stream of events."""
-    message = reply.content
+    message: Any = reply.content
     (block,) = message["content"]
     usage = message["usage"]
-    empty: Any = block | ({"text": ""} if block["type"] == "text" else {"input": {}})
+    blank: Any = {"text": ""} if block["type"] == "text" else {"input": {}}
+    empty = {**block, **blank}
     delta = {"type": "text_delta", "text": block.get("text")}
     if block["type"] == "tool_use":
         delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
     end = {"stop_reason": message["stop_reason"], "stop_sequence": None}
     start = {**message, "content": [], "stop_reason": None, "usage": usage | {"output_tokens": 1}}
-    events = [
+    events: list[Any] = [
         {"type": "message_start", "message": start},
         {"type": "content_block_start", "index": 0, "content_block": empty},
         {"type": "content_block_delta", "index": 0, "delta": delta},
