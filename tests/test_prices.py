@@ -56,12 +56,13 @@ def test_the_price_of_a_hosted_model_is_known_with_its_date() -> None:
     assert batch is not None
     assert batch.input == price.input / 2
     assert known_price("pydantic-ai:openai-chat:gpt-4o") == known_price("openai:gpt-4o") != price
+    assert known_price("openai:gpt-4o@https://api.openai.com/v1") == known_price("openai:gpt-4o")
 
 
 @pytest.mark.parametrize(
     "model",
     ["embedded", "scripted:f.json", "py:f.py:m", "hf:org/m", "openai:no-such-model", "nobody:m",
-     "openai:gpt-4o@https://example.org/v1", "anthropic:"],
+     "openai:gpt-4o@https://example.org/v1", "openai:gpt-4o@http://127.0.0.1:8000/v1", "anthropic:"],
 )  # fmt: skip
 def test_the_price_of_another_model_is_unknown(model: str) -> None:
     assert known_price(model) is None

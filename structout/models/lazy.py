@@ -64,7 +64,7 @@ def identity(name: str) -> str:
     """
     kind, _, folder = name.partition(":")
     if is_hosted(name):
-        return HostedName.read(name).text
+        return HostedName.read(name).identity
     if kind == "openai":
         from structout.models.openai.address import Address
 

@@ -8,9 +8,10 @@ from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 from structout.completion import Completion, Prompt, Usage
-from structout.errors import ModelError, StructoutWarning
+from structout.errors import ModelError, SpecError, StructoutWarning
 from structout.models.base import PartialAnswerError
 from structout.models.openai.limiter import Limiter
 from structout.models.openai.retries import FaultError, Patience, RefusalError, retried
@@ -82,6 +83,9 @@ class HostedModel:
         Raises `MissingExtraError`, `SpecError`, `DataError`, and `NoModelError` for an unknown model or a missing key.
         """
         at = HostedName.read(name)
+        if at.digest:
+            hint = "give the settings, as in #settings=FILE"
+            raise SpecError(f"invalid model: {name} holds a hash of settings, but not the settings", hint=hint)
         patience = Patience() if at.timeout is None else Patience(timeout=at.timeout)
         model = made(at.provider, at.model)
         return cls(model, name=at.text, settings=at.all_settings, in_flight=at.in_flight, patience=patience)
@@ -122,9 +126,10 @@ class HostedModel:
         if "max_retries" not in self.model.unsupported_settings:
             settings["max_retries"] = 0
         given = {**(self.model.settings or {}), **self.settings}
-        settings = {**caching(prompt.messages, shared, self.model, given), **private(self.model), **given, **settings}
+        cached = caching(prompt.messages, shared, self.model, given)
+        settings = {**cached, **private(self.model), **given, **settings}
         told = cast("ModelSettings", settings)
-        messages = messages_of(prompt.messages, shared if "cache" in settings else 0)
+        messages = messages_of(prompt.messages, shared if "cache" in cached else 0)
         if prompt.constraint is None:
             return Request(messages, parameters_of(prompt, "prompted", None), told)
         way = way or self._way(prompt)
@@ -133,9 +138,9 @@ class HostedModel:
 
     def read(self, response: "ModelResponse", request: Request, prompt: Prompt, seconds: float) -> Completion:
         """The completion of a response. Raises `UnusableError`, with the usage, for an answer that cannot be used."""
+        answer = read_response(response, request, prompt, seconds)
         if not is_counted(response.usage):
             self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
-        answer = read_response(response, request, prompt, seconds)
         return replace(answer, refusal=masked(answer.refusal))
 
     def classified(self, error: Exception) -> Exception:
@@ -292,5 +297,11 @@ def from_pydantic_ai(
     """
     all_settings = {**(model.settings or {}), **(settings or {})}
     told = f"#settings@{digest(all_settings)}" if all_settings else ""
-    name = f"{CLIENT}:{model.model_id}{told}"
+    name = f"{CLIENT}:{model.model_id}{_address(model)}{told}"
     return HostedModel(model, name=name, settings=settings, in_flight=in_flight, patience=Patience(timeout=timeout))
+
+
+def _address(model: "TheirModel[Any]") -> str:
+    """Where a model is asked, as a part of its name: without a password or a key."""
+    parts = urlsplit(model.base_url or "")
+    return f"@{parts._replace(netloc=parts.netloc.rpartition('@')[2], query='').geturl()}" if parts.netloc else ""

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, get_type_hints, is_typeddict
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from structout.completion import Prompt
 from structout.errors import SpecError
@@ -125,7 +125,7 @@ def _types(model: "Model[Any] | None") -> dict[str, Any]:
     found = _hints(ModelSettings)
     for kind in type(model).__mro__ if model is not None else ():
         for one in vars(sys.modules[kind.__module__]).values():
-            if is_typeddict(one) and general <= one.__annotations__.keys():
+            if hasattr(one, "__total__") and general <= one.__annotations__.keys():  # a typed dict of any library
                 found |= _hints(one)
     return found
 
