@@ -151,9 +151,17 @@ def named(prices: Mapping[str, Price], models: Sequence[str]) -> dict[str, Price
 
 
 def with_known(prices: Mapping[str, Price], models: Iterable[str]) -> dict[str, Price]:
-    """Prices by model name, with those of unlisted models that genai-prices knows."""
-    found = {name: known_price(name) for name in models if name not in prices}
+    """Prices by model name. An unlisted model has the price of its name without options, or else the price that
+    genai-prices knows.
+    """
+    found = {name: prices.get(without_options(name)) or known_price(name) for name in models if name not in prices}
     return {**{name: price for name, price in found.items() if price is not None}, **prices}
+
+
+def without_options(model: str) -> str:
+    """A model's name without its options; only the option `batch` stays, as batches have another price."""
+    name, _, options = model.partition("#")
+    return f"{name}#batch" if "batch" in options.split(",") else name
 
 
 def known_price(model: str) -> Price | None:

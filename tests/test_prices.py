@@ -78,3 +78,9 @@ def test_a_users_price_goes_before_a_known_price() -> None:
     found = with_known({"openai:gpt-4o": Price(1, 2)}, ["openai:gpt-4o", "openai:gpt-5", "embedded"])
     assert found["openai:gpt-4o"] == Price(1, 2)
     assert found.keys() == {"openai:gpt-4o", "openai:gpt-5"}
+
+
+def test_a_price_is_for_a_model_with_any_options() -> None:
+    prices = {"anthropic:c": Price(1, 2), "anthropic:c#batch": Price(3, 4)}
+    names = ["anthropic:c#thinking=low", "anthropic:c#batch,thinking=low"]
+    assert [with_known(prices, names)[name] for name in names] == [Price(1, 2), Price(3, 4)]

@@ -201,8 +201,11 @@ def policy_named(name: str) -> "Policy":
 
 def warn_of_other_models(priced: Iterable[str], models: Collection[str]) -> None:
     """Warn of each price whose model is not among `models`. A price without a name ("") has its model."""
+    from structout.prices import without_options
+
+    known = {*models, *map(without_options, models)}
     for name in priced:
-        if name and name not in models:
+        if name and name not in known:
             say(f"--price names {name!r}, but the models are: {', '.join(dict.fromkeys(models))}")
 
 

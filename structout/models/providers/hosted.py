@@ -5,14 +5,14 @@ import time
 import warnings
 import weakref
 from collections.abc import Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from structout.completion import Completion, Prompt, Usage
 from structout.errors import ModelError, SpecError, StructoutWarning
-from structout.models.base import PartialAnswerError
+from structout.halt import HaltedError, current, settle
+from structout.models.lanes import ask_in_lanes
 from structout.models.openai.limiter import Limiter
 from structout.models.openai.retries import FaultError, Patience, RefusalError, retried
 from structout.models.providers.answer import CHARACTERS, UnusableError, is_counted, read_response
@@ -95,21 +95,12 @@ class HostedModel:
         shared = self._shared(prompts)
         for prompt in prompts:
             of_sampling(prompt, self.model, self.settings)  # raise before anything is asked
-        answers: list[Completion | None] = [None] * len(prompts)
-        failure: BaseException | None = None
-        with ThreadPoolExecutor(max(1, min(len(prompts), self.limiter.most))) as pool:
-            running = [pool.submit(self._answer, one, count) for one, count in zip(prompts, shared, strict=True)]
-        for place, one in enumerate(running):
-            if one.exception() is not None:
-                failure = failure or one.exception()
-            else:
-                answers[place] = one.result()
-        self._charge(answers)
-        if isinstance(failure, ModelError):
-            raise PartialAnswerError(failure.message, answers, hint=failure.hint)
-        if failure is not None:
-            raise failure
-        return [answer for answer in answers if answer is not None]
+        return ask_in_lanes(
+            lambda places: [self._answer(prompts[place], shared[place]) for place in places],
+            [[place] for place in range(len(prompts))],
+            self.limiter.most,
+            self._charge,
+        )
 
     def request(self, prompt: Prompt, way: Way | None = None, shared: int = 0) -> Request:
         """The request for a prompt, held to its schema in a way, by default the strongest that works.
@@ -145,16 +136,19 @@ class HostedModel:
 
     def classified(self, error: Exception) -> Exception:
         """What an error of pydantic-ai means: `FaultError` (retry), `RefusalError` (this prompt) or `ModelError`."""
-        return classified(error, self.name, self.patience.timeout)
+        return classified(error, self.name, self.patience.timeout, has_answered=self.limiter.has_succeeded)
 
     def run(self, coroutine: "Coroutine[Any, Any, T]") -> T:
-        """The result of a coroutine, run in the event loop that the provider's connections belong to."""
+        """The result of a coroutine, run in the event loop that the provider's connections belong to.
+
+        Raises `HaltedError` if the work must end.
+        """
         running = self._loop.submit(coroutine)
-        try:
-            return running.result()
-        except BaseException:
+        settle([running], current())
+        if not running.done():
             running.cancel()
-            raise
+            raise HaltedError
+        return running.result()
 
     def _way(self, prompt: Prompt) -> Way:
         found = ways(prompt, self.model)

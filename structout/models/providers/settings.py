@@ -52,6 +52,9 @@ def checked(given: Mapping[str, Any], model: "Model[Any]") -> dict[str, Any]:
             raise SpecError(f"unknown setting of {model.model_id}: {key!r:.60}", hint=hint)
         if problem := _misfit(value, known[name]):
             raise SpecError(f"invalid setting {key!r} of {model.model_id}", hint=problem)
+        thinks = name != "thinking" or value is False or model.profile.get("supports_thinking", False)
+        if not thinks or name in model.unsupported_settings:
+            raise SpecError(f"{model.model_id} does not take {key!r}", hint=f"leave {key} out")
         found[name] = value
     return found
 

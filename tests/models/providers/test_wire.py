@@ -89,6 +89,17 @@ def test_groq_is_asked_by_a_tool(at: Any) -> None:
     assert log.asked[0].way == "tool"
 
 
+def test_azure_is_asked_at_its_own_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(OpenAI(marked())) as server:
+        monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", server.url)
+        monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
+        monkeypatch.setenv("OPENAI_API_VERSION", "2026-01-01")
+        (answer,) = load_model("azure:gpt-4o").complete([ask(row("1", "careful", DOCUMENT))])
+    assert json.loads(answer.text) == DOCUMENT
+    assert answer.version == "gpt-4o native"
+    assert server.log.seen[0].path.startswith("/openai/deployments/gpt-4o/")
+
+
 def shown(text: str) -> Prompt:
     told = "Read parts. " * 500
     turns = (Message("system", told), Message("user", "a nut"), Message("assistant", '{"name": "nut"}'))
