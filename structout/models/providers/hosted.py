@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from structout.completion import Completion, Prompt, Usage
-from structout.errors import ModelError, SpecError, StructoutWarning
+from structout.errors import ModelError, SchemaError, SpecError, StructoutWarning
 from structout.halt import HaltedError, current, settle
 from structout.models.lanes import ask_in_lanes
 from structout.models.openai.limiter import Limiter
@@ -106,7 +106,7 @@ class HostedModel:
         """The request for a prompt, held to its schema in a way, by default the strongest that works.
 
         `shared` is the number of first messages that other prompts have too. Raises `SpecError` for a sampling that
-        the provider cannot apply.
+        the provider cannot apply, and `UnfitError` for a schema that has no strict form.
         """
         settings = {**of_sampling(prompt, self.model, self.settings), "request_timeout": self.patience.timeout}
         for name in self._untaken & settings.keys():
@@ -124,8 +124,12 @@ class HostedModel:
         if prompt.constraint is None:
             return Request(messages, parameters_of(prompt, "prompted", None), told)
         way = way or self._way(prompt)
-        form = None if way == "prompted" else strict_form(prompt, self._forms)
-        return Request(messages, parameters_of(prompt, way, form), told, way, form)
+        try:
+            form = None if way == "prompted" else strict_form(prompt, self._forms)
+        except SchemaError as error:
+            raise UnfitError(str(error)) from error
+        strict = way == ways(prompt, self.model)[0]  # a tool instead of structured output is for schemas beyond it
+        return Request(messages, parameters_of(prompt, way, form, strict=strict), told, way, form)
 
     def read(self, response: "ModelResponse", request: Request, prompt: Prompt, seconds: float) -> Completion:
         """The completion of a response. Raises `UnusableError`, with the usage, for an answer that cannot be used."""

@@ -49,8 +49,10 @@ def ways(prompt: Prompt, model: "Model[Any]") -> list[Way]:
     return [*found, "prompted"]
 
 
-def parameters_of(prompt: Prompt, way: Way, form: StrictForm | None) -> "ModelRequestParameters":
-    """The part of a request that states the constraint."""
+def parameters_of(
+    prompt: Prompt, way: Way, form: StrictForm | None, *, strict: bool = True
+) -> "ModelRequestParameters":
+    """The part of a request that states the constraint. A tool that is not `strict` only guides the answer."""
     from pydantic_ai.models import ModelRequestParameters
     from pydantic_ai.output import OutputObjectDefinition
     from pydantic_ai.tools import ToolDefinition
@@ -61,7 +63,9 @@ def parameters_of(prompt: Prompt, way: Way, form: StrictForm | None) -> "ModelRe
     if way == "native":
         held = OutputObjectDefinition(form.schema, name=name, strict=True)
         return ModelRequestParameters(output_mode="native", output_object=held)
-    tool = ToolDefinition(name=name, parameters_json_schema=form.schema, description=_TOLD, strict=True, kind="output")
+    tool = ToolDefinition(
+        name=name, parameters_json_schema=form.schema, description=_TOLD, strict=strict, kind="output"
+    )
     return ModelRequestParameters(output_mode="tool", output_tools=[tool], allow_text_output=False)
 
 

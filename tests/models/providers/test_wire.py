@@ -15,7 +15,7 @@ from benchmarks.emulated.compatible import groq
 from benchmarks.emulated.google import Google
 from benchmarks.emulated.openai import OpenAI
 from benchmarks.emulated.speakers import row
-from structout import Message, ModelError, NoModelError, Prompt, Sampling, SpecError, load_model
+from structout import Message, ModelError, NoModelError, Prompt, Sampling, Schema, SpecError, load_model
 from structout.models import LazyModel, identity
 from structout.models.openai.retries import Patience
 from structout.models.providers.hosted import HostedModel
@@ -79,6 +79,18 @@ def test_a_document_with_a_map_comes_through_the_strict_mode(name: str, at: Any)
     pairs = asked.schema["properties"]["stock"]
     assert "key" in json.dumps(pairs)
     assert "value" in json.dumps(pairs)
+
+
+def test_a_schema_beyond_the_strict_mode_is_held_by_a_plain_tool(at: Any) -> None:
+    keys = {f"key{number}": {"type": "integer"} for number in range(40)}  # too many optional keys for the strict mode
+    schema = Schema.of({"title": "wide", "type": "object", "properties": keys, "additionalProperties": False})
+    with at("anthropic:claude-sonnet-4-6", Anthropic(marked())) as (model, log):
+        with pytest.warns(UserWarning, match="by a tool call"):
+            (answer,) = model.complete([ask(row("1", "careful", {"key3": 3}), schema=schema)])
+        (again,) = model.complete([ask(row("2", "careful", {"key4": 4}), schema=schema)])
+    assert [json.loads(one.text) for one in (answer, again)] == [{"key3": 3}, {"key4": 4}]
+    assert [asked.way for asked in log.asked if not asked.refusal] == ["tool", "tool"]
+    assert answer.version.endswith(" tool")
 
 
 def test_groq_is_asked_by_a_tool(at: Any) -> None:
