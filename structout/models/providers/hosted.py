@@ -118,9 +118,9 @@ class HostedModel:
             settings["max_retries"] = 0
         given = {**(self.model.settings or {}), **self.settings}
         cached = caching(prompt.messages, shared, self.model, given)
-        settings = {**cached, **private(self.model), **given, **settings}
+        settings = {**private(self.model), **given, **cached, **settings}
         told = cast("ModelSettings", settings)
-        messages = messages_of(prompt.messages, shared if "cache" in cached else 0)
+        messages = messages_of(prompt.messages, shared, cached.get("cache"))
         if prompt.constraint is None:
             return Request(messages, parameters_of(prompt, "prompted", None), told)
         way = way or self._way(prompt)

@@ -28,7 +28,7 @@ _DECIDED = {
     "tool_choice": "leave it out: the schema decides",
     "parallel_tool_calls": "leave it out: the schema decides",
 }
-_IN_BODY = {"openrouter": ("top_k", "min_p"), "vllm": ("top_k", "min_p")}  # what only `extra_body` carries
+_IN_BODY = {"openrouter": ("top_k", "min_p")}  # what only `extra_body` carries
 
 
 def checked(given: Mapping[str, Any], model: "Model[Any]") -> dict[str, Any]:

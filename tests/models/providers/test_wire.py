@@ -145,6 +145,15 @@ def test_the_user_decides_on_caching(at: Any) -> None:
     assert "cache_control" not in log.seen[0].body.decode()
 
 
+def test_the_user_says_how_long_to_cache(at: Any) -> None:
+    with at("anthropic:claude-sonnet-4-6#cache=1h", Anthropic(careful)) as (model, log):
+        model.complete([shown("bolt"), shown("nut")])
+    body = log.seen[0].json
+    marks = [body["system"][0]["cache_control"], body["messages"][1]["content"][0]["cache_control"]]
+    assert [mark["ttl"] for mark in marks] == ["1h", "1h"]
+    assert "cache_control" not in body["messages"][2]["content"][0]
+
+
 def test_openai_gets_one_cache_key_and_stores_no_answer(at: Any) -> None:
     with at("openai-responses:gpt-4o", OpenAI(careful)) as (model, log):
         model.complete([shown(f"bolt {number}") for number in range(3)])
