@@ -15,9 +15,9 @@ from structout.halt import HaltedError, current, settle
 from structout.models.lanes import ask_in_lanes
 from structout.models.openai.limiter import Limiter
 from structout.models.openai.retries import FaultError, Patience, RefusalError, retried
-from structout.models.providers.answer import CHARACTERS, UnusableError, is_counted, read_response
+from structout.models.providers.answer import CHARACTERS, UnusableError, failed_answer, is_counted, read_response
 from structout.models.providers.clients import made
-from structout.models.providers.faults import SlowFaultError, UnfitError, classified, masked, refused_setting
+from structout.models.providers.faults import SlowFaultError, UnfitError, classified, generated, masked, refused_setting
 from structout.models.providers.loop import Loop
 from structout.models.providers.name import CLIENT, HostedName, digest
 from structout.models.providers.request import (
@@ -242,8 +242,10 @@ class HostedModel:
             began = time.monotonic()
             try:
                 response = self.run(_asked(self.model, request))
-            except Exception as error:  # the text of a client's error may contain the key
-                raise self.failed(error, request) from None
+            except Exception as error:
+                if (text := generated(error)) is None:
+                    raise self.failed(error, request) from None  # the text of a client's error may contain the key
+                response = failed_answer(text, self.model.model_name)
             answer = self.read(response, request, prompt, time.monotonic() - began)
         self.limiter.succeeded()
         return answer

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.emulated import Log, Provider, Reply, Request, careful, marked, serving
+from benchmarks.emulated import Log, Provider, Reply, Request, careful, careless, marked, serving
 from benchmarks.emulated.anthropic import Anthropic
 from benchmarks.emulated.compatible import groq
 from benchmarks.emulated.google import Google
@@ -99,6 +99,19 @@ def test_groq_is_asked_by_a_tool(at: Any) -> None:
         assert json.loads(answer.text) == DOCUMENT
         assert answer.version.endswith(" tool")
     assert log.asked[0].way == "tool"
+
+
+def test_what_groq_finds_invalid_is_an_answer_that_is_charged(at: Any) -> None:
+    with (
+        at("groq:llama-3.3-70b-versatile", groq(careless)) as (model, log),
+        pytest.warns(UserWarning, match="does not count tokens"),
+    ):
+        (answer,) = model.complete([ask()])
+    assert answer.finish_reason in ("stop", "length")
+    assert answer.usage.calls == 1
+    assert answer.usage.output_tokens > 0
+    assert log.requests == 1
+    assert not SCHEMA.check_text(answer.text).ok
 
 
 def test_azure_is_asked_at_its_own_paths(monkeypatch: pytest.MonkeyPatch) -> None:
