@@ -124,7 +124,17 @@ def _words(error: Exception) -> str:
     found = _message(body) or (body if isinstance(body, str) else "")
     if status is not None:
         return f"HTTP {status}: {found}" if found else f"HTTP {status}"
-    return found or getattr(error, "message", "") or str(error) or type(error).__name__
+    return found or _cause(error) or getattr(error, "message", "") or str(error) or type(error).__name__
+
+
+def _cause(error: Exception) -> str:
+    """What broke a connection: a client's own words say no more than "Connection error."."""
+    from pydantic_ai.exceptions import ModelConnectionError
+
+    first: BaseException = error
+    while isinstance(error, ModelConnectionError) and first.__cause__ is not None:
+        first = first.__cause__
+    return "" if first is error else str(first)
 
 
 def _message(body: Any) -> str:

@@ -1,5 +1,6 @@
 """What reaches a provider over HTTP, and what becomes of its answers, on servers that keep the providers' rules."""
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -206,6 +207,17 @@ def test_a_body_that_is_no_answer_is_tried_again(name: str, reply: Reply, at: An
         (answer,) = model.complete([ask()])
     assert answer.finish_reason == "stop"
     assert log.requests == 2
+
+
+@pytest.mark.parametrize("name", [*MODELS, "groq:llama-3.3-70b-versatile"])
+@pytest.mark.parametrize("reply", ["long", "packed"])
+def test_an_answer_is_bounded_in_bytes(name: str, reply: str, at: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("structout.models.providers.bounds.MOST_BYTES", 20_000)
+    packed = Reply(gzip.compress(b" " * 30_000), headers={"Content-Encoding": "gzip"})
+    long = packed if reply == "packed" else Reply({"x": "y" * 30_000})
+    with at(name, Faulty(OpenAI(careful), [long] * 9)) as (model, _), pytest.raises(ModelError) as caught:
+        model.complete([ask()])
+    assert ("compressed" if reply == "packed" else "more than 20,000 bytes") in str(caught.value)
 
 
 @pytest.mark.parametrize("name", MODELS)
