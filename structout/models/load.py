@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from structout.errors import ModelError, NoModelError
 from structout.models.base import Model
+from structout.models.openai.kinds import KINDS
 from structout.models.scripted import Scripted
 from structout.models.tuning import Tuning, has_adapter
 from structout.source import import_object
@@ -30,6 +31,8 @@ def load_model(
     - `hf:NAME`: a model from Hugging Face;
     - `path:FOLDER`: a model in a folder, fine-tuned or not;
     - `openai:MODEL@URL`: a model behind a server; see `structout.models.openai.address`;
+    - `vllm:MODEL`, `ollama:MODEL`, `lmstudio:MODEL`, `llamacpp:MODEL`, `sglang:MODEL`: a model behind such a server, at
+      its usual local address or at `@URL`;
     - `scripted:FILE`: the answers in a JSON file;
     - `py:path/to/file.py:NAME` or `py:package.module:NAME`: an object with `complete`, or a function that returns one.
 
@@ -48,10 +51,10 @@ def load_model(
     kind, _, rest = name.partition(":")
     if kind == "scripted" and rest:
         return Scripted.load(rest)
-    if kind == "openai" and rest:
+    if kind in KINDS and rest:
         from structout.models.openai.client import OpenAIModel
 
-        return OpenAIModel.load(rest)
+        return OpenAIModel.load(rest, kind)
     if kind == "py" and rest:
         return _imported(rest)
     if name == "embedded" or (kind in ("hf", "path") and rest):
@@ -73,7 +76,7 @@ def load_model(
             adapter=adapter,
             features=features,
         )
-    known = "embedded, hf:NAME, path:FOLDER, openai:MODEL@URL, scripted:FILE or py:FILE:NAME"
+    known = "embedded, hf:NAME, path:FOLDER, openai:MODEL@URL, ollama:MODEL, vllm:MODEL, scripted:FILE or py:FILE:NAME"
     raise NoModelError(f"unknown model {name!r}", hint=f"give {known}")
 
 
