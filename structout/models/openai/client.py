@@ -3,13 +3,12 @@
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 from structout.completion import Completion, Prompt, Sampling, Usage
 from structout.errors import ModelError, StructoutWarning
-from structout.models.base import PartialAnswerError
+from structout.models.lanes import ask_in_lanes
 from structout.models.openai import dialects, probe
 from structout.models.openai.address import Address
 from structout.models.openai.body import AnsweredError, failed_generation
@@ -63,7 +62,6 @@ class OpenAIModel:
         self._dialect = dialect
         self._requests = Requests(self._address)
         self._ladder = Ladder()
-        self._has_answered = False
         self._owed = Usage()  # the cost of the probe and of failed requests, until a completion includes it
         self._said: set[str] = set()
         self._version = ""  # of the model that answered first, as the server reports it
@@ -97,26 +95,12 @@ class OpenAIModel:
         first = next((prompt for prompt in prompts if prompt.constraint is not None), None)
         if first is not None:
             self._found_dialect(first.sampling)  # before the threads start
-        answers: list[Completion | None] = [None] * len(prompts)
-        failure: BaseException | None = None
-        with ThreadPoolExecutor(max(1, min(len(prompts), self.limiter.most))) as pool:
-            running = {
-                pool.submit(self._answer, [prompts[i] for i in places]): places for places in self._groups(prompts)
-            }
-        for one, places in running.items():
-            if one.exception() is not None:
-                failure = failure or one.exception()
-                continue
-            for place, answer in zip(places, one.result(), strict=True):
-                answers[place] = answer
-        self._charge(answers)
-        if isinstance(failure, ModelError):
-            partial = PartialAnswerError(failure.message, answers, hint=failure.hint)
-            partial.retryable = failure.retryable
-            raise partial
-        if failure is not None:
-            raise failure
-        return [answer for answer in answers if answer is not None]
+        return ask_in_lanes(
+            lambda places: self._answer([prompts[place] for place in places]),
+            self._groups(prompts),
+            self.limiter.most,
+            self._charge,
+        )
 
     def _charge(self, answers: list[Completion | None]) -> None:
         """Add the cost of the probe to the first completion, once."""
@@ -217,7 +201,7 @@ class OpenAIModel:
                 said = self._connection.hidden(str(told))
                 left_out = self._requests.adapted(said[:SAID_CHARACTERS], body) if told.status in (400, 422) else None
                 if left_out is None:
-                    known = {"has_key": self._connection.has_key, "has_answered": self._has_answered}
+                    known = {"has_key": self._connection.has_key, "has_answered": self.limiter.has_succeeded}
                     raise self._connection.noted(verdict(told, said, self._address, **known)) from None
             if left_out:
                 self._say(f"{left_out}: {first_line(said)}")
@@ -229,7 +213,6 @@ class OpenAIModel:
         self.limiter.succeeded()
         if problem := response.problem or reply.problem:
             raise FaultError(problem, answer=reply.usage)
-        self._has_answered = True
         return reply.answers
 
     def _read(self, prompt: Prompt, response: Response) -> Reply:

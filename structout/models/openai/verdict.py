@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from structout.errors import ModelError, NoModelError
+from structout.errors import AccountError, ModelError, NoModelError
 from structout.models.openai.address import Address
 from structout.models.openai.retries import (
     CANNOT_TAKE,
@@ -42,7 +42,7 @@ def verdict(told: StatusError, said: str, address: Address, *, has_key: bool, ha
     if _NO_PATH.search(said):
         return NoModelError(f"{address.name}: {message}", hint="the address wants /v1 at its end")
     if status == 402 or (status == 429 and any(word in str(told).lower() for word in UNPAID)):
-        return ModelError(f"{address.name}: {message}", hint="check the balance and the limits of the account")
+        return AccountError(f"{address.name}: {message}", hint="check the balance and the limits of the account")
     if status in TOO_MUCH:
         return FaultError(message, wait=seconds_asked(told.retry_after), throttled=True, status=status)
     if status in MAY_PASS:
@@ -60,4 +60,5 @@ def verdict(told: StatusError, said: str, address: Address, *, has_key: bool, ha
         variable = "AZURE_OPENAI_API_KEY" if address.is_azure else "OPENAI_API_KEY"
         hint = f"add the variable that holds the server's key to the model's name, as in #key={variable}"
         return NoModelError(f"{address.name} requires a key: {message}", hint=hint)
-    return NoModelError(f"{address.name}: {message}", hint="check the model's name and the address")
+    kind = ModelError if has_answered else NoModelError  # after an answer, another prompt may be answered
+    return kind(f"{address.name}: {message}", hint="check the model's name and the address")
