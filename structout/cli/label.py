@@ -18,6 +18,7 @@ from structout.cli.options import (
     InstructionsOption,
     MaxTokensOption,
     ModelOption,
+    ModelSettingsOption,
     SchemaOption,
     SourceArgument,
     StrategyOption,
@@ -39,6 +40,7 @@ def label(
     column: ColumnOption = "text",
     format: FormatOption = None,  # noqa: A002
     model: ModelOption = "embedded",
+    model_settings: ModelSettingsOption = None,
     strategy: StrategyOption = defaults.STRATEGY,
     instructions: InstructionsOption = None,
     examples: ExamplesOption = None,

@@ -48,6 +48,7 @@ class Estimate:
     cost: Range | None
     seconds: float | None
     basis: str
+    source: str = ""  # the list that the prices are from, "" for prices of the user
 
     def to_json(self) -> dict[str, Any]:
         """The estimate for machines: bounds for all rows, tokens as integers, cost in US dollars."""
@@ -59,12 +60,15 @@ class Estimate:
             "cost_usd": None if self.cost is None else list(self.cost.of(self.rows)),
             "seconds": self.seconds,
             "basis": self.basis,
+            **({"prices": self.source} if self.source else {}),
         }
 
     def lines(self) -> list[str]:
         """The estimate as lines for people."""
         low, high = self.tokens.of(self.rows)
         cost = "unknown: give --price" if self.cost is None else " to ".join(map(dollars, self.cost.of(self.rows)))
+        if self.cost is not None and self.source:
+            cost = f"{cost} (prices of {self.source})"
         time = "unknown until rows are asked" if self.seconds is None else f"about {clock(self.seconds)}"
         return [
             f"{self.rows:,} rows to ask; the estimate is from {self.basis}",
@@ -120,6 +124,7 @@ def ask_some(
         _range(costs) if len(costs) == len(answered) else None,
         seconds / len(found) * total if found else 0.0,
         f"{len(answered)} rows",
+        source=_source(job),
     )
 
 
@@ -148,7 +153,11 @@ def ask_nothing(rows: Iterable[Row], job: Job, total: int) -> Estimate:
         cost = Range((low + high) / 2, (high - low) / 4)
     counted = "tokens" if hasattr(model, "encode") else f"{_CHARACTERS} characters per token"
     basis = f"{len(lengths)} prompts ({counted}), one call per row, answers of 0 to {limit} tokens; no model was asked"
-    return Estimate(total, 0, tokens_range, cost, None, basis)
+    return Estimate(total, 0, tokens_range, cost, None, basis, source=_source(job))
+
+
+def _source(job: Job) -> str:
+    return ", ".join(dict.fromkeys(price.source for price in job.prices.table.values() if price.source))
 
 
 def _range(values: Sequence[float]) -> Range:
