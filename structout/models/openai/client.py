@@ -257,9 +257,9 @@ class OpenAIModel:
             self._owe(answer.usage)
             return answer
 
-        found, warning = probe.probed(ask, probe.order(self._address.kind))
+        found, warning = probe.probed(self.name, ask, probe.order(self._address.kind))
         if warning:
-            self._say(f"{self.name} {warning}")
+            self._say(warning)
         return found
 
     def _owe(self, usage: Usage) -> None:
