@@ -10,12 +10,13 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.providers.clients import CLIENTS
 from benchmarks.providers.kinds import KINDS
 from benchmarks.providers.measure import measured
-from benchmarks.providers.report import Reports, matrix, put, written
+from benchmarks.providers.report import Reports, Types, matrix, put, written
 
 _RESULTS = Path("benchmarks/results")
 _SUPPORT = Path("docs/support.md")
@@ -39,14 +40,25 @@ def main() -> None:
                 continue
             print(f"{kind.name}, {client}: {summary(reports[kind.name, client])}", flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "providers.md").write_text(written(reports), encoding="utf-8")
+    (options.out / "providers.md").write_text(written(reports, _versions()), encoding="utf-8")
     known = [[*key, {name: asdict(one) for name, one in types.items()}] for key, types in reports.items()]
     (options.out / "providers.json").write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     if not options.kinds and not options.clients and options.out == _RESULTS:
         put(_SUPPORT, matrix(reports))
 
 
-def summary(types: dict) -> str:  # type: ignore[type-arg]
+def _versions() -> str:
+    found = []
+    for name in ("structout", "pydantic-ai-slim", "instructor"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} (not installed)")
+    return ", ".join(found)
+
+
+def summary(types: Types) -> str:
+    """One line about one client at one kind of server."""
     rows = sum(one.rows for one in types.values())
     return f"{sum(one.accepted for one in types.values())} of {rows} rows accepted"
 
