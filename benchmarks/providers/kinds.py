@@ -8,7 +8,7 @@ from benchmarks.emulated import Provider, Speaker
 from benchmarks.emulated.anthropic import Anthropic
 from benchmarks.emulated.compatible import groq, llama_cpp, mistral, ollama, silent, vllm
 from benchmarks.emulated.google import Google
-from benchmarks.emulated.openai import OpenAI
+from benchmarks.emulated.openai import OpenAI, azure
 from structout.models import Model, load_model
 
 KEY = "key-of-nobody"
@@ -152,7 +152,7 @@ def _peer_mistral(url: str) -> Any:
 KINDS = (
     Kind("OpenAI chat, strict", OpenAI, _own("gpt-4o"), _chat("gpt-4o"), _peer_openai("gpt-4o")),
     Kind("OpenAI responses, strict", OpenAI, _hosted(_responses), _responses, _peer_openai("gpt-4o")),
-    Kind("Azure", OpenAI, _hosted(_azure), _azure, _peer_azure),
+    Kind("Azure", azure, _hosted(_azure), _azure, _peer_azure),
     Kind("Anthropic", Anthropic, _hosted(_anthropic), _anthropic, _peer_anthropic),
     Kind("Google", Google, _hosted(_google), _google, _peer_google),
     Kind("Groq", groq, _hosted(_groq), _groq, _peer_groq),

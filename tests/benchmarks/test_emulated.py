@@ -237,6 +237,17 @@ def test_a_careful_speaker_writes_what_it_means_in_the_form_of_the_schema() -> N
     pairs = {"type": "array", "items": {"type": "object", "properties": {"key": {}, "value": {"type": "integer"}}}}
     assert fitted({"a": 1}, pairs) == [{"key": "a", "value": 1}]
     assert fitted(7, {"type": "object", "properties": {"value": {"type": "integer"}}}) == {"value": 7}
+    named = {
+        "type": "object",
+        "properties": {"kind": {"const": "int"}, "data": {"type": "integer"}},
+        "required": ["kind", "data"],
+    }
+    text = {
+        "type": "object",
+        "properties": {"kind": {"const": "str"}, "data": {"type": "string"}},
+        "required": ["kind", "data"],
+    }
+    assert fitted("a", {"anyOf": [named, text]}) == {"kind": "str", "data": "a"}
     assert fitted({"kind": "hex"}, {**SCHEMA, "properties": {"kind": {}, "size": {"type": ["integer", "null"]}}}) == {
         "kind": "hex",
         "size": None,
