@@ -133,7 +133,8 @@ def read_price(text: str) -> tuple[str, Price]:
         given, extra = [], {}
     if len(given) not in (2, 3):
         raise SpecError(f"invalid price: got {text!r}, expected {FORM}", hint=_HINT)
-    return model, Price(*given, **extra)
+    hour = given[2] if len(given) == 3 else 0.0
+    return model, Price(given[0], given[1], hour, extra.get("cached"), extra.get("stored"))
 
 
 def read_prices(texts: Iterable[str]) -> dict[str, Price]:
@@ -150,35 +151,45 @@ def named(prices: Mapping[str, Price], models: Sequence[str]) -> dict[str, Price
 
 
 def with_known(prices: Mapping[str, Price], models: Iterable[str]) -> dict[str, Price]:
-    """Prices by model name, with those of unlisted models that genai-prices knows."""
-    found = {name: known_price(name) for name in models if name not in prices}
+    """Prices by model name. An unlisted model has the price of its name without options, or else the price that
+    genai-prices knows.
+    """
+    found = {name: prices.get(without_options(name)) or known_price(name) for name in models if name not in prices}
     return {**{name: price for name, price in found.items() if price is not None}, **prices}
+
+
+def without_options(model: str) -> str:
+    """A model's name without its options; only the option `batch` stays, as batches have another price."""
+    name, _, options = model.partition("#")
+    return f"{name}#batch" if "batch" in options.split(",") else name
 
 
 def known_price(model: str) -> Price | None:
     """The price of a hosted provider's model in genai-prices, such as `anthropic:claude-sonnet-4-5`.
 
-    None if the model is unknown, has an address, or genai-prices is not installed. The price is that of the lowest
-    tier; a name with the option `batch` gets the price of batches.
+    None if the model is unknown, is asked at an unknown address, or if genai-prices is not installed. The price is that
+    of the lowest tier; a name with the option `batch` gets the price of batches.
     """
     place, _, options = model.removeprefix("pydantic-ai:").partition("#")
-    provider, _, name = place.partition(":")
+    provider, _, rest = place.partition(":")
     provider = provider.rpartition("/")[2]  # after gateway/
-    if provider in _NO_PROVIDER or not name or "@http" in name:
+    name, at, server = rest.partition("@http")
+    if provider in _NO_PROVIDER or not name:
         return None
-    if provider == "openai" and os.environ.get("OPENAI_BASE_URL"):
+    if not at and provider == "openai" and os.environ.get("OPENAI_BASE_URL"):
         return None  # a server of the user's own
-    return _listed_price(_PROVIDERS.get(provider, provider), name, "batch" in options.split(","))
+    who = None if at else _PROVIDERS.get(provider, provider)
+    return _listed_price(who, f"http{server}" if at else None, name, "batch" in options.split(","))
 
 
 @cache
-def _listed_price(provider: str, model: str, is_batch: bool) -> Price | None:
+def _listed_price(provider: str | None, address: str | None, model: str, is_batch: bool) -> Price | None:
     try:
         from genai_prices.data_snapshot import get_snapshot
     except ModuleNotFoundError:
         return None
     try:
-        _, found = get_snapshot().find_provider_model(model, None, provider, None)
+        _, found = get_snapshot().find_provider_model(model, None, provider, address)
         listed = found.get_prices(datetime.now(UTC), {"processing": "batch"} if is_batch else None)
     except LookupError:
         return None

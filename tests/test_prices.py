@@ -56,12 +56,13 @@ def test_the_price_of_a_hosted_model_is_known_with_its_date() -> None:
     assert batch is not None
     assert batch.input == price.input / 2
     assert known_price("pydantic-ai:openai-chat:gpt-4o") == known_price("openai:gpt-4o") != price
+    assert known_price("openai:gpt-4o@https://api.openai.com/v1") == known_price("openai:gpt-4o")
 
 
 @pytest.mark.parametrize(
     "model",
     ["embedded", "scripted:f.json", "py:f.py:m", "hf:org/m", "openai:no-such-model", "nobody:m",
-     "openai:gpt-4o@https://example.org/v1", "anthropic:"],
+     "openai:gpt-4o@https://example.org/v1", "openai:gpt-4o@http://127.0.0.1:8000/v1", "anthropic:"],
 )  # fmt: skip
 def test_the_price_of_another_model_is_unknown(model: str) -> None:
     assert known_price(model) is None
@@ -77,3 +78,9 @@ def test_a_users_price_goes_before_a_known_price() -> None:
     found = with_known({"openai:gpt-4o": Price(1, 2)}, ["openai:gpt-4o", "openai:gpt-5", "embedded"])
     assert found["openai:gpt-4o"] == Price(1, 2)
     assert found.keys() == {"openai:gpt-4o", "openai:gpt-5"}
+
+
+def test_a_price_is_for_a_model_with_any_options() -> None:
+    prices = {"anthropic:c": Price(1, 2), "anthropic:c#batch": Price(3, 4)}
+    names = ["anthropic:c#thinking=low", "anthropic:c#batch,thinking=low"]
+    assert [with_known(prices, names)[name] for name in names] == [Price(1, 2), Price(3, 4)]

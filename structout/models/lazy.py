@@ -11,6 +11,7 @@ from typing import Any
 from structout.completion import Completion, Prompt
 from structout.models.base import Model
 from structout.models.load import load_model
+from structout.models.openai.kinds import KINDS
 from structout.models.providers.name import HostedName, is_hosted
 from structout.models.tuning import Tuning
 from structout.source import check_code
@@ -60,15 +61,15 @@ def identity(name: str) -> str:
     A model in a folder is identified by a hash of its weights and its prompt: training changes the identity, copying
     the folder or evaluating the model again does not. A model behind a server is identified by the server's address
     and the options that affect answers, and a model that pydantic-ai asks by this client and the settings. Raises
-    `SpecError` for an invalid address or option, and `DataError` for settings that cannot be read.
+    `SpecError` for an invalid address, option or file of settings.
     """
     kind, _, folder = name.partition(":")
     if is_hosted(name):
-        return HostedName.read(name).text
-    if kind == "openai":
+        return HostedName.read(name).identity
+    if kind in KINDS and folder:
         from structout.models.openai.address import Address
 
-        return Address.read(folder).name
+        return Address.read(folder, kind).name
     if kind != "path" or not Path(folder).is_dir():
         return name
     seen = hashlib.sha256()

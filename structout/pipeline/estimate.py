@@ -8,13 +8,15 @@ from statistics import mean, stdev
 from typing import Any
 
 from structout.errors import ModelError
+from structout.pipeline.chunks import interruptible
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.progress import clock
-from structout.pipeline.run import Executor, entries, unknown
+from structout.pipeline.run import Entry, Executor, entries, unknown
 from structout.prices import dollars
 from structout.result import Task
 from structout.strategies.first_prompt import first_call
+from structout.strategies.refusals import Refusals
 from structout.tables.output import Placing
 from structout.tables.rows import Row
 
@@ -97,11 +99,16 @@ def ask_some(
     """
     began, before = time.monotonic(), _calls(journal)
     found = []
-    for done in engine(rows, job, journal) if rows else ():
-        new = entries(done, place)
-        if keep:
-            journal.add_outcomes(new)
-        found += [outcome for _, _, outcome in new]
+    refusals = Refusals[Entry](job.max_errors)
+    with interruptible(engine(rows, job, journal)) as answers:
+        for done in answers:
+            new = entries(done, place)
+            passed = [kept for one in new for kept in refusals.passed(one, one[2].refusals)]
+            if keep:
+                journal.add_outcomes(passed)
+            found += [outcome for _, _, outcome in new]
+    if keep:
+        journal.add_outcomes(refusals.rest())
     answered = [outcome for outcome in found if outcome.status != "error"]
     if found and not answered:
         raise ModelError(

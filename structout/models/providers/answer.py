@@ -1,7 +1,8 @@
 """A response of pydantic-ai as a completion."""
 
+import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from structout.completion import Completion, FinishReason, Prompt, Usage
 from structout.models.openai.retries import FaultError
@@ -24,7 +25,7 @@ _WITHOUT_REASON: Final = ("xai", "test", None)  # providers whose own reason pyd
 
 
 class UnusableError(FaultError):
-    """An answer that was paid for and cannot be used; `usage` is its price in tokens."""
+    """An answer that cannot be used; `usage` is what it cost, nothing if the provider counted nothing."""
 
     def __init__(self, reason: str, usage: Usage) -> None:
         super().__init__(reason)
@@ -38,13 +39,14 @@ def read_response(response: "ModelResponse", request: Request, prompt: Prompt, s
     text = _text(response)
     usage = _usage(response.usage, prompt, text, seconds)
     finish = _finish(response)
+    paid = usage if is_counted(response.usage) else Usage()
     if finish is None:
         raw = (response.provider_details or {}).get("finish_reason") or response.finish_reason
-        raise UnusableError(f"the answer ended for an unknown reason: {str(raw)[:60]!r}", usage)
+        raise UnusableError(f"the answer ended for an unknown reason: {str(raw)[:60]!r}", paid)
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UnusableError("the answer holds an unpaired surrogate", usage) from None
+        raise UnusableError("the answer holds an unpaired surrogate", paid) from None
     for stop in prompt.sampling.stop:  # some providers take no stop texts
         text = text.partition(stop)[0]
     if request.form is not None and finish == "stop":
@@ -55,6 +57,23 @@ def read_response(response: "ModelResponse", request: Request, prompt: Prompt, s
         return answer
     said = (response.provider_details or {}).get("refusal")
     return replace(answer, refusal=str(said)[:200] if said else "the provider's filter stopped it")
+
+
+def failed_answer(text: str, model: str) -> "ModelResponse":
+    """A response with what a model wrote, though the provider found it invalid and gave an error instead."""
+    from pydantic_ai.messages import ModelResponse, TextPart
+
+    details = {"finish_reason": "failed_generation"}
+    return ModelResponse(parts=[TextPart(text)], model_name=model, finish_reason=_end(text), provider_details=details)
+
+
+def _end(text: str) -> Literal["stop", "length"]:
+    """How a text ended that came without a reason: cut off if it is the beginning of JSON."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return "length" if "{" in text or "[" in text else "stop"
+    return "stop"
 
 
 def is_counted(usage: "RequestUsage") -> bool:
@@ -77,6 +96,8 @@ def _finish(response: "ModelResponse") -> FinishReason | None:
         return None
     if response.provider_name == "test" and response.finish_reason is None:
         return "stop"  # pydantic-ai's own test model
+    if response.provider_name == "groq" and response.finish_reason == "error" and response.parts:
+        return _end(_text(response))  # a tool call that Groq found invalid; the schema judges it
     found = _ENDS.get(str(response.finish_reason))
     # pydantic-ai takes a missing reason of a chat completion for `stop`.
     named = (response.provider_details or {}).get("finish_reason")

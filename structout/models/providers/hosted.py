@@ -5,20 +5,21 @@ import time
 import warnings
 import weakref
 from collections.abc import Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 from structout.completion import Completion, Prompt, Usage
-from structout.errors import ModelError, StructoutWarning
-from structout.models.base import PartialAnswerError
+from structout.errors import ModelError, SchemaError, SpecError, StructoutWarning
+from structout.halt import HaltedError, current, settle
+from structout.models.lanes import ask_in_lanes
 from structout.models.openai.limiter import Limiter
 from structout.models.openai.retries import FaultError, Patience, RefusalError, retried
-from structout.models.providers.answer import CHARACTERS, UnusableError, is_counted, read_response
+from structout.models.providers.answer import CHARACTERS, UnusableError, failed_answer, is_counted, read_response
 from structout.models.providers.clients import made
-from structout.models.providers.faults import SlowFaultError, UnfitError, classified, masked, refused_setting
+from structout.models.providers.faults import SlowFaultError, UnfitError, classified, generated, masked, refused_setting
 from structout.models.providers.loop import Loop
-from structout.models.providers.name import CLIENT, HostedName, digest
+from structout.models.providers.name import CLIENT, HostedName, hashed
 from structout.models.providers.request import (
     Request,
     Way,
@@ -58,7 +59,15 @@ class HostedModel:
         settings: Mapping[str, Any] | None = None,
         in_flight: int = 64,
         patience: Patience | None = None,
+        client: Any = None,
     ) -> None:
+        """`client` is an HTTP client that is closed with the model."""
+
+        async def closed() -> None:
+            await model.__aexit__(None, None, None)
+            if client is not None:
+                await client.aclose()
+
         self.name = name
         self.model = model
         self.limiter = Limiter(in_flight)
@@ -66,7 +75,7 @@ class HostedModel:
         self.settings: dict[str, Any] = checked(settings or {}, model)
         self._untaken = untaken(model, {**(model.settings or {}), **self.settings})
         self._refused: set[str] = set()  # settings that the provider refused
-        self._loop = Loop(model.__aenter__, lambda: model.__aexit__(None, None, None))
+        self._loop = Loop(model.__aenter__, closed)
         weakref.finalize(self, self._loop.close)
         self._ways: dict[str, Way] = {}  # how answers are held to schemas for which a stronger way failed
         self._forms: dict[str, StrictForm] = {}
@@ -79,39 +88,40 @@ class HostedModel:
     def load(cls, name: str) -> "HostedModel":
         """The model of a name such as `anthropic:claude-sonnet-4-5#thinking=low` (see `HostedName`).
 
-        Raises `MissingExtraError`, `SpecError`, `DataError`, and `NoModelError` for an unknown model or a missing key.
+        Raises `MissingExtraError`, `SpecError`, and `NoModelError` for an unknown model or a missing key.
         """
         at = HostedName.read(name)
+        if at.hash:
+            hint = "give the settings, as in #settings=FILE"
+            raise SpecError(f"invalid model: {name} holds a hash of settings, but not the settings", hint=hint)
         patience = Patience() if at.timeout is None else Patience(timeout=at.timeout)
-        model = made(at.provider, at.model)
-        return cls(model, name=at.text, settings=at.all_settings, in_flight=at.in_flight, patience=patience)
+        model, client = made(at.provider, at.model)
+        return cls(
+            model,
+            name=at.text,
+            settings=at.given,
+            in_flight=at.in_flight,
+            patience=patience,
+            client=client,
+        )
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         """Answer every prompt, in order. Raises `ModelError`, and `SpecError` for a sampling that it cannot apply."""
         shared = self._shared(prompts)
         for prompt in prompts:
             of_sampling(prompt, self.model, self.settings)  # raise before anything is asked
-        answers: list[Completion | None] = [None] * len(prompts)
-        failure: BaseException | None = None
-        with ThreadPoolExecutor(max(1, min(len(prompts), self.limiter.most))) as pool:
-            running = [pool.submit(self._answer, one, count) for one, count in zip(prompts, shared, strict=True)]
-        for place, one in enumerate(running):
-            if one.exception() is not None:
-                failure = failure or one.exception()
-            else:
-                answers[place] = one.result()
-        self._charge(answers)
-        if isinstance(failure, ModelError):
-            raise PartialAnswerError(failure.message, answers, hint=failure.hint)
-        if failure is not None:
-            raise failure
-        return [answer for answer in answers if answer is not None]
+        return ask_in_lanes(
+            lambda places: [self._answer(prompts[place], shared[place]) for place in places],
+            [[place] for place in range(len(prompts))],
+            self.limiter.most,
+            self._charge,
+        )
 
     def request(self, prompt: Prompt, way: Way | None = None, shared: int = 0) -> Request:
         """The request for a prompt, held to its schema in a way, by default the strongest that works.
 
         `shared` is the number of first messages that other prompts have too. Raises `SpecError` for a sampling that
-        the provider cannot apply.
+        the provider cannot apply, and `UnfitError` for a schema that has no strict form.
         """
         settings = {**of_sampling(prompt, self.model, self.settings), "request_timeout": self.patience.timeout}
         for name in self._untaken & settings.keys():
@@ -122,34 +132,42 @@ class HostedModel:
         if "max_retries" not in self.model.unsupported_settings:
             settings["max_retries"] = 0
         given = {**(self.model.settings or {}), **self.settings}
-        settings = {**caching(prompt.messages, shared, self.model, given), **private(self.model), **given, **settings}
+        cached = caching(prompt.messages, shared, self.model, given)
+        settings = {**private(self.model), **given, **cached, **settings}
         told = cast("ModelSettings", settings)
-        messages = messages_of(prompt.messages, shared if "cache" in settings else 0)
+        messages = messages_of(prompt.messages, shared, cached.get("cache"))
         if prompt.constraint is None:
             return Request(messages, parameters_of(prompt, "prompted", None), told)
         way = way or self._way(prompt)
-        form = None if way == "prompted" else strict_form(prompt, self._forms)
-        return Request(messages, parameters_of(prompt, way, form), told, way, form)
+        try:
+            form = None if way == "prompted" else strict_form(prompt, self._forms)
+        except SchemaError as error:
+            raise UnfitError(str(error)) from error
+        strict = way == ways(prompt, self.model)[0]  # a tool instead of structured output is for schemas beyond it
+        return Request(messages, parameters_of(prompt, way, form, strict=strict), told, way, form)
 
     def read(self, response: "ModelResponse", request: Request, prompt: Prompt, seconds: float) -> Completion:
         """The completion of a response. Raises `UnusableError`, with the usage, for an answer that cannot be used."""
+        answer = read_response(response, request, prompt, seconds)
         if not is_counted(response.usage):
             self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
-        answer = read_response(response, request, prompt, seconds)
         return replace(answer, refusal=masked(answer.refusal))
 
     def classified(self, error: Exception) -> Exception:
         """What an error of pydantic-ai means: `FaultError` (retry), `RefusalError` (this prompt) or `ModelError`."""
-        return classified(error, self.name, self.patience.timeout)
+        return classified(error, self.name, self.patience.timeout, has_answered=self.limiter.has_succeeded)
 
     def run(self, coroutine: "Coroutine[Any, Any, T]") -> T:
-        """The result of a coroutine, run in the event loop that the provider's connections belong to."""
+        """The result of a coroutine, run in the event loop that the provider's connections belong to.
+
+        Raises `HaltedError` if the work must end.
+        """
         running = self._loop.submit(coroutine)
-        try:
-            return running.result()
-        except BaseException:
+        settle([running], current())
+        if not running.done():
             running.cancel()
-            raise
+            raise HaltedError
+        return running.result()
 
     def _way(self, prompt: Prompt) -> Way:
         found = ways(prompt, self.model)
@@ -239,8 +257,10 @@ class HostedModel:
             began = time.monotonic()
             try:
                 response = self.run(_asked(self.model, request))
-            except Exception as error:  # the text of a client's error may contain the key
-                raise self.failed(error, request) from None
+            except Exception as error:
+                if (text := generated(error)) is None:
+                    raise self.failed(error, request) from None  # the text of a client's error may contain the key
+                response = failed_answer(text, self.model.model_name)
             answer = self.read(response, request, prompt, time.monotonic() - began)
         self.limiter.succeeded()
         return answer
@@ -291,6 +311,11 @@ def from_pydantic_ai(
     `SpecError` for an invalid setting.
     """
     all_settings = {**(model.settings or {}), **(settings or {})}
-    told = f"#settings@{digest(all_settings)}" if all_settings else ""
-    name = f"{CLIENT}:{model.model_id}{told}"
+    name = f"{CLIENT}:{model.model_id}{_address(model)}{hashed(all_settings)}"
     return HostedModel(model, name=name, settings=settings, in_flight=in_flight, patience=Patience(timeout=timeout))
+
+
+def _address(model: "TheirModel[Any]") -> str:
+    """Where a model is asked, as a part of its name: without a password or a key."""
+    parts = urlsplit(model.base_url or "")
+    return f"@{parts._replace(netloc=parts.netloc.rpartition('@')[2], query='').geturl()}" if parts.netloc else ""

@@ -1,7 +1,9 @@
 import asyncio
 import gc
 import json
+import signal
 import threading
+import time
 import warnings
 from typing import Any
 
@@ -13,12 +15,12 @@ from pydantic_ai.exceptions import (
     ModelRateLimitError,
     ModelRequestTimeout,
 )
-from pydantic_ai.messages import ModelResponse, TextPart, ThinkingPart, ToolCallPart
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ThinkingPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.test import TestModel
 from pydantic_ai.profiles import ModelProfile
 
-from structout import ModelError, SpecError, StructoutWarning
+from structout import ModelError, NoModelError, SpecError, StructoutWarning
 from structout.models.base import PartialAnswerError
 from structout.models.openai.retries import Patience
 from structout.models.providers.hosted import HostedModel, from_pydantic_ai
@@ -157,6 +159,7 @@ def test_what_cannot_pass_stops_with_the_servers_words(error: Exception, words: 
     with pytest.raises(ModelError, match=words) as caught:
         of(asked).complete([ask()])
     assert caught.value.hint
+    assert caught.value.stops
     assert len(asked.infos) == 1
 
 
@@ -168,6 +171,40 @@ def test_a_rejected_prompt_is_refused_alone(status: int) -> None:
     assert [answer.finish_reason for answer in answers] == ["refused", "stop"]
     assert "flagged by moderation" in answers[0].refusal
     assert len(asked.infos) == 2
+
+
+def test_a_403_refuses_a_row_where_it_is_about_the_row() -> None:
+    (answer,) = of(failing(http(403, "input flagged by moderation"), 1)).complete([ask()])
+    assert answer.finish_reason == "refused"
+    asked = Asked(lambda info, number: bolt(info) if number == 0 else raised(http(403, "not this one")))
+    model = of(asked)
+    assert [model.complete([ask(text)])[0].finish_reason for text in ("a", "b")] == ["stop", "refused"]
+    with pytest.raises(ModelError, match="rejects the key"):
+        of(failing(http(403, "no access"), 1)).complete([ask()])
+
+
+@pytest.mark.parametrize(
+    ("text", "finish"),
+    [('{"name": "b", "size": "big", "stock": null}', "stop"), ("Sure!", "stop"), ('{"name": "b", "si', "length")],
+)
+def test_what_a_provider_finds_invalid_is_an_answer_and_charged(text: str, finish: str) -> None:
+    error = ModelHTTPError(400, "m", {"error": {"message": "json_validate_failed", "failed_generation": text}})
+    asked = failing(error, 1)
+    model = of(asked)
+    with pytest.warns(StructoutWarning, match="does not count tokens"):
+        (answer,) = model.complete([ask()])
+    assert (answer.text, answer.finish_reason) == (text, finish)
+    assert answer.usage.output_tokens > 0
+    assert model.complete([ask()])[0].version == "m native"  # the next row is held as before
+
+
+def test_a_bad_key_is_one_whatever_the_status() -> None:
+    with pytest.raises(NoModelError, match="rejects the key"):
+        of(failing(http(400, "API key not valid. Please pass a valid API key."), 9)).complete([ask()])
+
+
+def raised(error: Exception) -> ModelResponse:
+    raise error
 
 
 def test_a_schema_that_a_provider_does_not_take_is_held_by_a_tool_from_then_on() -> None:
@@ -242,6 +279,44 @@ def test_many_requests_are_in_flight_at_a_time() -> None:
     assert model.limiter.peak == 4
 
 
+def test_faults_of_some_rows_leave_the_others_as_they_are() -> None:
+    faults = [http(status) for status in (400, 408, 413, 422, 424, 429, 498, 500, 503, 529)]
+    faults += [ModelConnectionError("m", "reset"), http(403, "flagged"), http(400, "json_validate_failed")]
+    met: set[int] = set()
+
+    def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        assert info.model_request_parameters.output_mode == "native"
+        number = int(str(messages[0].parts[-1].content))  # type: ignore[union-attr]
+        if number // 3 < len(faults) and number not in met:
+            met.add(number)
+            raise faults[number // 3]
+        return bolt(info)
+
+    model = from_pydantic_ai(FunctionModel(answer, profile=NATIVE))
+    model.patience = Patience(timeout=5, attempts=3, seconds=1, longest_wait=0.05)
+    answers = model.complete([ask(str(number)) for number in range(200)])
+    refused = [number for number, one in enumerate(answers) if one.finish_reason == "refused"]
+    assert len(answers) == 200
+    assert len(met) == 3 * len(faults)
+    assert refused == [number for number in sorted(met) if number // 3 in (0, 2, 3, 11, 12)]
+    assert {one.version.split()[-1] for one in answers if one.version} == {"native"}
+
+
+def test_ctrl_c_ends_a_call_soon_however_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("structout.halt.GRACE", 0.2)
+
+    async def hanging(messages: Any, info: AgentInfo) -> ModelResponse:
+        await asyncio.sleep(60)
+        return bolt(info)
+
+    model = from_pydantic_ai(FunctionModel(hanging, profile=NATIVE))
+    began = time.monotonic()
+    threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        model.complete([ask(str(number)) for number in range(100)])
+    assert time.monotonic() - began < 3
+
+
 def test_the_thread_ends_with_the_model() -> None:
     before = set(threading.enumerate())
     model = of(Asked())
@@ -253,7 +328,7 @@ def test_the_thread_ends_with_the_model() -> None:
 
 
 def test_settings_reach_the_model_and_its_name() -> None:
-    asked = Asked()
+    asked = Asked(profile=ModelProfile(supports_json_schema_output=True, supports_thinking=True))
     model = of(asked, settings={"thinking": "low", "extra_headers": {"x-team": "catalogue"}})
     model.complete([ask(temperature=0.5, seed=7, top_p=0.9)])
     sent: Any = asked.infos[0].model_settings
@@ -271,6 +346,7 @@ def test_settings_reach_the_model_and_its_name() -> None:
     [
         ({"thinkin": "low"}, "do you mean thinking"),
         ({"thinking": "very"}, "invalid setting"),
+        ({"thinking": "low"}, "does not take 'thinking'"),
         ({"temperature": 1}, "structout decides"),
         ({"max_retries": 3}, "structout decides"),
     ],
