@@ -143,8 +143,8 @@ def _repaired(written: dict[str, Json], schema: Schema[Any]) -> Json:
 
 
 def _csv(file: Path, schema: Schema[Any]) -> Iterator[tuple[str, Any]]:
-    """The rows of a CSV file with a header. The schema decides how a cell is read. An empty cell is null if the field may
-    be null, or else an absent field.
+    """The rows of a CSV file with a header. The schema decides how a cell is read. An empty cell is null if the field
+    may be null, or else an absent field.
     """
     read = Layout.of(schema).cells()
     rows = read_table(str(file), io.StringIO(_text(file)), ",", ["text"])
