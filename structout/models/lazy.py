@@ -10,6 +10,7 @@ from typing import Any
 
 from structout.completion import Completion, Prompt
 from structout.models.base import Model
+from structout.models.ledger import Ledger, at_once, batched, is_batched, with_ledger
 from structout.models.load import load_model
 from structout.models.tuning import Tuning
 from structout.source import check_code
@@ -37,6 +38,10 @@ class LazyModel:
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         return self._loaded().complete(prompts)
 
+    def with_ledger(self, ledger: Ledger) -> Model:
+        """This model with the ledger for what it submits. Loads a model that works in batches."""
+        return with_ledger(self._loaded(), ledger) if is_batched(self.name) else self
+
     def _loaded(self) -> Model:
         with self._lock:
             if self._model is None:
@@ -60,6 +65,8 @@ def identity(name: str) -> str:
     the folder or evaluating the model again does not. A model behind a server is identified by the server's address
     and the options that affect answers. Raises `SpecError` for an invalid address.
     """
+    if is_batched(name):
+        return batched(identity(at_once(name)))
     kind, _, folder = name.partition(":")
     if kind == "openai":
         from structout.models.openai.address import Address

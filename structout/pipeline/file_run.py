@@ -1,16 +1,18 @@
 """A run over files: from input rows to accepted records and a quarantine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
 from structout.errors import OtherRunError
+from structout.models.ledger import Wave
 from structout.pipeline.estimate import Estimate, ask_nothing, ask_some, waiting
 from structout.pipeline.form import Form
 from structout.pipeline.job import Job, begun, priced
 from structout.pipeline.journal.journal import ANSWERED, PLACED, Journal
+from structout.pipeline.journal.ledger import decide
 from structout.pipeline.journal.tables import FORGOTTEN
 from structout.pipeline.progress import Tally
 from structout.pipeline.run import Executor, finish, local, process, retry_quarantine, unknown
@@ -99,17 +101,19 @@ class FileRun:
 
     def local(self) -> Executor:
         """The executor that runs on this machine."""
-        return local(self.settings.chunk, self.settings.budget, cache=self.settings.cache)
+        return local(self.settings.chunk or self.job.chunk, self.settings.budget, cache=self.settings.cache)
 
     def execute(
         self,
         executor: Executor,
         progress: Callable[[Tally], None] = lambda tally: None,
         retrying: Callable[[int], None] = lambda count: None,
+        waiting: Callable[[Sequence[Wave]], None] = lambda waves: None,
     ) -> Finished:
         """Find the outcome of every row, and write the files.
 
-        Calls `progress` after every chunk, and `retrying` with the number of quarantined rows that are asked again.
+        Calls `progress` after every chunk, `retrying` with the number of quarantined rows that are asked again, and
+        `waiting` with what is submitted to a provider of batches, whenever that changes.
         Raises `RunInterruptedError` on an interrupt.
         """
         settings, limit, keys = self.settings, self.settings.limit, Keys()
@@ -120,8 +124,16 @@ class FileRun:
                     return self._complete(journal, rows, keys)
                 if settings.retry_quarantine:
                     retrying(retry_quarantine(journal, self.job, self._place))
+                decide(journal, settings.batch_adopt, resubmit=settings.batch_resubmit)
                 total, place = self.total, self._place
-                with noting(settings.place, {"output": settings.output}, progress) as note:
+                about = {"output": settings.output}
+                with noting(settings.place, about, progress, journal.waves) as (note, rewrite):
+
+                    def changed() -> None:
+                        rewrite()
+                        waiting([wave for _, wave in journal.waves()])
+
+                    journal.heed = changed
                     tally = process(rows, self.job, journal, executor, total=total, progress=note, place=place)
                 output, rest, bare = settings.output, settings.rest, settings.bare
                 hashed = settings.keep_text == "hash"

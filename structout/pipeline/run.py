@@ -12,7 +12,7 @@ from structout.models import identity
 from structout.pipeline.budget import Budget
 from structout.pipeline.chunks import in_order
 from structout.pipeline.form import Form
-from structout.pipeline.job import Job
+from structout.pipeline.job import CHUNK, Job
 from structout.pipeline.journal.database import ANEW
 from structout.pipeline.journal.journal import ACCEPTED, PLACED, Journal
 from structout.pipeline.journal.tables import FORGOTTEN
@@ -27,7 +27,7 @@ Done = list[tuple[Row, RowOutcome | None]]  # None: the journal already has the 
 Executor = Callable[[Iterable[Row], Job, Journal], Iterator[Done]]
 
 
-def local(chunk: int = 32, budget: Budget | None = None, *, cache: bool = True) -> Executor:
+def local(chunk: int = CHUNK, budget: Budget | None = None, *, cache: bool = True) -> Executor:
     """The executor of this machine, with `chunk` rows per batch. It keeps each answer as soon as it arrives."""
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Iterator[Done]:
