@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from structout import source
 from structout.cli import main
 from structout.models import Model, load_model
+from tests.loopback import assert_none, on_loopback
 
 # For models this small, threads only wait for one another, and longest where others work beside them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when it is imported
@@ -38,6 +39,20 @@ class Bolt(BaseModel):
     kind: Literal["hex", "flange"]
     size_mm: float
     note: str | None = None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loopback() -> Iterator[list[str]]:
+    """No test may call out of this machine."""
+    with on_loopback() as called:
+        yield called
+
+
+@pytest.fixture(autouse=True)
+def _called_nobody(_loopback: list[str]) -> Iterator[None]:
+    """Fails a test that called out, even where its code took the refusal for a network without a way."""
+    yield
+    assert_none(_loopback)
 
 
 @pytest.fixture(scope="session")
