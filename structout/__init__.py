@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from structout.issue import Issue
     from structout.language import Choice, Lark, Regex, Sql
     from structout.models import Model, Scripted, load_model
+    from structout.models.providers.hosted import from_pydantic_ai
     from structout.parsing import Edit, Repaired, repair
     from structout.pipeline import extract, extract_many
     from structout.prices import Price
@@ -80,7 +81,7 @@ __all__ = [
     "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError", "Sql", "Strategy",
     "StructoutError", "StructoutWarning", "Task", "Think", "Thresholds", "Training", "Usage", "Verdict",
     "Verifier", "Verify", "Vote", "__version__", "audit", "certify", "evaluate", "extract", "extract_many",
-    "finetune", "load_model", "load_strategy", "preview", "recommend", "repair", "spec", "validate",
+    "finetune", "from_pydantic_ai", "load_model", "load_strategy", "preview", "recommend", "repair", "spec", "validate",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy(
@@ -97,6 +98,7 @@ __getattr__, __dir__ = lazy(
         "issue": "Issue",
         "language": "Choice Lark Regex Sql",
         "models": "Model Scripted load_model",
+        "models.providers.hosted": "from_pydantic_ai",
         "parsing": "Edit Repaired repair",
         "pipeline": "extract extract_many",
         "prices": "Price",

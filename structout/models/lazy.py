@@ -12,6 +12,7 @@ from structout.completion import Completion, Prompt
 from structout.models.base import Model
 from structout.models.ledger import Ledger, at_once, batched, is_batched, with_ledger
 from structout.models.load import load_model
+from structout.models.providers.name import HostedName, is_hosted
 from structout.models.tuning import Tuning
 from structout.source import check_code
 
@@ -63,11 +64,14 @@ def identity(name: str) -> str:
 
     A model in a folder is identified by a hash of its weights and its prompt: training changes the identity, copying
     the folder or evaluating the model again does not. A model behind a server is identified by the server's address
-    and the options that affect answers. Raises `SpecError` for an invalid address.
+    and the options that affect answers, and a model that pydantic-ai asks by this client and the settings. Raises
+    `SpecError` for an invalid address or option, and `DataError` for settings that cannot be read.
     """
     if is_batched(name):
         return batched(identity(at_once(name)))
     kind, _, folder = name.partition(":")
+    if is_hosted(name):
+        return HostedName.read(name).text
     if kind == "openai":
         from structout.models.openai.address import Address
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from structout.errors import ModelError, NoModelError
+from structout.errors import MissingExtraError, ModelError, NoModelError
 from structout.models.base import Model
+from structout.models.providers.name import is_hosted
 from structout.models.scripted import Scripted
 from structout.models.tuning import Tuning, has_adapter
 from structout.source import import_object
@@ -30,6 +31,8 @@ def load_model(
     - `hf:NAME`: a model from Hugging Face;
     - `path:FOLDER`: a model in a folder, fine-tuned or not;
     - `openai:MODEL@URL`: a model behind a server; see `structout.models.openai.address`;
+    - `PROVIDER:MODEL` without an address, such as `anthropic:claude-sonnet-4-5` or `openai:gpt-4o`: a model of a hosted
+      provider; see `structout.models.providers.name`;
     - `scripted:FILE`: the answers in a JSON file;
     - `py:path/to/file.py:NAME` or `py:package.module:NAME`: an object with `complete`, or a function that returns one.
 
@@ -48,6 +51,8 @@ def load_model(
     kind, _, rest = name.partition(":")
     if kind == "scripted" and rest:
         return Scripted.load(rest)
+    if is_hosted(name):
+        return _hosted(name)
     if kind == "openai" and rest:
         from structout.models.openai.client import OpenAIModel
 
@@ -73,8 +78,22 @@ def load_model(
             adapter=adapter,
             features=features,
         )
-    known = "embedded, hf:NAME, path:FOLDER, openai:MODEL@URL, scripted:FILE or py:FILE:NAME"
+    known = "embedded, hf:NAME, path:FOLDER, openai:MODEL@URL, anthropic:MODEL, scripted:FILE or py:FILE:NAME"
     raise NoModelError(f"unknown model {name!r}", hint=f"give {known}")
+
+
+def _hosted(name: str) -> Model:
+    """The model of a hosted provider. An `openai:` name never changes its client in silence."""
+    from structout.models.providers.hosted import HostedModel
+
+    try:
+        return HostedModel.load(name)
+    except MissingExtraError as missing:
+        if name.startswith("openai:"):
+            model = name.removeprefix("openai:").partition("#")[0]
+            instead = f"or ask with structout's own client: openai:{model}@https://api.openai.com/v1"
+            missing.hint = f"{missing.hint}, {instead}"
+        raise
 
 
 def _place(name: str) -> str:

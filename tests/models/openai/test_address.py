@@ -77,7 +77,7 @@ def test_models_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
             load_model(f"openai:m@http://{wrong}")
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(ModelError, match="missing key"):
-        load_model("openai:gpt")
+        load_model("openai:gpt#logprobs")
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_what_changes_answers_is_part_of_a_models_identity(options: str, same: b
 
 
 def test_where_a_model_is_served_is_part_of_its_identity(monkeypatch: pytest.MonkeyPatch) -> None:
-    somewhere = identity("openai:m")
+    somewhere = identity("openai:m#none")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://user:secret@127.0.0.1:9/v1?key=secret")
     assert load_model("openai:m").name == identity("openai:m") == identity("openai:m@http://127.0.0.1:9/v1")
-    assert identity("openai:m") != somewhere == "openai:m"
+    assert identity("openai:m#none") != somewhere == "openai:m#none"
 
 
 def test_a_journal_does_not_go_on_with_a_model_that_is_asked_otherwise(tmp_path: Path) -> None:

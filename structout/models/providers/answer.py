@@ -1,0 +1,105 @@
+"""A response of pydantic-ai as a completion."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from structout.completion import Completion, FinishReason, Prompt, Usage
+from structout.models.openai.retries import FaultError
+from structout.models.providers.request import Request
+
+if TYPE_CHECKING:
+    from pydantic_ai.messages import ModelResponse
+    from pydantic_ai.usage import RequestUsage
+
+CHARACTERS: Final = 4  # per token, the estimate for a provider that does not count tokens
+_MOST_TOKENS: Final = 10**9
+# Why an answer ended, in pydantic-ai's words. Any other reason may stand for an answer that was cut off.
+_ENDS: Final[dict[str, FinishReason]] = {
+    "stop": "stop",
+    "tool_call": "stop",
+    "length": "length",
+    "content_filter": "refused",
+}
+_WITHOUT_REASON: Final = ("xai", "test", None)  # providers whose own reason pydantic-ai does not report
+
+
+class UnusableError(FaultError):
+    """An answer that was paid for and cannot be used; `usage` is its price in tokens."""
+
+    def __init__(self, reason: str, usage: Usage) -> None:
+        super().__init__(reason)
+        self.usage = usage
+
+
+def read_response(response: "ModelResponse", request: Request, prompt: Prompt, seconds: float) -> Completion:
+    """The completion of a response that took `seconds`. Raises `UnusableError` for an answer that nobody can rely on:
+    one whose end is unknown, or whose text is not Unicode.
+    """
+    text = _text(response)
+    usage = _usage(response.usage, prompt, text, seconds)
+    finish = _finish(response)
+    if finish is None:
+        raw = (response.provider_details or {}).get("finish_reason") or response.finish_reason
+        raise UnusableError(f"the answer ended for an unknown reason: {str(raw)[:60]!r}", usage)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UnusableError("the answer holds an unpaired surrogate", usage) from None
+    for stop in prompt.sampling.stop:  # some providers take no stop texts
+        text = text.partition(stop)[0]
+    if request.form is not None and finish == "stop":
+        text = request.form.text(text)
+    version = " ".join(filter(None, (str(response.model_name or "")[:160], request.way)))
+    answer = Completion(text, usage, finish, version=version)
+    if finish != "refused":
+        return answer
+    said = (response.provider_details or {}).get("refusal")
+    return replace(answer, refusal=str(said)[:200] if said else "the provider's filter stopped it")
+
+
+def is_counted(usage: "RequestUsage") -> bool:
+    """Whether a provider counted tokens."""
+    return not usage.unmeasured_requests and (usage.input_tokens > 0 or usage.output_tokens > 0)
+
+
+def _text(response: "ModelResponse") -> str:
+    """The arguments of the first tool call, or else the text. Thoughts are left out."""
+    from pydantic_ai.messages import TextPart, ToolCallPart
+
+    for part in response.parts:
+        if isinstance(part, ToolCallPart):
+            return part.args_as_json_str()
+    return "".join(part.content for part in response.parts if isinstance(part, TextPart))
+
+
+def _finish(response: "ModelResponse") -> FinishReason | None:
+    if response.state != "complete":
+        return None
+    if response.provider_name == "test" and response.finish_reason is None:
+        return "stop"  # pydantic-ai's own test model
+    found = _ENDS.get(str(response.finish_reason))
+    # pydantic-ai takes a missing reason of a chat completion for `stop`.
+    named = (response.provider_details or {}).get("finish_reason")
+    if found != "refused" and not named and response.provider_name not in _WITHOUT_REASON:
+        return None
+    return found
+
+
+def _usage(usage: "RequestUsage", prompt: Prompt, text: str, seconds: float) -> Usage:
+    if not is_counted(usage):
+        read = sum(len(one.content) for one in prompt.messages) // CHARACTERS + 1
+        return Usage(1, read, len(text) // CHARACTERS + 1, seconds)
+    read, wrote = _count(usage.input_tokens), _count(usage.output_tokens)
+    return Usage(
+        calls=1,
+        input_tokens=read,
+        output_tokens=wrote,
+        seconds=seconds,
+        reused_tokens=min(read, _count(usage.cache_read_tokens)),
+        stored_tokens=min(read, _count(usage.cache_write_tokens)),
+        thinking_tokens=min(wrote, _count(usage.output_reasoning_tokens)),
+    )
+
+
+def _count(value: int) -> int:
+    return min(max(value, 0), _MOST_TOKENS)

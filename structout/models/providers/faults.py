@@ -1,0 +1,122 @@
+"""What an error of a provider means: a fault to retry, a refusal of the prompt, or the end of the run."""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from structout.errors import ModelError, NoModelError
+from structout.models.openai.retries import CANNOT_TAKE, MAY_PASS, TIMED_OUT, TOO_MUCH, UNPAID, FaultError, RefusalError
+
+_KEYS: Final = re.compile(r"\b(?:sk|gsk|xai|key)[-_][\w*-]{8,}|\bAIza[\w-]{20,}|\bBearer [\w.*-]{8,}")
+_SECRET: Final = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD)$|_KEY_|_SECRET_")
+_OF_SCHEMA: Final = re.compile(
+    r"schema|response_format|response format|output_format|output_config|structured|\bstrict\b|additionalproperties"
+    r"|\btools?\b|tool_choice|function declaration",
+    re.IGNORECASE,
+)
+
+
+class UnfitError(RefusalError):
+    """The provider, or pydantic-ai for it, does not take the constraint."""
+
+
+def classified(error: Exception, name: str, timeout: float) -> Exception:
+    """The error to raise for a request of the model `name` that ended without a response."""
+    from pydantic_ai import exceptions as theirs
+
+    said = _first_line(masked(_words(error)))
+    status = error.status_code if isinstance(error, theirs.ModelHTTPError) else 0
+    wait = getattr(error, "retry_after", None)
+    if isinstance(error, theirs.ModelQuotaExceededError) or status == 402 or _unpaid(status, said):
+        return ModelError(f"{name}: {said}", hint="check the balance and the limits of the account")
+    if isinstance(error, theirs.ModelRateLimitError | theirs.ModelUnavailableError) or status in TOO_MUCH:
+        return FaultError(said, wait=wait if wait and wait > 0 else None, throttled=True)
+    if isinstance(error, theirs.ModelRequestTimeout | theirs.ModelTimeoutError):
+        return SlowFaultError(f"no complete answer within {timeout:g} seconds")
+    if isinstance(error, theirs.ModelAuthenticationError) or status == 401:
+        hint = "check the key in the environment, and what it may do"
+        return NoModelError(f"{name} rejects the key: {said}", hint=hint)
+    if status in TIMED_OUT:
+        return SlowFaultError(said)
+    if status in MAY_PASS or isinstance(error, theirs.ModelServerError | theirs.ModelConnectionError):
+        return FaultError(said)
+    if isinstance(error, theirs.ModelNotFoundError) or status == 404:
+        return NoModelError(f"{name}: {said}", hint="check the model's name")
+    if isinstance(error, theirs.UserError):
+        return UnfitError(said)
+    if status in CANNOT_TAKE or isinstance(error, theirs.ModelRequestRejectedError | theirs.ContentFilterError):
+        return UnfitError(said) if _speaks_of_schema(said) else RefusalError(said)
+    if status:
+        return ModelError(f"{name}: {said}", hint="check the model's name and the account")
+    if isinstance(error, UnicodeEncodeError):
+        return RefusalError(f"the prompt is not valid Unicode: {error.reason} at character {error.start}")
+    return FaultError(said)
+
+
+_SETTINGS: Final = ("temperature", "top_p", "top_k", "seed")
+_REFUSES: Final = re.compile(
+    r"unsupported|not support|n't support|unknown|unrecogni[sz]ed|not (?:allowed|permitted)|only the default|deprecated"
+    r"|may only be set|cannot both|extra (?:inputs|fields)|unexpected",
+    re.IGNORECASE,
+)
+
+
+def refused_setting(said: str, settings: Mapping[str, Any]) -> str | None:
+    """The setting of a request that a provider's message refuses; None if the message names none."""
+    if not _REFUSES.search(said):
+        return None
+    named = (name for name in _SETTINGS if name in settings and re.search(rf"\b{name}\b", said))
+    return next(named, None)
+
+
+class SlowFaultError(FaultError):
+    """A fault of a provider that took too long: it may be overloaded, though it does not say so."""
+
+
+def masked(text: str) -> str:
+    """A provider's text with keys masked: everything that looks like one, and what the environment keeps secret."""
+    for name, value in os.environ.items():
+        if len(value) >= 8 and _SECRET.search(name.upper()):
+            text = text.replace(value, "***")
+    return _KEYS.sub("***", text)
+
+
+def _unpaid(status: int, said: str) -> bool:
+    return status == 429 and any(word in said.lower() for word in UNPAID)
+
+
+def _speaks_of_schema(said: str) -> bool:
+    lower = said.lower()
+    return "failed_generation" not in lower and "validate_failed" not in lower and bool(_OF_SCHEMA.search(said))
+
+
+def _words(error: Exception) -> str:
+    """The server's words: the message in the body of an HTTP error, or else the text of the error."""
+    status = getattr(error, "status_code", None)
+    body = getattr(error, "body", None)
+    found = _message(body) or (body if isinstance(body, str) else "")
+    if status is not None:
+        return f"HTTP {status}: {found}" if found else f"HTTP {status}"
+    return found or getattr(error, "message", "") or str(error) or type(error).__name__
+
+
+def _message(body: Any) -> str:
+    if isinstance(body, list) and body:
+        body = body[0]
+    if not isinstance(body, Mapping):
+        return ""
+    inner = body.get("error", body)
+    if isinstance(inner, str):
+        return inner
+    if not isinstance(inner, Mapping):
+        return ""
+    message = inner.get("message") or inner.get("Message") or inner.get("detail")
+    code = inner.get("code") or inner.get("type")
+    if not isinstance(message, str):
+        return ""
+    return f"{message} ({code})" if isinstance(code, str) and code not in message else message
+
+
+def _first_line(text: str) -> str:
+    return " ".join(text.strip().split("\n")[0].split())[:300]

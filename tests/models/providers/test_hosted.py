@@ -1,0 +1,300 @@
+import asyncio
+import gc
+import json
+import threading
+import warnings
+from typing import Any
+
+import pytest
+from pydantic_ai.exceptions import (
+    ModelConnectionError,
+    ModelHTTPError,
+    ModelQuotaExceededError,
+    ModelRateLimitError,
+    ModelRequestTimeout,
+)
+from pydantic_ai.messages import ModelResponse, TextPart, ThinkingPart, ToolCallPart
+from pydantic_ai.models.function import AgentInfo, FunctionModel
+from pydantic_ai.models.test import TestModel
+from pydantic_ai.profiles import ModelProfile
+
+from structout import ModelError, SpecError, StructoutWarning
+from structout.models.base import PartialAnswerError
+from structout.models.openai.retries import Patience
+from structout.models.providers.hosted import HostedModel, from_pydantic_ai
+from structout.testing import check_model
+from tests.models.providers.asking import DOCUMENT, NATIVE, PROMPTED, READ, SCHEMA, TOOL, WROTE, Asked, ask, bolt, said
+
+
+def of(asked: Asked, **given: Any) -> HostedModel:
+    model = from_pydantic_ai(asked.model, **given)
+    model.patience = Patience(timeout=5, attempts=3, seconds=0.5, longest_wait=0.05)
+    return model
+
+
+def test_a_model_of_pydantic_ai_is_a_model() -> None:
+    check_model(of(Asked()))
+
+
+@pytest.mark.parametrize(("profile", "way"), [(NATIVE, "native"), (TOOL, "tool")])
+def test_an_answer_is_held_in_the_strongest_way_and_comes_back_as_a_document(profile: ModelProfile, way: str) -> None:
+    asked = Asked(profile=profile)
+    (answer,) = of(asked).complete([ask()])
+    assert json.loads(answer.text) == DOCUMENT
+    assert answer.finish_reason == "stop"
+    assert answer.version.split() == ["m", way]
+    parameters = asked.infos[0].model_request_parameters
+    assert parameters.output_mode == way
+    held = parameters.output_object.json_schema if parameters.output_object else None
+    schema = held or parameters.output_tools[0].parameters_json_schema
+    assert schema["required"] == ["name", "size", "stock"]
+
+
+def test_where_only_the_prompt_holds_an_answer_that_is_said_once() -> None:
+    asked = Asked(profile=PROMPTED)
+    model = of(asked)
+    with pytest.warns(StructoutWarning, match="may not comply") as caught:
+        answers = model.complete([ask(), ask("nuts")])
+    assert len(caught) == 1
+    assert [json.loads(answer.text) for answer in answers] == [DOCUMENT] * 2
+    assert answers[0].version.split() == ["m", "prompted"]
+
+
+def test_a_prompt_without_a_schema_gets_a_text() -> None:
+    (answer,) = of(Asked(lambda info, number: said(ThinkingPart("hm"), TextPart("Hel"), TextPart("lo")))).complete(
+        [ask(schema=None)]
+    )
+    assert (answer.text, answer.version) == ("Hello", "m")
+
+
+def test_all_tokens_are_counted() -> None:
+    (answer,) = of(Asked()).complete([ask()])
+    usage = answer.usage
+    assert (usage.calls, usage.input_tokens, usage.output_tokens) == (1, READ, WROTE)
+    assert (usage.reused_tokens, usage.stored_tokens, usage.thinking_tokens) == (5, 2, 3)
+    assert usage.seconds > 0
+
+
+def test_pydantic_ais_test_model_answers() -> None:
+    (answer,) = from_pydantic_ai(TestModel()).complete([ask()])
+    assert SCHEMA.check_text(answer.text).ok
+
+
+@pytest.mark.parametrize(
+    ("finish", "expected"),
+    [("stop", "stop"), ("tool_call", "stop"), ("length", "length"), ("content_filter", "refused")],
+)
+def test_the_reason_why_an_answer_ended(finish: str, expected: str) -> None:
+    asked = Asked(lambda info, number: said(TextPart('{"name": "b'), finish=finish, details={"refusal": "not that"}))
+    (answer,) = of(asked).complete([ask()])
+    assert answer.finish_reason == expected
+    assert answer.refusal == ("not that" if expected == "refused" else "")
+    assert answer.usage.output_tokens == WROTE
+
+
+@pytest.mark.parametrize("finish", [None, "error"])
+def test_an_answer_whose_end_is_unknown_is_never_accepted_but_charged(finish: str | None) -> None:
+    def answer(info: AgentInfo, number: int) -> ModelResponse:
+        return said(TextPart("{}"), finish=finish) if number == 0 else bolt(info)
+
+    (found,) = of(Asked(answer)).complete([ask()])
+    assert json.loads(found.text) == DOCUMENT
+    assert (found.usage.calls, found.usage.input_tokens) == (2, 2 * READ)
+
+
+def test_answers_that_stay_unusable_are_charged_to_the_next_completion() -> None:
+    asked = Asked(lambda info, number: said(TextPart("{}"), finish=None) if number < 3 else bolt(info))
+    model = of(asked)
+    with pytest.raises(ModelError, match="unknown reason"):
+        model.complete([ask()])
+    (answer,) = model.complete([ask()])
+    assert answer.usage.calls == 4
+
+
+def test_a_stop_text_ends_an_answer_even_where_the_provider_takes_none() -> None:
+    asked = Asked(lambda info, number: said(TextPart("one\ntwo")))
+    (answer,) = of(asked).complete([ask(schema=None, stop=("\n",))])
+    assert answer.text == "one"
+
+
+def failing(error: Exception, times: int) -> Asked:
+    def answer(info: AgentInfo, number: int) -> ModelResponse:
+        if number < times:
+            raise error
+        return bolt(info)
+
+    return Asked(answer)
+
+
+def http(status: int, message: str = "no", **given: Any) -> ModelHTTPError:
+    return ModelHTTPError(status, "m", {"error": {"message": message}}, **given)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [http(status) for status in (408, 409, 424, 429, 498, 499, 500, 502, 503, 504, 529)]
+    + [ModelConnectionError("m", "reset"), ModelRequestTimeout("m", 5), ModelRateLimitError("m", "slow down")],
+)
+def test_what_may_pass_is_tried_again(error: Exception) -> None:
+    asked = failing(error, 2)
+    (answer,) = of(asked).complete([ask()])
+    assert json.loads(answer.text) == DOCUMENT
+    assert len(asked.infos) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (http(401, "invalid x-api-key"), "rejects the key.*invalid x-api-key"),
+        (http(402, "pay first"), "pay first"),
+        (http(404, "no such model"), "no such model"),
+        (http(429, "You exceeded your quota (insufficient_quota)"), "exceeded your quota"),
+        (ModelQuotaExceededError("m", "credit balance is too low"), "credit balance"),
+    ],
+)
+def test_what_cannot_pass_stops_with_the_servers_words(error: Exception, words: str) -> None:
+    asked = failing(error, 99)
+    with pytest.raises(ModelError, match=words) as caught:
+        of(asked).complete([ask()])
+    assert caught.value.hint
+    assert len(asked.infos) == 1
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_rejected_prompt_is_refused_alone(status: int) -> None:
+    asked = failing(http(status, "flagged by moderation"), 1)
+    model = of(asked)
+    answers = [model.complete([ask(text)])[0] for text in ("a", "b")]
+    assert [answer.finish_reason for answer in answers] == ["refused", "stop"]
+    assert "flagged by moderation" in answers[0].refusal
+    assert len(asked.infos) == 2
+
+
+def test_a_schema_that_a_provider_does_not_take_is_held_by_a_tool_from_then_on() -> None:
+    def answer(info: AgentInfo, number: int) -> ModelResponse:
+        if info.model_request_parameters.output_mode == "native":
+            raise http(400, "output_config.format.schema: too many optional parameters")
+        return bolt(info)
+
+    asked = Asked(answer)
+    model = of(asked)
+    with pytest.warns(StructoutWarning, match=r"by a tool call.*too many optional"):
+        model.complete([ask()])
+    (again,) = model.complete([ask("nuts")])
+    assert again.version == "m tool"
+    assert len(asked.infos) == 3
+
+
+def test_a_temperature_that_a_model_refuses_is_left_out_and_said_once() -> None:
+    def answer(info: AgentInfo, number: int) -> ModelResponse:
+        if "temperature" in (info.model_settings or {}):
+            raise http(400, "Unsupported value: 'temperature' does not support 0.0 with this model")
+        return bolt(info)
+
+    asked = Asked(answer)
+    model = of(asked)
+    with pytest.warns(StructoutWarning, match="temperature") as caught:
+        model.complete([ask()])
+    model.complete([ask("nuts")])
+    assert len(caught) == 1
+    assert len(asked.infos) == 3
+
+
+def test_no_key_reaches_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANY_API_KEY", "very-secret-words")
+    for secret in ("sk-ant-api03-abcdefgh", "very-secret-words"):
+        for status in (400, 401, 500):
+            model = of(failing(http(status, f"wrong key: {secret}"), 99))
+            try:
+                shown = model.complete([ask()])[0].refusal
+            except ModelError as error:
+                shown = str(error)
+            assert "wrong key" in shown
+            assert secret not in shown
+
+
+def test_no_paid_answer_is_lost_when_others_fail() -> None:
+    asked = Asked()
+
+    def failing_for_nuts(info: AgentInfo, number: int) -> ModelResponse:
+        if "nuts" in str(asked.messages[number]):
+            raise http(401)
+        return bolt(info)
+
+    asked._answer = failing_for_nuts
+    model = of(asked, in_flight=1)
+    with pytest.raises(PartialAnswerError) as caught:
+        model.complete([ask(), ask("nuts")])
+    first, second = caught.value.completions
+    assert first is not None
+    assert second is None
+
+
+def test_many_requests_are_in_flight_at_a_time() -> None:
+    both = threading.Barrier(4, timeout=5)
+
+    async def slow(messages: Any, info: AgentInfo) -> ModelResponse:
+        await asyncio.to_thread(both.wait)
+        return bolt(info)
+
+    model = from_pydantic_ai(FunctionModel(slow, profile=NATIVE))
+    assert len(model.complete([ask(str(i)) for i in range(4)])) == 4
+    assert model.limiter.peak == 4
+
+
+def test_the_thread_ends_with_the_model() -> None:
+    before = set(threading.enumerate())
+    model = of(Asked())
+    model.complete([ask()])
+    (own,) = [thread for thread in threading.enumerate() if thread not in before and "provider" in thread.name]
+    del model
+    gc.collect()
+    assert not own.is_alive()
+
+
+def test_settings_reach_the_model_and_its_name() -> None:
+    asked = Asked()
+    model = of(asked, settings={"thinking": "low", "extra_headers": {"x-team": "catalogue"}})
+    model.complete([ask(temperature=0.5, seed=7, top_p=0.9)])
+    sent: Any = asked.infos[0].model_settings
+    assert sent["extra_headers"] == {"x-team": "catalogue"}
+    assert (sent["temperature"], sent["top_p"], sent["max_tokens"]) == (0.5, 0.9, 512)
+    assert sent["seed"] == 7_000_021
+    assert sent["max_retries"] == 0
+    assert model.name.startswith("pydantic-ai:function:m#settings@")
+    assert "catalogue" not in model.name
+    assert of(Asked()).name == "pydantic-ai:function:m"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"thinkin": "low"}, "do you mean thinking"),
+        ({"thinking": "very"}, "invalid setting"),
+        ({"temperature": 1}, "structout decides"),
+        ({"max_retries": 3}, "structout decides"),
+    ],
+)
+def test_an_invalid_setting_is_named(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        of(Asked(), settings=settings)
+
+
+@pytest.mark.parametrize("sampling", [{"min_p": 0.1}, {"repetitions": 3}])
+def test_a_filter_that_no_request_can_state_is_an_error(sampling: dict[str, Any]) -> None:
+    asked = Asked()
+    with pytest.raises(SpecError, match="does not support"):
+        of(asked).complete([ask(**sampling)])
+    assert not asked.infos
+
+
+def test_the_first_tool_call_is_the_answer() -> None:
+    call = ToolCallPart("Part", '{"name": "nut", "size": 1, "stock": null}')
+    (answer,) = of(Asked(lambda info, number: said(TextPart("Here:"), call), TOOL)).complete([ask()])
+    assert json.loads(answer.text) == {"name": "nut", "size": 1}
+
+
+def test_nothing_is_said_where_nothing_is_lost() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        of(Asked()).complete([ask(), ask("nuts")])
