@@ -11,6 +11,7 @@ from structout.exports import lazy
 if TYPE_CHECKING:
     from structout.completion import Completion, Message, Prompt, Sampling, Usage
     from structout.errors import (
+        AccountError,
         BudgetError,
         CodeError,
         DamagedError,
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from structout.version import __version__
 
 __all__ = [
+    "AccountError",
     "Agreement", "AllOf", "AnyOf", "Attempt", "Audit", "BestOf", "BudgetError", "Cascade", "Choice", "CodeError",
     "Compare", "Completion", "Confident", "Constrained", "DamagedError", "DataError", "Dataset", "Draft", "Edit",
     "Example", "Findings", "Grounded", "InvalidResultError", "Issue", "JournalError", "Judge", "Lark", "Learned",
@@ -88,7 +90,8 @@ __getattr__, __dir__ = lazy(
     __name__,
     {
         "completion": "Completion Message Prompt Sampling Usage",
-        "errors": "BudgetError CodeError DamagedError DataError JournalError MissingExtraError ModelError NoModelError "
+        "errors": "AccountError "
+        "BudgetError CodeError DamagedError DataError JournalError MissingExtraError ModelError NoModelError "
         "OtherRunError OutputError SchemaError SpecError StructoutError StructoutWarning",
         "evaluation": "Compare Dataset Report certify evaluate recommend",
         "evaluation.metrics": "Metric",

@@ -170,6 +170,11 @@ class Completion:
     version: str = ""
 
     @property
+    def is_rejection(self) -> bool:
+        """Whether the prompt was refused at no cost, so that it can be asked again once the cause is fixed."""
+        return self.finish_reason == "refused" and not (self.usage.input_tokens or self.usage.output_tokens)
+
+    @property
     def mean_logprob(self) -> float | None:
         """The mean log-probability of the output tokens; None if the model reports none."""
         return sum(self.logprobs) / len(self.logprobs) if self.logprobs else None

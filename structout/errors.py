@@ -52,15 +52,26 @@ class SpecError(StructoutError):
 
 
 class ModelError(StructoutError):
-    """A model that cannot be loaded, or that failed while answering."""
+    """A model that cannot be loaded, or that failed while answering.
+
+    An error that `stops` the run concerns every record, so no further record is asked.
+    """
 
     retryable = True
+    stops = False
 
 
 class NoModelError(ModelError):
-    """An unknown model, or a model that lacks something it needs: retrying does not help."""
+    """An unknown model, a rejected key, or a model that lacks something it needs: retrying does not help."""
 
     retryable = False
+    stops = True
+
+
+class AccountError(ModelError):
+    """An account whose money or quota is used up: the same call can succeed once it is paid."""
+
+    stops = True
 
 
 class JournalError(StructoutError):

@@ -1,8 +1,12 @@
 """Prices of models: US dollars for tokens and for hours, by model name."""
 
 import math
+import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +15,55 @@ from structout.document import load_json
 from structout.errors import DataError, SpecError
 
 _MILLION = 1_000_000
-FORM = "[MODEL=]INPUT,OUTPUT[,HOUR]"  # the form of a price on a command line
-_LIST = 'write {"MODEL": [INPUT, OUTPUT]} with numbers'
-_HINT = "US dollars for a million input tokens, for a million output tokens, and for an hour"
+FORM = "[MODEL=]INPUT,OUTPUT[,HOUR][,cached=C][,stored=S]"  # the form of a price on a command line
+_LIST = 'write {"MODEL": [INPUT, OUTPUT]} or {"MODEL": {"input": INPUT, "output": OUTPUT, "cached": C}} with numbers'
+_HINT = (
+    "US dollars for a million input tokens, for a million output tokens, and for an hour; cached and stored: for a "
+    "million input tokens that are read from and written to a cache"
+)
+_AMOUNTS = ("input", "output", "hour", "cached", "stored")
+_NAMED = re.compile(r"[,/](cached|stored)=([^,/=]*)$")
+# genai-prices' names of providers, where they differ from those of models
+_PROVIDERS = {
+    "openai-chat": "openai", "openai-responses": "openai", "azure-responses": "azure", "bedrock": "aws",
+    "google-cloud": "google", "xai": "x-ai",
+}  # fmt: skip
+_NO_PROVIDER = ("hf", "path", "py", "scripted", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
     """US dollars for a million input tokens, for a million output tokens, and for an hour of the model's time.
 
-    Raises `SpecError` for an amount that is negative or not a number.
+    `cached` and `stored` are for a million input tokens that are read from a provider's cache and written to it; None
+    stands for the price of input. `source` names the list that the price is from, "" for a price of the user. Raises
+    `SpecError` for an amount that is negative or not a number.
     """
 
     input: float = 0.0
     output: float = 0.0
     hour: float = 0.0
+    cached: float | None = None
+    stored: float | None = None
+    source: str = ""
 
     def __post_init__(self) -> None:
-        for name, dollars in (("input", self.input), ("output", self.output), ("hour", self.hour)):
+        for name in _AMOUNTS:
+            dollars = getattr(self, name)
+            if dollars is None and name in ("cached", "stored"):
+                continue
             if isinstance(dollars, bool) or not isinstance(dollars, int | float) or not 0 <= dollars < math.inf:
                 raise SpecError(f"invalid price: {name} is {dollars!r}", hint="give US dollars, 0 or more")
 
     def of(self, usage: Usage) -> float:
         """The price of a usage in US dollars."""
-        tokens = usage.input_tokens * self.input + usage.output_tokens * self.output
+        reused, stored = usage.reused_tokens, usage.stored_tokens
+        tokens = (
+            max(0, usage.input_tokens - reused - stored) * self.input
+            + reused * (self.input if self.cached is None else self.cached)
+            + stored * (self.input if self.stored is None else self.stored)
+            + usage.output_tokens * self.output
+        )
         return tokens / _MILLION + self.hour * usage.seconds / 3600
 
 
@@ -46,7 +75,9 @@ class Prices:
 
     @classmethod
     def load(cls, path: str | Path) -> "Prices":
-        """Read a JSON file of `{"MODEL": [input, output]}`, or `[input, output, hour]`. Raises `DataError`."""
+        """Read a JSON file of `{"MODEL": [input, output]}`, `[input, output, hour]`, or an object with the fields of
+        `Price`. Raises `DataError`.
+        """
         try:
             rows = load_json(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
@@ -71,10 +102,12 @@ class Prices:
 
 
 def _listed(name: str, price: Any, path: str | Path) -> Price:
-    if not isinstance(price, list) or len(price) not in (2, 3):
+    is_list = isinstance(price, list) and len(price) in (2, 3)
+    is_object = isinstance(price, dict) and {"input", "output"} <= price.keys() <= set(_AMOUNTS)
+    if not is_list and not is_object:
         raise DataError(f"invalid price of {name!r} in {path}: got {price!r:.60}", hint=_LIST)
     try:
-        return Price(*price)
+        return Price(**price) if is_object else Price(*price)
     except SpecError as error:
         raise DataError(f"invalid price of {name!r} in {path}: got {price!r:.60}", hint=_LIST) from error
 
@@ -84,17 +117,24 @@ def read_price(text: str) -> tuple[str, Price]:
 
     Slashes may separate the numbers instead of commas. Raises `SpecError`.
 
-    >>> read_price("openai:gpt=0.15,0.6")
-    ('openai:gpt', Price(input=0.15, output=0.6, hour=0.0))
+    >>> read_price("anthropic:claude=3,15,cached=0.3") == ("anthropic:claude", Price(3, 15, cached=0.3))
+    True
     """
-    model, _, numbers = text.rpartition("=")
+    rest = text
+    named: dict[str, str] = {}
+    while (found := _NAMED.search(rest)) and found[1] not in named:
+        named[found[1]] = found[2]
+        rest = rest[: found.start()]
+    model, _, numbers = rest.rpartition("=")
     try:
         given = [float(number) for number in numbers.replace("/", ",").split(",")]
+        extra = {name: float(number) for name, number in named.items()}
     except ValueError:
-        given = []
+        given, extra = [], {}
     if len(given) not in (2, 3):
         raise SpecError(f"invalid price: got {text!r}, expected {FORM}", hint=_HINT)
-    return model, Price(*given)
+    hour = given[2] if len(given) == 3 else 0.0
+    return model, Price(given[0], given[1], hour, extra.get("cached"), extra.get("stored"))
 
 
 def read_prices(texts: Iterable[str]) -> dict[str, Price]:
@@ -108,6 +148,80 @@ def named(prices: Mapping[str, Price], models: Sequence[str]) -> dict[str, Price
         hint = f"name the model: {', '.join(models) or 'embedded'}"
         raise SpecError("invalid price: got INPUT,OUTPUT for several models, expected MODEL=INPUT,OUTPUT", hint=hint)
     return {name or models[0]: price for name, price in prices.items()}
+
+
+def with_known(prices: Mapping[str, Price], models: Iterable[str]) -> dict[str, Price]:
+    """Prices by model name. An unlisted model has the price of its name without options, or else the price that
+    genai-prices knows.
+    """
+    found = {name: prices.get(without_options(name)) or known_price(name) for name in models if name not in prices}
+    return {**{name: price for name, price in found.items() if price is not None}, **prices}
+
+
+def without_options(model: str) -> str:
+    """A model's name without its options; only the option `batch` stays, as batches have another price."""
+    name, _, options = model.partition("#")
+    return f"{name}#batch" if "batch" in options.split(",") else name
+
+
+def known_price(model: str) -> Price | None:
+    """The price of a hosted provider's model in genai-prices, such as `anthropic:claude-sonnet-4-5`.
+
+    None if the model is unknown, is asked at an unknown address, or if genai-prices is not installed. The price is that
+    of the lowest tier; a name with the option `batch` gets the price of batches.
+    """
+    place, _, options = model.removeprefix("pydantic-ai:").partition("#")
+    provider, _, rest = place.partition(":")
+    provider = provider.rpartition("/")[2]  # after gateway/
+    name, at, server = rest.partition("@http")
+    if provider in _NO_PROVIDER or not name:
+        return None
+    if not at and provider == "openai" and os.environ.get("OPENAI_BASE_URL"):
+        return None  # a server of the user's own
+    who = None if at else _PROVIDERS.get(provider, provider)
+    return _listed_price(who, f"http{server}" if at else None, name, "batch" in options.split(","))
+
+
+@cache
+def _listed_price(provider: str | None, address: str | None, model: str, is_batch: bool) -> Price | None:
+    try:
+        from genai_prices.data_snapshot import get_snapshot
+    except ModuleNotFoundError:
+        return None
+    try:
+        _, found = get_snapshot().find_provider_model(model, None, provider, address)
+        listed = found.get_prices(datetime.now(UTC), {"processing": "batch"} if is_batch else None)
+    except LookupError:
+        return None
+    amounts = [
+        _base(getattr(listed, f"{name}_mtok", None)) for name in ("input", "output", "cache_read", "cache_write")
+    ]
+    read, wrote, cached, stored = amounts
+    if read is None or wrote is None:
+        return None
+    return Price(read, wrote, cached=cached, stored=stored, source=_source())
+
+
+def _base(price: Any) -> float | None:
+    """A price of genai-prices in dollars; of several tiers, the lowest."""
+    return None if price is None else float(getattr(price, "base", price))
+
+
+@cache
+def _source() -> str:
+    """The version of genai-prices, and the date of the newest price that it holds."""
+    from genai_prices import __version__
+    from genai_prices.data_snapshot import get_snapshot
+
+    conditional = (
+        getattr(one.constraint, "start_date", None)
+        for provider in get_snapshot().providers
+        for model in provider.models
+        for one in (model.prices if isinstance(model.prices, list) else ())
+    )
+    today = datetime.now(UTC).date()
+    newest = max((date for date in conditional if date is not None and date <= today), default=None)
+    return f"genai-prices {__version__}" + (f" with prices up to {newest}" if newest else "")
 
 
 def dollars(amount: float) -> str:

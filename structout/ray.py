@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from queue import SimpleQueue
@@ -12,6 +12,7 @@ from typing import Any
 from structout import defaults
 from structout.completion import Completion, Sampling, Usage
 from structout.errors import MissingExtraError, ModelError, check_installed
+from structout.halt import current
 from structout.pipeline.budget import Budget
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal, answers_of
@@ -141,7 +142,7 @@ def engine(
     """
     check_installed("ray", "ray")  # raises before a journal is made
 
-    def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Iterator[Done]:
+    def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Generator[Done, None, None]:
         workers = _Workers(recipe, job, journal, actors, cache=cache)
 
         def paid(new: list[Row]) -> list[RowOutcome]:
@@ -191,6 +192,7 @@ class _Workers:
             pass  # another chunk in the same worker may have killed it
         finally:
             self._free.put(worker)
+        current().check()  # an interrupted run kills its workers
         with self._suspects:
             return [self._alone(row) for row in rows]
 

@@ -3,13 +3,16 @@
 `main` imports the commands, so that it also handles an interrupt that arrives during these imports.
 """
 
+import os
 import sys
+import threading
 import warnings
 from io import TextIOWrapper
 
 from structout.cli.codes import INCOMPLETE, INTERRUPTED, USAGE
 from structout.cli.console import say, show_failure, show_warning, silence
 from structout.errors import StructoutError, StructoutWarning
+from structout.halt import THREAD
 
 
 def main() -> None:
@@ -30,8 +33,19 @@ def main() -> None:
     except StructoutError as error:
         say(f"error: {error}")
         sys.exit(INCOMPLETE if error.retryable else USAGE)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            _leave()
+        raise
     finally:
         _flush()
+
+
+def _leave() -> None:
+    """End the process now if an interrupted thread still works: its code in C may not survive a normal exit."""
+    if any(thread.name == THREAD for thread in threading.enumerate()):
+        _flush()
+        os._exit(INTERRUPTED)
 
 
 def _flush() -> None:

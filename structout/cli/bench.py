@@ -16,6 +16,8 @@ from structout.cli.options import (
     CodeOption,
     JsonOption,
     LogOption,
+    ModelSettingsOption,
+    ModelsOption,
     PricesOption,
     WriteSecretsOption,
     warn_of_other_models,
@@ -50,7 +52,8 @@ def bench(
     ] = None,
     schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, if the folder holds none.")] = None,
     strategy: Annotated[list[str] | None, typer.Option("--strategy", help="A strategy expression. Repeatable.")] = None,
-    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="A model. Repeatable.")] = None,
+    model: ModelsOption = None,
+    model_settings: ModelSettingsOption = None,
     split: Annotated[str | None, typer.Option("--split", help="train, dev, test (the default) or all.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Use at most this many records.")] = None,
     repeats: Annotated[int | None, typer.Option("--repeats", min=1, help="Runs per record (1).")] = None,
@@ -273,10 +276,11 @@ def _value(written: str) -> Any:
         return written
 
 
-def _priced(texts: Sequence[str], models: Sequence[str]) -> dict[str, dict[str, float]]:
+def _priced(texts: Sequence[str], models: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The prices of `--price` by model name, as an experiment holds them. A price without a name belongs to the only
     one of `models`.
     """
     from structout.prices import named, read_prices
 
-    return {model: asdict(one) for model, one in named(read_prices(texts), models).items()}
+    given = named(read_prices(texts), models)
+    return {model: {key: v for key, v in asdict(one).items() if v not in (None, "")} for model, one in given.items()}

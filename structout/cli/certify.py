@@ -16,6 +16,7 @@ from structout.cli.options import (
     LogOption,
     MaxTokensOption,
     ModelOption,
+    ModelSettingsOption,
     StrategyOption,
     current_spelling,
     sampling,
@@ -30,6 +31,7 @@ def certify(
     schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, if the folder holds none.")] = None,
     strategy: StrategyOption = defaults.STRATEGY,
     model: ModelOption = "embedded",
+    model_settings: ModelSettingsOption = None,
     max_error: Annotated[
         float,
         typer.Option(

@@ -16,6 +16,7 @@ from structout.cli.options import (
     InstructionsOption,
     MaxTokensOption,
     ModelOption,
+    ModelSettingsOption,
     SchemaOption,
     SourceArgument,
     StrategyOption,
@@ -36,6 +37,7 @@ def extract(
         str | None, typer.Option("--text", "-t", help="One text to extract from, instead of INPUT.")
     ] = None,
     model: ModelOption = "embedded",
+    model_settings: ModelSettingsOption = None,
     strategy: StrategyOption = defaults.STRATEGY,
     instructions: InstructionsOption = None,
     examples: ExamplesOption = None,

@@ -46,6 +46,30 @@ def _former_spelling(name: str) -> Callable[[typer.Context, str | None], str | N
     return note
 
 
+_SETTINGS = "structout.model_settings"
+
+
+def model_with_settings(context: typer.Context, value: T) -> T:
+    """The callback of --model: adds the file of --model-settings to the names of hosted providers' models."""
+    file = context.meta.get(_SETTINGS)
+    if file is None:
+        return value
+    from structout.models.providers.name import is_hosted, with_settings
+
+    names: list[Any] = value if isinstance(value, list) else [value or ""]
+    if not any(map(is_hosted, names)):
+        hint = "name such a model, as in --model anthropic:MODEL"
+        raise SpecError("--model-settings is for the models of hosted providers", hint=hint)
+    found = [with_settings(name, file) if is_hosted(name) else name for name in names]
+    return found if isinstance(value, list) else found[0]  # type: ignore[return-value]
+
+
+def _note_settings(context: typer.Context, value: str | None) -> str | None:
+    if value is not None:
+        context.meta[_SETTINGS] = value
+    return value
+
+
 SchemaOption = Annotated[
     str, typer.Option("--schema", "-s", help="A folder, a .json file, path/to/schema.py:Name or package.module:Name.")
 ]
@@ -70,7 +94,24 @@ FormerTextOption = Annotated[
 ColumnOption = Annotated[str, typer.Option("--column", callback=current_spelling, help="The column of INPUT to read.")]
 ModelOption = Annotated[
     str,
-    typer.Option("--model", "-m", help="embedded, hf:NAME, path:FOLDER, openai:NAME@URL, scripted:FILE, py:FILE:NAME."),
+    typer.Option(
+        "--model",
+        "-m",
+        callback=model_with_settings,
+        help="embedded, hf:NAME, path:FOLDER, openai:NAME@URL, PROVIDER:NAME, scripted:FILE, py:FILE:NAME.",
+    ),
+]
+ModelsOption = Annotated[
+    list[str] | None, typer.Option("--model", "-m", callback=model_with_settings, help="A model. Repeatable.")
+]
+ModelSettingsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model-settings",
+        is_eager=True,
+        callback=_note_settings,
+        help="The TOML file with settings of a hosted provider's model, such as thinking and caching.",
+    ),
 ]
 StrategyOption = Annotated[
     str, typer.Option("--strategy", help="An expression such as 'Reask(Repair(Prompted(examples=3)), limit=2)'.")
@@ -94,7 +135,11 @@ SeedOption = Annotated[
 ]
 PricesOption = Annotated[
     list[str] | None,
-    typer.Option("--price", help="\\[MODEL=]INPUT,OUTPUT\\[,HOUR]: US dollars per million tokens and per hour."),
+    typer.Option(
+        "--price",
+        help="\\[MODEL=]INPUT,OUTPUT\\[,HOUR]\\[,cached=C]: US dollars per million tokens and per hour. "
+        "Hosted models have the prices of genai-prices.",
+    ),
 ]
 LogOption = Annotated[
     str | None, typer.Option("--log", help="The log: known answers are read from it, new answers are added.")
@@ -156,8 +201,11 @@ def policy_named(name: str) -> "Policy":
 
 def warn_of_other_models(priced: Iterable[str], models: Collection[str]) -> None:
     """Warn of each price whose model is not among `models`. A price without a name ("") has its model."""
+    from structout.prices import without_options
+
+    known = {*models, *map(without_options, models)}
     for name in priced:
-        if name and name not in models:
+        if name and name not in known:
             say(f"--price names {name!r}, but the models are: {', '.join(dict.fromkeys(models))}")
 
 

@@ -14,6 +14,8 @@ from structout.cli.options import (
     JsonOption,
     LogOption,
     MaxTokensOption,
+    ModelSettingsOption,
+    ModelsOption,
     PricesOption,
     current_spelling,
     sampling,
@@ -34,7 +36,8 @@ def recommend(
     ],
     schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, if the folder holds none.")] = None,
     strategy: Annotated[list[str] | None, typer.Option("--strategy", help="A strategy expression. Repeatable.")] = None,
-    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="A model. Repeatable.")] = None,
+    model: ModelsOption = None,
+    model_settings: ModelSettingsOption = None,
     minimise: Annotated[
         str,
         typer.Option(

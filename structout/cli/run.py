@@ -19,6 +19,7 @@ from structout.cli.options import (
     InstructionsOption,
     MaxTokensOption,
     ModelOption,
+    ModelSettingsOption,
     PricesOption,
     SchemaOption,
     SeedOption,
@@ -69,6 +70,7 @@ def run(
         ),
     ] = "-",
     model: ModelOption = "embedded",
+    model_settings: ModelSettingsOption = None,
     strategy: StrategyOption = defaults.STRATEGY,
     instructions: InstructionsOption = None,
     examples: ExamplesOption = None,
@@ -96,7 +98,12 @@ def run(
         int | None, typer.Option("--chunk", min=1, help="Rows per batch (32; 5,000 for a model with #batch).")
     ] = None,
     max_errors: Annotated[
-        int, typer.Option("--max-errors", min=1, help="Stop when the model fails on this many consecutive rows.")
+        int,
+        typer.Option(
+            "--max-errors",
+            min=1,
+            help="Stop when the model fails on this many consecutive rows, or refuses this many before it answers one.",
+        ),
     ] = 10,
     engine: Annotated[EngineName, typer.Option("--engine", help="Run on this machine or on Ray.")] = EngineName.LOCAL,
     actors: Annotated[int, typer.Option("--actors", min=1, help="Ray processes, each with its own model.")] = 2,
@@ -160,9 +167,9 @@ def run(
 ) -> None:
     """Turn a file of rows into a file of validated records, one outcome per row. The same command resumes a run.
 
-    Exit 0: all rows were accepted; 1: some rows are in the quarantine; 2: wrong usage, or the run finished but its
-    journal was damaged; 3: the run stopped early (budget, model, disk) or the model failed on some rows, so run the
-    same command again; 4: the input holds no rows.
+    Exit 0: all rows were accepted; 1: some rows are in the quarantine; 2: wrong usage, or the model's server rejects
+    the key, the name or every row, or the run finished but its journal was damaged; 3: the run stopped early (budget,
+    account, model, disk) or the model failed on some rows, so run the same command again; 4: the input holds no rows.
     """
     from structout.pipeline.budget import Budget
     from structout.pipeline.file_run import FileRun, RunInterruptedError

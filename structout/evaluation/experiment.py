@@ -154,7 +154,7 @@ class Experiment:
             if unknown := set(price) - {one.name for one in fields(Price)}:
                 hint = f"give {', '.join(one.name for one in fields(Price))}"
                 raise SpecError(f"unknown fields in the price of {model}: {', '.join(sorted(unknown))}", hint=hint)
-        return {model: Price(**price) for model, price in self.prices.items()}
+        return {model: Price(**price) for model, price in self.prices.items()}  # type: ignore[arg-type]
 
 
 def _several(given: Any) -> tuple[Any, ...]:

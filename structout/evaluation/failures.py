@@ -9,6 +9,7 @@ from structout.models import Model
 from structout.result import Result, Task
 from structout.strategies import Strategy
 from structout.strategies.batch import each
+from structout.strategies.refusals import Refusals, refusals_of
 
 _MOST_IN_A_ROW = 10
 _NAMED = 5  # records that a message names
@@ -25,30 +26,42 @@ class Failures:
     kept: str
     _keys: dict[str, None] = field(default_factory=dict)
     _in_a_row: int = 0
+    _refusals: dict[str, Refusals[Result[Any]]] = field(default_factory=dict)  # by model
     _last: str = ""
 
     def run(self, strategy: Strategy, tasks: Sequence[tuple[str, Task[Any]]], model: Model) -> list[Result[Any] | None]:
         """One result for each task; a task comes with the key of its record.
 
         If the model fails on the batch, each task is tried alone, and the result is None where the model fails again.
-        Raises `ModelError` after ten failures in a row.
+        Raises `ModelError` after ten failures in a row, and at once for an error that stops the run; `NoModelError`
+        after ten refusals of a model that has not answered.
         """
 
         def together(some: Sequence[tuple[str, Task[Any]]]) -> list[Result[Any] | None]:
-            results: list[Result[Any] | None] = [*strategy.run([task for _, task in some], model)]
+            results = strategy.run([task for _, task in some], model)
+            refusals = self._refusals.setdefault(model.name, Refusals())
+            for result in results:
+                refusals.passed(result, refusals_of(result))
             self._in_a_row = 0
-            return results
+            return [*results]
 
         def alone(one: tuple[str, Task[Any]]) -> Result[Any] | None:
             try:
                 return together([one])[0]
             except ModelError as error:
+                if error.stops:
+                    raise
                 self._add(one[0], error)
                 return None
 
-        if len(tasks) == 1:  # a batch of one need not be tried twice
-            return [alone(tasks[0])]
-        return each(tasks, together, alone, lambda error: isinstance(error, ModelError))
+        try:
+            if len(tasks) == 1:  # a batch of one need not be tried twice
+                return [alone(tasks[0])]
+            return each(tasks, together, alone, lambda error: isinstance(error, ModelError) and not error.stops)
+        except ModelError as error:
+            if error.stops:
+                error.hint = f"{error.hint or 'fix the cause'}, then {self.kept}"
+            raise
 
     def check(self) -> None:
         """Raise `ModelError` if the model failed on any record: the measurement is incomplete."""

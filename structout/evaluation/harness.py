@@ -22,7 +22,7 @@ from structout.evaluation.report import Report
 from structout.evaluation.scoring.comparison import Comparison
 from structout.evaluation.stopping import Until
 from structout.models import LazyModel, Memo, Model, identity, model_of
-from structout.prices import Price
+from structout.prices import Price, with_known
 from structout.result import Example, Task
 from structout.strategies import Strategy, instructed, spec, strategy_of, with_models
 
@@ -94,7 +94,8 @@ def evaluate(
     ]
     comparison = dataset.comparison or Comparison.of(dataset.schema)
     names = list(dict.fromkeys(run.arm.strategy for run in runs))
-    header = _provenance(dataset, comparison, names, [model.name for model in loaded], repeats, prices)
+    known = with_known(prices or {}, ledger.identities)
+    header = _provenance(dataset, comparison, names, [model.name for model in loaded], repeats, known)
     header |= {"splits": (examples or dataset).splits()}
     header |= {"identities": ledger.identities, **({} if transcripts else {"transcripts": False}), **(about or {})}
     failures = Failures(len(dataset), _KEPT.format(log) if log and transcripts else _LOST)

@@ -67,8 +67,8 @@ class Log:
         self._stream = None
 
     def paid(self, identity: str, model: str, prompt: Prompt, completion: Completion) -> None:
-        """Append a completion."""
-        if not self._transcripts:
+        """Append a completion, unless it is a rejection, which the next run asks again."""
+        if not self._transcripts or completion.is_rejection:
             return
         key = prompt.key()
         self._texts[model, key] = completion.text

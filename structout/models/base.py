@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 from structout.completion import Completion, Prompt
 from structout.errors import ModelError
+from structout.halt import HaltedError
 
 
 @runtime_checkable
@@ -42,4 +43,19 @@ class PartialAnswerError(ModelError):
 
     def __init__(self, message: str, completions: Sequence[Completion | None], *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
+        self.completions = tuple(completions)
+
+    @classmethod
+    def of(cls, error: ModelError, completions: Sequence[Completion | None]) -> "PartialAnswerError":
+        """The error for a batch that `error` ended; it stops the run if `error` does."""
+        made = cls(error.message, completions, hint=error.hint)
+        made.retryable, made.stops = error.retryable, error.stops
+        return made
+
+
+class HaltedAnswerError(HaltedError):
+    """The end of a batch that was told to end; `completions` as in `PartialAnswerError`."""
+
+    def __init__(self, completions: Sequence[Completion | None]) -> None:
+        super().__init__()
         self.completions = tuple(completions)

@@ -71,7 +71,7 @@ def identity(name: str) -> str:
         return batched(identity(at_once(name)))
     kind, _, folder = name.partition(":")
     if is_hosted(name):
-        return HostedName.read(name).text
+        return HostedName.read(name).identity
     if kind == "openai":
         from structout.models.openai.address import Address
 

@@ -8,13 +8,15 @@ from statistics import mean, stdev
 from typing import Any
 
 from structout.errors import ModelError
+from structout.pipeline.chunks import interruptible
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.progress import clock
-from structout.pipeline.run import Executor, entries, unknown
+from structout.pipeline.run import Entry, Executor, entries, unknown
 from structout.prices import dollars
 from structout.result import Task
 from structout.strategies.first_prompt import first_call
+from structout.strategies.refusals import Refusals
 from structout.tables.output import Placing
 from structout.tables.rows import Row
 
@@ -46,6 +48,7 @@ class Estimate:
     cost: Range | None
     seconds: float | None
     basis: str
+    source: str = ""  # the list that the prices are from, "" for prices of the user
 
     def to_json(self) -> dict[str, Any]:
         """The estimate for machines: bounds for all rows, tokens as integers, cost in US dollars."""
@@ -57,12 +60,15 @@ class Estimate:
             "cost_usd": None if self.cost is None else list(self.cost.of(self.rows)),
             "seconds": self.seconds,
             "basis": self.basis,
+            **({"prices": self.source} if self.source else {}),
         }
 
     def lines(self) -> list[str]:
         """The estimate as lines for people."""
         low, high = self.tokens.of(self.rows)
         cost = "unknown: give --price" if self.cost is None else " to ".join(map(dollars, self.cost.of(self.rows)))
+        if self.cost is not None and self.source:
+            cost = f"{cost} (prices of {self.source})"
         time = "unknown until rows are asked" if self.seconds is None else f"about {clock(self.seconds)}"
         return [
             f"{self.rows:,} rows to ask; the estimate is from {self.basis}",
@@ -93,11 +99,16 @@ def ask_some(
     """
     began, before = time.monotonic(), _calls(journal)
     found = []
-    for done in engine(rows, job, journal) if rows else ():
-        new = entries(done, place)
-        if keep:
-            journal.add_outcomes(new)
-        found += [outcome for _, _, outcome in new]
+    refusals = Refusals[Entry](job.max_errors)
+    with interruptible(engine(rows, job, journal)) as answers:
+        for done in answers:
+            new = entries(done, place)
+            passed = [kept for one in new for kept in refusals.passed(one, one[2].refusals)]
+            if keep:
+                journal.add_outcomes(passed)
+            found += [outcome for _, _, outcome in new]
+    if keep:
+        journal.add_outcomes(refusals.rest())
     answered = [outcome for outcome in found if outcome.status != "error"]
     if found and not answered:
         raise ModelError(
@@ -113,6 +124,7 @@ def ask_some(
         _range(costs) if len(costs) == len(answered) else None,
         seconds / len(found) * total if found else 0.0,
         f"{len(answered)} rows",
+        _source(job),
     )
 
 
@@ -141,7 +153,11 @@ def ask_nothing(rows: Iterable[Row], job: Job, total: int) -> Estimate:
         cost = Range((low + high) / 2, (high - low) / 4)
     counted = "tokens" if hasattr(model, "encode") else f"{_CHARACTERS} characters per token"
     basis = f"{len(lengths)} prompts ({counted}), one call per row, answers of 0 to {limit} tokens; no model was asked"
-    return Estimate(total, 0, tokens_range, cost, None, basis)
+    return Estimate(total, 0, tokens_range, cost, None, basis, _source(job))
+
+
+def _source(job: Job) -> str:
+    return ", ".join(dict.fromkeys(price.source for price in job.prices.table.values() if price.source))
 
 
 def _range(values: Sequence[float]) -> Range:

@@ -8,13 +8,14 @@ from structout import defaults
 from structout.completion import Sampling
 from structout.errors import DamagedError, DataError, SpecError
 from structout.models import Model, Strict, model_of
-from structout.pipeline.chunks import in_order
+from structout.pipeline.chunks import in_order, interruptible
 from structout.pipeline.job import Job, begun
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.run import unknown
 from structout.result import Example, Result
 from structout.schema import Schema
 from structout.strategies import Strategy, strategy_of, with_models
+from structout.strategies.refusals import Refusals, refusals_of
 from structout.tables.rows import Row, rows_of
 
 T = TypeVar("T")
@@ -71,7 +72,7 @@ def extract_many(
     `schema` is anything that `Schema.of` takes, `model` a `Model` or a name for `load_model`, `strategy` a `Strategy`
     or an expression for `load_strategy`. Texts are read lazily, `chunk` at a time: by default 32, and 5,000 for a
     model that works in batches. A bad text becomes a result with issues. Only an invalid schema, model or strategy
-    raises, and a model that fails.
+    raises, and a model that fails, or that refuses the first ten texts for one reason.
 
     `journal` is a file that keeps every answer and every result as it arrives. After an interruption, the same call
     yields the kept results without asking again, and then continues. A journal that is in use, or that belongs to
@@ -90,9 +91,18 @@ def extract_many(
     )
     chunk = chunk or job.chunk
     if journal is None:
-        return (result for results in in_order(texts, job.results, chunk) for result in results)
+        return _passing(texts, job, chunk)
     job = begun(job, journal)
     return _kept(texts, job, Journal(journal, job.identity(), private=private), chunk)
+
+
+def _passing(texts: Iterable[str], job: Job, chunk: int) -> Iterator[Result[Any]]:
+    refusals = Refusals[Result[Any]](job.max_errors)
+    with interruptible(in_order(texts, job.results, chunk, keeps=False)) as found:
+        for results in found:
+            for result in results:
+                refusals.passed(result, refusals_of(result))
+            yield from results
 
 
 def _kept(texts: Iterable[str], job: Job, journal: Journal, chunk: int) -> Iterator[Result[Any]]:
@@ -114,8 +124,14 @@ def _kept(texts: Iterable[str], job: Job, journal: Journal, chunk: int) -> Itera
         asked = {row.position for row in new}
         return [(row, results[row.position], row.position in asked) for row in rows]
 
-    with journal:
-        for done in in_order(rows_of(texts), work, chunk):
-            new = [(row, result) for row, result, is_new in done if is_new]
-            journal.add_outcomes([(row.position, row.digest, job.outcome(row, result)) for row, result in new])
+    refusals = Refusals[tuple[Row, Result[Any], bool]](job.max_errors)
+
+    def keep(done: list[tuple[Row, Result[Any], bool]]) -> None:
+        new = [(row, result) for row, result, is_new in done if is_new]
+        journal.add_outcomes([(row.position, row.digest, job.outcome(row, result)) for row, result in new])
+
+    with journal, interruptible(in_order(rows_of(texts), work, chunk)) as found:
+        for done in found:
+            keep([kept for one in done for kept in refusals.passed(one, refusals_of(one[1]))])
             yield from (result for _, result, _ in done)
+        keep(refusals.rest())

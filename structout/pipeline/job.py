@@ -134,7 +134,8 @@ class Job:
     def outcomes(self, rows: Sequence[Row]) -> list[RowOutcome]:
         """One outcome per row. If the model, or a validator of the schema, fails on a batch, its rows are retried one
         by one, so that a bad row affects no other row. After `max_errors` consecutive failures the remaining rows are
-        skipped. Raises only errors that no row can cause: `BudgetError`, `JournalError`, `SpecError`.
+        skipped. Raises only errors that no row can cause: `BudgetError`, `JournalError`, `SpecError`, and any
+        `ModelError` that stops the run.
         """
         failed, reason = 0, ""
 
@@ -226,7 +227,7 @@ def _texts(rows: Sequence[Row]) -> list[Any]:
 
 def _is_of_a_row(error: Exception) -> bool:
     """Whether a row can have caused the error: the error is the model's or comes from the user's code."""
-    return isinstance(error, ModelError) or not isinstance(error, StructoutError)
+    return not error.stops if isinstance(error, ModelError) else not isinstance(error, StructoutError)
 
 
 def begun(job: Job, journal: str | Path) -> Job:

@@ -73,6 +73,11 @@ class RowOutcome:
         return min(self.confidence.values(), default=None)
 
     @property
+    def refusals(self) -> list[str | None]:
+        """The reason of each call that was refused, and None for any other call."""
+        return [call.get("refusal", "") if call["finish_reason"] == "refused" else None for call in self.attempts]
+
+    @property
     def usage(self) -> Usage:
         """The usage of all attempts and checks."""
         return sum((Usage(**attempt["usage"]) for attempt in (*self.attempts, *self.checks)), Usage())

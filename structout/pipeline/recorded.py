@@ -11,7 +11,7 @@ from typing import Protocol
 from structout.completion import Completion, Prompt, Usage
 from structout.errors import ModelError
 from structout.models import Model, Strict, identity
-from structout.models.base import PartialAnswerError
+from structout.models.base import HaltedAnswerError, PartialAnswerError
 from structout.models.wrappers.base import Wrapper
 from structout.pipeline.budget import Budget
 from structout.prices import Prices
@@ -73,7 +73,7 @@ class Recorded(Wrapper):
             known.update({key: one for key, one in zip(mine, error.completions, strict=False) if one is not None})
             others = iter(error.completions[len(mine) :])
             found = [next(others) if key is None else known.get(key) for key in keys]
-            raise PartialAnswerError(error.message, found, hint=error.hint) from error
+            raise PartialAnswerError.of(error, found) from error
         except BaseException as error:
             self._settle(mine, error)
             raise
@@ -125,7 +125,7 @@ class Recorded(Wrapper):
                         self._left_over[prompts[place].key()].append(answer)
             if isinstance(error, ModelError):
                 found = [answers.get(place) for place in range(len(prompts))]
-                raise PartialAnswerError(error.message, found, hint=error.hint) from error
+                raise PartialAnswerError.of(error, found) from error
             raise
         return [answers[place] for place in range(len(prompts))]
 
@@ -133,15 +133,16 @@ class Recorded(Wrapper):
         self, places: Sequence[int], prompts: Sequence[Prompt], keys: Sequence[bytes], answers: dict[int, Completion]
     ) -> None:
         """Ask for the prompts at `places`, and add their answers, also if a part of the batch fails."""
-        failed: PartialAnswerError | None = None
+        failed: PartialAnswerError | HaltedAnswerError | None = None
         found: Sequence[Completion | None]
         with self._room(len(places)):
             try:
                 found = self.inner.complete([prompts[place] for place in places])
-            except PartialAnswerError as error:
+            except (PartialAnswerError, HaltedAnswerError) as error:
                 found, failed = error.completions, error
             new = {place: answer for place, answer in zip(places, found, strict=True) if answer is not None}
-            cached = {keys[place]: answer for place, answer in new.items() if place < len(keys)}
+            kept = {place: answer for place, answer in new.items() if place < len(keys) and not answer.is_rejection}
+            cached = {keys[place]: answer for place, answer in kept.items()}
             self._journal.add_completions(self.name, cached, sum((one.usage for one in new.values()), Usage()))
         answers.update(new)
         if failed is not None:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import takewhile
@@ -10,7 +10,7 @@ from itertools import takewhile
 from structout.errors import BudgetError, DataError, ModelError, OtherRunError, StructoutWarning
 from structout.models import identity
 from structout.pipeline.budget import Budget
-from structout.pipeline.chunks import in_order
+from structout.pipeline.chunks import in_order, interruptible
 from structout.pipeline.form import Form
 from structout.pipeline.job import CHUNK, Job
 from structout.pipeline.journal.database import ANEW
@@ -19,18 +19,21 @@ from structout.pipeline.journal.tables import FORGOTTEN
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.progress import Tally
 from structout.pipeline.recorded import completion_key
+from structout.strategies.refusals import Refusals
 from structout.surfaces import json_text
 from structout.tables.output import Placing, replacing, writing
 from structout.tables.rows import Row
 
+Entry = tuple[int, bytes, RowOutcome]  # of the journal: position, digest and outcome
 Done = list[tuple[Row, RowOutcome | None]]  # None: the journal already has the row's outcome
-Executor = Callable[[Iterable[Row], Job, Journal], Iterator[Done]]
+Executor = Callable[[Iterable[Row], Job, Journal], Generator[Done, None, None]]
+AGAIN = "run the same command again; finished rows are kept"
 
 
 def local(chunk: int = CHUNK, budget: Budget | None = None, *, cache: bool = True) -> Executor:
     """The executor of this machine, with `chunk` rows per batch. It keeps each answer as soon as it arrives."""
 
-    def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Iterator[Done]:
+    def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Generator[Done, None, None]:
         recorded = job.recorded(journal, budget, cache=cache)
         return within(rows, recorded.outcomes, journal, chunk)
 
@@ -39,7 +42,7 @@ def local(chunk: int = CHUNK, budget: Budget | None = None, *, cache: bool = Tru
 
 def within(
     rows: Iterable[Row], ask: Callable[[list[Row]], list[RowOutcome]], journal: Journal, chunk: int, in_flight: int = 2
-) -> Iterator[Done]:
+) -> Generator[Done, None, None]:
     """The outcomes of `ask` for the rows that are new, `chunk` at a time, within the budget. At the end of the budget,
     chunks are halved to spend the rest on as many rows as possible. Then this raises `BudgetError`.
     """
@@ -82,42 +85,65 @@ def process(
     """Add the outcome of every row to the journal, without asking again for rows that have one. `place` belongs to the
     output, if there is one (see `entries`).
 
-    Outcomes in the journal that the schema rejects are asked again. Raises `BudgetError`, `ModelError` after
-    `job.max_errors` consecutive rows on which the model failed, and `JournalError` if a row differs from the row that
-    the journal knows. The journal keeps all outcomes until then.
+    Outcomes in the journal that the schema rejects are asked again. Raises `BudgetError`, `ModelError` at once for an
+    error that stops the run and after `job.max_errors` consecutive rows on which the model failed, `NoModelError` after
+    so many rows that the model refused without an answer before, and `JournalError` if a row differs from the row that
+    the journal knows. The journal keeps all outcomes until then, except those refusals.
     """
     journal.forget_errors()
     journal.distrust(journal.wrong(job.schema))
     if place is not None:
         journal.place(lambda outcome: _fits(outcome, place))
     tally = Tally(total, tags=job.tags, prices=job.prices)
+    answered = False
     for outcome in journal.outcomes(limit=total):
         tally.add(outcome)
+        answered = answered or None in outcome.refusals
     tally.counts = Counter(journal.counts(total))  # which also know what is forgotten, and what another output can hold
-    failed = 0
-    for done in engine(rows, job, journal):
-        new = entries(done, place)
+    refusals = Refusals[Entry](job.max_errors, answered=answered)
+
+    def keep(new: list[Entry]) -> None:
         if new:
             journal.add_outcomes(new)
-        tally.done += len(done)
         tally.asked += len(new)
         for _, _, outcome in new:
             if changed := tally.add(outcome):
-                warnings.warn(changed, StructoutWarning, stacklevel=2)
+                warnings.warn(changed, StructoutWarning, stacklevel=3)
         tally.spent = journal.spent()
         tally.cost = job.prices.cost(tally.spent.items())
         progress(tally)
-        for _, _, outcome in new:
-            failed = failed + 1 if outcome.status == "error" else 0
-            if failed >= job.max_errors:
-                raise ModelError(
-                    f"the model failed on {failed} rows in a row, last: {outcome.issues[0].message}",
-                    hint="fix the cause and run the same command again; finished rows are kept",
-                )
+
+    failures: list[str] = []  # on consecutive rows
+    try:
+        with interruptible(engine(rows, job, journal)) as found:
+            for done in found:
+                tally.done += len(done)
+                new = entries(done, place)
+                keep([kept for one in new for kept in refusals.passed(one, one[2].refusals)])
+                for _, _, outcome in new:
+                    if outcome.status == "error":
+                        failures.append(outcome.issues[0].message)
+                    elif None in outcome.refusals:
+                        failures.clear()
+                    if len(failures) >= job.max_errors:
+                        raise _gone(failures)
+        keep(refusals.rest())
+    except ModelError as error:
+        if error.stops:
+            error.hint = f"{error.hint or 'fix the cause'}, then {AGAIN}"
+        raise
     return tally
 
 
-def entries(done: Done, place: Placing | None = None) -> list[tuple[int, bytes, RowOutcome]]:
+def _gone(failures: Sequence[str]) -> ModelError:
+    """The error for consecutive rows on which the model failed."""
+    first, last = failures[0], failures[-1]
+    reasons = f": {first}" if first == last else f", first: {first}, last: {last}"
+    message = f"the model failed on {len(failures)} rows in a row{reasons}"
+    return ModelError(message, hint=f"fix the cause, then {AGAIN}")
+
+
+def entries(done: Done, place: Placing | None = None) -> list[Entry]:
     """The journal's entries for rows that are done. If the output cannot `place` a record, the entry also holds the
     input row, for the quarantine; another output may hold the record.
     """

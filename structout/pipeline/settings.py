@@ -10,7 +10,7 @@ from structout.completion import Sampling
 from structout.pipeline.budget import Budget
 from structout.pipeline.job import Job
 from structout.pipeline.recipe import Recipe
-from structout.prices import Prices, named
+from structout.prices import Prices, named, with_known
 from structout.result import Example
 from structout.strategies import spec
 
@@ -84,7 +84,7 @@ class RunSettings:
             strategy=job.strategy,
             examples=job.examples,
             sampling=job.sampling,
-            prices=Prices(named(self.prices.table, [job.model.name])),
+            prices=Prices(with_known(named(self.prices.table, [job.model.name]), job.models())),
             max_errors=job.max_errors,
             tags=self.tags,
         )

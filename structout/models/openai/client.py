@@ -6,13 +6,12 @@ import time
 import warnings
 import weakref
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
 from structout.completion import Completion, Message, Prompt, Sampling, Usage
-from structout.errors import MissingExtraError, ModelError, SpecError, StructoutWarning
-from structout.models.base import PartialAnswerError
+from structout.errors import AccountError, MissingExtraError, ModelError, NoModelError, SpecError, StructoutWarning
+from structout.models.lanes import ask_in_lanes
 from structout.models.openai import dialects
 from structout.models.openai.address import Address
 from structout.models.openai.body import AnsweredError
@@ -48,6 +47,8 @@ _WEAKER: tuple[_Stated, ...] = get_args(_Stated)  # from the strongest constrain
 _OF_SCHEMA = re.compile(
     r"schema|response_format|response format|grammar|guided|structured|\bstrict\b|additionalproperties"
 )
+
+_FLAGGED = re.compile(r"moderation|flagged|content.?(policy|filter|management)")
 
 
 class OpenAIModel:
@@ -131,24 +132,12 @@ class OpenAIModel:
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         if any(prompt.constraint is not None for prompt in prompts):
             _ = self.dialect  # probe before the threads start
-        answers: list[Completion | None] = [None] * len(prompts)
-        failure: BaseException | None = None
-        with ThreadPoolExecutor(max(1, min(len(prompts), self.limiter.most))) as pool:
-            running = {
-                pool.submit(self._answer, [prompts[i] for i in places]): places for places in self._groups(prompts)
-            }
-        for one, places in running.items():
-            if one.exception() is not None:
-                failure = failure or one.exception()
-                continue
-            for place, answer in zip(places, one.result(), strict=True):
-                answers[place] = answer
-        self._charge(answers)
-        if isinstance(failure, ModelError):
-            raise PartialAnswerError(failure.message, answers, hint=failure.hint)
-        if failure is not None:
-            raise failure
-        return [answer for answer in answers if answer is not None]
+        return ask_in_lanes(
+            lambda places: self._answer([prompts[place] for place in places]),
+            self._groups(prompts),
+            self.limiter.most,
+            self._charge,
+        )
 
     def _charge(self, answers: list[Completion | None]) -> None:
         """Add the cost of the probe to the first completion, once."""
@@ -247,7 +236,7 @@ class OpenAIModel:
             return self._classified_status(ended, body)
         if isinstance(ended, MovedError):
             hint = "put the new address into the model's name if you trust it"
-            return ModelError(f"{self.name} redirects to another server: {self._hidden(str(ended))}", hint=hint)
+            return NoModelError(f"{self.name} redirects to another server: {self._hidden(str(ended))}", hint=hint)
         if isinstance(ended, LongError):
             return FaultError(f"an answer of more than {room} bytes")
         if late or isinstance(ended, SlowError) or isinstance(error, openai.APITimeoutError):
@@ -282,10 +271,13 @@ class OpenAIModel:
         return body
 
     def _classified_status(self, error: StatusError, body: Mapping[str, Any]) -> Exception:
-        """The error to raise for an error status: a fault to retry, a refusal of the prompt, or a `ModelError`."""
+        """The error to raise for an error status: a fault to retry, a refusal of the prompt, or a `ModelError`.
+
+        The `ModelError` stops the run, unless the server has answered before: then another prompt may be answered.
+        """
         status, message = error.status, _first_line(self._hidden(str(error)))
         if status == 402 or (status == 429 and any(word in str(error).lower() for word in UNPAID)):
-            return ModelError(f"{self.name}: {message}", hint="check the balance and the limits of the account")
+            return AccountError(f"{self.name}: {message}", hint="check the balance and the limits of the account")
         if status in TOO_MUCH:
             wait = seconds_asked(error.retry_after)
             self.limiter.throttled(min(wait or 0.0, self.patience.longest_wait))
@@ -303,13 +295,16 @@ class OpenAIModel:
             return FaultError(message, wait=0.0)
         if status in CANNOT_TAKE:
             return RefusalError(message)
+        if status == 403 and _FLAGGED.search(message.lower()):
+            return RefusalError(message)
+        kind = ModelError if self.limiter.has_succeeded and status != 401 else NoModelError
         if status in (401, 403):
             if self._key:
                 hint = f"check {self._address.variable}"
-                return ModelError(f"{self.name} rejects the key (HTTP {status})", hint=hint)
+                return kind(f"{self.name} rejects the key: {message}", hint=hint)
             hint = "add the variable that holds the server's key to the model's name, as in #key=OPENAI_API_KEY"
-            return ModelError(f"{self.name} requires a key (HTTP {status})", hint=hint)
-        return ModelError(f"{self.name}: {message}", hint="check the model's name and the address")
+            return kind(f"{self.name} requires a key: {message}", hint=hint)
+        return kind(f"{self.name}: {message}", hint="check the model's name and the address")
 
     def _read(self, prompt: Prompt, text: str, seconds: float, body: Mapping[str, Any]) -> list[Completion]:
         """The completions in a response's body. Raises `FaultError` if the body is not a chat completion."""

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from structout.halt import current
+
 _START = 8
 
 
@@ -18,6 +20,7 @@ class Limiter:
     def __init__(self, most: int) -> None:
         self.most = most
         self.limit: float = min(_START, most)
+        self.has_succeeded = False
         self.peak = 0  # the highest number of requests in flight so far
         self._flying = 0
         self._resume_at = 0.0
@@ -26,15 +29,17 @@ class Limiter:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Hold a slot for one request. Waits until a slot is free and the pause is over."""
+        """Hold a slot for one request. Waits until a slot is free and the pause is over. Raises `HaltedError`."""
+        halt = current()
         with self._changed:
             while True:
                 pause = self._resume_at - time.monotonic()
                 if pause > 0:
-                    self._changed.wait(pause)
+                    halt.pause(self._changed, pause)
                 elif self._flying >= int(self.limit):
-                    self._changed.wait()
+                    halt.pause(self._changed)
                 else:
+                    halt.check()
                     break
             self._flying += 1
             self.peak = max(self.peak, self._flying)
@@ -47,6 +52,7 @@ class Limiter:
 
     def succeeded(self) -> None:
         """Raise the limit a little, after a success."""
+        self.has_succeeded = True
         with self._changed:
             self.limit = min(self.most, self.limit + 1 / self.limit)
             self._changed.notify_all()

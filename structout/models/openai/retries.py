@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from structout.halt import current
+
 T = TypeVar("T")
 
 TOO_MUCH = (429, 503)
@@ -46,7 +48,8 @@ class Patience:
 
 
 def retried(send: Callable[[], T], patience: Patience) -> T:
-    """What `send` returns, called again after each `FaultError` until the patience is used up. Raises the last one.
+    """What `send` returns, called again after each `FaultError` until the patience is used up. Raises the last one,
+    and `HaltedError`.
 
     Throttling and faults are counted apart, so that a single fault after a long wait does not end the request.
     """
@@ -69,7 +72,11 @@ def retried(send: Callable[[], T], patience: Patience) -> T:
 
     backoff = tenacity.wait_random_exponential(0.5, max=_LONGEST_PAUSE)
     retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(FaultError), wait=pause, stop=enough, reraise=True
+        retry=tenacity.retry_if_exception_type(FaultError),
+        wait=pause,
+        stop=enough,
+        sleep=current().sleep,
+        reraise=True,
     )
     return retrying(send)
 

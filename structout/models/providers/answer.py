@@ -24,7 +24,7 @@ _WITHOUT_REASON: Final = ("xai", "test", None)  # providers whose own reason pyd
 
 
 class UnusableError(FaultError):
-    """An answer that was paid for and cannot be used; `usage` is its price in tokens."""
+    """An answer that cannot be used; `usage` is what it cost, nothing if the provider counted nothing."""
 
     def __init__(self, reason: str, usage: Usage) -> None:
         super().__init__(reason)
@@ -38,13 +38,14 @@ def read_response(response: "ModelResponse", request: Request, prompt: Prompt, s
     text = _text(response)
     usage = _usage(response.usage, prompt, text, seconds)
     finish = _finish(response)
+    paid = usage if is_counted(response.usage) else Usage()
     if finish is None:
         raw = (response.provider_details or {}).get("finish_reason") or response.finish_reason
-        raise UnusableError(f"the answer ended for an unknown reason: {str(raw)[:60]!r}", usage)
+        raise UnusableError(f"the answer ended for an unknown reason: {str(raw)[:60]!r}", paid)
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UnusableError("the answer holds an unpaired surrogate", usage) from None
+        raise UnusableError("the answer holds an unpaired surrogate", paid) from None
     for stop in prompt.sampling.stop:  # some providers take no stop texts
         text = text.partition(stop)[0]
     if request.form is not None and finish == "stop":

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from structout.errors import ModelError, NoModelError
+from structout.errors import AccountError, ModelError, NoModelError
 from structout.models.openai.retries import CANNOT_TAKE, MAY_PASS, TIMED_OUT, TOO_MUCH, UNPAID, FaultError, RefusalError
 
 _KEYS: Final = re.compile(r"\b(?:sk|gsk|xai|key)[-_][\w*-]{8,}|\bAIza[\w-]{20,}|\bBearer [\w.*-]{8,}")
@@ -21,34 +21,38 @@ class UnfitError(RefusalError):
     """The provider, or pydantic-ai for it, does not take the constraint."""
 
 
-def classified(error: Exception, name: str, timeout: float) -> Exception:
-    """The error to raise for a request of the model `name` that ended without a response."""
+def classified(error: Exception, name: str, timeout: float, *, has_answered: bool = False) -> Exception:
+    """The error to raise for a request of the model `name` that ended without a response.
+
+    A `ModelError` stops the run, unless the model has answered before: then another prompt may be answered.
+    """
     from pydantic_ai import exceptions as theirs
 
     said = _first_line(masked(_words(error)))
     status = error.status_code if isinstance(error, theirs.ModelHTTPError) else 0
     wait = getattr(error, "retry_after", None)
+    kind = ModelError if has_answered and status != 401 else NoModelError
     if isinstance(error, theirs.ModelQuotaExceededError) or status == 402 or _unpaid(status, said):
-        return ModelError(f"{name}: {said}", hint="check the balance and the limits of the account")
+        return AccountError(f"{name}: {said}", hint="check the balance and the limits of the account")
     if isinstance(error, theirs.ModelRateLimitError | theirs.ModelUnavailableError) or status in TOO_MUCH:
         return FaultError(said, wait=wait if wait and wait > 0 else None, throttled=True)
     if isinstance(error, theirs.ModelRequestTimeout | theirs.ModelTimeoutError):
         return SlowFaultError(f"no complete answer within {timeout:g} seconds")
     if isinstance(error, theirs.ModelAuthenticationError) or status == 401:
         hint = "check the key in the environment, and what it may do"
-        return NoModelError(f"{name} rejects the key: {said}", hint=hint)
+        return kind(f"{name} rejects the key: {said}", hint=hint)
     if status in TIMED_OUT:
         return SlowFaultError(said)
     if status in MAY_PASS or isinstance(error, theirs.ModelServerError | theirs.ModelConnectionError):
         return FaultError(said)
     if isinstance(error, theirs.ModelNotFoundError) or status == 404:
-        return NoModelError(f"{name}: {said}", hint="check the model's name")
+        return kind(f"{name}: {said}", hint="check the model's name")
     if isinstance(error, theirs.UserError):
         return UnfitError(said)
     if status in CANNOT_TAKE or isinstance(error, theirs.ModelRequestRejectedError | theirs.ContentFilterError):
         return UnfitError(said) if _speaks_of_schema(said) else RefusalError(said)
     if status:
-        return ModelError(f"{name}: {said}", hint="check the model's name and the account")
+        return kind(f"{name}: {said}", hint="check the model's name and the account")
     if isinstance(error, UnicodeEncodeError):
         return RefusalError(f"the prompt is not valid Unicode: {error.reason} at character {error.start}")
     return FaultError(said)

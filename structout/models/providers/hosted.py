@@ -5,13 +5,14 @@ import time
 import warnings
 import weakref
 from collections.abc import Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 from structout.completion import Completion, Prompt, Usage
-from structout.errors import ModelError, StructoutWarning
-from structout.models.base import PartialAnswerError
+from structout.errors import ModelError, SchemaError, SpecError, StructoutWarning
+from structout.halt import HaltedError, current, settle
+from structout.models.lanes import ask_in_lanes
 from structout.models.openai.limiter import Limiter
 from structout.models.openai.retries import FaultError, Patience, RefusalError, retried
 from structout.models.providers.answer import CHARACTERS, UnusableError, is_counted, read_response
@@ -82,6 +83,9 @@ class HostedModel:
         Raises `MissingExtraError`, `SpecError`, `DataError`, and `NoModelError` for an unknown model or a missing key.
         """
         at = HostedName.read(name)
+        if at.digest:
+            hint = "give the settings, as in #settings=FILE"
+            raise SpecError(f"invalid model: {name} holds a hash of settings, but not the settings", hint=hint)
         patience = Patience() if at.timeout is None else Patience(timeout=at.timeout)
         model = made(at.provider, at.model)
         return cls(model, name=at.text, settings=at.all_settings, in_flight=at.in_flight, patience=patience)
@@ -91,27 +95,18 @@ class HostedModel:
         shared = self._shared(prompts)
         for prompt in prompts:
             of_sampling(prompt, self.model, self.settings)  # raise before anything is asked
-        answers: list[Completion | None] = [None] * len(prompts)
-        failure: BaseException | None = None
-        with ThreadPoolExecutor(max(1, min(len(prompts), self.limiter.most))) as pool:
-            running = [pool.submit(self._answer, one, count) for one, count in zip(prompts, shared, strict=True)]
-        for place, one in enumerate(running):
-            if one.exception() is not None:
-                failure = failure or one.exception()
-            else:
-                answers[place] = one.result()
-        self._charge(answers)
-        if isinstance(failure, ModelError):
-            raise PartialAnswerError(failure.message, answers, hint=failure.hint)
-        if failure is not None:
-            raise failure
-        return [answer for answer in answers if answer is not None]
+        return ask_in_lanes(
+            lambda places: [self._answer(prompts[place], shared[place]) for place in places],
+            [[place] for place in range(len(prompts))],
+            self.limiter.most,
+            self._charge,
+        )
 
     def request(self, prompt: Prompt, way: Way | None = None, shared: int = 0) -> Request:
         """The request for a prompt, held to its schema in a way, by default the strongest that works.
 
         `shared` is the number of first messages that other prompts have too. Raises `SpecError` for a sampling that
-        the provider cannot apply.
+        the provider cannot apply, and `UnfitError` for a schema that has no strict form.
         """
         settings = {**of_sampling(prompt, self.model, self.settings), "request_timeout": self.patience.timeout}
         for name in self._untaken & settings.keys():
@@ -122,34 +117,42 @@ class HostedModel:
         if "max_retries" not in self.model.unsupported_settings:
             settings["max_retries"] = 0
         given = {**(self.model.settings or {}), **self.settings}
-        settings = {**caching(prompt.messages, shared, self.model, given), **private(self.model), **given, **settings}
+        cached = caching(prompt.messages, shared, self.model, given)
+        settings = {**private(self.model), **given, **cached, **settings}
         told = cast("ModelSettings", settings)
-        messages = messages_of(prompt.messages, shared if "cache" in settings else 0)
+        messages = messages_of(prompt.messages, shared, cached.get("cache"))
         if prompt.constraint is None:
             return Request(messages, parameters_of(prompt, "prompted", None), told)
         way = way or self._way(prompt)
-        form = None if way == "prompted" else strict_form(prompt, self._forms)
-        return Request(messages, parameters_of(prompt, way, form), told, way, form)
+        try:
+            form = None if way == "prompted" else strict_form(prompt, self._forms)
+        except SchemaError as error:
+            raise UnfitError(str(error)) from error
+        strict = way == ways(prompt, self.model)[0]  # a tool instead of structured output is for schemas beyond it
+        return Request(messages, parameters_of(prompt, way, form, strict=strict), told, way, form)
 
     def read(self, response: "ModelResponse", request: Request, prompt: Prompt, seconds: float) -> Completion:
         """The completion of a response. Raises `UnusableError`, with the usage, for an answer that cannot be used."""
+        answer = read_response(response, request, prompt, seconds)
         if not is_counted(response.usage):
             self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
-        answer = read_response(response, request, prompt, seconds)
         return replace(answer, refusal=masked(answer.refusal))
 
     def classified(self, error: Exception) -> Exception:
         """What an error of pydantic-ai means: `FaultError` (retry), `RefusalError` (this prompt) or `ModelError`."""
-        return classified(error, self.name, self.patience.timeout)
+        return classified(error, self.name, self.patience.timeout, has_answered=self.limiter.has_succeeded)
 
     def run(self, coroutine: "Coroutine[Any, Any, T]") -> T:
-        """The result of a coroutine, run in the event loop that the provider's connections belong to."""
+        """The result of a coroutine, run in the event loop that the provider's connections belong to.
+
+        Raises `HaltedError` if the work must end.
+        """
         running = self._loop.submit(coroutine)
-        try:
-            return running.result()
-        except BaseException:
+        settle([running], current())
+        if not running.done():
             running.cancel()
-            raise
+            raise HaltedError
+        return running.result()
 
     def _way(self, prompt: Prompt) -> Way:
         found = ways(prompt, self.model)
@@ -240,12 +243,12 @@ class HostedModel:
             try:
                 response = self.run(_asked(self.model, request))
             except Exception as error:  # the text of a client's error may contain the key
-                raise self._failed(error, request) from None
+                raise self.failed(error, request) from None
             answer = self.read(response, request, prompt, time.monotonic() - began)
         self.limiter.succeeded()
         return answer
 
-    def _failed(self, error: Exception, request: Request) -> Exception:
+    def failed(self, error: Exception, request: Request) -> Exception:
         """The error to raise for a request without a response. A setting that the provider refuses is left out of
         every further request, and the request is sent again.
         """
@@ -292,5 +295,11 @@ def from_pydantic_ai(
     """
     all_settings = {**(model.settings or {}), **(settings or {})}
     told = f"#settings@{digest(all_settings)}" if all_settings else ""
-    name = f"{CLIENT}:{model.model_id}{told}"
+    name = f"{CLIENT}:{model.model_id}{_address(model)}{told}"
     return HostedModel(model, name=name, settings=settings, in_flight=in_flight, patience=Patience(timeout=timeout))
+
+
+def _address(model: "TheirModel[Any]") -> str:
+    """Where a model is asked, as a part of its name: without a password or a key."""
+    parts = urlsplit(model.base_url or "")
+    return f"@{parts._replace(netloc=parts.netloc.rpartition('@')[2], query='').geturl()}" if parts.netloc else ""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 T = TypeVar("T")
-_SECONDS_TO_CLOSE = 5.0
+_SECONDS_TO_CLOSE = 2.0
 
 
 class Loop:
@@ -44,7 +44,7 @@ class Loop:
         ending = asyncio.run_coroutine_threadsafe(_ended(self._closed), loop)
         ending.add_done_callback(lambda _: loop.call_soon_threadsafe(loop.stop))
         if thread is not threading.current_thread():
-            thread.join(_SECONDS_TO_CLOSE)
+            thread.join(2 * _SECONDS_TO_CLOSE)
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

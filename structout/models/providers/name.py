@@ -20,7 +20,7 @@ KNOWN = (
     "moonshotai", "nebius", "openai", "openai-chat", "openai-responses", "openrouter", "ovhcloud", "sambanova",
     "snowflake", "together", "vercel", "xai", "zai",
 )  # fmt: skip
-_OURS = ("embedded", "hf", "path", "scripted", "py")
+_OURS = ("embedded", "hf", "path", "scripted", "py", "vllm", "ollama", "lmstudio", "llamacpp", "sglang")
 _ONLY_OPENAI_CLIENT = (
     "logprobs", "n", "json_schema", "structured_outputs", "json_object", "ollama", "none",
 )  # fmt: skip
@@ -43,10 +43,11 @@ class HostedName:
     file: Mapping[str, Any] = field(default_factory=dict)
     in_flight: int = 64
     timeout: float | None = None
+    digest: str = ""  # of settings that are not in the name
 
     @classmethod
     def read(cls, name: str) -> "HostedName":
-        """Read a name, with or without `pydantic-ai:` before it. Raises `SpecError`, and `DataError` for the file."""
+        """Read a name, or an identity. Raises `SpecError`, and `DataError` for the file."""
         place, _, options = name.removeprefix(f"{CLIENT}:").partition("#")
         provider, _, model = place.partition(":")
         if not provider or not model:
@@ -63,6 +64,8 @@ class HostedName:
                 given["file"] = settings_in(value)
             elif equals and key:
                 settings[key] = _value(value)
+            elif option.startswith("settings@"):
+                given["digest"] = option.removeprefix("settings@")
             else:
                 hint = "give NAME=VALUE, settings=FILE, timeout=SECONDS or a number of requests in flight"
                 raise SpecError(f"invalid option of {place}: got {option!r:.40}", hint=hint)
@@ -75,14 +78,19 @@ class HostedName:
 
     @property
     def text(self) -> str:
-        """The model's name with everything that answers depend on: the client, and the settings."""
+        """The model's name with the settings. Settings of a file, and lists and tables, are shown as a hash."""
         shown = {key: value for key, value in self.settings.items() if isinstance(value, str | int | float | bool)}
         hidden = {**self.file, **{key: value for key, value in self.settings.items() if key not in shown}}
         options = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in shown.items()]
-        if hidden:
-            options.append(f"settings@{digest(hidden)}")
+        if hidden or self.digest:
+            options.append(f"settings@{self.digest or digest(hidden)}")
         written = ",".join(sorted(options))
-        return f"{CLIENT}:{self.provider}:{self.model}" + (f"#{written}" if written else "")
+        return f"{self.provider}:{self.model}" + (f"#{written}" if written else "")
+
+    @property
+    def identity(self) -> str:
+        """The name with everything that answers depend on: the client, too."""
+        return f"{CLIENT}:{self.text}"
 
 
 def is_hosted(name: str) -> bool:
@@ -118,6 +126,13 @@ def _is_known(provider: str) -> bool:
     except Exception:
         return False
     return True
+
+
+def with_settings(name: str, file: str) -> str:
+    """A model's name with the settings in a file. Raises `SpecError` for a path that a name cannot hold."""
+    if "," in file or "#" in file:
+        raise SpecError(f"invalid path of settings: got {file!r}", hint="rename the file: without , and #")
+    return f"{name}{',' if '#' in name else '#'}settings={file}"
 
 
 def settings_in(path: str) -> dict[str, Any]:

@@ -49,8 +49,10 @@ def ways(prompt: Prompt, model: "Model[Any]") -> list[Way]:
     return [*found, "prompted"]
 
 
-def parameters_of(prompt: Prompt, way: Way, form: StrictForm | None) -> "ModelRequestParameters":
-    """The part of a request that states the constraint."""
+def parameters_of(
+    prompt: Prompt, way: Way, form: StrictForm | None, *, strict: bool = True
+) -> "ModelRequestParameters":
+    """The part of a request that states the constraint. A tool that is not `strict` only guides the answer."""
     from pydantic_ai.models import ModelRequestParameters
     from pydantic_ai.output import OutputObjectDefinition
     from pydantic_ai.tools import ToolDefinition
@@ -61,12 +63,16 @@ def parameters_of(prompt: Prompt, way: Way, form: StrictForm | None) -> "ModelRe
     if way == "native":
         held = OutputObjectDefinition(form.schema, name=name, strict=True)
         return ModelRequestParameters(output_mode="native", output_object=held)
-    tool = ToolDefinition(name=name, parameters_json_schema=form.schema, description=_TOLD, strict=True, kind="output")
+    tool = ToolDefinition(
+        name=name, parameters_json_schema=form.schema, description=_TOLD, strict=strict, kind="output"
+    )
     return ModelRequestParameters(output_mode="tool", output_tools=[tool], allow_text_output=False)
 
 
-def messages_of(messages: Sequence[Message], shared: int = 0) -> "list[ModelMessage]":
-    """The messages of a prompt. The first `shared` messages come again in other prompts, so a provider caches them."""
+def messages_of(
+    messages: Sequence[Message], shared: int = 0, cache: Mapping[str, Any] | None = None
+) -> "list[ModelMessage]":
+    """The messages of a prompt. With `cache`, a provider caches the first `shared` messages, which come again."""
     from pydantic_ai.messages import (
         CachePoint,
         ModelRequest,
@@ -77,6 +83,7 @@ def messages_of(messages: Sequence[Message], shared: int = 0) -> "list[ModelMess
         UserPromptPart,
     )
 
+    mark = CachePoint(ttl="1h" if cache and cache.get("retention") in ("1h", "12h") else "5m")
     found: list[ModelMessage] = []
     asked: list[ModelRequestPart] = []
     for place, message in enumerate(messages):
@@ -86,20 +93,28 @@ def messages_of(messages: Sequence[Message], shared: int = 0) -> "list[ModelMess
             asked = []
         elif message.role == "system":
             asked.append(SystemPromptPart(message.content))
-        elif place == shared and any(one.role == "user" for one in messages[:place]):
-            asked.append(UserPromptPart([CachePoint(), message.content]))
+        elif cache and place == shared and any(one.role == "user" for one in messages[:place]):
+            asked.append(UserPromptPart([mark, message.content]))
         else:
             asked.append(UserPromptPart(message.content))
     return [*found, ModelRequest(parts=asked)] if asked else found
 
 
 def caching(messages: Sequence[Message], shared: int, model: "Model[Any]", given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with which a provider caches the first `shared` messages; none if the user decides on caching."""
-    if not shared or any(key == "cache" or "_cache" in key for key in given):
+    """The settings with which a provider caches the first `shared` messages, and no message of one prompt alone.
+
+    The user's setting `cache` turns caching off, or says how long to cache; with a setting of the provider for caching,
+    the user decides on everything.
+    """
+    asked = given.get("cache", shared > 0)
+    if asked is False or any("_cache" in key for key in given):
         return {}
     profile: Mapping[str, Any] = model.profile
-    found: dict[str, Any] = {"cache": {"messages": False}} if profile.get("supports_cache", False) else {}
-    if model.system in _CACHED_BY:
+    found: dict[str, Any] = {}
+    if profile.get("supports_cache", False):
+        kept = {"retention": asked} if isinstance(asked, str) else asked if isinstance(asked, Mapping) else {}
+        found["cache"] = {"messages": False, **kept}
+    if model.system in _CACHED_BY and shared:
         prefix = json.dumps([[one.role, one.content] for one in messages[:shared]])
         found["openai_prompt_cache_key"] = hashlib.sha256(prefix.encode()).hexdigest()[:32]
     return found

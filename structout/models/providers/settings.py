@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, get_type_hints, is_typeddict
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from structout.completion import Prompt
 from structout.errors import SpecError
@@ -28,7 +28,7 @@ _DECIDED = {
     "tool_choice": "leave it out: the schema decides",
     "parallel_tool_calls": "leave it out: the schema decides",
 }
-_IN_BODY = {"openrouter": ("top_k", "min_p"), "vllm": ("top_k", "min_p")}  # what only `extra_body` carries
+_IN_BODY = {"openrouter": ("top_k", "min_p")}  # what only `extra_body` carries
 
 
 def checked(given: Mapping[str, Any], model: "Model[Any]") -> dict[str, Any]:
@@ -52,6 +52,9 @@ def checked(given: Mapping[str, Any], model: "Model[Any]") -> dict[str, Any]:
             raise SpecError(f"unknown setting of {model.model_id}: {key!r:.60}", hint=hint)
         if problem := _misfit(value, known[name]):
             raise SpecError(f"invalid setting {key!r} of {model.model_id}", hint=problem)
+        thinks = name != "thinking" or value is False or model.profile.get("supports_thinking", False)
+        if not thinks or name in model.unsupported_settings:
+            raise SpecError(f"{model.model_id} does not take {key!r}", hint=f"leave {key} out")
         found[name] = value
     return found
 
@@ -125,7 +128,7 @@ def _types(model: "Model[Any] | None") -> dict[str, Any]:
     found = _hints(ModelSettings)
     for kind in type(model).__mro__ if model is not None else ():
         for one in vars(sys.modules[kind.__module__]).values():
-            if is_typeddict(one) and general <= one.__annotations__.keys():
+            if hasattr(one, "__total__") and general <= one.__annotations__.keys():  # a typed dict of any library
                 found |= _hints(one)
     return found
 

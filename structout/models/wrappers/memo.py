@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
 from structout.completion import Completion, Prompt
-from structout.models.base import Model, PartialAnswerError
+from structout.models.base import HaltedAnswerError, Model, PartialAnswerError
 from structout.models.wrappers.base import Wrapper
 
 
@@ -34,7 +34,7 @@ class Memo(Wrapper):
             if new:
                 try:
                     self._keep(new, self.inner.complete(list(new.values())))
-                except PartialAnswerError as error:
+                except (PartialAnswerError, HaltedAnswerError) as error:
                     self._keep(new, error.completions)
                     raise
             return [self._known[key] for key in keys]

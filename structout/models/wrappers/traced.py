@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from structout.completion import Completion, Prompt
 from structout.errors import MissingExtraError, StructoutWarning
 from structout.models import Model
+from structout.models.providers.name import CLIENT, is_hosted
 from structout.models.wrappers.base import Wrapper
 from structout.surfaces import line
 
@@ -60,7 +61,8 @@ class Traced(Wrapper):
         return completions
 
     def _request(self, prompt: Prompt | None) -> dict[str, str | int | float]:
-        provider = "openai" if self.name.startswith("openai:") else "structout"
+        called = self.name.removeprefix(f"{CLIENT}:")
+        provider = called.partition(":")[0] if called.startswith("openai:") or is_hosted(self.name) else "structout"
         about: dict[str, str | int | float] = {
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": provider,

@@ -92,7 +92,8 @@ class Journal:
 
     def close(self) -> None:
         """Close the database and release its lock."""
-        self._db.close()
+        with self._lock:  # after an interrupt, another thread may still write
+            self._db.close()
 
     def __enter__(self) -> "Journal":
         return self

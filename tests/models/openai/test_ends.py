@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from structout.errors import ModelError
+from structout.errors import ModelError, NoModelError
 from structout.models.openai.reply import read_reply
 from structout.models.openai.retries import Patience, seconds_asked
 from structout.result import Task
@@ -110,10 +110,31 @@ def test_statuses_that_pass_are_tried_again(status: int) -> None:
         assert client(proxy).complete([ask("1")])[0].text == GOOD
 
 
-def test_the_words_of_a_failing_server_are_told() -> None:
-    down = {"status": 500, "error": {"message": "model is loading its weights"}}
-    with serving(Proxy(lambda body: down)) as proxy, pytest.raises(ModelError, match="loading its weights"):
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_the_words_of_a_failing_server_are_told(status: int) -> None:
+    down = {"status": status, "error": {"message": "model is loading its weights"}}
+    with serving(Proxy(lambda body: down)) as proxy, pytest.raises(ModelError, match="loading its weights") as caught:
         client(proxy, patience=QUICK).complete([ask("1")])
+    assert not caught.value.stops
+
+
+def test_no_request_follows_one_that_concerns_them_all() -> None:
+    with serving(Proxy(lambda body: {"status": 401, "error": {"message": "wrong key"}})) as proxy:
+        with pytest.raises(NoModelError, match="rejects the key: HTTP 401: wrong key"):
+            client(proxy, in_flight=2).complete([ask(f"{n}") for n in range(50)])
+        assert len(proxy.requests) <= 2
+
+
+def test_a_server_that_has_answered_rejects_a_prompt_and_not_the_key() -> None:
+    answers = iter([completion(GOOD), {"status": 403, "error": {"message": "blocked"}}])
+    flagged = {"status": 403, "error": {"message": "your input was flagged by moderation"}}
+    with serving(Proxy(lambda body: next(answers, flagged))) as proxy:
+        model = client(proxy)
+        model.complete([ask("1")])
+        with pytest.raises(ModelError, match="blocked") as caught:
+            model.complete([ask("2")])
+        assert not caught.value.stops
+        assert model.complete([ask("3")])[0].finish_reason == "refused"
 
 
 @pytest.mark.parametrize("header", ["0", "-1", "nan", "inf", "Wed, 21 Oct 2015 07:28:00 GMT", "soon"])

@@ -1,7 +1,9 @@
 import asyncio
 import gc
 import json
+import signal
 import threading
+import time
 import warnings
 from typing import Any
 
@@ -157,6 +159,7 @@ def test_what_cannot_pass_stops_with_the_servers_words(error: Exception, words: 
     with pytest.raises(ModelError, match=words) as caught:
         of(asked).complete([ask()])
     assert caught.value.hint
+    assert caught.value.stops
     assert len(asked.infos) == 1
 
 
@@ -242,6 +245,21 @@ def test_many_requests_are_in_flight_at_a_time() -> None:
     assert model.limiter.peak == 4
 
 
+def test_ctrl_c_ends_a_call_soon_however_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("structout.halt.GRACE", 0.2)
+
+    async def hanging(messages: Any, info: AgentInfo) -> ModelResponse:
+        await asyncio.sleep(60)
+        return bolt(info)
+
+    model = from_pydantic_ai(FunctionModel(hanging, profile=NATIVE))
+    began = time.monotonic()
+    threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        model.complete([ask(str(number)) for number in range(100)])
+    assert time.monotonic() - began < 3
+
+
 def test_the_thread_ends_with_the_model() -> None:
     before = set(threading.enumerate())
     model = of(Asked())
@@ -253,7 +271,7 @@ def test_the_thread_ends_with_the_model() -> None:
 
 
 def test_settings_reach_the_model_and_its_name() -> None:
-    asked = Asked()
+    asked = Asked(profile=ModelProfile(supports_json_schema_output=True, supports_thinking=True))
     model = of(asked, settings={"thinking": "low", "extra_headers": {"x-team": "catalogue"}})
     model.complete([ask(temperature=0.5, seed=7, top_p=0.9)])
     sent: Any = asked.infos[0].model_settings
@@ -271,6 +289,7 @@ def test_settings_reach_the_model_and_its_name() -> None:
     [
         ({"thinkin": "low"}, "do you mean thinking"),
         ({"thinking": "very"}, "invalid setting"),
+        ({"thinking": "low"}, "does not take 'thinking'"),
         ({"temperature": 1}, "structout decides"),
         ({"max_retries": 3}, "structout decides"),
     ],
