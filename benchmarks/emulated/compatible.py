@@ -76,8 +76,8 @@ def ollama(speaker: Speaker) -> Compatible:
 
 
 def silent(speaker: Speaker) -> Compatible:
-    """A server that takes every field and heeds none."""
-    return Compatible(speaker, frozenset())
+    """A server that takes every field and holds no answer; its model reads the tools."""
+    return Compatible(speaker, frozenset({"tools"}))
 
 
 def _complies(text: str, schema: Any) -> bool:

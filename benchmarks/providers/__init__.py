@@ -1,0 +1,1 @@
+"""How each client asks each emulated provider for documents of 75 Pydantic types."""
