@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from structout.errors import MissingExtraError, ModelError, NoModelError
 from structout.models.base import Model
+from structout.models.ledger import is_batched
 from structout.models.providers.name import is_hosted
 from structout.models.scripted import Scripted
 from structout.models.tuning import Tuning, has_adapter
@@ -51,7 +52,7 @@ def load_model(
     kind, _, rest = name.partition(":")
     if kind == "scripted" and rest:
         return Scripted.load(rest)
-    if is_hosted(name):
+    if is_batched(name) or is_hosted(name):
         return _hosted(name)
     if kind == "openai" and rest:
         from structout.models.openai.client import OpenAIModel
@@ -84,10 +85,11 @@ def load_model(
 
 def _hosted(name: str) -> Model:
     """The model of a hosted provider. An `openai:` name never changes its client in silence."""
+    from structout.models.providers.batch import BatchModel
     from structout.models.providers.hosted import HostedModel
 
     try:
-        return HostedModel.load(name)
+        return BatchModel.load(name) if is_batched(name) else HostedModel.load(name)
     except MissingExtraError as missing:
         if name.startswith("openai:"):
             model = name.removeprefix("openai:").partition("#")[0]
