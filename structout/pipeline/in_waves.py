@@ -83,7 +83,7 @@ def check_recordable(journal: Kept, *, cache: bool) -> Journal:
     if not cache:
         raise SpecError("invalid --no-cache: a model with #batch asks equal prompts once", hint="leave it out")
     if not isinstance(journal, Journal):
-        raise SpecError("invalid engine: a model with #batch needs this machine", hint="use --engine local")
+        raise SpecError("a model with #batch needs a journal on this machine", hint="use the local engine")
     return journal
 
 

@@ -73,9 +73,14 @@ class Job:
         return replace(self, model=wrap(self.model), strategy=strategy, unanswered=unanswered)
 
     @property
+    def in_waves(self) -> bool:
+        """Whether a model of the job works in batches."""
+        return any(map(is_batched, self.models()))
+
+    @property
     def chunk(self) -> int:
         """The rows that are worked on together, unless the user gives another number."""
-        return WAVE if any(map(is_batched, self.models())) else CHUNK
+        return WAVE if self.in_waves else CHUNK
 
     def traced(self) -> "Job":
         """This job with an OpenTelemetry span for every call of a model. Warns if no tracer receives the spans."""
@@ -158,7 +163,7 @@ class Job:
                     return outcome
             return self.failure(row, reason, calls)
 
-        split = halves if self.chunk == WAVE else each  # rows that are submitted one by one wait for each other
+        split = halves if self.in_waves else each  # rows that are submitted one by one wait for each other
         return split(rows, together, alone, _is_of_a_row)
 
     def _found(self, row: Row, result: Result[Any]) -> RowOutcome:

@@ -368,7 +368,7 @@ def test_failed_and_expired_rows_go_into_the_next_wave(host: str, tmp_path: Path
         assert "run the same command again to retry these rows" in said
         assert len(rows(place.output)) == 5
         (failed,) = rows(tmp_path / "out.jsonl.quarantine.jsonl")
-        assert "left 1 requests unanswered" in failed["issues"][0]["message"]
+        assert "left 1 of 6 requests unanswered" in failed["issues"][0]["message"]
         sizes = [len(keys) for keys in place.desk.jobs().values()]
         assert sizes == [6, 4, 1]
         fates[next(iter(fates))].clear()

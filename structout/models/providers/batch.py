@@ -77,7 +77,8 @@ class BatchModel:
                     self._collect(wave, asked, ledger)
         answers = [asked.answers.get(prompt.key()) for prompt in prompts]
         if missing := answers.count(None):
-            raise PartialAnswerError(f"{self.name} left {missing:,} requests unanswered: {asked.reason}", answers)
+            share = f"{missing:,} of {len(answers):,} requests"
+            raise PartialAnswerError(f"{self.name} left {share} unanswered: {asked.reason}", answers)
         return [answer for answer in answers if answer is not None]
 
     def _submit(self, asked: "_Asked", ledger: Ledger) -> None:

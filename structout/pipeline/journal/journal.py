@@ -38,6 +38,7 @@ ANSWERED = "status <> 'error'"
 KNOWN = f"status <> '{FORGOTTEN}'"  # the rows of which the journal keeps more than their place
 T = TypeVar("T", bound="Collection[Any]")
 _ALL = 2**63 - 1
+_AT_ONCE = 10_000  # keys in a query
 
 
 class Journal:
@@ -163,9 +164,12 @@ class Journal:
 
     def completions(self, keys: Sequence[bytes]) -> dict[bytes, Completion]:
         """The known completions among these keys."""
+        rows: list[tuple[bytes, str]] = []
         with self._guarded():
-            marks = ",".join("?" * len(keys))
-            rows = self._db.execute(f"SELECT key, data FROM completions WHERE key IN ({marks})", keys).fetchall()
+            for start in range(0, len(keys), _AT_ONCE):
+                some = keys[start : start + _AT_ONCE]
+                query = f"SELECT key, data FROM completions WHERE key IN ({','.join('?' * len(some))})"
+                rows += self._db.execute(query, some).fetchall()
         return answers_of(dict(rows))
 
     def answers(self) -> dict[bytes, str]:
