@@ -12,6 +12,7 @@ from structout.completion import Completion, Prompt
 from structout.models.base import Model
 from structout.models.ledger import Ledger, at_once, batched, is_batched, with_ledger
 from structout.models.load import load_model
+from structout.models.openai.kinds import KINDS
 from structout.models.providers.name import HostedName, is_hosted
 from structout.models.tuning import Tuning
 from structout.source import check_code
@@ -72,10 +73,10 @@ def identity(name: str) -> str:
     kind, _, folder = name.partition(":")
     if is_hosted(name):
         return HostedName.read(name).identity
-    if kind == "openai":
+    if kind in KINDS and folder:
         from structout.models.openai.address import Address
 
-        return Address.read(folder).name
+        return Address.read(folder, kind).name
     if kind != "path" or not Path(folder).is_dir():
         return name
     seen = hashlib.sha256()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from structout.errors import MissingExtraError, ModelError, NoModelError
 from structout.models.base import Model
 from structout.models.ledger import is_batched
+from structout.models.openai.kinds import KINDS
 from structout.models.providers.name import is_hosted
 from structout.models.scripted import Scripted
 from structout.models.tuning import Tuning, has_adapter
@@ -32,6 +33,8 @@ def load_model(
     - `hf:NAME`: a model from Hugging Face;
     - `path:FOLDER`: a model in a folder, fine-tuned or not;
     - `openai:MODEL@URL`: a model behind a server; see `structout.models.openai.address`;
+    - `vllm:MODEL`, `ollama:MODEL`, `lmstudio:MODEL`, `llamacpp:MODEL`, `sglang:MODEL`: a model behind such a server, at
+      its usual local address or at `@URL`;
     - `PROVIDER:MODEL` without an address, such as `anthropic:claude-sonnet-4-5` or `openai:gpt-4o`: a model of a hosted
       provider; see `structout.models.providers.name`;
     - `scripted:FILE`: the answers in a JSON file;
@@ -54,10 +57,10 @@ def load_model(
         return Scripted.load(rest)
     if is_batched(name) or is_hosted(name):
         return _hosted(name)
-    if kind == "openai" and rest:
+    if kind in KINDS and rest:
         from structout.models.openai.client import OpenAIModel
 
-        return OpenAIModel.load(rest)
+        return OpenAIModel.load(rest, kind)
     if kind == "py" and rest:
         return _imported(rest)
     if name == "embedded" or (kind in ("hf", "path") and rest):
@@ -79,7 +82,7 @@ def load_model(
             adapter=adapter,
             features=features,
         )
-    known = "embedded, hf:NAME, path:FOLDER, openai:MODEL@URL, anthropic:MODEL, scripted:FILE or py:FILE:NAME"
+    known = "embedded, hf:NAME, path:FOLDER, openai:MODEL@URL, ollama:MODEL, anthropic:MODEL, scripted:FILE, py:NAME"
     raise NoModelError(f"unknown model {name!r}", hint=f"give {known}")
 
 

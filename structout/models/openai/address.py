@@ -1,21 +1,25 @@
-"""The address of a model at a server: the part of its name after `openai:`, with the options of requests."""
+"""The address of a model at a server: its name, `KIND:MODEL@URL#OPTION,...`, taken apart."""
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from structout.errors import NoModelError, SpecError
 from structout.models.openai.dialects import Dialect, dialect_named
+from structout.models.openai.kinds import KINDS
+from structout.models.settings import Settings, is_secret, split_options
 
 _OPENAI = "https://api.openai.com/v1"
 
 
 @dataclass(frozen=True)
 class Address:
-    """A model at a server: `MODEL`, `MODEL@URL` or `MODEL@URL#OPTION,...`. The default URL is `$OPENAI_BASE_URL`, or
-    else OpenAI's. The options:
+    """A model at a server: `KIND:MODEL`, `KIND:MODEL@URL` or `KIND:MODEL@URL#OPTION,...`. The kind is `openai`, `vllm`,
+    `ollama`, `lmstudio`, `llamacpp` or `sglang`. The default URL of the kind `openai` is `$OPENAI_BASE_URL`, or else
+    OpenAI's; the other kinds have the usual local address of such a server. A `#` in the model's own name is written
+    `%23`. The options:
 
     - `logprobs`: request log-probabilities, which confidence, judges and the choice of the best answer use.
     - `n`: request several samples of a prompt at once.
@@ -25,6 +29,8 @@ class Address:
       `none`. By default a probe finds the dialect.
     - `key=VARIABLE`: the environment variable that holds the server's key. By default OpenAI and the server of
       `$OPENAI_BASE_URL` get `$OPENAI_API_KEY`, and other servers get no key.
+    - `NAME=VALUE`: a further field of each request's body, as in `reasoning_effort=low`; the value is JSON or a text.
+    - `settings=FILE`: a TOML or JSON file of such fields; its table `extra_headers` holds further headers.
     """
 
     model: str
@@ -35,6 +41,8 @@ class Address:
     in_flight: int = 64
     timeout: float | None = None
     key: str = ""
+    kind: str = "openai"
+    settings: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
         """Raises `SpecError` if the URL or `$OPENAI_BASE_URL` is invalid."""
@@ -45,39 +53,59 @@ class Address:
                 raise SpecError(f"invalid server address: {shown!r:.100}", hint=hint)
 
     @classmethod
-    def read(cls, text: str) -> "Address":
-        """Read an address. Raises `SpecError`."""
-        place, _, options = text.partition("#")
+    def read(cls, text: str, kind: str = "openai") -> "Address":
+        """Read what stands behind `KIND:` in the name of a model. Raises `SpecError`."""
+        place, _, written = text.partition("#")
         model, at, rest = place.partition("@http")
-        url = f"http{rest}" if at else ""
-        if _names_server(url) and (urlsplit(url).query or "@" in urlsplit(url).netloc):
+        url = f"http{rest}" if at else KINDS[kind].url
+        if _names_server(url) and ("@" in urlsplit(url).netloc or any(map(is_secret, _query(url)))):
             hint = "put it into an environment variable, and name the variable: #key=VARIABLE"
             raise SpecError("invalid server address: it contains a key or a password", hint=hint)
-        settings: dict[str, Any] = {}
-        for option in filter(None, options.split(",")):
+        known: dict[str, Any] = {}
+        further: dict[str, str] = {}
+        for option in split_options(written):
             name, equals, value = option.partition("=")
             if option in ("logprobs", "n"):
-                settings["many" if option == "n" else option] = True
+                known["many" if option == "n" else option] = True
             elif (number := _whole(option)) is not None:
-                settings["in_flight"] = number
+                known["in_flight"] = number
             elif equals and name == "timeout":
-                settings[name] = _seconds(value)
+                known[name] = _seconds(value)
             elif equals and name == "key":
-                settings[name] = _variable(value)
+                known[name] = _variable(value)
+            elif equals:
+                further[name] = value
             else:
-                settings["dialect"] = dialect_named(option)
-        return cls(model, url, **settings)
+                known["dialect"] = dialect_named(option)
+        return cls(model.replace("%23", "#"), url, kind=kind, settings=Settings.read(further), **known)
 
     @property
     def name(self) -> str:
         """The model's name with everything that answers depend on: the server and the options that affect answers, but
-        neither the timeout nor the key.
+        neither the timeout nor the key nor the values of headers.
         """
-        server = urlsplit(self.url or os.environ.get("OPENAI_BASE_URL", ""))
-        shown = server._replace(netloc=server.netloc.rpartition("@")[2], query="").geturl()  # without a password
+        server = urlsplit(self.place)
+        query = {name: value for name, value in self.query.items() if not is_secret(name)}
+        netloc = server.netloc.rpartition("@")[2]  # without a password
+        shown = server._replace(netloc=netloc, query=urlencode(query)).geturl()
         options = [self.dialect or "", "logprobs" if self.logprobs else "", "n" if self.many else ""]
-        written = ",".join(filter(None, options))
-        return f"openai:{self.model}" + (f"@{shown}" if shown else "") + (f"#{written}" if written else "")
+        written = ",".join(filter(None, [*options, *self.settings.written()]))
+        model = self.model.replace("#", "%23")
+        return f"{self.kind}:{model}" + (f"@{shown}" if shown else "") + (f"#{written}" if written else "")
+
+    @property
+    def place(self) -> str:
+        """The server's URL without its query, "" for OpenAI's default."""
+        return urlsplit(self._whole_url)._replace(query="").geturl()
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters that every request has in its URL."""
+        return _query(self._whole_url)
+
+    @property
+    def _whole_url(self) -> str:
+        return self.url or os.environ.get("OPENAI_BASE_URL", "")
 
     @property
     def own(self) -> bool:
@@ -86,9 +114,24 @@ class Address:
         return not self.url or _origin(self.url) in map(_origin, theirs)
 
     @property
+    def is_azure(self) -> bool:
+        """Whether the server is Azure's, which wants the key in a header of its own."""
+        return (urlsplit(self._whole_url).hostname or "").endswith(".azure.com")
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether the server takes schemas in the form of strict modes only."""
+        return self.is_azure or _origin(self._whole_url or _OPENAI) == _origin(_OPENAI)
+
+    @property
     def variable(self) -> str:
         """The environment variable that holds this server's key, "" if the server gets no key."""
         return self.key or ("OPENAI_API_KEY" if self.own else "")
+
+    def hidden(self) -> list[str]:
+        """Texts beside the key that no message may show: values of headers, and secrets in the URL."""
+        secrets = [value for name, value in self.query.items() if is_secret(name)]
+        return [one for one in (*secrets, *self.settings.headers.values()) if len(one) > 7]
 
     def withheld(self) -> list[str]:
         """The headers that OpenAI's client would add from the environment but this server must not see: the accounts,
@@ -103,7 +146,7 @@ class Address:
         found = os.environ.get(self.variable, "")
         if not found and self.key:
             raise NoModelError(f"missing key: ${self.key} is not set", hint=f"set {self.key}")
-        if not found and not self.url and not os.environ.get("OPENAI_BASE_URL"):
+        if not found and not self._whole_url:
             raise NoModelError("missing key for the OpenAI API", hint="set OPENAI_API_KEY")
         if not (found.isascii() and found.isprintable()):
             hint = f"set {self.variable} to the key alone, without a line break"
@@ -130,6 +173,10 @@ def _names_server(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isprintable()
     except ValueError:
         return False
+
+
+def _query(url: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
 
 
 def _variable(text: str) -> str:

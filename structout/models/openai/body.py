@@ -1,7 +1,12 @@
 """The body of a server's response as one JSON object: whole, after comments, or as a stream of events."""
 
 import json
-from typing import Any
+import re
+from typing import Any, Final
+
+from structout.document import read_json
+
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 class AnsweredError(ValueError):
@@ -10,6 +15,27 @@ class AnsweredError(ValueError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+def failed_generation(body: str) -> str | None:
+    """The chat completion in the body of an error: what the model wrote, though the server found it invalid. None if
+    the error holds no such text.
+
+    The server does not say whether the text was cut off: it counts as cut off if a bracket or a quote is open.
+    """
+    try:
+        found = read_json(body)
+    except ValueError:
+        return None
+    error = found.get("error", found) if isinstance(found, dict) else None
+    if not isinstance(found, dict) or not isinstance(error, dict) or "failed_generation" not in error:
+        return None
+    text = error["failed_generation"]
+    text = text if isinstance(text, str) else "" if text is None else json.dumps(text)
+    plain = _STRING.sub("", text)
+    is_whole = '"' not in plain and sum(map(plain.count, "{[")) == sum(map(plain.count, "}]"))
+    choice = {"message": {"content": text}, "finish_reason": "stop" if is_whole else "length"}
+    return json.dumps({"choices": [choice], "usage": found.get("usage")})
 
 
 def read_body(text: str) -> dict[str, Any]:

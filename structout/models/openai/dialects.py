@@ -32,7 +32,8 @@ PROBE_QUESTION = "Say hello in one short sentence."
 def dialect_named(name: str) -> Dialect:
     """The dialect with the given name. Raises `SpecError` if it is unknown."""
     if name not in get_args(Dialect):
-        raise SpecError(f"unknown dialect {name!r:.40}", hint=f"give {', '.join(get_args(Dialect))}")
+        hint = f"give {', '.join(get_args(Dialect))}, a setting as NAME=VALUE, or write a # of the model's name as %23"
+        raise SpecError(f"unknown dialect {name!r:.40}", hint=hint)
     return name  # type: ignore[return-value]
 
 

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 from structout.completion import Completion, FinishReason, Prompt, Usage
 from structout.decoding.values import value_tokens
 from structout.models.openai.body import AnsweredError, read_body
+from structout.models.openai.tokens import CHARACTERS, read_usage, sent
 
-CHARACTERS = 4  # per token, the estimate for a server that does not count tokens
-_MOST_TOKENS = 10**9
 # Why an answer ended, in lower case. Any other reason may stand for an answer that was cut off.
 _WHOLE = (
     "stop",
@@ -40,13 +39,19 @@ _ROUNDING, _LEAST_LOGPROB = 1e-4, -9999.0  # OpenAI writes -9999 for minus infin
 
 
 class Reply(NamedTuple):
-    """The answers to one request with their usage, whether the server counted the tokens, and whether all
-    log-probabilities that it sent are valid.
+    """The answers to one request with their usage, whether the server counted the tokens, whether all log-probabilities
+    that it sent are valid, and why the answers cannot be used, "" if they can.
     """
 
     answers: list[Completion]
     counted: bool
     valid: bool
+    problem: str
+
+    @property
+    def usage(self) -> Usage:
+        """The cost of all answers."""
+        return sum((answer.usage for answer in self.answers), Usage())
 
 
 def read_reply(text: str, prompt: Prompt, seconds: float) -> Reply:
@@ -54,8 +59,8 @@ def read_reply(text: str, prompt: Prompt, seconds: float) -> Reply:
 
     The first of several answers has the input tokens in its usage, and each answer has its share of the output tokens.
     Invalid numbers do not invalidate an answer: invalid counts are estimated, invalid log-probabilities left out. An
-    answer is whole only if the server gives a known reason why it ended. Raises `AnsweredError` for an error inside a
-    response of status 200.
+    answer is whole only if the server gives a known reason why it ended; any other reason is a problem of the reply.
+    Raises `AnsweredError` for an error inside a response of status 200.
     """
     try:
         body = read_body(text)
@@ -68,23 +73,22 @@ def read_reply(text: str, prompt: Prompt, seconds: float) -> Reply:
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError("invalid chat completion") from error
     if not found:
-        found = [(Completion("", Usage(), "refused", refusal="the server gave no answer"), True)]
-    usage = body.get("usage")
-    counts = [_count(_part(usage, name)) for name in ("prompt_tokens", "completion_tokens")]
-    reused = _count(_part(_part(usage, "prompt_tokens_details"), "cached_tokens")) or 0
-    sizes = [len(answer.text) for answer, _ in found]
-    read, left = counts
-    counted = read is not None and left is not None
-    if read is None or left is None:
-        read = sum(len(one.content) for one in prompt.messages) // CHARACTERS + 1
-        left = sum(sizes) // CHARACTERS + 1
-    answers, wrote, version = [], left, _version(body)
-    for place, (answer, _) in enumerate(found):
-        written = left if place == len(found) - 1 else min(left, wrote * sizes[place] // max(1, sum(sizes)))
+        found = [_Choice(Completion("", finish_reason="refused", refusal="the server gave no answer"))]
+    total = read_usage(body.get("usage"))
+    sizes = [len(one.answer.text) for one in found]
+    counted = total is not None
+    if total is None:
+        total = Usage(1, sent(prompt) // CHARACTERS + 1, sum(sizes) // CHARACTERS + 1)
+    total = replace(total, seconds=seconds)
+    answers, left, version = [], total.output_tokens, _version(body)
+    for place, size in enumerate(sizes):
+        share = total.output_tokens * size // max(1, sum(sizes))
+        written = left if place == len(found) - 1 else min(left, share)
         left -= written
-        cost = Usage(0, 0, written) if place else Usage(1, read, written, seconds, reused_tokens=min(reused, read))
-        answers.append(replace(answer, usage=cost, version=version))
-    return Reply(answers, counted, all(valid for _, valid in found))
+        cost = Usage(output_tokens=written) if place else replace(total, output_tokens=written)
+        answers.append(replace(found[place].answer, usage=cost, version=version))
+    problem = next((one.problem for one in found if one.problem), "")
+    return Reply(answers, counted, all(one.valid for one in found), problem)
 
 
 def _version(body: dict[str, Any]) -> str:
@@ -97,21 +101,22 @@ def _part(of: Any, name: str) -> Any:
     return of.get(name) if isinstance(of, dict) else None
 
 
-def _count(value: Any) -> int | None:
-    """A number of tokens from a server; None if it is invalid."""
-    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    return int(value) if whole and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None
+class _Choice(NamedTuple):
+    """An answer of a response without its usage, whether its log-probabilities are valid, and why it cannot be used."""
+
+    answer: Completion
+    valid: bool = True
+    problem: str = ""
 
 
-def _choice(choice: dict[str, Any]) -> tuple[Completion, bool]:
-    """One answer of a response, without its usage, and whether its log-probabilities are valid."""
+def _choice(choice: dict[str, Any]) -> _Choice:
     message, reason = choice["message"], choice.get("finish_reason")
     text, ended = _text(message), str(reason).lower()
     refusal = message.get("refusal") or ("the server's filter stopped it" if ended in _FILTERED else "")
     if not isinstance(refusal, str):
         raise TypeError("invalid chat completion: expected text")
-    if not refusal and ended not in (*_WHOLE, *_CUT):
-        raise ValueError(f"the answer ended for an unknown reason: {str(reason)[:60]!r}")
+    is_known = bool(refusal) or ended in (*_WHOLE, *_CUT)
+    problem = "" if is_known else f"the answer ended for an unknown reason: {str(reason)[:60]!r}"
     if any("\ud800" <= sign <= "\udfff" for sign in text):
         text, refusal = "", refusal or "the answer holds an unpaired surrogate"
     content = _part(choice.get("logprobs"), "content")
@@ -130,7 +135,7 @@ def _choice(choice: dict[str, Any]) -> tuple[Completion, bool]:
         values=value_tokens(pieces) if pieces is not None else None,
         ends=tuple(accumulate(map(len, pieces))) if pieces is not None else None,
     )
-    return answer, valid
+    return _Choice(answer, valid, problem)
 
 
 def _text(message: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from structout.completion import Usage
 from structout.halt import current
 
 T = TypeVar("T")
@@ -13,7 +14,7 @@ TOO_MUCH = (429, 503)
 TIMED_OUT = (408, 504, 522, 524)
 MAY_PASS = (*TIMED_OUT, 409, 424, 425, 498, 499, *(one for one in range(500, 600) if one not in (501, 503, 504)))
 UNPAID = ("insufficient_quota", "insufficient balance", "insufficient_balance", "payment required", "out of credits")
-CANNOT_TAKE = (400, 413, 422)
+CANNOT_TAKE = (400, 413, 422, 501)
 _LONGEST_PAUSE = 20.0  # seconds, if the server does not say how long to wait
 
 
@@ -22,14 +23,34 @@ class FaultError(Exception):
     server named a time.
     """
 
-    def __init__(self, reason: str, *, wait: float | None = None, throttled: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        wait: float | None = None,
+        throttled: bool = False,
+        slow: bool = False,
+        status: int = 0,
+        answer: Usage | None = None,
+    ) -> None:
         super().__init__(reason)
         self.wait = wait
         self.throttled = throttled
+        self.slow = slow  # the server is overloaded, though it does not say so
+        self.status = status  # 0: no error status
+        self.answer = answer  # the cost of an answer that cannot be used
 
 
 class RefusalError(Exception):
-    """The server rejects this request, and would reject it again."""
+    """The server rejects this request, and would reject it again; a `final` refusal, also with a weaker constraint.
+
+    `said` is all that the server said of it.
+    """
+
+    def __init__(self, reason: str, *, said: str = "", final: bool = False) -> None:
+        super().__init__(reason)
+        self.said = said or reason
+        self.final = final
 
 
 @dataclass(frozen=True)

@@ -31,12 +31,13 @@ class MovedError(WireError):
 
 
 class StatusError(WireError):
-    """An error status, with the server's reason as far as it could be read, and the Retry-After header."""
+    """An error status, with the server's reason as far as it could be read, the Retry-After header, and the body."""
 
-    def __init__(self, status: int, reason: str, retry_after: str | None) -> None:
+    def __init__(self, status: int, reason: str, retry_after: str | None = None, body: str = "") -> None:
         super().__init__(f"HTTP {status}" + (f": {reason}" if reason else ""))
         self.status = status
         self.retry_after = retry_after
+        self.body = body
 
 
 class Limits(threading.local):
@@ -107,13 +108,13 @@ class Wire:
         status, packed = response.status_code, response.headers.get("content-encoding", "").strip().lower()
         plain = packed in ("", "identity")
         if not 200 <= status < 300 and not response.has_redirect_location:
-            reason = self._reason(response) if plain else ""
-            raise StatusError(status, reason, response.headers.get("retry-after"))
+            body = self._error(response) if plain else ""
+            raise StatusError(status, _reason(body), response.headers.get("retry-after"), body)
         if not plain:
             raise WireError("the answer is compressed, though the request forbids it")
 
-    def _reason(self, response: Any) -> str:
-        """The reason in the body of an error status, as far as it arrives soon: the status alone decides what to do."""
+    def _error(self, response: Any) -> str:
+        """The body of an error status, as far as it arrives soon: the status alone decides what to do."""
         self._bounds.until = min(self._bounds.until, time.monotonic() + _REASON_SECONDS)
         body = bytearray()
         try:
@@ -123,7 +124,7 @@ class Wire:
                     break
         except Exception:  # an error of the transport, or a limit: keep the bytes that arrived
             pass
-        return _reason(body.decode(errors="replace"))
+        return body.decode(errors="replace")
 
 
 class _Backend:
@@ -180,6 +181,11 @@ def ended_by(error: BaseException) -> WireError | None:
     while seen is not None and not isinstance(seen, WireError):
         seen = seen.__cause__
     return seen
+
+
+def first_line(text: str) -> str:
+    """The first line of a server's text, in at most 200 characters."""
+    return text.strip().split("\n")[0][:200]
 
 
 def _reason(text: str) -> str:

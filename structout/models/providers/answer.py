@@ -1,7 +1,8 @@
 """A response of pydantic-ai as a completion."""
 
+import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from structout.completion import Completion, FinishReason, Prompt, Usage
 from structout.models.openai.retries import FaultError
@@ -58,6 +59,23 @@ def read_response(response: "ModelResponse", request: Request, prompt: Prompt, s
     return replace(answer, refusal=str(said)[:200] if said else "the provider's filter stopped it")
 
 
+def failed_answer(text: str, model: str) -> "ModelResponse":
+    """A response with what a model wrote, though the provider found it invalid and gave an error instead."""
+    from pydantic_ai.messages import ModelResponse, TextPart
+
+    details = {"finish_reason": "failed_generation"}
+    return ModelResponse(parts=[TextPart(text)], model_name=model, finish_reason=_end(text), provider_details=details)
+
+
+def _end(text: str) -> Literal["stop", "length"]:
+    """How a text ended that came without a reason: cut off if it is the beginning of JSON."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return "length" if "{" in text or "[" in text else "stop"
+    return "stop"
+
+
 def is_counted(usage: "RequestUsage") -> bool:
     """Whether a provider counted tokens."""
     return not usage.unmeasured_requests and (usage.input_tokens > 0 or usage.output_tokens > 0)
@@ -78,6 +96,8 @@ def _finish(response: "ModelResponse") -> FinishReason | None:
         return None
     if response.provider_name == "test" and response.finish_reason is None:
         return "stop"  # pydantic-ai's own test model
+    if response.provider_name == "groq" and response.finish_reason == "error" and response.parts:
+        return _end(_text(response))  # a tool call that Groq found invalid; the schema judges it
     found = _ENDS.get(str(response.finish_reason))
     # pydantic-ai takes a missing reason of a chat completion for `stop`.
     named = (response.provider_details or {}).get("finish_reason")

@@ -2,22 +2,26 @@
 
 import os
 import re
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from structout.errors import MissingExtraError, NoModelError
+from structout.models.providers.bounds import bounded_client
 from structout.models.providers.faults import masked
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
     from pydantic_ai.providers import Provider
 
+_OWN_CLIENT = ("huggingface",)  # whose package takes a client of another kind
 _CONNECTIONS = 64  # as many as there may be requests in flight
 _IN_EXTRA = ("anthropic", "azure", "bedrock", "google", "groq", "mistral", "openai", "openai-chat", "openai-responses")
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 
 
-def made(provider: str, model: str) -> "Model[Any]":
-    """The model of pydantic-ai with a name, with its key from the environment.
+def made(provider: str, model: str) -> "tuple[Model[Any], Any]":
+    """The model of pydantic-ai with a name, with its key from the environment, and the HTTP client to close after it;
+    None if the provider closes its own.
 
     Raises `MissingExtraError`, and `NoModelError` for an unknown model and a missing or invalid key.
     """
@@ -27,8 +31,9 @@ def made(provider: str, model: str) -> "Model[Any]":
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "pydantic-ai-slim", "providers") from error
     _check_key(name, provider)
+    opened: list[Any] = []
     try:
-        return infer_model(name, _provider)
+        return infer_model(name, lambda one: _provider(one, opened)), next(iter(opened), None)
     except ImportError as error:
         package = error.name or provider
         if provider in _IN_EXTRA:
@@ -54,15 +59,24 @@ def _check_key(name: str, provider: str) -> None:
             raise NoModelError(f"invalid key for {name} in ${variable}: a header cannot hold it", hint=hint)
 
 
-def _provider(name: str) -> "Provider[Any]":
-    """The provider with a name, as pydantic-ai makes it from the environment.
+def _provider(name: str, opened: list[Any]) -> "Provider[Any]":
+    """The provider with a name, as pydantic-ai makes it from the environment, with a bounded HTTP client where it takes
+    one; the client is added to `opened`.
 
     The setting `max_retries` turns retries off for most providers. Bedrock's client takes no such setting, so it is
     made here with a single attempt.
     """
-    from pydantic_ai.providers import infer_provider
+    from pydantic_ai.providers import infer_provider, infer_provider_class
 
-    return _bedrock() if name == "bedrock" else infer_provider(name)
+    if name == "bedrock":
+        return _bedrock()
+    if name in _OWN_CLIENT or "/" in name:
+        return infer_provider(name)
+    kind = infer_provider_class(name)
+    if "http_client" not in signature(kind).parameters:
+        return infer_provider(name)
+    opened.append(bounded_client(legacy=name == "groq"))
+    return kind(http_client=opened[0])  # type: ignore[call-arg]
 
 
 def _bedrock() -> "Provider[Any]":

@@ -16,6 +16,11 @@ _OF_SCHEMA: Final = re.compile(
     re.IGNORECASE,
 )
 
+_OF_CONTENT: Final = re.compile(r"moderation|flagged|content.?(?:filter|policy)|safety", re.IGNORECASE)
+_OF_KEY: Final = re.compile(
+    r"api.?key.{0,20}(?:not valid|invalid|expired)|(?:invalid|expired).{0,10}api.?key", re.IGNORECASE
+)
+
 
 class UnfitError(RefusalError):
     """The provider, or pydantic-ai for it, does not take the constraint."""
@@ -31,16 +36,18 @@ def classified(error: Exception, name: str, timeout: float, *, has_answered: boo
     said = _first_line(masked(_words(error)))
     status = error.status_code if isinstance(error, theirs.ModelHTTPError) else 0
     wait = getattr(error, "retry_after", None)
-    kind = ModelError if has_answered and status != 401 else NoModelError
+    kind = ModelError if has_answered else NoModelError
     if isinstance(error, theirs.ModelQuotaExceededError) or status == 402 or _unpaid(status, said):
         return AccountError(f"{name}: {said}", hint="check the balance and the limits of the account")
     if isinstance(error, theirs.ModelRateLimitError | theirs.ModelUnavailableError) or status in TOO_MUCH:
         return FaultError(said, wait=wait if wait and wait > 0 else None, throttled=True)
     if isinstance(error, theirs.ModelRequestTimeout | theirs.ModelTimeoutError):
         return SlowFaultError(f"no complete answer within {timeout:g} seconds")
-    if isinstance(error, theirs.ModelAuthenticationError) or status == 401:
+    if status == 403 and (has_answered or _OF_CONTENT.search(said)):
+        return RefusalError(said)
+    if isinstance(error, theirs.ModelAuthenticationError) or status in (401, 403) or _names_key(status, said):
         hint = "check the key in the environment, and what it may do"
-        return kind(f"{name} rejects the key: {said}", hint=hint)
+        return NoModelError(f"{name} rejects the key: {said}", hint=hint)
     if status in TIMED_OUT:
         return SlowFaultError(said)
     if status in MAY_PASS or isinstance(error, theirs.ModelServerError | theirs.ModelConnectionError):
@@ -78,12 +85,27 @@ class SlowFaultError(FaultError):
     """A fault of a provider that took too long: it may be overloaded, though it does not say so."""
 
 
+def generated(error: Exception) -> str | None:
+    """What a model wrote, though the provider found it invalid and gave an error instead (Groq); None for any other
+    error.
+    """
+    body = getattr(error, "body", None)
+    inner = body.get("error", body) if isinstance(body, Mapping) else None
+    text = inner.get("failed_generation") if isinstance(inner, Mapping) else None
+    return text if isinstance(text, str) else None
+
+
 def masked(text: str) -> str:
     """A provider's text with keys masked: everything that looks like one, and what the environment keeps secret."""
     for name, value in os.environ.items():
         if len(value) >= 8 and _SECRET.search(name.upper()):
             text = text.replace(value, "***")
     return _KEYS.sub("***", text)
+
+
+def _names_key(status: int, said: str) -> bool:
+    """Whether a 400 is about the key, as Gemini's may be."""
+    return status == 400 and bool(_OF_KEY.search(said))
 
 
 def _unpaid(status: int, said: str) -> bool:
@@ -102,7 +124,17 @@ def _words(error: Exception) -> str:
     found = _message(body) or (body if isinstance(body, str) else "")
     if status is not None:
         return f"HTTP {status}: {found}" if found else f"HTTP {status}"
-    return found or getattr(error, "message", "") or str(error) or type(error).__name__
+    return found or _cause(error) or getattr(error, "message", "") or str(error) or type(error).__name__
+
+
+def _cause(error: Exception) -> str:
+    """What broke a connection: a client's own words say no more than "Connection error."."""
+    from pydantic_ai.exceptions import ModelConnectionError
+
+    first: BaseException = error
+    while isinstance(error, ModelConnectionError) and first.__cause__ is not None:
+        first = first.__cause__
+    return "" if first is error else str(first)
 
 
 def _message(body: Any) -> str:

@@ -15,9 +15,9 @@ from structout.halt import HaltedError, current, settle
 from structout.models.lanes import ask_in_lanes
 from structout.models.openai.limiter import Limiter
 from structout.models.openai.retries import FaultError, Patience, RefusalError, retried
-from structout.models.providers.answer import CHARACTERS, UnusableError, is_counted, read_response
+from structout.models.providers.answer import CHARACTERS, UnusableError, failed_answer, is_counted, read_response
 from structout.models.providers.clients import made
-from structout.models.providers.faults import SlowFaultError, UnfitError, classified, masked, refused_setting
+from structout.models.providers.faults import SlowFaultError, UnfitError, classified, generated, masked, refused_setting
 from structout.models.providers.loop import Loop
 from structout.models.providers.name import CLIENT, HostedName, digest
 from structout.models.providers.request import (
@@ -59,7 +59,15 @@ class HostedModel:
         settings: Mapping[str, Any] | None = None,
         in_flight: int = 64,
         patience: Patience | None = None,
+        client: Any = None,
     ) -> None:
+        """`client` is an HTTP client that is closed with the model."""
+
+        async def closed() -> None:
+            await model.__aexit__(None, None, None)
+            if client is not None:
+                await client.aclose()
+
         self.name = name
         self.model = model
         self.limiter = Limiter(in_flight)
@@ -67,7 +75,7 @@ class HostedModel:
         self.settings: dict[str, Any] = checked(settings or {}, model)
         self._untaken = untaken(model, {**(model.settings or {}), **self.settings})
         self._refused: set[str] = set()  # settings that the provider refused
-        self._loop = Loop(model.__aenter__, lambda: model.__aexit__(None, None, None))
+        self._loop = Loop(model.__aenter__, closed)
         weakref.finalize(self, self._loop.close)
         self._ways: dict[str, Way] = {}  # how answers are held to schemas for which a stronger way failed
         self._forms: dict[str, StrictForm] = {}
@@ -87,8 +95,15 @@ class HostedModel:
             hint = "give the settings, as in #settings=FILE"
             raise SpecError(f"invalid model: {name} holds a hash of settings, but not the settings", hint=hint)
         patience = Patience() if at.timeout is None else Patience(timeout=at.timeout)
-        model = made(at.provider, at.model)
-        return cls(model, name=at.text, settings=at.all_settings, in_flight=at.in_flight, patience=patience)
+        model, client = made(at.provider, at.model)
+        return cls(
+            model,
+            name=at.text,
+            settings=at.all_settings,
+            in_flight=at.in_flight,
+            patience=patience,
+            client=client,
+        )
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         """Answer every prompt, in order. Raises `ModelError`, and `SpecError` for a sampling that it cannot apply."""
@@ -242,8 +257,10 @@ class HostedModel:
             began = time.monotonic()
             try:
                 response = self.run(_asked(self.model, request))
-            except Exception as error:  # the text of a client's error may contain the key
-                raise self.failed(error, request) from None
+            except Exception as error:
+                if (text := generated(error)) is None:
+                    raise self.failed(error, request) from None  # the text of a client's error may contain the key
+                response = failed_answer(text, self.model.model_name)
             answer = self.read(response, request, prompt, time.monotonic() - began)
         self.limiter.succeeded()
         return answer

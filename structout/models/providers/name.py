@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from structout.errors import DataError, SpecError
+from structout.models.settings import split_options
 
 CLIENT = "pydantic-ai"  # the first part of the name of a model that pydantic-ai asks
 # Providers that pydantic-ai knows; a message names them, and a name of theirs asks for the extra.
@@ -54,7 +55,7 @@ class HostedName:
             raise SpecError(f"invalid model: got {name!r:.100}, expected PROVIDER:MODEL", hint="name the model")
         settings: dict[str, Any] = {}
         given: dict[str, Any] = {}
-        for option in filter(None, options.split(",")):
+        for option in split_options(options):
             key, equals, value = option.partition("=")
             if re.fullmatch(r"[0-9]{1,6}", option) and int(option) > 0:
                 given["in_flight"] = int(option)
@@ -102,7 +103,7 @@ def is_hosted(name: str) -> bool:
     provider, _, rest = name.partition(":")
     if provider == CLIENT:
         return True
-    if not rest or provider in _OURS or "@http" in rest.partition("#")[0]:
+    if not rest or provider in _OURS or "@http" in rest.partition("=")[0]:
         return False
     if provider != "openai":
         return provider in KNOWN or _is_known(provider)

@@ -25,6 +25,7 @@ class Proxy:
         self.retry_after = retry_after
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []  # their names in small letters
+        self.paths: list[str] = []
         self.url = ""
         self.done = threading.Event()
         self._lock = threading.Lock()
@@ -47,6 +48,7 @@ def serving(proxy: Proxy) -> Iterator[Proxy]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            proxy.paths.append(self.path)
             fault = proxy.take(body, {name.lower(): value for name, value in self.headers.items()})
             if fault == "429":
                 return self.reply(429, b'{"error": {"message": "slow down"}}', retry=proxy.retry_after)

@@ -187,14 +187,14 @@ def test_a_schema_that_the_server_refuses_is_only_checked() -> None:
     def picky(body: dict[str, Any]) -> dict[str, Any]:
         schema = body.get("response_format", {}).get("json_schema", {}).get("schema", {})
         if schema and schema != PROBE.json_schema:
-            return {"status": 400, "error": {"message": "Invalid schema: 'default' is not permitted"}}
+            return {"status": 400, "error": {"message": "Invalid schema: too many enum values"}}
         return bolt(body)
 
-    prompts = [Prompt(ask(f"{n} mm").messages, constraint=SCHEMA) for n in (1, 2)]
+    prompts = [Prompt(ask(f"{n} mm").messages, constraint=SCHEMA) for n in (1, 2, 3)]
     with serving(Proxy(picky)) as proxy, pytest.warns(match="rejects the constraint of Bolt"):
         answers = client(proxy, in_flight=1).complete(prompts)
-    assert [SCHEMA.check_text(answer.text).ok for answer in answers] == [True, True]
-    assert len(proxy.requests) == 1 + 2 + 1
+    assert [SCHEMA.check_text(answer.text).ok for answer in answers] == [True, True, True]
+    assert len(proxy.requests) == 1 + 4 + 4 + 1  # the probe, the schema in three forms and none, twice, and then none
 
 
 def test_a_server_that_refuses_quotations_is_held_to_the_schema_all_the_same() -> None:
@@ -222,7 +222,7 @@ def test_a_model_that_is_let_go_closes_its_connections() -> None:
     with serving(Proxy(bolt)) as proxy:
         model = client(proxy)
         model.complete([ask("1 mm")])
-        connections = model._client
+        connections = model._connection.client
         del model
         gc.collect()
         assert connections.is_closed()

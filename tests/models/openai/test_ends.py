@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from structout.errors import ModelError, NoModelError
+from structout.models.openai.client import OpenAIModel
 from structout.models.openai.reply import read_reply
 from structout.models.openai.retries import Patience, seconds_asked
 from structout.result import Task
@@ -14,7 +15,7 @@ from structout.schema import Schema
 from structout.strategies import Constrained, Repair
 from tests.conftest import Bolt
 from tests.models.openai.clients import ask, bolt, client
-from tests.models.openai.servers import Proxy, completion, serving
+from tests.models.openai.servers import Proxy, completion, page, serving, speaking
 
 pytestmark = pytest.mark.usefixtures("key")
 
@@ -29,9 +30,29 @@ def test_an_answer_that_ended_for_an_unknown_reason_is_asked_again(reason: Any) 
     with serving(Proxy(lambda body: next(answers))) as proxy:
         (answer,) = client(proxy).complete([ask("35 mm")])
     assert (answer.text, answer.finish_reason) == (GOOD, "stop")
-    proxy = Proxy(lambda body: completion(HALF, finish=reason))
-    with serving(proxy), pytest.raises(ModelError, match="ended for an unknown reason"):
-        client(proxy, patience=QUICK).complete([ask("35 mm")])
+    assert (answer.usage.calls, answer.usage.input_tokens) == (2, 22)
+    with serving(Proxy(lambda body: completion(HALF, finish=reason))) as proxy:
+        (answer,) = client(proxy, patience=QUICK).complete([ask("35 mm")])
+    assert (answer.finish_reason, answer.usage.calls, answer.usage.output_tokens) == ("refused", 2, 10)
+    assert "ended for an unknown reason" in answer.refusal
+
+
+def test_an_answer_that_is_not_utf8_is_asked_again_and_then_refused() -> None:
+    broken = page(200, json.dumps(completion("#")).encode().replace(b"#", b"\xff"))
+    with speaking(lambda request: iter([broken])) as raw:
+        (answer,) = OpenAIModel("m", raw.url, patience=QUICK).complete([ask("35 mm")])
+    assert (answer.text, answer.finish_reason, answer.usage.calls) == ("", "refused", 2)
+    assert "not UTF-8" in answer.refusal
+
+
+def test_what_unusable_answers_cost_is_charged_though_the_server_fails_then() -> None:
+    answers = iter([completion(HALF, finish="abort"), {"status": 500}, completion(GOOD)])
+    with serving(Proxy(lambda body: next(answers))) as proxy:
+        model = client(proxy, patience=QUICK)
+        with pytest.raises(ModelError, match="HTTP 500"):
+            model.complete([ask("35 mm")])
+        (answer,) = model.complete([ask("35 mm")])
+    assert (answer.text, answer.usage.calls, answer.usage.input_tokens) == (GOOD, 2, 22)
 
 
 @pytest.mark.parametrize(
@@ -126,15 +147,14 @@ def test_no_request_follows_one_that_concerns_them_all() -> None:
 
 
 def test_a_server_that_has_answered_rejects_a_prompt_and_not_the_key() -> None:
-    answers = iter([completion(GOOD), {"status": 403, "error": {"message": "blocked"}}])
-    flagged = {"status": 403, "error": {"message": "your input was flagged by moderation"}}
-    with serving(Proxy(lambda body: next(answers, flagged))) as proxy:
+    answers = iter([completion(GOOD), {"status": 403, "error": {"message": "blocked"}}, {"status": 404}])
+    with serving(Proxy(lambda body: next(answers))) as proxy:
         model = client(proxy)
         model.complete([ask("1")])
-        with pytest.raises(ModelError, match="blocked") as caught:
-            model.complete([ask("2")])
+        assert "blocked" in model.complete([ask("2")])[0].refusal
+        with pytest.raises(ModelError) as caught:
+            model.complete([ask("3")])
         assert not caught.value.stops
-        assert model.complete([ask("3")])[0].finish_reason == "refused"
 
 
 @pytest.mark.parametrize("header", ["0", "-1", "nan", "inf", "Wed, 21 Oct 2015 07:28:00 GMT", "soon"])
@@ -155,8 +175,10 @@ def test_one_rejected_row_changes_nothing_for_the_others() -> None:
     with serving(Proxy(answer)) as proxy, warnings.catch_warnings():
         warnings.simplefilter("error")
         model = client(proxy, in_flight=1, dialect="json_schema")
-        assert all(result.ok for result in Constrained().run(tasks, model))
-    assert held == [True, True, True, False, True, True, True]
+        results = Constrained().run(tasks, model)
+    assert [result.ok for result in results] == [True, True, False, True, True, True]
+    assert "json_validate_failed" in results[2].issues[0].message
+    assert held == [True] * 6  # the server took the schema before: the row is at fault
 
 
 @pytest.mark.parametrize(
@@ -180,5 +202,5 @@ def test_a_stream_is_joined_and_must_say_how_it_ended() -> None:
     whole = "".join(f"data: {json.dumps(event)}\n\n" for event in [*deltas, last])
     (answer,) = read_reply(whole, ask("1"), 0.1).answers
     assert (answer.text, answer.usage.input_tokens) == (GOOD, 4)
-    with pytest.raises(ValueError, match="unknown reason"):
-        read_reply("".join(f"data: {json.dumps(event)}\n\n" for event in deltas), ask("1"), 0.1)
+    broken = read_reply("".join(f"data: {json.dumps(event)}\n\n" for event in deltas), ask("1"), 0.1)
+    assert "unknown reason" in broken.problem

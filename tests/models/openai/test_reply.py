@@ -146,7 +146,7 @@ WHOLE = json.dumps(completion("x"))
 JUNK = [
     "", "null", "[]", "{}", "5", '"x"', "[" * 100_000, '{"a":' * 100_000, '{"choices": 5}',
     '{"choices": {"a": 1}}', '{"choices": "abc"}', '{"choices": [null]}', '{"choices": [{"message": null}]}',
-    '{"choices": [{"message": {"content": 5}}]}', '{"choices": [{"message": {"content": ["a"]}}]}',
+    '{"choices": [{"message": {"content": 5}}]}',
     '{"choices": [{"message": {"content": "a", "refusal": 5}}]}', WHOLE[:-1], WHOLE + WHOLE, "9" * 5000,
     '{"choices": [{"message": {"content": "a"}}], "created": ' + "9" * 5000 + "}", "\x00",
 ]  # fmt: skip
@@ -154,7 +154,7 @@ JUNK = [
 
 @pytest.mark.parametrize("text", JUNK, ids=lambda text: repr(text[:30]))
 def test_what_is_no_chat_completion_is_a_value_error(text: str) -> None:
-    with pytest.raises(ValueError, match=r"invalid chat completion|the answer ended for an unknown reason"):
+    with pytest.raises(ValueError, match="invalid chat completion"):
         read_reply(text, ask("1"), 0.1)
 
 

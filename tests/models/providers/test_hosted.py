@@ -20,7 +20,7 @@ from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.test import TestModel
 from pydantic_ai.profiles import ModelProfile
 
-from structout import ModelError, SpecError, StructoutWarning
+from structout import ModelError, NoModelError, SpecError, StructoutWarning
 from structout.models.base import PartialAnswerError
 from structout.models.openai.retries import Patience
 from structout.models.providers.hosted import HostedModel, from_pydantic_ai
@@ -171,6 +171,40 @@ def test_a_rejected_prompt_is_refused_alone(status: int) -> None:
     assert [answer.finish_reason for answer in answers] == ["refused", "stop"]
     assert "flagged by moderation" in answers[0].refusal
     assert len(asked.infos) == 2
+
+
+def test_a_403_refuses_a_row_where_it_is_about_the_row() -> None:
+    (answer,) = of(failing(http(403, "input flagged by moderation"), 1)).complete([ask()])
+    assert answer.finish_reason == "refused"
+    asked = Asked(lambda info, number: bolt(info) if number == 0 else raised(http(403, "not this one")))
+    model = of(asked)
+    assert [model.complete([ask(text)])[0].finish_reason for text in ("a", "b")] == ["stop", "refused"]
+    with pytest.raises(ModelError, match="rejects the key"):
+        of(failing(http(403, "no access"), 1)).complete([ask()])
+
+
+@pytest.mark.parametrize(
+    ("text", "finish"),
+    [('{"name": "b", "size": "big", "stock": null}', "stop"), ("Sure!", "stop"), ('{"name": "b", "si', "length")],
+)
+def test_what_a_provider_finds_invalid_is_an_answer_and_charged(text: str, finish: str) -> None:
+    error = ModelHTTPError(400, "m", {"error": {"message": "json_validate_failed", "failed_generation": text}})
+    asked = failing(error, 1)
+    model = of(asked)
+    with pytest.warns(StructoutWarning, match="does not count tokens"):
+        (answer,) = model.complete([ask()])
+    assert (answer.text, answer.finish_reason) == (text, finish)
+    assert answer.usage.output_tokens > 0
+    assert model.complete([ask()])[0].version == "m native"  # the next row is held as before
+
+
+def test_a_bad_key_is_one_whatever_the_status() -> None:
+    with pytest.raises(NoModelError, match="rejects the key"):
+        of(failing(http(400, "API key not valid. Please pass a valid API key."), 9)).complete([ask()])
+
+
+def raised(error: Exception) -> ModelResponse:
+    raise error
 
 
 def test_a_schema_that_a_provider_does_not_take_is_held_by_a_tool_from_then_on() -> None:

@@ -1,5 +1,6 @@
 """What reaches a provider over HTTP, and what becomes of its answers, on servers that keep the providers' rules."""
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.emulated import Log, Provider, Reply, Request, careful, marked, serving
+from benchmarks.emulated import Log, Provider, Reply, Request, careful, careless, marked, serving
 from benchmarks.emulated.anthropic import Anthropic
 from benchmarks.emulated.compatible import groq
 from benchmarks.emulated.google import Google
@@ -99,6 +100,19 @@ def test_groq_is_asked_by_a_tool(at: Any) -> None:
         assert json.loads(answer.text) == DOCUMENT
         assert answer.version.endswith(" tool")
     assert log.asked[0].way == "tool"
+
+
+def test_what_groq_finds_invalid_is_an_answer_that_is_charged(at: Any) -> None:
+    with (
+        at("groq:llama-3.3-70b-versatile", groq(careless)) as (model, log),
+        pytest.warns(UserWarning, match="does not count tokens"),
+    ):
+        (answer,) = model.complete([ask()])
+    assert answer.finish_reason in ("stop", "length")
+    assert answer.usage.calls == 1
+    assert answer.usage.output_tokens > 0
+    assert log.requests == 1
+    assert not SCHEMA.check_text(answer.text).ok
 
 
 def test_azure_is_asked_at_its_own_paths(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,6 +207,17 @@ def test_a_body_that_is_no_answer_is_tried_again(name: str, reply: Reply, at: An
         (answer,) = model.complete([ask()])
     assert answer.finish_reason == "stop"
     assert log.requests == 2
+
+
+@pytest.mark.parametrize("name", [*MODELS, "groq:llama-3.3-70b-versatile"])
+@pytest.mark.parametrize("reply", ["long", "packed"])
+def test_an_answer_is_bounded_in_bytes(name: str, reply: str, at: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("structout.models.providers.bounds.MOST_BYTES", 20_000)
+    packed = Reply(gzip.compress(b" " * 30_000), headers={"Content-Encoding": "gzip"})
+    long = packed if reply == "packed" else Reply({"x": "y" * 30_000})
+    with at(name, Faulty(OpenAI(careful), [long] * 9)) as (model, _), pytest.raises(ModelError) as caught:
+        model.complete([ask()])
+    assert ("compressed" if reply == "packed" else "more than 20,000 bytes") in str(caught.value)
 
 
 @pytest.mark.parametrize("name", MODELS)
