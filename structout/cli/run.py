@@ -247,8 +247,8 @@ def _waiting() -> "Callable[[Sequence[Wave]], None]":
         for wave in waves:
             if wave.job and wave.job not in said:
                 said.add(wave.job)
-                what = f"{counted(len(wave.keys), 'row')} wait at {wave.provider} as job {wave.job} since {wave.time}"
-                say(f"{what}: it may take a day; after an interrupt, the same command collects them")
+                what = f"waiting for job {wave.job} of {wave.provider}: {counted(len(wave.keys), 'request')}"
+                say(f"{what}, submitted at {wave.time}; it may take a day, and after an end the same command goes on")
 
     return say_new
 
@@ -263,6 +263,9 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
     if found.repeated_keys:
         repeated = "1 row has" if found.repeated_keys == 1 else f"{found.repeated_keys:,} rows have"
         say(f"{repeated} the same {settings.key} as an earlier row: name a column with unique values in --key")
+    if found.waiting:
+        what = f"{counted(found.waiting, 'request')} of earlier runs that this run did not need"
+        say(f"{what}: see structout status {settings.place}")
     if found.failed:
         reason = f" ({found.reason[:200]})" if found.reason else ""
         again = "run the same command again to retry these rows"

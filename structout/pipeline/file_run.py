@@ -43,7 +43,7 @@ class Finished:
     """The row counts of a finished run. `others` are in the quarantine; `repeated_keys` have the key of an earlier row.
 
     The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged. The
-    `forgotten` rows are in neither file.
+    `forgotten` rows are in neither file. `waiting` requests of earlier runs are still at a provider of batches.
     """
 
     rows: int
@@ -54,6 +54,7 @@ class Finished:
     reason: str
     damaged: bool
     forgotten: int = 0
+    waiting: int = 0
 
 
 class FileRun:
@@ -155,6 +156,7 @@ class FileRun:
                 reason=first.issues[0].message if first and first.issues else "",
                 damaged=journal.damaged,
                 forgotten=journal.counts(limit).get(FORGOTTEN, 0),
+                waiting=sum(len(wave.keys) for _, wave in journal.waves()),
             )
 
     def _complete(self, journal: Journal, rows: Iterator[Row], keys: Keys) -> Finished:

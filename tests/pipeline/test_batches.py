@@ -28,7 +28,7 @@ from tests.conftest import BOLT, ROOT, needs
 from tests.pipeline.conftest import rows
 
 pytestmark = needs("pydantic_ai", "anthropic", "openai", "google.genai")
-KILLS = int(os.environ.get("STRUCTOUT_KILLS", "4"))  # of each provider
+KILLS = int(os.environ.get("STRUCTOUT_KILLS", "3"))  # of each provider
 COUNT, CHUNK = 24, 8
 HOSTS: dict[str, tuple[Callable[..., Any], str, str, str]] = {
     "anthropic": (Anthropic, "anthropic:claude-sonnet-4-5", "ANTHROPIC_BASE_URL", ""),
@@ -328,12 +328,14 @@ def test_an_interrupt_ends_the_wait_and_the_same_command_collects(anthropic: Pla
     code, said = anthropic.end()
     assert code == 130, said
     assert time.monotonic() - began < 5
-    assert "8 rows wait at anthropic as job msgbatch_1" in said
+    assert "waiting for job msgbatch_1 of anthropic: 8 requests, submitted at" in said
     screen = subprocess.run(
         [sys.executable, "-m", "structout", "status", str(anthropic.journal)], cwd=ROOT, capture_output=True, text=True
     )
     assert "msgbatch_2" in screen.stdout
     desk.inner.polls = 0
+    code, said = anthropic.run(*words, "--limit", "8")
+    assert "8 requests of earlier runs that this run did not need" in said
     code, said = anthropic.run(*words)
     assert code == 0, said
     assert len(rows(anthropic.output)) == COUNT
@@ -387,13 +389,14 @@ def test_a_key_that_the_provider_rejects_stops_the_run(anthropic: Place) -> None
 
 def test_a_server_error_leaves_the_submission_in_doubt(anthropic: Place) -> None:
     anthropic.desk.refuse = Reply({"type": "error", "error": {"type": "api_error", "message": "oops"}}, 500)
-    code, said = anthropic.run(*anthropic.words())
+    words = anthropic.words(count=8)
+    code, said = anthropic.run(*words)
     assert code == 3, said
     assert "it is unknown whether the submission of 8 requests arrived" in said
     anthropic.desk.refuse = None
-    code, said = anthropic.run(*anthropic.words())
+    code, said = anthropic.run(*words)
     assert (code, decided(anthropic.desk, said)) == (3, ["--batch-resubmit"])
-    code, said = anthropic.run(*anthropic.words(), "--batch-resubmit")
+    code, said = anthropic.run(*words, "--batch-resubmit")
     assert code == 0, said
 
 

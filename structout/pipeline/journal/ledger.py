@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from structout.completion import Completion, Usage
 from structout.errors import SpecError
@@ -76,3 +77,11 @@ def decide(journal: Journal, adopt: str | None, *, resubmit: bool) -> None:
                 put(db, model, replace(wave, job=adopt))
             else:
                 db.execute("DELETE FROM batches WHERE id = ?", [wave.id])
+
+
+def settle(journal: str | Path, *, adopt: str | None = None, resubmit: bool = False) -> None:
+    """Settle the batch in doubt of a journal that no run uses, such as one of `extract_many`: `adopt` is its job at the
+    provider, and `resubmit` submits its rows again. Raises `JournalError`, and `SpecError` if no batch is in doubt.
+    """
+    with Journal(journal, {}, only=(), adopt=False) as opened:
+        decide(opened, adopt, resubmit=resubmit)

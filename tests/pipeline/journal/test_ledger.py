@@ -12,7 +12,7 @@ from structout.errors import BatchError, SpecError, StructoutWarning
 from structout.models.ledger import Wave, at_once, batched, is_batched
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
-from structout.pipeline.journal.ledger import JournalLedger, decide
+from structout.pipeline.journal.ledger import JournalLedger, decide, settle
 from structout.pipeline.journal.waves import LOST
 from structout.pipeline.recorded import completion_key
 from structout.pipeline.status import read_status
@@ -83,6 +83,16 @@ def test_a_wave_in_doubt_is_forgotten_if_the_user_says_so(journal: Journal) -> N
     assert kept.waves() == [WAVE]
     decide(journal, None, resubmit=True)
     assert kept.waves() == []
+
+
+def test_a_program_settles_a_doubt_without_a_run(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j", ABOUT) as journal:
+        ledger(journal).intend(WAVE)
+    settle(tmp_path / "j", adopt="job-9")
+    with Journal(tmp_path / "j", ABOUT) as journal:
+        assert [wave.job for wave in ledger(journal).waves()] == ["job-9"]
+    with pytest.raises(SpecError, match="no batch in doubt"):
+        settle(tmp_path / "j", resubmit=True)
 
 
 def test_status_says_what_waits_where(tmp_path: Path) -> None:
