@@ -32,12 +32,15 @@ class JournalLedger:
         for _, other in self._journal.waves():
             if not other.job:
                 raise in_doubt(other)
-        self._put(wave)
+        with self._journal.transaction(durable=True) as db:
+            put(db, self._model, wave)
 
     def submitted(self, wave: Wave, job: str) -> None:
         """Keep the id of the job of a wave."""
         (now,) = (one for one in self.waves() if one.id == wave.id)
-        self._put(replace(now, job=job))
+        with self._journal.transaction(durable=True) as db:
+            put(db, self._model, replace(now, job=job))
+        self._journal.heed()
 
     def collected(self, wave: Wave, answers: Mapping[str, Completion], failed: Mapping[str, Usage]) -> None:
         """Keep answers and usage, and drop their keys from the wave, all at once."""
@@ -50,11 +53,6 @@ class JournalLedger:
                     put(db, model, replace(one, keys=tuple(key for key in one.keys if key not in gone)))
             if usage != Usage() or new:
                 keep_completions(db, self._model, new, usage)
-        self._journal.heed()
-
-    def _put(self, wave: Wave) -> None:
-        with self._journal.transaction(durable=True) as db:
-            put(db, self._model, wave)
         self._journal.heed()
 
 
@@ -71,12 +69,12 @@ def decide(journal: Journal, adopt: str | None, *, resubmit: bool) -> None:
     if not waves:
         option = "--batch-resubmit" if adopt is None else "--batch-adopt"
         raise SpecError(f"invalid {option}: {journal.path} has no batch in doubt", hint="leave it out")
+    model, wave = waves[0]  # the wave that the run named
     with journal.transaction(durable=True) as db:
-        for model, wave in waves:
-            if adopt is not None:
-                put(db, model, replace(wave, job=adopt))
-            else:
-                db.execute("DELETE FROM batches WHERE id = ?", [wave.id])
+        if adopt is not None:
+            put(db, model, replace(wave, job=adopt))
+        else:
+            db.execute("DELETE FROM batches WHERE id = ?", [wave.id])
 
 
 def settle(journal: str | Path, *, adopt: str | None = None, resubmit: bool = False) -> None:

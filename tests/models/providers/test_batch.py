@@ -182,6 +182,18 @@ def test_a_schema_that_the_provider_rejects_is_held_in_the_next_weaker_way() -> 
     assert len(book.submissions) == 3
 
 
+def test_a_setting_that_the_provider_refuses_is_left_out_of_the_next_wave() -> None:
+    def answer(info: AgentInfo, number: int) -> ModelResponse:
+        if "temperature" in (info.model_settings or {}):
+            raise ModelHTTPError(400, "m", {"error": {"message": "temperature is not supported with this model"}})
+        return bolt(info)
+
+    asked, book, _ = model(answer)
+    with pytest.warns(StructoutWarning, match="refuses temperature"):
+        asked.complete(prompts(3))
+    assert [len(keys) for keys in book.submissions] == [3, 3]
+
+
 def test_a_job_that_somebody_canceled_is_not_submitted_again() -> None:
     asked, book, desk = model()
     desk.canceled = True
