@@ -36,8 +36,8 @@ def load_model(
     - `vllm:MODEL`, `ollama:MODEL`, `lmstudio:MODEL`, `llamacpp:MODEL`, `sglang:MODEL`: a model behind such a server, at
       its usual local address or at `@URL`;
     - `PROVIDER:MODEL` without an address, such as `anthropic:claude-sonnet-4-5` or `openai:gpt-4o`: a model of a hosted
-      provider; see `structout.models.providers.name`. With the option `batch`, as in `anthropic:claude-sonnet-4-5#batch`,
-      it is asked by the provider's batch API, and needs a journal;
+      provider; see `structout.models.providers.name`. With `#batch` after its name, it is asked by the provider's batch
+      API, and needs a journal;
     - `scripted:FILE`: the answers in a JSON file;
     - `py:path/to/file.py:NAME` or `py:package.module:NAME`: an object with `complete`, or a function that returns one.
 
