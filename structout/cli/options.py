@@ -50,17 +50,17 @@ _SETTINGS = "structout.model_settings"
 
 
 def model_with_settings(context: typer.Context, value: T) -> T:
-    """The callback of --model: adds the file of --model-settings to the names of hosted providers' models."""
+    """The callback of --model: adds the file of --model-settings to the names of models that take settings."""
     file = context.meta.get(_SETTINGS)
     if file is None:
         return value
-    from structout.models.providers.name import is_hosted, with_settings
+    from structout.models.providers.name import takes_settings, with_settings
 
     names: list[Any] = value if isinstance(value, list) else [value or ""]
-    if not any(map(is_hosted, names)):
+    if not any(map(takes_settings, names)):
         hint = "name such a model, as in --model anthropic:MODEL"
-        raise SpecError("--model-settings is for the models of hosted providers", hint=hint)
-    found = [with_settings(name, file) if is_hosted(name) else name for name in names]
+        raise SpecError("--model-settings is for models of hosted providers and servers", hint=hint)
+    found = [with_settings(name, file) if takes_settings(name) else name for name in names]
     return found if isinstance(value, list) else found[0]  # type: ignore[return-value]
 
 
@@ -110,7 +110,7 @@ ModelSettingsOption = Annotated[
         "--model-settings",
         is_eager=True,
         callback=_note_settings,
-        help="The TOML file with settings of a hosted provider's model, such as thinking and caching.",
+        help="The TOML or JSON file with settings of a model of a provider or server, such as thinking.",
     ),
 ]
 StrategyOption = Annotated[

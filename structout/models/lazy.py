@@ -66,7 +66,7 @@ def identity(name: str) -> str:
     A model in a folder is identified by a hash of its weights and its prompt: training changes the identity, copying
     the folder or evaluating the model again does not. A model behind a server is identified by the server's address
     and the options that affect answers, and a model that pydantic-ai asks by this client and the settings. Raises
-    `SpecError` for an invalid address or option, and `DataError` for settings that cannot be read.
+    `SpecError` for an invalid address, option or file of settings.
     """
     if is_batched(name):
         return batched(identity(at_once(name)))

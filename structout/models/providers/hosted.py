@@ -19,7 +19,7 @@ from structout.models.providers.answer import CHARACTERS, UnusableError, failed_
 from structout.models.providers.clients import made
 from structout.models.providers.faults import SlowFaultError, UnfitError, classified, generated, masked, refused_setting
 from structout.models.providers.loop import Loop
-from structout.models.providers.name import CLIENT, HostedName, digest
+from structout.models.providers.name import CLIENT, HostedName, hashed
 from structout.models.providers.request import (
     Request,
     Way,
@@ -88,10 +88,10 @@ class HostedModel:
     def load(cls, name: str) -> "HostedModel":
         """The model of a name such as `anthropic:claude-sonnet-4-5#thinking=low` (see `HostedName`).
 
-        Raises `MissingExtraError`, `SpecError`, `DataError`, and `NoModelError` for an unknown model or a missing key.
+        Raises `MissingExtraError`, `SpecError`, and `NoModelError` for an unknown model or a missing key.
         """
         at = HostedName.read(name)
-        if at.digest:
+        if at.hash:
             hint = "give the settings, as in #settings=FILE"
             raise SpecError(f"invalid model: {name} holds a hash of settings, but not the settings", hint=hint)
         patience = Patience() if at.timeout is None else Patience(timeout=at.timeout)
@@ -99,7 +99,7 @@ class HostedModel:
         return cls(
             model,
             name=at.text,
-            settings=at.all_settings,
+            settings=at.given,
             in_flight=at.in_flight,
             patience=patience,
             client=client,
@@ -311,8 +311,7 @@ def from_pydantic_ai(
     `SpecError` for an invalid setting.
     """
     all_settings = {**(model.settings or {}), **(settings or {})}
-    told = f"#settings@{digest(all_settings)}" if all_settings else ""
-    name = f"{CLIENT}:{model.model_id}{_address(model)}{told}"
+    name = f"{CLIENT}:{model.model_id}{_address(model)}{hashed(all_settings)}"
     return HostedModel(model, name=name, settings=settings, in_flight=in_flight, patience=Patience(timeout=timeout))
 
 

@@ -4,14 +4,13 @@ import hashlib
 import json
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from structout.errors import DataError, SpecError
-from structout.models.settings import split_options
+from structout.errors import SpecError
+from structout.models.openai.kinds import KINDS
+from structout.models.settings import Settings, split_options
 
 CLIENT = "pydantic-ai"  # the first part of the name of a model that pydantic-ai asks
 # Providers that pydantic-ai knows; a message names them, and a name of theirs asks for the extra.
@@ -21,77 +20,70 @@ KNOWN = (
     "moonshotai", "nebius", "openai", "openai-chat", "openai-responses", "openrouter", "ovhcloud", "sambanova",
     "snowflake", "together", "vercel", "xai", "zai",
 )  # fmt: skip
-_OURS = ("embedded", "hf", "path", "scripted", "py", "vllm", "ollama", "lmstudio", "llamacpp", "sglang")
+_OURS = ("embedded", "hf", "path", "scripted", "py", *(kind for kind in KINDS if kind != "openai"))
 _ONLY_OPENAI_CLIENT = (
     "logprobs", "n", "json_schema", "structured_outputs", "json_object", "ollama", "none",
 )  # fmt: skip
-_HINT = 'write the settings as keys with values, as in thinking = "low"'
+_HASHED = "settings@"
 
 
 @dataclass(frozen=True)
 class HostedName:
     """A model of a provider: `PROVIDER:MODEL` or `PROVIDER:MODEL#OPTION,...`. The options:
 
-    - `NAME=VALUE`: a setting of pydantic-ai, such as `thinking=low`; the value is JSON or else a text.
-    - `settings=FILE`: the settings in a TOML file.
+    - `NAME=VALUE`: a setting of pydantic-ai, such as `thinking=low`; the value is JSON or a text.
+    - `settings=FILE`: a TOML or JSON file of settings; its table `extra_headers` holds further headers.
     - a number: the maximum number of requests in flight, by default 64.
     - `timeout=SECONDS`: how long to wait for an answer before a retry, by default 120.
     """
 
     provider: str
     model: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    file: Mapping[str, Any] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
     in_flight: int = 64
     timeout: float | None = None
-    digest: str = ""  # of settings that are not in the name
+    hash: str = ""  # of settings that are not in the name
 
     @classmethod
     def read(cls, name: str) -> "HostedName":
-        """Read a name, or an identity. Raises `SpecError`, and `DataError` for the file."""
-        place, _, options = name.removeprefix(f"{CLIENT}:").partition("#")
+        """Read a name, or an identity. Raises `SpecError`."""
+        place, _, written = name.removeprefix(f"{CLIENT}:").partition("#")
         provider, _, model = place.partition(":")
         if not provider or not model:
             raise SpecError(f"invalid model: got {name!r:.100}, expected PROVIDER:MODEL", hint="name the model")
-        settings: dict[str, Any] = {}
         given: dict[str, Any] = {}
-        for option in split_options(options):
+        settings: dict[str, str] = {}
+        for option in split_options(written):
             key, equals, value = option.partition("=")
             if re.fullmatch(r"[0-9]{1,6}", option) and int(option) > 0:
                 given["in_flight"] = int(option)
             elif key == "timeout" and equals:
                 given["timeout"] = _seconds(value)
-            elif key == "settings" and equals:
-                given["file"] = settings_in(value)
             elif equals and key:
-                settings[key] = _value(value)
-            elif option.startswith("settings@"):
-                given["digest"] = option.removeprefix("settings@")
+                settings[key] = value
+            elif option.startswith(_HASHED):
+                given["hash"] = option.removeprefix(_HASHED)
             else:
                 hint = "give NAME=VALUE, settings=FILE, timeout=SECONDS or a number of requests in flight"
                 raise SpecError(f"invalid option of {place}: got {option!r:.40}", hint=hint)
-        return cls(provider, model, settings, **given)
-
-    @property
-    def all_settings(self) -> dict[str, Any]:
-        """The settings of the file, overridden by those in the name."""
-        return {**self.file, **self.settings}
+        return cls(provider, model, Settings.read(settings), **given)
 
     @property
     def text(self) -> str:
-        """The model's name with the settings. Settings of a file, and lists and tables, are shown as a hash."""
-        shown = {key: value for key, value in self.settings.items() if isinstance(value, str | int | float | bool)}
-        hidden = {**self.file, **{key: value for key, value in self.settings.items() if key not in shown}}
-        options = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in shown.items()]
-        if hidden or self.digest:
-            options.append(f"settings@{self.digest or digest(hidden)}")
-        written = ",".join(sorted(options))
-        return f"{self.provider}:{self.model}" + (f"#{written}" if written else "")
+        """The model's name with everything that answers depend on, but the client; of headers, the names alone."""
+        options = [*self.settings.written(), *([f"{_HASHED}{self.hash}"] if self.hash else [])]
+        return f"{self.provider}:{self.model}" + (f"#{','.join(options)}" if options else "")
 
     @property
     def identity(self) -> str:
         """The name with everything that answers depend on: the client, too."""
         return f"{CLIENT}:{self.text}"
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The settings as pydantic-ai takes them. A header without a value is left out."""
+        headers = {name: value for name, value in self.settings.headers.items() if value}
+        return {**self.settings.body, **({"extra_headers": headers} if headers else {})}
 
 
 def is_hosted(name: str) -> bool:
@@ -129,6 +121,11 @@ def _is_known(provider: str) -> bool:
     return True
 
 
+def takes_settings(name: str) -> bool:
+    """Whether the model of this name takes settings: a hosted one, or one behind a server."""
+    return is_hosted(name) or name.partition(":")[0] in KINDS
+
+
 def with_settings(name: str, file: str) -> str:
     """A model's name with the settings in a file. Raises `SpecError` for a path that a name cannot hold."""
     if "," in file or "#" in file:
@@ -136,26 +133,12 @@ def with_settings(name: str, file: str) -> str:
     return f"{name}{',' if '#' in name else '#'}settings={file}"
 
 
-def settings_in(path: str) -> dict[str, Any]:
-    """The settings in a TOML file. Raises `DataError`."""
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}", hint="check the path") from error
-    except ValueError as error:
-        raise DataError(f"cannot read {path}: not TOML: {error}", hint=_HINT) from error
-
-
-def digest(settings: Mapping[str, Any]) -> str:
-    """A short hash of settings, which may hold keys of gateways and are never shown."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:12]
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+def hashed(settings: Mapping[str, Any]) -> str:
+    """The option of a name that stands for settings, which may hold keys and are not shown; "" without settings."""
+    if not settings:
+        return ""
+    written = json.dumps(settings, sort_keys=True, default=str)
+    return f"#{_HASHED}{hashlib.sha256(written.encode()).hexdigest()[:12]}"
 
 
 def _seconds(text: str) -> float:

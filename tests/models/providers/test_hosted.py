@@ -15,7 +15,7 @@ from pydantic_ai.exceptions import (
     ModelRateLimitError,
     ModelRequestTimeout,
 )
-from pydantic_ai.messages import ModelResponse, TextPart, ThinkingPart, ToolCallPart
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ThinkingPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.test import TestModel
 from pydantic_ai.profiles import ModelProfile
@@ -277,6 +277,29 @@ def test_many_requests_are_in_flight_at_a_time() -> None:
     model = from_pydantic_ai(FunctionModel(slow, profile=NATIVE))
     assert len(model.complete([ask(str(i)) for i in range(4)])) == 4
     assert model.limiter.peak == 4
+
+
+def test_faults_of_some_rows_leave_the_others_as_they_are() -> None:
+    faults: list[Exception] = [http(status) for status in (400, 408, 413, 422, 424, 429, 498, 500, 503, 529)]
+    faults += [ModelConnectionError("m", "reset"), http(403, "flagged"), http(400, "json_validate_failed")]
+    met: set[int] = set()
+
+    def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        assert info.model_request_parameters.output_mode == "native"
+        number = int(str(messages[0].parts[-1].content))  # type: ignore[union-attr]
+        if number // 3 < len(faults) and number not in met:
+            met.add(number)
+            raise faults[number // 3]
+        return bolt(info)
+
+    model = from_pydantic_ai(FunctionModel(answer, profile=NATIVE))
+    model.patience = Patience(timeout=5, attempts=3, seconds=1, longest_wait=0.05)
+    answers = model.complete([ask(str(number)) for number in range(200)])
+    refused = [number for number, one in enumerate(answers) if one.finish_reason == "refused"]
+    assert len(answers) == 200
+    assert len(met) == 3 * len(faults)
+    assert refused == [number for number in sorted(met) if number // 3 in (0, 2, 3, 11, 12)]
+    assert {one.version.split()[-1] for one in answers if one.version} == {"native"}
 
 
 def test_ctrl_c_ends_a_call_soon_however_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:

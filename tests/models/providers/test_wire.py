@@ -315,10 +315,12 @@ def test_settings_reach_the_wire_and_the_identity(at: Any, tmp_path: Path) -> No
     assert request.json["metadata"] == {"user_id": "u"}
     assert identity(model.name) == identity(name) == identity(LazyModel(name).name)
     assert identity(name).startswith("pydantic-ai:anthropic:")
+    assert load_model(model.name).name == model.name
     with pytest.raises(SpecError, match="hash of settings"):
-        load_model(model.name)
+        load_model("anthropic:claude-sonnet-4-6#settings@0123456789ab")
     before = identity(name)
     assert "catalogue" not in before
+    assert "effort=low" in before
     file.write_text('effort = "high"\n')
     assert identity(name) != before != identity("anthropic:claude-sonnet-4-6")
 
