@@ -17,11 +17,12 @@ def serve() -> None:
     from pydantic_ai.models import anthropic as _  # noqa: F401
 
     from structout.cli import commands, main, run  # noqa: F401
+    from structout.models.openai import retries
     from structout.models.providers import batch, jobs  # noqa: F401
     from structout.pipeline import file_run  # noqa: F401
     from tests.conftest import Bolt  # noqa: F401
 
-    jobs.FIRST = jobs.LONGEST = 0.02
+    jobs.FIRST = jobs.LONGEST = retries._LONGEST_PAUSE = 0.02
     print(os.getpid(), flush=True)
     for line in sys.stdin:
         words, log, environment = json.loads(line)

@@ -54,6 +54,7 @@ class Desk:
     pause: float = 0.0
     made: dict[str, list[str]] = field(default_factory=dict)  # the custom ids of each job
     refuse: Reply | None = None
+    refuse_at: tuple[str, ...] = ("/batches", ":batchGenerateContent")
     stop_at: str = ""  # the moment of a submission that lasts until `go`
     reached: threading.Event = field(default_factory=threading.Event)
     go: threading.Event = field(default_factory=threading.Event)
@@ -69,7 +70,8 @@ class Desk:
             if creates:
                 self._pause("before")
             with self.lock:
-                reply: Reply = self.refuse if creates and self.refuse else self.inner.answer(request)
+                is_refused = request.method == "POST" and request.path.endswith(self.refuse_at)
+                reply: Reply = self.refuse if is_refused and self.refuse else self.inner.answer(request)
                 if creates and reply.status == 200:
                     self._note()
             if creates:
@@ -397,6 +399,17 @@ def test_a_server_error_leaves_the_submission_in_doubt(anthropic: Place) -> None
     assert (code, decided(anthropic.desk, said)) == (3, ["--batch-resubmit"])
     code, said = anthropic.run(*words, "--batch-resubmit")
     assert code == 0, said
+
+
+def test_an_upload_that_fails_leaves_nothing_in_doubt(tmp_path: Path, parent: Parent) -> None:
+    with placed("openai", tmp_path, parent) as place:
+        place.desk.refuse, place.desk.refuse_at = Reply({"error": {"message": "oops"}}, 500), ("/files",)
+        code, said = place.run(*place.words(count=2))
+        assert code == 3, said
+        assert "takes no batch: HTTP 500: oops" in said
+        place.desk.refuse = None
+        code, said = place.run(*place.words(count=2))
+        assert code == 0, said
 
 
 def test_a_budget_counts_what_is_submitted_before_any_answer_is_known(anthropic: Place) -> None:

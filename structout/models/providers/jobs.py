@@ -1,6 +1,7 @@
 """The jobs of a provider's batch API: their requests, the wait for them, and their results."""
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, cast
 
@@ -100,11 +101,19 @@ def is_unsent(error: Exception) -> bool:
     """Whether a provider certainly made no job for a submission that ended with this error."""
     from pydantic_ai.exceptions import ModelConnectionError, ModelHTTPError, UserError
 
-    if isinstance(error, ModelHTTPError):
-        return 400 <= error.status_code < 500 and error.status_code not in _MAY_HAVE_ARRIVED
+    if isinstance(error, ModelHTTPError) and 400 <= error.status_code < 500:
+        return error.status_code not in _MAY_HAVE_ARRIVED
     if isinstance(error, ModelConnectionError) and error.phase in ("pool", "connect"):
         return True
-    return isinstance(error, UserError)
+    return isinstance(error, UserError) or _is_of_upload(error)
+
+
+def _is_of_upload(error: Exception) -> bool:
+    """Whether the error ended the upload of a file, which comes before its job (OpenAI)."""
+    with suppress(RuntimeError):  # an error of httpx may know no request
+        url = getattr(getattr(error.__cause__, "request", None), "url", None)
+        return str(getattr(url, "path", "")).endswith("/files")
+    return False
 
 
 def _by_key(found: "Sequence[BatchResult]", wave: Wave, batch: "Batch") -> "dict[str, BatchResult | Exception]":
