@@ -22,13 +22,14 @@ from benchmarks.emulated import Log, Reply, Request, serving
 from benchmarks.emulated.anthropic import Anthropic
 from benchmarks.emulated.google import Google
 from benchmarks.emulated.openai import OpenAI
-from structout.errors import StructoutError
+from structout.errors import ModelError, StructoutError
+from structout.pipeline.extraction import extract_many
 from structout.pipeline.status import read_status
-from tests.conftest import BOLT, ROOT, needs
+from tests.conftest import BOLT, ROOT, Bolt, needs
 from tests.pipeline.conftest import rows
 
 pytestmark = needs("pydantic_ai", "anthropic", "openai", "google")
-KILLS = int(os.environ.get("STRUCTOUT_KILLS", "3"))  # of each provider
+KILLS = int(os.environ.get("STRUCTOUT_KILLS", "3"))  # for each provider; 20 take about a minute
 COUNT, CHUNK = 24, 8
 HOSTS: dict[str, tuple[Callable[..., Any], str, str, str]] = {
     "anthropic": (Anthropic, "anthropic:claude-sonnet-4-5", "ANTHROPIC_BASE_URL", ""),
@@ -378,6 +379,33 @@ def test_failed_and_expired_rows_go_into_the_next_wave(host: str, tmp_path: Path
         code, said = place.run(*words)
         assert code == 0, said
         assert [len(keys) for keys in place.desk.jobs().values()] == [6, 4, 1, 1]
+
+
+def test_extract_many_raises_for_what_is_left_unanswered_and_goes_on(
+    tmp_path: Path, parent: Parent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails: list[str] = []
+
+    def fate(custom_id: str) -> Any:
+        fails[:] = fails or [custom_id]
+        return "errored" if custom_id in fails else "succeeded"
+
+    monkeypatch.setattr("structout.models.providers.jobs.FIRST", 0.01)
+    with placed("anthropic", tmp_path, parent, fate=fate) as place:
+        for name, value in place.environment.items():
+            monkeypatch.setenv(name, value)
+
+        def extracted() -> list[float]:
+            texts = [f"{number} mm bolt" for number in range(1, 5)]
+            model = "anthropic:claude-sonnet-4-5#batch"
+            found = extract_many(texts, Bolt, model, "Prompted()", journal=place.journal)
+            return [result.value.size_mm for result in found if result.value is not None]
+
+        with pytest.raises(ModelError, match="left 1 of 4 requests unanswered"):
+            extracted()
+        fails[:] = ["nothing"]
+        assert extracted() == [1, 2, 3, 4]
+        assert [len(keys) for keys in place.desk.jobs().values()] == [4, 1, 1, 1]
 
 
 def test_a_key_that_the_provider_rejects_stops_the_run(anthropic: Place) -> None:
