@@ -124,7 +124,7 @@ def ask_some(
         _range(costs) if len(costs) == len(answered) else None,
         seconds / len(found) * total if found else 0.0,
         f"{len(answered)} rows",
-        _source(job),
+        source=_source(job),
     )
 
 
@@ -153,7 +153,7 @@ def ask_nothing(rows: Iterable[Row], job: Job, total: int) -> Estimate:
         cost = Range((low + high) / 2, (high - low) / 4)
     counted = "tokens" if hasattr(model, "encode") else f"{_CHARACTERS} characters per token"
     basis = f"{len(lengths)} prompts ({counted}), one call per row, answers of 0 to {limit} tokens; no model was asked"
-    return Estimate(total, 0, tokens_range, cost, None, basis, _source(job))
+    return Estimate(total, 0, tokens_range, cost, None, basis, source=_source(job))
 
 
 def _source(job: Job) -> str:

@@ -280,7 +280,7 @@ def test_many_requests_are_in_flight_at_a_time() -> None:
 
 
 def test_faults_of_some_rows_leave_the_others_as_they_are() -> None:
-    faults = [http(status) for status in (400, 408, 413, 422, 424, 429, 498, 500, 503, 529)]
+    faults: list[Exception] = [http(status) for status in (400, 408, 413, 422, 424, 429, 498, 500, 503, 529)]
     faults += [ModelConnectionError("m", "reset"), http(403, "flagged"), http(400, "json_validate_failed")]
     met: set[int] = set()
 
