@@ -85,6 +85,11 @@ class OpenAIModel:
         """
         return self._found_dialect(Sampling())
 
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The parts of requests that the server refused, and that requests lack from then on (see `PARTS`)."""
+        return frozenset(self._requests.left_out)
+
     def _found_dialect(self, sampling: Sampling) -> Dialect:
         with self._probing:
             if self._dialect is None:
