@@ -18,9 +18,8 @@ nothing new is sent, and a thread finishes the requests in flight and keeps thei
 """
 
 import asyncio
-import atexit
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -29,7 +28,7 @@ from weakref import WeakKeyDictionary
 
 from structout import defaults
 from structout.completion import Sampling
-from structout.halt import GRACE, Halt, HaltedError, current, started
+from structout.halt import Halt, HaltedError, current, started
 from structout.models import Model
 from structout.pipeline import extraction
 from structout.result import Example, Result
@@ -43,11 +42,9 @@ R = TypeVar("R")
 
 _MOST = 64  # concurrent calls of `extract` in an event loop
 _LOOK = 0.2  # seconds between two looks at a halt
-_SLACK = 1.0  # seconds for a thread to keep its answers when the program ends
 
 _END: Any = object()
 _room: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]" = WeakKeyDictionary()
-_ending: dict[Future[Any], Halt] = {}  # what cancelled calls have in progress
 
 
 @overload
@@ -137,16 +134,16 @@ async def extract_many(
         is_over = True
     finally:
         if not is_over:
-            _leave(started(close, halt), halt)
+            halt.call()
+            started(close, halt)
 
 
 async def _awaited(call: Callable[[], R], halt: Halt) -> R:
     """What `call` returns in a thread. If the caller is cancelled, the thread ends soon."""
-    running = started(call, halt)
     try:
-        return await asyncio.wrap_future(running)
+        return await asyncio.wrap_future(started(call, halt))
     except asyncio.CancelledError:
-        _leave(running, halt)
+        halt.call()
         raise
 
 
@@ -166,18 +163,3 @@ def _read(texts: AsyncIterable[str], loop: asyncio.AbstractEventLoop) -> Iterato
         if (text := step.result()) is _END:
             return
         yield text
-
-
-def _leave(running: Future[Any], halt: Halt) -> None:
-    """Tell a thread to end, and go on without it. If the program ends, the thread has a few seconds left."""
-    halt.call()
-    atexit.register(_finish)  # so late that models are still open when it runs
-    _ending[running] = halt
-    running.add_done_callback(lambda one: _ending.pop(one, None))
-
-
-def _finish() -> None:
-    left = dict(_ending)
-    for halt in left.values():
-        halt.call(GRACE)
-    wait(left, GRACE + _SLACK)

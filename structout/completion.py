@@ -120,8 +120,8 @@ class Usage:
     models report more: `reused_tokens` counts input tokens served from a cache, and `stored_tokens` the input tokens
     written to a provider's cache; `thinking_tokens` counts output tokens spent on thoughts; `forced_tokens` counts
     output tokens that the grammar left no choice about; `drafted_tokens` counts the tokens guessed ahead, and
-    `accepted_tokens` the guesses kept in the output; `model_seconds` and `mask_seconds` are the parts of `seconds` spent
-    on forward passes and on grammars.
+    `accepted_tokens` the guesses kept in the output; `model_seconds` and `mask_seconds` are the parts of `seconds`
+    spent on forward passes and on grammars.
     """
 
     calls: int = 0

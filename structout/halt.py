@@ -1,16 +1,20 @@
 """Threads that end soon when they are told to: after Ctrl-C, or after an error that concerns all of their work."""
 
+import atexit
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, wait
 from contextvars import ContextVar, copy_context
+from functools import cache
 from typing import Any, TypeVar
 
 R = TypeVar("R")
 
-GRACE = 2.0  # seconds for the requests in flight after Ctrl-C
+GRACE = 2.0  # seconds for the requests in flight after Ctrl-C, and at the end of the program
+SLACK = 1.0  # seconds to keep what has arrived by then
 THREAD = "structout"  # the name of all threads
 _LOOK = 0.2  # seconds between two looks at a halt
 
@@ -66,13 +70,31 @@ class Halt:
 _CURRENT: ContextVar[Halt | None] = ContextVar("structout_halt", default=None)
 
 
+_RUNNING: dict[Future[Any], Halt] = {}
+
+
+@cache
+def _register() -> None:
+    atexit.register(_finish)  # so late that it runs while models are still open
+
+
+def _finish() -> None:
+    """Give the threads of a program that ends a few seconds."""
+    running = dict(_RUNNING)
+    for halt in running.values():
+        halt.call(GRACE)
+    until = max((halt.until for halt in running.values()), default=0.0)
+    wait(running, max(0.0, until + SLACK - time.monotonic()))
+
+
 def current() -> Halt:
     """The halt of the work that this thread does, or else a new halt."""
     return _CURRENT.get() or Halt()
 
 
 def started(work: Callable[[], R], halt: Halt) -> "Future[R]":
-    """The future of some work in a new thread, which works until `halt` is called. The interpreter ends without it."""
+    """The future of some work in a new thread, which works until `halt` is called. The end of the program calls it."""
+    _register()
     future: Future[R] = Future()
     future.set_running_or_notify_cancel()
     context = copy_context()
@@ -83,7 +105,10 @@ def started(work: Callable[[], R], halt: Halt) -> "Future[R]":
             future.set_result(context.run(work))
         except BaseException as error:
             future.set_exception(error)
+        finally:
+            _RUNNING.pop(future, None)
 
+    _RUNNING[future] = halt
     threading.Thread(target=run, name=THREAD, daemon=True).start()
     return future
 
@@ -93,7 +118,7 @@ def settle(futures: Collection["Future[Any]"], halt: Halt, slack: float = 0.0) -
     halt.
     """
     try:
-        while wait(futures, _LOOK).not_done and time.monotonic() < halt.until + slack:
+        while not sys.is_finalizing() and wait(futures, _LOOK).not_done and time.monotonic() < halt.until + slack:
             pass
     except KeyboardInterrupt:
         halt.call(GRACE)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from structout import Completion, ModelError, Prompt, SchemaError, Scripted, SpecError, Usage, aio, extract_many
+from structout.halt import THREAD
 from structout.models.openai.client import OpenAIModel
 from tests.conftest import ROOT, Bolt
 from tests.models.openai.clients import bolt
@@ -133,7 +134,7 @@ def test_a_cancelled_call_returns_at_once_and_what_is_in_flight_is_kept(tmp_path
 
     asyncio.run(main())
     model.may.set()
-    until(lambda: not aio._ending)
+    until(lambda: all(thread.name != THREAD for thread in threading.enumerate()))
     assert model.asked == 8
     again = Scripted(size, name="held")
     found = list(extract_many(map(str, range(12)), Bolt, again, "Prompted()", journal=tmp_path / "j"))
@@ -151,10 +152,41 @@ def test_cancelling_sends_nothing_new_to_a_server_that_throttles() -> None:
                 await asyncio.wait_for(anext(call), 1)
 
         asyncio.run(main())
-        until(lambda: not aio._ending)
+        until(lambda: all(thread.name != THREAD for thread in threading.enumerate()))
         sent = len(proxy.requests)
         time.sleep(0.5)
         assert len(proxy.requests) == sent
+
+
+def test_a_program_that_ends_keeps_what_is_in_flight(tmp_path: Path) -> None:
+    program = """
+import asyncio, sys, time
+from structout import Completion, Usage, aio, extract_many
+from tests.conftest import Bolt
+
+class Slow:
+    name = "slow"
+    def complete(self, prompts):
+        time.sleep(0.6)
+        return [Completion("{}", Usage(calls=1)) for prompt in prompts]
+
+async def main():
+    call = aio.extract_many(map(str, range(100)), Bolt, Slow(), "Prompted()", chunk=4, journal=sys.argv[1])
+    await asyncio.wait_for(anext(call), 0.3)
+
+def left_open():
+    global stream
+    stream = extract_many(map(str, range(100)), Bolt, Slow(), "Prompted()", chunk=4, journal=sys.argv[1])
+    next(stream)
+
+asyncio.run(main()) if sys.argv[2] == "aio" else left_open()
+"""
+    for how in ("aio", "open"):
+        journal = tmp_path / how
+        subprocess.run([sys.executable, "-c", program, str(journal), how], cwd=ROOT, capture_output=True, check=False)
+        again = Scripted("{}", name="slow")
+        found = list(extract_many(map(str, range(20)), Bolt, again, "Prompted()", journal=journal))
+        assert (len(found), again.calls) == (20, 20 - 8)
 
 
 def test_the_example_runs_and_the_import_of_structout_stays_light() -> None:

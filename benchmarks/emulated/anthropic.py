@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.emulated import chat
+from benchmarks.emulated.compiled import ANTHROPIC
 from benchmarks.emulated.openai import Fate, succeeded
-from benchmarks.emulated.rules import ANTHROPIC, Rules
+from benchmarks.emulated.rules import Rules
 from benchmarks.emulated.server import Asked, Bill, Log, Reply, Request
 from benchmarks.emulated.speakers import Speaker
 

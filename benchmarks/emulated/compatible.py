@@ -7,9 +7,10 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from benchmarks.emulated import chat
-from benchmarks.emulated.rules import GROQ, LLAMA, MISTRAL, VLLM, Rules
+from benchmarks.emulated.rules import LLAMA, MISTRAL, VLLM, Rules
 from benchmarks.emulated.server import Asked, Bill, Log, Reply, Request
 from benchmarks.emulated.speakers import Speaker
+from benchmarks.emulated.strict import GROQ
 
 
 @dataclass

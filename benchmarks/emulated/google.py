@@ -58,9 +58,10 @@ class Google:
         if stated.strict and (refusal := rules.refusal(stated.schema, stated.name)):
             self.log.note(Asked(prompt, stated.schema, stated.way, False, refusal))
             return error(400, "INVALID_ARGUMENT", refusal)
-        text = self.speaker(stated.schema, prompt)
+        schema = _lowered(stated.schema)
+        text = self.speaker(schema, prompt)
         if stated.strict:
-            text = rules.hold(_lowered(stated.schema), text)
+            text = rules.hold(schema, text)
         elif stated.way == "tool":
             text = chat.as_arguments(text)
         bill = self.log.note(Asked(prompt, stated.schema, stated.way, stated.strict, answer=text))

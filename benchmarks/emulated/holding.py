@@ -135,6 +135,9 @@ def _likeness(wanted: Any, schema: dict[str, Any], root: Any, depth: int) -> flo
             return 10
     except RecursionError:
         return 0
+    if "object" in _kinds(schema) and (only := _wrapper(wanted, schema)) is not None:
+        inner = schema["properties"][only]
+        return 0.5 + _likeness(wanted, _merged(inner, root), root, depth + 1) / 20 if isinstance(inner, dict) else 0.5
     if not any(_is(wanted, kind) for kind in _kinds(schema)):
         return 0
     if not isinstance(wanted, dict):
@@ -161,9 +164,8 @@ def _admits(schema: str, definitions: str, wanted: str) -> bool:
 
 def _object(wanted: Any, schema: dict[str, Any], root: Any, depth: int) -> dict[str, Any]:
     named = schema.get("properties", {})
-    only = next(iter(named)) if len(named) == 1 else None
-    if only is not None and wanted is not _NOTHING and _is_wrapper(only, wanted, schema):
-        return {only: _fit(wanted, named[only], root, depth + 1)}
+    if wanted is not _NOTHING and (only := _wrapper(wanted, schema)) is not None:
+        return {name: _fit(wanted if name == only else _NOTHING, one, root, depth + 1) for name, one in named.items()}
     if isinstance(wanted, list) and len(wanted) == len(named):
         wanted = dict(zip(named, wanted, strict=True))  # positions that became keys
     given = wanted if isinstance(wanted, dict) else {}
@@ -181,9 +183,17 @@ def _object(wanted: Any, schema: dict[str, Any], root: Any, depth: int) -> dict[
     return document
 
 
-def _is_wrapper(only: str, wanted: Any, schema: dict[str, Any]) -> bool:
-    """Whether the only key of an object is the place for what the model wants to say."""
-    return not isinstance(wanted, dict) or (only not in wanted and only in schema.get("required", ()))
+def _wrapper(wanted: Any, schema: dict[str, Any]) -> str | None:
+    """The key of an object that is the only place for what the model wants to say, next to keys with one value."""
+    free = [name for name, one in schema.get("properties", {}).items() if not _is_fixed(one)]
+    if len(free) != 1:
+        return None
+    is_elsewhere = not isinstance(wanted, dict) or (free[0] not in wanted and free[0] in schema.get("required", ()))
+    return free[0] if is_elsewhere else None
+
+
+def _is_fixed(schema: Any) -> bool:
+    return isinstance(schema, dict) and ("const" in schema or len(schema.get("enum", ())) == 1)
 
 
 def _key_fits(name: str, names: Any, root: Any) -> bool:

@@ -7,9 +7,10 @@ from itertools import count
 from typing import Any, Literal
 
 from benchmarks.emulated import chat
-from benchmarks.emulated.rules import OPENAI, Rules
+from benchmarks.emulated.rules import Rules
 from benchmarks.emulated.server import Asked, Log, Reply, Request
 from benchmarks.emulated.speakers import Speaker
+from benchmarks.emulated.strict import AZURE, OPENAI
 
 Fate = Literal["succeeded", "errored", "expired"]
 _CACHED_FROM = 4096  # characters of a prefix, which are 1,024 tokens
@@ -186,6 +187,11 @@ class OpenAI:
         counts = batch["request_counts"]
         counts["completed"], counts["failed"] = len(done["output_file_id"]), len(done["error_file_id"])
         batch["status"] = "expired" if expired else "completed"
+
+
+def azure(speaker: Speaker) -> OpenAI:
+    """OpenAI's models on Azure, where strict schemas know fewer keywords."""
+    return OpenAI(speaker, rules=AZURE)
 
 
 def _stated_in_response(body: dict[str, Any]) -> tuple[chat.Stated, str]:

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, RootModel, create_model
@@ -11,7 +12,7 @@ from pydantic import BaseModel, RootModel, create_model
 from benchmarks.providers.kinds import Kind
 from structout.pipeline import extract
 
-ClientName = Literal["structout", "pydantic-ai", "pydantic-ai native", "instructor"]
+ClientName = Literal["structout", "pydantic-ai", "pydantic-ai native", "pydantic-ai strict", "instructor"]
 CLIENTS: tuple[ClientName, ...] = get_args(ClientName)
 _QUESTIONS = 2  # a row
 
@@ -38,7 +39,7 @@ def ask(client: ClientName, kind: Kind, url: str, work: Sequence[Work]) -> Itera
         return _ours(kind, url, work)
     if client == "instructor":
         return _instructor(kind, url, work)
-    return iter(asyncio.run(_agents(kind, url, work, native=client == "pydantic-ai native")))
+    return iter(asyncio.run(_agents(kind, url, work, client)))
 
 
 def _ours(kind: Kind, url: str, work: Sequence[Work]) -> Iterator[list[Outcome]]:
@@ -54,9 +55,14 @@ def _ours(kind: Kind, url: str, work: Sequence[Work]) -> Iterator[list[Outcome]]
         yield outcomes
 
 
-async def _agents(kind: Kind, url: str, work: Sequence[Work], *, native: bool) -> list[list[Outcome]]:
+async def _agents(kind: Kind, url: str, work: Sequence[Work], client: ClientName) -> list[list[Outcome]]:
     from pydantic_ai import Agent, NativeOutput, ToolOutput
 
+    forms: dict[ClientName, Callable[[Any], Any]] = {
+        "pydantic-ai": ToolOutput,  # its default
+        "pydantic-ai native": NativeOutput,
+        "pydantic-ai strict": partial(NativeOutput, strict=True),
+    }
     model = kind.agent(url)
     done = []
     for type_, texts in work:
@@ -65,7 +71,7 @@ async def _agents(kind: Kind, url: str, work: Sequence[Work], *, native: bool) -
         outcomes = []
         for text in texts:
             try:
-                output: Any = (NativeOutput if native else ToolOutput)(taken)
+                output: Any = forms[client](taken)
                 agent: Any = Agent(model, output_type=output, retries=_QUESTIONS - 1)
                 found = (await agent.run(text)).output
                 outcomes.append(Outcome(True, found.value if is_wrapped else found))
@@ -84,7 +90,7 @@ def _instructor(kind: Kind, url: str, work: Sequence[Work]) -> Iterator[list[Out
         for text in texts:
             message = [{"role": "user", "content": text}]
             try:
-                found = client.create(response_model=taken, messages=message, max_retries=_QUESTIONS - 1)
+                found = client.create(response_model=taken, messages=message, max_retries=_QUESTIONS - 1, strict=False)
                 outcomes.append(Outcome(True, found.value if is_wrapped else found))
             except Exception as error:
                 outcomes.append(Outcome(False, reason=_said(error)))

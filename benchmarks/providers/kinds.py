@@ -8,7 +8,7 @@ from benchmarks.emulated import Provider, Speaker
 from benchmarks.emulated.anthropic import Anthropic
 from benchmarks.emulated.compatible import groq, llama_cpp, mistral, ollama, silent, vllm
 from benchmarks.emulated.google import Google
-from benchmarks.emulated.openai import OpenAI
+from benchmarks.emulated.openai import OpenAI, azure
 from structout.models import Model, load_model
 
 KEY = "key-of-nobody"
@@ -100,59 +100,59 @@ def _ollama(url: str) -> Any:
     return OllamaModel("qwen3", provider=OllamaProvider(base_url=f"{url}/v1", api_key=KEY))
 
 
+def _peer() -> Any:
+    import instructor  # type: ignore[import-not-found, unused-ignore]
+
+    return instructor
+
+
 def _peer_openai(model: str) -> Callable[[str], Any]:
     def connect(url: str) -> Any:
-        import instructor
         import openai
 
-        return instructor.from_openai(openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0), model=model)
+        return _peer().from_openai(openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0), model=model)
 
     return connect
 
 
 def _peer_azure(url: str) -> Any:
-    import instructor
     import openai
 
     client = openai.AzureOpenAI(azure_endpoint=url, api_key=KEY, api_version="2024-10-21", max_retries=0)
-    return instructor.from_openai(client, model="gpt-4o")
+    return _peer().from_openai(client, model="gpt-4o")
 
 
 def _peer_anthropic(url: str) -> Any:
     import anthropic
-    import instructor
 
     client = anthropic.Anthropic(base_url=url, api_key=KEY, max_retries=0)
-    return instructor.from_anthropic(client, model="claude-sonnet-4-6", max_tokens=512)
+    return _peer().from_anthropic(client, model="claude-sonnet-4-6", max_tokens=512)
 
 
 def _peer_google(url: str) -> Any:
-    import instructor
     from google import genai
 
     client = genai.Client(api_key=KEY, http_options=genai.types.HttpOptions(base_url=url))
-    return instructor.from_genai(client, model="gemini-2.5-flash")
+    return _peer().from_genai(client, model="gemini-2.5-flash")
 
 
 def _peer_groq(url: str) -> Any:
     import groq
-    import instructor
 
     client = groq.Groq(base_url=url, api_key=KEY, max_retries=0)
-    return instructor.from_groq(client, model="openai/gpt-oss-20b")
+    return _peer().from_groq(client, model="openai/gpt-oss-20b")
 
 
 def _peer_mistral(url: str) -> Any:
-    import instructor
     from mistralai.client import Mistral
 
-    return instructor.from_mistral(Mistral(api_key=KEY, server_url=url), model="mistral-large-latest")
+    return _peer().from_mistral(Mistral(api_key=KEY, server_url=url), model="mistral-large-latest")
 
 
 KINDS = (
     Kind("OpenAI chat, strict", OpenAI, _own("gpt-4o"), _chat("gpt-4o"), _peer_openai("gpt-4o")),
     Kind("OpenAI responses, strict", OpenAI, _hosted(_responses), _responses, _peer_openai("gpt-4o")),
-    Kind("Azure", OpenAI, _hosted(_azure), _azure, _peer_azure),
+    Kind("Azure", azure, _hosted(_azure), _azure, _peer_azure),
     Kind("Anthropic", Anthropic, _hosted(_anthropic), _anthropic, _peer_anthropic),
     Kind("Google", Google, _hosted(_google), _google, _peer_google),
     Kind("Groq", groq, _hosted(_groq), _groq, _peer_groq),

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, TypeAdapter
 
 from benchmarks.emulated import Asked, marked, serving
+from benchmarks.emulated.server import Way
 from benchmarks.emulated.speakers import row
 from benchmarks.providers.clients import ClientName, Outcome, ask
 from benchmarks.providers.kinds import Kind
@@ -40,6 +41,7 @@ class TypeReport:
     """One type at one kind of server."""
 
     held: Held
+    way: Way  # where the last answered request states its schema
     rows: int
     accepted: int
     invalid: int  # of the accepted
@@ -83,9 +85,10 @@ def _report(case: Case, rows: list[Row], outcomes: list[Outcome], asked: dict[st
             count["invalid"] += not _is_valid(adapter, outcome)
             count["right"] += meant and _same(outcome.value, adapter.validate_json(json.dumps(one.document)))
     questions = [question for one in rows for question in asked.get(one.name, ())]
-    careful = [question for one in rows[:1] for question in asked.get(one.name, ()) if _NAME.search(question.prompt)]
+    careful = [one for one in asked.get(rows[0].name, ()) if _NAME.search(one.prompt) and not one.refusal]
     return TypeReport(
         _held(case, careful),
+        careful[-1].way if careful else "nothing",
         len(rows),
         count["accepted"],
         count["invalid"],
@@ -98,14 +101,13 @@ def _report(case: Case, rows: list[Row], outcomes: list[Outcome], asked: dict[st
 
 
 def _held(case: Case, questions: list[Asked]) -> Held:
-    """How the last question about a careful row was held to the type."""
-    answered = [question for question in questions if not question.refusal]
-    if not answered:
+    """How the last answered question about a careful row was held to the type."""
+    if not questions:
         return "refused"
-    if not answered[-1].held:
+    if not questions[-1].held:
         return "validated"
     contract = TypeAdapter(case.type).json_schema()
-    return "held" if _plain(answered[-1].schema) == _plain(contract) else "rewritten"
+    return "held" if _plain(questions[-1].schema) == _plain(contract) else "rewritten"
 
 
 def _plain(schema: Any) -> Any:

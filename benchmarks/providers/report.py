@@ -14,34 +14,34 @@ _HEAD = """# Providers, emulated
 
 The servers are emulated on 127.0.0.1: they refuse and hold schemas as the providers document. A model with a document
 in mind writes it in the form of the schema that it receives; a hasty model writes prose first, a careless one always.
-Each client may ask twice a row. {types} Pydantic types, {rows} rows a kind and client.
+Each client may ask twice a row. pydantic-ai's agent asks by tools (its default), by native output, and by native
+output with `strict=True`. instructor asks by tools (its default), with `strict=False`; a type that it refuses is the
+field of a model. {types} Pydantic types, {rows} rows a kind and client. The clients: {clients}.
 
 - held: the answer was held to the type's schema; rewritten: to another form of the schema; validated: to no schema, so
   that the answer was only checked; refused: no request about the type was accepted.
+- stated: where the requests state the schema: in the field for the format of answers, as a tool, or nowhere.
 - accepted: rows for which the client gave a document; invalid: accepted documents that Pydantic refuses.
 - right: of the rows of a careful model, the rows that gave the document in mind.
 - requests: a row, with refused requests and probes.
 """
+_FIGURES = ["held", "rewritten", "validated", "refused", "stated", "rows accepted", "invalid", "right",
+            "requests a row"]  # fmt: skip
 _START, _END = "<!-- made by python -m benchmarks.providers -->", "<!-- end -->"
 
 
-def written(reports: Reports) -> str:
-    """The whole report."""
+def written(reports: Reports, clients: str) -> str:
+    """The whole report; `clients` names their versions."""
     first = next(iter(reports.values()))
-    head = _HEAD.format(types=len(first), rows=sum(one.rows for one in first.values()))
-    parts = [head, _table(reports), *(_short(key, types) for key, types in reports.items() if key[1] == "structout")]
-    return "\n".join(parts)
-
-
-def _table(reports: Reports) -> str:
-    titles = ["server", "client", "held", "rewritten", "validated", "refused", "rows accepted", "invalid", "right",
-              "requests a row"]  # fmt: skip
-    return table(titles, [[kind, client, *figures(types)] for (kind, client), types in reports.items()])
+    head = _HEAD.format(types=len(first), rows=sum(one.rows for one in first.values()), clients=clients)
+    rows = [[kind, client, *figures(types)] for (kind, client), types in reports.items()]
+    return "\n".join([head, table(["server", "client", *_FIGURES], rows), _short(reports)])
 
 
 def figures(types: Types) -> list[str]:
     """The figures of one client at one kind of server."""
     held = Counter(one.held for one in types.values())
+    ways = Counter(one.way for one in types.values() if one.held != "refused")
     total: Counter[str] = Counter()
     for one in types.values():
         total.update(
@@ -49,6 +49,7 @@ def figures(types: Types) -> list[str]:
         )
     return [
         *(str(held[name]) for name in ("held", "rewritten", "validated", "refused")),
+        ", ".join(f"{way} {number}" for way, number in ways.most_common()),
         f"{total['accepted']} of {total['rows']}",
         str(total["invalid"]),
         f"{total['right']} of {total['meant']}",
@@ -56,22 +57,26 @@ def figures(types: Types) -> list[str]:
     ]
 
 
-def _short(key: tuple[str, str], types: Types) -> str:
-    """The types of which a row that was meant came back otherwise."""
-    short = [(name, one) for name, one in types.items() if one.right < one.meant]
-    if not short:
-        return ""
-    rows = [[name, one.held, f"{one.right} of {one.meant}", _cell(one.reason)] for name, one in short]
-    return f"\n## {key[0]}, {key[1]}: types that fell short\n\n" + table(["type", "held", "right", "reason"], rows)
+def _short(reports: Reports) -> str:
+    """The types of which a document that a careful model had in mind did not come back."""
+    rows = []
+    for (kind, client), types in reports.items():
+        found = {name: one for name, one in types.items() if one.right < one.meant}
+        reason = next((one.reason for one in found.values() if one.reason), "")
+        if found:
+            rows.append(
+                [kind, client, str(len(found)), ", ".join([*found][:12] + ["..."] * (len(found) > 12)), _cell(reason)]
+            )
+    return "## Types that fell short\n\n" + table(["server", "client", "types", "which", "the first reason"], rows)
 
 
 def matrix(reports: Reports) -> str:
-    """The matrix of support: structout alone."""
-    titles = ["server (emulated)", "held", "rewritten", "validated", "refused", "rows accepted", "invalid", "right",
-              "requests a row"]  # fmt: skip
-    return table(
-        titles, [[kind, *figures(types)] for (kind, client), types in reports.items() if client == "structout"]
-    )
+    """The matrix of support: structout alone, by kind of server and by type."""
+    ours = {kind: types for (kind, client), types in reports.items() if client == "structout"}
+    by_kind = table(["server (emulated)", *_FIGURES], [[kind, *figures(types)] for kind, types in ours.items()])
+    names = list(next(iter(ours.values())))
+    by_type = table(["type", *ours], [[name, *(types[name].held for types in ours.values())] for name in names])
+    return f"{by_kind}\n## By type (emulated)\n\n{by_type}"
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

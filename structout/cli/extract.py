@@ -13,6 +13,7 @@ from structout.cli.options import (
     CodeOption,
     ColumnOption,
     ExamplesOption,
+    FormatOption,
     InstructionsOption,
     MaxTokensOption,
     ModelOption,
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
 
 def extract(
     schema: SchemaOption,
-    source: SourceArgument = "-",
+    source: SourceArgument = None,
     column: ColumnOption = "text",
+    format: FormatOption = None,  # noqa: A002
     text: Annotated[
         str | None, typer.Option("--text", "-t", help="One text to extract from, instead of INPUT.")
     ] = None,
@@ -54,11 +56,13 @@ def extract(
     from structout.strategies import instructed
     from structout.tables.rows import read_rows
 
-    if text is not None and source != "-":
-        raise SpecError(f"both {source} and --text are given", hint="omit one of them")
+    if text is not None and source:
+        raise SpecError(f"both {source[0]} and --text are given", hint="omit one of them")
     contract = Schema.of(schema)
     strategy = instructed(strategy, instructions) if instructions else strategy
-    records = iter([text]) if text is not None else (row.text for row in read_rows(source, text=column))
+    records = (
+        iter([text]) if text is not None else (row.text for row in read_rows(source or "-", text=column, format=format))
+    )
     failed = overruled = total = 0
     results = extract_many(
         records, contract, model, strategy, examples=shown_examples(examples, contract), sampling=sampling(max_tokens)

@@ -13,6 +13,7 @@ from structout.cli.options import (
     CodeOption,
     ColumnOption,
     ExamplesOption,
+    FormatOption,
     FormerOutOption,
     InstructionsOption,
     MaxTokensOption,
@@ -35,8 +36,9 @@ def label(
         str,
         typer.Option("--output", "-o", callback=current_spelling, help="The JSONL file for the labelled records."),
     ],
-    source: SourceArgument = "-",
+    source: SourceArgument = None,
     column: ColumnOption = "text",
+    format: FormatOption = None,  # noqa: A002
     model: ModelOption = "embedded",
     model_settings: ModelSettingsOption = None,
     strategy: StrategyOption = defaults.STRATEGY,
@@ -62,17 +64,19 @@ def label(
     from structout.schema.hidden import check_hidden
     from structout.strategies import instructed, load_strategy
     from structout.tables.output import check_distinct, check_writable, replacing
+    from structout.tables.place import places
     from structout.tables.rows import read_rows
 
     if output.endswith((".csv", ".parquet")):
         raise SpecError(f"invalid --output: got {output!r}, expected a JSONL file", hint="give a name in .jsonl")
     place = f"{output}.journal"
-    check_distinct({"INPUT": source, "--output": output, "the journal": place})
+    inputs = {f"INPUT {one.name}": one.name for one in places(source or "-", format)}
+    check_distinct({**inputs, "--output": output, "the journal": place})
     contract = Schema.of(schema)
     way = load_strategy(instructed(strategy, instructions) if instructions else strategy)
     if not write_secrets:
         check_hidden(contract, "add --write-secrets: labels hold what the records say")
-    shown, rows = shown_examples(examples, contract), read_rows(source, text=column)
+    shown, rows = shown_examples(examples, contract), read_rows(source or "-", text=column, format=format)
     first = next(rows, None)  # an input that cannot be read must leave no files
     if first is None:
         say("nothing to label: the input holds no records")

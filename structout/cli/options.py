@@ -9,6 +9,7 @@ import typer
 from structout.cli.console import say
 from structout.errors import SpecError
 from structout.source import allow_code, refuse_code
+from structout.tables.place import Format
 
 if TYPE_CHECKING:
     from structout.completion import Sampling
@@ -35,11 +36,11 @@ def current_spelling(context: typer.Context, parameter: typer.CallbackParam, val
     return value
 
 
-def _former_spelling(name: str) -> Callable[[typer.Context, str | None], str | None]:
+def _former_spelling(name: str) -> Callable[[typer.Context, Any], Any]:
     """The callback of a hidden, eager option: its value becomes the default of the parameter `name`."""
 
-    def note(context: typer.Context, value: str | None) -> str | None:
-        if value is not None:
+    def note(context: typer.Context, value: T) -> T:
+        if value:
             context.default_map = {**(context.default_map or {}), name: value}
         return value
 
@@ -74,16 +75,20 @@ SchemaOption = Annotated[
     str, typer.Option("--schema", "-s", help="A folder, a .json file, path/to/schema.py:Name or package.module:Name.")
 ]
 SourceArgument = Annotated[
-    str,
+    list[str] | None,
     typer.Argument(
         metavar="INPUT",
         callback=current_spelling,
-        help="JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, .sql, sql:QUERY, text (one record per line); or - "
-        "for stdin.",
+        help="JSONL, CSV, JSON, text (one record per line), also compressed (.gz, .bz2, .xz, .zst); Parquet; a folder "
+        "or a pattern of such files; NAME.duckdb#TABLE, .sql, sql:QUERY; or - for stdin, the default.",
     ),
 ]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", help="The format of INPUT, if its name has no suffix or another one."),
+]
 FormerInputOption = Annotated[
-    str | None, typer.Option("--input", "-i", hidden=True, is_eager=True, callback=_former_spelling("source"))
+    list[str] | None, typer.Option("--input", "-i", hidden=True, is_eager=True, callback=_former_spelling("source"))
 ]
 FormerOutOption = Annotated[
     str | None, typer.Option("--out", hidden=True, is_eager=True, callback=_former_spelling("output"))

@@ -30,11 +30,12 @@ def repair(
 
     from structout import parsing
     from structout.schema import Schema
-    from structout.tables.rows import opened_file
+    from structout.tables.place import Place
+    from structout.tables.streams import opened_text
 
     contract = Schema.of(schema)
     try:
-        with opened_file(source) as stream:
+        with opened_text(Place.of(source)) as stream:
             text = stream.read()
     except DataError as error:
         if "check the path" not in error.hint:

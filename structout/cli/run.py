@@ -14,6 +14,7 @@ from structout.cli.options import (
     CodeOption,
     ColumnOption,
     ExamplesOption,
+    FormatOption,
     FormerInputOption,
     FormerTextOption,
     InstructionsOption,
@@ -60,7 +61,7 @@ class KeepText(StrEnum):
 def run(
     context: typer.Context,
     schema: SchemaOption,
-    source: SourceArgument = "-",
+    source: SourceArgument = None,
     output: Annotated[
         str,
         typer.Option(
@@ -78,6 +79,7 @@ def run(
     temperature: TemperatureOption = 0.0,
     seed: SeedOption = 0,
     column: ColumnOption = "text",
+    format: FormatOption = None,  # noqa: A002
     key: Annotated[str | None, typer.Option("--key", help="The column that identifies a row.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Read at most this many rows.")] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Omit the provenance columns (_key, ...).")] = False,
@@ -184,7 +186,8 @@ def run(
     listed = dict(Prices.load(prices).table) if prices else {}
     settings = RunSettings(
         schema=schema,
-        source=source,
+        source=source or "-",
+        format=format,
         output=output,
         model=model,
         strategy=instructed(strategy, instructions) if instructions else strategy,

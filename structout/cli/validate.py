@@ -9,7 +9,7 @@ import typer
 
 from structout.cli.codes import FAILED, INCOMPLETE, NOTHING, PASSED
 from structout.cli.console import put, put_json, say, silence
-from structout.cli.options import CodeOption, JsonOption, SchemaOption, WriteSecretsOption, policy_named
+from structout.cli.options import CodeOption, FormatOption, JsonOption, SchemaOption, WriteSecretsOption, policy_named
 from structout.errors import DataError, SpecError
 from structout.surfaces import json_shown, json_text, line
 
@@ -27,10 +27,12 @@ def validate(
         str,
         typer.Argument(
             metavar="INPUT",
-            help="A .json document; JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, sql:QUERY; or - for JSONL on stdin.",
+            help="A .json document or array of documents; JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, sql:QUERY; or "
+            "- for JSONL on stdin.",
         ),
     ] = "-",
     column: Annotated[str | None, typer.Option("--column", help="The column that holds a document as JSON.")] = None,
+    format: FormatOption = None,  # noqa: A002
     min_valid: Annotated[
         float, typer.Option("--min-valid", min=0, max=1, help="The lowest share that must pass.")
     ] = 1.0,
@@ -98,7 +100,7 @@ def validate(
     lines = sys.stderr if alone else sys.stdout
     with _passing(output, contract) as keep, _rejecting(rejects) as reject:
         try:
-            for document, judgement in judged(gate, read_documents(source, contract, column=column)):
+            for document, judgement in judged(gate, read_documents(source, contract, column=column, format=format)):
                 findings.add(judgement)
                 if judgement.status == "invalid":
                     reject(document, judgement)

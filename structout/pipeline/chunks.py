@@ -2,13 +2,15 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from structout.halt import GRACE, Halt, settle, started
+from structout.errors import ModelError
+from structout.halt import GRACE, SLACK, Halt, settle, started
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -18,7 +20,6 @@ R = TypeVar("R")
 
 _IN_FLIGHT = 2  # concurrent chunks, so that one slow re-ask does not idle the model
 _LAST = 30.0  # seconds for the requests in flight when the caller stops
-_SLACK = 1.0  # seconds for a chunk to keep its answers after an interrupt
 
 
 def in_order(
@@ -45,6 +46,7 @@ def in_order(
                 running.append(started(partial(work, chunk), halt))
             if not running:
                 return
+            _wait_for_first(running)
             result = running[0].result()
             running.popleft()
             yield result
@@ -59,14 +61,27 @@ def in_order(
         halt.call(math.inf)
         raise
     finally:
-        settle(running, halt, _SLACK if keeps else 0)
+        settle(running, halt, SLACK if keeps else 0)
+
+
+def _wait_for_first(running: "Collection[Future[R]]") -> None:
+    """Wait for the first chunk. Raises an error of any chunk at once if the error stops the run."""
+    first, *_ = running
+    while not first.done():
+        over = {one for one in running if one.done()}
+        for error in (one.exception() for one in over):
+            if isinstance(error, ModelError) and error.stops:
+                raise error
+        wait({*running} - over, return_when=FIRST_COMPLETED)
 
 
 @contextmanager
 def interruptible(stream: Generator[T, None, None]) -> Iterator[Generator[T, None, None]]:
-    """Tells a stream of `in_order` about an interrupt in the code that reads the stream."""
+    """Closes a stream of `in_order` at the end, and tells it about an interrupt in the code that reads the stream."""
     try:
         yield stream
     except KeyboardInterrupt as error:
         stream.throw(error)
         raise
+    finally:
+        stream.close()

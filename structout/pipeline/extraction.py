@@ -1,6 +1,6 @@
 """Extraction of validated records from texts."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -80,8 +80,7 @@ def extract_many(
     damaged, a `StructoutWarning` names its rows, and they are asked again. A `private` journal is readable only by its
     owner (0600); the mode of any other journal follows the umask.
     """
-    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
-        raise SpecError(f"invalid texts: got {texts!r:.80}", hint="give a list of texts, or call extract for one text")
+    texts = _listed(texts)
     job = Job(
         Schema.of(schema),
         model_of(model),
@@ -94,6 +93,16 @@ def extract_many(
         return _passing(texts, job, chunk)
     job = begun(job, journal)
     return _kept(texts, job, Journal(journal, job.identity(), private=private), chunk)
+
+
+def _listed(texts: Any) -> Iterable[str]:
+    """The texts one by one: an array of Arrow as a list. Raises `SpecError` for one text, a mapping or a table."""
+    kind = type(texts)
+    if hasattr(kind, "columns") or hasattr(kind, "column_names") or isinstance(texts, Mapping):
+        raise SpecError(f"invalid texts: got a table ({kind.__name__})", hint="give one column, as in table['text']")
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise SpecError(f"invalid texts: got {texts!r:.80}", hint="give a list of texts, or call extract for one text")
+    return texts.to_pylist() if hasattr(texts, "to_pylist") else texts
 
 
 def _passing(texts: Iterable[str], job: Job, chunk: int) -> Iterator[Result[Any]]:

@@ -23,6 +23,7 @@ from structout.schema.hidden import check_hidden
 from structout.strategies import load_strategy
 from structout.tables.keys import Keys
 from structout.tables.output import check_distinct, check_field_names, check_target, check_writable, placing
+from structout.tables.place import places
 from structout.tables.rows import Row, count_rows, read_rows
 
 _READ = 20  # rows that an estimate reads if it asks for no row
@@ -65,9 +66,10 @@ class FileRun:
 
     def __init__(self, settings: RunSettings) -> None:
         self.settings = settings
+        inputs = places(settings.source, settings.format)
         check_distinct(
             {
-                "INPUT": settings.source,
+                **{"INPUT" if len(inputs) == 1 else f"INPUT {n}": one.name for n, one in enumerate(inputs, 1)},
                 "--output": settings.output,
                 "--quarantine": settings.rest,
                 "--journal": settings.place,
@@ -83,10 +85,12 @@ class FileRun:
         check_field_names(settings.output, self._form.schema, bare=settings.bare)
         for file in filter(None, (settings.rest, settings.place, settings.metrics)):
             check_writable(file)
-        rows = read_rows(settings.source, text=settings.text, key=settings.key, limit=settings.limit)
+        rows = read_rows(
+            settings.source, text=settings.text, key=settings.key, limit=settings.limit, format=settings.format
+        )
         first = list(islice(rows, 1))  # an input that cannot be read raises here, before there is a journal
         self.is_empty = not first
-        self.total = count_rows(settings.source, limit=settings.limit)
+        self.total = count_rows(settings.source, limit=settings.limit, format=settings.format)
         self._rows: Iterator[Row] = chain(first, rows)
         place = placing(settings.output, self._form.schema, bare=settings.bare)
         self._place = None if place is None else lambda value, provenance: place(self._form.write(value), provenance)

@@ -74,8 +74,11 @@ def _output_of(stem: str) -> str:
     """The output that belongs to a journal of this name; "" if it is not there."""
     if Path(stem).is_file():
         return stem
-    database, dot, table = stem.partition(".duckdb.")
-    return f"{database}.duckdb#{table}" if dot and Path(f"{database}.duckdb").is_file() else ""
+    for suffix in (".duckdb", ".db"):
+        database, dot, table = stem.partition(f"{suffix}.")
+        if dot and Path(f"{database}{suffix}").is_file():
+            return f"{database}{suffix}#{table}"
+    return ""
 
 
 def _ours(target: str) -> Holder:

@@ -1,6 +1,6 @@
 """The settings of a run over files, as `structout run` takes them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,12 +13,14 @@ from structout.pipeline.recipe import Recipe
 from structout.prices import Prices, named, with_known
 from structout.result import Example
 from structout.strategies import spec
+from structout.tables.place import Format
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
     """The settings of a run. If `quarantine` or `journal` is None, its file is named after `output`.
 
+    `source` is one input or several (see `structout.tables.place.places`), and `format` overrules their suffixes.
     `schema`, `model` and `strategy` are arguments of `Schema.of`, `load_model` and `load_strategy`. `prices` are by
     model name; the name "" stands for `model`. A schema with secrets or excluded fields needs `write_secrets`, which
     writes them, or `by_serialization`, which writes what the Pydantic type writes. With `keep_text="hash"`, the
@@ -28,7 +30,7 @@ class RunSettings:
     """
 
     schema: str
-    source: str
+    source: str | Sequence[str]
     output: str
     model: str = defaults.MODEL
     strategy: str = defaults.STRATEGY
@@ -38,6 +40,7 @@ class RunSettings:
     budget: Budget = field(default_factory=Budget)
     text: str = "text"
     key: str | None = None
+    format: Format | None = None
     limit: int | None = None
     bare: bool = False
     quarantine: str | None = None

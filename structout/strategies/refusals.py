@@ -40,7 +40,7 @@ class Refusals(Generic[T]):
             if self._count >= self._most:
                 raise NoModelError(
                     f"the model refused {self._count} records in a row and answered none: {reason}",
-                    hint="change the setting or the key that is refused",
+                    hint="change the refused setting or key, or leave these records out",
                 )
         return self.rest() if self._answered else []
 

@@ -3,15 +3,21 @@
 import json
 import warnings
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from structout.document import Json, parse_json
-from structout.errors import StructoutWarning
+from structout.errors import DataError, StructoutWarning
 from structout.schema import Schema
+from structout.schema.walk import kinds_of
+from structout.tables.columnar import Bad, parquet_rows, queried_rows
 from structout.tables.csv import read_table
 from structout.tables.layout import Layout, strangers
-from structout.tables.rows import is_query, opened_bytes, opened_file, parquet_rows, queried_rows, with_columns
+from structout.tables.place import KINDS, Format, Place
+from structout.tables.rows import with_columns
+from structout.tables.streams import opened_bytes, opened_text
+
+Rows = Iterator[dict[str, Any] | Bad]
 
 
 class Document(NamedTuple):
@@ -40,35 +46,47 @@ class Document(NamedTuple):
         return json.dumps(self.parsed if self.data is None else parse_json(self.text)[0]).encode()
 
 
-def read_documents(source: str, schema: Schema[Any], *, column: str | None = None) -> Iterator[Document]:
-    """The documents of a `.json` file (one), of JSONL, CSV, Parquet and DuckDB (one per row), or of JSONL on stdin
-    (`-`).
+def read_documents(
+    source: str,
+    schema: Schema[Any],
+    *,
+    column: str | None = None,
+    format: Format | None = None,  # noqa: A002
+) -> Iterator[Document]:
+    """The documents of a `.json` file (one, or an array of them), of JSONL, CSV, Parquet and DuckDB (one per row), or
+    of JSONL on stdin (`-`).
 
     With a `column`, each document is the JSON text in that column. Otherwise a row of a table is a document, whose
     cells are read as the schema's types, as `structout run` writes them; its provenance columns are skipped. Raises
     `DataError`, also during reading.
     """
-    name, wanted = source.removesuffix(".gz"), [] if column is None else [column]
-    if source.endswith(".parquet"):
-        return _typed(source, parquet_rows(source, wanted), schema, column)
-    if is_query(source):
-        return _typed(source, queried_rows(source, wanted), schema, column)
-    if name.endswith((".csv", ".tsv")):
-        return _csv(source, schema, column, "\t" if name.endswith(".tsv") else ",")
-    if name.endswith(".json"):
-        return _whole(source)
+    place, wanted = Place.of(source, format), [] if column is None else [column]
+    if place.is_query:
+        return _typed(source, queried_rows(place, wanted), schema, column)
+    if place.format == "parquet":
+        return _typed(source, parquet_rows(place, wanted), schema, column)
+    if place.format in ("csv", "tsv"):
+        return _csv(place, schema, column)
+    if place.format == "json":
+        return _whole(place, schema)
+    if not place.is_known:
+        raise DataError(f"unknown input format: {source}", hint=f"give {KINDS}, or name the format with --format")
     if column is None:
-        return _lines(source)
-    documents = with_columns(source, _lines(source), [column], lambda document: parse_json(document.text)[0])
+        return _lines(place)
+    documents = with_columns(source, _lines(place), [column], lambda document: parse_json(document.text)[0])
     return (_nested(document, column) for document in documents)
 
 
-def _typed(source: str, rows: Iterator[dict[str, Any]], schema: Schema[Any], column: str | None) -> Iterator[Document]:
+def _typed(source: str, rows: Rows, schema: Schema[Any], column: str | None) -> Iterator[Document]:
+    read: Callable[[dict[str, Any]], Json] | None = None
     for line, row in enumerate(rows, 1):
+        if isinstance(row, Bad):
+            yield Document(line, None, row.record, row.wrong)
+            continue
         if column is not None:
             yield _in_column(row, column, line)
             continue
-        if line == 1:  # the first row shows that pyarrow is installed
+        if read is None:  # the first row shows that pyarrow is installed
             from structout.tables.arrow import reader_of
 
             read = reader_of(schema)
@@ -76,15 +94,21 @@ def _typed(source: str, rows: Iterator[dict[str, Any]], schema: Schema[Any], col
         yield Document(line, None, read(row))
 
 
-def _whole(source: str) -> Iterator[Document]:
-    with opened_bytes(source) as stream:
+def _whole(place: Place, schema: Schema[Any]) -> Iterator[Document]:
+    """The document in a file; the items of an array, if no document of the schema is an array."""
+    with opened_bytes(place) as stream:
         data = stream.read().removeprefix(BOM_UTF8)
+    if data[:1].isspace() or data[:1] == b"[":
+        found, _ = parse_json(data.decode("utf-8", "surrogateescape"))
+        if isinstance(found, list) and "array" not in kinds_of(schema.json_schema, schema.json_schema):
+            yield from (Document(number, None, one) for number, one in enumerate(found, 1))
+            return
     if data and not data.isspace():
         yield Document(1, data)
 
 
-def _lines(source: str) -> Iterator[Document]:
-    with opened_bytes(source) as stream:
+def _lines(place: Place) -> Iterator[Document]:
+    with opened_bytes(place) as stream:
         for number, line in enumerate(stream, 1):
             if number == 1:
                 line = line.removeprefix(BOM_UTF8)
@@ -106,17 +130,18 @@ def _in_column(row: Any, column: str, line: int) -> Document:
     return Document(line, None, value)
 
 
-def _csv(source: str, schema: Schema[Any], column: str | None, delimiter: str) -> Iterator[Document]:
+def _csv(place: Place, schema: Schema[Any], column: str | None) -> Iterator[Document]:
     layout = Layout.of(schema)
     read = layout.cells()
     warned = column is not None
-    with opened_file(source, newline="") as stream:
-        for line in read_table(source, stream, delimiter, [] if column is None else [column]):
+    delimiter = "\t" if place.format == "tsv" else ","
+    with opened_text(place, newline="") as stream:
+        for line in read_table(place.name, stream, delimiter, [] if column is None else [column]):
             cells = line.cells
             if line.wrong or isinstance(cells, str):
                 yield Document(line.number, None, cells if isinstance(cells, str) else {**cells}, line.wrong)
                 continue
-            warned = warned or _warn(source, schema, cells)
+            warned = warned or _warn(place.name, schema, cells)
             if column is not None:
                 yield _in_column(cells, column, line.number)
             else:

@@ -1,6 +1,5 @@
 """The texts of forgotten rows, and the search for them in the bytes of files."""
 
-import gzip
 import json
 import zlib
 from collections.abc import Iterator
@@ -10,6 +9,9 @@ from typing import Any, BinaryIO
 
 from structout.errors import DataError
 from structout.surfaces import json_in_html, json_text
+from structout.tables.columnar import Bad, parquet_rows
+from structout.tables.place import Place
+from structout.tables.streams import opened_bytes
 
 SHORTEST = 6  # characters: shorter texts are everywhere
 _PIECE = 4 * 2**20  # bytes that are searched at a time
@@ -133,13 +135,13 @@ def _pieces(path: Path, reach: int) -> Iterator[tuple[int, bytes]]:
     """
     with path.open("rb") as stream:
         yield from _overlapping(stream, reach)
-    if path.name.endswith(".gz"):
-        with gzip.open(path, "rb") as packed:
-            yield from ((-1, piece) for _, piece in _overlapping(packed, reach))  # type: ignore[arg-type]
-    elif path.name.endswith(".parquet"):
-        from structout.tables.rows import parquet_rows
-
-        yield from ((-1, json.dumps(row).encode()) for row in parquet_rows(str(path), []))
+    place = Place.of(str(path))
+    if place.packing:
+        with opened_bytes(place) as unpacked:
+            yield from ((-1, piece) for _, piece in _overlapping(unpacked, reach))
+    elif place.format == "parquet":
+        rows = parquet_rows(place, [])
+        yield from ((-1, json.dumps(row.record if isinstance(row, Bad) else row).encode()) for row in rows)
 
 
 def _overlapping(stream: BinaryIO, reach: int) -> Iterator[tuple[int, bytes]]:

@@ -11,13 +11,14 @@ from typing import Any
 
 from structout.document import load_json
 from structout.errors import DataError, SpecError
-from structout.language import quoted
 from structout.records import outcome_texts, understood
+from structout.tables.columnar import Bad, parquet_names, parquet_rows, queried_rows, relation
 from structout.tables.keys import key_text
 from structout.tables.layout import PROVENANCE, is_of_run
-from structout.tables.output import packed, replacing
+from structout.tables.output import replacing
+from structout.tables.place import Place
 from structout.tables.removal import Holder, OtherFile
-from structout.tables.rows import opened_bytes, parquet_names, parquet_rows, queried_rows
+from structout.tables.streams import opened_bytes, packed
 
 _QUARANTINE = {"key", "status", "input", "issues", "fingerprint"}
 _NAMELESS = "has no column _key: its rows cannot be told apart"
@@ -43,13 +44,13 @@ class LineFile(OtherFile):
 
     def remove(self, keys: Collection[str]) -> None:
         """Write the other lines again, byte for byte. Raises `OutputError`."""
-        with replacing(self.name) as stream, packed(self.name, stream) as out:
+        with replacing(self.name) as stream, packed(Place.of(self.name), stream) as out:
             for row, line in self._lines():
                 if key_text(row[self.key]) not in keys:
                     out.write(line)
 
     def _lines(self) -> Iterator[tuple[dict[str, Any], bytes]]:
-        with opened_bytes(self.name) as stream:
+        with opened_bytes(Place.of(self.name)) as stream:
             for number, line in enumerate(stream, 1):
                 try:
                     row = load_json(line.decode())
@@ -74,7 +75,7 @@ class CellFile(OtherFile):
 
     def remove(self, keys: Collection[str]) -> None:
         """Write the other rows again. Raises `OutputError`."""
-        with self._read() as reader, replacing(self.name) as stream, packed(self.name, stream) as out:
+        with self._read() as reader, replacing(self.name) as stream, packed(Place.of(self.name), stream) as out:
             text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
             writer = csv.writer(text, delimiter=self._delimiter)
             header = self._header(reader)
@@ -91,12 +92,12 @@ class CellFile(OtherFile):
 
     @property
     def _delimiter(self) -> str:
-        return "\t" if self.name.removesuffix(".gz").endswith(".tsv") else ","
+        return "\t" if Place.of(self.name).format == "tsv" else ","
 
     @contextmanager
     def _read(self) -> Iterator[Any]:
         csv.field_size_limit(1 << 30)
-        with opened_bytes(self.name) as raw:
+        with opened_bytes(Place.of(self.name)) as raw:
             text = io.TextIOWrapper(raw, encoding="utf-8", newline="")
             try:
                 yield csv.reader(text, delimiter=self._delimiter, strict=True)
@@ -114,7 +115,7 @@ class ParquetFile(OtherFile):
     def rows(self) -> Iterator[tuple[str, Any]]:
         """The rows. Raises `DataError`, and `SpecError` for a file that structout did not write."""
         self._check()
-        for row in parquet_rows(self.name, []):
+        for row in _whole(self.name, parquet_rows(Place.of(self.name), [])):
             yield str(row["_key"]), _record(row)
 
     def remove(self, keys: Collection[str]) -> None:
@@ -134,7 +135,7 @@ class ParquetFile(OtherFile):
                         writer.write_table(kept)
 
     def _check(self) -> None:
-        if not is_of_run(parquet_names(self.name)):
+        if not is_of_run(parquet_names(Place.of(self.name))):
             raise SpecError(f"{self.name} {_NAMELESS}", hint=_BARE)
 
 
@@ -146,7 +147,7 @@ class DuckTable(OtherFile):
 
     def rows(self) -> Iterator[tuple[str, Any]]:
         """The rows. Raises `DataError`, and `SpecError` for a table that structout did not write."""
-        for row in queried_rows(self.name, []):
+        for row in _whole(self.name, queried_rows(Place.of(self.name), [])):
             if not is_of_run(row):
                 raise SpecError(f"{self.name} {_NAMELESS}", hint=_BARE)
             yield str(row["_key"]), _record(row)
@@ -155,7 +156,6 @@ class DuckTable(OtherFile):
         """Copy the database without the rows. Raises `OutputError`, and `DataError` if the database is in use."""
         import duckdb
 
-        table = self.name.partition(".duckdb#")[2]
         file = self.files()[0]
         beside = file.with_name(f".{file.name}.copy")
         beside.unlink(missing_ok=True)
@@ -163,8 +163,11 @@ class DuckTable(OtherFile):
             with duckdb.connect() as database:
                 attach = "ATTACH {} AS {}"
                 database.execute(attach.format(_literal(file), "old"))
+                database.execute("USE old")
+                table = relation(database, Place.of(self.name))
+                database.execute("USE memory")
                 marks = ", ".join("?" * len(keys))
-                database.execute(f"DELETE FROM old.{quoted(table)} WHERE _key IN ({marks})", sorted(keys))
+                database.execute(f"DELETE FROM old.{table} WHERE _key IN ({marks})", sorted(keys))
                 database.execute(attach.format(_literal(beside), "new"))
                 database.execute("COPY FROM DATABASE old TO new")
                 database.execute("DETACH old")
@@ -181,9 +184,16 @@ class DuckTable(OtherFile):
 
     def files(self) -> Sequence[Path]:
         """The database, its log of changes, and the files on their way into it that killed runs left."""
-        place = Path(f"{self.name.partition('.duckdb#')[0]}.duckdb")
+        place = Path(Place.of(self.name).file)
         left = sorted(place.parent.glob(f"{escape(place.name)}.[0-9]*.parquet"))
         return [one for one in (place, Path(f"{place}.wal"), *left) if one.exists()]
+
+
+def _whole(name: str, rows: Iterator[dict[str, Any] | Bad]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        if isinstance(row, Bad):
+            raise DataError(f"cannot read {name}: {row.wrong}", hint="give an output of structout run")
+        yield row
 
 
 def _record(row: dict[str, Any]) -> Any:
@@ -200,14 +210,14 @@ def _literal(path: Path) -> str:
 
 def output(target: str) -> Holder:
     """An output of `structout run`. Raises `SpecError` for an unknown format."""
-    name = target.removesuffix(".gz")
-    if ".duckdb#" in target:
+    place = Place.of(target)
+    if place.is_table:
         return DuckTable(target)
-    if target.endswith(".parquet"):
+    if place.format == "parquet":
         return ParquetFile(target)
-    if name.endswith((".csv", ".tsv")):
+    if place.format in ("csv", "tsv"):
         return CellFile(target)
-    if name.endswith((".jsonl", ".ndjson")):
+    if place.format == "jsonl":
         return LineFile(target, "_key", is_of_run, _NAMELESS, _BARE, _record)
     raise SpecError(f"unknown output format: {target}", hint="give an output of structout run")
 

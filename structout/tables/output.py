@@ -2,7 +2,6 @@
 
 import csv
 import glob
-import gzip
 import io
 import os
 import sys
@@ -17,6 +16,8 @@ from structout.language import quoted
 from structout.schema import Schema
 from structout.surfaces import is_utf8, json_text
 from structout.tables.layout import MORE, PROVENANCE, Layout, fields
+from structout.tables.place import Place
+from structout.tables.streams import packed
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -25,28 +26,28 @@ Write = Callable[[dict[str, Any]], None]
 WriteRecord = Callable[[Json, dict[str, Any]], None]
 Placing = Callable[[Json, dict[str, Any]], dict[str, Any]]
 _GROUP = 10_000  # rows of a Parquet row group, which is held in memory
-_SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
+FORMATS = ("jsonl", "csv", "tsv", "parquet")
 
 
 def check_target(target: str) -> None:
     """Check, before any model is asked, that `target` can be written. Raises `OutputError`, `SpecError`."""
     if target == "-":
         return
-    place, database, table = target.partition(".duckdb#")
-    if not database and not target.removesuffix(".gz").endswith(_SUFFIXES):
-        known = ", ".join(_SUFFIXES)
+    place = Place.of(target)
+    if not place.is_table and place.format not in FORMATS:
+        known = ", ".join(f".{one}" for one in FORMATS)
         raise SpecError(
             f"unknown output format: {target}", hint=f"give a name that ends in {known} or .duckdb#TABLE, or give -"
         )
-    if _is_typed(target):
+    if _is_typed(place) or place.packing == "zst":
         _arrow()
-    if database and not table:
+    if place.is_table and not place.table:
         raise SpecError(f"{target} names no table", hint="write NAME.duckdb#TABLE")
-    if database and not is_utf8(target):
+    if place.is_table and not is_utf8(target):
         raise SpecError(f"{target} is not UTF-8", hint="use a UTF-8 name for DuckDB")
-    check_writable(place + database.rstrip("#"))
-    if database:
-        _check_database(f"{place}.duckdb")
+    check_writable(place.file)
+    if place.is_table:
+        _check_database(place.file)
 
 
 def check_writable(path: str | Path) -> None:
@@ -79,8 +80,8 @@ def check_distinct(files: Mapping[str, str | None]) -> None:
     for what, name in files.items():
         if name is None or name == "-" or name.startswith("sql:"):
             continue
-        place, database, table = name.partition(".duckdb#")
-        path = Path(place + database.rstrip("#")).resolve()
+        place = Place.of(name)
+        path, table = Path(place.file).resolve(), ".".join(place.parts) if place.is_table else ""
         if path.exists() and not path.is_file():
             continue
         if sys.platform == "darwin":  # its file systems ignore case; paths of Windows do so themselves
@@ -99,7 +100,7 @@ def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
     device is written to directly. Its mode follows the umask and is never wider than the mode of the replaced file.
     Raises `OutputError`.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))  # a symbolic link stays, and its target is replaced
     ordinary = target.is_file() or not target.exists()
     mode = target.stat().st_mode & 0o666 if target.is_file() else 0o666
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -156,7 +157,7 @@ def check_field_names(target: str, schema: Schema[Any], *, bare: bool = False) -
 
     Raises `SpecError`.
     """
-    table = _is_table(target)
+    table = _is_cells(Place.of(target))
     taken = [*([] if bare else PROVENANCE), *([MORE] if table else [])]
     for name in [] if table and Layout.of(schema).whole else fields(schema):
         if name in taken:
@@ -169,12 +170,12 @@ def placing(target: str, schema: Schema[Any], *, bare: bool = False) -> Placing:
 
     It raises `DataError` if no row can hold the record. `bare` omits the provenance.
     """
-    if _is_typed(target):
+    if _is_typed(Place.of(target)):
         _arrow()
         from structout.tables.arrow import Table
 
         return Table(schema, bare=bare).row
-    layout = Layout.of(schema) if _is_table(target) else None
+    layout = Layout.of(schema) if _is_cells(Place.of(target)) else None
 
     def row(value: Json, provenance: dict[str, Any]) -> dict[str, Any]:
         record = layout.row(value) if layout else value if isinstance(value, dict) else {"value": value}
@@ -214,41 +215,28 @@ def _into(target: str, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
         yield _json_lines(sys.stdout.buffer)
         sys.stdout.flush()
         return
-    place = target.partition("#")[0] if ".duckdb#" in target else target
-    if place.endswith(".duckdb"):
-        with _into_duckdb(place, target.partition("#")[2], schema, bare=bare) as write:
+    place = Place.of(target)
+    if place.is_table:
+        with _into_duckdb(place, schema, bare=bare) as write:
             yield write
         return
-    with replacing(target) as stream, packed(target, stream) as out:
-        name = target.removesuffix(".gz")
-        if name.endswith(".parquet"):
+    with replacing(target) as stream, packed(place, stream) as out:
+        if place.format == "parquet":
             with _parquet(out, schema, bare=bare) as write:
                 yield write
-        elif name.endswith((".csv", ".tsv")):
-            with _csv(out, schema, "\t" if name.endswith(".tsv") else ",", bare=bare) as write:
+        elif place.format in ("csv", "tsv"):
+            with _csv(out, schema, "\t" if place.format == "tsv" else ",", bare=bare) as write:
                 yield write
         else:
             yield _json_lines(out)
 
 
-def _is_table(target: str) -> bool:
-    return _is_typed(target) or target.removesuffix(".gz").endswith((".csv", ".tsv"))
+def _is_cells(place: Place) -> bool:
+    return _is_typed(place) or place.format in ("csv", "tsv")
 
 
-def _is_typed(target: str) -> bool:
-    return target.endswith((".parquet", ".parquet.gz", ".duckdb")) or ".duckdb#" in target
-
-
-def packed(target: str, stream: BinaryIO) -> Any:
-    """The stream, compressed if the name says so. It has no timestamp, so that equal rows make equal files."""
-    if target.endswith(".gz"):
-        return gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0)
-    return _same(stream)
-
-
-@contextmanager
-def _same(stream: BinaryIO) -> Iterator[BinaryIO]:
-    yield stream
+def _is_typed(place: Place) -> bool:
+    return place.format == "parquet" or place.is_table
 
 
 def _json_lines(stream: BinaryIO) -> Write:
@@ -299,18 +287,22 @@ def _parquet(stream: Any, schema: Schema[Any], *, bare: bool) -> Iterator[Write]
 
 
 @contextmanager
-def _into_duckdb(place: str, table: str, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
+def _into_duckdb(place: Place, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
     """Write a Parquet file beside the database, then replace the table in one transaction."""
     duckdb = _duckdb()
-    beside = Path(f"{place}.{os.getpid()}.parquet")
+    beside = Path(f"{place.file}.{os.getpid()}.parquet")
     try:
         with beside.open("wb") as stream, _parquet(stream, schema, bare=bare) as write:
             yield write
-        with duckdb.connect(place) as database:
-            query = f"CREATE OR REPLACE TABLE {quoted(table)} AS SELECT * FROM read_parquet(?)"
-            database.execute(query, [str(beside)])
+        with duckdb.connect(place.file) as database:
+            database.begin()
+            if len(place.parts) > 1:
+                database.execute(f"CREATE SCHEMA IF NOT EXISTS {'.'.join(map(quoted, place.parts[:-1]))}")
+            table = ".".join(map(quoted, place.parts))
+            database.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM read_parquet(?)", [str(beside)])
+            database.commit()
     except (OSError, duckdb.Error) as error:
-        raise _no_database(place, error) from error
+        raise _no_database(place.file, error) from error
     finally:
         beside.unlink(missing_ok=True)
 

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -84,8 +85,8 @@ def test_openai_answers_responses_batches_and_azures_paths() -> None:
     import openai
 
     fates = {"a": "succeeded", "b": "expired", "c": "errored"}
-    with serving(OpenAI(careless, polls=1, fate=lambda row: fates[row])) as server:  # type: ignore[arg-type, return-value]
-        client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="k", max_retries=0)
+    with serving(OpenAI(careless, polls=1, fate=lambda row: fates[row])) as server, ExitStack() as stack:  # type: ignore[arg-type, return-value]
+        client = stack.enter_context(openai.OpenAI(base_url=f"{server.url}/v1", api_key="k", max_retries=0))
         form: Any = {"format": {"type": "json_schema", "name": "bolt", "schema": SCHEMA, "strict": True}}
         assert json.loads(client.responses.create(model="m", input="hi", text=form).output_text) == HELD
         form["format"]["schema"] = with_(default=1)
@@ -106,7 +107,9 @@ def test_openai_answers_responses_batches_and_azures_paths() -> None:
         late, wrong = map(json.loads, client.files.content(batch.error_file_id).text.splitlines())
         assert late["error"]["code"] == "batch_expired"
         assert wrong["response"]["status_code"] == 500
-        azure = openai.AzureOpenAI(azure_endpoint=server.url, api_key="k", api_version="2024-10-21", max_retries=0)
+        azure = stack.enter_context(
+            openai.AzureOpenAI(azure_endpoint=server.url, api_key="k", api_version="2024-10-21", max_retries=0)
+        )
         asked = azure.chat.completions.create(model="D", messages=[{"role": "user", "content": "hi"}])
         assert asked.choices[0].message.content == PROSE
         assert server.log.seen[-1].path == "/openai/deployments/D/chat/completions"
@@ -117,8 +120,7 @@ def test_openai_answers_responses_batches_and_azures_paths() -> None:
 def test_anthropic_refuses_holds_and_counts_cached_tokens() -> None:
     import anthropic
 
-    with serving(Anthropic(careless)) as server:
-        client = anthropic.Anthropic(base_url=server.url, api_key="k", max_retries=0)
+    with serving(Anthropic(careless)) as server, anthropic.Anthropic(base_url=server.url, api_key="k") as client:
         system: Any = [{"type": "text", "text": "rules " * 50, "cache_control": {"type": "ephemeral"}}]
 
         def ask(schema: Any = None, **others: Any) -> Any:
@@ -146,8 +148,8 @@ def test_a_batch_of_anthropic_gives_every_row_its_fate() -> None:
     import anthropic
 
     fates = {"a": "succeeded", "b": "expired", "c": "errored"}
-    with serving(Anthropic(careless, polls=1, fate=lambda row: fates[row])) as server:  # type: ignore[arg-type, return-value]
-        client = anthropic.Anthropic(base_url=server.url, api_key="k", max_retries=0)
+    with serving(Anthropic(careless, polls=1, fate=lambda row: fates[row])) as server, ExitStack() as stack:  # type: ignore[arg-type, return-value]
+        client = stack.enter_context(anthropic.Anthropic(base_url=server.url, api_key="k", max_retries=0))
         params: Any = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
         batch = client.messages.batches.create(requests=[{"custom_id": name, "params": params} for name in fates])
         assert client.messages.batches.retrieve(batch.id).processing_status == "in_progress"
@@ -160,8 +162,8 @@ def test_google_holds_what_it_knows_refuses_old_words_and_runs_batches() -> None
     genai = pytest.importorskip("google.genai")
 
     fates = {"a": "succeeded", "b": "errored"}
-    with serving(Google(careless, fate=lambda row: fates[row])) as server:  # type: ignore[arg-type, return-value]
-        client = genai.Client(api_key="k", http_options={"base_url": server.url})
+    with serving(Google(careless, fate=lambda row: fates[row])) as server, ExitStack() as stack:  # type: ignore[arg-type, return-value]
+        client = stack.enter_context(genai.Client(api_key="k", http_options={"base_url": server.url}))
 
         def ask(**config: Any) -> Any:
             return client.models.generate_content(
@@ -235,6 +237,17 @@ def test_a_careful_speaker_writes_what_it_means_in_the_form_of_the_schema() -> N
     pairs = {"type": "array", "items": {"type": "object", "properties": {"key": {}, "value": {"type": "integer"}}}}
     assert fitted({"a": 1}, pairs) == [{"key": "a", "value": 1}]
     assert fitted(7, {"type": "object", "properties": {"value": {"type": "integer"}}}) == {"value": 7}
+    named = {
+        "type": "object",
+        "properties": {"kind": {"const": "int"}, "data": {"type": "integer"}},
+        "required": ["kind", "data"],
+    }
+    text = {
+        "type": "object",
+        "properties": {"kind": {"const": "str"}, "data": {"type": "string"}},
+        "required": ["kind", "data"],
+    }
+    assert fitted("a", {"anyOf": [named, text]}) == {"kind": "str", "data": "a"}
     assert fitted({"kind": "hex"}, {**SCHEMA, "properties": {"kind": {}, "size": {"type": ["integer", "null"]}}}) == {
         "kind": "hex",
         "size": None,

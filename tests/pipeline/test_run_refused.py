@@ -59,14 +59,14 @@ def test_a_column_that_is_not_there_is_found_out_first(
     source = bolts(3)
     (tmp_path / "bolts.csv").write_text("id,text\nk1,1 mm\n")
     (tmp_path / "bolts.txt").write_text("1 mm\n")
-    (tmp_path / "bolts.json").write_text("[]")
+    (tmp_path / "bolts.xlsx").write_text("[]")
     before = sorted(tmp_path.iterdir())
     for place, options, message in (
         (source, ["--column", "nosuch"], "no column 'nosuch'; it has: id, text"),
         (source, ["--key", "nosuch"], "no column 'nosuch'; it has: id, text"),
         (tmp_path / "bolts.csv", ["--column", "nosuch"], "no column 'nosuch'; it has: id, text"),
         (tmp_path / "bolts.txt", [], "no column 'id'; it has: text"),
-        (tmp_path / "bolts.json", [], "unknown input format"),
+        (tmp_path / "bolts.xlsx", [], "unknown input format"),
     ):
         done = shell("run", *words, "-i", place, "-o", tmp_path / "out.jsonl", *options, "--model", "py:none:None")
         assert (done.returncode, message in done.stderr) == (2, True), done.stderr
@@ -119,13 +119,13 @@ def test_no_file_of_a_run_overwrites_another(
     source, before = bolts(3), bolts(3).read_bytes()
     monkeypatch.chdir(tmp_path)
     for options in (
-        ["-o", "./bolts.jsonl"],
+        ["-o", "./bolts.xlsxl"],
         ["-o", "o.jsonl", "--quarantine", source],
         ["-o", "o.jsonl", "--quarantine", "./o.jsonl"],
         ["-o", "o.jsonl", "--journal", tmp_path / "o.jsonl"],
-        ["-o", "o.jsonl", "--metrics", "bolts.jsonl"],
+        ["-o", "o.jsonl", "--metrics", "bolts.xlsxl"],
     ):
         done = shell("run", "-i", source, *options, *words)
         assert (done.returncode, "are the same file" in done.stderr) == (2, True), options
         assert source.read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bolts.jsonl", "model.py"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bolts.xlsxl", "model.py"]

@@ -23,6 +23,7 @@ from structout import (
     extract_many,
 )
 from structout.evaluation import Dataset, evaluate
+from structout.halt import current
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.run import local, process
@@ -99,6 +100,19 @@ def test_an_error_of_the_account_keeps_its_class_and_asks_no_row_alone(job: Job,
         assert (caught.value.stops, caught.value.retryable, journal.counts()) == (True, True, {})
     assert caught.value.hint.startswith("pay, then run the same command again")
     assert model.calls <= 4  # two chunks at a time
+
+
+def test_a_later_chunk_stops_the_run_while_an_earlier_one_waits() -> None:
+    class Half:
+        name = "half"
+
+        def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+            if number(prompts[0]) == 1:
+                current().sleep(60)
+            raise AccountError("no money")
+
+    with pytest.raises(AccountError):
+        list(extract_many(TEXTS, Bolt, Half(), "Prompted()", chunk=4))
 
 
 def refusing(prompt: Prompt) -> Completion:
@@ -196,7 +210,19 @@ def test_ctrl_c_ends_a_run_that_waits_for_a_server(
     proxy.faults = dict.fromkeys(range(answered, 1000), fault)
     model = f"openai:m@{proxy.url}" + ("#json_schema" if answered else "")  # without a dialect, the probe waits
     way = ["--strategy", "Constrained()"]
-    words = ["run", "-s", BOLT, bolts(80), "-o", tmp_path / "o.jsonl", "-m", model, *way, "--chunk", "64"]
+    words: list[str | Path] = [
+        "run",
+        "-s",
+        BOLT,
+        bolts(80),
+        "-o",
+        tmp_path / "o.jsonl",
+        "-m",
+        model,
+        *way,
+        "--chunk",
+        "64",
+    ]
     code, error = interrupted(proxy, answered, COMMAND, *words)
     assert (code, "interrupted" in error, "Traceback" in error) == (130, True, False)
     sent, proxy.faults = len(proxy.requests), {}
@@ -220,7 +246,7 @@ def test_ctrl_c_ends_a_bench_and_a_program_too(
     (tmp_path / "d.jsonl").write_text("\n".join(map(json.dumps, rows)))
     proxy.requests.clear()
     proxy.faults = dict.fromkeys(range(10, 1000), "429")
-    words = [
+    words: list[str | Path] = [
         "bench",
         tmp_path / "d.jsonl",
         "-s",

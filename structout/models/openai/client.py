@@ -85,6 +85,11 @@ class OpenAIModel:
         """
         return self._found_dialect(Sampling())
 
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The parts of requests that the server refused, and that requests lack from then on (see `PARTS`)."""
+        return frozenset(self._requests.left_out)
+
     def _found_dialect(self, sampling: Sampling) -> Dialect:
         with self._probing:
             if self._dialect is None:
@@ -136,7 +141,7 @@ class OpenAIModel:
             except RefusalError as refusal:
                 is_schema = is_schema or speaks_of_schema(refusal.said)
                 reason = reason or str(refusal)
-                if refusal.final or (self._ladder.has_taken(contract, way.rung) and not is_schema):
+                if refusal.final or self._ladder.ends(contract, way.rung, str(refusal), is_schema=is_schema):
                     break
                 continue
             if constraint is not None and self._ladder.took(contract, way.rung, refused=is_schema):
@@ -224,7 +229,7 @@ class OpenAIModel:
             reply = read_reply(text, prompt, response.seconds)
         except AnsweredError as error:
             if (generated := failed_generation(text)) is None:
-                raise StatusError(error.status or 502, str(error)) from None  # the error's text may contain the key
+                raise StatusError(error.status, str(error)) from None  # the error's text may contain the key
             reply = read_reply(generated, prompt, response.seconds)
         except ValueError as error:
             raise FaultError(f"invalid chat completion: {first_line(self._connection.hidden(text))}") from error
@@ -257,9 +262,9 @@ class OpenAIModel:
             self._owe(answer.usage)
             return answer
 
-        found, warning = probe.probed(ask, probe.order(self._address.kind))
+        found, warning = probe.probed(self.name, ask, probe.order(self._address.kind))
         if warning:
-            self._say(f"{self.name} {warning}")
+            self._say(warning)
         return found
 
     def _owe(self, usage: Usage) -> None:

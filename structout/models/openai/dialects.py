@@ -59,5 +59,6 @@ def fields(constraint: Schema[Any], dialect: Dialect, mask: Any = None) -> dict[
 
 
 def heeded(answer: str) -> bool:
-    """Whether the answer to the probe's question complies with the probe's schema."""
-    return PROBE.check_text(answer.strip()).ok if answer else False
+    """Whether the answer to the probe's question complies with the probe's schema, after any thoughts in tags."""
+    said = answer.rpartition("</think>")[2].strip()
+    return PROBE.check_text(said).ok if said else False

@@ -15,6 +15,7 @@ from structout.schema.strict_form import StrictForm, strictified
 
 Rung = Literal["mask", "schema", "strict mask", "strict schema", "bare schema", "nothing"]
 RUNGS: Final[tuple[Rung, ...]] = get_args(Rung)
+_MOST_REASONS: Final = 100  # that are remembered: a reason may quote the record
 SAID: Final[dict[Rung, str]] = {
     "schema": "by the schema alone",
     "strict mask": "by the strict form of the schema",
@@ -49,14 +50,19 @@ class Ladder:
         self._first: dict[str, Rung] = {}
         self._taken: dict[str, set[Rung]] = {}
         self._unheld: Counter[str] = Counter()
+        self._unrelated: set[str] = set()  # reasons that requests without a constraint were refused for
 
     def first(self, contract: str, strictest: Rung) -> Rung:
         """The rung on which to begin."""
         return self._first.get(contract, strictest)
 
-    def has_taken(self, contract: str, rung: Rung) -> bool:
-        """Whether the server answered on this rung before."""
-        return rung in self._taken.get(contract, ())
+    def ends(self, contract: str, rung: Rung, reason: str, *, is_schema: bool) -> bool:
+        """Whether a refusal on a rung is not about the constraint, so that no weaker way is tried: the server refuses a
+        request without a constraint in the same words, or took the schema before and does not speak of it.
+        """
+        if rung == "nothing" and len(self._unrelated) < _MOST_REASONS:
+            self._unrelated.add(reason)
+        return reason in self._unrelated or (rung in self._taken.get(contract, ()) and not is_schema)
 
     def took(self, contract: str, rung: Rung, *, refused: bool) -> bool:
         """Note an answer on a rung, perhaps after the schema was `refused` above it. Returns whether this prompt shows

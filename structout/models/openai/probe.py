@@ -35,8 +35,8 @@ def question(sampling: Sampling, room: int) -> Prompt:
     return Prompt((Message("user", dialects.PROBE_QUESTION),), settings, constraint=dialects.PROBE)
 
 
-def probed(ask: Callable[[Dialect, int], Completion], dialects_to_try: Sequence[Dialect]) -> Finding:
-    """The dialect that the server heeds. `ask` sends the question in a dialect with room for so many tokens.
+def probed(name: str, ask: Callable[[Dialect, int], Completion], dialects_to_try: Sequence[Dialect]) -> Finding:
+    """The dialect that the model `name` heeds. `ask` sends the question in a dialect with room for so many tokens.
 
     `none` only if every dialect is refused or gets a whole answer that ignores the constraint. Where an answer is cut
     off, or has no text, or does not come, it is not known whether the server heeds a constraint: the first dialect is
@@ -65,10 +65,10 @@ def probed(ask: Callable[[Dialect, int], Completion], dialects_to_try: Sequence[
                 break  # other dialects would be cut off as well
     if unknown:
         first = dialects_to_try[0]
-        told = f"it is not known whether a constraint is heeded, as {unknown}"
-        return Finding(first, f"{told}; requests state it all the same, in the dialect {first}")
+        told = f"it is not known whether {name} heeds constraints, as {unknown}"
+        return Finding(first, f"{told}; requests state them all the same, in the dialect {first}")
     does = "refuses constraints" if is_refused else "ignores constraints"
-    return Finding("none", f"{does}: its answers are checked, but may not comply")
+    return Finding("none", f"{name} {does}: its answers are checked, but may not comply")
 
 
 def _refuses(reason: str, dialect: Dialect) -> bool:

@@ -15,7 +15,7 @@ class Requests:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._limit_field = "max_tokens"
-        self._left_out: set[Part] = set()
+        self.left_out: set[Part] = set()  # what the server refuses
 
     def body(self, prompt: Prompt, held: Mapping[str, Any] | None, count: int = 1) -> dict[str, Any]:
         """The body of a request for `count` answers, with the fields `held` that state the constraint.
@@ -46,7 +46,7 @@ class Requests:
             body["logprobs"] = True
         if count > 1:
             body["n"] = count
-        return without(body, self._left_out)
+        return without(body, self.left_out)
 
     def adapted(self, message: str, body: Mapping[str, Any]) -> str | None:
         """What a message refuses of a body, after which bodies have another form; None if nothing changes. The text is
@@ -56,6 +56,6 @@ class Requests:
             self._limit_field = "max_completion_tokens"
             return ""
         if part := refused_part(message, body):
-            self._left_out.add(part)
+            self.left_out.add(part)
             return f"{self._address.name} refuses {PARTS[part]}"
         return None

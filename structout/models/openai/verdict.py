@@ -38,7 +38,7 @@ def verdict(told: StatusError, said: str, address: Address, *, has_key: bool, ha
     `said` is the server's explanation without keys. `has_key` says whether the server gets a key, and
     `has_answered` whether it has answered another request, and so takes the key.
     """
-    status, message, said = told.status, first_line(said), said[:SAID_CHARACTERS]
+    status, message, said = told.status or 502, first_line(said), said[:SAID_CHARACTERS]
     if _NO_PATH.search(said):
         return NoModelError(f"{address.name}: {message}", hint="the address wants /v1 at its end")
     if status == 402 or (status == 429 and any(word in str(told).lower() for word in UNPAID)):

@@ -31,10 +31,12 @@ class MovedError(WireError):
 
 
 class StatusError(WireError):
-    """An error status, with the server's reason as far as it could be read, the Retry-After header, and the body."""
+    """An error status (0: an error in a response of status 200) with the server's reason as far as it could be read,
+    the Retry-After header, and the body.
+    """
 
     def __init__(self, status: int, reason: str, retry_after: str | None = None, body: str = "") -> None:
-        super().__init__(f"HTTP {status}" + (f": {reason}" if reason else ""))
+        super().__init__((f"HTTP {status}" if status else "an error instead of an answer") + (reason and f": {reason}"))
         self.status = status
         self.retry_after = retry_after
         self.body = body

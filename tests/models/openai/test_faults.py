@@ -52,6 +52,14 @@ def test_a_context_that_is_full_refuses_the_row_at_once() -> None:
     assert len(proxy.requests) == 1
 
 
+def test_a_refusal_of_every_row_is_not_taken_for_a_refusal_of_the_schema() -> None:
+    with serving(Proxy(lambda body: {"status": 400, "error": {"message": "bad setting"}})) as proxy:
+        model = client(proxy, in_flight=1, dialect="json_schema")
+        results = Constrained().run([Task(f"{n} mm", SCHEMA) for n in range(20)], model)
+    assert not any(result.ok for result in results)
+    assert len(proxy.requests) == 4 + 19  # the first row is asked in each form of the schema, and without it
+
+
 def moderated(body: dict[str, Any]) -> dict[str, Any]:
     if "3 mm" in body["messages"][-1]["content"]:
         return {"status": 403, "error": {"message": "no words like these, please"}}

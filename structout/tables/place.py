@@ -1,0 +1,145 @@
+"""The place of a table: a file, a table of a database or a query, with its format."""
+
+import glob
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import unquote
+
+from structout.errors import DataError, SpecError
+
+Format = Literal["jsonl", "csv", "tsv", "parquet", "json", "text"]
+Packing = Literal["", "gz", "bz2", "xz", "zst"]
+_SUFFIXES: Final[dict[str, Format]] = {
+    "jsonl": "jsonl",
+    "ndjson": "jsonl",
+    "csv": "csv",
+    "tsv": "tsv",
+    "parquet": "parquet",
+    "json": "json",
+    "txt": "text",
+}
+_PACKINGS: Final[tuple[Packing, ...]] = ("gz", "bz2", "xz", "zst")
+_TABLE: Final = re.compile(r"(?P<file>.+\.(?:duckdb|db))#(?P<table>.*)", re.IGNORECASE | re.DOTALL)
+_NAME: Final = re.compile(r'"(?:[^"]|"")*"|[^."]+')
+_NAMES: Final = re.compile(rf"(?:{_NAME.pattern})(?:\.(?:{_NAME.pattern})){{1,2}}")
+_PARTITION: Final = re.compile(r"([^=]+)=(.*)", re.DOTALL)
+KINDS: Final = (
+    "JSONL (.jsonl), CSV (.csv, .tsv), JSON (.json), text (.txt), each with .gz, .bz2, .xz or .zst, Parquet "
+    "(.parquet), a folder or a pattern of such files, NAME.duckdb#TABLE, .sql, sql:QUERY or -"
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a table is. `format` is None if only the content tells; `table` is the name of a table of DuckDB, perhaps
+    with its schema; `partition` holds the columns that the names of folders state (`year=2026/`).
+    """
+
+    name: str
+    file: str
+    format: Format | None = None
+    packing: Packing = ""
+    table: str = ""
+    partition: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, name: str, format: Format | None = None) -> "Place":  # noqa: A002
+        """The place with a name. `format` overrules the suffix of a file, whose case does not matter."""
+        if found := _TABLE.fullmatch(name):
+            return cls(name, found["file"], None, "", found["table"])
+        if name == "-" or name.startswith("sql:"):
+            return cls(name, name, format)
+        rest = name.lower()
+        packing: Packing = next((one for one in _PACKINGS if rest.endswith(f".{one}")), "")
+        return cls(name, name, format or _SUFFIXES.get(_suffix(name, packing)), packing)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the place is a table of DuckDB."""
+        return bool(_TABLE.fullmatch(self.name))
+
+    @property
+    def is_query(self) -> bool:
+        """Whether DuckDB reads the place: a query or a table."""
+        return self.name.startswith("sql:") or self.name.lower().endswith(".sql") or self.is_table
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the place can be read twice: a regular file. A pipe loses what was read to count it."""
+        return self.name != "-" and not self.is_query and Path(self.file).is_file()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the format is known, or may be found in the content: a name without a suffix."""
+        return (
+            self.format is not None or self.name == "-" or not _suffix(self.name, self.packing) or not self.is_ordinary
+        )
+
+    @property
+    def is_ordinary(self) -> bool:
+        """Whether the place is a file, or nothing yet, but not a pipe or a device."""
+        return Path(self.file).is_file() or not Path(self.file).exists()
+
+    @property
+    def parts(self) -> list[str]:
+        """The table's name with its schema: `raw.parts` has two parts, and `"raw.parts"` is one name."""
+        if not _NAMES.fullmatch(self.table):
+            return [_unquoted(self.table)]
+        return [_unquoted(part) for part in _NAME.findall(self.table)]
+
+
+def places(names: str | Sequence[str], format: Format | None = None) -> list[Place]:  # noqa: A002
+    """The places of some inputs, in order: the files of a folder and of a pattern (`*.jsonl`) are sorted by name.
+
+    A folder holds all files with a known suffix, also in its subfolders; names that begin with `_` or `.` are skipped.
+    Raises `DataError` if a folder or a pattern has no file, and `SpecError` if a name is given twice.
+    """
+    found: list[Place] = []
+    for name in [names] if isinstance(names, str) else names:
+        found += _expanded(name, format)
+    twice = next((one.name for one in found if [other.name for other in found].count(one.name) > 1), None)
+    if twice is not None:
+        raise SpecError(f"the input {twice} is given twice", hint="give it once")
+    return found
+
+
+def _expanded(name: str, format: Format | None) -> Iterable[Place]:  # noqa: A002
+    place = Place.of(name, format)
+    if name == "-" or place.is_query or Path(name).is_file():
+        return [place]
+    if Path(name).is_dir():
+        found = list(_files(Path(name), format))
+        if not found:
+            raise DataError(f"the folder {name} holds no files to read", hint=f"give {KINDS}")
+        return found
+    if glob.has_magic(name) and not Path(name).exists():
+        matched = sorted(one for one in glob.glob(name, recursive=True) if Path(one).is_file())
+        if not matched:
+            raise DataError(f"no file matches {name}", hint="check the pattern, and quote it for the shell")
+        return [Place.of(one, format) for one in matched]
+    return [place]
+
+
+def _files(folder: Path, format: Format | None) -> Iterator[Place]:  # noqa: A002
+    for file in sorted(folder.rglob("*")):
+        inner = file.relative_to(folder).parts
+        if file.is_file() and not any(part.startswith(("_", ".")) for part in inner):
+            place = Place.of(str(file), format)
+            if place.format is not None:
+                stated = [one for part in inner[:-1] if (one := _PARTITION.fullmatch(part))]
+                partition = tuple((one[1], unquote(one[2])) for one in stated)
+                yield Place(place.name, place.file, place.format, place.packing, "", partition)
+
+
+def _suffix(name: str, packing: Packing) -> str:
+    bare = name.lower().removesuffix(f".{packing}") if packing else name.lower()
+    found = re.search(r"[^/\\.]\.([a-z0-9]{1,12})$", bare)
+    return found[1] if found else ""
+
+
+def _unquoted(name: str) -> str:
+    is_quoted = len(name) > 1 and name[0] == name[-1] == '"'
+    return name[1:-1].replace('""', '"') if is_quoted else name

@@ -1,0 +1,112 @@
+"""Files for reading and writing, plain or compressed, and stdin."""
+
+import bz2
+import gzip
+import io
+import lzma
+import sys
+import zlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, TextIO
+
+from structout.errors import DataError, MissingExtraError
+from structout.tables.place import KINDS, Place
+
+
+@contextmanager
+def opened_text(place: Place, newline: str | None = None) -> Iterator[TextIO]:
+    """A text file for reading. Bytes that are not UTF-8 become unpaired surrogates, so that they are kept. A byte order
+    mark is removed. Raises `DataError`, also during reading.
+    """
+    with opened_bytes(place) as raw:
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline=newline)
+        try:
+            yield text
+        finally:
+            if not raw.closed:  # it is closed already if unread rows were discarded
+                text.detach()
+
+
+@contextmanager
+def opened_bytes(place: Place) -> Iterator[BinaryIO]:
+    """A file, plain or compressed, or stdin (`-`), for reading bytes. Raises `DataError`, also during reading."""
+    if place.name == "-":
+        yield _utf8(place.name, sys.stdin.buffer)
+        return
+    try:
+        with _unpacked(place) as stream:
+            yield _utf8(place.name, stream)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"cannot read {place.name}: {reason}", hint=f"check the path; give {KINDS}") from error
+
+
+def _unpacked(place: Place) -> Any:
+    if place.packing == "gz":
+        return gzip.open(place.file, "rb")
+    if place.packing == "bz2":
+        return bz2.open(place.file, "rb")
+    if place.packing == "xz":
+        return lzma.open(place.file, "rb")
+    if place.packing == "zst":
+        return io.BufferedReader(_arrow().CompressedInputStream(open(place.file, "rb"), "zstd"))
+    return open(place.file, "rb")
+
+
+def packed(place: Place, stream: BinaryIO) -> Any:
+    """A stream that compresses what is written to `stream`, if the name says so. It has no timestamp, so that equal
+    rows make equal files.
+    """
+    if place.packing == "gz":
+        return gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0)
+    if place.packing == "bz2":
+        return bz2.BZ2File(stream, "wb")
+    if place.packing == "xz":
+        return lzma.LZMAFile(stream, "wb")
+    if place.packing == "zst":
+        return _zstandard(stream)
+    return _same(stream)
+
+
+@contextmanager
+def _zstandard(stream: BinaryIO) -> Iterator[BinaryIO]:
+    pa = _arrow()
+    with pa.CompressedOutputStream(pa.PythonFile(_Kept(stream), "w"), "zstd") as out:
+        yield out
+
+
+class _Kept(io.RawIOBase):
+    """A stream that stays open when the stream that writes to it is closed."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return self._stream.write(data)
+
+
+@contextmanager
+def _same(stream: BinaryIO) -> Iterator[BinaryIO]:
+    yield stream
+
+
+def _utf8(name: str, stream: Any) -> Any:
+    """The stream itself. Raises `DataError` if a byte order mark shows that it is UTF-16."""
+    peek = getattr(stream, "peek", None)
+    if peek is not None and peek(2)[:2] in (BOM_UTF16_BE, BOM_UTF16_LE):
+        raise DataError(f"{name} is UTF-16", hint="convert it to UTF-8: iconv -f UTF-16 -t UTF-8")
+    return stream
+
+
+def _arrow() -> Any:
+    try:
+        import pyarrow
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("pyarrow", "pipeline") from error
+    return pyarrow
