@@ -1,8 +1,9 @@
 """Google: generateContent with a schema, files, and batches."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from benchmarks.emulated import chat
@@ -23,6 +24,7 @@ class Google:
     fate: Callable[[str], Fate] = succeeded
     log: Log = field(default_factory=Log)
     files: dict[str, bytes] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))  # of files, which may be deleted
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def answer(self, request: Request) -> Reply:
@@ -56,9 +58,10 @@ class Google:
         if stated.strict and (refusal := rules.refusal(stated.schema, stated.name)):
             self.log.note(Asked(prompt, stated.schema, stated.way, False, refusal))
             return error(400, "INVALID_ARGUMENT", refusal)
-        text = self.speaker(stated.schema, prompt)
+        schema = _lowered(stated.schema)
+        text = self.speaker(schema, prompt)
         if stated.strict:
-            text = rules.hold(_lowered(stated.schema), text)
+            text = rules.hold(schema, text)
         elif stated.way == "tool":
             text = chat.as_arguments(text)
         bill = self.log.note(Asked(prompt, stated.schema, stated.way, stated.strict, answer=text))
@@ -73,7 +76,7 @@ class Google:
     def _uploaded(self, request: Request) -> Reply:
         if "start" in request.headers.get("x-goog-upload-command", ""):
             with self.log.lock:
-                name = f"files/f{len(self.files) + 1}"
+                name = f"files/f{next(self.numbers)}"
                 self.files[name] = b""
             place = f"http://{request.headers.get('host')}/upload/v1beta/{name}"
             return Reply({}, headers={"x-goog-upload-url": place, "x-goog-upload-status": "active"})
@@ -132,7 +135,7 @@ class Google:
             done.append({"key": row["key"], **line} if batch["file"] else {**line, "metadata": {"key": row["key"]}})
         batch["state"] = "SUCCEEDED"
         if batch["file"]:
-            name = f"files/f{len(self.files) + 1}"
+            name = f"files/f{next(self.numbers)}"
             self.files[name] = "\n".join(map(json.dumps, done)).encode()
             batch["output"] = {"responsesFile": name}
         else:

@@ -1,9 +1,9 @@
 """What becomes of 75 Pydantic types at each kind of server, with structout and with its peers.
 
-    python -m benchmarks.providers [--kinds A,B] [--clients A,B] [--out DIR]
+    python -m benchmarks.providers [--kinds A,B] [--clients A,B] [--out DIR] [--json FILE]
 
 The servers are emulated on 127.0.0.1 (see `benchmarks.emulated`), so the figures speak of schemas, not of models.
-Results go to benchmarks/results/providers.md and providers.json, and into the matrix of docs/support.md.
+Results go to benchmarks/results/providers.md, and into the matrix of docs/support.md; FILE takes every type's figures.
 """
 
 import argparse
@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--kinds", help="the first letters of kinds, separated by commas")
     parser.add_argument("--clients", help="the names of clients, separated by commas")
     parser.add_argument("--out", type=Path, default=_RESULTS)
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     starts = tuple(options.kinds.split(",")) if options.kinds else ("",)
     clients = options.clients.split(",") if options.clients else CLIENTS
@@ -42,7 +43,8 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "providers.md").write_text(written(reports, _versions()), encoding="utf-8")
     known = [[*key, {name: asdict(one) for name, one in types.items()}] for key, types in reports.items()]
-    (options.out / "providers.json").write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    if options.json:
+        options.json.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     if not options.kinds and not options.clients and options.out == _RESULTS:
         put(_SUPPORT, matrix(reports))
 

@@ -90,7 +90,7 @@ def _instructor(kind: Kind, url: str, work: Sequence[Work]) -> Iterator[list[Out
         for text in texts:
             message = [{"role": "user", "content": text}]
             try:
-                found = client.create(response_model=taken, messages=message, max_retries=_QUESTIONS - 1)
+                found = client.create(response_model=taken, messages=message, max_retries=_QUESTIONS - 1, strict=False)
                 outcomes.append(Outcome(True, found.value if is_wrapped else found))
             except Exception as error:
                 outcomes.append(Outcome(False, reason=_said(error)))

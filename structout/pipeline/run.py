@@ -12,7 +12,7 @@ from structout.models import identity
 from structout.pipeline.budget import Budget
 from structout.pipeline.chunks import in_order, interruptible
 from structout.pipeline.form import Form
-from structout.pipeline.job import Job
+from structout.pipeline.job import CHUNK, Job
 from structout.pipeline.journal.database import ANEW
 from structout.pipeline.journal.journal import ACCEPTED, PLACED, Journal
 from structout.pipeline.journal.tables import FORGOTTEN
@@ -30,7 +30,7 @@ Executor = Callable[[Iterable[Row], Job, Journal], Generator[Done, None, None]]
 AGAIN = "run the same command again; finished rows are kept"
 
 
-def local(chunk: int = 32, budget: Budget | None = None, *, cache: bool = True) -> Executor:
+def local(chunk: int = CHUNK, budget: Budget | None = None, *, cache: bool = True) -> Executor:
     """The executor of this machine, with `chunk` rows per batch. It keeps each answer as soon as it arrives."""
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Generator[Done, None, None]:
