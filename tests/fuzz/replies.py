@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from structout import Completion, Confident, Constrained, Message, Prompt, Prompted, Sampling, Schema, Verify
 from structout.models.openai.client import OpenAIModel
-from structout.models.openai.retries import Patience
+from structout.models.retries import Patience
 from structout.models.wrappers.strict import wrong_numbers
 from structout.result import Task
 from tests.fuzz import noise

@@ -17,7 +17,7 @@ def serve() -> None:
     from pydantic_ai.models import anthropic as _  # noqa: F401
 
     from structout.cli import commands, main, run  # noqa: F401
-    from structout.models.openai import retries
+    from structout.models import retries
     from structout.models.providers import batch, jobs  # noqa: F401
     from structout.pipeline import file_run  # noqa: F401
     from tests.conftest import Bolt  # noqa: F401

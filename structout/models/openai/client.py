@@ -9,19 +9,19 @@ from typing import Any
 from structout.completion import Completion, Prompt, Sampling, Usage
 from structout.errors import ModelError, StructoutWarning
 from structout.models.lanes import ask_in_lanes
+from structout.models.limiter import Limiter
 from structout.models.openai import dialects, probe
 from structout.models.openai.address import Address
 from structout.models.openai.body import AnsweredError, failed_generation
 from structout.models.openai.connection import Connection, Response
 from structout.models.openai.dialects import Dialect
 from structout.models.openai.ladder import SAID, Ladder, Rung, ways
-from structout.models.openai.limiter import Limiter
 from structout.models.openai.reply import Reply, read_reply
 from structout.models.openai.requests import Requests
-from structout.models.openai.retries import FaultError, Patience, RefusalError, retried
 from structout.models.openai.tokens import CHARACTERS, is_cut, sent
 from structout.models.openai.verdict import SAID_CHARACTERS, speaks_of_schema, verdict
 from structout.models.openai.wire import StatusError, first_line
+from structout.models.retries import FaultError, Patience, RefusalError, retried
 from structout.models.settings import Settings
 
 # Bytes of an answer: base, per token, maximum.

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from structout.errors import MissingExtraError, NoModelError, SpecError
+from structout.models.limiter import Limiter
 from structout.models.openai.address import Address
 from structout.models.openai.body import failed_generation
-from structout.models.openai.limiter import Limiter
-from structout.models.openai.retries import FaultError, Patience, RefusalError
 from structout.models.openai.wire import LongError, MovedError, SlowError, StatusError, Wire, ended_by, first_line
+from structout.models.retries import FaultError, Patience, RefusalError
 
 
 class Response(NamedTuple):

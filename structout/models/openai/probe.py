@@ -9,8 +9,8 @@ from structout.completion import Completion, Message, Prompt, Sampling
 from structout.models.openai import dialects
 from structout.models.openai.dialects import PROBED, Dialect
 from structout.models.openai.kinds import KINDS
-from structout.models.openai.retries import RefusalError
 from structout.models.openai.verdict import speaks_of_schema
+from structout.models.retries import RefusalError
 
 ROOMS = (1024, 4096)  # tokens: a model may think before it answers
 TRIES = 2  # of a dialect that the server answers with an internal error

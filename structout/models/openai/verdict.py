@@ -5,7 +5,8 @@ from typing import Final
 
 from structout.errors import AccountError, ModelError, NoModelError
 from structout.models.openai.address import Address
-from structout.models.openai.retries import (
+from structout.models.openai.wire import StatusError, first_line
+from structout.models.retries import (
     CANNOT_TAKE,
     MAY_PASS,
     TIMED_OUT,
@@ -15,7 +16,6 @@ from structout.models.openai.retries import (
     RefusalError,
     seconds_asked,
 )
-from structout.models.openai.wire import StatusError, first_line
 
 _OF_SCHEMA: Final = re.compile(
     r"schema|response_format|response format|grammar|guided|structured|\bstrict\b|additionalproperties"

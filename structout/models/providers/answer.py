@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from structout.completion import Completion, FinishReason, Prompt, Usage
-from structout.models.openai.retries import FaultError
 from structout.models.providers.request import Request
+from structout.models.retries import FaultError
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse
@@ -24,17 +24,9 @@ _ENDS: Final[dict[str, FinishReason]] = {
 _WITHOUT_REASON: Final = ("xai", "test", None)  # providers whose own reason pydantic-ai does not report
 
 
-class UnusableError(FaultError):
-    """An answer that cannot be used; `usage` is what it cost, nothing if the provider counted nothing."""
-
-    def __init__(self, reason: str, usage: Usage) -> None:
-        super().__init__(reason)
-        self.usage = usage
-
-
 def read_response(response: "ModelResponse", request: Request, prompt: Prompt, seconds: float) -> Completion:
-    """The completion of a response that took `seconds`. Raises `UnusableError` for an answer that nobody can rely on:
-    one whose end is unknown, or whose text is not Unicode.
+    """The completion of a response that took `seconds`. Raises `FaultError` for an answer that nobody can rely on: one
+    whose end is unknown, or whose text is not Unicode.
     """
     text = _text(response)
     usage = _usage(response.usage, prompt, text, seconds)
@@ -42,11 +34,11 @@ def read_response(response: "ModelResponse", request: Request, prompt: Prompt, s
     paid = usage if is_counted(response.usage) else Usage()
     if finish is None:
         raw = (response.provider_details or {}).get("finish_reason") or response.finish_reason
-        raise UnusableError(f"the answer ended for an unknown reason: {str(raw)[:60]!r}", paid)
+        raise FaultError(f"the answer ended for an unknown reason: {str(raw)[:60]!r}", answer=paid)
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UnusableError("the answer holds an unpaired surrogate", paid) from None
+        raise FaultError("the answer holds an unpaired surrogate", answer=paid) from None
     for stop in prompt.sampling.stop:  # some providers take no stop texts
         text = text.partition(stop)[0]
     if request.form is not None and finish == "stop":

@@ -13,12 +13,11 @@ from structout.errors import BatchError, ModelError, SpecError, StructoutWarning
 from structout.halt import current
 from structout.models.base import PartialAnswerError
 from structout.models.ledger import Ledger, Wave, at_once, batched
-from structout.models.openai.retries import FaultError, RefusalError, retried
-from structout.models.providers.answer import UnusableError
 from structout.models.providers.faults import UnfitError
 from structout.models.providers.hosted import HostedModel
 from structout.models.providers.jobs import CanceledError, is_unsent, read, request_for, results
 from structout.models.providers.request import Way, ways
+from structout.models.retries import FaultError, RefusalError, retried
 
 if TYPE_CHECKING:
     from pydantic_ai.models.batch import Batch, BatchRequest, BatchResult, EncodedBatchRequest
@@ -177,10 +176,8 @@ class BatchModel:
             except CanceledError as error:
                 asked.given_up.add(key)
                 asked.reason = str(error)
-            except UnusableError as error:
-                asked.reason, failed[key] = str(error), error.usage
             except FaultError as error:
-                asked.reason = str(error)
+                asked.reason, failed[key] = str(error), error.answer or Usage()
             except RefusalError as error:
                 rejected += 1
                 new[key] = Completion("", finish_reason="refused", refusal=str(error))

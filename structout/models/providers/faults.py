@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from structout.errors import AccountError, ModelError, NoModelError
-from structout.models.openai.retries import CANNOT_TAKE, MAY_PASS, TIMED_OUT, TOO_MUCH, UNPAID, FaultError, RefusalError
+from structout.models.retries import CANNOT_TAKE, MAY_PASS, TIMED_OUT, TOO_MUCH, UNPAID, FaultError, RefusalError
 
 _KEYS: Final = re.compile(r"\b(?:sk|gsk|xai|key)[-_][\w*-]{8,}|\bAIza[\w-]{20,}|\bBearer [\w.*-]{8,}")
 _SECRET: Final = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD)$|_KEY_|_SECRET_")
@@ -42,14 +42,14 @@ def classified(error: Exception, name: str, timeout: float, *, has_answered: boo
     if isinstance(error, theirs.ModelRateLimitError | theirs.ModelUnavailableError) or status in TOO_MUCH:
         return FaultError(said, wait=wait if wait and wait > 0 else None, throttled=True)
     if isinstance(error, theirs.ModelRequestTimeout | theirs.ModelTimeoutError):
-        return SlowFaultError(f"no complete answer within {timeout:g} seconds")
+        return FaultError(f"no complete answer within {timeout:g} seconds", slow=True)
     if status == 403 and (has_answered or _OF_CONTENT.search(said)):
         return RefusalError(said)
     if isinstance(error, theirs.ModelAuthenticationError) or status in (401, 403) or _names_key(status, said):
         hint = "check the key in the environment, and what it may do"
         return NoModelError(f"{name} rejects the key: {said}", hint=hint)
     if status in TIMED_OUT:
-        return SlowFaultError(said)
+        return FaultError(said, slow=True)
     if status in MAY_PASS or isinstance(error, theirs.ModelServerError | theirs.ModelConnectionError):
         return FaultError(said)
     if isinstance(error, theirs.ModelNotFoundError) or status == 404:
@@ -79,10 +79,6 @@ def refused_setting(said: str, settings: Mapping[str, Any]) -> str | None:
         return None
     named = (name for name in _SETTINGS if name in settings and re.search(rf"\b{name}\b", said))
     return next(named, None)
-
-
-class SlowFaultError(FaultError):
-    """A fault of a provider that took too long: it may be overloaded, though it does not say so."""
 
 
 def generated(error: Exception) -> str | None:

@@ -13,11 +13,10 @@ from structout.completion import Completion, Prompt, Usage
 from structout.errors import ModelError, SchemaError, SpecError, StructoutWarning
 from structout.halt import HaltedError, current, settle
 from structout.models.lanes import ask_in_lanes
-from structout.models.openai.limiter import Limiter
-from structout.models.openai.retries import FaultError, Patience, RefusalError, retried
-from structout.models.providers.answer import CHARACTERS, UnusableError, failed_answer, is_counted, read_response
+from structout.models.limiter import Limiter
+from structout.models.providers.answer import CHARACTERS, failed_answer, is_counted, read_response
 from structout.models.providers.clients import made
-from structout.models.providers.faults import SlowFaultError, UnfitError, classified, generated, masked, refused_setting
+from structout.models.providers.faults import UnfitError, classified, generated, masked, refused_setting
 from structout.models.providers.loop import Loop
 from structout.models.providers.name import CLIENT, HostedName, hashed
 from structout.models.providers.request import (
@@ -31,6 +30,7 @@ from structout.models.providers.request import (
     ways,
 )
 from structout.models.providers.settings import checked, of_sampling, private, untaken
+from structout.models.retries import FaultError, Patience, RefusalError, retried
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse
@@ -147,7 +147,7 @@ class HostedModel:
         return Request(messages, parameters_of(prompt, way, form, strict=strict), told, way, form)
 
     def read(self, response: "ModelResponse", request: Request, prompt: Prompt, seconds: float) -> Completion:
-        """The completion of a response. Raises `UnusableError`, with the usage, for an answer that cannot be used."""
+        """The completion of a response. Raises `FaultError`, with the usage, for an answer that cannot be used."""
         answer = read_response(response, request, prompt, seconds)
         if not is_counted(response.usage):
             self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
@@ -232,8 +232,8 @@ class HostedModel:
             nonlocal spent
             try:
                 return self._send(prompt, self.request(prompt, way, shared))
-            except UnusableError as unusable:
-                spent += unusable.usage
+            except FaultError as fault:
+                spent += fault.answer or Usage()
                 raise
 
         try:
@@ -244,6 +244,8 @@ class HostedModel:
                 raise
             answer = Completion("", finish_reason="refused", refusal=str(refusal))
         except FaultError as fault:
+            if fault.answer is not None:  # the provider is up, but gives this prompt no answer that can be used
+                return Completion("", spent, finish_reason="refused", refusal=f"no usable answer: {fault}")
             self._owe(spent)
             hint = "try again later: the provider is down or overloaded"
             raise ModelError(f"{self.name} does not answer: {fault}", hint=hint) from fault
@@ -276,7 +278,7 @@ class HostedModel:
             return FaultError(str(found), wait=0.0)
         if isinstance(found, FaultError) and found.throttled:
             self.limiter.throttled(min(found.wait or 0.0, self.patience.longest_wait))
-        if isinstance(found, SlowFaultError):
+        if isinstance(found, FaultError) and found.slow:
             self.limiter.throttled(0.0)
         return found
 

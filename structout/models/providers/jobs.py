@@ -9,7 +9,7 @@ from structout.completion import Completion, Prompt
 from structout.errors import BatchError
 from structout.halt import current
 from structout.models.ledger import Wave
-from structout.models.openai.retries import FaultError
+from structout.models.retries import FaultError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from typing import Any
 from structout import Message, Prompt, Sampling
 from structout.models.openai.client import OpenAIModel
 from structout.models.openai.dialects import PROBE
-from structout.models.openai.retries import Patience
+from structout.models.retries import Patience
 from tests.models.openai.servers import Proxy, completion
 
 SOON = Patience(timeout=10, attempts=4, seconds=20)

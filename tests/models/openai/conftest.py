@@ -16,7 +16,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two tries the client waits a random while, of up to 20 seconds after many."""
-    monkeypatch.setattr("structout.models.openai.retries._LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr("structout.models.retries._LONGEST_PAUSE", 0.1)
 
 
 @pytest.fixture

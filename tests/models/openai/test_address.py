@@ -9,7 +9,7 @@ from structout.errors import JournalError, NoModelError
 from structout.models import LazyModel, identity
 from structout.models.openai.address import Address
 from structout.models.openai.client import OpenAIModel
-from structout.models.openai.retries import Patience
+from structout.models.retries import Patience
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from tests.conftest import Bolt

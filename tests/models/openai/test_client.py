@@ -14,10 +14,10 @@ import pytest
 
 from structout import Constrained, ModelError, Prompt, Reask, Repair, Schema, SpecError, Usage
 from structout.models.base import PartialAnswerError
+from structout.models.limiter import Limiter
 from structout.models.openai.client import OpenAIModel
 from structout.models.openai.dialects import PROBE, fields
-from structout.models.openai.limiter import Limiter
-from structout.models.openai.retries import Patience
+from structout.models.retries import Patience
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import ACCEPTED, Journal
 from structout.pipeline.run import local, process

@@ -9,7 +9,7 @@ import pytest
 from structout.errors import ModelError, NoModelError
 from structout.models.openai.client import OpenAIModel
 from structout.models.openai.reply import read_reply
-from structout.models.openai.retries import Patience, seconds_asked
+from structout.models.retries import Patience, seconds_asked
 from structout.result import Task
 from structout.schema import Schema
 from structout.strategies import Constrained, Repair

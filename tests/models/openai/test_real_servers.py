@@ -13,7 +13,7 @@ import pytest
 from structout import Constrained, Message, Prompt, Reask, Repair, Sampling, Schema
 from structout.models.embedded import embedded_folder
 from structout.models.openai.client import OpenAIModel
-from structout.models.openai.retries import Patience
+from structout.models.retries import Patience
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.run import local, process

@@ -12,8 +12,8 @@ import pytest
 from structout import ModelError
 from structout.models.base import PartialAnswerError
 from structout.models.openai.client import OpenAIModel
-from structout.models.openai.retries import Patience
 from structout.models.openai.wire import MovedError, Wire
+from structout.models.retries import Patience
 from tests.models.openai.clients import ask, bolt
 from tests.models.openai.servers import Proxy, Raw, completion, page, serving, speaking
 

@@ -22,8 +22,8 @@ from pydantic_ai.profiles import ModelProfile
 
 from structout import ModelError, NoModelError, SpecError, StructoutWarning
 from structout.models.base import PartialAnswerError
-from structout.models.openai.retries import Patience
 from structout.models.providers.hosted import HostedModel, from_pydantic_ai
+from structout.models.retries import Patience
 from structout.testing import check_model
 from tests.models.providers.asking import DOCUMENT, NATIVE, PROMPTED, READ, SCHEMA, TOOL, WROTE, Asked, ask, bolt, said
 
@@ -104,13 +104,14 @@ def test_an_answer_whose_end_is_unknown_is_never_accepted_but_charged(finish: st
     assert (found.usage.calls, found.usage.input_tokens) == (2, 2 * READ)
 
 
-def test_answers_that_stay_unusable_are_charged_to_the_next_completion() -> None:
+def test_a_prompt_without_a_usable_answer_is_refused_and_charged() -> None:
     asked = Asked(lambda info, number: said(TextPart("{}"), finish=None) if number < 3 else bolt(info))
     model = of(asked)
-    with pytest.raises(ModelError, match="unknown reason"):
-        model.complete([ask()])
+    (refused,) = model.complete([ask()])
+    assert (refused.finish_reason, refused.usage.calls) == ("refused", 3)
+    assert "unknown reason" in refused.refusal
     (answer,) = model.complete([ask()])
-    assert answer.usage.calls == 4
+    assert answer.usage.calls == 1
 
 
 def test_a_stop_text_ends_an_answer_even_where_the_provider_takes_none() -> None:

@@ -18,8 +18,8 @@ from benchmarks.emulated.openai import OpenAI
 from benchmarks.emulated.speakers import row
 from structout import Message, ModelError, NoModelError, Prompt, Sampling, Schema, SpecError, load_model
 from structout.models import LazyModel, identity
-from structout.models.openai.retries import Patience
 from structout.models.providers.hosted import HostedModel
+from structout.models.retries import Patience
 from tests.conftest import Shell
 from tests.models.providers.asking import SCHEMA, ask
 
