@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from structout.models.providers.hosted import from_pydantic_ai
     from structout.parsing import Edit, Repaired, repair
     from structout.pipeline import extract, extract_many
+    from structout.pipeline.frames import extract_table
     from structout.prices import Price
     from structout.result import Attempt, Example, InvalidResultError, Result, Task
     from structout.schema import Schema
@@ -83,6 +84,7 @@ __all__ = [
     "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError", "Sql", "Strategy",
     "StructoutError", "StructoutWarning", "Task", "Think", "Thresholds", "Training", "Usage", "Verdict",
     "Verifier", "Verify", "Vote", "__version__", "audit", "certify", "evaluate", "extract", "extract_many",
+    "extract_table",
     "finetune", "from_pydantic_ai", "load_model", "load_strategy", "preview", "recommend", "repair", "spec", "validate",
 ]  # fmt: skip
 
@@ -104,6 +106,7 @@ __getattr__, __dir__ = lazy(
         "models.providers.hosted": "from_pydantic_ai",
         "parsing": "Edit Repaired repair",
         "pipeline": "extract extract_many",
+        "pipeline.frames": "extract_table",
         "prices": "Price",
         "result": "Attempt Example InvalidResultError Result Task",
         "schema": "Schema",

@@ -93,7 +93,7 @@ async def extract_many(
     *,
     examples: Sequence[Example] = (),
     sampling: Sampling | None = None,
-    chunk: int = 32,
+    chunk: int | None = None,
     journal: str | Path | None = None,
     private: bool = False,
 ) -> AsyncIterator[Result[Any]]:

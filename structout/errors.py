@@ -98,6 +98,15 @@ class OutputError(StructoutError):
     retryable = True
 
 
+class BatchError(StructoutError):
+    """A batch at a provider that cannot go on: the provider fails, or it is unknown what was submitted.
+
+    Nothing is lost: the same command collects what was submitted.
+    """
+
+    retryable = True
+
+
 class BudgetError(StructoutError):
     """A budget that is used up. Finished work is kept: the same command continues with a higher budget."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from structout import defaults
 from structout.completion import Completion, Sampling, Usage
-from structout.errors import MissingExtraError, ModelError, check_installed
+from structout.errors import MissingExtraError, ModelError, SpecError, check_installed
 from structout.halt import current
 from structout.pipeline.budget import Budget
 from structout.pipeline.job import Job
@@ -143,6 +143,8 @@ def engine(
     check_installed("ray", "ray")  # raises before a journal is made
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Generator[Done, None, None]:
+        if job.in_waves:
+            raise SpecError("invalid engine: got ray for a model with #batch", hint="use --engine local")
         workers = _Workers(recipe, job, journal, actors, cache=cache)
 
         def paid(new: list[Row]) -> list[RowOutcome]:

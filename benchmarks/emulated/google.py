@@ -1,8 +1,9 @@
 """Google: generateContent with a schema, files, and batches."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from benchmarks.emulated import chat
@@ -23,6 +24,7 @@ class Google:
     fate: Callable[[str], Fate] = succeeded
     log: Log = field(default_factory=Log)
     files: dict[str, bytes] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))  # of files, which may be deleted
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def answer(self, request: Request) -> Reply:
@@ -74,7 +76,7 @@ class Google:
     def _uploaded(self, request: Request) -> Reply:
         if "start" in request.headers.get("x-goog-upload-command", ""):
             with self.log.lock:
-                name = f"files/f{len(self.files) + 1}"
+                name = f"files/f{next(self.numbers)}"
                 self.files[name] = b""
             place = f"http://{request.headers.get('host')}/upload/v1beta/{name}"
             return Reply({}, headers={"x-goog-upload-url": place, "x-goog-upload-status": "active"})
@@ -133,7 +135,7 @@ class Google:
             done.append({"key": row["key"], **line} if batch["file"] else {**line, "metadata": {"key": row["key"]}})
         batch["state"] = "SUCCEEDED"
         if batch["file"]:
-            name = f"files/f{len(self.files) + 1}"
+            name = f"files/f{next(self.numbers)}"
             self.files[name] = "\n".join(map(json.dumps, done)).encode()
             batch["output"] = {"responsesFile": name}
         else:

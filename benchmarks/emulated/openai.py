@@ -1,8 +1,9 @@
 """OpenAI: chat completions, responses, files and batches; strict schemas are checked and held."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Literal
 
 from benchmarks.emulated import chat
@@ -34,6 +35,7 @@ class OpenAI:
     rules: Rules = OPENAI
     log: Log = field(default_factory=Log)
     files: dict[str, bytes] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))  # of files, which may be deleted
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def answer(self, request: Request) -> Reply:
@@ -115,7 +117,7 @@ class OpenAI:
 
     def _files(self, request: Request, rest: str) -> Reply:
         if request.method == "POST":
-            name = f"file-{len(self.files) + 1}"
+            name = f"file-{next(self.numbers)}"
             self.files[name] = _uploaded(request)
             return Reply(_file(name, self.files[name]))
         name, _, wanted = rest.partition("/")
@@ -180,7 +182,7 @@ class OpenAI:
             done[place].append({**line_of, "response": response, "error": None})
         for place, lines in done.items():
             if lines:
-                batch[place] = f"file-{len(self.files) + 1}"
+                batch[place] = f"file-{next(self.numbers)}"
                 self.files[batch[place]] = "\n".join(map(json.dumps, lines)).encode()
         counts = batch["request_counts"]
         counts["completed"], counts["failed"] = len(done["output_file_id"]), len(done["error_file_id"])

@@ -36,6 +36,9 @@ from structout.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from structout.models.ledger import Wave
     from structout.pipeline.file_run import FileRun, Finished
     from structout.pipeline.run import Executor
     from structout.pipeline.settings import RunSettings
@@ -93,7 +96,9 @@ def run(
         bool, typer.Option("--retry-quarantine", help="Retry the quarantined rows with this strategy and model.")
     ] = False,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Ask equal prompts once.")] = True,
-    chunk: Annotated[int, typer.Option("--chunk", min=1, help="Rows per batch.")] = 32,
+    chunk: Annotated[
+        int | None, typer.Option("--chunk", min=1, help="Rows per batch (32; 5,000 for a model with #batch).")
+    ] = None,
     max_errors: Annotated[
         int,
         typer.Option(
@@ -151,6 +156,14 @@ def run(
             help="What the quarantine keeps of texts, and the journal once the run is complete: all, or a hash.",
         ),
     ] = KeepText.ALL,
+    batch_adopt: Annotated[
+        str | None,
+        typer.Option("--batch-adopt", metavar="JOB", help="The provider's job of a batch that is in doubt."),
+    ] = None,
+    batch_resubmit: Annotated[
+        bool,
+        typer.Option("--batch-resubmit", help="Submit a batch that is in doubt again, and risk to pay for it twice."),
+    ] = False,
     former_source: FormerInputOption = None,
     former_text: FormerTextOption = None,
 ) -> None:
@@ -202,6 +215,8 @@ def run(
         keep_text=keep_text.value,
         write_secrets=write_secrets,
         by_serialization=by_serialization,
+        batch_adopt=batch_adopt,
+        batch_resubmit=batch_resubmit,
     )
     work = FileRun(settings)
     try:
@@ -212,7 +227,7 @@ def run(
             return
         executor = work.local() if engine is EngineName.LOCAL else _ray(work)
         with reporter(log_format, metrics) as report:
-            found = work.execute(executor, report, _retrying)
+            found = work.execute(executor, report, _retrying, _waiting())
     except RunInterruptedError as stopped:
         kept = f"the answers are kept in {settings.place} ({stopped.done:,} rows are done)"
         say(f"interrupted: {kept}; the same command resumes the run")
@@ -227,6 +242,20 @@ def _retrying(count: int) -> None:
         say("no quarantined rows to retry: asking for all rows without an outcome")
 
 
+def _waiting() -> "Callable[[Sequence[Wave]], None]":
+    """Says once of each job that it waits at its provider."""
+    said: set[str] = set()
+
+    def say_new(waves: "Sequence[Wave]") -> None:
+        for wave in waves:
+            if wave.job and wave.job not in said:
+                said.add(wave.job)
+                what = f"waiting for job {wave.job} of {wave.provider}: {counted(len(wave.keys), 'request')}"
+                say(f"{what}, submitted at {wave.time}; it may take a day, and after an end the same command goes on")
+
+    return say_new
+
+
 def _reported(found: "Finished", settings: "RunSettings") -> int:
     """Report the counts of a finished run, and return the exit code."""
     if found.rows == 0:
@@ -237,6 +266,9 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
     if found.repeated_keys:
         repeated = "1 row has" if found.repeated_keys == 1 else f"{found.repeated_keys:,} rows have"
         say(f"{repeated} the same {settings.key} as an earlier row: name a column with unique values in --key")
+    if found.waiting:
+        what = f"{counted(found.waiting, 'request')} of earlier runs that this run did not need"
+        say(f"{what}: see structout status {settings.place}")
     if found.failed:
         reason = f" ({found.reason[:200]})" if found.reason else ""
         again = "run the same command again to retry these rows"
@@ -257,7 +289,13 @@ def _ray(work: "FileRun") -> "Executor":
 
     settings = work.settings
     recipe = settings.recipe(work.job)
-    return engine(recipe, actors=settings.actors, chunk=settings.chunk, budget=settings.budget, cache=settings.cache)
+    return engine(
+        recipe,
+        actors=settings.actors,
+        chunk=settings.chunk or work.job.chunk,
+        budget=settings.budget,
+        cache=settings.cache,
+    )
 
 
 def _estimate(work: "FileRun", probe: int) -> None:

@@ -51,6 +51,7 @@ def screen(state: dict[str, Any]) -> "RenderableType":
     confidence = [[f"from {tenth}", f"{n:,}"] for tenth, n in known.get("confidence", {}).items()]
     parts: list[RenderableType] = [Text(line(f"{state['journal']}: {_progress(known)}"))]
     for title, rows in (
+        ("waits at a provider", [_waiting(one) for one in known.get("waiting", [])]),
         ("status", _counts(known.get("statuses"))),
         ("spent on", _spent(known.get("spending"), "by_kind", _KINDS)),
         ("tag", _spent(known.get("spending"), "by_tag", {})),
@@ -81,6 +82,11 @@ def _progress(state: dict[str, Any]) -> str:
         *([f"seen {clock(max(0.0, time.time() - when))} ago"] if when is not None else []),
     ]
     return ", ".join(parts)
+
+
+def _waiting(wave: dict[str, Any]) -> list[str]:
+    job = f"job {wave['job']}" if wave["job"] else "job unknown"
+    return [wave["model"] or wave["provider"], job, f"{wave['rows']:,} rows", f"since {wave['since']}"]
 
 
 def _counts(found: dict[str, int] | None) -> list[list[str]]:

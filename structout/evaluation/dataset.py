@@ -15,7 +15,7 @@ from structout.evaluation.scoring.comparison import Comparison
 from structout.result import Example
 from structout.schema import Schema
 from structout.tables.csv import read_table
-from structout.tables.layout import Layout, strangers
+from structout.tables.layout import ABSENT, Layout, strangers
 
 Split = Literal["train", "dev", "test"]
 _FILES = ("records.jsonl", "records.csv")
@@ -143,7 +143,10 @@ def _repaired(written: dict[str, Json], schema: Schema[Any]) -> Json:
 
 
 def _csv(file: Path, schema: Schema[Any]) -> Iterator[tuple[str, Any]]:
-    """The rows of a CSV file with a header. The schema decides how a cell is read; an empty cell is an absent field."""
+    """The rows of a CSV file with a header. The schema decides how a cell is read. An empty cell is null if the field
+    may be null, or else an absent field.
+    """
+    read = Layout.of(schema).cells()
     rows = read_table(str(file), io.StringIO(_text(file)), ",", ["text"])
     for number, line in enumerate(rows, 1):
         if line.wrong or isinstance(line.cells, str):
@@ -157,7 +160,8 @@ def _csv(file: Path, schema: Schema[Any]) -> Iterator[tuple[str, Any]]:
                     problem = f"{file}, row {number}: invalid JSON in the column expected: {issue}"
                     raise DataError(problem, hint="fix the cell")
         else:
-            written = {name: _cell(cell) for name, cell in cells.items() if name and cell}
+            found = {name: _cell(cell) if cell else read(name, cell) for name, cell in cells.items() if name}
+            written = {name: value for name, value in found.items() if value is not ABSENT}
             row["expected"] = _repaired(written, schema)
         yield f"{file}, row {number}", row
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from structout.completion import Completion, Prompt
 from structout.models.base import Model
+from structout.models.ledger import Ledger, at_once, batched, is_batched, with_ledger
 from structout.models.load import load_model
 from structout.models.openai.kinds import KINDS
 from structout.models.providers.name import HostedName, is_hosted
@@ -39,6 +40,10 @@ class LazyModel:
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         return self._loaded().complete(prompts)
 
+    def with_ledger(self, ledger: Ledger) -> Model:
+        """This model with the ledger for what it submits. Loads a model that works in batches."""
+        return with_ledger(self._loaded(), ledger) if is_batched(self.name) else self
+
     def _loaded(self) -> Model:
         with self._lock:
             if self._model is None:
@@ -63,6 +68,8 @@ def identity(name: str) -> str:
     and the options that affect answers, and a model that pydantic-ai asks by this client and the settings. Raises
     `SpecError` for an invalid address, option or file of settings.
     """
+    if is_batched(name):
+        return batched(identity(at_once(name)))
     kind, _, folder = name.partition(":")
     if is_hosted(name):
         return HostedName.read(name).identity

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from structout.errors import MissingExtraError, ModelError, NoModelError
 from structout.models.base import Model
+from structout.models.ledger import is_batched
 from structout.models.openai.kinds import KINDS
 from structout.models.providers.name import is_hosted
 from structout.models.scripted import Scripted
@@ -35,7 +36,8 @@ def load_model(
     - `vllm:MODEL`, `ollama:MODEL`, `lmstudio:MODEL`, `llamacpp:MODEL`, `sglang:MODEL`: a model behind such a server, at
       its usual local address or at `@URL`;
     - `PROVIDER:MODEL` without an address, such as `anthropic:claude-sonnet-4-5` or `openai:gpt-4o`: a model of a hosted
-      provider; see `structout.models.providers.name`;
+      provider; see `structout.models.providers.name`. With `#batch` after its name, it is asked by the provider's batch
+      API, and needs a journal;
     - `scripted:FILE`: the answers in a JSON file;
     - `py:path/to/file.py:NAME` or `py:package.module:NAME`: an object with `complete`, or a function that returns one.
 
@@ -54,7 +56,7 @@ def load_model(
     kind, _, rest = name.partition(":")
     if kind == "scripted" and rest:
         return Scripted.load(rest)
-    if is_hosted(name):
+    if is_batched(name) or is_hosted(name):
         return _hosted(name)
     if kind in KINDS and rest:
         from structout.models.openai.client import OpenAIModel
@@ -87,10 +89,11 @@ def load_model(
 
 def _hosted(name: str) -> Model:
     """The model of a hosted provider. An `openai:` name never changes its client in silence."""
+    from structout.models.providers.batch import BatchModel
     from structout.models.providers.hosted import HostedModel
 
     try:
-        return HostedModel.load(name)
+        return BatchModel.load(name) if is_batched(name) else HostedModel.load(name)
     except MissingExtraError as missing:
         if name.startswith("openai:"):
             model = name.removeprefix("openai:").partition("#")[0]

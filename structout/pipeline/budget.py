@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -25,6 +25,7 @@ class Budget:
     hours: float | None = None
     began: float = field(default_factory=time.monotonic)
     _under_way: Counter[str | None] = field(default_factory=Counter, init=False, repr=False, compare=False)
+    _guesses: list[tuple[str | None, Usage]] = field(default_factory=list, init=False, repr=False, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
     _first: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
@@ -52,20 +53,35 @@ class Budget:
 
     @contextmanager
     def room(
-        self, model: str | None, spent: Callable[[], Mapping[str, Usage]], prices: Prices, coming: int
+        self,
+        model: str | None,
+        spent: Callable[[], Mapping[str, Usage]],
+        prices: Prices,
+        coming: int,
+        *,
+        submitted: int = 0,
+        guess: Usage | None = None,
     ) -> Iterator[None]:
         """Reserve room for `coming` calls of a model (None: of any model) until they are made and added to `spent`.
+        Calls that are already `submitted` are reserved too, whatever the limits. `guess` is the usage of all of them
+        for a model without usage so far.
 
         Raises as `check` does, but counts the calls of each model at that model's own mean.
         """
+        guessed = [(model, guess)] if guess is not None else []
+        calls = Counter({model: coming + submitted})
         with self._lock:
-            self._check(spent(), prices, self._under_way + Counter({model: coming}))
-            self._under_way[model] += coming
+            if coming:
+                self._check(spent(), prices, self._under_way + calls, [*self._guesses, *guessed])
+            self._under_way[model] += coming + submitted
+            self._guesses.extend(guessed)
         try:
             yield
         finally:
             with self._lock:
-                self._under_way[model] -= coming
+                self._under_way[model] -= coming + submitted
+                for one in guessed:
+                    self._guesses.remove(one)
 
     def check(self, spent: Mapping[str, Usage], prices: Prices, coming: int) -> None:
         """Raise `BudgetError` if a limit is reached, or if `coming` more calls at the mean usage so far would exceed
@@ -73,12 +89,21 @@ class Budget:
         """
         self._check(spent, prices, {None: coming})
 
-    def _check(self, spent: Mapping[str, Usage], prices: Prices, coming: Mapping[str | None, int]) -> None:
+    def _check(
+        self,
+        spent: Mapping[str, Usage],
+        prices: Prices,
+        coming: Mapping[str | None, int],
+        guesses: Sequence[tuple[str | None, Usage]] = (),
+    ) -> None:
         calls = sum(usage.calls for usage in spent.values())
         of_any = coming.get(None, 0) / calls if calls else 0.0
         expected = {
             model: _with_more(usage, coming.get(model, 0) + of_any * usage.calls) for model, usage in spent.items()
         }
+        for model, guess in guesses:
+            if model is not None and model not in spent:
+                expected[model] = expected.get(model, Usage()) + guess
         if self.tokens is not None:
             used, needed = (sum(one.input_tokens + one.output_tokens for one in x.values()) for x in (spent, expected))
             if used >= self.tokens or needed > self.tokens:
@@ -87,7 +112,7 @@ class Budget:
         if self.usd is not None:
             paid, bill = prices.cost(spent.items()), prices.cost(expected.items())
             if paid is None or bill is None:
-                unknown = next(model for model in spent if model not in prices.table)
+                unknown = next(model for model in expected if model not in prices.table)
                 raise SpecError(
                     f"the price of {unknown} is unknown", hint="give --price, or list the model in --prices"
                 )

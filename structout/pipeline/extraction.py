@@ -63,16 +63,16 @@ def extract_many(
     *,
     examples: Sequence[Example] = (),
     sampling: Sampling | None = None,
-    chunk: int = 32,
+    chunk: int | None = None,
     journal: str | Path | None = None,
     private: bool = False,
 ) -> Iterator[Result[Any]]:
     """Turn texts into validated records: one result per text, in input order, as soon as it is known.
 
     `schema` is anything that `Schema.of` takes, `model` a `Model` or a name for `load_model`, `strategy` a `Strategy`
-    or an expression for `load_strategy`. Texts are read lazily, `chunk` at a time. A bad text becomes a result with
-    issues. Only an invalid schema, model or strategy raises, and a model that fails, or that refuses the first ten
-    texts for one reason.
+    or an expression for `load_strategy`. Texts are read lazily, `chunk` at a time: by default 32, and 5,000 for a
+    model that works in batches. A bad text becomes a result with issues. Only an invalid schema, model or strategy
+    raises, and a model that fails, or that refuses the first ten texts for one reason.
 
     `journal` is a file that keeps every answer and every result as it arrives. After an interruption, the same call
     yields the kept results without asking again, and then continues. A journal that is in use, or that belongs to
@@ -88,6 +88,7 @@ def extract_many(
         tuple(examples),
         sampling or Sampling(),
     )
+    chunk = chunk or job.chunk
     if journal is None:
         return _passing(texts, job, chunk)
     job = begun(job, journal)
@@ -114,7 +115,7 @@ def _passing(texts: Iterable[str], job: Job, chunk: int) -> Iterator[Result[Any]
 
 
 def _kept(texts: Iterable[str], job: Job, journal: Journal, chunk: int) -> Iterator[Result[Any]]:
-    recorded = job.recorded(journal)
+    recorded = job.recorded(journal, tolerant=False)
 
     def work(rows: list[Row]) -> list[tuple[Row, Result[Any], bool]]:
         missing = {row.position for row in unknown(rows, journal)}

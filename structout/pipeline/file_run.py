@@ -1,16 +1,18 @@
 """A run over files: from input rows to accepted records and a quarantine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
 from structout.errors import OtherRunError
+from structout.models.ledger import Wave
 from structout.pipeline.estimate import Estimate, ask_nothing, ask_some, waiting
 from structout.pipeline.form import Form
 from structout.pipeline.job import Job, begun, priced
 from structout.pipeline.journal.journal import ANSWERED, PLACED, Journal
+from structout.pipeline.journal.ledger import decide
 from structout.pipeline.journal.tables import FORGOTTEN
 from structout.pipeline.progress import Tally
 from structout.pipeline.run import Executor, finish, local, process, retry_quarantine, unknown
@@ -42,7 +44,7 @@ class Finished:
     """The row counts of a finished run. `others` are in the quarantine; `repeated_keys` have the key of an earlier row.
 
     The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged. The
-    `forgotten` rows are in neither file.
+    `forgotten` rows are in neither file. `waiting` requests of earlier runs are still at a provider of batches.
     """
 
     rows: int
@@ -53,6 +55,7 @@ class Finished:
     reason: str
     damaged: bool
     forgotten: int = 0
+    waiting: int = 0
 
 
 class FileRun:
@@ -103,17 +106,19 @@ class FileRun:
 
     def local(self) -> Executor:
         """The executor that runs on this machine."""
-        return local(self.settings.chunk, self.settings.budget, cache=self.settings.cache)
+        return local(self.settings.chunk or self.job.chunk, self.settings.budget, cache=self.settings.cache)
 
     def execute(
         self,
         executor: Executor,
         progress: Callable[[Tally], None] = lambda tally: None,
         retrying: Callable[[int], None] = lambda count: None,
+        waiting: Callable[[Sequence[Wave]], None] = lambda waves: None,
     ) -> Finished:
         """Find the outcome of every row, and write the files.
 
-        Calls `progress` after every chunk, and `retrying` with the number of quarantined rows that are asked again.
+        Calls `progress` after every chunk, `retrying` with the number of quarantined rows that are asked again, and
+        `waiting` with what is submitted to a provider of batches, whenever that changes.
         Raises `RunInterruptedError` on an interrupt.
         """
         settings, limit, keys = self.settings, self.settings.limit, Keys()
@@ -124,8 +129,16 @@ class FileRun:
                     return self._complete(journal, rows, keys)
                 if settings.retry_quarantine:
                     retrying(retry_quarantine(journal, self.job, self._place))
+                decide(journal, settings.batch_adopt, resubmit=settings.batch_resubmit)
                 total, place = self.total, self._place
-                with noting(settings.place, {"output": settings.output}, progress) as note:
+                about = {"output": settings.output}
+                with noting(settings.place, about, progress, journal.waves) as (note, rewrite):
+
+                    def changed() -> None:
+                        rewrite()
+                        waiting([wave for _, wave in journal.waves()])
+
+                    journal.heed = changed
                     tally = process(rows, self.job, journal, executor, total=total, progress=note, place=place)
                 output, rest, bare = settings.output, settings.rest, settings.bare
                 hashed = settings.keep_text == "hash"
@@ -147,6 +160,7 @@ class FileRun:
                 reason=first.issues[0].message if first and first.issues else "",
                 damaged=journal.damaged,
                 forgotten=journal.counts(limit).get(FORGOTTEN, 0),
+                waiting=sum(len(wave.keys) for _, wave in journal.waves()),
             )
 
     def _complete(self, journal: Journal, rows: Iterator[Row], keys: Keys) -> Finished:

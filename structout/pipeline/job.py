@@ -14,9 +14,11 @@ from structout.completion import Sampling
 from structout.errors import ModelError, SchemaError, SpecError, StructoutError, StructoutWarning
 from structout.issue import Issue
 from structout.models import Model, identity
+from structout.models.ledger import WAVE, is_batched
 from structout.models.wrappers.traced import Traced, check_heard
 from structout.pipeline.budget import Budget
 from structout.pipeline.call_log import CallLog
+from structout.pipeline.in_waves import InWaves, check_recordable
 from structout.pipeline.journal.database import identity_in
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.recorded import Kept, Recorded
@@ -26,11 +28,12 @@ from structout.records import attempt_json
 from structout.result import Attempt, Example, Result, Task
 from structout.schema import Schema
 from structout.strategies import Strategy, spec, with_models
-from structout.strategies.batch import each
+from structout.strategies.batch import each, halves
 from structout.strategies.files import files_of
 from structout.strategies.parts import models_of
 from structout.tables.rows import Row
 
+CHUNK = 32  # rows that are worked on together
 NO_TEXT: Result[Any] = Result("invalid", issues=(Issue("", "unanswered", "the record is not text"),))
 BLANK: Result[Any] = Result("invalid", issues=(Issue("", "unanswered", "the record is blank"),))
 
@@ -48,14 +51,36 @@ class Job:
     max_errors: int = 10
     edition: int = defaults.EDITION
     tags: Mapping[str, str] = field(default_factory=dict)
+    unanswered: Mapping[str, str] = field(default_factory=dict)  # prompts that a batch did not answer, with the reason
 
-    def recorded(self, journal: Kept, budget: Budget | None = None, *, cache: bool = True) -> "Job":
-        """This job with all models wrapped: a journal keeps their answers, and a budget limits them."""
+    def recorded(
+        self, journal: Kept, budget: Budget | None = None, *, cache: bool = True, tolerant: bool = True
+    ) -> "Job":
+        """This job with all models wrapped: a journal keeps their answers, and a budget limits them. Unless the job is
+        `tolerant`, a prompt that a batch leaves unanswered raises a `ModelError`.
+
+        Raises `SpecError` if a model that works in batches cannot be recorded so.
+        """
+        unanswered: dict[str, str] = {}
 
         def wrap(model: Model) -> Model:
+            if is_batched(model.name):
+                kept = check_recordable(journal, cache=cache)
+                return InWaves(model, kept, budget, self.prices, unanswered if tolerant else None)
             return Recorded(model, journal, budget, self.prices, cache=cache)
 
-        return replace(self, model=wrap(self.model), strategy=with_models(self.strategy, wrap))
+        strategy = with_models(self.strategy, wrap)
+        return replace(self, model=wrap(self.model), strategy=strategy, unanswered=unanswered)
+
+    @property
+    def in_waves(self) -> bool:
+        """Whether a model of the job works in batches."""
+        return any(map(is_batched, self.models()))
+
+    @property
+    def chunk(self) -> int:
+        """The rows that are worked on together, unless the user gives another number."""
+        return WAVE if self.in_waves else CHUNK
 
     def traced(self) -> "Job":
         """This job with an OpenTelemetry span for every call of a model. Warns if no tracer receives the spans."""
@@ -120,14 +145,14 @@ class Job:
         failed, reason = 0, ""
 
         def together(some: Sequence[Row]) -> list[RowOutcome]:
-            return [self.outcome(row, result) for row, result in zip(some, self.results(_texts(some)), strict=True)]
+            return [self._found(row, result) for row, result in zip(some, self.results(_texts(some)), strict=True)]
 
         def alone(row: Row) -> RowOutcome:
             nonlocal failed, reason
             calls: list[Attempt] = []
             if failed < self.max_errors:
                 try:
-                    outcome = self.outcome(row, self._noting(calls).results(_texts([row]))[0])
+                    outcome = self._found(row, self._noting(calls).results(_texts([row]))[0])
                 except Exception as error:
                     if not _is_of_a_row(error):
                         raise
@@ -138,7 +163,18 @@ class Job:
                     return outcome
             return self.failure(row, reason, calls)
 
-        return each(rows, together, alone, _is_of_a_row)
+        split = halves if self.in_waves else each  # rows that are submitted one by one wait for each other
+        return split(rows, together, alone, _is_of_a_row)
+
+    def _found(self, row: Row, result: Result[Any]) -> RowOutcome:
+        """The outcome of a row, which a batch may have left unanswered."""
+        if result.ok or not self.unanswered:
+            return self.outcome(row, result)
+        calls = (*result.attempts, *result.checks)
+        reason = next((self.unanswered[key] for one in calls if (key := one.prompt.key()) in self.unanswered), "")
+        if not reason:
+            return self.outcome(row, result)
+        return self.failure(row, reason, [one for one in calls if one.prompt.key() not in self.unanswered])
 
     def _noting(self, calls: list[Attempt]) -> "Job":
         """This job with every answered call added to `calls`."""

@@ -57,7 +57,7 @@ class Recorded(Wrapper):
         self._lock = threading.Lock()
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
-        keys = [self.key(prompt) if self._cache and repeatable(prompt) else None for prompt in prompts]
+        keys = [self.key(prompt) if self._is_kept(prompt) else None for prompt in prompts]
         wanted = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key is not None}
         with self._lock:
             known = self._journal.completions(list(wanted)) if wanted else {}
@@ -86,6 +86,10 @@ class Recorded(Wrapper):
     def key(self, prompt: Prompt) -> bytes:
         """The key under which the journal keeps the answer to a prompt."""
         return completion_key(self._identity, prompt.key())
+
+    def _is_kept(self, prompt: Prompt) -> bool:
+        """Whether the journal keeps the answer for equal prompts."""
+        return self._cache and repeatable(prompt)
 
     def _settle(self, mine: Mapping[bytes, Prompt], outcome: Mapping[bytes, Completion] | BaseException) -> None:
         """Give the outcome to the callers that wait for the same answers."""

@@ -12,7 +12,7 @@ from structout.models import identity
 from structout.pipeline.budget import Budget
 from structout.pipeline.chunks import in_order, interruptible
 from structout.pipeline.form import Form
-from structout.pipeline.job import Job
+from structout.pipeline.job import CHUNK, Job
 from structout.pipeline.journal.database import ANEW
 from structout.pipeline.journal.journal import ACCEPTED, PLACED, Journal
 from structout.pipeline.journal.tables import FORGOTTEN
@@ -30,7 +30,7 @@ Executor = Callable[[Iterable[Row], Job, Journal], Generator[Done, None, None]]
 AGAIN = "run the same command again; finished rows are kept"
 
 
-def local(chunk: int = 32, budget: Budget | None = None, *, cache: bool = True) -> Executor:
+def local(chunk: int = CHUNK, budget: Budget | None = None, *, cache: bool = True) -> Executor:
     """The executor of this machine, with `chunk` rows per batch. It keeps each answer as soon as it arrives."""
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Generator[Done, None, None]:
@@ -234,9 +234,22 @@ def unknown(rows: Sequence[Row], journal: Journal) -> list[Row]:
     """The rows, of consecutive rows, that have no outcome yet. Raises `JournalError` if a row has changed."""
     known = journal.known(rows[0].position, rows[-1].position) if rows else {}
     for row in rows:
-        if known.get(row.position, b"") not in (b"", row.digest):  # a forgotten row has no digest
-            raise OtherRunError(
-                f"row {row.position + 1} is not the one in {journal.path}",
-                hint=f"the input has changed: {ANEW}",
-            )
+        digest = known.get(row.position, b"")
+        if digest not in (b"", row.digest):  # a forgotten row has no digest
+            option = _other_option(row, digest)
+            what = f"it was read with {option}: give the same option" if option else "the input has changed"
+            raise OtherRunError(f"row {row.position + 1} is not the one in {journal.path}", hint=f"{what}, or {ANEW}")
     return [row for row in rows if row.position not in known]
+
+
+def _other_option(row: Row, digest: bytes) -> str:
+    """The options with which a row of the same content has a digest: another key or another column; "" if none has."""
+    fields = row.record if isinstance(row.record, dict) else {}
+    if replace(row, key=row.position + 1).digest == digest:
+        return "no --key"
+    for name, value in fields.items():
+        if replace(row, key=value).digest == digest:
+            return f"--key {name}"
+        if replace(row, text=value).digest == digest:
+            return f"--column {name}"
+    return ""

@@ -24,7 +24,9 @@ class RunSettings:
     `schema`, `model` and `strategy` are arguments of `Schema.of`, `load_model` and `load_strategy`. `prices` are by
     model name; the name "" stands for `model`. A schema with secrets or excluded fields needs `write_secrets`, which
     writes them, or `by_serialization`, which writes what the Pydantic type writes. With `keep_text="hash"`, the
-    quarantine holds no texts, and the journal holds none once the run is complete.
+    quarantine holds no texts, and the journal holds none once the run is complete. `chunk` is the number of rows that
+    are worked on together (None: as the model prefers). If the journal has a batch in doubt, `batch_adopt` is its job
+    at the provider, and `batch_resubmit` submits its rows again.
     """
 
     schema: str
@@ -46,7 +48,7 @@ class RunSettings:
     fresh: bool = False
     retry_quarantine: bool = False
     cache: bool = True
-    chunk: int = 32
+    chunk: int | None = None
     max_errors: int = 10
     engine: Literal["local", "ray"] = "local"
     actors: int = 2
@@ -57,6 +59,8 @@ class RunSettings:
     keep_text: Literal["all", "hash"] = "all"
     write_secrets: bool = False
     by_serialization: bool = False
+    batch_adopt: str | None = None
+    batch_resubmit: bool = False
 
     @property
     def rest(self) -> str:

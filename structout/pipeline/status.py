@@ -2,16 +2,19 @@
 
 import json
 import sqlite3
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from structout.document import load_json
-from structout.errors import DataError, JournalError, SpecError
+from structout.errors import DamagedError, DataError, JournalError, SpecError
+from structout.models.ledger import Wave
 from structout.pipeline.journal.database import identity_in, read_only
 from structout.pipeline.journal.tables import unpacked_outcome
+from structout.pipeline.journal.waves import waves_in
 from structout.pipeline.progress import Tally
 from structout.prices import Prices
 from structout.tables.output import replacing
@@ -25,29 +28,67 @@ def place_of(journal: str | Path) -> Path:
     return Path(f"{journal}.status")
 
 
-@contextmanager
-def noting(journal: str, about: Mapping[str, Any], then: Callable[[Tally], None]) -> Iterator[Callable[[Tally], None]]:
-    """A function for the progress of a run that also keeps the state in a file: once a second, and at the end."""
-    written, latest = 0.0, None
+class Notes:
+    """The state of a run, kept in a file: once a second, when what waits at a provider changes, and at the end.
 
-    def write(tally: Tally) -> None:
-        state = {"time": round(time.time(), 3), **about, **tally.to_json()}
-        with replacing(place_of(journal)) as stream:
-            stream.write(json.dumps(state).encode())
+    Thread-safe.
+    """
+
+    def __init__(self, journal: str, about: Mapping[str, Any], waiting: Callable[[], list[tuple[str, Wave]]]) -> None:
+        self._place = place_of(journal)
+        self._about = about
+        self._waiting = waiting
+        self._written = 0.0
+        self._latest: Tally | None = None
+        self._lock = threading.Lock()
+
+    def note(self, tally: Tally) -> None:
+        """Keep the progress, at most once a second."""
+        self._latest = tally
+        if time.monotonic() - self._written >= _EVERY:
+            self.write()
+
+    def write(self) -> None:
+        """Write the state now, if there is any progress or anything waits."""
+        with self._lock:
+            waiting, latest = self._waiting(), self._latest
+            if latest is None and not waiting:
+                return
+            self._written = time.monotonic()
+            progress = (latest or Tally()).to_json()
+            state = {"time": round(time.time(), 3), **self._about, **progress, "waiting": shown(waiting)}
+            with replacing(self._place) as stream:
+                stream.write(json.dumps(state).encode())
+
+
+@contextmanager
+def noting(
+    journal: str,
+    about: Mapping[str, Any],
+    then: Callable[[Tally], None],
+    waiting: Callable[[], list[tuple[str, Wave]]] = list,
+) -> Iterator[tuple[Callable[[Tally], None], Callable[[], None]]]:
+    """Two functions that keep the state of a run in a file: the first takes the progress, and passes it to `then`; the
+    second is called when what is `waiting` at a provider has changed.
+    """
+    notes = Notes(journal, about, waiting)
 
     def note(tally: Tally) -> None:
-        nonlocal written, latest
-        latest = tally
         then(tally)
-        if time.monotonic() - written >= _EVERY:
-            written = time.monotonic()
-            write(tally)
+        notes.note(tally)
 
     try:
-        yield note
+        yield note, notes.write
     finally:
-        if latest is not None:
-            write(latest)
+        notes.write()
+
+
+def shown(waiting: Iterable[tuple[str, Wave]]) -> list[dict[str, Any]]:
+    """What waits at a provider, as JSON: the model, the job ("" if it is in doubt), the rows, and since when."""
+    return [
+        {"model": model, "provider": wave.provider, "job": wave.job, "rows": len(wave.keys), "since": wave.time}
+        for model, wave in waiting
+    ]
 
 
 def read_status(journal: str | Path) -> dict[str, Any]:
@@ -64,6 +105,8 @@ def read_status(journal: str | Path) -> dict[str, Any]:
         if running:
             raise JournalError(f"{journal} is in use, and keeps no state yet", hint="try again in a few seconds")
         state = _counted(journal)
+    if not running:  # a run that was killed left an older state
+        state["waiting"] = _waiting(journal)
     return {"journal": str(journal), "running": running, "identity": identity_in(journal), **state}
 
 
@@ -86,6 +129,15 @@ def _kept(place: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) and isinstance(found.get("rows"), int) else None
+
+
+def _waiting(journal: str | Path) -> list[dict[str, Any]]:
+    """What waits at a provider by the journal; nothing where the journal cannot be read."""
+    try:
+        with closing(read_only(journal)) as db:
+            return shown(waves_in(db, Path(journal)))
+    except (sqlite3.Error, DamagedError, UnicodeDecodeError):  # the next run says what is wrong
+        return []
 
 
 def _counted(journal: str | Path) -> dict[str, Any]:

@@ -23,3 +23,21 @@ def each(
         if not costs_no_other(error):
             raise
     return [alone(item) for item in items]
+
+
+def halves(
+    items: Sequence[T],
+    together: Callable[[Sequence[T]], list[R]],
+    alone: Callable[[T], R],
+    costs_no_other: Callable[[Exception], bool],
+) -> list[R]:
+    """As `each`, but half by half where `together` fails, and item by item only in the end."""
+    try:
+        return together(items)
+    except Exception as error:
+        if not costs_no_other(error):
+            raise
+    if len(items) == 1:
+        return [alone(items[0])]
+    middle = len(items) // 2
+    return [one for half in (items[:middle], items[middle:]) for one in halves(half, together, alone, costs_no_other)]

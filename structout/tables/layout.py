@@ -1,5 +1,6 @@
 """The layout of records in the columns of a table."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ PROVENANCE = (
     "_fingerprint", "_version",
 )  # fmt: skip
 _ALWAYS = frozenset(PROVENANCE) - {"_confidence", "_version"}  # which early outputs lacked
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+\.0+")
 WHOLE, MORE = "value", "_more"
 ABSENT: Any = object()  # the value of an empty cell of an optional field
 
@@ -68,9 +70,11 @@ class Layout:
 
     def cells(self) -> Callable[[str, str | None], Json]:
         """A function that reads a text cell of a column. A cell that may be a string is one, unless it parses as
-        another JSON type that the column allows. An empty cell is null if the column allows null.
+        another JSON type that the column allows. An empty cell is null if the column allows null. In a column without
+        strings, cells may also be written as pandas and DuckDB write them: `True`, `6.0` for a whole number, `NaN`.
         """
         kinds = {name: kinds_of(node, self.root) for name, node in self.columns.items()}
+        whole = {name for name, node in self.columns.items() if _is_whole(node, self.root)}
 
         def read(name: str, cell: str | None) -> Json:
             known = kinds.get(name, ANY)
@@ -78,9 +82,26 @@ class Layout:
                 if name in kinds and "null" in known:
                     return None
                 return "" if cell is not None and known == {"string"} and name in self.required else ABSENT
-            return cell if known <= {"string", "null"} else read_text(cell, known)
+            if known <= {"string", "null"}:
+                return cell
+            return read_text(cell if "string" in known else _as_json(cell, known, name in whole), known)
 
         return read
+
+
+def _is_whole(node: Any, root: Any) -> bool:
+    """Whether all numbers of a schema are whole."""
+    types = [part["type"] for part in meant([node], root) if "type" in part]
+    return "integer" in types and "number" not in types and not any(isinstance(one, list) for one in types)
+
+
+def _as_json(cell: str, kinds: frozenset[str], is_whole: bool) -> str:
+    """A cell that another program wrote, as JSON, if it can only mean one value of the kinds."""
+    if cell in ("True", "False") and "boolean" in kinds:
+        return cell.lower()
+    if cell in ("NaN", "nan", "NULL", "None", "<NA>", r"\N") and "null" in kinds:
+        return "null"
+    return cell.partition(".")[0] if is_whole and _WHOLE_NUMBER.fullmatch(cell) else cell
 
 
 def strangers(schema: Schema[Any], names: Iterable[str]) -> list[str]:

@@ -119,13 +119,29 @@ def test_no_file_of_a_run_overwrites_another(
     source, before = bolts(3), bolts(3).read_bytes()
     monkeypatch.chdir(tmp_path)
     for options in (
-        ["-o", "./bolts.xlsxl"],
+        ["-o", "./bolts.jsonl"],
         ["-o", "o.jsonl", "--quarantine", source],
         ["-o", "o.jsonl", "--quarantine", "./o.jsonl"],
         ["-o", "o.jsonl", "--journal", tmp_path / "o.jsonl"],
-        ["-o", "o.jsonl", "--metrics", "bolts.xlsxl"],
+        ["-o", "o.jsonl", "--metrics", "bolts.jsonl"],
     ):
         done = shell("run", "-i", source, *options, *words)
         assert (done.returncode, "are the same file" in done.stderr) == (2, True), options
         assert source.read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bolts.xlsxl", "model.py"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bolts.jsonl", "model.py"]
+
+
+def test_another_option_is_told_from_a_changed_input(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    words = ["run", str(bolts(3)), "-o", str(tmp_path / "out.jsonl"), *words[:-2], "--strategy", "Prompted()"]
+    assert shell(*words, "--key", "id").returncode in (0, 1)
+    done = shell(*words)
+    assert (done.returncode, "it was read with --key id: give the same option" in done.stderr) == (2, True), done.stderr
+    done = shell(*words, "--key", "id", "--column", "id")
+    assert (done.returncode, "it was read with --column text" in done.stderr) == (2, True), done.stderr
+    (tmp_path / "out.jsonl.journal").unlink()
+    shell(*words)
+    assert "it was read with no --key" in shell(*words, "--key", "id").stderr
+    bolts(3).write_text('{"id": 1, "text": "other"}\n')
+    assert "the input has changed" in shell(*words).stderr

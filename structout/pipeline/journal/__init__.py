@@ -1,5 +1,6 @@
 """The journal of a run."""
 
 from structout.pipeline.journal.journal import Journal, answers_of
+from structout.pipeline.journal.ledger import settle
 
-__all__ = ["Journal", "answers_of"]
+__all__ = ["Journal", "answers_of", "settle"]

@@ -18,6 +18,7 @@ from structout.pipeline.journal.tables import (
     interruptible,
     seal_of,
 )
+from structout.pipeline.journal.waves import LOST, put
 
 _ROW = 128  # bytes of the smallest row
 _QUESTIONS = 2_000  # to a table with unreadable pages; about a millisecond each
@@ -52,6 +53,8 @@ class Damage:
             parts.append("some of the answers")
         if "spent" in self.others:
             parts.append("the earlier spending (a budget counts from here on)")
+        if "batches" in self.others:
+            parts.append("what waits at a provider of batches")
         return " and ".join(parts)
 
 
@@ -106,6 +109,8 @@ def rescue(db: sqlite3.Connection, new: sqlite3.Connection, size: int, *, sealed
         for cells in _readable(_Reading(db, table, sealed), size, damage):
             new.execute(add(table), cells)
     _pair(new, damage)
+    if "batches" in damage.others:
+        put(new, "", LOST)
     new.execute("COMMIT")
     return damage
 

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from structout.errors import DataError
@@ -16,6 +17,7 @@ from structout.pipeline.journal.tables import (
     tombstone,
     unpacked,
 )
+from structout.pipeline.journal.waves import without
 from structout.pipeline.outcome import RowOutcome
 from structout.records import outcome_texts, understood
 from structout.tables.keys import key_text
@@ -39,22 +41,27 @@ def texts(db: sqlite3.Connection, answer: Answer) -> Iterator[tuple[str, Any]]:
         yield key_text(row.get("key")), {**found, "hashes": [digest, data[-_TAIL:], *answers]}
 
 
-def forget(db: sqlite3.Connection, keys: Collection[str], answer: Answer) -> None:
+def forget(db: sqlite3.Connection, path: Path, keys: Collection[str], answer: Answer) -> None:
     """Replace the rows with these keys by tombstones, which keep their positions alone, and rewrite the whole file.
 
     The answers that no other row's calls refer to are removed too: nobody can tell whose they were. The usage stays.
     The dictionary is made anew, since it is a text of a row.
     """
     needed: set[bytes] = set()
+    prompts: dict[str, bytes] = {}  # of the forgotten rows
 
     def kept(text: bytes) -> bytes | None:
         row = loaded(text)
         if key_text(row.get("key")) in keys:
+            prompts.update((call["key"], answer(call)) for call in _calls(row))
             return None
         needed.update(answer(call) for call in _calls(row))
         return text
 
-    _rewrite(db, kept, needed)
+    def settle() -> None:
+        without(db, path, {prompt for prompt, key in prompts.items() if key not in needed})
+
+    _rewrite(db, kept, needed, settle=settle)
 
 
 def hash_texts(db: sqlite3.Connection) -> None:
@@ -73,10 +80,11 @@ def _rewrite(
     change: Callable[[bytes], bytes | None],
     needed: Collection[bytes],
     about: Sequence[tuple[str, str]] = (),
+    settle: Callable[[], None] = lambda: None,
 ) -> None:
     """Write what `change` makes of each outcome's JSON (None: a tombstone) and the rows `about` the journal, and keep
-    the `needed` answers alone, which may grow while outcomes are changed. Free pages and the log of changes keep
-    nothing of the former content.
+    the `needed` answers alone, which may grow while outcomes are changed. Then `settle` what else depends on them. Free
+    pages and the log of changes keep nothing of the former content.
     """
     dictionary, empty = b"", tombstone()
     db.execute("PRAGMA secure_delete = ON")
@@ -92,6 +100,7 @@ def _rewrite(
         for (key,) in db.execute("SELECT key FROM completions").fetchall():
             if key not in needed:
                 db.execute("DELETE FROM completions WHERE key = ?", [key])
+        settle()
         db.execute("DELETE FROM about WHERE name LIKE 'dictionary%'")
         db.executemany(add("about"), about)
         if dictionary:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from structout.completion import Completion, Usage
 from structout.document import load_json
 from structout.errors import DamagedError, DataError, OtherRunError, StructoutWarning
+from structout.models.ledger import Wave
 from structout.pipeline.journal.damage import Damage, named
 from structout.pipeline.journal.database import ANEW, explained, opened
 from structout.pipeline.journal.forgetting import Answer, forget, hash_texts, texts
@@ -20,14 +21,15 @@ from structout.pipeline.journal.tables import (
     COPY,
     FORGOTTEN,
     add,
+    keep_completions,
     loaded,
     packed_outcome,
-    seal_of,
     unpacked_outcome,
     written,
 )
+from structout.pipeline.journal.waves import waves_in
 from structout.pipeline.outcome import RowOutcome
-from structout.records import completion_json, completion_of
+from structout.records import completion_of
 from structout.schema import Schema
 
 PLACED = "status IN ('valid', 'repaired')"
@@ -36,6 +38,7 @@ ANSWERED = "status <> 'error'"
 KNOWN = f"status <> '{FORGOTTEN}'"  # the rows of which the journal keeps more than their place
 T = TypeVar("T", bound="Collection[Any]")
 _ALL = 2**63 - 1
+_AT_ONCE = 10_000  # keys in a query
 
 
 class Journal:
@@ -69,6 +72,7 @@ class Journal:
         """
         self.path = Path(path)
         self.damaged = False
+        self.heed: Callable[[], None] = lambda: None  # called after a change of the waves
         self._known = "TRUE"
         self._lock = threading.RLock()
         self._dictionary = b""
@@ -103,7 +107,7 @@ class Journal:
         `keep`, its earlier runs may be resumed as well.
         """
         before = [one for one in [*self._before(), self.identity()] if one and one != identity] if keep else []
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(f"DELETE FROM outcomes WHERE NOT ({_or_forgotten(keep)})")
             if not keep:
                 db.execute("DELETE FROM about WHERE name LIKE 'texts%'")
@@ -160,9 +164,12 @@ class Journal:
 
     def completions(self, keys: Sequence[bytes]) -> dict[bytes, Completion]:
         """The known completions among these keys."""
+        rows: list[tuple[bytes, str]] = []
         with self._guarded():
-            marks = ",".join("?" * len(keys))
-            rows = self._db.execute(f"SELECT key, data FROM completions WHERE key IN ({marks})", keys).fetchall()
+            for start in range(0, len(keys), _AT_ONCE):
+                some = keys[start : start + _AT_ONCE]
+                query = f"SELECT key, data FROM completions WHERE key IN ({','.join('?' * len(some))})"
+                rows += self._db.execute(query, some).fetchall()
         return answers_of(dict(rows))
 
     def answers(self) -> dict[bytes, str]:
@@ -172,20 +179,12 @@ class Journal:
 
     def add_completions(self, model: str, new: Mapping[bytes, Completion], usage: Usage) -> None:
         """Keep new completions of a model, and add their usage."""
-        rows = [(key, json.dumps(completion_json(completion))) for key, completion in new.items()]
-        with self._transaction() as db:
-            db.executemany(add("completions"), rows)
-            db.execute(
-                "INSERT INTO spent VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT (model) DO UPDATE SET"
-                " calls = calls + excluded.calls, input_tokens = input_tokens + excluded.input_tokens,"
-                " output_tokens = output_tokens + excluded.output_tokens, seconds = seconds + excluded.seconds",
-                [model, usage.calls, usage.input_tokens, usage.output_tokens, usage.seconds],
-            )
-            db.execute(f"UPDATE spent SET seal = {seal_of('spent')} WHERE model = ?", [model])
+        with self.transaction() as db:
+            keep_completions(db, model, new, usage)
 
     def forget_completions(self, keys: Iterable[bytes]) -> None:
         """Forget these completions, so that they are asked again. Their cost stays counted."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany("DELETE FROM completions WHERE key = ?", [[key] for key in keys])
 
     def spent(self) -> dict[str, Usage]:
@@ -193,6 +192,11 @@ class Journal:
         with self._guarded():
             rows = self._db.execute("SELECT * FROM spent ORDER BY model").fetchall()
         return {model: Usage(*numbers) for model, *numbers, _ in rows}
+
+    def waves(self) -> list[tuple[str, Wave]]:
+        """The waves that wait at a provider, each with its model's name, the oldest first. Raises `DamagedError`."""
+        with self._guarded():
+            return waves_in(self._db, self.path)
 
     # --- outcomes ---
 
@@ -202,7 +206,7 @@ class Journal:
         for position, digest, outcome in outcomes:
             kept, data = written(outcome)
             rows.append((position, digest, kept.standing, packed_outcome(data, self._shared(data))))
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany(add("outcomes"), rows)
 
     def known(self, first: int, last: int) -> dict[int, bytes]:
@@ -269,7 +273,7 @@ class Journal:
             rows, reason = named([(position, position) for position in wrong]), next(iter(wrong.values()))
             message = f"asked again, because their outcomes are invalid: {rows} of {self.path} ({reason})"
             warnings.warn(message, StructoutWarning, 3)
-            with self._transaction() as db:
+            with self.transaction() as db:
                 db.executemany("DELETE FROM outcomes WHERE position = ?", [[position] for position in wrong])
 
     def counts(self, limit: int | None = None) -> dict[str, int]:
@@ -288,13 +292,13 @@ class Journal:
         with self._guarded():
             unplaced = self._db.execute("SELECT position FROM outcomes WHERE status = 'unplaced'").fetchall()
         fitting = [(one.status, position) for (position,) in unplaced if fits(one := self.outcome(position))]
-        with self._transaction() as db:
+        with self.transaction() as db:
             query = "UPDATE outcomes SET status = ?1, seal = seal(position, digest, ?1, data) WHERE position = ?2"
             db.executemany(query, fitting)
 
     def forget_errors(self) -> None:
         """Forget the rows on which the model failed, so that they are asked again."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(f"DELETE FROM outcomes WHERE NOT ({ANSWERED})")
 
     def texts(self, answer: Answer) -> Iterator[tuple[str, Any]]:
@@ -305,7 +309,7 @@ class Journal:
     def forget(self, keys: Collection[str], answer: Answer) -> None:
         """Remove the rows with these keys, and rewrite the file (see `forgetting.forget`)."""
         with self._guarded():
-            forget(self._db, keys, answer)
+            forget(self._db, self.path, keys, answer)
         self._dictionary = b""
 
     def hash_texts(self) -> None:
@@ -325,7 +329,7 @@ class Journal:
     def _shared(self, otherwise: bytes) -> bytes:
         """The dictionary for compression: the text of the first outcome, which is `otherwise` in an empty journal."""
         if not self._dictionary:
-            with self._transaction() as db:
+            with self.transaction() as db:
                 row = db.execute("SELECT value FROM about WHERE name = 'dictionary'").fetchone()
                 if row is None and otherwise:
                     row = [otherwise[-32768:]]
@@ -334,8 +338,10 @@ class Journal:
         return self._dictionary
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """A transaction. If it is `durable`, it survives a power failure as soon as it ends."""
         with self._guarded():
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db

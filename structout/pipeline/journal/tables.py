@@ -4,15 +4,17 @@ import json
 import re
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, get_args
 
 from structout import records
+from structout.completion import Completion, Usage
 from structout.errors import DataError
 from structout.issue import Issue
 from structout.pipeline.outcome import OutcomeStatus, RowOutcome
+from structout.records import completion_json
 
 VERSION = 3  # 1: no prompt keys in attempts; 2: no checksums and no batches
 LARGEST = 64 * 2**20  # bytes of an outcome as JSON; larger outcomes are neither read nor written
@@ -129,6 +131,19 @@ def add(table: str) -> str:
     """The SQL statement that adds a row with its checksum to a table."""
     marks = ", ".join(f"?{number}" for number in range(1, len(TABLES[table]) + 1))
     return f"REPLACE INTO {table} VALUES ({marks}, seal({marks}))"
+
+
+def keep_completions(db: sqlite3.Connection, model: str, new: Mapping[bytes, Completion], usage: Usage) -> None:
+    """Add new completions of a model, and their usage, within a transaction."""
+    rows = [(key, json.dumps(completion_json(completion))) for key, completion in new.items()]
+    db.executemany(add("completions"), rows)
+    db.execute(
+        "INSERT INTO spent VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT (model) DO UPDATE SET"
+        " calls = calls + excluded.calls, input_tokens = input_tokens + excluded.input_tokens,"
+        " output_tokens = output_tokens + excluded.output_tokens, seconds = seconds + excluded.seconds",
+        [model, usage.calls, usage.input_tokens, usage.output_tokens, usage.seconds],
+    )
+    db.execute(f"UPDATE spent SET seal = {seal_of('spent')} WHERE model = ?", [model])
 
 
 def written(outcome: RowOutcome) -> tuple[RowOutcome, bytes]:

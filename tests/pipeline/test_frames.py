@@ -1,0 +1,74 @@
+from datetime import date
+from typing import Any, Literal
+
+import duckdb
+import pyarrow as pa
+import pytest
+from pydantic import BaseModel
+
+from structout import Scripted, SpecError, extract_table
+
+
+class Bolt(BaseModel):
+    """A bolt with a column of each kind."""
+
+    kind: Literal["hex", "flange"]
+    size: float | None
+    made: date
+    count: int
+
+
+ANSWERS = {
+    "hex": '{"kind": "hex", "size": 6.5, "made": "2026-01-02", "count": 3}',
+    "flange": '{"kind": "flange", "size": null, "made": "2026-01-03", "count": 1e30}',
+    "odd": "no JSON",
+    "big": f'{{"kind": "hex", "size": 1, "made": "2026-01-02", "count": {10**20}}}',
+}
+ROWS = {"id": [1, 2, 3, 4], "text": ["hex", "odd", None, "big"]}
+
+
+def _given(kind: str) -> Any:
+    if kind in ("pandas", "polars"):
+        return pytest.importorskip(kind).DataFrame(ROWS)
+    table = pa.table(ROWS)
+    return duckdb.from_arrow(table) if kind == "duckdb" else table.to_batches()[0] if kind == "batch" else table
+
+
+@pytest.mark.parametrize("kind", ["table", "batch", "duckdb", "pandas", "polars"])
+def test_a_table_in_is_a_typed_table_out(kind: str) -> None:
+    made = extract_table(_given(kind), Bolt, Scripted(ANSWERS), "Prompted()")
+    assert made.column_names == ["id", "text", "kind", "size", "made", "count", "_status", "_issues"]
+    assert made.schema.field("made").type == pa.date32()
+    assert made.schema.field("count").type == pa.int64()
+    assert made["id"].to_pylist() == [1, 2, 3, 4]
+    assert made["_status"].to_pylist() == ["valid", "invalid", "invalid", "rejected"]
+    first, second, third, fourth = made.select(["kind", "size", "made", "count", "_issues"]).to_pylist()
+    assert first == {"kind": "hex", "size": 6.5, "made": date(2026, 1, 2), "count": 3, "_issues": []}
+    for row, said in ((second, "expected"), (third, "not text"), (fourth, "cannot hold")):
+        assert [row[name] for name in ("kind", "size", "made", "count")] == [None] * 4
+        assert said in " ".join(row["_issues"])
+
+
+def test_columns_are_kept_or_left_out() -> None:
+    table = pa.table({**ROWS, "kind": ["a"] * 4})
+    model = Scripted(ANSWERS)
+    assert extract_table(table, Bolt, model, "Prompted()", keep=["id"]).column_names[:2] == ["id", "kind"]
+    assert extract_table(table, Bolt, model, "Prompted()", keep=[]).column_names[0] == "kind"
+    assert extract_table(table.slice(0, 0), Bolt, model, "Prompted()", keep=[]).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "message"),
+    [
+        (["hex"], {}, "invalid table: got list"),
+        (ROWS, {}, "got dict"),
+        (pa.table(ROWS), {"column": "words"}, "no column 'words'"),
+        (pa.table({**ROWS, "kind": [1] * 4}), {}, "both have a column 'kind'"),
+        (pa.table([[1], ["a"], ["b"]], names=["id", "text", "text"]), {}, "two columns 'text'"),
+    ],
+)
+def test_another_table_is_refused_before_a_model_is_asked(table: Any, options: dict[str, Any], message: str) -> None:
+    model = Scripted(ANSWERS)
+    with pytest.raises(SpecError, match=message):
+        extract_table(table, Bolt, model, "Prompted()", **options)
+    assert model.calls == 0
