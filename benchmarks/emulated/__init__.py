@@ -1,4 +1,4 @@
-"""Emulated providers: small HTTP servers on 127.0.0.1 that refuse and hold what the documented APIs refuse and hold.
+"""Emulated providers: small HTTP servers on 127.0.0.1 that refuse and hold what the APIs are known to refuse and hold.
 
     with serving(OpenAI(speaker)) as server:
         ...  # ask at server.url, then read server.log

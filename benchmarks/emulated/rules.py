@@ -1,6 +1,6 @@
 """What each provider does with a schema: the words in which it refuses one, and the keywords that it enforces.
 
-Facts as of 2026-11, from the providers' guides to structured outputs and from users' reports of their errors.
+Read in 2026-11 in the providers' SDKs, in clients that test against the providers, and in users' reports of errors.
 """
 
 import json

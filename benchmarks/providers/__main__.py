@@ -40,6 +40,8 @@ def main() -> None:
                 print(f"{client} is not installed: {error}", file=sys.stderr)
                 continue
             print(f"{kind.name}, {client}: {summary(reports[kind.name, client])}", flush=True)
+    if not reports:
+        parser.exit(1, "nothing was measured\n")
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "providers.md").write_text(written(reports, _versions()), encoding="utf-8")
     known = [[*key, {name: asdict(one) for name, one in types.items()}] for key, types in reports.items()]

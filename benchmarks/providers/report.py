@@ -12,8 +12,9 @@ Reports = dict[tuple[str, str], Types]  # by kind and client
 
 _HEAD = """# Providers, emulated
 
-The servers are emulated on 127.0.0.1: they refuse and hold schemas as the providers document. A model with a document
-in mind writes it in the form of the schema that it receives; a hasty model writes prose first, a careless one always.
+The servers are emulated on 127.0.0.1: they refuse and hold schemas as the providers are known to. A model with a
+document in mind writes it in the form of the schema that it receives; a hasty model writes prose first, a careless one
+always.
 Each client may ask twice a row. pydantic-ai's agent asks by tools (its default), by native output, and by native
 output with `strict=True`. instructor asks by tools (its default), with `strict=False`; a type that it refuses is the
 field of a model. {types} Pydantic types, {rows} rows a kind and client. The clients: {clients}.
