@@ -302,11 +302,23 @@ def _plain(node: Mapping[str, Any], kind: str) -> dict[str, Any]:
         made["description"] = node["description"]
     if kind == "string" and node.get("format") in _FORMATS:
         made["format"] = node["format"]
-    if kind == "string" and isinstance(node.get("pattern"), str) and "(?" not in node["pattern"]:
+    if kind == "string" and isinstance(node.get("pattern"), str) and _is_anchored(node["pattern"]):
         made["pattern"] = node["pattern"]
     if kind in ("integer", "number"):
         made |= {key: node[key] for key in _NUMBERS if key in node}
     return made
+
+
+def _is_anchored(pattern: str) -> bool:
+    """Whether a pattern describes the whole text, without lookarounds: some strict modes take no other pattern, and
+    some match every pattern with the whole text.
+    """
+    plain = re.sub(r"\\.|\[[^\]]*\]", "", pattern, flags=re.DOTALL)  # without escapes and classes
+    if not (plain.startswith("^") and plain.endswith("$")) or "(?" in plain:
+        return False
+    while plain != (shorter := re.sub(r"\([^()]*\)", "", plain)):
+        plain = shorter
+    return "|" not in plain
 
 
 def _merge(made: dict[str, Any], other: Mapping[str, Any]) -> bool:

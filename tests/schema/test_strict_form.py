@@ -196,3 +196,21 @@ def test_a_schema_that_is_nested_too_deep_is_refused() -> None:
         schema = {"type": "array", "items": schema}
     with pytest.raises(SchemaError, match="nested too deep"):
         strictified(schema)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_kept"),
+    [
+        (r"^[A-Z|]{3}\d+$", True),
+        (r"^(a|b(c|d))$", True),
+        ("ab+c", False),
+        (r"^\s*(\d*)", False),
+        ("^a|b$", False),
+        ("^(a)|(b)$", False),
+        ("^(?=a)b$", False),
+        (r"^a\$", False),
+    ],
+)
+def test_a_pattern_is_kept_only_if_it_describes_the_whole_text(pattern: str, is_kept: bool) -> None:
+    form = strictified({"type": "string", "pattern": pattern})
+    assert ("pattern" in form.schema["properties"]["value"]) == is_kept
