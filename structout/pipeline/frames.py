@@ -33,6 +33,7 @@ def extract_table(
     chunk: int = 32,
     journal: str | Path | None = None,
     private: bool = False,
+    on_error: Literal["raise", "result"] = "raise",
 ) -> "pa.Table":
     """Turn a column of texts into typed columns: one row for each row of `table`, in order.
 
@@ -61,6 +62,7 @@ def extract_table(
         chunk=chunk,
         journal=journal,
         private=private,
+        on_error=on_error,
     )
     made = pa.Table.from_pylist(list(_rows(results, contract)), _layout(pa, contract))
     for name in reversed(kept):

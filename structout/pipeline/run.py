@@ -11,6 +11,7 @@ from structout.errors import BudgetError, DataError, ModelError, OtherRunError, 
 from structout.models import identity
 from structout.pipeline.budget import Budget
 from structout.pipeline.chunks import in_order, interruptible
+from structout.pipeline.failures import AGAIN, Failures
 from structout.pipeline.form import Form
 from structout.pipeline.job import CHUNK, Job
 from structout.pipeline.journal.database import ANEW
@@ -27,7 +28,6 @@ from structout.tables.rows import Row
 Entry = tuple[int, bytes, RowOutcome]  # of the journal: position, digest and outcome
 Done = list[tuple[Row, RowOutcome | None]]  # None: the journal already has the row's outcome
 Executor = Callable[[Iterable[Row], Job, Journal], Generator[Done, None, None]]
-AGAIN = "run the same command again; finished rows are kept"
 
 
 def local(chunk: int = CHUNK, budget: Budget | None = None, *, cache: bool = True) -> Executor:
@@ -113,7 +113,7 @@ def process(
         tally.cost = job.prices.cost(tally.spent.items())
         progress(tally)
 
-    failures: list[str] = []  # on consecutive rows
+    failures = Failures(job.max_errors)
     try:
         with interruptible(engine(rows, job, journal)) as found:
             for done in found:
@@ -121,26 +121,13 @@ def process(
                 new = entries(done, place)
                 keep([kept for one in new for kept in refusals.passed(one, one[2].refusals)])
                 for _, _, outcome in new:
-                    if outcome.status == "error":
-                        failures.append(outcome.issues[0].message)
-                    elif None in outcome.refusals:
-                        failures.clear()
-                    if len(failures) >= job.max_errors:
-                        raise _gone(failures)
+                    failures.passed(outcome)
         keep(refusals.rest())
     except ModelError as error:
         if error.stops:
             error.hint = f"{error.hint or 'fix the cause'}, then {AGAIN}"
         raise
     return tally
-
-
-def _gone(failures: Sequence[str]) -> ModelError:
-    """The error for consecutive rows on which the model failed."""
-    first, last = failures[0], failures[-1]
-    reasons = f": {first}" if first == last else f", first: {first}, last: {last}"
-    message = f"the model failed on {len(failures)} rows in a row{reasons}"
-    return ModelError(message, hint=f"fix the cause, then {AGAIN}")
 
 
 def entries(done: Done, place: Placing | None = None) -> list[Entry]:

@@ -164,3 +164,38 @@ def test_a_preview_asks_no_model() -> None:
     silent = Scripted({})
     assert preview("x", Bolt, On(silent, Reask(Repair(Constrained())))).constraint is not None
     assert silent.calls == 0
+
+
+@pytest.mark.parametrize("with_journal", [False, True])
+def test_a_text_on_which_the_model_fails_is_a_result_if_asked_for(tmp_path: Path, with_journal: bool) -> None:
+    broken = {"2 mm"}
+
+    def answer(prompt: Prompt) -> str:
+        text = prompt.messages[-1].content
+        if any(word in text for word in broken):
+            raise ModelError("the server answers 500")
+        return '{"kind": "hex", "size_mm": 6}'
+
+    model = Scripted(answer)
+    options: dict[str, Any] = {"journal": tmp_path / "j"} if with_journal else {}
+    texts = [f"{n} mm" for n in range(1, 6)]
+    results = list(extract_many(texts, Bolt, model, "Prompted()", chunk=2, on_error="result", **options))
+    assert [result.status for result in results] == ["valid", "invalid", "valid", "valid", "valid"]
+    assert "answers 500" in str(results[1].issues[0])
+    with pytest.raises(ModelError, match="answers 500"):
+        list(extract_many(texts, Bolt, model, "Prompted()", chunk=2, **options))
+    before = model.calls
+    broken.clear()
+    again = list(extract_many(texts, Bolt, model, "Prompted()", chunk=2, on_error="result", **options))
+    assert [result.status for result in again] == ["valid"] * 5
+    assert model.calls - before == (1 if with_journal else 5)
+
+
+def test_a_model_that_fails_on_every_text_raises_all_the_same() -> None:
+    def answer(prompt: Prompt) -> str:
+        raise ModelError("the server answers 500")
+
+    with pytest.raises(ModelError, match="failed on 10 rows in a row: the server answers 500"):
+        list(extract_many(["a"] * 50, Bolt, Scripted(answer), "Prompted()", on_error="result"))
+    with pytest.raises(SpecError, match="invalid on_error"):
+        extract_many(["a"], Bolt, Scripted("x"), on_error="ignore")  # type: ignore[arg-type]
