@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict
 from queue import SimpleQueue
 from threading import Lock
@@ -16,11 +15,13 @@ from structout.halt import current
 from structout.pipeline.budget import Budget
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal, answers_of
+from structout.pipeline.most import most_of
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.recipe import Recipe
 from structout.pipeline.run import Done, Executor, within
-from structout.result import Example
+from structout.result import Example, Task
 from structout.strategies import Strategy
+from structout.strategies.first_prompt import first_call
 from structout.tables.rows import Row
 
 Answered = tuple[str, dict[bytes, Completion], Usage]  # as `Journal.add_completions` takes it
@@ -147,15 +148,12 @@ def engine(
             raise SpecError("invalid engine: got ray for a model with #batch", hint="use --engine local")
         workers = _Workers(recipe, job, journal, actors, cache=cache)
 
-        def paid(new: list[Row]) -> list[RowOutcome]:
-            with budget.room(None, journal.spent, job.prices, len(new)) if budget else nullcontext():
-                return workers.ask(new)
-
         def ask(new: list[Row]) -> list[RowOutcome]:
-            with budget.first(None, journal.spent) if budget else nullcontext(False) as alone:
-                if alone:
-                    return paid(new[:1])
-            return paid(new)
+            if budget is None:
+                return workers.ask(new)
+            name, most = _first_calls(new, job)
+            with budget.room(name, journal.spent, job.prices, most):
+                return workers.ask(new)
 
         try:
             yield from within(rows, ask, journal, chunk, actors * _AHEAD)
@@ -163,6 +161,17 @@ def engine(
             workers.kill()
 
     return outcomes
+
+
+def _first_calls(rows: list[Row], job: Job) -> tuple[str, Usage]:
+    """The most that the first call of each row may use. The prompts of further calls are only known in the workers."""
+    name, most = job.model.name, Usage()
+    for row in rows:
+        if isinstance(row.text, str) and row.text.strip() and not row.wrong:
+            prompt, model = first_call(job.strategy, Task(row.text, job.schema, job.examples, job.sampling), job.model)
+            asked = model or job.model
+            name, most = asked.name, most + most_of([prompt], asked)
+    return name, most
 
 
 class _Workers:

@@ -37,6 +37,11 @@ class LazyModel:
         """How the model was fine-tuned; None if it was not. Loads the model."""
         return getattr(self._loaded(), "tuning", None)
 
+    @property
+    def inner(self) -> Model:
+        """The model itself. Loads it."""
+        return self._loaded()
+
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         return self._loaded().complete(prompts)
 

@@ -1,33 +1,34 @@
 """The budget of a run."""
 
-import math
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from structout.completion import Usage
 from structout.errors import BudgetError, SpecError
+from structout.halt import current
 from structout.prices import Prices, dollars
+
+Spending = tuple[str, Usage]  # a model's name, and its usage
 
 
 @dataclass(frozen=True)
 class Budget:
     """Limits on spending, including earlier runs of the same journal. `hours` counts this run alone.
 
-    Raises `SpecError` for a limit below zero.
+    Nothing is sent that could exceed a limit: a call reserves the most that it may use, until its usage is known. Only
+    a server that bills more than it was allowed to use exceeds the limit. An hour of a model's time, if it has a price,
+    is counted at its mean so far. Raises `SpecError` for a limit below zero.
     """
 
     usd: float | None = None
     tokens: int | None = None
     hours: float | None = None
     began: float = field(default_factory=time.monotonic)
-    _under_way: Counter[str | None] = field(default_factory=Counter, init=False, repr=False, compare=False)
-    _guesses: list[tuple[str | None, Usage]] = field(default_factory=list, init=False, repr=False, compare=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
-    _first: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
+    _under_way: list[Spending] = field(default_factory=list, init=False, repr=False, compare=False)
+    _changed: threading.Condition = field(default_factory=threading.Condition, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("usd", "tokens", "hours"):
@@ -36,105 +37,77 @@ class Budget:
                 raise SpecError(f"invalid budget: got {limit} {name}", hint="give 0 or more, or omit the limit")
 
     @contextmanager
-    def first(self, model: str | None, spent: Callable[[], Mapping[str, Usage]]) -> Iterator[bool]:
-        """Yield whether the usage of a call of this model (None: of any model) is still unknown. If it is, the caller
-        makes a single call to learn it, and other callers wait.
-        """
-
-        def unknown() -> bool:
-            known = spent()
-            return not known if model is None else model not in known
-
-        if (self.usd is None and self.tokens is None) or not unknown():
-            yield False
-            return
-        with self._first:
-            yield unknown()
-
-    @contextmanager
     def room(
         self,
-        model: str | None,
+        model: str,
         spent: Callable[[], Mapping[str, Usage]],
         prices: Prices,
-        coming: int,
-        *,
-        submitted: int = 0,
-        guess: Usage | None = None,
+        most: Usage,
+        submitted: Usage | None = None,
     ) -> Iterator[None]:
-        """Reserve room for `coming` calls of a model (None: of any model) until they are made and added to `spent`.
-        Calls that are already `submitted` are reserved too, whatever the limits. `guess` is the usage of all of them
-        for a model without usage so far.
+        """Reserve `most`, what coming calls of a model may use, until they are made and added to `spent`. What is
+        already `submitted` is reserved too, whatever the limits.
 
-        Raises as `check` does, but counts the calls of each model at that model's own mean.
+        Waits while calls under way leave too little room. Raises `BudgetError` if the room is too little without them,
+        and `SpecError` if a price is unknown.
         """
-        guessed = [(model, guess)] if guess is not None else []
-        calls = Counter({model: coming + submitted})
-        with self._lock:
-            if coming:
-                self._check(spent(), prices, self._under_way + calls, [*self._guesses, *guessed])
-            self._under_way[model] += coming + submitted
-            self._guesses.extend(guessed)
+        with self._changed:
+            while most.calls and (problem := self._problem(spent(), prices, (model, most))) is not None:
+                if not self._under_way:
+                    raise problem
+                current().pause(self._changed)
+            mine = (model, most + (submitted or Usage()))
+            self._under_way.append(mine)
         try:
             yield
         finally:
-            with self._lock:
-                self._under_way[model] -= coming + submitted
-                for one in guessed:
-                    self._guesses.remove(one)
+            with self._changed:
+                self._under_way.remove(mine)
+                self._changed.notify_all()
 
-    def check(self, spent: Mapping[str, Usage], prices: Prices, coming: int) -> None:
-        """Raise `BudgetError` if a limit is reached, or if `coming` more calls at the mean usage so far would exceed
-        it. Raise `SpecError` if a price is unknown.
-        """
-        self._check(spent, prices, {None: coming})
-
-    def _check(
-        self,
-        spent: Mapping[str, Usage],
-        prices: Prices,
-        coming: Mapping[str | None, int],
-        guesses: Sequence[tuple[str | None, Usage]] = (),
-    ) -> None:
-        calls = sum(usage.calls for usage in spent.values())
-        of_any = coming.get(None, 0) / calls if calls else 0.0
-        expected = {
-            model: _with_more(usage, coming.get(model, 0) + of_any * usage.calls) for model, usage in spent.items()
-        }
-        for model, guess in guesses:
-            if model is not None and model not in spent:
-                expected[model] = expected.get(model, Usage()) + guess
+    def _problem(self, spent: Mapping[str, Usage], prices: Prices, coming: Spending) -> BudgetError | None:
+        """Why the coming calls may not be made; None if there is room for them."""
+        reserved = [*self._under_way, coming]
         if self.tokens is not None:
-            used, needed = (sum(one.input_tokens + one.output_tokens for one in x.values()) for x in (spent, expected))
-            if used >= self.tokens or needed > self.tokens:
-                problem = f"{used:,} of {self.tokens:,} tokens are spent"
-                raise _used_up(problem, "--budget-tokens", f"{needed:,}" if needed > used else "")
+            used, needed = _tokens(list(spent.items())), _tokens([coming])
+            if used + _tokens(reserved) > self.tokens:
+                told = f"{used:,} of {self.tokens:,} tokens are spent, {max(0, self.tokens - used):,} are left"
+                return _used_up(told, f"{needed:,} tokens", "--budget-tokens")
         if self.usd is not None:
-            paid, bill = prices.cost(spent.items()), prices.cost(expected.items())
-            if paid is None or bill is None:
-                unknown = next(model for model in expected if model not in prices.table)
-                raise SpecError(
-                    f"the price of {unknown} is unknown", hint="give --price, or list the model in --prices"
-                )
-            if paid >= self.usd or bill > self.usd:
-                problem = f"{dollars(paid)} of {dollars(self.usd)} is spent"
-                raise _used_up(problem, "--budget-usd", dollars(bill) if bill > paid else "")
+            paid = prices.cost(spent.items())
+            bill, needed_usd = (_dearest(prices, one, spent) for one in (reserved, [coming]))
+            if paid is None or bill is None or needed_usd is None:
+                unknown = next(name for name in (*spent, *(name for name, _ in reserved)) if name not in prices.table)
+                hint = "give --price, or list the model in --prices"
+                raise SpecError(f"the price of {unknown} is unknown", hint=hint)
+            if paid + bill > self.usd:
+                left = dollars(max(0.0, self.usd - paid))
+                told = f"{dollars(paid)} of {dollars(self.usd)} is spent, {left} is left"
+                return _used_up(told, dollars(needed_usd), "--budget-usd")
         if self.hours is not None and (time.monotonic() - self.began) / 3600 >= self.hours:
-            raise _used_up(f"the time limit of {self.hours:g} hours is used up", "--max-hours")
+            return _used_up(f"the time limit of {self.hours:g} hours is used up", "", "--max-hours")
+        return None
 
 
-def _with_more(usage: Usage, calls: float) -> Usage:
-    """The usage after so many more calls at its own mean."""
-    if not usage.calls:
-        return usage
-    share = 1 + calls / usage.calls
-    return Usage(
-        usage.calls, math.ceil(usage.input_tokens * share - 1e-6), math.ceil(usage.output_tokens * share - 1e-6)
-    )
+def _tokens(spendings: Sequence[Spending]) -> int:
+    return sum(usage.input_tokens + usage.output_tokens for _, usage in spendings)
 
 
-def _used_up(problem: str, option: str, needed: str = "") -> BudgetError:
+def _dearest(prices: Prices, reserved: Sequence[Spending], spent: Mapping[str, Usage]) -> float | None:
+    """The highest price of reserved calls: their input may be written to a cache, which may cost more."""
+    total = 0.0
+    for model, usage in reserved:
+        before = spent.get(model, Usage())
+        timed = replace(usage, seconds=before.seconds / before.calls * usage.calls if before.calls else 0.0)
+        costs = [prices.cost([(model, one)]) for one in (timed, replace(timed, stored_tokens=usage.input_tokens))]
+        if costs[0] is None or costs[1] is None:
+            return None
+        total += max(costs[0], costs[1])
+    return total
+
+
+def _used_up(told: str, needed: str, option: str) -> BudgetError:
     return BudgetError(
-        problem + (f"; the next calls would make it {needed}" if needed else ""),
+        told + (f"; the next call may use up to {needed}" if needed else ""),
         hint=f"raise {option} and run the same command again; finished rows are kept",
     )

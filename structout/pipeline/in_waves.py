@@ -11,10 +11,9 @@ from structout.models.ledger import with_ledger
 from structout.pipeline.budget import Budget
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.journal.ledger import JournalLedger
+from structout.pipeline.most import most_of
 from structout.pipeline.recorded import Kept, Recorded, completion_key
 from structout.prices import Prices
-
-_BYTES = 3  # per token, at most
 
 
 class InWaves(Recorded):
@@ -22,7 +21,7 @@ class InWaves(Recorded):
 
     Equal prompts get the same answer, also sampled ones. A prompt that the provider leaves unanswered gets a refusal,
     and its key is added to `unanswered` with the reason; without `unanswered`, it raises. A budget counts requests as
-    soon as they are submitted; those of a model without usage count with all tokens that their answers may have.
+    soon as they are submitted, with all tokens that their answers may have.
     """
 
     def __init__(
@@ -67,15 +66,11 @@ class InWaves(Recorded):
         if self._budget is None:
             return nullcontext()
         waiting = {key for wave in self._ledger.waves() for key in wave.keys}
-        submitted = sum(prompt.key() in waiting for prompt in prompts)
-        return self._budget.room(
-            self.name,
-            self._journal.spent,
-            self._prices,
-            len(prompts) - submitted,
-            submitted=submitted,
-            guess=sum(map(_most, prompts), Usage()),
-        )
+        submitted = [prompt for prompt in prompts if prompt.key() in waiting]
+        new = [prompt for prompt in prompts if prompt.key() not in waiting]
+        most = most_of(new, self.inner) if new else Usage()
+        theirs = most_of(submitted, self.inner)
+        return self._budget.room(self.name, self._journal.spent, self._prices, most, theirs)
 
 
 def check_recordable(journal: Kept, *, cache: bool) -> Journal:
@@ -85,9 +80,3 @@ def check_recordable(journal: Kept, *, cache: bool) -> Journal:
     if not isinstance(journal, Journal):
         raise SpecError("a model with #batch needs a journal on this machine", hint="use the local engine")
     return journal
-
-
-def _most(prompt: Prompt) -> Usage:
-    """The most that an answer to a prompt may use."""
-    read = sum(len(message.content.encode(errors="replace")) for message in prompt.messages)
-    return Usage(1, read // _BYTES + 1, prompt.sampling.max_tokens)

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -9,11 +10,12 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from structout.completion import Completion, Prompt, Usage
-from structout.errors import ModelError
+from structout.errors import ModelError, StructoutWarning
 from structout.models import Model, Strict, identity
 from structout.models.base import HaltedAnswerError, PartialAnswerError
 from structout.models.wrappers.base import Wrapper
 from structout.pipeline.budget import Budget
+from structout.pipeline.most import most_of
 from structout.prices import Prices
 
 
@@ -55,6 +57,7 @@ class Recorded(Wrapper):
         self._asked: dict[bytes, Future[Completion]] = {}
         self._left_over: dict[str, list[Completion]] = defaultdict(list)
         self._lock = threading.Lock()
+        self._said = False
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         keys = [self.key(prompt) if self._is_kept(prompt) else None for prompt in prompts]
@@ -111,11 +114,6 @@ class Recorded(Wrapper):
         answers = {place: known for place, known in before.items() if known is not None}
         places = [place for place in before if place not in answers]
         try:
-            if places and self._budget is not None:
-                with self._budget.first(self.name, self._journal.spent) as alone:
-                    if alone:
-                        self._pay(places[:1], prompts, keys, answers)
-                        places = places[1:]
             if places:
                 self._pay(places, prompts, keys, answers)
         except BaseException as error:
@@ -135,7 +133,8 @@ class Recorded(Wrapper):
         """Ask for the prompts at `places`, and add their answers, also if a part of the batch fails."""
         failed: PartialAnswerError | HaltedAnswerError | None = None
         found: Sequence[Completion | None]
-        with self._room(len(places)):
+        most = most_of((prompts[place] for place in places), self.inner) if self._budget is not None else Usage()
+        with self._room(most):
             try:
                 found = self.inner.complete([prompts[place] for place in places])
             except (PartialAnswerError, HaltedAnswerError) as error:
@@ -143,15 +142,27 @@ class Recorded(Wrapper):
             new = {place: answer for place, answer in zip(places, found, strict=True) if answer is not None}
             kept = {place: answer for place, answer in new.items() if place < len(keys) and not answer.is_rejection}
             cached = {keys[place]: answer for place, answer in kept.items()}
-            self._journal.add_completions(self.name, cached, sum((one.usage for one in new.values()), Usage()))
+            used = sum((one.usage for one in new.values()), Usage())
+            self._journal.add_completions(self.name, cached, used)
+        if self._budget is not None:
+            self._compare(used, most)
         answers.update(new)
         if failed is not None:
             raise failed
 
-    def _room(self, calls: int) -> AbstractContextManager[None]:
+    def _room(self, most: Usage) -> AbstractContextManager[None]:
         if self._budget is None:
             return nullcontext()
-        return self._budget.room(self.name, self._journal.spent, self._prices, calls)
+        return self._budget.room(self.name, self._journal.spent, self._prices, most)
+
+    def _compare(self, used: Usage, most: Usage) -> None:
+        """Warn, once, if calls used more than they may use: the budget may be exceeded then."""
+        is_more = used.input_tokens > most.input_tokens or used.output_tokens > most.output_tokens
+        if is_more and not self._said:
+            self._said = True
+            counts = [f"{one.input_tokens:,} + {one.output_tokens:,} tokens" for one in (used, most)]
+            message = f"{self.name} used {counts[0]} for calls that may use {counts[1]}: the budget may be exceeded"
+            warnings.warn(message, StructoutWarning, stacklevel=2)
 
     def _take_left_over(self, prompt: Prompt) -> Completion | None:
         """A sampled answer that is left over from a batch in which another prompt failed."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import takewhile
 
-from structout.errors import BudgetError, DataError, ModelError, OtherRunError, StructoutWarning
+from structout.errors import BudgetError, DataError, ModelError, OtherRunError, SpecError, StructoutWarning
 from structout.models import identity
 from structout.pipeline.budget import Budget
 from structout.pipeline.chunks import in_order, interruptible
@@ -44,7 +44,8 @@ def within(
     rows: Iterable[Row], ask: Callable[[list[Row]], list[RowOutcome]], journal: Journal, chunk: int, in_flight: int = 2
 ) -> Generator[Done, None, None]:
     """The outcomes of `ask` for the rows that are new, `chunk` at a time, within the budget. At the end of the budget,
-    chunks are halved to spend the rest on as many rows as possible. Then this raises `BudgetError`.
+    chunks are halved to spend the rest on as many rows as possible. Then this raises `BudgetError`, or `SpecError` if
+    the budget is too small for the first row.
     """
     stopped: list[BudgetError] = []
 
@@ -68,6 +69,11 @@ def within(
         return [(row, found.get(row.position)) for row in some if row.position in found or row.position not in asked]
 
     yield from in_order(takewhile(lambda row: not stopped, rows), work, chunk, in_flight)
+    if stopped and not journal.spent():
+        problem = f"the budget is too small for one row: {stopped[0].message}"
+        raise SpecError(
+            problem, hint="raise the budget, lower --max-tokens, or name the dialect of a server (#json_schema)"
+        )
     if stopped:
         raise stopped[0]
 

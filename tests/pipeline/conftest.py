@@ -30,6 +30,15 @@ def bolt(prompt: Prompt) -> Completion:
     return Completion(text, Usage(calls=1, input_tokens=10 + n % 3, output_tokens=5))
 
 
+class Exact(Scripted):
+    """Counts the tokens of a prompt itself: always as many."""
+
+    tokens = 12
+
+    def encode(self, prompt: Prompt) -> list[int]:
+        return [0] * self.tokens
+
+
 @pytest.fixture
 def model() -> Scripted:
     return Scripted(bolt)

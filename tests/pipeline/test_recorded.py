@@ -1,9 +1,11 @@
+import json
 import pickle
 import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,22 +29,26 @@ from structout import (
     Schema,
     Scripted,
     SpecError,
+    StructoutWarning,
     Task,
     Usage,
     Verify,
 )  # fmt: skip
 from structout.models.base import PartialAnswerError
+from structout.models.wrappers.strict import Strict
 from structout.models.wrappers.traced import Traced
 from structout.pipeline.budget import Budget
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
+from structout.pipeline.most import most_of
 from structout.pipeline.recorded import Recorded
 from structout.pipeline.run import local, process
 from structout.prices import Price, Prices, named, read_price, read_prices
 from structout.strategies import spec, with_models
 from structout.tables.rows import rows_of
 from structout.verifiers import AllOf
-from tests.conftest import needs
+from tests.conftest import Bolt, needs
+from tests.pipeline.conftest import Exact, bolt
 
 
 def ask(text: str, **sampling: float) -> Prompt:
@@ -109,7 +115,7 @@ class Picky:
 
 
 def test_a_partial_answer_is_one_of_all_that_was_asked(journal: Journal) -> None:
-    model = Recorded(Picky(), journal, Budget(tokens=100))
+    model = Recorded(Picky(), journal, Budget(tokens=10_000))
     model.complete([ask("b")])
     with pytest.raises(PartialAnswerError) as caught:
         model.complete([ask("a"), ask("s", temperature=1.0), ask("poison"), ask("b"), ask("a")])
@@ -161,19 +167,20 @@ def test_a_named_model_that_has_answered_before_is_recorded_too(journal: Journal
 
 def test_a_budget_stops_the_run_before_it_is_passed_and_a_higher_one_goes_on(job: Job, tmp_path: Path) -> None:
     rows = list(rows_of([f"{n} mm" for n in range(1, 101)]))
+    job = replace(job, model=Exact(bolt), sampling=Sampling(max_tokens=5))
     with Journal(tmp_path / "j", job.identity()) as journal:
-        with pytest.raises(BudgetError, match="500 tokens") as caught:
+        with pytest.raises(BudgetError, match=r"of 500 tokens are spent, .* the next call may use up to 17") as caught:
             process(rows, job, journal, local(4, Budget(tokens=500)))
         assert "--budget-tokens" in caught.value.hint
         spent = sum(journal.spent().values(), Usage())
-        assert 480 < spent.input_tokens + spent.output_tokens <= 500
+        assert 500 - 17 < spent.input_tokens + spent.output_tokens <= 500
         tally = process(rows, job, journal, local(4, Budget(tokens=5000)))
         assert (tally.accepted, tally.quarantined) == (86, 14)
         with pytest.raises(BudgetError, match="0 hours"):
             process(rows_of([*(row.text for row in rows), "101 mm"]), job, journal, local(4, Budget(hours=0)))
 
 
-def test_a_budget_counts_the_calls_that_are_under_way(journal: Journal) -> None:
+def test_a_call_waits_for_the_calls_that_are_under_way(journal: Journal) -> None:
     asked, go = threading.Event(), threading.Event()
 
     def slow(prompt: Prompt) -> Completion:
@@ -182,15 +189,24 @@ def test_a_budget_counts_the_calls_that_are_under_way(journal: Journal) -> None:
             assert go.wait(10)
         return Completion("x", Usage(calls=1, input_tokens=10))
 
-    model = Recorded(Scripted(slow), journal, Budget(tokens=25))
-    model.complete([ask("first")])
-    with ThreadPoolExecutor(1) as pool:
-        under_way = pool.submit(model.complete, [ask("slow")])
+    inner = Exact(slow)
+    model = Recorded(inner, journal, Budget(tokens=35))
+    model.complete([ask("first", max_tokens=3)])
+    with ThreadPoolExecutor(2) as pool:
+        under_way = pool.submit(model.complete, [ask("slow", max_tokens=3)])
         assert asked.wait(10)
-        with pytest.raises(BudgetError, match="would make it 30"):
-            model.complete([ask("another")])
+        another = pool.submit(model.complete, [ask("another", max_tokens=3)])
+        time.sleep(0.1)
+        assert not another.done()
+        assert inner.calls == 2
         go.set()
         assert under_way.result()[0].text == "x"
+        assert another.result()[0].text == "x"
+    with pytest.raises(
+        BudgetError, match="30 of 35 tokens are spent, 5 are left; the next call may use up to 15 tokens"
+    ):
+        model.complete([ask("last", max_tokens=3)])
+    assert inner.calls == 3
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.01])
@@ -202,12 +218,13 @@ def test_what_is_left_of_a_budget_goes_to_as_many_rows_as_it_is_enough_for(
         time.sleep(seconds)
         return Completion('{"kind": "hex", "size_mm": 6}', Usage(calls=1, input_tokens=100, output_tokens=50))
 
-    model = Scripted(answer)
-    job = Job(job.schema, model, Prompted(), sampling=Sampling(temperature=temperature))
+    model = Exact(answer)
+    model.tokens = 100
+    job = Job(job.schema, model, Prompted(), sampling=Sampling(temperature=temperature, max_tokens=50))
     rows = list(rows_of([f"{n} mm" for n in range(1, 41)]))
     with Journal(tmp_path / "j", job.identity()) as journal:
         for limit, done in ((2000, 13), (2000, 13), (4400, 29), (5850, 39)):
-            with pytest.raises(BudgetError, match=f" of {limit:,} tokens are spent; the next calls would make"):
+            with pytest.raises(BudgetError, match=f" of {limit:,} tokens are spent, .*may use up to 150"):
                 process(rows, job, journal, local(32, Budget(tokens=limit)))
             assert (journal.counts(), model.calls) == ({"valid": done}, done)
         assert process(rows, job, journal, local(32, Budget(tokens=6000))).accepted == 40
@@ -217,49 +234,62 @@ def test_what_is_left_of_a_budget_goes_to_as_many_rows_as_it_is_enough_for(
 def test_a_small_budget_is_told_in_digits_that_can_be_seen() -> None:
     spent, prices = {"m": Usage(calls=1, input_tokens=1000)}, Prices({"m": Price(1, 0)})
     for limit, told in (
-        (0.001, "$0.001"),
-        (0.0012, "$0.001 of $0.0012 is spent; the next calls would make it $0.002 "),
+        (0.001, "$0.001 of $0.001 is spent, $0.00 is left; the next call may use up to $0.001"),
+        (0.0012, "$0.001 of $0.0012 is spent, $0.0002 is left; the next call may use up to $0.001"),
     ):
-        with pytest.raises(BudgetError, match=re.escape(told)):
-            Budget(usd=limit).check(spent, prices, 1)
+        budget = Budget(usd=limit)
+        with pytest.raises(BudgetError, match=re.escape(told)), budget.room("m", lambda: spent, prices, Usage(1, 1000)):
+            pass
 
 
-@pytest.mark.parametrize(("limit", "calls"), [(0, 0), (1, 1), (40, 2), (10_000, 80)])
-def test_no_budget_is_overrun_by_a_whole_chunk(
-    job: Job, model: Scripted, tmp_path: Path, limit: int, calls: int
-) -> None:
+@pytest.mark.parametrize(("limit", "calls"), [(0, 0), (16, 0), (17, 1), (40, 2), (10_000, 80)])
+def test_no_budget_is_overrun_by_a_whole_chunk(job: Job, tmp_path: Path, limit: int, calls: int) -> None:
+    model = Exact(bolt)
     prices = Prices({model.name: Price(1e6, 1e6)})  # a dollar a token
     for budget in (Budget(tokens=limit), Budget(usd=limit)):
         before = model.calls
-        way = Job(job.schema, model, Prompted(), prices=prices)
+        way = Job(job.schema, model, Prompted(), sampling=Sampling(max_tokens=5), prices=prices)
         with Journal(tmp_path / f"{budget.tokens}", way.identity()) as journal:
             try:
                 process(rows_of([f"{n} mm" for n in range(1, 81)]), way, journal, local(32, budget))
             except BudgetError:
-                assert calls < 80
+                assert 0 < calls < 80
+            except SpecError:  # too small for one row
+                assert calls == 0
         assert model.calls - before == calls
 
 
 def test_a_dearer_model_is_counted_at_its_own_mean(journal: Journal) -> None:
     budget, prices = Budget(usd=100), Prices({"cheap": Price(0, 0), "dear": Price(1e6, 0)})
     answer = Completion("x", Usage(calls=1, input_tokens=20))
-    cheap, dear = (
-        Recorded(Scripted(lambda prompt: answer, name=name), journal, budget, prices) for name in ("cheap", "dear")
-    )
+    models = {name: Exact(lambda prompt: answer, name=name) for name in ("cheap", "dear")}
+    for one in models.values():
+        one.tokens = 20
+    cheap, dear = (Recorded(model, journal, budget, prices) for model in models.values())
     cheap.complete([ask(str(n)) for n in range(50)])
     dear.complete([ask("a"), ask("b")])
-    with pytest.raises(BudgetError, match=r"would make it \$120"):
+    with pytest.raises(BudgetError, match=r"\$60.00 is left; the next call may use up to \$80"):
         dear.complete([ask(text) for text in "cdef"])
     cheap.complete([ask(str(n)) for n in range(100)])
 
 
-def test_a_sampled_answer_before_the_budget_ended_is_kept(journal: Journal) -> None:
-    inner = Scripted(lambda prompt: Completion(str(inner.calls), Usage(calls=1, input_tokens=10)))
-    prompts = [ask("a", temperature=1.0)] * 3
-    with pytest.raises(BudgetError):
-        (model := Recorded(inner, journal, Budget(tokens=15))).complete(prompts)
-    assert model.complete(prompts[:1])[0].text == "1"
-    assert inner.calls == 1
+def test_a_model_that_uses_more_than_it_may_is_told(journal: Journal) -> None:
+    inner = Exact(lambda prompt: Completion("x", Usage(calls=1, input_tokens=10, output_tokens=2000)))
+    with pytest.warns(StructoutWarning, match=r"used 10 \+ 2,000 tokens for calls that may use 12 \+ 512 tokens"):
+        Recorded(inner, journal, Budget(tokens=1000)).complete([ask("a")])
+
+
+def test_what_a_prompt_may_use_is_bounded_by_its_bytes_where_nobody_counts() -> None:
+    schema = Schema.of(Bolt)
+    plain, held = (
+        Prompt((Message("user", "größe"),), Sampling(max_tokens=9), constraint) for constraint in (None, schema)
+    )
+    model = Scripted("x")
+    used = most_of([plain], model)
+    assert (used.calls, used.output_tokens) == (1, 9)
+    assert used.input_tokens >= len("größe".encode())
+    assert most_of([held], model).input_tokens - used.input_tokens == len(json.dumps(held.held_to))
+    assert most_of([plain, plain], Strict(Exact("x"))) == Usage(2, 24, 18)
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), -1])
@@ -289,7 +319,13 @@ def test_money_is_counted_where_the_price_is_known(job: Job, tmp_path: Path) -> 
     with pytest.raises(SpecError, match="expected MODEL=INPUT,OUTPUT"):
         named(read_prices(["1,2"]), ["small", "big"])
     with pytest.raises(SpecError, match="price of scripted is unknown"):
-        Budget(usd=1).check({"scripted": Usage(calls=1)}, Prices(), 1)
+        reserve({"scripted": Usage(calls=1)}, Prices())
     with pytest.raises(BudgetError):
-        Budget(usd=1).check({"scripted": Usage(calls=10, input_tokens=999)}, known, 1)
-    Budget(usd=1).check({"scripted": Usage(calls=10, input_tokens=900)}, known, 1)
+        reserve({"scripted": Usage(calls=10, input_tokens=999)}, known)
+    reserve({"scripted": Usage(calls=10, input_tokens=900)}, known)
+
+
+def reserve(spent: dict[str, Usage], prices: Prices) -> None:
+    """Reserve 90 tokens of a budget of a dollar."""
+    with Budget(usd=1).room("scripted", lambda: spent, prices, Usage(1, 90)):
+        pass

@@ -14,8 +14,13 @@ def test_a_budget_ends_the_run_with_3_and_a_higher_one_resumes(
 ) -> None:
     words = ["run", "-i", str(bolts(60)), "-o", str(tmp_path / "out.jsonl"), "--chunk", "5", *words]
     done = shell(*words, "--budget-tokens", "300")
+    assert (done.returncode, "the budget is too small for one row" in done.stderr) == (2, True)
+    assert not (tmp_path / "asked").exists()
+    done = shell(*words, "--budget-tokens", "1200")
     assert done.returncode == 3
-    assert re.search(r"error: \d+ of 300 tokens are spent", done.stderr)
+    assert re.search(
+        r"error: \d+ of 1,200 tokens are spent, \d+ are left; the next call may use up to 9\d\d", done.stderr
+    )
     assert not (tmp_path / "out.jsonl").exists()
     assert 0 < len(asked(tmp_path)) <= 20
     assert shell(*words, "--budget-tokens", "3000").returncode == 1

@@ -86,6 +86,11 @@ class OpenAIModel:
         return self._found_dialect(Sampling())
 
     @property
+    def upfront(self) -> Usage:
+        """The most that the next call may use besides its prompts: for the probe, if the dialect is unknown."""
+        return probe.MOST if self._dialect is None else Usage()
+
+    @property
     def left_out(self) -> frozenset[str]:
         """The parts of requests that the server refused, and that requests lack from then on (see `PARTS`)."""
         return frozenset(self._requests.left_out)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from structout.completion import Completion, Message, Prompt, Sampling
+from structout.completion import Completion, Message, Prompt, Sampling, Usage
 from structout.models.openai import dialects
 from structout.models.openai.dialects import PROBED, Dialect
 from structout.models.openai.kinds import KINDS
@@ -14,6 +14,10 @@ from structout.models.retries import RefusalError
 
 ROOMS = (1024, 4096)  # tokens: a model may think before it answers
 TRIES = 2  # of a dialect that the server answers with an internal error
+
+
+_QUESTION = 200  # tokens of the question with its schema and template, at most
+MOST = Usage(len(PROBED) * len(ROOMS), len(PROBED) * len(ROOMS) * _QUESTION, len(PROBED) * sum(ROOMS))
 
 
 class Finding(NamedTuple):

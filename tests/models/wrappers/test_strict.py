@@ -119,7 +119,7 @@ def test_numbers_that_cannot_be_are_refused_before_anything_believes_them(
     assert [one is not None for one in partial.value.completions] == [True, False]
     job = Job(Schema.of(Bolt), Odd(sometimes), Constrained())
     with Journal(tmp_path / "j", job.identity()) as journal:
-        tally = process(rows_of(["M6", "M7", "M8"]), job, journal, local(budget=Budget(tokens=1000)))
+        tally = process(rows_of(["M6", "M7", "M8"]), job, journal, local(budget=Budget(tokens=100_000)))
         spent = journal.spent()["odd"]
     assert tally.counts == {"valid": 2, "error": 1}
     assert (spent.calls, spent.input_tokens, spent.output_tokens) == (2, 20, 10)
