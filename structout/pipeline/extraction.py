@@ -116,7 +116,7 @@ def _listed(texts: Any) -> Iterable[str]:
     return texts.to_pylist() if hasattr(texts, "to_pylist") else texts
 
 
-Done = tuple[Row, Result[Any], RowOutcome | None]  # None: there is no outcome to keep
+Done = tuple[Row, Result[Any], RowOutcome | None]  # None: the journal needs no entry
 
 
 def _passing(texts: Iterable[str], job: Job, chunk: int, *, tolerant: bool) -> Iterator[Result[Any]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from structout import BudgetError, Prompted, Sampling, SpecError
+from structout import BudgetError, Sampling, SpecError
 from structout.models.openai.client import OpenAIModel
 from structout.pipeline.budget import Budget
 from structout.pipeline.job import Job
