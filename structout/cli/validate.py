@@ -1,6 +1,7 @@
 """`structout validate`: a gate for documents from any producer."""
 
 import sys
+from collections import deque
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from structout.cli.codes import FAILED, INCOMPLETE, NOTHING, PASSED
-from structout.cli.console import put, put_json, say, silence
+from structout.cli.console import counted, put, put_json, say, silence
 from structout.cli.options import CodeOption, FormatOption, JsonOption, SchemaOption, WriteSecretsOption, policy_named
 from structout.errors import DataError, SpecError
 from structout.surfaces import json_shown, json_text, line
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 
 def validate(
     schema: SchemaOption,
-    source: Annotated[
-        str,
+    sources: Annotated[
+        list[str] | None,
         typer.Argument(
             metavar="INPUT",
-            help="A .json document or array of documents; JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, sql:QUERY; or "
-            "- for JSONL on stdin.",
+            help="A .json document or array of documents; JSONL, CSV (.gz), Parquet; a folder or a pattern of such "
+            "files; NAME.duckdb#TABLE, sql:QUERY; or - for JSONL on stdin, the default.",
         ),
-    ] = "-",
+    ] = None,
     column: Annotated[str | None, typer.Option("--column", help="The column that holds a document as JSON.")] = None,
     format: FormatOption = None,  # noqa: A002
     min_valid: Annotated[
@@ -73,6 +74,7 @@ def validate(
     from structout.schema.hidden import check_hidden
     from structout.tables.documents import read_documents
     from structout.tables.output import check_distinct, check_writable
+    from structout.tables.place import places
 
     if [output, rejects, *(one.partition("=")[2] for one in report or [])].count("-") > 1:
         raise SpecError(
@@ -85,33 +87,44 @@ def validate(
                 f"invalid --report: got {target!r}, expected FORMAT=PATH", hint=f"use one of {', '.join(FORMATS)}"
             )
     beside = {f"--report {one}": path for one, path in reports.items()}
-    check_distinct({"INPUT": source, "--output": output, "--rejects": rejects, **beside})
+    inputs = [place.name for place in places(sources or "-", format)]
+    check_distinct({**{f"INPUT {name}": name for name in inputs}, "--output": output, "--rejects": rejects, **beside})
     for path in reports.values():
         if path != "-":
             check_writable(path)
     contract, policy = Schema.of(schema), policy_named(repair) if repair is not None else None
     if not write_secrets and any(place not in (None, "-") for place in (output, rejects)):
         check_hidden(contract, "add --write-secrets, or omit --output and --rejects")
+    source = inputs[0] if len(inputs) == 1 else f"{inputs[0]} and {counted(len(inputs) - 1, 'other input')}"
     findings = Findings(source, contract.name, _thresholds(contract, min_valid, max_invalid, min_field or []))
     gate = Gate(contract, policy, findings.thresholds.min_field)
     judged = judgements if jobs == 1 else partial(in_processes, source=schema, jobs=jobs)
-    unread = None
+    several, unread = len(inputs) > 1, None
+    owners: deque[str] = deque()  # the inputs of the documents that are being judged
+
+    def documents() -> "Iterator[Document]":
+        for name in inputs:
+            for document in read_documents(name, contract, column=column, format=format):
+                owners.append(name)
+                yield document
+
     alone = "-" in (output, rejects, *reports.values())  # a machine reads stdout then, so it holds nothing else
     lines = sys.stderr if alone else sys.stdout
     with _passing(output, contract) as keep, _rejecting(rejects) as reject:
         try:
-            for document, judgement in judged(gate, read_documents(source, contract, column=column, format=format)):
-                findings.add(judgement)
+            for document, judgement in judged(gate, documents()):
+                place = owners.popleft()
+                findings.add(judgement, place)
                 if judgement.status == "invalid":
                     reject(document, judgement)
                 else:
                     keep(document, judgement)
                 if as_json:
                     with _goes_on(lines):
-                        put_json(judgement_json(judgement), lines)
+                        put_json(judgement_json(judgement._replace(source=place if several else "")), lines)
                 elif judgement.status == "invalid":
                     with _goes_on(lines):
-                        put(line(f"{source}:{judgement.line}: {'; '.join(map(str, judgement.issues))}"), lines)
+                        put(line(f"{place}:{judgement.line}: {'; '.join(map(str, judgement.issues))}"), lines)
         except DataError as error:
             if findings.total == 0:
                 raise

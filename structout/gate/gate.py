@@ -22,8 +22,9 @@ _SHOWN = 1000  # documents that reports list individually
 class Judgement(NamedTuple):
     """The judgement on one document: `valid` as it is, `repaired` to `repaired_to`, or `invalid`.
 
-    `notices` name values of a valid document that look wrong, and `bad_fields` the fields with a threshold that are bad
-    in an invalid document. (A tuple, because creating judgements is a large part of the cost of small documents.)
+    `notices` name values of a valid document that look wrong, and `bad_fields` the fields with a threshold that are
+    bad in an invalid document. `source` is the input of a document in a sample. (A tuple, because creating
+    judgements is a large part of the cost of small documents.)
     """
 
     line: int
@@ -33,6 +34,7 @@ class Judgement(NamedTuple):
     repaired_to: Json = None
     notices: tuple[Issue, ...] = ()
     bad_fields: tuple[str, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,8 @@ class Findings:
             checks.append(ThresholdCheck(f"{name} valid >= {least:g}", f"{good:.6g}", good >= least))
         return checks
 
-    def add(self, judgement: Judgement) -> None:
-        """Count a judgement."""
+    def add(self, judgement: Judgement, source: str = "") -> None:
+        """Count a judgement on a document of `source`, by default of the only one."""
         self.total += 1
         if judgement.status == "valid":
             self.valid += 1
@@ -109,7 +111,7 @@ class Findings:
             self.bad_fields.update(judgement.bad_fields)
             self.kinds.update({(issue.kind, _pattern(issue.pointer)) for issue in judgement.issues})
             if len(self.sample) < _SHOWN:
-                self.sample.append(judgement)
+                self.sample.append(judgement._replace(source=source or self.source))
 
 
 class Gate:

@@ -54,7 +54,15 @@ def judgement_json(judgement: Judgement) -> dict[str, Any]:
     issues = [{"pointer": i.pointer, "kind": i.kind, "message": i.message} for i in judgement.issues]
     notices = [{"pointer": i.pointer, "kind": i.kind, "message": i.message} for i in judgement.notices]
     more = {"notices": notices} if notices else {}
-    return {"line": judgement.line, "status": judgement.status, "issues": issues, "edits": judgement.edits, **more}
+    told = {"source": judgement.source} if judgement.source else {}
+    return {
+        **told,
+        "line": judgement.line,
+        "status": judgement.status,
+        "issues": issues,
+        "edits": judgement.edits,
+        **more,
+    }
 
 
 def as_junit(findings: Findings) -> str:
@@ -68,7 +76,7 @@ def as_junit(findings: Findings) -> str:
         case = SubElement(suite, "testcase", classname=surfaces.xml(findings.schema), name=name)
         if not check.passed:
             failure = SubElement(case, "failure", message=f"{name}: found {check.found}")
-            failure.text = surfaces.xml("\n".join(_line(findings, judgement) for judgement in findings.sample))
+            failure.text = surfaces.xml("\n".join(_line(judgement) for judgement in findings.sample))
     return tostring(suite, encoding="unicode", xml_declaration=True)
 
 
@@ -83,7 +91,7 @@ def as_sarif(findings: Findings) -> str:
             "locations": [
                 {
                     "physicalLocation": {
-                        "artifactLocation": {"uri": surfaces.address(findings.source)},
+                        "artifactLocation": {"uri": surfaces.address(judgement.source)},
                         "region": {"startLine": judgement.line},
                     }
                 }
@@ -106,7 +114,7 @@ def as_sarif(findings: Findings) -> str:
 def as_github(findings: Findings) -> str:
     """Workflow commands of GitHub Actions: an annotation per listed document, and one per missed threshold."""
     lines = [
-        f"::error file={surfaces.github_property(findings.source)},line={v.line}::"
+        f"::error file={surfaces.github_property(v.source)},line={v.line}::"
         + surfaces.github("; ".join(map(str, v.issues)))
         for v in findings.sample
     ]
@@ -139,7 +147,7 @@ def as_html(findings: Findings) -> str:
 
     checks = [[c.name, c.found, "passed" if c.passed else "failed"] for c in findings.checks()]
     kinds = [[kind, where or "(document)", str(n)] for (kind, where), n in findings.kinds.most_common(50)]
-    sample = [[str(v.line), "; ".join(map(str, v.issues))] for v in findings.sample]
+    sample = [[f"{v.source}:{v.line}", "; ".join(map(str, v.issues))] for v in findings.sample]
     style = "body{font:14px sans-serif}td{border:1px solid #ccc;padding:2px 8px}table{border-collapse:collapse}"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{surfaces.html(findings.source)}</title>'
@@ -165,5 +173,5 @@ FORMATS: dict[str, Callable[[Findings], str]] = {
 }
 
 
-def _line(findings: Findings, judgement: Judgement) -> str:
-    return f"{findings.source}:{judgement.line}: {'; '.join(map(str, judgement.issues))}"
+def _line(judgement: Judgement) -> str:
+    return f"{judgement.source}:{judgement.line}: {'; '.join(map(str, judgement.issues))}"

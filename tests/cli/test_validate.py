@@ -38,3 +38,26 @@ def test_validate_says_where_and_what(shell: Shell) -> None:
     assert 'the key "size_mm" is missing' in done.stdout
     done = shell("validate", "--schema", BOLT, "--json", stdin='{"kind": "hex"}\n')
     assert json.loads(done.stdout)["issues"][0]["kind"] == "missing"
+
+
+def test_several_inputs_are_judged_as_one_and_named_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("s.json").write_text('{"type": "object", "properties": {"a": {"type": "integer"}}}')
+    Path("x.jsonl").write_text('{"a": 1}\n{"a": "b"}\n')
+    Path("y.json").write_text('[{"a": 2}, {"a": null}]')
+    for jobs in ("1", "2"):
+        words = ["validate", "-s", "s.json", "x.jsonl", "y.json", "--jobs", jobs, "--min-valid", "0.5"]
+        done = shell(*words, "--report", "github=g.txt", "--report", "sarif=s.sarif")
+        assert done.returncode == 0, done.stderr
+        assert [line.partition(": ")[0] for line in done.stdout.splitlines()] == ["x.jsonl:2", "y.json:2"]
+        assert "2 of 4 documents are valid" in done.stderr
+        assert Path("g.txt").read_text().count("::error file=") == 2
+        assert '"uri": "y.json"' in Path("s.sarif").read_text()
+    rows = [json.loads(line) for line in shell(*words, "--json").stdout.splitlines()]
+    assert [(row["source"], row["line"]) for row in rows] == [
+        ("x.jsonl", 1), ("x.jsonl", 2), ("y.json", 1), ("y.json", 2)
+    ]  # fmt: skip
+    assert shell("validate", "-s", "s.json", "*.jsonl", "--min-valid", "0.5").returncode == 0
+    assert shell("validate", "-s", "s.json", "none*").returncode == 2
