@@ -1,6 +1,7 @@
 """Rows of Parquet files and of DuckDB, as records of JSON values."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, time
@@ -18,6 +19,7 @@ from structout.tables.streams import opened_text
 
 BATCH = 1024  # rows that a reader holds
 _ITS_OWN: dict[str, Any] = {"enable_external_access": "false"}  # a view cannot read other files
+_DATES = re.compile(r'"(?:[^"]|"")*"|\b(?:TIMESTAMP(?: WITH TIME ZONE|_NS|_MS|_S)?|DATE)(?=[][,)]|$)')
 _UNREADABLE = (OverflowError, ValueError)  # a date after the year 9999, text that is not UTF-8
 
 
@@ -91,19 +93,16 @@ def queried_rows(place: Place, wanted: list[str]) -> Iterator[dict[str, Any] | B
         with duckdb.connect(file, read_only=place.is_table, config=config) as connection:
             query = query or f"SELECT * FROM {relation(connection, place)}"
             connection.execute("SET TimeZone = 'UTC'")
-            found = connection.execute(query)
+            found = connection.sql(query)
             if found is None:
                 raise DataError(f"{source} returns no rows", hint="write a SELECT")
-            names = [column[0] for column in found.description or []]
+            names, types = found.columns, list(map(str, found.types))
             _check_names(source, names, wanted)
-            # A date that DuckDB converts itself becomes another date after the year 9999, and needs pytz with a zone.
-            if any(word in str(column[1]) for column in found.description or [] for word in ("DATE", "TIMESTAMP")):
-                told = connection.cursor().sql(query)
-                read: Any = getattr(told, "to_arrow_reader", None) or told.fetch_arrow_reader  # before DuckDB 2
-                for batch in read(BATCH):
-                    yield from arrow_rows(batch)
-                return
-            while rows := found.fetchmany(BATCH):
+            # DuckDB makes another date of a date after the year 9999, and needs pytz for a zone: dates become text.
+            if any("TIMESTAMP" in one or "DATE" in one for one in types):
+                found = found.project(", ".join(map(_dated, names, types)))
+            read = connection.execute(found.sql_query())
+            while rows := read.fetchmany(BATCH):
                 yield from (plain(dict(zip(names, row, strict=True))) for row in rows)
     except duckdb.PermissionException as error:
         hint = "name a table of the database, or write a query: 'sql:SELECT ...'"
@@ -111,6 +110,19 @@ def queried_rows(place: Place, wanted: list[str]) -> Iterator[dict[str, Any] | B
     except duckdb.Error as error:
         hint = "name a table of the database" if place.is_table else "write the query in DuckDB's SQL"
         raise DataError(f"{source}: {_first_line(error)}", hint=hint) from error
+
+
+def _dated(name: str, kind: str) -> str:
+    """A column as SQL, in which dates are text (RFC 3339)."""
+    column = quoted(name)
+    if kind == "DATE":
+        return f"{column}::VARCHAR AS {column}"
+    if kind.startswith("TIMESTAMP"):
+        zone = "Z" if "TIME ZONE" in kind else ""
+        written = f"replace(regexp_replace({column}::VARCHAR, '[+]00$', '{zone}'), ' ', 'T')"
+        return f"{written} AS {column}"
+    texts = _DATES.sub(lambda found: found[0] if found[0][0] == '"' else "VARCHAR", kind)  # within lists and structs
+    return column if texts == kind else f"{column}::{texts} AS {column}"
 
 
 def relation(connection: Any, place: Place) -> str:
@@ -157,7 +169,10 @@ def _cell(column: Any) -> Any:
     except _UNREADABLE:
         import pyarrow as pa
 
-        return column.cast(pa.string())[0].as_py()
+        try:
+            return column.cast(pa.string())[0].as_py()
+        except pa.ArrowException as error:  # a date within a list or a struct
+            raise ValueError(str(error)) from error
 
 
 def plain(row: dict[str, Any]) -> dict[str, Any]:
@@ -166,8 +181,19 @@ def plain(row: dict[str, Any]) -> dict[str, Any]:
     """
     if all(isinstance(value, str | int | None) or _is_finite(value) for value in row.values()):
         return row
-    made: dict[str, Any] = json.loads(json.dumps(row, default=_written), parse_constant=constant)
+    try:
+        text = json.dumps(row, default=_written)
+    except TypeError:  # a map of DuckDB may have any keys
+        text = json.dumps(_with_texts(row), default=_written)
+    made: dict[str, Any] = json.loads(text, parse_constant=constant)
     return made
+
+
+def _with_texts(value: Any) -> Any:
+    """A value in which the keys of all dicts are texts."""
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else _written(key): _with_texts(one) for key, one in value.items()}
+    return [_with_texts(one) for one in value] if isinstance(value, list) else value
 
 
 def constant(name: str) -> str | None:

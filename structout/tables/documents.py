@@ -100,7 +100,8 @@ def _whole(place: Place, schema: Schema[Any]) -> Iterator[Document]:
         data = stream.read().removeprefix(BOM_UTF8)
     if data[:1].isspace() or data[:1] == b"[":
         found, _ = parse_json(data.decode("utf-8", "surrogateescape"))
-        if isinstance(found, list) and "array" not in kinds_of(schema.json_schema, schema.json_schema):
+        is_object = not Layout.of(schema).whole or "array" not in kinds_of(schema.json_schema, schema.json_schema)
+        if isinstance(found, list) and is_object:
             yield from (Document(number, None, one) for number, one in enumerate(found, 1))
             return
     if data and not data.isspace():

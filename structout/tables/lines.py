@@ -13,7 +13,15 @@ from structout.tables.place import KINDS, Place
 from structout.tables.streams import opened_bytes, opened_text
 
 _LARGE: Final = re.compile(r"[eE]\+?\d{3}|\d{300}")  # only such a number can overflow
-_MAGIC: Final = {b"PAR1": "Parquet", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd", b"PK": "zip"}
+_MAGIC: Final = {
+    b"PAR1": "Parquet",
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+    b"%PDF": "PDF",
+}
 _SEEN = 1 << 16  # bytes of a stream whose format is unknown
 
 
@@ -66,10 +74,12 @@ def _peeked(raw: Any) -> bytes:
 def _check(place: Place, start: bytes, text: str) -> None:
     if kind := next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None):
         raise DataError(f"{place.name} holds {kind} data under a name without its suffix", hint=f"give {KINDS}")
+    if b"\0" in start:
+        raise DataError(f"{place.name} holds binary data", hint=f"give {KINDS}")
     header = start.removeprefix(b"\xef\xbb\xbf").split(b"\n")[0].decode("utf-8", "replace").strip()
     for delimiter, format in ((",", "csv"), ("\t", "tsv"), (";", "csv"), ("|", "csv")):  # noqa: A001
         cells = [cell.strip().strip('"') for cell in header.split(delimiter)]
-        if len(cells) > 1 and text in cells and b"\n" in start:
+        if text and len(cells) > 1 and text in cells and b"\n" in start:
             hint = f"read a table with --format {format}, or lines of text with --format text"
             raise DataError(f"{place.name} looks like a table with a header", hint=hint)
 

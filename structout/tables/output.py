@@ -4,6 +4,7 @@ import csv
 import glob
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from structout.errors import DataError, MissingExtraError, OutputError, SpecErro
 from structout.language import quoted
 from structout.schema import Schema
 from structout.surfaces import is_utf8, json_text
+from structout.tables.columnar import relation
 from structout.tables.layout import MORE, PROVENANCE, Layout, fields
 from structout.tables.place import Place
 from structout.tables.streams import packed
@@ -39,6 +41,8 @@ def check_target(target: str) -> None:
         raise SpecError(
             f"unknown output format: {target}", hint=f"give a name that ends in {known} or .duckdb#TABLE, or give -"
         )
+    if place.format == "parquet" and place.packing:
+        raise SpecError(f"invalid output: {target}: Parquet compresses itself", hint="give a name in .parquet")
     if _is_typed(place) or place.packing == "zst":
         _arrow()
     if place.is_table and not place.table:
@@ -76,22 +80,34 @@ def check_distinct(files: Mapping[str, str | None]) -> None:
     Values such as `-`, a query, a device or None are skipped. Two tables of one database are distinct. Raises
     `SpecError`.
     """
-    seen: dict[tuple[Path, str], str] = {}
+    seen: dict[str, dict[str, str]] = {}
+    queries: list[str] = []
     for what, name in files.items():
-        if name is None or name == "-" or name.startswith("sql:"):
+        if name is None or name == "-":
             continue
         place = Place.of(name)
-        path, table = Path(place.file).resolve(), ".".join(place.parts) if place.is_table else ""
-        if path.exists() and not path.is_file():
+        if place.is_query and not place.is_table:
+            queries.append(name if name.startswith("sql:") else _content(name))
+        if name.startswith("sql:") or not place.is_ordinary:
             continue
-        if sys.platform == "darwin":  # its file systems ignore case; paths of Windows do so themselves
-            path = Path(str(path).casefold())
-        for (other, its), whose in seen.items():
-            if path == other and (table == its or not (table and its)):
-                raise SpecError(
-                    f"{whose} and {what} are the same file: {name}", hint="name another file for one of them"
-                )
-        seen[path, table] = what
+        path, table = place.identity
+        others = seen.setdefault(path, {})
+        whose = others.get(table) if table and "" not in others else next(iter(others.values()), None)
+        if whose is not None:
+            problem = f"{whose} and {what} are the same file: {name}"
+            raise SpecError(problem, hint="name another file for one of them")
+        others[table] = what
+        said = re.compile(rf"(?<![\w.-]){re.escape(Path(path).name)}(?![\w-])")
+        if any(map(said.search, queries)) and Path(path).exists():
+            problem = f"the query may read the file of {what}: {name}"
+            raise SpecError(problem, hint="name a file that the query does not speak of")
+
+
+def _content(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""  # reading the input says why
 
 
 @contextmanager
@@ -296,9 +312,9 @@ def _into_duckdb(place: Place, schema: Schema[Any], *, bare: bool) -> Iterator[W
             yield write
         with duckdb.connect(place.file) as database:
             database.begin()
-            if len(place.parts) > 1:
+            table = relation(database, place)
+            if "." in table and len(place.parts) > 1:
                 database.execute(f"CREATE SCHEMA IF NOT EXISTS {'.'.join(map(quoted, place.parts[:-1]))}")
-            table = ".".join(map(quoted, place.parts))
             database.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM read_parquet(?)", [str(beside)])
             database.commit()
     except (OSError, duckdb.Error) as error:

@@ -1,7 +1,10 @@
 """The place of a table: a file, a table of a database or a query, with its format."""
 
 import glob
+import os
 import re
+import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +93,20 @@ class Place:
             return [_unquoted(self.table)]
         return [_unquoted(part) for part in _NAME.findall(self.table)]
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What two names of one place have in common: the real path of the file, and the table. DuckDB ignores the case
+        of names, `main` is its usual schema, and a database may be named after its file.
+        """
+        path = os.path.realpath(self.file)
+        if sys.platform == "darwin":  # its file systems ignore case; paths of Windows do so themselves
+            path = path.casefold()
+        parts = [part.casefold() for part in self.parts] if self.is_table else []
+        if len(parts) == 3 and parts[0] == Path(self.file).stem.casefold():
+            parts = parts[1:]
+        parts = parts[1:] if len(parts) == 2 and parts[0] == "main" else parts
+        return path, "\0".join(parts)
+
 
 def places(names: str | Sequence[str], format: Format | None = None) -> list[Place]:  # noqa: A002
     """The places of some inputs, in order: the files of a folder and of a pattern (`*.jsonl`) are sorted by name.
@@ -99,9 +116,11 @@ def places(names: str | Sequence[str], format: Format | None = None) -> list[Pla
     """
     found: list[Place] = []
     for name in [names] if isinstance(names, str) else names:
+        if not name:
+            raise SpecError("the name of an input is empty", hint="give a name, or - for stdin")
         found += _expanded(name, format)
-    twice = next((one.name for one in found if [other.name for other in found].count(one.name) > 1), None)
-    if twice is not None:
+    twice, count = Counter(one.name for one in found).most_common(1)[0] if found else ("", 0)
+    if count > 1:
         raise SpecError(f"the input {twice} is given twice", hint="give it once")
     return found
 
@@ -116,22 +135,39 @@ def _expanded(name: str, format: Format | None) -> Iterable[Place]:  # noqa: A00
             raise DataError(f"the folder {name} holds no files to read", hint=f"give {KINDS}")
         return found
     if glob.has_magic(name) and not Path(name).exists():
-        matched = sorted(one for one in glob.glob(name, recursive=True) if Path(one).is_file())
+        matched = sorted(one for one in glob.glob(name, recursive=True) if not Path(one).is_dir())
         if not matched:
             raise DataError(f"no file matches {name}", hint="check the pattern, and quote it for the shell")
-        return [Place.of(one, format) for one in matched]
+        return [_checked(Place.of(one, format)) for one in matched]
     return [place]
 
 
 def _files(folder: Path, format: Format | None) -> Iterator[Place]:  # noqa: A002
-    for file in sorted(folder.rglob("*")):
-        inner = file.relative_to(folder).parts
-        if file.is_file() and not any(part.startswith(("_", ".")) for part in inner):
-            place = Place.of(str(file), format)
-            if place.format is not None:
-                stated = [one for part in inner[:-1] if (one := _PARTITION.fullmatch(part))]
-                partition = tuple((one[1], unquote(one[2])) for one in stated)
-                yield Place(place.name, place.file, place.format, place.packing, "", partition)
+    for file in sorted(_entries(folder, frozenset())):
+        place = Place.of(str(file), format)
+        if place.format is not None:
+            _checked(place)
+            stated = [one for part in file.relative_to(folder).parts[:-1] if (one := _PARTITION.fullmatch(part))]
+            partition = tuple((one[1], unquote(one[2])) for one in stated)
+            yield Place(place.name, place.file, place.format, place.packing, "", partition)
+
+
+def _entries(folder: Path, above: frozenset[str]) -> Iterator[Path]:
+    """What is in a folder and its subfolders, linked ones too; not a folder that leads back to itself."""
+    here = os.path.realpath(folder)
+    for entry in folder.iterdir() if here not in above else ():
+        if not entry.name.startswith(("_", ".")):
+            if entry.is_dir():
+                yield from _entries(entry, above | {here})
+            else:
+                yield entry
+
+
+def _checked(place: Place) -> Place:
+    """A place among others. Raises `DataError` for a broken link, a pipe and the like, which would be left out."""
+    if not Path(place.file).is_file():
+        raise DataError(f"cannot read {place.file}: it is not a file", hint="remove it, or name the files one by one")
+    return place
 
 
 def _suffix(name: str, packing: Packing) -> str:

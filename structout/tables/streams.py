@@ -7,12 +7,14 @@ import lzma
 import sys
 import zlib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, TextIO
 
 from structout.errors import DataError, MissingExtraError
 from structout.tables.place import KINDS, Place
+
+_PIECE = 1 << 16  # bytes of a compressed file that are read at a time
 
 
 @contextmanager
@@ -46,13 +48,54 @@ def opened_bytes(place: Place) -> Iterator[BinaryIO]:
 def _unpacked(place: Place) -> Any:
     if place.packing == "gz":
         return gzip.open(place.file, "rb")
-    if place.packing == "bz2":
-        return bz2.open(place.file, "rb")
-    if place.packing == "xz":
-        return lzma.open(place.file, "rb")
+    if place.packing in ("bz2", "xz"):
+        return io.BufferedReader(_Members(place))
     if place.packing == "zst":
         return io.BufferedReader(_arrow().CompressedInputStream(open(place.file, "rb"), "zstd"))
     return open(place.file, "rb")
+
+
+class _Members(io.RawIOBase):
+    """The content of a .bz2 or .xz file, member by member. Python's own readers take a damaged member after the first
+    for the end of the file.
+    """
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self._file = open(place.file, "rb")  # noqa: SIM115
+        self._new: Callable[[], Any] = bz2.BZ2Decompressor if place.packing == "bz2" else lzma.LZMADecompressor
+        self._member: Any = None
+        self._given = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while True:
+            if self._member is None or self._member.eof:
+                if not (rest := self._next(b"" if self._member is None else self._member.unused_data)):
+                    return 0
+                self._member, self._given = self._new(), rest
+            elif self._member.needs_input and not self._given:
+                self._given = self._file.read(_PIECE)
+                if not self._given:
+                    raise EOFError("the file ends in the middle of its compressed data")
+            given, self._given = self._given, b""
+            data = self._member.decompress(given, len(buffer))
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
+
+    def _next(self, rest: bytes) -> bytes:
+        """The beginning of the next member, after padding; empty at the end of the file."""
+        while not (rest := rest.lstrip(b"\0")):
+            if not (rest := self._file.read(_PIECE)):
+                return b""
+        return rest
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def packed(place: Place, stream: BinaryIO) -> Any:

@@ -15,7 +15,7 @@ import pytest
 
 from structout import DataError, Schema, SpecError
 from structout.tables.documents import read_documents
-from structout.tables.output import replacing, writing
+from structout.tables.output import check_distinct, replacing, writing
 from structout.tables.place import Place, places
 from structout.tables.rows import count_rows, read_rows
 
@@ -57,6 +57,7 @@ def test_every_row_of_a_named_pipe_is_read(tmp_path: Path, size: int) -> None:
         ('[\n  {"text": "a"},\n  {"text": "b"}\n]\n', ["a", "b"]),
         ('{\n  "text": "a"\n}\n', ["a"]),
         ("a\n\nb, text\n", ["a", "b, text"]),
+        ("Dear John,\nI am here\n", ["Dear John,", "I am here"]),
         ("", []),
         ("\n\n", []),
     ],
@@ -75,6 +76,8 @@ def test_the_content_of_a_file_without_a_suffix_tells_its_format(tmp_path: Path,
         (b'"id";"text"\n1;a\n', "looks like a table"),
         (gzip.compress(b"a\n"), "holds gzip data"),
         (b"PAR1\x15", "holds Parquet data"),
+        (b"%PDF-1.7\n", "holds PDF data"),
+        (b"a\0b\n", "holds binary data"),
         (b"[1,\n2", "not JSON"),
     ],
 )
@@ -212,3 +215,102 @@ def test_half_a_character_and_a_number_too_large_cost_their_row(tmp_path: Path) 
     assert second.wrong.startswith("line 2 is not JSON")
     assert (third.text, third.wrong) == ("1e999", "")
     json.dumps([first.record, second.record], allow_nan=False)
+
+
+@pytest.mark.parametrize("packing", ["gz", "bz2", "xz", "zst"])
+def test_a_damaged_member_of_a_compressed_file_is_an_error(tmp_path: Path, packing: str) -> None:
+    whole = str(tmp_path / f"w.jsonl.{packing}")
+    with writing(whole, WORDS, bare=True) as write:
+        for number in range(100):
+            write({"text": str(number)}, {})
+    member = Path(whole).read_bytes()
+    file = tmp_path / f"two.jsonl.{packing}"
+    file.write_bytes(member + member)
+    assert texts(str(file)) == [str(number) for number in range(100)] * 2
+    file.write_bytes(member + b"\0" * 8)
+    if packing in ("gz", "xz"):
+        assert len(texts(str(file))) == 100
+    file.write_bytes(b"")
+    assert texts(str(file)) == []
+    for damaged in (member + bytes([member[0] ^ 1]) + member[1:], member + member[:-9], member[:-9]):
+        file.write_bytes(damaged)
+        with pytest.raises(DataError, match="cannot read"):
+            texts(str(file))
+
+
+def test_nothing_in_a_folder_is_left_out_without_a_word(tmp_path: Path) -> None:
+    folder, other = tmp_path / "f", tmp_path / "other"
+    folder.mkdir()
+    other.mkdir()
+    (folder / "a.jsonl").write_text('{"text": "a"}')
+    (other / "b.jsonl").write_text('{"text": "b"}')
+    (folder / "linked").symlink_to(other)
+    (other / "back").symlink_to(folder)
+    (folder / "README.md").write_text("not a table")
+    assert texts(str(folder)) == ["a", "b"]
+    (folder / "gone.jsonl").symlink_to("nowhere")
+    for name in (str(folder), str(folder / "*.jsonl")):
+        with pytest.raises(DataError, match="it is not a file"):
+            texts(name)
+    with pytest.raises(SpecError, match="is empty"):
+        texts("")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("x.duckdb#t", "x.duckdb#main.t", True),
+        ("x.duckdb#t", "x.duckdb#T", True),
+        ("x.duckdb#t", 'x.duckdb#x.main."t"', True),
+        ("x.duckdb#t", "x.duckdb", True),
+        ("x.duckdb#t", "link.duckdb#t", True),
+        ("sql:SELECT * FROM 'a.jsonl'", "a.jsonl", True),
+        ("query.sql", "a.jsonl", True),
+        ("loop.jsonl", "loop.jsonl", True),
+        ("x.duckdb#t", "x.duckdb#raw.t", False),
+        ("x.duckdb#t", "y.duckdb#t", False),
+        ("sql:SELECT * FROM 'aa.jsonl'", "a.jsonl", False),
+        ("sql:SELECT 1", "sql:SELECT 1", False),
+    ],
+)
+def test_two_names_of_one_place_are_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one: str, other: str, is_same: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("x.duckdb").touch()
+    Path("a.jsonl").touch()
+    Path("query.sql").write_text("SELECT * FROM read_json('a.jsonl')")
+    Path("link.duckdb").symlink_to("x.duckdb")
+    Path("loop.jsonl").symlink_to("loop.jsonl")
+    if is_same:
+        with pytest.raises(SpecError, match=r"are the same file|may read the file"):
+            check_distinct({"INPUT": one, "--output": other})
+    else:
+        check_distinct({"INPUT": one, "--output": other})
+
+
+def test_a_query_runs_once_and_its_dates_are_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    query = (
+        "CREATE TABLE q AS SELECT 'a' AS text; SELECT text, (TIMESTAMPTZ '2020-01-01 02:00:00+00')::DATE AS day, "
+        "TIMESTAMPTZ '2020-01-01 02:00:00.5+02' AS at, sum(1) AS count, '0101'::BIT AS bits, TIME '24:00' AS late, "
+        "[DATE '12026-01-02'] AS days, {'DATE': 1} AS odd, MAP{uuid(): 1} AS map FROM q GROUP BY ALL"
+    )
+    (row,) = read_rows(f"sql:{query}")
+    assert isinstance(row.record, dict)
+    found = dict(row.record)
+    keyed = found.pop("map")
+    assert isinstance(keyed, dict)
+    assert list(keyed.values()) == [1]
+    assert found == {
+        "text": "a", "day": "2020-01-01", "at": "2020-01-01T00:00:00.5Z", "count": 1, "bits": "0101",
+        "late": "24:00:00", "days": ["12026-01-02"], "odd": {"DATE": 1},
+    }  # fmt: skip
+
+
+def test_a_far_date_within_a_list_costs_its_row(tmp_path: Path) -> None:
+    days = pa.array([[1], [10**7]], pa.list_(pa.int32())).cast(pa.list_(pa.date32()))
+    pq.write_table(pa.table({"text": ["a", "b"], "days": days}), tmp_path / "far.parquet")
+    first, second = read_rows(str(tmp_path / "far.parquet"))
+    assert first.record == {"text": "a", "days": ["1970-01-02"]}
+    assert second.wrong.startswith("the column 'days' cannot be read")
