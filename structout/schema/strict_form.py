@@ -32,7 +32,9 @@ from structout.schema.strict_parts import (
     Plain,
     Reference,
     Row,
+    ambiguous,
     closed,
+    resolved,
     same,
 )
 from structout.schema.walk import kind_of, kinds_of
@@ -148,7 +150,7 @@ class _Builder:
         if own.keys() == {"$ref"}:
             return self._reference(node["$ref"])
         if own.keys() <= {"anyOf"} or own.keys() <= {"oneOf"}:
-            return self._choice(next(iter(own.values())))
+            return self._choice(next(iter(own.values())), is_exclusive="oneOf" in own)
         if own.keys() == {"allOf"} and len(own["allOf"]) == 1:
             return self._part(own["allOf"][0])
         return self._defined(f"merged {json.dumps(own, sort_keys=True)}", "merged", lambda: self._together(node))
@@ -216,9 +218,21 @@ class _Builder:
             self.definitions[self._names[place]] = part.schema
         return Reference(self._names[place], place, self._parts)
 
-    def _choice(self, branches: Iterable[Any]) -> Part:
+    def _choice(self, branches: Iterable[Any], *, is_exclusive: bool = False) -> Part:
         parts = [self._part(branch) for branch in branches if branch is not False]
-        return parts[0] if len(parts) == 1 else Choice(parts, self.definitions) if parts else AsJson()
+        if is_exclusive and sum(map(self._takes_null, parts)) > 1:  # null would have two branches, which oneOf rejects
+            parts = [one for part in parts if (one := self._without_null(part)) is not None]
+        if not parts or (len(parts) > 1 and ambiguous(parts)):
+            return AsJson()
+        return parts[0] if len(parts) == 1 else Choice(parts, self.definitions)
+
+    def _without_null(self, part: Part) -> Part | None:
+        """The part for all values but null; None if no value is left."""
+        found = resolved(part)
+        if isinstance(found, Choice):
+            parts = [one for inner in found.parts if (one := self._without_null(inner)) is not None]
+            return Choice(parts, self.definitions) if parts else None
+        return None if found is not None and found.schema == _NULL.schema else part
 
     def _values(self, values: list[Json]) -> Part:
         """A part for a list of values: one enumeration for each type."""

@@ -263,6 +263,49 @@ class Reference:
         return self.parts[self.place].document(answer)
 
 
+def resolved(part: Part) -> Part | None:
+    """The part that a reference means; None for a part that is still being built."""
+    found: Part | None = part
+    while isinstance(found, Reference):
+        found = found.parts.get(found.place)
+    return found
+
+
+def ambiguous(parts: Sequence[Part]) -> bool:
+    """Whether one answer may mean different documents, each of another part: such as a text, or the JSON in a text."""
+    leaves = _leaves(parts)
+    texts = any(isinstance(one, Plain) and one.kind == "string" for one in leaves)
+    if texts and any(isinstance(one, AsJson) for one in leaves):
+        return True
+    items = _leaves([one.item for one in leaves if isinstance(one, Items)])
+    listed = any(isinstance(one, Members) and _names(one) == {"key", "value"} for one in items)
+    if listed and any(isinstance(one, Pairs) for one in leaves):
+        return True
+    objects = [_names(one) for one in leaves if isinstance(one, Members)]
+    return any(isinstance(one, Row) and _names(one) in objects for one in leaves)
+
+
+def _leaves(parts: Sequence[Part]) -> list[Part]:
+    """The parts that are no references and no choices. Parts that are still being built are left out."""
+    found: list[Part] = []
+    waiting, seen = list(parts), set[str]()
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Reference):
+            if part.place not in seen and part.place in part.parts:
+                waiting.append(part.parts[part.place])
+            seen.add(part.place)
+        elif isinstance(part, Choice):
+            waiting += part.parts
+        else:
+            found.append(part)
+    return found
+
+
+def _names(part: Part) -> set[str]:
+    return set(part.schema["properties"])
+
+
 def _looks_like(part: Part, answer: Json) -> bool:
     """Whether an answer has the type of a part, and its keys."""
     while isinstance(part, Reference):

@@ -1,6 +1,6 @@
 import json
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonschema_rs
 import pytest
@@ -138,6 +138,52 @@ def test_the_form_of_an_answer(schema: dict[str, Any], document: Json, answer: J
     if document != {} or "default" in json.dumps(schema):
         assert form.answer(document) == answer
         assert form.document(answer) == document
+
+
+class _Pair(BaseModel):
+    """An object that looks like a pair of an object with keys of any name."""
+
+    key: str
+    value: int
+
+
+class _Place(NamedTuple):
+    row: int
+    column: int = 1
+
+
+_ROW = {"type": "array", "prefixItems": [{"type": "integer"}], "minItems": 1, "maxItems": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "documents"),
+    [
+        (dict[str, int] | list[_Pair], [{"a": 1}, [{"key": "a", "value": 1}], {}, []]),
+        (list[_Pair | int] | dict[str, int], [{"a": 1}, [{"key": "a", "value": 1}, 2]]),
+        (str | _Place, ["[1, 2]", [1, 2], [1], "1"]),
+        (str | Any, ["5", 5, '"5"', None]),
+        ({"anyOf": [_ROW, {"properties": {"item_1": {}}, "required": ["item_1"]}]}, [[1], {"item_1": 1}]),
+    ],
+)  # fmt: skip
+def test_alternatives_that_an_answer_cannot_tell_apart_are_written_as_json(kind: Any, documents: list[Json]) -> None:
+    form = strictified(Schema.of(kind).json_schema)
+    assert refused(form.schema) == []
+    for document in documents:
+        answer = form.answer(document)
+        assert form.document(answer) == document
+        assert answer == {"value": json.dumps(document)}
+
+
+def test_alternatives_that_an_answer_tells_apart_stay_alternatives() -> None:
+    for kind in (dict[str, int] | list[int], str | list[Any] | None, _Pair | list[_Pair], dict[str, int] | _Pair):
+        assert "anyOf" in strictified(Schema.of(kind).json_schema).schema["properties"]["value"]
+
+
+def test_null_that_two_exclusive_alternatives_take_means_that_the_key_is_absent() -> None:
+    branches = [{"type": ["integer", "null"]}, {"type": ["string", "null"]}]
+    form = strictified({"properties": {"a": {"oneOf": branches}, "b": {"oneOf": branches}}, "required": ["b"]})
+    assert form.document({"a": None, "b": 1}) == {"b": 1}
+    assert not jsonschema_rs.validator_for(form.schema).is_valid({"a": None, "b": None})
 
 
 def test_an_answer_in_another_form_keeps_its_text() -> None:
