@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from structout.completion import Completion
-from structout.errors import ModelError
+from structout.errors import ModelError, StructoutError
 from structout.halt import Halt, HaltedError, settle, started
 from structout.models.base import HaltedAnswerError, PartialAnswerError
 
@@ -20,8 +20,8 @@ def ask_in_lanes(
     """The answers to the prompts of a batch. `ask` answers the prompts at a group's places; at most `most` threads
     call it. `charge` may change the answers before they are returned or raised.
 
-    Raises `ModelError` with the other answers if there are any, `HaltedAnswerError` if the work was told to end, and
-    any other error of `ask`. No request begins after an error that stops the run, or after a halt.
+    Raises `PartialAnswerError` with the other answers if there are any, `HaltedAnswerError` if the work was told to
+    end, and otherwise the error of `ask`. No request begins after an error that stops the run, or after a halt.
     """
     waiting = deque(groups)
     answers: Answers = [None] * sum(map(len, groups))
@@ -56,6 +56,14 @@ def ask_in_lanes(
         raise HaltedAnswerError(kept)
     if isinstance(failure, ModelError) and (any(kept) or not failure.stops):
         raise PartialAnswerError.of(failure, kept)
+    if failure is not None and any(kept):
+        partial = PartialAnswerError(_words(failure), kept, hint=getattr(failure, "hint", ""))
+        partial.stops, partial.retryable = True, getattr(failure, "retryable", False)
+        raise partial from failure
     if failure is not None:
         raise failure
     return [answer for answer in kept if answer is not None]
+
+
+def _words(error: Exception) -> str:
+    return error.message if isinstance(error, StructoutError) else f"{type(error).__name__}: {error}"

@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from structout.completion import Completion, FinishReason, Prompt, Usage
+from structout.models.ends import end
+from structout.models.providers.faults import masked
 from structout.models.providers.request import Request
 from structout.models.retries import FaultError
 
@@ -31,7 +33,7 @@ def read_response(response: "ModelResponse", request: Request, prompt: Prompt, s
     text = _text(response)
     usage = _usage(response.usage, prompt, text, seconds)
     finish = _finish(response)
-    paid = usage if is_counted(response.usage) else Usage()
+    paid = paid_for(response, prompt, seconds)
     if finish is None:
         raw = (response.provider_details or {}).get("finish_reason") or response.finish_reason
         raise FaultError(f"the answer ended for an unknown reason: {str(raw)[:60]!r}", answer=paid)
@@ -43,12 +45,23 @@ def read_response(response: "ModelResponse", request: Request, prompt: Prompt, s
         text = text.partition(stop)[0]
     if request.form is not None and finish == "stop":
         text = request.form.text(text)
-    version = " ".join(filter(None, (str(response.model_name or "")[:160], request.way)))
+    version = " ".join(filter(None, (masked(str(response.model_name or ""))[:160], request.way)))
     answer = Completion(text, usage, finish, version=version)
     if finish != "refused":
         return answer
     said = (response.provider_details or {}).get("refusal")
     return replace(answer, refusal=str(said)[:200] if said else "the provider's filter stopped it")
+
+
+def paid_for(response: "ModelResponse", prompt: Prompt, seconds: float) -> Usage:
+    """The cost of a response that cannot be used; nothing where the provider counted no tokens."""
+    return _usage(response.usage, prompt, "", seconds) if is_counted(response.usage) else Usage()
+
+
+def estimated(prompt: Prompt, text: str, seconds: float) -> Usage:
+    """The cost of an answer whose tokens nobody counted."""
+    read = sum(len(one.content) for one in prompt.messages) // CHARACTERS + 1
+    return Usage(1, read, len(text) // CHARACTERS + 1, seconds)
 
 
 def failed_answer(text: str, model: str) -> "ModelResponse":
@@ -74,13 +87,13 @@ def is_counted(usage: "RequestUsage") -> bool:
 
 
 def _text(response: "ModelResponse") -> str:
-    """The arguments of the first tool call, or else the text. Thoughts are left out."""
+    """The arguments of the first tool call as the model wrote them, or else the text. Thoughts are left out."""
     from pydantic_ai.messages import TextPart, ToolCallPart
 
     for part in response.parts:
         if isinstance(part, ToolCallPart):
-            return part.args_as_json_str()
-    return "".join(part.content for part in response.parts if isinstance(part, TextPart))
+            return part.args if isinstance(part.args, str) and part.args else part.args_as_json_str()
+    return "".join(part.content or "" for part in response.parts if isinstance(part, TextPart))
 
 
 def _finish(response: "ModelResponse") -> FinishReason | None:
@@ -90,9 +103,9 @@ def _finish(response: "ModelResponse") -> FinishReason | None:
         return "stop"  # pydantic-ai's own test model
     if response.provider_name == "groq" and response.finish_reason == "error" and response.parts:
         return _end(_text(response))  # a tool call that Groq found invalid; the schema judges it
-    found = _ENDS.get(str(response.finish_reason))
-    # pydantic-ai takes a missing reason of a chat completion for `stop`.
     named = (response.provider_details or {}).get("finish_reason")
+    found = _ENDS.get(str(response.finish_reason)) if response.finish_reason else end(named)
+    # pydantic-ai takes a missing reason of a chat completion for `stop`.
     if found != "refused" and not named and response.provider_name not in _WITHOUT_REASON:
         return None
     return found
@@ -100,8 +113,7 @@ def _finish(response: "ModelResponse") -> FinishReason | None:
 
 def _usage(usage: "RequestUsage", prompt: Prompt, text: str, seconds: float) -> Usage:
     if not is_counted(usage):
-        read = sum(len(one.content) for one in prompt.messages) // CHARACTERS + 1
-        return Usage(1, read, len(text) // CHARACTERS + 1, seconds)
+        return estimated(prompt, text, seconds)
     read, wrote = _count(usage.input_tokens), _count(usage.output_tokens)
     return Usage(
         calls=1,

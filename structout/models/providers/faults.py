@@ -1,12 +1,14 @@
 """What an error of a provider means: a fault to retry, a refusal of the prompt, or the end of the run."""
 
+import json
 import os
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from structout.errors import AccountError, ModelError, NoModelError
-from structout.models.retries import CANNOT_TAKE, MAY_PASS, TIMED_OUT, TOO_MUCH, UNPAID, FaultError, RefusalError
+from structout.models.meanings import is_of_content, is_unpaid, unquoted
+from structout.models.retries import CANNOT_TAKE, MAY_PASS, TIMED_OUT, TOO_MUCH, FaultError, RefusalError
 
 _KEYS: Final = re.compile(r"\b(?:sk|gsk|xai|key)[-_][\w*-]{8,}|\bAIza[\w-]{20,}|\bBearer [\w.*-]{8,}")
 _SECRET: Final = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD)$|_KEY_|_SECRET_")
@@ -16,7 +18,6 @@ _OF_SCHEMA: Final = re.compile(
     re.IGNORECASE,
 )
 
-_OF_CONTENT: Final = re.compile(r"moderation|flagged|content.?(?:filter|policy)|safety", re.IGNORECASE)
 _OF_KEY: Final = re.compile(
     r"api.?key.{0,20}(?:not valid|invalid|expired)|(?:invalid|expired).{0,10}api.?key", re.IGNORECASE
 )
@@ -33,17 +34,17 @@ def classified(error: Exception, name: str, timeout: float, *, has_answered: boo
     """
     from pydantic_ai import exceptions as theirs
 
-    said = _first_line(masked(_words(error)))
+    said = first_line(masked(_words(error)))
     status = error.status_code if isinstance(error, theirs.ModelHTTPError) else 0
     wait = getattr(error, "retry_after", None)
     kind = ModelError if has_answered else NoModelError
-    if isinstance(error, theirs.ModelQuotaExceededError) or status == 402 or _unpaid(status, said):
+    if isinstance(error, theirs.ModelQuotaExceededError) or is_unpaid(status, said):
         return AccountError(f"{name}: {said}", hint="check the balance and the limits of the account")
     if isinstance(error, theirs.ModelRateLimitError | theirs.ModelUnavailableError) or status in TOO_MUCH:
         return FaultError(said, wait=wait if wait and wait > 0 else None, throttled=True)
     if isinstance(error, theirs.ModelRequestTimeout | theirs.ModelTimeoutError):
         return FaultError(f"no complete answer within {timeout:g} seconds", slow=True)
-    if status == 403 and (has_answered or _OF_CONTENT.search(said)):
+    if status == 403 and (has_answered or is_of_content(said)):
         return RefusalError(said)
     if isinstance(error, theirs.ModelAuthenticationError) or status in (401, 403) or _names_key(status, said):
         hint = "check the key in the environment, and what it may do"
@@ -68,15 +69,16 @@ def classified(error: Exception, name: str, timeout: float, *, has_answered: boo
 _SETTINGS: Final = ("temperature", "top_p", "top_k", "seed")
 _REFUSES: Final = re.compile(
     r"unsupported|not support|n't support|unknown|unrecogni[sz]ed|not (?:allowed|permitted)|only the default|deprecated"
-    r"|may only be set|cannot both|extra (?:inputs|fields)|unexpected",
+    r"|may only be set|cannot both|extra (?:inputs|fields)|unexpected|only \S+ is allowed",
     re.IGNORECASE,
 )
 
 
 def refused_setting(said: str, settings: Mapping[str, Any]) -> str | None:
     """The setting of a request that a provider's message refuses; None if the message names none."""
-    if not _REFUSES.search(said):
+    if is_of_content(said) or not _REFUSES.search(said):
         return None
+    said = unquoted(said)
     named = (name for name in _SETTINGS if name in settings and re.search(rf"\b{name}\b", said))
     return next(named, None)
 
@@ -91,6 +93,17 @@ def generated(error: Exception) -> str | None:
     return text if isinstance(text, str) else None
 
 
+def is_unread(error: Exception) -> bool:
+    """Whether an answer arrived that pydantic-ai, or a provider's client, cannot read. A page that is not JSON comes
+    from something between, and says nothing about an answer.
+    """
+    from pydantic_ai.exceptions import UnexpectedModelBehavior
+
+    if isinstance(error, json.JSONDecodeError) or "expected JSON" in str(error):
+        return False
+    return isinstance(error, UnexpectedModelBehavior | TypeError | ValueError | LookupError | AttributeError)
+
+
 def masked(text: str) -> str:
     """A provider's text with keys masked: everything that looks like one, and what the environment keeps secret."""
     for name, value in os.environ.items():
@@ -102,10 +115,6 @@ def masked(text: str) -> str:
 def _names_key(status: int, said: str) -> bool:
     """Whether a 400 is about the key, as Gemini's may be."""
     return status == 400 and bool(_OF_KEY.search(said))
-
-
-def _unpaid(status: int, said: str) -> bool:
-    return status == 429 and any(word in said.lower() for word in UNPAID)
 
 
 def _speaks_of_schema(said: str) -> bool:
@@ -150,5 +159,6 @@ def _message(body: Any) -> str:
     return f"{message} ({code})" if isinstance(code, str) and code not in message else message
 
 
-def _first_line(text: str) -> str:
+def first_line(text: str) -> str:
+    """The first line of a text, as a part of a message."""
     return " ".join(text.strip().split("\n")[0].split())[:300]

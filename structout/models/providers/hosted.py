@@ -14,9 +14,24 @@ from structout.errors import ModelError, SchemaError, SpecError, StructoutWarnin
 from structout.halt import HaltedError, current, settle
 from structout.models.lanes import ask_in_lanes
 from structout.models.limiter import Limiter
-from structout.models.providers.answer import CHARACTERS, failed_answer, is_counted, read_response
+from structout.models.providers.answer import (
+    CHARACTERS,
+    estimated,
+    failed_answer,
+    is_counted,
+    paid_for,
+    read_response,
+)
 from structout.models.providers.clients import made
-from structout.models.providers.faults import UnfitError, classified, generated, masked, refused_setting
+from structout.models.providers.faults import (
+    UnfitError,
+    classified,
+    first_line,
+    generated,
+    is_unread,
+    masked,
+    refused_setting,
+)
 from structout.models.providers.loop import Loop
 from structout.models.providers.name import CLIENT, HostedName, hashed
 from structout.models.providers.request import (
@@ -148,7 +163,15 @@ class HostedModel:
 
     def read(self, response: "ModelResponse", request: Request, prompt: Prompt, seconds: float) -> Completion:
         """The completion of a response. Raises `FaultError`, with the usage, for an answer that cannot be used."""
-        answer = read_response(response, request, prompt, seconds)
+        try:
+            answer = read_response(response, request, prompt, seconds)
+        except FaultError:
+            raise
+        except Exception as error:  # an answer may hold anything
+            said = first_line(masked(str(error) or type(error).__name__))
+            raise FaultError(
+                f"the answer cannot be read: {said}", answer=paid_for(response, prompt, seconds)
+            ) from error
         if not is_counted(response.usage):
             self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
         return replace(answer, refusal=masked(answer.refusal))
@@ -261,7 +284,11 @@ class HostedModel:
                 response = self.run(_asked(self.model, request))
             except Exception as error:
                 if (text := generated(error)) is None:
-                    raise self.failed(error, request) from None  # the text of a client's error may contain the key
+                    found = self.failed(error, request)
+                    if isinstance(found, FaultError) and is_unread(error):
+                        cost = estimated(prompt, "", time.monotonic() - began)
+                        found = FaultError(f"the answer cannot be read: {found}", answer=cost)
+                    raise found from None  # the text of a client's error may contain the key
                 response = failed_answer(text, self.model.model_name)
             answer = self.read(response, request, prompt, time.monotonic() - began)
         self.limiter.succeeded()

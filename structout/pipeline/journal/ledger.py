@@ -43,9 +43,11 @@ class JournalLedger:
         self._journal.heed()
 
     def collected(self, wave: Wave, answers: Mapping[str, Completion], failed: Mapping[str, Usage]) -> None:
-        """Keep answers and usage, and drop their keys from the wave, all at once."""
+        """Keep answers and usage, and drop their keys from the wave, all at once. A rejection is not kept: the next run
+        asks again.
+        """
         gone = {*answers, *failed}
-        new = {self._key(key): answer for key, answer in answers.items()}
+        new = {self._key(key): answer for key, answer in answers.items() if not answer.is_rejection}
         usage = sum((*(answer.usage for answer in answers.values()), *failed.values()), Usage())
         with self._journal.transaction(durable=True) as db:
             for model, one in waves_in(db, self._journal.path):

@@ -20,8 +20,9 @@ from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.test import TestModel
 from pydantic_ai.profiles import ModelProfile
 
-from structout import ModelError, NoModelError, SpecError, StructoutWarning
+from structout import Completion, ModelError, NoModelError, SpecError, StructoutWarning
 from structout.models.base import PartialAnswerError
+from structout.models.lanes import ask_in_lanes
 from structout.models.providers.hosted import HostedModel, from_pydantic_ai
 from structout.models.retries import Patience
 from structout.testing import check_model
@@ -375,3 +376,50 @@ def test_nothing_is_said_where_nothing_is_lost() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         of(Asked()).complete([ask(), ask("nuts")])
+
+
+@pytest.mark.parametrize("written", ['{"name": "nut", "name": "bolt", "size": 1, "stock": []}', '{"name": "nut", "si'])
+def test_the_arguments_of_a_tool_call_are_read_as_the_model_wrote_them(written: str) -> None:
+    asked = Asked(lambda info, number: said(ToolCallPart("Part", written), finish="tool_call"), TOOL)
+    (answer,) = of(asked).complete([ask()])
+    assert answer.text == written
+    assert not SCHEMA.check_text(answer.text).ok
+
+
+def test_an_answer_of_another_kind_costs_no_other_answer() -> None:
+    part: Any = TextPart("")
+    part.content = None
+    answers = of(Asked(lambda info, number: said(part) if number == 0 else bolt(info)), in_flight=1).complete(
+        [ask(), ask("nuts")]
+    )
+    assert [answer.text == "" for answer in answers] == [True, False]
+    part.content = b"bolt"
+    answers = of(Asked(lambda info, number: said(part) if number < 3 else bolt(info)), in_flight=1).complete(
+        [ask(), ask("nuts")]
+    )
+    assert [answer.finish_reason for answer in answers] == ["refused", "stop"]
+    assert answers[0].refusal.startswith("no usable answer: the answer cannot be read: sequence item 0")
+    assert answers[0].usage.output_tokens == 3 * WROTE
+
+
+def test_an_answer_that_pydantic_ai_cannot_read_is_charged_and_refused() -> None:
+    (answer,) = of(failing(IndexError("list index out of range"), 99)).complete([ask()])
+    assert (answer.finish_reason, answer.usage.calls) == ("refused", 3)
+    assert "the answer cannot be read: list index out of range" in answer.refusal
+    assert answer.usage.input_tokens > 0
+    with pytest.raises(ModelError, match="does not answer"):
+        of(failing(OSError("reset"), 99)).complete([ask()])
+
+
+def test_any_error_keeps_the_answers_that_are_paid_for() -> None:
+    def asked(places: list[int]) -> list[Completion]:
+        if places == [1]:
+            raise SpecError("invalid sampling", hint="leave it out")
+        return [Completion("paid")]
+
+    with pytest.raises(PartialAnswerError, match="invalid sampling") as caught:
+        ask_in_lanes(asked, [[0], [1], [2]], 1)
+    assert [one is not None for one in caught.value.completions] == [True, False, False]
+    assert caught.value.stops
+    with pytest.raises(SpecError):
+        ask_in_lanes(asked, [[1], [0]], 1)

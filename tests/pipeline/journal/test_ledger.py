@@ -62,6 +62,16 @@ def test_answers_and_usage_are_kept_as_they_are_collected(journal: Journal) -> N
     assert kept.waves() == []
 
 
+def test_a_rejection_is_not_kept(journal: Journal) -> None:
+    kept = ledger(journal)
+    kept.intend(WAVE)
+    kept.submitted(WAVE, "job-1")
+    rejected = Completion("", finish_reason="refused", refusal="too long")
+    kept.collected(WAVE, {KEYS[0]: rejected, KEYS[1]: Completion("a", Usage(1, 5, 2))}, {})
+    assert list(journal.completions([key(one) for one in KEYS])) == [key(KEYS[1])]
+    assert [wave.keys for wave in kept.waves()] == [KEYS[2:]]
+
+
 def test_nothing_is_submitted_while_a_wave_is_in_doubt(journal: Journal) -> None:
     kept = ledger(journal)
     kept.intend(WAVE)
