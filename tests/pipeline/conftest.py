@@ -11,7 +11,7 @@ import pytest
 from structout.completion import Completion, Prompt, Usage
 from structout.models import Scripted
 from structout.pipeline.job import Job
-from structout.pipeline.journal.tables import connect, packed_outcome, unpacked_outcome
+from structout.pipeline.journal.tables import connect, packed_outcome, seal_of, unpacked_outcome
 from structout.schema import Schema
 from structout.strategies import Prompted, Reask
 from tests.conftest import BOLT, Bolt, Done, Shell
@@ -140,7 +140,7 @@ class Run:
         if sealed:
             db.execute("UPDATE outcomes SET seal = seal(position, digest, status, data)")
             db.execute("UPDATE completions SET seal = seal(key, data)")
-            db.execute("UPDATE spent SET seal = seal(model, calls, input_tokens, output_tokens, seconds)")
+            db.execute(f"UPDATE spent SET seal = {seal_of('spent')}")
             db.execute("UPDATE about SET seal = seal(name, value)")
         db.close()
 

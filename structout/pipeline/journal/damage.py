@@ -11,12 +11,16 @@ from structout.pipeline.journal.tables import (
     ADDED,
     COPY,
     FORGOTTEN,
+    LATER,
     STATUSES,
     TABLES,
+    UNSEALED,
+    VERSION,
     add,
     create,
     interruptible,
     seal_of,
+    stored,
 )
 from structout.pipeline.journal.waves import LOST, put
 
@@ -31,7 +35,8 @@ _POSSIBLE = {
     "completions": f"typeof(key) = 'blob' AND length(key) = {_KEY} AND typeof(data) = 'text'",
     "spent": "calls >= 0 AND input_tokens >= 0 AND output_tokens >= 0 AND seconds >= 0"
     " AND typeof(calls) || typeof(input_tokens) || typeof(output_tokens) = 'integerintegerinteger'"
-    " AND typeof(seconds) = 'real'",
+    " AND typeof(seconds) = 'real' AND "
+    + " AND ".join(f"{column} >= 0 AND typeof({column}) = 'integer'" for column in LATER),
     "batches": "typeof(model) || typeof(data) = 'texttext'",
 }
 _NAMED = 10  # stretches of rows in a message
@@ -92,21 +97,19 @@ def is_whole(db: sqlite3.Connection) -> bool:
     )
 
 
-def _trusted(table: str, *, sealed: bool = True) -> str:
+def _trusted(table: str, version: int = VERSION) -> str:
     """The condition for a row that is as it was written (SQL)."""
-    seal = f"seal IS {seal_of(table)}" if sealed else "TRUE"
+    seal = "TRUE" if version == UNSEALED else f"seal IS {seal_of(table, version)}"
     return f"{seal} AND ({_POSSIBLE[table]}) IS TRUE"
 
 
-def rescue(db: sqlite3.Connection, new: sqlite3.Connection, size: int, *, sealed: bool) -> Damage:
-    """Copy all readable and trustworthy rows of a journal of `size` bytes into an empty database. A journal of version
-    2 is not `sealed`.
-    """
+def rescue(db: sqlite3.Connection, new: sqlite3.Connection, size: int, version: int) -> Damage:
+    """Copy all readable and trustworthy rows of a journal of `size` bytes and a version into an empty database."""
     damage = Damage()
     new.execute("BEGIN")
     create(new)
-    for table in TABLES if sealed else [one for one in TABLES if one not in ADDED]:
-        for cells in _readable(_Reading(db, table, sealed), size, damage):
+    for table in [one for one in TABLES if version > UNSEALED or one not in ADDED]:
+        for cells in _readable(_Reading(db, table, version), size, damage):
             new.execute(add(table), cells)
     _pair(new, damage)
     if "batches" in damage.others:
@@ -133,7 +136,7 @@ class _Reading:
 
     db: sqlite3.Connection
     table: str
-    sealed: bool
+    version: int
 
     def rows(self, where: str = "", bounds: Sequence[Any] = ()) -> Iterator[tuple[list[Any], bool]]:
         """Rows without their checksums, and whether each is trustworthy. Raises `sqlite3.DatabaseError`."""
@@ -143,8 +146,8 @@ class _Reading:
 
     @cached_property
     def _query(self) -> str:
-        trusted = _trusted(self.table, sealed=self.sealed)
-        return f"SELECT {', '.join(TABLES[self.table])}, {trusted} FROM {self.table}"
+        trusted = _trusted(self.table, self.version)
+        return f"SELECT {', '.join(TABLES[self.table])}, {trusted} FROM {stored(self.table, self.version)}"
 
 
 def _readable(reading: _Reading, size: int, damage: Damage) -> Iterator[list[Any]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from structout import records
 from structout.errors import DamagedError, DataError, JournalError, OtherRunError, StructoutWarning
 from structout.pipeline.journal.damage import Damage, is_whole, rescue
-from structout.pipeline.journal.tables import ADDED, TABLES, VERSION, connect, create, loaded, migrate
+from structout.pipeline.journal.tables import ADDED, TABLES, UNSEALED, VERSION, connect, create, loaded, migrate
 
 ANEW = "start again with --fresh, which reuses paid answers; in a program, name another journal"
 IN_MEMORY = ":memory:"
@@ -20,7 +20,6 @@ _ELSEWHERE = "name another journal, or move this file away"
 _WINDOWS = os.name == "nt"
 _FOLDER = "choose a folder that only you can read"
 _SMALLEST, _MAGIC = 512, b"SQLite format 3\0"  # SQLite takes a shorter file for a new database
-_UNSEALED = 2  # the version that had no checksums
 
 
 def opened(path: Path, *, fresh: bool, private: bool, repair: bool) -> tuple[sqlite3.Connection, Damage | None, str]:
@@ -99,10 +98,10 @@ def _held(path: Path, file: Path) -> tuple[sqlite3.Connection, int | None]:
             db.execute("BEGIN IMMEDIATE")
             if new:
                 create(db)
-            elif found == _UNSEALED:
-                migrate(db)
             else:
                 _check_codec(path, db)
+                if found < VERSION:
+                    migrate(db, found)
             db.execute("COMMIT")
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if not _tells_damage(error):
@@ -119,13 +118,13 @@ def _held(path: Path, file: Path) -> tuple[sqlite3.Connection, int | None]:
 def _version(path: Path, db: sqlite3.Connection) -> int:
     """The version of a journal. Raises `OtherRunError` if this code cannot read it."""
     found = _numbered(db)
-    if found not in (_UNSEALED, VERSION):
+    if not UNSEALED <= found <= VERSION:
         raise OtherRunError(
             f"{path} is a journal of version {found}; this structout writes version {VERSION}",
             hint="use the structout that wrote it, or name another journal",
         )
     parts = list(db.execute("SELECT type, name FROM sqlite_master"))
-    needed = TABLES.keys() - (ADDED if found == _UNSEALED else ())
+    needed = TABLES.keys() - (ADDED if found == UNSEALED else ())
     if not needed <= {name for kind, name in parts if kind == "table"}:
         raise OtherRunError(f"{path} is not a journal: it lacks tables", hint=_ELSEWHERE)
     if others := [name for kind, name in parts if kind not in ("table", "index")]:  # SQLite would run them
@@ -180,11 +179,11 @@ def _repaired(
     try:
         with closing(db):
             db.execute("PRAGMA writable_schema = ON")  # otherwise SQLite reads nothing of a truncated file
-            sealed = _version(path, db) == VERSION
+            version = _version(path, db)
             if repair:
                 os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
             with closing(connect(str(part) if repair else IN_MEMORY)) as new:
-                damage = rescue(db, new, size, sealed=sealed)
+                damage = rescue(db, new, size, version)
                 identity = new.execute("SELECT 1 FROM about WHERE name = 'identity'").fetchone()
             if not repair:
                 hint = "start the run itself: it keeps the rest"

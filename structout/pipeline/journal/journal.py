@@ -20,6 +20,7 @@ from structout.pipeline.journal.forgetting import Answer, forget, hash_texts, te
 from structout.pipeline.journal.tables import (
     COPY,
     FORGOTTEN,
+    TABLES,
     add,
     keep_completions,
     loaded,
@@ -189,9 +190,10 @@ class Journal:
 
     def spent(self) -> dict[str, Usage]:
         """The usage of each model, in this run and earlier runs."""
+        columns = TABLES["spent"]
         with self._guarded():
-            rows = self._db.execute("SELECT * FROM spent ORDER BY model").fetchall()
-        return {model: Usage(*numbers) for model, *numbers, _ in rows}
+            rows = self._db.execute(f"SELECT {', '.join(columns)} FROM spent ORDER BY model").fetchall()
+        return {model: Usage(**dict(zip(columns[1:], counts, strict=True))) for model, *counts in rows}
 
     def waves(self) -> list[tuple[str, Wave]]:
         """The waves that wait at a provider, each with its model's name, the oldest first. Raises `DamagedError`."""

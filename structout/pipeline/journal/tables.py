@@ -16,7 +16,8 @@ from structout.issue import Issue
 from structout.pipeline.outcome import OutcomeStatus, RowOutcome
 from structout.records import completion_json
 
-VERSION = 3  # 1: no prompt keys in attempts; 2: no checksums and no batches
+VERSION = 4  # 1: no prompt keys in attempts; 2: no checksums and no batches; 3: no `LATER` columns
+UNSEALED = 2  # the version that had no checksums
 LARGEST = 64 * 2**20  # bytes of an outcome as JSON; larger outcomes are neither read nor written
 FORGOTTEN = "forgotten"  # the status of a row whose place alone is kept
 STATUSES = (*get_args(OutcomeStatus), "unplaced", FORGOTTEN)
@@ -29,10 +30,12 @@ _COLUMNS = {
     "outcomes": "position INTEGER PRIMARY KEY, digest BLOB NOT NULL, status TEXT NOT NULL, data BLOB NOT NULL",
     "completions": "key BLOB PRIMARY KEY, data TEXT NOT NULL",
     "spent": "model TEXT PRIMARY KEY, calls INTEGER NOT NULL, input_tokens INTEGER NOT NULL,"
-    " output_tokens INTEGER NOT NULL, seconds REAL NOT NULL",
+    " output_tokens INTEGER NOT NULL, seconds REAL NOT NULL, reused_tokens INTEGER NOT NULL,"
+    " stored_tokens INTEGER NOT NULL, thinking_tokens INTEGER NOT NULL",
     "batches": "id TEXT PRIMARY KEY, model TEXT NOT NULL, data TEXT NOT NULL",  # batches in progress at a provider
 }
 ADDED = ("batches",)  # by version 3
+LATER = ("reused_tokens", "stored_tokens", "thinking_tokens")  # columns of `spent`, by version 4
 TABLES = {table: [column.split()[0] for column in columns.split(", ")] for table, columns in _COLUMNS.items()}
 
 
@@ -45,9 +48,10 @@ def seal(*cells: Any) -> int:
     return total
 
 
-def seal_of(table: str) -> str:
-    """The checksum of a row as it is stored (SQL): of a text, the bytes, which may be damaged."""
-    cells = (f"iif(typeof({column}) = 'text', CAST({column} AS BLOB), {column})" for column in TABLES[table])
+def seal_of(table: str, version: int = VERSION) -> str:
+    """The checksum of a row as a version stores it (SQL): of a text, the bytes, which may be damaged."""
+    columns = [one for one in TABLES[table] if version == VERSION or one not in LATER]
+    cells = (f"iif(typeof({column}) = 'text', CAST({column} AS BLOB), {column})" for column in columns)
     return f"seal({', '.join(cells)})"
 
 
@@ -97,21 +101,44 @@ def create(db: sqlite3.Connection) -> None:
     _number(db)
 
 
-def migrate(db: sqlite3.Connection) -> None:
-    """Migrate a journal from version 2 to 3: add the checksums, the copies and the new tables."""
+def migrate(db: sqlite3.Connection, version: int) -> None:
+    """Migrate a journal of an earlier version."""
+    if version == UNSEALED:
+        _seal(db)
+    _widen(db)
+    _number(db)
+
+
+def _seal(db: sqlite3.Connection) -> None:
+    """Migrate from version 2 to 3: add the checksums, the copies and the new tables."""
     for table in ADDED:
         db.execute(f"CREATE TABLE {table} ({_COLUMNS[table]}, seal INTEGER NOT NULL)")
     for table in TABLES:
         if table in ADDED:
             continue
         db.execute(f"ALTER TABLE {table} ADD COLUMN seal INTEGER NOT NULL DEFAULT 0")
-        db.execute(f"UPDATE {table} SET seal = {seal_of(table)}")
+        db.execute(f"UPDATE {table} SET seal = {seal_of(table, 3)}")
     db.execute(f"INSERT INTO about SELECT name || '{COPY}', value, seal(name || '{COPY}', value) FROM about")
     for name, value in list(
         db.execute("SELECT name, value FROM about WHERE name LIKE 'identity%' OR name LIKE 'before%'")
     ):
         db.execute(add("about"), [name, _renamed(value)])
-    _number(db)
+
+
+def _widen(db: sqlite3.Connection) -> None:
+    """Migrate from version 3 to 4: add the `LATER` columns. A row with a wrong checksum keeps a wrong checksum."""
+    db.execute(f"CREATE TABLE widened ({_COLUMNS['spent']}, seal INTEGER NOT NULL)")
+    db.execute(f"INSERT INTO widened SELECT {', '.join(TABLES['spent'])}, seal FROM {stored('spent', 3)}")
+    db.execute("DROP TABLE spent")
+    db.execute("ALTER TABLE widened RENAME TO spent")
+    db.execute(f"UPDATE spent SET seal = {seal_of('spent')} WHERE seal IS {seal_of('spent', 3)}")
+
+
+def stored(table: str, version: int) -> str:
+    """A table of a version with today's columns (SQL)."""
+    if table != "spent" or version == VERSION:
+        return table
+    return f"(SELECT *, {', '.join(f'0 AS {column}' for column in LATER)} FROM {table})"
 
 
 def _number(db: sqlite3.Connection) -> None:
@@ -135,13 +162,13 @@ def add(table: str) -> str:
 
 def keep_completions(db: sqlite3.Connection, model: str, new: Mapping[bytes, Completion], usage: Usage) -> None:
     """Add new completions of a model, and their usage, within a transaction."""
+    _, *counts = TABLES["spent"]
     rows = [(key, json.dumps(completion_json(completion))) for key, completion in new.items()]
     db.executemany(add("completions"), rows)
     db.execute(
-        "INSERT INTO spent VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT (model) DO UPDATE SET"
-        " calls = calls + excluded.calls, input_tokens = input_tokens + excluded.input_tokens,"
-        " output_tokens = output_tokens + excluded.output_tokens, seconds = seconds + excluded.seconds",
-        [model, usage.calls, usage.input_tokens, usage.output_tokens, usage.seconds],
+        f"INSERT INTO spent VALUES (?, {', '.join('?' * len(counts))}, 0) ON CONFLICT (model) DO UPDATE SET "
+        + ", ".join(f"{count} = {count} + excluded.{count}" for count in counts),
+        [model, *(getattr(usage, count) for count in counts)],
     )
     db.execute(f"UPDATE spent SET seal = {seal_of('spent')} WHERE model = ?", [model])
 

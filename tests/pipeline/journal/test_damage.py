@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from structout import Scripted, extract_many
+from structout import Scripted, Usage, extract_many
 from structout.errors import StructoutWarning
 from structout.pipeline.job import Job
 from structout.pipeline.journal.damage import named
 from structout.pipeline.journal.journal import Journal
-from structout.pipeline.journal.tables import connect, seal
+from structout.pipeline.journal.tables import LATER, connect, seal
 from structout.pipeline.run import local, process
 from structout.tables.rows import rows_of
 from tests.conftest import Bolt
@@ -253,7 +253,8 @@ def test_a_journal_without_checksums_gets_them(job: Job, model: Scripted, tmp_pa
 
 
 def unseal(place: Path) -> None:
-    """Make version 2 of a journal of version 3."""
+    """Make version 2 of a journal."""
+    narrow(place)
     db = sqlite3.connect(place, isolation_level=None)
     db.execute("DELETE FROM about WHERE name LIKE '% (copy)' OR name = 'codec'")
     db.execute("DROP TABLE batches")
@@ -261,6 +262,47 @@ def unseal(place: Path) -> None:
         db.execute(f"ALTER TABLE {table} DROP COLUMN seal")
     db.execute("PRAGMA user_version = 2")
     db.execute("VACUUM")
+    db.close()
+
+
+def narrow(place: Path) -> None:
+    """Make version 3 of a journal."""
+    db = connect(str(place))
+    for column in LATER:
+        db.execute(f"ALTER TABLE spent DROP COLUMN {column}")
+    db.execute("UPDATE spent SET seal = seal(model, calls, input_tokens, output_tokens, seconds)")
+    db.execute("PRAGMA user_version = 3")
+    db.close()
+
+
+def test_a_journal_of_version_3_counts_cached_tokens_from_here_on(tmp_path: Path) -> None:
+    def add(usage: Usage) -> Usage:
+        with Journal(tmp_path / "j", {}) as journal:
+            journal.add_completions("m", {}, usage)
+            assert not journal.damaged
+            return journal.spent()["m"]
+
+    add(Usage(2, 20, 10, 0.5, reused_tokens=8, stored_tokens=4, thinking_tokens=3))
+    assert add(Usage(1, 10, 5)) == Usage(3, 30, 15, 0.5, reused_tokens=8, stored_tokens=4, thinking_tokens=3)
+    narrow(tmp_path / "j")
+    whole = (tmp_path / "j").read_bytes()
+    assert add(Usage(1, 10, 5, stored_tokens=6)) == Usage(4, 40, 20, 0.5, stored_tokens=6)
+
+    (tmp_path / "j").write_bytes(whole)
+    change(tmp_path / "j", "UPDATE spent SET calls = 1")
+    with pytest.warns(StructoutWarning, match="it lost the earlier spending"), Journal(tmp_path / "j", {}) as journal:
+        assert journal.spent() == {}
+
+    (tmp_path / "j").write_bytes(whole)
+    change(tmp_path / "j", "CREATE TABLE widened (a)")  # so that it cannot be migrated
+    with pytest.warns(StructoutWarning, match="nothing of it is lost"), Journal(tmp_path / "j", {}) as journal:
+        assert journal.spent() == {"m": Usage(3, 30, 15, 0.5)}
+
+
+def change(place: Path, *statements: str) -> None:
+    db = connect(str(place))
+    for statement in statements:
+        db.execute(statement)
     db.close()
 
 

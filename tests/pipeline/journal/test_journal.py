@@ -25,6 +25,7 @@ from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.journal.tables import VERSION, seal
 from structout.pipeline.run import local, process, unknown
+from structout.prices import Price, Prices
 from structout.strategies import On, Prompted
 from structout.tables.rows import Row, rows_of
 from tests.conftest import Bolt
@@ -134,6 +135,17 @@ def test_another_run_is_refused_and_fresh_keeps_what_was_paid_for(job: Job, mode
         process(rows, replace(job, strategy=Prompted()), journal, local())
         assert model.calls == calls
         assert sum(usage.calls for usage in journal.spent().values()) == calls
+
+
+def test_the_cost_of_a_run_is_that_of_its_rows_with_cached_tokens(job: Job, tmp_path: Path) -> None:
+    used = Usage(1, 10_000, 10, reused_tokens=4000, stored_tokens=5000)
+    model = Scripted(lambda _: Completion('{"kind": "hex", "size_mm": 6}', used))
+    prices = Prices({model.name: Price(3, 15, cached=0.3, stored=3.75)})
+    with Journal(tmp_path / "j", {}) as journal:
+        tally = process(rows_of(["a", "b"]), replace(job, model=model, prices=prices), journal, local())
+        costs = [outcome.cost for outcome in journal.outcomes()]
+    assert costs == [pytest.approx((1000 * 3 + 4000 * 0.3 + 5000 * 3.75 + 10 * 15) / 1e6)] * 2
+    assert tally.cost == pytest.approx(sum(filter(None, costs)))
 
 
 def test_a_changed_input_is_refused(job: Job, tmp_path: Path) -> None:
