@@ -11,6 +11,7 @@ from structout.models import Model
 from structout.pipeline.extraction import extract_many
 from structout.result import Example, Result
 from structout.schema import Schema
+from structout.schema.hidden import check_hidden
 from structout.strategies import Strategy
 from structout.tables.columnar import Bad, arrow_rows
 
@@ -30,18 +31,20 @@ def extract_table(
     keep: Sequence[str] | Literal["all"] = "all",
     examples: Sequence[Example] = (),
     sampling: Sampling | None = None,
-    chunk: int = 32,
+    chunk: int | None = None,
     journal: str | Path | None = None,
     private: bool = False,
     on_error: Literal["raise", "result"] = "raise",
+    write_secrets: bool = False,
 ) -> "pa.Table":
     """Turn a column of texts into typed columns: one row for each row of `table`, in order.
 
     `table` is whatever exports Arrow streams (the Arrow PyCapsule interface): a table of Arrow, a frame of pandas or
     polars, a relation of DuckDB. The result has the columns that `keep` names, then the columns of the schema, null for
-    a row without a record, then `_status` and `_issues`. The other parameters are those of `extract_many`. Raises also
-    `SpecError` for something else than a table and for columns that are missing or exist twice, and
-    `MissingExtraError`.
+    a row without a record, then `_status` and `_issues`. `write_secrets` allows a schema with fields that Pydantic
+    hides (secrets and excluded fields), whose columns show the values. The other parameters are those of
+    `extract_many`. Raises also `SpecError` for something else than a table, for columns that are missing or exist
+    twice, and for hidden fields, and `MissingExtraError`.
 
         made = extract_table(pandas_frame, Part, model, "Constrained()", column="description")
         frame = made.to_pandas()
@@ -51,6 +54,8 @@ def extract_table(
     source = _table(pa, table)
     kept = source.column_names if keep == "all" else list(keep)
     _check(source, contract, column, kept)
+    if not write_secrets:
+        check_hidden(contract, "add write_secrets=True: the table then shows their values", "a table")
     texts = [_text(row, column) for batch in source.select([column]).to_batches() for row in arrow_rows(batch)]
     results = extract_many(
         texts,
@@ -114,7 +119,11 @@ def _check(source: Any, contract: Schema[Any], column: str, kept: list[str]) -> 
         if names.count(name) != 1:
             problem = f"the table has no column {name!r}" if name not in names else f"it has two columns {name!r}"
             raise SpecError(problem, hint=f"name one of {', '.join(map(repr, dict.fromkeys(names[:12])))}")
-    made = [*columns_of(contract), _STATUS, _ISSUES]
+    fields = columns_of(contract)
+    if taken := next((name for name in (_STATUS, _ISSUES) if name in fields), None):
+        hint = f"give the field another name: {taken!r} tells how the row went"
+        raise SpecError(f"the records have a column {taken!r}", hint=hint)
+    made = [*fields, _STATUS, _ISSUES]
     if taken := next((name for name in kept if name in made), None):
         raise SpecError(f"the table and the records both have a column {taken!r}", hint="leave it out of keep=[...]")
 

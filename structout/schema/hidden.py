@@ -16,13 +16,13 @@ def hidden(schema: Schema[Any]) -> list[str]:
     return list(dict.fromkeys(_hidden(core)))
 
 
-def check_hidden(schema: Schema[Any], hint: str) -> None:
-    """Raise `SpecError` with a hint if a schema has hidden fields, before they are written to a file."""
+def check_hidden(schema: Schema[Any], hint: str, place: str = "a file") -> None:
+    """Raise `SpecError` with a hint if a schema has hidden fields, before they are written to a place."""
     found = [name or "the document" for name in hidden(schema)]
     if found:
         more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
         names = ", ".join(found[:_MOST_NAMED]) + more
-        raise SpecError(f"{schema.name} hides fields that a file would show: {names}", hint=hint)
+        raise SpecError(f"{schema.name} hides fields that {place} would show: {names}", hint=hint)
 
 
 def _hidden(core: Any) -> Iterator[str]:

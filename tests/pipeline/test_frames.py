@@ -1,12 +1,13 @@
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, SecretStr
 
-from structout import Scripted, SpecError, extract_table
+from structout import Completion, Prompt, Scripted, SpecError, extract_table
 
 
 class Bolt(BaseModel):
@@ -72,3 +73,40 @@ def test_another_table_is_refused_before_a_model_is_asked(table: Any, options: d
     with pytest.raises(SpecError, match=message):
         extract_table(table, Bolt, model, "Prompted()", **options)
     assert model.calls == 0
+
+
+def test_a_record_has_no_field_named_as_a_column_of_the_result() -> None:
+    class Sent(BaseModel):
+        status: str = Field(alias="_status")
+
+    model = Scripted('{"_status": "sent"}')
+    with pytest.raises(SpecError, match="the records have a column '_status'"):
+        extract_table(pa.table(ROWS), Sent, model, "Prompted()")
+    assert model.calls == 0
+
+
+def test_secrets_are_shown_on_demand_only() -> None:
+    class Login(BaseModel):
+        password: SecretStr
+
+    model = Scripted('{"password": "hunter2"}')
+    with pytest.raises(SpecError, match="hides fields that a table would show: password") as caught:
+        extract_table(pa.table(ROWS), Login, model, "Prompted()")
+    assert ("write_secrets=True" in caught.value.hint, model.calls) == (True, 0)
+    made = extract_table(pa.table(ROWS).slice(0, 1), Login, model, "Prompted()", write_secrets=True)
+    assert made["password"].to_pylist() == ["hunter2"]
+
+
+def test_a_model_that_works_in_batches_gets_the_whole_table_at_once() -> None:
+    asked: list[int] = []
+
+    class InBatches:
+        name = "model#batch"
+
+        def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+            asked.append(len(prompts))
+            return [Completion(ANSWERS["hex"]) for _ in prompts]
+
+    table = pa.table({"text": [f"bolt {number}" for number in range(100)]})
+    assert extract_table(table, Bolt, InBatches(), "Prompted()").num_rows == 100
+    assert asked == [100]
