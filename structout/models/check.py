@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from structout.completion import Completion, Message, Prompt, Sampling, Usage
 from structout.errors import StructoutError, StructoutWarning
-from structout.models.base import Model
+from structout.models.base import Model, PartialAnswerError
 from structout.models.openai.dialects import PROBE, heeded
 from structout.models.openai.kinds import KINDS
 from structout.models.openai.probe import ROOMS
@@ -70,8 +70,11 @@ class ModelCheck:
         unknown = "not known"
         said = {True: "yes", False: "no", None: unknown}
         lines = [("model", self.name)]
+        calls = "1 call" if self.usage.calls == 1 else f"{self.usage.calls} calls"
+        used = f"{calls}, {self.usage.input_tokens + self.usage.output_tokens:,} tokens"
+        costs = [("this check", used)] if self.usage.calls else []
         if self.problem:
-            return [*lines, ("problem", self.problem), *(("note", note) for note in self.notes)]
+            return [*lines, ("problem", self.problem), *costs, *(("note", note) for note in self.notes)]
         how = f"{self.constraint}{f', {self.by}' if self.by else ''}"
         price = unknown
         if self.price is not None:
@@ -83,8 +86,7 @@ class ModelCheck:
         lines += [("one answer", unknown if self.seconds is None else f"{self.seconds:.2f} s")]
         lines += [("constraint", how), ("log-probabilities", said[self.logprobs])]
         lines += [("several answers a request", said[self.many]), ("role system", said[self.system]), ("price", price)]
-        used = f"{self.usage.calls} calls, {self.usage.input_tokens + self.usage.output_tokens:,} tokens"
-        return [*lines, ("this check", used), *(("note", note) for note in self.notes)]
+        return [*lines, *costs, *(("note", note) for note in self.notes)]
 
 
 def check_model(name: str) -> ModelCheck:
@@ -93,27 +95,29 @@ def check_model(name: str) -> ModelCheck:
     Raises `MissingExtraError`, `SpecError` and `NoModelError` for a model that cannot be loaded.
     """
     model = model_of(name)
-    found = ModelCheck(name, price=known_price(name))
+    found, used = ModelCheck(name, price=known_price(name)), list[Usage]()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
-            found = _checked(model, found)
+            found = _checked(model, found, used)
         except StructoutError as error:
             found = replace(found, problem=str(error))
+    found = replace(found, usage=sum(used, Usage()))
     notes = [str(one.message) for one in said if issubclass(one.category, StructoutWarning)]
     return replace(found, notes=tuple(dict.fromkeys(notes)))
 
 
-def _checked(model: Model, found: ModelCheck) -> ModelCheck:
-    plain = _ask(model, (Message("user", _SAY),))  # also loads a local model
+def _checked(model: Model, found: ModelCheck, used: list[Usage]) -> ModelCheck:
+    """The check, with the usage of each answer added to `used`."""
+    sampling = Sampling(max_tokens=ROOMS[0])
+    (plain,) = _asked(model, [Prompt((Message("user", _SAY),), sampling)], used)  # also loads a local model
     if plain.finish_reason == "refused":
-        return replace(found, problem=plain.refusal, usage=plain.usage)
+        return replace(found, problem=plain.refusal)
     inner = getattr(model, "inner", model)
     began = time.monotonic()
-    system = _ask(model, (_SYSTEM, Message("user", _SAY)))
+    (system,) = _asked(model, [Prompt((_SYSTEM, Message("user", _SAY)), sampling)], used)
     seconds = time.monotonic() - began
-    held = _ask(model, (Message("user", _SAY),), constrained=True)
-    usage = plain.usage + system.usage + held.usage
+    (held,) = _asked(model, [Prompt((Message("user", _SAY),), sampling, PROBE)], used)
     way = held.version.rpartition(" ")[2] if is_hosted(found.name) else getattr(inner, "dialect", "")
     constraint: Constraint = "heeded" if heeded(held.text) else "ignored"
     if constraint == "ignored" and (held.finish_reason != "stop" or not held.text.strip()):
@@ -128,29 +132,32 @@ def _checked(model: Model, found: ModelCheck) -> ModelCheck:
         by=str(way),
         logprobs=plain.logprobs is not None,
         system=system.finish_reason != "refused" and "system" not in getattr(inner, "left_out", ()),
-        usage=usage,
     )
     is_ours = found.name.partition(":")[0] in KINDS and not is_hosted(found.name)
-    return _options(found, str(way)) if is_ours else found
+    return _options(found, str(way), used) if is_ours else found
 
 
-def _options(found: ModelCheck, dialect: str) -> ModelCheck:
+def _options(found: ModelCheck, dialect: str, used: list[Usage]) -> ModelCheck:
     """The check with what our own client has to ask for: log-probabilities, and several answers of one request."""
     given = found.name.partition("#")[2].split(",")
     added = [one for one in ("logprobs", "n", dialect) if one not in given]
     model = model_of(",".join([found.name if "#" in found.name else f"{found.name}#{added.pop(0)}", *added]))
     prompt = Prompt((Message("user", _SAY),), Sampling(temperature=1.0, max_tokens=ROOMS[0]))
-    answers = model.complete([prompt, replace(prompt, sample=1)])
-    usage = sum((answer.usage for answer in answers), Usage())
+    answers = _asked(model, [prompt, replace(prompt, sample=1)], used)
     return replace(
         found,
         logprobs=all(answer.logprobs is not None for answer in answers),
-        many=usage.calls == 1 and all(answer.finish_reason != "refused" for answer in answers),
-        usage=found.usage + usage,
+        many=sum(answer.usage.calls for answer in answers) == 1
+        and all(answer.finish_reason != "refused" for answer in answers),
     )
 
 
-def _ask(model: Model, messages: tuple[Message, ...], *, constrained: bool = False) -> Completion:
-    constraint = PROBE if constrained else None
-    (answer,) = model.complete([Prompt(messages, Sampling(max_tokens=ROOMS[0]), constraint)])
-    return answer
+def _asked(model: Model, prompts: Sequence[Prompt], used: list[Usage]) -> Sequence[Completion]:
+    """The answers, with the usage of each added to `used`, also if the model fails on a part of the prompts."""
+    try:
+        answers = model.complete(prompts)
+    except PartialAnswerError as error:
+        used += [answer.usage for answer in error.completions if answer is not None]
+        raise
+    used += [answer.usage for answer in answers]
+    return answers

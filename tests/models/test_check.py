@@ -9,6 +9,8 @@ from benchmarks.emulated.compatible import silent, vllm
 from benchmarks.emulated.openai import OpenAI
 from structout.models.check import check_model
 from tests.conftest import Shell, needs
+from tests.models.openai.servers import Proxy, completion
+from tests.models.openai.servers import serving as serving_openai
 
 pytestmark = needs("openai")
 
@@ -41,6 +43,16 @@ def test_a_model_that_does_not_answer_is_a_problem(shell: Shell) -> None:
     found = json.loads(done.stdout)
     assert not found["ok"]
     assert "does not answer" in found["problem"]
+
+
+def test_a_check_that_ends_early_counts_what_it_used(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_KEY", "k")
+    broke = {"status": 401, "error": {"message": "the key has expired"}}
+    with serving_openai(Proxy(lambda _: completion("Hello.") if len(proxy.requests) == 1 else broke)) as proxy:
+        done = shell("model", "check", f"openai:m@{proxy.url}#key=A_KEY")
+    assert done.returncode == 3
+    assert "problem" in done.stdout
+    assert any("this check" in line and "1 call, 16 tokens" in line for line in done.stdout.splitlines()), done.stdout
 
 
 def test_the_check_of_a_model_fits_a_screen(shell: Shell, tmp_path: Path) -> None:
