@@ -166,8 +166,9 @@ def speaking(answer: Callable[[bytes], Iterator[bytes]]) -> Iterator[Raw]:
             )
             while len(body) < length and (piece := connection.recv(65536)):
                 body += piece
-            raw.requests.append(head + b"\r\n\r\n" + body)
-            for piece in raw.answer(request):
+            whole = head + b"\r\n\r\n" + body
+            raw.requests.append(whole)
+            for piece in raw.answer(whole):
                 connection.sendall(piece)
                 raw.sent += len(piece)
 
