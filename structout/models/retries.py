@@ -13,7 +13,6 @@ T = TypeVar("T")
 TOO_MUCH = (429, 503)
 TIMED_OUT = (408, 504, 522, 524)
 MAY_PASS = (*TIMED_OUT, 409, 424, 425, 498, 499, *(one for one in range(500, 600) if one not in (501, 503, 504)))
-UNPAID = ("insufficient_quota", "insufficient balance", "insufficient_balance", "payment required", "out of credits")
 CANNOT_TAKE = (400, 413, 422, 501)
 _LONGEST_PAUSE = 20.0  # seconds, if the server does not say how long to wait
 

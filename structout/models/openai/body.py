@@ -39,15 +39,36 @@ def failed_generation(body: str) -> str | None:
 
 
 def read_body(text: str) -> dict[str, Any]:
-    """The object in a body. Raises `AnsweredError` for an error in it, and `ValueError` for anything else."""
+    """The object in a body. Raises `AnsweredError` for an error with no text beside it, and `ValueError` for anything
+    else.
+    """
     found = _parsed(text.removeprefix("\ufeff").strip())
-    error = found.get("error")
-    if error and "choices" not in found:
+    choices = found.get("choices")
+    listed = [one for one in choices if isinstance(one, dict)] if isinstance(choices, list) else []
+    error = next((one["error"] for one in (found, *listed) if one.get("error")), None)
+    if error and not any(map(_wrote, listed)):
         inner = error if isinstance(error, dict) else {"message": error}
         code = str(inner.get("code", inner.get("status")))
         status = int(code) if len(code) == 3 and code.isdecimal() and code.isascii() else 0
-        raise AnsweredError(status, str(inner.get("message") or error)[:2_000])
+        raise AnsweredError(status, (words(error) or str(error))[:2_000])
     return found
+
+
+def words(error: Any) -> str:
+    """What an error says: its message with its code and its type, "" if it has no message."""
+    if not isinstance(error, dict):
+        return error if isinstance(error, str) else ""
+    message = error.get("message", error.get("detail"))
+    if not isinstance(message, str) or not message.strip():
+        return ""
+    names = dict.fromkeys(one for one in (error.get("code"), error.get("type")) if isinstance(one, str) and one)
+    further = ", ".join(name for name in names if name not in message)
+    return f"{message} ({further})" if further else message
+
+
+def _wrote(choice: dict[str, Any]) -> bool:
+    message = choice.get("message")
+    return isinstance(message, dict) and any(message.get(name) for name in ("content", "tool_calls"))
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -73,17 +94,20 @@ def _joined(events: list[Any]) -> dict[str, Any]:
     whole: dict[str, Any] = {}
     texts: dict[int, list[str]] = {}
     reasons: dict[int, Any] = {}
+    errors: dict[int, Any] = {}
     for event in events:
         if not isinstance(event, dict):
             raise ValueError("an event is not an object")
-        if event.get("error") or (not whole and "message" in (event.get("choices") or [{}])[0]):
+        if not whole and "message" in (event.get("choices") or [{}])[0]:
             return event
         whole |= {key: value for key, value in event.items() if key != "choices" and value is not None}
         for choice in event.get("choices") or ():
             place = int(choice.get("index") or 0)
             texts.setdefault(place, []).append(str((choice.get("delta") or {}).get("content") or ""))
             reasons[place] = choice.get("finish_reason") or reasons.get(place)
+            errors[place] = choice.get("error") or errors.get(place)
     choices = [
-        {"message": {"content": "".join(texts[place])}, "finish_reason": reasons.get(place)} for place in sorted(texts)
+        {"message": {"content": "".join(texts[one])}, "finish_reason": reasons[one], "error": errors[one]}
+        for one in sorted(texts)
     ]
     return {**whole, "choices": choices}

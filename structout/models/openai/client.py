@@ -16,7 +16,8 @@ from structout.models.openai.body import AnsweredError, failed_generation
 from structout.models.openai.connection import Connection, Response
 from structout.models.openai.dialects import Dialect
 from structout.models.openai.ladder import SAID, Ladder, Rung, ways
-from structout.models.openai.reply import Reply, read_reply
+from structout.models.openai.parts import PARTS, Part
+from structout.models.openai.reply import Reply, read_reply, usage_in
 from structout.models.openai.requests import Requests
 from structout.models.openai.tokens import CHARACTERS, is_cut, sent
 from structout.models.openai.verdict import SAID_CHARACTERS, speaks_of_schema, verdict
@@ -25,6 +26,7 @@ from structout.models.retries import FaultError, Patience, RefusalError, retried
 from structout.models.settings import Settings
 
 # Bytes of an answer: base, per token, maximum.
+_VERSION_CHARACTERS = 200
 _LEAST_ROOM, _TOKEN_ROOM, _MOST_ROOM = 4 << 20, 1 << 10, 256 << 20
 
 
@@ -149,9 +151,14 @@ class OpenAIModel:
                 if refusal.final or self._ladder.ends(contract, way.rung, str(refusal), is_schema=is_schema):
                     break
                 continue
-            if constraint is not None and self._ladder.took(contract, way.rung, refused=is_schema):
-                how = f"so it answers {SAID[way.rung]}"
-                self._say(f"{self.name} rejects the constraint of {constraint.name}, {how}: {reason}")
+            if constraint is not None:
+                shows = self._ladder.took(contract, way.rung, is_schema=is_schema, fell=bool(reason))
+                if shows:
+                    how = f"so it answers {SAID[way.rung]}"
+                    self._say(f"{self.name} rejects the constraint of {constraint.name}, {how}: {reason}")
+                elif reason and way.rung == "nothing":
+                    told = f"{self.name} answers some prompts only without the constraint of {constraint.name}"
+                    self._say(f"{told}: {reason}", once=told)
             return answers
         return [Completion("", finish_reason="refused", refusal=reason)] * len(prompts)
 
@@ -199,22 +206,26 @@ class OpenAIModel:
         return [replace(first, usage=first.usage + spent), *others]
 
     def _send(self, prompt: Prompt, held: Mapping[str, Any] | None, count: int = 1) -> list[Completion]:
-        """Send a prompt once, and once more for each part of the request that the server refuses.
+        """Send a prompt once, and once more for each part of the request that the server refuses. A part stays left out
+        if the request without it is answered.
 
         Raises `FaultError`, `RefusalError`, `ModelError`.
         """
+        refused: dict[Part, str] = {}
         while True:
-            body = self._requests.body(prompt, held, count)
+            body = self._requests.body(prompt, held, count, refused)
             try:
-                return self._exchange(prompt, body, count)
+                answers = self._exchange(prompt, body, count)
             except StatusError as told:
                 said = self._connection.hidden(str(told))
-                left_out = self._requests.adapted(said[:SAID_CHARACTERS], body) if told.status in (400, 422) else None
-                if left_out is None:
+                if told.status not in (400, 422) or not self._requests.adapted(said[:SAID_CHARACTERS], body, refused):
                     known = {"has_key": self._connection.has_key, "has_answered": self.limiter.has_succeeded}
                     raise self._connection.noted(verdict(told, said, self._address, **known)) from None
-            if left_out:
-                self._say(f"{left_out}: {first_line(said)}")
+            else:
+                for part, said in refused.items():
+                    self._requests.left_out.add(part)
+                    self._say(f"{self.name} refuses {PARTS[part]}: {first_line(said)}")
+                return answers
 
     def _exchange(self, prompt: Prompt, body: dict[str, Any], count: int) -> list[Completion]:
         room = min(_LEAST_ROOM + _TOKEN_ROOM * prompt.sampling.max_tokens * count, _MOST_ROOM)
@@ -222,7 +233,7 @@ class OpenAIModel:
         reply = self._read(prompt, response)
         self.limiter.succeeded()
         if problem := response.problem or reply.problem:
-            raise FaultError(problem, answer=reply.usage)
+            raise FaultError(self._connection.hidden(problem), answer=reply.usage)
         return reply.answers
 
     def _read(self, prompt: Prompt, response: Response) -> Reply:
@@ -237,13 +248,18 @@ class OpenAIModel:
                 raise StatusError(error.status, str(error)) from None  # the error's text may contain the key
             reply = read_reply(generated, prompt, response.seconds)
         except ValueError as error:
-            raise FaultError(f"invalid chat completion: {first_line(self._connection.hidden(text))}") from error
+            said = first_line(self._connection.hidden(text))
+            raise FaultError(f"invalid chat completion: {said}", answer=usage_in(text)) from error
         if not reply.counted:
             self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
         if not reply.valid and self._address.logprobs:
             self._say(f"{self.name} sent invalid log-probabilities, which are ignored")
-        self._compare(reply.answers[0].version.partition(" ")[0])
-        answers = [replace(answer, refusal=self._connection.hidden(answer.refusal)) for answer in reply.answers]
+        hidden = self._connection.hidden
+        answers = [
+            replace(answer, refusal=hidden(answer.refusal), version=hidden(answer.version)[:_VERSION_CHARACTERS])
+            for answer in reply.answers
+        ]
+        self._compare(answers[0].version.partition(" ")[0])
         if reply.counted and is_cut(prompt, reply.usage):
             how = "raise the server's context (Ollama: OLLAMA_CONTEXT_LENGTH, or num_ctx in the Modelfile)"
             self._say(f"{self.name} cuts long prompts without an error, so these rows are refused: {how}")
@@ -277,8 +293,8 @@ class OpenAIModel:
         with self._lock:
             self._owed += usage
 
-    def _say(self, message: str) -> None:
-        """Warn, once per message."""
-        if message not in self._said:
-            self._said.add(message)
+    def _say(self, message: str, once: str = "") -> None:
+        """Warn, once per message, or per `once`."""
+        if (once or message) not in self._said:
+            self._said.add(once or message)
             warnings.warn(message, StructoutWarning, stacklevel=2)

@@ -15,6 +15,7 @@ from structout.schema.strict_form import StrictForm, strictified
 
 Rung = Literal["mask", "schema", "strict mask", "strict schema", "bare schema", "nothing"]
 RUNGS: Final[tuple[Rung, ...]] = get_args(Rung)
+_GIVES_UP: Final = 5  # prompts that are answered without the constraint alone
 _MOST_REASONS: Final = 100  # that are remembered: a reason may quote the record
 SAID: Final[dict[Rung, str]] = {
     "schema": "by the schema alone",
@@ -43,7 +44,7 @@ class Ladder:
     """Remembers for each contract the rung on which to begin, and the rungs on which the server answered.
 
     A server that refuses a schema in words is asked in a weaker way from then on. The constraint is given up only once
-    two prompts found no other way: a single prompt may be refused for what is in it.
+    five prompts found no other way, and none was answered with it: a prompt may be refused for what is in it.
     """
 
     def __init__(self) -> None:
@@ -64,17 +65,21 @@ class Ladder:
             self._unrelated.add(reason)
         return reason in self._unrelated or (rung in self._taken.get(contract, ()) and not is_schema)
 
-    def took(self, contract: str, rung: Rung, *, refused: bool) -> bool:
-        """Note an answer on a rung, perhaps after the schema was `refused` above it. Returns whether this prompt shows
-        that the server refuses the schema, and not only the prompt.
+    def took(self, contract: str, rung: Rung, *, is_schema: bool, fell: bool) -> bool:
+        """Note an answer on a rung, perhaps after the server refused the schema in words (`is_schema`), or refused a
+        rung above for any reason (`fell`). Returns whether this prompt shows that the server refuses the schema, and
+        not only the prompt.
         """
         taken = self._taken.setdefault(contract, set())
-        shows = refused and not taken - {"nothing"}
+        was_held = bool(taken - {"nothing"})
         taken.add(rung)
-        self._unheld[contract] += shows and rung == "nothing"
-        if shows and (rung != "nothing" or self._unheld[contract] > 1):
+        if rung != "nothing" and self._first.get(contract) == "nothing":
+            del self._first[contract]  # another request, sent before, was answered with the constraint after all
+        if rung == "nothing":
+            self._unheld[contract] += fell and not was_held
+        if not was_held and (self._unheld[contract] >= _GIVES_UP if rung == "nothing" else is_schema):
             self._first[contract] = rung
-        return shows
+        return is_schema and not was_held
 
 
 def ways(prompt: Prompt, dialect: Dialect, first: Rung) -> Iterator[Way]:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal
 
+from structout.models.meanings import is_of_content, unquoted
+
 Part = Literal["temperature", "seed", "system"]
 PARTS: Final[dict[Part, str]] = {
     "temperature": "the temperature, which is left to the server from now on",
@@ -13,18 +15,24 @@ PARTS: Final[dict[Part, str]] = {
 _WORDS: Final[dict[Part, re.Pattern[str]]] = {
     "temperature": re.compile(r"\btemperature\b", re.IGNORECASE),
     "seed": re.compile(r"\bseed\b", re.IGNORECASE),
-    "system": re.compile(r"\bsystem\b[^.]{0,40}\b(?:role|message|prompt)|\brole\b[^.]{0,40}\bsystem\b", re.IGNORECASE),
+    "system": re.compile(
+        r"\bsystem\b[^.]{0,40}\b(?:role|message|prompt)|\brole\b[^.]{0,40}\bsystem\b"
+        r"|\broles must alternate\b|\bonly user and assistant roles\b",
+        re.IGNORECASE,
+    ),
 }
 _REFUSES: Final = re.compile(
     r"unsupported|not support|n't support|unknown|unrecogni[sz]ed|not (?:allowed|permitted)|only the default"
-    r"|must alternate|extra (?:inputs|fields)|unexpected",
+    r"|must alternate|extra (?:inputs|fields)|unexpected|deprecated|only \S+ is allowed|roles are supported"
+    r"|invalid role",
     re.IGNORECASE,
-)  # a message may quote a record, which may speak of temperatures
+)
 
 
 def refused_part(message: str, body: Mapping[str, Any]) -> Part | None:
     """The part of a request that a server's message refuses; None if the message names none that the request has."""
-    if not _REFUSES.search(message):
+    message = unquoted(message)  # of a record, which may speak of temperatures
+    if is_of_content(message) or not _REFUSES.search(message):
         return None
     return next((part for part, words in _WORDS.items() if words.search(message) and _has(body, part)), None)
 

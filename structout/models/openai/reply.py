@@ -8,32 +8,10 @@ from typing import Any, NamedTuple
 
 from structout.completion import Completion, FinishReason, Prompt, Usage
 from structout.decoding.values import value_tokens
-from structout.models.openai.body import AnsweredError, read_body
+from structout.models.ends import end
+from structout.models.openai.body import AnsweredError, read_body, words
 from structout.models.openai.tokens import CHARACTERS, read_usage, sent
 
-# Why an answer ended, in lower case. Any other reason may stand for an answer that was cut off.
-_WHOLE = (
-    "stop",
-    "eos",
-    "eos_token",
-    "end_turn",
-    "stop_sequence",
-    "tool_calls",
-    "function_call",
-    "complete",
-    "completed",
-)
-_CUT = ("length", "max_tokens", "max_output_tokens", "model_length", "token_limit", "max_length")
-_FILTERED = (
-    "content_filter",
-    "safety",
-    "recitation",
-    "blocklist",
-    "prohibited_content",
-    "spii",
-    "guardrail",
-    "refusal",
-)
 _TEXTS = ("text", "output_text")  # the parts of a content that are not thoughts
 _ROUNDING, _LEAST_LOGPROB = 1e-4, -9999.0  # OpenAI writes -9999 for minus infinity
 
@@ -66,10 +44,10 @@ def read_reply(text: str, prompt: Prompt, seconds: float) -> Reply:
         body = read_body(text)
     except AnsweredError:
         raise
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise ValueError("invalid chat completion") from error
     try:
-        found = [_choice(choice) for choice in body["choices"]]
+        found = [_choice(choice) for choice in body["choices"] or ()]
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError("invalid chat completion") from error
     if not found:
@@ -87,14 +65,28 @@ def read_reply(text: str, prompt: Prompt, seconds: float) -> Reply:
         left -= written
         cost = Usage(output_tokens=written) if place else replace(total, output_tokens=written)
         answers.append(replace(found[place].answer, usage=cost, version=version))
-    problem = next((one.problem for one in found if one.problem), "")
+    problem = next((one.problem for one in found if one.problem), "") or _failed(body)
     return Reply(answers, counted, all(one.valid for one in found), problem)
 
 
+def usage_in(text: str) -> Usage | None:
+    """The cost that the body of an unreadable answer states; None if it states no cost."""
+    try:
+        return read_usage(read_body(text).get("usage"))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
+        return None
+
+
+def _failed(of: dict[str, Any]) -> str:
+    """What is wrong with an answer that has an error beside its text, "" if it has none."""
+    error = of.get("error")
+    return f"the answer ended with an error: {(words(error) or str(error))[:200]}" if error else ""
+
+
 def _version(body: dict[str, Any]) -> str:
-    """The model and the fingerprint of the system that a server reports, in at most 200 characters."""
+    """The model and the fingerprint of the system that a server reports."""
     named = [body.get("model"), body.get("system_fingerprint")]
-    return " ".join(one for one in named if isinstance(one, str) and one)[:200]
+    return " ".join(one for one in named if isinstance(one, str) and one)
 
 
 def _part(of: Any, name: str) -> Any:
@@ -110,13 +102,15 @@ class _Choice(NamedTuple):
 
 
 def _choice(choice: dict[str, Any]) -> _Choice:
-    message, reason = choice["message"], choice.get("finish_reason")
-    text, ended = _text(message), str(reason).lower()
-    refusal = message.get("refusal") or ("the server's filter stopped it" if ended in _FILTERED else "")
+    reason = choice.get("finish_reason")
+    ended = end(reason)
+    message: Any = choice["message"] or ({} if ended == "refused" else None)
+    text = _text(message)
+    refusal = message.get("refusal") or ("the server's filter stopped it" if ended == "refused" else "")
     if not isinstance(refusal, str):
         raise TypeError("invalid chat completion: expected text")
-    is_known = bool(refusal) or ended in (*_WHOLE, *_CUT)
-    problem = "" if is_known else f"the answer ended for an unknown reason: {str(reason)[:60]!r}"
+    is_known = bool(refusal) or ended is not None
+    problem = _failed(choice) or ("" if is_known else f"the answer ended for an unknown reason: {str(reason)[:60]!r}")
     if any("\ud800" <= sign <= "\udfff" for sign in text):
         text, refusal = "", refusal or "the answer holds an unpaired surrogate"
     content = _part(choice.get("logprobs"), "content")
@@ -125,7 +119,7 @@ def _choice(choice: dict[str, Any]) -> _Choice:
     known = tuple(one for one in logprobs if one is not None)
     valid = len(known) == len(content or ()) if isinstance(content, list | None) else False
     pieces = _pieces(parts, text) if known and valid else None
-    finish: FinishReason = "refused" if refusal else "length" if ended in _CUT else "stop"
+    finish: FinishReason = "refused" if refusal else ended or "stop"
     answer = Completion(
         text,
         Usage(),

@@ -1,12 +1,12 @@
 """The bodies of requests, in the form that the server takes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from structout.completion import Prompt
 from structout.errors import SpecError
 from structout.models.openai.address import Address
-from structout.models.openai.parts import PARTS, Part, refused_part, without
+from structout.models.openai.parts import Part, refused_part, without
 
 
 class Requests:
@@ -17,8 +17,11 @@ class Requests:
         self._limit_field = "max_tokens"
         self.left_out: set[Part] = set()  # what the server refuses
 
-    def body(self, prompt: Prompt, held: Mapping[str, Any] | None, count: int = 1) -> dict[str, Any]:
-        """The body of a request for `count` answers, with the fields `held` that state the constraint.
+    def body(
+        self, prompt: Prompt, held: Mapping[str, Any] | None, count: int = 1, refused: Collection[Part] = ()
+    ) -> dict[str, Any]:
+        """The body of a request for `count` answers, with the fields `held` that state the constraint, and without the
+        parts that were `refused`.
 
         Raises `SpecError` for a setting that a server does not support.
         """
@@ -46,16 +49,16 @@ class Requests:
             body["logprobs"] = True
         if count > 1:
             body["n"] = count
-        return without(body, self.left_out)
+        return without(body, {*self.left_out, *refused})
 
-    def adapted(self, message: str, body: Mapping[str, Any]) -> str | None:
-        """What a message refuses of a body, after which bodies have another form; None if nothing changes. The text is
-        empty for a change that needs no warning.
+    def adapted(self, message: str, body: Mapping[str, Any], refused: dict[Part, str]) -> bool:
+        """Whether the next body has another form, as a message refuses a part of this body: the part is added to
+        `refused` with the message.
         """
         if "max_completion_tokens" in message and "max_tokens" in body:
             self._limit_field = "max_completion_tokens"
-            return ""
-        if part := refused_part(message, body):
-            self.left_out.add(part)
-            return f"{self._address.name} refuses {PARTS[part]}"
-        return None
+            return True
+        part = refused_part(message, body)
+        if part is not None:
+            refused[part] = message
+        return part is not None

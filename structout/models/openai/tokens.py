@@ -23,6 +23,8 @@ def read_usage(usage: Any) -> Usage | None:
         return None
     reused = _count(_part(usage, "prompt_tokens_details"), "cached_tokens")
     reused = (_count(usage, "prompt_cache_hit_tokens") if reused is None else reused) or 0
+    if reused > read:  # the server counts tokens from the cache beside the tokens of the prompt
+        read += reused
     thought = _count(_part(usage, "completion_tokens_details"), "reasoning_tokens") or 0
     outside = max(0, (total or 0) - read - wrote)
     written = wrote + outside

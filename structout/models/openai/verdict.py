@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from structout.errors import AccountError, ModelError, NoModelError
+from structout.models.meanings import is_of_content, is_of_output, is_unpaid
 from structout.models.openai.address import Address
 from structout.models.openai.wire import StatusError, first_line
 from structout.models.retries import (
@@ -11,7 +12,6 @@ from structout.models.retries import (
     MAY_PASS,
     TIMED_OUT,
     TOO_MUCH,
-    UNPAID,
     FaultError,
     RefusalError,
     seconds_asked,
@@ -21,15 +21,13 @@ _OF_SCHEMA: Final = re.compile(
     r"schema|response_format|response format|grammar|guided|structured|\bstrict\b|additionalproperties"
 )
 _OF_LIMIT: Final = re.compile(r"max_(?:completion_|output_)?tokens|context.?(?:length|window|size)", re.IGNORECASE)
-_OF_CONTENT: Final = re.compile(r"moderation|flagged|content.?(?:filter|policy)|safety", re.IGNORECASE)
 SAID_CHARACTERS: Final = 1_000  # of an explanation are read for what it means: later ones may quote the record
 _NO_PATH: Final = re.compile(r"unexpected endpoint", re.IGNORECASE)
 
 
 def speaks_of_schema(reason: str) -> bool:
     """Whether a refusal is about the schema, and not about what the model wrote under it."""
-    said = reason.lower()
-    return "failed_generation" not in said and "validate_failed" not in said and _OF_SCHEMA.search(said) is not None
+    return not is_of_output(reason) and _OF_SCHEMA.search(reason.lower()) is not None
 
 
 def verdict(told: StatusError, said: str, address: Address, *, has_key: bool, has_answered: bool) -> Exception:
@@ -41,7 +39,7 @@ def verdict(told: StatusError, said: str, address: Address, *, has_key: bool, ha
     status, message, said = told.status or 502, first_line(said), said[:SAID_CHARACTERS]
     if _NO_PATH.search(said):
         return NoModelError(f"{address.name}: {message}", hint="the address wants /v1 at its end")
-    if status == 402 or (status == 429 and any(word in str(told).lower() for word in UNPAID)):
+    if is_unpaid(told.status, said):
         return AccountError(f"{address.name}: {message}", hint="check the balance and the limits of the account")
     if status in TOO_MUCH:
         return FaultError(message, wait=seconds_asked(told.retry_after), throttled=True, status=status)
@@ -52,7 +50,7 @@ def verdict(told: StatusError, said: str, address: Address, *, has_key: bool, ha
             lower = "; --max-tokens sets the limit of the answer" if "tokens" in said else ""
             return RefusalError(f"{message}{lower}", said=said, final=True)
         return RefusalError(message, said=said)
-    if status == 403 and (has_answered or _OF_CONTENT.search(said)):
+    if status == 403 and (has_answered or is_of_content(said)):
         return RefusalError(message, said=said, final=True)
     if status in (401, 403):
         if has_key:

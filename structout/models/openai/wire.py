@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from structout.document import read_json
+from structout.models.openai.body import words
 
 _LONGEST_REASON = 64 * 1024  # bytes of the body of an error status
 _REASON_SECONDS = 5.0
@@ -191,14 +192,9 @@ def first_line(text: str) -> str:
 
 
 def _reason(text: str) -> str:
-    """A server's explanation of an error: the message in a JSON body with its code, or else the whole text."""
+    """A server's explanation of an error: the message in a JSON body with its code and type, or else the whole text."""
     try:
         body = read_json(text)
     except ValueError:
         body = None
-    error = body.get("error", body) if isinstance(body, dict) else None
-    message = error.get("message", error.get("detail")) if isinstance(error, dict) else error
-    if not isinstance(message, str) or not message.strip():
-        return text
-    code = error.get("code") if isinstance(error, dict) else None
-    return f"{message} ({code})" if isinstance(code, str) and code and code not in message else message
+    return words(body.get("error", body) if isinstance(body, dict) else None) or text

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from structout.errors import AccountError, ModelError, NoModelError
-from structout.models.meanings import is_of_content, is_unpaid, unquoted
+from structout.models.meanings import is_of_content, is_of_output, is_unpaid, unquoted
 from structout.models.retries import CANNOT_TAKE, MAY_PASS, TIMED_OUT, TOO_MUCH, FaultError, RefusalError
 
 _KEYS: Final = re.compile(r"\b(?:sk|gsk|xai|key)[-_][\w*-]{8,}|\bAIza[\w-]{20,}|\bBearer [\w.*-]{8,}")
@@ -118,8 +118,7 @@ def _names_key(status: int, said: str) -> bool:
 
 
 def _speaks_of_schema(said: str) -> bool:
-    lower = said.lower()
-    return "failed_generation" not in lower and "validate_failed" not in lower and bool(_OF_SCHEMA.search(said))
+    return not is_of_output(said) and bool(_OF_SCHEMA.search(said))
 
 
 def _words(error: Exception) -> str:

@@ -190,11 +190,11 @@ def test_a_schema_that_the_server_refuses_is_only_checked() -> None:
             return {"status": 400, "error": {"message": "Invalid schema: too many enum values"}}
         return bolt(body)
 
-    prompts = [Prompt(ask(f"{n} mm").messages, constraint=SCHEMA) for n in (1, 2, 3)]
+    prompts = [Prompt(ask(f"{n} mm").messages, constraint=SCHEMA) for n in range(1, 8)]
     with serving(Proxy(picky)) as proxy, pytest.warns(match="rejects the constraint of Bolt"):
         answers = client(proxy, in_flight=1).complete(prompts)
-    assert [SCHEMA.check_text(answer.text).ok for answer in answers] == [True, True, True]
-    assert len(proxy.requests) == 1 + 4 + 4 + 1  # the probe, the schema in three forms and none, twice, and then none
+    assert [SCHEMA.check_text(answer.text).ok for answer in answers] == [True] * 7
+    assert len(proxy.requests) == 1 + 5 * 4 + 2  # the probe, the schema in three forms and none, 5 times, and then none
 
 
 def test_a_server_that_refuses_quotations_is_held_to_the_schema_all_the_same() -> None:

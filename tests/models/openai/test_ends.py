@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from structout.errors import ModelError, NoModelError
+from structout.errors import AccountError, ModelError, NoModelError
 from structout.models.openai.client import OpenAIModel
 from structout.models.openai.reply import read_reply
 from structout.models.retries import Patience, seconds_asked
@@ -204,3 +204,114 @@ def test_a_stream_is_joined_and_must_say_how_it_ended() -> None:
     assert (answer.text, answer.usage.input_tokens) == (GOOD, 4)
     broken = read_reply("".join(f"data: {json.dumps(event)}\n\n" for event in deltas), ask("1"), 0.1)
     assert "unknown reason" in broken.problem
+
+
+CUT_ERROR = {"code": 502, "message": "Upstream cut"}
+
+
+def failing(*, inside: bool) -> dict[str, Any]:
+    """An answer with an error beside its text."""
+    made = completion(GOOD)
+    (made["choices"][0] if inside else made)["error"] = CUT_ERROR
+    return made
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_an_answer_with_an_error_beside_it_is_asked_again(inside: bool) -> None:
+    answers = iter([failing(inside=inside), completion(GOOD)])
+    with serving(Proxy(lambda body: next(answers))) as proxy:
+        assert client(proxy).complete([ask("1")])[0].usage.calls == 2
+    with serving(Proxy(lambda body: failing(inside=inside))) as proxy:
+        (answer,) = client(proxy, patience=QUICK).complete([ask("1")])
+    assert (answer.finish_reason, answer.usage.calls) == ("refused", 2)
+    assert "the answer ended with an error: Upstream cut" in answer.refusal
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"choices": [], "error": {"code": 402, "message": "no money"}},
+        {"choices": [{"message": {"content": ""}, "error": {"code": 402, "message": "no money"}}]},
+    ],
+)
+def test_an_error_without_a_text_beside_it_is_that_error(body: dict[str, Any]) -> None:
+    with serving(Proxy(lambda _: body)) as proxy:
+        with pytest.raises(AccountError, match="no money"):
+            client(proxy).complete([ask("1")])
+        assert len(proxy.requests) == 1
+
+
+def test_a_stream_that_ends_with_an_error_is_no_answer() -> None:
+    events = [
+        {"choices": [{"index": 0, "delta": {"content": GOOD}, "finish_reason": "stop"}]},
+        {"choices": [{"index": 0, "delta": {}}], "error": CUT_ERROR},
+    ]
+    reply = read_reply("".join(f"data: {json.dumps(event)}\n\n" for event in events), ask("1"), 0.1)
+    assert "ended with an error: Upstream cut" in reply.problem
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"message": {"content": {"size_mm": 3}}, "finish_reason": "stop"},
+        {"message": {"content": "", "refusal": ["no"]}, "finish_reason": "stop"},
+        {"text": GOOD, "finish_reason": "stop"},
+    ],
+)
+def test_an_answer_of_another_form_is_charged(choice: dict[str, Any]) -> None:
+    body = {**completion("", read=90, written=7), "choices": [choice]}
+    with serving(Proxy(lambda _: body)) as proxy:
+        (answer,) = client(proxy, patience=QUICK).complete([ask("1")])
+    assert (answer.finish_reason, answer.usage.calls, answer.usage.input_tokens) == ("refused", 2, 180)
+
+
+@pytest.mark.parametrize("choices", [None, [{"message": None, "finish_reason": "content_filter"}]])
+def test_an_answer_without_a_message_is_refused_at_once(choices: Any) -> None:
+    with serving(Proxy(lambda _: {**completion("", read=90), "choices": choices})) as proxy:
+        (answer,) = client(proxy).complete([ask("1")])
+        assert (answer.finish_reason, answer.usage.input_tokens, len(proxy.requests)) == ("refused", 90, 1)
+
+
+@pytest.mark.parametrize(
+    ("reason", "finish"),
+    [
+        ("tool_use", "stop"),
+        ("model_context_window_exceeded", "length"),
+        ("context_length_exceeded", "length"),
+        ("incomplete", "length"),
+        ("content_filtered", "refused"),
+        ("guardrail_intervened", "refused"),
+        ("sensitive", "refused"),
+        ("IMAGE_SAFETY", "refused"),
+    ],
+)
+def test_the_reasons_of_all_servers_are_known(reason: str, finish: str) -> None:
+    reply = read_reply(json.dumps(completion(GOOD, finish=reason)), ask("1"), 0.1)
+    assert (reply.answers[0].finish_reason, reply.problem) == (finish, "")
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (403, {"message": "Key limit exceeded (total limit). Manage it using https://openrouter.ai/settings/keys"}),
+        (400, {"message": "Your credit balance is too low to access the API"}),
+        (429, {"message": "You exceeded your quota", "type": "insufficient_quota", "code": None}),
+        (429, {"message": "Your account is suspended", "type": "exceeded_current_quota_error"}),
+        (200, {"code": "insufficient_quota"}),
+        (403, {"message": "none left", "code": "insufficient_user_quota"}),
+    ],
+)
+def test_an_account_without_money_stops_the_run_in_any_words(status: int, error: dict[str, Any]) -> None:
+    answers = iter([completion(GOOD)])
+    with serving(Proxy(lambda body: next(answers, {"status": status, "error": error}))) as proxy:
+        model = client(proxy)
+        model.complete([ask("1")])
+        with pytest.raises(AccountError):
+            model.complete([ask("2")])
+        assert len(proxy.requests) == 2
+
+
+def test_a_record_that_a_server_quotes_says_nothing_of_the_account() -> None:
+    quoted = {"status": 400, "error": {"message": "invalid input: 'your credit balance is too low'"}}
+    with serving(Proxy(lambda body: quoted)) as proxy:
+        assert client(proxy).complete([ask("1")])[0].finish_reason == "refused"

@@ -207,3 +207,24 @@ def test_a_run_of_200_rows_in_which_three_rows_meet_each_fault(tmp_path: Path) -
     assert tally.counts["valid"] >= 200 - 3 * 12  # a row that is refused or cut off stays so
     assert len(set(written)) == len(written) == tally.counts["valid"]
     assert unheld == []
+
+
+def test_tokens_of_a_cache_beside_the_prompt_are_no_thoughts_and_no_cut() -> None:
+    usage = {
+        "prompt_tokens": 40,
+        "completion_tokens": 20,
+        "total_tokens": 5_060,
+        "prompt_tokens_details": {"cached_tokens": 5_000},
+    }
+    with serving(Proxy(lambda body: {**completion("fine"), "usage": usage})) as proxy:
+        (answer,) = client(proxy).complete([ask("a text of words " * 1_500)])
+    assert (answer.text, answer.usage.input_tokens, answer.usage.reused_tokens) == ("fine", 5_040, 5_000)
+    assert (answer.usage.output_tokens, answer.usage.thinking_tokens) == (20, 0)
+
+
+def test_a_key_that_a_server_gives_for_its_model_is_masked() -> None:
+    names = iter(["m-sk-very-secret-0123456789", "m2-sk-very-secret-0123456789"])
+    told = r"now answers as m2-\*\*\*, before as m-\*\*\*:"
+    with serving(Proxy(lambda body: {**completion("x"), "model": next(names)})) as proxy, pytest.warns(match=told):
+        answers = client(proxy, in_flight=1).complete([ask("1"), ask("2")])
+    assert [answer.version for answer in answers] == ["m-***", "m2-***"]

@@ -35,6 +35,11 @@ def refusing(part: str, message: str) -> Proxy:
         ("seed", "Unknown parameter: 'seed'.", 1.0),
         ("system", "System role not supported", 0.0),
         ("system", "Conversation roles must alternate; the role system is unknown", 0.0),
+        ("system", "Conversation roles must alternate user/assistant/user/assistant/...", 0.0),
+        ("system", "Only user and assistant roles are supported!", 0.0),
+        ("system", "invalid role: system", 0.0),
+        ("temperature", "`temperature` is deprecated for this model.", 0.0),
+        ("temperature", "invalid temperature: only 1 is allowed for this model", 0.0),
     ],
 )
 def test_a_refused_part_is_left_out_from_then_on(part: str, message: str, temperature: float) -> None:
@@ -61,3 +66,22 @@ def test_a_limit_that_is_too_large_is_not_asked_for_again_and_again() -> None:
     with serving(Proxy(lambda body: {"status": 400, "error": {"message": message}})) as proxy:
         (answer,) = client(proxy).complete([asked(1)])
     assert (answer.finish_reason, len(proxy.requests)) == ("refused", 2)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Input not allowed by the content policy: 'set the temperature of the oven'",
+        'This is not allowed: "set the temperature of the oven"',
+        "temperature is not allowed",  # and neither is the request without it
+    ],
+)
+def test_a_row_that_is_refused_changes_no_later_request(message: str) -> None:
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        is_refused = "\n2 mm" in body["messages"][-1]["content"]
+        return {"status": 400, "error": {"message": message}} if is_refused else bolt(body)
+
+    with serving(Proxy(answer)) as proxy:
+        answers = client(proxy, in_flight=1).complete([asked(size) for size in (1, 2, 3)])
+    assert [answer.finish_reason for answer in answers] == ["stop", "refused", "stop"]
+    assert "temperature" in proxy.requests[-1]

@@ -133,19 +133,20 @@ def test_a_count_that_cannot_be_one_is_estimated(name: str, odd: Any) -> None:
     assert (reply.counted, usage.input_tokens, usage.output_tokens) == (False, 6, 5)
 
 
-@pytest.mark.parametrize("odd", [-5, nan, True, "5", 10**30, 12])
+@pytest.mark.parametrize("odd", [-5, nan, True, "5", 10**30, 11])
 def test_no_more_is_reused_than_was_read(odd: Any) -> None:
     answer = completion("x")
     answer["usage"]["prompt_tokens_details"] = {"cached_tokens": odd}
     usage = read_reply(json.dumps(answer), ask("1"), 0.1).answers[0].usage
-    assert usage.reused_tokens == (11 if odd == 12 else 0)
+    assert usage.reused_tokens == (11 if odd == 11 else 0)
     assert usage.input_tokens == 11
 
 
 WHOLE = json.dumps(completion("x"))
 JUNK = [
     "", "null", "[]", "{}", "5", '"x"', "[" * 100_000, '{"a":' * 100_000, '{"choices": 5}',
-    '{"choices": {"a": 1}}', '{"choices": "abc"}', '{"choices": [null]}', '{"choices": [{"message": null}]}',
+    '{"choices": {"a": 1}}', 'data: {"choices": [{"index": Infinity, "delta": {}}]}',
+    '{"choices": "abc"}', '{"choices": [null]}', '{"choices": [{"message": null}]}',
     '{"choices": [{"message": {"content": 5}}]}',
     '{"choices": [{"message": {"content": "a", "refusal": 5}}]}', WHOLE[:-1], WHOLE + WHOLE, "9" * 5000,
     '{"choices": [{"message": {"content": "a"}}], "created": ' + "9" * 5000 + "}", "\x00",

@@ -10,6 +10,7 @@ from structout import load_model
 from structout.completion import Prompt
 from structout.document import Json
 from structout.models.openai.dialects import PROBE
+from structout.models.openai.verdict import speaks_of_schema
 from structout.result import Task
 from structout.schema import Schema
 from structout.schema.strict_form import strictified
@@ -157,3 +158,67 @@ def test_a_refusal_of_one_row_changes_nothing_for_later_rows(message: str) -> No
     assert all("response_format" in body for body in proxy.requests if "3 mm" not in body["messages"][-1]["content"])
     stated = [body["response_format"] for body in proxy.requests if "6 mm" in body["messages"][-1]["content"]]
     assert stated == [proxy.requests[0]["response_format"]]
+
+
+def refusing(message: str, status: int, rows: int) -> Proxy:
+    """A server that refuses the first rows wherever a constraint is stated, and takes the probe."""
+
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        row = int(body["messages"][-1]["content"].split()[1]) if "mm" in body["messages"][-1]["content"] else rows + 1
+        if row <= rows and "response_format" in body:
+            return {"status": status, "error": {"message": message}}
+        return (
+            strict(body) if row > rows and "mm" not in body["messages"][-1]["content"] else completion('{"size_mm": 1}')
+        )
+
+    return Proxy(answer)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Generated JSON does not match the expected schema. Please adjust your prompt.",
+        "Failed to parse structured response",
+        "the model did not conform to the requested schema",
+    ],
+)
+def test_answers_that_fail_under_the_schema_are_no_refusals_of_it(message: str, status: int) -> None:
+    with serving(refusing(message, status, 3)) as proxy:
+        model = client(proxy, in_flight=1, dialect="json_schema")
+        with pytest.warns(match="answers some prompts only without the constraint of Bolt") as told:
+            Constrained().run([Task(f"{n} mm", SCHEMA) for n in range(1, 9)], model)
+    later = [body for body in proxy.requests if body["messages"][-1]["content"].split()[1] in "45678"]
+    assert len(later) == 5
+    assert all("response_format" in body for body in later)
+    assert len(told) == 1
+
+
+def test_a_constraint_that_is_refused_without_a_reason_is_given_up_after_five_prompts() -> None:
+    with serving(refusing("Bad Request", 400, 99)) as proxy:
+        model = client(proxy, in_flight=1, dialect="json_schema")
+        with pytest.warns(match="answers some prompts only without the constraint of Bolt: HTTP 400: Bad Request"):
+            Constrained().run([Task(f"{n} mm", SCHEMA) for n in range(1, 9)], model)
+    held = ["response_format" in body for body in proxy.requests]
+    assert held[-3:] == [False] * 3
+    assert held.count(False) == 8
+
+
+@pytest.mark.parametrize(
+    ("said", "is_of_schema"),
+    [
+        ("Invalid schema for response_format 'Bolt'", True),
+        ("This model does not support structured outputs", True),
+        ("output_config.format.schema: type is required", True),
+        ("Failed to parse grammar", True),
+        ("The schema does not conform to the JSON schema specification", True),
+        ("The provided schema did not match the supported subset", True),
+        ("Unsupported keyword in response schema", True),
+        ("Failed to parse response_format", True),
+        ("The model output does not match the schema", False),
+        ("Failed to parse the response as structured output", False),
+        ("json_validate_failed: see the schema", False),
+    ],
+)
+def test_what_a_refusal_is_about(said: str, is_of_schema: bool) -> None:
+    assert speaks_of_schema(said) == is_of_schema
