@@ -40,6 +40,7 @@ class Failures:
         def together(some: Sequence[tuple[str, Task[Any]]]) -> list[Result[Any] | None]:
             results = strategy.run([task for _, task in some], model)
             refusals = self._refusals.setdefault(model.name, Refusals())
+            refusals.told(map(refusals_of, results))
             for result in results:
                 refusals.passed(result, refusals_of(result))
             self._in_a_row = 0

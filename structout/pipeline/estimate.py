@@ -103,6 +103,7 @@ def ask_some(
     with interruptible(engine(rows, job, journal)) as answers:
         for done in answers:
             new = entries(done, place)
+            refusals.told(outcome.refusals for _, _, outcome in new)
             passed = [kept for one in new for kept in refusals.passed(one, one[2].refusals)]
             if keep:
                 journal.add_outcomes(passed)

@@ -127,6 +127,7 @@ def _passing(texts: Iterable[str], job: Job, chunk: int, *, tolerant: bool) -> I
     refusals, failures = Refusals[Result[Any]](job.max_errors), Failures(job.max_errors)
     with interruptible(in_order(rows_of(texts), ask, chunk, keeps=False)) as found:
         for done in found:
+            refusals.told(refusals_of(result) for _, result, _ in done)
             for _, result, outcome in done:
                 refusals.passed(result, refusals_of(result))
                 if outcome is not None:
@@ -168,6 +169,7 @@ def _kept(texts: Iterable[str], job: Job, journal: Journal, chunk: int, *, toler
     with journal, interruptible(in_order(rows_of(texts), work, chunk)) as found:
         journal.forget_errors()
         for done in found:
+            refusals.told(refusals_of(result) for _, result, _ in done)
             keep([kept for one in done for kept in refusals.passed(one, refusals_of(one[1]))])
             for _, _, outcome in done:
                 if outcome is not None:

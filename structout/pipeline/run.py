@@ -125,6 +125,7 @@ def process(
             for done in found:
                 tally.done += len(done)
                 new = entries(done, place)
+                refusals.told(outcome.refusals for _, _, outcome in new)
                 keep([kept for one in new for kept in refusals.passed(one, one[2].refusals)])
                 for _, _, outcome in new:
                     failures.passed(outcome)

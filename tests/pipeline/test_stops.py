@@ -53,6 +53,8 @@ def told(status: int, message: str, code: str = "") -> dict[str, Any]:
         (told(401, "Incorrect API key provided"), 2, "Incorrect API key provided"),
         (told(404, "The model m does not exist"), 2, "does not exist"),
         (told(402, "Insufficient Balance"), 3, "Insufficient Balance"),
+        (told(403, "Key limit exceeded (total limit)"), 3, "Key limit exceeded"),
+        ({"choices": [], "error": {"code": 402, "message": "no credit"}}, 3, "no credit"),
         (told(429, "You exceeded your current quota", "insufficient_quota"), 3, "exceeded your current quota"),
     ],
 )
@@ -140,6 +142,23 @@ def test_rows_that_are_refused_after_an_answer_are_the_rows_fault(job: Job, tmp_
     few = Job(job.schema, Scripted(refusing), job.strategy)
     with Journal(tmp_path / "k", few.identity()) as journal:
         assert process(rows_of(TEXTS[:9]), few, journal, local(4)).counts == {"invalid": 9}
+
+
+def test_rows_that_are_refused_beside_answers_of_their_chunk_are_the_rows_fault(job: Job, tmp_path: Path) -> None:
+    def from_eleven_on(prompt: Prompt) -> Completion:
+        return bolt(prompt) if number(prompt) > 10 else refusing(prompt)
+
+    job = Job(job.schema, Scripted(from_eleven_on), job.strategy)
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        assert sum(process(rows_of(TEXTS), job, journal, local(20)).counts.values()) == 100
+    assert len(list(extract_many(TEXTS, Bolt, Scripted(from_eleven_on), "Prompted()", chunk=20))) == 100
+
+
+def test_content_that_a_filter_stops_does_not_stop_the_run(job: Job, tmp_path: Path) -> None:
+    stopped = Completion("", finish_reason="refused", refusal="the server's filter stopped it")
+    job = Job(job.schema, Scripted(lambda prompt: bolt(prompt) if number(prompt) > 40 else stopped), job.strategy)
+    with Journal(tmp_path / "j", job.identity()) as journal:
+        assert sum(process(rows_of(TEXTS), job, journal, local(4)).counts.values()) == 100
 
 
 @pytest.mark.parametrize("keeps", [True, False])
