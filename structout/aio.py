@@ -19,7 +19,7 @@ nothing new is sent, and a thread finishes the requests in flight and keeps thei
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -41,6 +41,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _MOST = 64  # concurrent calls of `extract` in an event loop
+_LAST = 10.0  # seconds that `aclose` waits for the requests in flight
 _LOOK = 0.2  # seconds between two looks at a halt
 
 _END: Any = object()
@@ -100,7 +101,8 @@ async def extract_many(
     """Turn texts into validated records. The parameters are those of `structout.extract_many`, and so are the errors,
     which the first step raises.
 
-    `texts` may also be asynchronous. At most two chunks of texts are read ahead of the result that is awaited.
+    `texts` may also be asynchronous. At most two chunks of texts are read ahead of the result that is awaited. With a
+    `journal`, `aclose()` waits up to 10 seconds for the requests in flight, and then the journal is free again.
     """
     halt, lock, is_over = Halt(), Lock(), False
     given = _read(texts, asyncio.get_running_loop()) if isinstance(texts, AsyncIterable) else texts
@@ -132,6 +134,13 @@ async def extract_many(
         while (result := await _awaited(step, halt)) is not None:
             yield result
         is_over = True
+    except GeneratorExit:
+        is_over = True
+        halt.call()
+        closing = started(close, halt)
+        if journal is not None:
+            await _ended(closing)
+        raise
     finally:
         if not is_over:
             halt.call()
@@ -145,6 +154,14 @@ async def _awaited(call: Callable[[], R], halt: Halt) -> R:
     except asyncio.CancelledError:
         halt.call()
         raise
+
+
+async def _ended(work: Future[None]) -> None:
+    """Wait for the end of some work, at most `_LAST` seconds."""
+    waiting = asyncio.wrap_future(work)
+    waiting.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody asks for its error
+    await asyncio.wait({waiting}, timeout=_LAST)
+    waiting.cancel()
 
 
 def _read(texts: AsyncIterable[str], loop: asyncio.AbstractEventLoop) -> Iterator[str]:

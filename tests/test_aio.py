@@ -141,6 +141,47 @@ def test_a_cancelled_call_returns_at_once_and_what_is_in_flight_is_kept(tmp_path
     assert (len(found), again.calls) == (12, 4)
 
 
+def test_a_journal_is_free_again_once_its_stream_is_closed(tmp_path: Path) -> None:
+    def slow(prompt: Prompt) -> Completion:
+        time.sleep(0.02)
+        return size(prompt)
+
+    async def main() -> list[Any]:
+        texts, model = list(map(str, range(40))), Scripted(slow)
+        stream = aio.extract_many(texts, Bolt, model, "Prompted()", chunk=4, journal=tmp_path / "j")
+        await anext(stream)
+        await stream.aclose()  # type: ignore[attr-defined]
+        asked = model.calls
+        again = aio.extract_many(texts, Bolt, model, "Prompted()", chunk=4, journal=tmp_path / "j")
+        return [len([result async for result in again]), model.calls, 4 <= asked < 40]
+
+    assert asyncio.run(main()) == [40, 40, True]
+
+
+def test_closing_a_stream_waits_for_a_model_for_a_while_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aio, "_LAST", 0.2)
+    may = threading.Event()
+
+    def slow(prompt: Prompt) -> Completion:
+        answer = size(prompt)
+        if '"size_mm": 0' not in answer.text:
+            may.wait(10)
+        return answer
+
+    async def main() -> float:
+        stream = aio.extract_many(list("0123"), Bolt, Scripted(slow), "Prompted()", chunk=1, journal=tmp_path / "j")
+        await anext(stream)  # while the second text waits for its answer
+        began = time.monotonic()
+        await stream.aclose()  # type: ignore[attr-defined]
+        return time.monotonic() - began
+
+    try:
+        assert 0.1 < asyncio.run(main()) < 2
+    finally:
+        may.set()
+        until(lambda: all(thread.name != THREAD for thread in threading.enumerate()))
+
+
 def test_cancelling_sends_nothing_new_to_a_server_that_throttles() -> None:
     slow = {"status": 429, "error": {"message": "slow down"}}
     with serving(Proxy(lambda body: slow if len(proxy.requests) > 4 else bolt(body))) as proxy:
