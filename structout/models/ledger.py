@@ -1,5 +1,6 @@
 """The ledger of a model that works in batches: what was submitted to a provider, and not collected yet."""
 
+import hashlib
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ _MARK = "batch"  # in the options of a model
 class Wave:
     """Requests that go to a provider as one job.
 
-    `keys` are the keys of their prompts, which are also their ids at the provider. A wave loses the keys whose answers
-    are collected; `size` is the number of requests in the job. `job` is the provider's id of the job, "" as long as it
-    is unknown. `time` is the time before the submission, in ISO 8601.
+    `keys` are the keys of their prompts. A wave loses the keys whose answers are collected; `size` is the number of
+    requests in the job. `job` is the provider's id of the job, "" as long as it is unknown. `time` is the time before
+    the submission, in ISO 8601. `way` says how the answers are held to their schemas. `salt` is a part of the ids of
+    the requests at the provider; both are "" in a wave of an older version.
     """
 
     id: str
@@ -28,6 +30,12 @@ class Wave:
     size: int
     time: str
     job: str = ""
+    way: str = ""
+    salt: str = ""
+
+    def custom_id(self, key: str) -> str:
+        """The id of a request at the provider, which no request of another wave has."""
+        return custom_id(self.salt, key)
 
 
 class Ledger(Protocol):
@@ -49,9 +57,18 @@ class Ledger(Protocol):
 
     def collected(self, wave: Wave, answers: Mapping[str, Completion], failed: Mapping[str, Usage]) -> None:
         """Keep answers by the keys of their prompts. The wave loses their keys, and the keys of requests that `failed`,
-        whose usage counts too. A wave without keys ends.
+        whose usage counts too. A wave without keys ends. Keys that the wave has lost already are ignored.
         """
         ...
+
+    def has_answered(self) -> bool:
+        """Whether the model has answered before, maybe for another process."""
+        ...
+
+
+def custom_id(salt: str, key: str) -> str:
+    """The id at the provider of the request for the prompt with a key."""
+    return hashlib.sha256(f"{salt}\n{key}".encode()).hexdigest() if salt else key
 
 
 def is_batched(name: str) -> bool:

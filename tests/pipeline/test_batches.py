@@ -53,7 +53,7 @@ class Desk:
     inner: Any
     log: Log
     pause: float = 0.0
-    made: dict[str, list[str]] = field(default_factory=dict)  # the custom ids of each job
+    made: dict[str, dict[str, str]] = field(default_factory=dict)  # the prompts of each job, by their custom ids
     refuse: Reply | None = None
     refuse_at: tuple[str, ...] = ("/batches", ":batchGenerateContent")
     stop_at: str = ""  # the moment of a submission that lasts until `go`
@@ -83,10 +83,10 @@ class Desk:
                 self.busy -= 1
 
     def jobs(self) -> dict[str, list[str]]:
-        """The custom ids of each job, once nothing is under way."""
+        """The prompts of each job, once nothing is under way."""
         while self.busy:
             time.sleep(0.005)
-        return self.made
+        return {name: list(asked.values()) for name, asked in self.made.items()}
 
     def _pause(self, moment: str) -> None:
         time.sleep(self.dice.uniform(0, self.pause))
@@ -100,12 +100,12 @@ class Desk:
         for name, job in self.inner.batches.items():
             if name not in self.made:
                 if isinstance(self.inner, OpenAI):
-                    lines = self.inner.files[job["input_file_id"]].splitlines()
-                    self.made[name] = [json.loads(line)["custom_id"] for line in lines]
-                elif isinstance(self.inner, Anthropic):
-                    self.made[name] = [row["custom_id"] for row in job["requests"]]
+                    asked = list(map(json.loads, self.inner.files[job["input_file_id"]].splitlines()))
                 else:
-                    self.made[name] = [row["key"] for row in job["rows"]]
+                    asked = job["requests"] if isinstance(self.inner, Anthropic) else job["rows"]
+                ids = [str(row.pop("key", "") or row["custom_id"]) for row in map(dict, asked)]
+                rest = [{name: part for name, part in row.items() if name not in ("key", "custom_id")} for row in asked]
+                self.made[name] = dict(zip(ids, map(json.dumps, rest), strict=True))
 
 
 @dataclass
@@ -198,9 +198,13 @@ def parent() -> Iterator[Parent]:
 
 @contextmanager
 def placed(host: str, folder: Path, parent: Parent, **options: Any) -> Iterator[Place]:
+    """`fate` decides what becomes of a row, by its prompt."""
     kind, _, variable, end = HOSTS[host]
+    made: dict[str, dict[str, str]] = {}
+    if fate := options.pop("fate", None):
+        options["fate"] = lambda name: fate(*(asked[name] for asked in made.values() if name in asked))
     inner = kind(speak, **{"polls": 2, **options})
-    desk = Desk(inner, inner.log)
+    desk = Desk(inner, inner.log, made=made)
     keys = dict.fromkeys(("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GOOGLE_API_KEY"), "sk-test-0123456789")
     with serving(desk) as server:
         yield Place(desk, host, folder, {variable: server.url + end, **keys}, parent)
@@ -256,7 +260,8 @@ def test_killed_at_random_moments_it_pays_for_each_row_once(host: str, tmp_path:
 def decided(desk: Desk, said: str) -> list[object]:
     """What the user does who is told which job to look for."""
     (custom_id,) = re.findall(r"custom id (\w+)", said) or pytest.fail(said)
-    found = [name for name, keys in desk.jobs().items() if custom_id in keys]
+    desk.jobs()
+    found = [name for name, asked in desk.made.items() if custom_id in asked]
     return ["--batch-adopt", found[0]] if found else ["--batch-resubmit"]
 
 
@@ -279,11 +284,10 @@ def test_a_run_killed_while_it_submits_says_what_to_look_for_and_bills_nothing_t
         assert "add --batch-adopt JOB if there is such a job, otherwise --batch-resubmit" in said
     (waiting,) = read_status(anthropic.journal)["waiting"]
     assert (waiting["job"], waiting["rows"], waiting["provider"]) == ("", 10, "anthropic")
-    jobs = desk.jobs()
     code, said = anthropic.run(*words, *decided(desk, said))
     assert code == 0, said
     assert len(rows(anthropic.output)) == 10
-    keys = Counter(key for keys in jobs.values() for key in keys)
+    keys = Counter(key for keys in desk.jobs().values() for key in keys)
     assert set(keys.values()) == {1}
     code, said = anthropic.run(*words, "--batch-resubmit")
     assert code == 2
@@ -302,11 +306,11 @@ def test_a_job_that_has_other_requests_is_not_adopted(anthropic: Place) -> None:
     (made,) = desk.jobs()
     other = {"custom_id": "x", "params": {}}
     expired = {"custom_id": "x", "result": {"type": "expired"}}
-    for name, count, results in (("other", 10, [expired]), ("empty", 10, []), ("small", 2, None)):
+    for name, count, results in (("other", 10, [expired] * 10), ("empty", 10, []), ("small", 2, None)):
         desk.inner.batches[name] = {"id": name, "requests": [other] * count, "results": results, "looks": -99}
     for job, reason in (
         ("other", "job other has no answer to any of these requests"),
-        ("empty", "job empty has no answer to any of these requests"),
+        ("empty", "job empty has 0 requests, and not 10"),
         ("small", "job small has 2 requests, and not 10"),
         ("none", "anthropic does not know job none"),
     ):
@@ -358,10 +362,10 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_failed_and_expired_rows_go_into_the_next_wave(host: str, tmp_path: Path, parent: Parent) -> None:
     fates: dict[str, list[str]] = {}
 
-    def fate(custom_id: str) -> Any:
+    def fate(prompt: str) -> Any:
         """Of three rows, one expires and one fails at first; one row always fails."""
         number = len(fates)
-        left = fates.setdefault(custom_id, [["expired"], ["errored"], []][number % 3] if number else ["errored"] * 99)
+        left = fates.setdefault(prompt, [["expired"], ["errored"], []][number % 3] if number else ["errored"] * 99)
         return left.pop(0) if left else "succeeded"
 
     with placed(host, tmp_path, parent, fate=fate) as place:
@@ -386,9 +390,9 @@ def test_extract_many_raises_for_what_is_left_unanswered_and_goes_on(
 ) -> None:
     fails: list[str] = []
 
-    def fate(custom_id: str) -> Any:
-        fails[:] = fails or [custom_id]
-        return "errored" if custom_id in fails else "succeeded"
+    def fate(prompt: str) -> Any:
+        fails[:] = fails or [prompt]
+        return "errored" if prompt in fails else "succeeded"
 
     monkeypatch.setattr("structout.models.providers.jobs.FIRST", 0.01)
     with placed("anthropic", tmp_path, parent, fate=fate) as place:

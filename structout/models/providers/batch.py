@@ -6,16 +6,16 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from structout.completion import Completion, Prompt, Usage
 from structout.errors import BatchError, ModelError, SpecError, StructoutWarning
 from structout.halt import current
 from structout.models.base import PartialAnswerError
-from structout.models.ledger import Ledger, Wave, at_once, batched
+from structout.models.ledger import Ledger, Wave, at_once, batched, custom_id
 from structout.models.providers.faults import UnfitError
 from structout.models.providers.hosted import HostedModel
-from structout.models.providers.jobs import CanceledError, is_unsent, read, request_for, results
+from structout.models.providers.jobs import GivenUpError, OtherJobError, is_unsent, read, request_for, results
 from structout.models.providers.request import Way, ways
 from structout.models.retries import FaultError, RefusalError, retried
 
@@ -67,6 +67,8 @@ class BatchModel:
         if ledger is None:
             hint = "use `structout run`, give extract_many a journal, or leave #batch out"
             raise SpecError(f"{self.name} needs a journal, which keeps what is submitted", hint=hint)
+        if ledger.has_answered():
+            self._hosted.limiter.has_succeeded = True
         asked = _Asked({prompt.key(): prompt for prompt in prompts})
         for _ in range(_TRIES):
             if asked.open:
@@ -82,22 +84,30 @@ class BatchModel:
 
     def _submit(self, asked: "_Asked", ledger: Ledger) -> None:
         """Submit the prompts that no job has, in as few jobs as the provider allows."""
-        known = {key for wave in ledger.waves() if wave.job for key in wave.keys}
-        encoded = []
-        for key, prompt in asked.open.items():
-            if key not in known:
+        with _SUBMITTING:  # another call may submit the same prompts
+            known = {key for wave in ledger.waves() if wave.job for key in wave.keys}
+            salt = uuid.uuid4().hex
+            keys: dict[str, str] = {}
+            encoded: dict[str, list[EncodedBatchRequest]] = {}  # by the way in which answers are held to their schemas
+            for key, prompt in asked.open.items():
+                if key in known:
+                    continue
+                name = custom_id(salt, key)
+                keys[name] = key
                 try:
-                    encoded.append(self._encoded(*self._request(key, prompt)))
+                    theirs, ours = self._request(name, key, asked, asked.ways.get(key) or self._way(prompt))
+                    encoded.setdefault(ours.way or "", []).append(self._encoded(theirs, ours))
                 except RefusalError as refusal:
                     asked.answers[key] = Completion("", finish_reason="refused", refusal=str(refusal))
-        for part in self._parts(encoded):
-            keys = tuple(one.custom_id for one in part)
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            wave = Wave(uuid.uuid4().hex, self._hosted.model.system, keys, len(keys), now)
-            with _SUBMITTING:
-                current().check()
-                ledger.intend(wave)
-                ledger.submitted(wave, self._created(wave, part, ledger))
+            for way, requests in encoded.items():
+                for part in self._parts(requests):
+                    current().check()
+                    now = datetime.now(UTC).isoformat(timespec="seconds")
+                    own = tuple(keys[one.custom_id] for one in part)
+                    about = (uuid.uuid4().hex, self._hosted.model.system, own, len(part), now)
+                    wave = Wave(*about, way=way, salt=salt)
+                    ledger.intend(wave)
+                    ledger.submitted(wave, self._created(wave, part, ledger))
 
     def _encoded(self, theirs: "BatchRequest", ours: "Request") -> "EncodedBatchRequest":
         try:
@@ -105,14 +115,15 @@ class BatchModel:
         except Exception as error:
             raise self._hosted.failed(error, ours) from None
 
-    def _request(self, key: str, prompt: Prompt) -> "tuple[BatchRequest, Request]":
-        """The request for a prompt, held to its schema in the strongest way that works."""
-        try:
-            return request_for(self._hosted, key, prompt, self._way(prompt))
-        except UnfitError as unfit:
-            if not self._weakened(prompt, str(unfit)):
-                raise
-            return self._request(key, prompt)
+    def _request(self, name: str, key: str, asked: "_Asked", way: Way | None) -> "tuple[BatchRequest, Request]":
+        """The request `name` for a prompt, held to its schema by `way`, or by a weaker way if `way` does not fit."""
+        prompt = asked.prompts[key]
+        while True:
+            try:
+                return request_for(self._hosted, name, prompt, way)
+            except UnfitError as unfit:
+                way = self._weaker(prompt, way, unfit)
+                asked.unfit[key] = str(unfit)
 
     def _parts(self, requests: "Sequence[EncodedBatchRequest]") -> "Iterator[list[EncodedBatchRequest]]":
         """The requests as jobs: of one group, and within the provider's limits."""
@@ -134,13 +145,17 @@ class BatchModel:
 
     def _created(self, wave: Wave, part: "list[EncodedBatchRequest]", ledger: Ledger) -> str:
         """The id of the new job of a wave. The ledger forgets a wave that the provider certainly did not take."""
+        is_waiting = False  # the provider did not take the last try
 
         def create() -> "Batch":
+            nonlocal is_waiting
+            is_waiting = False
             try:
                 return self._hosted.run(self._hosted.model.batch_create(part))
             except Exception as error:
                 found = self._hosted.classified(error)
                 if is_unsent(error):
+                    is_waiting = True
                     raise found from None
                 problem = f"it is unknown whether the submission of {wave.size:,} requests arrived: {found}"
                 hint = "run the same command again: it says which job to look for"
@@ -151,31 +166,39 @@ class BatchModel:
         except (FaultError, RefusalError, ModelError) as error:
             ledger.collected(wave, {}, dict.fromkeys(wave.keys, Usage()))
             raise _ended(self.name, error) from error
+        except BaseException:  # Ctrl-C
+            if is_waiting:
+                ledger.collected(wave, {}, dict.fromkeys(wave.keys, Usage()))
+            raise
 
     def _collect(self, wave: Wave, asked: "_Asked", ledger: Ledger) -> None:
         """Wait for the job of a wave, and take its answers to the prompts of this call."""
         wanted = {key: asked.open[key] for key in wave.keys if key in asked.open}
-        requests = {key: self._request(key, prompt) for key, prompt in wanted.items()}
+        requests = {
+            key: self._request(wave.custom_id(key), key, asked, cast("Way", wave.way) or self._way(prompt))
+            for key, prompt in wanted.items()
+        }
         group = self._encoded(*next(iter(requests.values()))).group
         try:
             found = results(self._hosted, wave, group)
-        except LookupError as error:
+        except OtherJobError as error:
             ledger.submitted(wave, "")
-            hint = "run the same command again: it says how to go on"
+            hint = f"run the same command again: it says how to go on; --batch-adopt {wave.job} looks at the job again"
             raise BatchError(f"{self.name}: {error}", hint=hint) from None
         new: dict[str, Completion] = {}
         failed: dict[str, Usage] = {}
         end: ModelError | None = None
         rejected = 0
-        for key, prompt in wanted.items():
+        # An answer of one request tells how to understand the errors of the other requests.
+        for key in sorted(wanted, key=lambda one: getattr(found[one], "status", "") != "succeeded"):
             failed[key] = Usage()
             try:
-                new[key] = self._read(found[key], *requests[key], prompt)
+                new[key] = self._read(found[key], *requests[key], key, asked)
                 del failed[key]
                 continue
-            except CanceledError as error:
+            except GivenUpError as error:
                 asked.given_up.add(key)
-                asked.reason = str(error)
+                asked.reason, failed[key] = str(error), error.cost
             except FaultError as error:
                 asked.reason, failed[key] = str(error), error.answer or Usage()
             except RefusalError as error:
@@ -184,8 +207,13 @@ class BatchModel:
                 asked.reason = str(error)
                 del failed[key]
             except ModelError as error:
-                end = error
-        if rejected > 1 and rejected == len(wanted):  # whatever is wrong, it is not the rows
+                if error.stops:
+                    end = error
+                else:
+                    asked.given_up.add(key)
+                    asked.reason = str(error)
+        has_answered = self._hosted.limiter.has_succeeded
+        if rejected > 1 and rejected == len(wanted) and not has_answered:  # whatever is wrong, it is not the rows
             new, failed = {}, dict.fromkeys(wanted, Usage())
             end = ModelError(f"{self.name} refuses every request: {asked.reason}", hint="fix the cause")
         ledger.collected(wave, new, failed)
@@ -194,43 +222,56 @@ class BatchModel:
             raise _ended(self.name, end) from end
 
     def _read(
-        self, result: "BatchResult | Exception", theirs: "BatchRequest", ours: "Request", prompt: Prompt
+        self, result: "BatchResult | Exception", theirs: "BatchRequest", ours: "Request", key: str, asked: "_Asked"
     ) -> Completion:
-        """The answer in a result. A schema that the provider rejects is sent in a weaker way from now on."""
+        """The answer in a result. If the provider rejects the schema, the next wave holds it in a weaker way."""
+        prompt = asked.prompts[key]
         try:
-            return read(self._hosted, result, theirs, ours, prompt)
+            answer = read(self._hosted, result, theirs, ours, prompt)
         except UnfitError as unfit:
-            if ours.way == self._way(prompt) and not self._weakened(prompt, str(unfit)):
-                raise
+            asked.ways[key] = self._weaker(prompt, ours.way, unfit)
+            asked.unfit[key] = str(unfit)
             raise FaultError(str(unfit)) from unfit
+        self._hosted.limiter.succeeded()
+        if key in asked.unfit and ours.way is not None:
+            self._keep(prompt, ours.way, asked.unfit[key])
+        return answer
 
     def _way(self, prompt: Prompt) -> Way | None:
         if prompt.constraint is None:
             return None
         return self._ways.get(prompt.constraint.fingerprint(prompt.mask)) or ways(prompt, self._hosted.model)[0]
 
-    def _weakened(self, prompt: Prompt, reason: str) -> bool:
-        """Whether there is a weaker way for a schema that the provider does not take; it is used from now on."""
-        if prompt.constraint is None:
-            return False
+    def _weaker(self, prompt: Prompt, way: Way | None, unfit: UnfitError) -> Way:
+        """The next weaker way to hold an answer to its schema. Raises `unfit` for the weakest way."""
         found = ways(prompt, self._hosted.model)
-        weaker = found[found.index(self._way(prompt) or found[-1]) + 1 :]
-        if not weaker:
-            return False
-        self._ways[prompt.constraint.fingerprint(prompt.mask)] = weaker[0]
-        how = "by a tool call" if weaker[0] == "tool" else "by the prompt alone"
+        weaker = found[found.index(way) + 1 :] if way in found else []
+        if prompt.constraint is None or not weaker:
+            raise unfit
+        return weaker[0]
+
+    def _keep(self, prompt: Prompt, way: Way, reason: str) -> None:
+        """Remember a weaker way that works, and say once what holds the answers from now on."""
+        if prompt.constraint is None or self._way(prompt) == way:
+            return
+        self._ways[prompt.constraint.fingerprint(prompt.mask)] = way
+        how = "by a tool call" if way == "tool" else "by the prompt alone"
         problem = f"{self.name} does not take the schema of {prompt.constraint.name}, so it is held {how}: {reason}"
         warnings.warn(problem, StructoutWarning, stacklevel=2)
-        return True
 
 
 @dataclass
 class _Asked:
-    """The prompts of a call by their keys, and their answers. A prompt that is given up gets no answer."""
+    """The prompts of a call by their keys, and their answers. A prompt that is given up gets no answer.
+
+    `unfit` says why the schema of a prompt was not taken, and `ways` how its next request is held to the schema.
+    """
 
     prompts: Mapping[str, Prompt]
     answers: dict[str, Completion] = field(default_factory=dict)
     given_up: set[str] = field(default_factory=set)
+    ways: dict[str, Way] = field(default_factory=dict)
+    unfit: dict[str, str] = field(default_factory=dict)
     reason: str = ""
 
     @property

@@ -47,15 +47,23 @@ class JournalLedger:
         asks again.
         """
         gone = {*answers, *failed}
-        new = {self._key(key): answer for key, answer in answers.items() if not answer.is_rejection}
-        usage = sum((*(answer.usage for answer in answers.values()), *failed.values()), Usage())
+        held: set[str] = set()
         with self._journal.transaction(durable=True) as db:
             for model, one in waves_in(db, self._journal.path):
                 if one.id == wave.id:
+                    held = gone.intersection(one.keys)
                     put(db, model, replace(one, keys=tuple(key for key in one.keys if key not in gone)))
+            found = {key: answer for key, answer in answers.items() if key in held}
+            costs = [*(answer.usage for answer in found.values()), *(failed[key] for key in failed if key in held)]
+            new = {self._key(key): answer for key, answer in found.items() if not answer.is_rejection}
+            usage = sum(costs, Usage())
             if usage != Usage() or new:
                 keep_completions(db, self._model, new, usage)
         self._journal.heed()
+
+    def has_answered(self) -> bool:
+        """Whether the journal knows an answer of the model."""
+        return self._journal.spent().get(self._model, Usage()).output_tokens > 0
 
 
 def decide(journal: Journal, adopt: str | None, *, resubmit: bool) -> None:

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from structout.errors import BatchError, DamagedError, DataError
@@ -28,7 +28,7 @@ def waves_in(db: sqlite3.Connection, path: Path) -> list[tuple[str, Wave]]:
 def put(db: sqlite3.Connection, model: str, wave: Wave) -> None:
     """Keep a wave; remove it if it has no keys left."""
     if wave.keys or wave.id == LOST.id:
-        about = {"provider": wave.provider, "keys": wave.keys, "size": wave.size, "time": wave.time, "job": wave.job}
+        about = {name: value for name, value in asdict(wave).items() if name != "id"}
         db.execute(add("batches"), [wave.id, model, json.dumps(about)])
     else:
         db.execute("DELETE FROM batches WHERE id = ?", [wave.id])
@@ -49,15 +49,16 @@ def in_doubt(wave: Wave) -> BatchError:
         return BatchError(problem, hint=f"--batch-resubmit goes on without them {_TWICE}")
     problem = f"it is unknown whether {wave.provider} has a job of {wave.size:,} requests of this run"
     return BatchError(
-        f"{problem}: look for a job from {wave.time} or soon after, with the custom id {wave.keys[0]}",
+        f"{problem}: look for a job from {wave.time} or soon after, with the custom id {wave.custom_id(wave.keys[0])}",
         hint=f"add --batch-adopt JOB if there is such a job, otherwise --batch-resubmit {_TWICE}",
     )
 
 
 def _wave(id_: str, data: str) -> Wave:
     found = loaded(data)
-    wave = Wave(id_, found["provider"], tuple(found["keys"]), found["size"], found["time"], found["job"])
-    texts = (wave.provider, wave.time, wave.job, *wave.keys)
+    about = (found["provider"], tuple(found["keys"]), found["size"], found["time"], found["job"])
+    wave = Wave(id_, *about, way=found.get("way", ""), salt=found.get("salt", ""))
+    texts = (wave.provider, wave.time, wave.job, wave.way, wave.salt, *wave.keys)
     if not all(isinstance(one, str) for one in texts) or not isinstance(wave.size, int):
         raise DataError("a part of it has another type")
     return wave

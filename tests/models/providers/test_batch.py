@@ -1,6 +1,7 @@
 """Models that work in batches: what goes into which wave, and what is kept of it."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +13,13 @@ from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 from structout.completion import Completion, Prompt, Usage
 from structout.errors import BatchError, NoModelError, SpecError, StructoutWarning
+from structout.halt import Halt, HaltedError, started
 from structout.models import LazyModel, load_model
 from structout.models.base import PartialAnswerError
 from structout.models.lazy import identity
 from structout.models.ledger import Wave, with_ledger
-from structout.models.providers import jobs
-from structout.models.providers.batch import BatchModel
+from structout.models.providers import batch, jobs
+from structout.models.providers.batch import BatchModel, _Asked
 from structout.models.providers.hosted import from_pydantic_ai
 from structout.models.wrappers.strict import Strict
 from tests.models.providers.asking import NATIVE, READ, WROTE, ask, bolt, said
@@ -52,6 +54,9 @@ class Book:
         self.open[wave.id] = replace(self.open[wave.id], keys=left)
         if not left:
             del self.open[wave.id]
+
+    def has_answered(self) -> bool:
+        return self.usage.output_tokens > 0
 
 
 class Desk(FunctionModel):
@@ -180,6 +185,142 @@ def test_a_schema_that_the_provider_rejects_is_held_in_the_next_weaker_way() -> 
     assert [len(keys) for keys in book.submissions] == [3, 3]
     asked.complete([ask("others")])
     assert len(book.submissions) == 3
+
+
+def test_a_weaker_way_is_used_once_it_has_worked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(info: AgentInfo, number: int) -> ModelResponse:
+        if not info.output_tools:
+            raise SCHEMA_REFUSED
+        return bolt(info)
+
+    asked, book, desk = model(answer)
+    found, looks = jobs.results, [0]
+
+    def killed(*given: Any) -> Any:
+        looks[0] += 1
+        if looks[0] == 2:
+            raise KeyboardInterrupt
+        return found(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch, "results", killed)
+        with pytest.raises(KeyboardInterrupt):
+            asked.complete(prompts(2))
+    assert [wave.way for wave in book.waves()] == ["tool"]
+    answers = BatchModel(from_pydantic_ai(desk), book).complete(prompts(2))  # another process
+    assert {one.version for one in answers} == {"m tool"}
+    assert [len(keys) for keys in book.submissions] == [2, 2]
+
+
+def test_the_ids_of_requests_belong_to_one_wave() -> None:
+    asked, book, desk = model()
+    with_job: dict[str, Wave] = {}
+    intend = book.intend
+
+    def kept(wave: Wave) -> None:
+        intend(wave)
+        with_job[wave.id] = wave
+
+    book.intend = kept  # type: ignore[method-assign]
+    asked.complete(prompts(2))
+    BatchModel(from_pydantic_ai(desk), book).complete(prompts(2))
+    one, other = with_job.values()
+    assert one.keys == other.keys
+    assert {one.custom_id(key) for key in one.keys}.isdisjoint(other.custom_id(key) for key in one.keys)
+    assert Wave("old", "p", ("k",), 1, "").custom_id("k") == "k"  # of an older version
+
+
+def test_the_ended_job_of_another_wave_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, book, desk = model()
+    jobs_of: list[str] = []
+    create = desk.batch_create
+
+    async def creating(requests: Any) -> Batch:
+        made = await create(requests)
+        jobs_of.append(made.id)
+        return made
+
+    monkeypatch.setattr(desk, "batch_create", creating)
+    asked.complete(prompts(2))
+    keys = tuple(prompt.key() for prompt in prompts(2))
+    for size, reason in ((3, "has 2 requests, and not 3"), (2, "has no answer to any of these requests")):
+        book.open = {"w": Wave("w", "function", keys, size, "", job=jobs_of[0], salt="s")}
+        with pytest.raises(BatchError, match=reason):
+            asked.complete(prompts(2))
+        assert book.open["w"].job == ""
+
+
+def test_results_that_are_cut_off_are_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "FIRST", 0.001)
+    asked, book, desk = model()
+    whole, lost = desk.batch_results, [0]
+
+    async def cut(batch: Batch) -> list[BatchResult]:
+        found = await whole(batch)
+        lost[0] -= 1
+        return found[:1] if lost[0] >= 0 else found
+
+    monkeypatch.setattr(desk, "batch_results", cut)
+    lost[0] = 2
+    assert len(asked.complete(prompts(2))) == 2
+    lost[0] = 99
+    with pytest.raises(PartialAnswerError, match=r"1 of 2 requests unanswered: job .* ended without an answer"):
+        asked.complete(prompts(2))
+    assert [len(keys) for keys in book.submissions] == [2, 2]  # the run itself pays for nothing twice
+
+
+def test_an_answer_that_cannot_be_decoded_is_charged_and_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, book, desk = model()
+
+    def broken(result: BatchResult, request: Any) -> ModelResponse:
+        raise TypeError("no message")
+
+    monkeypatch.setattr(desk, "batch_decode", broken)
+    with pytest.raises(PartialAnswerError, match=r"the custom id \w+ cannot be read: no message"):
+        asked.complete(prompts(2))
+    assert len(book.submissions) == 1
+    assert book.usage.calls == 2
+    assert book.usage.input_tokens > 0
+
+
+def test_rejected_rows_of_a_model_that_has_answered_are_refused_alone() -> None:
+    def answer(info: AgentInfo, number: int) -> ModelResponse:
+        if number in (1, 2):
+            raise ModelHTTPError(400, "m", {"error": {"message": "prompt is too long"}})
+        if number == 3:
+            raise ModelHTTPError(404, "m", {"error": {"message": "no such file"}})
+        return bolt(info)
+
+    asked, book, desk = model(answer)
+    asked.complete(prompts(1))
+    found = BatchModel(from_pydantic_ai(desk), book).complete([ask("a"), ask("b")])  # another process
+    assert [one.finish_reason for one in found] == ["refused", "refused"]
+    with pytest.raises(PartialAnswerError, match="no such file"):
+        asked.complete([ask("c"), ask("d")])
+    assert [len(keys) for keys in book.submissions] == [1, 2, 2]
+
+
+def test_an_interrupt_while_a_submission_waits_leaves_nothing_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, book, desk = model()
+    halt = Halt()
+
+    async def busy(requests: Any) -> Batch:
+        halt.call()
+        raise ModelHTTPError(429, "m", {"error": {"message": "slow down"}})
+
+    monkeypatch.setattr(desk, "batch_create", busy)
+    with pytest.raises(HaltedError):
+        started(lambda: asked.complete(prompts(1)), halt).result(10)
+    assert book.waves() == []
+
+
+def test_two_calls_for_the_same_prompts_submit_them_once() -> None:
+    inner, book, _ = model()
+    both = [BatchModel(inner._hosted, book) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda one: one._submit(_Asked({p.key(): p for p in prompts(2)}), book), both))
+    assert len(found) == 2
+    assert [len(keys) for keys in book.submissions] == [2]
 
 
 def test_a_setting_that_the_provider_refuses_is_left_out_of_the_next_wave() -> None:

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,28 @@ def test_answers_and_usage_are_kept_as_they_are_collected(journal: Journal) -> N
     assert journal.spent() == {"m#batch": Usage(2, 8, 6)}
     kept.collected(WAVE, {}, {KEYS[2]: Usage()})
     assert kept.waves() == []
+
+
+def test_a_wave_keeps_its_way_and_an_old_wave_has_none(journal: Journal) -> None:
+    kept = ledger(journal)
+    kept.intend(replace(WAVE, way="tool", salt="s"))
+    assert [(wave.way, wave.salt) for wave in kept.waves()] == [("tool", "s")]
+    with pytest.raises(BatchError, match="the custom id " + replace(WAVE, salt="s").custom_id(KEYS[0])):
+        kept.intend(WAVE)
+    about = {"provider": "anthropic", "keys": KEYS, "size": 3, "time": WAVE.time, "job": "j"}
+    with journal.transaction() as db:
+        db.execute("UPDATE batches SET data = ?", [json.dumps(about)])
+    assert kept.waves() == [replace(WAVE, job="j")]
+
+
+def test_answers_that_two_calls_collect_count_once(journal: Journal) -> None:
+    kept = ledger(journal)
+    kept.intend(WAVE)
+    assert not kept.has_answered()
+    for _ in range(2):
+        kept.collected(WAVE, {KEYS[0]: Completion("a", Usage(1, 5, 2))}, {KEYS[1]: Usage(1, 3, 4)})
+    assert journal.spent() == {"m#batch": Usage(2, 8, 6)}
+    assert kept.has_answered()
 
 
 def test_a_rejection_is_not_kept(journal: Journal) -> None:
