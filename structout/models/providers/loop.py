@@ -1,7 +1,9 @@
 """An event loop in a thread of its own: the connections of a provider's client belong to one loop."""
 
 import asyncio
+import os
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _SECONDS_TO_CLOSE = 2.0
+_LOOPS: "weakref.WeakSet[Loop]" = weakref.WeakSet()
 
 
 class Loop:
@@ -24,16 +27,21 @@ class Loop:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        _LOOPS.add(self)
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
         """Run a coroutine in the loop. Cancelling the future cancels the coroutine."""
         with self._lock:
-            if self._loop is None:
+            if self._loop is None or self._thread is None or not self._thread.is_alive():
                 self._loop = loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=_run, args=(loop,), name="structout-provider", daemon=True)
                 self._thread.start()
                 asyncio.run_coroutine_threadsafe(_awaited(self._opened), loop).result()
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def forget(self) -> None:
+        """Start anew in a process that was forked, which has no thread of its parent, but maybe a held lock."""
+        self._lock, self._thread, self._loop = threading.Lock(), None, None
 
     def close(self) -> None:
         """Close the connections, stop the loop, and end its thread. Another coroutine starts a new loop."""
@@ -71,3 +79,12 @@ async def _ended(closed: Callable[[], Awaitable[Any]]) -> None:
             await closed()
     except Exception:  # the connections end with the process
         pass
+
+
+def _forget_all() -> None:
+    for loop in list(_LOOPS):
+        loop.forget()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget_all)

@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import json
+import os
 import signal
 import threading
 import time
@@ -327,6 +328,31 @@ def test_the_thread_ends_with_the_model() -> None:
     del model
     gc.collect()
     assert not own.is_alive()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_asks_in_a_thread_of_its_own() -> None:
+    model = of(Asked())
+    model.complete([ask()])
+    with model._loop._lock:  # another thread may hold it
+        process = os.fork()
+        if not process:
+            signal.alarm(5)
+            os._exit(0 if json.loads(model.complete([ask("nuts")])[0].text) == DOCUMENT else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    assert len(model.complete([ask("nuts")])) == 1
+
+
+def test_a_loop_whose_thread_died_starts_anew() -> None:
+    model = of(Asked())
+    model.complete([ask()])
+    loop, thread = model._loop._loop, model._loop._thread
+    assert loop is not None
+    assert thread is not None
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(5)
+    assert len(model.complete([ask("nuts")])) == 1
 
 
 def test_settings_reach_the_model_and_its_name() -> None:
