@@ -29,6 +29,7 @@ _PROVIDERS = {
     "google-cloud": "google", "xai": "x-ai",
 }  # fmt: skip
 _NO_PROVIDER = ("hf", "path", "py", "scripted", "")
+_USUAL_TIERS = {"auto", "default", "standard", "standard_only"}  # of a provider's service
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,8 @@ def without_options(model: str) -> str:
 def known_price(model: str) -> Price | None:
     """The price of a hosted provider's model in genai-prices, such as `anthropic:claude-sonnet-4-5`.
 
-    None if the model is unknown, is asked at an unknown address, or if genai-prices is not installed. The price is that
+    None if the model is unknown, is asked at an unknown address or in another service tier, or if genai-prices is not
+    installed. The price is that
     of the lowest tier; a name with the option `batch` gets the price of batches.
     """
     place, _, options = model.removeprefix("pydantic-ai:").partition("#")
@@ -178,6 +180,13 @@ def known_price(model: str) -> Price | None:
         return None
     if not at and provider == "openai" and os.environ.get("OPENAI_BASE_URL"):
         return None  # a server of the user's own
+    tiers = [
+        value.strip('"')
+        for key, _, value in (one.partition("=") for one in options.split(","))
+        if key.endswith("service_tier")
+    ]
+    if not set(tiers) <= _USUAL_TIERS:
+        return None
     who = None if at else _PROVIDERS.get(provider, provider)
     return _listed_price(who, f"http{server}" if at else None, name, "batch" in options.split(","))
 

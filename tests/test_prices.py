@@ -62,7 +62,8 @@ def test_the_price_of_a_hosted_model_is_known_with_its_date() -> None:
 @pytest.mark.parametrize(
     "model",
     ["embedded", "scripted:f.json", "py:f.py:m", "hf:org/m", "openai:no-such-model", "nobody:m",
-     "openai:gpt-4o@https://example.org/v1", "openai:gpt-4o@http://127.0.0.1:8000/v1", "anthropic:"],
+     "openai:gpt-4o@https://example.org/v1", "openai:gpt-4o@http://127.0.0.1:8000/v1", "anthropic:",
+     "openai:gpt-4o#service_tier=priority", "openai:gpt-4o#openai_service_tier=flex,8"],
 )  # fmt: skip
 def test_the_price_of_another_model_is_unknown(model: str) -> None:
     assert known_price(model) is None

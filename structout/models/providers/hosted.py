@@ -7,7 +7,6 @@ import weakref
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
-from urllib.parse import urlsplit
 
 from structout.completion import Completion, Prompt, Usage
 from structout.errors import ModelError, SchemaError, SpecError, StructoutWarning
@@ -33,7 +32,7 @@ from structout.models.providers.faults import (
     refused_setting,
 )
 from structout.models.providers.loop import Loop
-from structout.models.providers.name import CLIENT, HostedName, hashed
+from structout.models.providers.name import CLIENT, HostedName, address, hashed
 from structout.models.providers.request import (
     Request,
     Way,
@@ -337,14 +336,13 @@ def from_pydantic_ai(
     """A model of pydantic-ai as a model of structout, with at most `in_flight` requests at a time.
 
     `settings` are those of pydantic-ai, added to the model's own; an answer may take `timeout` seconds. Raises
-    `SpecError` for an invalid setting.
+    `SpecError` for an invalid setting, and for a model that only chooses among other models.
     """
+    try:
+        _ = model.profile
+    except NotImplementedError:  # as of FallbackModel
+        problem = f"invalid model: a {type(model).__name__} has no profile of its own"
+        raise SpecError(problem, hint="give one of its models") from None
     all_settings = {**(model.settings or {}), **(settings or {})}
-    name = f"{CLIENT}:{model.model_id}{_address(model)}{hashed(all_settings)}"
+    name = f"{CLIENT}:{model.model_id}{address(model.base_url or '')}{hashed(all_settings)}"
     return HostedModel(model, name=name, settings=settings, in_flight=in_flight, patience=Patience(timeout=timeout))
-
-
-def _address(model: "TheirModel[Any]") -> str:
-    """Where a model is asked, as a part of its name: without a password or a key."""
-    parts = urlsplit(model.base_url or "")
-    return f"@{parts._replace(netloc=parts.netloc.rpartition('@')[2], query='').geturl()}" if parts.netloc else ""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from structout.errors import SpecError
 from structout.models.openai.kinds import KINDS
@@ -76,8 +77,9 @@ class HostedName:
 
     @property
     def identity(self) -> str:
-        """The name with everything that answers depend on: the client, too."""
-        return f"{CLIENT}:{self.text}"
+        """The name with everything that answers depend on: the client, and an address in the environment, too."""
+        name, mark, options = self.text.partition("#")
+        return f"{CLIENT}:{name}{_elsewhere(self.provider) if '@http' not in name else ''}{mark}{options}"
 
     @property
     def given(self) -> dict[str, Any]:
@@ -119,6 +121,21 @@ def _is_known(provider: str) -> bool:
     except Exception:
         return False
     return True
+
+
+def address(url: str) -> str:
+    """Where a model is asked, as a part of its name: without a password or a key."""
+    parts = urlsplit(url)
+    return f"@{parts._replace(netloc=parts.netloc.rpartition('@')[2], query='').geturl()}" if parts.netloc else ""
+
+
+def _elsewhere(provider: str) -> str:
+    """The address in the environment at which the models of a provider are asked; "" if it is the provider's own."""
+    vendor = provider.partition("-")[0]
+    url = os.environ.get("GOOGLE_GEMINI_BASE_URL" if provider == "google" else f"{vendor.upper()}_BASE_URL", "")
+    host = urlsplit(url).hostname or ""
+    is_own = host.endswith((f".{vendor}.com", f".{vendor}.ai", ".googleapis.com"))
+    return "" if is_own else address(url)
 
 
 def takes_settings(name: str) -> bool:

@@ -17,6 +17,7 @@ from pydantic_ai.exceptions import (
     ModelRequestTimeout,
 )
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ThinkingPart, ToolCallPart
+from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.test import TestModel
 from pydantic_ai.profiles import ModelProfile
@@ -449,3 +450,8 @@ def test_any_error_keeps_the_answers_that_are_paid_for() -> None:
     assert caught.value.stops
     with pytest.raises(SpecError):
         ask_in_lanes(asked, [[1], [0]], 1)
+
+
+def test_a_model_that_chooses_among_others_is_an_error() -> None:
+    with pytest.raises(SpecError, match="a FallbackModel has no profile"):
+        from_pydantic_ai(FallbackModel(TestModel(), TestModel()))

@@ -53,6 +53,16 @@ def test_what_answers_do_not_depend_on_is_no_part_of_an_identity() -> None:
     assert identity("anthropic:m#thinking=low") != plain
 
 
+def test_an_address_in_the_environment_is_a_part_of_the_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://me:secret@127.0.0.1:9/v1?key=secret")
+    found = identity("anthropic:m#thinking=low")
+    assert found == "pydantic-ai:anthropic:m@http://127.0.0.1:9/v1#thinking=low"
+    assert identity(found) == found
+    assert identity("groq:m") == "pydantic-ai:groq:m"
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://api.anthropic.com")
+    assert identity("anthropic:m") == "pydantic-ai:anthropic:m"
+
+
 def test_settings_in_a_name_and_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "s.toml"
     file.write_text('thinking = "low"\neffort = "low"\n[extra_headers]\nx-key = "secret"\n')
