@@ -34,9 +34,12 @@ class Repair:
 def _repaired(task: Task[T], result: Result[T], how: Repair) -> Result[T]:
     if result.ok or result.status == "rejected" or not result.text:
         return result
+    finish = result.attempts[-1].completion.finish_reason
+    if finish == "refused":
+        return result  # a filter may have stopped the answer anywhere
     from structout.parsing import repair  # imported late: its patterns take a while to compile
 
-    ended = result.attempts[-1].completion.finish_reason == "stop"
+    ended = finish == "stop"
     if ended and result.status == "truncated":
         return result  # the document is whole, but steering that is not accepted wrote part of it
     fixed = repair(result.text, task.schema, how.policy, decimal=how.decimal, complete=ended)

@@ -1,9 +1,14 @@
 """Refusals that end a run, and refusals that concern one record."""
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 
+from structout import Completion, Prompt, Scripted, Usage, extract
 from structout.errors import NoModelError
 from structout.strategies.refusals import Refusals
+from tests.conftest import Bolt
 
 
 @pytest.mark.parametrize(
@@ -43,3 +48,16 @@ def test_an_answer_of_the_same_chunk_counts_first() -> None:
     assert refusals.passed(0, ["no"]) == []
     refusals.told([["no"], ["no"], [None]])
     assert [refusals.passed(n, ["no"]) for n in (1, 2)] == [[0, 1], [2]]
+
+
+def test_an_answer_that_a_filter_stopped_is_not_repaired() -> None:
+    answer = Completion('{"kind": "hex", "size_mm": 6', Usage(calls=1), "refused", refusal="the filter stopped it")
+    whole = replace(answer, text=answer.text + "}")
+    for one in (answer, whole):
+        result = extract("6 mm", Bolt, Scripted(partial(_given, one)), "Repair(Prompted())")
+        assert not result.ok
+        assert "the filter stopped it" in str(result.issues[0])
+
+
+def _given(answer: Completion, prompt: Prompt) -> Completion:
+    return answer
