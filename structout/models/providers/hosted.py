@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from structout.schema.strict_form import StrictForm
 
 T = TypeVar("T")
+UNUSABLE = 3  # answers to a prompt that are paid for and cannot be used
 
 
 class HostedModel:
@@ -248,15 +249,18 @@ class HostedModel:
         """Send a prompt until it is answered. Raises `UnfitError` if a weaker way may help, and `ModelError` once the
         retries are used up.
         """
-        spent = Usage()
+        spent, unusable = Usage(), 0
 
         def send() -> Completion:
-            nonlocal spent
+            nonlocal spent, unusable
             try:
                 return self._send(prompt, self.request(prompt, way, shared))
             except FaultError as fault:
                 spent += fault.answer or Usage()
-                raise
+                unusable += fault.answer is not None
+                if unusable < UNUSABLE:
+                    raise
+                raise RefusalError(f"no usable answer: {fault}") from fault
 
         try:
             answer = retried(send, self.patience)

@@ -430,7 +430,9 @@ def test_an_answer_of_another_kind_costs_no_other_answer() -> None:
 
 
 def test_an_answer_that_pydantic_ai_cannot_read_is_charged_and_refused() -> None:
-    (answer,) = of(failing(IndexError("list index out of range"), 99)).complete([ask()])
+    model = of(failing(IndexError("list index out of range"), 99))
+    model.patience = Patience(attempts=9)
+    (answer,) = model.complete([ask()])
     assert (answer.finish_reason, answer.usage.calls) == ("refused", 3)
     assert "the answer cannot be read: list index out of range" in answer.refusal
     assert answer.usage.input_tokens > 0
