@@ -10,9 +10,10 @@ from typing import Any
 
 from structout import defaults
 from structout.completion import Completion, Sampling, Usage
-from structout.errors import MissingExtraError, ModelError, SpecError, check_installed
+from structout.errors import MissingExtraError, ModelError, check_installed
 from structout.halt import current
 from structout.pipeline.budget import Budget
+from structout.pipeline.in_waves import check_settings
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal, answers_of
 from structout.pipeline.most import most_of
@@ -145,7 +146,7 @@ def engine(
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Generator[Done, None, None]:
         if job.in_waves:
-            raise SpecError("invalid engine: got ray for a model with #batch", hint="use --engine local")
+            check_settings(cache=cache, is_local=False)
         workers = _Workers(recipe, job, journal, actors, cache=cache)
 
         def ask(new: list[Row]) -> list[RowOutcome]:

@@ -10,6 +10,7 @@ from structout.errors import OtherRunError
 from structout.models.ledger import Wave
 from structout.pipeline.estimate import Estimate, ask_nothing, ask_some, waiting
 from structout.pipeline.form import Form
+from structout.pipeline.in_waves import check_settings
 from structout.pipeline.job import Job, begun, priced
 from structout.pipeline.journal.journal import ANSWERED, PLACED, Journal
 from structout.pipeline.journal.ledger import decide
@@ -97,8 +98,12 @@ class FileRun:
 
     @cached_property
     def job(self) -> Job:
-        """The job, with its model loaded. Raises `SpecError` if the budget needs an unknown price."""
+        """The job, with its model loaded. Raises `SpecError` if the budget needs an unknown price, and for a model that
+        works in batches with settings that do not.
+        """
         job, settings = self.settings.job(), self.settings
+        if job.in_waves:
+            check_settings(cache=settings.cache, is_local=settings.engine == "local")
         if not settings.fresh and not settings.retry_quarantine:
             job = begun(job, settings.place)
         priced(job, self.settings.budget)

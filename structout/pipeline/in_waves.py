@@ -75,8 +75,16 @@ class InWaves(Recorded):
 
 def check_recordable(journal: Kept, *, cache: bool) -> Journal:
     """The journal of a run whose model works in batches. Raises `SpecError` unless it can be the ledger."""
+    check_settings(cache=cache, is_local=isinstance(journal, Journal))
+    assert isinstance(journal, Journal)
+    return journal
+
+
+def check_settings(*, cache: bool, is_local: bool) -> None:
+    """Check the settings of a run whose model works in batches. Raises `SpecError`."""
     if not cache:
         raise SpecError("invalid --no-cache: a model with #batch asks equal prompts once", hint="leave it out")
-    if not isinstance(journal, Journal):
-        raise SpecError("a model with #batch needs a journal on this machine", hint="use the local engine")
-    return journal
+    if not is_local:
+        raise SpecError(
+            "invalid engine: a model with #batch needs a journal on this machine", hint="use --engine local"
+        )

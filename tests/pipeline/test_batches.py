@@ -460,6 +460,7 @@ def test_a_budget_counts_what_is_submitted_before_any_answer_is_known(anthropic:
     ("words", "problem"),
     [
         (["run", "--no-cache"], "invalid --no-cache"),
+        (["run", "--engine", "ray"], "invalid engine"),
         (["extract"], "needs a journal"),
     ],
 )
@@ -469,4 +470,5 @@ def test_a_batch_needs_a_ledger(words: list[str], problem: str, anthropic: Place
     source = ["-i", anthropic.folder / "t.txt"] if words[0] == "run" else [anthropic.folder / "t.txt"]
     code, said = anthropic.run(words[0], *source, *words[1:], *common)
     assert (code, problem in said) == (2, True), said
+    assert not Path("structout.journal").exists()
     assert anthropic.desk.jobs() == {}
