@@ -467,7 +467,11 @@ def test_a_budget_counts_what_is_submitted_before_any_answer_is_known(anthropic:
 def test_a_batch_needs_a_ledger(words: list[str], problem: str, anthropic: Place) -> None:
     common = ["--schema", BOLT, "--model", "anthropic:claude-sonnet-4-5#batch"]
     (anthropic.folder / "t.txt").write_text("3 mm bolt")
-    source = ["-i", anthropic.folder / "t.txt"] if words[0] == "run" else [anthropic.folder / "t.txt"]
+    source = (
+        ["-i", anthropic.folder / "t.txt", "-o", anthropic.output]
+        if words[0] == "run"
+        else [anthropic.folder / "t.txt"]
+    )
     code, said = anthropic.run(words[0], *source, *words[1:], *common)
     assert (code, problem in said) == (2, True), said
     assert not Path("structout.journal").exists()
