@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from structout import load_model
+from structout.models.openai.kinds import KINDS
 from structout.models.providers.hosted import HostedModel
 from structout.models.providers.name import is_hosted
 from structout.prices import read_price
@@ -28,8 +29,7 @@ def test_the_names_and_prices_that_the_page_shows_are_read(monkeypatch: pytest.M
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     names = re.findall(r"`([a-z]+:[\w./-]+(?:#[\w=,]+)?)`", PAGE)
     assert len(names) > 8
-    assert all(
-        is_hosted(name) for name in names if name.partition(":")[0] not in ("hf", "path", "scripted", "py", "pydantic")
-    )
+    others = ("hf", "path", "scripted", "py", "pydantic", *KINDS)
+    assert all(is_hosted(name) for name in names if name.partition(":")[0] not in others)
     (price,) = re.findall(r"--price (\S+=\S+)", PAGE)
     assert read_price(price)[1].cached == 0.3
