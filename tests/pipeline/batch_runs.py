@@ -6,6 +6,7 @@ its stderr, and changes of the environment; it forks, and writes the id of the n
 
 import json
 import os
+import signal
 import sys
 
 
@@ -22,6 +23,7 @@ def serve() -> None:
     from structout.pipeline import file_run  # noqa: F401
     from tests.conftest import Bolt  # noqa: F401
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell hands it down as ignored
     jobs.FIRST = jobs.LONGEST = retries._LONGEST_PAUSE = 0.02
     print(os.getpid(), flush=True)
     for line in sys.stdin:
