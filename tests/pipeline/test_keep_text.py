@@ -69,7 +69,7 @@ def test_a_complete_run_with_something_left_to_do_is_refused_and_starts_afresh(
 
 
 def test_a_run_that_stopped_keeps_its_answers_until_it_is_complete(folder: Path, shell: Shell) -> None:
-    stopped = run(shell, folder, "out.jsonl", *HASH, "--budget-tokens", "50")
+    stopped = run(shell, folder, "out.jsonl", *HASH, "--budget-tokens", "1100")
     first = asked(folder)
     assert (stopped.returncode, 0 < len(first) < COUNT) == (3, True)
     assert "out.jsonl.journal" in held(folder)
