@@ -19,7 +19,7 @@ _QUESTIONS = 2  # a row
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a client makes of one text: a value that it accepts, or the reason why there is none.
+    """What a client makes of one text: a value that it accepts, or the reason for no value.
 
     `document` is the JSON that the value was made of, from clients that give it.
     """

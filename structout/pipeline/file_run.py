@@ -86,12 +86,10 @@ class FileRun:
         check_field_names(settings.output, self._form.schema, bare=settings.bare)
         for file in filter(None, (settings.rest, settings.place, settings.metrics)):
             check_writable(file)
-        rows = read_rows(
-            settings.source, text=settings.text, key=settings.key, limit=settings.limit, format=settings.format
-        )
+        rows = read_rows(inputs, text=settings.text, key=settings.key, limit=settings.limit)
         first = list(islice(rows, 1))  # an input that cannot be read raises here, before there is a journal
         self.is_empty = not first
-        self.total = count_rows(settings.source, limit=settings.limit, format=settings.format)
+        self.total = count_rows(inputs, limit=settings.limit)
         self._rows: Iterator[Row] = chain(first, rows)
         place = placing(settings.output, self._form.schema, bare=settings.bare)
         self._place = None if place is None else lambda value, provenance: place(self._form.write(value), provenance)

@@ -62,7 +62,7 @@ class InWaves(Recorded):
         return answers
 
     def _reserved(self, prompts: Sequence[Prompt]) -> AbstractContextManager[None]:
-        """Room in the budget for the prompts, without a check of those that are submitted already."""
+        """Room in the budget for the prompts; prompts that are submitted already always have room."""
         if self._budget is None:
             return nullcontext()
         waiting = {key for wave in self._ledger.waves() for key in wave.keys}

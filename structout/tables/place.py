@@ -108,14 +108,21 @@ class Place:
         return path, "\0".join(parts)
 
 
-def places(names: str | Sequence[str], format: Format | None = None) -> list[Place]:  # noqa: A002
-    """The places of some inputs, in order: the files of a folder and of a pattern (`*.jsonl`) are sorted by name.
+Names = str | Sequence[str | Place]
+
+
+def places(names: Names, format: Format | None = None) -> list[Place]:  # noqa: A002
+    """The places of some inputs, in order. An input may be a place already. The files of a folder and of a pattern
+    (`*.jsonl`) are sorted by name.
 
     A folder holds all files with a known suffix, also in its subfolders; names that begin with `_` or `.` are skipped.
     Raises `DataError` if a folder or a pattern has no file, and `SpecError` if a name is given twice.
     """
     found: list[Place] = []
     for name in [names] if isinstance(names, str) else names:
+        if isinstance(name, Place):
+            found.append(name)
+            continue
         if not name:
             raise SpecError("the name of an input is empty", hint="give a name, or - for stdin")
         found += _expanded(name, format)

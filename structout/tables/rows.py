@@ -14,7 +14,7 @@ from structout.surfaces import is_utf8
 from structout.tables.columnar import Bad, parquet_file, parquet_rows, queried_rows
 from structout.tables.csv import check_columns, read_table
 from structout.tables.lines import json_items, json_lines, sniffed, text_lines
-from structout.tables.place import KINDS, Format, Place, places
+from structout.tables.place import KINDS, Format, Names, Place, places
 from structout.tables.streams import opened_text
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class Row:
 
 
 def read_rows(
-    source: str | Sequence[str],
+    source: Names,
     *,
     text: str = "text",
     key: str | None = None,
@@ -70,7 +70,7 @@ def read_rows(
 
 
 def count_rows(
-    source: str | Sequence[str],
+    source: Names,
     *,
     limit: int | None = None,
     format: Format | None = None,  # noqa: A002

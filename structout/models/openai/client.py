@@ -22,6 +22,7 @@ from structout.models.openai.requests import Requests
 from structout.models.openai.tokens import CHARACTERS, is_cut, sent
 from structout.models.openai.verdict import SAID_CHARACTERS, speaks_of_schema, verdict
 from structout.models.openai.wire import StatusError, first_line
+from structout.models.owed import Owed
 from structout.models.retries import FaultError, Patience, RefusalError, retried
 from structout.models.settings import Settings
 
@@ -64,7 +65,7 @@ class OpenAIModel:
         self._dialect = dialect
         self._requests = Requests(self._address)
         self._ladder = Ladder()
-        self._owed = Usage()  # the cost of the probe and of failed requests, until a completion includes it
+        self._owed = Owed()  # the cost of the probe and of failed requests, until a completion includes it
         self._said: set[str] = set()
         self._version = ""  # of the model that answered first, as the server reports it
         self._lock = threading.Lock()
@@ -111,17 +112,8 @@ class OpenAIModel:
             lambda places: self._answer([prompts[place] for place in places]),
             self._groups(prompts),
             self.limiter.most,
-            self._charge,
+            self._owed.charge,
         )
-
-    def _charge(self, answers: list[Completion | None]) -> None:
-        """Add the cost of the probe to the first completion, once."""
-        with self._lock:
-            for place, answer in enumerate(answers):
-                if answer is not None:
-                    answers[place] = replace(answer, usage=answer.usage + self._owed)
-                    self._owed = Usage()
-                    return
 
     def _groups(self, prompts: Sequence[Prompt]) -> list[list[int]]:
         """The places of the prompts of each request: with `many`, the samples of a prompt share a request."""
@@ -196,12 +188,12 @@ class OpenAIModel:
             if fault.answer is not None:
                 refused = Completion("", finish_reason="refused", refusal=f"no usable answer: {fault}")
                 return [replace(refused, usage=spent), *[refused] * (count - 1)]
-            self._owe(spent)
+            self._owed.add(spent)
             raise ModelError(
                 f"{self.name} does not answer: {fault}", hint="check that the server is up, and read its log"
             ) from fault
         except BaseException:
-            self._owe(spent)
+            self._owed.add(spent)
             raise
         return [replace(first, usage=first.usage + spent), *others]
 
@@ -280,18 +272,13 @@ class OpenAIModel:
         def ask(dialect: Dialect, room: int) -> Completion:
             stated = dialects.fields(dialects.PROBE, dialect)
             (answer, *_) = self._request(probe.question(sampling, room), stated, internal=probe.TRIES)
-            self._owe(answer.usage)
+            self._owed.add(answer.usage)
             return answer
 
         found, warning = probe.probed(self.name, ask, probe.order(self._address.kind))
         if warning:
             self._say(warning)
         return found
-
-    def _owe(self, usage: Usage) -> None:
-        """Keep a cost until a completion includes it."""
-        with self._lock:
-            self._owed += usage
 
     def _say(self, message: str, once: str = "") -> None:
         """Warn, once per message, or per `once`."""

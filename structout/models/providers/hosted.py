@@ -13,6 +13,7 @@ from structout.errors import ModelError, SchemaError, SpecError, StructoutWarnin
 from structout.halt import HaltedError, current, settle
 from structout.models.lanes import ask_in_lanes
 from structout.models.limiter import Limiter
+from structout.models.owed import Owed
 from structout.models.providers.answer import (
     CHARACTERS,
     estimated,
@@ -95,7 +96,7 @@ class HostedModel:
         self._ways: dict[str, Way] = {}  # how answers are held to schemas for which a stronger way failed
         self._forms: dict[str, StrictForm] = {}
         self._before: Prompt | None = None
-        self._owed = Usage()  # the cost of answers to prompts that failed, until a completion includes it
+        self._owed = Owed()  # the cost of answers to prompts that failed, until a completion includes it
         self._said: set[str] = set()
         self._lock = threading.Lock()
 
@@ -129,7 +130,7 @@ class HostedModel:
             lambda places: [self._answer(prompts[place], shared[place]) for place in places],
             [[place] for place in range(len(prompts))],
             self.limiter.most,
-            self._charge,
+            self._owed.charge,
         )
 
     def request(self, prompt: Prompt, way: Way | None = None, shared: int = 0) -> Request:
@@ -203,15 +204,6 @@ class HostedModel:
             self._before = prompts[-1] if prompts else self._before
         return shared
 
-    def _charge(self, answers: list[Completion | None]) -> None:
-        """Add what failed prompts cost to the first completion, once."""
-        with self._lock:
-            for place, answer in enumerate(answers):
-                if answer is not None:
-                    answers[place] = replace(answer, usage=answer.usage + self._owed)
-                    self._owed = Usage()
-                    return
-
     def _answer(self, prompt: Prompt, shared: int) -> Completion:
         """The completion of a prompt; refused if the provider rejects it. Raises `ModelError`.
 
@@ -266,17 +258,17 @@ class HostedModel:
             answer = retried(send, self.patience)
         except RefusalError as refusal:
             if isinstance(refusal, UnfitError) and way in ("native", "tool"):
-                self._owe(spent)
+                self._owed.add(spent)
                 raise
             answer = Completion("", finish_reason="refused", refusal=str(refusal))
         except FaultError as fault:
             if fault.answer is not None:  # the provider is up, but gives this prompt no answer that can be used
                 return Completion("", spent, finish_reason="refused", refusal=f"no usable answer: {fault}")
-            self._owe(spent)
+            self._owed.add(spent)
             hint = "try again later: the provider is down or overloaded"
             raise ModelError(f"{self.name} does not answer: {fault}", hint=hint) from fault
         except ModelError:
-            self._owe(spent)
+            self._owed.add(spent)
             raise
         return replace(answer, usage=answer.usage + spent)
 
@@ -311,10 +303,6 @@ class HostedModel:
         if isinstance(found, FaultError) and found.slow:
             self.limiter.throttled(0.0)
         return found
-
-    def _owe(self, usage: Usage) -> None:
-        with self._lock:
-            self._owed += usage
 
     def _say(self, message: str) -> None:
         """Warn, once per message."""
