@@ -105,6 +105,9 @@ def _train(
         def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
             return dataset
 
+        def _send_telemetry(self) -> None:
+            """Send nothing: what a user trains is told to nobody, without `HF_HUB_DISABLE_TELEMETRY` too."""
+
     logging.set_verbosity_error()
     disable_progress_bars()
     torch.manual_seed(how.seed)
@@ -139,7 +142,8 @@ def _train(
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(Told(tell, how.passes * -(-len(pairs) // how.batch)))
         trainer.train()
-        network.save_pretrained(str(folder), selected_adapters=["default"])
+        # "auto" would look up the name in the base model's place, a name that this package shortens, on a hub
+        network.save_pretrained(str(folder), selected_adapters=["default"], save_embedding_layers=False)
     shutil.rmtree(folder / "ref", ignore_errors=True)
     return [
         {"preference_step": entry["step"], "loss": entry["loss"], "margin": entry.get("rewards/margins")}
