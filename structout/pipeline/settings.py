@@ -13,7 +13,7 @@ from structout.pipeline.recipe import Recipe
 from structout.prices import Prices, named, with_known
 from structout.result import Example
 from structout.strategies import spec
-from structout.tables.place import Format
+from structout.tables.place import Format, local_stem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class RunSettings:
 
     @property
     def _stem(self) -> str:
-        return "structout" if self.output == "-" else self.output.replace("#", ".")
+        return local_stem(self.output)
 
     def job(self) -> Job:
         """The job, with its model loaded. Raises what `Schema.of`, `load_strategy` and `load_model` raise."""

@@ -28,6 +28,10 @@ _PACKINGS: Final[tuple[Packing, ...]] = ("gz", "bz2", "xz", "zst")
 _TABLE: Final = re.compile(r"(?P<file>.+\.(?:duckdb|db))#(?P<table>.*)", re.IGNORECASE | re.DOTALL)
 _NAME: Final = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 _NAMES: Final = re.compile(rf"(?:{_NAME.pattern})(?:\.(?:{_NAME.pattern})){{1,2}}")
+_STORES: Final = ("s3", "gs", "az", "https", "http")
+_DATABASES: Final = ("postgresql", "postgres", "sqlite")
+_URL: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_PASSWORD: Final = re.compile(r"(?<=://)([^/@:]*):[^/@]*(?=@)|(?<=[?&]password=)[^&#]*")
 _PARTITION: Final = re.compile(r"([^=]+)=(.*)", re.DOTALL)
 KINDS: Final = (
     "JSONL (.jsonl), CSV (.csv, .tsv), JSON (.json), text (.txt), each with .gz, .bz2, .xz or .zst, Parquet "
@@ -58,6 +62,27 @@ class Place:
         rest = name.lower()
         packing: Packing = next((one for one in _PACKINGS if rest.endswith(f".{one}")), "")
         return cls(name, name, format or _SUFFIXES.get(_suffix(name, packing)), packing)
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of a URL, in lower case; "" for anything else."""
+        found = _URL.fullmatch(self.name)
+        return found["scheme"].lower() if found else ""
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the place is in an object store or at a web server."""
+        return self.scheme in _STORES
+
+    @property
+    def is_database(self) -> bool:
+        """Whether a driver of ADBC reads and writes the place."""
+        return self.scheme in _DATABASES
+
+    @property
+    def shown(self) -> str:
+        """The name, for messages: without a password."""
+        return _PASSWORD.sub(lambda found: f"{found[1]}:***" if found[1] is not None else "***", self.name)
 
     @property
     def is_table(self) -> bool:
@@ -130,6 +155,21 @@ def places(names: Names, format: Format | None = None) -> list[Place]:  # noqa: 
     if count > 1:
         raise SpecError(f"the input {twice} is given twice", hint="give it once")
     return found
+
+
+def local_stem(output: str) -> str:
+    """The name, in a folder of this machine, from which the files beside an output have theirs: of a URL, its last part
+    and its table, since a journal cannot be remote.
+    """
+    if output == "-":
+        return "structout"
+    place = Place.of(output)
+    if not (place.is_remote or place.is_database):
+        return output.replace("#", ".")
+    address, _, table = place.name.partition("#")
+    path = address.partition("://")[2].partition("?")[0].partition("/")[2]  # not the part that may hold a password
+    last = path.rstrip("/").rpartition("/")[2] or place.scheme
+    return ".".join(filter(None, (last, table)))
 
 
 def _expanded(name: str, format: Format | None) -> Iterable[Place]:  # noqa: A002
