@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test wheel locked format tuned
+.PHONY: demo test docs wheel locked format tuned
 
 demo: $(INSTALLED)
 	$(BIN)/structout model fetch
@@ -16,6 +16,10 @@ test: $(INSTALLED)
 	$(BIN)/lint-imports
 	$(BIN)/structout model fetch
 	$(BIN)/python -m pytest
+
+# Builds the documentation in .structout/site: open index.html there.
+docs: $(INSTALLED)
+	$(BIN)/python -m tools.site
 
 # Builds the wheel, installs it with the core dependencies alone, and tries it outside the checkout, as a user would.
 wheel:
