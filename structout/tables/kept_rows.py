@@ -212,7 +212,7 @@ def output(target: str) -> Holder:
     """An output of `structout run`. Raises `SpecError` for an unknown format."""
     place = Place.of(target)
     if place.is_remote:
-        hint = "omit --output; then the same run uploads it again without the row, and its older versions are yours to remove"
+        hint = "omit --output: the same run uploads it again without the row, but its older versions stay"
         raise SpecError(f"cannot remove rows from {place.shown}: its store may keep older versions", hint=hint)
     if place.is_table:
         return DuckTable(target)
@@ -228,6 +228,8 @@ def output(target: str) -> Holder:
 def quarantine(target: str) -> Holder:
     """A quarantine of `structout run`."""
     if (place := Place.of(target)).is_remote:
-        raise SpecError(f"invalid quarantine {place.shown}: it is not a file of this machine", hint="name its copy here")
+        raise SpecError(
+            f"invalid quarantine {place.shown}: it is not a file of this machine", hint="name its copy here"
+        )
     refusal, hint = "is not a quarantine of structout run", "give OUTPUT.quarantine.jsonl"
     return LineFile(target, "key", lambda row: row.keys() >= _QUARANTINE, refusal, hint, _set_aside)

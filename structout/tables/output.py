@@ -39,7 +39,8 @@ def check_target(target: str) -> None:
     if not place.is_table and place.format not in FORMATS:
         known = ", ".join(f".{one}" for one in FORMATS)
         raise SpecError(
-            f"unknown output format: {place.shown}", hint=f"give a name that ends in {known} or .duckdb#TABLE, or give -"
+            f"unknown output format: {place.shown}",
+            hint=f"give a name that ends in {known} or .duckdb#TABLE, or give -",
         )
     if place.format == "parquet" and place.packing:
         raise SpecError(f"invalid output: {place.shown}: Parquet compresses itself", hint="give a name in .parquet")

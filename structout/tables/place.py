@@ -107,8 +107,8 @@ class Place:
 
     @property
     def is_counted(self) -> bool:
-        """Whether the place can be read twice: a regular file, or the few bytes of a remote Parquet file that tell. A pipe
-        loses what was read to count it.
+        """Whether the place can be read twice: a regular file, or the end of a remote Parquet file, which tells.
+        A pipe loses what was read to count it.
         """
         if self.is_remote:
             return self.format == "parquet"

@@ -22,6 +22,7 @@ _CREDENTIALS: Final = {
     "gs": "set GOOGLE_APPLICATION_CREDENTIALS",
     "az": "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
 }
+_INSTANCE: Final = ("/latest/api/token", "169.254.", "metadata.google")  # who knows no other credentials asks there
 _PROFILES: Final = {"AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials", "AWS_CONFIG_FILE": "~/.aws/config"}
 AGAIN: Final = "run the same command again"
 SHORT: Final = "the server ended before the end of the file"
@@ -56,14 +57,14 @@ def store_of(place: Place, timeout: timedelta | None = None) -> tuple[Any, str]:
     """The store of a place, and the key of the place in it. `timeout` is for each request, with its answer.
 
     The environment holds endpoints, regions and credentials, by the names that the tools of each provider use. Raises
-    `DataError`, `MissingExtraError` and `SpecError`.
+    `MissingExtraError` and `SpecError`.
     """
     check_installed()
     from obstore.store import HTTPStore, from_url
 
     client = {
         "allow_http": place.scheme != "https",  # it is the user who names the endpoint of a store
-        "connect_timeout": timedelta(seconds=10),
+        "connect_timeout": timedelta(seconds=5),
         "read_timeout": SILENCE,
         "timeout": timeout or _TIMEOUT,
     }
@@ -71,13 +72,17 @@ def store_of(place: Place, timeout: timedelta | None = None) -> tuple[Any, str]:
         "client_options": client,
         "retry_config": {"max_retries": _RETRIES, "retry_timeout": _TIMEOUT},
     }
-    with told(place, DataError):
+    try:
         if place.is_web:
             return HTTPStore(urldefrag(place.name).url, **options), ""
         bucket, key = address(place)
         if place.scheme == "s3" and (provider := _profile()) is not None:
             options["credential_provider"] = provider
         return from_url(f"{place.scheme}://{bucket}", **options), key
+    except StructoutError:
+        raise
+    except Exception as error:
+        raise SpecError(f"cannot use {place.shown}: {_brief(error)}", hint=_credentials(place)) from None
 
 
 def _profile() -> Any:
@@ -96,12 +101,12 @@ def _profile() -> Any:
     except ModuleNotFoundError:
         if is_named:
             hint = "pip install boto3, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-            raise DataError("AWS_PROFILE needs the package 'boto3', which is not installed", hint=hint) from None
+            raise SpecError("AWS_PROFILE needs the package 'boto3', which is not installed", hint=hint) from None
         return None
     try:
         return Boto3CredentialProvider()
     except BotoCoreError as error:
-        raise DataError(f"cannot use the profile of AWS: {error}", hint=_CREDENTIALS["s3"]) from None
+        raise SpecError(f"cannot use the profile of AWS: {error}", hint=_CREDENTIALS["s3"]) from None
     except ValueError:  # the files hold no credentials
         return None
 
@@ -113,7 +118,9 @@ class _Fault(NamedTuple):
 
 
 @contextmanager
-def told(place: Place, kind: type[DataError | OutputError], final: type[StructoutError] | None = None) -> Iterator[None]:
+def told(
+    place: Place, kind: type[DataError | OutputError], final: type[StructoutError] | None = None
+) -> Iterator[None]:
     """Raise errors of the store as errors of a `kind`, which name the place: `final` if a retry does not help.
 
     The driver's own message is left out, since it holds the address with its signature.
@@ -133,31 +140,37 @@ def _fault(error: Exception, place: Place) -> _Fault:
     from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
     text = str(error)
-    status, code = _STATUS.search(text), _CODE.search(text)
-    said = " ".join(one[1].strip() for one in (status, code) if one)
-    credentials = _CREDENTIALS.get(place.scheme, "check the address and its signature")
-    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-        return _Fault(error.strerror or "the connection failed", AGAIN)
-    if not isinstance(error, BaseError | FileNotFoundError):
-        return _Fault(text.split("\n")[0][:200] if isinstance(error, ValueError) else type(error).__name__, AGAIN, True)
+    said = " ".join(found[1].strip() for one in (_STATUS, _CODE) if (found := one.search(text)))
+    if not isinstance(error, BaseError | FileNotFoundError):  # not of the driver, or about an argument
+        return _Fault(_brief(error), AGAIN, isinstance(error, ValueError))
     if "NoSuchBucket" in text or "ContainerNotFound" in text or "bucket does not exist" in text:
         return _Fault("there is no such bucket", "check the name, or make the bucket", True)
     if isinstance(error, FileNotFoundError):
         return _Fault("there is no such file" if place.is_web else "there is no such object", "check the name", True)
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
-        return _Fault(f"access is denied ({said})" if said else "access is denied", credentials, True)
-    if "169.254.169.254" in text or "metadata.google" in text or "Missing" in text and "Length" not in text:
-        return _Fault("no credentials were found", credentials, True)
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or said.startswith(("401", "403")):
+        return _Fault(f"access is denied ({said})" if said else "access is denied", _credentials(place), True)
+    if any(one in text for one in _INSTANCE):
+        return _Fault("no credentials were found", _credentials(place), True)
     if "configured region" in text or "PermanentRedirect" in text or "AuthorizationHeaderMalformed" in text:
         return _Fault("the bucket is in another region", "set AWS_REGION", True)
     if "MissingContentLength" in text:
-        return _Fault("the server does not say how long the file is", "download it: curl URL | structout ... -", True)
+        return _Fault("the server does not say how long the file is", "download it, and read the copy", True)
+    if "kind: Connect" in text:
+        return _Fault("the server cannot be reached", "check the address and the network")
     if "IncompleteBody" in text or "UnexpectedEof" in text:
         return _Fault(SHORT, AGAIN)
     if "TimedOut" in text:
         return _Fault(SLOW, AGAIN)
     if said:
-        return _Fault(f"the server answers {said}", AGAIN)
-    if "Connect" in text:
-        return _Fault("the server cannot be reached", "check the address and the network", False)
-    return _Fault(re.sub(r"\S+://\S+", "URL", text.split("\n")[0])[:200], AGAIN)
+        return _Fault(f"the server answers {said}", AGAIN, said[:1] == "4" and said[:3] not in ("408", "429"))
+    return _Fault(_brief(error), AGAIN)
+
+
+def _credentials(place: Place) -> str:
+    return _CREDENTIALS.get(place.scheme, "check the address and its signature")
+
+
+def _brief(error: Exception) -> str:
+    """The first line of an error, without addresses, which may hold a signature."""
+    line = re.sub(r"^Generic \w+ error: ", "", str(error).split("\n")[0])
+    return re.sub(r"\S+://\S+", "URL", line)[:200]
