@@ -67,7 +67,8 @@ def run(
         typer.Option(
             "--output",
             "-o",
-            help="The file for accepted rows: JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, or - for stdout.",
+            help="The file for accepted rows: JSONL, CSV (.gz), Parquet, also at s3://, gs:// or az://; "
+            "NAME.duckdb#TABLE, or - for stdout.",
         ),
     ] = "-",
     model: ModelOption = "embedded",

@@ -191,7 +191,7 @@ def listed(place: Place, format: Format | None = None) -> list[Place]:  # noqa: 
     `[a-z]`, `**` for folders), sorted by name. A folder has objects with a known suffix, and its folders state
     partitions.
 
-    Raises `DataError` if there are none.
+    Raises `DataError` if a folder or a pattern has no object.
     """
     bucket, key = address(place)
     # Where the store does not say whether there is an object, its reader hears why.
@@ -248,7 +248,7 @@ def uploading(place: Place) -> Iterator[BinaryIO]:
         with io.BufferedWriter(_Upload(writer, place), _FIRST) as stream:
             yield stream
     except BaseException:
-        with suppress(Exception):  # the first fault is told
+        with suppress(Exception):  # the first fault is raised
             writer.__exit__(*sys.exc_info())
         raise
     with told(place, OutputError):

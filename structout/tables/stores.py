@@ -86,7 +86,7 @@ def store_of(place: Place, timeout: timedelta | None = None) -> tuple[Any, str]:
 
 
 def _profile() -> Any:
-    """What reads the files of AWS's own tools (`~/.aws`), by boto3. None if there are none, or the environment holds a
+    """What reads the files of AWS's own tools (`~/.aws`), by boto3. None without them, or if the environment holds a
     key.
     """
     if {"AWS_ACCESS_KEY_ID", "AWS_SKIP_SIGNATURE"} & os.environ.keys():
@@ -144,9 +144,9 @@ def _fault(error: Exception, place: Place) -> _Fault:
     if not isinstance(error, BaseError | FileNotFoundError):  # not of the driver, or about an argument
         return _Fault(_brief(error), AGAIN, isinstance(error, ValueError))
     if "NoSuchBucket" in text or "ContainerNotFound" in text or "bucket does not exist" in text:
-        return _Fault("there is no such bucket", "check the name, or make the bucket", True)
+        return _Fault("the bucket does not exist", "check the name, or make the bucket", True)
     if isinstance(error, FileNotFoundError):
-        return _Fault("there is no such file" if place.is_web else "there is no such object", "check the name", True)
+        return _Fault(f"the {'file' if place.is_web else 'object'} does not exist", "check the name", True)
     if isinstance(error, PermissionDeniedError | UnauthenticatedError) or said.startswith(("401", "403")):
         return _Fault(f"access is denied ({said})" if said else "access is denied", _credentials(place), True)
     if any(one in text for one in _INSTANCE):

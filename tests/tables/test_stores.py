@@ -166,7 +166,7 @@ def test_folders_and_patterns_are_read_as_on_a_disk(bucket: Bucket) -> None:
     for nothing, said in {
         "none/": "holds no objects",
         "in/*.csv": "no object matches",
-        "none.jsonl": "no such object",
+        "none.jsonl": "the object does not exist",
     }.items():
         with pytest.raises(DataError, match=said):
             texts(f"s3://shop/{nothing}")
@@ -206,9 +206,9 @@ def test_a_check_of_a_target_shows_nothing_to_readers(bucket: Bucket) -> None:
 
 def test_a_fault_of_a_store_is_told_in_a_line(bucket: Bucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bucket.put("in.jsonl", '{"text": "a"}')
-    with pytest.raises(SpecError, match=r"cannot write s3://none/x\.jsonl: there is no such bucket"):
+    with pytest.raises(SpecError, match=r"cannot write s3://none/x\.jsonl: the bucket does not exist"):
         check_target("s3://none/x.jsonl")
-    with pytest.raises(DataError, match=r"cannot read s3://none/x\.jsonl: there is no such bucket"):
+    with pytest.raises(DataError, match=r"cannot read s3://none/x\.jsonl: the bucket does not exist"):
         texts("s3://none/x.jsonl")
     with pytest.raises(SpecError, match=r"a database is a file of this machine"):
         check_target("s3://shop/x.duckdb#t")
@@ -367,7 +367,10 @@ def test_what_stays_on_this_machine_is_refused_elsewhere(
     for option in ("--quarantine", "--journal", "--metrics"):
         done = shell(*command, "-o", "s3://shop/out.jsonl", option, "s3://shop/x")
         assert (done.returncode, f"invalid {option}: got s3://shop/x" in done.stderr) == (2, True)
-    for target, said in (("s3://none/out.jsonl", "no such bucket"), ("https://127.0.0.1/x.jsonl", "at a web server")):
+    for target, said in (
+        ("s3://none/out.jsonl", "the bucket does not exist"),
+        ("https://127.0.0.1/x.jsonl", "at a web server"),
+    ):
         done = shell(*command, "-o", target)
         assert (done.returncode, said in done.stderr) == (2, True)
     assert sorted(one.name for one in here.iterdir()) == ["model.py"]
@@ -381,7 +384,7 @@ def test_an_upload_that_fails_costs_no_answer(words: list[str], here: Path, buck
     (here / "model.py").write_text(losing)
     command = ["run", "in.jsonl", "-o", "s3://shop/out.jsonl", *words]
     done = shell(*command)
-    assert (done.returncode, "cannot write s3://shop/out.jsonl: there is no such bucket" in done.stderr) == (3, True)
+    assert (done.returncode, "cannot write s3://shop/out.jsonl: the bucket does not exist" in done.stderr) == (3, True)
     bucket.client.create_bucket(Bucket="shop")
     assert shell(*command).returncode == 0
     assert (bucket.get("out.jsonl").count(b"\n"), len(asked(here))) == (6, 6)

@@ -148,7 +148,7 @@ def test_the_suffix_stands_before_the_query(server: Server) -> None:
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("404/in.jsonl", "there is no such file"),
+        ("404/in.jsonl", "the file does not exist"),
         ("403/in.jsonl", "access is denied (403 Forbidden) (check the address and its signature)"),
         ("503/in.jsonl", "the server answers 503 Service Unavailable"),
         ("drip/in.jsonl", "the server is too slow"),
