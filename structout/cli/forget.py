@@ -58,8 +58,10 @@ def forget(
     named |= {f"--log {number}": one for number, one in enumerate(log or (), 1)}
     check_distinct(named | {f"--report {number}": one for number, one in enumerate(report or (), 1)})
     of_run = holders(journal, output, quarantine)
-    if output is None and all(one.name in (journal, quarantine) for one in of_run):
+    others = (journal, quarantine, f"{journal.removesuffix('.journal')}.quarantine.jsonl")
+    if output is None and all(one.name in others for one in of_run):
         say("the output is not beside the journal: name it with --output, unless it is deleted")
+        say("an output in an object store keeps the rows until the same run uploads it again")
     found = remove([*logs, *reports, *of_run], key, dry_run=dry_run)
     if as_json:
         put_json({"dry_run": dry_run, **found.to_json()})

@@ -67,7 +67,8 @@ def run(
         typer.Option(
             "--output",
             "-o",
-            help="The file for accepted rows: JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, or - for stdout.",
+            help="The file for accepted rows: JSONL, CSV (.gz), Parquet, also at s3://, gs:// or az://; "
+            "NAME.duckdb#TABLE, or - for stdout.",
         ),
     ] = "-",
     model: ModelOption = "embedded",
@@ -258,11 +259,14 @@ def _waiting() -> "Callable[[Sequence[Wave]], None]":
 
 def _reported(found: "Finished", settings: "RunSettings") -> int:
     """Report the counts of a finished run, and return the exit code."""
+    from structout.tables.place import Place
+
     if found.rows == 0:
         return _nothing()
     total = counted(found.rows, "row")
     forgotten = f" + {found.forgotten:,} forgotten" if found.forgotten else ""
-    say(f"{total} in = {found.accepted:,} to {settings.output} + {found.others:,} to {settings.rest}{forgotten}")
+    output = Place.of(settings.output).shown
+    say(f"{total} in = {found.accepted:,} to {output} + {found.others:,} to {settings.rest}{forgotten}")
     if found.repeated_keys:
         repeated = "1 row has" if found.repeated_keys == 1 else f"{found.repeated_keys:,} rows have"
         say(f"{repeated} the same {settings.key} as an earlier row: name a column with unique values in --key")

@@ -87,15 +87,17 @@ def validate(
                 f"invalid --report: got {target!r}, expected FORMAT=PATH", hint=f"use one of {', '.join(FORMATS)}"
             )
     beside = {f"--report {one}": path for one, path in reports.items()}
-    inputs = [place.name for place in places(sources or "-", format)]
-    check_distinct({**{f"INPUT {name}": name for name in inputs}, "--output": output, "--rejects": rejects, **beside})
+    inputs = places(sources or "-", format)
+    named = {f"INPUT {one.shown}": one.name for one in inputs}
+    check_distinct({**named, "--output": output, "--rejects": rejects, **beside})
     for path in reports.values():
         if path != "-":
             check_writable(path)
     contract, policy = Schema.of(schema), policy_named(repair) if repair is not None else None
     if not write_secrets and any(place not in (None, "-") for place in (output, rejects)):
         check_hidden(contract, "add --write-secrets, or omit --output and --rejects")
-    source = inputs[0] if len(inputs) == 1 else f"{inputs[0]} and {counted(len(inputs) - 1, 'other input')}"
+    first = inputs[0].shown
+    source = first if len(inputs) == 1 else f"{first} and {counted(len(inputs) - 1, 'other input')}"
     findings = Findings(source, contract.name, _thresholds(contract, min_valid, max_invalid, min_field or []))
     gate = Gate(contract, policy, findings.thresholds.min_field)
     judged = judgements if jobs == 1 else partial(in_processes, source=schema, jobs=jobs)
@@ -103,9 +105,9 @@ def validate(
     owners: deque[str] = deque()  # the inputs of the documents that are being judged
 
     def documents() -> "Iterator[Document]":
-        for name in inputs:
-            for document in read_documents(name, contract, column=column, format=format):
-                owners.append(name)
+        for one in inputs:
+            for document in read_documents(one.name, contract, column=column, format=format):
+                owners.append(one.shown)
                 yield document
 
     alone = "-" in (output, rejects, *reports.values())  # a machine reads stdout then, so it holds nothing else

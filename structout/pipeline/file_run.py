@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
-from pathlib import Path
 
 from structout.errors import OtherRunError
 from structout.models.ledger import Wave
@@ -23,8 +22,8 @@ from structout.schema import Schema
 from structout.schema.hidden import check_hidden
 from structout.strategies import load_strategy
 from structout.tables.keys import Keys
-from structout.tables.output import check_distinct, check_field_names, check_target, check_writable, placing
-from structout.tables.place import places
+from structout.tables.output import check_distinct, check_field_names, check_here, check_target, is_written, placing
+from structout.tables.place import Place, places
 from structout.tables.rows import Row, count_rows, read_rows
 
 _READ = 20  # rows that an estimate reads if it asks for no row
@@ -68,13 +67,12 @@ class FileRun:
     def __init__(self, settings: RunSettings) -> None:
         self.settings = settings
         inputs = places(settings.source, settings.format)
+        beside = {"--quarantine": settings.rest, "--journal": settings.place, "--metrics": settings.metrics}
         check_distinct(
             {
                 **{"INPUT" if len(inputs) == 1 else f"INPUT {n}": one.name for n, one in enumerate(inputs, 1)},
                 "--output": settings.output,
-                "--quarantine": settings.rest,
-                "--journal": settings.place,
-                "--metrics": settings.metrics,
+                **beside,
             }
         )
         self._schema = Schema.of(settings.schema)
@@ -84,8 +82,9 @@ class FileRun:
             check_hidden(self._schema, "add --write-secrets, or --by-serialization to write what Pydantic writes")
         self._form = Form.of(self._schema, by_serialization=settings.by_serialization)
         check_field_names(settings.output, self._form.schema, bare=settings.bare)
-        for file in filter(None, (settings.rest, settings.place, settings.metrics)):
-            check_writable(file)
+        for what, file in beside.items():
+            if file is not None:
+                check_here(file, what)
         rows = read_rows(inputs, text=settings.text, key=settings.key, limit=settings.limit)
         first = list(islice(rows, 1))  # an input that cannot be read raises here, before there is a journal
         self.is_empty = not first
@@ -134,7 +133,7 @@ class FileRun:
                     retrying(retry_quarantine(journal, self.job, self._place))
                 decide(journal, settings.batch_adopt, resubmit=settings.batch_resubmit)
                 total, place = self.total, self._place
-                about = {"output": settings.output}
+                about = {"output": Place.of(settings.output).shown}
                 with noting(settings.place, about, progress, journal.waves) as (note, rewrite):
 
                     def changed() -> None:
@@ -175,8 +174,7 @@ class FileRun:
         for some in iter(lambda: list(islice(rows, _CHUNK)), []):
             is_known = is_known and not unknown(some, journal)
             count += len(some)
-        files = (settings.output.partition("#")[0], settings.rest)
-        is_there = all(Path(one).is_file() for one in files)
+        is_there = all(map(is_written, (settings.output, settings.rest)))
         if settings.retry_quarantine or not (is_known and is_there and count == sum(counts.values())):
             raise OtherRunError(
                 f"{journal.path} keeps no texts: its run is complete, and its files cannot be written again",

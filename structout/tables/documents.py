@@ -62,18 +62,18 @@ def read_documents(
     """
     place, wanted = Place.of(source, format), [] if column is None else [column]
     if place.is_query:
-        return _typed(source, queried_rows(place, wanted), schema, column)
+        return _typed(place.shown, queried_rows(place, wanted), schema, column)
     if place.format == "parquet":
-        return _typed(source, parquet_rows(place, wanted), schema, column)
+        return _typed(place.shown, parquet_rows(place, wanted), schema, column)
     if place.format in ("csv", "tsv"):
         return _csv(place, schema, column)
     if place.format == "json":
         return _whole(place, schema)
     if not place.is_known:
-        raise DataError(f"unknown input format: {source}", hint=f"give {KINDS}, or name the format with --format")
+        raise DataError(f"unknown input format: {place.shown}", hint=f"give {KINDS}, or name the format with --format")
     if column is None:
         return _lines(place)
-    documents = with_columns(source, _lines(place), [column], lambda document: parse_json(document.text)[0])
+    documents = with_columns(place.shown, _lines(place), [column], lambda document: parse_json(document.text)[0])
     return (_nested(document, column) for document in documents)
 
 
@@ -137,12 +137,12 @@ def _csv(place: Place, schema: Schema[Any], column: str | None) -> Iterator[Docu
     warned = column is not None
     delimiter = "\t" if place.format == "tsv" else ","
     with opened_text(place, newline="") as stream:
-        for line in read_table(place.name, stream, delimiter, [] if column is None else [column]):
+        for line in read_table(place.shown, stream, delimiter, [] if column is None else [column]):
             cells = line.cells
             if line.wrong or isinstance(cells, str):
                 yield Document(line.number, None, cells if isinstance(cells, str) else {**cells}, line.wrong)
                 continue
-            warned = warned or _warn(place.name, schema, cells)
+            warned = warned or _warn(place.shown, schema, cells)
             if column is not None:
                 yield _in_column(cells, column, line.number)
             else:

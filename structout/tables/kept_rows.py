@@ -211,6 +211,9 @@ def _literal(path: Path) -> str:
 def output(target: str) -> Holder:
     """An output of `structout run`. Raises `SpecError` for an unknown format."""
     place = Place.of(target)
+    if place.is_remote:
+        hint = "omit --output: the same run uploads it again without the row, but its older versions stay"
+        raise SpecError(f"cannot remove rows from {place.shown}: its store may keep older versions", hint=hint)
     if place.is_table:
         return DuckTable(target)
     if place.format == "parquet":
@@ -224,5 +227,9 @@ def output(target: str) -> Holder:
 
 def quarantine(target: str) -> Holder:
     """A quarantine of `structout run`."""
+    if (place := Place.of(target)).is_remote:
+        raise SpecError(
+            f"invalid quarantine {place.shown}: it is not a file of this machine", hint="name its copy here"
+        )
     refusal, hint = "is not a quarantine of structout run", "give OUTPUT.quarantine.jsonl"
     return LineFile(target, "key", lambda row: row.keys() >= _QUARANTINE, refusal, hint, _set_aside)

@@ -39,10 +39,13 @@ def check_target(target: str) -> None:
     if not place.is_table and place.format not in FORMATS:
         known = ", ".join(f".{one}" for one in FORMATS)
         raise SpecError(
-            f"unknown output format: {target}", hint=f"give a name that ends in {known} or .duckdb#TABLE, or give -"
+            f"unknown output format: {place.shown}",
+            hint=f"give a name that ends in {known} or .duckdb#TABLE, or give -",
         )
     if place.format == "parquet" and place.packing:
-        raise SpecError(f"invalid output: {target}: Parquet compresses itself", hint="give a name in .parquet")
+        raise SpecError(f"invalid output: {place.shown}: Parquet compresses itself", hint="give a name in .parquet")
+    if place.is_table and place.is_remote:
+        raise SpecError(f"cannot write {place.shown}: a database is a file of this machine", hint="write Parquet")
     if _is_typed(place) or place.packing == "zst":
         _arrow()
     if place.is_table and not place.table:
@@ -58,11 +61,34 @@ def check_writable(path: str | Path) -> None:
     """Check, before any model is asked, that a file can be written. Raises `SpecError`."""
     if path == "-":
         raise SpecError("this output cannot go to stdout", hint="name a file instead of -")
+    if (place := Place.of(str(path))).is_remote:
+        from structout.tables.objects import check_upload
+
+        check_upload(place)
+        return
     try:
         with replacing(path, keep=False):
             pass
     except OutputError as error:
         raise SpecError(error.message, hint="name another file, or make its folder") from error
+
+
+def check_here(path: str, what: str) -> None:
+    """Check, before any model is asked, that a file which stays on this machine can be written. Raises `SpecError`."""
+    place = Place.of(path)
+    if place.is_remote:
+        hint = f"name a file of this machine with {what}"
+        raise SpecError(f"invalid {what}: got {place.shown}, expected a file of this machine", hint=hint)
+    check_writable(path)
+
+
+def is_written(target: str) -> bool:
+    """Whether there is something at a target. Raises `DataError`."""
+    if (place := Place.of(target)).is_remote:
+        from structout.tables.objects import is_there
+
+        return is_there(place) is True
+    return Path(place.file).is_file()
 
 
 def _check_database(place: str) -> None:
@@ -94,12 +120,12 @@ def check_distinct(files: Mapping[str, str | None]) -> None:
         others = seen.setdefault(path, {})
         whose = others.get(table) if table and "" not in others else next(iter(others.values()), None)
         if whose is not None:
-            problem = f"{whose} and {what} are the same file: {name}"
+            problem = f"{whose} and {what} are the same file: {place.shown}"
             raise SpecError(problem, hint="name another file for one of them")
         others[table] = what
-        said = re.compile(rf"(?<![\w.-]){re.escape(Path(path).name)}(?![\w-])")
-        if any(map(said.search, queries)) and Path(path).exists():
-            problem = f"the query may read the file of {what}: {name}"
+        said = re.compile(rf"(?<![\w.-]){re.escape(path if place.is_remote else Path(path).name)}(?![\w-])")
+        if any(map(said.search, queries)) and (place.is_remote or Path(path).exists()):
+            problem = f"the query may read the file of {what}: {place.shown}"
             raise SpecError(problem, hint="name a file that the query does not speak of")
 
 
@@ -114,8 +140,18 @@ def _content(file: str) -> str:
 def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
     """A binary file beside `path` that replaces it atomically, synced to disk, if the block succeeds. A pipe or a
     device is written to directly. Its mode follows the umask and is never wider than the mode of the replaced file.
-    Raises `OutputError`.
+    A remote place is uploaded. Raises `OutputError`.
     """
+    if (place := Place.of(str(path))).is_remote:
+        from structout.tables.objects import check_upload, uploading
+
+        if keep:
+            with uploading(place) as stream:
+                yield stream
+        else:
+            check_upload(place)
+            yield io.BytesIO()
+        return
     target = Path(os.path.realpath(path))  # a symbolic link stays, and its target is replaced
     ordinary = target.is_file() or not target.exists()
     mode = target.stat().st_mode & 0o666 if target.is_file() else 0o666

@@ -29,13 +29,17 @@ _TABLE: Final = re.compile(r"(?P<file>.+\.(?:duckdb|db))#(?P<table>.*)", re.IGNO
 _NAME: Final = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 _NAMES: Final = re.compile(rf"(?:{_NAME.pattern})(?:\.(?:{_NAME.pattern})){{1,2}}")
 _STORES: Final = ("s3", "gs", "az", "https", "http")
+_WEB: Final = ("https", "http")
 _DATABASES: Final = ("postgresql", "postgres", "sqlite")
 _URL: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 _PASSWORD: Final = re.compile(r"(?<=://)([^/@:]*):[^/@]*(?=@)|(?<=[?&]password=)[^&#]*")
+_SECRETS: Final = r"auth|code|cred|key|pass|policy|secret|session|sig|token"
+_SIGNED: Final = re.compile(rf"(?<=://)[^/?#]*(?=@)|(?<=[?&])([^=&#]*(?:{_SECRETS})[^=&#]*)=[^&#]*", re.IGNORECASE)
 _PARTITION: Final = re.compile(r"([^=]+)=(.*)", re.DOTALL)
 KINDS: Final = (
     "JSONL (.jsonl), CSV (.csv, .tsv), JSON (.json), text (.txt), each with .gz, .bz2, .xz or .zst, Parquet "
-    "(.parquet), a folder or a pattern of such files, NAME.duckdb#TABLE, .sql, sql:QUERY or -"
+    "(.parquet), a folder or a pattern of such files, also at s3://, gs://, az:// or https://, NAME.duckdb#TABLE, "
+    ".sql, sql:QUERY or -"
 )
 
 
@@ -59,9 +63,9 @@ class Place:
             return cls(name, found["file"], None, "", found["table"])
         if name == "-" or name.startswith("sql:"):
             return cls(name, name, format)
-        rest = name.lower()
+        rest = _path(name)
         packing: Packing = next((one for one in _PACKINGS if rest.endswith(f".{one}")), "")
-        return cls(name, name, format or _SUFFIXES.get(_suffix(name, packing)), packing)
+        return cls(name, name, format or _SUFFIXES.get(_suffix(rest, packing)), packing)
 
     @property
     def scheme(self) -> str:
@@ -75,13 +79,20 @@ class Place:
         return self.scheme in _STORES
 
     @property
+    def is_web(self) -> bool:
+        """Whether the place is at a web server, which only reads."""
+        return self.scheme in _WEB
+
+    @property
     def is_database(self) -> bool:
         """Whether a driver of ADBC reads and writes the place."""
         return self.scheme in _DATABASES
 
     @property
     def shown(self) -> str:
-        """The name, for messages: without a password."""
+        """The name, for messages: without a password, and without the values that sign the query of a URL."""
+        if self.is_web:
+            return _SIGNED.sub(lambda found: "***" if found[1] is None else f"{found[1]}=***", self.name)
         return _PASSWORD.sub(lambda found: f"{found[1]}:***" if found[1] is not None else "***", self.name)
 
     @property
@@ -96,20 +107,27 @@ class Place:
 
     @property
     def is_counted(self) -> bool:
-        """Whether the place can be read twice: a regular file. A pipe loses what was read to count it."""
+        """Whether the place can be read twice: a regular file, or the end of a remote Parquet file, which tells.
+        A pipe loses what was read to count it.
+        """
+        if self.is_remote:
+            return self.format == "parquet"
         return self.name != "-" and not self.is_query and Path(self.file).is_file()
 
     @property
     def is_known(self) -> bool:
         """Whether the format is known, or may be found in the content: a name without a suffix."""
         return (
-            self.format is not None or self.name == "-" or not _suffix(self.name, self.packing) or not self.is_ordinary
+            self.format is not None
+            or self.name == "-"
+            or not _suffix(_path(self.name), self.packing)
+            or not self.is_ordinary
         )
 
     @property
     def is_ordinary(self) -> bool:
         """Whether the place is a file, or nothing yet, but not a pipe or a device."""
-        return Path(self.file).is_file() or not Path(self.file).exists()
+        return self.is_remote or Path(self.file).is_file() or not Path(self.file).exists()
 
     @property
     def parts(self) -> list[str]:
@@ -123,6 +141,8 @@ class Place:
         """What two names of one place have in common: the real path of the file, and the table. DuckDB ignores the case
         of names, `main` is its usual schema, and a database may be named after its file.
         """
+        if self.is_remote:
+            return f"{self.scheme}://{self.name.partition('://')[2]}", ""
         path = os.path.realpath(self.file)
         if sys.platform == "darwin":  # its file systems ignore case; paths of Windows do so themselves
             path = path.casefold()
@@ -153,7 +173,7 @@ def places(names: Names, format: Format | None = None) -> list[Place]:  # noqa: 
         found += _expanded(name, format)
     twice, count = Counter(one.name for one in found).most_common(1)[0] if found else ("", 0)
     if count > 1:
-        raise SpecError(f"the input {twice} is given twice", hint="give it once")
+        raise SpecError(f"the input {Place.of(twice).shown} is given twice", hint="give it once")
     return found
 
 
@@ -174,6 +194,15 @@ def local_stem(output: str) -> str:
 
 def _expanded(name: str, format: Format | None) -> Iterable[Place]:  # noqa: A002
     place = Place.of(name, format)
+    if place.is_remote:
+        if place.is_query:
+            hint = "download the file, or read it by a query of DuckDB: sql:SELECT ..."
+            raise SpecError(f"cannot read {place.shown}: databases and queries are read on this machine", hint=hint)
+        if place.is_web:
+            return [place]
+        from structout.tables.objects import listed
+
+        return listed(place, format)
     if name == "-" or place.is_query or Path(name).is_file():
         return [place]
     if Path(name).is_dir():
@@ -194,9 +223,14 @@ def _files(folder: Path, format: Format | None) -> Iterator[Place]:  # noqa: A00
         place = Place.of(str(file), format)
         if place.format is not None:
             _checked(place)
-            stated = [one for part in file.relative_to(folder).parts[:-1] if (one := _PARTITION.fullmatch(part))]
-            partition = tuple((one[1], unquote(one[2])) for one in stated)
+            partition = partition_of(file.relative_to(folder).parts[:-1])
             yield Place(place.name, place.file, place.format, place.packing, "", partition)
+
+
+def partition_of(folders: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The columns that the names of folders state: `year=2026`."""
+    stated = [one for folder in folders if (one := _PARTITION.fullmatch(folder))]
+    return tuple((one[1], unquote(one[2])) for one in stated)
 
 
 def _entries(folder: Path, above: frozenset[str]) -> Iterator[Path]:
@@ -215,6 +249,12 @@ def _checked(place: Place) -> Place:
     if not Path(place.file).is_file():
         raise DataError(f"cannot read {place.file}: it is not a file", hint="remove it, or name the files one by one")
     return place
+
+
+def _path(name: str) -> str:
+    """The part of a name that may end in a suffix, in lower case: of a web address, what stands before the query."""
+    path = name.lower()
+    return re.split("[?#]", path)[0] if path.startswith(("https://", "http://")) else path
 
 
 def _suffix(name: str, packing: Packing) -> str:

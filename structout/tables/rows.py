@@ -112,7 +112,7 @@ def _records(place: Place, text: str, key: str | None) -> Iterator["Json | Bad"]
     elif place.format in ("csv", "tsv"):
         found = _csv(place, wanted)
     elif not place.is_known:
-        raise DataError(f"unknown input format: {place.name}", hint=f"give {KINDS}, or name the format with --format")
+        raise DataError(f"unknown input format: {place.shown}", hint=f"give {KINDS}, or name the format with --format")
     else:
         readers: dict[str | None, Callable[[], Iterator[Json | Bad]]] = {
             "jsonl": lambda: json_lines(place),
@@ -120,7 +120,7 @@ def _records(place: Place, text: str, key: str | None) -> Iterator["Json | Bad"]
             "text": lambda: text_lines(place, text),
             None: lambda: sniffed(place, text),
         }
-        found = with_columns(place.name, readers[place.format](), wanted, _fields)
+        found = with_columns(place.shown, readers[place.format](), wanted, _fields)
     return (_in_partition(one, place) for one in found) if place.partition else found
 
 
@@ -134,7 +134,7 @@ def _fields(record: "Json | Bad") -> Json:
 
 def _csv(place: Place, wanted: list[str]) -> Iterator["Json | Bad"]:
     with opened_text(place, newline="") as stream:
-        for line in read_table(place.name, stream, "\t" if place.format == "tsv" else ",", wanted):
+        for line in read_table(place.shown, stream, "\t" if place.format == "tsv" else ",", wanted):
             cells: Json = line.cells if isinstance(line.cells, str) else {**line.cells}
             yield Bad(cells, line.wrong) if line.wrong else cells
 

@@ -12,6 +12,12 @@ from structout.tables.place import Place, local_stem
         ("postgresql://host/db?password=secret#parts", "postgresql://host/db?password=***#parts"),
         ("postgresql://me@host/db#parts", "postgresql://me@host/db#parts"),
         ("parts.jsonl", "parts.jsonl"),
+        ("https://me:secr@et@host/a.csv?page=2", "https://***@host/a.csv?page=2"),
+        ("https://host/a.csv?X-Amz-Signature=secret&page=2", "https://host/a.csv?X-Amz-Signature=***&page=2"),
+        ("https://host/a.csv?X-Amz-Security-Token=s%3D&x=1#y", "https://host/a.csv?X-Amz-Security-Token=***&x=1#y"),
+        ("https://host/a.csv?sp=r&sig=secret", "https://host/a.csv?sp=r&sig=***"),
+        ("HTTPS://ghp_secret@host/a@b.csv?API_KEY=secret", "HTTPS://***@host/a@b.csv?API_KEY=***"),
+        ("s3://bucket/why?key=a.csv", "s3://bucket/why?key=a.csv"),
     ],
 )
 def test_a_shown_name_holds_no_password(name: str, shown: str) -> None:
