@@ -17,6 +17,7 @@ from structout.cli import (
     extract,
     finetune,
     forget,
+    init,
     label,
     model,
     preview,
@@ -122,6 +123,7 @@ def _options(
 
 # Each command with an example of it, whose files are those of `structout init`.
 _COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
+    (init.init, "structout init parts --sample rows.csv --model embedded"),
     (doctor.doctor, "structout doctor --servers --model ollama:qwen3:8b"),
     (extract.extract, 'structout extract --schema schema.py --text "hex bolt, 6 mm" --json'),
     (run.run, "structout run records.jsonl --schema schema.py --output out.jsonl"),

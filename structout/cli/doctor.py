@@ -1,5 +1,6 @@
 """`structout doctor`: what is installed, and which models answer."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -133,7 +134,7 @@ def _answer(server: "Server") -> str:
     return server.problem or ", ".join(server.models) or "answers, but has no model"
 
 
-def _section(title: str, rows: "list[tuple[str, ...]]") -> "list[RenderableType]":
+def _section(title: str, rows: Sequence[tuple[str, ...]]) -> "list[RenderableType]":
     from rich.table import Table
     from rich.text import Text
 
