@@ -59,11 +59,13 @@ def doctor(
 
 def _asked(name: str) -> "tuple[ModelCheck, int]":
     """The check of a model, and its exit code. A model that cannot be loaded hides no other model."""
-    from structout.errors import StructoutError
+    from structout.errors import CodeError, StructoutError
     from structout.models.check import ModelCheck, check_model
 
     try:
         found = check_model(name)
+    except CodeError:
+        raise  # --no-code refuses the command
     except StructoutError as error:
         return ModelCheck(name, problem=str(error)), INCOMPLETE if error.retryable else USAGE
     return found, PASSED if found.ok else INCOMPLETE

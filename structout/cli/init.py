@@ -11,6 +11,7 @@ import typer
 
 from structout.cli.codes import PASSED
 from structout.cli.console import counted, put, say
+from structout.cli.options import CodeOption
 from structout.document import Json, load_json, parse_json
 from structout.errors import DataError, SpecError
 from structout.surfaces import line, terminal
@@ -47,12 +48,13 @@ def init(
         typer.Option("--label-column", help="A column that is a field of the label. Repeatable (default: all others)."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the defaults.")] = False,
+    no_code: CodeOption = False,
 ) -> None:
     """Write a folder to start from: a schema, the sample as records, and a README with the commands to run.
 
     Without --schema, the schema is inferred from the labelled columns of the sample, or from --example. In a terminal,
     init asks for what is missing. It never overwrites a file, and checks all that it writes before it ends. At most
-    1,000 rows of the sample are taken.
+    1,000 rows of the sample are taken. The check runs the schema that init wrote, so --no-code needs a .json --schema.
 
     Exit 0: the folder is written; 2: wrong usage, an unreadable sample, or labels that do not fit the schema.
     """

@@ -37,13 +37,15 @@ class Starter:
         check_free(folder)
         with tempfile.TemporaryDirectory(prefix="structout-init-") as scratch:
             for name, text in self.files(Path(scratch)).items():
-                (Path(scratch) / name).write_text(text, encoding="utf-8")
+                (Path(scratch) / name).write_text(text, encoding="utf-8", errors="surrogateescape")
             files = self.files(folder, tests=self._check(Path(scratch)))
         written: list[Path] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name, text in files.items():
-                with (folder / name).open("x", encoding="utf-8") as stream:  # another program may have been faster
+                with (folder / name).open(
+                    "x", encoding="utf-8", errors="surrogateescape"
+                ) as stream:  # another program may have been faster
                     written.append(folder / name)
                     stream.write(text)
         except OSError as error:

@@ -19,7 +19,7 @@ _MANY = 50  # models
 class Server:
     """A usual address, and what answers there: `models` are the names as `--model` takes them, at most 50.
 
-    `problem` says why there is no list of models; it is "" if there is one. Names and problems are the server's words.
+    `problem` says why the list of models is missing, "" if the server gave it. Names are the server's words.
     """
 
     kind: str
