@@ -141,6 +141,9 @@ WAYS: list[list[str]] = [
     ["finetune", "coded", "--out", "tuned"],
     ["finetune", "plain", "--out", "tuned", "--model", "py:mine.py:model"],
     ["finetune", "plain", "--out", "tuned", "--more", "d.jsonl", "--schema", "schema.py"],
+    ["init", "tuned", "--sample", "rows.jsonl", *M, "--schema", "schema.py:Part"],
+    ["init", "tuned", "--sample", "rows.jsonl", *M, "--schema", "coded"],
+    ["doctor", "--model", "py:mine.py:model"],
 ]
 
 

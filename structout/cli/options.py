@@ -1,5 +1,6 @@
 """Options that several commands share, and functions that interpret their values."""
 
+import inspect
 import re
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
@@ -143,7 +144,7 @@ PricesOption = Annotated[
     list[str] | None,
     typer.Option(
         "--price",
-        help="\\[MODEL=]INPUT,OUTPUT\\[,HOUR]\\[,cached=C]: US dollars per million tokens and per hour. "
+        help="[MODEL=]INPUT,OUTPUT[,HOUR][,cached=C]: US dollars per million tokens and per hour. "
         "Hosted models have the prices of genai-prices.",
     ),
 ]
@@ -175,6 +176,18 @@ WriteSecretsOption = Annotated[
     typer.Option("--write-secrets", help="Write secrets and excluded fields of a Pydantic type into the files."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON for machines.")]
+
+
+def example(*commands: str) -> str:
+    """The end of a command's help: commands that can be copied. `\\b` keeps the lines as they are."""
+    return "Example:\n\n\b\n" + "\n".join(f"  {one}" for one in commands)
+
+
+def add(app: typer.Typer, command: Callable[..., None], shown: str) -> None:
+    """Add a command with an example. The list of commands has the first sentence of its help, which is never cut."""
+    told = (inspect.getdoc(command) or "").partition("\n\n")[0].replace("\n", " ")
+    sentence = re.split(r"(?<=[.]) |[:;] ", told, maxsplit=1)[0].rstrip(".")
+    app.command(short_help=f"{sentence}.", epilog=example(shown))(command)
 
 
 def sampling(max_tokens: int, temperature: float = 0.0, seed: int = 0) -> "Sampling":

@@ -111,7 +111,7 @@ def run(
     engine: Annotated[EngineName, typer.Option("--engine", help="Run on this machine or on Ray.")] = EngineName.LOCAL,
     actors: Annotated[int, typer.Option("--actors", min=1, help="Ray processes, each with its own model.")] = 2,
     price: PricesOption = None,
-    prices: Annotated[str | None, typer.Option("--prices", help='JSON: {"MODEL": \\[input, output]}.')] = None,
+    prices: Annotated[str | None, typer.Option("--prices", help='JSON: {"MODEL": [input, output]}.')] = None,
     budget_usd: Annotated[
         float | None, typer.Option("--budget-usd", min=0, help="Stop before spending more than this.")
     ] = None,

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -146,7 +146,7 @@ def _csv(file: Path, schema: Schema[Any]) -> Iterator[tuple[str, Any]]:
     """The rows of a CSV file with a header. The schema decides how a cell is read. An empty cell is null if the field
     may be null, or else an absent field.
     """
-    read = Layout.of(schema).cells()
+    label_of = label_reader(schema)
     rows = read_table(str(file), io.StringIO(_text(file)), ",", ["text"])
     for number, line in enumerate(rows, 1):
         if line.wrong or isinstance(line.cells, str):
@@ -160,10 +160,19 @@ def _csv(file: Path, schema: Schema[Any]) -> Iterator[tuple[str, Any]]:
                     problem = f"{file}, row {number}: invalid JSON in the column expected: {issue}"
                     raise DataError(problem, hint="fix the cell")
         else:
-            found = {name: _cell(cell) if cell else read(name, cell) for name, cell in cells.items() if name}
-            written = {name: value for name, value in found.items() if value is not ABSENT}
-            row["expected"] = _repaired(written, schema)
+            row["expected"] = label_of(cells)
         yield f"{file}, row {number}", row
+
+
+def label_reader(schema: Schema[Any]) -> Callable[[Mapping[str, str | None]], Json]:
+    """A function that reads the label in the text cells of a row, a cell a field, as the schema reads cells."""
+    read = Layout.of(schema).cells()
+
+    def label_of(cells: Mapping[str, str | None]) -> Json:
+        found = {name: _cell(cell) if cell else read(name, cell) for name, cell in cells.items() if name}
+        return _repaired({name: value for name, value in found.items() if value is not ABSENT}, schema)
+
+    return label_of
 
 
 def _cell(text: str) -> Json:

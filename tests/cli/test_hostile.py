@@ -105,6 +105,11 @@ CASES: list[tuple[list[str], str, int]] = [
     (["certify", "data", "--output", f"{FIRST}.strategy", *BENCH], "", 1),
     (["finetune", f"{NAME}.jsonl", "--output", NAME], "", 2),
     (["finetune", "data", "--output", NAME, "--model", f"scripted:{NAME}"], "", 2),
+    (["init", "new", "--sample", "rows.jsonl", "--model", "scripted:answers.json"], "", 2),
+    (["init", FIRST, "--sample", "data/records.jsonl", "--model", "scripted:answers.json"], "", 2),
+    (["init", f"{NAME}.d", "--sample", "data/records.jsonl", "--model", f"scripted:{NAME}"], "", 0),
+    (["doctor", "--model", f"scripted:{NAME}", "--model", f"{NAME}:{NAME}"], "", 2),
+    (["doctor", "--model", f"scripted:{NAME}", "--json"], "", 2),
 ]  # fmt: skip
 
 
