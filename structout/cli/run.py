@@ -13,6 +13,7 @@ from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
     ColumnOption,
+    DelimiterOption,
     ExamplesOption,
     FormatOption,
     FormerInputOption,
@@ -80,6 +81,7 @@ def run(
     seed: SeedOption = 0,
     column: ColumnOption = "text",
     format: FormatOption = None,  # noqa: A002
+    delimiter: DelimiterOption = "",
     key: Annotated[str | None, typer.Option("--key", help="The column that identifies a row.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Read at most this many rows.")] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Omit the provenance columns (_key, ...).")] = False,
@@ -188,6 +190,7 @@ def run(
         schema=schema,
         source=source or "-",
         format=format,
+        delimiter=delimiter,
         output=output,
         model=model,
         strategy=instructed(strategy, instructions) if instructions else strategy,

@@ -14,6 +14,7 @@ from structout.parsing.notices import notices
 from structout.schema import Schema
 from structout.tables.documents import Document, read_documents
 from structout.tables.layout import Layout, is_of_run
+from structout.tables.place import DocumentFormat
 
 _NO_UTF8 = (Issue("", "not_json", "the document is not UTF-8: convert the file to UTF-8"),)
 _SHOWN = 1000  # documents that reports list individually
@@ -139,7 +140,7 @@ class Gate:
     def _judge(self, document: Document) -> Judgement:
         schema, data = self.schema, document.data
         if document.wrong:
-            return self._invalid(document, (Issue("", "not_json", document.wrong),), None)
+            return self._invalid(document, (Issue("", document.kind, document.wrong),), None)
         checked = schema.check(document.parsed) if data is None else schema.check_text(document.text)
         if isinstance(checked.document, dict) and is_of_run(checked.document):
             checked = schema.check(self._layout.record(checked.document))
@@ -179,11 +180,12 @@ def validate(
     *,
     repair: Policy | None = None,
     thresholds: Thresholds | None = None,
+    format: DocumentFormat | None = None,  # noqa: A002
 ) -> Findings:
     """Check documents strictly against a schema, and count the valid documents and the issues of the others.
 
     `documents` are JSON texts (`str` or `bytes`) or parsed documents (`dict`, `list` ...), or the `Path` of a file of
-    documents. `schema` is anything that `Schema.of` takes. `repair` is the policy for repairing an invalid document
+    documents, whose suffix `format` overrules. `schema` is anything that `Schema.of` takes. `repair` is the policy for repairing an invalid document
     first. `passed` of the result says whether the thresholds hold; by default all documents must be valid. Raises
     `SpecError`, `SchemaError`, and `DataError` if the file cannot be read.
 
@@ -201,7 +203,7 @@ def validate(
         str(documents) if isinstance(documents, Path) else "", contract.name, thresholds or Thresholds()
     )
     gate = Gate(contract, repair, findings.thresholds.min_field)
-    for one in read_documents(str(documents), contract) if isinstance(documents, Path) else _given(documents):
+    for one in read_documents(str(documents), contract, format=format) if isinstance(documents, Path) else _given(documents):
         findings.add(gate.judge(one))
     return findings
 

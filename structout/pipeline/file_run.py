@@ -67,7 +67,7 @@ class FileRun:
 
     def __init__(self, settings: RunSettings) -> None:
         self.settings = settings
-        inputs = places(settings.source, settings.format)
+        inputs = places(settings.source, settings.format, settings.delimiter)
         check_distinct(
             {
                 **{"INPUT" if len(inputs) == 1 else f"INPUT {n}": one.name for n, one in enumerate(inputs, 1)},
