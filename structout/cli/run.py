@@ -83,6 +83,10 @@ def run(
     format: FormatOption = None,  # noqa: A002
     delimiter: DelimiterOption = "",
     key: Annotated[str | None, typer.Option("--key", help="The column that identifies a row.")] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option("--keep", metavar="COLUMNS", help="Columns of INPUT beside each record: A,B or all. Repeatable."),
+    ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Read at most this many rows.")] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Omit the provenance columns (_key, ...).")] = False,
     quarantine: Annotated[
@@ -181,6 +185,7 @@ def run(
     from structout.prices import Prices, read_prices
     from structout.schema import Schema
     from structout.strategies import instructed
+    from structout.tables.kept_columns import columns_named
 
     if private:
         before = os.umask(0o077)  # the umask also covers the files that DuckDB and SQLite make
@@ -200,6 +205,7 @@ def run(
         budget=Budget(budget_usd, budget_tokens, max_hours),
         text=column,
         key=key,
+        keep=columns_named(keep or ()),
         limit=limit,
         bare=bare,
         quarantine=quarantine,

@@ -68,7 +68,7 @@ def batch_format(entry: Any) -> str:
             return "openai-batch"
         case {"custom_id": str(), "result": {"type": "succeeded" | "errored" | "canceled" | "expired"}}:
             return "anthropic-batch"
-        case {"key": str(), "response": {"candidates": list()}} | {"request": dict(), "response": {"candidates": list()}}:
+        case {"response": {"candidates": list()}} if entry.keys() & {"key", "request"}:
             return "google-batch"
     return ""
 

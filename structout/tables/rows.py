@@ -55,7 +55,8 @@ def read_rows(
 
     `text` names the column to read, `key` the column that identifies a row (default: row numbers from 1). `format`
     overrules the suffixes of files, and `delimiter` is the one of CSV. A source must also have the columns `others`. A
-    bad line is yielded as a row with its problem in `wrong`, for the pipeline to report. Raises `MissingExtraError`, `SpecError`, and `DataError` if a source cannot be read or lacks a column.
+    bad line is yielded as a row with its problem in `wrong`, for the pipeline to report. Raises `MissingExtraError`,
+    `SpecError`, and `DataError` if a source cannot be read or lacks a column.
     """
     wanted = [one for one in dict.fromkeys((text, key, *others)) if one]
     found = (one for place in places(source, format, delimiter) for one in _records(place, text, wanted))

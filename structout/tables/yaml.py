@@ -20,7 +20,8 @@ _CONSTANTS: Final[dict[str, bool | None]] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_WHOLE: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")  # text with a leading zero has two readings in YAML, so it is text
+# A number with a leading zero is text: it is octal in YAML 1.1 and decimal in YAML 1.2.
+_WHOLE: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _OTHER_BASES: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _REAL: Final = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE: Final = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
@@ -41,7 +42,7 @@ class YamlDocument(NamedTuple):
     kind: IssueKind = "not_json"
 
 
-class _Refused(ValueError):
+class _RefusedError(ValueError):
     """What JSON cannot hold, or what has more than one reading."""
 
     def __init__(self, message: str, line: int, kind: IssueKind = "not_json") -> None:
@@ -70,7 +71,7 @@ def yaml_documents(place: Place) -> Iterator[YamlDocument]:
             yield YamlDocument(start, value, tuple(start + line for line in items))
         except UnicodeDecodeError:
             yield YamlDocument(start, text, (), "the document is not UTF-8: convert the file to UTF-8")
-        except _Refused as error:
+        except _RefusedError as error:
             yield YamlDocument(start, text, (), f"line {start + error.line}: {error}", error.kind)
         except (yaml.YAMLError, ValueError, OverflowError) as error:  # a wrong escape may be any of them
             mark = getattr(error, "problem_mark", None)
@@ -99,7 +100,7 @@ def _pieces(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _read(yaml: Any, events: Iterator[Any]) -> tuple[Json, list[int]]:
-    """The value of a document, and the line of each of its items. Raises `_Refused`, `YAMLError`."""
+    """The value of a document, and the line of each of its items. Raises `_RefusedError`, `YAMLError`."""
     root: list[Json] = []
     items: list[int] = []
     open_: list[list[Any]] = []  # each container with the key that waits for its value
@@ -107,10 +108,10 @@ def _read(yaml: Any, events: Iterator[Any]) -> tuple[Json, list[int]]:
         line = event.start_mark.line
         if isinstance(event, yaml.DocumentStartEvent):
             if event.tags or event.version not in (None, (1, 2)):
-                raise _Refused("only YAML 1.2 without %TAG is read", line)
+                raise _RefusedError("only YAML 1.2 without %TAG is read", line)
             continue
         if isinstance(event, yaml.AliasEvent):
-            raise _Refused(f"the alias *{event.anchor:.40} is not read: write its value again", line)
+            raise _RefusedError(f"the alias *{event.anchor:.40} is not read: write its value again", line)
         if isinstance(event, yaml.CollectionEndEvent):
             open_.pop()
             continue
@@ -124,16 +125,16 @@ def _read(yaml: Any, events: Iterator[Any]) -> tuple[Json, list[int]]:
             items += [line] if len(open_) == 1 else []
         elif open_[-1][1] is _NO_KEY:
             if not isinstance(value, str):
-                raise _Refused(f"the key {getattr(event, 'value', '?')!r:.60} is not text: quote it", line)
+                raise _RefusedError(f"the key {getattr(event, 'value', '?')!r:.60} is not text: quote it", line)
             if value in open_[-1][0]:
-                raise _Refused(f"the key {value!r:.60} is given twice", line, "duplicate_key")
+                raise _RefusedError(f"the key {value!r:.60} is given twice", line, "duplicate_key")
             open_[-1][1] = value
         else:
             open_[-1][0][open_[-1][1]] = value
             open_[-1][1] = _NO_KEY
         if isinstance(event, yaml.CollectionStartEvent):
             if len(open_) == DEEPEST:
-                raise _Refused(f"it is nested more than {DEEPEST} levels deep", line)
+                raise _RefusedError(f"it is nested more than {DEEPEST} levels deep", line)
             open_.append([value, _NO_KEY])
     return (root[0] if root else None), items
 
@@ -141,23 +142,23 @@ def _read(yaml: Any, events: Iterator[Any]) -> tuple[Json, list[int]]:
 def _empty(yaml: Any, event: Any) -> Json:
     kind = "seq" if isinstance(event, yaml.SequenceStartEvent) else "map"
     if event.tag not in (None, "!", _CORE + kind):
-        raise _Refused(f"the tag {event.tag!r:.60} is not read: remove it", event.start_mark.line)
+        raise _RefusedError(f"the tag {event.tag!r:.60} is not read: remove it", event.start_mark.line)
     return [] if kind == "seq" else {}
 
 
 def _scalar(event: Any) -> Json:
     text, line = event.value, event.start_mark.line
     if event.tag not in (None, "!", _CORE + "str"):
-        raise _Refused(f"the tag {event.tag!r:.60} is not read: remove it", line)
+        raise _RefusedError(f"the tag {event.tag!r:.60} is not read: remove it", line)
     if not is_utf8(text):
-        raise _Refused("an unpaired surrogate", line)
+        raise _RefusedError("an unpaired surrogate", line)
     if event.style or event.tag:
         return str(text)
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     is_number = _WHOLE.fullmatch(text) or _OTHER_BASES.fullmatch(text) or _REAL.fullmatch(text)
     if _NOT_FINITE.fullmatch(text) or (is_number and len(text) > _LONGEST):
-        raise _Refused(f"JSON has no number {text[:40]}", line, "non_finite")
+        raise _RefusedError(f"JSON has no number {text[:40]}", line, "non_finite")
     if not is_number:
         return str(text)
     if _WHOLE.fullmatch(text):
@@ -165,5 +166,5 @@ def _scalar(event: Any) -> Json:
     if _OTHER_BASES.fullmatch(text):
         return int(text, 0)
     if not math.isfinite(number := float(text)):
-        raise _Refused("a number is too large to hold", line, "non_finite")
+        raise _RefusedError("a number is too large to hold", line, "non_finite")
     return number
