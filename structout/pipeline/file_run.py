@@ -1,5 +1,6 @@
 """A run over files: from input rows to accepted records and a quarantine."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
-from structout.errors import OtherRunError
+from structout.errors import OtherRunError, StructoutWarning
 from structout.models.ledger import Wave
 from structout.pipeline.estimate import Estimate, ask_nothing, ask_some, waiting
 from structout.pipeline.form import Form
@@ -200,6 +201,9 @@ class FileRun:
                 f"{journal.path} keeps no texts: its run is complete, and its files cannot be written again",
                 hint="start again with --fresh, which asks for every row, or name another journal",
             )
+        if settings.keep:
+            message = f"{journal.path} keeps no texts: {settings.output} has the columns that it was written with"
+            warnings.warn(message, StructoutWarning, stacklevel=3)
         accepted, forgotten = counts.get("valid", 0) + counts.get("repaired", 0), counts.get(FORGOTTEN, 0)
         return Finished(
             rows=count,

@@ -117,8 +117,8 @@ def _response(body: dict[str, Any]) -> _Found:
     if not isinstance(body.get("output"), list):
         raise _NoAnswerError("the body holds no choices and no output")
     parts = [part for item in _objects(body["output"], "message") for part in _objects(item.get("content"))]
-    if refusal := next((part.get("refusal") for part in parts if part.get("type") == "refusal"), None):
-        raise _NoAnswerError(f"the model refused: {_said(refusal)}")
+    if refused := next((part for part in parts if part.get("type") == "refusal"), None):
+        raise _NoAnswerError(f"the model refused: {_said(refused.get('refusal'))}")
     if body.get("status", "completed") != "completed":
         details = body.get("incomplete_details")
         _check_end((details.get("reason") if isinstance(details, dict) else None) or body["status"])
