@@ -119,15 +119,15 @@ def test_a_later_row_with_a_name_of_the_output_is_set_aside_with_its_input(
 ) -> None:
     source = write(tmp_path, [{}] * 120 + [{"kind": "mine"}, {"late": 1}])
     source.write_text(source.read_text().replace('"7 mm"', '"8 mm"'))
-    words = ["run", source, "-o", tmp_path / "out.jsonl", "--strategy", "Prompted()", *words]
-    assert shell(*words, "--keep", "all").returncode == 1
+    command = ["run", source, "-o", tmp_path / "out.jsonl", *words]
+    assert shell(*command, "--keep", "all").returncode == 1
     others = {row["key"]: row for row in rows(tmp_path / "out.jsonl.quarantine.jsonl")}
     assert others["k121"]["input"] == {"id": "k121", "text": "121 mm", "kind": "mine"}
     assert "the column 'kind' of the input" in others["k121"]["issues"][0]["message"]
     accepted = {row["_key"]: row for row in rows(tmp_path / "out.jsonl")}
     assert "k121" not in accepted
     assert accepted["k122"]["late"] == 1
-    assert shell(*words, "--keep", "text").returncode == 1
+    assert shell(*command, "--keep", "text").returncode == 1
     assert "k121" in {row["_key"] for row in rows(tmp_path / "out.jsonl")}
     assert len(asked(tmp_path)) == 121  # two texts are equal
 

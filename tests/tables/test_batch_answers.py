@@ -13,6 +13,7 @@ from structout.tables.place import DocumentFormat
 
 SCHEMA = Schema.of({"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]})
 GOOD = '{"a": 1}'
+REFUSED = {"type": "message", "content": [{"type": "refusal", "refusal": "no"}]}
 
 
 def chat(*choices: Any, **body: Any) -> dict[str, Any]:
@@ -107,7 +108,7 @@ def test_the_document_is_the_text_of_the_answer_or_the_input_of_its_tool(
         ),
         (
             "openai-batch",
-            response({"type": "message", "content": [{"type": "refusal", "refusal": "no"}]}),
+            response(REFUSED),
             "unanswered",
             "the model refused: no",
         ),

@@ -317,20 +317,17 @@ def test_a_far_date_within_a_list_costs_its_row(tmp_path: Path) -> None:
 
 
 def test_a_delimiter_is_heeded_by_all_that_reads_csv(tmp_path: Path) -> None:
-    for name, delimiter, given in (
-        ("a.csv", ";", ";"),
-        ("b.csv", "\t", "tab"),
-        ("c", "|", "|"),
-        ("d.tsv", "\x01", "\x01"),
-    ):
+    both = Schema.of({"properties": {"id": {"type": "string"}, "text": {"type": "string"}}})
+    cases = (("a.csv", ";", ";"), ("b.csv", "\t", "tab"), ("c", "|", "|"), ("d.tsv", "\x01", "\x01"))
+    for name, delimiter, given in cases:
         (tmp_path / name).write_text(f'id{delimiter}text\n1{delimiter}"a{delimiter}b"\n2{delimiter}c, d\n')
         (place,) = places(str(tmp_path / name), None, given)
         assert texts([place]) == [f"a{delimiter}b", "c, d"]  # type: ignore[list-item]
         assert count_rows([place]) == 2
-        assert [document.parsed for document in read_documents(place, WORDS)] == [
+        assert [document.parsed for document in read_documents(place, both)] == [
             {"id": "1", "text": f"a{delimiter}b"}, {"id": "2", "text": "c, d"}
         ]  # fmt: skip
-        assert [document.text for document in read_documents(place, WORDS, column="id")] == ["1", "2"]
+        assert [document.text for document in read_documents(place, both, column="id")] == ["1", "2"]
         assert texts(str(tmp_path / name), delimiter=given) == [f"a{delimiter}b", "c, d"]
 
 
