@@ -69,7 +69,7 @@ def read_documents(
     place = source if isinstance(source, Place) else Place.of(source, format)
     source, wanted = place.name, [] if column is None else [column]
     if column is not None and place.format in _WITHOUT_COLUMNS:
-        raise SpecError(f"--column is for tables, and {source} is none", hint="leave it out")
+        raise SpecError(f"--column is for tables, and {source} has no columns", hint="leave it out")
     if place.is_query:
         return _typed(source, queried_rows(place, wanted), schema, column)
     if place.format == "parquet":

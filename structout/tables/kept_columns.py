@@ -91,7 +91,7 @@ class KeptColumns:
                     held.add(_kind(value))
 
     def unreadable(self, cells: Mapping[str, Json]) -> str:
-        """A column whose text the output cannot hold, since it is not UTF-8; "" if there is none."""
+        """A column whose text the output cannot hold, since it is not UTF-8; "" if it can hold all."""
         found = (name for name, value in cells.items() if isinstance(value, str) and not is_utf8(value))
         return next(found, "") if self.is_text else ""
 

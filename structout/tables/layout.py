@@ -69,8 +69,8 @@ class Layout:
         return unpacked(values) if MORE in self.columns else dict(values)
 
     def kept(self, names: Collection[str]) -> list[str]:
-        """The columns of the input that `structout run` kept in a row with these columns. There are none if they cannot
-        be told from fields that the schema does not name.
+        """The columns of the input that `structout run` kept in a row with these columns. The list is empty if they
+        cannot be told from fields that the schema does not name.
         """
         if not self._is_of_run(names):
             return []

@@ -201,7 +201,7 @@ def delimiter_named(text: str) -> str:
     """The delimiter of CSV that a user names: the character itself, or `tab`. Raises `SpecError`."""
     found = "\t" if text in ("tab", "\\t") else text
     if len(found) != 1 or found.isalnum() or found in "\"'\r\n\0" or not is_utf8(found):
-        hint = "give one character that is no letter, digit, quote or line end, such as ';', '|' or tab"
+        hint = "give one character, such as ';', '|' or tab: letters, digits, quotes and line ends delimit nothing"
         raise SpecError(f"invalid delimiter: got {text!r:.20}", hint=hint)
     return found
 
