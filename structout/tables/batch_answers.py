@@ -9,7 +9,7 @@ from structout.tables.place import Place
 from structout.tables.streams import opened_text
 
 _CUT: Final = ("the token limit cut the answer off", "truncated")
-_ENDS: Final = {None, "", "stop", "STOP", "tool_calls", "function_call", "end_turn", "stop_sequence", "tool_use"}
+_ENDS: Final = {"", "stop", "STOP", "tool_calls", "function_call", "end_turn", "stop_sequence", "tool_use"}
 _LIMITS: Final = {"length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_context_window_exceeded"}
 _SAID: Final = 200  # characters of a provider's words
 
@@ -187,9 +187,9 @@ def _input(call: Mapping[str, Any]) -> Json:
 
 
 def _check_end(reason: Any) -> None:
-    if reason in _LIMITS:
+    if isinstance(reason, str) and reason in _LIMITS:
         raise _NoAnswerError(*_CUT)
-    if reason not in _ENDS:
+    if reason is not None and not (isinstance(reason, str) and reason in _ENDS):
         raise _NoAnswerError(f"the answer ended with {_said(reason)}")
 
 

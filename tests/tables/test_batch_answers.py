@@ -90,6 +90,7 @@ def test_the_document_is_the_text_of_the_answer_or_the_input_of_its_tool(
         ("openai-batch", chat(said(GOOD, "length")), "truncated", "cut the answer off"),
         ("openai-batch", chat(said(None, refusal="I cannot")), "unanswered", "'k': the model refused: I cannot"),
         ("openai-batch", chat(said(GOOD, "content_filter")), "unanswered", "ended with content_filter"),
+        ("openai-batch", chat({**said(GOOD), "finish_reason": ["stop"]}), "unanswered", "ended with ['stop']"),
         ("openai-batch", chat(said("")), "unanswered", "holds no text"),
         ("openai-batch", chat(said(None, tool_calls=called(GOOD, GOOD))), "unanswered", "calls 2 tools"),
         ("openai-batch", chat(), "unanswered", "no choices and no output"),
