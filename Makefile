@@ -48,5 +48,5 @@ format: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "structout needs Python 3.11 or newer: make PYTHON=...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[local,finetuning,openai,providers,pipeline,databases,stores,ray,telemetry,docs,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[local,finetuning,openai,providers,pipeline,databases,stores,yaml,ray,telemetry,docs,dev]"
 	touch $(INSTALLED)

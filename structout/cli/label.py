@@ -12,6 +12,7 @@ from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
     ColumnOption,
+    DelimiterOption,
     ExamplesOption,
     FormatOption,
     FormerOutOption,
@@ -39,6 +40,7 @@ def label(
     source: SourceArgument = None,
     column: ColumnOption = "text",
     format: FormatOption = None,  # noqa: A002
+    delimiter: DelimiterOption = "",
     model: ModelOption = "embedded",
     model_settings: ModelSettingsOption = None,
     strategy: StrategyOption = defaults.STRATEGY,
@@ -70,13 +72,14 @@ def label(
     if output.endswith((".csv", ".parquet")):
         raise SpecError(f"invalid --output: got {output!r}, expected a JSONL file", hint="give a name in .jsonl")
     place = f"{local_stem(output) if Place.of(output).is_remote else output}.journal"
-    inputs = {f"INPUT {one.shown}": one.name for one in places(source or "-", format)}
+    found = places(source or "-", format, delimiter)
+    inputs = {f"INPUT {one.shown}": one.name for one in found}
     check_distinct({**inputs, "--output": output, "the journal": place})
     contract = Schema.of(schema)
     way = load_strategy(instructed(strategy, instructions) if instructions else strategy)
     if not write_secrets:
         check_hidden(contract, "add --write-secrets: labels hold what the records say")
-    shown, rows = shown_examples(examples, contract), read_rows(source or "-", text=column, format=format)
+    shown, rows = shown_examples(examples, contract), read_rows(found, text=column)
     first = next(rows, None)  # an input that cannot be read must leave no files
     if first is None:
         say("nothing to label: the input holds no records")

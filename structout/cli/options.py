@@ -10,7 +10,7 @@ import typer
 from structout.cli.console import say
 from structout.errors import SpecError
 from structout.source import allow_code, refuse_code
-from structout.tables.place import Format
+from structout.tables.place import DocumentFormat, Format
 
 if TYPE_CHECKING:
     from structout.completion import Sampling
@@ -88,6 +88,13 @@ SourceArgument = Annotated[
 FormatOption = Annotated[
     Format | None,
     typer.Option("--format", help="The format of INPUT, if its name has no suffix or another one."),
+]
+DocumentFormatOption = Annotated[
+    DocumentFormat | None,
+    typer.Option("--format", help="The format of INPUT, if its name does not say it, or says another one."),
+]
+DelimiterOption = Annotated[
+    str, typer.Option("--delimiter", metavar="CHAR", help="The delimiter of CSV in INPUT: ; or | or tab, for example.")
 ]
 FormerInputOption = Annotated[
     list[str] | None, typer.Option("--input", "-i", hidden=True, is_eager=True, callback=_former_spelling("source"))

@@ -13,6 +13,7 @@ from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
     ColumnOption,
+    DelimiterOption,
     ExamplesOption,
     FormatOption,
     FormerInputOption,
@@ -81,7 +82,12 @@ def run(
     seed: SeedOption = 0,
     column: ColumnOption = "text",
     format: FormatOption = None,  # noqa: A002
+    delimiter: DelimiterOption = "",
     key: Annotated[str | None, typer.Option("--key", help="The column that identifies a row.")] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option("--keep", metavar="COLUMNS", help="Columns of INPUT beside each record: A,B or all. Repeatable."),
+    ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Read at most this many rows.")] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Omit the provenance columns (_key, ...).")] = False,
     quarantine: Annotated[
@@ -180,6 +186,7 @@ def run(
     from structout.prices import Prices, read_prices
     from structout.schema import Schema
     from structout.strategies import instructed
+    from structout.tables.kept_columns import columns_named
 
     if private:
         before = os.umask(0o077)  # the umask also covers the files that DuckDB and SQLite make
@@ -189,6 +196,7 @@ def run(
         schema=schema,
         source=source or "-",
         format=format,
+        delimiter=delimiter,
         output=output,
         model=model,
         strategy=instructed(strategy, instructions) if instructions else strategy,
@@ -198,6 +206,7 @@ def run(
         budget=Budget(budget_usd, budget_tokens, max_hours),
         text=column,
         key=key,
+        keep=columns_named(keep or ()),
         limit=limit,
         bare=bare,
         quarantine=quarantine,

@@ -10,7 +10,15 @@ import typer
 
 from structout.cli.codes import FAILED, INCOMPLETE, NOTHING, PASSED
 from structout.cli.console import counted, put, put_json, say, silence
-from structout.cli.options import CodeOption, FormatOption, JsonOption, SchemaOption, WriteSecretsOption, policy_named
+from structout.cli.options import (
+    CodeOption,
+    DelimiterOption,
+    DocumentFormatOption,
+    JsonOption,
+    SchemaOption,
+    WriteSecretsOption,
+    policy_named,
+)
 from structout.errors import DataError, SpecError
 from structout.surfaces import json_shown, json_text, line
 
@@ -28,12 +36,14 @@ def validate(
         list[str] | None,
         typer.Argument(
             metavar="INPUT",
-            help="A .json document or array of documents; JSONL, CSV (.gz), Parquet; a folder or a pattern of such "
-            "files; NAME.duckdb#TABLE, sql:QUERY; or - for JSONL on stdin, the default.",
+            help="A .json document or array of documents; JSONL, YAML, CSV (.gz), Parquet; a provider's batch output "
+            "with --format; a folder or a pattern of such files; NAME.duckdb#TABLE, sql:QUERY; or - for JSONL on "
+            "stdin, the default.",
         ),
     ] = None,
     column: Annotated[str | None, typer.Option("--column", help="The column that holds a document as JSON.")] = None,
-    format: FormatOption = None,  # noqa: A002
+    format: DocumentFormatOption = None,  # noqa: A002
+    delimiter: DelimiterOption = "",
     min_valid: Annotated[
         float, typer.Option("--min-valid", min=0, max=1, help="The lowest share that must pass.")
     ] = 1.0,
@@ -87,7 +97,7 @@ def validate(
                 f"invalid --report: got {target!r}, expected FORMAT=PATH", hint=f"use one of {', '.join(FORMATS)}"
             )
     beside = {f"--report {one}": path for one, path in reports.items()}
-    inputs = places(sources or "-", format)
+    inputs = places(sources or "-", format, delimiter, documents=True)
     named = {f"INPUT {one.shown}": one.name for one in inputs}
     check_distinct({**named, "--output": output, "--rejects": rejects, **beside})
     for path in reports.values():
@@ -106,7 +116,7 @@ def validate(
 
     def documents() -> "Iterator[Document]":
         for one in inputs:
-            for document in read_documents(one.name, contract, column=column, format=format):
+            for document in read_documents(one, contract, column=column, format=format):
                 owners.append(one.shown)
                 yield document
 

@@ -1,5 +1,6 @@
 """The gate: judgements on documents, counts of valid and invalid ones, and thresholds on the counts."""
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,13 +8,14 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from structout.document import Json, parse_json
-from structout.errors import SpecError
+from structout.errors import SpecError, StructoutWarning
 from structout.issue import Issue
 from structout.parsing import Policy
 from structout.parsing.notices import notices
 from structout.schema import Schema
 from structout.tables.documents import Document, read_documents
 from structout.tables.layout import Layout, is_of_run
+from structout.tables.place import DocumentFormat
 
 _NO_UTF8 = (Issue("", "not_json", "the document is not UTF-8: convert the file to UTF-8"),)
 _SHOWN = 1000  # documents that reports list individually
@@ -126,6 +128,7 @@ class Gate:
         self.fields = tuple(fields)
         self._required = set(_of(schema, "required"))
         self._layout = Layout.of(schema)
+        self._warned = False
 
     def judge(self, document: Document) -> Judgement:
         """The judgement on a document."""
@@ -139,9 +142,10 @@ class Gate:
     def _judge(self, document: Document) -> Judgement:
         schema, data = self.schema, document.data
         if document.wrong:
-            return self._invalid(document, (Issue("", "not_json", document.wrong),), None)
+            return self._invalid(document, (Issue("", document.kind, document.wrong),), None)
         checked = schema.check(document.parsed) if data is None else schema.check_text(document.text)
         if isinstance(checked.document, dict) and is_of_run(checked.document):
+            self._warn_of_kept(checked.document)
             checked = schema.check(self._layout.record(checked.document))
         if checked.ok:
             seen = () if data is None or b"\\" not in data else notices(document.text, checked.document)
@@ -155,6 +159,13 @@ class Gate:
         if not found.ok:
             return self._invalid(document, found.issues, found.document, len(found.edits))
         return Judgement(document.line, "repaired", found.issues, len(found.edits), found.document)
+
+    def _warn_of_kept(self, row: dict[str, Json]) -> None:
+        """Warn of the first row with columns that are not judged. A misspelt field would otherwise stay unnoticed."""
+        if not self._warned and (kept := self._layout.kept(row)):
+            self._warned = True
+            message = f"columns without a field in {self.schema.name} are not judged: {', '.join(kept[:12])}"
+            warnings.warn(message, StructoutWarning, stacklevel=2)
 
     def _invalid(self, document: Document, issues: tuple[Issue, ...], found: Json, edits: int = 0) -> Judgement:
         bad = tuple(self._bad_fields(found, issues))
@@ -179,13 +190,14 @@ def validate(
     *,
     repair: Policy | None = None,
     thresholds: Thresholds | None = None,
+    format: DocumentFormat | None = None,  # noqa: A002
 ) -> Findings:
     """Check documents strictly against a schema, and count the valid documents and the issues of the others.
 
     `documents` are JSON texts (`str` or `bytes`) or parsed documents (`dict`, `list` ...), or the `Path` of a file of
-    documents. `schema` is anything that `Schema.of` takes. `repair` is the policy for repairing an invalid document
-    first. `passed` of the result says whether the thresholds hold; by default all documents must be valid. Raises
-    `SpecError`, `SchemaError`, and `DataError` if the file cannot be read.
+    documents, whose suffix `format` overrules. `schema` is anything that `Schema.of` takes. `repair` is the policy for
+    repairing an invalid document first. `passed` of the result says whether the thresholds hold; by default all
+    documents must be valid. Raises `SpecError`, `SchemaError`, and `DataError` if the file cannot be read.
 
     >>> validate(['{"a": 1}', '{"a": "x"}'], {"properties": {"a": {"type": "integer"}}}).invalid
     1
@@ -201,7 +213,11 @@ def validate(
         str(documents) if isinstance(documents, Path) else "", contract.name, thresholds or Thresholds()
     )
     gate = Gate(contract, repair, findings.thresholds.min_field)
-    for one in read_documents(str(documents), contract) if isinstance(documents, Path) else _given(documents):
+    if isinstance(documents, Path):
+        found = read_documents(str(documents), contract, format=format)
+    else:
+        found = _given(documents)
+    for one in found:
         findings.add(gate.judge(one))
     return findings
 

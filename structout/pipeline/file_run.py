@@ -1,11 +1,14 @@
 """A run over files: from input rows to accepted records and a quarantine."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
+from pathlib import Path
 
-from structout.errors import OtherRunError
+from structout.errors import OtherRunError, StructoutWarning
 from structout.models.ledger import Wave
 from structout.pipeline.estimate import Estimate, ask_nothing, ask_some, waiting
 from structout.pipeline.form import Form
@@ -14,6 +17,7 @@ from structout.pipeline.job import Job, begun, priced
 from structout.pipeline.journal.journal import ANSWERED, PLACED, Journal
 from structout.pipeline.journal.ledger import decide
 from structout.pipeline.journal.tables import FORGOTTEN
+from structout.pipeline.kept_cells import KeptCells
 from structout.pipeline.progress import Tally
 from structout.pipeline.run import Executor, finish, local, process, retry_quarantine, unknown
 from structout.pipeline.settings import RunSettings
@@ -21,12 +25,14 @@ from structout.pipeline.status import noting
 from structout.schema import Schema
 from structout.schema.hidden import check_hidden
 from structout.strategies import load_strategy
+from structout.tables.kept_columns import ALL, KeptColumns
 from structout.tables.keys import Keys
 from structout.tables.output import check_distinct, check_field_names, check_here, check_target, is_written, placing
 from structout.tables.place import Place, places
 from structout.tables.rows import Row, count_rows, read_rows
 
 _READ = 20  # rows that an estimate reads if it asks for no row
+_SHOWING = 100  # rows that show the columns of the input, if all of them are kept
 _CHUNK = 1000  # rows that are compared with the journal at a time
 _UNKNOWN = 1000  # rows that an estimate covers if the number of rows is unknown
 
@@ -66,7 +72,7 @@ class FileRun:
 
     def __init__(self, settings: RunSettings) -> None:
         self.settings = settings
-        inputs = places(settings.source, settings.format)
+        inputs = places(settings.source, settings.format, settings.delimiter)
         beside = {"--quarantine": settings.rest, "--journal": settings.place, "--metrics": settings.metrics}
         check_distinct(
             {
@@ -85,8 +91,14 @@ class FileRun:
         for what, file in beside.items():
             if file is not None:
                 check_here(file, what)
-        rows = read_rows(inputs, text=settings.text, key=settings.key, limit=settings.limit)
-        first = list(islice(rows, 1))  # an input that cannot be read raises here, before there is a journal
+        keep, is_all = settings.keep, ALL in settings.keep
+        self._kept = KeptColumns.of(keep, settings.output, self._form.schema) if keep else None
+        others = () if is_all else keep
+        rows = read_rows(inputs, text=settings.text, key=settings.key, limit=settings.limit, others=others)
+        # An input that cannot be read raises here, before there is a journal.
+        first = list(islice(rows, _SHOWING if is_all else 1))
+        if self._kept is not None:
+            self._kept.check(name for row in first for name in self._kept.cells(row.record))
         self.is_empty = not first
         self.total = count_rows(inputs, limit=settings.limit)
         self._rows: Iterator[Row] = chain(first, rows)
@@ -125,13 +137,14 @@ class FileRun:
         """
         settings, limit, keys = self.settings, self.settings.limit, Keys()
         rows = keys.seen(self._rows) if settings.key else self._rows
-        with self._journal(dry=False, keep=True) as journal:
+        with self._journal(dry=False, keep=True) as journal, self._keeping() as kept:
             try:
                 if journal.is_hashed:
                     return self._complete(journal, rows, keys)
                 if settings.retry_quarantine:
                     retrying(retry_quarantine(journal, self.job, self._place))
                 decide(journal, settings.batch_adopt, resubmit=settings.batch_resubmit)
+                rows = kept.seen(rows) if kept else rows
                 total, place = self.total, self._place
                 about = {"output": Place.of(settings.output).shown}
                 with noting(settings.place, about, progress, journal.waves) as (note, rewrite):
@@ -145,8 +158,9 @@ class FileRun:
                 output, rest, bare = settings.output, settings.rest, settings.bare
                 hashed = settings.keep_text == "hash"
                 accepted, others = finish(
-                    journal, self.job, tally.done, output, rest, bare=bare, limit=limit, form=self._form, hashed=hashed
-                )
+                    journal, self.job, tally.done, output, rest, bare=bare, limit=limit, form=self._form, hashed=hashed,
+                    kept=kept,
+                )  # fmt: skip
                 failed = journal.counts(limit).get("error", 0)
                 first = next(journal.outcomes(f"NOT ({ANSWERED})", limit), None)
                 if hashed and not failed:
@@ -165,6 +179,12 @@ class FileRun:
                 waiting=sum(len(wave.keys) for _, wave in journal.waves()),
             )
 
+    def _keeping(self) -> "AbstractContextManager[KeptCells | None]":
+        """What keeps the cells of kept columns during the run, if there are any."""
+        if self._kept is None:
+            return nullcontext()
+        return closing(KeptCells(self._kept, Path(self.settings.place).absolute().parent))
+
     def _complete(self, journal: Journal, rows: Iterator[Row], keys: Keys) -> Finished:
         """The counts of a run that is complete, and whose journal keeps no texts. Raises `OtherRunError` if there is
         anything left to do, since the files cannot be written again.
@@ -180,6 +200,9 @@ class FileRun:
                 f"{journal.path} keeps no texts: its run is complete, and its files cannot be written again",
                 hint="start again with --fresh, which asks for every row, or name another journal",
             )
+        if settings.keep:
+            message = f"{journal.path} keeps no texts: {settings.output} has the columns that it was written with"
+            warnings.warn(message, StructoutWarning, stacklevel=3)
         accepted, forgotten = counts.get("valid", 0) + counts.get("repaired", 0), counts.get(FORGOTTEN, 0)
         return Finished(
             rows=count,

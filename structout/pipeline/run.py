@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import takewhile
+from itertools import repeat, takewhile
 
 from structout.errors import BudgetError, DataError, ModelError, OtherRunError, SpecError, StructoutWarning
 from structout.models import identity
@@ -17,6 +17,7 @@ from structout.pipeline.job import CHUNK, Job
 from structout.pipeline.journal.database import ANEW
 from structout.pipeline.journal.journal import ACCEPTED, PLACED, Journal
 from structout.pipeline.journal.tables import FORGOTTEN
+from structout.pipeline.kept_cells import KeptCells
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.progress import Tally
 from structout.pipeline.recorded import completion_key
@@ -168,17 +169,19 @@ def finish(
     limit: int | None = None,
     form: Form | None = None,
     hashed: bool = False,
+    kept: KeptCells | None = None,
 ) -> tuple[int, int]:
     """Write the accepted rows and the quarantine, and count both. Each file appears whole or not at all. A record that
     the schema now rejects, or that the output cannot hold, goes to the quarantine as rejected. `limit` is the maximum
-    number of rows, whatever the journal holds; `form` says what is written of a record. If `hashed`, the quarantine
-    holds a hash of each input, and no text.
+    number of rows, whatever the journal holds; `form` says what is written of a record, and `kept` what stands beside
+    it. If `hashed`, the quarantine holds a hash of each input, and no text.
 
     Raises `OutputError`, and `JournalError` unless each of the `rows` input rows went to exactly one of the two files.
     """
     accepted = quarantined = 0
     form = form or Form.of(job.schema)
-    with replacing(quarantine) as rest, writing(output, form.schema, bare=bare) as write:
+    kinds = kept.columns.kinds if kept else {}
+    with replacing(quarantine) as rest, writing(output, form.schema, bare=bare, kept=kinds) as write:
 
         def set_aside(outcome: RowOutcome) -> None:
             nonlocal quarantined
@@ -187,14 +190,16 @@ def finish(
 
         for outcome in journal.outcomes(f"NOT ({ACCEPTED})", limit):
             set_aside(outcome)
-        for outcome in journal.outcomes(ACCEPTED, limit):
+        beside = kept.at(journal.positions(ACCEPTED, limit)) if kept else repeat({})
+        for outcome, cells in zip(journal.outcomes(ACCEPTED, limit), beside, strict=False):
             try:
                 if problem := outcome.problem(job.schema):
                     raise DataError(problem)
-                write(form.write(outcome.value), outcome.provenance())
+                write(form.write(outcome.value), outcome.provenance(), cells)
                 accepted += 1
             except DataError as error:
-                set_aside(outcome.refused(str(error)))
+                refused = outcome.refused(str(error))
+                set_aside(refused if refused.record is not None else replace(refused, record={**cells} or None))
         if rows != accepted + quarantined + journal.counts(limit).get(FORGOTTEN, 0):
             raise OtherRunError(
                 f"{rows:,} rows came in, but {journal.path} has {accepted:,} accepted and {quarantined:,} others",

@@ -20,7 +20,8 @@ from structout.tables.place import Format, local_stem
 class RunSettings:
     """The settings of a run. If `quarantine` or `journal` is None, its file is named after `output`.
 
-    `source` is one input or several (see `structout.tables.place.places`), and `format` overrules their suffixes.
+    `source` is one input or several (see `structout.tables.place.places`), `format` overrules their suffixes, and
+    `delimiter` is the one of CSV. `keep` names the columns of the input that stand beside each record ("all": each).
     `schema`, `model` and `strategy` are arguments of `Schema.of`, `load_model` and `load_strategy`. `prices` are by
     model name; the name "" stands for `model`. A schema with secrets or excluded fields needs `write_secrets`, which
     writes them, or `by_serialization`, which writes what the Pydantic type writes. With `keep_text="hash"`, the
@@ -40,7 +41,9 @@ class RunSettings:
     budget: Budget = field(default_factory=Budget)
     text: str = "text"
     key: str | None = None
+    keep: tuple[str, ...] = ()
     format: Format | None = None
+    delimiter: str = ""
     limit: int | None = None
     bare: bool = False
     quarantine: str | None = None

@@ -1,9 +1,10 @@
 """Typed Arrow columns for the fields of a schema."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from structout.errors import DataError
 from structout.schema import Schema
 from structout.schema.references import resolve
 from structout.schema.walk import kinds_of
+from structout.tables.kept_columns import Kept
 from structout.tables.layout import ABSENT, MORE, Layout, beside, is_open, read_text, unpacked
 
 PROVENANCE = (
@@ -77,14 +79,17 @@ def _restored(column: Column | None, value: Json) -> Json:
 
 
 class Table:
-    """Records in typed columns, followed by their provenance columns unless the table is `bare`."""
+    """Records in typed columns, after the `kept` columns, and followed by their provenance columns unless the table is
+    `bare`.
+    """
 
-    def __init__(self, schema: Schema[Any], *, bare: bool) -> None:
+    def __init__(self, schema: Schema[Any], *, bare: bool, kept: Kept = MappingProxyType({})) -> None:
         self._layout = Layout.of(schema)
         self._columns = _columns(self._layout)
         self._provenance = {} if bare else {"_key": pa.string(), **dict(PROVENANCE)}
         types = {name: column.type for name, column in self._columns.items()}
-        self.schema = pa.schema({**types, **self._provenance})
+        before = {name: _KEPT[kind].type for name, kind in kept.items()}
+        self.schema = pa.schema({**before, **types, **self._provenance})
 
     def row(self, record: Json, provenance: dict[str, Any]) -> dict[str, Any]:
         """One record as a row of `schema`. Raises `DataError` if a column cannot hold its value."""
@@ -96,6 +101,11 @@ class Table:
             row["_key"] = _held("_key", _STRING, key if isinstance(key, str) else json.dumps(key))
             row["_edits"] = json.dumps(provenance["_edits"])
         return row
+
+
+def kept_part(kept: Kept, cells: Mapping[str, Json]) -> dict[str, Any]:
+    """The kept cells of an input row, as a part of a row. Raises `DataError` if a column cannot hold its value."""
+    return {name: _held(name, _KEPT[kind], cells.get(name)) for name, kind in kept.items()}
 
 
 def _held(name: str, column: Column, value: Json) -> Any:
@@ -228,6 +238,7 @@ _SCALARS = {
     "number": Column(pa.float64(), _real),
     "boolean": Column(pa.bool_(), bool),
 }
+_KEPT: dict[str, Column] = {**_SCALARS, "string": _STRING, "json": _TEXT}
 _FORMATS = {
     "date": Column(pa.date32(), date.fromisoformat),
     "date-time": Column(pa.timestamp("us", tz="UTC"), _moment),

@@ -80,7 +80,8 @@ def _check(place: Place, start: bytes, text: str) -> None:
     for delimiter, format in ((",", "csv"), ("\t", "tsv"), (";", "csv"), ("|", "csv")):  # noqa: A001
         cells = [cell.strip().strip('"') for cell in header.split(delimiter)]
         if text and len(cells) > 1 and text in cells and b"\n" in start:
-            hint = f"read a table with --format {format}, or lines of text with --format text"
+            named = f"--delimiter '{delimiter}'" if delimiter in ";|" else f"--format {format}"
+            hint = f"read a table with {named}, or lines of text with --format text"
             raise DataError(f"{place.shown} looks like a table with a header", hint=hint)
 
 

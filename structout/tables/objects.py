@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from structout.errors import DataError, OutputError, SpecError
-from structout.tables.place import Format, Place, partition_of
+from structout.tables.place import DocumentFormat, Place, partition_of
 from structout.tables.stores import AGAIN, SHORT, SILENCE, SLOW, address, check_installed, store_of, told
 
 if TYPE_CHECKING:
@@ -186,10 +186,10 @@ def is_there(place: Place) -> bool | None:
     return True
 
 
-def listed(place: Place, format: Format | None = None) -> list[Place]:  # noqa: A002
+def listed(place: Place, format: DocumentFormat | None = None, *, documents: bool = False) -> list[Place]:  # noqa: A002
     """The objects that a name stands for: itself, the objects in a folder, or the objects of a pattern (`*`, `?`,
-    `[a-z]`, `**` for folders), sorted by name. A folder has objects with a known suffix, and its folders state
-    partitions.
+    `[a-z]`, `**` for folders), sorted by name. A folder has objects with a known suffix, of rows or also of
+    `documents`, and its folders state partitions.
 
     Raises `DataError` if a folder or a pattern has no object.
     """
@@ -210,7 +210,8 @@ def listed(place: Place, format: Format | None = None) -> list[Place]:  # noqa: 
     folder, objects = key.strip("/"), []
     for one in _keys(place, folder):
         inside = one.removeprefix(folder).strip("/").split("/")
-        if not any(part.startswith(("_", ".")) for part in inside) and found(one).format is not None:
+        is_read = found(one).format is not None and (documents or found(one).is_of_rows)
+        if is_read and not any(part.startswith(("_", ".")) for part in inside):
             objects.append(replace(found(one), partition=partition_of(inside[:-1])))
     if not objects and (not key or key.endswith("/")):
         raise DataError(f"the folder {place.shown} holds no objects to read", hint="check the name")

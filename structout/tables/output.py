@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from structout.document import Json
 from structout.errors import DataError, MissingExtraError, OutputError, SpecError
@@ -17,6 +17,7 @@ from structout.language import quoted
 from structout.schema import Schema
 from structout.surfaces import is_utf8, json_text
 from structout.tables.columnar import relation
+from structout.tables.kept_columns import Kept
 from structout.tables.layout import MORE, PROVENANCE, Layout, fields
 from structout.tables.place import Place
 from structout.tables.streams import packed
@@ -25,10 +26,17 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 Write = Callable[[dict[str, Any]], None]
-WriteRecord = Callable[[Json, dict[str, Any]], None]
 Placing = Callable[[Json, dict[str, Any]], dict[str, Any]]
 _GROUP = 10_000  # rows of a Parquet row group, which is held in memory
+_NOTHING: Mapping[str, Any] = {}
 FORMATS = ("jsonl", "csv", "tsv", "parquet")
+
+
+class WriteRecord(Protocol):
+    """A function that writes one record, its provenance and the kept cells of its input row."""
+
+    def __call__(self, value: Json, provenance: dict[str, Any], cells: Mapping[str, Json] = ..., /) -> None:
+        """Write it. Raises `DataError`, before it writes, if no row can hold it."""
 
 
 def check_target(target: str) -> None:
@@ -250,34 +258,60 @@ def _in_cells(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def writing(target: str, schema: Schema[Any], *, bare: bool = False) -> Iterator[WriteRecord]:
-    """A function that writes one accepted record and its provenance, in the format of the target's suffix.
+def writing(target: str, schema: Schema[Any], *, bare: bool = False, kept: Kept = _NOTHING) -> Iterator[WriteRecord]:
+    """A function that writes one accepted record and its provenance, in the format of the target's suffix, and before
+    them the cells of the `kept` columns of the input.
 
     `bare` omits the provenance. Raises `OutputError`. The function raises `DataError`, before it writes, if no row can
     hold the record.
     """
-    place = placing(target, schema, bare=bare)
-    with _into(target, schema, bare=bare) as write:
-        yield lambda value, provenance: write(place(value, provenance))
+    place, beside = placing(target, schema, bare=bare), _beside(target, kept)
+
+    def write(value: Json, provenance: dict[str, Any], cells: Mapping[str, Json] = _NOTHING) -> None:
+        row, before = place(value, provenance), beside(cells)
+        if taken := row.keys() & before.keys():
+            raise DataError(f"the record and the input both have {min(taken)!r}", hint="leave it out of --keep")
+        put({**before, **row})
+
+    with _into(target, schema, bare=bare, kept=kept) as put:
+        yield write
+
+
+def _beside(target: str, kept: Kept) -> Callable[[Mapping[str, Json]], Mapping[str, Any]]:
+    """A function that makes kept cells a part of a row. It raises `DataError` if no row can hold them."""
+    place = Place.of(target)
+    is_typed = bool(kept) and _is_typed(place)
+
+    def part(cells: Mapping[str, Json]) -> Mapping[str, Any]:
+        if stray := next((name for name in cells if name not in kept), None):
+            problem = f"the column {stray!r} of the input has a name that the output cannot give it"
+            raise DataError(problem, hint="name the columns in --keep")
+        if is_typed:
+            from structout.tables.arrow import kept_part
+
+            return kept_part(kept, cells)
+        return _in_cells(dict(cells)) if _is_cells(place) else cells
+
+    return part
 
 
 @contextmanager
-def _into(target: str, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
+def _into(target: str, schema: Schema[Any], *, bare: bool, kept: Kept) -> Iterator[Write]:
     if target == "-":
         yield _json_lines(sys.stdout.buffer)
         sys.stdout.flush()
         return
     place = Place.of(target)
     if place.is_table:
-        with _into_duckdb(place, schema, bare=bare) as write:
+        with _into_duckdb(place, schema, bare=bare, kept=kept) as write:
             yield write
         return
     with replacing(target) as stream, packed(place, stream) as out:
         if place.format == "parquet":
-            with _parquet(out, schema, bare=bare) as write:
+            with _parquet(out, schema, bare=bare, kept=kept) as write:
                 yield write
         elif place.format in ("csv", "tsv"):
-            with _csv(out, schema, "\t" if place.format == "tsv" else ",", bare=bare) as write:
+            with _csv(out, schema, place.separator, bare=bare, kept=kept) as write:
                 yield write
         else:
             yield _json_lines(out)
@@ -299,9 +333,9 @@ def _json_lines(stream: BinaryIO) -> Write:
 
 
 @contextmanager
-def _csv(stream: BinaryIO, schema: Schema[Any], delimiter: str, *, bare: bool) -> Iterator[Write]:
+def _csv(stream: BinaryIO, schema: Schema[Any], delimiter: str, *, bare: bool, kept: Kept) -> Iterator[Write]:
     """Write lists and objects as JSON, and null as an empty cell."""
-    names = [*Layout.of(schema).columns, *([] if bare else PROVENANCE)]
+    names = [*kept, *Layout.of(schema).columns, *([] if bare else PROVENANCE)]
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.DictWriter(text, names, delimiter=delimiter)
     writer.writeheader()
@@ -314,13 +348,13 @@ def _csv(stream: BinaryIO, schema: Schema[Any], delimiter: str, *, bare: bool) -
 
 
 @contextmanager
-def _parquet(stream: Any, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
+def _parquet(stream: Any, schema: Schema[Any], *, bare: bool, kept: Kept) -> Iterator[Write]:
     pa = _arrow()
     import pyarrow.parquet as pq
 
     from structout.tables.arrow import Table
 
-    table = Table(schema, bare=bare)
+    table = Table(schema, bare=bare, kept=kept)
     waiting: list[dict[str, Any]] = []
 
     def flush() -> None:
@@ -339,12 +373,12 @@ def _parquet(stream: Any, schema: Schema[Any], *, bare: bool) -> Iterator[Write]
 
 
 @contextmanager
-def _into_duckdb(place: Place, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
+def _into_duckdb(place: Place, schema: Schema[Any], *, bare: bool, kept: Kept) -> Iterator[Write]:
     """Write a Parquet file beside the database, then replace the table in one transaction."""
     duckdb = _duckdb()
     beside = Path(f"{place.file}.{os.getpid()}.parquet")
     try:
-        with beside.open("wb") as stream, _parquet(stream, schema, bare=bare) as write:
+        with beside.open("wb") as stream, _parquet(stream, schema, bare=bare, kept=kept) as write:
             yield write
         with duckdb.connect(place.file) as database:
             database.begin()

@@ -6,16 +6,19 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 from urllib.parse import unquote
 
 from structout.errors import DataError, SpecError
+from structout.surfaces import is_utf8
 
-Format = Literal["jsonl", "csv", "tsv", "parquet", "json", "text"]
+Format = Literal["jsonl", "csv", "tsv", "parquet", "json", "text"]  # of rows
+DocumentFormat = Literal[Format, "yaml", "openai-batch", "anthropic-batch", "google-batch"]
+BATCHES: Final = ("openai-batch", "anthropic-batch", "google-batch")  # what batch APIs of providers give back
 Packing = Literal["", "gz", "bz2", "xz", "zst"]
-_SUFFIXES: Final[dict[str, Format]] = {
+_SUFFIXES: Final[dict[str, DocumentFormat]] = {
     "jsonl": "jsonl",
     "ndjson": "jsonl",
     "csv": "csv",
@@ -23,6 +26,8 @@ _SUFFIXES: Final[dict[str, Format]] = {
     "parquet": "parquet",
     "json": "json",
     "txt": "text",
+    "yaml": "yaml",
+    "yml": "yaml",
 }
 _PACKINGS: Final[tuple[Packing, ...]] = ("gz", "bz2", "xz", "zst")
 _TABLE: Final = re.compile(r"(?P<file>.+\.(?:duckdb|db))#(?P<table>.*)", re.IGNORECASE | re.DOTALL)
@@ -46,18 +51,20 @@ KINDS: Final = (
 @dataclass(frozen=True)
 class Place:
     """Where a table is. `format` is None if only the content tells; `table` is the name of a table of DuckDB, perhaps
-    with its schema; `partition` holds the columns that the names of folders state (`year=2026/`).
+    with its schema; `partition` holds the columns that the names of folders state (`year=2026/`). `delimiter` is the
+    one of CSV, if it is not the one of its format.
     """
 
     name: str
     file: str
-    format: Format | None = None
+    format: DocumentFormat | None = None
     packing: Packing = ""
     table: str = ""
     partition: tuple[tuple[str, str], ...] = ()
+    delimiter: str = ""
 
     @classmethod
-    def of(cls, name: str, format: Format | None = None) -> "Place":  # noqa: A002
+    def of(cls, name: str, format: DocumentFormat | None = None) -> "Place":  # noqa: A002
         """The place with a name. `format` overrules the suffix of a file, whose case does not matter."""
         if found := _TABLE.fullmatch(name):
             return cls(name, found["file"], None, "", found["table"])
@@ -96,6 +103,11 @@ class Place:
         return _PASSWORD.sub(lambda found: f"{found[1]}:***" if found[1] is not None else "***", self.name)
 
     @property
+    def separator(self) -> str:
+        """The character between the cells of CSV."""
+        return self.delimiter or ("\t" if self.format == "tsv" else ",")
+
+    @property
     def is_table(self) -> bool:
         """Whether the place is a table of DuckDB."""
         return bool(_TABLE.fullmatch(self.name))
@@ -123,6 +135,11 @@ class Place:
             or not _suffix(_path(self.name), self.packing)
             or not self.is_ordinary
         )
+
+    @property
+    def is_of_rows(self) -> bool:
+        """Whether the format is one of rows, or unknown."""
+        return self.format is None or self.format in get_args(Format)
 
     @property
     def is_ordinary(self) -> bool:
@@ -156,12 +173,20 @@ class Place:
 Names = str | Sequence[str | Place]
 
 
-def places(names: Names, format: Format | None = None) -> list[Place]:  # noqa: A002
+def places(
+    names: Names,
+    format: DocumentFormat | None = None,  # noqa: A002
+    delimiter: str = "",
+    *,
+    documents: bool = False,
+) -> list[Place]:
     """The places of some inputs, in order. An input may be a place already. The files of a folder and of a pattern
-    (`*.jsonl`) are sorted by name.
+    (`*.jsonl`) are sorted by name. `delimiter` (see `delimiter_named`) is the one of all CSV among them.
 
     A folder holds all files with a known suffix, also in its subfolders; names that begin with `_` or `.` are skipped.
-    Raises `DataError` if a folder or a pattern has no file, and `SpecError` if a name is given twice.
+    Files of YAML count if `documents` are read, and not rows.
+    Raises `DataError` if a folder or a pattern has no file, and `SpecError` if a name is given twice or if no input can
+    have the delimiter.
     """
     found: list[Place] = []
     for name in [names] if isinstance(names, str) else names:
@@ -170,11 +195,11 @@ def places(names: Names, format: Format | None = None) -> list[Place]:  # noqa: 
             continue
         if not name:
             raise SpecError("the name of an input is empty", hint="give a name, or - for stdin")
-        found += _expanded(name, format)
+        found += _expanded(name, format, documents)
     twice, count = Counter(one.name for one in found).most_common(1)[0] if found else ("", 0)
     if count > 1:
         raise SpecError(f"the input {Place.of(twice).shown} is given twice", hint="give it once")
-    return found
+    return _delimited(found, delimiter) if delimiter else found
 
 
 def local_stem(output: str) -> str:
@@ -192,7 +217,30 @@ def local_stem(output: str) -> str:
     return ".".join(filter(None, (last, table)))
 
 
-def _expanded(name: str, format: Format | None) -> Iterable[Place]:  # noqa: A002
+def delimiter_named(text: str) -> str:
+    """The delimiter of CSV that a user names: the character itself, or `tab`. Raises `SpecError`."""
+    found = "\t" if text in ("tab", "\\t") else text
+    if len(found) != 1 or found.isalnum() or found in "\"'\r\n\0" or not is_utf8(found):
+        hint = "give one character, such as ';', '|' or tab: letters, digits, quotes and line ends delimit nothing"
+        raise SpecError(f"invalid delimiter: got {text!r:.20}", hint=hint)
+    return found
+
+
+def _delimited(found: list[Place], delimiter: str) -> list[Place]:
+    """The places with a delimiter for CSV. Content of an unknown format is CSV then."""
+    delimiter = delimiter_named(delimiter)
+    made = [
+        replace(one, delimiter=delimiter, format=one.format or "csv")
+        if one.format in ("csv", "tsv") or (one.format is None and not one.is_query and not one.is_database)
+        else one
+        for one in found
+    ]
+    if found and not any(one.delimiter for one in made):
+        raise SpecError("--delimiter is for CSV, and no input is CSV", hint="leave it out, or add --format csv")
+    return made
+
+
+def _expanded(name: str, format: DocumentFormat | None, documents: bool) -> Iterable[Place]:  # noqa: A002
     place = Place.of(name, format)
     if place.is_remote:
         if place.is_query:
@@ -202,11 +250,11 @@ def _expanded(name: str, format: Format | None) -> Iterable[Place]:  # noqa: A00
             return [place]
         from structout.tables.objects import listed
 
-        return listed(place, format)
+        return listed(place, format, documents=documents)
     if name == "-" or place.is_query or Path(name).is_file():
         return [place]
     if Path(name).is_dir():
-        found = list(_files(Path(name), format))
+        found = list(_files(Path(name), format, documents))
         if not found:
             raise DataError(f"the folder {name} holds no files to read", hint=f"give {KINDS}")
         return found
@@ -218,10 +266,10 @@ def _expanded(name: str, format: Format | None) -> Iterable[Place]:  # noqa: A00
     return [place]
 
 
-def _files(folder: Path, format: Format | None) -> Iterator[Place]:  # noqa: A002
+def _files(folder: Path, format: DocumentFormat | None, documents: bool) -> Iterator[Place]:  # noqa: A002
     for file in sorted(_entries(folder, frozenset())):
         place = Place.of(str(file), format)
-        if place.format is not None:
+        if place.format is not None and (documents or place.is_of_rows):
             _checked(place)
             partition = partition_of(file.relative_to(folder).parts[:-1])
             yield Place(place.name, place.file, place.format, place.packing, "", partition)

@@ -48,14 +48,18 @@ def read_rows(
     key: str | None = None,
     limit: int | None = None,
     format: Format | None = None,  # noqa: A002
+    delimiter: str = "",
+    others: Sequence[str] = (),
 ) -> Iterator[Row]:
     """The rows of one or more sources, in order (see `places`): files, tables or queries of DuckDB, or stdin (`-`).
 
     `text` names the column to read, `key` the column that identifies a row (default: row numbers from 1). `format`
-    overrules the suffixes of files. A bad line is yielded as a row with its problem in `wrong`, for the pipeline to
-    report. Raises `MissingExtraError`, `SpecError`, and `DataError` if a source cannot be read or lacks a column.
+    overrules the suffixes of files, and `delimiter` is the one of CSV. A source must also have the columns `others`. A
+    bad line is yielded as a row with its problem in `wrong`, for the pipeline to report. Raises `MissingExtraError`,
+    `SpecError`, and `DataError` if a source cannot be read or lacks a column.
     """
-    found = (one for place in places(source, format) for one in _records(place, text, key))
+    wanted = [one for one in dict.fromkeys((text, key, *others)) if one]
+    found = (one for place in places(source, format, delimiter) for one in _records(place, text, wanted))
     for position, one in enumerate(islice(found, limit)):
         record, wrong = (one.record, one.wrong) if isinstance(one, Bad) else (one, "")
         fields = record if isinstance(record, dict) else {}
@@ -92,7 +96,7 @@ def _count(place: Place) -> int:
     if place.format in ("jsonl", "text"):
         with opened_text(place) as stream:
             return sum(1 for line in stream if not line.isspace())
-    return sum(1 for _ in _records(place, "", None))
+    return sum(1 for _ in _records(place, "", []))
 
 
 def rows_of(texts: Iterable[Any]) -> Iterator[Row]:
@@ -102,16 +106,16 @@ def rows_of(texts: Iterable[Any]) -> Iterator[Row]:
         yield Row(place, place + 1, given, given)
 
 
-def _records(place: Place, text: str, key: str | None) -> Iterator["Json | Bad"]:
-    """The records of the rows; bad rows as `Bad`."""
-    wanted = [one for one in (text, key) if one and one not in dict(place.partition)]
+def _records(place: Place, text: str, names: list[str]) -> Iterator["Json | Bad"]:
+    """The records of the rows; bad rows as `Bad`. `names` are the columns that the place must have."""
+    wanted = [one for one in names if one not in dict(place.partition)]
     if place.is_query:
         found: Iterator[Json | Bad] = queried_rows(place, wanted)
     elif place.format == "parquet":
         found = parquet_rows(place, wanted)
     elif place.format in ("csv", "tsv"):
         found = _csv(place, wanted)
-    elif not place.is_known:
+    elif not (place.is_known and place.is_of_rows):
         raise DataError(f"unknown input format: {place.shown}", hint=f"give {KINDS}, or name the format with --format")
     else:
         readers: dict[str | None, Callable[[], Iterator[Json | Bad]]] = {
@@ -134,7 +138,7 @@ def _fields(record: "Json | Bad") -> Json:
 
 def _csv(place: Place, wanted: list[str]) -> Iterator["Json | Bad"]:
     with opened_text(place, newline="") as stream:
-        for line in read_table(place.shown, stream, "\t" if place.format == "tsv" else ",", wanted):
+        for line in read_table(place.shown, stream, place.separator, wanted):
             cells: Json = line.cells if isinstance(line.cells, str) else {**line.cells}
             yield Bad(cells, line.wrong) if line.wrong else cells
 

@@ -61,3 +61,27 @@ def test_several_inputs_are_judged_as_one_and_named_one_by_one(
     ]  # fmt: skip
     assert shell("validate", "-s", "s.json", "*.jsonl", "--min-valid", "0.5").returncode == 0
     assert shell("validate", "-s", "s.json", "none*").returncode == 2
+
+
+def test_batches_yaml_and_delimiters_are_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell) -> None:
+    monkeypatch.chdir(tmp_path)
+    body = {"choices": [{"message": {"content": GOOD}, "finish_reason": "stop"}]}
+    entry = {"custom_id": "k", "response": {"status_code": 200, "body": body}, "error": None}
+    gone = {"custom_id": "k2", "response": None, "error": {"message": "expired\x1b[31m"}}
+    Path("batch.jsonl").write_text(f"{json.dumps(entry)}\n{json.dumps(gone)}\n")
+    Path("s.csv").write_text("kind;size_mm\nhex;6\n")
+    unasked = shell("validate", "batch.jsonl", "--schema", BOLT)
+    assert (unasked.returncode, "--format openai-batch" in unasked.stderr) == (2, True)
+    done = shell("validate", "batch.jsonl", "--schema", BOLT, "--format", "openai-batch", "--rejects", "no.jsonl")
+    assert done.returncode == 1
+    assert done.stdout.startswith("batch.jsonl:2: ")
+    assert "\x1b" not in done.stdout
+    assert json.loads(Path("no.jsonl").read_text())["issues"][0]["kind"] == "unanswered"
+    assert shell("validate", "s.csv", "--schema", BOLT).returncode == 1
+    assert shell("validate", "s.csv", "--schema", BOLT, "--delimiter", ";").returncode == 0
+    assert shell("validate", "s.csv", "--schema", BOLT, "--delimiter", "x").returncode == 2
+    pytest.importorskip("yaml")
+    Path("a.yml").write_text("kind: hex\nsize_mm: 6\n---\nkind: no\nsize_mm: 6\n")
+    done = shell("validate", "a.yml", "s.csv", "--delimiter", ";", "--schema", BOLT)
+    assert (done.returncode, done.stdout.partition(": ")[0]) == (1, "a.yml:3")
+    assert "2 of 3 documents are valid" in done.stderr

@@ -50,7 +50,7 @@ def test_a_run_by_ray_goes_on_after_its_driver_was_killed(
 ) -> None:
     source = bolts(ROWS)
     words = ["run", "-i", str(source), "--schema", BOLT, "--key", "id", "--strategy", "Prompted()", "--chunk", "4"]
-    words += ["--model", "py:tests.pipeline.ray_program:Model", "-o"]
+    words += ["--keep", "text", "--model", "py:tests.pipeline.ray_program:Model", "-o"]
     command = [sys.executable, "-m", "structout", *words, str(tmp_path / "ray.jsonl"), "--engine", "ray"]
     first = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 600
@@ -63,6 +63,7 @@ def test_a_run_by_ray_goes_on_after_its_driver_was_killed(
     assert again.returncode == 3, again.stderr[-2000:]
     monkeypatch.setenv("NOTES", environment["NOTES"])
     assert shell(*words, tmp_path / "local.jsonl").returncode == 3
+    assert '"text":' in (tmp_path / "ray.jsonl").read_text().partition("\n")[0]
     for name in ("{}.jsonl", "{}.jsonl.quarantine.jsonl"):
         assert (tmp_path / name.format("ray")).read_bytes() == (tmp_path / name.format("local")).read_bytes()
 

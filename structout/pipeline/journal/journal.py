@@ -235,6 +235,13 @@ class Journal:
         """
         yield from self._outcomes(f"position < ? AND {KNOWN} AND ({wanted})", _ALL if limit is None else limit)
 
+    def positions(self, wanted: str, limit: int | None = None) -> Iterator[int]:
+        """The positions of what `outcomes` yields, in the same order."""
+        query = f"SELECT position FROM outcomes WHERE position < ? AND {KNOWN} AND ({wanted}) ORDER BY position"
+        with self._guarded():
+            for (position,) in self._db.execute(query, [_ALL if limit is None else limit]):
+                yield position
+
     def _outcomes(self, where: str, *arguments: Any) -> Iterator[RowOutcome]:
         for position, _, found in self._read(where, *arguments):
             if isinstance(found, DataError):

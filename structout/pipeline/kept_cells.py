@@ -1,0 +1,62 @@
+"""The kept cells of a run's input, row by row, until the output is written."""
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from structout.document import Json
+from structout.errors import OutputError
+from structout.tables.kept_columns import KeptColumns
+from structout.tables.rows import Row
+
+
+class KeptCells:
+    """The cells of kept columns, in a file without a name beside the journal: every run reads the whole input anyway,
+    so they need not outlive it, and nothing of them stays to be forgotten. Positions count from 0.
+    """
+
+    def __init__(self, columns: KeptColumns, folder: Path) -> None:
+        self.columns = columns
+        self._folder = folder
+        with self._written():
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+
+    def close(self) -> None:
+        """Close the file, which removes it."""
+        with suppress(OSError):  # what a full disk did not take is not needed any more
+            self._file.close()
+
+    def seen(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The rows, once their cells are kept. A row with a cell that the output cannot hold gets its problem. Raises
+        `OutputError`.
+        """
+        for row in rows:
+            cells = self.columns.cells(row.record)
+            self.columns.note(cells)
+            with self._written():
+                self._file.write(json.dumps(cells).encode() + b"\n")
+            if not row.wrong and (name := self.columns.unreadable(cells)):
+                row = replace(row, wrong=f"the column {name!r} is not UTF-8: convert the file to UTF-8")
+            yield row
+
+    def at(self, positions: Iterable[int]) -> Iterator[dict[str, Json]]:
+        """The cells of the rows at these positions, which ascend; nothing of rows that were not read."""
+        with self._written():
+            self._file.seek(0)
+        here, line = -1, b""
+        for position in positions:
+            while here < position:
+                here, line = here + 1, self._file.readline()
+            yield json.loads(line) if line else {}
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or str(error)
+            hint = "make room and run the same command again: nothing is lost"
+            raise OutputError(f"cannot write the kept columns in {self._folder}: {reason}", hint=hint) from error
