@@ -60,6 +60,7 @@ def label(
     from structout.finetuning.labels import label as labelled
     from structout.finetuning.labels import line
     from structout.models import load_model
+    from structout.pipeline.progress import tokens_told
     from structout.schema import Schema
     from structout.schema.hidden import check_hidden
     from structout.strategies import instructed, load_strategy
@@ -99,7 +100,7 @@ def label(
                 stream.write(line(example).encode() + b"\n")
     where = f"are in {output}" if kept else f"{output} is not written"
     calls = sum(usage.calls for usage in tally.spent.values())
-    paid = f"{counted(calls, 'call')}, {tally.tokens:,} tokens"
+    paid = f"{counted(calls, 'call')}, {tokens_told(tally.tokens, tally.estimated_tokens)}"
     say(f"{len(kept):,} of {tally.done:,} records were accepted and {where} ({paid})")
     if tally.counts["error"]:
         failed = counted(tally.counts["error"], "record")
