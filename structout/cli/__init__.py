@@ -32,6 +32,8 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except StructoutError as error:
         say(f"error: {error}")
+        for note in getattr(error, "__notes__", ()):
+            say(note)
         sys.exit(INCOMPLETE if error.retryable else USAGE)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:

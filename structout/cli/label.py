@@ -65,14 +65,17 @@ def label(
     from structout.schema.hidden import check_hidden
     from structout.strategies import instructed, load_strategy
     from structout.tables.output import check_distinct, check_writable, replacing
+    from structout.tables.partial import warn_of_partial
     from structout.tables.place import places
     from structout.tables.rows import read_rows
 
     if output.endswith((".csv", ".parquet")):
         raise SpecError(f"invalid --output: got {output!r}, expected a JSONL file", hint="give a name in .jsonl")
     place = f"{output}.journal"
-    inputs = {f"INPUT {one.name}": one.name for one in places(source or "-", format)}
+    found = places(source or "-", format)
+    inputs = {f"INPUT {one.name}": one.name for one in found}
     check_distinct({**inputs, "--output": output, "the journal": place})
+    warn_of_partial(found)
     contract = Schema.of(schema)
     way = load_strategy(instructed(strategy, instructions) if instructions else strategy)
     if not write_secrets:

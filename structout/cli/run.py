@@ -260,9 +260,13 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
     """Report the counts of a finished run, and return the exit code."""
     if found.rows == 0:
         return _nothing()
-    total = counted(found.rows, "row")
+    total, output, rest = counted(found.rows, "row"), settings.output, settings.rest
     forgotten = f" + {found.forgotten:,} forgotten" if found.forgotten else ""
-    say(f"{total} in = {found.accepted:,} to {settings.output} + {found.others:,} to {settings.rest}{forgotten}")
+    if found.unwritten:
+        say(f"{total} in = {found.accepted:,} accepted + {found.others:,} others{forgotten}, all in {settings.place}")
+        say(found.unwritten)
+    else:
+        say(f"{total} in = {found.accepted:,} to {output} + {found.others:,} to {rest}{forgotten}")
     if found.repeated_keys:
         repeated = "1 row has" if found.repeated_keys == 1 else f"{found.repeated_keys:,} rows have"
         say(f"{repeated} the same {settings.key} as an earlier row: name a column with unique values in --key")
@@ -273,6 +277,8 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
         reason = f" ({found.reason[:200]})" if found.reason else ""
         again = "run the same command again to retry these rows"
         say(f"the model failed on {counted(found.failed, 'row')}{reason}; {again}")
+        if settings.mark and not found.unwritten:
+            say(f"{output} and {rest} are partial until then, as {settings.mark} says")
     if found.damaged:
         say(f"{settings.place} was damaged; the model was asked again for any lost rows")
         return DAMAGED

@@ -50,6 +50,8 @@ def screen(state: dict[str, Any]) -> "RenderableType":
     versions = [[f"{m}: {v}", f"{n:,}"] for m, found in known.get("versions", {}).items() for v, n in found.items()]
     confidence = [[f"from {tenth}", f"{n:,}"] for tenth, n in known.get("confidence", {}).items()]
     parts: list[RenderableType] = [Text(line(f"{state['journal']}: {_progress(known)}"))]
+    if partial := known.get("partial"):
+        parts.append(Text(line(f"{state.get('output', 'the output')} is partial: {partial['told']}")))
     for title, rows in (
         ("waits at a provider", [_waiting(one) for one in known.get("waiting", [])]),
         ("status", _counts(known.get("statuses"))),

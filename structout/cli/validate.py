@@ -74,6 +74,7 @@ def validate(
     from structout.schema.hidden import check_hidden
     from structout.tables.documents import read_documents
     from structout.tables.output import check_distinct, check_writable
+    from structout.tables.partial import warn_of_partial
     from structout.tables.place import places
 
     if [output, rejects, *(one.partition("=")[2] for one in report or [])].count("-") > 1:
@@ -87,8 +88,10 @@ def validate(
                 f"invalid --report: got {target!r}, expected FORMAT=PATH", hint=f"use one of {', '.join(FORMATS)}"
             )
     beside = {f"--report {one}": path for one, path in reports.items()}
-    inputs = [place.name for place in places(sources or "-", format)]
+    found = places(sources or "-", format)
+    inputs = [place.name for place in found]
     check_distinct({**{f"INPUT {name}": name for name in inputs}, "--output": output, "--rejects": rejects, **beside})
+    warn_of_partial(found)
     for path in reports.values():
         if path != "-":
             check_writable(path)

@@ -1,15 +1,17 @@
 """A run over files: from input rows to accepted records and a quarantine."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
-from structout.errors import OtherRunError
+from structout.errors import BatchError, BudgetError, ModelError, OtherRunError, StructoutError
 from structout.models.ledger import Wave
 from structout.pipeline.estimate import Estimate, ask_nothing, ask_some, waiting
 from structout.pipeline.form import Form
+from structout.pipeline.in_part import finish_in_part, reason_of
 from structout.pipeline.in_waves import check_settings
 from structout.pipeline.job import Job, begun, priced
 from structout.pipeline.journal.journal import ANSWERED, PLACED, Journal
@@ -24,6 +26,7 @@ from structout.schema.hidden import check_hidden
 from structout.strategies import load_strategy
 from structout.tables.keys import Keys
 from structout.tables.output import check_distinct, check_field_names, check_target, check_writable, placing
+from structout.tables.partial import remove_mark, warn_of_partial
 from structout.tables.place import places
 from structout.tables.rows import Row, count_rows, read_rows
 
@@ -46,6 +49,7 @@ class Finished:
 
     The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged. The
     `forgotten` rows are in neither file. `waiting` requests of earlier runs are still at a provider of batches.
+    `unwritten` says why the files are those of an earlier run, "" if they are of this run.
     """
 
     rows: int
@@ -57,6 +61,7 @@ class Finished:
     damaged: bool
     forgotten: int = 0
     waiting: int = 0
+    unwritten: str = ""
 
 
 class FileRun:
@@ -75,8 +80,10 @@ class FileRun:
                 "--quarantine": settings.rest,
                 "--journal": settings.place,
                 "--metrics": settings.metrics,
+                "the mark of a partial output": settings.mark or None,
             }
         )
+        warn_of_partial(inputs)
         self._schema = Schema.of(settings.schema)
         load_strategy(settings.strategy)
         check_target(settings.output)
@@ -126,7 +133,7 @@ class FileRun:
         """
         settings, limit, keys = self.settings, self.settings.limit, Keys()
         rows = keys.seen(self._rows) if settings.key else self._rows
-        with self._journal(dry=False, keep=True) as journal:
+        with self._journal(dry=False, keep=True) as journal, self._in_part(journal):
             try:
                 if journal.is_hashed:
                     return self._complete(journal, rows, keys)
@@ -134,7 +141,7 @@ class FileRun:
                     retrying(retry_quarantine(journal, self.job, self._place))
                 decide(journal, settings.batch_adopt, resubmit=settings.batch_resubmit)
                 total, place = self.total, self._place
-                about = {"output": settings.output}
+                about = {"output": settings.output, "mark": settings.mark and str(Path(settings.mark).resolve())}
                 with noting(settings.place, about, progress, journal.waves) as (note, rewrite):
 
                     def changed() -> None:
@@ -143,15 +150,15 @@ class FileRun:
 
                     journal.heed = changed
                     tally = process(rows, self.job, journal, executor, total=total, progress=note, place=place)
-                output, rest, bare = settings.output, settings.rest, settings.bare
-                hashed = settings.keep_text == "hash"
-                accepted, others = finish(
-                    journal, self.job, tally.done, output, rest, bare=bare, limit=limit, form=self._form, hashed=hashed
-                )
                 failed = journal.counts(limit).get("error", 0)
                 first = next(journal.outcomes(f"NOT ({ANSWERED})", limit), None)
-                if hashed and not failed:
-                    journal.hash_texts()
+                if failed:
+                    reason = f"the model failed on {failed:,}"
+                    found = finish_in_part(journal, self.job, settings, self._form, (total, reason), tally.done)
+                    accepted, others, unwritten = found.accepted, found.others, found.why_not
+                else:
+                    accepted, others = self._finish(journal, tally.done)
+                    unwritten = ""
             except KeyboardInterrupt:
                 raise RunInterruptedError(journal.last() + 1) from None
             return Finished(
@@ -163,8 +170,46 @@ class FileRun:
                 reason=first.issues[0].message if first and first.issues else "",
                 damaged=journal.damaged,
                 forgotten=journal.counts(limit).get(FORGOTTEN, 0),
+                unwritten=unwritten,
                 waiting=sum(len(wave.keys) for _, wave in journal.waves()),
             )
+
+    def _finish(self, journal: Journal, rows: int) -> tuple[int, int]:
+        """Write the files of a complete run, and count their rows."""
+        settings, hashed = self.settings, self.settings.keep_text == "hash"
+        output, rest, bare = settings.output, settings.rest, settings.bare
+        limit, form = settings.limit, self._form
+        counts = finish(journal, self.job, rows, output, rest, bare=bare, limit=limit, form=form, hashed=hashed)
+        remove_mark(output)
+        if hashed:
+            journal.hash_texts()
+        return counts
+
+    @contextmanager
+    def _in_part(self, journal: Journal) -> Iterator[None]:
+        """Writes the rows that are done if the run stops early and can go on. A note of the error says where."""
+        try:
+            yield
+        except (BudgetError, ModelError, BatchError) as error:
+            if error.retryable:
+                try:
+                    error.add_note(self._written_in_part(journal, reason_of(error)))
+                except StructoutError as problem:
+                    error.add_note(f"the rows that are done are not in {self.settings.output}: {problem}")
+                except KeyboardInterrupt:
+                    raise RunInterruptedError(journal.last() + 1) from None
+            raise
+
+    def _written_in_part(self, journal: Journal, reason: str) -> str:
+        settings = self.settings
+        found = finish_in_part(journal, self.job, settings, self._form, (self.total, reason))
+        done = found.accepted + found.others
+        if found.why_not:
+            kept = f"the {done:,} rows so far are kept in {journal.path}" if done else "nothing was written"
+            return f"{found.why_not}: {kept}"
+        of = "" if self.total is None else f" of {self.total:,}"
+        where = f"{found.accepted:,} in {settings.output} and {found.others:,} in {settings.rest}"
+        return f"{done:,}{of} rows are done: {where}, which are partial until the same command completes them"
 
     def _complete(self, journal: Journal, rows: Iterator[Row], keys: Keys) -> Finished:
         """The counts of a run that is complete, and whose journal keeps no texts. Raises `OtherRunError` if there is

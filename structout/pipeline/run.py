@@ -195,12 +195,17 @@ def finish(
                 accepted += 1
             except DataError as error:
                 set_aside(outcome.refused(str(error)))
-        if rows != accepted + quarantined + journal.counts(limit).get(FORGOTTEN, 0):
-            raise OtherRunError(
-                f"{rows:,} rows came in, but {journal.path} has {accepted:,} accepted and {quarantined:,} others",
-                hint=f"the input has lost rows since the first run: {ANEW}",
-            )
+        check_rows(journal, rows, accepted, quarantined, limit)
     return accepted, quarantined
+
+
+def check_rows(journal: Journal, rows: int, accepted: int, others: int, limit: int | None) -> None:
+    """Raise `JournalError` unless each of the `rows` input rows is accepted, among the others, or forgotten."""
+    if rows != accepted + others + journal.counts(limit).get(FORGOTTEN, 0):
+        raise OtherRunError(
+            f"{rows:,} rows came in, but {journal.path} has {accepted:,} accepted and {others:,} others",
+            hint=f"the input has lost rows since the first run: {ANEW}",
+        )
 
 
 def retry_quarantine(journal: Journal, job: Job, place: Placing | None = None) -> int:

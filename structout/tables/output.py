@@ -65,6 +65,21 @@ def check_writable(path: str | Path) -> None:
         raise SpecError(error.message, hint="name another file, or make its folder") from error
 
 
+def is_there(place: Place) -> bool:
+    """Whether a file or a table of DuckDB exists. A database that cannot be read may hold the table."""
+    if not place.is_table or not Path(place.file).exists():
+        return Path(place.file).exists()
+    duckdb = _duckdb()
+    try:
+        with duckdb.connect(place.file, read_only=True) as database:
+            database.execute(f"SELECT 1 FROM {relation(database, place)} LIMIT 0")
+    except duckdb.CatalogException:
+        return False
+    except duckdb.Error:
+        pass
+    return True
+
+
 def _check_database(place: str) -> None:
     duckdb = _duckdb()
     try:
