@@ -19,6 +19,7 @@ from structout.pipeline.journal.journal import Journal, answers_of
 from structout.pipeline.most import most_of
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.recipe import Recipe
+from structout.pipeline.remembered import Remembered
 from structout.pipeline.run import Done, Executor, within
 from structout.result import Example, Task
 from structout.strategies import Strategy
@@ -28,7 +29,6 @@ from structout.tables.rows import Row
 Answered = tuple[str, dict[bytes, Completion], Usage]  # as `Journal.add_completions` takes it
 
 _AHEAD = 2  # chunks per worker, so that no worker waits for the driver
-_REMEMBERED = 10_000  # answers that each worker remembers
 _CPUS = 4  # the minimum for a local Ray; with fewer CPUs, actors and readers deadlock
 _STARTS = 3
 
@@ -43,28 +43,23 @@ class _Worker:
         return self._job.outcomes(rows)
 
 
-class _Answers:
+class _Answers(Remembered):
     """The answers of a worker, in place of the journal, which only the driver writes. Prompts that the journal knew at
     the start, or that this worker asked recently, are not asked again.
     """
 
     def __init__(self, known: Mapping[bytes, str]) -> None:
+        super().__init__()
         self.new: list[Answered] = []
         self._known = known
-        self._recent: dict[bytes, Completion] = {}
 
     def completions(self, keys: Sequence[bytes]) -> dict[bytes, Completion]:
         found = answers_of({key: self._known[key] for key in keys if key in self._known})
-        return found | {key: self._recent[key] for key in keys if key in self._recent}
+        return found | super().completions(keys)
 
     def add_completions(self, model: str, new: Mapping[bytes, Completion], usage: Usage) -> None:
         self.new.append((model, dict(new), usage))
-        self._recent.update(new)
-        while len(self._recent) > _REMEMBERED:
-            del self._recent[next(iter(self._recent))]
-
-    def spent(self) -> dict[str, Usage]:
-        return {}  # the driver has the budget and knows the spending
+        super().add_completions(model, new, usage)
 
 
 class _RunWorker(_Worker):

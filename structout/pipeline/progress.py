@@ -168,6 +168,31 @@ class Tally:
         return f"{{{','.join(labels)}}}" if labels else ""
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far `extract_many` is: `done` results of `total` (None: unknown), of which `accepted` have a value.
+
+    `tokens`, read and written, and `cost`, in US dollars (None: a price is unknown), are those of the calls behind the
+    results; results that a journal keeps, or that share an answer, count theirs too. `estimated_tokens` nobody counted:
+    then both are upper bounds. `seconds` have passed since the call.
+    """
+
+    done: int
+    total: int | None
+    accepted: int
+    tokens: int
+    estimated_tokens: int
+    cost: float | None
+    seconds: float
+
+    @property
+    def told(self) -> str:
+        """The yield, the tokens and the cost as text."""
+        share = f"yield {100 * self.accepted / self.done:.1f} %, " if self.done else ""
+        estimated = self.estimated_tokens
+        return f"{share}{tokens_told(self.tokens, estimated)}, {cost_told(self.cost, estimated)}"
+
+
 def tokens_told(tokens: int, estimated: int) -> str:
     """A number of tokens as text: at the most, if some are estimated."""
     return f"at most {tokens:,} tokens ({estimated:,} estimated)" if estimated else f"{tokens:,} tokens"

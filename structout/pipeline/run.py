@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import cache
 from itertools import takewhile
 
-from structout.errors import BudgetError, DataError, ModelError, OtherRunError, SpecError, StructoutWarning
+from structout.errors import BudgetError, DataError, ModelError, OtherRunError, StructoutWarning
 from structout.models import identity
-from structout.pipeline.budget import Budget
+from structout.pipeline.budget import Budget, used_up, within_budget
 from structout.pipeline.chunks import in_order, interruptible
 from structout.pipeline.failures import AGAIN, Failures
 from structout.pipeline.form import Form
@@ -48,19 +48,7 @@ def within(
     the budget is too small for the first row.
     """
     stopped: list[BudgetError] = []
-
-    def reach(new: list[Row]) -> list[RowOutcome]:
-        try:
-            found = ask(new) if new else []
-        except BudgetError as error:
-            if len(new) == 1:
-                stopped.append(error)
-                return []
-            half = len(new) // 2
-            found = reach(new[:half])
-            if len(found) < half:
-                return found
-        return found + reach(new[len(found) :]) if new else []
+    reach = within_budget(ask, stopped)
 
     def work(some: list[Row]) -> Done:
         new = unknown(some, journal)
@@ -69,13 +57,8 @@ def within(
         return [(row, found.get(row.position)) for row in some if row.position in found or row.position not in asked]
 
     yield from in_order(takewhile(lambda row: not stopped, rows), work, chunk, in_flight)
-    if stopped and not journal.spent():
-        problem = f"the budget is too small for one row: {stopped[0].message}"
-        raise SpecError(
-            problem, hint="raise the budget, lower --max-tokens, or name the dialect of a server (#json_schema)"
-        )
     if stopped:
-        raise stopped[0]
+        raise used_up(stopped, journal.spent())
 
 
 def process(
