@@ -77,17 +77,16 @@ if TYPE_CHECKING:
     from structout.version import __version__
 
 __all__ = [
-    "AccountError",
-    "Agreement", "AllOf", "AnyOf", "Attempt", "Audit", "BestOf", "Budget", "BudgetError", "Cascade", "Choice",
-    "CodeError", "Compare", "Completion", "Confident", "Constrained", "DamagedError", "DataError", "Dataset", "Draft", "Edit",
-    "Example", "Findings", "Grounded", "InvalidResultError", "Issue", "JournalError", "Judge", "Lark", "Learned",
-    "Message", "Metric", "MissingExtraError", "Model", "ModelError", "NoModelError", "On", "OtherRunError",
-    "OutputError", "Price", "Prices", "Progress", "Prompt", "Prompted", "Reask", "Regex", "Repair", "Repaired",
-    "Report", "Result", "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError", "Sql",
-    "Strategy", "StructoutError", "StructoutWarning", "Task", "Think", "Thresholds", "Training", "Usage", "Verdict",
-    "Verifier", "Verify", "Vote", "__version__", "audit", "certify", "evaluate", "extract", "extract_many",
-    "extract_table",
-    "finetune", "from_pydantic_ai", "load_model", "load_strategy", "preview", "recommend", "repair", "spec", "validate",
+    "AccountError", "Agreement", "AllOf", "AnyOf", "Attempt", "Audit", "BestOf", "Budget", "BudgetError", "Cascade",
+    "Choice", "CodeError", "Compare", "Completion", "Confident", "Constrained", "DamagedError", "DataError",
+    "Dataset", "Draft", "Edit", "Example", "Findings", "Grounded", "InvalidResultError", "Issue", "JournalError",
+    "Judge", "Lark", "Learned", "Message", "Metric", "MissingExtraError", "Model", "ModelError", "NoModelError", "On",
+    "OtherRunError", "OutputError", "Price", "Prices", "Progress", "Prompt", "Prompted", "Reask", "Regex", "Repair",
+    "Repaired", "Report", "Result", "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError",
+    "Sql", "Strategy", "StructoutError", "StructoutWarning", "Task", "Think", "Thresholds", "Training", "Usage",
+    "Verdict", "Verifier", "Verify", "Vote", "__version__", "audit", "certify", "evaluate", "extract", "extract_many",
+    "extract_table", "finetune", "from_pydantic_ai", "load_model", "load_strategy", "preview", "recommend", "repair",
+    "spec", "validate",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy(

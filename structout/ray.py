@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from queue import SimpleQueue
@@ -10,7 +11,7 @@ from typing import Any
 
 from structout import defaults
 from structout.completion import Completion, Sampling, Usage
-from structout.errors import MissingExtraError, ModelError, check_installed
+from structout.errors import MissingExtraError, ModelError, StructoutWarning, check_installed
 from structout.halt import current
 from structout.pipeline.budget import Budget
 from structout.pipeline.in_waves import check_settings
@@ -22,8 +23,9 @@ from structout.pipeline.recipe import Recipe
 from structout.pipeline.remembered import Remembered
 from structout.pipeline.run import Done, Executor, within
 from structout.result import Example, Task
-from structout.strategies import Strategy
+from structout.strategies import Constrained, Prompted, Repair, Strategy
 from structout.strategies.first_prompt import first_call
+from structout.strategies.parts import parts
 from structout.tables.rows import Row
 
 Answered = tuple[str, dict[bytes, Completion], Usage]  # as `Journal.add_completions` takes it
@@ -31,6 +33,10 @@ Answered = tuple[str, dict[bytes, Completion], Usage]  # as `Journal.add_complet
 _AHEAD = 2  # chunks per worker, so that no worker waits for the driver
 _CPUS = 4  # the minimum for a local Ray; with fewer CPUs, actors and readers deadlock
 _STARTS = 3
+_COUNTED_LATE = (
+    "with --engine ray, a budget reserves the first call of a row; further calls (re-asks, votes, verifiers) are "
+    "counted once they are made, and may exceed it: use --engine local, or leave room"
+)
 
 
 class _Worker:
@@ -136,12 +142,18 @@ def engine(
     rows in flight. A dead worker is restarted and its rows are retried, finally one by one in a separate worker, so
     that a row that kills workers becomes an `error` and affects no other row. Equal prompts are asked once per worker.
     The workers hold in memory all answers that the journal has at the start. Raises `MissingExtraError`.
+
+    A `budget` reserves the first call of each row before the row is sent. The prompts of further calls are only known
+    in the workers, so these calls are counted once they are made, and may exceed the budget by those of the rows in
+    flight: a `StructoutWarning` says so where the strategy may ask again.
     """
     check_installed("ray", "ray")  # raises before a journal is made
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Generator[Done, None, None]:
         if job.in_waves:
             check_settings(cache=cache, is_local=False)
+        if budget is not None and not (budget.usd is budget.tokens is None) and not _asks_once(job.strategy):
+            warnings.warn(_COUNTED_LATE, StructoutWarning, stacklevel=2)
         workers = _Workers(recipe, job, journal, actors, cache=cache)
 
         def ask(new: list[Row]) -> list[RowOutcome]:
@@ -157,6 +169,11 @@ def engine(
             workers.kill()
 
     return outcomes
+
+
+def _asks_once(strategy: Strategy) -> bool:
+    """Whether a strategy certainly makes at most one call for a row."""
+    return all(isinstance(one, Prompted | Constrained | Repair) for one in parts(strategy) if hasattr(one, "run"))
 
 
 def _first_calls(rows: list[Row], job: Job) -> tuple[str, Usage]:

@@ -107,7 +107,9 @@ def run(
             help="Stop when the model fails on this many consecutive rows, or refuses this many before it answers one.",
         ),
     ] = 10,
-    engine: Annotated[EngineName, typer.Option("--engine", help="Run on this machine or on Ray.")] = EngineName.LOCAL,
+    engine: Annotated[
+        EngineName, typer.Option("--engine", help="Run on this machine or on Ray (there, budgets count re-asks late).")
+    ] = EngineName.LOCAL,
     actors: Annotated[int, typer.Option("--actors", min=1, help="Ray processes, each with its own model.")] = 2,
     price: PricesOption = None,
     prices: Annotated[str | None, typer.Option("--prices", help='JSON: {"MODEL": \\[input, output]}.')] = None,
