@@ -9,7 +9,7 @@ from structout.pipeline.progress import Progress
 
 @contextmanager
 def bar(total: int | None) -> Iterator[Callable[[Progress], None]]:
-    """A function that shows the progress. Where stderr is no terminal, only the end is shown."""
+    """A function that shows the progress. Only the end is shown unless stderr is a terminal."""
     from rich import progress
     from rich.console import Console
 

@@ -21,7 +21,7 @@ Spending = tuple[str, Usage]  # a model's name, and its usage
 @dataclass(frozen=True)
 class Budget:
     """Limits on spending: `usd` in US dollars, `tokens` read and written, and `hours` since the budget was made. None
-    is no limit. Money and tokens include what earlier runs of the same journal spent.
+    sets no limit. Money and tokens include what earlier runs of the same journal spent.
 
     Nothing is sent that could exceed a limit: a call reserves the most that it may use, until its usage is known. Only
     a server that bills more than it was allowed to use exceeds the limit. An hour of a model's time, if it has a price,

@@ -165,8 +165,17 @@ def _watched(
             paid = prices.cost(calls)
             accepted, used = accepted + result.ok, sum((usage for _, usage in calls), used)
             cost = None if cost is None or paid is None else cost + paid
-            read, seconds = used.input_tokens + used.output_tokens, time.monotonic() - began
-            tell(Progress(done, total, accepted, read, used.estimated_tokens, cost, seconds))
+            tell(
+                Progress(
+                    done=done,
+                    total=total,
+                    accepted=accepted,
+                    tokens=used.input_tokens + used.output_tokens,
+                    estimated_tokens=used.estimated_tokens,
+                    cost=cost,
+                    seconds=time.monotonic() - began,
+                )
+            )
             yield result
 
 

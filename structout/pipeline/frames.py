@@ -50,8 +50,8 @@ def extract_table(
     a row without a record, then `_status` and `_issues`. `write_secrets` allows a schema with fields that Pydantic
     hides (secrets and excluded fields), whose columns show the values. The other parameters are those of
     `extract_many`. Raises also `SpecError` for something else than a table, for columns that are missing or exist
-    twice, and for hidden fields, and `MissingExtraError`. At the end of a `budget`, `BudgetError` is raised and there
-    is no table; with a journal, the same call with a higher budget asks only for the rows that are missing.
+    twice, and for hidden fields, and `MissingExtraError`. At the end of a `budget`, `BudgetError` is raised
+    instead; with a journal, the same call with a higher budget asks only for the rows that are missing.
 
         made = extract_table(pandas_frame, Part, model, "Constrained()", column="description")
         frame = made.to_pandas()

@@ -45,7 +45,7 @@ def mark_of(output: str) -> Path:
 
 
 def read_mark(mark: Path) -> Partial | None:
-    """What a mark says; None if there is no mark."""
+    """What a mark says; None without a mark."""
     if not mark.is_file():
         return None
     try:
