@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from os.path import isfile  # which takes a name that is too long for a missing file
 from pathlib import Path
 from typing import Final
 
@@ -46,7 +47,7 @@ def mark_of(output: str) -> Path:
 
 def read_mark(mark: Path) -> Partial | None:
     """What a mark says; None without a mark."""
-    if not mark.is_file():
+    if not isfile(mark):
         return None
     try:
         if mark.stat().st_size > _LARGEST:
@@ -93,7 +94,7 @@ def why_not(output: str, quarantine: str) -> str:
     if not takes_marks(output):
         shown = "stdout" if output == "-" else Place.of(output).shown
         return f"{shown} takes no partial output"
-    if mark_of(output).is_file():
+    if isfile(mark_of(output)):
         return ""
     for one in (output, quarantine):
         place = Place.of(one)
