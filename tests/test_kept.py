@@ -35,6 +35,7 @@ WRITERS = {
     "pipeline/status.py": "state of a run",
     "tables/kept_rows.py": "output",
     "tables/output.py": "output",
+    "tables/partial.py": "mark of a partial output",
     "tables/streams.py": "output",
     "verifiers/learned.py": "head of a verifier",
 }

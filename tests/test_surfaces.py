@@ -165,6 +165,7 @@ _PAST = {
     ("schema/strict_form.py", "ensure_ascii=False"): "the text of an answer, which whoever shows it renders",
     ("schema/strict_parts.py", "ensure_ascii=False"): "a value within an answer, which whoever shows it renders",
     ("schema/provider_audit.py", "a cell"): "a word of our own, and a number",
+    ("pipeline/bar.py", "Console"): "a bar for programs: numbers of our own",
     ("pipeline/frames.py", "a cell"): "a column of a table of Arrow, which is not shown",
     ("tables/fragments.py", "ensure_ascii=False"): "a text as another program writes it, to search for it",
     ("evaluation/experiment.py", "ensure_ascii=False"): "TOML, whose texts are written like JSON's",

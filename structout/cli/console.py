@@ -141,7 +141,8 @@ def progress(task: str, total: int | None) -> Iterator[Any]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    shown = sys.stdout.isatty()  # else rich would send to stderr what a file or a pipe must get
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=shown) as bar:
         row = bar.add_task(task, total=total)
 
         def advance(now: str | None = None) -> None:

@@ -62,10 +62,12 @@ def label(
     from structout.finetuning.labels import label as labelled
     from structout.finetuning.labels import line
     from structout.models import load_model
+    from structout.pipeline.progress import tokens_told
     from structout.schema import Schema
     from structout.schema.hidden import check_hidden
     from structout.strategies import instructed, load_strategy
     from structout.tables.output import check_distinct, check_writable, replacing
+    from structout.tables.partial import warn_of_partial
     from structout.tables.place import Place, local_stem, places
     from structout.tables.rows import read_rows
 
@@ -75,6 +77,7 @@ def label(
     found = places(source or "-", format, delimiter)
     inputs = {f"INPUT {one.shown}": one.name for one in found}
     check_distinct({**inputs, "--output": output, "the journal": place})
+    warn_of_partial(found)
     contract = Schema.of(schema)
     way = load_strategy(instructed(strategy, instructions) if instructions else strategy)
     if not write_secrets:
@@ -102,7 +105,7 @@ def label(
                 stream.write(line(example).encode() + b"\n")
     where = f"are in {output}" if kept else f"{output} is not written"
     calls = sum(usage.calls for usage in tally.spent.values())
-    paid = f"{counted(calls, 'call')}, {tally.tokens:,} tokens"
+    paid = f"{counted(calls, 'call')}, {tokens_told(tally.tokens, tally.estimated_tokens)}"
     say(f"{len(kept):,} of {tally.done:,} records were accepted and {where} ({paid})")
     if tally.counts["error"]:
         failed = counted(tally.counts["error"], "record")

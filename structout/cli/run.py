@@ -114,7 +114,9 @@ def run(
             help="Stop when the model fails on this many consecutive rows, or refuses this many before it answers one.",
         ),
     ] = 10,
-    engine: Annotated[EngineName, typer.Option("--engine", help="Run on this machine or on Ray.")] = EngineName.LOCAL,
+    engine: Annotated[
+        EngineName, typer.Option("--engine", help="Run on this machine or on Ray (there, budgets count re-asks late).")
+    ] = EngineName.LOCAL,
     actors: Annotated[int, typer.Option("--actors", min=1, help="Ray processes, each with its own model.")] = 2,
     price: PricesOption = None,
     prices: Annotated[str | None, typer.Option("--prices", help='JSON: {"MODEL": [input, output]}.')] = None,
@@ -272,10 +274,14 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
 
     if found.rows == 0:
         return _nothing()
-    total = counted(found.rows, "row")
+    total, output, rest = counted(found.rows, "row"), settings.output, settings.rest
     forgotten = f" + {found.forgotten:,} forgotten" if found.forgotten else ""
-    output = Place.of(settings.output).shown
-    say(f"{total} in = {found.accepted:,} to {output} + {found.others:,} to {settings.rest}{forgotten}")
+    output = Place.of(output).shown
+    if found.unwritten:
+        say(f"{total} in = {found.accepted:,} accepted + {found.others:,} others{forgotten}, all in {settings.place}")
+        say(found.unwritten)
+    else:
+        say(f"{total} in = {found.accepted:,} to {output} + {found.others:,} to {rest}{forgotten}")
     if found.repeated_keys:
         repeated = "1 row has" if found.repeated_keys == 1 else f"{found.repeated_keys:,} rows have"
         say(f"{repeated} the same {settings.key} as an earlier row: name a column with unique values in --key")
@@ -286,6 +292,8 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
         reason = f" ({found.reason[:200]})" if found.reason else ""
         again = "run the same command again to retry these rows"
         say(f"the model failed on {counted(found.failed, 'row')}{reason}; {again}")
+        if settings.mark and not found.unwritten:
+            say(f"{output} and {rest} are partial until then, as {settings.mark} says")
     if found.damaged:
         say(f"{settings.place} was damaged; the model was asked again for any lost rows")
         return DAMAGED

@@ -84,6 +84,7 @@ def validate(
     from structout.schema.hidden import check_hidden
     from structout.tables.documents import read_documents
     from structout.tables.output import check_distinct, check_writable
+    from structout.tables.partial import warn_of_partial
     from structout.tables.place import places
 
     if [output, rejects, *(one.partition("=")[2] for one in report or [])].count("-") > 1:
@@ -100,6 +101,7 @@ def validate(
     inputs = places(sources or "-", format, delimiter, documents=True)
     named = {f"INPUT {one.shown}": one.name for one in inputs}
     check_distinct({**named, "--output": output, "--rejects": rejects, **beside})
+    warn_of_partial(inputs)
     for path in reports.values():
         if path != "-":
             check_writable(path)

@@ -135,7 +135,8 @@ class Cost:
     """The cost per record, and per right record (None if no record is right).
 
     `checks` is the part of `calls` that verifiers made. `p50` and `p95` are percentiles of the seconds per record.
-    `price` is None if the price of a model that was asked is unknown.
+    `price` is None if the price of a model that was asked is unknown. If `estimated` of the tokens per record are
+    estimated at the most, `tokens` and `price` are upper bounds.
     """
 
     calls: float
@@ -148,6 +149,7 @@ class Cost:
     p95: float = 0.0
     price: float | None = None
     price_per_correct: float | None = None
+    estimated: float = 0.0
 
 
 def cost(outcomes: Sequence[Outcome], prices: Mapping[str, Price] | None = None) -> Cost:
@@ -170,6 +172,7 @@ def cost(outcomes: Sequence[Outcome], prices: Mapping[str, Price] | None = None)
         p95=float(p95),
         price=None if price is None else price / n,
         price_per_correct=None if price is None or not correct else price / correct,
+        estimated=total.estimated_tokens / n,
     )
 
 

@@ -174,7 +174,7 @@ class Report:
         """All numbers as JSON."""
         return {
             "about": self.about,
-            "rows": [asdict(row) for row in self.rows()],
+            "rows": [_row_json(asdict(row)) for row in self.rows()],
             "pairs": [asdict(pair) for pair in self.pairs()],
             "perturbed": [asdict(one) for one in self.perturbed()],
             "fields": [
@@ -190,6 +190,13 @@ class Report:
         count = self.about.get("records")
         records = f"{count} record{'' if count == 1 else 's'}"
         return f"{self.about.get('dataset')}: {records}, {', '.join(self.about['models'])}"
+
+
+def _row_json(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without what only says that no tokens are estimated."""
+    if not row["cost"]["estimated"]:
+        del row["cost"]["estimated"]
+    return row
 
 
 def _more(outcomes: list[Outcome]) -> dict[str, Rate]:

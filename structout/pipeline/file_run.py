@@ -2,16 +2,17 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
-from structout.errors import OtherRunError, StructoutWarning
+from structout.errors import BatchError, BudgetError, ModelError, OtherRunError, StructoutError, StructoutWarning
 from structout.models.ledger import Wave
 from structout.pipeline.estimate import Estimate, ask_nothing, ask_some, waiting
 from structout.pipeline.form import Form
+from structout.pipeline.in_part import Stop, finish_in_part, reason_of
 from structout.pipeline.in_waves import check_settings
 from structout.pipeline.job import Job, begun, priced
 from structout.pipeline.journal.journal import ANSWERED, PLACED, Journal
@@ -27,7 +28,8 @@ from structout.schema.hidden import check_hidden
 from structout.strategies import load_strategy
 from structout.tables.kept_columns import ALL, KeptColumns
 from structout.tables.keys import Keys
-from structout.tables.output import check_distinct, check_field_names, check_here, check_target, is_written, placing
+from structout.tables.output import check_distinct, check_field_names, check_here, check_target, is_there, placing
+from structout.tables.partial import remove_mark, warn_of_partial
 from structout.tables.place import Place, places
 from structout.tables.rows import Row, count_rows, read_rows
 
@@ -51,6 +53,7 @@ class Finished:
 
     The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged. The
     `forgotten` rows are in neither file. `waiting` requests of earlier runs are still at a provider of batches.
+    `unwritten` says why the files are those of an earlier run, "" if they are of this run.
     """
 
     rows: int
@@ -62,6 +65,7 @@ class Finished:
     damaged: bool
     forgotten: int = 0
     waiting: int = 0
+    unwritten: str = ""
 
 
 class FileRun:
@@ -79,8 +83,10 @@ class FileRun:
                 **{"INPUT" if len(inputs) == 1 else f"INPUT {n}": one.name for n, one in enumerate(inputs, 1)},
                 "--output": settings.output,
                 **beside,
+                "the mark of a partial output": settings.mark or None,
             }
         )
+        warn_of_partial(inputs)
         self._schema = Schema.of(settings.schema)
         load_strategy(settings.strategy)
         check_target(settings.output)
@@ -137,7 +143,7 @@ class FileRun:
         """
         settings, limit, keys = self.settings, self.settings.limit, Keys()
         rows = keys.seen(self._rows) if settings.key else self._rows
-        with self._journal(dry=False, keep=True) as journal, self._keeping() as kept:
+        with self._journal(dry=False, keep=True) as journal, self._keeping() as kept, self._in_part(journal, kept):
             try:
                 if journal.is_hashed:
                     return self._complete(journal, rows, keys)
@@ -146,7 +152,10 @@ class FileRun:
                 decide(journal, settings.batch_adopt, resubmit=settings.batch_resubmit)
                 rows = kept.seen(rows) if kept else rows
                 total, place = self.total, self._place
-                about = {"output": Place.of(settings.output).shown}
+                about = {
+                    "output": Place.of(settings.output).shown,
+                    "mark": settings.mark and str(Path(settings.mark).resolve()),
+                }
                 with noting(settings.place, about, progress, journal.waves) as (note, rewrite):
 
                     def changed() -> None:
@@ -155,16 +164,16 @@ class FileRun:
 
                     journal.heed = changed
                     tally = process(rows, self.job, journal, executor, total=total, progress=note, place=place)
-                output, rest, bare = settings.output, settings.rest, settings.bare
-                hashed = settings.keep_text == "hash"
-                accepted, others = finish(
-                    journal, self.job, tally.done, output, rest, bare=bare, limit=limit, form=self._form, hashed=hashed,
-                    kept=kept,
-                )  # fmt: skip
                 failed = journal.counts(limit).get("error", 0)
                 first = next(journal.outcomes(f"NOT ({ANSWERED})", limit), None)
-                if hashed and not failed:
-                    journal.hash_texts()
+                if failed:
+                    reason = f"the model failed on {failed:,}"
+                    stop = Stop(total, reason)
+                    found = finish_in_part(journal, self.job, settings, self._form, stop, tally.done, kept=kept)
+                    accepted, others, unwritten = found.accepted, found.others, found.why_not
+                else:
+                    accepted, others = self._finish(journal, tally.done, kept)
+                    unwritten = ""
             except KeyboardInterrupt:
                 raise RunInterruptedError(journal.last() + 1) from None
             return Finished(
@@ -176,6 +185,7 @@ class FileRun:
                 reason=first.issues[0].message if first and first.issues else "",
                 damaged=journal.damaged,
                 forgotten=journal.counts(limit).get(FORGOTTEN, 0),
+                unwritten=unwritten,
                 waiting=sum(len(wave.keys) for _, wave in journal.waves()),
             )
 
@@ -184,6 +194,49 @@ class FileRun:
         if self._kept is None:
             return nullcontext()
         return closing(KeptCells(self._kept, Path(self.settings.place).absolute().parent))
+
+    def _finish(self, journal: Journal, rows: int, kept: KeptCells | None) -> tuple[int, int]:
+        """Write the files of a complete run, and count their rows."""
+        settings, hashed = self.settings, self.settings.keep_text == "hash"
+        output, rest, bare = settings.output, settings.rest, settings.bare
+        limit, form = settings.limit, self._form
+        counts = finish(
+            journal, self.job, rows, output, rest, bare=bare, limit=limit, form=form, hashed=hashed, kept=kept
+        )
+        remove_mark(output)
+        if hashed:
+            journal.hash_texts()
+        return counts
+
+    @contextmanager
+    def _in_part(self, journal: Journal, kept: KeptCells | None) -> Iterator[None]:
+        """Writes the rows that are done if the run stops early and can go on. A note of the error says where."""
+        try:
+            yield
+        except (BudgetError, ModelError, BatchError) as error:
+            if error.retryable:
+                try:
+                    error.add_note(self._written_in_part(journal, reason_of(error), kept))
+                except StructoutError as problem:
+                    error.add_note(
+                        f"the rows that are done are not in {Place.of(self.settings.output).shown}: {problem}"
+                    )
+                except KeyboardInterrupt:
+                    raise RunInterruptedError(journal.last() + 1) from None
+            raise
+
+    def _written_in_part(self, journal: Journal, reason: str, kept: KeptCells | None) -> str:
+        settings = self.settings
+        if kept:
+            kept.read_to(journal.last())  # rows that an earlier run has done may not be read yet
+        found = finish_in_part(journal, self.job, settings, self._form, Stop(self.total, reason), kept=kept)
+        done = found.accepted + found.others
+        if found.why_not:
+            far = f"the {done:,} rows so far are kept in {journal.path}" if done else "nothing was written"
+            return f"{found.why_not}: {far}"
+        of = "" if self.total is None else f" of {self.total:,}"
+        where = f"{found.accepted:,} in {settings.output} and {found.others:,} in {settings.rest}"
+        return f"{done:,}{of} rows are done: {where}, which are partial until the same command completes them"
 
     def _complete(self, journal: Journal, rows: Iterator[Row], keys: Keys) -> Finished:
         """The counts of a run that is complete, and whose journal keeps no texts. Raises `OtherRunError` if there is
@@ -194,8 +247,8 @@ class FileRun:
         for some in iter(lambda: list(islice(rows, _CHUNK)), []):
             is_known = is_known and not unknown(some, journal)
             count += len(some)
-        is_there = all(map(is_written, (settings.output, settings.rest)))
-        if settings.retry_quarantine or not (is_known and is_there and count == sum(counts.values())):
+        are_there = all(is_there(Place.of(one)) for one in (settings.output, settings.rest))
+        if settings.retry_quarantine or not (is_known and are_there and count == sum(counts.values())):
             raise OtherRunError(
                 f"{journal.path} keeps no texts: its run is complete, and its files cannot be written again",
                 hint="start again with --fresh, which asks for every row, or name another journal",

@@ -21,6 +21,8 @@ class KeptCells:
     def __init__(self, columns: KeptColumns, folder: Path) -> None:
         self.columns = columns
         self._folder = folder
+        self._rows: Iterator[Row] = iter(())
+        self._read = -1
         with self._written():
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
 
@@ -33,6 +35,10 @@ class KeptCells:
         """The rows, once their cells are kept. A row with a cell that the output cannot hold gets its problem. Raises
         `OutputError`.
         """
+        self._rows = self._noted(rows)
+        return self._rows
+
+    def _noted(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
             cells = self.columns.cells(row.record)
             self.columns.note(cells)
@@ -40,7 +46,13 @@ class KeptCells:
                 self._file.write(json.dumps(cells).encode() + b"\n")
             if not row.wrong and (name := self.columns.unreadable(cells)):
                 row = replace(row, wrong=f"the column {name!r} is not UTF-8: convert the file to UTF-8")
+            self._read = row.position
             yield row
+
+    def read_to(self, position: int) -> None:
+        """Read the rows that are missing up to a position, and keep their cells."""
+        while self._read < position and next(self._rows, None) is not None:
+            pass
 
     def at(self, positions: Iterable[int]) -> Iterator[dict[str, Json]]:
         """The cells of the rows at these positions, which ascend; nothing of rows that were not read."""

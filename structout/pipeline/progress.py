@@ -89,6 +89,11 @@ class Tally:
         """The input and output tokens that were spent on all models."""
         return sum(usage.input_tokens + usage.output_tokens for usage in self.spent.values())
 
+    @property
+    def estimated_tokens(self) -> int:
+        """The tokens that nobody counted, and that are estimated at the most, of the calls behind the outcomes."""
+        return sum(spent.estimated for spent in self.spending.by_kind.values())
+
     def line(self) -> str:
         """The progress as one line for people."""
         of = f"/{self.total:,}" if self.total is not None else ""
@@ -98,8 +103,8 @@ class Tally:
             f"{self.rate:,.1f} rows/s",
             *([f"ETA {clock(eta)}"] if eta is not None else []),
             f"yield {100 * self.accepted / known:.1f} %" if known else "yield –",
-            f"{self.tokens:,} tokens",
-            f"${self.cost:,.4f}" if self.cost is not None else "cost unknown",
+            tokens_told(self.tokens, self.estimated_tokens),
+            cost_told(self.cost, self.estimated_tokens),
         ]
         return ", ".join(parts)
 
@@ -116,6 +121,7 @@ class Tally:
             "remaining_seconds": self.remaining_seconds,
             "seconds": round(self.seconds, 3),
             "tokens": self.tokens,
+            "estimated_tokens": self.estimated_tokens,
             "cost_usd": self.cost,
             "calls": sum(usage.calls for usage in self.spent.values()),
             "tags": dict(self.tags),
@@ -139,6 +145,11 @@ class Tally:
         lines += ["# HELP structout_spent_tokens Tokens by what they were for.", "# TYPE structout_spent_tokens gauge"]
         for kind, spent in self.spending.by_kind.items():
             lines.append(f"structout_spent_tokens{self._labels(kind=kind)} {spent.tokens}")
+        lines += [
+            "# HELP structout_estimated_tokens Tokens that nobody counted, estimated at the most.",
+            "# TYPE structout_estimated_tokens gauge",
+            f"structout_estimated_tokens{self._labels()} {self.estimated_tokens}",
+        ]
         if self.cost is not None:
             lines += [
                 "# HELP structout_cost_usd_total Spent, in US dollars.",
@@ -155,6 +166,43 @@ class Tally:
     def _labels(self, **own: str) -> str:
         labels = [f'{name}="{prometheus(value)}"' for name, value in {**own, **self.tags}.items()]
         return f"{{{','.join(labels)}}}" if labels else ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far `extract_many` is: `done` results of `total` (None: unknown), of which `accepted` have a value.
+
+    `tokens`, read and written, and `cost`, in US dollars (None: a price is unknown), are those of the calls behind the
+    results; results that a journal keeps, or that share an answer, count theirs too. `estimated_tokens` nobody counted:
+    then both are upper bounds. `seconds` have passed since the call.
+    """
+
+    done: int
+    total: int | None
+    accepted: int
+    tokens: int
+    estimated_tokens: int
+    cost: float | None
+    seconds: float
+
+    @property
+    def told(self) -> str:
+        """The yield, the tokens and the cost as text."""
+        share = f"yield {100 * self.accepted / self.done:.1f} %, " if self.done else ""
+        estimated = self.estimated_tokens
+        return f"{share}{tokens_told(self.tokens, estimated)}, {cost_told(self.cost, estimated)}"
+
+
+def tokens_told(tokens: int, estimated: int) -> str:
+    """A number of tokens as text: at the most, if some are estimated."""
+    return f"at most {tokens:,} tokens ({estimated:,} estimated)" if estimated else f"{tokens:,} tokens"
+
+
+def cost_told(cost: float | None, estimated: int) -> str:
+    """A cost in US dollars as text: at the most, if some of its tokens are estimated."""
+    if cost is None:
+        return "cost unknown"
+    return f"at most ${cost:,.4f}" if estimated else f"${cost:,.4f}"
 
 
 def clock(seconds: float) -> str:

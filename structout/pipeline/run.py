@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import cache
 from itertools import repeat, takewhile
 
-from structout.errors import BudgetError, DataError, ModelError, OtherRunError, SpecError, StructoutWarning
+from structout.errors import BudgetError, DataError, ModelError, OtherRunError, StructoutWarning
 from structout.models import identity
-from structout.pipeline.budget import Budget
+from structout.pipeline.budget import Budget, used_up, within_budget
 from structout.pipeline.chunks import in_order, interruptible
 from structout.pipeline.failures import AGAIN, Failures
 from structout.pipeline.form import Form
@@ -49,19 +49,7 @@ def within(
     the budget is too small for the first row.
     """
     stopped: list[BudgetError] = []
-
-    def reach(new: list[Row]) -> list[RowOutcome]:
-        try:
-            found = ask(new) if new else []
-        except BudgetError as error:
-            if len(new) == 1:
-                stopped.append(error)
-                return []
-            half = len(new) // 2
-            found = reach(new[:half])
-            if len(found) < half:
-                return found
-        return found + reach(new[len(found) :]) if new else []
+    reach = within_budget(ask, stopped)
 
     def work(some: list[Row]) -> Done:
         new = unknown(some, journal)
@@ -70,13 +58,8 @@ def within(
         return [(row, found.get(row.position)) for row in some if row.position in found or row.position not in asked]
 
     yield from in_order(takewhile(lambda row: not stopped, rows), work, chunk, in_flight)
-    if stopped and not journal.spent():
-        problem = f"the budget is too small for one row: {stopped[0].message}"
-        raise SpecError(
-            problem, hint="raise the budget, lower --max-tokens, or name the dialect of a server (#json_schema)"
-        )
     if stopped:
-        raise stopped[0]
+        raise used_up(stopped, journal.spent())
 
 
 def process(
@@ -200,12 +183,17 @@ def finish(
             except DataError as error:
                 refused = outcome.refused(str(error))
                 set_aside(refused if refused.record is not None else replace(refused, record={**cells} or None))
-        if rows != accepted + quarantined + journal.counts(limit).get(FORGOTTEN, 0):
-            raise OtherRunError(
-                f"{rows:,} rows came in, but {journal.path} has {accepted:,} accepted and {quarantined:,} others",
-                hint=f"the input has lost rows since the first run: {ANEW}",
-            )
+        check_rows(journal, rows, accepted, quarantined, limit)
     return accepted, quarantined
+
+
+def check_rows(journal: Journal, rows: int, accepted: int, others: int, limit: int | None) -> None:
+    """Raise `JournalError` unless each of the `rows` input rows is accepted, among the others, or forgotten."""
+    if rows != accepted + others + journal.counts(limit).get(FORGOTTEN, 0):
+        raise OtherRunError(
+            f"{rows:,} rows came in, but {journal.path} has {accepted:,} accepted and {others:,} others",
+            hint=f"the input has lost rows since the first run: {ANEW}",
+        )
 
 
 def retry_quarantine(journal: Journal, job: Job, place: Placing | None = None) -> int:

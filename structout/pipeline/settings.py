@@ -13,6 +13,7 @@ from structout.pipeline.recipe import Recipe
 from structout.prices import Prices, named, with_known
 from structout.result import Example
 from structout.strategies import spec
+from structout.tables.partial import mark_of, takes_marks
 from structout.tables.place import Format, local_stem
 
 
@@ -74,6 +75,11 @@ class RunSettings:
     def place(self) -> str:
         """The file of the journal."""
         return self.journal or f"{self._stem}.journal"
+
+    @property
+    def mark(self) -> str:
+        """The file that marks a partial output; "" for an output that is never partial."""
+        return str(mark_of(self.output)) if takes_marks(self.output) else ""
 
     @property
     def _stem(self) -> str:

@@ -28,6 +28,7 @@ PROVENANCE = (
     ("_seconds", pa.float64()),
     ("_fingerprint", pa.string()),
     ("_version", pa.string()),
+    ("_estimated", pa.int64()),
 )
 
 

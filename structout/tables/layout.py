@@ -13,9 +13,9 @@ from structout.schema.walk import ANY, kind_of, kinds_of, meant
 
 PROVENANCE = (
     "_key", "_status", "_edits", "_confidence", "_strategy", "_attempts", "_tokens", "_cost", "_seconds",
-    "_fingerprint", "_version",
+    "_fingerprint", "_version", "_estimated",
 )  # fmt: skip
-_ALWAYS = frozenset(PROVENANCE) - {"_confidence", "_version"}  # which early outputs lacked
+_ALWAYS = frozenset(PROVENANCE) - {"_confidence", "_version", "_estimated"}  # which early outputs lacked
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+\.0+")
 WHOLE, MORE = "value", "_more"
 ABSENT: Any = object()  # the value of an empty cell of an optional field

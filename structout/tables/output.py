@@ -90,13 +90,25 @@ def check_here(path: str, what: str) -> None:
     check_writable(path)
 
 
-def is_written(target: str) -> bool:
-    """Whether there is something at a target. Raises `DataError`."""
-    if (place := Place.of(target)).is_remote:
-        from structout.tables.objects import is_there
+def is_there(place: Place) -> bool:
+    """Whether a file, an object of a store or a table of DuckDB exists. A database that cannot be read may hold the
+    table. Raises `DataError` for a store that does not answer.
+    """
+    if place.is_remote:
+        from structout.tables.objects import is_there as is_stored
 
-        return is_there(place) is True
-    return Path(place.file).is_file()
+        return is_stored(place) is True
+    if not place.is_table or not Path(place.file).exists():
+        return Path(place.file).exists()
+    duckdb = _duckdb()
+    try:
+        with duckdb.connect(place.file, read_only=True) as database:
+            database.execute(f"SELECT 1 FROM {relation(database, place)} LIMIT 0")
+    except duckdb.CatalogException:
+        return False
+    except duckdb.Error:
+        pass
+    return True
 
 
 def _check_database(place: str) -> None:

@@ -26,6 +26,18 @@ def closed_after_a_line(*words: object) -> tuple[int, str]:
     return process.wait(60), process.communicate()[1].decode()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_records_reach_a_pipe_though_a_terminal_shows_the_progress(script: str) -> None:
+    ours, theirs = os.openpty()
+    words = ["extract", "--text", "M6 bolt", "--schema", BOLT, "--model", script]
+    done = subprocess.run(
+        [sys.executable, "-m", "structout", *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, check=True
+    )
+    os.close(theirs)
+    os.close(ours)
+    assert json.loads(done.stdout)["kind"] == "hex"
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(script: str, tmp_path: Path) -> None:
     many = "M6 bolt\n" * 2000
     (tmp_path / "in.txt").write_text(many)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from structout.pipeline.journal.journal import Journal
+from structout.strategies import load_strategy
 from tests.conftest import BOLT, ROOT, Shell
 from tests.pipeline.ray_program import KILLER, POISON, ROWS
 
@@ -134,6 +135,19 @@ def test_a_row_that_kills_workers_costs_no_other(tmp_path: Path, environment: di
     (lost,) = (tmp_path / "out.jsonl.quarantine.jsonl").read_text().splitlines()
     assert json.loads(lost)["status"] == "error"
     assert "a Ray worker died" in lost
+
+
+def test_a_budget_says_which_calls_it_counts_late(tmp_path: Path) -> None:
+    pool = pytest.importorskip("structout.ray")
+    once = ("Prompted()", "Repair(Constrained())")
+    assert all(pool._asks_once(load_strategy(text)) for text in once)
+    again = (
+        "Reask(Prompted())",
+        "Vote(Prompted(), n=3)",
+        "Cascade(Prompted(), Constrained())",
+        "Verify(Prompted(), Judge())",
+    )
+    assert not any(pool._asks_once(load_strategy(text)) for text in again)
 
 
 def test_a_budget_stops_workers_and_what_was_paid_is_not_paid_again(

@@ -63,9 +63,10 @@ def cells(report: "Report") -> Iterator[list[str]]:
     yield ["strategy", *(["model"] if models else []), *names, *costs]
     for row in rows:
         c = row.cost
-        numbers = [_calls(c), f"{c.tokens:.0f}", f"{c.seconds:.2f}", _or_dash(c.seconds_per_correct, ".1f")]
+        most = "≤ " if c.estimated else ""
+        numbers = [_calls(c), f"{most}{c.tokens:.0f}", f"{c.seconds:.2f}", _or_dash(c.seconds_per_correct, ".1f")]
         if priced:
-            numbers += [_or_dash(c.price, ".2g"), _or_dash(c.price_per_correct, ".2g")]
+            numbers += [_or_dash(one, ".2g", most) for one in (c.price, c.price_per_correct)]
         shown = map(surfaces.line, [row.label, *([row.model] if models else [])])
         yield [*shown, *map(percent, row.rates.values()), *numbers]
 
@@ -85,8 +86,8 @@ def _calls(cost: "Cost") -> str:
     return f"{cost.calls - cost.checks:.2f} + {cost.checks:.2f}" if cost.checks else f"{cost.calls:.2f}"
 
 
-def _or_dash(value: float | None, form: str) -> str:
-    return "–" if value is None else format(value, form)
+def _or_dash(value: float | None, form: str, before: str = "") -> str:
+    return "–" if value is None else before + format(value, form)
 
 
 def _more(report: "Report") -> "Iterator[RenderableType]":

@@ -46,7 +46,7 @@ function headline() {
     return el("tr", { class: best.some((one) => one[2] === row.arm) ? "best" : null },
       el("td", { class: "name" }, numbered(row.arm), breakable(name(row.arm))), el("td", {}, row.n),
       cells(main),
-      el("td", {}, c.checks ? `${(c.calls - c.checks).toFixed(2)} + ${c.checks.toFixed(2)}` : c.calls.toFixed(2)), el("td", {}, number(c.tokens, 0)), el("td", {}, c.seconds.toFixed(2)),
+      el("td", {}, c.checks ? `${(c.calls - c.checks).toFixed(2)} + ${c.checks.toFixed(2)}` : c.calls.toFixed(2)), el("td", {}, (c.estimated ? "≤ " : "") + number(c.tokens, 0)), el("td", {}, c.seconds.toFixed(2)),
       el("td", {}, `${c.p50.toFixed(2)} / ${c.p95.toFixed(2)}`), el("td", {}, small(c.seconds_per_correct)),
       priced ? [el("td", {}, small(c.price)), el("td", {}, small(c.price_per_correct))] : [], cells(more));
   });
