@@ -218,9 +218,8 @@ class FileRun:
                 try:
                     error.add_note(self._written_in_part(journal, reason_of(error), kept))
                 except StructoutError as problem:
-                    error.add_note(
-                        f"the rows that are done are not in {Place.of(self.settings.output).shown}: {problem}"
-                    )
+                    output = Place.of(self.settings.output).shown
+                    error.add_note(f"the rows that are done are not in {output}: {problem}")
                 except KeyboardInterrupt:
                     raise RunInterruptedError(journal.last() + 1) from None
             raise

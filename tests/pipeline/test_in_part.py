@@ -61,6 +61,19 @@ def test_a_stopped_run_leaves_its_rows_with_a_mark_and_the_same_command_complete
     assert "partial" not in shell("status", f"{out}.journal").stdout + shell("validate", out, "--schema", BOLT).stderr
 
 
+def test_kept_columns_stand_beside_rows_that_an_earlier_run_has_done(
+    tmp_path: Path, going: Callable[..., Done]
+) -> None:
+    out = tmp_path / "out.jsonl"
+    assert going(out, *STOP, "--keep", "text").returncode == 3
+    before = rows(out)
+    assert before
+    again = going(out, "--budget-tokens", "1401", "--keep", "text")  # stops at once, before it has read these rows
+    assert again.returncode == 3
+    assert rows(out) == before
+    assert all(row["text"] for row in before)
+
+
 def test_less_never_replaces_a_complete_output(tmp_path: Path, going: Callable[..., Done]) -> None:
     out = tmp_path / "out.jsonl"
     assert going(out, "--limit", "8").returncode == 1
