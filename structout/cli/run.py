@@ -263,6 +263,8 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
     total = counted(found.rows, "row")
     forgotten = f" + {found.forgotten:,} forgotten" if found.forgotten else ""
     say(f"{total} in = {found.accepted:,} to {settings.output} + {found.others:,} to {settings.rest}{forgotten}")
+    for told in found.sureness.lines() if found.sureness is not None else ():
+        say(told)
     if found.repeated_keys:
         repeated = "1 row has" if found.repeated_keys == 1 else f"{found.repeated_keys:,} rows have"
         say(f"{repeated} the same {settings.key} as an earlier row: name a column with unique values in --key")

@@ -19,6 +19,7 @@ from structout.pipeline.progress import Tally
 from structout.pipeline.run import Executor, finish, local, process, retry_quarantine, unknown
 from structout.pipeline.settings import RunSettings
 from structout.pipeline.status import noting
+from structout.pipeline.sureness import Sureness
 from structout.schema import Schema
 from structout.schema.hidden import check_hidden
 from structout.strategies import load_strategy
@@ -46,6 +47,7 @@ class Finished:
 
     The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged. The
     `forgotten` rows are in neither file. `waiting` requests of earlier runs are still at a provider of batches.
+    `sureness` says how sure the accepted rows are; None if the journal keeps no texts.
     """
 
     rows: int
@@ -57,6 +59,7 @@ class Finished:
     damaged: bool
     forgotten: int = 0
     waiting: int = 0
+    sureness: Sureness | None = None
 
 
 class FileRun:
@@ -164,6 +167,7 @@ class FileRun:
                 damaged=journal.damaged,
                 forgotten=journal.counts(limit).get(FORGOTTEN, 0),
                 waiting=sum(len(wave.keys) for _, wave in journal.waves()),
+                sureness=Sureness(accepted, tally.confidence, tally.overruled, tally.counts["truncated"]),
             )
 
     def _complete(self, journal: Journal, rows: Iterator[Row], keys: Keys) -> Finished:
