@@ -10,6 +10,13 @@ def conclusion(findings: Findings) -> str:
     return " ".join(_sentences(findings))
 
 
+def summary(findings: Findings) -> str:
+    """The counts as one line."""
+    repaired = f", {findings.repaired:,} more after repair" if findings.repaired else ""
+    noticed = f", {findings.noticed:,} with values that look wrong (see --json)" if findings.noticed else ""
+    return f"{findings.valid:,} of {findings.total:,} documents are valid{repaired}{noticed}"
+
+
 def _sentences(findings: Findings) -> Iterator[str]:
     if not findings.total:
         yield "No document was checked."
@@ -20,15 +27,10 @@ def _sentences(findings: Findings) -> Iterator[str]:
         yield f"The gate fails: {which}."
     else:
         yield "The gate passes: every threshold holds."
-    fit = findings.valid + findings.repaired
-    repaired = f", {findings.repaired:,} of them after repair" if findings.repaired else ""
-    yield f"{fit:,} of {findings.total:,} documents fit the schema{repaired}."
+    yield f"{summary(findings)}."
     if findings.kinds:
         (kind, place), count = findings.kinds.most_common(1)[0]
         where = f"at {place}" if place else "in the document as a whole"
         documents = "1 document" if count == 1 else f"{count:,} documents"
         yield f"The most frequent issue is {kind} {where} ({documents}): look at it first."
-    if findings.noticed:
-        has = "1 valid document has" if findings.noticed == 1 else f"{findings.noticed:,} valid documents have"
-        yield f"{has} values that look wrong."
-    yield "A document that fits the schema may still hold wrong values: only labels or a verifier can tell."
+    yield "A valid document fits the schema: only labels or a verifier can tell whether its values are right."

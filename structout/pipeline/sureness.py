@@ -47,8 +47,8 @@ class Sureness:
             of = "" if self.known == self.accepted else f" of the {self.known:,} rows that have one"
             share = f"{self.doubtful:,} of {self.known:,} rows ({100 * self.doubtful / self.known:.0f} %)"
             yield (
-                f"confidence{of}: median {self.median:.2f}, and below {_DOUBTFUL:g} in {share}, by the least sure value "
-                "of each row (_confidence); it is a rank, not a probability"
+                f"confidence{of}: median {self.median:.2f}, and below {_DOUBTFUL:g} in {share}; it is the lowest of a "
+                "row's values (_confidence), and a rank, not a probability"
             )
         if self.overruled:
             yield (
