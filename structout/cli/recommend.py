@@ -146,25 +146,21 @@ def _show(found: "Recommendation", rows: int | None) -> "RenderableType":
     table = Table(title=Text(f"Cheapest first: strategies were {how}"), title_justify="left", box=None)
     last = ("records tested", "p-value", "meets target", "records needed")
     rates = [_spoken(name) for name in found.candidates[0].rates]
-    for head in ("strategy", "cost a record", *rates, *last):
-        table.add_column(Text(head), justify="left" if head == "strategy" else "right")
-    for one in found.candidates:
+    for head in ("#", "cost a record", *rates, *last):
+        table.add_column(Text(head.replace("-", "-\n", 1).replace(" ", "\n", 1)), justify="right")
+    for number, one in enumerate(found.candidates, 1):
         shown = [f"{100 * r.value:.0f} % {100 * r.low:.0f}–{100 * r.high:.0f}" for r in one.rates.values()]
         tested = one.p is not None
         verdict = "yes" if one.shown else "no" if tested else "not tested"
         needed = "–" if not tested else f"{one.needed:,}" if one.needed is not None else "no number would do"
         p = f"{one.p:.3f}" if one.p is not None else "–"
         cost = amount(one.cost, found.minimise)
-        cells = [one.arm.label, cost, *shown, str(one.n or found.ordering), p, verdict, needed]
-        table.add_row(*(Text(line(cell)) for cell in cells))
-    return Group(table, "", *(Text(one) for one in (found.sharing, *_verdict(found, rows)) if one))
-
-
-_NAMES = {
-    "record_accuracy": "record accuracy",
-    "wrong_but_valid": "wrong-but-valid",
-    "value_accuracy": "value accuracy",
-}
+        cells = [str(number), cost, *shown, str(one.n or found.ordering), p, verdict, needed]
+        table.add_row(*map(Text, cells))
+    models = len({one.arm.model for one in found.candidates}) > 1
+    names = [f"{one.arm.label} on {one.arm.model}" if models else one.arm.label for one in found.candidates]
+    legend = [Text(line(f"{number}  {name}")) for number, name in enumerate(names, 1)]
+    return Group(table, "", *legend, "", *(Text(one) for one in (found.sharing, *_verdict(found, rows)) if one))
 
 
 def _spoken(metric: str) -> str:
