@@ -156,7 +156,7 @@ def _show(found: "Recommendation", rows: int | None) -> "RenderableType":
         p = f"{one.p:.3f}" if one.p is not None else "–"
         cost = amount(one.cost, found.minimise)
         cells = [str(number), cost, *shown, str(one.n or found.ordering), p, verdict, needed]
-        table.add_row(*map(Text, cells))
+        table.add_row(*(Text(line(cell)) for cell in cells))
     models = len({one.arm.model for one in found.candidates}) > 1
     names = [f"{one.arm.label} on {one.arm.model}" if models else one.arm.label for one in found.candidates]
     legend = [Text(line(f"{number}  {name}")) for number, name in enumerate(names, 1)]

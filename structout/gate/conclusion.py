@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from structout.gate.gate import Findings
+from structout.gate.gate import Findings, pattern
 
 
 def conclusion(findings: Findings) -> str:
@@ -30,7 +30,17 @@ def _sentences(findings: Findings) -> Iterator[str]:
     yield f"{summary(findings)}."
     if findings.kinds:
         (kind, place), count = findings.kinds.most_common(1)[0]
-        where = f"at {place}" if place else "in the document as a whole"
+        where = f" at {place}" if place else ""
         documents = "1 document" if count == 1 else f"{count:,} documents"
-        yield f"The most frequent issue is {kind} {where} ({documents}): look at it first."
+        example = _example(findings, kind, place)
+        yield f"The most frequent issue is {kind}{where} ({documents}){example}: look at it first."
     yield "A valid document fits the schema: only labels or a verifier can tell whether its values are right."
+
+
+def _example(findings: Findings, kind: str, place: str) -> str:
+    """The first listed issue of a kind at a place, with its line; "" if none is listed."""
+    for judgement in findings.sample:
+        for issue in judgement.issues:
+            if issue.kind == kind and pattern(issue.pointer) == place:
+                return f", as in line {judgement.line}, {str(issue)[:200]}"
+    return ""

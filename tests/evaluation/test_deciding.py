@@ -140,7 +140,7 @@ def test_records_are_shared_out_on_demand() -> None:
 
 def test_compliance_alone_recommends_nothing_where_labels_exist(tmp_path: Path) -> None:
     data, always_wrong = dataset(4, 40, 100), Scripted(WRONG, name="m")
-    with pytest.raises(SpecError, match="no target says that values are right: got compliance >= 0.9") as refused:
+    with pytest.raises(SpecError, match=r"no target says that values are right: got compliance >= 0\.9") as refused:
         recommend(["Prompted()"], always_wrong, data, ["compliance>=0.9"])
     assert "--compliance-only" in str(refused.value)
     assert always_wrong.batches == []

@@ -83,7 +83,7 @@ def test_a_verifier_is_fitted_on_the_other_folds(monkeypatch: pytest.MonkeyPatch
     taught: list[set[str]] = []
     fit = Learned.fit.__func__  # type: ignore[attr-defined]
 
-    def noted(cls: Any, judged: Any, **settings: Any) -> Learned:
+    def noted(cls: Any, judged: Any, /, **settings: Any) -> Learned:
         taught.append({one.task.text for one in judged})
         return fit(cls, judged, **settings)  # type: ignore[no-any-return]
 
@@ -123,7 +123,7 @@ def test_intervals_widen_where_folds_differ(spread: float, most: float) -> None:
     missed = naive = 0
     for _ in range(400):
         truths = 0.5 + spread * draw.choice([-1.0, 1.0], 10)
-        hits = (draw.random(200) < truths[folds]).astype(float)
+        hits = (draw.random(200) < truths[folds]).astype(float).tolist()
         rate, alone = clustered(hits, [1.0] * 200, folds.tolist()), clustered(hits, [1.0] * 200)
         missed += not rate.low <= 0.5 <= rate.high
         naive += not alone.low <= 0.5 <= alone.high

@@ -1,6 +1,5 @@
 """The closing paragraph: each situation has its own words, and no words that the numbers do not carry."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -133,7 +132,7 @@ def test_folds_are_described() -> None:
 def test_a_typical_record_is_shown_before_and_after(verified: bool) -> None:
     from rich.console import Console
 
-    answers: Mapping[str, str] = {
+    answers = {
         "good": RIGHT,
         "fair\x1b[31m": '{"kind": "flange", "size_mm": 6}',
         "poor": '{"kind": "flange", "size_mm": 7, "note": "x"}',
