@@ -88,6 +88,8 @@ def _choice(rows: Sequence[ReportRow], pairs: Sequence[Pair], one: ReportRow) ->
     yield from _warned(rows)
     if one is best and best is cheapest:
         yield f"Take {name}: it is the most accurate strategy and the cheapest ({cost})."
+        if pairs and not any(_is_shown(pair, best) for pair in pairs):
+            yield f"On {best.n} records, its lead in whole records may still be chance."
     elif one is best:
         more = 100 * (one.record_accuracy.value - cheapest.record_accuracy.value)
         times = _cost(one, unit) / _cost(cheapest, unit) if _cost(cheapest, unit) else 0.0
@@ -117,7 +119,7 @@ def _of_wrong(row: ReportRow) -> str:
         return f"It accepted no wrong record; up to {100 * wrong.high:.0f} % wrong records are still possible."
     return (
         f"Of its records, {_percent(wrong)} are accepted although wrong: structout certify finds the confidence that "
-        "keeps such records out."
+        "keeps such records out, if there is one."
     )
 
 
@@ -127,12 +129,14 @@ def _may_be_as_good(row: ReportRow, best: ReportRow, pairs: Sequence[Pair]) -> b
     """
     if row is best:
         return True
-    arms = {(row.label, row.model), (best.label, best.model)}
-    shown = any(
-        {(pair.one.label, pair.one.model), (pair.other.label, pair.other.model)} == arms and pair.p <= 1 - CONFIDENCE
-        for pair in pairs
-    )
+    shown = any(_is_shown(pair, row) and _is_shown(pair, best) for pair in pairs)
     return not shown and row.record_accuracy.value > 0 and row.value_accuracy.high >= best.value_accuracy.low
+
+
+def _is_shown(pair: Pair, row: ReportRow) -> bool:
+    """Whether a pair shows a difference between a row and another one."""
+    arms = [(arm.label, arm.model) for arm in (pair.one, pair.other)]
+    return (row.label, row.model) in arms and pair.p <= 1 - CONFIDENCE
 
 
 def _unit(rows: Sequence[ReportRow]) -> Minimise:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from structout import surfaces
-from structout.evaluation.stats.rates import Rate
+from structout.evaluation.stats.rates import CONFIDENCE, Rate
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
@@ -104,7 +104,10 @@ def _more(report: "Report") -> "Iterator[RenderableType]":
     def add(table: Table, *cells: str) -> None:
         table.add_row(*(Text(surfaces.line(cell)) for cell in cells))
 
-    pairs = sorted((pair for pair in report.pairs() if pair.difference.won + pair.difference.lost), key=lambda p: p.p)
+    every = report.pairs()
+    pairs = sorted((pair for pair in every if pair.difference.p <= 1 - CONFIDENCE), key=lambda p: p.p)
+    if every and not pairs:
+        yield Text("\nRecord accuracy: no strategy is shown to do better than another one on the same records.")
     if pairs:
         found = grid("\nRecord accuracy, pairs on the same records", "", "points", "95 %", "won", "lost", "p (Holm)")
         for pair in pairs[:_FEW]:
@@ -116,7 +119,7 @@ def _more(report: "Report") -> "Iterator[RenderableType]":
     repeated: list[tuple[str, dict[str, Any]]] = [(row.label, row.more) for row in report.rows() if len(row.more) > 1]
     if repeated:
         names_of = list(repeated[0][1])
-        found = grid("\nOver repeats", "", *names_of)
+        found = grid("\nFurther rates", "", *names_of)
         for label, more in repeated:
             add(found, label, *(percent(more[name]).replace("\n", " ") for name in names_of if name in more))
         yield found

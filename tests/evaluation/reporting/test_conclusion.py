@@ -71,6 +71,8 @@ def test_the_cheapest_is_the_best() -> None:
     a, b = row("A", 20, 0.4, wrong=0), row("B", 12, 0.9)
     said = conclude([b, a], [pair(b, a, 0.01)], place="out.html")
     assert "Take A: it is the most accurate strategy and the cheapest (0.4 s a record)." in said
+    assert "may still be chance" not in said
+    assert "On 24 records, its lead in whole records may still be chance." in conclude([b, a], [pair(b, a, 0.2)])
     assert "It accepted no wrong record; up to 14 % wrong records are still possible." in said
     assert said.endswith("The report is in out.html.")
 
