@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 
 demo: $(INSTALLED)
 	$(BIN)/structout model fetch
-	$(BIN)/structout bench schemas/parts --limit 24 --max-tokens 192
+	$(BIN)/structout bench schemas/parts/demo.toml --show-record
 
 test: $(INSTALLED)
 	$(BIN)/ruff check .

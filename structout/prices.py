@@ -256,7 +256,13 @@ def _source() -> str:
 
 
 def dollars(amount: float) -> str:
-    """An amount of US dollars as text: in cents, or with more digits if cents would hide a part of the amount."""
-    if round(amount, 2) == amount:
+    """An amount of US dollars as text: in cents, or with more digits if cents would hide a part of the amount.
+
+    >>> [dollars(one) for one in (12, 1.5, 0.0012, 0.0000123456)]
+    ['$12.00', '$1.50', '$0.0012', '$0.0000123']
+    """
+    if round(amount, 2) == amount or amount >= 100:
         return f"${amount:,.2f}"
-    return f"${amount:,.4f}" if amount >= 0.1 else f"${amount:.3g}"
+    if amount >= 0.1:
+        return f"${amount:,.4f}"
+    return "$" + f"{amount:.{2 - math.floor(math.log10(amount))}f}".rstrip("0")

@@ -109,9 +109,10 @@ def silence(stream: TextIO) -> None:
 def show(report: Any, *, as_json: bool, markdown: bool) -> None:
     """Write a report to stdout: as JSON, as Markdown, or by default as a table."""
     from structout.evaluation.reporting import table
+    from structout.evaluation.reporting.conclusion import conclusion
 
     if as_json:
-        put_json(report.to_json())
+        put_json(report.to_json() | {"conclusion": conclusion(report)})
     elif markdown:
         put(table.markdown(report))
     else:

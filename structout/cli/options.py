@@ -158,6 +158,14 @@ PricesOption = Annotated[
 LogOption = Annotated[
     str | None, typer.Option("--log", help="The log: known answers are read from it, new answers are added.")
 ]
+FoldsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--folds",
+        min=2,
+        help="Test every labelled record once, in this many folds; examples and verifiers come from the other folds.",
+    ),
+]
 CodeOption = Annotated[
     bool,
     typer.Option(

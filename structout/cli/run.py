@@ -282,6 +282,8 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
         say(found.unwritten)
     else:
         say(f"{total} in = {found.accepted:,} to {output} + {found.others:,} to {rest}{forgotten}")
+    for told in found.sureness.lines() if found.sureness is not None else ():
+        say(told)
     if found.repeated_keys:
         repeated = "1 row has" if found.repeated_keys == 1 else f"{found.repeated_keys:,} rows have"
         say(f"{repeated} the same {settings.key} as an earlier row: name a column with unique values in --key")

@@ -77,8 +77,9 @@ def validate(
 
     Exit 0: the thresholds hold; 1: a threshold is missed; 3: the input broke off; 4: the input holds no documents.
     """
+    from structout.gate.conclusion import summary
     from structout.gate.gate import Findings, Gate
-    from structout.gate.reports import FORMATS, judgement_json, summary, write_report
+    from structout.gate.reports import FORMATS, judgement_json, write_report
     from structout.gate.workers import in_processes, judgements
     from structout.schema import Schema
     from structout.schema.hidden import check_hidden

@@ -8,7 +8,7 @@ from typing import Any
 
 from structout.errors import DataError
 from structout.evaluation import metrics, taxonomy
-from structout.evaluation.metrics import RATES, Cost, Metric
+from structout.evaluation.metrics import LABEL_FREE, RATES, Cost, Metric
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.stats.pairs import Difference, difference, holm
 from structout.evaluation.stats.rates import Rate
@@ -20,8 +20,9 @@ from structout.prices import Price
 class ReportRow:
     """The numbers of one arm on the unperturbed records.
 
-    `rates` holds the headline metrics and the user's own. `more` holds `hallucinated`; with verifiers, also
-    `false accepts` and `false rejects`; with repeats, also `agreement` and `pass^k`.
+    `rates` holds the headline metrics and the user's own; without labels, only the metrics that need none. `more` holds
+    `hallucinated`; with verifiers, also `false accepts` and `false rejects`; with repeats, also `agreement` and
+    `pass^k`.
     """
 
     strategy: str
@@ -37,6 +38,11 @@ class ReportRow:
         """The strategy and the point of the sweep as text."""
         return Arm(self.strategy, self.model, self.setting).label
 
+    def _labelled(self, name: str) -> Rate:
+        if name not in self.rates:
+            raise DataError(f"{name} is unknown: the records have no labels", hint="label records with structout label")
+        return self.rates[name]
+
     @property
     def compliance(self) -> Rate:
         """The rate of `compliance_rate`."""
@@ -49,18 +55,18 @@ class ReportRow:
 
     @property
     def value_accuracy(self) -> Rate:
-        """The rate of the metric `value_accuracy`."""
-        return self.rates["value accuracy"]
+        """The rate of the metric `value_accuracy`. Raises `DataError` without labels."""
+        return self._labelled("value accuracy")
 
     @property
     def record_accuracy(self) -> Rate:
-        """The rate of the metric `record_accuracy`."""
-        return self.rates["record accuracy"]
+        """The rate of the metric `record_accuracy`. Raises `DataError` without labels."""
+        return self._labelled("record accuracy")
 
     @property
     def wrong_but_valid(self) -> Rate:
-        """The rate of the metric `wrong_but_valid`."""
-        return self.rates["wrong-but-valid"]
+        """The rate of the metric `wrong_but_valid`. Raises `DataError` without labels."""
+        return self._labelled("wrong-but-valid")
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,11 @@ class Report:
         return groups
 
     @cached_property
+    def has_labels(self) -> bool:
+        """Whether the records have labels; without labels, nothing says whether a value is right."""
+        return all(outcome.has_label for outcome in self.outcomes)
+
+    @cached_property
     def plain(self) -> dict[Arm, list[Outcome]]:
         """The arms without a perturbation."""
         return {arm: outcomes for arm, outcomes in self.arms.items() if not arm.perturbation}
@@ -118,16 +129,17 @@ class Report:
     @cached_property
     def _rows(self) -> list[ReportRow]:
         own = {name: checked(metric, f"the metric {name!r}", Rate) for name, metric in self.metrics.items()}
+        shown = {name: rate for name, rate in RATES.items() if self.has_labels or name in LABEL_FREE}
         prices = {name: Price(**price) for name, price in self.about.get("prices", {}).items()}
         return [
             ReportRow(
                 strategy=arm.strategy,
                 model=arm.model,
                 n=len(outcomes),
-                rates={name: rate(outcomes) for name, rate in {**RATES, **own}.items()},
+                rates={name: rate(outcomes) for name, rate in {**shown, **own}.items()},
                 cost=metrics.cost(outcomes, prices),
                 setting=arm.setting,
-                more=_more(outcomes),
+                more=_more(outcomes) if self.has_labels else {},
             )
             for arm, outcomes in self.plain.items()
         ]
@@ -147,9 +159,9 @@ class Report:
         return found[0]
 
     def pairs(self) -> list[Pair]:
-        """All pairs of arms, compared on the records that both were asked."""
+        """All pairs of arms, compared on the records that both were asked; without labels, none."""
         found = []
-        rights = {arm: _rights(outcomes) for arm, outcomes in self.plain.items()}
+        rights = {arm: _rights(outcomes) for arm, outcomes in self.plain.items() if self.has_labels}
         for one, other in combinations(rights, 2):
             keys = [key for key in rights[one] if key in rights[other]]
             found.append((one, other, difference([rights[one][k] for k in keys], [rights[other][k] for k in keys])))
@@ -167,8 +179,8 @@ class Report:
         return found
 
     def fields(self, arm: Arm) -> list[taxonomy.Field]:
-        """Precision, recall and errors of each field in one arm."""
-        return taxonomy.fields(self.arms[arm])
+        """Precision, recall and errors of each field in one arm; without labels, none."""
+        return taxonomy.fields(self.arms[arm]) if self.has_labels else []
 
     def to_json(self) -> dict[str, Any]:
         """All numbers as JSON."""

@@ -111,7 +111,7 @@ class Findings:
             self.repaired += 1
         else:
             self.bad_fields.update(judgement.bad_fields)
-            self.kinds.update({(issue.kind, _pattern(issue.pointer)) for issue in judgement.issues})
+            self.kinds.update({(issue.kind, pattern(issue.pointer)) for issue in judgement.issues})
             if len(self.sample) < _SHOWN:
                 self.sample.append(judgement._replace(source=source or self.source))
 
@@ -248,6 +248,6 @@ def _of(schema: Schema[Any], keyword: str) -> Any:
     return root.get(keyword, []) if isinstance(root, dict) else []
 
 
-def _pattern(pointer: str) -> str:
+def pattern(pointer: str) -> str:
     """The pointer with * for list indexes, so that equal issues of list items are counted together."""
     return "/".join("*" if part.isdigit() else part for part in pointer.split("/"))

@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from structout import surfaces
 from structout.errors import SpecError
+from structout.gate.conclusion import conclusion, summary
 from structout.gate.gate import Findings, Judgement
 from structout.tables.output import replacing
 
@@ -135,7 +136,8 @@ def as_markdown(findings: Findings) -> str:
         (kind, surfaces.code(where or "(document)"), str(n)) for (kind, where), n in findings.kinds.most_common(50)
     ]
     tables = ["\n".join(f"| {' | '.join(row)} |" for row in table) for table in (rows, kinds)]
-    return f"# {surfaces.markdown(findings.source)}\n\n{summary(findings)}\n\n" + "\n\n".join(tables) + "\n"
+    head = f"# {surfaces.markdown(findings.source)}\n\n{surfaces.markdown(conclusion(findings))}\n\n"
+    return head + "\n\n".join(tables) + "\n"
 
 
 def as_html(findings: Findings) -> str:
@@ -151,16 +153,9 @@ def as_html(findings: Findings) -> str:
     style = "body{font:14px sans-serif}td{border:1px solid #ccc;padding:2px 8px}table{border-collapse:collapse}"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{surfaces.html(findings.source)}</title>'
-        f"<style>{style}</style><h1>{surfaces.html(findings.source)}</h1><p>{surfaces.html(summary(findings))}</p>"
+        f"<style>{style}</style><h1>{surfaces.html(findings.source)}</h1><p>{surfaces.html(conclusion(findings))}</p>"
         f"<h2>Thresholds</h2>{table(checks)}<h2>Issues</h2>{table(kinds)}<h2>Documents</h2>{table(sample)}</html>\n"
     )
-
-
-def summary(findings: Findings) -> str:
-    """The counts as one line."""
-    repaired = f", {findings.repaired:,} more after repair" if findings.repaired else ""
-    noticed = f", {findings.noticed:,} with values that look wrong (see --json)" if findings.noticed else ""
-    return f"{findings.valid:,} of {findings.total:,} documents are valid{repaired}{noticed}"
 
 
 FORMATS: dict[str, Callable[[Findings], str]] = {

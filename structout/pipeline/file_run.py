@@ -23,6 +23,7 @@ from structout.pipeline.progress import Tally
 from structout.pipeline.run import Executor, finish, local, process, retry_quarantine, unknown
 from structout.pipeline.settings import RunSettings
 from structout.pipeline.status import noting
+from structout.pipeline.sureness import Sureness
 from structout.schema import Schema
 from structout.schema.hidden import check_hidden
 from structout.strategies import load_strategy
@@ -54,6 +55,7 @@ class Finished:
     The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged. The
     `forgotten` rows are in neither file. `waiting` requests of earlier runs are still at a provider of batches.
     `unwritten` says why the files are those of an earlier run, "" if they are of this run.
+    `sureness` says how sure the accepted rows are; None if the journal keeps no texts.
     """
 
     rows: int
@@ -66,6 +68,7 @@ class Finished:
     forgotten: int = 0
     waiting: int = 0
     unwritten: str = ""
+    sureness: Sureness | None = None
 
 
 class FileRun:
@@ -187,6 +190,7 @@ class FileRun:
                 forgotten=journal.counts(limit).get(FORGOTTEN, 0),
                 unwritten=unwritten,
                 waiting=sum(len(wave.keys) for _, wave in journal.waves()),
+                sureness=Sureness(accepted, tally.confidence, tally.overruled, tally.counts["truncated"]),
             )
 
     def _keeping(self) -> "AbstractContextManager[KeptCells | None]":

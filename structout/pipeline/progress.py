@@ -21,7 +21,8 @@ class Tally:
     """The state of a run: `done` rows of `total` (None: unknown), of which this process asked for `asked`.
 
     `errors` counts the rows with each kind of issue that were not accepted, `confidence` the accepted rows by their
-    least confidence in tenths, and `versions` the answers of each model by the version that its server reported.
+    least confidence in hundredths, `overruled` the accepted rows with text that the token limit forced, and `versions`
+    the answers of each model by the version that its server reported.
     """
 
     total: int | None = None
@@ -36,6 +37,7 @@ class Tally:
     spending: Spending = field(default_factory=Spending)
     errors: Counter[str] = field(default_factory=Counter)
     confidence: Counter[int] = field(default_factory=Counter)
+    overruled: int = 0
     versions: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, outcome: RowOutcome) -> str:
@@ -45,7 +47,8 @@ class Tally:
         if not outcome.ok:
             self.errors.update({issue.kind for issue in outcome.issues})
         elif (least := outcome.least_confidence) is not None:
-            self.confidence[min(9, int(10 * least))] += 1
+            self.confidence[min(99, int(100 * least))] += 1
+        self.overruled += outcome.ok and any(edit.kind == "steered" for edit in outcome.edits)
         changed = ""
         for model, version in versions_of((*outcome.attempts, *outcome.checks)):
             known = self.versions.setdefault(model, Counter())
@@ -127,9 +130,17 @@ class Tally:
             "tags": dict(self.tags),
             "spending": self.spending.to_json(),
             "errors": dict(self.errors.most_common()),
-            "confidence": {f"{tenth / 10:.1f}": self.confidence[tenth] for tenth in sorted(self.confidence)},
+            "confidence": self._tenths(),
+            "overruled": self.overruled,
             "versions": {model: dict(found) for model, found in self.versions.items()},
         }
+
+    def _tenths(self) -> dict[str, int]:
+        """The accepted rows by their least confidence in tenths."""
+        tenths: Counter[int] = Counter()
+        for hundredth in sorted(self.confidence):
+            tenths[hundredth // 10] += self.confidence[hundredth]
+        return {f"{tenth / 10:.1f}": count for tenth, count in tenths.items()}
 
     def prometheus(self) -> str:
         """The progress in the Prometheus text format 0.0.4, with the tags as labels."""

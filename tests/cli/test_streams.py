@@ -123,10 +123,11 @@ def test_an_interrupted_command_says_what_is_kept(tmp_path: Path) -> None:
     model, journal = f"py:{slow}:Model", str(tmp_path / "j")
     (tmp_path / "in.txt").write_text("M6 bolt\n")
     data, log, out = "schemas/parts", str(tmp_path / "log.jsonl"), str(tmp_path / "out")
+    by_form = ["--target", "compliance>=0.5", "--compliance-only"]
     for words, kept in (
         (["extract", str(tmp_path / "in.txt"), "--schema", BOLT], "nothing is kept"),
         (["label", str(tmp_path / "in.txt"), "--schema", BOLT, "--output", out], f"kept in {out}.journal"),
-        (["recommend", data, "--target", "compliance>=0.5", "--log", log, "--output", out], "kept in the log"),
+        (["recommend", data, *by_form, "--log", log, "--output", out], "kept in the log"),
         (["certify", data, "--log", log, "--output", out], "kept in the log"),
         (["run", str(tmp_path / "in.txt"), "--schema", BOLT, "--dry-run", "--journal", journal,
           "--quarantine", out], f"kept in {journal}"),

@@ -13,7 +13,8 @@ from pydantic import BaseModel
 
 from structout import DataError, Schema
 from structout.errors import StructoutWarning
-from structout.gate.gate import Findings, Gate, Thresholds
+from structout.gate.conclusion import conclusion
+from structout.gate.gate import Findings, Gate, Thresholds, validate
 from structout.gate.reports import FORMATS
 from structout.tables.documents import Document, read_documents
 from structout.tables.layout import PROVENANCE
@@ -399,3 +400,15 @@ def test_documents_are_read_lazily_and_errors_name_the_place(tmp_path: Path) -> 
     assert next(read_documents(str(tmp_path / "d.jsonl"), SCHEMA)).data == b"a"
     with pytest.raises(DataError, match=r"none\.parquet"):
         next(read_documents(str(tmp_path / "none.parquet"), SCHEMA))
+
+
+def test_reports_say_in_words_whether_and_why_the_gate_fails() -> None:
+    bolt = {"properties": {"size": {"type": "integer"}}, "required": ["size"]}
+    failed = conclusion(validate(['{"size": 1}', '{"size": "x"}', "{}", "{}"], bolt))
+    assert failed.startswith("The gate fails: valid >= 1 was demanded and 0.25 was found. 1 of 4 documents are valid.")
+    assert "The most frequent issue is missing (2 documents), as in line 3, " in failed
+    assert "size" in failed.partition("as in line 3")[2]
+    assert "only labels or a verifier can tell whether its values are right" in failed
+    passed = conclusion(validate(['{"size": 1}'], bolt))
+    assert passed.startswith("The gate passes: every threshold holds. 1 of 1 documents are valid.")
+    assert conclusion(validate([], bolt)) == "No document was checked."

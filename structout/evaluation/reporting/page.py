@@ -9,6 +9,7 @@ from structout import surfaces
 from structout.errors import DataError
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import Report, ReportRow
+from structout.evaluation.reporting.conclusion import conclusion
 from structout.evaluation.stats.rates import Rate
 from structout.evaluation.taxonomy import ERRORS, judged
 from structout.verifiers.finding import searched
@@ -34,6 +35,7 @@ def page(report: Report) -> str:
     template = environment.get_template("report.html")
     return template.render(
         title=surfaces.terminal(report.title),  # the template escapes markup
+        conclusion=surfaces.line(conclusion(report)),
         style=(_ASSETS / "report.css").read_text(encoding="utf-8"),
         script=(_ASSETS / "report.js").read_text(encoding="utf-8"),
         data=surfaces.json_in_html(data(report)),
