@@ -5,11 +5,11 @@ from difflib import ndiff
 from pathlib import Path
 from typing import Any
 
-from structout import surfaces
+from structout import pages, surfaces
 from structout.errors import DataError
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import Report, ReportRow
-from structout.evaluation.stats.rates import Rate
+from structout.evaluation.stats.rates import CONFIDENCE, Rate
 from structout.evaluation.taxonomy import ERRORS, judged
 from structout.verifiers.finding import searched
 
@@ -34,11 +34,46 @@ def page(report: Report) -> str:
     template = environment.get_template("report.html")
     return template.render(
         title=surfaces.terminal(report.title),  # the template escapes markup
-        style=(_ASSETS / "report.css").read_text(encoding="utf-8"),
-        script=(_ASSETS / "report.js").read_text(encoding="utf-8"),
+        verdict=surfaces.terminal(verdict(report)),
+        style=pages.style() + _asset("report.css"),
+        script=_asset("report.js").replace("// plots.js\n", _asset("plots.js")),
         data=surfaces.json_in_html(data(report)),
         transcripts=_has_transcripts(report),
     )
+
+
+def verdict(report: Report) -> str:
+    """What the experiment shows, in sentences: the most accurate strategy, its silent errors, and how sure that is."""
+    rows = report.rows()
+    best = max(rows, key=lambda row: (row.record_accuracy.value, row.value_accuracy.value, -row.cost.seconds))
+    several = len({row.model for row in rows}) > 1
+    name = f"{best.label} with {best.model}" if several else best.label
+    right, wrong = best.record_accuracy, _share(best.wrong_but_valid.value)
+    if right.value:
+        told = (
+            f"{name} does best: {_share(right.value)} of the records are right in every value (95 % interval "
+            f"{100 * right.low:.0f} to {_share(right.high)}), and {wrong} are accepted although a value is wrong."
+        )
+    else:
+        told = (
+            f"No strategy gets a whole record right. {name} comes nearest: {_share(best.value_accuracy.value)} of the "
+            f"values are right, and {wrong} of the records are accepted although a value is wrong."
+        )
+    arm = Arm(best.strategy, best.model, best.setting)
+    others = [pair for pair in report.pairs() if arm in (pair.one, pair.other)]
+    equal = sum(pair.p >= 1 - CONFIDENCE for pair in others)
+    if equal:
+        which = "any other strategy" if equal == len(others) else f"{equal} of the {len(others)} other strategies"
+        return f"{told} These records do not show that it gets more records right than {which}."
+    return f"{told} It is shown to get more records right than every other strategy." if others else told
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _asset(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
 
 
 def data(report: Report) -> dict[str, Any]:
