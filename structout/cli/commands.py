@@ -24,6 +24,7 @@ from structout.cli import (
     run,
     status,
     validate,
+    view,
 )
 from structout.cli.codes import INTERRUPTED, MEANING, PASSED
 from structout.cli.console import put, say, silence
@@ -124,6 +125,7 @@ app.command()(recommend.recommend)
 app.command()(certify.certify)
 app.command()(preview.preview)
 app.command()(validate.validate)
+app.command()(view.view)
 app.command()(repair.repair)
 app.command()(audit.audit)
 app.command()(finetune.finetune)

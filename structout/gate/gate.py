@@ -100,6 +100,10 @@ class Findings:
         """The thresholds of a level that do not hold."""
         return [check for check in self.checks() if check.level == level and not check.passed]
 
+    def frequent(self, most: int | None = None) -> list[tuple[tuple[str, str], int]]:
+        """The kinds of issue with the number of their documents, the most frequent first, at most `most`."""
+        return sorted(self.kinds.items(), key=lambda item: (-item[1], item[0]))[:most]
+
     def checks(self) -> list[ThresholdCheck]:
         """The thresholds, checked against the counts so far, and whether there was an input to its end."""
         limits = self.thresholds

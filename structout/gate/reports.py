@@ -44,10 +44,7 @@ def as_json(findings: Findings) -> str:
             "checks": [
                 {"name": c.name, "found": c.found, "passed": c.passed, "level": c.level} for c in findings.checks()
             ],
-            "kinds": [
-                {"kind": kind, "pointer": pointer, "documents": n}
-                for (kind, pointer), n in findings.kinds.most_common()
-            ],
+            "kinds": [{"kind": kind, "pointer": pointer, "documents": n} for (kind, pointer), n in findings.frequent()],
             "sample": [judgement_json(judgement) for judgement in findings.sample],
         },
         ascii=True,
@@ -146,9 +143,7 @@ def as_markdown(findings: Findings) -> str:
         (surfaces.markdown(c.name), c.found, "passed" if c.passed else f"**{_word(c)}**") for c in findings.checks()
     ]
     kinds = [("issue", "where", "documents"), ("---", "---", "---:")]
-    kinds += [
-        (kind, surfaces.code(where or "(document)"), str(n)) for (kind, where), n in findings.kinds.most_common(50)
-    ]
+    kinds += [(kind, surfaces.code(where or "(document)"), str(n)) for (kind, where), n in findings.frequent(50)]
     tables = ["\n".join(f"| {' | '.join(row)} |" for row in table) for table in (rows, kinds)]
     return (
         f"# {surfaces.markdown(findings.source)}\n\n{surfaces.markdown(verdict(findings))}\n\n"
@@ -162,7 +157,7 @@ def as_html(findings: Findings) -> str:
     checks = [
         [c.name, c.found, pages.tag(_word(c), "good" if c.passed else _COLOURS[c.level])] for c in findings.checks()
     ]
-    kinds = [[kind, where or "(document)", f"{n:,}"] for (kind, where), n in findings.kinds.most_common(_LISTED)]
+    kinds = [[kind, where or "(document)", f"{n:,}"] for (kind, where), n in findings.frequent(_LISTED)]
     sample = [[f"{v.source}:{v.line}", "; ".join(map(str, v.issues))] for v in findings.sample]
     colour = _COLOURS["error"] if not findings.passed else _COLOURS["warning"] if findings.missed("warning") else "good"
     told, parts = verdict(findings), [f'<p class="verdict {colour}">{surfaces.html(verdict(findings))}</p>\n']
@@ -191,7 +186,7 @@ def verdict(findings: Findings) -> str:
         told = f"Passed: {counts}"
     if not findings.kinds:
         return told
-    ((kind, where), n) = findings.kinds.most_common(1)[0]
+    ((kind, where), n) = findings.frequent(1)[0]
     documents = "1 document" if n == 1 else f"{n:,} documents"
     return f"{told} The most frequent issue is {kind} at {where or 'the document itself'}, in {documents}."
 

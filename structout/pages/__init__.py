@@ -63,6 +63,11 @@ def tag(word: str, kind: str) -> Html:
     return Html(f'<b class="tag {surfaces.html(kind)}">{surfaces.html(word)}</b>')
 
 
+def link(path: str, text: str) -> Html:
+    """A link to a file by its relative path."""
+    return Html(f'<a href="{surfaces.html(surfaces.address(path))}">{surfaces.html(text)}</a>')
+
+
 def cell(text: str) -> Html:
     """The text as HTML."""
     return text if isinstance(text, Html) else Html(surfaces.html(text))
