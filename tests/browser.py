@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -63,7 +63,7 @@ def accessibility(page: "Page") -> list[str]:
     ]
 
 
-def _missing(sentence: str) -> Any:
+def _missing(sentence: str) -> NoReturn:
     if os.environ.get("CI", "").lower() in ("true", "1"):
         pytest.fail(sentence)
     pytest.skip(sentence)

@@ -174,6 +174,8 @@ _PAST = {
     ("parsing/fit/literals.py", "from html"): "entities that are read, not written",
     ("schema/messages.py", "ensure_ascii=False"): "what a value holds, which whoever shows it renders",
     ("verifiers/__init__.py", "another warning"): "a name that changed: what Python shows to programmers",
+    ("pages/__init__.py", "Console"): "HTML of what rich draws, by rich, of cells that are rendered",
+    ("evaluation/bar.py", "Console"): "a bar and numbers",
     ("schema/validator.py", "ensure_ascii=False"): "a text that is encoded to see whether it is Unicode, and not shown",
 }
 _WRITERS = {

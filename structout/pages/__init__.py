@@ -1,8 +1,10 @@
 """HTML in one style: self-contained pages, tables, and fragments for notebooks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from structout import surfaces
 
@@ -66,6 +68,32 @@ def tag(word: str, kind: str) -> Html:
 def link(path: str, text: str) -> Html:
     """A link to a file by its relative path."""
     return Html(f'<a href="{surfaces.html(surfaces.address(path))}">{surfaces.html(text)}</a>')
+
+
+def marked(text: str, spans: Mapping[tuple[int, int], str]) -> Html:
+    """A text with spans of its characters marked; the title of a mark names its span. A span inside another is left
+    out.
+    """
+    parts, at = [], 0
+    for first, last in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if at <= first < last <= len(text):
+            name = surfaces.html(spans[first, last])
+            parts.append(
+                f'{surfaces.html(text[at:first])}<mark title="{name}">{surfaces.html(text[first:last])}</mark>'
+            )
+            at = last
+    return Html(f'<div class="text">{"".join(parts)}{surfaces.html(text[at:])}</div>')
+
+
+def drawn(shown: Any) -> str:
+    """What rich draws, as a fragment."""
+    from rich.console import Console
+
+    console = Console(record=True, width=120, file=StringIO(), markup=False, emoji=False)
+    console.print(shown)
+    return fragment(
+        Html(console.export_html(inline_styles=True, code_format='<pre style="line-height:1.3">{code}</pre>'))
+    )
 
 
 def cell(text: str) -> Html:

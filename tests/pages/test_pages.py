@@ -2,23 +2,44 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, SecretStr
 
-from structout import Completion, DataError, OutputError, Prompted, Reask, Repair, Scripted, evaluate, pages, validate
+import structout
+from structout import (
+    Completion,
+    DataError,
+    OutputError,
+    Prompted,
+    Reask,
+    Repair,
+    Result,
+    Schema,
+    Scripted,
+    Strategy,
+    evaluate,
+    extract,
+    pages,
+    validate,
+)
 from structout.completion import Prompt, Usage
 from structout.evaluation.reporting import index
 from structout.evaluation.reporting import page as report_page
 from structout.gate.gate import Thresholds
 from structout.gate.reports import as_html
+from structout.schema.provider_audit import judge
 from tests.browser import SCHEMES, WIDTHS, accessibility, opened, started
-from tests.conftest import Bolt, Shell
+from tests.conftest import Bolt, Shell, needs
 from tests.evaluation.test_metrics import ANSWERS, RIGHT, bolts
 
 if TYPE_CHECKING:
@@ -131,9 +152,82 @@ def test_the_index_lists_reports_and_trends(folder: Path, shell: Shell, tmp_path
 
 
 def test_the_verdict_names_the_best_strategy_and_its_silent_errors() -> None:
-    ways = {"asked": Prompted(), "repaired": Repair(Prompted()), "again": Reask(Repair(Prompted()))}
+    ways: dict[str, Strategy] = {
+        "asked": Prompted(),
+        "repaired": Repair(Prompted()),
+        "again": Reask(Repair(Prompted())),
+    }
     wrong = evaluate(ways, Scripted('{"kind": "flange", "size_mm": 6}'), bolts("hex bolt, 6 mm"))
     assert report_page.verdict(wrong).startswith("No strategy gets a whole record right. asked comes nearest: 50 %")
     assert "100 % of the records are accepted although a value is wrong" in report_page.verdict(wrong)
     right = evaluate({"asked": Prompted()}, Scripted(RIGHT), bolts(*map(str, range(40))))
     assert report_page.verdict(right).startswith("asked does best: 100 % of the records are right in every value")
+
+
+def test_a_notebook_shows_the_record_with_its_values_marked() -> None:
+    schema = {"type": "object", "properties": {"kind": {"type": "string"}, "size_mm": {"type": "number"}}}
+    text = f"hex bolt, 6 mm {EVIL}"
+    result = extract(text, schema, model=Scripted("{'kind': 'hex', 'size_mm': 6}"), strategy=Repair(Prompted()))
+    shown = result._repr_html_()
+    assert '<mark title="/kind">hex</mark> bolt, <mark title="/size_mm">6</mark> mm' in shown
+    assert "lossless" in shown
+    assert not {"script", "img"} & {*Words(shown).tags}
+    assert repr(result) == "Result(repaired, {'kind': 'hex', 'size_mm': 6}, 1 call)"
+    refused = extract(text, schema, model=Scripted("[1]"))
+    assert "invalid" in refused._repr_html_()
+    assert repr(refused).startswith("Result(invalid, (document)")
+    assert "<mark" not in Result("invalid")._repr_html_()
+
+
+def test_a_notebook_hides_the_secrets_of_a_result() -> None:
+    class Login(BaseModel):
+        name: str
+        word: SecretStr
+
+    result = extract("a record", Login, model=Scripted('{"name": "ann", "word": "hunter2"}'))
+    assert "ann" in result._repr_html_()
+    assert "hunter2" not in result._repr_html_() + repr(result)
+
+
+@given(st.lists(st.tuples(st.integers(-2, 12), st.integers(-2, 12)), max_size=5))
+def test_marks_change_no_text(spans: list[tuple[int, int]]) -> None:
+    text = "a <b> & 'c"
+    assert Words(pages.marked(text, dict.fromkeys(spans, "/x"))).words == text
+
+
+def test_a_report_a_schema_and_audits_are_shown_in_a_notebook() -> None:
+    report = evaluate({"asked": Prompted(), EVIL: Repair(Prompted())}, Scripted(RIGHT), bolts("hex bolt, 6 mm"))
+    contract = Schema.of(Bolt)
+    shown: list[Any] = [report, contract, judge(Bolt, "openai")]
+    if find_spec("llguidance") is not None:
+        shown.append(structout.audit(Bolt))
+    for one in shown:
+        assert not {"script", "img"} & {*Words(one._repr_html_()).tags}
+        assert len(repr(one)) < 300
+    assert "record accuracy" in report._repr_html_()
+    assert "one of hex, flange" in Words(contract._repr_html_()).words
+
+
+@needs("pyarrow")
+def test_a_report_is_a_table_of_arrow() -> None:
+    report = evaluate({"a": Prompted(), "b": Repair(Prompted())}, Scripted(RIGHT), bolts("hex", "flange"))
+    table = report.to_table()
+    assert table.column("strategy").to_pylist() == ["a", "b"]
+    assert table.column("compliance").to_pylist() == [row.compliance.value for row in report.rows()]
+    assert table.column("cost seconds").to_pylist() == [row.cost.seconds for row in report.rows()]
+
+
+def test_progress_is_drawn_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    handle = SimpleNamespace(update=drawn.append)
+
+    def show(html: str, display_id: bool) -> SimpleNamespace:
+        drawn.append(html)
+        return handle
+
+    display = SimpleNamespace(HTML=str, display=show)
+    shell = SimpleNamespace(kernel=None)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell, display=display))
+    evaluate([Prompted()], Scripted(RIGHT), bolts("a", "b", "c"), progress=True)
+    assert "0 of 3 results" in drawn[0]
+    assert "3 of 3 results" in drawn[-1]
