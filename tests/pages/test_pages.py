@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr
 
-import structout
 from structout import (
     Completion,
     DataError,
@@ -200,7 +199,9 @@ def test_a_report_a_schema_and_audits_are_shown_in_a_notebook() -> None:
     contract = Schema.of(Bolt)
     shown: list[Any] = [report, contract, judge(Bolt, "openai")]
     if find_spec("llguidance") is not None:
-        shown.append(structout.audit(Bolt))
+        from structout.grammar.audit import audit
+
+        shown.append(audit(Bolt))
     for one in shown:
         assert not {"script", "img"} & {*Words(one._repr_html_()).tags}
         assert len(repr(one)) < 300
