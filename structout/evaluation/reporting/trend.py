@@ -14,6 +14,7 @@ from structout import pages
 from structout.errors import OutputError
 from structout.evaluation.history import HEADLINE, PastArm
 from structout.evaluation.reporting.figures import ready
+from structout.evaluation.reporting.style import styled
 from structout.surfaces import drawn, html, line
 
 _HEADS = ("date", "structout", "data set", "arm", "model", "records")
@@ -124,7 +125,8 @@ def draw(found: Sequence[PastArm], folder: Path) -> Path:
     """Draw the rates of each arm over time into `history.png`. Raises as `figures.ready`."""
     ready(folder)
     made = folder / "history.png"
-    _figure(found).savefig(made, dpi=130)
+    with styled():
+        _figure(found).savefig(made, dpi=130)
     return made
 
 
@@ -144,7 +146,6 @@ def _figure(found: Sequence[PastArm]) -> Any:
             axes.errorbar(dates, values, yerr=bars, marker="o", capsize=3, label=drawn(" · ".join(arm))[:64])
         axes.set(title=name, ylabel="%", ylim=(-3, 103))
         axes.tick_params(axis="x", labelrotation=30)
-        axes.spines[["top", "right"]].set_visible(False)
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
