@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from structout.evaluation.metrics import Metric
     from structout.finetuning import Training, finetune
     from structout.gate.gate import Findings, Thresholds, validate
-    from structout.grammar import Audit, audit
+    from structout.grammar.audit import Audit, audit
     from structout.issue import Issue
     from structout.language import Choice, Lark, Regex, Sql
     from structout.models import Model, Scripted, load_model

@@ -26,6 +26,7 @@ from structout.cli import (
     run,
     status,
     validate,
+    view,
 )
 from structout.cli.codes import INTERRUPTED, MEANING, PASSED
 from structout.cli.console import put, say, silence
@@ -136,6 +137,7 @@ _COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
     (certify.certify, "structout certify records.jsonl --schema schema.py --max-error 0.05"),
     (preview.preview, 'structout preview --schema schema.py --text "hex bolt, 6 mm"'),
     (validate.validate, "structout validate out.jsonl --schema schema.py --min-valid 0.98"),
+    (view.view, "structout view .structout"),
     (repair.repair, "structout repair answer.txt --schema schema.py --edits"),
     (audit.audit, "structout audit schema.py --for openai"),
     (finetune.finetune, "structout finetune records.jsonl --schema schema.py --output tuned"),

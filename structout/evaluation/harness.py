@@ -3,7 +3,7 @@
 import platform
 import random
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from itertools import product
@@ -13,6 +13,7 @@ from typing import Any
 from structout.completion import Sampling
 from structout.errors import DataError, SpecError, StructoutWarning
 from structout.evaluation import log as logs
+from structout.evaluation.bar import Progress, bar
 from structout.evaluation.dataset import Dataset, Record
 from structout.evaluation.failures import Failures
 from structout.evaluation.folds import Fold, check_untrained, fitted, folds_of, is_fitted
@@ -56,7 +57,7 @@ def evaluate(
     log: str | Path | None = None,
     transcripts: bool = True,
     about: Mapping[str, Any] | None = None,
-    progress: Callable[[Outcome], None] = lambda outcome: None,
+    progress: Progress | bool | None = None,
 ) -> Report:
     """Run each strategy with each model over the records of `dataset`, `repeats` times, and score the results.
 
@@ -74,9 +75,9 @@ def evaluate(
     Without `transcripts`, the log and the page of the report hold only scores, statuses and usage: such a log can be
     neither resumed nor read.
     `metrics` are added to the built-in ones; `prices` are by model. `about` goes into the header of the log; `progress`
-    is called with each outcome. If the model fails on a batch, its records are asked one by one. Raises `ModelError`,
-    after all other records are done, if the model failed on some, and `DataError` for an empty data set. Without
-    labels, the report has no rates of right values.
+    is called with each outcome, and True draws a bar, in a notebook too. If the model fails on a batch, its records are
+    asked one by one. Raises `ModelError`, after all other records are done, if the model failed on some, and
+    `DataError` for an empty data set. Without labels, the report has no rates of right values.
     """
     if not labelled(dataset).records:
         raise DataError(f"{dataset.name} holds no records here", hint="choose another split or a higher limit")
@@ -122,12 +123,12 @@ def evaluate(
     failures = Failures(len(dataset), _KEPT.format(log) if log and transcripts else _LOST)
     plan = _Plan(dataset, comparison, repeats, failures)
     outcomes: list[Outcome] = []
-    with book.run(header):
+    with book.run(header), bar(progress, len(dataset) * repeats * len(runs)) as advance:
         for run, fold, records in _order(plan, runs, parts, until, outcomes):
             for outcome in plan.outcomes(run, fold, records):
                 book.add(outcome)
                 outcomes.append(outcome)
-                progress(outcome)
+                advance(outcome)
     failures.check()
     return Report(header, tuple(outcomes), metrics or {})
 

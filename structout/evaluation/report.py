@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from structout.errors import DataError
+from structout import pages
+from structout.errors import DataError, MissingExtraError
 from structout.evaluation import metrics, taxonomy
 from structout.evaluation.metrics import LABEL_FREE, RATES, Cost, Metric
 from structout.evaluation.outcome import Arm, Outcome
@@ -14,6 +15,10 @@ from structout.evaluation.stats.pairs import Difference, difference, holm
 from structout.evaluation.stats.rates import Rate
 from structout.evaluation.user_functions import checked
 from structout.prices import Price
+from structout.surfaces import json_text
+
+if TYPE_CHECKING:
+    import pyarrow
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ class Perturbed:
     changed: Rate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """The outcomes of an experiment with their provenance (`about`); all numbers are computed from the outcomes."""
 
@@ -182,6 +187,47 @@ class Report:
         """Precision, recall and errors of each field in one arm; without labels, none."""
         return taxonomy.fields(self.arms[arm]) if self.has_labels else []
 
+    def __repr__(self) -> str:
+        return f"Report({self.title!r}, {len(self.rows())} rows, {len(self.outcomes)} outcomes)"
+
+    def _repr_html_(self) -> str:
+        """The headline table in a notebook."""
+        names = ("compliance", "yield", "value accuracy", "record accuracy", "wrong-but-valid")
+        lines = [
+            [
+                row.label,
+                row.model,
+                str(row.n),
+                *(_percent(row.rates[name]) for name in names),
+                f"{row.cost.seconds:.2f}",
+            ]
+            for row in self.rows()
+        ]
+        grid = pages.table(["strategy", "model", "n", *names, "seconds"], lines, "rates")
+        return pages.fragment(pages.Html(f"<p>{pages.cell(self.title)}</p>{grid}"))
+
+    def to_table(self) -> "pyarrow.Table":
+        """The rows as a table of Arrow, one row each: each rate as its value, `low`, `high` and `n`, then the costs.
+
+        Raises `MissingExtraError` without pyarrow.
+        """
+        try:
+            import pyarrow
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(error.name or "pyarrow", "pipeline") from error
+        names = list(dict.fromkeys(name for row in self.rows() for name in (*row.rates, *row.more)))
+        rows = []
+        for row in self.rows():
+            rates = {**row.rates, **row.more}
+            line: dict[str, Any] = {"strategy": row.strategy, "model": row.model}
+            line |= {"setting": json_text(dict(row.setting)), "records": row.n}
+            for name in names:
+                one = rates.get(name)
+                for suffix, part in (("", "value"), (" low", "low"), (" high", "high"), (" n", "n")):
+                    line[name + suffix] = None if one is None else getattr(one, part)
+            rows.append(line | {f"cost {name}": value for name, value in asdict(row.cost).items()})
+        return pyarrow.Table.from_pylist(rows)
+
     def to_json(self) -> dict[str, Any]:
         """All numbers as JSON."""
         return {
@@ -209,6 +255,10 @@ def _row_json(row: dict[str, Any]) -> dict[str, Any]:
     if not row["cost"]["estimated"]:
         del row["cost"]["estimated"]
     return row
+
+
+def _percent(rate: Rate) -> str:
+    return f"{100 * rate.value:.0f} % ({100 * rate.low:.0f}–{100 * rate.high:.0f})"
 
 
 def _more(outcomes: list[Outcome]) -> dict[str, Rate]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from structout.gate.gate import Findings, pattern
+from structout.gate.gate import Findings, ThresholdCheck, pattern
 
 
 def conclusion(findings: Findings) -> str:
@@ -21,20 +21,24 @@ def _sentences(findings: Findings) -> Iterator[str]:
     if not findings.total:
         yield "No document was checked."
         return
-    missed = [check for check in findings.checks() if not check.passed]
-    if missed:
-        which = " and ".join(f"{check.name} was demanded and {check.found} was found" for check in missed)
-        yield f"The gate fails: {which}."
+    if failed := findings.missed("error"):
+        yield f"The gate fails: {_all(failed)}."
+    elif warned := findings.missed("warning"):
+        yield f"The gate passes with a warning: {_all(warned)}."
     else:
         yield "The gate passes: every threshold holds."
     yield f"{summary(findings)}."
     if findings.kinds:
-        (kind, place), count = findings.kinds.most_common(1)[0]
+        (kind, place), count = findings.frequent(1)[0]
         where = f" at {place}" if place else ""
         documents = "1 document" if count == 1 else f"{count:,} documents"
         example = _example(findings, kind, place)
         yield f"The most frequent issue is {kind}{where} ({documents}){example}: look at it first."
     yield "A valid document fits the schema: only labels or a verifier can tell whether its values are right."
+
+
+def _all(missed: list[ThresholdCheck]) -> str:
+    return " and ".join(f"{check.name} was demanded and {check.found} was found" for check in missed)
 
 
 def _example(findings: Findings, kind: str, place: str) -> str:

@@ -43,26 +43,37 @@ class Judgement(NamedTuple):
 class Thresholds:
     """The requirements on all documents together: the lowest share that must pass, the highest number that may fail,
     and by field the lowest share of documents in which the field is valid.
+
+    The thresholds `warn_valid`, `warn_invalid` and `warn_field` ask the same, but a miss only warns.
     """
 
     min_valid: float = 1.0
     max_invalid: int | None = None
     min_field: Mapping[str, float] = field(default_factory=dict)
+    warn_valid: float | None = None
+    warn_invalid: int | None = None
+    warn_field: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields with a threshold."""
+        return tuple(dict.fromkeys([*self.min_field, *self.warn_field]))
 
 
 @dataclass(frozen=True, slots=True)
 class ThresholdCheck:
-    """One threshold, the value found, and whether the threshold holds."""
+    """One threshold, the value found, and whether the threshold holds. `level` says what a miss is."""
 
     name: str
     found: str
     passed: bool
+    level: Literal["error", "warning"] = "error"
 
 
 @dataclass
 class Findings:
     """The counts of the gate so far. `sample` holds the first 1,000 invalid documents; `noticed` counts valid documents
-    with values that look wrong.
+    with values that look wrong. `unread` says why the input broke off, if it did: then the gate does not pass.
     """
 
     source: str
@@ -75,6 +86,7 @@ class Findings:
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
     bad_fields: Counter[str] = field(default_factory=Counter)
     sample: list[Judgement] = field(default_factory=list)
+    unread: str = ""
 
     @property
     def invalid(self) -> int:
@@ -83,23 +95,38 @@ class Findings:
 
     @property
     def passed(self) -> bool:
-        """Whether all thresholds hold."""
-        return all(check.passed for check in self.checks())
+        """Whether all thresholds hold, except those that only warn."""
+        return not self.missed("error")
+
+    def missed(self, level: Literal["error", "warning"]) -> list[ThresholdCheck]:
+        """The thresholds of a level that do not hold."""
+        return [check for check in self.checks() if check.level == level and not check.passed]
+
+    def frequent(self, most: int | None = None) -> list[tuple[tuple[str, str], int]]:
+        """The kinds of issue with the number of their documents, the most frequent first, at most `most`."""
+        return sorted(self.kinds.items(), key=lambda item: (-item[1], item[0]))[:most]
 
     def checks(self) -> list[ThresholdCheck]:
-        """The thresholds, checked against the counts so far."""
+        """The thresholds, checked against the counts so far, and whether there was an input to its end."""
         limits = self.thresholds
-        share = (self.valid + self.repaired) / self.total if self.total else 0.0
-        checks = []
-        if limits.max_invalid is None or limits.min_valid < 1:
-            checks.append(ThresholdCheck(f"valid >= {limits.min_valid:g}", f"{share:.6g}", share >= limits.min_valid))
-        if limits.max_invalid is not None:
-            enough = self.invalid <= limits.max_invalid
-            checks.append(ThresholdCheck(f"invalid <= {limits.max_invalid}", str(self.invalid), enough))
-        for name, least in limits.min_field.items():
-            good = (self.total - self.bad_fields[name]) / self.total if self.total else 0.0
-            checks.append(ThresholdCheck(f"{name} valid >= {least:g}", f"{good:.6g}", good >= least))
+        least = limits.min_valid if limits.max_invalid is None or limits.min_valid < 1 else None
+        checks = [ThresholdCheck("the input is read to its end", self.unread, False)] if self.unread else []
+        checks += [ThresholdCheck("documents >= 1", "0", False)] if not self.total else []
+        checks += self._checks(least, limits.max_invalid, limits.min_field, "error")
+        checks += self._checks(limits.warn_valid, limits.warn_invalid, limits.warn_field, "warning")
         return checks
+
+    def _checks(
+        self, least: float | None, most: int | None, fields: Mapping[str, float], level: Literal["error", "warning"]
+    ) -> Iterator[ThresholdCheck]:
+        if least is not None:
+            share = (self.valid + self.repaired) / self.total if self.total else 0.0
+            yield ThresholdCheck(f"valid >= {least:g}", f"{share:.6g}", share >= least, level)
+        if most is not None:
+            yield ThresholdCheck(f"invalid <= {most}", str(self.invalid), self.invalid <= most, level)
+        for name, wanted in fields.items():
+            good = (self.total - self.bad_fields[name]) / self.total if self.total else 0.0
+            yield ThresholdCheck(f"{name} valid >= {wanted:g}", f"{good:.6g}", good >= wanted, level)
 
     def add(self, judgement: Judgement, source: str = "") -> None:
         """Count a judgement on a document of `source`, by default of the only one."""
@@ -212,7 +239,7 @@ def validate(
     findings = Findings(
         str(documents) if isinstance(documents, Path) else "", contract.name, thresholds or Thresholds()
     )
-    gate = Gate(contract, repair, findings.thresholds.min_field)
+    gate = Gate(contract, repair, findings.thresholds.fields)
     if isinstance(documents, Path):
         found = read_documents(str(documents), contract, format=format)
     else:

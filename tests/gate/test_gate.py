@@ -332,6 +332,9 @@ def test_an_input_that_breaks_off_is_not_completed(tmp_path: Path, shell: Shell)
     (tmp_path / "d.jsonl.gz").write_bytes(whole[: len(whole) // 2])
     done = shell("validate", str(tmp_path / "d.jsonl.gz"), "-s", BOLT)
     assert (done.returncode, "until then" in done.stderr) == (3, True)
+    report = f"html={tmp_path / 'broken.html'}"
+    shell("validate", str(tmp_path / "d.jsonl.gz"), "-s", BOLT, "--max-invalid", "9", "--report", report)
+    assert "Failed: the input is read to its end is missed" in (tmp_path / "broken.html").read_text()
     assert shell("validate", str(tmp_path / "none.jsonl"), "-s", BOLT).returncode == 2
 
 

@@ -18,7 +18,7 @@ import pytest
 from structout import DataError, MissingExtraError, OutputError, Schema, SpecError
 from structout.tables import objects
 from structout.tables.documents import read_documents
-from structout.tables.output import check_distinct, check_target, is_written, writing
+from structout.tables.output import check_distinct, check_target, is_there, writing
 from structout.tables.place import Place, places
 from structout.tables.rows import count_rows, read_rows
 from tests.conftest import ROOT, Shell
@@ -394,7 +394,7 @@ def test_a_run_that_keeps_no_texts_finds_its_output(words: list[str], here: Path
     (here / "in.jsonl").write_text(bolts(3))
     command = ["run", "in.jsonl", "-o", "s3://shop/out.jsonl", "--keep-text", "hash", *words]
     assert [shell(*command).returncode for _ in range(2)] == [0, 0]
-    assert is_written("s3://shop/out.jsonl")
+    assert is_there(Place.of("s3://shop/out.jsonl"))
     bucket.client.delete_object(Bucket="shop", Key="out.jsonl")
     done = shell(*command)
     assert (done.returncode, "its files cannot be written again" in done.stderr) == (2, True)
