@@ -19,9 +19,11 @@ def summary(findings: Findings) -> str:
 
 def _sentences(findings: Findings) -> Iterator[str]:
     if not findings.total:
-        yield "No document was checked."
+        yield "No document was checked, and the gate does not pass."
         return
-    if failed := findings.missed("error"):
+    if findings.unread:
+        yield f"The gate fails: the input broke off ({findings.unread})."
+    elif failed := findings.missed("error"):
         yield f"The gate fails: {_all(failed)}."
     elif warned := findings.missed("warning"):
         yield f"The gate passes with a warning: {_all(warned)}."

@@ -47,7 +47,7 @@ def test_a_threshold_that_warns_leaves_the_exit_code_zero(tmp_path: Path, shell:
     warned = shell(*words, "--warn-valid", "0.9", "--warn-field", "size_mm=0.9", "--report", f"html={page}")
     assert warned.returncode == 0
     assert "warning: valid >= 0.9 (found 0.5), size_mm valid >= 0.9 (found 0.5)" in warned.stderr
-    assert "Passed with a warning: valid &gt;= 0.9 is missed" in page.read_text()
+    assert "The gate passes with a warning: valid &gt;= 0.9 was demanded" in page.read_text()
     assert "warning" not in shell(*words, "--warn-valid", "0.5", "--warn-invalid", "1").stderr
     failed = shell(*words, "--max-invalid", "0", "--warn-invalid", "0", "--report", "github=-")
     assert failed.returncode == 1

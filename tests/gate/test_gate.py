@@ -334,7 +334,7 @@ def test_an_input_that_breaks_off_is_not_completed(tmp_path: Path, shell: Shell)
     assert (done.returncode, "until then" in done.stderr) == (3, True)
     report = f"html={tmp_path / 'broken.html'}"
     shell("validate", str(tmp_path / "d.jsonl.gz"), "-s", BOLT, "--max-invalid", "9", "--report", report)
-    assert "Failed: the input is read to its end is missed" in (tmp_path / "broken.html").read_text()
+    assert "The gate fails: the input broke off (" in (tmp_path / "broken.html").read_text()
     assert shell("validate", str(tmp_path / "none.jsonl"), "-s", BOLT).returncode == 2
 
 
@@ -414,4 +414,4 @@ def test_reports_say_in_words_whether_and_why_the_gate_fails() -> None:
     assert "only labels or a verifier can tell whether its values are right" in failed
     passed = conclusion(validate(['{"size": 1}'], bolt))
     assert passed.startswith("The gate passes: every threshold holds. 1 of 1 documents are valid.")
-    assert conclusion(validate([], bolt)) == "No document was checked."
+    assert conclusion(validate([], bolt)) == "No document was checked, and the gate does not pass."
