@@ -70,7 +70,7 @@ def label(
     if output.endswith((".csv", ".parquet")):
         raise SpecError(f"invalid --output: got {output!r}, expected a JSONL file", hint="give a name in .jsonl")
     place = f"{output}.journal"
-    inputs = {f"INPUT {one.name}": one.name for one in places(source or "-", format)}
+    inputs = {f"INPUT {one.shown}": one.name for one in places(source or "-", format)}
     check_distinct({**inputs, "--output": output, "the journal": place})
     contract = Schema.of(schema)
     way = load_strategy(instructed(strategy, instructions) if instructions else strategy)

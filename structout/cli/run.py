@@ -51,6 +51,14 @@ class EngineName(StrEnum):
     RAY = "ray"
 
 
+class LoadMode(StrEnum):
+    """How rows reach a table that exists."""
+
+    APPEND = "append"
+    REPLACE = "replace"
+    UPSERT = "upsert"
+
+
 class KeepText(StrEnum):
     """What is kept of the texts of records, prompts and answers."""
 
@@ -67,9 +75,13 @@ def run(
         typer.Option(
             "--output",
             "-o",
-            help="The file for accepted rows: JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, or - for stdout.",
+            help="The file for accepted rows: JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, postgresql://...#TABLE, or - "
+            "for stdout.",
         ),
     ] = "-",
+    mode: Annotated[
+        LoadMode, typer.Option("--mode", help="What becomes of the rows of a PostgreSQL table: upsert is by --key.")
+    ] = LoadMode.REPLACE,
     model: ModelOption = "embedded",
     model_settings: ModelSettingsOption = None,
     strategy: StrategyOption = defaults.STRATEGY,
@@ -199,6 +211,7 @@ def run(
         key=key,
         limit=limit,
         bare=bare,
+        mode=mode.value,
         quarantine=quarantine,
         journal=journal,
         fresh=fresh,
@@ -258,11 +271,16 @@ def _waiting() -> "Callable[[Sequence[Wave]], None]":
 
 def _reported(found: "Finished", settings: "RunSettings") -> int:
     """Report the counts of a finished run, and return the exit code."""
+    from structout.tables.place import Place
+
     if found.rows == 0:
         return _nothing()
     total = counted(found.rows, "row")
     forgotten = f" + {found.forgotten:,} forgotten" if found.forgotten else ""
-    say(f"{total} in = {found.accepted:,} to {settings.output} + {found.others:,} to {settings.rest}{forgotten}")
+    output = Place.of(settings.output).shown
+    say(f"{total} in = {found.accepted:,} to {output} + {found.others:,} to {settings.rest}{forgotten}")
+    if found.held:
+        say(f"{counted(found.held, 'row')} of these are in the table since an earlier run, and were not appended again")
     if found.repeated_keys:
         repeated = "1 row has" if found.repeated_keys == 1 else f"{found.repeated_keys:,} rows have"
         say(f"{repeated} the same {settings.key} as an earlier row: name a column with unique values in --key")

@@ -29,7 +29,7 @@ def validate(
         typer.Argument(
             metavar="INPUT",
             help="A .json document or array of documents; JSONL, CSV (.gz), Parquet; a folder or a pattern of such "
-            "files; NAME.duckdb#TABLE, sql:QUERY; or - for JSONL on stdin, the default.",
+            "files; NAME.duckdb#TABLE, sql:QUERY, postgresql://...#TABLE; or - for JSONL on stdin, the default.",
         ),
     ] = None,
     column: Annotated[str | None, typer.Option("--column", help="The column that holds a document as JSON.")] = None,
@@ -87,15 +87,16 @@ def validate(
                 f"invalid --report: got {target!r}, expected FORMAT=PATH", hint=f"use one of {', '.join(FORMATS)}"
             )
     beside = {f"--report {one}": path for one, path in reports.items()}
-    inputs = [place.name for place in places(sources or "-", format)]
-    check_distinct({**{f"INPUT {name}": name for name in inputs}, "--output": output, "--rejects": rejects, **beside})
+    inputs = {place.name: place.shown for place in places(sources or "-", format)}
+    check_distinct({**{f"INPUT {shown}": name for name, shown in inputs.items()}, "--output": output, "--rejects": rejects, **beside})
     for path in reports.values():
         if path != "-":
             check_writable(path)
     contract, policy = Schema.of(schema), policy_named(repair) if repair is not None else None
     if not write_secrets and any(place not in (None, "-") for place in (output, rejects)):
         check_hidden(contract, "add --write-secrets, or omit --output and --rejects")
-    source = inputs[0] if len(inputs) == 1 else f"{inputs[0]} and {counted(len(inputs) - 1, 'other input')}"
+    first = next(iter(inputs.values()))
+    source = first if len(inputs) == 1 else f"{first} and {counted(len(inputs) - 1, 'other input')}"
     findings = Findings(source, contract.name, _thresholds(contract, min_valid, max_invalid, min_field or []))
     gate = Gate(contract, policy, findings.thresholds.min_field)
     judged = judgements if jobs == 1 else partial(in_processes, source=schema, jobs=jobs)
@@ -103,9 +104,9 @@ def validate(
     owners: deque[str] = deque()  # the inputs of the documents that are being judged
 
     def documents() -> "Iterator[Document]":
-        for name in inputs:
+        for name, shown in inputs.items():
             for document in read_documents(name, contract, column=column, format=format):
-                owners.append(name)
+                owners.append(shown)
                 yield document
 
     alone = "-" in (output, rejects, *reports.values())  # a machine reads stdout then, so it holds nothing else

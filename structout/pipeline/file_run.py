@@ -6,12 +6,13 @@ from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
-from structout.errors import OtherRunError
+from structout.errors import OtherRunError, SpecError
 from structout.models.ledger import Wave
 from structout.pipeline.estimate import Estimate, ask_nothing, ask_some, waiting
 from structout.pipeline.form import Form
 from structout.pipeline.in_waves import check_settings
 from structout.pipeline.job import Job, begun, priced
+from structout.pipeline.journal.held import Held
 from structout.pipeline.journal.journal import ANSWERED, PLACED, Journal
 from structout.pipeline.journal.ledger import decide
 from structout.pipeline.journal.tables import FORGOTTEN
@@ -24,7 +25,7 @@ from structout.schema.hidden import check_hidden
 from structout.strategies import load_strategy
 from structout.tables.keys import Keys
 from structout.tables.output import check_distinct, check_field_names, check_target, check_writable, placing
-from structout.tables.place import places
+from structout.tables.place import Place, places
 from structout.tables.rows import Row, count_rows, read_rows
 
 _READ = 20  # rows that an estimate reads if it asks for no row
@@ -45,7 +46,7 @@ class Finished:
     """The row counts of a finished run. `others` are in the quarantine; `repeated_keys` have the key of an earlier row.
 
     The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged. The
-    `forgotten` rows are in neither file. `waiting` requests of earlier runs are still at a provider of batches.
+    `forgotten` rows are in neither file. `held` rows were appended by an earlier run. `waiting` requests of earlier runs are still at a provider of batches.
     """
 
     rows: int
@@ -57,6 +58,7 @@ class Finished:
     damaged: bool
     forgotten: int = 0
     waiting: int = 0
+    held: int = 0
 
 
 class FileRun:
@@ -79,11 +81,14 @@ class FileRun:
         )
         self._schema = Schema.of(settings.schema)
         load_strategy(settings.strategy)
-        check_target(settings.output)
+        check_target(settings.output, settings.load)
+        if settings.mode == "append" and settings.fresh:
+            hint = "name another --journal for new rows, or use --mode upsert"
+            raise SpecError("--fresh would append the rows of an earlier run again", hint=hint)
         if not (settings.write_secrets or settings.by_serialization):
             check_hidden(self._schema, "add --write-secrets, or --by-serialization to write what Pydantic writes")
         self._form = Form.of(self._schema, by_serialization=settings.by_serialization)
-        check_field_names(settings.output, self._form.schema, bare=settings.bare)
+        check_field_names(settings.output, self._form.schema, bare=settings.bare, load=settings.load)
         for file in filter(None, (settings.rest, settings.place, settings.metrics)):
             check_writable(file)
         rows = read_rows(inputs, text=settings.text, key=settings.key, limit=settings.limit)
@@ -91,7 +96,8 @@ class FileRun:
         self.is_empty = not first
         self.total = count_rows(inputs, limit=settings.limit)
         self._rows: Iterator[Row] = chain(first, rows)
-        place = placing(settings.output, self._form.schema, bare=settings.bare)
+        self._close = rows.close
+        place = placing(settings.output, self._form.schema, bare=settings.bare, load=settings.load)
         self._place = None if place is None else lambda value, provenance: place(self._form.write(value), provenance)
 
     @cached_property
@@ -134,7 +140,8 @@ class FileRun:
                     retrying(retry_quarantine(journal, self.job, self._place))
                 decide(journal, settings.batch_adopt, resubmit=settings.batch_resubmit)
                 total, place = self.total, self._place
-                about = {"output": settings.output}
+                about = {"output": Place.of(settings.output).shown}
+                held = Held(journal, settings.output, settings.load)
                 with noting(settings.place, about, progress, journal.waves) as (note, rewrite):
 
                     def changed() -> None:
@@ -143,11 +150,13 @@ class FileRun:
 
                     journal.heed = changed
                     tally = process(rows, self.job, journal, executor, total=total, progress=note, place=place)
+                self._close()  # a query that was not read to its end may hold a lock on the output
                 output, rest, bare = settings.output, settings.rest, settings.bare
                 hashed = settings.keep_text == "hash"
                 accepted, others = finish(
-                    journal, self.job, tally.done, output, rest, bare=bare, limit=limit, form=self._form, hashed=hashed
-                )
+                    journal, self.job, tally.done, output, rest, bare=bare, limit=limit, form=self._form, hashed=hashed,
+                    load=settings.load, held=held,
+                )  # fmt: skip
                 failed = journal.counts(limit).get("error", 0)
                 first = next(journal.outcomes(f"NOT ({ANSWERED})", limit), None)
                 if hashed and not failed:
@@ -164,6 +173,7 @@ class FileRun:
                 damaged=journal.damaged,
                 forgotten=journal.counts(limit).get(FORGOTTEN, 0),
                 waiting=sum(len(wave.keys) for _, wave in journal.waves()),
+                held=held.skipped,
             )
 
     def _complete(self, journal: Journal, rows: Iterator[Row], keys: Keys) -> Finished:
@@ -175,7 +185,8 @@ class FileRun:
         for some in iter(lambda: list(islice(rows, _CHUNK)), []):
             is_known = is_known and not unknown(some, journal)
             count += len(some)
-        files = (settings.output.partition("#")[0], settings.rest)
+        output = Place.of(settings.output)
+        files = (settings.rest, *([] if output.is_database else [output.file]))
         is_there = all(Path(one).is_file() for one in files)
         if settings.retry_quarantine or not (is_known and is_there and count == sum(counts.values())):
             raise OtherRunError(

@@ -15,6 +15,7 @@ from structout.pipeline.failures import AGAIN, Failures
 from structout.pipeline.form import Form
 from structout.pipeline.job import CHUNK, Job
 from structout.pipeline.journal.database import ANEW
+from structout.pipeline.journal.held import Held
 from structout.pipeline.journal.journal import ACCEPTED, PLACED, Journal
 from structout.pipeline.journal.tables import FORGOTTEN
 from structout.pipeline.outcome import RowOutcome
@@ -24,6 +25,7 @@ from structout.strategies.refusals import Refusals
 from structout.surfaces import json_text
 from structout.tables.output import Placing, replacing, writing
 from structout.tables.rows import Row
+from structout.tables.staging import Load
 
 Entry = tuple[int, bytes, RowOutcome]  # of the journal: position, digest and outcome
 Done = list[tuple[Row, RowOutcome | None]]  # None: the journal already has the row's outcome
@@ -168,17 +170,21 @@ def finish(
     limit: int | None = None,
     form: Form | None = None,
     hashed: bool = False,
+    load: Load | None = None,
+    held: Held | None = None,
 ) -> tuple[int, int]:
     """Write the accepted rows and the quarantine, and count both. Each file appears whole or not at all. A record that
     the schema now rejects, or that the output cannot hold, goes to the quarantine as rejected. `limit` is the maximum
     number of rows, whatever the journal holds; `form` says what is written of a record. If `hashed`, the quarantine
-    holds a hash of each input, and no text.
+    holds a hash of each input, and no text. `load` says how rows reach a table that exists, and `held` which rows it has.
 
     Raises `OutputError`, and `JournalError` unless each of the `rows` input rows went to exactly one of the two files.
     """
     accepted = quarantined = 0
-    form = form or Form.of(job.schema)
-    with replacing(quarantine) as rest, writing(output, form.schema, bare=bare) as write:
+    form, load = form or Form.of(job.schema), load or Load()
+    held = held or Held(journal, output, load)
+    into = writing(output, form.schema, bare=bare, load=load, marking=held.mark)
+    with replacing(quarantine) as rest, into as write:
 
         def set_aside(outcome: RowOutcome) -> None:
             nonlocal quarantined
@@ -187,11 +193,13 @@ def finish(
 
         for outcome in journal.outcomes(f"NOT ({ACCEPTED})", limit):
             set_aside(outcome)
-        for outcome in journal.outcomes(ACCEPTED, limit):
+        for position, outcome in journal.numbered(ACCEPTED, limit):
             try:
                 if problem := outcome.problem(job.schema):
                     raise DataError(problem)
-                write(form.write(outcome.value), outcome.provenance())
+                if held.takes(position):
+                    write(form.write(outcome.value), outcome.provenance())
+                held.add(position)
                 accepted += 1
             except DataError as error:
                 set_aside(outcome.refused(str(error)))
@@ -200,6 +208,7 @@ def finish(
                 f"{rows:,} rows came in, but {journal.path} has {accepted:,} accepted and {quarantined:,} others",
                 hint=f"the input has lost rows since the first run: {ANEW}",
             )
+    held.done()
     return accepted, quarantined
 
 

@@ -3,7 +3,7 @@
 import json
 import warnings
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from structout.document import Json, parse_json
@@ -12,6 +12,7 @@ from structout.schema import Schema
 from structout.schema.walk import kinds_of
 from structout.tables.columnar import Bad, parquet_rows, queried_rows
 from structout.tables.csv import read_table
+from structout.tables.databases import database_rows, json_columns
 from structout.tables.layout import Layout, strangers
 from structout.tables.place import KINDS, Format, Place
 from structout.tables.rows import with_columns
@@ -53,14 +54,16 @@ def read_documents(
     column: str | None = None,
     format: Format | None = None,  # noqa: A002
 ) -> Iterator[Document]:
-    """The documents of a `.json` file (one, or an array of them), of JSONL, CSV, Parquet and DuckDB (one per row), or
-    of JSONL on stdin (`-`).
+    """The documents of a `.json` file (one, or an array of them), of JSONL, CSV, Parquet, DuckDB and PostgreSQL (one per
+    row), or of JSONL on stdin (`-`).
 
     With a `column`, each document is the JSON text in that column. Otherwise a row of a table is a document, whose
     cells are read as the schema's types, as `structout run` writes them; its provenance columns are skipped. Raises
     `DataError`, also during reading.
     """
     place, wanted = Place.of(source, format), [] if column is None else [column]
+    if place.is_database:
+        return _typed(place.shown, database_rows(place, wanted), schema, column, json_columns(place))
     if place.is_query:
         return _typed(source, queried_rows(place, wanted), schema, column)
     if place.format == "parquet":
@@ -70,14 +73,16 @@ def read_documents(
     if place.format == "json":
         return _whole(place, schema)
     if not place.is_known:
-        raise DataError(f"unknown input format: {source}", hint=f"give {KINDS}, or name the format with --format")
+        raise DataError(f"unknown input format: {place.shown}", hint=f"give {KINDS}, or name the format with --format")
     if column is None:
         return _lines(place)
     documents = with_columns(source, _lines(place), [column], lambda document: parse_json(document.text)[0])
     return (_nested(document, column) for document in documents)
 
 
-def _typed(source: str, rows: Rows, schema: Schema[Any], column: str | None) -> Iterator[Document]:
+def _typed(
+    source: str, rows: Rows, schema: Schema[Any], column: str | None, parsed: Sequence[str] = ()
+) -> Iterator[Document]:
     read: Callable[[dict[str, Any]], Json] | None = None
     for line, row in enumerate(rows, 1):
         if isinstance(row, Bad):
@@ -89,7 +94,7 @@ def _typed(source: str, rows: Rows, schema: Schema[Any], column: str | None) -> 
         if read is None:  # the first row shows that pyarrow is installed
             from structout.tables.arrow import reader_of
 
-            read = reader_of(schema)
+            read = reader_of(schema, parsed)
             _warn(source, schema, row)
         yield Document(line, None, read(row))
 

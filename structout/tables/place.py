@@ -29,20 +29,22 @@ _TABLE: Final = re.compile(r"(?P<file>.+\.(?:duckdb|db))#(?P<table>.*)", re.IGNO
 _NAME: Final = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 _NAMES: Final = re.compile(rf"(?:{_NAME.pattern})(?:\.(?:{_NAME.pattern})){{1,2}}")
 _STORES: Final = ("s3", "gs", "az", "https", "http")
-_DATABASES: Final = ("postgresql", "postgres", "sqlite")
+_DATABASES: Final = ("postgresql", "postgres")
 _URL: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
-_PASSWORD: Final = re.compile(r"(?<=://)([^/@:]*):[^/@]*(?=@)|(?<=[?&]password=)[^&#]*")
+# A password that should have been percent-encoded may hold any character: up to the last @, rather too much is hidden.
+_PASSWORD: Final = re.compile(r"(?<=://)([^/@:?#]*):(?:\S*|[^/@]*)(?=@)|(?<=[?&]password=)[^&#]*")
+_QUERY: Final = re.compile(r"\s*(?:SELECT|WITH|VALUES|TABLE)[\s(*].*", re.IGNORECASE | re.DOTALL)
 _PARTITION: Final = re.compile(r"([^=]+)=(.*)", re.DOTALL)
 KINDS: Final = (
     "JSONL (.jsonl), CSV (.csv, .tsv), JSON (.json), text (.txt), each with .gz, .bz2, .xz or .zst, Parquet "
-    "(.parquet), a folder or a pattern of such files, NAME.duckdb#TABLE, .sql, sql:QUERY or -"
+    "(.parquet), a folder or a pattern of such files, NAME.duckdb#TABLE, .sql, sql:QUERY, postgresql://...#TABLE or -"
 )
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a table is. `format` is None if only the content tells; `table` is the name of a table of DuckDB, perhaps
-    with its schema; `partition` holds the columns that the names of folders state (`year=2026/`).
+    """Where a table is. `format` is None if only the content tells; `table` is the name of a table of a database, perhaps
+    with its schema, or a query of PostgreSQL; `file` is then the address of the database; `partition` holds the columns that the names of folders state (`year=2026/`).
     """
 
     name: str
@@ -55,7 +57,11 @@ class Place:
     @classmethod
     def of(cls, name: str, format: Format | None = None) -> "Place":  # noqa: A002
         """The place with a name. `format` overrules the suffix of a file, whose case does not matter."""
-        if found := _TABLE.fullmatch(name):
+        scheme = _scheme(name)
+        if scheme in _DATABASES:
+            address, _, table = name.partition("#")
+            return cls(name, address, None, "", table)
+        if not scheme and (found := _TABLE.fullmatch(name)):
             return cls(name, found["file"], None, "", found["table"])
         if name == "-" or name.startswith("sql:"):
             return cls(name, name, format)
@@ -66,8 +72,7 @@ class Place:
     @property
     def scheme(self) -> str:
         """The scheme of a URL, in lower case; "" for anything else."""
-        found = _URL.fullmatch(self.name)
-        return found["scheme"].lower() if found else ""
+        return _scheme(self.name)
 
     @property
     def is_remote(self) -> bool:
@@ -85,14 +90,20 @@ class Place:
         return _PASSWORD.sub(lambda found: f"{found[1]}:***" if found[1] is not None else "***", self.name)
 
     @property
+    def query(self) -> str:
+        """The query of a database that the place is, as SQL; "" if the place is a table or a file."""
+        return self.table if self.is_database and _QUERY.fullmatch(self.table) else ""
+
+    @property
     def is_table(self) -> bool:
         """Whether the place is a table of DuckDB."""
-        return bool(_TABLE.fullmatch(self.name))
+        return not self.scheme and bool(_TABLE.fullmatch(self.name))
 
     @property
     def is_query(self) -> bool:
         """Whether DuckDB reads the place: a query or a table."""
-        return self.name.startswith("sql:") or self.name.lower().endswith(".sql") or self.is_table
+        is_file = self.name.lower().endswith(".sql") and not self.is_database
+        return self.name.startswith("sql:") or is_file or self.is_table
 
     @property
     def is_counted(self) -> bool:
@@ -121,8 +132,11 @@ class Place:
     @property
     def identity(self) -> tuple[str, str]:
         """What two names of one place have in common: the real path of the file, and the table. DuckDB ignores the case
-        of names, `main` is its usual schema, and a database may be named after its file.
+        of names, `main` is its usual schema, and a database may be named after its file. PostgreSQL's usual schema is
+        `public`, and an address says who asks.
         """
+        if self.is_database:
+            return self.file.partition("://")[2].rpartition("@")[2], "\0".join(self.parts).removeprefix("public\0")
         path = os.path.realpath(self.file)
         if sys.platform == "darwin":  # its file systems ignore case; paths of Windows do so themselves
             path = path.casefold()
@@ -153,7 +167,7 @@ def places(names: Names, format: Format | None = None) -> list[Place]:  # noqa: 
         found += _expanded(name, format)
     twice, count = Counter(one.name for one in found).most_common(1)[0] if found else ("", 0)
     if count > 1:
-        raise SpecError(f"the input {twice} is given twice", hint="give it once")
+        raise SpecError(f"the input {Place.of(twice).shown} is given twice", hint="give it once")
     return found
 
 
@@ -174,7 +188,7 @@ def local_stem(output: str) -> str:
 
 def _expanded(name: str, format: Format | None) -> Iterable[Place]:  # noqa: A002
     place = Place.of(name, format)
-    if name == "-" or place.is_query or Path(name).is_file():
+    if name == "-" or place.is_query or place.is_database or Path(name).is_file():
         return [place]
     if Path(name).is_dir():
         found = list(_files(Path(name), format))
@@ -215,6 +229,11 @@ def _checked(place: Place) -> Place:
     if not Path(place.file).is_file():
         raise DataError(f"cannot read {place.file}: it is not a file", hint="remove it, or name the files one by one")
     return place
+
+
+def _scheme(name: str) -> str:
+    found = _URL.fullmatch(name)
+    return found["scheme"].lower() if found else ""
 
 
 def _suffix(name: str, packing: Packing) -> str:

@@ -13,6 +13,7 @@ from structout.errors import DataError
 from structout.surfaces import is_utf8
 from structout.tables.columnar import Bad, parquet_file, parquet_rows, queried_rows
 from structout.tables.csv import check_columns, read_table
+from structout.tables.databases import database_rows
 from structout.tables.lines import json_items, json_lines, sniffed, text_lines
 from structout.tables.place import KINDS, Format, Names, Place, places
 from structout.tables.streams import opened_text
@@ -49,7 +50,8 @@ def read_rows(
     limit: int | None = None,
     format: Format | None = None,  # noqa: A002
 ) -> Iterator[Row]:
-    """The rows of one or more sources, in order (see `places`): files, tables or queries of DuckDB, or stdin (`-`).
+    """The rows of one or more sources, in order (see `places`): files, tables or queries of DuckDB and PostgreSQL, or
+    stdin (`-`).
 
     `text` names the column to read, `key` the column that identifies a row (default: row numbers from 1). `format`
     overrules the suffixes of files. A bad line is yielded as a row with its problem in `wrong`, for the pipeline to
@@ -105,14 +107,16 @@ def rows_of(texts: Iterable[Any]) -> Iterator[Row]:
 def _records(place: Place, text: str, key: str | None) -> Iterator["Json | Bad"]:
     """The records of the rows; bad rows as `Bad`."""
     wanted = [one for one in (text, key) if one and one not in dict(place.partition)]
-    if place.is_query:
-        found: Iterator[Json | Bad] = queried_rows(place, wanted)
+    if place.is_database:
+        found: Iterator[Json | Bad] = database_rows(place, wanted)
+    elif place.is_query:
+        found = queried_rows(place, wanted)
     elif place.format == "parquet":
         found = parquet_rows(place, wanted)
     elif place.format in ("csv", "tsv"):
         found = _csv(place, wanted)
     elif not place.is_known:
-        raise DataError(f"unknown input format: {place.name}", hint=f"give {KINDS}, or name the format with --format")
+        raise DataError(f"unknown input format: {place.shown}", hint=f"give {KINDS}, or name the format with --format")
     else:
         readers: dict[str | None, Callable[[], Iterator[Json | Bad]]] = {
             "jsonl": lambda: json_lines(place),
