@@ -75,8 +75,8 @@ def run(
         typer.Option(
             "--output",
             "-o",
-            help="The file for accepted rows: JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, postgresql://...#TABLE, or - "
-            "for stdout.",
+            help="The file for accepted rows: JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, postgresql://...#TABLE, or "
+            "- for stdout.",
         ),
     ] = "-",
     mode: Annotated[

@@ -88,7 +88,8 @@ def validate(
             )
     beside = {f"--report {one}": path for one, path in reports.items()}
     inputs = {place.name: place.shown for place in places(sources or "-", format)}
-    check_distinct({**{f"INPUT {shown}": name for name, shown in inputs.items()}, "--output": output, "--rejects": rejects, **beside})
+    named = {f"INPUT {shown}": name for name, shown in inputs.items()}
+    check_distinct({**named, "--output": output, "--rejects": rejects, **beside})
     for path in reports.values():
         if path != "-":
             check_writable(path)

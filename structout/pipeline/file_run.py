@@ -46,7 +46,8 @@ class Finished:
     """The row counts of a finished run. `others` are in the quarantine; `repeated_keys` have the key of an earlier row.
 
     The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged. The
-    `forgotten` rows are in neither file. `held` rows were appended by an earlier run. `waiting` requests of earlier runs are still at a provider of batches.
+    `forgotten` rows are in neither file. `waiting` requests of earlier runs are still at a provider of batches. An
+    earlier run had appended `held` of the accepted rows.
     """
 
     rows: int

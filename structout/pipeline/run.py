@@ -176,7 +176,8 @@ def finish(
     """Write the accepted rows and the quarantine, and count both. Each file appears whole or not at all. A record that
     the schema now rejects, or that the output cannot hold, goes to the quarantine as rejected. `limit` is the maximum
     number of rows, whatever the journal holds; `form` says what is written of a record. If `hashed`, the quarantine
-    holds a hash of each input, and no text. `load` says how rows reach a table that exists, and `held` which rows it has.
+    holds a hash of each input, and no text. `load` says how rows reach a table that exists; `held` knows which rows the
+    table has.
 
     Raises `OutputError`, and `JournalError` unless each of the `rows` input rows went to exactly one of the two files.
     """

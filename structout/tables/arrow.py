@@ -95,7 +95,7 @@ class Table:
         if flat:
             nested = [name for name, one in self._columns.items() if one.json or pa.types.is_nested(one.type)]
             self._columns |= {name: replace(_TEXT, nullable=self._columns[name].nullable) for name in nested}
-        self.json = frozenset((*(name for name, one in self._columns.items() if one.json), *([] if bare else ["_edits"])))
+        self.json = {name for name, one in self._columns.items() if one.json} | (set() if bare else {"_edits"})
         self._provenance = {} if bare else {"_key": pa.string(), **dict(PROVENANCE)}
         types = {name: column.type for name, column in self._columns.items()}
         self.schema = pa.schema({**types, **self._provenance})

@@ -16,12 +16,16 @@ from structout.tables.place import Place
 
 _ADDRESS = re.compile(r"postgres(?:ql)?://(?:[^/@?]*@)?[^@]*", re.IGNORECASE)
 _REASON = re.compile(r"(?:ERROR|FATAL|PANIC): +([^\n]*)")
+_INVALID = re.compile(r"Failed to connect: (?:invalid|missing|unexpected|unrecognized|forbidden)")
 _STATE = re.compile(r"[. ]*SQLSTATE: \w+$")
-_PLAIN = frozenset(("int2", "int4", "int8", "float4", "float8", "bool", "text", "varchar", "bpchar", "name", "bytea"))
+_PLAIN = frozenset(("int2", "int4", "int8", "float8", "bool", "text", "varchar", "bpchar", "name", "bytea"))
+_NUMBERS = frozenset(("numeric", "float4"))
+_JSON = frozenset(("json", "jsonb"))
 _PRIMARY_KEY = """
     SELECT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)
     WHERE i.indisprimary AND i.indrelid = $1::text::regclass ORDER BY array_position(i.indkey::int2[], a.attnum)
 """
+_TYPE = b"POSTGRESQL:type"  # the driver's name for it
 _LONGEST = 300  # digits of a number
 
 
@@ -29,9 +33,9 @@ _LONGEST = 300  # digits of a number
 def connected(place: Place, failure: type[StructoutError]) -> Iterator[Any]:
     """A cursor on a connection to the database of a place, in a transaction that is rolled back unless it is committed.
 
-    A server that cannot be reached, or a lock, raises `failure`; any other error of the server raises `DataError` for an
-    input and `SpecError` for an output. No message holds a password. Raises `MissingExtraError`, and `SpecError` for an
-    invalid address.
+    A server that cannot be reached, or a lock, raises `failure`; any other error of the server raises `DataError` of an
+    input, and `SpecError` of an output. No message holds a password. Raises `MissingExtraError`, and `SpecError` for
+    an invalid address.
     """
     driver = _driver()
     if not is_utf8(place.name):
@@ -65,7 +69,7 @@ def _explained(place: Place, error: Any, failure: type[StructoutError]) -> Struc
         reason = reason.replace(secret, "***")
     if state in ("55P03", "57014"):
         return failure(f"{place.shown} is locked: {reason}", hint="end the other session, or try again later")
-    if not state or state[:2] in ("08", "53", "57", "58", "40"):
+    if not _INVALID.match(reason) and (not state or state[:2] in ("08", "53", "57", "58", "40")):
         hint = "check that the server runs and lets you in, then run the same command again"
         return failure(f"cannot reach {place.shown}: {reason}", hint=hint)
     other = DataError if issubclass(failure, DataError) else SpecError
@@ -121,7 +125,7 @@ def database_rows(place: Place, wanted: list[str]) -> Iterator[dict[str, Any] | 
 def json_columns(place: Place) -> list[str]:
     """The columns that hold JSON, of a table or a query. Raises as `database_rows` does."""
     with _query(place) as (_, _, columns):
-        return [name for name, kind in columns.items() if kind in ("json", "jsonb")]
+        return [name for name, kind in columns.items() if kind in _JSON]
 
 
 @contextmanager
@@ -136,9 +140,6 @@ def _query(place: Place) -> Iterator[tuple[Any, str, dict[str, str]]]:
         yield cursor, query, {field.name: (field.metadata or {}).get(_TYPE, b"").decode() for field in schema}
 
 
-_TYPE = b"POSTGRESQL:type"  # the driver's name for it
-
-
 def _whole(cursor: Any, place: Place) -> str:
     """A table as a query. Its order is the same when the run goes on."""
     name = full_name(cursor, place)
@@ -149,15 +150,15 @@ def _whole(cursor: Any, place: Place) -> str:
 
 
 def _part(name: str, kind: str) -> str:
-    """A column as SQL. The driver knows most types, but neither `money` nor ranges, and no date after the year 294247."""
+    """A column as SQL. PostgreSQL writes what the driver does not know: `money`, ranges, dates after the year 9999."""
     column = quoted(name)
     if kind in _PLAIN:
         return column
-    return f"{column if kind in ('json', 'jsonb', 'numeric') else f'to_json({column})'}::text AS {column}"
+    return f"{column if kind in (*_JSON, *_NUMBERS) else f'to_json({column})'}::text AS {column}"
 
 
 def _reader(kind: str) -> Any:
-    return None if kind in _PLAIN else _number if kind == "numeric" else load_json
+    return None if kind in _PLAIN else _number if kind in _NUMBERS else load_json
 
 
 def _number(text: str) -> Json:
@@ -166,7 +167,7 @@ def _number(text: str) -> Json:
         return constant(text)
     if len(text) > _LONGEST:
         return text
-    if "." not in text:
+    if text.removeprefix("-").isdigit():
         return int(text)
     return float(text) if Decimal(repr(float(text))) == Decimal(text) else text
 

@@ -54,7 +54,7 @@ def read_documents(
     column: str | None = None,
     format: Format | None = None,  # noqa: A002
 ) -> Iterator[Document]:
-    """The documents of a `.json` file (one, or an array of them), of JSONL, CSV, Parquet, DuckDB and PostgreSQL (one per
+    """The documents of a `.json` file (one, or an array of them), of JSONL, CSV, Parquet, DuckDB and PostgreSQL (one a
     row), or of JSONL on stdin (`-`).
 
     With a `column`, each document is the JSON text in that column. Otherwise a row of a table is a document, whose

@@ -43,8 +43,9 @@ KINDS: Final = (
 
 @dataclass(frozen=True)
 class Place:
-    """Where a table is. `format` is None if only the content tells; `table` is the name of a table of a database, perhaps
-    with its schema, or a query of PostgreSQL; `file` is then the address of the database; `partition` holds the columns that the names of folders state (`year=2026/`).
+    """Where a table is. `format` is None if only the content tells; `table` is the name of a table of a database,
+    perhaps with its schema, or a query of PostgreSQL; `file` is then the address of the database; `partition` holds the
+    columns that the names of folders state (`year=2026/`).
     """
 
     name: str

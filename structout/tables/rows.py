@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
@@ -49,7 +49,7 @@ def read_rows(
     key: str | None = None,
     limit: int | None = None,
     format: Format | None = None,  # noqa: A002
-) -> Iterator[Row]:
+) -> Generator[Row, None, None]:
     """The rows of one or more sources, in order (see `places`): files, tables or queries of DuckDB and PostgreSQL, or
     stdin (`-`).
 

@@ -23,6 +23,7 @@ Mode = Literal["append", "replace", "upsert"]
 Marking = Callable[["Mark"], None]
 Fate = Literal["committed", "aborted", "in progress", "unknown", "of another table"]
 _STAGE = "structout_staged"
+_PATIENCE = "60s"  # how long a lock of another session is waited for
 _GROUP = 10_000  # rows that are held in memory
 _LONGEST_NAME = 63  # bytes; PostgreSQL cuts off the rest of a name
 _LONGEST_KEY = 2600  # bytes that an index holds
@@ -106,13 +107,17 @@ class Target:
         `OutputError` if the server cannot be reached, and `MissingExtraError`.
         """
         if self.load.mode == "upsert" and not self.load.key:
-            hint = "name the column that identifies a row in --key: the number of a row is another row in the next input"
+            hint = (
+                "name the column that identifies a row in --key: the number of a row is another row in the next input"
+            )
             raise SpecError("--mode upsert needs a key", hint=hint)
         if self.key and self.key not in self.columns:
             hint = "give --key the name of a column of the table, or omit --bare: _key then holds the key of the input"
             raise SpecError(f"the table has no column {self.key!r} to upsert by", hint=hint)
         if long := [name for name in self.columns if len(name.encode()) > _LONGEST_NAME]:
-            raise SpecError(f"PostgreSQL cuts off the name of the field {long[0]!r}", hint="rename it, or write Parquet")
+            raise SpecError(
+                f"PostgreSQL cuts off the name of the field {long[0]!r}", hint="rename it, or write Parquet"
+            )
         with connected(self.place, OutputError) as cursor:
             self._stage(cursor)
             self._move(cursor, rehearsal=True)
@@ -181,7 +186,7 @@ class Target:
     def _stage(self, cursor: Any) -> None:
         """Begin: a temporary table for the rows, in which JSON is text."""
         types = {name: "text" if kind == "jsonb" else kind for name, kind in self.columns.items()}
-        cursor.execute("SET LOCAL lock_timeout = '60s'")
+        cursor.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
         cursor.execute(f"CREATE TEMPORARY TABLE {_STAGE} ({_listed(types)}) ON COMMIT DROP")
 
     def _move(self, cursor: Any, *, rehearsal: bool = False) -> str:
@@ -245,6 +250,14 @@ def fates(target: str, marks: Sequence[Mark]) -> list[Fate]:
             (said,) = fetched(cursor, "SELECT pg_xact_status($1::text::xid8)", mark.transaction)
             found.append(said[0] or "unknown")
     return found
+
+
+def delete_rows(place: Place, keys: Sequence[str]) -> None:
+    """Delete the rows of a table with these keys (`_key`), in one transaction. Raises `OutputError`, `SpecError`."""
+    with connected(place, OutputError) as cursor:
+        delete = f"DELETE FROM {full_name(cursor, place)} WHERE {quoted('_key')} = $1"
+        cursor.executemany(delete, [[key] for key in keys])
+        cursor.connection.commit()
 
 
 def _identity(cursor: Any, name: str) -> str:
