@@ -285,7 +285,7 @@ def test_no_message_holds_the_password(postgres: str) -> None:
     for place in (wrong, closed, raw, f"{address}?s3cret=1", f"{closed}?password={PASSWORD}", address):
         for act in (lambda name: list(read_rows(name)), lambda name: check_field_names(name, SCHEMA)):
             with pytest.raises(StructoutError) as error:
-                act(f"{place}#missing.parts")  # type: ignore[no-untyped-call]
+                act(f"{place}#missing.parts")
             assert "of%3Ftests" not in str(error.value)
             assert PASSWORD not in str(error.value)
             assert error.value.__cause__ is None
