@@ -214,7 +214,7 @@ class Target:
         return name
 
     def _existing(self, cursor: Any, name: str) -> list[_Found]:
-        """The columns of the table; empty if the table is missing. Raises `SpecError` if the rows do not fit into it."""
+        """The columns of the table; empty if it is missing. Raises `SpecError` if they do not take the rows."""
         rows = fetched(cursor, _COLUMNS, name)
         shown = self.place.shown
         if rows and not rows[0][-1]:

@@ -305,3 +305,12 @@ def test_an_input_that_breaks_off_says_so(table: str, postgres: str) -> None:
     with pytest.raises(UnavailableError, match="cannot reach") as error:
         list(rows)
     assert error.value.retryable
+
+
+def test_a_password_may_come_from_the_environment(table: str, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(table, {"text": "a"})
+    bare = f"postgres://tester@{postgres.rpartition('@')[2]}#parts"
+    with pytest.raises(UnavailableError, match="no password supplied"):
+        list(read_rows(bare))
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    assert [row.text for row in read_rows(bare)] == ["a"]
