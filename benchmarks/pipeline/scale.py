@@ -14,9 +14,10 @@ from typing import Any
 
 from benchmarks.pipeline.model import scripted
 from structout.pipeline.chunks import in_order
+from structout.pipeline.form import Form
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
-from structout.pipeline.run import finish, local, process
+from structout.pipeline.run import Files, finish, local, process
 from structout.schema import Schema
 from structout.strategies import Constrained, Reask, Repair
 from structout.tables.rows import read_rows
@@ -94,6 +95,6 @@ def _overhead(source: Path, folder: Path) -> tuple[float, float, float, float]:
         process(islice(read_rows(str(source), key="id"), ROWS // 2), job, journal, local())
         again = time.process_time() - began
         began = time.process_time()
-        finish(journal, job, tally.done, str(folder / "o.jsonl"), str(folder / "q.jsonl"))
+        finish(journal, job, tally.done, Files(str(folder / "o.jsonl"), str(folder / "q.jsonl"), Form.of(job.schema)))
         written = time.process_time() - began
     return plain / ROWS, kept / ROWS, again / (ROWS // 2), written / ROWS

@@ -48,6 +48,7 @@ def forget(
     from structout.evaluation.forgetting import LogRows, ReportRows, paired
     from structout.pipeline.forget import holders
     from structout.tables.output import check_distinct
+    from structout.tables.place import Place
     from structout.tables.removal import remove
 
     if not key:
@@ -67,6 +68,11 @@ def forget(
         put_json({"dry_run": dry_run, **found.to_json()})
     else:
         _show(found, dry_run=dry_run)
+    if output is not None and Place.of(output).is_database and found.removed.get(Place.of(output).shown):
+        say(
+            "PostgreSQL keeps the bytes of deleted rows, which cannot be searched: run VACUUM FULL on the table, and "
+            "let its log (WAL), its replicas and its backups expire"
+        )
     if len(found.unknown) == len(set(key)):
         raise typer.Exit(NOTHING)
     raise typer.Exit(PASSED if found.is_complete else FAILED)

@@ -81,7 +81,8 @@ SourceArgument = Annotated[
         metavar="INPUT",
         callback=current_spelling,
         help="JSONL, CSV, JSON, text (one record per line), also compressed (.gz, .bz2, .xz, .zst); Parquet; a folder "
-        "or a pattern of such files, also at s3://, gs://, az:// or https://; NAME.duckdb#TABLE, .sql, sql:QUERY; or - "
+        "or a pattern of such files, also at s3://, gs://, az:// or https://; NAME.duckdb#TABLE, .sql, sql:QUERY, "
+        "postgresql://...#TABLE (or #QUERY); or - "
         "for stdin, the default.",
     ),
 ]

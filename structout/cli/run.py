@@ -52,6 +52,14 @@ class EngineName(StrEnum):
     RAY = "ray"
 
 
+class LoadMode(StrEnum):
+    """How rows reach a table that exists."""
+
+    APPEND = "append"
+    REPLACE = "replace"
+    UPSERT = "upsert"
+
+
 class KeepText(StrEnum):
     """What is kept of the texts of records, prompts and answers."""
 
@@ -69,9 +77,12 @@ def run(
             "--output",
             "-o",
             help="The file for accepted rows: JSONL, CSV (.gz), Parquet, also at s3://, gs:// or az://; "
-            "NAME.duckdb#TABLE, or - for stdout.",
+            "NAME.duckdb#TABLE, postgresql://...#TABLE, or - for stdout.",
         ),
     ] = "-",
+    mode: Annotated[
+        LoadMode, typer.Option("--mode", help="What becomes of the rows of a PostgreSQL table: upsert is by --key.")
+    ] = LoadMode.REPLACE,
     model: ModelOption = "embedded",
     model_settings: ModelSettingsOption = None,
     strategy: StrategyOption = defaults.STRATEGY,
@@ -211,6 +222,7 @@ def run(
         keep=columns_named(keep or ()),
         limit=limit,
         bare=bare,
+        mode=mode.value,
         quarantine=quarantine,
         journal=journal,
         fresh=fresh,
@@ -284,6 +296,8 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
         say(f"{total} in = {found.accepted:,} to {output} + {found.others:,} to {rest}{forgotten}")
     for told in found.sureness.lines() if found.sureness is not None else ():
         say(told)
+    if found.held:
+        say(f"{counted(found.held, 'row')} of these are in the table since an earlier run, and were not appended again")
     if found.repeated_keys:
         repeated = "1 row has" if found.repeated_keys == 1 else f"{found.repeated_keys:,} rows have"
         say(f"{repeated} the same {settings.key} as an earlier row: name a column with unique values in --key")

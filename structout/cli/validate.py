@@ -37,8 +37,8 @@ def validate(
         typer.Argument(
             metavar="INPUT",
             help="A .json document or array of documents; JSONL, YAML, CSV (.gz), Parquet; a provider's batch output "
-            "with --format; a folder or a pattern of such files; NAME.duckdb#TABLE, sql:QUERY; or - for JSONL on "
-            "stdin, the default.",
+            "with --format; a folder or a pattern of such files; NAME.duckdb#TABLE, sql:QUERY, postgresql://...#TABLE; "
+            "or - for JSONL on stdin, the default.",
         ),
     ] = None,
     column: Annotated[str | None, typer.Option("--column", help="The column that holds a document as JSON.")] = None,

@@ -8,19 +8,28 @@ from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
-from structout.errors import BatchError, BudgetError, ModelError, OtherRunError, StructoutError, StructoutWarning
+from structout.errors import (
+    BatchError,
+    BudgetError,
+    ModelError,
+    OtherRunError,
+    SpecError,
+    StructoutError,
+    StructoutWarning,
+)
 from structout.models.ledger import Wave
 from structout.pipeline.estimate import Estimate, ask_nothing, ask_some, waiting
 from structout.pipeline.form import Form
 from structout.pipeline.in_part import Stop, finish_in_part, reason_of
 from structout.pipeline.in_waves import check_settings
 from structout.pipeline.job import Job, begun, priced
+from structout.pipeline.journal.held import Held
 from structout.pipeline.journal.journal import ANSWERED, PLACED, Journal
 from structout.pipeline.journal.ledger import decide
 from structout.pipeline.journal.tables import FORGOTTEN
 from structout.pipeline.kept_cells import KeptCells
 from structout.pipeline.progress import Tally
-from structout.pipeline.run import Executor, finish, local, process, retry_quarantine, unknown
+from structout.pipeline.run import Executor, Files, finish, local, process, retry_quarantine, unknown
 from structout.pipeline.settings import RunSettings
 from structout.pipeline.status import noting
 from structout.pipeline.sureness import Sureness
@@ -54,8 +63,8 @@ class Finished:
 
     The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged. The
     `forgotten` rows are in neither file. `waiting` requests of earlier runs are still at a provider of batches.
-    `unwritten` says why the files are those of an earlier run, "" if they are of this run.
-    `sureness` says how sure the accepted rows are; None if the journal keeps no texts.
+    `unwritten` says why the files are those of an earlier run, "" if they are of this run. `sureness` says how sure the
+    accepted rows are; None if the journal keeps no texts. An earlier run had appended `held` of the accepted rows.
     """
 
     rows: int
@@ -69,6 +78,7 @@ class Finished:
     waiting: int = 0
     unwritten: str = ""
     sureness: Sureness | None = None
+    held: int = 0
 
 
 class FileRun:
@@ -92,11 +102,14 @@ class FileRun:
         warn_of_partial(inputs)
         self._schema = Schema.of(settings.schema)
         load_strategy(settings.strategy)
-        check_target(settings.output)
+        check_target(settings.output, settings.load)
+        if settings.mode == "append" and settings.fresh:
+            hint = "name another --journal for new rows, or use --mode upsert"
+            raise SpecError("--fresh would append the rows of an earlier run again", hint=hint)
         if not (settings.write_secrets or settings.by_serialization):
             check_hidden(self._schema, "add --write-secrets, or --by-serialization to write what Pydantic writes")
         self._form = Form.of(self._schema, by_serialization=settings.by_serialization)
-        check_field_names(settings.output, self._form.schema, bare=settings.bare)
+        check_field_names(settings.output, self._form.schema, bare=settings.bare, load=settings.load)
         for what, file in beside.items():
             if file is not None:
                 check_here(file, what)
@@ -111,7 +124,8 @@ class FileRun:
         self.is_empty = not first
         self.total = count_rows(inputs, limit=settings.limit)
         self._rows: Iterator[Row] = chain(first, rows)
-        place = placing(settings.output, self._form.schema, bare=settings.bare)
+        self._close = rows.close
+        place = placing(settings.output, self._form.schema, bare=settings.bare, load=settings.load)
         self._place = None if place is None else lambda value, provenance: place(self._form.write(value), provenance)
 
     @cached_property
@@ -159,6 +173,7 @@ class FileRun:
                     "output": Place.of(settings.output).shown,
                     "mark": settings.mark and str(Path(settings.mark).resolve()),
                 }
+                held = Held(journal, settings.output, settings.load)
                 with noting(settings.place, about, progress, journal.waves) as (note, rewrite):
 
                     def changed() -> None:
@@ -167,15 +182,16 @@ class FileRun:
 
                     journal.heed = changed
                     tally = process(rows, self.job, journal, executor, total=total, progress=note, place=place)
+                self._close()  # a query that was not read to its end may hold a lock on the output
                 failed = journal.counts(limit).get("error", 0)
                 first = next(journal.outcomes(f"NOT ({ANSWERED})", limit), None)
+                files = self._files(kept, held)
                 if failed:
-                    reason = f"the model failed on {failed:,}"
-                    stop = Stop(total, reason)
-                    found = finish_in_part(journal, self.job, settings, self._form, stop, tally.done, kept=kept)
+                    stop = Stop(total, f"the model failed on {failed:,}")
+                    found = finish_in_part(journal, self.job, files, stop, tally.done, limit=limit)
                     accepted, others, unwritten = found.accepted, found.others, found.why_not
                 else:
-                    accepted, others = self._finish(journal, tally.done, kept)
+                    accepted, others = self._finish(journal, tally.done, files)
                     unwritten = ""
             except KeyboardInterrupt:
                 raise RunInterruptedError(journal.last() + 1) from None
@@ -191,6 +207,7 @@ class FileRun:
                 unwritten=unwritten,
                 waiting=sum(len(wave.keys) for _, wave in journal.waves()),
                 sureness=Sureness(accepted, tally.confidence, tally.overruled, tally.counts["truncated"]),
+                held=held.skipped,
             )
 
     def _keeping(self) -> "AbstractContextManager[KeptCells | None]":
@@ -199,16 +216,19 @@ class FileRun:
             return nullcontext()
         return closing(KeptCells(self._kept, Path(self.settings.place).absolute().parent))
 
-    def _finish(self, journal: Journal, rows: int, kept: KeptCells | None) -> tuple[int, int]:
+    def _files(self, kept: KeptCells | None, held: Held | None = None) -> Files:
+        """Where the rows go."""
+        settings = self.settings
+        return Files(
+            settings.output, settings.rest, self._form, bare=settings.bare, hashed=settings.keep_text == "hash",
+            load=settings.load, kept=kept, held=held,
+        )  # fmt: skip
+
+    def _finish(self, journal: Journal, rows: int, files: Files) -> tuple[int, int]:
         """Write the files of a complete run, and count their rows."""
-        settings, hashed = self.settings, self.settings.keep_text == "hash"
-        output, rest, bare = settings.output, settings.rest, settings.bare
-        limit, form = settings.limit, self._form
-        counts = finish(
-            journal, self.job, rows, output, rest, bare=bare, limit=limit, form=form, hashed=hashed, kept=kept
-        )
-        remove_mark(output)
-        if hashed:
+        counts = finish(journal, self.job, rows, files, limit=self.settings.limit)
+        remove_mark(files.output)
+        if files.hashed:
             journal.hash_texts()
         return counts
 
@@ -232,7 +252,8 @@ class FileRun:
         settings = self.settings
         if kept:
             kept.read_to(journal.last())  # rows that an earlier run has done may not be read yet
-        found = finish_in_part(journal, self.job, settings, self._form, Stop(self.total, reason), kept=kept)
+        stop = Stop(self.total, reason)
+        found = finish_in_part(journal, self.job, self._files(kept), stop, limit=settings.limit)
         done = found.accepted + found.others
         if found.why_not:
             far = f"the {done:,} rows so far are kept in {journal.path}" if done else "nothing was written"
@@ -250,7 +271,8 @@ class FileRun:
         for some in iter(lambda: list(islice(rows, _CHUNK)), []):
             is_known = is_known and not unknown(some, journal)
             count += len(some)
-        are_there = all(is_there(Place.of(one)) for one in (settings.output, settings.rest))
+        output = Place.of(settings.output)
+        are_there = all(is_there(one) for one in (output, Place.of(settings.rest)) if not one.is_database)
         if settings.retry_quarantine or not (is_known and are_there and count == sum(counts.values())):
             raise OtherRunError(
                 f"{journal.path} keeps no texts: its run is complete, and its files cannot be written again",

@@ -4,13 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from structout.errors import AccountError, BatchError, BudgetError, StructoutError
-from structout.pipeline.form import Form
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.journal.tables import FORGOTTEN
-from structout.pipeline.kept_cells import KeptCells
-from structout.pipeline.run import check_rows, finish
-from structout.pipeline.settings import RunSettings
+from structout.pipeline.run import Files, check_rows, finish
 from structout.tables.partial import Partial, is_stream, why_not, write_mark
 
 
@@ -32,39 +29,28 @@ class InPart:
 
 
 def finish_in_part(
-    journal: Journal,
-    job: Job,
-    settings: RunSettings,
-    form: Form,
-    stop: Stop,
-    rows: int | None = None,
-    *,
-    kept: KeptCells | None = None,
+    journal: Journal, job: Job, files: Files, stop: Stop, rows: int | None = None, *, limit: int | None = None
 ) -> InPart:
     """Write the rows that are done to the output and the quarantine, marked as partial, unless a complete output of an
-    earlier run is there. `kept` has the cells of kept columns, if there are any. `rows` is the number of input rows, if
-    the run has seen all of them: then a stream takes the rows too, without a mark.
+    earlier run is there. `rows` is the number of input rows, if the run has seen all of them: then a stream takes the
+    rows too, without a mark. `limit` is the maximum number of rows.
 
     Raises `OutputError`, and `JournalError` as `finish` does.
     """
-    output, limit, counts = settings.output, settings.limit, journal.counts(settings.limit)
+    counts = journal.counts(limit)
     every, failed = sum(counts.values()), counts.get("error", 0)
     come = every if rows is None else rows
-    if not (rows is not None and is_stream(output)):
-        problem = why_not(output, settings.rest) if rows is not None or every > failed else "no row is done"
+    if not (rows is not None and is_stream(files.output)):
+        is_worth = rows is not None or every > failed
+        problem = why_not(files.output, files.quarantine) if is_worth else "no row is done"
         if problem:
             accepted = counts.get("valid", 0) + counts.get("repaired", 0)
             others = every - accepted - counts.get(FORGOTTEN, 0)
             check_rows(journal, come, accepted, others, limit)
             return InPart(accepted, others, problem)
-        write_mark(
-            output, Partial(every - failed, stop.total, stop.reason, datetime.now(UTC).isoformat(timespec="seconds"))
-        )
-    bare, hashed = settings.bare, settings.keep_text == "hash"
-    found = finish(
-        journal, job, come, output, settings.rest, bare=bare, limit=limit, form=form, hashed=hashed, kept=kept
-    )
-    return InPart(*found, "")
+        time = datetime.now(UTC).isoformat(timespec="seconds")
+        write_mark(files.output, Partial(every - failed, stop.total, stop.reason, time))
+    return InPart(*finish(journal, job, come, files, limit=limit), "")
 
 
 def reason_of(error: StructoutError) -> str:

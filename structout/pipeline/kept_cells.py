@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -54,15 +54,22 @@ class KeptCells:
         while self._read < position and next(self._rows, None) is not None:
             pass
 
-    def at(self, positions: Iterable[int]) -> Iterator[dict[str, Json]]:
-        """The cells of the rows at these positions, which ascend; nothing of rows that were not read."""
+    def reader(self) -> Callable[[int], dict[str, Json]]:
+        """A function that finds the cells of the row at a position, for positions that ascend. It finds nothing of rows
+        that were not read.
+        """
         with self._written():
             self._file.seek(0)
         here, line = -1, b""
-        for position in positions:
-            while here < position:
-                here, line = here + 1, self._file.readline()
-            yield json.loads(line) if line else {}
+
+        def at(position: int) -> dict[str, Json]:
+            nonlocal here, line
+            with self._written():
+                while here < position:
+                    here, line = here + 1, self._file.readline()
+            return json.loads(line) if line else {}
+
+        return at
 
     @contextmanager
     def _written(self) -> Iterator[None]:

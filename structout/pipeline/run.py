@@ -3,9 +3,9 @@
 import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import repeat, takewhile
+from itertools import takewhile
 
 from structout.errors import BudgetError, DataError, ModelError, OtherRunError, StructoutWarning
 from structout.models import identity
@@ -15,6 +15,7 @@ from structout.pipeline.failures import AGAIN, Failures
 from structout.pipeline.form import Form
 from structout.pipeline.job import CHUNK, Job
 from structout.pipeline.journal.database import ANEW
+from structout.pipeline.journal.held import Held
 from structout.pipeline.journal.journal import ACCEPTED, PLACED, Journal
 from structout.pipeline.journal.tables import FORGOTTEN
 from structout.pipeline.kept_cells import KeptCells
@@ -25,6 +26,7 @@ from structout.strategies.refusals import Refusals
 from structout.surfaces import json_text
 from structout.tables.output import Placing, replacing, writing
 from structout.tables.rows import Row
+from structout.tables.staging import Load
 
 Entry = tuple[int, bytes, RowOutcome]  # of the journal: position, digest and outcome
 Done = list[tuple[Row, RowOutcome | None]]  # None: the journal already has the row's outcome
@@ -141,49 +143,60 @@ def _fits(outcome: RowOutcome, place: Placing) -> bool:
     return True
 
 
-def finish(
-    journal: Journal,
-    job: Job,
-    rows: int,
-    output: str,
-    quarantine: str,
-    *,
-    bare: bool = False,
-    limit: int | None = None,
-    form: Form | None = None,
-    hashed: bool = False,
-    kept: KeptCells | None = None,
-) -> tuple[int, int]:
+@dataclass(frozen=True)
+class Files:
+    """Where the rows of a run go: accepted rows to `output`, all others to `quarantine`.
+
+    `form` says what is written of a record, and `kept` what stands beside it. `bare` omits the provenance. If `hashed`,
+    the quarantine holds a hash of each input, and no text. `load` says how rows reach a table that exists; `held` knows
+    which rows the table has.
+    """
+
+    output: str
+    quarantine: str
+    form: Form
+    bare: bool = False
+    hashed: bool = False
+    load: Load = field(default_factory=Load)
+    kept: KeptCells | None = None
+    held: Held | None = None
+
+
+def finish(journal: Journal, job: Job, rows: int, files: Files, *, limit: int | None = None) -> tuple[int, int]:
     """Write the accepted rows and the quarantine, and count both. Each file appears whole or not at all. A record that
     the schema now rejects, or that the output cannot hold, goes to the quarantine as rejected. `limit` is the maximum
-    number of rows, whatever the journal holds; `form` says what is written of a record, and `kept` what stands beside
-    it. If `hashed`, the quarantine holds a hash of each input, and no text.
+    number of rows, whatever the journal holds.
 
     Raises `OutputError`, and `JournalError` unless each of the `rows` input rows went to exactly one of the two files.
     """
     accepted = quarantined = 0
-    form = form or Form.of(job.schema)
-    kinds = kept.columns.kinds if kept else {}
-    with replacing(quarantine) as rest, writing(output, form.schema, bare=bare, kept=kinds) as write:
+    kinds = files.kept.columns.kinds if files.kept else {}
+    held = files.held or Held(journal, files.output, files.load)
+    into = writing(files.output, files.form.schema, bare=files.bare, kept=kinds, load=files.load, marking=held.mark)
+    with replacing(files.quarantine) as rest, into as write:
 
         def set_aside(outcome: RowOutcome) -> None:
             nonlocal quarantined
-            rest.write(json_text(outcome.quarantined(hashed=hashed), ascii=True).encode() + b"\n")
+            rest.write(json_text(outcome.quarantined(hashed=files.hashed), ascii=True).encode() + b"\n")
             quarantined += 1
 
         for outcome in journal.outcomes(f"NOT ({ACCEPTED})", limit):
             set_aside(outcome)
-        beside = kept.at(journal.positions(ACCEPTED, limit)) if kept else repeat({})
-        for outcome, cells in zip(journal.outcomes(ACCEPTED, limit), beside, strict=False):
+        cells_of = files.kept.reader() if files.kept else lambda position: {}
+        for position, outcome in journal.numbered(ACCEPTED, limit):
+            cells = cells_of(position)
             try:
                 if problem := outcome.problem(job.schema):
                     raise DataError(problem)
-                write(form.write(outcome.value), outcome.provenance(), cells)
+                if held.takes(position):
+                    write(files.form.write(outcome.value), outcome.provenance(), cells)
+                held.add(position)
                 accepted += 1
             except DataError as error:
                 refused = outcome.refused(str(error))
                 set_aside(refused if refused.record is not None else replace(refused, record={**cells} or None))
         check_rows(journal, rows, accepted, quarantined, limit)
+    held.done()
     return accepted, quarantined
 
 

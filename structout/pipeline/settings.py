@@ -15,6 +15,7 @@ from structout.result import Example
 from structout.strategies import spec
 from structout.tables.partial import mark_of, takes_marks
 from structout.tables.place import Format, local_stem
+from structout.tables.staging import Load, Mode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class RunSettings:
 
     `source` is one input or several (see `structout.tables.place.places`), `format` overrules their suffixes, and
     `delimiter` is the one of CSV. `keep` names the columns of the input that stand beside each record ("all": each).
+    `mode` says what becomes of the rows of a table of PostgreSQL that exists (see `structout.tables.staging.Load`).
     `schema`, `model` and `strategy` are arguments of `Schema.of`, `load_model` and `load_strategy`. `prices` are by
     model name; the name "" stands for `model`. A schema with secrets or excluded fields needs `write_secrets`, which
     writes them, or `by_serialization`, which writes what the Pydantic type writes. With `keep_text="hash"`, the
@@ -47,6 +49,7 @@ class RunSettings:
     delimiter: str = ""
     limit: int | None = None
     bare: bool = False
+    mode: Mode = "replace"
     quarantine: str | None = None
     journal: str | None = None
     fresh: bool = False
@@ -80,6 +83,11 @@ class RunSettings:
     def mark(self) -> str:
         """The file that marks a partial output; "" for an output that is never partial."""
         return str(mark_of(self.output)) if takes_marks(self.output) else ""
+
+    @property
+    def load(self) -> Load:
+        """How rows reach the output."""
+        return Load(self.mode, self.key)
 
     @property
     def _stem(self) -> str:

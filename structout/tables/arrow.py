@@ -1,7 +1,7 @@
 """Typed Arrow columns for the fields of a schema."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from types import MappingProxyType
@@ -32,17 +32,23 @@ PROVENANCE = (
 )
 
 
+def _same(value: Any) -> Any:
+    return value
+
+
 @dataclass(frozen=True)
 class Column:
     """An Arrow type with its conversions. `convert` turns a JSON value into a value of the type, and raises
     `ValueError`, `TypeError` or `OverflowError` if the type cannot hold it. `restore` turns the value, with dates as
-    text, back into JSON. Null in a column that is not `nullable` means that the field is absent.
+    text, back into JSON. Null in a column that is not `nullable` means that the field is absent. A `json` column holds
+    the JSON text of its values.
     """
 
     type: pa.DataType
     convert: Callable[[Any], Any]
-    restore: Callable[[Any], Json] = lambda value: value
+    restore: Callable[[Any], Json] = _same
     nullable: bool = True
+    json: bool = False
 
 
 def columns_of(schema: Schema[Any]) -> dict[str, Column]:
@@ -64,12 +70,14 @@ def _columns(layout: Layout) -> dict[str, Column]:
         ) from error
 
 
-def reader_of(schema: Schema[Any]) -> Callable[[dict[str, Json]], Json]:
+def reader_of(schema: Schema[Any], parsed: Collection[str] = ()) -> Callable[[dict[str, Json]], Json]:
     """A function that restores a record from a row of `Table`, with dates as text. A row of another program is taken as
-    the record, except that text which can only be JSON is parsed, and null which can only mean absence is dropped.
+    the record, except that text which can only be JSON is parsed, and null which can only mean absence is dropped. The
+    `parsed` columns hold JSON values already.
     """
     layout = Layout.of(schema)
     columns = _columns(layout)
+    columns |= {name: Column(_TEXT.type, _same, nullable=columns[name].nullable) for name in parsed if name in columns}
     return lambda row: layout.record({name: _restored(columns.get(name), value) for name, value in row.items()})
 
 
@@ -81,12 +89,18 @@ def _restored(column: Column | None, value: Json) -> Json:
 
 class Table:
     """Records in typed columns, after the `kept` columns, and followed by their provenance columns unless the table is
-    `bare`.
+    `bare`. In a `flat` table, a nested value is text: `json` names the columns of JSON.
     """
 
-    def __init__(self, schema: Schema[Any], *, bare: bool, kept: Kept = MappingProxyType({})) -> None:
+    def __init__(
+        self, schema: Schema[Any], *, bare: bool, flat: bool = False, kept: Kept = MappingProxyType({})
+    ) -> None:
         self._layout = Layout.of(schema)
         self._columns = _columns(self._layout)
+        if flat:
+            nested = [name for name, one in self._columns.items() if one.json or pa.types.is_nested(one.type)]
+            self._columns |= {name: replace(_TEXT, nullable=self._columns[name].nullable) for name in nested}
+        self.json = {name for name, one in self._columns.items() if one.json} | (set() if bare else {"_edits"})
         self._provenance = {} if bare else {"_key": pa.string(), **dict(PROVENANCE)}
         types = {name: column.type for name, column in self._columns.items()}
         before = {name: _KEPT[kind].type for name, kind in kept.items()}
@@ -232,7 +246,7 @@ def _moment(text: str) -> datetime:
 
 
 _MOST_COLUMNS = 10_000  # including nested columns
-_TEXT = Column(pa.string(), lambda value: _string(json.dumps(value, ensure_ascii=False)))
+_TEXT = Column(pa.string(), lambda value: _string(json.dumps(value, ensure_ascii=False)), json=True)
 _STRING = Column(pa.string(), _string)
 _SCALARS = {
     "integer": Column(pa.int64(), _whole),

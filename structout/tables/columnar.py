@@ -38,7 +38,7 @@ def parquet_rows(place: Place, wanted: list[str]) -> Iterator[dict[str, Any] | B
     Raises `DataError`, `MissingExtraError`.
     """
     with parquet_file(place) as file:
-        _check_names(place.shown, file.schema_arrow.names, wanted)
+        check_names(place.shown, file.schema_arrow.names, wanted)
         try:
             for batch in file.iter_batches(batch_size=BATCH):
                 yield from arrow_rows(batch)
@@ -102,7 +102,7 @@ def queried_rows(place: Place, wanted: list[str]) -> Iterator[dict[str, Any] | B
             if found is None:
                 raise DataError(f"{source} returns no rows", hint="write a SELECT")
             names, types = found.columns, list(map(str, found.types))
-            _check_names(source, names, wanted)
+            check_names(source, names, wanted)
             # DuckDB makes another date of a date after the year 9999, and needs pytz for a zone: dates become text.
             if any("TIMESTAMP" in one or "DATE" in one for one in types):
                 found = found.project(", ".join(map(_dated, names, types)))
@@ -137,7 +137,8 @@ def relation(connection: Any, place: Place) -> str:
     return ".".join(map(quoted, [place.table] if whole else place.parts))
 
 
-def _check_names(source: str, names: list[str], wanted: list[str]) -> None:
+def check_names(source: str, names: list[str], wanted: list[str]) -> None:
+    """Check that all wanted columns are there, and that no two columns have one name. Raises `DataError`."""
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise DataError(f"{source} has two columns {twice!r}", hint="rename or remove one of them")
     check_columns(source, names, wanted)

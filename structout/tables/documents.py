@@ -3,7 +3,7 @@
 import json
 import warnings
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from structout.document import Json, parse_json
@@ -14,6 +14,7 @@ from structout.schema.walk import kinds_of
 from structout.tables.batch_answers import BatchAnswer, batch_answers, batch_format
 from structout.tables.columnar import Bad, parquet_rows, queried_rows
 from structout.tables.csv import read_table
+from structout.tables.databases import database_rows, json_columns
 from structout.tables.layout import Layout, fields, strangers
 from structout.tables.place import BATCHES, KINDS, DocumentFormat, Place
 from structout.tables.rows import with_columns
@@ -58,8 +59,8 @@ def read_documents(
     column: str | None = None,
     format: DocumentFormat | None = None,  # noqa: A002
 ) -> Iterator[Document]:
-    """The documents of a `.json` file (one, or an array of them), of YAML, of JSONL, CSV, Parquet and DuckDB (one per
-    row), of a provider's batch output (an answer each), or of JSONL on stdin (`-`).
+    """The documents of a `.json` file (one, or an array of them), of YAML, of JSONL, CSV, Parquet, DuckDB and
+    PostgreSQL (one per row), of a provider's batch output (an answer each), or of JSONL on stdin (`-`).
 
     With a `column`, each document is the JSON text in that column. Otherwise a row of a table is a document, whose
     cells are read as the schema's types, as `structout run` writes them; its provenance columns are skipped, and so are
@@ -70,6 +71,8 @@ def read_documents(
     wanted = [] if column is None else [column]
     if column is not None and place.format in _WITHOUT_COLUMNS:
         raise SpecError(f"--column is for tables, and {place.shown} has no columns", hint="leave it out")
+    if place.is_database:
+        return _typed(place.shown, database_rows(place, wanted), schema, column, json_columns(place))
     if place.is_query:
         return _typed(place.shown, queried_rows(place, wanted), schema, column)
     if place.format == "parquet":
@@ -90,7 +93,9 @@ def read_documents(
     return (_nested(document, column) for document in documents)
 
 
-def _typed(source: str, rows: Rows, schema: Schema[Any], column: str | None) -> Iterator[Document]:
+def _typed(
+    source: str, rows: Rows, schema: Schema[Any], column: str | None, parsed: Sequence[str] = ()
+) -> Iterator[Document]:
     read: Callable[[dict[str, Any]], Json] | None = None
     for line, row in enumerate(rows, 1):
         if isinstance(row, Bad):
@@ -102,7 +107,7 @@ def _typed(source: str, rows: Rows, schema: Schema[Any], column: str | None) -> 
         if read is None:  # the first row shows that pyarrow is installed
             from structout.tables.arrow import reader_of
 
-            read = reader_of(schema)
+            read = reader_of(schema, parsed)
             _warn(source, schema, row)
         yield Document(line, None, read(row))
 

@@ -20,6 +20,7 @@ from structout.tables.columnar import relation
 from structout.tables.kept_columns import Kept
 from structout.tables.layout import MORE, PROVENANCE, Layout, fields
 from structout.tables.place import Place
+from structout.tables.staging import Load, Marking, Target
 from structout.tables.streams import packed
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ Placing = Callable[[Json, dict[str, Any]], dict[str, Any]]
 _GROUP = 10_000  # rows of a Parquet row group, which is held in memory
 _NOTHING: Mapping[str, Any] = {}
 FORMATS = ("jsonl", "csv", "tsv", "parquet")
+_REPLACE = Load()
 
 
 class WriteRecord(Protocol):
@@ -39,16 +41,19 @@ class WriteRecord(Protocol):
         """Write it. Raises `DataError`, before it writes, if no row can hold it."""
 
 
-def check_target(target: str) -> None:
+def check_target(target: str, load: Load = _REPLACE) -> None:
     """Check, before any model is asked, that `target` can be written. Raises `OutputError`, `SpecError`."""
-    if target == "-":
-        return
     place = Place.of(target)
+    if load.mode != "replace" and not place.is_database:
+        hint = "omit --mode, or write postgresql://...#TABLE"
+        raise SpecError(f"--mode {load.mode} is for tables of PostgreSQL, not for {place.shown}", hint=hint)
+    if target == "-" or place.is_database:
+        return  # `check_field_names` checks the whole table
     if not place.is_table and place.format not in FORMATS:
         known = ", ".join(f".{one}" for one in FORMATS)
         raise SpecError(
             f"unknown output format: {place.shown}",
-            hint=f"give a name that ends in {known} or .duckdb#TABLE, or give -",
+            hint=f"give a name that ends in {known} or .duckdb#TABLE, postgresql://...#TABLE, or -",
         )
     if place.format == "parquet" and place.packing:
         raise SpecError(f"invalid output: {place.shown}: Parquet compresses itself", hint="give a name in .parquet")
@@ -143,6 +148,8 @@ def check_distinct(files: Mapping[str, str | None]) -> None:
             problem = f"{whose} and {what} are the same file: {place.shown}"
             raise SpecError(problem, hint="name another file for one of them")
         others[table] = what
+        if place.is_database:
+            continue
         said = re.compile(rf"(?<![\w.-]){re.escape(path if place.is_remote else Path(path).name)}(?![\w-])")
         if any(map(said.search, queries)) and (place.is_remote or Path(path).exists()):
             problem = f"the query may read the file of {what}: {place.shown}"
@@ -221,13 +228,14 @@ def _written(path: str | Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason, hint = error.strerror or str(error), "name another file, or make room; nothing is lost"
-        raise OutputError(f"cannot write {path}: {reason}", hint=hint) from error
+        raise OutputError(f"cannot write {Place.of(str(path)).shown}: {reason}", hint=hint) from error
 
 
-def check_field_names(target: str, schema: Schema[Any], *, bare: bool = False) -> None:
-    """Check, before any model is asked, that no field of the schema has the name of a column that the target adds.
+def check_field_names(target: str, schema: Schema[Any], *, bare: bool = False, load: Load = _REPLACE) -> None:
+    """Check, before any model is asked, that no field of the schema has the name of a column that the target adds, and
+    that the rows fit into a table of PostgreSQL that exists.
 
-    Raises `SpecError`.
+    Raises `SpecError`, `OutputError`.
     """
     table = _is_cells(Place.of(target))
     taken = [*([] if bare else PROVENANCE), *([MORE] if table else [])]
@@ -235,19 +243,24 @@ def check_field_names(target: str, schema: Schema[Any], *, bare: bool = False) -
         if name in taken:
             hint = "rename it, or write JSONL" if name == MORE else "give --bare, or rename the field"
             raise SpecError(f"the schema has a field {name!r}, a name that the output reserves", hint=hint)
+    if (place := Place.of(target)).is_database:
+        _arrow("databases")
+        Target(place, schema, bare, load).check()
 
 
-def placing(target: str, schema: Schema[Any], *, bare: bool = False) -> Placing:
+def placing(target: str, schema: Schema[Any], *, bare: bool = False, load: Load = _REPLACE) -> Placing:
     """A function that makes a row of the target from one accepted record and its provenance.
 
     It raises `DataError` if no row can hold the record. `bare` omits the provenance.
     """
-    if _is_typed(Place.of(target)):
+    if (place := Place.of(target)).is_database:
+        return Target(place, schema, bare, load).placing()
+    if _is_typed(place):
         _arrow()
         from structout.tables.arrow import Table
 
         return Table(schema, bare=bare).row
-    layout = Layout.of(schema) if _is_cells(Place.of(target)) else None
+    layout = Layout.of(schema) if _is_cells(place) else None
 
     def row(value: Json, provenance: dict[str, Any]) -> dict[str, Any]:
         record = layout.row(value) if layout else value if isinstance(value, dict) else {"value": value}
@@ -270,14 +283,23 @@ def _in_cells(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def writing(target: str, schema: Schema[Any], *, bare: bool = False, kept: Kept = _NOTHING) -> Iterator[WriteRecord]:
+def writing(
+    target: str,
+    schema: Schema[Any],
+    *,
+    bare: bool = False,
+    kept: Kept = _NOTHING,
+    load: Load = _REPLACE,
+    marking: Marking | None = None,
+) -> Iterator[WriteRecord]:
     """A function that writes one accepted record and its provenance, in the format of the target's suffix, and before
     them the cells of the `kept` columns of the input.
 
-    `bare` omits the provenance. Raises `OutputError`. The function raises `DataError`, before it writes, if no row can
+    `bare` omits the provenance. `load` and `marking` are for tables of PostgreSQL (see `Target.writing`). Raises
+    `OutputError`. The function raises `DataError`, before it writes, if no row can
     hold the record.
     """
-    place, beside = placing(target, schema, bare=bare), _beside(target, kept)
+    place, beside = placing(target, schema, bare=bare, load=load), _beside(target, kept)
 
     def write(value: Json, provenance: dict[str, Any], cells: Mapping[str, Json] = _NOTHING) -> None:
         row, before = place(value, provenance), beside(cells)
@@ -285,7 +307,12 @@ def writing(target: str, schema: Schema[Any], *, bare: bool = False, kept: Kept 
             raise DataError(f"the record and the input both have {min(taken)!r}", hint="leave it out of --keep")
         put({**before, **row})
 
-    with _into(target, schema, bare=bare, kept=kept) as put:
+    where = Place.of(target)
+    if where.is_database:
+        into = Target(where, schema, bare, load, kept).writing(marking)
+    else:
+        into = _into(target, schema, bare=bare, kept=kept)
+    with into as put:
         yield write
 
 
@@ -298,6 +325,8 @@ def _beside(target: str, kept: Kept) -> Callable[[Mapping[str, Json]], Mapping[s
         if stray := next((name for name in cells if name not in kept), None):
             problem = f"the column {stray!r} of the input has a name that the output cannot give it"
             raise DataError(problem, hint="name the columns in --keep")
+        if place.is_database and (bad := next((name for name in cells if "\0" in str(cells[name])), None)):
+            raise DataError(f"the column {bad!r} holds a character that PostgreSQL cannot hold", hint="write Parquet")
         if is_typed:
             from structout.tables.arrow import kept_part
 
@@ -334,7 +363,7 @@ def _is_cells(place: Place) -> bool:
 
 
 def _is_typed(place: Place) -> bool:
-    return place.format == "parquet" or place.is_table
+    return place.format == "parquet" or place.is_table or place.is_database
 
 
 def _json_lines(stream: BinaryIO) -> Write:
@@ -418,9 +447,9 @@ def _duckdb() -> Any:
     return duckdb
 
 
-def _arrow() -> Any:
+def _arrow(extra: str = "pipeline") -> Any:
     try:
         import pyarrow
     except ModuleNotFoundError as error:
-        raise MissingExtraError("pyarrow", "pipeline") from error
+        raise MissingExtraError("pyarrow", extra) from error
     return pyarrow

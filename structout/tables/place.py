@@ -35,24 +35,27 @@ _NAME: Final = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 _NAMES: Final = re.compile(rf"(?:{_NAME.pattern})(?:\.(?:{_NAME.pattern})){{1,2}}")
 _STORES: Final = ("s3", "gs", "az", "https", "http")
 _WEB: Final = ("https", "http")
-_DATABASES: Final = ("postgresql", "postgres", "sqlite")
+_DATABASES: Final = ("postgresql", "postgres")
 _URL: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
-_PASSWORD: Final = re.compile(r"(?<=://)([^/@:]*):[^/@]*(?=@)|(?<=[?&]password=)[^&#]*")
+# A password that should have been percent-encoded may hold any character: up to the last @, rather too much is hidden.
+_PASSWORD: Final = re.compile(r"(?<=://)([^/@:?#]*):(?:\S*|[^/@]*)(?=@)|(?<=[?&]password=)[^&#]*")
+_QUERY: Final = re.compile(r"\s*(?:SELECT|WITH|VALUES|TABLE)[\s(*].*", re.IGNORECASE | re.DOTALL)
 _SECRETS: Final = r"auth|code|cred|key|pass|policy|secret|session|sig|token"
 _SIGNED: Final = re.compile(rf"(?<=://)[^/?#]*(?=@)|(?<=[?&])([^=&#]*(?:{_SECRETS})[^=&#]*)=[^&#]*", re.IGNORECASE)
 _PARTITION: Final = re.compile(r"([^=]+)=(.*)", re.DOTALL)
 KINDS: Final = (
     "JSONL (.jsonl), CSV (.csv, .tsv), JSON (.json), text (.txt), each with .gz, .bz2, .xz or .zst, Parquet "
     "(.parquet), a folder or a pattern of such files, also at s3://, gs://, az:// or https://, NAME.duckdb#TABLE, "
-    ".sql, sql:QUERY or -"
+    ".sql, sql:QUERY, postgresql://...#TABLE or -"
 )
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a table is. `format` is None if only the content tells; `table` is the name of a table of DuckDB, perhaps
-    with its schema; `partition` holds the columns that the names of folders state (`year=2026/`). `delimiter` is the
-    one of CSV, if it is not the one of its format.
+    """Where a table is. `format` is None if only the content tells; `table` is the name of a table of a database,
+    perhaps with its schema, or a query of PostgreSQL; `file` is then the address of the database; `partition` holds the
+    columns that the names of folders state (`year=2026/`). `delimiter` is the one of CSV, if it is not the one of its
+    format.
     """
 
     name: str
@@ -66,7 +69,11 @@ class Place:
     @classmethod
     def of(cls, name: str, format: DocumentFormat | None = None) -> "Place":  # noqa: A002
         """The place with a name. `format` overrules the suffix of a file, whose case does not matter."""
-        if found := _TABLE.fullmatch(name):
+        scheme = _scheme(name)
+        if scheme in _DATABASES:
+            address, _, table = name.partition("#")
+            return cls(name, address, None, "", table)
+        if not scheme and (found := _TABLE.fullmatch(name)):
             return cls(name, found["file"], None, "", found["table"])
         if name == "-" or name.startswith("sql:"):
             return cls(name, name, format)
@@ -77,8 +84,7 @@ class Place:
     @property
     def scheme(self) -> str:
         """The scheme of a URL, in lower case; "" for anything else."""
-        found = _URL.fullmatch(self.name)
-        return found["scheme"].lower() if found else ""
+        return _scheme(self.name)
 
     @property
     def is_remote(self) -> bool:
@@ -108,14 +114,20 @@ class Place:
         return self.delimiter or ("\t" if self.format == "tsv" else ",")
 
     @property
+    def query(self) -> str:
+        """The query of a database that the place is, as SQL; "" if the place is a table or a file."""
+        return self.table if self.is_database and _QUERY.fullmatch(self.table) else ""
+
+    @property
     def is_table(self) -> bool:
         """Whether the place is a table of DuckDB."""
-        return bool(_TABLE.fullmatch(self.name))
+        return not self.scheme and bool(_TABLE.fullmatch(self.name))
 
     @property
     def is_query(self) -> bool:
         """Whether DuckDB reads the place: a query or a table."""
-        return self.name.startswith("sql:") or self.name.lower().endswith(".sql") or self.is_table
+        is_file = self.name.lower().endswith(".sql") and not self.is_database
+        return self.name.startswith("sql:") or is_file or self.is_table
 
     @property
     def is_counted(self) -> bool:
@@ -156,10 +168,13 @@ class Place:
     @property
     def identity(self) -> tuple[str, str]:
         """What two names of one place have in common: the real path of the file, and the table. DuckDB ignores the case
-        of names, `main` is its usual schema, and a database may be named after its file.
+        of names, `main` is its usual schema, and a database may be named after its file. PostgreSQL's usual schema is
+        `public`, and an address says who asks.
         """
         if self.is_remote:
             return f"{self.scheme}://{self.name.partition('://')[2]}", ""
+        if self.is_database:
+            return self.file.partition("://")[2].rpartition("@")[2], "\0".join(self.parts).removeprefix("public\0")
         path = os.path.realpath(self.file)
         if sys.platform == "darwin":  # its file systems ignore case; paths of Windows do so themselves
             path = path.casefold()
@@ -251,7 +266,7 @@ def _expanded(name: str, format: DocumentFormat | None, documents: bool) -> Iter
         from structout.tables.objects import listed
 
         return listed(place, format, documents=documents)
-    if name == "-" or place.is_query or Path(name).is_file():
+    if name == "-" or place.is_query or place.is_database or Path(name).is_file():
         return [place]
     if Path(name).is_dir():
         found = list(_files(Path(name), format, documents))
@@ -303,6 +318,11 @@ def _path(name: str) -> str:
     """The part of a name that may end in a suffix, in lower case: of a web address, what stands before the query."""
     path = name.lower()
     return re.split("[?#]", path)[0] if path.startswith(("https://", "http://")) else path
+
+
+def _scheme(name: str) -> str:
+    found = _URL.fullmatch(name)
+    return found["scheme"].lower() if found else ""
 
 
 def _suffix(name: str, packing: Packing) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from structout.errors import DataError
 from structout.surfaces import is_utf8
 from structout.tables.columnar import Bad, parquet_file, parquet_rows, queried_rows
 from structout.tables.csv import check_columns, read_table
+from structout.tables.databases import database_rows
 from structout.tables.lines import json_items, json_lines, sniffed, text_lines
 from structout.tables.place import KINDS, Format, Names, Place, places
 from structout.tables.streams import opened_text
@@ -50,8 +51,9 @@ def read_rows(
     format: Format | None = None,  # noqa: A002
     delimiter: str = "",
     others: Sequence[str] = (),
-) -> Iterator[Row]:
-    """The rows of one or more sources, in order (see `places`): files, tables or queries of DuckDB, or stdin (`-`).
+) -> Generator[Row, None, None]:
+    """The rows of one or more sources, in order (see `places`): files, tables or queries of DuckDB and PostgreSQL, or
+    stdin (`-`).
 
     `text` names the column to read, `key` the column that identifies a row (default: row numbers from 1). `format`
     overrules the suffixes of files, and `delimiter` is the one of CSV. A source must also have the columns `others`. A
@@ -109,8 +111,10 @@ def rows_of(texts: Iterable[Any]) -> Iterator[Row]:
 def _records(place: Place, text: str, names: list[str]) -> Iterator["Json | Bad"]:
     """The records of the rows; bad rows as `Bad`. `names` are the columns that the place must have."""
     wanted = [one for one in names if one not in dict(place.partition)]
-    if place.is_query:
-        found: Iterator[Json | Bad] = queried_rows(place, wanted)
+    if place.is_database:
+        found: Iterator[Json | Bad] = database_rows(place, wanted)
+    elif place.is_query:
+        found = queried_rows(place, wanted)
     elif place.format == "parquet":
         found = parquet_rows(place, wanted)
     elif place.format in ("csv", "tsv"):
