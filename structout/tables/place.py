@@ -73,7 +73,7 @@ class Place:
         if scheme in _DATABASES:
             address, _, table = name.partition("#")
             return cls(name, address, None, "", table)
-        if not scheme and (found := _TABLE.fullmatch(name)):
+        if scheme in ("", *_STORES) and (found := _TABLE.fullmatch(name)):
             return cls(name, found["file"], None, "", found["table"])
         if name == "-" or name.startswith("sql:"):
             return cls(name, name, format)
