@@ -121,7 +121,7 @@ class Place:
     @property
     def is_table(self) -> bool:
         """Whether the place is a table of DuckDB."""
-        return not self.scheme and bool(_TABLE.fullmatch(self.name))
+        return self.scheme in ("", *_STORES) and bool(_TABLE.fullmatch(self.name))
 
     @property
     def is_query(self) -> bool:
