@@ -20,6 +20,7 @@ VERSION = 2  # version 1 wrote issues and edits as lists in a journal, and every
 LARGEST = 2**63  # counts stay below it, as an integer column of SQLite requires
 _SLACK = 0.01  # rounding may lift a log-probability this far above 0
 _OTHERS = [one for one in fields(Completion) if one.name not in ("text", "usage", "finish_reason")]
+_SAMPLING = [one.name for one in fields(Sampling)]
 _COUNTS: dict[str, Any] = {one.name: one.default for one in fields(Usage)}
 
 
@@ -27,7 +28,7 @@ def prompt_json(prompt: Prompt) -> dict[str, Any]:
     """A prompt as JSON. Of the constraint, only its presence is written."""
     return {
         "messages": [[message.role, message.content] for message in prompt.messages],
-        "sampling": asdict(prompt.sampling),
+        "sampling": {name: getattr(prompt.sampling, name) for name in _SAMPLING},
         "constrained": prompt.constraint is not None,
         "sample": prompt.sample,
     }

@@ -63,13 +63,20 @@ def _check_scalar(value: Any, path: Steps) -> None:
 
 def is_written(value: Any) -> bool:
     """Whether every JSON reader can read the numbers in a value: they are finite and within the range of doubles."""
-    if isinstance(value, dict):
-        return all(map(is_written, value.values()))
-    if isinstance(value, list | tuple):
-        return all(map(is_written, value))
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return not isinstance(value, int) or value.bit_length() < _BITS
+    parts = [value]
+    for one in parts:  # which grows
+        if isinstance(one, str):
+            continue
+        if isinstance(one, dict):
+            parts.extend(one.values())
+        elif isinstance(one, list | tuple):
+            parts.extend(one)
+        elif isinstance(one, float):
+            if not math.isfinite(one):
+                return False
+        elif isinstance(one, int) and one.bit_length() >= _BITS:
+            return False
+    return True
 
 
 def _invalid(problem: str, path: Steps = (), *, hint: str = "use only values that JSON can hold") -> SchemaError:

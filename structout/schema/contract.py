@@ -25,7 +25,7 @@ from structout.schema.references import DATA, NAMED, local
 from structout.schema.refusals import refusal
 from structout.schema.validator import Validator, short
 from structout.schema.writer import Writer
-from structout.schema.written import restored
+from structout.schema.written import Restored
 from structout.source import import_object
 
 T = TypeVar("T")
@@ -227,8 +227,13 @@ class Schema(Generic[T]):
         return document if self._is_read_by_functions else self._ignored.without(document)
 
     @cached_property
+    def closed(self) -> Any:
+        """The JSON Schema with closed objects, for masks (see `closing.closed`)."""
+        return closed(self.json_schema)
+
+    @cached_property
     def _ignored(self) -> Ignored:
-        return Ignored(self.json_schema, self.validator)
+        return Ignored(self.json_schema, self.closed, self.validator)
 
     def _value(self, adapter: TypeAdapter[T], text: str | bytes) -> T:
         """The value of a JSON text. Raises if the text does not comply, or if the value cannot be written again.
@@ -302,11 +307,15 @@ class Schema(Generic[T]):
         if self.adapter is None:
             return read.document
         dumped = self.dump(cast("T", read.value))
-        made = restored(read.document, dumped, self.json_schema)
+        made = self._restored.of(read.document, dumped)
         if not is_written(made):
             hint = "fix the validator that makes the value, or bound the number"
             raise SchemaError(f"a value of {self.name} cannot be written as JSON: a number is too large", hint=hint)
         return made if made == read.document or self.validator.is_valid(made) else read.document
+
+    @cached_property
+    def _restored(self) -> Restored:
+        return Restored(self.json_schema)
 
     def fingerprint(self, mask: Any = None) -> str:
         """A short hash of the contract for caches and logs. It covers the name, the JSON Schema in its key order, and

@@ -13,6 +13,7 @@ from structout.models.load import load_model
 from structout.models.wrappers.base import Wrapper
 
 _OWED = "return a list with one Completion per prompt from complete(prompts), in their order, each with its text"
+_REASONS = get_args(FinishReason)
 _USAGE: dict[str, Any] = {one.name: type(one.default) for one in fields(Usage)}
 _NUMBERS = (
     "give finite counts and seconds not below 0, log-probabilities not above 0, and None for unknown log-probabilities"
@@ -74,11 +75,11 @@ def wrong_numbers(one: Completion) -> str:
     """What is wrong with a completion's numbers and other fields besides its text; empty if they are valid."""
     if not isinstance(one.usage, Usage):
         return f"usage is {type(one.usage).__name__}"
-    for field in fields(Usage):
-        number = getattr(one.usage, field.name)
-        if not isinstance(number, Real) or not isfinite(number) or number < 0:
-            return f"usage has {field.name} {number!r}"
-    if one.finish_reason not in get_args(FinishReason):
+    for name in _USAGE:
+        number = getattr(one.usage, name)
+        if not isinstance(number, int | float | Real) or not isfinite(number) or number < 0:
+            return f"usage has {name} {number!r}"
+    if one.finish_reason not in _REASONS:
         return f"finish_reason is {one.finish_reason!r}"
     if not isinstance(one.refusal, str):
         return f"refusal is {one.refusal!r:.60}"
