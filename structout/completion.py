@@ -147,10 +147,10 @@ class Usage:
     stored_tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(*map(add, _amounts(self), _amounts(other)))
+        return Usage(*map(add, amounts(self), amounts(other)))
 
 
-_amounts = attrgetter(*(one.name for one in fields(Usage)))
+amounts = attrgetter(*(one.name for one in fields(Usage)))  # all amounts of a usage, in the order of its fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,8 +130,9 @@ class Job:
         """One result per text. A value that is blank or not text is invalid without a call. Raises `ModelError`."""
         results = [BLANK if isinstance(text, str) else NO_TEXT for text in texts]
         places = [place for place, text in enumerate(texts) if isinstance(text, str) and text.strip()]
-        task = Task("", self.schema, self.examples, self.sampling, edition=self.edition)
-        tasks = [replace(task, text=texts[place]) for place in places]
+        tasks = [
+            Task(texts[place], self.schema, self.examples, self.sampling, edition=self.edition) for place in places
+        ]
         for place, result in zip(places, self.strategy.run(tasks, self.model) if tasks else [], strict=True):
             results[place] = result
         return results

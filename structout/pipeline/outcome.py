@@ -224,8 +224,7 @@ _FIELDS = [one.name for one in fields(RowOutcome)]
 
 
 def _json(document: Json) -> str:
-    """The JSON of a document. Raises `ValueError` for NaN and Infinity, `RecursionError` for a document that is too deep.
-    """
+    """The JSON of a document. Raises `ValueError` for NaN and Infinity, and `RecursionError` for too many levels."""
     try:
         text = to_json(document)
     except ValueError:  # half of a character, or many levels
