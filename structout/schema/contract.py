@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, cast, get_args, get_origin
@@ -333,6 +334,20 @@ class Schema(Generic[T]):
             parts.append(repr(self.language))
         content = json.dumps([*parts, *more], ensure_ascii=False)
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    @cached_property
+    def judge(self) -> str:
+        """All that decides a verdict and the written document, as a text; "" if code of the user takes part, or may."""
+        parts = [self.fingerprint(), version("pydantic"), version("jsonschema-rs")]
+        for node in self._nodes():
+            if any(node.get(name) for name in ("computed_fields", "post_init", "custom_init")):
+                return ""
+            rest = {key: value for key, value in node.items() if key not in ("metadata", "cls")}
+            if any(map(callable, rest.values())):
+                return ""
+            parts.append(repr([one for one in rest.items() if not isinstance(one[1], list | tuple | Mapping)]))
+        text = "\n".join(parts)
+        return "" if " at 0x" in text else text
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Schema) and self._fingerprint == other._fingerprint
