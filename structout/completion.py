@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
+from operator import add, attrgetter
 from types import NoneType
 from typing import Any, Literal
 
@@ -86,6 +87,7 @@ class Prompt:
     sample: int = 0
     mask: Any = field(default=None, hash=False)
     open_objects: bool = False
+    _key: list[str] = field(default_factory=list, init=False, repr=False, compare=False)  # once it is known
 
     @property
     def held_to(self) -> Any:
@@ -95,11 +97,17 @@ class Prompt:
         """
         if self.constraint is None:
             return None
-        mask = self.constraint.json_schema if self.mask is None else self.mask
-        return mask if self.open_objects else closed(mask)
+        if self.mask is None:
+            return self.constraint.json_schema if self.open_objects else self.constraint.closed
+        return self.mask if self.open_objects else closed(self.mask)
 
     def key(self) -> str:
         """A hash of everything that the answer depends on, except the model."""
+        if not self._key:
+            self._key.append(self._hash())
+        return self._key[0]
+
+    def _hash(self) -> str:
         s = self.sampling
         content = [
             [[m.role, m.content] for m in self.messages],
@@ -141,7 +149,10 @@ class Usage:
     estimated_tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(Usage)))
+        return Usage(*map(add, amounts(self), amounts(other)))
+
+
+amounts = attrgetter(*(one.name for one in fields(Usage)))  # all amounts of a usage, in the order of its fields
 
 
 @dataclass(frozen=True, slots=True)

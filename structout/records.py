@@ -7,9 +7,10 @@ form or type.
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
+from operator import attrgetter
 from typing import Any, get_args
 
-from structout.completion import Completion, FinishReason, Message, Prompt, Sampling, Usage
+from structout.completion import Completion, FinishReason, Message, Prompt, Sampling, Usage, amounts
 from structout.errors import DataError, SpecError
 from structout.issue import Issue
 from structout.parsing import Edit
@@ -20,6 +21,8 @@ VERSION = 2  # version 1 wrote issues and edits as lists in a journal, and every
 LARGEST = 2**63  # counts stay below it, as an integer column of SQLite requires
 _SLACK = 0.01  # rounding may lift a log-probability this far above 0
 _OTHERS = [one for one in fields(Completion) if one.name not in ("text", "usage", "finish_reason")]
+_others = attrgetter(*(one.name for one in _OTHERS))
+_SAMPLING = [one.name for one in fields(Sampling)]
 _COUNTS: dict[str, Any] = {one.name: one.default for one in fields(Usage)}
 
 
@@ -27,7 +30,7 @@ def prompt_json(prompt: Prompt) -> dict[str, Any]:
     """A prompt as JSON. Of the constraint, only its presence is written."""
     return {
         "messages": [[message.role, message.content] for message in prompt.messages],
-        "sampling": asdict(prompt.sampling),
+        "sampling": {name: getattr(prompt.sampling, name) for name in _SAMPLING},
         "constrained": prompt.constraint is not None,
         "sample": prompt.sample,
     }
@@ -44,8 +47,10 @@ def prompt_of(row: Any, schema: Schema[Any] | None = None) -> Prompt:
 
 def completion_json(completion: Completion) -> dict[str, Any]:
     """An answer and its usage as JSON."""
-    usage = {name: value for name in _COUNTS if (value := getattr(completion.usage, name)) != _COUNTS[name]}
-    others = {one.name: value for one in _OTHERS if (value := getattr(completion, one.name)) != one.default}
+    counts = zip(_COUNTS.items(), amounts(completion.usage), strict=True)
+    usage = {name: value for (name, default), value in counts if value != default}
+    found = zip(_OTHERS, _others(completion), strict=True)
+    others = {one.name: value for one, value in found if value != one.default}
     if completion.values:
         others["values"] = "".join("01"[one] for one in completion.values)
     return {"text": completion.text, "finish_reason": completion.finish_reason, "usage": usage, **others}

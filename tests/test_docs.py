@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_commands_exist_with_the_options_shown(page: Path, shell: Shell, monkeyp
     monkeypatch.setenv("COLUMNS", "200")
     lines = [line for block in blocks(page, "console") for line in block.splitlines()]
     for line in (one.removeprefix("$ ") for one in lines if one.startswith("$ structout ")):
-        _, *words = shlex.split(line.split(" | ")[0].split(" < ")[0].split(" > ")[0])
+        _, *words = takewhile(lambda word: word not in ("|", "<", ">"), shlex.split(line))
         shown = shell(*(words[:2] if words[0] == "model" else words[:1]), "--help").stdout
         missing = [word for word in words if word.startswith("--") and word.split("=")[0] not in shown]
         assert missing == [], line

@@ -115,7 +115,10 @@ def run(
     ] = False,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Ask equal prompts once.")] = True,
     chunk: Annotated[
-        int | None, typer.Option("--chunk", min=1, help="Rows per batch (32; 5,000 for a model with #batch).")
+        int | None,
+        typer.Option(
+            "--chunk", min=1, help="Rows per batch (32, or a server's requests in flight; 5,000 with #batch)."
+        ),
     ] = None,
     max_errors: Annotated[
         int,

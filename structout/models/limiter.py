@@ -11,10 +11,11 @@ _START = 8
 
 
 class Limiter:
-    """Additive increase, multiplicative decrease (Chiu and Jain 1989) of the limit on concurrent requests.
+    """Additive increase, multiplicative decrease (Chiu and Jain 1989) of the limit on concurrent requests, after a slow
+    start (Jacobson 1988).
 
-    The limit grows by one after as many successes as the limit, and is halved when the server throttles a request or
-    lets a request time out. Thread-safe.
+    Each success raises the limit by one until the server throttles a request or lets a request time out. This halves
+    the limit, and from then on the limit grows by one after as many successes as the limit. Thread-safe.
     """
 
     def __init__(self, most: int) -> None:
@@ -23,6 +24,7 @@ class Limiter:
         self.has_succeeded = False
         self.peak = 0  # the highest number of requests in flight so far
         self._flying = 0
+        self._was_throttled = False
         self._resume_at = 0.0
         self._cut_at = 0.0
         self._changed = threading.Condition()
@@ -48,14 +50,14 @@ class Limiter:
         finally:
             with self._changed:
                 self._flying -= 1
-                self._changed.notify_all()
+                self._changed.notify()  # not all: hundreds of threads may wait, and each looks now and then anyway
 
     def succeeded(self) -> None:
-        """Raise the limit a little, after a success."""
+        """Raise the limit, after a success."""
         self.has_succeeded = True
         with self._changed:
-            self.limit = min(self.most, self.limit + 1 / self.limit)
-            self._changed.notify_all()
+            self.limit = min(self.most, self.limit + (1 / self.limit if self._was_throttled else 1))
+            self._changed.notify()
 
     def throttled(self, pause: float) -> None:
         """Halve the limit and send no request for `pause` seconds, because the server is overloaded.
@@ -63,6 +65,7 @@ class Limiter:
         Calls within a second halve the limit only once, as their requests were in flight together.
         """
         with self._changed:
+            self._was_throttled = True
             now = time.monotonic()
             if now >= self._cut_at:
                 self.limit = max(1.0, self.limit / 2)

@@ -8,9 +8,11 @@ holds. A mean (four characters a token) would be nearer, but break the budget fo
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 from structout.completion import Prompt, Usage
+from structout.schema import Schema
 
 ESTIMATED: Final = "does not count tokens: they are estimated at the most, a token for each byte"
 _TEMPLATE, _TURN = 64, 16  # tokens that a chat template adds, at most: once, and around each message
@@ -19,7 +21,20 @@ _TEMPLATE, _TURN = 64, 16  # tokens that a chat template adds, at most: once, an
 def most_read(prompt: Prompt) -> int:
     """The most tokens that a prompt may take, the template and the schema included."""
     read = sum(len(message.content.encode(errors="replace")) + _TURN for message in prompt.messages) + _TEMPLATE
-    return read if prompt.constraint is None else read + len(json.dumps(prompt.held_to).encode())
+    if prompt.constraint is not None:
+        read += _size(prompt) if prompt.mask is not None else _size_of(prompt.constraint, prompt.open_objects)
+    return read
+
+
+@lru_cache(maxsize=16)
+def _size_of(constraint: Schema[Any], open_objects: bool) -> int:
+    """The size for all prompts that share a schema."""
+    return _size(Prompt((), constraint=constraint, open_objects=open_objects))
+
+
+def _size(prompt: Prompt) -> int:
+    """The bytes of the schema that a request holds."""
+    return len(json.dumps(prompt.held_to).encode())
 
 
 def most_written(prompt: Prompt, text: str) -> int:

@@ -44,6 +44,11 @@ class Budget:
             if limit is not None and not limit >= 0:  # also rejects NaN
                 raise SpecError(f"invalid budget: got {limit} {name}", hint="give 0 or more, or omit the limit")
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is any limit."""
+        return (self.usd, self.tokens, self.hours) != (None, None, None)
+
     @contextmanager
     def room(
         self,

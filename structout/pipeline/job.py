@@ -15,6 +15,7 @@ from structout.errors import ModelError, SchemaError, SpecError, StructoutError,
 from structout.issue import Issue
 from structout.models import Model, identity
 from structout.models.ledger import WAVE, is_batched
+from structout.models.limiter import Limiter
 from structout.models.wrappers.traced import Traced, check_heard
 from structout.pipeline.budget import Budget
 from structout.pipeline.call_log import CallLog
@@ -79,8 +80,11 @@ class Job:
 
     @property
     def chunk(self) -> int:
-        """The rows that are worked on together, unless the user gives another number."""
-        return WAVE if self.in_waves else CHUNK
+        """The rows that are worked on together, unless the user gives another number: enough for all requests that a
+        server may have in flight.
+        """
+        models = [self.model, *models_of(self.strategy)]
+        return WAVE if self.in_waves else max(CHUNK, *map(_in_flight, models))
 
     def traced(self) -> "Job":
         """This job with an OpenTelemetry span for every call of a model. Warns if no tracer receives the spans."""
@@ -130,8 +134,9 @@ class Job:
         """One result per text. A value that is blank or not text is invalid without a call. Raises `ModelError`."""
         results = [BLANK if isinstance(text, str) else NO_TEXT for text in texts]
         places = [place for place, text in enumerate(texts) if isinstance(text, str) and text.strip()]
-        task = Task("", self.schema, self.examples, self.sampling, edition=self.edition)
-        tasks = [replace(task, text=texts[place]) for place in places]
+        tasks = [
+            Task(texts[place], self.schema, self.examples, self.sampling, edition=self.edition) for place in places
+        ]
         for place, result in zip(places, self.strategy.run(tasks, self.model) if tasks else [], strict=True):
             results[place] = result
         return results
@@ -228,6 +233,14 @@ class Job:
 
 def _texts(rows: Sequence[Row]) -> list[Any]:
     return [None if row.wrong else row.text for row in rows]
+
+
+def _in_flight(model: Any) -> int:
+    """The most requests that a model has in flight at once; 0 for a model without a limit."""
+    while hasattr(model, "inner"):
+        model = model.inner
+    limiter = getattr(model, "limiter", None)
+    return limiter.most if isinstance(limiter, Limiter) else 0
 
 
 def _is_of_a_row(error: Exception) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
+from pydantic_core import to_json
+
 from structout.completion import Usage
 from structout.document import Json
 from structout.errors import SchemaError
@@ -28,7 +30,8 @@ from structout.result import Result, Status
 from structout.schema import Checked, Schema
 
 OutcomeStatus = Literal[Status, "error"]  # `error`: the model failed on this row
-_json = json.JSONEncoder(allow_nan=False).encode
+_STATUSES = get_args(OutcomeStatus)
+_strict_json = json.JSONEncoder(allow_nan=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class RowOutcome:
     def to_json(self) -> dict[str, Any]:
         """All fields as JSON, for the journal."""
         return {
-            **{one.name: getattr(self, one.name) for one in fields(RowOutcome)},
+            **{name: getattr(self, name) for name in _FIELDS},
             "issues": list(map(issue_json, self.issues)),
             "edits": list(map(edit_json, self.edits)),
         }
@@ -99,7 +102,7 @@ class RowOutcome:
             spans = {place: (first, last) for place, (first, last) in row["spans"].items()}
             calls = {name: tuple(row[name]) for name in ("attempts", "checks")}
             made = cls(**{**row, "issues": issues, "edits": edits, "spans": spans, **calls})
-            require("status", made.status in get_args(OutcomeStatus))
+            require("status", made.status in _STATUSES)
             require("cost", made.cost is None or is_amount(made.cost))
             require("confidence", are(int | float, made.confidence.values()))
             require("spans", all(are(int, span) for span in spans.values()))
@@ -219,6 +222,18 @@ class RowOutcome:
             confidence=self.confidence,
             spans=self.spans,
         )
+
+
+_FIELDS = [one.name for one in fields(RowOutcome)]
+
+
+def _json(document: Json) -> str:
+    """The JSON of a document. Raises `ValueError` for NaN and Infinity, and `RecursionError` for too many levels."""
+    try:
+        text = to_json(document)
+    except ValueError:  # half of a character, or many levels
+        return _strict_json(document)
+    return _strict_json(document) if b"NaN" in text or b"Infinity" in text else text.decode()
 
 
 def _silent(call: dict[str, Any]) -> dict[str, Any]:

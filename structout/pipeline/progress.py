@@ -8,9 +8,9 @@ from typing import Any
 
 from structout.completion import Usage
 from structout.pipeline.outcome import RowOutcome
-from structout.pipeline.spending import Spending
+from structout.pipeline.spending import Spending, Spent
 from structout.prices import Prices
-from structout.records import versions_of
+from structout.records import are, is_amount, require, understood, versions_of
 from structout.surfaces import prometheus
 
 _ACCEPTED = ("valid", "repaired")
@@ -59,6 +59,28 @@ class Tally:
                 )
             known[version] += 1
         return changed
+
+    def state(self) -> dict[str, Any]:
+        """What `add` has counted besides the statuses, as JSON for `restore`."""
+        return {
+            "spending": {"by_kind": _sums(self.spending.by_kind), "by_tag": _sums(self.spending.by_tag)},
+            "errors": dict(self.errors),
+            "confidence": list(self.confidence.items()),
+            "versions": {model: dict(found) for model, found in self.versions.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Count what `state` has kept. Raises `DataError` for anything else, and counts nothing of it then."""
+        with understood("a tally"):
+            spent = {name: {of: Spent(**one) for of, one in sums.items()} for name, sums in state["spending"].items()}
+            versions = {model: Counter(found) for model, found in state["versions"].items()}
+            errors, confidence = Counter(state["errors"]), Counter(dict(state["confidence"]))
+            amounts = [one for sums in spent.values() for each in sums.values() for one in vars(each).values()]
+            require("amounts", all(one is None or is_amount(one) for one in amounts))
+            counts = [count for found in (errors, confidence, *versions.values()) for count in found.values()]
+            require("counts", are(int, counts) and are(int, confidence))
+            spending = Spending(**spent)
+        self.spending, self.errors, self.confidence, self.versions = spending, errors, confidence, versions
 
     @property
     def accepted(self) -> int:
@@ -214,6 +236,10 @@ def cost_told(cost: float | None, estimated: int) -> str:
     if cost is None:
         return "cost unknown"
     return f"at most ${cost:,.4f}" if estimated else f"${cost:,.4f}"
+
+
+def _sums(spent: Mapping[str, Spent]) -> dict[str, Any]:
+    return {name: vars(one) for name, one in spent.items()}
 
 
 def clock(seconds: float) -> str:

@@ -51,7 +51,7 @@ class Recorded(Wrapper):
         super().__init__(inner if isinstance(inner, Strict) else Strict(inner))
         self._identity = identity(inner.name)
         self._journal = journal
-        self._budget = budget
+        self._budget = budget if budget is not None and budget.is_limited else None
         self._prices = prices or Prices()
         self._cache = cache
         self._asked: dict[bytes, Future[Completion]] = {}

@@ -19,6 +19,7 @@ from structout.pipeline.journal.held import Held
 from structout.pipeline.journal.journal import ACCEPTED, PLACED, Journal
 from structout.pipeline.journal.tables import FORGOTTEN
 from structout.pipeline.kept_cells import KeptCells
+from structout.pipeline.known import Known
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.progress import Tally
 from structout.pipeline.recorded import completion_key
@@ -83,24 +84,19 @@ def process(
     the journal knows. The journal keeps all outcomes until then, except those refusals.
     """
     journal.forget_errors()
-    journal.distrust(journal.wrong(job.schema))
+    known = Known(journal, job, total)
+    tally = known.tally
     if place is not None:
         journal.place(lambda outcome: _fits(outcome, place))
-    tally = Tally(total, tags=job.tags, prices=job.prices)
-    answered = False
-    for outcome in journal.outcomes(limit=total):
-        tally.add(outcome)
-        answered = answered or None in outcome.refusals
     tally.counts = Counter(journal.counts(total))  # which also know what is forgotten, and what another output can hold
-    refusals = Refusals[Entry](job.max_errors, answered=answered)
+    refusals = Refusals[Entry](job.max_errors, answered=known.answered)
 
     def keep(new: list[Entry]) -> None:
         if new:
             journal.add_outcomes(new)
         tally.asked += len(new)
-        for _, _, outcome in new:
-            if changed := tally.add(outcome):
-                warnings.warn(changed, StructoutWarning, stacklevel=3)
+        for changed in known.add(new):
+            warnings.warn(changed, StructoutWarning, stacklevel=3)
         tally.spent = journal.spent()
         tally.cost = job.prices.cost(tally.spent.items())
         progress(tally)
@@ -117,9 +113,14 @@ def process(
                     failures.passed(outcome)
         keep(refusals.rest())
     except ModelError as error:
+        known.note()
         if error.stops:
             error.hint = f"{error.hint or 'fix the cause'}, then {AGAIN}"
         raise
+    except BudgetError:
+        known.note()
+        raise
+    known.note()
     return tally
 
 

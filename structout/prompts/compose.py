@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 from structout import defaults
@@ -38,7 +39,8 @@ def compose(
     tag, texts = mark(task.text), [example.text for example in examples]
     ordinary = tag == mark("")
     tag = tag if ordinary else mark(task.text, *texts)
-    turns = [Message("system", _instructions(task, show, answer_format, tag, guidance))]
+    instructions = _instructions(task.schema, task.wording, task.edition, show, answer_format, tag, guidance)
+    turns = [Message("system", instructions)]
     for text, example in zip(texts, examples, strict=True):
         shown = text if show == "brief" else fence(text) if ordinary else between(text, tag)
         turns.append(Message("user", shown))
@@ -60,9 +62,12 @@ def response(schema: Schema[Any], document: Json, answer_format: Format = "json"
     return answer(document, answer_format)
 
 
-def _instructions(task: Task[Any], show: Show, answer_format: Format, tag: str, guidance: Guidance) -> str:
-    schema = task.schema
-    parts = {"task": (wording.EXTRACT, *wording.EXTRACT_AGAIN)[task.wording].format(name=schema.name)}
+@lru_cache(maxsize=64)
+def _instructions(
+    schema: Schema[Any], again: int, edition: int, show: Show, answer_format: Format, tag: str, guidance: Guidance
+) -> str:
+    """The first message, which almost all tasks of a run share."""
+    parts = {"task": (wording.EXTRACT, *wording.EXTRACT_AGAIN)[again].format(name=schema.name)}
     if show == "brief":
         return guidance.arranged(parts)
     parts["record"] = wording.FENCED.format(tag=tag)
@@ -70,7 +75,7 @@ def _instructions(task: Task[Any], show: Show, answer_format: Format, tag: str, 
         parts |= {"schema": wording.LANGUAGE.format(hint=schema.language.hint), "answer": wording.ANSWER_TEXT}
         return guidance.arranged(parts)
     if show != "none":
-        parts["schema"] = wording.SHAPES[show].format(schema=render(schema, show, task.edition))
+        parts["schema"] = wording.SHAPES[show].format(schema=render(schema, show, edition))
     return guidance.arranged(parts | {"answer": wording.ANSWERS[answer_format]})
 
 

@@ -1,9 +1,13 @@
 """The cost of a schema: its depth, its size, and the number of its parts that apply to a document."""
 
 import math
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
+
+from pydantic_core import to_json
 
 from structout.document import DEEPEST
 from structout.errors import SchemaError
@@ -19,6 +23,7 @@ _MOST_STEPS = 400_000  # of computing the cost: about a third of a second
 _LARGE = 1_000  # subschemas; with more, a separate validator for each part costs too much
 _GENTLE = 500  # a count of subschemas that is harmless
 _BITS = 1024  # an integer with this many bits or more exceeds the range of doubles
+_MANY = re.compile(rb"\d{308}")  # the digits of such an integer
 _LISTS = ("allOf", "anyOf", "oneOf")
 _SINGLE = ("not", "if", "then", "else")
 _MAPS = ("dependentSchemas", "dependencies")
@@ -63,13 +68,25 @@ def _check_scalar(value: Any, path: Steps) -> None:
 
 def is_written(value: Any) -> bool:
     """Whether every JSON reader can read the numbers in a value: they are finite and within the range of doubles."""
-    if isinstance(value, dict):
-        return all(map(is_written, value.values()))
-    if isinstance(value, list | tuple):
-        return all(map(is_written, value))
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return not isinstance(value, int) or value.bit_length() < _BITS
+    if isinstance(value, dict | list):
+        with suppress(ValueError):  # half of a character, or many levels
+            text = to_json(value)  # faster than a look at every part
+            if not (b"NaN" in text or b"Infinity" in text or _MANY.search(text)):
+                return True
+    parts = [value]
+    for one in parts:  # which grows
+        if isinstance(one, str):
+            continue
+        if isinstance(one, dict):
+            parts.extend(one.values())
+        elif isinstance(one, list | tuple):
+            parts.extend(one)
+        elif isinstance(one, float):
+            if not math.isfinite(one):
+                return False
+        elif isinstance(one, int) and one.bit_length() >= _BITS:
+            return False
+    return True
 
 
 def _invalid(problem: str, path: Steps = (), *, hint: str = "use only values that JSON can hold") -> SchemaError:

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, cast, get_args, get_origin
@@ -26,7 +27,7 @@ from structout.schema.references import DATA, NAMED, local
 from structout.schema.refusals import refusal
 from structout.schema.validator import Validator, short
 from structout.schema.writer import Writer
-from structout.schema.written import restored
+from structout.schema.written import Restored
 from structout.source import import_object
 
 T = TypeVar("T")
@@ -228,8 +229,13 @@ class Schema(Generic[T]):
         return document if self._is_read_by_functions else self._ignored.without(document)
 
     @cached_property
+    def closed(self) -> Any:
+        """The JSON Schema with closed objects, for masks (see `closing.closed`)."""
+        return closed(self.json_schema)
+
+    @cached_property
     def _ignored(self) -> Ignored:
-        return Ignored(self.json_schema, self.validator)
+        return Ignored(self.json_schema, self.closed, self.validator)
 
     def _value(self, adapter: TypeAdapter[T], text: str | bytes) -> T:
         """The value of a JSON text. Raises if the text does not comply, or if the value cannot be written again.
@@ -303,11 +309,15 @@ class Schema(Generic[T]):
         if self.adapter is None:
             return read.document
         dumped = self.dump(cast("T", read.value))
-        made = restored(read.document, dumped, self.json_schema)
+        made = self._restored.of(read.document, dumped)
         if not is_written(made):
             hint = "fix the validator that makes the value, or bound the number"
             raise SchemaError(f"a value of {self.name} cannot be written as JSON: a number is too large", hint=hint)
         return made if made == read.document or self.validator.is_valid(made) else read.document
+
+    @cached_property
+    def _restored(self) -> Restored:
+        return Restored(self.json_schema)
 
     def fingerprint(self, mask: Any = None) -> str:
         """A short hash of the contract for caches and logs. It covers the name, the JSON Schema in its key order, and
@@ -325,6 +335,20 @@ class Schema(Generic[T]):
             parts.append(repr(self.language))
         content = json.dumps([*parts, *more], ensure_ascii=False)
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    @cached_property
+    def judge(self) -> str:
+        """All that decides a verdict and the written document, as a text; "" if code of the user takes part, or may."""
+        parts = [self.fingerprint(), version("pydantic"), version("jsonschema-rs")]
+        for node in self._nodes():
+            if any(node.get(name) for name in ("computed_fields", "post_init", "custom_init")):
+                return ""
+            rest = {key: value for key, value in node.items() if key not in ("metadata", "cls")}
+            if any(map(callable, rest.values())):
+                return ""
+            parts.append(repr([one for one in rest.items() if not isinstance(one[1], list | tuple | Mapping)]))
+        text = "\n".join(parts)
+        return "" if " at 0x" in text else text
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Schema) and self._fingerprint == other._fingerprint

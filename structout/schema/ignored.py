@@ -6,7 +6,6 @@ from typing import Any
 
 from structout.document import Json
 from structout.issue import pointer
-from structout.schema.closing import closed
 from structout.schema.references import place_of, target
 from structout.schema.validator import Validator
 from structout.schema.walk import ALTERNATIVES
@@ -15,13 +14,14 @@ Node = tuple[str, Any]  # a subschema with its JSON Pointer
 
 
 class Ignored:
-    """Takes ignored keys out of documents that comply with a schema; `validator` checks documents by the schema.
+    """Takes ignored keys out of documents that comply with a schema. `closed` is the schema with closed objects, and
+    `validator` checks documents by the schema.
 
     Of several alternatives, only the alternatives with which a value complies declare its keys.
     """
 
-    def __init__(self, json_schema: Any, validator: Validator) -> None:
-        self._closed = closed(json_schema)
+    def __init__(self, json_schema: Any, closed: Any, validator: Validator) -> None:
+        self._closed = closed
         self._schema = json_schema
         self._validator = validator
         self._parts: dict[str, Callable[[Json], bool] | None] = {}

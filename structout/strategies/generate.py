@@ -109,7 +109,8 @@ def _guidance(strategy: Prompted | Constrained, tuning: Tuning | None = None) ->
 
 def _sampling(strategy: Prompted | Constrained, default: Sampling) -> Sampling:
     own: dict[str, Any] = {"temperature": strategy.temperature, "max_tokens": strategy.max_tokens}
-    return replace(default, **{name: value for name, value in own.items() if value is not None})
+    changed = {name: value for name, value in own.items() if value is not None}
+    return replace(default, **changed) if changed else default
 
 
 def _examples(strategy: Prompted | Constrained, tasks: Sequence[Task[Any]]) -> list[tuple[Example, ...]]:
@@ -130,6 +131,8 @@ def _examples(strategy: Prompted | Constrained, tasks: Sequence[Task[Any]]) -> l
 
 def _fixed(task: Task[Any], count: int) -> tuple[Example, ...]:
     """The first examples, without any that has the same words as the record: its label would reveal the answer."""
+    if not count:
+        return ()
     words = plain_words(task.text)
     return tuple(islice((one for one in task.examples if plain_words(one.text) != words), count))
 

@@ -33,7 +33,10 @@ class Reask:
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         results = self.inner.run(tasks, model)
         for _ in range(self.limit):
-            follow_ups = [follow_up(task, result) for task, result in zip(tasks, results, strict=True)]
+            follow_ups = [
+                follow_up(task, result) if can_be_asked_again(result) else task
+                for task, result in zip(tasks, results, strict=True)
+            ]
             results = rerun(follow_ups, results, self.inner, model, can_be_asked_again)
         return results
 

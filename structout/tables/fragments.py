@@ -94,7 +94,7 @@ def forms(text: str) -> frozenset[bytes]:
     within HTML, and in a quoted cell.
     """
     once = [text, *(_inner(write(text)) for write in (json_text, json_in_html, json.dumps, _ascii, _plain))]
-    twice = [_inner(write(one)) for one in once for write in (json_text, json_in_html, json.dumps, _ascii)]
+    twice = [_inner(write(one)) for one in once for write in (json_text, json_in_html, json.dumps, _ascii, _plain)]
     every = {*once, *twice, *(one.replace('"', '""') for one in once)}
     return frozenset(one.encode("utf-8", "surrogatepass") for one in every)
 

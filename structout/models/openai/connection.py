@@ -64,12 +64,18 @@ class Connection:
 
         Raises `FaultError`, `RefusalError` and `ModelError`, and `StatusError` for an error status.
         """
+        fields = {**body, **body.get("extra_body", {})}
+        fields.pop("extra_body", None)
+        headers = fields.pop("extra_headers", None)
         with self.limiter.slot():
             began = time.monotonic()
             try:
                 with (
                     self._wire.request(self.patience.timeout, room),
-                    self.client.chat.completions.with_streaming_response.create(**body) as raw,
+                    # As `extra_body`, the fields are sent as they are; else the client looks at the type of each part.
+                    self.client.chat.completions.with_streaming_response.create(
+                        model=fields["model"], messages=(), extra_body=fields, extra_headers=headers
+                    ) as raw,
                 ):
                     content = b"".join(raw.iter_bytes())
             except Exception as error:  # the libraries of the client's transport raise their own errors

@@ -6,14 +6,16 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any, get_args
 
-from structout.completion import Completion, FinishReason, Prompt, Usage
+from structout.completion import Completion, FinishReason, Prompt, Usage, amounts
 from structout.errors import ModelError, SpecError, StructoutError
 from structout.models.base import Model, PartialAnswerError
 from structout.models.load import load_model
 from structout.models.wrappers.base import Wrapper
 
 _OWED = "return a list with one Completion per prompt from complete(prompts), in their order, each with its text"
-_USAGE: dict[str, Any] = {one.name: type(one.default) for one in fields(Usage)}
+_REASONS = get_args(FinishReason)
+_USAGE = tuple(one.name for one in fields(Usage))
+_KINDS: tuple[Any, ...] = tuple(type(one.default) for one in fields(Usage))
 _NUMBERS = (
     "give finite counts and seconds not below 0, log-probabilities not above 0, and None for unknown log-probabilities"
 )
@@ -74,11 +76,10 @@ def wrong_numbers(one: Completion) -> str:
     """What is wrong with a completion's numbers and other fields besides its text; empty if they are valid."""
     if not isinstance(one.usage, Usage):
         return f"usage is {type(one.usage).__name__}"
-    for field in fields(Usage):
-        number = getattr(one.usage, field.name)
-        if not isinstance(number, Real) or not isfinite(number) or number < 0:
-            return f"usage has {field.name} {number!r}"
-    if one.finish_reason not in get_args(FinishReason):
+    for name, number in zip(_USAGE, amounts(one.usage), strict=True):
+        if not isinstance(number, int | float | Real) or not isfinite(number) or number < 0:
+            return f"usage has {name} {number!r}"
+    if one.finish_reason not in _REASONS:
         return f"finish_reason is {one.finish_reason!r}"
     if not isinstance(one.refusal, str):
         return f"refusal is {one.refusal!r:.60}"
@@ -114,7 +115,10 @@ def _are_spans(steered: Any) -> bool:
 
 def _plain(one: Completion) -> Completion:
     """The completion with Python's own numbers: numpy's numbers cannot be written as JSON."""
-    usage = Usage(**{name: kind(getattr(one.usage, name)) for name, kind in _USAGE.items()})
+    counts = amounts(one.usage)
+    if one.logprobs is None and not one.steered and tuple(map(type, counts)) == _KINDS:
+        return one
+    usage = Usage(*(kind(count) for kind, count in zip(_KINDS, counts, strict=True)))
     return replace(
         one,
         usage=usage,

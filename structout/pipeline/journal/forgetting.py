@@ -101,7 +101,7 @@ def _rewrite(
             if key not in needed:
                 db.execute("DELETE FROM completions WHERE key = ?", [key])
         settle()
-        db.execute("DELETE FROM about WHERE name LIKE 'dictionary%'")
+        db.execute("DELETE FROM about WHERE name LIKE 'dictionary%' OR name LIKE 'note%'")  # a note has a checksum
         db.executemany(add("about"), about)
         if dictionary:
             db.executemany(add("about"), [("dictionary", dictionary), ("dictionary" + COPY, dictionary)])

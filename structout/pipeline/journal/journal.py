@@ -17,6 +17,7 @@ from structout.models.ledger import Wave
 from structout.pipeline.journal.damage import Damage, named
 from structout.pipeline.journal.database import ANEW, explained, opened
 from structout.pipeline.journal.forgetting import Answer, forget, hash_texts, texts
+from structout.pipeline.journal.notes import note, noted
 from structout.pipeline.journal.tables import (
     COPY,
     FORGOTTEN,
@@ -268,18 +269,31 @@ class Journal:
                 yield position, status, found
 
     def wrong(self, schema: Schema[Any]) -> dict[int, str]:
-        """The positions of invalid outcomes, each with the reason: the outcome is unreadable, its status differs from
-        the status column, or this schema rejects its record.
+        """The positions of invalid outcomes, each with the reason (see `judged`)."""
+        return {position: reason for position, _, reason in self.judged(schema) if reason}
+
+    def judged(self, schema: Schema[Any], first: int = 0) -> Iterator[tuple[int, RowOutcome | None, str]]:
+        """The outcomes from a position on, in input order, each with its position and the reason why it is invalid, or
+        "": the outcome is unreadable (None), its status differs from the status column, or this schema rejects its
+        record.
         """
-        found = {}
-        for position, status, one in self._read(KNOWN):
+        for position, status, one in self._read(f"position >= ? AND {KNOWN}", first):
             if isinstance(one, DataError):
-                found[position] = str(one)
+                yield position, None, str(one)
             elif status not in (one.status, one.standing):
-                found[position] = f"its status is {one.status}, but the status column says {status}"
-            elif reason := one.problem(schema):
-                found[position] = reason
-        return found
+                yield position, one, f"its status is {one.status}, but the status column says {status}"
+            else:
+                yield position, one, one.problem(schema)
+
+    def note(self, by: str, state: Mapping[str, Any]) -> None:
+        """Keep what a run knows of all outcomes (see `notes`). `by` names all that it depends on."""
+        with self.transaction() as db:
+            note(db, by, state)
+
+    def noted(self, by: str) -> tuple[int, dict[str, Any]]:
+        """The last row of the note, and what a run knew up to there (see `notes`); -1 and nothing without a note."""
+        with self._guarded():
+            return noted(self._db, by)
 
     def distrust(self, wrong: Mapping[int, str]) -> None:
         """Forget these outcomes with a warning. Their answers are kept."""

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, get_args
 
+import jiter
+from pydantic_core import to_json
+
 from structout import records
 from structout.completion import Completion, Usage
 from structout.errors import DataError
@@ -163,7 +166,7 @@ def add(table: str) -> str:
 def keep_completions(db: sqlite3.Connection, model: str, new: Mapping[bytes, Completion], usage: Usage) -> None:
     """Add new completions of a model, and their usage, within a transaction."""
     _, *counts = TABLES["spent"]
-    rows = [(key, json.dumps(completion_json(completion))) for key, completion in new.items()]
+    rows = [(key, dumped(completion_json(completion)).decode()) for key, completion in new.items()]
     db.executemany(add("completions"), rows)
     db.execute(
         f"INSERT INTO spent VALUES (?, {', '.join('?' * len(counts))}, 0) ON CONFLICT (model) DO UPDATE SET "
@@ -185,14 +188,14 @@ def written(outcome: RowOutcome) -> tuple[RowOutcome, bytes]:
         if (data := _written(one)) is not None:
             return one, data
     bare = replace(lighter, record=None, key=None, edits=(), issues=lighter.issues[-1:])
-    return bare, json.dumps(bare.to_json()).encode()
+    return bare, dumped(bare.to_json())
 
 
 def _written(outcome: RowOutcome) -> bytes | None:
     """The outcome as JSON, or None if it is too large or too deep to read again."""
     row = outcome.to_json()
     try:
-        data = json.dumps(row).encode()
+        data = dumped(row)
     except RecursionError:
         return None
     return None if len(data) > LARGEST or _is_deep(row, data) else data
@@ -233,16 +236,31 @@ def tombstone() -> bytes:
     return zlib.compress(json.dumps(outcome.to_json()).encode())
 
 
+def dumped(document: Any) -> bytes:
+    """The JSON of a document, for `loaded`. Raises `RecursionError` for a document that is too deep."""
+    try:
+        return to_json(document)
+    except ValueError:  # half of a character, or many levels: slower, `json` writes them
+        return json.dumps(document).encode()
+
+
 def loaded(text: str | bytes) -> Any:
     """The parsed JSON. Raises `DataError` if the text is not JSON (a forged cell may hold no text), or too deep."""
     data = text.encode() if isinstance(text, str) else text
     try:
-        document = json.loads(data)
+        document = _parsed(data)
     except (ValueError, TypeError, RecursionError) as error:
         raise DataError(f"it is not JSON: {error}") from error
     if _is_deep(document, data):
         raise DataError("its JSON is too deep")
     return document
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return jiter.from_json(data)
+    except ValueError:  # see `dumped`
+        return json.loads(data)
 
 
 def _is_deep(document: Any, data: bytes) -> bool:
