@@ -38,6 +38,7 @@ WRITERS = {
     "tables/output.py": "output",
     "tables/partial.py": "mark of a partial output",
     "tables/streams.py": "output",
+    "tables/whole_file.py": "output",
     "verifiers/learned.py": "head of a verifier",
 }
 WRITES = re.compile(

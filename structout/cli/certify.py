@@ -66,7 +66,7 @@ def certify(
     from structout.evaluation import Dataset
     from structout.evaluation import certify as find
     from structout.evaluation.user_functions import own
-    from structout.tables.output import replacing
+    from structout.tables.whole_file import replacing
 
     whole = Dataset.load(dataset, schema)
     by = {"confidence": own(confidence, float, int, NoneType)} if confidence is not None else {}

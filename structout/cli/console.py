@@ -157,7 +157,7 @@ def reporter(log_format: LogFormat, metrics: str | None) -> "Iterator[Callable[[
     """Reports the progress of a run on stderr: one line that is updated in place on a terminal, a line every 10 seconds
     in a log. The final state is always reported. The file `metrics` holds the state in the Prometheus text format.
     """
-    from structout.tables.output import replacing
+    from structout.tables.whole_file import replacing
 
     watched = sys.stderr.isatty() and log_format is LogFormat.TEXT
     reported, latest = 0.0, None

@@ -66,10 +66,11 @@ def label(
     from structout.schema import Schema
     from structout.schema.hidden import check_hidden
     from structout.strategies import instructed, load_strategy
-    from structout.tables.output import check_distinct, check_writable, replacing
+    from structout.tables.output import check_distinct, check_writable
     from structout.tables.partial import warn_of_partial
     from structout.tables.place import Place, local_stem, places
     from structout.tables.rows import read_rows
+    from structout.tables.whole_file import replacing
 
     if output.endswith((".csv", ".parquet")):
         raise SpecError(f"invalid --output: got {output!r}, expected a JSONL file", hint="give a name in .jsonl")

@@ -96,7 +96,7 @@ def recommend(
     from structout.evaluation import recommend as find
     from structout.evaluation.amounts import Minimise
     from structout.prices import named, read_prices
-    from structout.tables.output import replacing
+    from structout.tables.whole_file import replacing
 
     known = ["cost", *get_args(Minimise)]
     if minimise not in known:

@@ -208,7 +208,7 @@ def _shares(option: str, written: list[str] | None, schema: "Schema[Any]") -> di
 @contextmanager
 def _lines(path: str) -> "Iterator[Callable[[bytes], None]]":
     """A function that writes a line to stdout (`-`) or to a file, which replaces `path` at the end."""
-    from structout.tables.output import replacing
+    from structout.tables.whole_file import replacing
 
     if path == "-":
         yield _emit

@@ -13,7 +13,7 @@ from structout.evaluation.harness import read_log
 from structout.evaluation.log import lines
 from structout.evaluation.reporting import page
 from structout.records import outcome_texts, understood
-from structout.tables.output import replacing
+from structout.tables.whole_file import replacing
 
 _DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
 

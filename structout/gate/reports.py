@@ -9,7 +9,7 @@ from structout import pages, surfaces
 from structout.errors import SpecError
 from structout.gate.conclusion import conclusion, summary
 from structout.gate.gate import Findings, Judgement, ThresholdCheck
-from structout.tables.output import replacing
+from structout.tables.whole_file import replacing
 
 _LISTED = 50  # kinds of issue
 _COLOURS = {"error": "bad", "warning": "doubtful"}

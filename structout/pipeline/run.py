@@ -25,9 +25,10 @@ from structout.pipeline.progress import Tally
 from structout.pipeline.recorded import completion_key
 from structout.strategies.refusals import Refusals
 from structout.surfaces import json_text
-from structout.tables.output import Placing, replacing, writing
+from structout.tables.output import Placing, writing
 from structout.tables.rows import Row
 from structout.tables.staging import Load
+from structout.tables.whole_file import replacing
 
 Entry = tuple[int, bytes, RowOutcome]  # of the journal: position, digest and outcome
 Done = list[tuple[Row, RowOutcome | None]]  # None: the journal already has the row's outcome

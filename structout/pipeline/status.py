@@ -18,8 +18,8 @@ from structout.pipeline.journal.tables import unpacked_outcome
 from structout.pipeline.journal.waves import waves_in
 from structout.pipeline.progress import Tally
 from structout.prices import Prices
-from structout.tables.output import replacing
 from structout.tables.partial import read_mark
+from structout.tables.whole_file import replacing
 
 _EVERY: Final = 1.0  # seconds between two states of a run
 _LARGEST: Final = 2**20  # bytes of a state

@@ -16,11 +16,11 @@ from structout.tables.columnar import Bad, parquet_names, parquet_rows, queried_
 from structout.tables.databases import database_rows
 from structout.tables.keys import key_text
 from structout.tables.layout import PROVENANCE, is_of_run
-from structout.tables.output import replacing
 from structout.tables.place import Place
 from structout.tables.removal import Holder, OtherFile
 from structout.tables.staging import delete_rows
 from structout.tables.streams import opened_bytes, packed
+from structout.tables.whole_file import replacing
 
 _QUARANTINE = {"key", "status", "input", "issues", "fingerprint"}
 _NAMELESS = "has no column _key: its rows cannot be told apart"

@@ -1,15 +1,14 @@
 """Output files for accepted rows. Each file appears whole or not at all."""
 
 import csv
-import glob
 import io
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from structout.document import Json
 from structout.errors import DataError, MissingExtraError, OutputError, SpecError
@@ -22,9 +21,7 @@ from structout.tables.layout import MORE, PROVENANCE, Layout, fields
 from structout.tables.place import Place
 from structout.tables.staging import Load, Marking, Target
 from structout.tables.streams import packed
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from structout.tables.whole_file import replacing
 
 Write = Callable[[dict[str, Any]], None]
 Placing = Callable[[Json, dict[str, Any]], dict[str, Any]]
@@ -161,74 +158,6 @@ def _content(file: str) -> str:
         return Path(file).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""  # reading the input says why
-
-
-@contextmanager
-def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
-    """A binary file beside `path` that replaces it atomically, synced to disk, if the block succeeds. A pipe or a
-    device is written to directly. Its mode follows the umask and is never wider than the mode of the replaced file.
-    A remote place is uploaded. Raises `OutputError`.
-    """
-    if (place := Place.of(str(path))).is_remote:
-        from structout.tables.objects import check_upload, uploading
-
-        if keep:
-            with uploading(place) as stream:
-                yield stream
-        else:
-            check_upload(place)
-            yield io.BytesIO()
-        return
-    target = Path(os.path.realpath(path))  # a symbolic link stays, and its target is replaced
-    ordinary = target.is_file() or not target.exists()
-    mode = target.stat().st_mode & 0o666 if target.is_file() else 0o666
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with _written(path):
-            if target.is_dir() or (target.exists() and not os.access(target, os.W_OK)):
-                raise PermissionError(13, "it may not be written")
-            part = _Part(beside if ordinary else target if keep else Path(os.devnull), path, mode)
-        with io.BufferedWriter(part) as stream:
-            yield stream
-            stream.flush()
-            if ordinary:
-                with _written(path):
-                    os.fsync(stream.fileno())
-        if keep and ordinary:
-            with _written(path):
-                os.replace(beside, target)
-                clear_parts(target)
-    finally:
-        with suppress(OSError):
-            beside.unlink()
-
-
-def clear_parts(target: Path) -> None:
-    """Remove the unfinished copies of a file that killed runs left beside it."""
-    for left in target.parent.glob(f".{glob.escape(target.name)}.[0-9]*.part"):
-        with suppress(PermissionError):  # Windows does not remove the file of another run that still writes
-            left.unlink(missing_ok=True)
-
-
-class _Part(io.FileIO):
-    """A file whose errors name it, so that they are not mistaken for errors of another open file."""
-
-    def __init__(self, beside: Path, target: str | Path, mode: int) -> None:
-        super().__init__(beside, "wb", opener=lambda name, flags: os.open(name, flags, mode))
-        self._target = target
-
-    def write(self, data: "ReadableBuffer", /) -> int:
-        with _written(self._target):
-            return super().write(data)
-
-
-@contextmanager
-def _written(path: str | Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason, hint = error.strerror or str(error), "name another file, or make room; nothing is lost"
-        raise OutputError(f"cannot write {Place.of(str(path)).shown}: {reason}", hint=hint) from error
 
 
 def check_field_names(target: str, schema: Schema[Any], *, bare: bool = False, load: Load = _REPLACE) -> None:

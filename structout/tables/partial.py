@@ -15,8 +15,9 @@ from typing import Final
 
 from structout.document import load_json
 from structout.errors import StructoutWarning
-from structout.tables.output import is_there, replacing
+from structout.tables.output import is_there
 from structout.tables.place import Place, local_stem
+from structout.tables.whole_file import replacing
 
 _LARGEST: Final = 2**16  # bytes of a mark
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from structout.tables.fragments import SHORTEST, Fragments, Searched
-from structout.tables.output import clear_parts
+from structout.tables.whole_file import clear_parts
 
 
 class Holder(Protocol):

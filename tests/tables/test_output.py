@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field, field_seriali
 from structout import DataError, OutputError, Schema, SpecError
 from structout.document import Json
 from structout.tables.arrow import columns_of
-from structout.tables.output import check_distinct, check_field_names, check_target, replacing, writing
+from structout.tables.output import check_distinct, check_field_names, check_target, writing
+from structout.tables.whole_file import replacing
 
 
 class Inner(BaseModel):

@@ -15,9 +15,10 @@ import pytest
 
 from structout import DataError, Schema, SpecError
 from structout.tables.documents import read_documents
-from structout.tables.output import check_distinct, replacing, writing
+from structout.tables.output import check_distinct, writing
 from structout.tables.place import Place, delimiter_named, places
 from structout.tables.rows import count_rows, read_rows
+from structout.tables.whole_file import replacing
 
 WORDS = Schema.of({"properties": {"text": {"type": "string"}}, "required": ["text"]})
 

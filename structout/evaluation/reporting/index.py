@@ -11,7 +11,7 @@ from structout import pages
 from structout.errors import DataError, OutputError
 from structout.evaluation.history import PastArm, history
 from structout.evaluation.reporting import trend
-from structout.tables.output import replacing
+from structout.tables.whole_file import replacing
 
 _HEAD = 65_536  # characters of a file in which its title and its verdict stand
 _KIND = "structout"
