@@ -92,7 +92,12 @@ FormatOption = Annotated[
 ]
 DocumentFormatOption = Annotated[
     DocumentFormat | None,
-    typer.Option("--format", help="The format of INPUT, if its name does not say it, or says another one."),
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="The format of INPUT, if its name does not say it, or says another one: jsonl, csv, tsv, parquet, json, "
+        "text, yaml, openai-batch, anthropic-batch or google-batch.",
+    ),
 ]
 DelimiterOption = Annotated[
     str, typer.Option("--delimiter", metavar="CHAR", help="The delimiter of CSV in INPUT: ; or | or tab, for example.")
