@@ -36,7 +36,8 @@ def main() -> None:
             say(note)
         sys.exit(INCOMPLETE if error.retryable else USAGE)
     except Exception as error:  # Python's own exit code is 1, as if some data had failed
-        show_failure(type(error), error, error.__traceback__)
+        if not (isinstance(error, OSError) and _is_stdout_full()):  # then `_flush` says so
+            show_failure(type(error), error, error.__traceback__)
         sys.exit(FAULT)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
@@ -51,6 +52,15 @@ def _leave() -> None:
     if any(thread.name == THREAD for thread in threading.enumerate()):
         _flush()
         os._exit(INTERRUPTED)
+
+
+def _is_stdout_full() -> bool:
+    """Whether stdout takes nothing any more."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        return True
+    return False
 
 
 def _flush() -> None:
