@@ -169,7 +169,10 @@ def test_what_is_measured_is_named_and_measured_anew_when_it_is_other(tiny: str,
     seen: list[str] = []
     finetune(tiny, data, tmp_path / "out", QUICK, measure=dev, sampling=few, progress=lambda one: seen.append(one.key))
     assert (Tuning.read(tmp_path / "out"), seen) == (first, [])
-    with pytest.warns(StructoutWarning, match="3 of the 3 records to measure on are also learned"):
+    with (
+        pytest.warns(StructoutWarning, match="3 of the 3 records to measure on are also learned"),
+        pytest.warns(StructoutWarning, match="was fine-tuned, perhaps on train records that it is tested on"),
+    ):
         finetune(
             tiny, data, tmp_path / "out", QUICK, measure=data.head(3), sampling=few,
             progress=lambda one: seen.append(one.key),
