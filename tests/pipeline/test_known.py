@@ -1,6 +1,8 @@
 """What a resumed run knows of the outcomes in its journal: the same with and without the journal's note."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from structout.pipeline.run import local, process
 from structout.schema import Schema
 from structout.strategies import Prompted
 from structout.tables.rows import rows_of
+from tests.conftest import ROOT
 
 TEXTS = [f"{n} mm" for n in range(40)]
 
@@ -100,6 +103,12 @@ def test_a_note_that_is_wrong_is_ignored(
     db.execute(add("about"), ["note", json.dumps(note)])
     db.close()
     assert _known(path, job, monkeypatch) == (known, 40)
+
+
+def test_every_process_judges_by_the_same(tmp_path: Path) -> None:
+    program = "from structout import Schema; print(Schema.of('schemas/parts').judge)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == Schema.of(str(ROOT / "schemas/parts")).judge + "\n"
 
 
 def test_outcomes_are_judged_again_where_code_of_the_user_judges(tmp_path: Path) -> None:
