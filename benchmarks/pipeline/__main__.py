@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.pipeline import behind_server, embedded, gate, kills, places, ray_engine, scale
-from benchmarks.pipeline.command import Missing
+from benchmarks.pipeline.command import MissingServiceError
 
 RESULTS = Path("benchmarks/results")
 PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
@@ -52,7 +52,7 @@ def main() -> None:
     for part in options.parts or PARTS:
         try:
             measured = PARTS[part](options)
-        except Missing as reason:
+        except MissingServiceError as reason:
             print(f"({part}) is not measured: {reason}")
             measured = {"title": "Not measured", "rows": [], "note": f"{reason}."}
         results = json.loads(kept.read_text()) if kept.exists() else {}  # now: another part may be measured meanwhile

@@ -11,7 +11,7 @@ from typing import NamedTuple
 SCRIPTED = "py:benchmarks/pipeline/model.py:scripted"
 
 
-class Missing(Exception):
+class MissingServiceError(Exception):
     """Something that a part needs is missing: the part is not measured."""
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pipeline.command import SCRIPTED, Missing, cost_of, words
+from benchmarks.pipeline.command import SCRIPTED, MissingServiceError, cost_of, words
 from benchmarks.pipeline.scale import write_parts
 from benchmarks.pipeline.services import postgres
 
@@ -34,7 +34,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 try:
                     address = address or (services.enter_context(postgres()) if kind == "postgres" else "")
                     rows.append(_killed(name, kind, address, options.kills))
-                except Missing as reason:
+                except MissingServiceError as reason:
                     rows.append({"model": name, "sink": kind, **dict.fromkeys(_COLUMNS, ""), "same": f"- ({reason})"})
     note = (
         "Each run is killed at a random moment of an uninterrupted run, and started again, until it ends; then another "
@@ -90,7 +90,9 @@ class _Sink:
             with duckdb.connect(str(file)) as db:
                 if not db.execute("SELECT 1 FROM information_schema.tables WHERE table_name = 'parts'").fetchone():
                     return None
-                rows = db.execute("SELECT * FROM parts").to_arrow_table().to_pylist()
+                found = db.execute("SELECT * FROM parts")
+                names = [column[0] for column in found.description or ()]
+                rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
         else:
             with _query(self.address) as cursor:
                 cursor.execute("SELECT to_regclass('parts_killed') IS NOT NULL")

@@ -1,4 +1,4 @@
-"""(g) PostgreSQL, (h) a wide Parquet folder, and (i) an object store: the same rows from other places into other places."""
+"""(g) PostgreSQL, (h) a wide Parquet folder, and (i) an object store: rows from other places into other places."""
 
 import argparse
 import json

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
-from benchmarks.pipeline.command import Missing
+from benchmarks.pipeline.command import MissingServiceError
 
 _STORE = """
 import sys
@@ -22,25 +22,28 @@ BUCKET = "parts"
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """The address of a database. Raises `Missing`."""
+    """The address of a database. Raises `MissingServiceError`."""
     try:
         from tests.postgres import programs, running
     except ModuleNotFoundError as error:
-        raise Missing(f"this state of the code cannot start PostgreSQL: {error}") from error
+        raise MissingServiceError(f"this state of the code cannot start PostgreSQL: {error}") from error
     if find_spec("adbc_driver_postgresql") is None:
-        raise Missing("the package adbc-driver-postgresql is not installed")
+        raise MissingServiceError("the package adbc-driver-postgresql is not installed")
     place = programs()
     if place is None:
-        raise Missing("PostgreSQL is not installed")
+        raise MissingServiceError("PostgreSQL is not installed")
     with running(place) as address:
         yield address
 
 
 @contextmanager
 def store() -> Iterator[tuple[Any, dict[str, str]]]:
-    """A client of an object store with an empty bucket, and the variables by which a run finds it. Raises `Missing`."""
+    """A client of an object store with an empty bucket, and the variables by which a run finds it.
+
+    Raises `MissingServiceError`.
+    """
     if missing := [one for one in ("boto3", "moto", "obstore") if find_spec(one) is None]:
-        raise Missing(f"not installed: {', '.join(missing)}")
+        raise MissingServiceError(f"not installed: {', '.join(missing)}")
     import boto3
 
     server = subprocess.Popen(
