@@ -3,11 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test wheel locked format tuned
+.PHONY: demo test docs wheel locked format tuned
 
 demo: $(INSTALLED)
 	$(BIN)/structout model fetch
-	$(BIN)/structout bench schemas/parts --limit 24 --max-tokens 192
+	$(BIN)/structout bench schemas/parts/demo.toml --show-record
 
 test: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -16,6 +16,10 @@ test: $(INSTALLED)
 	$(BIN)/lint-imports
 	$(BIN)/structout model fetch
 	$(BIN)/python -m pytest
+
+# Builds the documentation in .structout/site: open index.html there.
+docs: $(INSTALLED)
+	$(BIN)/python -m tools.site
 
 # Builds the wheel, installs it with the core dependencies alone, and tries it outside the checkout, as a user would.
 wheel:
@@ -44,5 +48,5 @@ format: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "structout needs Python 3.11 or newer: make PYTHON=...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[local,finetuning,openai,providers,pipeline,databases,stores,ray,telemetry,docs,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[local,finetuning,openai,providers,pipeline,databases,stores,yaml,ray,telemetry,docs,dev]"
 	touch $(INSTALLED)

@@ -24,6 +24,7 @@ from benchmarks import field_schemas
 from benchmarks.engines import ENGINES, LIMIT, SPARE, Verdict, serve
 from benchmarks.pydantic_models import CASES
 from structout.errors import SchemaError
+from structout.evaluation.reporting.style import styled
 from structout.schema import Schema
 
 _DATA = Path("../shared/data/jsonschemabench.jsonl.gz")
@@ -290,12 +291,15 @@ def _model_lines(done: Sequence[dict[str, Any]], families: int, max_tokens: int)
 
 
 def draw(results: Sequence[dict[str, Any]]) -> None:
-    import matplotlib as mpl
+    with styled():
+        _draw(results)
 
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(8, 3.2))
+def _draw(results: Sequence[dict[str, Any]]) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.4), layout="constrained")
+    axes = figure.subplots()
     names = [result["engine"] for result in results]
     places = range(len(names))
     for offset, key, label in ((-0.27, "compiles", "compiles"), (0.0, "right", "right on every document, by the mask")):
@@ -306,9 +310,9 @@ def draw(results: Sequence[dict[str, Any]]) -> None:
     axes.set_yticks(list(places), names)
     axes.invert_yaxis()
     axes.set_xlabel("%")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, frameon=False, fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(_RESULTS / "coverage.png", dpi=150, bbox_inches="tight")
+    axes.grid(visible=False, axis="y")
+    figure.legend(loc="outside lower center", ncols=3)
+    figure.savefig(_RESULTS / "coverage.png", dpi=150)
 
 
 def main() -> None:

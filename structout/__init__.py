@@ -31,15 +31,17 @@ if TYPE_CHECKING:
     from structout.evaluation.metrics import Metric
     from structout.finetuning import Training, finetune
     from structout.gate.gate import Findings, Thresholds, validate
-    from structout.grammar import Audit, audit
+    from structout.grammar.audit import Audit, audit
     from structout.issue import Issue
     from structout.language import Choice, Lark, Regex, Sql
     from structout.models import Model, Scripted, load_model
     from structout.models.providers.hosted import from_pydantic_ai
     from structout.parsing import Edit, Repaired, repair
     from structout.pipeline import extract, extract_many
+    from structout.pipeline.budget import Budget
     from structout.pipeline.frames import extract_table
-    from structout.prices import Price
+    from structout.pipeline.progress import Progress
+    from structout.prices import Price, Prices
     from structout.result import Attempt, Example, InvalidResultError, Result, Task
     from structout.schema import Schema
     from structout.strategies import (
@@ -75,17 +77,16 @@ if TYPE_CHECKING:
     from structout.version import __version__
 
 __all__ = [
-    "AccountError",
-    "Agreement", "AllOf", "AnyOf", "Attempt", "Audit", "BestOf", "BudgetError", "Cascade", "Choice", "CodeError",
-    "Compare", "Completion", "Confident", "Constrained", "DamagedError", "DataError", "Dataset", "Draft", "Edit",
-    "Example", "Findings", "Grounded", "InvalidResultError", "Issue", "JournalError", "Judge", "Lark", "Learned",
-    "Message", "Metric", "MissingExtraError", "Model", "ModelError", "NoModelError", "On", "OtherRunError",
-    "OutputError", "Price", "Prompt", "Prompted", "Reask", "Regex", "Repair", "Repaired", "Report", "Result",
-    "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError", "Sql", "Strategy",
-    "StructoutError", "StructoutWarning", "Task", "Think", "Thresholds", "Training", "Usage", "Verdict",
-    "Verifier", "Verify", "Vote", "__version__", "audit", "certify", "evaluate", "extract", "extract_many",
-    "extract_table",
-    "finetune", "from_pydantic_ai", "load_model", "load_strategy", "preview", "recommend", "repair", "spec", "validate",
+    "AccountError", "Agreement", "AllOf", "AnyOf", "Attempt", "Audit", "BestOf", "Budget", "BudgetError", "Cascade",
+    "Choice", "CodeError", "Compare", "Completion", "Confident", "Constrained", "DamagedError", "DataError",
+    "Dataset", "Draft", "Edit", "Example", "Findings", "Grounded", "InvalidResultError", "Issue", "JournalError",
+    "Judge", "Lark", "Learned", "Message", "Metric", "MissingExtraError", "Model", "ModelError", "NoModelError", "On",
+    "OtherRunError", "OutputError", "Price", "Prices", "Progress", "Prompt", "Prompted", "Reask", "Regex", "Repair",
+    "Repaired", "Report", "Result", "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError",
+    "Sql", "Strategy", "StructoutError", "StructoutWarning", "Task", "Think", "Thresholds", "Training", "Usage",
+    "Verdict", "Verifier", "Verify", "Vote", "__version__", "audit", "certify", "evaluate", "extract", "extract_many",
+    "extract_table", "finetune", "from_pydantic_ai", "load_model", "load_strategy", "preview", "recommend", "repair",
+    "spec", "validate",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy(
@@ -106,8 +107,10 @@ __getattr__, __dir__ = lazy(
         "models.providers.hosted": "from_pydantic_ai",
         "parsing": "Edit Repaired repair",
         "pipeline": "extract extract_many",
+        "pipeline.budget": "Budget",
         "pipeline.frames": "extract_table",
-        "prices": "Price",
+        "pipeline.progress": "Progress",
+        "prices": "Price Prices",
         "result": "Attempt Example InvalidResultError Result Task",
         "schema": "Schema",
         "strategies": "BestOf Cascade Constrained Draft On Prompted Reask Repair Strategy Think Verify Vote "

@@ -18,7 +18,7 @@ nothing new is sent, and a thread finishes the requests in flight and keeps thei
 """
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,9 @@ from structout.completion import Sampling
 from structout.halt import Halt, HaltedError, current, started
 from structout.models import Model
 from structout.pipeline import extraction
+from structout.pipeline.budget import Budget
+from structout.pipeline.progress import Progress
+from structout.prices import Price, Prices
 from structout.result import Example, Result
 from structout.schema import Schema
 from structout.strategies import Strategy
@@ -97,12 +100,16 @@ async def extract_many(
     chunk: int | None = None,
     journal: str | Path | None = None,
     private: bool = False,
+    prices: Prices | Mapping[str, Price | Sequence[float]] | None = None,
+    budget: Budget | None = None,
+    progress: Callable[[Progress], object] | bool = False,
 ) -> AsyncIterator[Result[Any]]:
     """Turn texts into validated records. The parameters are those of `structout.extract_many`, and so are the errors,
     which the first step raises.
 
-    `texts` may also be asynchronous. At most two chunks of texts are read ahead of the result that is awaited. With a
-    `journal`, `aclose()` waits up to 10 seconds for the requests in flight, and then the journal is free again.
+    `texts` may also be asynchronous. `progress` is called in a thread. At most two chunks of texts are read ahead of
+    the result that is awaited. With a `journal`, `aclose()` waits up to 10 seconds for the requests in flight, and then
+    the journal is free again.
     """
     halt, lock, is_over = Halt(), Lock(), False
     given = _read(texts, asyncio.get_running_loop()) if isinstance(texts, AsyncIterable) else texts
@@ -118,6 +125,9 @@ async def extract_many(
             chunk=chunk,
             journal=journal,
             private=private,
+            prices=prices,
+            budget=budget,
+            progress=progress,
         )
 
     stream = results()

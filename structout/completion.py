@@ -129,7 +129,8 @@ class Usage:
     written to a provider's cache; `thinking_tokens` counts output tokens spent on thoughts; `forced_tokens` counts
     output tokens that the grammar left no choice about; `drafted_tokens` counts the tokens guessed ahead, and
     `accepted_tokens` the guesses kept in the output; `model_seconds` and `mask_seconds` are the parts of `seconds`
-    spent on forward passes and on grammars.
+    spent on forward passes and on grammars. `estimated_tokens` counts the input and output tokens that nobody counted,
+    and that are estimated at the most that they may be.
     """
 
     calls: int = 0
@@ -145,6 +146,7 @@ class Usage:
     mask_seconds: float = 0.0
     thinking_tokens: int = 0
     stored_tokens: int = 0
+    estimated_tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(*map(add, amounts(self), amounts(other)))

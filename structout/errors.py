@@ -47,6 +47,12 @@ class DataError(StructoutError):
     """An input file or a data set that cannot be read."""
 
 
+class UnavailableError(DataError):
+    """An input whose server cannot be reached, or broke off: the same command can succeed later."""
+
+    retryable = True
+
+
 class SpecError(StructoutError):
     """An invalid strategy, model, price, argument or sampling setting."""
 

@@ -116,7 +116,7 @@ def _engine() -> tuple[Any, Any]:
     try:
         import llguidance
     except ImportError as error:
-        raise MissingExtraError("llguidance", "local") from error
+        raise MissingExtraError("llguidance", "masks") from error
     return llguidance.LLMatcher, llguidance.LLTokenizer("byte")
 
 

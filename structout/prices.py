@@ -89,6 +89,28 @@ class Prices:
             raise DataError(f"invalid price list {path}: expected a JSON object", hint=_LIST)
         return cls({name: _listed(name, price, path) for name, price in rows.items()})
 
+    @classmethod
+    def of(cls, given: "Prices | Mapping[str, Price | Sequence[float]]") -> "Prices":
+        """Prices from a mapping of models' names to a `Price` or to US dollars for a million tokens, `(input, output)`
+        or `(input, output, hour)`. Raises `SpecError`.
+
+        >>> Prices.of({"openai:gpt-5": (1.25, 10)}).table["openai:gpt-5"].output
+        10
+        """
+        if isinstance(given, Prices):
+            return given
+        if not isinstance(given, Mapping):
+            raise SpecError(f"invalid prices: got {given!r:.60}", hint="give {MODEL: (INPUT, OUTPUT)} or Prices")
+        table = {}
+        for name, price in given.items():
+            if isinstance(price, Price):
+                table[name] = price
+            elif isinstance(price, list | tuple) and len(price) in (2, 3):
+                table[name] = Price(*price)
+            else:
+                raise SpecError(f"invalid price of {name!r}: got {price!r:.60}", hint="give (INPUT, OUTPUT)")
+        return cls(table)
+
     def cost(self, spent: Iterable[tuple[str, Usage]]) -> float | None:
         """The price of all usages in US dollars; None if the price of a used model is unknown."""
         total = 0.0
@@ -234,7 +256,13 @@ def _source() -> str:
 
 
 def dollars(amount: float) -> str:
-    """An amount of US dollars as text: in cents, or with more digits if cents would hide a part of the amount."""
-    if round(amount, 2) == amount:
+    """An amount of US dollars as text: in cents, or with more digits if cents would hide a part of the amount.
+
+    >>> [dollars(one) for one in (12, 1.5, 0.0012, 0.0000123456)]
+    ['$12.00', '$1.50', '$0.0012', '$0.0000123']
+    """
+    if round(amount, 2) == amount or amount >= 100:
         return f"${amount:,.2f}"
-    return f"${amount:,.4f}" if amount >= 0.1 else f"${amount:.3g}"
+    if amount >= 0.1:
+        return f"${amount:,.4f}"
+    return "$" + f"{amount:.{2 - math.floor(math.log10(amount))}f}".rstrip("0")

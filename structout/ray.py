@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from queue import SimpleQueue
@@ -10,7 +11,7 @@ from typing import Any
 
 from structout import defaults
 from structout.completion import Completion, Sampling, Usage
-from structout.errors import MissingExtraError, ModelError, check_installed
+from structout.errors import MissingExtraError, ModelError, StructoutWarning, check_installed
 from structout.halt import current
 from structout.pipeline.budget import Budget
 from structout.pipeline.in_waves import check_settings
@@ -19,18 +20,23 @@ from structout.pipeline.journal.journal import Journal, answers_of
 from structout.pipeline.most import most_of
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.recipe import Recipe
+from structout.pipeline.remembered import Remembered
 from structout.pipeline.run import Done, Executor, within
 from structout.result import Example, Task
-from structout.strategies import Strategy
+from structout.strategies import Constrained, Prompted, Repair, Strategy
 from structout.strategies.first_prompt import first_call
+from structout.strategies.parts import parts
 from structout.tables.rows import Row
 
 Answered = tuple[str, dict[bytes, Completion], Usage]  # as `Journal.add_completions` takes it
 
 _AHEAD = 2  # chunks per worker, so that no worker waits for the driver
-_REMEMBERED = 10_000  # answers that each worker remembers
 _CPUS = 4  # the minimum for a local Ray; with fewer CPUs, actors and readers deadlock
 _STARTS = 3
+_COUNTED_LATE = (
+    "with --engine ray, a budget reserves the first call of a row; further calls (re-asks, votes, verifiers) are "
+    "counted once they are made, and may exceed it: use --engine local, or leave room"
+)
 
 
 class _Worker:
@@ -43,28 +49,23 @@ class _Worker:
         return self._job.outcomes(rows)
 
 
-class _Answers:
+class _Answers(Remembered):
     """The answers of a worker, in place of the journal, which only the driver writes. Prompts that the journal knew at
     the start, or that this worker asked recently, are not asked again.
     """
 
     def __init__(self, known: Mapping[bytes, str]) -> None:
+        super().__init__()
         self.new: list[Answered] = []
         self._known = known
-        self._recent: dict[bytes, Completion] = {}
 
     def completions(self, keys: Sequence[bytes]) -> dict[bytes, Completion]:
         found = answers_of({key: self._known[key] for key in keys if key in self._known})
-        return found | {key: self._recent[key] for key in keys if key in self._recent}
+        return found | super().completions(keys)
 
     def add_completions(self, model: str, new: Mapping[bytes, Completion], usage: Usage) -> None:
         self.new.append((model, dict(new), usage))
-        self._recent.update(new)
-        while len(self._recent) > _REMEMBERED:
-            del self._recent[next(iter(self._recent))]
-
-    def spent(self) -> dict[str, Usage]:
-        return {}  # the driver has the budget and knows the spending
+        super().add_completions(model, new, usage)
 
 
 class _RunWorker(_Worker):
@@ -141,12 +142,18 @@ def engine(
     rows in flight. A dead worker is restarted and its rows are retried, finally one by one in a separate worker, so
     that a row that kills workers becomes an `error` and affects no other row. Equal prompts are asked once per worker.
     The workers hold in memory all answers that the journal has at the start. Raises `MissingExtraError`.
+
+    A `budget` reserves the first call of each row before the row is sent. The prompts of further calls are only known
+    in the workers, so these calls are counted once they are made, and may exceed the budget by those of the rows in
+    flight: a `StructoutWarning` says so where the strategy may ask again.
     """
     check_installed("ray", "ray")  # raises before a journal is made
 
     def outcomes(rows: Iterable[Row], job: Job, journal: Journal) -> Generator[Done, None, None]:
         if job.in_waves:
             check_settings(cache=cache, is_local=False)
+        if budget is not None and not (budget.usd is budget.tokens is None) and not _asks_once(job.strategy):
+            warnings.warn(_COUNTED_LATE, StructoutWarning, stacklevel=2)
         workers = _Workers(recipe, job, journal, actors, cache=cache)
 
         def ask(new: list[Row]) -> list[RowOutcome]:
@@ -162,6 +169,11 @@ def engine(
             workers.kill()
 
     return outcomes
+
+
+def _asks_once(strategy: Strategy) -> bool:
+    """Whether a strategy certainly makes at most one call for a row."""
+    return all(isinstance(one, Prompted | Constrained | Repair) for one in parts(strategy) if hasattr(one, "run"))
 
 
 def _first_calls(rows: list[Row], job: Job) -> tuple[str, Usage]:

@@ -1,12 +1,15 @@
 """The input and output of a strategy: a `Task`, and a `Result` with every attempt that was paid for."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
-from structout import defaults
+from pydantic_core import to_jsonable_python
+
+from structout import defaults, pages
 from structout.completion import Completion, Message, Prompt, Sampling, Usage
-from structout.document import Json
+from structout.document import Json, scalars
 from structout.errors import StructoutError
 from structout.issue import Issue
 from structout.parsing import Edit
@@ -14,6 +17,7 @@ from structout.parsing.notices import notices
 from structout.schema import Schema
 
 T = TypeVar("T")
+_SHOWN = 200  # values, edits or issues in a notebook
 
 Status = Literal[
     "valid",  # the model's text was a compliant document
@@ -61,7 +65,7 @@ class Attempt:
     completion: Completion
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Result(Generic[T]):
     """The outcome of one task. `value` is set only if the result is `ok`; `document` is the JSON behind the value.
 
@@ -119,11 +123,63 @@ class Result(Generic[T]):
         """The model's last answer, before any repair; "" if the model was not asked."""
         return self.attempts[-1].completion.text if self.attempts else ""
 
+    def __repr__(self) -> str:
+        what = f"{self.value!r:.200}" if self.ok else "; ".join(map(str, self.issues))[:200]
+        calls = len(self.attempts) + len(self.checks)
+        return f"Result({self.status}, {what}, {calls} call{'' if calls == 1 else 's'})"
+
+    def _repr_html_(self) -> str:
+        """The result in a notebook: the record with its values marked, then the values, the edits and the issues."""
+        colour = "good" if self.status == "valid" else "doubtful" if self.ok else "bad"
+        usage = f"{self.usage.calls:,} calls, {self.usage.input_tokens + self.usage.output_tokens:,} tokens"
+        parts = [f"<p>{pages.tag(self.status, colour)} <small>{usage}</small></p>"]
+        # The value writes secrets as stars and leaves excluded fields out; the document would not.
+        made = to_jsonable_python(self.value, by_alias=True, fallback=str) if self.ok else self.document
+        record, values = _record(self.attempts), scalars(made)
+        if record is not None:
+            parts.append(pages.marked(record, dict(_places(record, values, self.spans))))
+        if values:
+            sure = [f"{self.confidence[place]:.2f}" if place in self.confidence else "" for place in values]
+            lines = [
+                [place or "(document)", str(one), how] for (place, one), how in zip(values.items(), sure, strict=True)
+            ]
+            heads = ["place", "value", "confidence"]
+            keep = 3 if self.confidence else 2
+            parts.append(pages.table(heads[:keep], [line[:keep] for line in lines[:_SHOWN]], "values"))
+        if len(values) > _SHOWN:
+            parts.append(f"<p><small>{len(values) - _SHOWN:,} more values</small></p>")
+        for name, told in (("edits", self.edits), ("issues", self.issues), ("notices", self.notices)):
+            if told:
+                parts.append(pages.table([name], [[str(one)] for one in told[:_SHOWN]], name))
+        return pages.fragment(pages.Html("".join(parts)))
+
     def unwrap(self) -> T:
         """The value. Raises `InvalidResultError`, which holds this result, if the result is not `ok`."""
         if not self.ok:
             raise InvalidResultError(self)
         return self.value  # type: ignore[return-value]  # None only where the schema's own value is None
+
+
+def _record(attempts: tuple[Attempt, ...]) -> str | None:
+    """The record that the first prompt asked about; None if the prompt has another form."""
+    asked = [message.content for message in attempts[0].prompt.messages if message.role == "user"] if attempts else []
+    for content in reversed(asked):
+        if found := re.fullmatch(r"<(record(?:-\d+)?)>\n(.*)\n</\1>", content, re.DOTALL):
+            return found[2]
+    return None
+
+
+def _places(
+    record: str, values: Mapping[str, str | int | float | bool | None], spans: Mapping[str, tuple[int, int]]
+) -> Iterator[tuple[tuple[int, int], str]]:
+    """Where values stand in the record: as a verifier found them, otherwise as they are written."""
+    for place, value in values.items():
+        if place in spans:
+            yield spans[place], place
+        elif isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip():
+            written = re.escape(f"{value:g}" if isinstance(value, float) else str(value))
+            if found := re.search(rf"(?<!\w){written}(?!\w)", record, re.IGNORECASE):
+                yield found.span(), place
 
 
 class InvalidResultError(StructoutError):

@@ -19,6 +19,7 @@ from structout import source
 from structout.cli import main
 from structout.models import Model, load_model
 from tests.loopback import assert_none, on_loopback
+from tests.postgres import programs, running
 
 # For models this small, threads only wait for one another, and longest where others work beside them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when it is imported
@@ -58,6 +59,19 @@ def _called_nobody(_loopback: list[str]) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def embedded() -> Model:
     return load_model("embedded")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a real PostgreSQL, with its password."""
+    pytest.importorskip("adbc_driver_postgresql")
+    place = programs()
+    if place is None and os.environ.get("CI") == "true":
+        pytest.fail("PostgreSQL is not installed: .ci/run installs Debian's package postgresql")
+    if place is None:
+        pytest.skip("PostgreSQL is not installed: install Debian's package postgresql")
+    with running(place) as address:
+        yield address
 
 
 def needs(*packages: str) -> pytest.MarkDecorator:

@@ -1,6 +1,7 @@
 """What is installed, and what is told where a package is not."""
 
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -8,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from structout import MissingExtraError, finetuning
+from structout.cli.installation import EXTRAS
 from structout.evaluation import Dataset
 from structout.models.embedded import embedded_folder
 from structout.pipeline.recipe import Recipe
 from structout.ray import engine
 from structout.strategies import Prompted
-from tests.conftest import ROOT, Bolt
+from tests.conftest import ROOT, Bolt, needs
 
 LOCKED = (ROOT / "requirements-core.txt").read_text()
 
@@ -68,3 +70,91 @@ def test_the_engine_of_ray_is_refused_where_ray_is_missing_before_a_journal_is_m
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"structout\[ray\]"):
         engine(Recipe("schema.json", "embedded", Prompted()))
+
+
+def test_doctor_names_the_extras_and_packages_of_the_project() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+    def packages(extra: str) -> set[str]:
+        names = [re.split(r"[<>=\[]", one)[0] for one in extras[extra] if not one.startswith("structout[")]
+        inner = [one.removeprefix("structout[").rstrip("]") for one in extras[extra] if one.startswith("structout[")]
+        return {*names}.union(*map(packages, inner))
+
+    assert {one.name: set(one.packages) for one in EXTRAS} == {
+        name: packages(name) for name in extras if name not in ("dev", "docs")
+    }
+
+
+NO_TORCH = """
+import subprocess
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+def without(packages: set[str], code: str) -> str:
+    """What a program prints where these packages cannot be imported."""
+    program = NO_TORCH.format(blocked=packages) + code
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@needs("llguidance")
+def test_audit_and_grammars_need_neither_torch_nor_transformers() -> None:
+    code = """
+sys.argv = ["structout", "audit", "schemas/parts"]
+from structout.cli import main
+try:
+    main()
+except SystemExit as left:
+    assert not left.code, left.code
+from structout import Lark, Schema
+from structout.grammar import compile
+assert Lark('start: "a"').problem("b")
+assert compile(Schema.of({"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]})).documents
+assert not {"torch", "transformers"} & set(sys.modules)
+"""
+    assert "keywords enforced by the mask" in without({"torch", "transformers", "outlines"}, code)
+
+
+@needs("llguidance", "tokenizers")
+def test_the_shortest_document_of_a_tokenizer_needs_no_torch() -> None:
+    code = """
+from tokenizers import Tokenizer, models, pre_tokenizers, decoders
+bytes_ = sorted(pre_tokenizers.ByteLevel.alphabet())
+inner = Tokenizer(models.BPE(vocab={one: n for n, one in enumerate([*bytes_, "<end>"])}, merges=[]))
+inner.pre_tokenizer, inner.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+inner.add_special_tokens(["<end>"])
+
+class Fast:
+    backend_tokenizer, eos_token_id = inner, 256
+    def __len__(self):
+        return 257
+
+from structout import audit
+from structout.grammar import Vocabulary
+schema = {"type": "object", "properties": {"a": {"enum": ["x"]}}, "required": ["a"]}
+print(audit(schema, Vocabulary.of(Fast())).shortest)
+"""
+    assert without({"torch", "transformers"}, code) == '{"a": "x"}\n'
+
+
+def test_without_llguidance_the_extra_for_masks_is_named() -> None:
+    code = """
+from structout import MissingExtraError, audit
+from structout.language import Lark
+from structout.grammar import Vocabulary
+for call in (lambda: audit({"type": "object"}), lambda: Lark('start: "a"'), lambda: Vocabulary.of(None)):
+    try:
+        call()
+    except MissingExtraError as error:
+        print(error.hint)
+"""
+    assert without({"llguidance", "torch"}, code) == 'pip install "structout[masks]"\n' * 3

@@ -16,9 +16,11 @@ WRITERS = {
     "cli/console.py": "metrics",
     "cli/label.py": "labels",
     "cli/recommend.py": "recommended `.strategy`",
+    "cli/starter.py": "folder of `structout init`",
     "cli/validate.py": "documents of the gate",
     "evaluation/forgetting.py": "bench log",
     "evaluation/log.py": "bench log",
+    "evaluation/reporting/index.py": "index of reports",
     "evaluation/reporting/figures.py": "figures",
     "evaluation/reporting/page.py": "HTML report",
     "evaluation/reporting/trend.py": "history of runs",
@@ -34,6 +36,7 @@ WRITERS = {
     "pipeline/status.py": "state of a run",
     "tables/kept_rows.py": "output",
     "tables/output.py": "output",
+    "tables/partial.py": "mark of a partial output",
     "tables/streams.py": "output",
     "verifiers/learned.py": "head of a verifier",
 }
@@ -59,7 +62,7 @@ def test_each_row_is_in_the_table(row: str) -> None:
 
 def test_every_command_that_writes_is_named() -> None:
     named = {one.name or getattr(one.callback, "__name__", "") for one in app.registered_commands}
-    silent = {"extract", "preview", "repair", "audit", "forget", "status"}  # they write to stdout, or remove
+    silent = {"extract", "preview", "repair", "audit", "forget", "status", "doctor"}  # they write to stdout, or remove
     assert {name for name in named - silent if f"`{name}`" not in TABLE} == set()
 
 

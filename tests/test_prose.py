@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import ROOT
 
 MODULES = sorted((ROOT / "structout").rglob("*.py"))
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 # A phrase that must be read twice, and what to write instead.
 PHRASES = {

@@ -5,12 +5,14 @@ orchestrators.
 """
 
 import json
+import os
 import re
 import shlex
 import subprocess
 import sys
 import types
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,79 @@ def test_airflow(recipe: Callable[[str], dict[str, Any]], monkeypatch: pytest.Mo
     line = line.replace("structout run", " ".join(map(shlex.quote, command_on_path(["structout", "run"]))))
     assert subprocess.run(line, shell=True, check=False).returncode == 0
     assert Path("parts.parquet").exists()
+
+
+@pytest.fixture
+def ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Puts a `structout` on the path that ends with an exit code, and leaves what a stopped run leaves."""
+
+    def put(code: int) -> None:
+        file = tmp_path / "bin" / "structout"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"#!/bin/sh\ntouch parts.parquet parts.parquet.partial\nexit {code}\n")
+        file.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{file.parent}{os.pathsep}{os.environ['PATH']}")
+
+    return put
+
+
+ENDS = [(code, code in (0, 1)) for code in (0, 1, 2, 3, 4, 70, 126, 127, 130, 137)]
+
+
+@pytest.mark.parametrize(("code", "is_success"), ENDS)
+def test_dagster_takes_no_failing_run_for_success(
+    recipe: Callable[[str], dict[str, Any]],
+    ending: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    is_success: bool,
+) -> None:
+    dagster = types.ModuleType("dagster")
+    dagster.asset = lambda function: function  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "dagster", dagster)
+    ending(code)
+    with nullcontext() if is_success else pytest.raises(RuntimeError, match=f"ended with {code}"):
+        recipe("dagster")["parts"]()
+
+
+@pytest.mark.parametrize(("code", "is_success"), ENDS)
+def test_airflow_takes_no_failing_run_for_success(
+    recipe: Callable[[str], dict[str, Any]],
+    ending: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    is_success: bool,
+) -> None:
+    airflow, decorators = types.ModuleType("airflow"), types.ModuleType("airflow.decorators")
+    decorators.task = types.SimpleNamespace(bash=lambda **options: lambda function: function)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "airflow", airflow)
+    monkeypatch.setitem(sys.modules, "airflow.decorators", decorators)
+    ending(code)
+    line = recipe("airflow")["parts"]()
+    assert (subprocess.run(["bash", "-c", line], check=False).returncode == 0) == is_success
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 4, 70])
+def test_the_gate_in_ci_stops_the_job(recipe: object, ending: Callable[[int], None], code: int) -> None:
+    ending(code)
+    (line,) = re.findall(r"```console\n\$ (structout validate .*)\n```", TEXT)
+    assert subprocess.run(["bash", "-c", line], check=False).returncode == code
+
+
+def test_a_fault_of_structout_does_not_end_like_failed_data() -> None:
+    program = "import sys; from structout.cli import commands, main; commands.app = lambda: 1 / 0; main()"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, "ZeroDivisionError" in done.stderr) == (70, True)
+
+
+def test_no_page_shows_a_test_that_takes_any_ending_for_success() -> None:
+    pages = [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]
+    for page in pages:
+        blocks = re.findall(r"```\w*\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        for block in blocks:
+            shown = re.findall(r"\|\| *(?:true|:)|; *true\b|set \+e|check=False|ignore_errors|-le 1\b", block)
+            assert shown == [], f"{page.name}: {block}"
+            assert not re.search(r"structout run[^\n`]*\|(?!\|)", block), "a pipe hides the exit code"
 
 
 def test_the_gate_in_ci(recipe: Callable[[str], dict[str, Any]]) -> None:

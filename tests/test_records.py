@@ -171,11 +171,11 @@ def test_a_malformed_completion_never_reaches_a_log(wrong: Completion, tmp_path:
 def test_what_a_later_version_wrote_is_refused_in_one_sentence(tmp_path: Path) -> None:
     log, place = tmp_path / "log.jsonl", tmp_path / "journal"
     evaluate([Prompted()], Scripted(GOOD), bolts("a", "b"), log=log)
-    log.write_text(log.read_text().replace('"log": 2', '"log": 3'))
-    with pytest.raises(DataError, match=r"line 1 of the log .* has version 3, expected at most 2"):
+    log.write_text(log.read_text().replace('"log": 3', '"log": 4'))
+    with pytest.raises(DataError, match=r"line 1 of the log .* has version 4, expected at most 3"):
         read_log(log)
     before = log.read_text()
-    with pytest.raises(DataError, match="has version 3"):
+    with pytest.raises(DataError, match="has version 4"):
         evaluate([Prompted()], Scripted(GOOD), bolts("c"), log=log)
     assert log.read_text() == before
     with Journal(place, {"schema": "a"}):

@@ -132,15 +132,18 @@ WAYS: list[list[str]] = [
     ["bench", "plain", "--model", "py:mine.py:model", *BENCH],
     ["bench", "plain", *M, *BENCH, "--metric", "mine.py:metric"],
     ["bench", "x.toml"],
-    ["recommend", "coded", "-t", "yield>=0.1", *M, *BENCH],
-    ["recommend", "plain", "-t", "yield>=0.1", *M, *BENCH, *RULE],
-    ["recommend", "plain", "-t", "yield>=0.1", "--model", "py:mine.py:model", *BENCH],
+    ["recommend", "coded", "-t", "yield>=0.1", "--compliance-only", *M, *BENCH],
+    ["recommend", "plain", "-t", "yield>=0.1", "--compliance-only", *M, *BENCH, *RULE],
+    ["recommend", "plain", "-t", "yield>=0.1", "--compliance-only", "--model", "py:mine.py:model", *BENCH],
     ["certify", "coded", *M, *BENCH],
     ["certify", "plain", *M, *BENCH, "--confidence", "mine.py:sure"],
     ["certify", "plain", *M, *BENCH, *RULE],
     ["finetune", "coded", "--out", "tuned"],
     ["finetune", "plain", "--out", "tuned", "--model", "py:mine.py:model"],
     ["finetune", "plain", "--out", "tuned", "--more", "d.jsonl", "--schema", "schema.py"],
+    ["init", "tuned", "--sample", "rows.jsonl", *M, "--schema", "schema.py:Part"],
+    ["init", "tuned", "--sample", "rows.jsonl", *M, "--schema", "coded"],
+    ["doctor", "--model", "py:mine.py:model"],
 ]
 
 

@@ -165,6 +165,7 @@ _PAST = {
     ("schema/strict_form.py", "ensure_ascii=False"): "the text of an answer, which whoever shows it renders",
     ("schema/strict_parts.py", "ensure_ascii=False"): "a value within an answer, which whoever shows it renders",
     ("schema/provider_audit.py", "a cell"): "a word of our own, and a number",
+    ("pipeline/bar.py", "Console"): "a bar for programs: numbers of our own",
     ("pipeline/frames.py", "a cell"): "a column of a table of Arrow, which is not shown",
     ("tables/fragments.py", "ensure_ascii=False"): "a text as another program writes it, to search for it",
     ("evaluation/experiment.py", "ensure_ascii=False"): "TOML, whose texts are written like JSON's",
@@ -174,6 +175,8 @@ _PAST = {
     ("parsing/fit/literals.py", "from html"): "entities that are read, not written",
     ("schema/messages.py", "ensure_ascii=False"): "what a value holds, which whoever shows it renders",
     ("verifiers/__init__.py", "another warning"): "a name that changed: what Python shows to programmers",
+    ("pages/__init__.py", "Console"): "HTML of what rich draws, by rich, of cells that are rendered",
+    ("evaluation/bar.py", "Console"): "a bar and numbers",
     ("schema/validator.py", "ensure_ascii=False"): "a text that is encoded to see whether it is Unicode, and not shown",
 }
 _WRITERS = {
@@ -277,7 +280,9 @@ def test_the_console_renders_all_that_it_prints() -> None:
 
 
 def test_the_page_puts_no_text_in_as_markup() -> None:
-    script = (ROOT / "structout/evaluation/reporting/assets/report.js").read_text(encoding="utf-8")
+    scripts = sorted((ROOT / "structout").rglob("*.js"))
+    assert [one.name for one in scripts] == ["plots.js", "report.js"]
+    script = "".join(one.read_text(encoding="utf-8") for one in scripts)
     assert not re.search(
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|Function\(|srcdoc|javascript:", script
     )

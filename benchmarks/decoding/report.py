@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from structout.evaluation.reporting.style import COLOURS, styled
+
 Line = dict[str, Any]
 Cells = dict[tuple[int, str], list[Line]]
 _PARAMETERS = 134_515_008  # of SmolLM2-135M; its embedding is its output head
@@ -338,34 +340,35 @@ def _limits(cells: Cells, machine: Line) -> list[str]:
 
 
 def _figure(cells: Cells, lines: list[Line], file: Path) -> None:
-    import matplotlib
+    with styled():
+        _draw(cells, lines, file)
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+
+def _draw(cells: Cells, lines: list[Line], file: Path) -> None:
+    from matplotlib.figure import Figure
 
     batches = sorted({batch for batch, _ in cells})
-    figure, axes = pyplot.subplots(1, len(batches) + 1, figsize=(4.2 * len(batches) + 4.2, 4.4), squeeze=False)
+    figure = Figure(figsize=(4.2 * len(batches) + 4.2, 4.4), layout="constrained")
+    axes = figure.subplots(1, len(batches) + 1, squeeze=False)
     for axis, batch in zip(axes[0], batches, strict=False):
         shown = (system for b, system in cells if b == batch and system not in _ABLATED)
         systems = sorted(shown, key=_order, reverse=True)
         speeds = [sorted(1 / _cost(line) for line in cells[batch, system]) for system in systems]
-        colors = ["#1f6f8b" if system.startswith("structout") else "#b8b8b8" for system in systems]
+        colors = [COLOURS[0] if system.startswith("structout") else "#b8b8b8" for system in systems]
         axis.barh(systems, [median(speed) for speed in speeds], color=colors)
         axis.hlines(range(len(systems)), [s[0] for s in speeds], [s[-1] for s in speeds], color="black", linewidth=1)
+        axis.grid(visible=False, axis="y")
         axis.set_title(f"batch {batch}")
         axis.set_xlabel("records per CPU second")
     last = axes[0][-1]
-    for system, color in (("generate", "#b8b8b8"), ("structout", "#1f6f8b")):
+    for system, color in (("generate", "#b8b8b8"), ("structout", COLOURS[0])):
         for kind, style in (("fields", "o-"), ("items", "s--")):
             found = [line for line in lines if line["system"] == system and line["workload"].startswith(kind)]
             points = sorted((sum(line["lengths"]) / line["records"], _cost(line)) for line in found)
             if points:
                 last.plot(*zip(*points, strict=True), style, color=color, label=f"{system}, {kind}")
-                last.legend(frameon=False)
+                last.legend()
     last.set_title("how cost grows (batch 8)")
     last.set_xlabel("output tokens a record")
     last.set_ylabel("CPU seconds a record")
-    for axis in axes[0]:
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
     figure.savefig(file, dpi=120)

@@ -18,6 +18,7 @@ from benchmarks.parsing import peers, written
 from benchmarks.parsing.cases import GROUPS, Case, Instance, Stock, generate, read_instances
 from benchmarks.parsing.measure import Counts, bombs, per_call, quantile, recover, run_bombs
 from structout.evaluation import read_log
+from structout.evaluation.reporting.style import styled
 from structout.parsing import repair
 from structout.schema import Schema
 
@@ -94,7 +95,8 @@ def main() -> None:
         lines += ["", *_bombs()]
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "repair.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    _figure(figures, options.out / "repair.png")
+    with styled():
+        _figure(figures, options.out / "repair.png")
     print("\n".join(lines))
 
 
@@ -269,25 +271,22 @@ def _bombs() -> list[str]:
 
 
 def _figure(counts: dict[str, Counts], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
     names = [name for name in counts if name != "jiter partial"]
     groups = ["syntax", "extraction", "coercion", "yaml", "all"]
-    figure, axes = plt.subplots(1, 2, figsize=(13, 4.6), sharey=True)
+    figure = Figure(figsize=(12, 4.8), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
     for axis, what, title in ((axes[0], "exact", "recovered exactly, %"), (axes[1], "silent", "silently wrong, %")):
         for row, name in enumerate(names):
             values = [float(_share(counts[name], group, what).replace("-", "0")) for group in groups]
             places = [index + (row - len(names) / 2) * 0.12 for index in range(len(groups))]
             axis.barh(places, values, height=0.11, label=name)
         axis.set_title(title)
-        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(visible=False, axis="y")
     axes[0].set_yticks(range(len(groups)), groups)
     axes[0].invert_yaxis()
-    axes[1].legend(fontsize=8)
-    figure.tight_layout()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.savefig(path, dpi=110)
 
 

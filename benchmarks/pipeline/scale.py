@@ -14,10 +14,11 @@ from typing import Any
 from benchmarks.pipeline.command import cost_of, words
 from benchmarks.pipeline.model import scripted
 from structout.pipeline.chunks import in_order
+from structout.pipeline.form import Form
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.known import Known
-from structout.pipeline.run import finish, local, process
+from structout.pipeline.run import Files, finish, local, process
 from structout.schema import Schema
 from structout.strategies import Constrained, Reask, Repair
 from structout.tables.rows import read_rows
@@ -134,7 +135,7 @@ def _overhead(source: Path, folder: Path) -> tuple[float, float, float]:
         tally = process(read_rows(str(source), key="id"), one, journal, local())
         kept = time.process_time() - began
         began = time.process_time()
-        finish(journal, one, tally.done, str(folder / "o.jsonl"), str(folder / "q.jsonl"))
+        finish(journal, one, tally.done, Files(str(folder / "o.jsonl"), str(folder / "q.jsonl"), Form.of(one.schema)))
         written = time.process_time() - began
     return plain / ROWS, kept / ROWS, written / ROWS
 

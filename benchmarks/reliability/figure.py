@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.reliability.ways import PLAIN
+from structout.evaluation.reporting.style import COLOURS, label, styled
 
 _FAMILIES = {
-    "one answer": "#1f77b4",
-    "one answer, checked without a call": "#2ca02c",
-    "one answer, checked by a model": "#d62728",
-    "several calls for an answer": "#ff7f0e",
+    "one answer": COLOURS[0],
+    "one answer, checked without a call": COLOURS[2],
+    "one answer, checked by a model": COLOURS[5],
+    "several calls for an answer": COLOURS[1],
 }
-_SCORES = {"Grounded": "#8c564b", "Confident": "#9467bd", "RoundTrip": "#7f7f7f", "Learned": "#e377c2"}
+_SCORES = {"Grounded": COLOURS[4], "Confident": COLOURS[3], "RoundTrip": COLOURS[7], "Learned": COLOURS[8]}
 _LANDMARKS = (PLAIN, "Verify by Judge", "Vote field", "Draft")  # named wherever they are
 _CHEAP = 1.2  # times the seconds of `Constrained`
 _LEAST_YIELD = 0.5  # of a way that is named: who accepts next to nothing is seldom wrong
@@ -23,15 +24,17 @@ Dot = tuple[float, float, dict[str, Any]]  # seconds as multiples, wrong of acce
 
 def draw(tables: Sequence[dict[str, Any]], file: Path) -> None:
     """Two tables a line, two panels each."""
-    import matplotlib
+    with styled():
+        _draw(tables, file)
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+
+def _draw(tables: Sequence[dict[str, Any]], file: Path) -> None:
+    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     lines = ceil(len(tables) / 2)
-    figure, axes = pyplot.subplots(lines, 4, figsize=(18, 3.9 * lines + 0.5), squeeze=False, layout="constrained")
-    panels = list(axes.flat)
+    figure = Figure(figsize=(18, 3.9 * lines + 0.5), layout="constrained")
+    panels = list(figure.subplots(lines, 4, squeeze=False).flat)
     for i, table in enumerate(tables):
         _ways(panels[2 * i], table)
         _scores(panels[2 * i + 1], table)
@@ -39,31 +42,33 @@ def draw(tables: Sequence[dict[str, Any]], file: Path) -> None:
         panel.set_visible(False)
     marks = [Line2D([], [], color=color, marker="o", linestyle="", label=name) for name, color in _FAMILIES.items()]
     curves = [Line2D([], [], color=color, label=f"ranked by {name}") for name, color in _SCORES.items()]
-    figure.legend(handles=[*marks, *curves], loc="outside lower center", ncols=8, fontsize=9, frameon=False)
+    figure.legend(handles=[*marks, *curves], loc="outside lower center", ncols=8, fontsize=9)
+    for i, table in enumerate(tables):  # when the layout is final
+        dots = _dots(table)
+        named = [name for name in dots if name in (*_winners(dots), *_LANDMARKS)]
+        label(panels[2 * i], [(*dots[name][:2], name) for name in named])
     figure.savefig(file, dpi=100)
-    pyplot.close(figure)
 
 
 def _ways(panel: Any, table: dict[str, Any]) -> None:
-    """A dot a way, its area the yield; the best are named, and some to find one's way by."""
-    plain = table["rows"][PLAIN]["cost"]["seconds"]
-    dots = {
-        name: (row["cost"]["seconds"] / plain, 100 * row["wrong of accepted"]["value"], row)
-        for name, row in table["rows"].items()
-        if row["wrong of accepted"]["n"] and plain
-    }
+    """A dot a way, its area the yield; `_draw` names the best, and some to find one's way by."""
+    dots = _dots(table)
     for name, (x, y, row) in dots.items():
         panel.scatter(x, y, s=100 * row["yield"]["value"], color=_FAMILIES[_family(name, row)], alpha=0.6, linewidths=0)
     reach, heights = max(x for x, _, _ in dots.values()), [y for _, y, _ in dots.values()]
     margin = 0.12 * (max(heights) - min(heights)) + 1
     panel.set(xlim=(0, 1.08 * reach), ylim=(min(heights) - margin, max(heights) + margin))
-    for name in [name for name in dots if name in (*_winners(dots), *_LANDMARKS)]:
-        x, y, _ = dots[name]
-        side, shift = ("left", 7) if x < 0.75 * reach else ("right", -7)
-        height = -9 if name in _winners(dots) else 5
-        panel.annotate(name, (x, y), (shift, height), textcoords="offset points", fontsize=8, horizontalalignment=side)
     panel.set(xlabel="seconds, x Constrained", ylabel="wrong of accepted, % (area: yield)")
     panel.set_title(f"{table['set']}, {table['model']}: what ways cost", fontsize=10)
+
+
+def _dots(table: dict[str, Any]) -> dict[str, Dot]:
+    plain = table["rows"][PLAIN]["cost"]["seconds"]
+    return {
+        name: (row["cost"]["seconds"] / plain, 100 * row["wrong of accepted"]["value"], row)
+        for name, row in table["rows"].items()
+        if row["wrong of accepted"]["n"] and plain
+    }
 
 
 def _winners(dots: dict[str, Dot]) -> list[str]:

@@ -9,7 +9,7 @@ import threading
 import warnings
 from io import TextIOWrapper
 
-from structout.cli.codes import INCOMPLETE, INTERRUPTED, USAGE
+from structout.cli.codes import FAULT, INCOMPLETE, INTERRUPTED, USAGE
 from structout.cli.console import say, show_failure, show_warning, silence
 from structout.errors import StructoutError, StructoutWarning
 from structout.halt import THREAD
@@ -32,7 +32,12 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except StructoutError as error:
         say(f"error: {error}")
+        for note in getattr(error, "__notes__", ()):
+            say(note)
         sys.exit(INCOMPLETE if error.retryable else USAGE)
+    except Exception as error:  # Python's own exit code is 1, as if some data had failed
+        show_failure(type(error), error, error.__traceback__)
+        sys.exit(FAULT)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
             _leave()

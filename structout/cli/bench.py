@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from structout import surfaces
 from structout.cli.codes import FAILED, INTERRUPTED, PASSED
-from structout.cli.console import progress, put_json, put_table, say, show
+from structout.cli.console import progress, put, put_json, put_table, say, show
 from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
+    FoldsOption,
     JsonOption,
     LogOption,
     ModelSettingsOption,
@@ -23,7 +25,7 @@ from structout.cli.options import (
     warn_of_other_models,
 )
 from structout.document import load_json
-from structout.errors import SpecError
+from structout.errors import DataError, SpecError
 
 if TYPE_CHECKING:
     from structout.evaluation import Report
@@ -55,6 +57,7 @@ def bench(
     model: ModelsOption = None,
     model_settings: ModelSettingsOption = None,
     split: Annotated[str | None, typer.Option("--split", help="train, dev, test (the default) or all.")] = None,
+    folds: FoldsOption = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Use at most this many records.")] = None,
     repeats: Annotated[int | None, typer.Option("--repeats", min=1, help="Runs per record (1).")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The seed for order, sampling and perturbations.")] = None,
@@ -113,21 +116,30 @@ def bench(
             help="Keep the texts of records, prompts and answers in the log and the report.",
         ),
     ] = True,
+    show_record: Annotated[
+        bool, typer.Option("--show-record", help="Show a typical record first, before and after the best strategy.")
+    ] = False,
     write_secrets: WriteSecretsOption = False,
     allow_code: AllowCodeOption = False,
     no_code: CodeOption = False,
 ) -> None:
-    """Measure strategies on labelled records: compliance, accuracy and cost."""
+    """Measure strategies on labelled records: compliance, accuracy and cost. The last lines say which one to take.
+
+    For example: structout bench schemas/parts --strategy "Prompted()" --strategy "Constrained(examples=3)" --limit 24
+    """
     from structout.evaluation import read_log
     from structout.evaluation.experiment import Experiment
 
     measured = model or ([] if (target or "").endswith(".toml") else ["embedded"])
     given: dict[str, Any] = {
-        "schema": schema, "strategies": strategy, "models": model, "split": split, "limit": limit, "repeats": repeats,
-        "seed": seed, "max_tokens": max_tokens, "temperature": temperature, "until_width": until_width,
-        "until_decided": until_decided, "perturbations": perturb, "metrics": metric, "log": log,
+        "schema": schema, "strategies": strategy, "models": model, "split": split, "folds": folds, "limit": limit,
+        "repeats": repeats, "seed": seed, "max_tokens": max_tokens, "temperature": temperature,
+        "until_width": until_width, "until_decided": until_decided, "perturbations": perturb, "metrics": metric,
         "sweep": _sweep(sweep or [], vary or []) or None, "prices": _priced(price, measured) if price else None,
+        "log": log,
     }  # fmt: skip
+    if folds is not None and split not in (None, "all"):
+        raise SpecError("got both --split and --folds", hint="omit --split: folds test the records of every split")
     if fail_on_regression and baseline is None:
         raise SpecError("--fail-on-regression needs a baseline", hint="give the log of an earlier run with --baseline")
     if history is not None:
@@ -149,12 +161,19 @@ def bench(
         if target.endswith(".toml"):
             experiment = Experiment.load(target).changed(**given)
         else:
-            named = {name: name for name in DEFAULTS} | (_tuned(target) if not model else {})
+            named = {name: name for name in DEFAULTS} | (_tuned(target) if not model and folds is None else {})
             experiment = Experiment(target, named).changed(**given)
         report = _run(experiment, earlier, write_secrets=write_secrets, transcripts=transcripts)
         if price:
             warn_of_other_models(given["prices"], _models(report))
         place = Path(html) if html else experiment.place().with_suffix(".html")
+    if not report.has_labels:
+        _check_unlabelled(html, figures)
+        place = None
+    if show_record and not as_json:
+        from structout.evaluation.reporting.one_record import one_record
+
+        put_table(lambda _: one_record(report))
     worse = _compared(earlier, report, as_json=as_json, markdown=markdown)
     if place is not None:
         from structout.evaluation.reporting.page import write
@@ -163,7 +182,28 @@ def bench(
         say(f"the report is in {place}")
     if figures is not None:
         say(f"figures: {', '.join(map(str, draw(report, Path(figures))))}")
+    if not as_json:
+        _conclude(report, place, markdown=markdown)
     raise typer.Exit(FAILED if worse and fail_on_regression else 0)
+
+
+def _check_unlabelled(html: str | None, figures: str | None) -> None:
+    """Raise `DataError` for a page or figures of records without labels: both show how many values are right."""
+    if html is not None or figures is not None:
+        problem = "the records have no labels, so there is nothing to draw"
+        raise DataError(problem, hint="omit --html and --figures, or label the records")
+
+
+def _conclude(report: "Report", place: Path | None, *, markdown: bool) -> None:
+    from structout.evaluation.reporting.conclusion import conclusion
+
+    text = conclusion(report, None if place is None else str(place))
+    if markdown:
+        put(f"\n{surfaces.markdown(text)}")
+    else:
+        from rich.text import Text
+
+        put_table(lambda _: Text(f"\n{surfaces.line(text)}"))
 
 
 def _show_history(folder: str, html: str | None, figures: str | None, *, as_json: bool) -> None:
@@ -227,11 +267,12 @@ def _compared(earlier: "Report | None", report: "Report", *, as_json: bool, mark
         return False
     from structout.evaluation.provenance import moved
     from structout.evaluation.regression import changes
+    from structout.evaluation.reporting.conclusion import conclusion
 
     found, others = changes(earlier, report), moved(earlier, report)
     if as_json:
         rows = [asdict(one) | {"is_regression": one.is_regression} for one in found]
-        put_json(report.to_json() | {"changes": rows, "moved": others})
+        put_json(report.to_json() | {"conclusion": conclusion(report), "changes": rows, "moved": others})
     else:
         show(report, as_json=False, markdown=markdown)
     for sentence in others:

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -13,9 +13,11 @@ from structout.cli import (
     audit,
     bench,
     certify,
+    doctor,
     extract,
     finetune,
     forget,
+    init,
     label,
     model,
     preview,
@@ -24,9 +26,11 @@ from structout.cli import (
     run,
     status,
     validate,
+    view,
 )
 from structout.cli.codes import INTERRUPTED, MEANING, PASSED
 from structout.cli.console import put, say, silence
+from structout.cli.options import add, example
 from structout.errors import SpecError
 from structout.surfaces import line
 
@@ -94,7 +98,9 @@ app = typer.Typer(
     name="structout",
     cls=_Commands,
     help="Language-model output that programs can rely on.\n\n" + MEANING,
+    epilog=example("structout init parts --sample rows.csv", "structout COMMAND --help"),
     no_args_is_help=True,
+    rich_markup_mode=None,  # in a narrow terminal, the tables of rich cut the names of options
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -116,17 +122,28 @@ def _options(
 ) -> None: ...
 
 
-app.command()(extract.extract)
-app.command()(run.run)
-app.command()(status.status)
-app.command()(bench.bench)
-app.command()(recommend.recommend)
-app.command()(certify.certify)
-app.command()(preview.preview)
-app.command()(validate.validate)
-app.command()(repair.repair)
-app.command()(audit.audit)
-app.command()(finetune.finetune)
-app.command()(label.label)
-app.command()(forget.forget)
+# Each command with an example of it, whose files are those of `structout init`.
+_COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
+    (init.init, "structout init parts --sample rows.csv --model embedded"),
+    (doctor.doctor, "structout doctor --servers --model ollama:qwen3:8b"),
+    (extract.extract, 'structout extract --schema schema.py --text "hex bolt, 6 mm" --json'),
+    (run.run, "structout run records.jsonl --schema schema.py --output out.jsonl"),
+    (status.status, "structout status out.jsonl.journal"),
+    (bench.bench, "structout bench records.jsonl --schema schema.py --model embedded"),
+    (
+        recommend.recommend,
+        'structout recommend records.jsonl --schema schema.py -t "compliance>=0.9"',
+    ),
+    (certify.certify, "structout certify records.jsonl --schema schema.py --max-error 0.05"),
+    (preview.preview, 'structout preview --schema schema.py --text "hex bolt, 6 mm"'),
+    (validate.validate, "structout validate out.jsonl --schema schema.py --min-valid 0.98"),
+    (view.view, "structout view .structout"),
+    (repair.repair, "structout repair answer.txt --schema schema.py --edits"),
+    (audit.audit, "structout audit schema.py --for openai"),
+    (finetune.finetune, "structout finetune records.jsonl --schema schema.py --output tuned"),
+    (label.label, "structout label texts.jsonl --schema schema.py --output labels.jsonl"),
+    (forget.forget, "structout forget out.jsonl.journal --key 4711 --dry-run"),
+)
+for _command, _example in _COMMANDS:
+    add(app, _command, _example)
 app.add_typer(model.app, name="model")

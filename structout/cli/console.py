@@ -109,9 +109,10 @@ def silence(stream: TextIO) -> None:
 def show(report: Any, *, as_json: bool, markdown: bool) -> None:
     """Write a report to stdout: as JSON, as Markdown, or by default as a table."""
     from structout.evaluation.reporting import table
+    from structout.evaluation.reporting.conclusion import conclusion
 
     if as_json:
-        put_json(report.to_json())
+        put_json(report.to_json() | {"conclusion": conclusion(report)})
     elif markdown:
         put(table.markdown(report))
     else:
@@ -141,7 +142,8 @@ def progress(task: str, total: int | None) -> Iterator[Any]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    shown = sys.stdout.isatty()  # else rich would send to stderr what a file or a pipe must get
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=shown) as bar:
         row = bar.add_task(task, total=total)
 
         def advance(now: str | None = None) -> None:

@@ -12,6 +12,7 @@ from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
     ColumnOption,
+    DelimiterOption,
     ExamplesOption,
     FormatOption,
     InstructionsOption,
@@ -35,6 +36,7 @@ def extract(
     source: SourceArgument = None,
     column: ColumnOption = "text",
     format: FormatOption = None,  # noqa: A002
+    delimiter: DelimiterOption = "",
     text: Annotated[
         str | None, typer.Option("--text", "-t", help="One text to extract from, instead of INPUT.")
     ] = None,
@@ -61,7 +63,9 @@ def extract(
     contract = Schema.of(schema)
     strategy = instructed(strategy, instructions) if instructions else strategy
     records = (
-        iter([text]) if text is not None else (row.text for row in read_rows(source or "-", text=column, format=format))
+        iter([text])
+        if text is not None
+        else (row.text for row in read_rows(source or "-", text=column, format=format, delimiter=delimiter))
     )
     failed = overruled = total = 0
     results = extract_many(

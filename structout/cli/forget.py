@@ -48,6 +48,7 @@ def forget(
     from structout.evaluation.forgetting import LogRows, ReportRows, paired
     from structout.pipeline.forget import holders
     from structout.tables.output import check_distinct
+    from structout.tables.place import Place
     from structout.tables.removal import remove
 
     if not key:
@@ -58,13 +59,20 @@ def forget(
     named |= {f"--log {number}": one for number, one in enumerate(log or (), 1)}
     check_distinct(named | {f"--report {number}": one for number, one in enumerate(report or (), 1)})
     of_run = holders(journal, output, quarantine)
-    if output is None and all(one.name in (journal, quarantine) for one in of_run):
+    others = (journal, quarantine, f"{journal.removesuffix('.journal')}.quarantine.jsonl")
+    if output is None and all(one.name in others for one in of_run):
         say("the output is not beside the journal: name it with --output, unless it is deleted")
+        say("an output in an object store keeps the rows until the same run uploads it again")
     found = remove([*logs, *reports, *of_run], key, dry_run=dry_run)
     if as_json:
         put_json({"dry_run": dry_run, **found.to_json()})
     else:
         _show(found, dry_run=dry_run)
+    if output is not None and Place.of(output).is_database and found.removed.get(Place.of(output).shown):
+        say(
+            "PostgreSQL keeps the bytes of deleted rows, which cannot be searched: run VACUUM FULL on the table, and "
+            "let its log (WAL), its replicas and its backups expire"
+        )
     if len(found.unknown) == len(set(key)):
         raise typer.Exit(NOTHING)
     raise typer.Exit(PASSED if found.is_complete else FAILED)

@@ -12,6 +12,7 @@ from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
     ColumnOption,
+    DelimiterOption,
     ExamplesOption,
     FormatOption,
     FormerOutOption,
@@ -39,6 +40,7 @@ def label(
     source: SourceArgument = None,
     column: ColumnOption = "text",
     format: FormatOption = None,  # noqa: A002
+    delimiter: DelimiterOption = "",
     model: ModelOption = "embedded",
     model_settings: ModelSettingsOption = None,
     strategy: StrategyOption = defaults.STRATEGY,
@@ -60,23 +62,27 @@ def label(
     from structout.finetuning.labels import label as labelled
     from structout.finetuning.labels import line
     from structout.models import load_model
+    from structout.pipeline.progress import tokens_told
     from structout.schema import Schema
     from structout.schema.hidden import check_hidden
     from structout.strategies import instructed, load_strategy
     from structout.tables.output import check_distinct, check_writable, replacing
-    from structout.tables.place import places
+    from structout.tables.partial import warn_of_partial
+    from structout.tables.place import Place, local_stem, places
     from structout.tables.rows import read_rows
 
     if output.endswith((".csv", ".parquet")):
         raise SpecError(f"invalid --output: got {output!r}, expected a JSONL file", hint="give a name in .jsonl")
-    place = f"{output}.journal"
-    inputs = {f"INPUT {one.name}": one.name for one in places(source or "-", format)}
+    place = f"{local_stem(output) if Place.of(output).is_remote else output}.journal"
+    found = places(source or "-", format, delimiter)
+    inputs = {f"INPUT {one.shown}": one.name for one in found}
     check_distinct({**inputs, "--output": output, "the journal": place})
+    warn_of_partial(found)
     contract = Schema.of(schema)
     way = load_strategy(instructed(strategy, instructions) if instructions else strategy)
     if not write_secrets:
         check_hidden(contract, "add --write-secrets: labels hold what the records say")
-    shown, rows = shown_examples(examples, contract), read_rows(source or "-", text=column, format=format)
+    shown, rows = shown_examples(examples, contract), read_rows(found, text=column)
     first = next(rows, None)  # an input that cannot be read must leave no files
     if first is None:
         say("nothing to label: the input holds no records")
@@ -99,7 +105,7 @@ def label(
                 stream.write(line(example).encode() + b"\n")
     where = f"are in {output}" if kept else f"{output} is not written"
     calls = sum(usage.calls for usage in tally.spent.values())
-    paid = f"{counted(calls, 'call')}, {tally.tokens:,} tokens"
+    paid = f"{counted(calls, 'call')}, {tokens_told(tally.tokens, tally.estimated_tokens)}"
     say(f"{len(kept):,} of {tally.done:,} records were accepted and {where} ({paid})")
     if tally.counts["error"]:
         failed = counted(tally.counts["error"], "record")

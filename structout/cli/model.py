@@ -6,12 +6,16 @@ import typer
 
 from structout.cli.codes import INCOMPLETE
 from structout.cli.console import put, put_json, put_table
-from structout.cli.options import CodeOption, JsonOption
+from structout.cli.options import CodeOption, JsonOption, add, example
 
-app = typer.Typer(help="Fetch the embedded model, or check any model.", no_args_is_help=True)
+app = typer.Typer(
+    help="Fetch the embedded model, or check any model.",
+    short_help="Fetch the embedded model, or check any model.",
+    no_args_is_help=True,
+    epilog=example("structout model fetch", "structout model check embedded"),
+)
 
 
-@app.command()
 def fetch() -> None:
     """Download and convert the embedded model now, and show its folder."""
     from structout.models.embedded import embedded_folder
@@ -19,7 +23,6 @@ def fetch() -> None:
     put(str(embedded_folder()))
 
 
-@app.command()
 def check(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="A name, as --model takes it.")],
     as_json: JsonOption = False,
@@ -37,3 +40,7 @@ def check(
     else:
         put_table(lambda _: found)
     raise typer.Exit(0 if found.ok else INCOMPLETE)
+
+
+add(app, fetch, "structout model fetch")
+add(app, check, "structout model check ollama:qwen3:8b")

@@ -1,5 +1,6 @@
 """Options that several commands share, and functions that interpret their values."""
 
+import inspect
 import re
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
@@ -9,7 +10,7 @@ import typer
 from structout.cli.console import say
 from structout.errors import SpecError
 from structout.source import allow_code, refuse_code
-from structout.tables.place import Format
+from structout.tables.place import DocumentFormat, Format
 
 if TYPE_CHECKING:
     from structout.completion import Sampling
@@ -80,12 +81,21 @@ SourceArgument = Annotated[
         metavar="INPUT",
         callback=current_spelling,
         help="JSONL, CSV, JSON, text (one record per line), also compressed (.gz, .bz2, .xz, .zst); Parquet; a folder "
-        "or a pattern of such files; NAME.duckdb#TABLE, .sql, sql:QUERY; or - for stdin, the default.",
+        "or a pattern of such files, also at s3://, gs://, az:// or https://; NAME.duckdb#TABLE, .sql, sql:QUERY, "
+        "postgresql://...#TABLE (or #QUERY); or - "
+        "for stdin, the default.",
     ),
 ]
 FormatOption = Annotated[
     Format | None,
     typer.Option("--format", help="The format of INPUT, if its name has no suffix or another one."),
+]
+DocumentFormatOption = Annotated[
+    DocumentFormat | None,
+    typer.Option("--format", help="The format of INPUT, if its name does not say it, or says another one."),
+]
+DelimiterOption = Annotated[
+    str, typer.Option("--delimiter", metavar="CHAR", help="The delimiter of CSV in INPUT: ; or | or tab, for example.")
 ]
 FormerInputOption = Annotated[
     list[str] | None, typer.Option("--input", "-i", hidden=True, is_eager=True, callback=_former_spelling("source"))
@@ -142,12 +152,20 @@ PricesOption = Annotated[
     list[str] | None,
     typer.Option(
         "--price",
-        help="\\[MODEL=]INPUT,OUTPUT\\[,HOUR]\\[,cached=C]: US dollars per million tokens and per hour. "
+        help="[MODEL=]INPUT,OUTPUT[,HOUR][,cached=C]: US dollars per million tokens and per hour. "
         "Hosted models have the prices of genai-prices.",
     ),
 ]
 LogOption = Annotated[
     str | None, typer.Option("--log", help="The log: known answers are read from it, new answers are added.")
+]
+FoldsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--folds",
+        min=2,
+        help="Test every labelled record once, in this many folds; examples and verifiers come from the other folds.",
+    ),
 ]
 CodeOption = Annotated[
     bool,
@@ -174,6 +192,18 @@ WriteSecretsOption = Annotated[
     typer.Option("--write-secrets", help="Write secrets and excluded fields of a Pydantic type into the files."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON for machines.")]
+
+
+def example(*commands: str) -> str:
+    """The end of a command's help: commands that can be copied. `\\b` keeps the lines as they are."""
+    return "Example:\n\n\b\n" + "\n".join(f"  {one}" for one in commands)
+
+
+def add(app: typer.Typer, command: Callable[..., None], shown: str) -> None:
+    """Add a command with an example. The list of commands has the first sentence of its help, which is never cut."""
+    told = (inspect.getdoc(command) or "").partition("\n\n")[0].replace("\n", " ")
+    sentence = re.split(r"(?<=[.]) |[:;] ", told, maxsplit=1)[0].rstrip(".")
+    app.command(short_help=f"{sentence}.", epilog=example(shown))(command)
 
 
 def sampling(max_tokens: int, temperature: float = 0.0, seed: int = 0) -> "Sampling":

@@ -10,6 +10,7 @@ from structout.cli.console import counted, progress, put_json, put_table, say
 from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
+    FoldsOption,
     FormerOutOption,
     JsonOption,
     LogOption,
@@ -24,6 +25,8 @@ from structout.errors import SpecError
 from structout.surfaces import line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import RenderableType
 
     from structout.evaluation.recommendation import Recommendation
@@ -32,8 +35,26 @@ if TYPE_CHECKING:
 def recommend(
     dataset: Annotated[str, typer.Argument(help="A folder, a JSONL or CSV file, or hf:OWNER/NAME.")],
     target: Annotated[
-        list[str], typer.Option("--target", "-t", help="A target to meet, such as compliance>=0.995. Repeatable.")
-    ],
+        list[str] | None,
+        typer.Option("--target", "-t", help="A target to meet, such as wrong_but_valid<=0.02. Repeatable."),
+    ] = None,
+    record_accuracy: Annotated[
+        float | None,
+        typer.Option(
+            "--record-accuracy",
+            min=0,
+            max=1,
+            help="A target: the least share of records that are wholly right.",
+        ),
+    ] = None,
+    value_accuracy: Annotated[
+        float | None,
+        typer.Option("--value-accuracy", min=0, max=1, help="A target: the least share of values that are right."),
+    ] = None,
+    compliance_only: Annotated[
+        bool,
+        typer.Option("--compliance-only", help="Choose by form alone, although labels say which values are right."),
+    ] = False,
     schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, if the folder holds none.")] = None,
     strategy: Annotated[list[str] | None, typer.Option("--strategy", help="A strategy expression. Repeatable.")] = None,
     model: ModelsOption = None,
@@ -52,6 +73,7 @@ def recommend(
             help="Also use the train and dev records. Give this only if no model was trained on them.",
         ),
     ] = False,
+    folds: FoldsOption = None,
     max_tokens: MaxTokensOption = 256,
     price: PricesOption = None,
     log: LogOption = None,
@@ -63,12 +85,16 @@ def recommend(
     no_code: CodeOption = False,
     out: FormerOutOption = None,
 ) -> None:
-    """Find the cheapest strategy that meets the targets on held-out records. Exit 1 if no strategy meets them."""
+    """Find the cheapest strategy that meets the targets on held-out records. Exit 1 if no strategy meets them.
+
+    With labels, a target of record or value accuracy is required: a document may comply and be wrong. For example:
+    structout recommend rows.csv --schema bolt.py:Bolt --record-accuracy 0.9 --folds 5
+    """
     from dataclasses import asdict
 
     from structout.evaluation import Dataset
     from structout.evaluation import recommend as find
-    from structout.evaluation.recommendation import Minimise
+    from structout.evaluation.amounts import Minimise
     from structout.prices import named, read_prices
     from structout.tables.output import replacing
 
@@ -76,7 +102,9 @@ def recommend(
     if minimise not in known:
         raise SpecError(f"invalid --minimise: got {minimise!r}", hint=f"give {', '.join(known[:-1])} or {known[-1]}")
     prices = named(read_prices(price or []), model or ["embedded"])
-    whole = Dataset.load(dataset, schema)
+    accuracies = {"record_accuracy": record_accuracy, "value_accuracy": value_accuracy}
+    targets = [*(target or []), *(f"{name}>={share:.12g}" for name, share in accuracies.items() if share is not None)]
+    whole = Dataset.load(dataset, schema, needs_labels=False)
     with replacing(output, keep=False):
         pass  # a file that cannot be written raises here, before a model is asked
     with progress("recommend", None) as advance:
@@ -84,9 +112,11 @@ def recommend(
             strategy or DEFAULTS,
             model or ["embedded"],
             whole,
-            target,
+            targets,
             minimise=("price" if prices else "seconds") if minimise == "cost" else minimise,  # type: ignore[arg-type]
             share_out=share_out,
+            folds=folds,
+            compliance_only=compliance_only,
             sampling=sampling(max_tokens),
             prices=prices,
             log=log or f".structout/bench-{whole.name}.jsonl",
@@ -109,37 +139,61 @@ def _show(found: "Recommendation", rows: int | None) -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    unit = {"price": "price", "seconds": "s"}.get(found.minimise, found.minimise)
-    ordering = counted(found.ordering, "record")
-    title = f"Cheapest first: strategies were ordered on {ordering} and tested on {found.deciding:,}"
-    table = Table(title=Text(title), title_justify="left", box=None)
+    from structout.evaluation.amounts import amount
+
+    ordering = f"ordered on {counted(found.ordering, 'record')} and tested on {found.deciding:,}"
+    how = ordering if found.ordering else f"each tested on {counted(found.deciding, 'record')}"
+    table = Table(title=Text(f"Cheapest first: strategies were {how}"), title_justify="left", box=None)
     last = ("records tested", "p-value", "meets target", "records needed")
-    for head in ("strategy", f"{unit} per record", *found.candidates[0].rates, *last):
-        table.add_column(Text(head), justify="left" if head == "strategy" else "right")
-    for one in found.candidates:
-        rates = [f"{100 * r.value:.0f} % {100 * r.low:.0f}–{100 * r.high:.0f}" for r in one.rates.values()]
+    rates = [_spoken(name) for name in found.candidates[0].rates]
+    for head in ("#", "cost a record", *rates, *last):
+        table.add_column(Text(head.replace("-", "-\n", 1).replace(" ", "\n", 1)), justify="right")
+    for number, one in enumerate(found.candidates, 1):
+        shown = [f"{100 * r.value:.0f} % {100 * r.low:.0f}–{100 * r.high:.0f}" for r in one.rates.values()]
         tested = one.p is not None
         verdict = "yes" if one.shown else "no" if tested else "not tested"
         needed = "–" if not tested else f"{one.needed:,}" if one.needed is not None else "no number would do"
         p = f"{one.p:.3f}" if one.p is not None else "–"
-        cells = [one.arm.label, f"{one.cost:.3g}", *rates, str(one.n or found.ordering), p, verdict, needed]
+        cost = amount(one.cost, found.minimise)
+        cells = [str(number), cost, *shown, str(one.n or found.ordering), p, verdict, needed]
         table.add_row(*(Text(line(cell)) for cell in cells))
+    models = len({one.arm.model for one in found.candidates}) > 1
+    names = [f"{one.arm.label} on {one.arm.model}" if models else one.arm.label for one in found.candidates]
+    legend = [Text(line(f"{number}  {name}")) for number, name in enumerate(names, 1)]
+    return Group(table, "", *legend, "", *(Text(one) for one in (found.sharing, *_verdict(found, rows)) if one))
+
+
+def _spoken(metric: str) -> str:
+    return "wrong-but-valid" if metric == "wrong_but_valid" else metric.replace("_", " ")
+
+
+def _verdict(found: "Recommendation", rows: int | None) -> "Iterator[str]":
+    """The sentences below the table."""
+    from structout.evaluation.amounts import a_record, for_records
+    from structout.evaluation.recommendation import NO_LABELS
+
     aim = " and ".join(map(str, found.targets))
-    if found.chosen is not None:
-        best = found.chosen.arm
-        said = Text(f"{aim}: met, with 95 % confidence, by ")
-        said.append(line(best.label), "bold").append(f" on {line(best.model)}.")
-        if rows is not None:
-            total = found.chosen.cost * rows
-            hours = f" ({total / 3600:.1f} hours of the model)" if found.minimise == "seconds" else ""
-            said.append(f"\n{counted(rows, 'record')} would take {total:,.4g} {unit}{hours}.")
-        return Group(table, "", said)
-    able = [one for one in found.candidates if one.needed is not None]
-    if able:
-        least = min(able, key=lambda one: one.needed or 0)
-        needed = counted(least.needed or 0, "record")
-        hope = f"At its present rates, {line(least.arm.label)} would meet the targets with {needed}."
+    if found.chosen is None:
+        yield f"No strategy meets {aim} with 95 % confidence on {counted(found.deciding, 'record')}."
+        yield _hope(found)
     else:
-        hope = "Every tested strategy misses the targets at its present rates: more records would not help. Try others."
-    deciding = counted(found.deciding, "record")
-    return Group(table, "", Text(f"No strategy meets {aim} with 95 % confidence on {deciding}."), Text(hope))
+        best = found.chosen
+        yield f"{aim}: met, with 95 % confidence, by {line(best.arm.label)} on {line(best.arm.model)}."
+        if (wrong := best.rates.get("wrong_but_valid")) is not None:
+            share = f"{100 * wrong.value:.0f} % (at most {100 * wrong.high:.0f} %)"
+            yield f"{share} of its records are wrong-but-valid: accepted, and wrong in at least one value."
+        total = f": {for_records(best.cost, found.minimise, rows)}" if rows is not None else ""
+        yield f"It costs {a_record(best.cost, found.minimise)}{total}."
+    if not found.has_labels:
+        yield NO_LABELS
+    elif not any(target.is_of_values for target in found.targets):
+        yield "No target says that the values are right (--compliance-only): read wrong-but-valid before you choose."
+
+
+def _hope(found: "Recommendation") -> str:
+    able = [one for one in found.candidates if one.needed is not None]
+    if not able:
+        return "Every tested strategy misses the targets at its present rates: more records would not help. Try others."
+    least = min(able, key=lambda one: one.needed or 0)
+    needed = counted(least.needed or 0, "record")
+    return f"At its present rates, {line(least.arm.label)} would meet the targets with {needed}."

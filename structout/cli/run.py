@@ -13,6 +13,7 @@ from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
     ColumnOption,
+    DelimiterOption,
     ExamplesOption,
     FormatOption,
     FormerInputOption,
@@ -51,6 +52,14 @@ class EngineName(StrEnum):
     RAY = "ray"
 
 
+class LoadMode(StrEnum):
+    """How rows reach a table that exists."""
+
+    APPEND = "append"
+    REPLACE = "replace"
+    UPSERT = "upsert"
+
+
 class KeepText(StrEnum):
     """What is kept of the texts of records, prompts and answers."""
 
@@ -67,9 +76,13 @@ def run(
         typer.Option(
             "--output",
             "-o",
-            help="The file for accepted rows: JSONL, CSV (.gz), Parquet, NAME.duckdb#TABLE, or - for stdout.",
+            help="The file for accepted rows: JSONL, CSV (.gz), Parquet, also at s3://, gs:// or az://; "
+            "NAME.duckdb#TABLE, postgresql://...#TABLE, or - for stdout.",
         ),
     ] = "-",
+    mode: Annotated[
+        LoadMode, typer.Option("--mode", help="What becomes of the rows of a PostgreSQL table: upsert is by --key.")
+    ] = LoadMode.REPLACE,
     model: ModelOption = "embedded",
     model_settings: ModelSettingsOption = None,
     strategy: StrategyOption = defaults.STRATEGY,
@@ -80,7 +93,12 @@ def run(
     seed: SeedOption = 0,
     column: ColumnOption = "text",
     format: FormatOption = None,  # noqa: A002
+    delimiter: DelimiterOption = "",
     key: Annotated[str | None, typer.Option("--key", help="The column that identifies a row.")] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option("--keep", metavar="COLUMNS", help="Columns of INPUT beside each record: A,B or all. Repeatable."),
+    ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Read at most this many rows.")] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Omit the provenance columns (_key, ...).")] = False,
     quarantine: Annotated[
@@ -110,10 +128,12 @@ def run(
             help="Stop when the model fails on this many consecutive rows, or refuses this many before it answers one.",
         ),
     ] = 10,
-    engine: Annotated[EngineName, typer.Option("--engine", help="Run on this machine or on Ray.")] = EngineName.LOCAL,
+    engine: Annotated[
+        EngineName, typer.Option("--engine", help="Run on this machine or on Ray (there, budgets count re-asks late).")
+    ] = EngineName.LOCAL,
     actors: Annotated[int, typer.Option("--actors", min=1, help="Ray processes, each with its own model.")] = 2,
     price: PricesOption = None,
-    prices: Annotated[str | None, typer.Option("--prices", help='JSON: {"MODEL": \\[input, output]}.')] = None,
+    prices: Annotated[str | None, typer.Option("--prices", help='JSON: {"MODEL": [input, output]}.')] = None,
     budget_usd: Annotated[
         float | None, typer.Option("--budget-usd", min=0, help="Stop before spending more than this.")
     ] = None,
@@ -182,6 +202,7 @@ def run(
     from structout.prices import Prices, read_prices
     from structout.schema import Schema
     from structout.strategies import instructed
+    from structout.tables.kept_columns import columns_named
 
     if private:
         before = os.umask(0o077)  # the umask also covers the files that DuckDB and SQLite make
@@ -191,6 +212,7 @@ def run(
         schema=schema,
         source=source or "-",
         format=format,
+        delimiter=delimiter,
         output=output,
         model=model,
         strategy=instructed(strategy, instructions) if instructions else strategy,
@@ -200,8 +222,10 @@ def run(
         budget=Budget(budget_usd, budget_tokens, max_hours),
         text=column,
         key=key,
+        keep=columns_named(keep or ()),
         limit=limit,
         bare=bare,
+        mode=mode.value,
         quarantine=quarantine,
         journal=journal,
         fresh=fresh,
@@ -261,11 +285,22 @@ def _waiting() -> "Callable[[Sequence[Wave]], None]":
 
 def _reported(found: "Finished", settings: "RunSettings") -> int:
     """Report the counts of a finished run, and return the exit code."""
+    from structout.tables.place import Place
+
     if found.rows == 0:
         return _nothing()
-    total = counted(found.rows, "row")
+    total, output, rest = counted(found.rows, "row"), settings.output, settings.rest
     forgotten = f" + {found.forgotten:,} forgotten" if found.forgotten else ""
-    say(f"{total} in = {found.accepted:,} to {settings.output} + {found.others:,} to {settings.rest}{forgotten}")
+    output = Place.of(output).shown
+    if found.unwritten:
+        say(f"{total} in = {found.accepted:,} accepted + {found.others:,} others{forgotten}, all in {settings.place}")
+        say(found.unwritten)
+    else:
+        say(f"{total} in = {found.accepted:,} to {output} + {found.others:,} to {rest}{forgotten}")
+    for told in found.sureness.lines() if found.sureness is not None else ():
+        say(told)
+    if found.held:
+        say(f"{counted(found.held, 'row')} of these are in the table since an earlier run, and were not appended again")
     if found.repeated_keys:
         repeated = "1 row has" if found.repeated_keys == 1 else f"{found.repeated_keys:,} rows have"
         say(f"{repeated} the same {settings.key} as an earlier row: name a column with unique values in --key")
@@ -276,6 +311,8 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
         reason = f" ({found.reason[:200]})" if found.reason else ""
         again = "run the same command again to retry these rows"
         say(f"the model failed on {counted(found.failed, 'row')}{reason}; {again}")
+        if settings.mark and not found.unwritten:
+            say(f"{output} and {rest} are partial until then, as {settings.mark} says")
     if found.damaged:
         say(f"{settings.place} was damaged; the model was asked again for any lost rows")
         return DAMAGED

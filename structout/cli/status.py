@@ -50,6 +50,8 @@ def screen(state: dict[str, Any]) -> "RenderableType":
     versions = [[f"{m}: {v}", f"{n:,}"] for m, found in known.get("versions", {}).items() for v, n in found.items()]
     confidence = [[f"from {tenth}", f"{n:,}"] for tenth, n in known.get("confidence", {}).items()]
     parts: list[RenderableType] = [Text(line(f"{state['journal']}: {_progress(known)}"))]
+    if partial := known.get("partial"):
+        parts.append(Text(line(f"{state.get('output', 'the output')} is partial: {partial['told']}")))
     for title, rows in (
         ("waits at a provider", [_waiting(one) for one in known.get("waiting", [])]),
         ("status", _counts(known.get("statuses"))),
@@ -65,11 +67,11 @@ def screen(state: dict[str, Any]) -> "RenderableType":
 
 
 def _progress(state: dict[str, Any]) -> str:
-    from structout.pipeline.progress import clock
+    from structout.pipeline.progress import clock, cost_told, tokens_told
 
     done, total, accepted = state.get("rows", 0), state.get("total"), state.get("accepted", 0)
     judged = accepted + state.get("quarantined", 0)
-    left, when = state.get("remaining_seconds"), state.get("time")
+    left, when, estimated = state.get("remaining_seconds"), state.get("time"), state.get("estimated_tokens", 0)
     is_done = total is not None and done >= total
     parts = [
         "running" if state.get("running") else "done" if is_done else "stopped",
@@ -77,8 +79,8 @@ def _progress(state: dict[str, Any]) -> str:
         *([f"yield {100 * accepted / judged:.1f} %"] if judged else []),
         *([f"{state['rows_per_second']:,.1f} rows/s"] if state.get("running") and state.get("rows_per_second") else []),
         *([f"ETA {clock(left)}"] if state.get("running") and left is not None else []),
-        *([f"{state['tokens']:,} tokens"] if state.get("tokens") else []),
-        *([f"${state['cost_usd']:,.4f}"] if state.get("cost_usd") else []),
+        *([tokens_told(state["tokens"], estimated)] if state.get("tokens") else []),
+        *([cost_told(state["cost_usd"], estimated)] if state.get("cost_usd") else []),
         *([f"seen {clock(max(0.0, time.time() - when))} ago"] if when is not None else []),
     ]
     return ", ".join(parts)
@@ -94,13 +96,15 @@ def _counts(found: dict[str, int] | None) -> list[list[str]]:
 
 
 def _spent(spending: dict[str, Any] | None, by: str, names: dict[str, str]) -> list[list[str]]:
+    from structout.pipeline.progress import cost_told, tokens_told
+
     rows = ((spending or {}).get(by) or {}).items()
     return [
         [
             names.get(name, name),
             f"{spent['calls']:,} calls",
-            f"{spent['tokens']:,} tokens",
-            "cost unknown" if spent["cost"] is None else f"${spent['cost']:,.4f}",
+            tokens_told(spent["tokens"], spent.get("estimated", 0)),
+            cost_told(spent["cost"], spent.get("estimated", 0)),
         ]
         for name, spent in rows
     ]

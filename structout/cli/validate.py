@@ -10,14 +10,22 @@ import typer
 
 from structout.cli.codes import FAILED, INCOMPLETE, NOTHING, PASSED
 from structout.cli.console import counted, put, put_json, say, silence
-from structout.cli.options import CodeOption, FormatOption, JsonOption, SchemaOption, WriteSecretsOption, policy_named
+from structout.cli.options import (
+    CodeOption,
+    DelimiterOption,
+    DocumentFormatOption,
+    JsonOption,
+    SchemaOption,
+    WriteSecretsOption,
+    policy_named,
+)
 from structout.errors import DataError, SpecError
 from structout.surfaces import json_shown, json_text, line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from structout.gate.gate import Judgement, Thresholds
+    from structout.gate.gate import Judgement
     from structout.schema import Schema
     from structout.tables.documents import Document
 
@@ -28,12 +36,14 @@ def validate(
         list[str] | None,
         typer.Argument(
             metavar="INPUT",
-            help="A .json document or array of documents; JSONL, CSV (.gz), Parquet; a folder or a pattern of such "
-            "files; NAME.duckdb#TABLE, sql:QUERY; or - for JSONL on stdin, the default.",
+            help="A .json document or array of documents; JSONL, YAML, CSV (.gz), Parquet; a provider's batch output "
+            "with --format; a folder or a pattern of such files; NAME.duckdb#TABLE, sql:QUERY, postgresql://...#TABLE; "
+            "or - for JSONL on stdin, the default.",
         ),
     ] = None,
     column: Annotated[str | None, typer.Option("--column", help="The column that holds a document as JSON.")] = None,
-    format: FormatOption = None,  # noqa: A002
+    format: DocumentFormatOption = None,  # noqa: A002
+    delimiter: DelimiterOption = "",
     min_valid: Annotated[
         float, typer.Option("--min-valid", min=0, max=1, help="The lowest share that must pass.")
     ] = 1.0,
@@ -43,6 +53,15 @@ def validate(
     min_field: Annotated[
         list[str] | None,
         typer.Option("--min-field", help="FIELD=SHARE: the lowest share with a valid field. Repeatable."),
+    ] = None,
+    warn_valid: Annotated[
+        float | None, typer.Option("--warn-valid", min=0, max=1, help="As --min-valid, but a miss only warns.")
+    ] = None,
+    warn_invalid: Annotated[
+        int | None, typer.Option("--warn-invalid", min=0, help="As --max-invalid, but a miss only warns.")
+    ] = None,
+    warn_field: Annotated[
+        list[str] | None, typer.Option("--warn-field", help="As --min-field, but a miss only warns. Repeatable.")
     ] = None,
     repair: Annotated[
         str | None, typer.Option("--repair", help="Repair invalid documents first: lossless, lossy or any.")
@@ -65,15 +84,18 @@ def validate(
 ) -> None:
     """Check documents strictly against a schema.
 
-    Exit 0: the thresholds hold; 1: a threshold is missed; 3: the input broke off; 4: the input holds no documents.
+    Exit 0: the thresholds hold, except those that only warn; 1: a threshold is missed; 3: the input broke off; 4: the
+    input holds no documents.
     """
-    from structout.gate.gate import Findings, Gate
-    from structout.gate.reports import FORMATS, judgement_json, summary, write_report
+    from structout.gate.conclusion import summary
+    from structout.gate.gate import Findings, Gate, Thresholds
+    from structout.gate.reports import FORMATS, judgement_json, write_report
     from structout.gate.workers import in_processes, judgements
     from structout.schema import Schema
     from structout.schema.hidden import check_hidden
     from structout.tables.documents import read_documents
     from structout.tables.output import check_distinct, check_writable
+    from structout.tables.partial import warn_of_partial
     from structout.tables.place import places
 
     if [output, rejects, *(one.partition("=")[2] for one in report or [])].count("-") > 1:
@@ -87,25 +109,32 @@ def validate(
                 f"invalid --report: got {target!r}, expected FORMAT=PATH", hint=f"use one of {', '.join(FORMATS)}"
             )
     beside = {f"--report {one}": path for one, path in reports.items()}
-    inputs = [place.name for place in places(sources or "-", format)]
-    check_distinct({**{f"INPUT {name}": name for name in inputs}, "--output": output, "--rejects": rejects, **beside})
+    inputs = places(sources or "-", format, delimiter, documents=True)
+    named = {f"INPUT {one.shown}": one.name for one in inputs}
+    check_distinct({**named, "--output": output, "--rejects": rejects, **beside})
+    warn_of_partial(inputs)
     for path in reports.values():
         if path != "-":
             check_writable(path)
     contract, policy = Schema.of(schema), policy_named(repair) if repair is not None else None
     if not write_secrets and any(place not in (None, "-") for place in (output, rejects)):
         check_hidden(contract, "add --write-secrets, or omit --output and --rejects")
-    source = inputs[0] if len(inputs) == 1 else f"{inputs[0]} and {counted(len(inputs) - 1, 'other input')}"
-    findings = Findings(source, contract.name, _thresholds(contract, min_valid, max_invalid, min_field or []))
-    gate = Gate(contract, policy, findings.thresholds.min_field)
+    first = inputs[0].shown
+    source = first if len(inputs) == 1 else f"{first} and {counted(len(inputs) - 1, 'other input')}"
+    thresholds = Thresholds(
+        min_valid, max_invalid, _shares("--min-field", min_field, contract),
+        warn_valid, warn_invalid, _shares("--warn-field", warn_field, contract),
+    )  # fmt: skip
+    findings = Findings(source, contract.name, thresholds)
+    gate = Gate(contract, policy, thresholds.fields)
     judged = judgements if jobs == 1 else partial(in_processes, source=schema, jobs=jobs)
     several, unread = len(inputs) > 1, None
     owners: deque[str] = deque()  # the inputs of the documents that are being judged
 
     def documents() -> "Iterator[Document]":
-        for name in inputs:
-            for document in read_documents(name, contract, column=column, format=format):
-                owners.append(name)
+        for one in inputs:
+            for document in read_documents(one, contract, column=column, format=format):
+                owners.append(one.shown)
                 yield document
 
     alone = "-" in (output, rejects, *reports.values())  # a machine reads stdout then, so it holds nothing else
@@ -128,7 +157,7 @@ def validate(
         except DataError as error:
             if findings.total == 0:
                 raise
-            unread = error
+            unread, findings.unread = error, str(error)
     for target in reports:
         with _goes_on(sys.stdout):
             write_report(target, findings)
@@ -138,8 +167,12 @@ def validate(
     if findings.total == 0:
         say("nothing to check: the input holds no documents")
         raise typer.Exit(NOTHING)
-    missed = [f"{check.name} (found {check.found})" for check in findings.checks() if not check.passed]
-    say(summary(findings) + (f"; missed: {', '.join(missed)}" if missed else ""))
+    missed, warned = findings.missed("error"), findings.missed("warning")
+    notes = [("missed", missed), ("warning", warned)]
+    found = [
+        f"; {word}: {', '.join(f'{c.name} (found {c.found})' for c in checks)}" for word, checks in notes if checks
+    ]
+    say(summary(findings) + "".join(found))
     raise typer.Exit(FAILED if missed else PASSED)
 
 
@@ -152,25 +185,24 @@ def _goes_on(stream: TextIO) -> "Iterator[None]":
         silence(stream)
 
 
-def _thresholds(schema: "Schema[Any]", share: float, most: int | None, fields: list[str]) -> "Thresholds":
-    from structout.gate.gate import Thresholds, fields_of
+def _shares(option: str, written: list[str] | None, schema: "Schema[Any]") -> dict[str, float]:
+    """The shares of `FIELD=SHARE` by field."""
+    from structout.gate.gate import fields_of
 
     least = {}
-    for text in fields:
+    for text in written or []:
         name, _, number = text.rpartition("=")
         try:
             least[name] = float(number)
         except ValueError:
-            raise SpecError(
-                f"invalid --min-field: got {text!r}, expected FIELD=SHARE", hint="write FIELD=0.98"
-            ) from None
+            raise SpecError(f"invalid {option}: got {text!r}, expected FIELD=SHARE", hint="write FIELD=0.98") from None
         if not 0 <= least[name] <= 1:
-            raise SpecError(f"invalid --min-field: got {text!r}, expected a share from 0 to 1", hint="write FIELD=0.98")
+            raise SpecError(f"invalid {option}: got {text!r}, expected a share from 0 to 1", hint="write FIELD=0.98")
         if name not in fields_of(schema):
             raise SpecError(
-                f"unknown field {name!r} in --min-field", hint=f"use one of {', '.join(fields_of(schema)[:12])}"
+                f"unknown field {name!r} in {option}", hint=f"use one of {', '.join(fields_of(schema)[:12])}"
             )
-    return Thresholds(share, most, least)
+    return least
 
 
 @contextmanager

@@ -66,6 +66,8 @@ def calibrate(outcomes: Sequence[Outcome], *, least: int = 20) -> Calibration:
 
 
 def _leaves(outcome: Outcome) -> Iterator[Sure]:
+    if not outcome.has_label:
+        return
     document = outcome.document if outcome.ok else outcome.refused
     compared = {leaf.pointer: leaf for leaf in score(outcome.expected, document, outcome.comparison).found}
     for place, value in scalars(document).items() if outcome.ok or outcome.status == "rejected" else ():

@@ -4,10 +4,10 @@ import hashlib
 import io
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from structout.document import Json, load_json, parse_json
 from structout.errors import DataError, MissingExtraError, StructoutWarning
@@ -29,7 +29,7 @@ class Record:
     """A text with its expected document.
 
     `expected` is the document as the schema's type dumps it, with defaults, for scoring; `written` is the document as
-    in the file, for prompts.
+    in the file, for prompts. Both are None without a label.
     """
 
     key: str
@@ -37,19 +37,24 @@ class Record:
     expected: Json
     written: Json
     split: Split
+    has_label: bool = True
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Records with their schema and the comparison of their documents (None: as the schema says)."""
+    """Records with their schema and the comparison of their documents (None: as the schema says).
+
+    `split_by_place` counts the records whose place in the file decided their split, because they name none.
+    """
 
     name: str
     schema: Schema[Any]
     records: tuple[Record, ...]
     comparison: Comparison | None = None
+    split_by_place: int = 0
 
     @classmethod
-    def load(cls, place: str | Path, schema: Any = None) -> "Dataset":
+    def load(cls, place: str | Path, schema: Any = None, *, needs_labels: bool = True) -> "Dataset":
         """Read a folder, a JSONL or CSV file with a `schema`, or `hf:OWNER/NAME`, a folder on the Hugging Face hub.
 
         A folder holds `schema.py` or `schema.json`, `records.jsonl` or `records.csv`, and optionally
@@ -58,7 +63,8 @@ class Dataset:
         A row holds `text` and `expected`, and optionally `key` and `split`. In CSV, `expected` is JSON; without an
         `expected` column, every other column is a field. Raises `DataError`, with the row's number, for an invalid row,
         for an expected document that does not comply with the schema, and for an unknown field. Warns of fields that
-        the schema allows without naming them.
+        the schema allows without naming them. Without `needs_labels`, a file may hold texts alone; it may not mix
+        records with and without labels.
         """
         name, _, hub = str(place).partition(":")
         path = _from_hub(hub) if name == "hf" and hub else Path(place)
@@ -69,8 +75,10 @@ class Dataset:
             raise DataError(f"{place} has no schema", hint="name a schema with --schema, or give a folder with one")
         own = path / "schema.json" if name == "hf" and hub else path
         contract = Schema.of(own if schema is None else schema)
-        rows = _csv(file, contract) if file.suffix == ".csv" else _jsonl(file)
-        records = tuple(_record(where, row, place, contract) for place, (where, row) in enumerate(rows))
+        rows = list(_csv(file, contract) if file.suffix == ".csv" else _jsonl(file))
+        has_labels = needs_labels or any(not isinstance(row, dict) or "expected" in row for _, row in rows)
+        read = _record if has_labels else _unlabelled
+        records = tuple(read(where, row, place, contract) for place, (where, row) in enumerate(rows))
         if not records:
             raise DataError(f"{file} holds no records", hint='write lines of {"text": ..., "expected": ...}')
         _warn_of_unnamed(file, contract, records)
@@ -79,7 +87,9 @@ class Dataset:
             twice = next(key for key in keys if keys.count(key) > 1)
             raise DataError(f"{file} holds two records with the key {twice!r}", hint="make the keys unique")
         comparison = Comparison.of(contract, path if path.is_dir() else path.parent)
-        return cls(hub or (path.name if path.is_dir() else path.stem), contract, records, comparison)
+        name = hub or (path.name if path.is_dir() else path.stem)
+        by_place = sum("split" not in row for _, row in rows)
+        return cls(name, contract, records, comparison, by_place)
 
     def split(self, name: Split) -> "Dataset":
         """The data set with the records of one split only."""
@@ -102,6 +112,11 @@ class Dataset:
         content = json.dumps([[record.key, record.text, record.written] for record in self.records])
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether the records have labels; without labels, nothing says whether a value is right."""
+        return all(record.has_label for record in self.records)
+
     def splits(self) -> dict[str, str]:
         """The fingerprint of each split."""
         names = dict.fromkeys(record.split for record in self.records)
@@ -109,8 +124,9 @@ class Dataset:
 
     @property
     def examples(self) -> tuple[Example, ...]:
-        """The train records, as examples that strategies may show."""
-        return tuple(Example(record.text, record.written) for record in self.records if record.split == "train")
+        """The train records, as examples that strategies may show; none without labels."""
+        train = (record for record in self.records if record.split == "train" and record.has_label)
+        return tuple(Example(record.text, record.written) for record in train)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -146,7 +162,7 @@ def _csv(file: Path, schema: Schema[Any]) -> Iterator[tuple[str, Any]]:
     """The rows of a CSV file with a header. The schema decides how a cell is read. An empty cell is null if the field
     may be null, or else an absent field.
     """
-    read = Layout.of(schema).cells()
+    label_of = label_reader(schema)
     rows = read_table(str(file), io.StringIO(_text(file)), ",", ["text"])
     for number, line in enumerate(rows, 1):
         if line.wrong or isinstance(line.cells, str):
@@ -159,11 +175,20 @@ def _csv(file: Path, schema: Schema[Any]) -> Iterator[tuple[str, Any]]:
                 if issue is not None:
                     problem = f"{file}, row {number}: invalid JSON in the column expected: {issue}"
                     raise DataError(problem, hint="fix the cell")
-        else:
-            found = {name: _cell(cell) if cell else read(name, cell) for name, cell in cells.items() if name}
-            written = {name: value for name, value in found.items() if value is not ABSENT}
-            row["expected"] = _repaired(written, schema)
+        elif any(name not in _COLUMNS for name in cells if name):
+            row["expected"] = label_of(cells)
         yield f"{file}, row {number}", row
+
+
+def label_reader(schema: Schema[Any]) -> Callable[[Mapping[str, str | None]], Json]:
+    """A function that reads the label in the text cells of a row, a cell a field, as the schema reads cells."""
+    read = Layout.of(schema).cells()
+
+    def label_of(cells: Mapping[str, str | None]) -> Json:
+        found = {name: _cell(cell) if cell else read(name, cell) for name, cell in cells.items() if name}
+        return _repaired({name: value for name, value in found.items() if value is not ABSENT}, schema)
+
+    return label_of
 
 
 def _cell(text: str) -> Json:
@@ -188,10 +213,20 @@ def _record(where: str, row: Any, place: int, schema: Schema[Any]) -> Record:
     if ignored := _ignored(row["expected"], expected, schema):
         hint = f"rename or remove the field; {schema.name} has: {', '.join(Layout.of(schema).columns)}"
         raise DataError(f"{where}: unknown field {ignored!r} of {schema.name}", hint=hint)
+    return Record(str(row["key"]), row["text"], expected, row["expected"], _split(where, row, place))
+
+
+def _unlabelled(where: str, row: Any, place: int, schema: Schema[Any]) -> Record:
+    if not isinstance(row.get("text"), str):
+        raise DataError(f"{where}: text is missing", hint='write {"text": ...}')
+    return Record(str(row["key"]), row["text"], None, None, _split(where, row, place), has_label=False)
+
+
+def _split(where: str, row: dict[str, Any], place: int) -> Split:
     split = row.get("split", _BY_PLACE[place % len(_BY_PLACE)])
     if split not in get_args(Split):
         raise DataError(f"{where}: invalid split: got {split!r}, expected train, dev or test", hint="fix the split")
-    return Record(str(row["key"]), row["text"], expected, row["expected"], split)
+    return cast("Split", split)
 
 
 def _ignored(written: Json, expected: Json, schema: Schema[Any]) -> str | None:

@@ -29,6 +29,7 @@ class Experiment:
     """The content of an `experiment.toml`: each key is a field. A key for several values also takes a single value.
 
     `strategies` are expressions by name; in a list, each expression is its own name. `split` may be `all`. `limit`
+    `folds` tests every record once (see `evaluate`), whatever the split. `limit`
     takes the first records in an order that depends only on `seed` and the keys, so a higher limit only adds records.
     `metrics` are `path/to/file.py:function`; `prices` holds the fields of `Price` for each model.
     """
@@ -39,6 +40,7 @@ class Experiment:
     models: tuple[str, ...] = ("embedded",)
     split: str = "test"
     limit: int | None = None
+    folds: int | None = None
     repeats: int = 1
     seed: int = 0
     max_tokens: int = 256
@@ -106,9 +108,9 @@ class Experiment:
         return "".join(f"{key} = {_toml(getattr(self, key))}\n" for key in ["dataset", *keys])
 
     def records(self) -> tuple[Dataset, Dataset]:
-        """The whole data set, and the part to measure on, in order."""
-        whole = Dataset.load(self.dataset, self.schema)
-        part = whole if self.split == "all" else whole.split(self.split)  # type: ignore[arg-type]
+        """The whole data set, and the part to measure on, in order. Records without labels have no splits."""
+        whole = Dataset.load(self.dataset, self.schema, needs_labels=False)
+        part = whole if self.split == "all" or self.folds or not whole.has_labels else whole.split(self.split)  # type: ignore[arg-type]
         part = part.shuffled(self.seed)
         return whole, part.head(self.limit) if self.limit else part
 
@@ -131,7 +133,8 @@ class Experiment:
             self.models,
             part,
             repeats=self.repeats,
-            examples=whole,
+            examples=None if self.folds else whole,
+            folds=self.folds,
             sampling=Sampling(temperature=self.temperature, max_tokens=self.max_tokens, seed=self.seed),
             sweep=self.sweep,
             perturbations=tuple(PERTURBATIONS) if self.perturbations == ("all",) else self.perturbations,

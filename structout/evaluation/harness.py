@@ -2,7 +2,8 @@
 
 import platform
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from itertools import product
@@ -10,21 +11,26 @@ from pathlib import Path
 from typing import Any
 
 from structout.completion import Sampling
-from structout.errors import DataError, SpecError
+from structout.errors import DataError, SpecError, StructoutWarning
 from structout.evaluation import log as logs
+from structout.evaluation.bar import Progress, bar
 from structout.evaluation.dataset import Dataset, Record
 from structout.evaluation.failures import Failures
+from structout.evaluation.folds import Fold, check_untrained, fitted, folds_of, is_fitted
 from structout.evaluation.log import Log
 from structout.evaluation.metrics import Metric
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.perturbations import PERTURBATIONS, SHARED, Perturbation
 from structout.evaluation.report import Report
 from structout.evaluation.scoring.comparison import Comparison
+from structout.evaluation.scoring.score import score
 from structout.evaluation.stopping import Until
 from structout.models import LazyModel, Memo, Model, identity, model_of
 from structout.prices import Price, with_known
-from structout.result import Example, Task
+from structout.result import Result, Task
 from structout.strategies import Strategy, instructed, spec, strategy_of, with_models
+from structout.strategies.parts import models_of
+from structout.verifiers import Judged
 
 Strategies = Mapping[str, Strategy | str] | Sequence[Strategy | str] | Strategy | str
 Models = Model | str | Sequence[Model | str]
@@ -41,6 +47,7 @@ def evaluate(
     *,
     repeats: int = 1,
     examples: Dataset | None = None,
+    folds: int | None = None,
     sampling: Sampling | None = None,
     sweep: Mapping[str, Sequence[Any]] | None = None,
     perturbations: str | Sequence[str] | Mapping[str, Perturbation] = (),
@@ -50,7 +57,7 @@ def evaluate(
     log: str | Path | None = None,
     transcripts: bool = True,
     about: Mapping[str, Any] | None = None,
-    progress: Callable[[Outcome], None] = lambda outcome: None,
+    progress: Progress | bool | None = None,
 ) -> Report:
     """Run each strategy with each model over the records of `dataset`, `repeats` times, and score the results.
 
@@ -59,18 +66,28 @@ def evaluate(
     `perturbations` (see `PERTURBATIONS`) runs in addition to the unchanged records. `until` stops early. Examples
     are the train records of `examples` (default: `dataset`).
 
+    With `folds`, every record of `dataset` is tested once: the records are divided into so many folds, and the examples
+    and each `Learned` verifier of a fold come from the other folds. Results that a verifier learns from cost calls that
+    the report does not count. A model fine-tuned by structout is refused then, because it may have seen the records.
+
     Each model answers equal prompts once; the cost counts for every strategy that sent the prompt. `log` is a JSONL
     file that keeps every completion and every outcome as they come: a completion in the log is not asked for again.
     Without `transcripts`, the log and the page of the report hold only scores, statuses and usage: such a log can be
     neither resumed nor read.
     `metrics` are added to the built-in ones; `prices` are by model. `about` goes into the header of the log; `progress`
-    is called with each outcome. If the model fails on a batch, its records are asked one by one. Raises `ModelError`,
-    after all other records are done, if the model failed on some, and `DataError` for an empty data set.
+    is called with each outcome, and True draws a bar, in a notebook too. If the model fails on a batch, its records are
+    asked one by one. Raises `ModelError`, after all other records are done, if the model failed on some, and
+    `DataError` for an empty data set. Without labels, the report has no rates of right values.
     """
     if not labelled(dataset).records:
         raise DataError(f"{dataset.name} holds no records here", hint="choose another split or a higher limit")
     if repeats < 1:
         raise SpecError(f"invalid repeats: got {repeats}", hint="give 1 or more")
+    _check_labels(dataset, perturbations, until)
+    if folds is not None and (examples is not None or until is not None):
+        raise SpecError("folds allow neither examples of their own nor an early stop", hint="omit one of them")
+    seed = (sampling or Sampling()).seed
+    parts = [Fold(dataset.records, (examples or dataset).examples)] if folds is None else folds_of(dataset, folds, seed)
     # Invalid strategies raise here, before a model is loaded.
     points = list(_points(strategies, sweep or {}, sampling or Sampling()))
     book = Log(log, transcripts=transcripts)
@@ -96,17 +113,22 @@ def evaluate(
     names = list(dict.fromkeys(run.arm.strategy for run in runs))
     known = with_known(prices or {}, ledger.identities)
     header = _provenance(dataset, comparison, names, [model.name for model in loaded], repeats, known)
-    header |= {"splits": (examples or dataset).splits()}
+    header |= {"splits": (examples or dataset).splits(), **({"folds": folds} if folds else {})}
+    asked = [one for run in runs for one in (run.model, *models_of(run.strategy))]
+    if folds is not None:
+        check_untrained(asked)
+    elif any(record.split == "train" for record in dataset):
+        _warn_of_trained(asked)
     header |= {"identities": ledger.identities, **({} if transcripts else {"transcripts": False}), **(about or {})}
     failures = Failures(len(dataset), _KEPT.format(log) if log and transcripts else _LOST)
-    plan = _Plan(dataset, comparison, (examples or dataset).examples, repeats, failures)
+    plan = _Plan(dataset, comparison, repeats, failures)
     outcomes: list[Outcome] = []
-    with book.run(header):
-        for run, records in _order(runs, dataset.records, until, outcomes):
-            for outcome in plan.outcomes(run, records):
+    with book.run(header), bar(progress, len(dataset) * repeats * len(runs)) as advance:
+        for run, fold, records in _order(plan, runs, parts, until, outcomes):
+            for outcome in plan.outcomes(run, fold, records):
                 book.add(outcome)
                 outcomes.append(outcome)
-                progress(outcome)
+                advance(outcome)
     failures.check()
     return Report(header, tuple(outcomes), metrics or {})
 
@@ -150,13 +172,34 @@ class _Plan:
 
     dataset: Dataset
     comparison: Comparison
-    shown: tuple[Example, ...]
     repeats: int
     failures: Failures
 
-    def outcomes(self, run: _Run, records: Sequence[Record]) -> Iterator[Outcome]:
+    def fitted(self, run: _Run, fold: Fold) -> _Run:
+        """The arm for one fold, with its verifiers fitted on the other folds."""
+        if fold.number is None or not is_fitted(run.strategy):
+            return run
+
+        def teach(strategy: Strategy, model: Model) -> list[Judged]:
+            asked = [(record, self._task(replace(run, change=None), fold, record, 0)) for record in fold.others]
+            tasks = [(record.key, task) for record, task in asked if task is not None]
+            found = self.failures.run(strategy, tasks, model)
+            both = zip(fold.others, tasks, found, strict=True)
+            return [
+                Judged(task, result, self._is_right(record, result))
+                for record, (_, task), result in both
+                if result is not None and result.ok
+            ]
+
+        return replace(run, strategy=fitted(run.strategy, run.model, teach))
+
+    def _is_right(self, record: Record, result: Result[Any]) -> bool:
+        return score(record.expected, self.dataset.schema.written(result), self.comparison).all_right
+
+    def outcomes(self, run: _Run, fold: Fold, records: Sequence[Record]) -> Iterator[Outcome]:
         for repeat in range(self.repeats):
-            asked = [(record, task) for record in records if (task := self._task(run, record, repeat)) is not None]
+            tasks_of = ((record, self._task(run, fold, record, repeat)) for record in records)
+            asked = [(record, task) for record, task in tasks_of if task is not None]
             tasks = [(record.key, task) for record, task in asked]
             results = self.failures.run(run.strategy, tasks, run.model) if asked else []
             for (record, task), result in zip(asked, results, strict=True):
@@ -172,10 +215,11 @@ class _Plan:
                     schema=task.schema,
                     comparison=self.comparison,
                     arm=run.arm,
+                    fold=fold.number,
                 )
 
-    def _task(self, run: _Run, record: Record, repeat: int) -> Task[Any] | None:
-        task: Task[Any] = Task(record.text, self.dataset.schema, self.shown, run.sampling, sample=repeat)
+    def _task(self, run: _Run, fold: Fold, record: Record, repeat: int) -> Task[Any] | None:
+        task: Task[Any] = Task(record.text, self.dataset.schema, fold.examples, run.sampling, sample=repeat)
         if run.change is None:
             return task
         # A change of the schema or the prompt is the same for all records, so that they still share a prefix.
@@ -246,17 +290,37 @@ def _perturbation(name: str) -> Perturbation:
 
 
 def _order(
-    runs: Sequence[_Run], records: Sequence[Record], until: Until | None, outcomes: Sequence[Outcome]
-) -> Iterator[tuple[_Run, list[Record]]]:
-    """The order of the work: arm by arm, or, to stop early, all arms on one chunk of records before the next chunk."""
+    plan: _Plan, runs: Sequence[_Run], folds: Sequence[Fold], until: Until | None, outcomes: Sequence[Outcome]
+) -> Iterator[tuple[_Run, Fold, list[Record]]]:
+    """The order of the work: arm by arm and fold by fold, or, to stop early, all arms on one chunk of records before
+    the next chunk.
+    """
     if until is None:
-        yield from ((run, chunk) for run in runs for chunk in _chunks(records))
+        for run, fold in product(runs, folds):
+            ready = plan.fitted(run, fold)
+            yield from ((ready, fold, chunk) for chunk in _chunks(fold.records))
         return
     going = list(runs)
-    for chunk in _chunks(records):
-        yield from ((run, chunk) for run in going)
+    (fold,) = folds
+    for chunk in _chunks(fold.records):
+        yield from ((run, fold, chunk) for run in going)
         still = until.open([run.arm for run in going], outcomes)
         going = [run for run in going if run.arm in still]
+
+
+def _check_labels(dataset: Dataset, perturbations: Any, until: Until | None) -> None:
+    """Raise `DataError` for a measurement that compares right values, without labels."""
+    if not dataset.has_labels and (perturbations or until is not None):
+        what = "perturbations" if perturbations else "an early stop"
+        raise DataError(f"{dataset.name} has no labels, and {what} needs them", hint="label the records, or omit it")
+
+
+def _warn_of_trained(models: Iterable[Model]) -> None:
+    """Warn of fine-tuned models: their training may have seen the train records."""
+    for model in {one.name: one for one in models}.values():
+        if getattr(model, "tuning", None) is not None:
+            message = f"{model.name} was fine-tuned, perhaps on train records that it is tested on: its rates may be"
+            warnings.warn(f"{message} too high", StructoutWarning, stacklevel=3)
 
 
 def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:

@@ -52,7 +52,8 @@ def _arms(file: Path, *, is_alone: bool) -> Iterator[PastArm]:
         return  # another file of JSON lines, or a damaged log, among others
     written = datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="seconds")
     for about, outcomes in runs:
-        for row in Report(about, outcomes).rows():
+        report = Report(about, outcomes)
+        for row in report.rows() if report.has_labels else ():
             yield PastArm(
                 date=str(about.get("date") or written),
                 log=str(file),

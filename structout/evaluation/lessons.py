@@ -11,8 +11,12 @@ from structout.verifiers import Judged
 
 
 def judged(outcomes: Sequence[Outcome], schema: Schema[Any]) -> list[Judged]:
-    """Results that were accepted or rejected by a verifier, each with whether it is right; others are skipped."""
-    made = [(one, one.document if one.ok else one.refused) for one in outcomes if one.ok or one.status == "rejected"]
+    """Results that were accepted or rejected by a verifier, each with whether it is right; others are skipped.
+
+    Results without a label are skipped too.
+    """
+    known = [one for one in outcomes if one.has_label]
+    made = [(one, one.document if one.ok else one.refused) for one in known if one.ok or one.status == "rejected"]
     lessons = []
     for outcome, document in made:
         checked = schema.check(document)

@@ -120,6 +120,7 @@ def agreement(outcomes: Sequence[Outcome]) -> Rate:
     return wilson(sum(shares) / len(shares) if shares else 0.0, len(shares))
 
 
+# By name; `LABEL_FREE` names the metrics that need no labels.
 RATES: Mapping[str, Metric] = {
     "parse": parse_rate,
     "compliance": compliance_rate,
@@ -128,6 +129,7 @@ RATES: Mapping[str, Metric] = {
     "record accuracy": record_accuracy,
     "wrong-but-valid": wrong_but_valid,
 }
+LABEL_FREE = ("parse", "compliance", "yield")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,8 @@ class Cost:
     """The cost per record, and per right record (None if no record is right).
 
     `checks` is the part of `calls` that verifiers made. `p50` and `p95` are percentiles of the seconds per record.
-    `price` is None if the price of a model that was asked is unknown.
+    `price` is None if the price of a model that was asked is unknown. If `estimated` of the tokens per record are
+    estimated at the most, `tokens` and `price` are upper bounds.
     """
 
     calls: float
@@ -148,6 +151,7 @@ class Cost:
     p95: float = 0.0
     price: float | None = None
     price_per_correct: float | None = None
+    estimated: float = 0.0
 
 
 def cost(outcomes: Sequence[Outcome], prices: Mapping[str, Price] | None = None) -> Cost:
@@ -170,6 +174,7 @@ def cost(outcomes: Sequence[Outcome], prices: Mapping[str, Price] | None = None)
         p95=float(p95),
         price=None if price is None else price / n,
         price_per_correct=None if price is None or not correct else price / correct,
+        estimated=total.estimated_tokens / n,
     )
 
 
@@ -180,7 +185,10 @@ def complies(outcome: Outcome) -> bool:
 
 
 def share(outcomes: Sequence[Outcome], holds: Callable[[Outcome], bool]) -> Rate:
-    """The share of outcomes for which `holds` is true. The interval treats repeats of a record as dependent."""
+    """The share of outcomes for which `holds` is true.
+
+    The interval treats repeats of a record as dependent, and is wider if folds differ by more than chance.
+    """
     return _of_records(outcomes, lambda o: (int(holds(o)), 1))
 
 
@@ -197,8 +205,10 @@ def _made_right(outcome: Outcome) -> bool:
 def _of_records(outcomes: Sequence[Outcome], count: Callable[[Outcome], tuple[int, int]]) -> Rate:
     hits: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
+    folds: dict[str, int] = {}
     for outcome in outcomes:
         hit, size = count(outcome)
         hits[outcome.key] += hit
         sizes[outcome.key] += size
-    return clustered([hits[key] for key in sizes], list(sizes.values()))
+        folds[outcome.key] = outcome.fold or 0
+    return clustered([hits[key] for key in sizes], list(sizes.values()), list(folds.values()))

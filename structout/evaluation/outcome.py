@@ -37,6 +37,8 @@ class Outcome:
     `document` is the accepted document with defaults, or None; `refused` is the document that was not
     accepted, as far as it could be read. `written` is either of them without defaults, None if equal. `attempts`, and
     the `checks` of verifiers, are as `attempt_json` writes them. `text` is the text of the record, as perturbed.
+    `fold` is the number of the record's fold, None in a run without folds. Without `has_label`, `expected` is None and
+    nothing says whether a value is right.
     """
 
     strategy: str
@@ -56,6 +58,8 @@ class Outcome:
     setting: tuple[tuple[str, Any], ...] = ()
     perturbation: str = ""
     written: Json = None
+    fold: int | None = None
+    has_label: bool = True
     comparison: Comparison = field(default=Comparison(), repr=False, compare=False)
 
     @classmethod
@@ -69,6 +73,7 @@ class Outcome:
         schema: Schema[Any],
         comparison: Comparison | None = None,
         arm: Arm | None = None,
+        fold: int | None = None,
     ) -> "Outcome":
         """The outcome of a result. The default comparison is that of the schema."""
         accepted, refused = (schema.written(result), None) if result.ok else (None, _refused(result, schema))
@@ -90,6 +95,8 @@ class Outcome:
             setting=arm.setting if arm else (),
             perturbation=arm.perturbation if arm else "",
             written=None if result.document in (accepted, refused) else result.document,
+            fold=fold,
+            has_label=record.has_label,
             comparison=comparison or Comparison.of(schema),
         )
 
@@ -102,7 +109,7 @@ class Outcome:
             row["setting"] = tuple((name, value) for name, value in row.get("setting", ()))
             made = cls(**row, comparison=comparison or Comparison())
             texts = (made.strategy, made.model, made.key, made.text, made.perturbation)
-            numbers = (made.repeat, *made.confidence.values())
+            numbers = (made.repeat, made.fold or 0, *made.confidence.values())
             if not all(isinstance(one, str) for one in texts) or made.status not in get_args(Status):
                 raise ValueError("invalid names or status")
             if not all(isinstance(one, int | float) and math.isfinite(one) for one in numbers):
@@ -141,8 +148,8 @@ class Outcome:
 
     @property
     def right(self) -> bool:
-        """Whether the document was accepted and is right in every leaf."""
-        return self.ok and self.score.all_right
+        """Whether the document was accepted and is right in every leaf; never without a label."""
+        return self.has_label and self.ok and self.score.all_right
 
     @cached_property
     def usage(self) -> Usage:

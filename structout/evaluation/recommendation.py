@@ -3,35 +3,36 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 from shlex import quote
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from structout.completion import Sampling
 from structout.errors import DataError, SpecError
+from structout.evaluation.amounts import Minimise, a_record
 from structout.evaluation.dataset import Dataset
+from structout.evaluation.folds import described
 from structout.evaluation.harness import Models, Strategies, evaluate, labelled, several
-from structout.evaluation.metrics import complies
+from structout.evaluation.metrics import RATES, Metric
 from structout.evaluation.outcome import Arm, Outcome
-from structout.evaluation.report import ReportRow
-from structout.evaluation.stats.rates import CONFIDENCE, Rate, p_value, records_needed, wilson
+from structout.evaluation.report import Report, ReportRow
+from structout.evaluation.stats.pairs import holm
+from structout.evaluation.stats.rates import CONFIDENCE, Rate, p_value, records_needed
 from structout.models import Model, model_of
 from structout.prices import Price
 from structout.strategies import On, Strategy, spec, strategy_of
 from structout.surfaces import line
 
-Minimise = Literal["price", "seconds", "tokens", "calls"]
-_HOLDS: Mapping[str, Callable[[Outcome], bool]] = {
-    "compliance": complies,
-    "yield": lambda o: o.ok,
-    "record_accuracy": lambda o: o.right,
-    "wrong_but_valid": lambda o: o.ok and not o.right,
-}
+_METRICS: Mapping[str, Metric] = {name.replace(" ", "_").replace("-", "_"): RATES[name] for name in RATES}
+_VALUES = ("record_accuracy", "value_accuracy", "wrong_but_valid")  # the metrics that say whether values are right
+_ALWAYS = ("record_accuracy", "wrong_but_valid")
+NO_LABELS = "The records have no labels: nothing here says whether the values are right."
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A bound for a metric: its share of records is at least, or at most, `share`."""
+    """A bound for a metric: its share of records (`value_accuracy`: of values) is at least, or at most, `share`."""
 
     metric: str
     at_least: bool
@@ -42,25 +43,39 @@ class Target:
         """Read `compliance>=0.995` or `wrong_but_valid<=0.02`. Raises `SpecError`."""
         found = re.fullmatch(r"\s*([a-z_ -]+?)\s*(>=|<=)\s*(0?\.\d+|[01](?:\.\d*)?)\s*", written)
         name = re.sub(r"[ -]", "_", found[1]) if found else ""
-        if found is None or name not in _HOLDS or not 0 <= float(found[3]) <= 1:
-            hint = f"write e.g. compliance>=0.995, with one of {', '.join(_HOLDS)}"
+        if found is None or name not in _METRICS or not 0 <= float(found[3]) <= 1:
+            hint = f"write e.g. compliance>=0.995, with one of {', '.join(_METRICS)}"
             raise SpecError(f"invalid target: got {written!r}", hint=hint)
         return cls(name, found[2] == ">=", float(found[3]))
 
     def __str__(self) -> str:
         return f"{self.metric} {'>=' if self.at_least else '<='} {self.share:g}"
 
-    def met(self, outcomes: Sequence[Outcome]) -> int:
-        """The number of outcomes that count in favour of the target."""
-        return sum(_HOLDS[self.metric](o) == self.at_least for o in outcomes)
+    @property
+    def is_of_values(self) -> bool:
+        """Whether the target says that values are right, and so needs labels."""
+        return self.metric in _VALUES
 
     def p(self, outcomes: Sequence[Outcome]) -> float:
-        """The probability of a count this good or better if the target is not met."""
-        return p_value(self.met(outcomes), len(outcomes), self._least)
+        """The probability of a rate this good or better if the target is not met.
 
-    def needed(self, outcomes: Sequence[Outcome]) -> int | None:
-        """The number of records needed to show the target at the rate of these outcomes; None if they miss it."""
-        return records_needed(self._least, self.met(outcomes) / len(outcomes))
+        The observations are the effective ones of the rate: the values of a record depend on one another.
+        """
+        rate = _METRICS[self.metric](outcomes)
+        return p_value(self._met(rate) * rate.effective, rate.effective, self._least)
+
+    def needed(self, outcomes: Sequence[Outcome], tests: int = 1) -> int | None:
+        """The number of records needed to show the target at the rate of these outcomes; None if they miss it.
+
+        `tests` is the number of tests that share the level.
+        """
+        rate = _METRICS[self.metric](outcomes)
+        needed = records_needed(self._least, self._met(rate), 1 - (1 - CONFIDENCE) / tests)
+        return None if needed is None else ceil(needed * rate.n / rate.effective - 1e-9)
+
+    def _met(self, rate: Rate) -> float:
+        """The share that counts in favour of the target."""
+        return rate.value if self.at_least else 1 - rate.value
 
     @property
     def _least(self) -> float:
@@ -71,9 +86,10 @@ class Target:
 class Candidate:
     """A strategy with a model, its cost and promise on the ordering records, and its test on the deciding records.
 
-    `promise` is one minus the largest p-value of a target. `rates` are those of the deciding records, or those of the
-    ordering records if the candidate was not tested; then `p` is None. `needed` is the number of records that would
-    show the targets, None if no number would.
+    `promise` is one minus the largest p-value of a target. `rates` holds the metrics of the targets and, with labels,
+    always record accuracy and wrong-but-valid. They are those of the deciding records, or those of the ordering records
+    if the candidate was not tested; then `p` is None. With folds, `p` is corrected for the number of candidates.
+    `needed` is the number of records that would show the targets, None if no number would.
     """
 
     arm: Arm
@@ -96,8 +112,9 @@ class Candidate:
 class Recommendation:
     """The `candidates`, cheapest first, and the `chosen` one, None if no candidate met the targets.
 
-    `ordering` and `deciding` count the records. The recommendation holds for answers of at most `max_tokens`, with the
-    train records of `dataset` as examples.
+    `ordering` and `deciding` count the records: with folds, all records decide and none orders. `sharing` says in words
+    how the records were shared out. The recommendation holds for answers of at most `max_tokens`, with the train
+    records of `dataset` as examples. Without `has_labels`, nothing says whether the values are right.
     """
 
     targets: tuple[Target, ...]
@@ -108,6 +125,8 @@ class Recommendation:
     chosen: Candidate | None
     dataset: str
     max_tokens: int
+    sharing: str = ""
+    has_labels: bool = True
 
     def written(self, place: str | None = None) -> str:
         """The chosen strategy as text for a file that `load_strategy` reads. `place` is the data set.
@@ -118,10 +137,13 @@ class Recommendation:
             problem = "no strategy met the targets with the required confidence"
             raise DataError(problem, hint="label more records, or lower the targets")
         rates = ", ".join(f"{name} {100 * rate.value:.1f} %" for name, rate in self.chosen.rates.items())
+        told = "" if self.has_labels else f"# {NO_LABELS}\n"
+        cost = a_record(self.chosen.cost, self.minimise)
         return (
             f"# {' and '.join(map(str, self.targets))}: shown with {100 * CONFIDENCE:.0f} % confidence on "
             f"{self.chosen.n} records ({rates}).\n"
-            f"# The cheapest of {len(self.candidates)} by {self.minimise}: {self.chosen.cost:.4g} a record.\n"
+            f"# The cheapest of {len(self.candidates)} by {self.minimise}: {cost}.\n"
+            f"{told}"
             f"{measured_with(place or self.dataset, self.max_tokens)}{self.chosen.expression}\n"
         )
 
@@ -134,6 +156,8 @@ def recommend(
     *,
     minimise: Minimise = "seconds",
     share_out: bool = False,
+    folds: int | None = None,
+    compliance_only: bool = False,
     sampling: Sampling | None = None,
     prices: Mapping[str, Price] | None = None,
     log: str | Path | None = None,
@@ -148,17 +172,23 @@ def recommend(
     et al. 2021; Pareto testing, Laufer-Goldshtein et al. 2023). The reverse order, cheapest first until one passes,
     would give every candidate a chance to pass by luck. The cheapest candidate that passed is chosen.
 
+    With labels, one target must say that values are right (`record_accuracy`, `value_accuracy` or `wrong_but_valid`):
+    a document may comply and hold wrong values alone. `compliance_only` waives this.
+
+    `folds` lets all records decide: every record is tested once, as `evaluate` says. No record is left then to put the
+    candidates in order, so all candidates are tested, with Holm's correction for their number.
+
     `share_out` ignores the splits: the train records that strategies show stay examples, a quarter of the other records
     orders, and the rest decides. Use it only with models that were trained on none of the records. Raises `SpecError`,
     `DataError`.
     """
     wanted = tuple(Target.of(one) if isinstance(one, str) else one for one in several(targets))
-    if not wanted:
-        raise SpecError("got no target", hint="give e.g. compliance>=0.995")
+    _check_targets(wanted, labelled(dataset), compliance_only=compliance_only)
+    if share_out and folds is not None:
+        raise SpecError("got both share_out and folds", hint="omit one of them: folds use every record as well")
     if minimise not in get_args(Minimise):
         raise SpecError(f"invalid minimise: got {minimise!r}", hint=f"give {', '.join(get_args(Minimise))}")
     built = _built(strategies)
-    ordering, deciding, examples = _shared_out(labelled(dataset), built, share_out, seed)
     loaded: dict[str, Model] = {}
     places: dict[str, str | Model] = {}  # the source of each model, which may differ from its name
     for one in several(models):
@@ -167,30 +197,50 @@ def recommend(
             raise SpecError(f"got two models with the name {model.name}", hint="measure one at a time")
         loaded[model.name], places[model.name] = model, one
     sampling = sampling or Sampling()
-    common: dict[str, Any] = {"examples": examples, "sampling": sampling, "prices": prices, "progress": progress}
-    first = evaluate(built, list(loaded.values()), ordering, log=log, **common)
-    candidates = []
-    for row in first.rows():
-        outcomes = first.plain[Arm(row.strategy, row.model)]
-        cost = _cost(row, minimise)
-        promise = 1 - max(target.p(outcomes) for target in wanted)
-        expression = spec(On(places[row.model], built[row.strategy]))
-        arm = Arm(row.strategy, row.model)
-        candidates.append(Candidate(arm, expression, row, cost, promise, _rates(wanted, outcomes)))
-    candidates.sort(key=lambda one: one.cost)
+    common: dict[str, Any] = {"sampling": sampling, "prices": prices, "log": log, "progress": progress}
+
+    def found_in(report: Report) -> list[Candidate]:
+        """The candidates of a report, cheapest first."""
+        found = []
+        for row in report.rows():
+            arm = Arm(row.strategy, row.model)
+            outcomes = report.plain[arm]
+            promise = 1 - max(target.p(outcomes) for target in wanted)
+            expression = spec(On(places[row.model], built[row.strategy]))
+            found.append(Candidate(arm, expression, row, _cost(row, minimise), promise, _rates(wanted, outcomes)))
+        return sorted(found, key=lambda one: one.cost)
+
+    about: dict[str, Any] = {
+        "targets": wanted, "minimise": minimise, "dataset": dataset.name, "max_tokens": sampling.max_tokens,
+        "has_labels": dataset.has_labels,
+    }  # fmt: skip
+    if folds is not None:
+        report = evaluate(built, list(loaded.values()), dataset, folds=folds, **common)
+        found = found_in(report)
+        tested = [_tested(one, wanted, report.plain[one.arm], len(found)) for one in found]
+        corrected = holm([1.0 if one.p is None else one.p for one in tested])
+        all_tested = tuple(replace(one, p=p) for one, p in zip(tested, corrected, strict=True))
+        return Recommendation(
+            ordering=0, deciding=len(dataset), candidates=all_tested,
+            chosen=next((one for one in all_tested if one.shown), None),
+            sharing=described(len(dataset), folds), **about,
+        )  # fmt: skip
+    ordering, deciding, examples = _shared_out(dataset, built, share_out, seed)
+    common["examples"] = examples
+    candidates = found_in(evaluate(built, list(loaded.values()), ordering, **common))
 
     def is_shown(place: int) -> bool:
         one = candidates[place]
         strategy, model = {one.arm.strategy: built[one.arm.strategy]}, loaded[one.arm.model]
-        report = evaluate(strategy, model, deciding, log=log, **common)
+        report = evaluate(strategy, model, deciding, **common)
         candidates[place] = _tested(one, wanted, report.outcomes)
         return candidates[place].shown
 
     place = cheapest_shown([one.promise for one in candidates], is_shown)
     chosen = None if place is None else candidates[place]
     return Recommendation(
-        targets=wanted, minimise=minimise, ordering=len(ordering), deciding=len(deciding),
-        candidates=tuple(candidates), chosen=chosen, dataset=dataset.name, max_tokens=sampling.max_tokens,
+        ordering=len(ordering), deciding=len(deciding), candidates=tuple(candidates), chosen=chosen,
+        sharing=_sharing(dataset, ordering, deciding, examples, share_out=share_out), **about,
     )  # fmt: skip
 
 
@@ -218,6 +268,37 @@ def cheapest_shown(promises: Sequence[float], is_shown: Callable[[int], bool]) -
     return chosen
 
 
+def _check_targets(targets: Sequence[Target], dataset: Dataset, *, compliance_only: bool) -> None:
+    """Raise `SpecError` for targets that the labels cannot judge, or that leave the labels unused."""
+    example = "record_accuracy>=0.9" if dataset.has_labels else "compliance>=0.99"
+    if not targets:
+        raise SpecError("got no target", hint=f"give e.g. {example}")
+    of_values = [target for target in targets if target.is_of_values]
+    if of_values and not dataset.has_labels:
+        problem = f"{dataset.name} has no labels, and {of_values[0].metric} needs them"
+        raise SpecError(problem, hint="label records (structout label), or give a target of compliance or yield")
+    if dataset.has_labels and not of_values and not compliance_only:
+        problem = f"no target says that values are right: got {' and '.join(map(str, targets))}"
+        hint = "add --record-accuracy 0.9 or --value-accuracy 0.9, or choose by form alone with --compliance-only"
+        raise SpecError(problem, hint=hint)
+
+
+def _sharing(dataset: Dataset, ordering: Dataset, deciding: Dataset, shown: Dataset, *, share_out: bool) -> str:
+    """How the records were shared out, in words."""
+    counts = f"{len(ordering)} to order the strategies and {len(deciding)} to test them"
+    if not dataset.has_labels:
+        return f"The {len(dataset)} records became {counts}."
+    if share_out:
+        counts = f"{len(shown)} to show as examples, {counts}"
+        how = "--share-out put aside the examples that the strategies show, and a quarter of the rest gives the order"
+    else:
+        counts = f"{len(shown)} to show as examples (train), {len(ordering)} to order the strategies (dev) and "
+        counts += f"{len(deciding)} to test them (test)"
+        by_place = "their place in the file decided: half train, a quarter dev, a quarter test"
+        how = f"the rows name no split, so {by_place}" if dataset.split_by_place else "the rows name their split"
+    return f"The {len(dataset)} labelled records became {counts}: {how}. With --folds 5, all {len(dataset)} count."
+
+
 def _built(strategies: Strategies) -> dict[str, Strategy]:
     if isinstance(strategies, Mapping):
         return {name: strategy_of(one) for name, one in strategies.items()}
@@ -229,7 +310,12 @@ def _shared_out(
     dataset: Dataset, strategies: Mapping[str, Strategy], share_out: bool, seed: int
 ) -> tuple[Dataset, Dataset, Dataset]:
     """The records that order the candidates, the records that decide, and the records that prompts show."""
-    if not share_out:
+    if not dataset.has_labels:
+        mixed = dataset.shuffled(seed)
+        quarter = max(1, len(mixed) // 4)
+        ordering, deciding = mixed.head(quarter), replace(mixed, records=mixed.records[quarter:])
+        shown = dataset.head(0)
+    elif not share_out:
         ordering, deciding, shown = dataset.split("dev"), dataset.split("test"), dataset.split("train")
     else:
         most = max(map(_examples, strategies.values()), default=0)
@@ -239,7 +325,7 @@ def _shared_out(
         quarter = max(1, len(rest) // 4)
         ordering, deciding = rest.head(quarter), replace(rest, records=rest.records[quarter:])
     if not ordering.records or not deciding.records:
-        hint = "label more records, or split them anew with --share-out"
+        hint = "label more records, or let all records count with --folds 5"
         raise DataError(f"{dataset.name} has {len(ordering)} dev and {len(deciding)} test records", hint=hint)
     return ordering, deciding, shown
 
@@ -258,14 +344,15 @@ def _cost(row: ReportRow, minimise: Minimise) -> float:
     return float(found)
 
 
-def _tested(one: Candidate, targets: Sequence[Target], outcomes: Sequence[Outcome]) -> Candidate:
+def _tested(one: Candidate, targets: Sequence[Target], outcomes: Sequence[Outcome], tests: int = 1) -> Candidate:
     # Each target is tested at the full level, since all of them must be shown.
     p = max(target.p(outcomes) for target in targets)
-    needs = [target.needed(outcomes) for target in targets]
+    needs = [target.needed(outcomes, tests) for target in targets]
     needed = None if any(n is None for n in needs) else max(n for n in needs if n is not None)
     return replace(one, rates=_rates(targets, outcomes), n=len(outcomes), p=p, needed=needed)
 
 
 def _rates(targets: Sequence[Target], outcomes: Sequence[Outcome]) -> dict[str, Rate]:
-    holds = {target.metric: _HOLDS[target.metric] for target in targets}
-    return {name: wilson(sum(map(one, outcomes)) / len(outcomes), len(outcomes)) for name, one in holds.items()}
+    always = _ALWAYS if all(outcome.has_label for outcome in outcomes) else ()
+    names = dict.fromkeys([*(target.metric for target in targets), *always])
+    return {name: _METRICS[name](outcomes) for name in names}

@@ -4,24 +4,30 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from structout.errors import DataError
+from structout import pages
+from structout.errors import DataError, MissingExtraError
 from structout.evaluation import metrics, taxonomy
-from structout.evaluation.metrics import RATES, Cost, Metric
+from structout.evaluation.metrics import LABEL_FREE, RATES, Cost, Metric
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.stats.pairs import Difference, difference, holm
 from structout.evaluation.stats.rates import Rate
 from structout.evaluation.user_functions import checked
 from structout.prices import Price
+from structout.surfaces import json_text
+
+if TYPE_CHECKING:
+    import pyarrow
 
 
 @dataclass(frozen=True)
 class ReportRow:
     """The numbers of one arm on the unperturbed records.
 
-    `rates` holds the headline metrics and the user's own. `more` holds `hallucinated`; with verifiers, also
-    `false accepts` and `false rejects`; with repeats, also `agreement` and `pass^k`.
+    `rates` holds the headline metrics and the user's own; without labels, only the metrics that need none. `more` holds
+    `hallucinated`; with verifiers, also `false accepts` and `false rejects`; with repeats, also `agreement` and
+    `pass^k`.
     """
 
     strategy: str
@@ -37,6 +43,11 @@ class ReportRow:
         """The strategy and the point of the sweep as text."""
         return Arm(self.strategy, self.model, self.setting).label
 
+    def _labelled(self, name: str) -> Rate:
+        if name not in self.rates:
+            raise DataError(f"{name} is unknown: the records have no labels", hint="label records with structout label")
+        return self.rates[name]
+
     @property
     def compliance(self) -> Rate:
         """The rate of `compliance_rate`."""
@@ -49,18 +60,18 @@ class ReportRow:
 
     @property
     def value_accuracy(self) -> Rate:
-        """The rate of the metric `value_accuracy`."""
-        return self.rates["value accuracy"]
+        """The rate of the metric `value_accuracy`. Raises `DataError` without labels."""
+        return self._labelled("value accuracy")
 
     @property
     def record_accuracy(self) -> Rate:
-        """The rate of the metric `record_accuracy`."""
-        return self.rates["record accuracy"]
+        """The rate of the metric `record_accuracy`. Raises `DataError` without labels."""
+        return self._labelled("record accuracy")
 
     @property
     def wrong_but_valid(self) -> Rate:
-        """The rate of the metric `wrong_but_valid`."""
-        return self.rates["wrong-but-valid"]
+        """The rate of the metric `wrong_but_valid`. Raises `DataError` without labels."""
+        return self._labelled("wrong-but-valid")
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,7 @@ class Perturbed:
     changed: Rate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """The outcomes of an experiment with their provenance (`about`); all numbers are computed from the outcomes."""
 
@@ -107,6 +118,11 @@ class Report:
         return groups
 
     @cached_property
+    def has_labels(self) -> bool:
+        """Whether the records have labels; without labels, nothing says whether a value is right."""
+        return all(outcome.has_label for outcome in self.outcomes)
+
+    @cached_property
     def plain(self) -> dict[Arm, list[Outcome]]:
         """The arms without a perturbation."""
         return {arm: outcomes for arm, outcomes in self.arms.items() if not arm.perturbation}
@@ -118,16 +134,17 @@ class Report:
     @cached_property
     def _rows(self) -> list[ReportRow]:
         own = {name: checked(metric, f"the metric {name!r}", Rate) for name, metric in self.metrics.items()}
+        shown = {name: rate for name, rate in RATES.items() if self.has_labels or name in LABEL_FREE}
         prices = {name: Price(**price) for name, price in self.about.get("prices", {}).items()}
         return [
             ReportRow(
                 strategy=arm.strategy,
                 model=arm.model,
                 n=len(outcomes),
-                rates={name: rate(outcomes) for name, rate in {**RATES, **own}.items()},
+                rates={name: rate(outcomes) for name, rate in {**shown, **own}.items()},
                 cost=metrics.cost(outcomes, prices),
                 setting=arm.setting,
-                more=_more(outcomes),
+                more=_more(outcomes) if self.has_labels else {},
             )
             for arm, outcomes in self.plain.items()
         ]
@@ -147,9 +164,9 @@ class Report:
         return found[0]
 
     def pairs(self) -> list[Pair]:
-        """All pairs of arms, compared on the records that both were asked."""
+        """All pairs of arms, compared on the records that both were asked; without labels, none."""
         found = []
-        rights = {arm: _rights(outcomes) for arm, outcomes in self.plain.items()}
+        rights = {arm: _rights(outcomes) for arm, outcomes in self.plain.items() if self.has_labels}
         for one, other in combinations(rights, 2):
             keys = [key for key in rights[one] if key in rights[other]]
             found.append((one, other, difference([rights[one][k] for k in keys], [rights[other][k] for k in keys])))
@@ -167,14 +184,55 @@ class Report:
         return found
 
     def fields(self, arm: Arm) -> list[taxonomy.Field]:
-        """Precision, recall and errors of each field in one arm."""
-        return taxonomy.fields(self.arms[arm])
+        """Precision, recall and errors of each field in one arm; without labels, none."""
+        return taxonomy.fields(self.arms[arm]) if self.has_labels else []
+
+    def __repr__(self) -> str:
+        return f"Report({self.title!r}, {len(self.rows())} rows, {len(self.outcomes)} outcomes)"
+
+    def _repr_html_(self) -> str:
+        """The headline table in a notebook."""
+        names = ("compliance", "yield", "value accuracy", "record accuracy", "wrong-but-valid")
+        lines = [
+            [
+                row.label,
+                row.model,
+                str(row.n),
+                *(_percent(row.rates[name]) for name in names),
+                f"{row.cost.seconds:.2f}",
+            ]
+            for row in self.rows()
+        ]
+        grid = pages.table(["strategy", "model", "n", *names, "seconds"], lines, "rates")
+        return pages.fragment(pages.Html(f"<p>{pages.cell(self.title)}</p>{grid}"))
+
+    def to_table(self) -> "pyarrow.Table":
+        """The rows as a table of Arrow, one row each: each rate as its value, `low`, `high` and `n`, then the costs.
+
+        Raises `MissingExtraError` without pyarrow.
+        """
+        try:
+            import pyarrow
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(error.name or "pyarrow", "pipeline") from error
+        names = list(dict.fromkeys(name for row in self.rows() for name in (*row.rates, *row.more)))
+        rows = []
+        for row in self.rows():
+            rates = {**row.rates, **row.more}
+            line: dict[str, Any] = {"strategy": row.strategy, "model": row.model}
+            line |= {"setting": json_text(dict(row.setting)), "records": row.n}
+            for name in names:
+                one = rates.get(name)
+                for suffix, part in (("", "value"), (" low", "low"), (" high", "high"), (" n", "n")):
+                    line[name + suffix] = None if one is None else getattr(one, part)
+            rows.append(line | {f"cost {name}": value for name, value in asdict(row.cost).items()})
+        return pyarrow.Table.from_pylist(rows)
 
     def to_json(self) -> dict[str, Any]:
         """All numbers as JSON."""
         return {
             "about": self.about,
-            "rows": [asdict(row) for row in self.rows()],
+            "rows": [_row_json(asdict(row)) for row in self.rows()],
             "pairs": [asdict(pair) for pair in self.pairs()],
             "perturbed": [asdict(one) for one in self.perturbed()],
             "fields": [
@@ -190,6 +248,17 @@ class Report:
         count = self.about.get("records")
         records = f"{count} record{'' if count == 1 else 's'}"
         return f"{self.about.get('dataset')}: {records}, {', '.join(self.about['models'])}"
+
+
+def _row_json(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without what only says that no tokens are estimated."""
+    if not row["cost"]["estimated"]:
+        del row["cost"]["estimated"]
+    return row
+
+
+def _percent(rate: Rate) -> str:
+    return f"{100 * rate.value:.0f} % ({100 * rate.low:.0f}–{100 * rate.high:.0f})"
 
 
 def _more(outcomes: list[Outcome]) -> dict[str, Rate]:

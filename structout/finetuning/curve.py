@@ -9,6 +9,7 @@ from structout.completion import Sampling
 from structout.errors import MissingExtraError
 from structout.evaluation import Dataset, evaluate
 from structout.evaluation.report import ReportRow
+from structout.evaluation.reporting.style import styled
 from structout.evaluation.stats.rates import Rate
 from structout.finetuning.finetuner import check_measure, finetune
 from structout.finetuning.training import Training, TrainingStep
@@ -68,23 +69,23 @@ def draw(curves: Mapping[str, Sequence[tuple[int, Mapping[str, Rate]]]], file: s
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "matplotlib", "bench") from error
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.add_subplot()
-    for name, points in curves.items():
-        labels = [count for count, _ in points]
-        for what, line in (("value accuracy", "o-"), ("record accuracy", "s--")):
-            rates = [rates[what] for _, rates in points]
-            values = [100 * rate.value for rate in rates]
-            below = [100 * (rate.value - rate.low) for rate in rates]
-            above = [100 * (rate.high - rate.value) for rate in rates]
-            axes.errorbar(
-                labels, values, yerr=[below, above], fmt=line, capsize=3, label=f"{name}: {what}".removeprefix(": ")
-            )
-    axes.set_xscale("log")
-    every = sorted({count for points in curves.values() for count, _ in points})
-    axes.set_xticks(every, [str(count) for count in every])
-    axes.minorticks_off()
-    axes.set(xlabel="labelled records", ylabel="%, 95 % interval", ylim=(0, 100))
-    axes.legend(loc="lower right")
-    axes.grid(alpha=0.3)
-    figure.savefig(file, dpi=120)
+    with styled():
+        figure = Figure(figsize=(6, 4), layout="constrained")
+        axes = figure.add_subplot()
+        for name, points in curves.items():
+            labels = [count for count, _ in points]
+            for what, line in (("value accuracy", "o-"), ("record accuracy", "s--")):
+                rates = [rates[what] for _, rates in points]
+                values = [100 * rate.value for rate in rates]
+                below = [100 * (rate.value - rate.low) for rate in rates]
+                above = [100 * (rate.high - rate.value) for rate in rates]
+                axes.errorbar(
+                    labels, values, yerr=[below, above], fmt=line, capsize=3, label=f"{name}: {what}".removeprefix(": ")
+                )
+        axes.set_xscale("log")
+        every = sorted({count for points in curves.values() for count, _ in points})
+        axes.set_xticks(every, [str(count) for count in every])
+        axes.minorticks_off()
+        axes.set(xlabel="labelled records", ylabel="%, 95 % interval", ylim=(0, 100))
+        axes.legend(loc="lower right")
+        figure.savefig(file, dpi=120)

@@ -106,7 +106,7 @@ def _train(
             return dataset
 
         def _send_telemetry(self) -> None:
-            """Send nothing: what a user trains is told to nobody, without `HF_HUB_DISABLE_TELEMETRY` too."""
+            """Send nothing, whether or not the user has set `HF_HUB_DISABLE_TELEMETRY`."""
 
     logging.set_verbosity_error()
     disable_progress_bars()

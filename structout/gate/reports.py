@@ -5,10 +5,14 @@ from collections.abc import Callable
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from structout import surfaces
+from structout import pages, surfaces
 from structout.errors import SpecError
-from structout.gate.gate import Findings, Judgement
+from structout.gate.conclusion import conclusion, summary
+from structout.gate.gate import Findings, Judgement, ThresholdCheck
 from structout.tables.output import replacing
+
+_LISTED = 50  # kinds of issue
+_COLOURS = {"error": "bad", "warning": "doubtful"}
 
 
 def write_report(target: str, findings: Findings) -> None:
@@ -38,11 +42,10 @@ def as_json(findings: Findings) -> str:
             "repaired": findings.repaired,
             "invalid": findings.invalid,
             "noticed": findings.noticed,
-            "checks": [{"name": c.name, "found": c.found, "passed": c.passed} for c in findings.checks()],
-            "kinds": [
-                {"kind": kind, "pointer": pointer, "documents": n}
-                for (kind, pointer), n in findings.kinds.most_common()
+            "checks": [
+                {"name": c.name, "found": c.found, "passed": c.passed, "level": c.level} for c in findings.checks()
             ],
+            "kinds": [{"kind": kind, "pointer": pointer, "documents": n} for (kind, pointer), n in findings.frequent()],
             "sample": [judgement_json(judgement) for judgement in findings.sample],
         },
         ascii=True,
@@ -66,27 +69,32 @@ def judgement_json(judgement: Judgement) -> dict[str, Any]:
 
 
 def as_junit(findings: Findings) -> str:
-    """JUnit XML with a test per threshold. The text of a failed test lists the invalid documents."""
+    """JUnit XML with a test per threshold. The text of a failed test lists the invalid documents.
+
+    JUnit knows no warnings: the output of a passed test says that a threshold which only warns is missed.
+    """
     checks = findings.checks()
-    failed = sum(not check.passed for check in checks)
+    failed = len(findings.missed("error"))
     suite = Element("testsuite", name=surfaces.xml(f"structout validate {findings.source}"))
     suite.attrib |= {"tests": str(len(checks)), "failures": str(failed), "errors": "0"}
     for check in checks:
         name = surfaces.xml(check.name)
         case = SubElement(suite, "testcase", classname=surfaces.xml(findings.schema), name=name)
-        if not check.passed:
+        if check.level == "warning" and not check.passed:
+            SubElement(case, "system-out").text = f"warning: {name}: found {check.found}"
+        elif not check.passed:
             failure = SubElement(case, "failure", message=f"{name}: found {check.found}")
             failure.text = surfaces.xml("\n".join(_line(judgement) for judgement in findings.sample))
     return tostring(suite, encoding="unicode", xml_declaration=True)
 
 
 def as_sarif(findings: Findings) -> str:
-    """SARIF 2.1.0 (OASIS) with a result per issue."""
+    """SARIF 2.1.0 (OASIS) with a result per issue: an error if the gate failed, otherwise a warning."""
     kinds = sorted({kind for kind, _ in findings.kinds})
     results = [
         {
             "ruleId": issue.kind,
-            "level": "error",
+            "level": _level(findings),
             "message": {"text": surfaces.sarif(str(issue))},
             "locations": [
                 {
@@ -112,14 +120,17 @@ def as_sarif(findings: Findings) -> str:
 
 
 def as_github(findings: Findings) -> str:
-    """Workflow commands of GitHub Actions: an annotation per listed document, and one per missed threshold."""
+    """Workflow commands of GitHub Actions: an annotation per listed document, and one per missed threshold.
+
+    A document is an error if the gate failed, otherwise a warning.
+    """
     lines = [
-        f"::error file={surfaces.github_property(v.source)},line={v.line}::"
+        f"::{_level(findings)} file={surfaces.github_property(v.source)},line={v.line}::"
         + surfaces.github("; ".join(map(str, v.issues)))
         for v in findings.sample
     ]
     lines += [
-        f"::error title=structout::{surfaces.github(f'{c.name}: found {c.found}')}"
+        f"::{c.level} title=structout::{surfaces.github(f'{c.name}: found {c.found}')}"
         for c in findings.checks()
         if not c.passed
     ]
@@ -127,40 +138,48 @@ def as_github(findings: Findings) -> str:
 
 
 def as_markdown(findings: Findings) -> str:
-    """A Markdown page with tables of the thresholds and of the issues."""
+    """A Markdown page with the verdict and tables of the thresholds and of the issues."""
     rows = [("threshold", "found", ""), ("---", "---:", "---")]
-    rows += [(surfaces.markdown(c.name), c.found, "passed" if c.passed else "**failed**") for c in findings.checks()]
-    kinds = [("issue", "where", "documents"), ("---", "---", "---:")]
-    kinds += [
-        (kind, surfaces.code(where or "(document)"), str(n)) for (kind, where), n in findings.kinds.most_common(50)
+    rows += [
+        (surfaces.markdown(c.name), c.found, "passed" if c.passed else f"**{_word(c)}**") for c in findings.checks()
     ]
+    kinds = [("issue", "where", "documents"), ("---", "---", "---:")]
+    kinds += [(kind, surfaces.code(where or "(document)"), str(n)) for (kind, where), n in findings.frequent(50)]
     tables = ["\n".join(f"| {' | '.join(row)} |" for row in table) for table in (rows, kinds)]
-    return f"# {surfaces.markdown(findings.source)}\n\n{summary(findings)}\n\n" + "\n\n".join(tables) + "\n"
+    head = f"# {surfaces.markdown(findings.source)}\n\n{surfaces.markdown(conclusion(findings))}\n\n"
+    return head + "\n\n".join(tables) + "\n"
 
 
 def as_html(findings: Findings) -> str:
-    """An HTML page with tables of the thresholds, the issues and the listed documents."""
-
-    def table(rows: list[list[str]]) -> str:
-        cells = ("".join(f"<td>{surfaces.html(cell)}</td>" for cell in row) for row in rows)
-        return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
-
-    checks = [[c.name, c.found, "passed" if c.passed else "failed"] for c in findings.checks()]
-    kinds = [[kind, where or "(document)", str(n)] for (kind, where), n in findings.kinds.most_common(50)]
+    """An HTML page with the verdict and tables of the thresholds, the issues and the listed documents."""
+    checks = [
+        [c.name, c.found, pages.tag(_word(c), "good" if c.passed else _COLOURS[c.level])] for c in findings.checks()
+    ]
+    kinds = [[kind, where or "(document)", f"{n:,}"] for (kind, where), n in findings.frequent(_LISTED)]
     sample = [[f"{v.source}:{v.line}", "; ".join(map(str, v.issues))] for v in findings.sample]
-    style = "body{font:14px sans-serif}td{border:1px solid #ccc;padding:2px 8px}table{border-collapse:collapse}"
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{surfaces.html(findings.source)}</title>'
-        f"<style>{style}</style><h1>{surfaces.html(findings.source)}</h1><p>{surfaces.html(summary(findings))}</p>"
-        f"<h2>Thresholds</h2>{table(checks)}<h2>Issues</h2>{table(kinds)}<h2>Documents</h2>{table(sample)}</html>\n"
-    )
+    colour = _COLOURS["error"] if not findings.passed else _COLOURS["warning"] if findings.missed("warning") else "good"
+    told = conclusion(findings)
+    parts = [f'<p class="verdict {colour}">{surfaces.html(told)}</p>\n']
+    parts += ["<h2>Thresholds</h2>\n", pages.table(["threshold", "found", "result"], checks, "thresholds")]
+    if kinds:
+        parts += ["<h2>Issues</h2>\n", pages.table(["issue", "where", "documents"], kinds, "issues")]
+    if len(findings.kinds) > _LISTED:
+        parts.append(f'<p class="note">The {_LISTED} most frequent of {len(findings.kinds):,} are listed.</p>\n')
+    if sample:
+        parts += ["<h2>Invalid documents</h2>\n", pages.table(["document", "issues"], sample, "invalid documents")]
+    if len(sample) < findings.invalid:
+        parts.append(f'<p class="note">The first {len(sample):,} of {findings.invalid:,} are listed.</p>\n')
+    title = f"{findings.source or 'documents'} against {findings.schema}"
+    return pages.page(title, pages.Html("".join(parts)), told=told)
 
 
-def summary(findings: Findings) -> str:
-    """The counts as one line."""
-    repaired = f", {findings.repaired:,} more after repair" if findings.repaired else ""
-    noticed = f", {findings.noticed:,} with values that look wrong (see --json)" if findings.noticed else ""
-    return f"{findings.valid:,} of {findings.total:,} documents are valid{repaired}{noticed}"
+def _word(check: ThresholdCheck) -> str:
+    return "passed" if check.passed else "failed" if check.level == "error" else "warning"
+
+
+def _level(findings: Findings) -> str:
+    """How grave an invalid document is: an error if the gate failed, otherwise a warning."""
+    return "warning" if findings.passed else "error"
 
 
 FORMATS: dict[str, Callable[[Findings], str]] = {

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from structout import pages
 from structout.grammar.compile import Grammar, Level, compile  # noqa: A004
 from structout.grammar.python_checks import NOT_IN_JSON_SCHEMA
 from structout.grammar.vocabulary import Vocabulary
@@ -40,7 +41,7 @@ class AuditLine:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Audit:
     """The audit of one schema.
 
@@ -61,6 +62,14 @@ class Audit:
     def to_json(self) -> dict[str, Any]:
         """The audit as a JSON object."""
         return asdict(self)
+
+    def __repr__(self) -> str:
+        held = sum(line.enforced == "mask" for line in self.lines)
+        return f"Audit({self.name!r}, {self.level}, {held} of {len(self.lines)} keywords enforced by the mask)"
+
+    def _repr_html_(self) -> str:
+        """The audit in a notebook."""
+        return pages.drawn(self)
 
     def __rich__(self) -> RenderableType:
         colour = {"exact": "green", "relaxed": "yellow", "json": "red"}[self.level]

@@ -177,7 +177,7 @@ def _compile(asked: "_Asked") -> Grammar:
     try:
         from llguidance import LLMatcher
     except ImportError as error:
-        raise MissingExtraError("llguidance", "local") from error
+        raise MissingExtraError("llguidance", "masks") from error
     began = time.perf_counter()
     mask = schema.json_schema if asked.mask is None else asked.mask
     if schema.language is not None:

@@ -37,7 +37,7 @@ class Vocabulary:
         try:
             from llguidance import LLTokenizer
         except ImportError as error:
-            raise MissingExtraError("llguidance", "local") from error
+            raise MissingExtraError("llguidance", "masks") from error
         size = len(tokenizer) if size is None else size
         ends = tuple(end) if end else (tokenizer.eos_token_id,)
         known = _VOCABULARIES.setdefault(tokenizer, {})

@@ -31,6 +31,17 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "structout"
 
 
+def present() -> Path | None:
+    """Where the embedded model is now: its folder, or the file that the first use converts. None: it is not fetched."""
+    named = os.environ.get("STRUCTOUT_MODEL")
+    if named:
+        return Path(named) if Path(named).exists() else None
+    folder, kept = cache_folder() / f"{NAME}-{_SHA256[:12]}", cache_folder() / _FILE
+    if (folder / "model.safetensors").is_file():
+        return folder
+    return kept if kept.is_file() else _installed()
+
+
 def embedded_folder() -> Path:
     """The folder of the embedded model, in a format that transformers loads in about a second.
 

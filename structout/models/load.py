@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from structout.decoding.weights import Weights
 
 _HINT = "name an object with `name` and `complete(prompts) -> completions`, or a function that returns such an object"
+_KINDS = frozenset((*KINDS, "hf", "path", "py", "scripted"))
 
 
 def load_model(
@@ -83,8 +84,19 @@ def load_model(
             adapter=adapter,
             features=features,
         )
+    raise _unknown(name)
+
+
+def check_name(name: str) -> None:
+    """Raise `NoModelError` unless a name is one that `load_model` understands. Nothing is loaded or asked."""
+    kind, _, rest = name.partition(":")
+    if not (name == "embedded" or (rest and kind in _KINDS) or is_batched(name) or is_hosted(name)):
+        raise _unknown(name)
+
+
+def _unknown(name: str) -> NoModelError:
     known = "embedded, hf:NAME, path:FOLDER, openai:MODEL@URL, ollama:MODEL, anthropic:MODEL, scripted:FILE, py:NAME"
-    raise NoModelError(f"unknown model {name!r}", hint=f"give {known}")
+    return NoModelError(f"unknown model {name!r}", hint=f"give {known}")
 
 
 def _hosted(name: str) -> Model:

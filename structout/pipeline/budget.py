@@ -5,22 +5,30 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from structout.completion import Usage
 from structout.errors import BudgetError, SpecError
 from structout.halt import current
 from structout.prices import Prices, dollars
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 Spending = tuple[str, Usage]  # a model's name, and its usage
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Limits on spending, including earlier runs of the same journal. `hours` counts this run alone.
+    """Limits on spending: `usd` in US dollars, `tokens` read and written, and `hours` since the budget was made. None
+    sets no limit. Money and tokens include what earlier runs of the same journal spent.
 
     Nothing is sent that could exceed a limit: a call reserves the most that it may use, until its usage is known. Only
     a server that bills more than it was allowed to use exceeds the limit. An hour of a model's time, if it has a price,
     is counted at its mean so far. Raises `SpecError` for a limit below zero.
+
+    >>> Budget(usd=5.0, hours=2).tokens is None
+    True
     """
 
     usd: float | None = None
@@ -92,6 +100,37 @@ class Budget:
         if self.hours is not None and (time.monotonic() - self.began) / 3600 >= self.hours:
             return _used_up(f"the time limit of {self.hours:g} hours is used up", "", "--max-hours")
         return None
+
+
+def within_budget(ask: Callable[[list[T]], list[R]], stopped: list[BudgetError]) -> Callable[[list[T]], list[R]]:
+    """A function that asks for as many of some rows as the budget allows, from the first on: at the end of the budget,
+    rows are halved to spend the rest on as many as possible. The last error is then added to `stopped`.
+    """
+
+    def reach(new: list[T]) -> list[R]:
+        try:
+            found = ask(new) if new else []
+        except BudgetError as error:
+            if len(new) == 1:
+                stopped.append(error)
+                return []
+            half = len(new) // 2
+            found = reach(new[:half])
+            if len(found) < half:
+                return found
+        return found + reach(new[len(found) :]) if new else []
+
+    return reach
+
+
+def used_up(stopped: Sequence[BudgetError], spent: Mapping[str, Usage]) -> BudgetError | SpecError:
+    """The error to raise at the end of a budget: `SpecError` if it is too small for the first row."""
+    if spent:
+        return stopped[0]
+    problem = f"the budget is too small for one row: {stopped[0].message}"
+    return SpecError(
+        problem, hint="raise the budget, lower --max-tokens, or name the dialect of a server (#json_schema)"
+    )
 
 
 def _tokens(spendings: Sequence[Spending]) -> int:

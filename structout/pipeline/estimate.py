@@ -116,6 +116,7 @@ def ask_some(
             f"the model failed on all of {len(found)} rows, last: {found[-1].issues[0].message}", hint="fix the cause"
         )
     tokens = _range([float(o.usage.input_tokens + o.usage.output_tokens) for o in answered])
+    guessed = any(o.usage.estimated_tokens for o in answered)
     costs = [o.cost for o in answered if o.cost is not None]
     seconds = time.monotonic() - began if _calls(journal) > before else sum(o.usage.seconds for o in answered)
     return Estimate(
@@ -124,7 +125,7 @@ def ask_some(
         tokens,
         _range(costs) if len(costs) == len(answered) else None,
         seconds / len(found) * total if found else 0.0,
-        f"{len(answered)} rows",
+        f"{len(answered)} rows" + (", whose tokens are estimated at the most" if guessed else ""),
         source=_source(job),
     )
 

@@ -1,33 +1,50 @@
 """A run over files: from input rows to accepted records and a quarantine."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
-from structout.errors import OtherRunError
+from structout.errors import (
+    BatchError,
+    BudgetError,
+    ModelError,
+    OtherRunError,
+    SpecError,
+    StructoutError,
+    StructoutWarning,
+)
 from structout.models.ledger import Wave
 from structout.pipeline.estimate import Estimate, ask_nothing, ask_some, waiting
 from structout.pipeline.form import Form
+from structout.pipeline.in_part import Stop, finish_in_part, reason_of
 from structout.pipeline.in_waves import check_settings
 from structout.pipeline.job import Job, begun, priced
+from structout.pipeline.journal.held import Held
 from structout.pipeline.journal.journal import ANSWERED, PLACED, Journal
 from structout.pipeline.journal.ledger import decide
 from structout.pipeline.journal.tables import FORGOTTEN
+from structout.pipeline.kept_cells import KeptCells
 from structout.pipeline.progress import Tally
-from structout.pipeline.run import Executor, finish, local, process, retry_quarantine, unknown
+from structout.pipeline.run import Executor, Files, finish, local, process, retry_quarantine, unknown
 from structout.pipeline.settings import RunSettings
 from structout.pipeline.status import noting
+from structout.pipeline.sureness import Sureness
 from structout.schema import Schema
 from structout.schema.hidden import check_hidden
 from structout.strategies import load_strategy
+from structout.tables.kept_columns import ALL, KeptColumns
 from structout.tables.keys import Keys
-from structout.tables.output import check_distinct, check_field_names, check_target, check_writable, placing
-from structout.tables.place import places
+from structout.tables.output import check_distinct, check_field_names, check_here, check_target, is_there, placing
+from structout.tables.partial import remove_mark, warn_of_partial
+from structout.tables.place import Place, places
 from structout.tables.rows import Row, count_rows, read_rows
 
 _READ = 20  # rows that an estimate reads if it asks for no row
+_SHOWING = 100  # rows that show the columns of the input, if all of them are kept
 _CHUNK = 1000  # rows that are compared with the journal at a time
 _UNKNOWN = 1000  # rows that an estimate covers if the number of rows is unknown
 
@@ -46,6 +63,8 @@ class Finished:
 
     The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged. The
     `forgotten` rows are in neither file. `waiting` requests of earlier runs are still at a provider of batches.
+    `unwritten` says why the files are those of an earlier run, "" if they are of this run. `sureness` says how sure the
+    accepted rows are; None if the journal keeps no texts. An earlier run had appended `held` of the accepted rows.
     """
 
     rows: int
@@ -57,6 +76,9 @@ class Finished:
     damaged: bool
     forgotten: int = 0
     waiting: int = 0
+    unwritten: str = ""
+    sureness: Sureness | None = None
+    held: int = 0
 
 
 class FileRun:
@@ -67,31 +89,43 @@ class FileRun:
 
     def __init__(self, settings: RunSettings) -> None:
         self.settings = settings
-        inputs = places(settings.source, settings.format)
+        inputs = places(settings.source, settings.format, settings.delimiter)
+        beside = {"--quarantine": settings.rest, "--journal": settings.place, "--metrics": settings.metrics}
         check_distinct(
             {
                 **{"INPUT" if len(inputs) == 1 else f"INPUT {n}": one.name for n, one in enumerate(inputs, 1)},
                 "--output": settings.output,
-                "--quarantine": settings.rest,
-                "--journal": settings.place,
-                "--metrics": settings.metrics,
+                **beside,
+                "the mark of a partial output": settings.mark or None,
             }
         )
+        warn_of_partial(inputs)
         self._schema = Schema.of(settings.schema)
         load_strategy(settings.strategy)
-        check_target(settings.output)
+        check_target(settings.output, settings.load)
+        if settings.mode == "append" and settings.fresh:
+            hint = "name another --journal for new rows, or use --mode upsert"
+            raise SpecError("--fresh would append the rows of an earlier run again", hint=hint)
         if not (settings.write_secrets or settings.by_serialization):
             check_hidden(self._schema, "add --write-secrets, or --by-serialization to write what Pydantic writes")
         self._form = Form.of(self._schema, by_serialization=settings.by_serialization)
-        check_field_names(settings.output, self._form.schema, bare=settings.bare)
-        for file in filter(None, (settings.rest, settings.place, settings.metrics)):
-            check_writable(file)
-        rows = read_rows(inputs, text=settings.text, key=settings.key, limit=settings.limit)
-        first = list(islice(rows, 1))  # an input that cannot be read raises here, before there is a journal
+        check_field_names(settings.output, self._form.schema, bare=settings.bare, load=settings.load)
+        for what, file in beside.items():
+            if file is not None:
+                check_here(file, what)
+        keep, is_all = settings.keep, ALL in settings.keep
+        self._kept = KeptColumns.of(keep, settings.output, self._form.schema) if keep else None
+        others = () if is_all else keep
+        rows = read_rows(inputs, text=settings.text, key=settings.key, limit=settings.limit, others=others)
+        # An input that cannot be read raises here, before there is a journal.
+        first = list(islice(rows, _SHOWING if is_all else 1))
+        if self._kept is not None:
+            self._kept.check(name for row in first for name in self._kept.cells(row.record))
         self.is_empty = not first
         self.total = count_rows(inputs, limit=settings.limit)
         self._rows: Iterator[Row] = chain(first, rows)
-        place = placing(settings.output, self._form.schema, bare=settings.bare)
+        self._close = rows.close
+        place = placing(settings.output, self._form.schema, bare=settings.bare, load=settings.load)
         self._place = None if place is None else lambda value, provenance: place(self._form.write(value), provenance)
 
     @cached_property
@@ -126,15 +160,20 @@ class FileRun:
         """
         settings, limit, keys = self.settings, self.settings.limit, Keys()
         rows = keys.seen(self._rows) if settings.key else self._rows
-        with self._journal(dry=False, keep=True) as journal:
+        with self._journal(dry=False, keep=True) as journal, self._keeping() as kept, self._in_part(journal, kept):
             try:
                 if journal.is_hashed:
                     return self._complete(journal, rows, keys)
                 if settings.retry_quarantine:
                     retrying(retry_quarantine(journal, self.job, self._place))
                 decide(journal, settings.batch_adopt, resubmit=settings.batch_resubmit)
+                rows = kept.seen(rows) if kept else rows
                 total, place = self.total, self._place
-                about = {"output": settings.output}
+                about = {
+                    "output": Place.of(settings.output).shown,
+                    "mark": settings.mark and str(Path(settings.mark).resolve()),
+                }
+                held = Held(journal, settings.output, settings.load)
                 with noting(settings.place, about, progress, journal.waves) as (note, rewrite):
 
                     def changed() -> None:
@@ -143,15 +182,17 @@ class FileRun:
 
                     journal.heed = changed
                     tally = process(rows, self.job, journal, executor, total=total, progress=note, place=place)
-                output, rest, bare = settings.output, settings.rest, settings.bare
-                hashed = settings.keep_text == "hash"
-                accepted, others = finish(
-                    journal, self.job, tally.done, output, rest, bare=bare, limit=limit, form=self._form, hashed=hashed
-                )
+                self._close()  # a query that was not read to its end may hold a lock on the output
                 failed = journal.counts(limit).get("error", 0)
                 first = next(journal.outcomes(f"NOT ({ANSWERED})", limit), None)
-                if hashed and not failed:
-                    journal.hash_texts()
+                files = self._files(kept, held)
+                if failed:
+                    stop = Stop(total, f"the model failed on {failed:,}")
+                    found = finish_in_part(journal, self.job, files, stop, tally.done, limit=limit)
+                    accepted, others, unwritten = found.accepted, found.others, found.why_not
+                else:
+                    accepted, others = self._finish(journal, tally.done, files)
+                    unwritten = ""
             except KeyboardInterrupt:
                 raise RunInterruptedError(journal.last() + 1) from None
             return Finished(
@@ -163,8 +204,63 @@ class FileRun:
                 reason=first.issues[0].message if first and first.issues else "",
                 damaged=journal.damaged,
                 forgotten=journal.counts(limit).get(FORGOTTEN, 0),
+                unwritten=unwritten,
                 waiting=sum(len(wave.keys) for _, wave in journal.waves()),
+                sureness=Sureness(accepted, tally.confidence, tally.overruled, tally.counts["truncated"]),
+                held=held.skipped,
             )
+
+    def _keeping(self) -> "AbstractContextManager[KeptCells | None]":
+        """What keeps the cells of kept columns during the run, if there are any."""
+        if self._kept is None:
+            return nullcontext()
+        return closing(KeptCells(self._kept, Path(self.settings.place).absolute().parent))
+
+    def _files(self, kept: KeptCells | None, held: Held | None = None) -> Files:
+        """Where the rows go."""
+        settings = self.settings
+        return Files(
+            settings.output, settings.rest, self._form, bare=settings.bare, hashed=settings.keep_text == "hash",
+            load=settings.load, kept=kept, held=held,
+        )  # fmt: skip
+
+    def _finish(self, journal: Journal, rows: int, files: Files) -> tuple[int, int]:
+        """Write the files of a complete run, and count their rows."""
+        counts = finish(journal, self.job, rows, files, limit=self.settings.limit)
+        remove_mark(files.output)
+        if files.hashed:
+            journal.hash_texts()
+        return counts
+
+    @contextmanager
+    def _in_part(self, journal: Journal, kept: KeptCells | None) -> Iterator[None]:
+        """Writes the rows that are done if the run stops early and can go on. A note of the error says where."""
+        try:
+            yield
+        except (BudgetError, ModelError, BatchError) as error:
+            if error.retryable:
+                try:
+                    error.add_note(self._written_in_part(journal, reason_of(error), kept))
+                except StructoutError as problem:
+                    output = Place.of(self.settings.output).shown
+                    error.add_note(f"the rows that are done are not in {output}: {problem}")
+                except KeyboardInterrupt:
+                    raise RunInterruptedError(journal.last() + 1) from None
+            raise
+
+    def _written_in_part(self, journal: Journal, reason: str, kept: KeptCells | None) -> str:
+        settings = self.settings
+        if kept:
+            kept.read_to(journal.last())  # rows that an earlier run has done may not be read yet
+        stop = Stop(self.total, reason)
+        found = finish_in_part(journal, self.job, self._files(kept), stop, limit=settings.limit)
+        done = found.accepted + found.others
+        if found.why_not:
+            far = f"the {done:,} rows so far are kept in {journal.path}" if done else "nothing was written"
+            return f"{found.why_not}: {far}"
+        of = "" if self.total is None else f" of {self.total:,}"
+        where = f"{found.accepted:,} in {settings.output} and {found.others:,} in {settings.rest}"
+        return f"{done:,}{of} rows are done: {where}, which are partial until the same command completes them"
 
     def _complete(self, journal: Journal, rows: Iterator[Row], keys: Keys) -> Finished:
         """The counts of a run that is complete, and whose journal keeps no texts. Raises `OtherRunError` if there is
@@ -175,13 +271,16 @@ class FileRun:
         for some in iter(lambda: list(islice(rows, _CHUNK)), []):
             is_known = is_known and not unknown(some, journal)
             count += len(some)
-        files = (settings.output.partition("#")[0], settings.rest)
-        is_there = all(Path(one).is_file() for one in files)
-        if settings.retry_quarantine or not (is_known and is_there and count == sum(counts.values())):
+        output = Place.of(settings.output)
+        are_there = all(is_there(one) for one in (output, Place.of(settings.rest)) if not one.is_database)
+        if settings.retry_quarantine or not (is_known and are_there and count == sum(counts.values())):
             raise OtherRunError(
                 f"{journal.path} keeps no texts: its run is complete, and its files cannot be written again",
                 hint="start again with --fresh, which asks for every row, or name another journal",
             )
+        if settings.keep:
+            message = f"{journal.path} keeps no texts: {settings.output} has the columns that it was written with"
+            warnings.warn(message, StructoutWarning, stacklevel=3)
         accepted, forgotten = counts.get("valid", 0) + counts.get("repaired", 0), counts.get(FORGOTTEN, 0)
         return Finished(
             rows=count,

@@ -1,6 +1,6 @@
 """Extraction from a table in memory: Arrow in, Arrow out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -8,7 +8,10 @@ from structout import defaults
 from structout.completion import Sampling
 from structout.errors import DataError, MissingExtraError, SpecError
 from structout.models import Model
+from structout.pipeline.budget import Budget
 from structout.pipeline.extraction import extract_many
+from structout.pipeline.progress import Progress
+from structout.prices import Price, Prices
 from structout.result import Example, Result
 from structout.schema import Schema
 from structout.schema.hidden import check_hidden
@@ -35,6 +38,9 @@ def extract_table(
     journal: str | Path | None = None,
     private: bool = False,
     on_error: Literal["raise", "result"] = "raise",
+    prices: Prices | Mapping[str, Price | Sequence[float]] | None = None,
+    budget: Budget | None = None,
+    progress: Callable[[Progress], object] | bool = False,
     write_secrets: bool = False,
 ) -> "pa.Table":
     """Turn a column of texts into typed columns: one row for each row of `table`, in order.
@@ -44,7 +50,8 @@ def extract_table(
     a row without a record, then `_status` and `_issues`. `write_secrets` allows a schema with fields that Pydantic
     hides (secrets and excluded fields), whose columns show the values. The other parameters are those of
     `extract_many`. Raises also `SpecError` for something else than a table, for columns that are missing or exist
-    twice, and for hidden fields, and `MissingExtraError`.
+    twice, and for hidden fields, and `MissingExtraError`. At the end of a `budget`, `BudgetError` is raised
+    instead; with a journal, the same call with a higher budget asks only for the rows that are missing.
 
         made = extract_table(pandas_frame, Part, model, "Constrained()", column="description")
         frame = made.to_pandas()
@@ -68,6 +75,9 @@ def extract_table(
         journal=journal,
         private=private,
         on_error=on_error,
+        prices=prices,
+        budget=budget,
+        progress=progress,
     )
     made = pa.Table.from_pylist(list(_rows(results, contract)), _layout(pa, contract))
     for name in reversed(kept):

@@ -265,5 +265,5 @@ def priced(job: Job, budget: Budget) -> None:
     """Raise `SpecError` if the budget is in dollars and the price of a model is unknown."""
     unknown = [name for name in dict.fromkeys(job.models()) if name not in job.prices.table]
     if budget.usd is not None and unknown:
-        hint = "list it in --prices, or give the price of --model with --price"
+        hint = "list it in --prices (prices= in Python), or give the price of --model with --price"
         raise SpecError(f"the price of {' and of '.join(unknown)} is unknown", hint=hint)

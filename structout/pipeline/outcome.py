@@ -114,7 +114,9 @@ class RowOutcome:
         return made
 
     def provenance(self) -> dict[str, Any]:
-        """The provenance columns of an accepted record; `_version` only if the model's server reports a version."""
+        """The provenance columns of an accepted record; `_version` only if the model's server reports a version, and
+        `_estimated` only if tokens are estimated.
+        """
         usage = self.usage
         versions = [call["version"] for call in self.attempts if call.get("version")]
         return {
@@ -129,6 +131,7 @@ class RowOutcome:
             "_seconds": usage.seconds,
             "_fingerprint": self.fingerprint,
             **({"_version": versions[-1]} if versions else {}),
+            **({"_estimated": usage.estimated_tokens} if usage.estimated_tokens else {}),
         }
 
     def refused(self, reason: str) -> "RowOutcome":
@@ -172,6 +175,7 @@ class RowOutcome:
             "attempts": list(map(brief, self.attempts)),
             "checks": list(map(brief, self.checks)),
             "tokens": usage.input_tokens + usage.output_tokens,
+            **({"estimated": usage.estimated_tokens} if usage.estimated_tokens else {}),
             "cost": self.cost,
             "seconds": usage.seconds,
             "fingerprint": self.fingerprint,

@@ -21,7 +21,8 @@ class Tally:
     """The state of a run: `done` rows of `total` (None: unknown), of which this process asked for `asked`.
 
     `errors` counts the rows with each kind of issue that were not accepted, `confidence` the accepted rows by their
-    least confidence in tenths, and `versions` the answers of each model by the version that its server reported.
+    least confidence in hundredths, `overruled` the accepted rows with text that the token limit forced, and `versions`
+    the answers of each model by the version that its server reported.
     """
 
     total: int | None = None
@@ -36,6 +37,7 @@ class Tally:
     spending: Spending = field(default_factory=Spending)
     errors: Counter[str] = field(default_factory=Counter)
     confidence: Counter[int] = field(default_factory=Counter)
+    overruled: int = 0
     versions: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, outcome: RowOutcome) -> str:
@@ -45,7 +47,8 @@ class Tally:
         if not outcome.ok:
             self.errors.update({issue.kind for issue in outcome.issues})
         elif (least := outcome.least_confidence) is not None:
-            self.confidence[min(9, int(10 * least))] += 1
+            self.confidence[min(99, int(100 * least))] += 1
+        self.overruled += outcome.ok and any(edit.kind == "steered" for edit in outcome.edits)
         changed = ""
         for model, version in versions_of((*outcome.attempts, *outcome.checks)):
             known = self.versions.setdefault(model, Counter())
@@ -63,6 +66,7 @@ class Tally:
             "spending": {"by_kind": _sums(self.spending.by_kind), "by_tag": _sums(self.spending.by_tag)},
             "errors": dict(self.errors),
             "confidence": list(self.confidence.items()),
+            "overruled": self.overruled,
             "versions": {model: dict(found) for model, found in self.versions.items()},
         }
 
@@ -75,9 +79,10 @@ class Tally:
             amounts = [one for sums in spent.values() for each in sums.values() for one in vars(each).values()]
             require("amounts", all(one is None or is_amount(one) for one in amounts))
             counts = [count for found in (errors, confidence, *versions.values()) for count in found.values()]
-            require("counts", are(int, counts) and are(int, confidence))
+            require("counts", are(int, (*counts, *confidence, state["overruled"])))
             spending = Spending(**spent)
-        self.spending, self.errors, self.confidence, self.versions = spending, errors, confidence, versions
+        self.spending, self.errors, self.confidence = spending, errors, confidence
+        self.overruled, self.versions = state["overruled"], versions
 
     @property
     def accepted(self) -> int:
@@ -111,6 +116,11 @@ class Tally:
         """The input and output tokens that were spent on all models."""
         return sum(usage.input_tokens + usage.output_tokens for usage in self.spent.values())
 
+    @property
+    def estimated_tokens(self) -> int:
+        """The tokens that nobody counted, and that are estimated at the most, of the calls behind the outcomes."""
+        return sum(spent.estimated for spent in self.spending.by_kind.values())
+
     def line(self) -> str:
         """The progress as one line for people."""
         of = f"/{self.total:,}" if self.total is not None else ""
@@ -120,8 +130,8 @@ class Tally:
             f"{self.rate:,.1f} rows/s",
             *([f"ETA {clock(eta)}"] if eta is not None else []),
             f"yield {100 * self.accepted / known:.1f} %" if known else "yield –",
-            f"{self.tokens:,} tokens",
-            f"${self.cost:,.4f}" if self.cost is not None else "cost unknown",
+            tokens_told(self.tokens, self.estimated_tokens),
+            cost_told(self.cost, self.estimated_tokens),
         ]
         return ", ".join(parts)
 
@@ -138,14 +148,23 @@ class Tally:
             "remaining_seconds": self.remaining_seconds,
             "seconds": round(self.seconds, 3),
             "tokens": self.tokens,
+            "estimated_tokens": self.estimated_tokens,
             "cost_usd": self.cost,
             "calls": sum(usage.calls for usage in self.spent.values()),
             "tags": dict(self.tags),
             "spending": self.spending.to_json(),
             "errors": dict(self.errors.most_common()),
-            "confidence": {f"{tenth / 10:.1f}": self.confidence[tenth] for tenth in sorted(self.confidence)},
+            "confidence": self._tenths(),
+            "overruled": self.overruled,
             "versions": {model: dict(found) for model, found in self.versions.items()},
         }
+
+    def _tenths(self) -> dict[str, int]:
+        """The accepted rows by their least confidence in tenths."""
+        tenths: Counter[int] = Counter()
+        for hundredth in sorted(self.confidence):
+            tenths[hundredth // 10] += self.confidence[hundredth]
+        return {f"{tenth / 10:.1f}": count for tenth, count in tenths.items()}
 
     def prometheus(self) -> str:
         """The progress in the Prometheus text format 0.0.4, with the tags as labels."""
@@ -161,6 +180,11 @@ class Tally:
         lines += ["# HELP structout_spent_tokens Tokens by what they were for.", "# TYPE structout_spent_tokens gauge"]
         for kind, spent in self.spending.by_kind.items():
             lines.append(f"structout_spent_tokens{self._labels(kind=kind)} {spent.tokens}")
+        lines += [
+            "# HELP structout_estimated_tokens Tokens that nobody counted, estimated at the most.",
+            "# TYPE structout_estimated_tokens gauge",
+            f"structout_estimated_tokens{self._labels()} {self.estimated_tokens}",
+        ]
         if self.cost is not None:
             lines += [
                 "# HELP structout_cost_usd_total Spent, in US dollars.",
@@ -177,6 +201,43 @@ class Tally:
     def _labels(self, **own: str) -> str:
         labels = [f'{name}="{prometheus(value)}"' for name, value in {**own, **self.tags}.items()]
         return f"{{{','.join(labels)}}}" if labels else ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far `extract_many` is: `done` results of `total` (None: unknown), of which `accepted` have a value.
+
+    `tokens`, read and written, and `cost`, in US dollars (None: a price is unknown), are those of the calls behind the
+    results; results that a journal keeps, or that share an answer, count theirs too. `estimated_tokens` nobody counted:
+    then both are upper bounds. `seconds` have passed since the call.
+    """
+
+    done: int
+    total: int | None
+    accepted: int
+    tokens: int
+    estimated_tokens: int
+    cost: float | None
+    seconds: float
+
+    @property
+    def told(self) -> str:
+        """The yield, the tokens and the cost as text."""
+        share = f"yield {100 * self.accepted / self.done:.1f} %, " if self.done else ""
+        estimated = self.estimated_tokens
+        return f"{share}{tokens_told(self.tokens, estimated)}, {cost_told(self.cost, estimated)}"
+
+
+def tokens_told(tokens: int, estimated: int) -> str:
+    """A number of tokens as text: at the most, if some are estimated."""
+    return f"at most {tokens:,} tokens ({estimated:,} estimated)" if estimated else f"{tokens:,} tokens"
+
+
+def cost_told(cost: float | None, estimated: int) -> str:
+    """A cost in US dollars as text: at the most, if some of its tokens are estimated."""
+    if cost is None:
+        return "cost unknown"
+    return f"at most ${cost:,.4f}" if estimated else f"${cost:,.4f}"
 
 
 def _sums(spent: Mapping[str, Spent]) -> dict[str, Any]:

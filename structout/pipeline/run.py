@@ -3,20 +3,22 @@
 import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain, islice, takewhile
 
-from structout.errors import BudgetError, DataError, ModelError, OtherRunError, SpecError, StructoutWarning
+from structout.errors import BudgetError, DataError, ModelError, OtherRunError, StructoutWarning
 from structout.models import identity
-from structout.pipeline.budget import Budget
+from structout.pipeline.budget import Budget, used_up, within_budget
 from structout.pipeline.chunks import in_order, interruptible
 from structout.pipeline.failures import AGAIN, Failures
 from structout.pipeline.form import Form
 from structout.pipeline.job import CHUNK, Job
 from structout.pipeline.journal.database import ANEW
+from structout.pipeline.journal.held import Held
 from structout.pipeline.journal.journal import ACCEPTED, PLACED, Journal
 from structout.pipeline.journal.tables import FORGOTTEN
+from structout.pipeline.kept_cells import KeptCells
 from structout.pipeline.known import Known
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.progress import Tally
@@ -25,6 +27,7 @@ from structout.strategies.refusals import Refusals
 from structout.surfaces import json_text
 from structout.tables.output import Placing, replacing, writing
 from structout.tables.rows import Row
+from structout.tables.staging import Load
 
 _AT_ONCE = 1000  # rows that are compared with the journal at a time, until one of them is new
 Entry = tuple[int, bytes, RowOutcome]  # of the journal: position, digest and outcome
@@ -50,19 +53,7 @@ def within(
     the budget is too small for the first row.
     """
     stopped: list[BudgetError] = []
-
-    def reach(new: list[Row]) -> list[RowOutcome]:
-        try:
-            found = ask(new) if new else []
-        except BudgetError as error:
-            if len(new) == 1:
-                stopped.append(error)
-                return []
-            half = len(new) // 2
-            found = reach(new[:half])
-            if len(found) < half:
-                return found
-        return found + reach(new[len(found) :]) if new else []
+    reach = within_budget(ask, stopped)
 
     def work(some: list[Row]) -> Done:
         new = unknown(some, journal)
@@ -74,13 +65,8 @@ def within(
     while (some := list(islice(stream, _AT_ONCE))) and not unknown(some, journal):  # of a resumed run, without threads
         yield [(row, None) for row in some]
     yield from in_order(takewhile(lambda row: not stopped, chain(some, stream)), work, chunk, in_flight)
-    if stopped and not journal.spent():
-        problem = f"the budget is too small for one row: {stopped[0].message}"
-        raise SpecError(
-            problem, hint="raise the budget, lower --max-tokens, or name the dialect of a server (#json_schema)"
-        )
     if stopped:
-        raise stopped[0]
+        raise used_up(stopped, journal.spent())
 
 
 def process(
@@ -162,50 +148,70 @@ def _fits(outcome: RowOutcome, place: Placing) -> bool:
     return True
 
 
-def finish(
-    journal: Journal,
-    job: Job,
-    rows: int,
-    output: str,
-    quarantine: str,
-    *,
-    bare: bool = False,
-    limit: int | None = None,
-    form: Form | None = None,
-    hashed: bool = False,
-) -> tuple[int, int]:
+@dataclass(frozen=True)
+class Files:
+    """Where the rows of a run go: accepted rows to `output`, all others to `quarantine`.
+
+    `form` says what is written of a record, and `kept` what stands beside it. `bare` omits the provenance. If `hashed`,
+    the quarantine holds a hash of each input, and no text. `load` says how rows reach a table that exists; `held` knows
+    which rows the table has.
+    """
+
+    output: str
+    quarantine: str
+    form: Form
+    bare: bool = False
+    hashed: bool = False
+    load: Load = field(default_factory=Load)
+    kept: KeptCells | None = None
+    held: Held | None = None
+
+
+def finish(journal: Journal, job: Job, rows: int, files: Files, *, limit: int | None = None) -> tuple[int, int]:
     """Write the accepted rows and the quarantine, and count both. Each file appears whole or not at all. A record that
     the schema now rejects, or that the output cannot hold, goes to the quarantine as rejected. `limit` is the maximum
-    number of rows, whatever the journal holds; `form` says what is written of a record. If `hashed`, the quarantine
-    holds a hash of each input, and no text.
+    number of rows, whatever the journal holds.
 
     Raises `OutputError`, and `JournalError` unless each of the `rows` input rows went to exactly one of the two files.
     """
     accepted = quarantined = 0
-    form = form or Form.of(job.schema)
-    with replacing(quarantine) as rest, writing(output, form.schema, bare=bare) as write:
+    kinds = files.kept.columns.kinds if files.kept else {}
+    held = files.held or Held(journal, files.output, files.load)
+    into = writing(files.output, files.form.schema, bare=files.bare, kept=kinds, load=files.load, marking=held.mark)
+    with replacing(files.quarantine) as rest, into as write:
 
         def set_aside(outcome: RowOutcome) -> None:
             nonlocal quarantined
-            rest.write(json_text(outcome.quarantined(hashed=hashed), ascii=True).encode() + b"\n")
+            rest.write(json_text(outcome.quarantined(hashed=files.hashed), ascii=True).encode() + b"\n")
             quarantined += 1
 
         for outcome in journal.outcomes(f"NOT ({ACCEPTED})", limit):
             set_aside(outcome)
-        for outcome in journal.outcomes(ACCEPTED, limit):
+        cells_of = files.kept.reader() if files.kept else lambda position: {}
+        for position, outcome in journal.numbered(ACCEPTED, limit):
+            cells = cells_of(position)
             try:
                 if problem := outcome.problem(job.schema):
                     raise DataError(problem)
-                write(form.write(outcome.value), outcome.provenance())
+                if held.takes(position):
+                    write(files.form.write(outcome.value), outcome.provenance(), cells)
+                held.add(position)
                 accepted += 1
             except DataError as error:
-                set_aside(outcome.refused(str(error)))
-        if rows != accepted + quarantined + journal.counts(limit).get(FORGOTTEN, 0):
-            raise OtherRunError(
-                f"{rows:,} rows came in, but {journal.path} has {accepted:,} accepted and {quarantined:,} others",
-                hint=f"the input has lost rows since the first run: {ANEW}",
-            )
+                refused = outcome.refused(str(error))
+                set_aside(refused if refused.record is not None else replace(refused, record={**cells} or None))
+        check_rows(journal, rows, accepted, quarantined, limit)
+    held.done()
     return accepted, quarantined
+
+
+def check_rows(journal: Journal, rows: int, accepted: int, others: int, limit: int | None) -> None:
+    """Raise `JournalError` unless each of the `rows` input rows is accepted, among the others, or forgotten."""
+    if rows != accepted + others + journal.counts(limit).get(FORGOTTEN, 0):
+        raise OtherRunError(
+            f"{rows:,} rows came in, but {journal.path} has {accepted:,} accepted and {others:,} others",
+            hint=f"the input has lost rows since the first run: {ANEW}",
+        )
 
 
 def retry_quarantine(journal: Journal, job: Job, place: Placing | None = None) -> int:

@@ -13,14 +13,18 @@ from structout.pipeline.recipe import Recipe
 from structout.prices import Prices, named, with_known
 from structout.result import Example
 from structout.strategies import spec
+from structout.tables.partial import mark_of, takes_marks
 from structout.tables.place import Format, local_stem
+from structout.tables.staging import Load, Mode
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
     """The settings of a run. If `quarantine` or `journal` is None, its file is named after `output`.
 
-    `source` is one input or several (see `structout.tables.place.places`), and `format` overrules their suffixes.
+    `source` is one input or several (see `structout.tables.place.places`), `format` overrules their suffixes, and
+    `delimiter` is the one of CSV. `keep` names the columns of the input that stand beside each record ("all": each).
+    `mode` says what becomes of the rows of a table of PostgreSQL that exists (see `structout.tables.staging.Load`).
     `schema`, `model` and `strategy` are arguments of `Schema.of`, `load_model` and `load_strategy`. `prices` are by
     model name; the name "" stands for `model`. A schema with secrets or excluded fields needs `write_secrets`, which
     writes them, or `by_serialization`, which writes what the Pydantic type writes. With `keep_text="hash"`, the
@@ -40,9 +44,12 @@ class RunSettings:
     budget: Budget = field(default_factory=Budget)
     text: str = "text"
     key: str | None = None
+    keep: tuple[str, ...] = ()
     format: Format | None = None
+    delimiter: str = ""
     limit: int | None = None
     bare: bool = False
+    mode: Mode = "replace"
     quarantine: str | None = None
     journal: str | None = None
     fresh: bool = False
@@ -71,6 +78,16 @@ class RunSettings:
     def place(self) -> str:
         """The file of the journal."""
         return self.journal or f"{self._stem}.journal"
+
+    @property
+    def mark(self) -> str:
+        """The file that marks a partial output; "" for an output that is never partial."""
+        return str(mark_of(self.output)) if takes_marks(self.output) else ""
+
+    @property
+    def load(self) -> Load:
+        """How rows reach the output."""
+        return Load(self.mode, self.key)
 
     @property
     def _stem(self) -> str:

@@ -21,16 +21,18 @@ _WASTED = ("length", "refused", "stuck")
 
 @dataclass
 class Spent:
-    """Calls, tokens and US dollars; `cost` is None if a price is unknown."""
+    """Calls, tokens and US dollars; `cost` is None if a price is unknown. `estimated` of the tokens are estimated."""
 
     calls: int = 0
     tokens: int = 0
     cost: float | None = 0.0
+    estimated: int = 0
 
     def add(self, usage: Usage, cost: float | None) -> None:
         """Add a call."""
         self.calls += usage.calls
         self.tokens += usage.input_tokens + usage.output_tokens
+        self.estimated += usage.estimated_tokens
         self.cost = None if cost is None or self.cost is None else self.cost + cost
 
 

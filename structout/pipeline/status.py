@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from structout.pipeline.journal.waves import waves_in
 from structout.pipeline.progress import Tally
 from structout.prices import Prices
 from structout.tables.output import replacing
+from structout.tables.partial import read_mark
 
 _EVERY: Final = 1.0  # seconds between two states of a run
 _LARGEST: Final = 2**20  # bytes of a state
@@ -105,8 +107,11 @@ def read_status(journal: str | Path) -> dict[str, Any]:
         if running:
             raise JournalError(f"{journal} is in use, and keeps no state yet", hint="try again in a few seconds")
         state = _counted(journal)
+    mark = state.pop("mark", "")
     if not running:  # a run that was killed left an older state
         state["waiting"] = _waiting(journal)
+        if isinstance(mark, str) and mark and (partial := read_mark(Path(mark))):
+            state["partial"] = {**asdict(partial), "told": str(partial)}
     return {"journal": str(journal), "running": running, "identity": identity_in(journal), **state}
 
 

@@ -20,6 +20,7 @@ from structout.language import Choice, Language, Lark, Regex, Sql
 from structout.schema.aliases import CHOICES, with_first_choices
 from structout.schema.closing import closed
 from structout.schema.complexity import check_form, is_written
+from structout.schema.fields import notebook
 from structout.schema.ignored import Ignored
 from structout.schema.keywords import wrapped
 from structout.schema.references import DATA, NAMED, local
@@ -357,6 +358,10 @@ class Schema(Generic[T]):
 
     def __repr__(self) -> str:
         return f"Schema({self.name!r}, {self._fingerprint})"
+
+    def _repr_html_(self) -> str:
+        """The schema in a notebook: its fields and the JSON Schema."""
+        return notebook(self.name, self.json_schema)
 
 
 def _holds_nodes(value: object) -> bool:

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from structout import pages
 from structout.schema.contract import Schema
 from structout.schema.keywords import RESTRICTING
 from structout.schema.provider_rewrite import Rewrite, loosened, restated
@@ -37,7 +38,7 @@ class Finding:
     read: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ProviderAudit:
     """The audit of one schema for one provider.
 
@@ -69,6 +70,16 @@ class ProviderAudit:
         for finding in made["findings"]:
             finding["read"] = finding["read"] and finding["read"].isoformat()
         return made
+
+    def __repr__(self) -> str:
+        taken = "taken as it is" if self.passes else "taken after a rewrite" if self.rewrite else "rejected"
+        return (
+            f"ProviderAudit({self.name!r} for {self.provider}: {taken}, {self.held} of {self.keywords} keywords held)"
+        )
+
+    def _repr_html_(self) -> str:
+        """The audit in a notebook."""
+        return pages.drawn(self)
 
     def __rich__(self) -> RenderableType:
         verdict, colour = (

@@ -45,6 +45,18 @@ def with_models(part: Any, change: Callable[[Model], Model]) -> Any:
     return changed
 
 
+def with_inner(part: Any, change: Callable[[Any], Any]) -> Any:
+    """The part with `change` applied to each value directly within it; a model stays as it is."""
+    inner = [] if hasattr(part, "complete") else list(_fields(part))
+    if not inner:
+        return part
+    changed = copy(part)
+    for name, value in inner:
+        several = isinstance(value, tuple | list)
+        object.__setattr__(changed, name, type(value)(map(change, value)) if several else change(value))
+    return changed
+
+
 def with_field(part: Any, name: str, value: Any) -> Any:
     """The expression with one field of each strategy and verifier changed that has the field and leaves it empty."""
     if isinstance(part, tuple | list):

@@ -1,9 +1,10 @@
 """Typed Arrow columns for the fields of a schema."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from structout.errors import DataError
 from structout.schema import Schema
 from structout.schema.references import resolve
 from structout.schema.walk import kinds_of
+from structout.tables.kept_columns import Kept
 from structout.tables.layout import ABSENT, MORE, Layout, beside, is_open, read_text, unpacked
 
 PROVENANCE = (
@@ -26,20 +28,27 @@ PROVENANCE = (
     ("_seconds", pa.float64()),
     ("_fingerprint", pa.string()),
     ("_version", pa.string()),
+    ("_estimated", pa.int64()),
 )
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 @dataclass(frozen=True)
 class Column:
     """An Arrow type with its conversions. `convert` turns a JSON value into a value of the type, and raises
     `ValueError`, `TypeError` or `OverflowError` if the type cannot hold it. `restore` turns the value, with dates as
-    text, back into JSON. Null in a column that is not `nullable` means that the field is absent.
+    text, back into JSON. Null in a column that is not `nullable` means that the field is absent. A `json` column holds
+    the JSON text of its values.
     """
 
     type: pa.DataType
     convert: Callable[[Any], Any]
-    restore: Callable[[Any], Json] = lambda value: value
+    restore: Callable[[Any], Json] = _same
     nullable: bool = True
+    json: bool = False
 
 
 def columns_of(schema: Schema[Any]) -> dict[str, Column]:
@@ -61,12 +70,14 @@ def _columns(layout: Layout) -> dict[str, Column]:
         ) from error
 
 
-def reader_of(schema: Schema[Any]) -> Callable[[dict[str, Json]], Json]:
+def reader_of(schema: Schema[Any], parsed: Collection[str] = ()) -> Callable[[dict[str, Json]], Json]:
     """A function that restores a record from a row of `Table`, with dates as text. A row of another program is taken as
-    the record, except that text which can only be JSON is parsed, and null which can only mean absence is dropped.
+    the record, except that text which can only be JSON is parsed, and null which can only mean absence is dropped. The
+    `parsed` columns hold JSON values already.
     """
     layout = Layout.of(schema)
     columns = _columns(layout)
+    columns |= {name: Column(_TEXT.type, _same, nullable=columns[name].nullable) for name in parsed if name in columns}
     return lambda row: layout.record({name: _restored(columns.get(name), value) for name, value in row.items()})
 
 
@@ -77,14 +88,23 @@ def _restored(column: Column | None, value: Json) -> Json:
 
 
 class Table:
-    """Records in typed columns, followed by their provenance columns unless the table is `bare`."""
+    """Records in typed columns, after the `kept` columns, and followed by their provenance columns unless the table is
+    `bare`. In a `flat` table, a nested value is text: `json` names the columns of JSON.
+    """
 
-    def __init__(self, schema: Schema[Any], *, bare: bool) -> None:
+    def __init__(
+        self, schema: Schema[Any], *, bare: bool, flat: bool = False, kept: Kept = MappingProxyType({})
+    ) -> None:
         self._layout = Layout.of(schema)
         self._columns = _columns(self._layout)
+        if flat:
+            nested = [name for name, one in self._columns.items() if one.json or pa.types.is_nested(one.type)]
+            self._columns |= {name: replace(_TEXT, nullable=self._columns[name].nullable) for name in nested}
+        self.json = {name for name, one in self._columns.items() if one.json} | (set() if bare else {"_edits"})
         self._provenance = {} if bare else {"_key": pa.string(), **dict(PROVENANCE)}
         types = {name: column.type for name, column in self._columns.items()}
-        self.schema = pa.schema({**types, **self._provenance})
+        before = {name: _KEPT[kind].type for name, kind in kept.items()}
+        self.schema = pa.schema({**before, **types, **self._provenance})
 
     def row(self, record: Json, provenance: dict[str, Any]) -> dict[str, Any]:
         """One record as a row of `schema`. Raises `DataError` if a column cannot hold its value."""
@@ -96,6 +116,11 @@ class Table:
             row["_key"] = _held("_key", _STRING, key if isinstance(key, str) else json.dumps(key))
             row["_edits"] = json.dumps(provenance["_edits"])
         return row
+
+
+def kept_part(kept: Kept, cells: Mapping[str, Json]) -> dict[str, Any]:
+    """The kept cells of an input row, as a part of a row. Raises `DataError` if a column cannot hold its value."""
+    return {name: _held(name, _KEPT[kind], cells.get(name)) for name, kind in kept.items()}
 
 
 def _held(name: str, column: Column, value: Json) -> Any:
@@ -221,13 +246,14 @@ def _moment(text: str) -> datetime:
 
 
 _MOST_COLUMNS = 10_000  # including nested columns
-_TEXT = Column(pa.string(), lambda value: _string(json.dumps(value, ensure_ascii=False)))
+_TEXT = Column(pa.string(), lambda value: _string(json.dumps(value, ensure_ascii=False)), json=True)
 _STRING = Column(pa.string(), _string)
 _SCALARS = {
     "integer": Column(pa.int64(), _whole),
     "number": Column(pa.float64(), _real),
     "boolean": Column(pa.bool_(), bool),
 }
+_KEPT: dict[str, Column] = {**_SCALARS, "string": _STRING, "json": _TEXT}
 _FORMATS = {
     "date": Column(pa.date32(), date.fromisoformat),
     "date-time": Column(pa.timestamp("us", tz="UTC"), _moment),

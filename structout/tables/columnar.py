@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date, time
 from math import isfinite
@@ -15,7 +16,7 @@ from structout.language import quoted
 from structout.surfaces import is_utf8
 from structout.tables.csv import check_columns
 from structout.tables.place import Place
-from structout.tables.streams import opened_text
+from structout.tables.streams import opened_file, opened_text
 
 BATCH = 1024  # rows that a reader holds
 _ITS_OWN: dict[str, Any] = {"enable_external_access": "false"}  # a view cannot read other files
@@ -37,13 +38,13 @@ def parquet_rows(place: Place, wanted: list[str]) -> Iterator[dict[str, Any] | B
     Raises `DataError`, `MissingExtraError`.
     """
     with parquet_file(place) as file:
-        _check_names(place.name, file.schema_arrow.names, wanted)
+        check_names(place.shown, file.schema_arrow.names, wanted)
         try:
             for batch in file.iter_batches(batch_size=BATCH):
                 yield from arrow_rows(batch)
         except (OSError, ValueError) as error:  # Arrow's errors are subclasses
             hint = "replace the damaged file"
-            raise DataError(f"cannot read {place.name}: {_first_line(error)}", hint=hint) from error
+            raise DataError(f"cannot read {place.shown}: {_first_line(error)}", hint=hint) from error
 
 
 def parquet_names(place: Place) -> list[str]:
@@ -53,17 +54,21 @@ def parquet_names(place: Place) -> list[str]:
     return names
 
 
-def parquet_file(place: Place) -> Any:
+@contextmanager
+def parquet_file(place: Place) -> Iterator[Any]:
     """An open Parquet file. Raises `DataError`, `MissingExtraError`."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ModuleNotFoundError as error:
         raise MissingExtraError("pyarrow", "pipeline") from error
-    try:
-        return pq.ParquetFile(place.file)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise DataError(f"cannot read {place.name}: {_first_line(error)}", hint="give a Parquet file") from error
+    with opened_file(place) if place.is_remote else nullcontext(place.file) as source:
+        try:
+            file = pq.ParquetFile(source)
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise DataError(f"cannot read {place.shown}: {_first_line(error)}", hint="give a Parquet file") from error
+        with file:
+            yield file
 
 
 def queried_rows(place: Place, wanted: list[str]) -> Iterator[dict[str, Any] | Bad]:
@@ -97,7 +102,7 @@ def queried_rows(place: Place, wanted: list[str]) -> Iterator[dict[str, Any] | B
             if found is None:
                 raise DataError(f"{source} returns no rows", hint="write a SELECT")
             names, types = found.columns, list(map(str, found.types))
-            _check_names(source, names, wanted)
+            check_names(source, names, wanted)
             # DuckDB makes another date of a date after the year 9999, and needs pytz for a zone: dates become text.
             if any("TIMESTAMP" in one or "DATE" in one for one in types):
                 found = found.project(", ".join(map(_dated, names, types)))
@@ -132,7 +137,8 @@ def relation(connection: Any, place: Place) -> str:
     return ".".join(map(quoted, [place.table] if whole else place.parts))
 
 
-def _check_names(source: str, names: list[str], wanted: list[str]) -> None:
+def check_names(source: str, names: list[str], wanted: list[str]) -> None:
+    """Check that all wanted columns are there, and that no two columns have one name. Raises `DataError`."""
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise DataError(f"{source} has two columns {twice!r}", hint="rename or remove one of them")
     check_columns(source, names, wanted)

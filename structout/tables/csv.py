@@ -83,5 +83,6 @@ def check_columns(source: str, names: Sequence[str], wanted: Sequence[str]) -> N
         if name not in names:
             has, hint = ", ".join(names[:12]) or "no columns", "name one of its columns"
             if len(names) == 1 and (mark := next((one for one in _OTHERS if one in names[0]), "")):
-                hint = f"its cells seem to be delimited by {mark!r}: use commas in a .csv, tabs in a .tsv"
+                named = "tab" if mark == "\t" else f"'{mark}'"
+                hint = f"its cells seem to be delimited by {mark!r}: give --delimiter {named} (a data set needs commas)"
             raise DataError(f"{source} has no column {name!r}; it has: {has}", hint=hint)

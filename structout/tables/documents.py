@@ -3,34 +3,40 @@
 import json
 import warnings
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from structout.document import Json, parse_json
-from structout.errors import DataError, StructoutWarning
+from structout.errors import DataError, SpecError, StructoutWarning
+from structout.issue import IssueKind
 from structout.schema import Schema
 from structout.schema.walk import kinds_of
+from structout.tables.batch_answers import BatchAnswer, batch_answers, batch_format
 from structout.tables.columnar import Bad, parquet_rows, queried_rows
 from structout.tables.csv import read_table
-from structout.tables.layout import Layout, strangers
-from structout.tables.place import KINDS, Format, Place
+from structout.tables.databases import database_rows, json_columns
+from structout.tables.layout import Layout, fields, strangers
+from structout.tables.place import BATCHES, KINDS, DocumentFormat, Place
 from structout.tables.rows import with_columns
 from structout.tables.streams import opened_bytes, opened_text
+from structout.tables.yaml import yaml_documents
 
+_WITHOUT_COLUMNS = ("yaml", *BATCHES)
 Rows = Iterator[dict[str, Any] | Bad]
 
 
 class Document(NamedTuple):
     """One document and its line or row. `data` is its JSON in UTF-8; a document from a typed file is already `parsed`.
 
-    `wrong` is the problem of a row that cannot hold a document. (A tuple, because creating documents is a large part of
-    the cost of small documents.)
+    `wrong` is the problem of a row that cannot hold a document, and `kind` the kind of its issue. (A tuple, because
+    creating documents is a large part of the cost of small documents.)
     """
 
     line: int
     data: bytes | None
     parsed: Json = None
     wrong: str = ""
+    kind: IssueKind = "not_json"
 
     @property
     def text(self) -> str:
@@ -47,37 +53,49 @@ class Document(NamedTuple):
 
 
 def read_documents(
-    source: str,
+    source: str | Place,
     schema: Schema[Any],
     *,
     column: str | None = None,
-    format: Format | None = None,  # noqa: A002
+    format: DocumentFormat | None = None,  # noqa: A002
 ) -> Iterator[Document]:
-    """The documents of a `.json` file (one, or an array of them), of JSONL, CSV, Parquet and DuckDB (one per row), or
-    of JSONL on stdin (`-`).
+    """The documents of a `.json` file (one, or an array of them), of YAML, of JSONL, CSV, Parquet, DuckDB and
+    PostgreSQL (one per row), of a provider's batch output (an answer each), or of JSONL on stdin (`-`).
 
     With a `column`, each document is the JSON text in that column. Otherwise a row of a table is a document, whose
-    cells are read as the schema's types, as `structout run` writes them; its provenance columns are skipped. Raises
-    `DataError`, also during reading.
+    cells are read as the schema's types, as `structout run` writes them; its provenance columns are skipped, and so are
+    the columns that the run kept of its input. Only a `format` makes a file a batch output: lines that look like one
+    are refused without any. Raises `DataError`, also during reading.
     """
-    place, wanted = Place.of(source, format), [] if column is None else [column]
+    place = source if isinstance(source, Place) else Place.of(source, format)
+    wanted = [] if column is None else [column]
+    if column is not None and place.format in _WITHOUT_COLUMNS:
+        raise SpecError(f"--column is for tables, and {place.shown} has no columns", hint="leave it out")
+    if place.is_database:
+        return _typed(place.shown, database_rows(place, wanted), schema, column, json_columns(place))
     if place.is_query:
-        return _typed(source, queried_rows(place, wanted), schema, column)
+        return _typed(place.shown, queried_rows(place, wanted), schema, column)
     if place.format == "parquet":
-        return _typed(source, parquet_rows(place, wanted), schema, column)
+        return _typed(place.shown, parquet_rows(place, wanted), schema, column)
     if place.format in ("csv", "tsv"):
         return _csv(place, schema, column)
     if place.format == "json":
         return _whole(place, schema)
+    if place.format == "yaml":
+        return _yaml(place, schema)
+    if place.format in BATCHES:
+        return (_answered(one) for one in batch_answers(place))
     if not place.is_known:
-        raise DataError(f"unknown input format: {source}", hint=f"give {KINDS}, or name the format with --format")
+        raise DataError(f"unknown input format: {place.shown}", hint=f"give {KINDS}, or name the format with --format")
     if column is None:
-        return _lines(place)
-    documents = with_columns(source, _lines(place), [column], lambda document: parse_json(document.text)[0])
+        return _lines(place) if format is not None else _checked(place, _lines(place), schema)
+    documents = with_columns(place.shown, _lines(place), [column], lambda document: parse_json(document.text)[0])
     return (_nested(document, column) for document in documents)
 
 
-def _typed(source: str, rows: Rows, schema: Schema[Any], column: str | None) -> Iterator[Document]:
+def _typed(
+    source: str, rows: Rows, schema: Schema[Any], column: str | None, parsed: Sequence[str] = ()
+) -> Iterator[Document]:
     read: Callable[[dict[str, Any]], Json] | None = None
     for line, row in enumerate(rows, 1):
         if isinstance(row, Bad):
@@ -89,9 +107,43 @@ def _typed(source: str, rows: Rows, schema: Schema[Any], column: str | None) -> 
         if read is None:  # the first row shows that pyarrow is installed
             from structout.tables.arrow import reader_of
 
-            read = reader_of(schema)
+            read = reader_of(schema, parsed)
             _warn(source, schema, row)
         yield Document(line, None, read(row))
+
+
+def _yaml(place: Place, schema: Schema[Any]) -> Iterator[Document]:
+    for one in yaml_documents(place):
+        if isinstance(one.value, list) and not one.wrong and _divides(schema):
+            yield from (Document(line, None, item) for line, item in zip(one.items, one.value, strict=True))
+        else:
+            yield Document(one.line, None, one.value, one.wrong, one.kind)
+
+
+def _answered(one: BatchAnswer) -> Document:
+    if one.wrong:
+        return Document(one.line, None, one.entry, one.wrong, one.kind)
+    if one.text is not None:
+        return Document(one.line, one.text.encode("utf-8", "surrogatepass"))
+    return Document(one.line, None, one.tool)
+
+
+def _checked(place: Place, lines: Iterator[Document], schema: Schema[Any]) -> Iterator[Document]:
+    """The same lines. Raises `DataError` if the first is an entry of a batch output, unless the schema describes it."""
+    first = next(lines, None)
+    if first is None:
+        return
+    found = parse_json(first.text)[0]
+    if (kind := batch_format(found)) and isinstance(found, dict) and not set(fields(schema)) & found.keys():
+        hint = f"add --format {kind} to judge its answers, or --format jsonl to judge its lines"
+        raise DataError(f"{place.shown} looks like a batch output of a provider", hint=hint)
+    yield first
+    yield from lines
+
+
+def _divides(schema: Schema[Any]) -> bool:
+    """Whether an array holds documents: no document of the schema is an array."""
+    return not Layout.of(schema).whole or "array" not in kinds_of(schema.json_schema, schema.json_schema)
 
 
 def _whole(place: Place, schema: Schema[Any]) -> Iterator[Document]:
@@ -100,8 +152,7 @@ def _whole(place: Place, schema: Schema[Any]) -> Iterator[Document]:
         data = stream.read().removeprefix(BOM_UTF8)
     if data[:1].isspace() or data[:1] == b"[":
         found, _ = parse_json(data.decode("utf-8", "surrogateescape"))
-        is_object = not Layout.of(schema).whole or "array" not in kinds_of(schema.json_schema, schema.json_schema)
-        if isinstance(found, list) and is_object:
+        if isinstance(found, list) and _divides(schema):
             yield from (Document(number, None, one) for number, one in enumerate(found, 1))
             return
     if data and not data.isspace():
@@ -135,14 +186,13 @@ def _csv(place: Place, schema: Schema[Any], column: str | None) -> Iterator[Docu
     layout = Layout.of(schema)
     read = layout.cells()
     warned = column is not None
-    delimiter = "\t" if place.format == "tsv" else ","
     with opened_text(place, newline="") as stream:
-        for line in read_table(place.name, stream, delimiter, [] if column is None else [column]):
+        for line in read_table(place.shown, stream, place.separator, [] if column is None else [column]):
             cells = line.cells
             if line.wrong or isinstance(cells, str):
                 yield Document(line.number, None, cells if isinstance(cells, str) else {**cells}, line.wrong)
                 continue
-            warned = warned or _warn(place.name, schema, cells)
+            warned = warned or _warn(place.shown, schema, cells)
             if column is not None:
                 yield _in_column(cells, column, line.number)
             else:

@@ -13,11 +13,13 @@ from structout.document import load_json
 from structout.errors import DataError, SpecError
 from structout.records import outcome_texts, understood
 from structout.tables.columnar import Bad, parquet_names, parquet_rows, queried_rows, relation
+from structout.tables.databases import database_rows
 from structout.tables.keys import key_text
 from structout.tables.layout import PROVENANCE, is_of_run
 from structout.tables.output import replacing
 from structout.tables.place import Place
 from structout.tables.removal import Holder, OtherFile
+from structout.tables.staging import delete_rows
 from structout.tables.streams import opened_bytes, packed
 
 _QUARANTINE = {"key", "status", "input", "issues", "fingerprint"}
@@ -189,6 +191,30 @@ class DuckTable(OtherFile):
         return [one for one in (place, Path(f"{place}.wal"), *left) if one.exists()]
 
 
+@dataclass(frozen=True)
+class DatabaseTable(OtherFile):
+    """A table of PostgreSQL, which `structout run` wrote. Its bytes cannot be searched: PostgreSQL keeps a deleted row
+    until the table is vacuumed, and in its log and its backups.
+    """
+
+    place: Place
+
+    def rows(self) -> Iterator[tuple[str, Any]]:
+        """The rows. Raises `DataError`, and `SpecError` for a table that structout did not write."""
+        for row in _whole(self.name, database_rows(self.place, [])):
+            if not is_of_run(row):
+                raise SpecError(f"{self.name} {_NAMELESS}", hint=_BARE)
+            yield str(row["_key"]), _record(row)
+
+    def remove(self, keys: Collection[str]) -> None:
+        """Delete the rows in one transaction. Raises `OutputError`, `SpecError`."""
+        delete_rows(self.place, sorted(keys))
+
+    def files(self) -> Sequence[Path]:
+        """No file that can be searched."""
+        return []
+
+
 def _whole(name: str, rows: Iterator[dict[str, Any] | Bad]) -> Iterator[dict[str, Any]]:
     for row in rows:
         if isinstance(row, Bad):
@@ -211,6 +237,11 @@ def _literal(path: Path) -> str:
 def output(target: str) -> Holder:
     """An output of `structout run`. Raises `SpecError` for an unknown format."""
     place = Place.of(target)
+    if place.is_remote:
+        hint = "omit --output: the same run uploads it again without the row, but its older versions stay"
+        raise SpecError(f"cannot remove rows from {place.shown}: its store may keep older versions", hint=hint)
+    if place.is_database:
+        return DatabaseTable(place.shown, place)
     if place.is_table:
         return DuckTable(target)
     if place.format == "parquet":
@@ -219,10 +250,14 @@ def output(target: str) -> Holder:
         return CellFile(target)
     if place.format == "jsonl":
         return LineFile(target, "_key", is_of_run, _NAMELESS, _BARE, _record)
-    raise SpecError(f"unknown output format: {target}", hint="give an output of structout run")
+    raise SpecError(f"unknown output format: {place.shown}", hint="give an output of structout run")
 
 
 def quarantine(target: str) -> Holder:
     """A quarantine of `structout run`."""
+    if (place := Place.of(target)).is_remote:
+        raise SpecError(
+            f"invalid quarantine {place.shown}: it is not a file of this machine", hint="name its copy here"
+        )
     refusal, hint = "is not a quarantine of structout run", "give OUTPUT.quarantine.jsonl"
     return LineFile(target, "key", lambda row: row.keys() >= _QUARANTINE, refusal, hint, _set_aside)

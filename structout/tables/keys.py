@@ -3,8 +3,8 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 
 from structout.document import Json
 from structout.tables.rows import Row
@@ -25,11 +25,22 @@ class Keys:
 
     def seen(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The same rows; their keys are counted as they pass."""
-        # A temporary file, deleted when it is closed; a generator may be closed by another thread.
-        with closing(sqlite3.connect("", check_same_thread=False)) as db:
-            db.execute("PRAGMA journal_mode = OFF")
-            db.execute("CREATE TABLE keys (key BLOB PRIMARY KEY) WITHOUT ROWID")
+        with news() as is_new:
             for row in rows:
-                key = hashlib.blake2b(json.dumps(row.key).encode(), digest_size=16).digest()
-                self.repeated += 1 - db.execute("INSERT OR IGNORE INTO keys VALUES (?)", [key]).rowcount
+                self.repeated += not is_new(row.key)
                 yield row
+
+
+@contextmanager
+def news() -> Iterator[Callable[[Json], bool]]:
+    """A function that says whether it was not called with a key before."""
+    # A temporary file, deleted when it is closed; a generator may be closed by another thread.
+    with closing(sqlite3.connect("", check_same_thread=False)) as db:
+        db.execute("PRAGMA journal_mode = OFF")
+        db.execute("CREATE TABLE keys (key BLOB PRIMARY KEY) WITHOUT ROWID")
+
+        def is_new(key: Json) -> bool:
+            digest = hashlib.blake2b(json.dumps(key).encode(), digest_size=16).digest()
+            return db.execute("INSERT OR IGNORE INTO keys VALUES (?)", [digest]).rowcount == 1
+
+        yield is_new

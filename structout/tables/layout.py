@@ -1,7 +1,7 @@
 """The layout of records in the columns of a table."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,9 @@ from structout.schema.walk import ANY, kind_of, kinds_of, meant
 
 PROVENANCE = (
     "_key", "_status", "_edits", "_confidence", "_strategy", "_attempts", "_tokens", "_cost", "_seconds",
-    "_fingerprint", "_version",
+    "_fingerprint", "_version", "_estimated",
 )  # fmt: skip
-_ALWAYS = frozenset(PROVENANCE) - {"_confidence", "_version"}  # which early outputs lacked
+_ALWAYS = frozenset(PROVENANCE) - {"_confidence", "_version", "_estimated"}  # which early outputs lacked
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+\.0+")
 WHOLE, MORE = "value", "_more"
 ABSENT: Any = object()  # the value of an empty cell of an optional field
@@ -59,14 +59,30 @@ class Layout:
         return row
 
     def record(self, values: Mapping[str, Json]) -> Json:
-        """The record in the values of a row. The provenance columns of `structout run` are dropped."""
-        own = not self.whole and any(name in self.columns for name in PROVENANCE)
-        if not own and is_of_run(values):
-            values = {name: value for name, value in values.items() if name not in PROVENANCE}
+        """The record in the values of a row. The provenance and `kept` columns of `structout run` are dropped."""
+        if self._is_of_run(values):
+            beside_it = {*PROVENANCE, *self.kept(values)}
+            values = {name: value for name, value in values.items() if name not in beside_it}
         values = {name: value for name, value in values.items() if value is not ABSENT}
         if self.whole and values.keys() == {WHOLE} and kind_of(values[WHOLE]) in kinds_of(self.root, self.root):
             return values[WHOLE]
         return unpacked(values) if MORE in self.columns else dict(values)
+
+    def kept(self, names: Collection[str]) -> list[str]:
+        """The columns of the input that `structout run` kept in a row with these columns. The list is empty if they
+        cannot be told from fields that the schema does not name.
+        """
+        if not self._is_of_run(names):
+            return []
+        if self.whole:
+            is_told = WHOLE in names and "object" not in kinds_of(self.root, self.root)
+        else:
+            is_told = MORE not in self.columns or MORE in names
+        return [name for name in names if name not in self.columns and name not in PROVENANCE] if is_told else []
+
+    def _is_of_run(self, names: Collection[str]) -> bool:
+        own = not self.whole and any(name in self.columns for name in PROVENANCE)
+        return not own and is_of_run(names)
 
     def cells(self) -> Callable[[str, str | None], Json]:
         """A function that reads a text cell of a column. A cell that may be a string is one, unless it parses as
@@ -106,9 +122,11 @@ def _as_json(cell: str, kinds: frozenset[str], is_whole: bool) -> str:
 
 def strangers(schema: Schema[Any], names: Iterable[str]) -> list[str]:
     """The names, of a record or of columns, that are not fields of the schema and may be misspelt. Empty if the schema
-    itself says whether other fields are allowed.
+    itself says whether other fields are allowed, but for columns that a run kept: they are not judged.
     """
-    layout = Layout.of(schema)
+    layout, names = Layout.of(schema), list(names)
+    if kept := layout.kept(names):
+        return kept
     node = _root(layout.root)
     if layout.whole or "patternProperties" in node or "additionalProperties" in node:
         return []

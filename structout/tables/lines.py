@@ -43,7 +43,7 @@ def json_items(place: Place) -> Iterator["Json | Bad"]:
     """The objects in a JSON document: the items of an array, or one object. A file of JSON lines is read as such."""
     with opened_text(place) as stream:
         whole = stream.read()
-    yield from _items(place.name, whole)
+    yield from _items(place.shown, whole)
 
 
 def sniffed(place: Place, text: str) -> Iterator["Json | Bad"]:
@@ -57,7 +57,7 @@ def sniffed(place: Place, text: str) -> Iterator["Json | Bad"]:
         start, first = next(((number, line) for number, line in lines if line.strip("\ufeff \t\r\n")), (1, ""))
         first = first.removeprefix("\ufeff")
         if first.lstrip()[:1] == "[" or first.strip() == "{":
-            yield from _items(place.name, first + "".join(line for _, line in lines))
+            yield from _items(place.shown, first + "".join(line for _, line in lines))
             return
         is_json = first.lstrip()[:1] == "{"
         for number, line in chain([(start, first)], lines):
@@ -73,15 +73,16 @@ def _peeked(raw: Any) -> bytes:
 
 def _check(place: Place, start: bytes, text: str) -> None:
     if kind := next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None):
-        raise DataError(f"{place.name} holds {kind} data under a name without its suffix", hint=f"give {KINDS}")
+        raise DataError(f"{place.shown} holds {kind} data under a name without its suffix", hint=f"give {KINDS}")
     if b"\0" in start:
-        raise DataError(f"{place.name} holds binary data", hint=f"give {KINDS}")
+        raise DataError(f"{place.shown} holds binary data", hint=f"give {KINDS}")
     header = start.removeprefix(b"\xef\xbb\xbf").split(b"\n")[0].decode("utf-8", "replace").strip()
     for delimiter, format in ((",", "csv"), ("\t", "tsv"), (";", "csv"), ("|", "csv")):  # noqa: A001
         cells = [cell.strip().strip('"') for cell in header.split(delimiter)]
         if text and len(cells) > 1 and text in cells and b"\n" in start:
-            hint = f"read a table with --format {format}, or lines of text with --format text"
-            raise DataError(f"{place.name} looks like a table with a header", hint=hint)
+            named = f"--delimiter '{delimiter}'" if delimiter in ";|" else f"--format {format}"
+            hint = f"read a table with {named}, or lines of text with --format text"
+            raise DataError(f"{place.shown} looks like a table with a header", hint=hint)
 
 
 def _items(name: str, whole: str) -> Iterator["Json | Bad"]:

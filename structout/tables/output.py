@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from structout.document import Json
 from structout.errors import DataError, MissingExtraError, OutputError, SpecError
@@ -17,32 +17,48 @@ from structout.language import quoted
 from structout.schema import Schema
 from structout.surfaces import is_utf8, json_text
 from structout.tables.columnar import relation
+from structout.tables.kept_columns import Kept
 from structout.tables.layout import MORE, PROVENANCE, Layout, fields
 from structout.tables.place import Place
+from structout.tables.staging import Load, Marking, Target
 from structout.tables.streams import packed
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 Write = Callable[[dict[str, Any]], None]
-WriteRecord = Callable[[Json, dict[str, Any]], None]
 Placing = Callable[[Json, dict[str, Any]], dict[str, Any]]
 _GROUP = 10_000  # rows of a Parquet row group, which is held in memory
+_NOTHING: Mapping[str, Any] = {}
 FORMATS = ("jsonl", "csv", "tsv", "parquet")
+_REPLACE = Load()
 
 
-def check_target(target: str) -> None:
+class WriteRecord(Protocol):
+    """A function that writes one record, its provenance and the kept cells of its input row."""
+
+    def __call__(self, value: Json, provenance: dict[str, Any], cells: Mapping[str, Json] = ..., /) -> None:
+        """Write it. Raises `DataError`, before it writes, if no row can hold it."""
+
+
+def check_target(target: str, load: Load = _REPLACE) -> None:
     """Check, before any model is asked, that `target` can be written. Raises `OutputError`, `SpecError`."""
-    if target == "-":
-        return
     place = Place.of(target)
+    if load.mode != "replace" and not place.is_database:
+        hint = "omit --mode, or write postgresql://...#TABLE"
+        raise SpecError(f"--mode {load.mode} is for tables of PostgreSQL, not for {place.shown}", hint=hint)
+    if target == "-" or place.is_database:
+        return  # `check_field_names` checks the whole table
     if not place.is_table and place.format not in FORMATS:
         known = ", ".join(f".{one}" for one in FORMATS)
         raise SpecError(
-            f"unknown output format: {target}", hint=f"give a name that ends in {known} or .duckdb#TABLE, or give -"
+            f"unknown output format: {place.shown}",
+            hint=f"give a name that ends in {known} or .duckdb#TABLE, postgresql://...#TABLE, or -",
         )
     if place.format == "parquet" and place.packing:
-        raise SpecError(f"invalid output: {target}: Parquet compresses itself", hint="give a name in .parquet")
+        raise SpecError(f"invalid output: {place.shown}: Parquet compresses itself", hint="give a name in .parquet")
+    if place.is_table and place.is_remote:
+        raise SpecError(f"cannot write {place.shown}: a database is a file of this machine", hint="write Parquet")
     if _is_typed(place) or place.packing == "zst":
         _arrow()
     if place.is_table and not place.table:
@@ -58,11 +74,46 @@ def check_writable(path: str | Path) -> None:
     """Check, before any model is asked, that a file can be written. Raises `SpecError`."""
     if path == "-":
         raise SpecError("this output cannot go to stdout", hint="name a file instead of -")
+    if (place := Place.of(str(path))).is_remote:
+        from structout.tables.objects import check_upload
+
+        check_upload(place)
+        return
     try:
         with replacing(path, keep=False):
             pass
     except OutputError as error:
         raise SpecError(error.message, hint="name another file, or make its folder") from error
+
+
+def check_here(path: str, what: str) -> None:
+    """Check, before any model is asked, that a file which stays on this machine can be written. Raises `SpecError`."""
+    place = Place.of(path)
+    if place.is_remote:
+        hint = f"name a file of this machine with {what}"
+        raise SpecError(f"invalid {what}: got {place.shown}, expected a file of this machine", hint=hint)
+    check_writable(path)
+
+
+def is_there(place: Place) -> bool:
+    """Whether a file, an object of a store or a table of DuckDB exists. A database that cannot be read may hold the
+    table. Raises `DataError` for a store that does not answer.
+    """
+    if place.is_remote:
+        from structout.tables.objects import is_there as is_stored
+
+        return is_stored(place) is True
+    if not place.is_table or not Path(place.file).exists():
+        return Path(place.file).exists()
+    duckdb = _duckdb()
+    try:
+        with duckdb.connect(place.file, read_only=True) as database:
+            database.execute(f"SELECT 1 FROM {relation(database, place)} LIMIT 0")
+    except duckdb.CatalogException:
+        return False
+    except duckdb.Error:
+        pass
+    return True
 
 
 def _check_database(place: str) -> None:
@@ -94,12 +145,14 @@ def check_distinct(files: Mapping[str, str | None]) -> None:
         others = seen.setdefault(path, {})
         whose = others.get(table) if table and "" not in others else next(iter(others.values()), None)
         if whose is not None:
-            problem = f"{whose} and {what} are the same file: {name}"
+            problem = f"{whose} and {what} are the same file: {place.shown}"
             raise SpecError(problem, hint="name another file for one of them")
         others[table] = what
-        said = re.compile(rf"(?<![\w.-]){re.escape(Path(path).name)}(?![\w-])")
-        if any(map(said.search, queries)) and Path(path).exists():
-            problem = f"the query may read the file of {what}: {name}"
+        if place.is_database:
+            continue
+        said = re.compile(rf"(?<![\w.-]){re.escape(path if place.is_remote else Path(path).name)}(?![\w-])")
+        if any(map(said.search, queries)) and (place.is_remote or Path(path).exists()):
+            problem = f"the query may read the file of {what}: {place.shown}"
             raise SpecError(problem, hint="name a file that the query does not speak of")
 
 
@@ -114,8 +167,18 @@ def _content(file: str) -> str:
 def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
     """A binary file beside `path` that replaces it atomically, synced to disk, if the block succeeds. A pipe or a
     device is written to directly. Its mode follows the umask and is never wider than the mode of the replaced file.
-    Raises `OutputError`.
+    A remote place is uploaded. Raises `OutputError`.
     """
+    if (place := Place.of(str(path))).is_remote:
+        from structout.tables.objects import check_upload, uploading
+
+        if keep:
+            with uploading(place) as stream:
+                yield stream
+        else:
+            check_upload(place)
+            yield io.BytesIO()
+        return
     target = Path(os.path.realpath(path))  # a symbolic link stays, and its target is replaced
     ordinary = target.is_file() or not target.exists()
     mode = target.stat().st_mode & 0o666 if target.is_file() else 0o666
@@ -165,13 +228,14 @@ def _written(path: str | Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason, hint = error.strerror or str(error), "name another file, or make room; nothing is lost"
-        raise OutputError(f"cannot write {path}: {reason}", hint=hint) from error
+        raise OutputError(f"cannot write {Place.of(str(path)).shown}: {reason}", hint=hint) from error
 
 
-def check_field_names(target: str, schema: Schema[Any], *, bare: bool = False) -> None:
-    """Check, before any model is asked, that no field of the schema has the name of a column that the target adds.
+def check_field_names(target: str, schema: Schema[Any], *, bare: bool = False, load: Load = _REPLACE) -> None:
+    """Check, before any model is asked, that no field of the schema has the name of a column that the target adds, and
+    that the rows fit into a table of PostgreSQL that exists.
 
-    Raises `SpecError`.
+    Raises `SpecError`, `OutputError`.
     """
     table = _is_cells(Place.of(target))
     taken = [*([] if bare else PROVENANCE), *([MORE] if table else [])]
@@ -179,19 +243,24 @@ def check_field_names(target: str, schema: Schema[Any], *, bare: bool = False) -
         if name in taken:
             hint = "rename it, or write JSONL" if name == MORE else "give --bare, or rename the field"
             raise SpecError(f"the schema has a field {name!r}, a name that the output reserves", hint=hint)
+    if (place := Place.of(target)).is_database:
+        _arrow("databases")
+        Target(place, schema, bare, load).check()
 
 
-def placing(target: str, schema: Schema[Any], *, bare: bool = False) -> Placing:
+def placing(target: str, schema: Schema[Any], *, bare: bool = False, load: Load = _REPLACE) -> Placing:
     """A function that makes a row of the target from one accepted record and its provenance.
 
     It raises `DataError` if no row can hold the record. `bare` omits the provenance.
     """
-    if _is_typed(Place.of(target)):
+    if (place := Place.of(target)).is_database:
+        return Target(place, schema, bare, load).placing()
+    if _is_typed(place):
         _arrow()
         from structout.tables.arrow import Table
 
         return Table(schema, bare=bare).row
-    layout = Layout.of(schema) if _is_cells(Place.of(target)) else None
+    layout = Layout.of(schema) if _is_cells(place) else None
 
     def row(value: Json, provenance: dict[str, Any]) -> dict[str, Any]:
         record = layout.row(value) if layout else value if isinstance(value, dict) else {"value": value}
@@ -214,34 +283,76 @@ def _in_cells(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def writing(target: str, schema: Schema[Any], *, bare: bool = False) -> Iterator[WriteRecord]:
-    """A function that writes one accepted record and its provenance, in the format of the target's suffix.
+def writing(
+    target: str,
+    schema: Schema[Any],
+    *,
+    bare: bool = False,
+    kept: Kept = _NOTHING,
+    load: Load = _REPLACE,
+    marking: Marking | None = None,
+) -> Iterator[WriteRecord]:
+    """A function that writes one accepted record and its provenance, in the format of the target's suffix, and before
+    them the cells of the `kept` columns of the input.
 
-    `bare` omits the provenance. Raises `OutputError`. The function raises `DataError`, before it writes, if no row can
+    `bare` omits the provenance. `load` and `marking` are for tables of PostgreSQL (see `Target.writing`). Raises
+    `OutputError`. The function raises `DataError`, before it writes, if no row can
     hold the record.
     """
-    place = placing(target, schema, bare=bare)
-    with _into(target, schema, bare=bare) as write:
-        yield lambda value, provenance: write(place(value, provenance))
+    place, beside = placing(target, schema, bare=bare, load=load), _beside(target, kept)
+
+    def write(value: Json, provenance: dict[str, Any], cells: Mapping[str, Json] = _NOTHING) -> None:
+        row, before = place(value, provenance), beside(cells)
+        if taken := row.keys() & before.keys():
+            raise DataError(f"the record and the input both have {min(taken)!r}", hint="leave it out of --keep")
+        put({**before, **row})
+
+    where = Place.of(target)
+    if where.is_database:
+        into = Target(where, schema, bare, load, kept).writing(marking)
+    else:
+        into = _into(target, schema, bare=bare, kept=kept)
+    with into as put:
+        yield write
+
+
+def _beside(target: str, kept: Kept) -> Callable[[Mapping[str, Json]], Mapping[str, Any]]:
+    """A function that makes kept cells a part of a row. It raises `DataError` if no row can hold them."""
+    place = Place.of(target)
+    is_typed = bool(kept) and _is_typed(place)
+
+    def part(cells: Mapping[str, Json]) -> Mapping[str, Any]:
+        if stray := next((name for name in cells if name not in kept), None):
+            problem = f"the column {stray!r} of the input has a name that the output cannot give it"
+            raise DataError(problem, hint="name the columns in --keep")
+        if place.is_database and (bad := next((name for name in cells if "\0" in str(cells[name])), None)):
+            raise DataError(f"the column {bad!r} holds a character that PostgreSQL cannot hold", hint="write Parquet")
+        if is_typed:
+            from structout.tables.arrow import kept_part
+
+            return kept_part(kept, cells)
+        return _in_cells(dict(cells)) if _is_cells(place) else cells
+
+    return part
 
 
 @contextmanager
-def _into(target: str, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
+def _into(target: str, schema: Schema[Any], *, bare: bool, kept: Kept) -> Iterator[Write]:
     if target == "-":
         yield _json_lines(sys.stdout.buffer)
         sys.stdout.flush()
         return
     place = Place.of(target)
     if place.is_table:
-        with _into_duckdb(place, schema, bare=bare) as write:
+        with _into_duckdb(place, schema, bare=bare, kept=kept) as write:
             yield write
         return
     with replacing(target) as stream, packed(place, stream) as out:
         if place.format == "parquet":
-            with _parquet(out, schema, bare=bare) as write:
+            with _parquet(out, schema, bare=bare, kept=kept) as write:
                 yield write
         elif place.format in ("csv", "tsv"):
-            with _csv(out, schema, "\t" if place.format == "tsv" else ",", bare=bare) as write:
+            with _csv(out, schema, place.separator, bare=bare, kept=kept) as write:
                 yield write
         else:
             yield _json_lines(out)
@@ -252,7 +363,7 @@ def _is_cells(place: Place) -> bool:
 
 
 def _is_typed(place: Place) -> bool:
-    return place.format == "parquet" or place.is_table
+    return place.format == "parquet" or place.is_table or place.is_database
 
 
 def _json_lines(stream: BinaryIO) -> Write:
@@ -263,9 +374,9 @@ def _json_lines(stream: BinaryIO) -> Write:
 
 
 @contextmanager
-def _csv(stream: BinaryIO, schema: Schema[Any], delimiter: str, *, bare: bool) -> Iterator[Write]:
+def _csv(stream: BinaryIO, schema: Schema[Any], delimiter: str, *, bare: bool, kept: Kept) -> Iterator[Write]:
     """Write lists and objects as JSON, and null as an empty cell."""
-    names = [*Layout.of(schema).columns, *([] if bare else PROVENANCE)]
+    names = [*kept, *Layout.of(schema).columns, *([] if bare else PROVENANCE)]
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.DictWriter(text, names, delimiter=delimiter)
     writer.writeheader()
@@ -278,13 +389,13 @@ def _csv(stream: BinaryIO, schema: Schema[Any], delimiter: str, *, bare: bool) -
 
 
 @contextmanager
-def _parquet(stream: Any, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
+def _parquet(stream: Any, schema: Schema[Any], *, bare: bool, kept: Kept) -> Iterator[Write]:
     pa = _arrow()
     import pyarrow.parquet as pq
 
     from structout.tables.arrow import Table
 
-    table = Table(schema, bare=bare)
+    table = Table(schema, bare=bare, kept=kept)
     waiting: list[dict[str, Any]] = []
 
     def flush() -> None:
@@ -303,12 +414,12 @@ def _parquet(stream: Any, schema: Schema[Any], *, bare: bool) -> Iterator[Write]
 
 
 @contextmanager
-def _into_duckdb(place: Place, schema: Schema[Any], *, bare: bool) -> Iterator[Write]:
+def _into_duckdb(place: Place, schema: Schema[Any], *, bare: bool, kept: Kept) -> Iterator[Write]:
     """Write a Parquet file beside the database, then replace the table in one transaction."""
     duckdb = _duckdb()
     beside = Path(f"{place.file}.{os.getpid()}.parquet")
     try:
-        with beside.open("wb") as stream, _parquet(stream, schema, bare=bare) as write:
+        with beside.open("wb") as stream, _parquet(stream, schema, bare=bare, kept=kept) as write:
             yield write
         with duckdb.connect(place.file) as database:
             database.begin()
@@ -336,9 +447,9 @@ def _duckdb() -> Any:
     return duckdb
 
 
-def _arrow() -> Any:
+def _arrow(extra: str = "pipeline") -> Any:
     try:
         import pyarrow
     except ModuleNotFoundError as error:
-        raise MissingExtraError("pyarrow", "pipeline") from error
+        raise MissingExtraError("pyarrow", extra) from error
     return pyarrow

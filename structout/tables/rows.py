@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from structout.errors import DataError
 from structout.surfaces import is_utf8
 from structout.tables.columnar import Bad, parquet_file, parquet_rows, queried_rows
 from structout.tables.csv import check_columns, read_table
+from structout.tables.databases import database_rows
 from structout.tables.lines import json_items, json_lines, sniffed, text_lines
 from structout.tables.place import KINDS, Format, Names, Place, places
 from structout.tables.streams import opened_text
@@ -48,14 +49,19 @@ def read_rows(
     key: str | None = None,
     limit: int | None = None,
     format: Format | None = None,  # noqa: A002
-) -> Iterator[Row]:
-    """The rows of one or more sources, in order (see `places`): files, tables or queries of DuckDB, or stdin (`-`).
+    delimiter: str = "",
+    others: Sequence[str] = (),
+) -> Generator[Row, None, None]:
+    """The rows of one or more sources, in order (see `places`): files, tables or queries of DuckDB and PostgreSQL, or
+    stdin (`-`).
 
     `text` names the column to read, `key` the column that identifies a row (default: row numbers from 1). `format`
-    overrules the suffixes of files. A bad line is yielded as a row with its problem in `wrong`, for the pipeline to
-    report. Raises `MissingExtraError`, `SpecError`, and `DataError` if a source cannot be read or lacks a column.
+    overrules the suffixes of files, and `delimiter` is the one of CSV. A source must also have the columns `others`. A
+    bad line is yielded as a row with its problem in `wrong`, for the pipeline to report. Raises `MissingExtraError`,
+    `SpecError`, and `DataError` if a source cannot be read or lacks a column.
     """
-    found = (one for place in places(source, format) for one in _records(place, text, key))
+    wanted = [one for one in dict.fromkeys((text, key, *others)) if one]
+    found = (one for place in places(source, format, delimiter) for one in _records(place, text, wanted))
     for position, one in enumerate(islice(found, limit)):
         record, wrong = (one.record, one.wrong) if isinstance(one, Bad) else (one, "")
         fields = record if isinstance(record, dict) else {}
@@ -92,7 +98,7 @@ def _count(place: Place) -> int:
     if place.format in ("jsonl", "text"):
         with opened_text(place) as stream:
             return sum(1 for line in stream if not line.isspace())
-    return sum(1 for _ in _records(place, "", None))
+    return sum(1 for _ in _records(place, "", []))
 
 
 def rows_of(texts: Iterable[Any]) -> Iterator[Row]:
@@ -102,17 +108,19 @@ def rows_of(texts: Iterable[Any]) -> Iterator[Row]:
         yield Row(place, place + 1, given, given)
 
 
-def _records(place: Place, text: str, key: str | None) -> Iterator["Json | Bad"]:
-    """The records of the rows; bad rows as `Bad`."""
-    wanted = [one for one in (text, key) if one and one not in dict(place.partition)]
-    if place.is_query:
-        found: Iterator[Json | Bad] = queried_rows(place, wanted)
+def _records(place: Place, text: str, names: list[str]) -> Iterator["Json | Bad"]:
+    """The records of the rows; bad rows as `Bad`. `names` are the columns that the place must have."""
+    wanted = [one for one in names if one not in dict(place.partition)]
+    if place.is_database:
+        found: Iterator[Json | Bad] = database_rows(place, wanted)
+    elif place.is_query:
+        found = queried_rows(place, wanted)
     elif place.format == "parquet":
         found = parquet_rows(place, wanted)
     elif place.format in ("csv", "tsv"):
         found = _csv(place, wanted)
-    elif not place.is_known:
-        raise DataError(f"unknown input format: {place.name}", hint=f"give {KINDS}, or name the format with --format")
+    elif not (place.is_known and place.is_of_rows):
+        raise DataError(f"unknown input format: {place.shown}", hint=f"give {KINDS}, or name the format with --format")
     else:
         readers: dict[str | None, Callable[[], Iterator[Json | Bad]]] = {
             "jsonl": lambda: json_lines(place),
@@ -120,7 +128,7 @@ def _records(place: Place, text: str, key: str | None) -> Iterator["Json | Bad"]
             "text": lambda: text_lines(place, text),
             None: lambda: sniffed(place, text),
         }
-        found = with_columns(place.name, readers[place.format](), wanted, _fields)
+        found = with_columns(place.shown, readers[place.format](), wanted, _fields)
     return (_in_partition(one, place) for one in found) if place.partition else found
 
 
@@ -134,7 +142,7 @@ def _fields(record: "Json | Bad") -> Json:
 
 def _csv(place: Place, wanted: list[str]) -> Iterator["Json | Bad"]:
     with opened_text(place, newline="") as stream:
-        for line in read_table(place.name, stream, "\t" if place.format == "tsv" else ",", wanted):
+        for line in read_table(place.shown, stream, place.separator, wanted):
             cells: Json = line.cells if isinstance(line.cells, str) else {**line.cells}
             yield Bad(cells, line.wrong) if line.wrong else cells
 

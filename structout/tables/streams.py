@@ -8,7 +8,7 @@ import sys
 import zlib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, BinaryIO, TextIO
 
 from structout.errors import DataError, MissingExtraError
@@ -38,21 +38,32 @@ def opened_bytes(place: Place) -> Iterator[BinaryIO]:
         yield _utf8(place.name, sys.stdin.buffer)
         return
     try:
-        with _unpacked(place) as stream:
-            yield _utf8(place.name, stream)
+        with opened_file(place) as file, _unpacked(place, file) as stream:
+            yield _utf8(place.shown, stream)
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"cannot read {place.name}: {reason}", hint=f"check the path; give {KINDS}") from error
+        raise DataError(f"cannot read {place.shown}: {reason}", hint=f"check the path; give {KINDS}") from error
 
 
-def _unpacked(place: Place) -> Any:
-    if place.packing == "gz":
-        return gzip.open(place.file, "rb")
-    if place.packing in ("bz2", "xz"):
-        return io.BufferedReader(_Members(place))
-    if place.packing == "zst":
-        return io.BufferedReader(_arrow().CompressedInputStream(open(place.file, "rb"), "zstd"))
+def opened_file(place: Place) -> AbstractContextManager[BinaryIO]:
+    """The bytes of a file as they are stored, here or at a remote place. Raises `OSError`, and `DataError` for a remote
+    place.
+    """
+    if place.is_remote:
+        from structout.tables.objects import opened
+
+        return opened(place)
     return open(place.file, "rb")
+
+
+def _unpacked(place: Place, file: BinaryIO) -> Any:
+    if place.packing == "gz":
+        return gzip.GzipFile(fileobj=file)
+    if place.packing in ("bz2", "xz"):
+        return io.BufferedReader(_Members(place, file))
+    if place.packing == "zst":
+        return io.BufferedReader(_arrow().CompressedInputStream(file, "zstd"))
+    return _same(file)
 
 
 class _Members(io.RawIOBase):
@@ -60,9 +71,9 @@ class _Members(io.RawIOBase):
     for the end of the file.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, file: BinaryIO) -> None:
         super().__init__()
-        self._file = open(place.file, "rb")  # noqa: SIM115
+        self._file = file
         self._new: Callable[[], Any] = bz2.BZ2Decompressor if place.packing == "bz2" else lzma.LZMADecompressor
         self._member: Any = None
         self._given = b""
@@ -92,10 +103,6 @@ class _Members(io.RawIOBase):
             if not (rest := self._file.read(_PIECE)):
                 return b""
         return rest
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
 
 
 def packed(place: Place, stream: BinaryIO) -> Any:

@@ -59,3 +59,38 @@ def test_bench_sweeps_perturbs_and_stops(bolts: tuple[Path, str, list[str]], tmp
     other = shell(*words, "--limit", "8", "--price", "foo=1,2")
     assert (other.returncode, f"--price names 'foo', but the models are: {model}\n" in other.stderr) == (0, True)
     assert "--price" not in early.stderr
+
+
+def test_bench_ends_with_a_paragraph_in_every_form(
+    bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
+) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text((tmp_path / "worse.json").read_text())
+    words = ["bench", str(data), "--model", model, "--strategy", "Prompted()", *options, "--limit", "30"]
+    done = shell(*words, "--show-record")
+    before, _, rest = done.stdout.partition("compliance")
+    assert "One record, before:\n  bolt " in before
+    assert "2 of 2 values are right" in before
+    ending = " ".join(rest.split())
+    assert "Prompted() got" in ending
+    assert ending.endswith(f"The report is in {tmp_path / 'log.html'}.")
+    said = json.loads(shell(*words, "--json").stdout)["conclusion"]
+    assert said.startswith("Prompted() got")
+    assert (
+        "Prompted\\(\\) got" in shell(*words, "--markdown").stdout
+        or "Prompted() got" in shell(*words, "--markdown").stdout
+    )
+    assert said in (tmp_path / "log.html").read_text()
+
+
+def test_bench_tests_each_record_once_in_folds(
+    bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
+) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text((tmp_path / "good.json").read_text())
+    words = ["bench", str(data), "--model", model, "--strategy", "Prompted(examples=3)", *options, "--folds", "5"]
+    told = json.loads(shell(*words, "--json").stdout)
+    assert (told["rows"][0]["n"], told["about"]["folds"]) == (240, 5)
+    assert "divided by chance into 5 folds" in told["conclusion"]
+    both = shell(*words, "--split", "dev")
+    assert (both.returncode, "both --split and --folds" in both.stderr) == (2, True)

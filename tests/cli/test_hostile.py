@@ -99,12 +99,17 @@ CASES: list[tuple[list[str], str, int]] = [
     (["bench", "x.toml", "--log", "log.jsonl", "--markdown"], "", 0),
     (["bench", "x.toml", "--log", f"{NAME}.jsonl", "--sweep", f"temperature=0,{NAME}"], "", 2),
     (["bench", NAME, *BENCH], "", 2),
-    (["recommend", "data", "-t", "yield>=0.1", "--output", f"{FIRST}.strategy", *BENCH], "", 0),
-    (["recommend", "data", "-t", "yield>=0.999", *BENCH], "", 1),
+    (["recommend", "data", "-t", "yield>=0.1", "--compliance-only", "--output", f"{FIRST}.strategy", *BENCH], "", 0),
+    (["recommend", "data", "-t", "yield>=0.999", "--compliance-only", *BENCH], "", 1),
     (["recommend", "data", "-t", NAME, *BENCH], "", 2),
     (["certify", "data", "--output", f"{FIRST}.strategy", *BENCH], "", 1),
     (["finetune", f"{NAME}.jsonl", "--output", NAME], "", 2),
     (["finetune", "data", "--output", NAME, "--model", f"scripted:{NAME}"], "", 2),
+    (["init", "new", "--sample", "rows.jsonl", "--model", "scripted:answers.json"], "", 2),
+    (["init", FIRST, "--sample", "data/records.jsonl", "--model", "scripted:answers.json"], "", 2),
+    (["init", f"{NAME}.d", "--sample", "data/records.jsonl", "--model", f"scripted:{NAME}"], "", 0),
+    (["doctor", "--model", f"scripted:{NAME}", "--model", f"{NAME}:{NAME}"], "", 2),
+    (["doctor", "--model", f"scripted:{NAME}", "--json"], "", 2),
 ]  # fmt: skip
 
 
@@ -221,7 +226,9 @@ def test_every_command_is_told_hostile_data() -> None:
 def test_a_page_and_figures_hold_hostile_names(files: Path, shell: Shell) -> None:
     done = shell("bench", "x.toml", "--log", "log.jsonl", "--html", "page.html", "--figures", "drawn", "--markdown")
     assert done.returncode == 0, done.stderr
-    heads, _, *rows = done.stdout.splitlines()
+    table, _, paragraph = done.stdout.partition("\n\n")
+    assert "The report is in page.html." in paragraph
+    heads, _, *rows = table.splitlines()
     assert {line.count("|") for line in (heads, *rows)} == {heads.count("|")}
     assert len(rows) == 2
     page = Path("page.html").read_bytes().decode()

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import BOLT, Shell
 
 
@@ -12,19 +14,22 @@ def test_recommend_and_certify_write_a_strategy(
     data, model, options = bolts
     (tmp_path / "model.json").write_text((tmp_path / "good.json").read_text())
     words = ["recommend", str(data), "--model", model, *options, "--output", str(tmp_path / "choice.strategy")]
-    done = shell(*words, "--target", "compliance>=0.95", "--target", "record_accuracy>=0.9", "--for", "80000")
+    done = shell(*words, "--target", "compliance>=0.95", "--record-accuracy", "0.9", "--for", "80000")
     assert done.returncode == 0, done.stderr
     assert "met, with 95 % confidence, by Prompted()" in done.stdout
-    assert "80,000 records would take" in done.stdout
-    told = json.loads(shell(*words, "--target", "compliance>=0.95", "--for", "80000", "--json").stdout)
+    assert "but-valid" in done.stdout.partition("Prompted()")[0]
+    assert "0 % (at most 6 %) of its records are wrong-but-valid" in done.stdout
+    assert "became 120 to show as examples (train), 60 to order the strategies (dev) and 60 to test" in done.stdout
+    assert "for 80,000 records." in done.stdout
+    told = json.loads(shell(*words, "--value-accuracy", "0.95", "--for", "80000", "--json").stdout)
     assert told["for"] == {"records": 80000, "cost": 80000 * told["chosen"]["cost"]}
     choice = str(tmp_path / "choice.strategy")
     assert f"# Measured with --examples {data} --max-tokens 256.\n" in Path(choice).read_text()
     used = shell("extract", "--schema", BOLT, "--model", model, "--strategy", choice, stdin="bolt\n")
     assert (used.returncode, json.loads(used.stdout)["kind"]) == (0, "hex")
-    none = shell(*words, "--target", "compliance>=0.999", "--json")
+    none = shell(*words, "--record-accuracy", "0.999", "--json")
     assert (none.returncode, json.loads(none.stdout)["chosen"]) == (1, None)
-    assert "would meet the targets with 2,995 records" in shell(*words, "--target", "compliance>=0.999").stdout
+    assert "would meet the targets with 2,995 records" in shell(*words, "--record-accuracy", "0.999").stdout
     unsure = shell("certify", str(data), "--model", model, *options, "--output", str(tmp_path / "sure.strategy"))
     assert (unsure.returncode, "no threshold meets this target" in unsure.stdout) == (1, True)
     (tmp_path / "own.py").write_text("def always(outcome):\n    return 1.0\n")
@@ -32,3 +37,55 @@ def test_recommend_and_certify_write_a_strategy(
         "certify", str(data), "--model", model, *options, "--confidence", f"{tmp_path / 'own.py'}:always", "--json"
     )
     assert (own.returncode, json.loads(own.stdout)["threshold"]) == (0, 1.0)
+
+
+def test_recommend_never_lets_compliance_stand_alone(
+    bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
+) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text(json.dumps({"bolt": '{"kind": "flange", "size_mm": 6}'}))
+    words = ["recommend", str(data), "--model", model, *options, "--output", str(tmp_path / "choice.strategy")]
+    alone = shell(*words, "--target", "compliance>=0.95")
+    assert alone.returncode == 2
+    assert "no target says that values are right" in alone.stderr
+    assert "--record-accuracy 0.9" in alone.stderr
+    assert not (tmp_path / "choice.strategy").exists()
+    by_form = shell(*words, "--target", "compliance>=0.95", "--compliance-only", "--strategy", "Prompted()")
+    assert by_form.returncode == 0
+    assert "100 % (at most 100 %) of its records are wrong-but-valid" in by_form.stdout
+    assert "No target says that the values are right" in by_form.stdout
+
+
+def test_recommend_lets_all_labelled_rows_count(
+    bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
+) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text((tmp_path / "good.json").read_text())
+    words = ["recommend", str(data), "--model", model, *options, "--output", str(tmp_path / "choice.strategy")]
+    done = shell(*words, "--record-accuracy", "0.97", "--folds", "4", "--strategy", "Prompted(examples=2)")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "strategies were each tested on 240 records" in done.stdout
+    assert "divided by chance into 4 folds" in done.stdout
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_recommend_and_bench_say_what_rows_without_labels_cannot_say(
+    suffix: str, bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
+) -> None:
+    _, model, options = bolts
+    (tmp_path / "model.json").write_text((tmp_path / "good.json").read_text())
+    rows = tmp_path / f"rows.{suffix}"
+    texts = [f"bolt {n}." for n in range(80)]
+    written = ["text", *texts] if suffix == "csv" else [json.dumps({"text": text}) for text in texts]
+    rows.write_text("\n".join(written) + "\n")
+    more = ["--model", model, *options, "--strategy", "Prompted()"]
+    choice = ["--output", str(tmp_path / "choice.strategy")]
+    done = shell("recommend", rows, *more, *choice, "--target", "compliance>=0.9")
+    assert done.returncode == 0, done.stderr
+    assert "nothing here says whether the values are right" in done.stdout
+    assert "wrong-but-valid" not in done.stdout
+    measured = shell("bench", rows, *more)
+    assert measured.returncode == 0, measured.stderr
+    assert "nothing here says whether the values are right" in measured.stdout
+    assert not (tmp_path / "log.html").exists()
+    assert shell("bench", rows, *more, "--html", str(tmp_path / "a.html")).returncode == 2

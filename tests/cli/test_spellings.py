@@ -45,7 +45,10 @@ def test_help_lists_one_spelling(shell: Shell, monkeypatch: pytest.MonkeyPatch, 
 @pytest.mark.parametrize("spelling", ["--output", "-o", "--out"])
 def test_every_spelling_says_where_the_result_goes(folder: Path, shell: Shell, spelling: str) -> None:
     labels = ["labels.jsonl", *SCRIPTED, "--log", "log.jsonl"]
-    for words in (["label", "rows.txt", *SCRIPTED], ["recommend", *labels, "--target", "compliance>=0.9"]):
+    for words in (
+        ["label", "rows.txt", *SCRIPTED],
+        ["recommend", *labels, "--target", "compliance>=0.9", "--compliance-only"],
+    ):
         done = shell(*words, spelling, words[0])
         assert (done.returncode, f"in {words[0]}" in done.stderr) == (0, True), done.stderr
         assert Path(words[0]).is_file()

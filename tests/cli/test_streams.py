@@ -26,6 +26,18 @@ def closed_after_a_line(*words: object) -> tuple[int, str]:
     return process.wait(60), process.communicate()[1].decode()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_records_reach_a_pipe_though_a_terminal_shows_the_progress(script: str) -> None:
+    ours, theirs = os.openpty()
+    words = ["extract", "--text", "M6 bolt", "--schema", BOLT, "--model", script]
+    done = subprocess.run(
+        [sys.executable, "-m", "structout", *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, check=True
+    )
+    os.close(theirs)
+    os.close(ours)
+    assert json.loads(done.stdout)["kind"] == "hex"
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(script: str, tmp_path: Path) -> None:
     many = "M6 bolt\n" * 2000
     (tmp_path / "in.txt").write_text(many)
@@ -111,10 +123,11 @@ def test_an_interrupted_command_says_what_is_kept(tmp_path: Path) -> None:
     model, journal = f"py:{slow}:Model", str(tmp_path / "j")
     (tmp_path / "in.txt").write_text("M6 bolt\n")
     data, log, out = "schemas/parts", str(tmp_path / "log.jsonl"), str(tmp_path / "out")
+    by_form = ["--target", "compliance>=0.5", "--compliance-only"]
     for words, kept in (
         (["extract", str(tmp_path / "in.txt"), "--schema", BOLT], "nothing is kept"),
         (["label", str(tmp_path / "in.txt"), "--schema", BOLT, "--output", out], f"kept in {out}.journal"),
-        (["recommend", data, "--target", "compliance>=0.5", "--log", log, "--output", out], "kept in the log"),
+        (["recommend", data, *by_form, "--log", log, "--output", out], "kept in the log"),
         (["certify", data, "--log", log, "--output", out], "kept in the log"),
         (["run", str(tmp_path / "in.txt"), "--schema", BOLT, "--dry-run", "--journal", journal,
           "--quarantine", out], f"kept in {journal}"),

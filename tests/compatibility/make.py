@@ -36,7 +36,7 @@ COMMANDS = [
     f"structout run --schema schema.json --input rows.jsonl --key id --output out.jsonl {MODEL} {STRATEGY}"
     " --limit 5 --chunk 1",
     f"structout recommend records.jsonl --schema schema.json {MODEL} --share-out --log bench.jsonl"
-    ' --strategy "Reask(Repair(Prompted()))" --target "compliance>=0.1"',
+    ' --strategy "Reask(Repair(Prompted()))" --target "compliance>=0.1" --compliance-only',
     f"structout bench records.jsonl --schema schema.json {MODEL} --split all --log bench.jsonl"
     ' --strategy "Prompted()" --strategy "Repair(Prompted())" --strategy "Reask(Repair(Prompted()))"',
     "structout bench --rescore bench.jsonl --json",

@@ -95,7 +95,11 @@ def test_what_is_written_loads_the_model_that_was_measured(tmp_path: Path, monke
     )
     place = f"py:{tmp_path / 'mine.py'}"
     chosen = recommend(
-        ["Constrained()"], f"{place}:good", dataset(4, 40, 60), ["compliance>=0.9"], sampling=Sampling(max_tokens=99)
+        ["Constrained()"],
+        f"{place}:good",
+        dataset(4, 40, 60),
+        ["record_accuracy>=0.9"],
+        sampling=Sampling(max_tokens=99),
     )
     found = certify("Prompted()", dataset(4, 60, 200), model=f"{place}:sure", sampling=Sampling(max_tokens=99))
     for written, name in ((chosen.written("my bolts"), "good"), (found.written("my bolts"), "sure")):
@@ -107,11 +111,11 @@ def test_what_is_written_loads_the_model_that_was_measured(tmp_path: Path, monke
         assert "# Measured with --examples 'my bolts' --max-tokens 99.\n" in written
     assert "--examples bolts --max-tokens 99" in chosen.written()
     with pytest.raises(SpecError, match="got two models with the name m"):
-        recommend(["Constrained()"], [f"{place}:good", f"{place}:sure"], dataset(4, 40, 60), ["compliance>=0.9"])
+        recommend(["Constrained()"], [f"{place}:good", f"{place}:sure"], dataset(4, 40, 60), ["record_accuracy>=0.9"])
 
 
 def test_none_can_be_shown_with_too_few_records() -> None:
-    found = recommend(["Constrained()"], Scripted(answer), dataset(4, 10, 20), ["compliance>=0.995"])
+    found = recommend(["Constrained()"], Scripted(answer), dataset(4, 10, 20), ["record_accuracy>=0.995"])
     assert found.chosen is None
     assert found.candidates[0].needed == 598
     with pytest.raises(DataError, match="no strategy met the targets"):
@@ -123,15 +127,90 @@ def test_none_can_be_shown_with_too_few_records() -> None:
 def test_records_are_shared_out_on_demand() -> None:
     whole = dataset(50, 0, 0)
     with pytest.raises(DataError, match="0 dev and 0 test"):
-        recommend(["Constrained()"], Scripted(answer), whole, ["compliance>=0.9"])
+        recommend(["Constrained()"], Scripted(answer), whole, ["record_accuracy>=0.9"])
     model = Scripted(answer)
     ways = ["Constrained()", "Prompted(examples=2)"]
-    found = recommend(ways, model, whole, ["compliance>=0.9"], share_out=True)
+    found = recommend(ways, model, whole, ["record_accuracy>=0.9"], share_out=True)
     assert (found.ordering, found.deciding) == (12, 36)
     shown = {m.content for batch in model.batches for p in batch for m in p.messages[1:-1] if m.role == "user"}
     asked = {p.messages[-1].content for batch in model.batches for p in batch}
     assert len(shown) == 2
     assert not shown & asked
+
+
+def test_compliance_alone_recommends_nothing_where_labels_exist(tmp_path: Path) -> None:
+    data, always_wrong = dataset(4, 40, 100), Scripted(WRONG, name="m")
+    with pytest.raises(SpecError, match=r"no target says that values are right: got compliance >= 0\.9") as refused:
+        recommend(["Prompted()"], always_wrong, data, ["compliance>=0.9"])
+    assert "--compliance-only" in str(refused.value)
+    assert always_wrong.batches == []
+    found = recommend(["Prompted()"], always_wrong, data, ["compliance>=0.9"], compliance_only=True)
+    assert found.chosen is not None
+    assert found.chosen.rates["wrong_but_valid"].value == 1, "what labels say stands beside the verdict"
+    both = recommend(["Prompted()"], always_wrong, data, ["compliance>=0.9", "record_accuracy>=0.5"])
+    assert both.chosen is None
+    for name in ("value_accuracy>=0.6", "wrong_but_valid<=0.3"):
+        assert recommend(["Constrained()"], Scripted(answer), data, [name]).chosen is not None
+
+
+def test_values_of_a_record_count_as_dependent() -> None:
+    """Half of the values of each record are right: 100 records of 2 values are less than 200 observations."""
+    halves = evaluate(["Prompted()"], Scripted(WRONG), dataset(0, 0, 100)).outcomes
+    alike = evaluate(["Prompted()"], Scripted(answer), dataset(0, 0, 100)).outcomes
+    assert Target.of("value_accuracy>=0.4").p(halves) <= 0.05
+    target = Target.of("value_accuracy>=0.9")
+    assert target.p(alike) <= 0.05
+    needed = Target.of("value_accuracy>=0.94").needed(alike)
+    assert needed is not None
+    assert needed > 100
+
+
+def test_without_labels_nothing_is_said_of_the_values(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"text": f"bolt {i}."}) + "\n" for i in range(80)))
+    data = Dataset.load(tmp_path / "rows.jsonl", Bolt, needs_labels=False)
+    found = recommend(["Prompted()"], Scripted(RIGHT, name="m"), data, ["compliance>=0.9"])
+    assert found.chosen is not None
+    assert list(found.chosen.rates) == ["compliance"]
+    assert (found.ordering, found.deciding) == (20, 60)
+    assert "nothing here says whether the values are right" in found.written()
+    with pytest.raises(SpecError, match="has no labels, and record_accuracy needs them"):
+        recommend(["Prompted()"], Scripted(RIGHT), data, ["record_accuracy>=0.9"])
+    with pytest.raises(DataError, match="text or expected is missing"):
+        Dataset.load(tmp_path / "rows.jsonl", Bolt)
+
+
+def test_it_says_how_labelled_rows_became_test_rows(tmp_path: Path) -> None:
+    rows = [{"text": f"bolt {i}.", "expected": {"kind": "hex", "size_mm": 6}} for i in range(50)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = Dataset.load(tmp_path / "rows.jsonl", Bolt)
+    said = recommend(["Prompted()"], Scripted(RIGHT), data, ["record_accuracy>=0.5"]).sharing
+    assert said == (
+        "The 50 labelled records became 25 to show as examples (train), 13 to order the strategies (dev) and 12 to "
+        "test them (test): the rows name no split, so their place in the file decided: half train, a quarter dev, a "
+        "quarter test. With --folds 5, all 50 count."
+    )
+    assert (
+        "the rows name their split"
+        in recommend(["Prompted()"], Scripted(RIGHT), dataset(25, 13, 12), ["record_accuracy>=0.5"]).sharing
+    )
+    folded = recommend(["Prompted()"], Scripted(RIGHT), data, ["record_accuracy>=0.9"], folds=5)
+    assert folded.chosen is not None
+    assert (folded.ordering, folded.deciding, folded.chosen.n) == (0, 50, 50)
+    assert folded.sharing.startswith("The 50 labelled records were divided by chance into 5 folds.")
+
+
+def test_with_folds_all_candidates_share_the_level() -> None:
+    """0.9 ** 33 is 0.03: enough for a strategy alone, and too little for one of four."""
+    ways = [f"Prompted(examples={n})" for n in range(4)]
+    alone = recommend(ways[:1], Scripted(RIGHT), dataset(33, 0, 0), ["record_accuracy>=0.9"], folds=3)
+    of_four = recommend(ways, Scripted(RIGHT), dataset(33, 0, 0), ["record_accuracy>=0.9"], folds=3)
+    assert (alone.chosen is not None, of_four.chosen) == (True, None)
+    assert alone.candidates[0].needed == 29
+    assert of_four.candidates[0].needed == 42
+    with pytest.raises(SpecError, match="both share_out and folds"):
+        recommend(
+            ways, Scripted(RIGHT), dataset(33, 0, 0), ["yield>=0.9"], folds=3, share_out=True, compliance_only=True
+        )
 
 
 @pytest.mark.parametrize("written", ["compliance>0.9", "accuracy>=0.9", "compliance>=90", "compliance>=1.5", ""])
@@ -224,7 +303,9 @@ def test_a_regression_is_shown_or_it_is_none() -> None:
 def test_what_was_recommended_is_written_for_machines() -> None:
     from dataclasses import asdict
 
-    found = recommend(["Constrained()"], Scripted(answer), dataset(4, 10, 20), ["compliance>=0.8"], minimise="tokens")
+    found = recommend(
+        ["Constrained()"], Scripted(answer), dataset(4, 10, 20), ["record_accuracy>=0.8"], minimise="tokens"
+    )
     assert json.loads(json.dumps(asdict(found)))["candidates"][0]["cost"] == 110
     with pytest.raises(SpecError, match="the price of"):
-        recommend(["Constrained()"], Scripted(answer), dataset(4, 10, 20), ["compliance>=0.8"], minimise="price")
+        recommend(["Constrained()"], Scripted(answer), dataset(4, 10, 20), ["record_accuracy>=0.8"], minimise="price")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from structout import SpecError
+from structout import SpecError, load_strategy
 from structout.errors import DataError
 from structout.evaluation import read_log
 from structout.evaluation.experiment import Experiment
@@ -180,3 +180,11 @@ def test_unmarked(structout_report):
     assert "1 failed" in done.stdout
     assert "1 error" in done.stdout
     assert "mark the test: @pytest.mark.structout" in done.stdout
+
+
+def test_the_experiment_of_make_demo_can_be_read() -> None:
+    made = Experiment.load(ROOT / "schemas/parts/demo.toml")
+    assert "schemas/parts/demo.toml" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert [type(load_strategy(one)).__name__ for one in made.strategies.values()][-1] == "On"
+    whole, part = made.records()
+    assert (whole.name, len(part)) == ("parts", 24)

@@ -81,7 +81,7 @@ def test_the_runs_of_a_folder_are_listed_by_date(tmp_path: Path, shell: Shell) -
     done = shell("bench", "--history", tmp_path / "logs", "--figures", tmp_path / "figures", "--html", page)
     assert done.returncode == 0, done.stderr
     assert "Prompted()" in done.stdout
-    assert page.read_text().count("<svg") == 1
+    assert page.read_text().count("<svg") == 9  # three rates of three arms
     assert "<td>Prompted()</td>" in page.read_text()
     assert (tmp_path / "figures" / "history.png").stat().st_size > 10_000
     assert len(json.loads(shell("bench", "--history", tmp_path / "logs", "--json").stdout)) == 3

@@ -14,6 +14,7 @@ from typing import Any
 from structout import Dataset
 from structout.schema import Schema
 from structout.tables.documents import read_documents
+from structout.tables.place import BATCHES
 from structout.tables.rows import count_rows, read_rows
 from tests.fuzz import noise
 from tests.fuzz.target import Case, whole
@@ -25,7 +26,7 @@ _TABLES = ["t", 'a "table"', "é", "t\ud800"[:1] + ";--", "x y"]
 
 def make(rng: Random) -> Case:
     kind = rng.choice(["rows", "rows", "rows", "dataset", "documents"])
-    ending = rng.choice([".jsonl", ".jsonl", ".csv", ".csv", ".tsv", ".txt", ".json", ".ndjson", "", ".odd"])
+    ending = rng.choice([".jsonl", ".jsonl", ".csv", ".csv", ".tsv", ".txt", ".json", ".ndjson", ".yaml", "", ".odd"])
     data = _data(rng, ending)
     if rng.random() < 0.15:
         data, ending = gzip.compress(data, 1, mtime=0), ending + ".gz"
@@ -40,6 +41,7 @@ def make(rng: Random) -> Case:
         "data": data.decode("latin-1"),
         "text": _column(rng),
         "key": rng.choice([None, None, _column(rng)]),
+        "format": rng.choice([None, None, "yaml", *BATCHES]) if kind == "documents" else None,
     }
 
 
@@ -48,8 +50,25 @@ def _column(rng: Random) -> str:
 
 
 def _record(rng: Random) -> dict[str, Any]:
+    if rng.random() < 0.1:
+        return _answer(rng)
     record = {"text": noise.word(rng), "expected": {"name": "x", "a": 1}, "name": "x", "a": 1, "split": "dev"}
     return {**record, noise.word(rng): noise.document(rng, 2)} if rng.random() < 0.3 else record
+
+
+def _answer(rng: Random) -> dict[str, Any]:
+    """An entry of a batch output, with noise where its parts should be."""
+    some = noise.document(rng, 2)
+    body = {"choices": [{"message": rng.choice([some, {"content": some}, {"tool_calls": [some]}])}], "output": some}
+    content = rng.choice([some, [some], [{"type": "text", "text": some}], [{"type": "tool_use", "input": some}]])
+    return rng.choice(
+        [
+            {"custom_id": "k", "response": {"status_code": 200, "body": rng.choice([some, body, {"output": [some]}])}},
+            {"custom_id": "k", "error": some},
+            {"custom_id": "k", "result": {"type": "succeeded", "message": {"content": content, "stop_reason": some}}},
+            {"key": "k", "response": {"candidates": [rng.choice([some, {"content": {"parts": content}}])]}},
+        ]
+    )
 
 
 def _data(rng: Random, ending: str) -> bytes:
@@ -59,12 +78,14 @@ def _data(rng: Random, ending: str) -> bytes:
         table = csv.writer(stream, delimiter="\t" if ending == ".tsv" else ",")
         table.writerow(["text", "expected", "name", "a", "split"])
         for one in records:
-            table.writerow([json.dumps(one[key]) if key == "expected" else one[key] for key in list(one)[:5]])
+            table.writerow(
+                [one[key] if isinstance(one[key], str | int) else json.dumps(one[key]) for key in list(one)[:5]]
+            )
         text = stream.getvalue()
     elif ending == ".txt":
-        text = "\n".join(one["text"] for one in records)
+        text = "\n".join(str(one.get("text")) for one in records)
     else:
-        text = "\n".join(noise.written(rng, one) for one in records)
+        text = ("\n---\n" if ending == ".yaml" else "\n").join(noise.written(rng, one) for one in records)
     if rng.random() < 0.05:
         text += "\n" + whole(noise.nested(rng))
     if rng.random() < 0.05:
@@ -135,7 +156,7 @@ def check(case: Case, folder: Path) -> str:
     if case["kind"] == "dataset":
         return "" if len(Dataset.load(source, _SCHEMA)) else "a data set of nothing"
     if case["kind"] == "documents":
-        for document in islice(read_documents(source, _SCHEMA), 1000):
+        for document in islice(read_documents(source, _SCHEMA, format=case.get("format")), 1000):
             document.json_line(_SCHEMA)
         return ""
     count_rows(source)

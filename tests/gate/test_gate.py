@@ -13,7 +13,8 @@ from pydantic import BaseModel
 
 from structout import DataError, Schema
 from structout.errors import StructoutWarning
-from structout.gate.gate import Findings, Gate, Thresholds
+from structout.gate.conclusion import conclusion
+from structout.gate.gate import Findings, Gate, Thresholds, validate
 from structout.gate.reports import FORMATS
 from structout.tables.documents import Document, read_documents
 from structout.tables.layout import PROVENANCE
@@ -331,6 +332,9 @@ def test_an_input_that_breaks_off_is_not_completed(tmp_path: Path, shell: Shell)
     (tmp_path / "d.jsonl.gz").write_bytes(whole[: len(whole) // 2])
     done = shell("validate", str(tmp_path / "d.jsonl.gz"), "-s", BOLT)
     assert (done.returncode, "until then" in done.stderr) == (3, True)
+    report = f"html={tmp_path / 'broken.html'}"
+    shell("validate", str(tmp_path / "d.jsonl.gz"), "-s", BOLT, "--max-invalid", "9", "--report", report)
+    assert "The gate fails: the input broke off (" in (tmp_path / "broken.html").read_text()
     assert shell("validate", str(tmp_path / "none.jsonl"), "-s", BOLT).returncode == 2
 
 
@@ -399,3 +403,15 @@ def test_documents_are_read_lazily_and_errors_name_the_place(tmp_path: Path) -> 
     assert next(read_documents(str(tmp_path / "d.jsonl"), SCHEMA)).data == b"a"
     with pytest.raises(DataError, match=r"none\.parquet"):
         next(read_documents(str(tmp_path / "none.parquet"), SCHEMA))
+
+
+def test_reports_say_in_words_whether_and_why_the_gate_fails() -> None:
+    bolt = {"properties": {"size": {"type": "integer"}}, "required": ["size"]}
+    failed = conclusion(validate(['{"size": 1}', '{"size": "x"}', "{}", "{}"], bolt))
+    assert failed.startswith("The gate fails: valid >= 1 was demanded and 0.25 was found. 1 of 4 documents are valid.")
+    assert "The most frequent issue is missing (2 documents), as in line 3, " in failed
+    assert "size" in failed.partition("as in line 3")[2]
+    assert "only labels or a verifier can tell whether its values are right" in failed
+    passed = conclusion(validate(['{"size": 1}'], bolt))
+    assert passed.startswith("The gate passes: every threshold holds. 1 of 1 documents are valid.")
+    assert conclusion(validate([], bolt)) == "No document was checked, and the gate does not pass."

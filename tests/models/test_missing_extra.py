@@ -14,6 +14,7 @@ import pytest
         ("pydantic_ai", "providers", "structout.load_model('anthropic:m')"),
         ("pyarrow", "pipeline", "from structout.tables.output import check_target; check_target('x.parquet')"),
         ("duckdb", "pipeline", "from structout.tables.rows import read_rows; next(read_rows('sql:SELECT 1'))"),
+        ("yaml", "yaml", "structout.validate(pathlib.Path('schemas', 'a.yaml'), {})"),
         ("opentelemetry", "telemetry", "from structout.models.wrappers.traced import Traced; Traced(None)"),
         ("ray", "ray", "import structout.ray; structout.ray.start()"),
     ],

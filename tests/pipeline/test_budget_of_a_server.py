@@ -1,5 +1,7 @@
 """A budget is a promise, also to a server whose probe is far cheaper than its rows."""
 
+import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from structout.pipeline.run import local, process
 from structout.schema import Schema
 from structout.strategies import Constrained
 from structout.tables.rows import rows_of
-from tests.conftest import Bolt, needs
+from tests.conftest import BOLT as BOLT_SCHEMA
+from tests.conftest import Bolt, Shell, needs
 from tests.models.openai.servers import Proxy, serving
 
 pytestmark = needs("openai")
@@ -49,3 +52,34 @@ def test_nothing_is_sent_that_could_exceed_the_budget(tmp_path: Path, dialect: A
         assert done >= least
         assert isinstance(caught.value, SpecError) == (done == 0)
         assert len(proxy.requests) == done + (not dialect and done > 0)
+
+
+def uncounted(body: dict[str, Any]) -> dict[str, Any]:
+    """Writes text, and says that it took no tokens."""
+    return {**answer(body), "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}}
+
+
+def test_a_server_that_counts_no_tokens_keeps_to_the_budget_and_its_tokens_are_marked(
+    tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "-")
+    source, out = tmp_path / "rows.jsonl", tmp_path / "out.csv"
+    source.write_text("".join(f'{{"text": "{n} mm bolt"}}\n' for n in range(1, 41)))
+    with serving(Proxy(uncounted)) as proxy:
+        words = ["run", str(source), "--schema", BOLT_SCHEMA, "--strategy", "Constrained()", "-o", str(out)]
+        words += ["--model", f"openai:m@{proxy.url}#json_schema", "--max-tokens", "100", "--price", "1,1"]
+        stopped = shell(*words, "--budget-tokens", "20000")
+        assert stopped.returncode == 3, stopped.stderr
+        assert 1 < len(proxy.requests) < 40
+        done = shell(*words)
+    assert done.returncode == 0, done.stderr
+    assert "does not count tokens: they are estimated at the most" in done.stderr
+    told = [line for line in done.stderr.splitlines() if "40/40 rows" in line][-1]
+    tokens, estimated = re.findall(r"at most ([\d,]+) tokens \(([\d,]+) estimated\), at most \$", told)[0]
+    assert tokens == estimated
+    with out.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert all(row["_estimated"] == row["_tokens"] != "" for row in rows)
+    assert sum(int(row["_tokens"]) for row in rows) == int(tokens.replace(",", ""))
+    shown = shell("status", f"{out}.journal").stdout
+    assert f"at most {tokens} tokens ({tokens} estimated)" in " ".join(shown.split())

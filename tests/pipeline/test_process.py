@@ -31,15 +31,21 @@ from structout import (
     Vote,
     extract_many,
 )  # fmt: skip
+from structout.pipeline.form import Form
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
-from structout.pipeline.run import finish, local, process, retry_quarantine
+from structout.pipeline.run import Files, finish, local, process, retry_quarantine
 from structout.prices import Price, Prices
 from structout.tables.output import placing
 from structout.tables.rows import rows_of
 from structout.verifiers import AllOf
 from tests.conftest import Bolt
 from tests.pipeline.conftest import bolt, number, rows
+
+
+def files(folder: Path, job: Job) -> Files:
+    """The files of a run."""
+    return Files(str(folder / "o.jsonl"), str(folder / "q.jsonl"), Form.of(job.schema))
 
 
 class Failing:
@@ -66,7 +72,7 @@ def test_a_row_that_the_model_cannot_take_costs_no_other(job: Job, tmp_path: Pat
     with Journal(tmp_path / "j", job.identity()) as journal:
         tally = process(rows_of([f"{n} mm" for n in range(1, 41)]), job, journal, local(8))
         assert tally.counts == {"valid": 34, "invalid": 5, "error": 1}
-        assert finish(journal, job, 40, str(tmp_path / "o.jsonl"), str(tmp_path / "q.jsonl")) == (34, 6)
+        assert finish(journal, job, 40, files(tmp_path, job)) == (34, 6)
     (failed,) = (row for row in rows(tmp_path / "q.jsonl") if row["status"] == "error")
     assert (failed["key"], failed["cost"]) == (5, None)
     assert "the server says no" in failed["issues"][0]["message"]
@@ -93,7 +99,7 @@ def test_what_a_row_cost_before_the_model_failed_on_it_is_kept(job: Job, tmp_pat
     texts = ["6 mm", "7 mm", "8 mm"]
     with Journal(tmp_path / "j", job.identity()) as journal:
         process(rows_of(texts), job, journal, local())
-        assert finish(journal, job, 3, str(tmp_path / "o.jsonl"), str(tmp_path / "q.jsonl")) == (2, 1)
+        assert finish(journal, job, 3, files(tmp_path, job)) == (2, 1)
         (row,) = rows(tmp_path / "q.jsonl")
         assert (row["status"], row["tokens"], row["cost"]) == ("error", 16, 11)
         assert [attempt["text"] for attempt in row["attempts"]] == ["no"]
@@ -109,13 +115,13 @@ def test_a_record_that_the_output_cannot_hold_is_set_aside(job: Job, tmp_path: P
     texts = ["1 mm", "2 mm", "3 mm"]
     with Journal(tmp_path / "j", job.identity()) as journal:
         process(rows_of(texts), job, journal, local(), place=placing(target, job.schema))
-        assert finish(journal, job, 3, target, beside) == (2, 1)
+        assert finish(journal, job, 3, Files(target, beside, Form.of(job.schema))) == (2, 1)
         assert [row["n"] for row in pq.read_table(target).to_pylist()] == [100, 100]
         (row,) = rows(tmp_path / "q.jsonl")
         assert (row["key"], row["status"], row["input"], row["document"]) == (2, "rejected", "2 mm", {"n": 10**20})
         assert "column 'n' cannot hold 100000000000000000000" in row["issues"][0]["message"]
         assert len(row["attempts"]) == 1
-        assert finish(journal, job, 3, str(tmp_path / "o.jsonl"), beside) == (3, 0)
+        assert finish(journal, job, 3, Files(str(tmp_path / "o.jsonl"), beside, Form.of(job.schema))) == (3, 0)
     assert answered(numbers) == 3
 
 
@@ -134,7 +140,7 @@ def test_what_the_output_cannot_hold_is_in_the_quarantine_and_asked_again(tmp_pa
         assert process(texts, job, journal, local(), place=into).counts == {"valid": 1, "unplaced": 1, "invalid": 1}
         assert answered(numbers) == 5
         assert retry_quarantine(journal, job, anywhere) == 1
-        assert finish(journal, job, 2, str(tmp_path / "o.jsonl"), str(tmp_path / "q.jsonl")) == (2, 0)
+        assert finish(journal, job, 2, files(tmp_path, job)) == (2, 0)
 
 
 def test_how_sure_a_record_is_stands_beside_it(tmp_path: Path) -> None:
@@ -164,7 +170,7 @@ def test_rows_that_got_lost_are_noticed(job: Job, tmp_path: Path) -> None:
     with Journal(tmp_path / "j", job.identity()) as journal:
         process(rows_of(["2 mm", "3 mm"]), job, journal, local())
         with pytest.raises(JournalError, match="1 rows came in"):
-            finish(journal, job, 1, str(tmp_path / "o.jsonl"), str(tmp_path / "q.jsonl"))
+            finish(journal, job, 1, files(tmp_path, job))
     assert [path.name for path in tmp_path.iterdir()] == ["j"]
 
 

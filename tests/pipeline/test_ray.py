@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from structout.pipeline.journal.journal import Journal
+from structout.strategies import load_strategy
 from tests.conftest import BOLT, ROOT, Shell
 from tests.pipeline.ray_program import KILLER, POISON, ROWS
 
@@ -50,7 +51,7 @@ def test_a_run_by_ray_goes_on_after_its_driver_was_killed(
 ) -> None:
     source = bolts(ROWS)
     words = ["run", "-i", str(source), "--schema", BOLT, "--key", "id", "--strategy", "Prompted()", "--chunk", "4"]
-    words += ["--model", "py:tests.pipeline.ray_program:Model", "-o"]
+    words += ["--keep", "text", "--model", "py:tests.pipeline.ray_program:Model", "-o"]
     command = [sys.executable, "-m", "structout", *words, str(tmp_path / "ray.jsonl"), "--engine", "ray"]
     first = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 600
@@ -63,6 +64,7 @@ def test_a_run_by_ray_goes_on_after_its_driver_was_killed(
     assert again.returncode == 3, again.stderr[-2000:]
     monkeypatch.setenv("NOTES", environment["NOTES"])
     assert shell(*words, tmp_path / "local.jsonl").returncode == 3
+    assert '"text":' in (tmp_path / "ray.jsonl").read_text().partition("\n")[0]
     for name in ("{}.jsonl", "{}.jsonl.quarantine.jsonl"):
         assert (tmp_path / name.format("ray")).read_bytes() == (tmp_path / name.format("local")).read_bytes()
 
@@ -133,6 +135,19 @@ def test_a_row_that_kills_workers_costs_no_other(tmp_path: Path, environment: di
     (lost,) = (tmp_path / "out.jsonl.quarantine.jsonl").read_text().splitlines()
     assert json.loads(lost)["status"] == "error"
     assert "a Ray worker died" in lost
+
+
+def test_a_budget_says_which_calls_it_counts_late(tmp_path: Path) -> None:
+    pool = pytest.importorskip("structout.ray")
+    once = ("Prompted()", "Repair(Constrained())")
+    assert all(pool._asks_once(load_strategy(text)) for text in once)
+    again = (
+        "Reask(Prompted())",
+        "Vote(Prompted(), n=3)",
+        "Cascade(Prompted(), Constrained())",
+        "Verify(Prompted(), Judge())",
+    )
+    assert not any(pool._asks_once(load_strategy(text)) for text in again)
 
 
 def test_a_budget_stops_workers_and_what_was_paid_is_not_paid_again(

@@ -21,7 +21,7 @@ def test_a_budget_ends_the_run_with_3_and_a_higher_one_resumes(
     assert re.search(
         r"error: \d+ of 1,200 tokens are spent, \d+ are left; the next call may use up to 9\d\d", done.stderr
     )
-    assert not (tmp_path / "out.jsonl").exists()
+    assert (tmp_path / "out.jsonl.partial").exists()
     assert 0 < len(asked(tmp_path)) <= 20
     assert shell(*words, "--budget-tokens", "3000").returncode == 1
     assert sorted(asked(tmp_path)) == list(range(1, 61))

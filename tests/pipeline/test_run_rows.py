@@ -24,7 +24,7 @@ def test_every_row_comes_out_once_here_or_there(
     assert others[0]["attempts"][0]["text"] == "no"
     assert others[0]["issues"][0]["kind"] == "not_json"
     assert accepted[0]["_cost"] == pytest.approx((11 * 1 + 5 * 2) / 1e6)
-    last = json.loads(done.stderr.splitlines()[-2])
+    last = json.loads([line for line in done.stderr.splitlines() if line.startswith("{")][-1])
     assert (last["event"], last["rows"], last["accepted"], last["quarantined"]) == ("end", 50, 43, 7)
     assert 'structout_rows_total{status="valid"} 43' in (tmp_path / "metrics").read_text()
     before = out.read_bytes()

@@ -16,7 +16,7 @@ import pytest
 from structout import DataError, Schema, SpecError
 from structout.tables.documents import read_documents
 from structout.tables.output import check_distinct, replacing, writing
-from structout.tables.place import Place, places
+from structout.tables.place import Place, delimiter_named, places
 from structout.tables.rows import count_rows, read_rows
 
 WORDS = Schema.of({"properties": {"text": {"type": "string"}}, "required": ["text"]})
@@ -314,3 +314,33 @@ def test_a_far_date_within_a_list_costs_its_row(tmp_path: Path) -> None:
     first, second = read_rows(str(tmp_path / "far.parquet"))
     assert first.record == {"text": "a", "days": ["1970-01-02"]}
     assert second.wrong.startswith("the column 'days' cannot be read")
+
+
+def test_a_delimiter_is_heeded_by_all_that_reads_csv(tmp_path: Path) -> None:
+    both = Schema.of({"properties": {"id": {"type": "string"}, "text": {"type": "string"}}})
+    cases = (("a.csv", ";", ";"), ("b.csv", "\t", "tab"), ("c", "|", "|"), ("d.tsv", "\x01", "\x01"))
+    for name, delimiter, given in cases:
+        (tmp_path / name).write_text(f'id{delimiter}text\n1{delimiter}"a{delimiter}b"\n2{delimiter}c, d\n')
+        (place,) = places(str(tmp_path / name), None, given)
+        assert texts([place]) == [f"a{delimiter}b", "c, d"]  # type: ignore[list-item]
+        assert count_rows([place]) == 2
+        assert [document.parsed for document in read_documents(place, both)] == [
+            {"id": "1", "text": f"a{delimiter}b"}, {"id": "2", "text": "c, d"}
+        ]  # fmt: skip
+        assert [document.text for document in read_documents(place, both, column="id")] == ["1", "2"]
+        assert texts(str(tmp_path / name), delimiter=given) == [f"a{delimiter}b", "c, d"]
+
+
+@pytest.mark.parametrize("named", ["", ";;", '"', "'", "\n", "\r", "\0", "a", "7", "é", "\ud800", "comma"])
+def test_what_delimits_no_cells_is_refused(named: str) -> None:
+    with pytest.raises(SpecError, match="invalid delimiter"):
+        delimiter_named(named)
+
+
+def test_a_delimiter_without_csv_is_refused(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "a.parquet", "sql:SELECT 1", "a.duckdb#t"):
+        with pytest.raises(SpecError, match="no input is CSV"):
+            places(name, None, ";")
+    (tmp_path / "a.csv").touch()
+    (tmp_path / "b.jsonl").touch()
+    assert [place.delimiter for place in places(str(tmp_path), None, ";")] == [";", ""]

@@ -111,7 +111,9 @@ def test_no_line_of_csv_is_lost(text: str) -> None:
 def test_a_table_whose_columns_cannot_be_told_apart_is_refused(tmp_path: Path) -> None:
     for content, message in (
         ("id,text,text\n1,a,b\n", "two columns 'text'"),
-        ("id;text\n1;a\n", "seem to be delimited by ';'"),
+        ("id;text\n1;a\n", "give --delimiter ';'"),
+        ("id|text\n1|a\n", "give --delimiter '|'"),
+        ("id\ttext\n1\ta\n", "give --delimiter tab"),
         ('id,"text\n1,a\n', "line 1: a quote is not closed"),
     ):
         (tmp_path / "r.csv").write_text(content)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from structout.errors import MissingExtraError, OutputError
+from structout.evaluation.reporting.style import label, styled
 from structout.surfaces import drawn, line
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from structout.evaluation.report import Report, ReportRow
 
 _LONGEST = 64  # characters of a label
-_METRICS = ("compliance", "record accuracy")
+_METRICS = ("compliance", "value accuracy", "record accuracy")
 
 
 def ready(folder: Path) -> None:
@@ -41,29 +42,29 @@ def draw(report: "Report", folder: Path) -> list[Path]:
         ("perturbed", _perturbed),
     ]
     made = []
-    for name, paint in wanted:
-        figure = Figure(figsize=(10, 4.6), layout="constrained")
-        if paint(figure, report):
-            figure.savefig(folder / f"{name}.png", dpi=130)
-            made.append(folder / f"{name}.png")
+    with styled():
+        for name, paint in wanted:
+            figure = Figure(figsize=(10, 4.6), layout="constrained")
+            if paint(figure, report):
+                figure.savefig(folder / f"{name}.png", dpi=130)
+                made.append(folder / f"{name}.png")
     return made
 
 
 def _tradeoff(figure: Any, report: "Report") -> bool:
-    for place, metric in enumerate(_METRICS, 1):
-        axes = figure.add_subplot(1, 2, place)
-        for number, row in enumerate(report.rows(), 1):
+    rows = report.rows()
+    figure.set_size_inches(12, 4.2 + 0.12 * len(rows))
+    panels = [figure.add_subplot(1, len(_METRICS), place) for place in range(1, len(_METRICS) + 1)]
+    for axes, metric in zip(panels, _METRICS, strict=True):
+        for number, row in enumerate(rows, 1):
             _bar(axes, row.cost.seconds, row, metric, f"{number} {_short(row.label)}")
-            axes.annotate(
-                str(number), (row.cost.seconds, row.rates[metric].value), xytext=(6, 4), textcoords="offset points"
-            )
-        axes.set(
-            xlabel="seconds per record",
-            ylabel=metric,
-            ylim=(-0.03, 1.03),
-            title=drawn(report.title) if place == 1 else "",
-        )
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
+        axes.margins(x=0.12)
+        axes.set(xlabel="seconds per record", title=metric)
+        axes.yaxis.set_major_formatter("{x:.0%}")
+    figure.suptitle(drawn(report.title), fontsize=11)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    for axes, metric in zip(panels, _METRICS, strict=True):
+        label(axes, [(row.cost.seconds, row.rates[metric].value, str(n)) for n, row in enumerate(rows, 1)])
     return True
 
 
@@ -73,6 +74,7 @@ def _fields(figure: Any, report: "Report") -> bool:
     names = list(dict.fromkeys(name for one in failed for name in one))
     figure.set_size_inches(3 + 1.4 * len(arms), 2.5 + 0.28 * len(names))
     axes = figure.add_subplot()
+    axes.grid(visible=False)
     grid = [[one.get(name, float("nan")) for one in failed] for name in names]
     image = axes.imshow(grid, cmap="Reds", vmin=0, vmax=1, aspect="auto")
     axes.set_yticks(range(len(names)), list(map(_short, names)), fontsize=8)
@@ -87,12 +89,18 @@ def _sweep(figure: Any, report: "Report") -> bool:
     for place, name in enumerate(names, 1):
         axes = figure.add_subplot(1, len(names), place)
         values = list(dict.fromkeys(value for row in rows for axis, value in row.setting if axis == name))
+        series = list(dict.fromkeys((row.strategy, row.model) for row in rows))
         for row in rows:
             for axis, value in row.setting:
                 if axis == name:
-                    _bar(axes, values.index(value), row, "record accuracy", _short(row.strategy))
+                    rank = series.index((row.strategy, row.model))
+                    shift = 0.08 * (rank - (len(series) - 1) / 2)  # side by side, so that none hides another
+                    _bar(axes, values.index(value) + shift, row, "record accuracy", _short(row.strategy), rank)
         axes.set_xticks(range(len(values)), [drawn(str(value)) for value in values])
-        axes.set(xlabel=drawn(name), ylabel="record accuracy", ylim=(-0.03, 1.03))
+        axes.set(xlabel=drawn(name), title="record accuracy")
+        axes.yaxis.set_major_formatter("{x:.0%}")
+        named = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+        axes.legend(named.values(), named.keys())
     return bool(rows)
 
 
@@ -116,7 +124,9 @@ def _short(label: str) -> str:
     return drawn(shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…")
 
 
-def _bar(axes: Any, x: float, row: "ReportRow", metric: str, label: str) -> None:
+def _bar(axes: Any, x: float, row: "ReportRow", metric: str, name: str, rank: int | None = None) -> None:
     rate = row.rates[metric]
     spread = [[max(0.0, rate.value - rate.low)], [max(0.0, rate.high - rate.value)]]
-    axes.errorbar(x, rate.value, yerr=spread, fmt="o", capsize=3, label=label)
+    axes.errorbar(
+        x, rate.value, yerr=spread, fmt="o", capsize=3, label=name, color=None if rank is None else f"C{rank}"
+    )

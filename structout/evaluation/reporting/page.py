@@ -5,10 +5,11 @@ from difflib import ndiff
 from pathlib import Path
 from typing import Any
 
-from structout import surfaces
+from structout import pages, surfaces
 from structout.errors import DataError
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import Report, ReportRow
+from structout.evaluation.reporting.conclusion import conclusion
 from structout.evaluation.stats.rates import Rate
 from structout.evaluation.taxonomy import ERRORS, judged
 from structout.verifiers.finding import searched
@@ -34,11 +35,16 @@ def page(report: Report) -> str:
     template = environment.get_template("report.html")
     return template.render(
         title=surfaces.terminal(report.title),  # the template escapes markup
-        style=(_ASSETS / "report.css").read_text(encoding="utf-8"),
-        script=(_ASSETS / "report.js").read_text(encoding="utf-8"),
+        verdict=surfaces.terminal(conclusion(report)),
+        style=pages.style() + _asset("report.css"),
+        script=_asset("report.js").replace("// plots.js\n", _asset("plots.js")),
         data=surfaces.json_in_html(data(report)),
         transcripts=_has_transcripts(report),
     )
+
+
+def _asset(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
 
 
 def data(report: Report) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from structout import surfaces
-from structout.evaluation.stats.rates import Rate
+from structout.evaluation.stats.rates import CONFIDENCE, Rate
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
@@ -18,6 +18,7 @@ _CAPTION = (
     "record that is right in every leaf."
 )
 _FEW = 6  # pairs in a terminal
+_LEFT_OUT = ("parse", "calls")  # of a narrow table
 
 
 def table(report: "Report", width: int) -> "Group":
@@ -29,7 +30,7 @@ def table(report: "Report", width: int) -> "Group":
     heads, *lines = cells(report)
     names = [line[0] for line in lines]
     narrow = width < 88 + max(map(len, names), default=0)
-    shown = [i for i, head in enumerate(heads) if not (narrow and head == "calls")]
+    shown = [i for i, head in enumerate(heads) if not (narrow and head in _LEFT_OUT)]
     grid = Table(
         title=Text(surfaces.line(report.title)), box=None, padding=(0, 1 if narrow else 2, 0, 0), title_justify="left"
     )
@@ -63,9 +64,10 @@ def cells(report: "Report") -> Iterator[list[str]]:
     yield ["strategy", *(["model"] if models else []), *names, *costs]
     for row in rows:
         c = row.cost
-        numbers = [_calls(c), f"{c.tokens:.0f}", f"{c.seconds:.2f}", _or_dash(c.seconds_per_correct, ".1f")]
+        most = "≤ " if c.estimated else ""
+        numbers = [_calls(c), f"{most}{c.tokens:.0f}", f"{c.seconds:.2f}", _or_dash(c.seconds_per_correct, ".1f")]
         if priced:
-            numbers += [_or_dash(c.price, ".2g"), _or_dash(c.price_per_correct, ".2g")]
+            numbers += [_or_dash(one, ".2g", most) for one in (c.price, c.price_per_correct)]
         shown = map(surfaces.line, [row.label, *([row.model] if models else [])])
         yield [*shown, *map(percent, row.rates.values()), *numbers]
 
@@ -85,8 +87,8 @@ def _calls(cost: "Cost") -> str:
     return f"{cost.calls - cost.checks:.2f} + {cost.checks:.2f}" if cost.checks else f"{cost.calls:.2f}"
 
 
-def _or_dash(value: float | None, form: str) -> str:
-    return "–" if value is None else format(value, form)
+def _or_dash(value: float | None, form: str, before: str = "") -> str:
+    return "–" if value is None else before + format(value, form)
 
 
 def _more(report: "Report") -> "Iterator[RenderableType]":
@@ -103,7 +105,10 @@ def _more(report: "Report") -> "Iterator[RenderableType]":
     def add(table: Table, *cells: str) -> None:
         table.add_row(*(Text(surfaces.line(cell)) for cell in cells))
 
-    pairs = sorted((pair for pair in report.pairs() if pair.difference.won + pair.difference.lost), key=lambda p: p.p)
+    every = report.pairs()
+    pairs = sorted((pair for pair in every if pair.difference.p <= 1 - CONFIDENCE), key=lambda p: p.p)
+    if every and not pairs:
+        yield Text("\nRecord accuracy: no strategy is shown to do better than another one on the same records.")
     if pairs:
         found = grid("\nRecord accuracy, pairs on the same records", "", "points", "95 %", "won", "lost", "p (Holm)")
         for pair in pairs[:_FEW]:
@@ -115,7 +120,7 @@ def _more(report: "Report") -> "Iterator[RenderableType]":
     repeated: list[tuple[str, dict[str, Any]]] = [(row.label, row.more) for row in report.rows() if len(row.more) > 1]
     if repeated:
         names_of = list(repeated[0][1])
-        found = grid("\nOver repeats", "", *names_of)
+        found = grid("\nFurther rates", "", *names_of)
         for label, more in repeated:
             add(found, label, *(percent(more[name]).replace("\n", " ") for name in names_of if name in more))
         yield found

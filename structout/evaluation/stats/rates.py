@@ -45,13 +45,17 @@ def wilson(share: float, n: float, records: int | None = None) -> Rate:
     return Rate(share, low, high, int(n) if records is None else records, float(n))
 
 
-def clustered(hits: Sequence[float], sizes: Sequence[float]) -> Rate:
+def clustered(hits: Sequence[float], sizes: Sequence[float], folds: Sequence[int] = ()) -> Rate:
     """The share of hits among observations that are clustered by record.
 
     Record `i` has `hits[i]` hits among `sizes[i]` observations. The interval is Wilson's for the effective number of
     observations. This number follows from the variance between records (linearised, as in a survey), corrected for
     its own uncertainty (Korn & Graubard 1998); it is at most the number of observations, and at least the number for
     records whose observations all agree.
+
+    Record `i` is in the fold `folds[i]`. The records of a fold share what was fitted for them, so the number falls
+    further if the variance between the folds exceeds the variance that the records explain. No estimate of this
+    variance is unbiased (Bengio & Grandvalet 2004), so folds never make an interval narrower.
     """
     h, s = np.asarray(hits, float), np.asarray(sizes, float)
     records, total = int((s > 0).sum()), float(s.sum())
@@ -64,7 +68,21 @@ def clustered(hits: Sequence[float], sizes: Sequence[float]) -> Rate:
     middle = float(h.sum() / s.sum())
     variance = float(((h - middle * s) ** 2).sum()) / float(s.sum()) * (records + 2) / (records + 1)
     effective = total * middle * (1 - middle) / variance * (_Z / student(records - 1)) ** 2
-    return wilson(share, min(max(effective, floor), total), records)
+    effective = min(max(effective, floor), total)
+    return wilson(share, effective / _excess(hits, sizes, folds, effective), records)
+
+
+def _excess(hits: Sequence[float], sizes: Sequence[float], folds: Sequence[int], effective: float) -> float:
+    """How many times the variance of the share between folds exceeds its variance between records; at least 1."""
+    names, of = np.unique(np.asarray(folds, int), return_inverse=True)
+    if len(names) < 2:
+        return 1.0
+    h, s = np.bincount(of, weights=np.asarray(hits, float)), np.bincount(of, weights=np.asarray(sizes, float))
+    total = float(s.sum())
+    share = float(h.sum()) / total
+    within = share * (1 - share) / effective
+    between = len(names) / (len(names) - 1) * float(((h - share * s) ** 2).sum()) / total**2
+    return min(max(1.0, between / within), effective / len(names)) if within else 1.0
 
 
 def lower_bound(hits: float, n: float, confidence: float = CONFIDENCE) -> float:
@@ -79,7 +97,7 @@ def upper_bound(hits: float, n: float, confidence: float = CONFIDENCE) -> float:
     return 1 - lower_bound(n - hits, n, confidence)
 
 
-def p_value(hits: int, n: int, target: float) -> float:
+def p_value(hits: float, n: float, target: float) -> float:
     """The probability of this many hits or more if the share is at most `target` (exact binomial)."""
     from scipy.special import betainc
 

@@ -19,12 +19,13 @@ from structout.models.openai.ladder import SAID, Ladder, Rung, ways
 from structout.models.openai.parts import PARTS, Part
 from structout.models.openai.reply import Reply, read_reply, usage_in
 from structout.models.openai.requests import Requests
-from structout.models.openai.tokens import CHARACTERS, is_cut, sent
+from structout.models.openai.tokens import is_cut, sent
 from structout.models.openai.verdict import SAID_CHARACTERS, speaks_of_schema, verdict
 from structout.models.openai.wire import StatusError, first_line
 from structout.models.owed import Owed
 from structout.models.retries import FaultError, Patience, RefusalError, retried
 from structout.models.settings import Settings
+from structout.models.tokens import ESTIMATED
 
 # Bytes of an answer: base, per token, maximum.
 _VERSION_CHARACTERS = 200
@@ -243,7 +244,7 @@ class OpenAIModel:
             said = first_line(self._connection.hidden(text))
             raise FaultError(f"invalid chat completion: {said}", answer=usage_in(text)) from error
         if not reply.counted:
-            self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
+            self._say(f"{self.name} {ESTIMATED}")
         if not reply.valid and self._address.logprobs:
             self._say(f"{self.name} sent invalid log-probabilities, which are ignored")
         hidden = self._connection.hidden
@@ -252,7 +253,7 @@ class OpenAIModel:
             for answer in reply.answers
         ]
         self._compare(answers[0].version.partition(" ")[0])
-        if reply.counted and is_cut(prompt, reply.usage):
+        if is_cut(prompt, reply.usage):
             how = "raise the server's context (Ollama: OLLAMA_CONTEXT_LENGTH, or num_ctx in the Modelfile)"
             self._say(f"{self.name} cuts long prompts without an error, so these rows are refused: {how}")
             counts = f"{reply.usage.input_tokens:,} tokens of {sent(prompt):,} characters"

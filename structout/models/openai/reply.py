@@ -10,7 +10,8 @@ from structout.completion import Completion, FinishReason, Prompt, Usage
 from structout.decoding.values import value_tokens
 from structout.models.ends import end
 from structout.models.openai.body import AnsweredError, read_body, words
-from structout.models.openai.tokens import CHARACTERS, read_usage, sent
+from structout.models.openai.tokens import read_usage
+from structout.models.tokens import filled
 
 _TEXTS = ("text", "output_text")  # the parts of a content that are not thoughts
 _ROUNDING, _LEAST_LOGPROB = 1e-4, -9999.0  # OpenAI writes -9999 for minus infinity
@@ -36,8 +37,9 @@ def read_reply(text: str, prompt: Prompt, seconds: float) -> Reply:
     """Read the body of a response to `prompt` that took `seconds`. Raises `ValueError` if it is not a chat completion.
 
     The first of several answers has the input tokens in its usage, and each answer has its share of the output tokens.
-    Invalid numbers do not invalidate an answer: invalid counts are estimated, invalid log-probabilities left out. An
-    answer is whole only if the server gives a known reason why it ended; any other reason is a problem of the reply.
+    Invalid numbers do not invalidate an answer: invalid log-probabilities are left out, and invalid counts are
+    estimated, as are counts of zero where there is text. An answer is whole only if the server gives a known reason why
+    it ended; any other reason is a problem of the reply.
     Raises `AnsweredError` for an error inside a response of status 200.
     """
     try:
@@ -52,21 +54,22 @@ def read_reply(text: str, prompt: Prompt, seconds: float) -> Reply:
         raise ValueError("invalid chat completion") from error
     if not found:
         found = [_Choice(Completion("", finish_reason="refused", refusal="the server gave no answer"))]
-    total = read_usage(body.get("usage"))
     sizes = [len(one.answer.text) for one in found]
-    counted = total is not None
-    if total is None:
-        total = Usage(1, sent(prompt) // CHARACTERS + 1, sum(sizes) // CHARACTERS + 1)
-    total = replace(total, seconds=seconds)
+    stated = read_usage(body.get("usage")) or Usage(1)
+    total = replace(filled(stated, prompt, [one.answer.text for one in found]), seconds=seconds)
     answers, left, version = [], total.output_tokens, _version(body)
     for place, size in enumerate(sizes):
         share = total.output_tokens * size // max(1, sum(sizes))
         written = left if place == len(found) - 1 else min(left, share)
         left -= written
-        cost = Usage(output_tokens=written) if place else replace(total, output_tokens=written)
+        guessed = 0 if stated.output_tokens else written
+        cost = Usage(output_tokens=written, estimated_tokens=guessed)
+        if place == 0:
+            read = 0 if stated.input_tokens else total.input_tokens
+            cost = replace(total, output_tokens=written, estimated_tokens=read + guessed)
         answers.append(replace(found[place].answer, usage=cost, version=version))
     problem = next((one.problem for one in found if one.problem), "") or _failed(body)
-    return Reply(answers, counted, all(one.valid for one in found), problem)
+    return Reply(answers, not total.estimated_tokens, all(one.valid for one in found), problem)
 
 
 def usage_in(text: str) -> Usage | None:

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from structout.completion import Prompt, Usage
 
-CHARACTERS: Final = 4  # per token, the estimate for a server that does not count tokens
 _MOST_TOKENS: Final = 10**9
 # A long prompt with more characters per token, of no text in any language, was cut. Characters in a row count once, as
 # many spaces can be a single token.

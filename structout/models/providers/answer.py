@@ -9,12 +9,12 @@ from structout.models.ends import end
 from structout.models.providers.faults import masked
 from structout.models.providers.request import Request
 from structout.models.retries import FaultError
+from structout.models.tokens import filled
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse
     from pydantic_ai.usage import RequestUsage
 
-CHARACTERS: Final = 4  # per token, the estimate for a provider that does not count tokens
 _MOST_TOKENS: Final = 10**9
 # Why an answer ended, in pydantic-ai's words. Any other reason may stand for an answer that was cut off.
 _ENDS: Final[dict[str, FinishReason]] = {
@@ -56,12 +56,6 @@ def read_response(response: "ModelResponse", request: Request, prompt: Prompt, s
 def paid_for(response: "ModelResponse", prompt: Prompt, seconds: float) -> Usage:
     """The cost of a response that cannot be used; nothing where the provider counted no tokens."""
     return _usage(response.usage, prompt, "", seconds) if is_counted(response.usage) else Usage()
-
-
-def estimated(prompt: Prompt, text: str, seconds: float) -> Usage:
-    """The cost of an answer whose tokens nobody counted."""
-    read = sum(len(one.content) for one in prompt.messages) // CHARACTERS + 1
-    return Usage(1, read, len(text) // CHARACTERS + 1, seconds)
 
 
 def failed_answer(text: str, model: str) -> "ModelResponse":
@@ -113,9 +107,9 @@ def _finish(response: "ModelResponse") -> FinishReason | None:
 
 def _usage(usage: "RequestUsage", prompt: Prompt, text: str, seconds: float) -> Usage:
     if not is_counted(usage):
-        return estimated(prompt, text, seconds)
+        return filled(Usage(1, seconds=seconds), prompt, [text])
     read, wrote = _count(usage.input_tokens), _count(usage.output_tokens)
-    return Usage(
+    stated = Usage(
         calls=1,
         input_tokens=read,
         output_tokens=wrote,
@@ -124,6 +118,7 @@ def _usage(usage: "RequestUsage", prompt: Prompt, text: str, seconds: float) -> 
         stored_tokens=min(read, _count(usage.cache_write_tokens)),
         thinking_tokens=min(wrote, _count(usage.output_reasoning_tokens)),
     )
+    return filled(stated, prompt, [text])
 
 
 def _count(value: int) -> int:

@@ -80,8 +80,8 @@ def _provider(name: str, opened: list[Any]) -> "Provider[Any]":
 
 
 def _bedrock() -> "Provider[Any]":
-    import boto3  # type: ignore[import-untyped]
-    from botocore.config import Config  # type: ignore[import-untyped]
+    import boto3
+    from botocore.config import Config
     from pydantic_ai.providers.bedrock import BedrockProvider
 
     once = Config(retries={"total_max_attempts": 1}, max_pool_connections=_CONNECTIONS)

@@ -15,10 +15,7 @@ from structout.models.lanes import ask_in_lanes
 from structout.models.limiter import Limiter
 from structout.models.owed import Owed
 from structout.models.providers.answer import (
-    CHARACTERS,
-    estimated,
     failed_answer,
-    is_counted,
     paid_for,
     read_response,
 )
@@ -46,6 +43,7 @@ from structout.models.providers.request import (
 )
 from structout.models.providers.settings import checked, of_sampling, private, untaken
 from structout.models.retries import FaultError, Patience, RefusalError, retried
+from structout.models.tokens import ESTIMATED, unread
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse
@@ -173,8 +171,8 @@ class HostedModel:
             raise FaultError(
                 f"the answer cannot be read: {said}", answer=paid_for(response, prompt, seconds)
             ) from error
-        if not is_counted(response.usage):
-            self._say(f"{self.name} does not count tokens: they are estimated at {CHARACTERS} characters each")
+        if answer.usage.estimated_tokens:
+            self._say(f"{self.name} {ESTIMATED}")
         return replace(answer, refusal=masked(answer.refusal))
 
     def classified(self, error: Exception) -> Exception:
@@ -281,7 +279,7 @@ class HostedModel:
                 if (text := generated(error)) is None:
                     found = self.failed(error, request)
                     if isinstance(found, FaultError) and is_unread(error):
-                        cost = estimated(prompt, "", time.monotonic() - began)
+                        cost = unread(prompt, time.monotonic() - began)
                         found = FaultError(f"the answer cannot be read: {found}", answer=cost)
                     raise found from None  # the text of a client's error may contain the key
                 response = failed_answer(text, self.model.model_name)

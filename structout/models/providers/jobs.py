@@ -9,8 +9,8 @@ from structout.completion import Completion, Prompt, Usage
 from structout.errors import BatchError
 from structout.halt import current
 from structout.models.ledger import Wave
-from structout.models.providers.answer import estimated
 from structout.models.retries import FaultError
+from structout.models.tokens import unread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +109,7 @@ def read(
         found = hosted.failed(error, ours)
         if result.status == "succeeded" and isinstance(found, FaultError):
             problem = f"the answer to the request with the custom id {theirs.custom_id} cannot be read: {found}"
-            raise GivenUpError(problem, estimated(prompt, "", 0.0)) from None
+            raise GivenUpError(problem, unread(prompt, 0.0)) from None
         raise found from None
     return hosted.read(response, ours, prompt, 0.0)
 

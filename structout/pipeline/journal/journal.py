@@ -112,7 +112,7 @@ class Journal:
         with self.transaction() as db:
             db.execute(f"DELETE FROM outcomes WHERE NOT ({_or_forgotten(keep)})")
             if not keep:
-                db.execute("DELETE FROM about WHERE name LIKE 'texts%'")
+                db.execute("DELETE FROM about WHERE name LIKE 'texts%' OR name LIKE 'marks%'")
             now = datetime.now(UTC).isoformat(timespec="seconds")
             for name, value in (("identity", dict(identity)), ("before", before), ("date", now)):
                 _put(db, name, json.dumps(value))
@@ -161,6 +161,15 @@ class Journal:
             parts = " and ".join(changed)
             was = "; ".join(_change(name, known.get(name), identity[name]) for name in changed)
             raise OtherRunError(f"{self.path} belongs to a run with another {parts} ({was})", hint=ANEW)
+
+    def marks(self) -> list[dict[str, Any]]:
+        """What tells which rows the tables of a database have (see `Held`); empty in a run that started again."""
+        return self._about("marks", [])
+
+    def keep_marks(self, marks: Sequence[Mapping[str, Any]]) -> None:
+        """Keep other marks, so that they survive a power failure."""
+        with self.transaction(durable=True) as db:
+            _put(db, "marks", json.dumps(list(marks)))
 
     # --- completions ---
 
@@ -227,21 +236,25 @@ class Journal:
 
     def outcome(self, position: int) -> RowOutcome:
         """The outcome of one known row."""
-        (found,) = self._outcomes("position = ?", position)
+        ((_, found),) = self._outcomes("position = ?", position)
         return found
 
     def outcomes(self, wanted: str = "TRUE", limit: int | None = None) -> Iterator[RowOutcome]:
         """The outcomes among the first `limit` rows that match `wanted` (SQL), in input order, without forgotten rows.
         Do not add outcomes while reading.
         """
+        yield from (found for _, found in self.numbered(wanted, limit))
+
+    def numbered(self, wanted: str = "TRUE", limit: int | None = None) -> Iterator[tuple[int, RowOutcome]]:
+        """The same outcomes, each with its position."""
         yield from self._outcomes(f"position < ? AND {KNOWN} AND ({wanted})", _ALL if limit is None else limit)
 
-    def _outcomes(self, where: str, *arguments: Any) -> Iterator[RowOutcome]:
+    def _outcomes(self, where: str, *arguments: Any) -> Iterator[tuple[int, RowOutcome]]:
         for position, _, found in self._read(where, *arguments):
             if isinstance(found, DataError):
                 hint = "run the same command again: it asks for the row again"
                 raise DamagedError(f"row {position + 1} of {self.path} is damaged: {found}", hint=hint) from found
-            yield found
+            yield position, found
 
     def _read(self, where: str, *arguments: Any) -> Iterator[tuple[int, str, RowOutcome | DataError]]:
         """Positions, statuses and outcomes (or the error of a damaged outcome), in input order."""

@@ -1,10 +1,9 @@
 """The report in HTML: what it holds, that nothing escapes from it, and how it behaves in a browser."""
 
-import html
 import json
 import re
-import shutil
-import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ from structout import Completion, MissingExtraError, Prompted, Reask, Repair, Re
 from structout.completion import Prompt, Usage
 from structout.evaluation.reporting.figures import draw
 from structout.evaluation.reporting.page import data, page, write
+from tests.browser import opened, started
 from tests.evaluation.test_metrics import ANSWERS, RIGHT, bolts
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 EVIL = "</script><script>document.title='broken out'</script><img src=x onerror=\"document.title='broken out'\">"
 TEXTS = [*ANSWERS, f"evil {EVIL}", "hex bolt, 6 mm \ud800"]
 
@@ -37,11 +36,28 @@ def report() -> Report:
     return evaluate(ways, Scripted(answer), bolts(*TEXTS), sweep=sweep, perturbations=["whitespace"])
 
 
+class Elements(HTMLParser):
+    """The names of a page's elements and attributes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+
 def test_it_is_one_file_that_asks_for_nothing(report: Report, tmp_path: Path) -> None:
     write(report, tmp_path / "new" / "report.html")
     text = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
     assert "default-src 'none'" in text
-    assert not re.search(r"<link|<iframe|<img|@import|url\(|\bsrc\s*=", re.sub(r"<script type=.*?</script>", "", text))
+    elements = Elements(text)
+    assert not {"link", "iframe", "img"} & elements.names
+    assert not {"src", "srcset"} & elements.attributes
+    assert not re.search(r"@import|url\(", text.partition('<script type="application/json"')[0])
     assert text.count("<script") == text.count("</script>") == 2
 
 
@@ -59,82 +75,67 @@ def test_its_data_are_those_of_the_report(report: Report) -> None:
     assert {leaf["field"]: leaf["span"] for leaf in grounded["leaves"]} == {"/kind": [0, 3], "/size_mm": [10, 11]}
 
 
-DRIVE = """
-<script>
-const seen = {};
-const choose = (id, value) => {
-  document.getElementById(id).value = value;
-  document.getElementById("filter").dispatchEvent(new Event("input"));
-  return document.getElementById("count").textContent;
-};
-const labels = [...document.getElementById("by-arm").options].map((one) => one.text);
-seen.all = document.getElementById("count").textContent;
-seen.arm = choose("by-arm", String(labels.indexOf("mended temperature=0.0") - 1));
-seen.repaired = choose("by-status", "=repaired");
-seen.listed = document.querySelectorAll("#list button").length;
-choose("by-status", "");
-seen.field = choose("by-field", "/kind");
-choose("by-field", "");
-seen.text = choose("by-text", "fenced");
-document.querySelector("#list button").click();
-setTimeout(() => {
-  seen.hash = location.hash;
-  seen.heading = document.querySelector("#transcript h3").textContent;
-  seen.answer = document.querySelector("#transcript .answer").textContent;
-  seen.parts = [...document.querySelectorAll("#transcript h4")].map((one) => one.textContent);
-  seen.edits = document.querySelector("#transcript").textContent.includes("lossless");
-  choose("by-text", "evil");
-  document.querySelector("#list button").click();
-  setTimeout(() => {
-    seen.source = document.querySelector("#transcript .source").textContent;
-    location.hash = document.querySelector('#list button').dataset.link;
-    const cell = [...document.querySelectorAll("#heat td")].find((one) => one.tabIndex === 0);
-    cell.click();
-    seen.cell = [document.getElementById("by-arm").value !== "", document.getElementById("by-field").value !== ""];
-    seen.title = document.title;
-    seen.figures = document.querySelectorAll("figure svg").length;
-    seen.rows = document.querySelectorAll("#headline-table tbody tr").length;
-    const out = document.createElement("output");
-    out.id = "seen";
-    out.textContent = JSON.stringify(seen);
-    document.body.append(out);
-  }, 50);
-}, 50);
-</script>
-"""
-
-
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed to drive the report with")
 def test_it_filters_and_opens_transcripts_in_a_browser(report: Report, tmp_path: Path) -> None:
     place = tmp_path / "report.html"
-    place.write_text(page(report).replace("</body>", DRIVE + "</body>"), encoding="utf-8")
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-        "--disable-component-update --disable-sync --virtual-time-budget=5000 --dump-dom"
-    )
-    done = subprocess.run(
-        [str(BROWSER), *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", place.as_uri()],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    (shown,) = re.findall(r'<output id="seen">(.*?)</output>', done.stdout, re.DOTALL)
-    seen: dict[str, Any] = json.loads(html.unescape(shown))
+    write(report, place)
     total = len(report.outcomes)
-    assert seen["all"] == f"{total} of {total}"
-    assert seen["arm"] == f"{len(TEXTS)} of {total}"
-    assert (seen["repaired"], seen["listed"]) == (f"1 of {total}", 1)
-    assert seen["field"] == f"4 of {total}"
-    assert seen["text"] == f"1 of {total}"
-    assert re.fullmatch(r"#t=\d+;fenced;0", seen["hash"])
-    assert seen["heading"].startswith("fenced · mended temperature=0.0")
-    assert seen["answer"].startswith("```json")
-    assert seen["edits"]
-    assert {"Record", "Repair's edits", "Leaves"} <= set(seen["parts"])
-    assert seen["source"] == f"evil {EVIL}"
-    assert seen["cell"] == [True, True]
-    assert seen["title"] == report.title
-    assert (seen["figures"], seen["rows"]) == (4, 6)
+    with started() as browser, opened(browser, place) as shown:
+        count, buttons = shown.locator("#count"), shown.locator("#list button")
+        assert count.inner_text() == f"{total} of {total}"
+        assert shown.locator("#transcript h3").inner_text().startswith("right · asked")  # the first one is open
+        shown.select_option("#by-arm", label="mended temperature=0.0")
+        assert count.inner_text() == f"{len(TEXTS)} of {total}"
+        shown.select_option("#by-status", "=repaired")
+        assert (count.inner_text(), buttons.count()) == (f"1 of {total}", 1)
+        shown.select_option("#by-status", "")
+        shown.select_option("#by-field", "/kind")
+        assert count.inner_text() == f"4 of {total}"
+        shown.select_option("#by-field", "")
+        shown.fill("#by-text", "fenced")
+        assert count.inner_text() == f"1 of {total}"
+        buttons.first.click()
+        shown.locator("#transcript h3", has_text="fenced").wait_for()
+        assert re.fullmatch(r".*#t=\d+;fenced;0", shown.url)
+        assert shown.locator("#transcript .answer").inner_text().startswith("```json")
+        assert "lossless" in shown.locator("#transcript").inner_text()
+        assert {"Record", "Repair's edits", "Leaves"} <= set(shown.locator("#transcript h4").all_inner_texts())
+        shown.fill("#by-text", "evil")
+        buttons.first.click()
+        shown.locator("#transcript h3", has_text="evil").wait_for()
+        assert shown.locator("#transcript .source").inner_text() == f"evil {EVIL}"
+        shown.locator("#heat td button").first.click()
+        assert shown.input_value("#by-arm") != "" != shown.input_value("#by-field")
+        assert shown.title() == report.title
+        assert shown.locator("#tradeoff figure svg").count() == shown.locator("#curves .plots svg").count() == 3
+        assert shown.locator("#headline-table tbody tr").count() == 6
+
+
+def test_it_shows_one_record_with_every_strategy_side_by_side(report: Report, tmp_path: Path) -> None:
+    write(report, tmp_path / "report.html")
+    with started() as browser, opened(browser, tmp_path / "report.html") as shown:
+        shown.select_option("#by-record", label="fenced")
+        heads = shown.locator("#compared th").all_inner_texts()
+        assert heads[:2] == ["value", "expected"]
+        assert len(heads) == 2 + 6
+        status, *leaves = shown.locator("#compared tbody tr").all()
+        words = status.locator("td").all_inner_texts()
+        assert ["repaired" in one for one in words[2:]] == [False, False, True, True, True, True]
+        assert [leaf.locator("td").first.inner_text() for leaf in leaves] == ["/kind", "/size_mm"]
+        assert leaves[0].locator("td").nth(1).inner_text() == "hex"
+        assert "✓ hex" in leaves[0].locator("td").nth(4).inner_text()
+        assert "✗" in leaves[0].locator("td").nth(2).inner_text()
+        shown.click("#later")
+        assert shown.input_value("#by-record") != ""
+        status.locator("a").first.click()
+        assert "#t=" in shown.url
+
+
+def test_a_report_without_transcripts_shows_its_numbers(report: Report, tmp_path: Path) -> None:
+    write(replace(report, about={**report.about, "transcripts": False}), tmp_path / "report.html")
+    with started() as browser, opened(browser, tmp_path / "report.html") as shown:
+        assert shown.locator("#headline-table tbody tr").count() == 6
+        assert shown.locator("#comparison").count() == 0
+        assert "fenced" not in shown.locator("main").inner_text()
 
 
 def test_figures_are_drawn_where_there_is_something_to_draw(report: Report, tmp_path: Path) -> None:

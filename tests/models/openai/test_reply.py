@@ -9,6 +9,7 @@ import pytest
 
 from structout import BestOf, Confident, Prompt, Prompted, Sampling, Schema, Scripted, Verify
 from structout.models.openai.reply import read_reply
+from structout.models.tokens import most_read
 from structout.result import Task
 from tests.conftest import Bolt
 from tests.models.openai.clients import ask, client
@@ -78,7 +79,8 @@ def test_finish_reasons_refusals_logprobs_and_missing_counts() -> None:
     assert proxy.requests[0]["logprobs"] is True
     assert (one.finish_reason, one.logprobs) == ("length", (-0.5,))
     assert (two.finish_reason, two.refusal) == ("refused", "I will not")
-    assert three.usage.output_tokens == 5
+    assert three.usage.output_tokens == 17  # a token for each byte, and the token that ends the answer
+    assert three.usage.estimated_tokens == three.usage.input_tokens + 17
 
 
 def test_samples_of_one_prompt_are_one_request_where_that_is_asked_for() -> None:
@@ -130,7 +132,30 @@ def test_a_count_that_cannot_be_one_is_estimated(name: str, odd: Any) -> None:
     answer["usage"][name] = odd
     reply = read_reply(json.dumps(answer), ask("1"), 0.1)
     usage = reply.answers[0].usage
-    assert (reply.counted, usage.input_tokens, usage.output_tokens) == (False, 6, 5)
+    assert (reply.counted, usage.input_tokens, usage.output_tokens) == (False, most_read(ask("1")), 17)
+
+
+@pytest.mark.parametrize(
+    ("read", "wrote", "text", "estimated"),
+    [(0, 0, "four", "both"), (11, 0, "four", "answer"), (0, 2, "four", "prompt"), (11, 2, "four", ""), (11, 0, "", "")],
+)
+def test_a_count_of_zero_where_there_is_text_is_estimated(read: int, wrote: int, text: str, estimated: str) -> None:
+    reply = read_reply(json.dumps(completion(text, read=read, written=wrote)), ask("1"), 0.1)
+    most = {"prompt": most_read(ask("1")) if estimated in ("both", "prompt") else 0}
+    most["answer"] = len(text) + 1 if estimated in ("both", "answer") else 0
+    assert reply.usage.input_tokens == read + most["prompt"]
+    assert reply.usage.output_tokens == wrote + most["answer"]
+    assert reply.usage.estimated_tokens == sum(most.values())
+    assert reply.counted == (not estimated)
+
+
+def test_estimates_of_several_answers_add_up_and_keep_to_the_token_limit() -> None:
+    whole = {**completion("x"), "usage": None}
+    whole["choices"] = [{**whole["choices"][0], "message": {"content": "x" * n}} for n in (3, 500)]
+    reply = read_reply(json.dumps(whole), ask("1"), 0.1)
+    limit = ask("1").sampling.max_tokens
+    assert reply.usage.output_tokens == min(4, limit) + min(501, limit)
+    assert reply.usage.estimated_tokens == reply.usage.input_tokens + reply.usage.output_tokens
 
 
 @pytest.mark.parametrize("odd", [-5, nan, True, "5", 10**30, 11])

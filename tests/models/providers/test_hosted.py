@@ -198,7 +198,8 @@ def test_what_a_provider_finds_invalid_is_an_answer_and_charged(text: str, finis
     with pytest.warns(StructoutWarning, match="does not count tokens"):
         (answer,) = model.complete([ask()])
     assert (answer.text, answer.finish_reason) == (text, finish)
-    assert answer.usage.output_tokens > 0
+    assert answer.usage.output_tokens == len(text) + 1
+    assert answer.usage.estimated_tokens == answer.usage.input_tokens + answer.usage.output_tokens
     assert model.complete([ask()])[0].version == "m native"  # the next row is held as before
 
 

@@ -19,17 +19,24 @@ from pydantic import Field, computed_field
 from structout import DataError, Schema, Scripted
 from structout.completion import Usage
 from structout.errors import StructoutWarning
+from structout.pipeline.form import Form
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.journal.tables import connect, loaded, written
 from structout.pipeline.outcome import RowOutcome
-from structout.pipeline.run import finish, local, process
+from structout.pipeline.run import Files, finish, local, process
 from structout.records import completion_of
 from structout.strategies import Prompted
 from structout.tables.rows import rows_of
 from tests.conftest import BOLT, ROOT, Bolt
 from tests.nesting import nested
 from tests.pipeline.conftest import COUNT, Run, rows
+
+
+def files(folder: Path, job: Job, *, bare: bool = False) -> Files:
+    """The files of a run."""
+    return Files(str(folder / "o.jsonl"), str(folder / "q.jsonl"), Form.of(job.schema), bare=bare)
+
 
 HOSTILE: dict[str, Callable[[dict[str, Any]], object]] = {
     "a value that breaks the schema": lambda row: row.update(value={"kind": "hex", "size_mm": -3}, document=None),
@@ -151,7 +158,7 @@ def test_what_is_written_is_judged_again(job: Job, tmp_path: Path) -> None:
         stricter = Job(
             Schema.of({"type": "object", "properties": {"size_mm": {"maximum": 2}}}), job.model, job.strategy
         )
-        assert finish(journal, stricter, 3, str(tmp_path / "o.jsonl"), str(tmp_path / "q.jsonl")) == (2, 1)
+        assert finish(journal, stricter, 3, files(tmp_path, stricter)) == (2, 1)
         (row,) = rows(tmp_path / "q.jsonl")
         assert (row["key"], row["status"]) == (3, "rejected")
         assert "breaks the schema: /size_mm" in row["issues"][0]["message"]
@@ -176,7 +183,7 @@ def test_defaults_that_are_never_the_same_are_no_forgery(tmp_path: Path) -> None
         process(rows_of(["2 mm"]), job, journal, local())
         kept = journal.outcome(0).value
         assert journal.wrong(job.schema) == {}
-        assert finish(journal, job, 1, str(tmp_path / "o.jsonl"), str(tmp_path / "q.jsonl"), bare=True) == (1, 0)
+        assert finish(journal, job, 1, files(tmp_path, job, bare=True)) == (1, 0)
     assert rows(tmp_path / "o.jsonl") == [kept]
 
 

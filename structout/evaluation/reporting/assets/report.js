@@ -1,10 +1,12 @@
 "use strict";
 // All texts are inserted as text nodes, never as markup: the output of a model stays data.
 const data = JSON.parse(document.getElementById("data").textContent);
-const COLOURS = ["#0b6e99", "#c2571a", "#3d8b40", "#8a4fae", "#b0893b", "#c23b63", "#2a9d9d", "#6b6f76", "#5566cc", "#7a9a01"];
-const ERROR_COLOURS = ["#5b8db8", "#c0504d", "#d98b3a", "#8c6bb1", "#b5a642", "#9aa5ad", "#4f7f6f", "#3b3f46", "#a05a7a"];
+// White text on each colour, and each colour on both grounds, has the contrast that WCAG 2 asks for.
+const COLOURS = ["#0b6e99", "#b34d12", "#2f7433", "#8a4fae", "#86671c", "#c23b63", "#1b7676", "#636870", "#5566cc", "#5f7800"];
+const ERROR_COLOURS = ["#5b8db8", "#c0504d", "#d98b3a", "#8c6bb1", "#b5a642", "#9aa5ad", "#4f7f6f", "#737b86", "#a05a7a"];
 const LEFT = new Set(["strategy", "first", "second", "perturbation", "field"]);
 const byId = (id) => document.getElementById(id);
+const hide = (id) => { byId(id).hidden = true; document.querySelector(`nav a[href="#${id}"]`).hidden = true; };
 const transcripts = data.about.transcripts !== false;
 const plain = data.rows.map((row) => row.arm);
 const several = new Set(data.arms.map((arm) => arm.model)).size > 1;
@@ -22,14 +24,17 @@ const percent = (share) => `${Math.round(100 * share)} %`;
 const points = (share) => { const whole = Math.round(100 * share); return whole === 0 ? "0" : `${whole > 0 ? "+" : "−"}${Math.abs(whole)}`; };
 const number = (value, digits) => (value === null || value === undefined ? "–" : value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: 0 }));
 const small = (value) => (value === null || value === undefined ? "–" : value >= 100 ? value.toFixed(0) : Number(value.toPrecision(2)).toString());
-const colour = (arm) => COLOURS[Math.max(0, plain.indexOf(arm)) % COLOURS.length];
+// The place of a combination among the rows; a perturbed one has the place of the same one unperturbed.
+const rank = (arm) => Math.max(0, plain.findIndex((one) => data.arms[one].label === data.arms[arm].label && data.arms[one].model === data.arms[arm].model));
+const colour = (arm) => COLOURS[rank(arm) % COLOURS.length];
 const name = (arm) => data.arms[arm].label + (several ? ` · ${data.arms[arm].model}` : "") + (data.arms[arm].perturbation ? ` · ${data.arms[arm].perturbation}` : "");
 const breakable = (text) => text.replace(/([(,])/g, "$1\u200b");
 const shown = (value) => (value === null || value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value));
 const rateCell = (rate) => el("td", {}, percent(rate[0]), el("small", {}, `${Math.round(100 * rate[1])}–${Math.round(100 * rate[2])}`));
-const numbered = (arm) => el("i", { class: "number", style: `background:${colour(arm)}`, title: name(arm) }, plain.indexOf(arm) + 1);
+const numbered = (arm) => el("i", { class: "number", style: `background:${colour(arm)}`, title: name(arm) }, rank(arm) + 1);
 const numbers = () => el("ol", { class: "key" }, plain.map((arm) => el("li", {}, numbered(arm), name(arm))));
 
+// plots.js
 function table(heads, lines) {
   return el("table", {}, el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col", class: LEFT.has(head) ? "left" : null }, head)))), el("tbody", {}, lines));
 }
@@ -46,7 +51,7 @@ function headline() {
     return el("tr", { class: best.some((one) => one[2] === row.arm) ? "best" : null },
       el("td", { class: "name" }, numbered(row.arm), breakable(name(row.arm))), el("td", {}, row.n),
       cells(main),
-      el("td", {}, c.checks ? `${(c.calls - c.checks).toFixed(2)} + ${c.checks.toFixed(2)}` : c.calls.toFixed(2)), el("td", {}, number(c.tokens, 0)), el("td", {}, c.seconds.toFixed(2)),
+      el("td", {}, c.checks ? `${(c.calls - c.checks).toFixed(2)} + ${c.checks.toFixed(2)}` : c.calls.toFixed(2)), el("td", {}, (c.estimated ? "≤ " : "") + number(c.tokens, 0)), el("td", {}, c.seconds.toFixed(2)),
       el("td", {}, `${c.p50.toFixed(2)} / ${c.p95.toFixed(2)}`), el("td", {}, small(c.seconds_per_correct)),
       priced ? [el("td", {}, small(c.price)), el("td", {}, small(c.price_per_correct))] : [], cells(more));
   });
@@ -63,59 +68,22 @@ function frontier(found) {
   return best;
 }
 
-function axes(width, height, margin, yTicks) {
-  const y = (share) => height - margin.bottom - share * (height - margin.bottom - margin.top);
-  const marks = (yTicks || [0, 0.25, 0.5, 0.75, 1]).map((share) => [
-    el("svg:line", { class: "axis", x1: margin.left, x2: width - margin.right, y1: y(share), y2: y(share) }),
-    el("svg:text", { class: "faint", x: margin.left - 6, y: y(share) + 4, "text-anchor": "end" }, percent(share)),
-  ]);
-  return { y, marks: marks.flat() };
-}
-
-function scatter(metric, title) {
-  const [width, height, margin] = [540, 320, { top: 14, right: 16, bottom: 40, left: 52 }];
-  const costs = data.rows.map((row) => row.cost.seconds);
-  const positive = costs.filter((cost) => cost > 0);
-  const [least, most] = [Math.log10(Math.min(...positive, 1)), Math.log10(Math.max(...positive, Math.min(...positive, 1) * 10))];
-  const x = (cost) => margin.left + 18 + ((Math.log10(Math.max(cost, 10 ** least)) - least) / (most - least || 1)) * (width - margin.left - margin.right - 36);
-  const { y, marks } = axes(width, height, margin);
-  const ticks = [];
-  for (let power = Math.floor(least); power <= Math.ceil(most); power++) {
-    for (const step of [1, 2, 5]) {
-      const cost = step * 10 ** power;
-      if (Math.log10(cost) < least - 0.001 || Math.log10(cost) > most + 0.001) continue;
-      ticks.push(el("svg:text", { class: "faint", x: x(cost), y: height - margin.bottom + 17, "text-anchor": "middle" }, String(Number(cost.toPrecision(1)))));
-    }
-  }
-  const best = frontier(data.rows.map((row) => [row.cost.seconds, row.rates[metric][0]]));
-  const line = el("svg:polyline", { class: "frontier", points: best.map(([cost, share]) => `${x(cost)},${y(share)}`).join(" ") });
-  const dots = data.rows.map((row, place) => {
-    const [share, low, high] = row.rates[metric];
-    const [cx, ink] = [x(row.cost.seconds), colour(row.arm)];
-    return el("svg:g", {}, el("svg:title", {}, `${name(row.arm)}: ${percent(share)} (${percent(low)}–${percent(high)}), ${row.cost.seconds.toFixed(2)} s`),
-      el("svg:line", { x1: cx, x2: cx, y1: y(low), y2: y(high), stroke: ink, "stroke-width": 1.5 }),
-      el("svg:circle", { cx, cy: y(share), r: 8, fill: ink }),
-      el("svg:text", { x: cx, y: y(share) + 4, "text-anchor": "middle", style: "fill:#fff;font-size:10px;font-weight:600" }, place + 1));
-  });
-  const label = el("svg:text", { class: "faint", x: (width + margin.left) / 2, y: height - 5, "text-anchor": "middle" }, "model seconds per record");
-  return el("figure", {}, el("figcaption", {}, title), el("svg:svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title }, marks, ticks, line, dots, label));
-}
-
 function tradeoff() {
-  byId("plot-compliance").append(scatter("compliance", "Compliance"));
-  byId("plot-accuracy").append(scatter("record accuracy", "Record accuracy"));
-  byId("tradeoff").querySelector(".pair").after(numbers());
+  for (const metric of ["compliance", "value accuracy", "record accuracy"]) byId("plots").append(scatter(metric, metric[0].toUpperCase() + metric.slice(1)));
+  byId("plots").after(numbers());
 }
 
 function heat() {
   const names = [...new Set(plain.flatMap((arm) => data.fields[arm].map((field) => field.name)))];
   const lines = names.map((one) => el("tr", {}, el("td", { class: "name" }, one), plain.map((arm) => {
     const field = data.fields[arm].find((found) => found.name === one);
-    if (!field) return el("td", { style: "cursor:default" }, "");
+    if (!field) return el("td", {}, "");
     const wrong = Object.entries(field.errors).map(([error, count]) => `${count} ${error}`).join(", ");
     const title = `${name(arm)}, ${one}: ${field.right} right${wrong ? `, ${wrong}` : ""}; precision ${percent(field.precision[0])}, recall ${percent(field.recall[0])}`;
-    const choose = () => { if (!transcripts) return; byId("by-arm").value = arm; byId("by-field").value = one; byId("by-status").value = ""; list(); byId("transcripts").scrollIntoView(); };
-    return el("td", { title, tabindex: 0, style: `background:rgba(var(--heat),${(0.75 * field.failed).toFixed(3)})`, onclick: choose, onkeydown: (event) => { if (event.key === "Enter") choose(); } }, percent(field.failed));
+    const style = `--share:${field.failed.toFixed(3)}`;
+    if (!transcripts) return el("td", { title, style: `background:rgba(var(--heat),calc(var(--hottest)*${field.failed.toFixed(3)}))` }, percent(field.failed));
+    const choose = () => { byId("by-arm").value = arm; byId("by-field").value = one; byId("by-status").value = ""; list(); byId("transcripts").scrollIntoView(); };
+    return el("td", {}, el("button", { type: "button", title, style, onclick: choose }, percent(field.failed)));
   })));
   const many = plain.length > 4; // names would not fit
   byId("heat").append(table(["field", ...plain.map(many ? numbered : name)], lines));
@@ -137,7 +105,7 @@ function taxonomy() {
 }
 
 function pairs() {
-  if (!data.pairs.length) { byId("pairs").hidden = true; return; }
+  if (!data.pairs.length) { hide("pairs"); return; }
   const line = (pair) => el("tr", {},
     el("td", { class: "name" }, name(pair.one)), el("td", { class: "name" }, name(pair.other)), el("td", {}, points(pair.value)),
     el("td", {}, `${points(pair.low)} to ${points(pair.high)}`), el("td", {}, pair.won), el("td", {}, pair.lost), el("td", {}, pair.n), el("td", {}, pair.p < 0.001 ? "< 0.001" : pair.p.toFixed(3)));
@@ -149,52 +117,10 @@ function pairs() {
   if (rest.length) byId("pair-table").append(el("details", {}, el("summary", {}, `${rest.length} more pairs without a significant difference`), drawn(rest)));
 }
 
-function curve(axis, metric) {
-  const rows = data.rows.filter((row) => row.setting.some(([one]) => one === axis));
-  const value = (row) => row.setting.find(([one]) => one === axis)[1];
-  const values = [...new Set(rows.map(value))];
-  if (values.every((one) => typeof one === "number")) values.sort((a, b) => a - b);
-  const series = new Map();
-  for (const row of rows) {
-    const rest = [row.strategy, ...row.setting.filter(([one]) => one !== axis).map(([one, at]) => `${one}=${at}`), ...(several ? [data.arms[row.arm].model] : [])].join(" ");
-    series.set(rest, [...(series.get(rest) || []), row]);
-  }
-  const [width, height, margin] = [540, 260, { top: 12, right: 16, bottom: 38, left: 52 }];
-  const { y, marks } = axes(width, height, margin);
-  const x = (row, shift) => margin.left + 24 + shift + (values.indexOf(value(row)) / Math.max(values.length - 1, 1)) * (width - margin.left - margin.right - 48);
-  const drawn = [...series.values()].map((of, place) => {
-    const [ink, shift] = [COLOURS[place % COLOURS.length], 3 * (place - (series.size - 1) / 2)];
-    const sorted = [...of].sort((a, b) => values.indexOf(value(a)) - values.indexOf(value(b)));
-    return [el("svg:polyline", { fill: "none", stroke: ink, "stroke-width": 2, points: sorted.map((row) => `${x(row, shift)},${y(row.rates[metric][0])}`).join(" ") }),
-      ...sorted.map((row) => el("svg:g", {}, el("svg:title", {}, `${name(row.arm)}: ${percent(row.rates[metric][0])}`),
-        el("svg:line", { x1: x(row, shift), x2: x(row, shift), y1: y(row.rates[metric][1]), y2: y(row.rates[metric][2]), stroke: ink }),
-        el("svg:circle", { cx: x(row, shift), cy: y(row.rates[metric][0]), r: 4, fill: ink })))];
-  });
-  const ticks = values.map((one) => el("svg:text", { class: "faint", "text-anchor": "middle", y: height - margin.bottom + 17, x: x({ setting: [[axis, one]] }, 0) }, String(one)));
-  const key = el("ul", { class: "key" }, [...series.keys()].map((one, place) => el("li", {}, el("i", { style: `background:${COLOURS[place % COLOURS.length]}` }), one)));
-  const title = `${metric} against ${axis}`;
-  return el("figure", {}, el("figcaption", {}, title), el("svg:svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title }, marks, ticks, drawn.flat(),
-    el("svg:text", { class: "faint", x: (width + margin.left) / 2, y: height - 5, "text-anchor": "middle" }, axis)), key);
-}
-
-function perturbations() {
-  const lines = data.perturbed.map((one) => {
-    const [width, reach] = [220, Math.max(0.1, ...data.perturbed.flatMap((two) => [Math.abs(two.low), Math.abs(two.high)]))];
-    const x = (share) => width / 2 + (share / reach) * (width / 2 - 6);
-    const bar = el("svg:svg", { viewBox: `0 0 ${width} 18`, style: "width:220px", role: "img", "aria-label": `${points(one.value)} points` },
-      el("svg:line", { class: "axis", x1: width / 2, x2: width / 2, y1: 0, y2: 18 }),
-      el("svg:line", { x1: x(one.low), x2: x(one.high), y1: 9, y2: 9, stroke: colour(one.arm), "stroke-width": 2 }),
-      el("svg:circle", { cx: x(one.value), cy: 9, r: 4, fill: colour(one.arm) }));
-    return el("tr", {}, el("td", { class: "name" }, name(one.arm)), el("td", { class: "left" }, one.name), el("td", {}, one.n), el("td", {}, points(one.value)), el("td", {}, bar), rateCell(one.flips), rateCell(one.changed));
-  });
-  return el("div", { class: "scroll" }, el("figcaption", {}, "Change in record accuracy under perturbation, against the same records unchanged"),
-    table(["strategy", "perturbation", "records", "points", "95 %", "right ↔ wrong", "document changed"], lines));
-}
-
 function curves() {
   const drawn = [...new Set(data.rows.flatMap((row) => row.setting.map(([axis]) => axis)))];
-  if (!drawn.length && !data.perturbed.length) { byId("curves").hidden = true; document.querySelector('nav a[href="#curves"]').hidden = true; return; }
-  for (const axis of drawn) byId("curve-plots").append(el("div", { class: "pair" }, curve(axis, "compliance"), curve(axis, "record accuracy")));
+  if (!drawn.length && !data.perturbed.length) { hide("curves"); return; }
+  for (const axis of drawn) byId("curve-plots").append(el("div", { class: "plots" }, ["compliance", "value accuracy", "record accuracy"].map((metric) => curve(axis, metric))));
   if (data.perturbed.length) byId("curve-plots").append(perturbations());
 }
 
@@ -235,7 +161,8 @@ function list() {
   current();
 }
 function current() {
-  for (const button of byId("list").querySelectorAll("button")) button.setAttribute("aria-current", String(button.dataset.link === location.hash));
+  const now = sameLink(location.hash) ? location.hash : byId("transcript").dataset.link;
+  for (const button of byId("list").querySelectorAll("button")) button.setAttribute("aria-current", String(button.dataset.link === now));
 }
 
 function highlighted(outcome) {
@@ -259,29 +186,75 @@ function attempt(one, place, of) {
     el("pre", { class: "answer" }, one.text || one.refusal || "(empty)"), el("p", { class: "note" }, usage)];
 }
 
+// Show the transcript that the address names; at first, without an address, the first transcript.
 function open() {
-  const outcome = sameLink(location.hash);
-  if (!outcome) return;
+  const named = sameLink(location.hash);
+  if (!named && byId("transcript").dataset.link) return;
+  const outcome = named || data.outcomes[0];
+  byId("transcript").dataset.link = link(outcome);
   const leaves = outcome.leaves.map((leaf) => el("tr", { onmouseenter: () => hot(leaf.pointer, true), onmouseleave: () => hot(leaf.pointer, false) },
     el("td", { class: "mono" }, leaf.pointer || "(document)"), el("td", {}, shown(leaf.expected)), el("td", {}, shown(leaf.answer)),
     el("td", {}, leaf.sure === null || leaf.sure === undefined ? "" : leaf.sure.toFixed(2)),
     el("td", {}, leaf.error ? el("b", { class: "tag wrong" }, leaf.error) : el("b", { class: "tag right" }, "right"))));
   byId("transcript").replaceChildren(
-    el("h3", {}, `${outcome.key} · ${name(outcome.arm)}${outcome.repeat ? ` · run ${outcome.repeat + 1}` : ""} `, tags(outcome), " ", el("a", { href: link(outcome), title: "link to this transcript" }, "#")),
+    el("h3", {}, `${outcome.key} · ${name(outcome.arm)}${outcome.repeat ? ` · run ${outcome.repeat + 1}` : ""} `, tags(outcome), " ", el("a", { href: link(outcome), title: "link to this transcript" }, "#"),
+      " ", el("a", { href: "#comparison", onclick: () => { byId("by-record").value = group(outcome); compare(); } }, "every strategy side by side")),
     el("h4", {}, "Record"), highlighted(outcome),
     ...outcome.attempts.flatMap((one, place) => attempt(one, place, outcome.attempts.length)).flat(),
     ...(outcome.issues.length ? [el("h4", {}, "Issues"), el("ul", {}, outcome.issues.map((issue) => el("li", {}, el("code", {}, issue.pointer || "(document)"), ` ${issue.kind}: ${issue.message}`)))] : []),
     ...(outcome.edits.length ? [el("h4", {}, "Repair's edits"), table(["grade", "kind", "where", "before", "after"], outcome.edits.map((edit) => el("tr", {}, ["grade", "kind", "where", "before", "after"].map((key) => el("td", { class: "mono" }, shown(edit[key]))))))] : []),
     el("h4", {}, "Leaves"), leaves.length ? el("div", { class: "scroll" }, table(["place", "expected", "answer", "confidence", "verdict"], leaves)) : el("p", { class: "note" }, "no leaves expected, none answered"));
   current();
-  if (byId("transcript").getBoundingClientRect().top > innerHeight || byId("transcript").getBoundingClientRect().bottom < 0) byId("transcripts").scrollIntoView();
+  scrolls();
+  if (named && (byId("transcript").getBoundingClientRect().top > innerHeight || byId("transcript").getBoundingClientRect().bottom < 0)) byId("transcripts").scrollIntoView();
+}
+
+// The results of one record, in one repeat, under one perturbation.
+const group = (outcome) => JSON.stringify([outcome.key, outcome.repeat, data.arms[outcome.arm].perturbation]);
+function comparison() {
+  const groups = new Map(data.outcomes.map((outcome) => [group(outcome), outcome]));
+  byId("by-record").append(...[...groups].map(([value, one]) => el("option", { value }, [one.key, one.repeat ? `run ${one.repeat + 1}` : "", data.arms[one.arm].perturbation].filter(Boolean).join(" · "))));
+  const move = (by) => { const select = byId("by-record"); select.selectedIndex = Math.min(Math.max(0, select.selectedIndex + by), select.length - 1); compare(); };
+  byId("earlier").addEventListener("click", () => move(-1));
+  byId("later").addEventListener("click", () => move(1));
+  byId("choice").addEventListener("input", compare);
+  byId("choice").addEventListener("submit", (event) => event.preventDefault());
+  compare();
+}
+function compare() {
+  const found = data.outcomes.filter((outcome) => group(outcome) === byId("by-record").value);
+  const seen = new Map(found.flatMap((outcome) => outcome.leaves).filter((leaf) => leaf.span && !leaf.error).map((leaf) => [String(leaf.span), leaf]));
+  byId("record").replaceChildren(highlighted({ text: found[0].text, leaves: [...seen.values()] }));
+  const pointers = [...new Set(found.flatMap((outcome) => outcome.leaves.map((leaf) => leaf.pointer)))];
+  const first = (pointer, key) => found.flatMap((outcome) => outcome.leaves).find((leaf) => leaf.pointer === pointer && leaf[key] !== null && leaf[key] !== undefined);
+  const answer = (leaf) => (leaf ? el("td", {}, el("span", { class: leaf.error ? "wrong" : "right" }, `${leaf.error ? "✗" : "✓"} ${shown(leaf.answer)}`), leaf.error ? el(...(shown(leaf.answer) === "" ? ["span", { class: "note" }] : ["small", {}]), leaf.error) : null) : el("td", {}, ""));
+  const lines = pointers.map((pointer) => el("tr", {}, el("td", { class: "mono" }, pointer || "(document)"), el("td", {}, shown((first(pointer, "expected") || {}).expected)), found.map((outcome) => answer(outcome.leaves.find((leaf) => leaf.pointer === pointer)))));
+  const status = el("tr", {}, el("td", {}, "status"), el("td", {}, ""), found.map((outcome) => el("td", {}, el("a", { href: link(outcome) }, tags(outcome)))));
+  byId("compared").replaceChildren(table(["value", "expected", ...found.map((outcome) => [numbered(outcome.arm), breakable(name(outcome.arm))])], [status, ...lines]));
+  scrolls();
+}
+
+// A region that scrolls sideways can be reached by keyboard, and says that it scrolls.
+function scrolls() {
+  for (const region of document.querySelectorAll(".scroll")) {
+    const isWide = region.scrollWidth > region.clientWidth + 1;
+    region.classList.toggle("wide", isWide);
+    for (const [attribute, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", `${(region.closest("section").querySelector("h2") || {}).textContent}, a table that scrolls sideways`]]) {
+      if (isWide) region.setAttribute(attribute, value);
+      else region.removeAttribute(attribute);
+    }
+    const hint = region.previousElementSibling && region.previousElementSibling.matches(".more") ? region.previousElementSibling : null;
+    if (isWide && !hint) region.before(el("p", { class: "more" }, "the table scrolls sideways →"));
+    if (!isWide && hint) hint.remove();
+  }
+  for (const text of document.querySelectorAll("pre")) if (text.scrollHeight > text.clientHeight) text.tabIndex = 0;
 }
 function hot(pointer, on) {
   for (const mark of document.querySelectorAll("mark")) if (mark.dataset.pointer === pointer) mark.classList.toggle("hot", on);
 }
 
 function prompts() {
-  if (!data.prompts.length) { byId("prompts").hidden = true; return; }
+  if (!data.prompts.length) { hide("prompts"); return; }
   const line = (written) => el("span", { class: { "+": "added", "-": "removed" }[written[0]] || null }, written.replace(/^-/, "−") + "\n");
   for (const one of data.prompts) {
     byId("prompt-texts").append(el("details", { open: one.diff.length ? "" : null }, el("summary", {}, name(one.arm)),
@@ -295,9 +268,13 @@ function provenance() {
   if (experiment) byId("about").append(el("h4", {}, "The experiment as a file (run it with structout bench experiment.toml)"), el("pre", {}, experiment));
 }
 
-byId("summary").textContent = `${data.rows.length} arms, ${data.outcomes.length} outcomes, structout ${data.about.structout}`;
+const count = (number, thing) => `${number.toLocaleString("en")} ${thing}${number === 1 ? "" : "s"}`;
+const is = data.rows.length === new Set(data.rows.map((row) => row.strategy)).size;
+byId("summary").textContent = `${count(data.rows.length, is ? "strategy" : "combination").replace("strategys", "strategies")}${is ? "" : " of strategy, model and setting"}, ${count(data.outcomes.length, "result")}, structout ${data.about.structout}`;
 headline(); tradeoff(); heat(); taxonomy(); pairs(); curves(); prompts(); provenance();
-if (transcripts) {
-  filters(); list(); open();
+if (transcripts && data.outcomes.length) {
+  filters(); list(); comparison(); open();
   addEventListener("hashchange", open);
 }
+scrolls();
+addEventListener("resize", scrolls);

@@ -1,0 +1,55 @@
+"""The last lines of a run: how sure the accepted rows are, and where the token limit overruled the model."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from structout.pipeline.sureness import Sureness
+from tests.conftest import BOLT, Shell
+
+MODEL = """
+from math import log
+from structout import Completion, Scripted, Usage
+
+def answer(prompt):
+    record = prompt.messages[-1].content
+    sure = 0.2 if "doubtful" in record else 0.9
+    text = '{"kind": "hex", "size_mm": 6}'
+    if "cut" in record:
+        return Completion(text[:9], Usage(1, 9, 9), "length")
+    steered = ((10, 13),) if "forced" in record else ()
+    ends = tuple(range(1, len(text) + 1))
+    logprobs = tuple(log(sure) if char.isdigit() else 0.0 for char in text)
+    return Completion(text, Usage(1, 9, 9), steered=steered, logprobs=logprobs, values=(True,) * len(text), ends=ends)
+
+model = Scripted(answer, name="m")
+"""
+
+
+def test_a_run_ends_with_its_confidence_and_what_the_token_limit_did(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "own.py").write_text(MODEL)
+    texts = ["a", "b", "c", "doubtful", "forced", "cut"]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    model = f"py:{tmp_path / 'own.py'}:model"
+    words = ["run", tmp_path / "rows.jsonl", "--schema", BOLT, "--model", model, "--strategy", "Constrained()"]
+    for _ in range(2):  # the second run asks for nothing and says the same
+        done = shell(*words, "--output", str(tmp_path / "out.jsonl"))
+        assert done.returncode == 1
+        assert "confidence: median 0.90, and below 0.5 in 1 of 5 rows (20 %)" in done.stderr
+        assert "the token limit overruled the model in 1 of 5 accepted rows" in done.stderr
+        assert "the token limit cut off 1 row, now in the quarantine" in done.stderr
+
+
+def test_without_log_probabilities_it_says_that_nothing_is_known() -> None:
+    (said,) = Sureness(3).lines()
+    assert said.startswith("confidence: unknown, since no answer came with log-probabilities")
+    assert list(Sureness().lines()) == []
+    (some,) = Sureness(3, Counter({80: 2})).lines()
+    assert some.startswith("confidence of the 2 rows that have one: median 0.80")
+
+
+@pytest.mark.parametrize(("found", "median"), [({}, None), ({10: 1, 90: 1}, 0.1), ({10: 1, 50: 1, 90: 1}, 0.5)])
+def test_the_median_is_reached_by_half_of_the_rows(found: dict[int, int], median: float | None) -> None:
+    assert Sureness(9, found).median == median
