@@ -192,6 +192,7 @@ def finish(journal: Journal, job: Job, rows: int, files: Files, *, limit: int | 
             cells = cells_of(position)
             try:
                 if problem := outcome.problem(job.schema):
+                    journal.forget_note()
                     raise DataError(problem)
                 if held.takes(position):
                     write(files.form.write(outcome.value), outcome.provenance(), cells)

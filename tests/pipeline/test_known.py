@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, field_validator
 
-from structout.errors import StructoutWarning
+from structout.errors import JournalError, StructoutWarning
 from structout.models import Scripted
+from structout.pipeline.form import Form
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
-from structout.pipeline.journal.tables import add, connect
+from structout.pipeline.journal.tables import add, connect, packed_outcome, unpacked
 from structout.pipeline.known import Known
 from structout.pipeline.outcome import RowOutcome
-from structout.pipeline.run import local, process
+from structout.pipeline.run import Files, finish, local, process
 from structout.schema import Schema
 from structout.strategies import Prompted
 from structout.tables.rows import rows_of
@@ -104,6 +105,36 @@ def test_a_note_that_is_wrong_is_ignored(
     db.execute(add("about"), ["note", json.dumps(note)])
     db.close()
     assert _known(path, job, monkeypatch) == (known, 40)
+
+
+@pytest.mark.parametrize("kind", ["unreadable", "invalid"])
+def test_what_a_note_was_wrong_about_is_found_when_the_files_are_written(tmp_path: Path, kind: str) -> None:
+    job, path = _job(), tmp_path / "j"
+    with Journal(path, job.identity()) as journal:
+        process(rows_of(TEXTS), job, journal, local())
+    db = connect(str(path))
+    (dictionary,) = db.execute("SELECT value FROM about WHERE name = 'dictionary'").fetchone()
+    (data,) = db.execute("SELECT data FROM outcomes WHERE position = 3").fetchone()
+    text = unpacked(data, dictionary).replace(b'"value":{"mm":3}', b'"value":{"mm":"3"}')
+    forged = packed_outcome(text, dictionary) if kind == "invalid" else b"no outcome"
+    db.execute("UPDATE outcomes SET data = ?1, seal = seal(position, digest, status, ?1) WHERE position = 3", [forged])
+    (told,) = db.execute("SELECT value FROM about WHERE name = 'note'").fetchone()
+    (total,) = db.execute("SELECT sum(seal) FROM outcomes").fetchone()
+    note = json.loads(told)
+    note["sums"][1] = total
+    db.execute(add("about"), ["note", json.dumps(note)])
+    db.close()
+    files = Files(str(tmp_path / "o.jsonl"), str(tmp_path / "q.jsonl"), Form.of(job.schema))
+    with Journal(path, job.identity()) as journal:
+        process(rows_of(TEXTS), job, journal, local())  # trusts the note
+        if kind == "unreadable":
+            with pytest.raises(JournalError, match=r"row 4 of .* is damaged"):
+                finish(journal, job, 40, files)
+        else:
+            assert finish(journal, job, 40, files) == (38, 2)
+        with pytest.warns(StructoutWarning, match="asked again, .*: row 4 of"):
+            process(rows_of(TEXTS), job, journal, local())
+        assert finish(journal, job, 40, files) == (39, 1)
 
 
 def test_every_process_judges_by_the_same(tmp_path: Path) -> None:
