@@ -17,7 +17,7 @@ ROWS = 20_000  # about three minutes
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    count = options.server_rows or ROWS
+    count: int = options.server_rows
     server = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.pipeline.slow_server", str(SECONDS)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

@@ -66,6 +66,7 @@ class Tally:
             "spending": {"by_kind": _sums(self.spending.by_kind), "by_tag": _sums(self.spending.by_tag)},
             "errors": dict(self.errors),
             "confidence": list(self.confidence.items()),
+            "overruled": self.overruled,
             "versions": {model: dict(found) for model, found in self.versions.items()},
         }
 
@@ -78,9 +79,10 @@ class Tally:
             amounts = [one for sums in spent.values() for each in sums.values() for one in vars(each).values()]
             require("amounts", all(one is None or is_amount(one) for one in amounts))
             counts = [count for found in (errors, confidence, *versions.values()) for count in found.values()]
-            require("counts", are(int, counts) and are(int, confidence))
+            require("counts", are(int, (*counts, *confidence, state["overruled"])))
             spending = Spending(**spent)
-        self.spending, self.errors, self.confidence, self.versions = spending, errors, confidence, versions
+        self.spending, self.errors, self.confidence = spending, errors, confidence
+        self.overruled, self.versions = state["overruled"], versions
 
     @property
     def accepted(self) -> int:

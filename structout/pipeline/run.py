@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import takewhile
+from itertools import chain, islice, takewhile
 
 from structout.errors import BudgetError, DataError, ModelError, OtherRunError, StructoutWarning
 from structout.models import identity
@@ -30,6 +30,7 @@ from structout.tables.rows import Row
 from structout.tables.staging import Load
 from structout.tables.whole_file import replacing
 
+_AT_ONCE = 1000  # rows that are compared with the journal at a time, until one of them is new
 Entry = tuple[int, bytes, RowOutcome]  # of the journal: position, digest and outcome
 Done = list[tuple[Row, RowOutcome | None]]  # None: the journal already has the row's outcome
 Executor = Callable[[Iterable[Row], Job, Journal], Generator[Done, None, None]]
@@ -61,7 +62,10 @@ def within(
         found = {row.position: outcome for row, outcome in zip(new, reach(new), strict=False)}
         return [(row, found.get(row.position)) for row in some if row.position in found or row.position not in asked]
 
-    yield from in_order(takewhile(lambda row: not stopped, rows), work, chunk, in_flight)
+    stream = iter(rows)
+    while (some := list(islice(stream, _AT_ONCE))) and not unknown(some, journal):  # of a resumed run, without threads
+        yield [(row, None) for row in some]
+    yield from in_order(takewhile(lambda row: not stopped, chain(some, stream)), work, chunk, in_flight)
     if stopped:
         raise used_up(stopped, journal.spent())
 
@@ -189,6 +193,7 @@ def finish(journal: Journal, job: Job, rows: int, files: Files, *, limit: int | 
             cells = cells_of(position)
             try:
                 if problem := outcome.problem(job.schema):
+                    journal.forget_note()
                     raise DataError(problem)
                 if held.takes(position):
                     write(files.form.write(outcome.value), outcome.provenance(), cells)

@@ -343,10 +343,10 @@ class Schema(Generic[T]):
         for node in self._nodes():
             if any(node.get(name) for name in ("computed_fields", "post_init", "custom_init")):
                 return ""
-            rest = {key: value for key, value in node.items() if key not in ("metadata", "cls")}
+            rest = {key: value for key, value in node.items() if key not in ("metadata", "cls", "ref", "schema_ref")}
             if any(map(callable, rest.values())):
                 return ""
-            parts.append(repr([one for one in rest.items() if not isinstance(one[1], list | tuple | Mapping)]))
+            parts.append(repr([one for one in rest.items() if not _holds_nodes(one[1])]))
         text = "\n".join(parts)
         return "" if " at 0x" in text else text
 
@@ -362,6 +362,11 @@ class Schema(Generic[T]):
     def _repr_html_(self) -> str:
         """The schema in a notebook: its fields and the JSON Schema."""
         return notebook(self.name, self.json_schema)
+
+
+def _holds_nodes(value: object) -> bool:
+    """Whether a part of a Pydantic type has parts of its own."""
+    return isinstance(value, Mapping) or (isinstance(value, list | tuple) and any(map(_holds_nodes, value)))
 
 
 def _called(source: object) -> str:

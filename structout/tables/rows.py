@@ -66,7 +66,7 @@ def read_rows(
         record, wrong = (one.record, one.wrong) if isinstance(one, Bad) else (one, "")
         fields = record if isinstance(record, dict) else {}
         content, name = None if wrong else fields.get(text), fields.get(key) if key else position + 1
-        if isinstance(content, str) and (sign := _SURROGATE.search(content)):
+        if isinstance(content, str) and not content.isascii() and (sign := _SURROGATE.search(content)):
             is_byte = "\udc80" <= sign[0] <= "\udcff"
             what = "is not UTF-8" if is_byte else "has half of a character (an unpaired surrogate)"
             wrong = f"the text {what} at character {sign.start()}: convert the file to UTF-8"

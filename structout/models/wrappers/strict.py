@@ -76,9 +76,11 @@ def wrong_numbers(one: Completion) -> str:
     """What is wrong with a completion's numbers and other fields besides its text; empty if they are valid."""
     if not isinstance(one.usage, Usage):
         return f"usage is {type(one.usage).__name__}"
-    for name, number in zip(_USAGE, amounts(one.usage), strict=True):
-        if not isinstance(number, int | float | Real) or not isfinite(number) or number < 0:
-            return f"usage has {name} {number!r}"
+    counts = amounts(one.usage)
+    if tuple(map(type, counts)) != _KINDS or min(counts) < 0 or not isfinite(sum(counts)):
+        for name, number in zip(_USAGE, counts, strict=True):
+            if not isinstance(number, Real) or not isfinite(number) or number < 0:
+                return f"usage has {name} {number!r}"
     if one.finish_reason not in _REASONS:
         return f"finish_reason is {one.finish_reason!r}"
     if not isinstance(one.refusal, str):

@@ -8,6 +8,7 @@ from typing import Any
 
 from structout.errors import DataError
 from structout.parsing import Edit
+from structout.pipeline.journal.notes import forget_note
 from structout.pipeline.journal.tables import (
     COPY,
     FORGOTTEN,
@@ -101,7 +102,8 @@ def _rewrite(
             if key not in needed:
                 db.execute("DELETE FROM completions WHERE key = ?", [key])
         settle()
-        db.execute("DELETE FROM about WHERE name LIKE 'dictionary%' OR name LIKE 'note%'")  # a note has a checksum
+        db.execute("DELETE FROM about WHERE name LIKE 'dictionary%'")
+        forget_note(db)  # its checksum is of the rows before
         db.executemany(add("about"), about)
         if dictionary:
             db.executemany(add("about"), [("dictionary", dictionary), ("dictionary" + COPY, dictionary)])

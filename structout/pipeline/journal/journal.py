@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 from structout.completion import Completion, Usage
 from structout.document import load_json
-from structout.errors import DamagedError, DataError, OtherRunError, StructoutWarning
+from structout.errors import DamagedError, DataError, JournalError, OtherRunError, StructoutWarning
 from structout.models.ledger import Wave
 from structout.pipeline.journal.damage import Damage, named
 from structout.pipeline.journal.database import ANEW, explained, opened
 from structout.pipeline.journal.forgetting import Answer, forget, hash_texts, texts
-from structout.pipeline.journal.notes import note, noted
+from structout.pipeline.journal.notes import forget_note, note, noted
 from structout.pipeline.journal.tables import (
     COPY,
     FORGOTTEN,
@@ -252,6 +252,8 @@ class Journal:
     def _outcomes(self, where: str, *arguments: Any) -> Iterator[tuple[int, RowOutcome]]:
         for position, _, found in self._read(where, *arguments):
             if isinstance(found, DataError):
+                with suppress(JournalError):
+                    self.forget_note()
                 hint = "run the same command again: it asks for the row again"
                 raise DamagedError(f"row {position + 1} of {self.path} is damaged: {found}", hint=hint) from found
             yield position, found
@@ -289,6 +291,11 @@ class Journal:
         """Keep what a run knows of all outcomes (see `notes`). `by` names all that it depends on."""
         with self.transaction() as db:
             note(db, by, state)
+
+    def forget_note(self) -> None:
+        """Remove the note, because an outcome is not as it was judged: so the next run judges all of them."""
+        with self.transaction() as db:
+            forget_note(db)
 
     def noted(self, by: str) -> tuple[int, dict[str, Any]]:
         """The last row of the note, and what a run knew up to there (see `notes`); -1 and nothing without a note."""

@@ -1,4 +1,4 @@
-"""The note of a journal: what a run knows of the outcomes, with a checksum of these outcomes."""
+"""The note of a journal: what a run knows of the outcomes, with a checksum of these outcomes and their dictionary."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -8,11 +8,12 @@ from structout.errors import DataError
 from structout.pipeline.journal.tables import COPY, add, dumped, loaded
 
 _NAME = "note"
+_SUMS = "SELECT count(*), sum(seal), (SELECT seal FROM about WHERE name = 'dictionary') FROM outcomes"
 
 
 def note(db: sqlite3.Connection, by: str, state: Mapping[str, Any]) -> None:
     """Keep what the run `by` knows of all outcomes, within a transaction."""
-    last, *sums = db.execute("SELECT max(position), count(*), sum(seal) FROM outcomes").fetchone()
+    last, sums = db.execute("SELECT max(position) FROM outcomes").fetchone()[0], db.execute(_SUMS).fetchone()
     value = dumped({"by": by, "last": -1 if last is None else last, "sums": sums, "state": state}).decode()
     db.executemany(add("about"), [(_NAME, value), (_NAME + COPY, value)])
 
@@ -26,9 +27,13 @@ def noted(db: sqlite3.Connection, by: str) -> tuple[int, dict[str, Any]]:
         found = loaded(row[0]) if row else {}
         if found.get("by") == by:
             last, state = int(found["last"]), dict(found["state"])
-            query = "SELECT count(*), sum(seal) FROM outcomes WHERE position <= ?"
-            if found["sums"] == list(db.execute(query, [last]).fetchone()):
+            if found["sums"] == list(db.execute(f"{_SUMS} WHERE position <= ?", [last]).fetchone()):
                 return last, state
     except (DataError, AttributeError, KeyError, TypeError, ValueError):
         pass
     return -1, {}
+
+
+def forget_note(db: sqlite3.Connection) -> None:
+    """Remove the note, so that the next run judges every outcome."""
+    db.execute(f"DELETE FROM about WHERE name LIKE '{_NAME}%'")
