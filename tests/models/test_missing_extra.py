@@ -8,7 +8,7 @@ import pytest
     ("package", "extra", "code"),
     [
         ("transformers", "local", "structout.load_model('path:schemas')"),
-        ("llguidance", "local", "from structout.grammar import compile; compile(structout.Schema.of(int))"),
+        ("llguidance", "masks", "from structout.grammar import compile; compile(structout.Schema.of(int))"),
         ("outlines", "local", "from structout.models.outlines import from_outlines; from_outlines(None)"),
         ("openai", "openai", "structout.load_model('openai:m@http://127.0.0.1:9/v1')"),
         ("pydantic_ai", "providers", "structout.load_model('anthropic:m')"),
