@@ -20,11 +20,12 @@ def draw(report: Path, picture: Path = PICTURE) -> None:
     picture.parent.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": _WIDTH, "height": _HEIGHT})
+        page = browser.new_page(viewport={"width": _WIDTH, "height": 2 * _HEIGHT})
         page.goto(report.resolve().as_uri())
-        element = page.locator("#comparison")
-        element.scroll_into_view_if_needed()
-        element.screenshot(path=str(picture))
+        page.add_style_tag(content="nav { display: none }")  # it would lie over the table
+        place = page.locator("#comparison").bounding_box() or {"x": 0, "y": 0, "width": _WIDTH}
+        clip = {"x": place["x"], "y": place["y"], "width": place["width"], "height": _HEIGHT}
+        page.screenshot(path=str(picture), full_page=True, clip=clip)
         browser.close()
 
 

@@ -222,8 +222,8 @@ def test_a_report_holds_hostile_keys_as_text(files: Path, shell: Shell, name: st
         page = Cells()
         page.feed(text)
         assert page.tags <= {
-            "html", "head", "meta", "title", "style", "body", "main", "header", "h1", "h2", "p", "div", "table", "thead",
-            "tbody", "tr", "th", "td", "b",
+            "html", "head", "meta", "title", "style", "body", "main", "header", "h1", "h2", "p", "div", "table",
+            "thead", "tbody", "tr", "th", "td", "b",
         }  # fmt: skip
         assert "<b>" in page.text
 

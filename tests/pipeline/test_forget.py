@@ -102,7 +102,7 @@ def test_a_row_leaves_every_file_and_the_others_stay(n: int, folder: Path, shell
     assert "damaged" not in again.stderr
     accepted, others = (18, 1) if n == 7 else (17, 2)
     assert f"20 rows in = {accepted} to {folder / 'out.jsonl'} + {others} to " in again.stderr
-    assert again.stderr.endswith(" + 1 forgotten\n")
+    assert " + 1 forgotten\n" in again.stderr
     assert asked(folder) == []
     assert {name: (folder / name).read_bytes() for name in before} == after
     assert holding(folder, n) == {}
@@ -128,7 +128,7 @@ def test_every_format_of_output_is_rewritten(output: str, folder: Path, shell: S
     assert holding(folder, 3) == holding(folder, 14) == {}
     kept = [row.key for row in read_rows(str(folder / output), text="note", key="_key")]
     assert kept == [f"key-{n:03}x" for n in range(1, COUNT + 1) if n % 7 and n != 3]
-    assert run(shell, folder, output).stderr.endswith(" + 2 forgotten\n")
+    assert " + 2 forgotten\n" in run(shell, folder, output).stderr
     assert asked(folder) == []
 
 
@@ -177,7 +177,7 @@ def test_a_bare_output_is_refused_before_anything_changes(folder: Path, shell: S
     assert (folder / "out.jsonl.journal").read_bytes() == before
     beside = shell(*words)
     assert (beside.returncode, f"{folder / 'out.jsonl'} still holds " in beside.stdout) == (1, True)
-    assert run(shell, folder, "out.jsonl", "--bare").stderr.endswith(" + 1 forgotten\n")
+    assert " + 1 forgotten\n" in run(shell, folder, "out.jsonl", "--bare").stderr
     assert holding(folder, 3) == {}
 
 
@@ -314,13 +314,12 @@ def test_a_text_that_another_row_has_too_stays(folder: Path, shell: Shell) -> No
     assert "kept rows hold the same text at /record/note" in done.stdout
     assert _answers(folder / "out.jsonl.journal") == before != [], "the equal prompt got one answer"
     assert b"first-key" not in b"".join(file.read_bytes() for file in folder.glob("out*"))
-    assert run(shell, folder).stderr.endswith(
-        f"1 to {folder}/out.jsonl + 0 to {folder}/out.jsonl.quarantine.jsonl + 1 forgotten\n"
-    )
+    files = f"1 to {folder}/out.jsonl + 0 to {folder}/out.jsonl.quarantine.jsonl + 1 forgotten\n"
+    assert files in run(shell, folder).stderr
     assert shell("forget", folder / "out.jsonl.journal", "--key", "second-key").returncode == 0
     assert _answers(folder / "out.jsonl.journal") == []
     assert b"both-of-them" not in b"".join(file.read_bytes() for file in folder.glob("out*"))
-    assert run(shell, folder).stderr.endswith(" + 2 forgotten\n")
+    assert " + 2 forgotten\n" in run(shell, folder).stderr
 
 
 def _answers(journal: Path) -> list[tuple[object, ...]]:
@@ -354,7 +353,7 @@ def test_a_forgotten_row_outlives_damage(folder: Path, shell: Shell) -> None:
         db.execute("UPDATE about SET value = x'00' WHERE name LIKE 'dictionary%'")
     assert run(shell, folder).returncode == 2, "the other rows are lost and asked again"
     assert 3 not in asked(folder)
-    assert run(shell, folder).stderr.endswith(" + 1 forgotten\n")
+    assert " + 1 forgotten\n" in run(shell, folder).stderr
 
 
 @pytest.mark.parametrize("text", ["plain words", 'a "quoted" word', "Zoë \u2028 x\\y", "<b>&amp;", "##[set-env"])
