@@ -22,10 +22,11 @@ def draw(report: Path, picture: Path = PICTURE) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": _WIDTH, "height": 2 * _HEIGHT})
         page.goto(report.resolve().as_uri())
-        page.add_style_tag(content="nav { display: none }")  # it would lie over the table
-        place = page.locator("#comparison").bounding_box() or {"x": 0, "y": 0, "width": _WIDTH}
-        clip = {"x": place["x"], "y": place["y"], "width": place["width"], "height": _HEIGHT}
-        page.screenshot(path=str(picture), full_page=True, clip=clip)
+        # The list of sections would lie over the table, which is longer than a picture.
+        page.add_style_tag(
+            content=f"nav {{ display: none }} #comparison {{ max-height: {_HEIGHT}px; overflow: hidden }}"
+        )
+        page.locator("#comparison").screenshot(path=str(picture))
         browser.close()
 
 
