@@ -292,11 +292,7 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
     total, output, rest = counted(found.rows, "row"), settings.output, settings.rest
     forgotten = f" + {found.forgotten:,} forgotten" if found.forgotten else ""
     output = Place.of(output).shown
-    if found.unwritten:
-        say(f"{total} in = {found.accepted:,} accepted + {found.others:,} others{forgotten}, all in {settings.place}")
-        say(found.unwritten)
-    else:
-        say(f"{total} in = {found.accepted:,} to {output} + {found.others:,} to {rest}{forgotten}")
+    say(f"{total} in = {found.accepted:,} to {output} + {found.others:,} to {rest}{forgotten}")
     for told in found.sureness.lines() if found.sureness is not None else ():
         say(told)
     if found.held:
@@ -311,7 +307,7 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
         reason = f" ({found.reason[:200]})" if found.reason else ""
         again = "run the same command again to retry these rows"
         say(f"the model failed on {counted(found.failed, 'row')}{reason}; {again}")
-        if settings.mark and not found.unwritten:
+        if settings.mark:
             say(f"{output} and {rest} are partial until then, as {settings.mark} says")
     if found.damaged:
         say(f"{settings.place} was damaged; the model was asked again for any lost rows")

@@ -20,7 +20,7 @@ from structout.errors import (
 from structout.models.ledger import Wave
 from structout.pipeline.estimate import Estimate, ask_nothing, ask_some, waiting
 from structout.pipeline.form import Form
-from structout.pipeline.in_part import Stop, finish_in_part, reason_of
+from structout.pipeline.in_part import Stop, finish_in_part, finish_with_failures, reason_of
 from structout.pipeline.in_waves import check_settings
 from structout.pipeline.job import Job, begun, priced
 from structout.pipeline.journal.held import Held
@@ -63,8 +63,8 @@ class Finished:
 
     The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged. The
     `forgotten` rows are in neither file. `waiting` requests of earlier runs are still at a provider of batches.
-    `unwritten` says why the files are those of an earlier run, "" if they are of this run. `sureness` says how sure the
-    accepted rows are; None if the journal keeps no texts. An earlier run had appended `held` of the accepted rows.
+    `sureness` says how sure the accepted rows are; None if the journal keeps no texts. An earlier run had appended
+    `held` of the accepted rows.
     """
 
     rows: int
@@ -76,7 +76,6 @@ class Finished:
     damaged: bool
     forgotten: int = 0
     waiting: int = 0
-    unwritten: str = ""
     sureness: Sureness | None = None
     held: int = 0
 
@@ -188,11 +187,9 @@ class FileRun:
                 files = self._files(kept, held)
                 if failed:
                     stop = Stop(total, f"the model failed on {failed:,}")
-                    found = finish_in_part(journal, self.job, files, stop, tally.done, limit=limit)
-                    accepted, others, unwritten = found.accepted, found.others, found.why_not
+                    accepted, others = finish_with_failures(journal, self.job, files, stop, tally.done, limit=limit)
                 else:
                     accepted, others = self._finish(journal, tally.done, files)
-                    unwritten = ""
             except KeyboardInterrupt:
                 raise RunInterruptedError(journal.last() + 1) from None
             return Finished(
@@ -204,7 +201,6 @@ class FileRun:
                 reason=first.issues[0].message if first and first.issues else "",
                 damaged=journal.damaged,
                 forgotten=journal.counts(limit).get(FORGOTTEN, 0),
-                unwritten=unwritten,
                 waiting=sum(len(wave.keys) for _, wave in journal.waves()),
                 sureness=Sureness(accepted, tally.confidence, tally.overruled, tally.counts["truncated"]),
                 held=held.skipped,
@@ -279,7 +275,7 @@ class FileRun:
                 hint="start again with --fresh, which asks for every row, or name another journal",
             )
         if settings.keep:
-            message = f"{journal.path} keeps no texts: {settings.output} has the columns that it was written with"
+            message = f"{journal.path} keeps no texts: {output.shown} has the columns that it was written with"
             warnings.warn(message, StructoutWarning, stacklevel=3)
         accepted, forgotten = counts.get("valid", 0) + counts.get("repaired", 0), counts.get(FORGOTTEN, 0)
         return Finished(

@@ -1,5 +1,6 @@
 """The files of a run that is not complete: the rows that are done, with a mark that says that others are missing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -7,8 +8,8 @@ from structout.errors import AccountError, BatchError, BudgetError, StructoutErr
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.journal.tables import FORGOTTEN
-from structout.pipeline.run import Files, check_rows, finish
-from structout.tables.partial import Partial, is_stream, why_not, write_mark
+from structout.pipeline.run import Files, finish
+from structout.tables.partial import Partial, takes_marks, why_not, write_mark
 
 
 @dataclass(frozen=True)
@@ -28,29 +29,40 @@ class InPart:
     why_not: str
 
 
-def finish_in_part(
-    journal: Journal, job: Job, files: Files, stop: Stop, rows: int | None = None, *, limit: int | None = None
-) -> InPart:
-    """Write the rows that are done to the output and the quarantine, marked as partial, unless a complete output of an
-    earlier run is there. `rows` is the number of input rows, if the run has seen all of them: then a stream takes the
-    rows too, without a mark. `limit` is the maximum number of rows.
+def finish_in_part(journal: Journal, job: Job, files: Files, stop: Stop, *, limit: int | None = None) -> InPart:
+    """Write the rows that a run has done before it stopped, marked as partial, unless a complete output of an earlier
+    run is there, or an output that takes no mark. `limit` is the maximum number of rows.
 
     Raises `OutputError`, and `JournalError` as `finish` does.
     """
     counts = journal.counts(limit)
-    every, failed = sum(counts.values()), counts.get("error", 0)
-    come = every if rows is None else rows
-    if not (rows is not None and is_stream(files.output)):
-        is_worth = rows is not None or every > failed
-        problem = why_not(files.output, files.quarantine) if is_worth else "no row is done"
-        if problem:
-            accepted = counts.get("valid", 0) + counts.get("repaired", 0)
-            others = every - accepted - counts.get(FORGOTTEN, 0)
-            check_rows(journal, come, accepted, others, limit)
-            return InPart(accepted, others, problem)
-        time = datetime.now(UTC).isoformat(timespec="seconds")
-        write_mark(files.output, Partial(every - failed, stop.total, stop.reason, time))
-    return InPart(*finish(journal, job, come, files, limit=limit), "")
+    every = sum(counts.values())
+    if every == counts.get("error", 0):
+        problem = "no row is done"
+    else:
+        problem = why_not(files.output, files.quarantine)
+    if problem:
+        accepted = counts.get("valid", 0) + counts.get("repaired", 0)
+        return InPart(accepted, every - accepted - counts.get(FORGOTTEN, 0), problem)
+    _mark(files.output, counts, stop)
+    return InPart(*finish(journal, job, every, files, limit=limit), "")
+
+
+def finish_with_failures(
+    journal: Journal, job: Job, files: Files, stop: Stop, rows: int, *, limit: int | None = None
+) -> tuple[int, int]:
+    """Write the files of a run that has seen all `rows`, some of which the model failed on: these go to the quarantine.
+    The output is marked as partial, if it takes a mark. Counts and errors are those of `finish`.
+    """
+    if takes_marks(files.output):
+        _mark(files.output, journal.counts(limit), stop)
+    return finish(journal, job, rows, files, limit=limit)
+
+
+def _mark(output: str, counts: Mapping[str, int], stop: Stop) -> None:
+    time = datetime.now(UTC).isoformat(timespec="seconds")
+    done = sum(counts.values()) - counts.get("error", 0)
+    write_mark(output, Partial(done, stop.total, stop.reason, time))
 
 
 def reason_of(error: StructoutError) -> str:

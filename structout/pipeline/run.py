@@ -202,18 +202,13 @@ def finish(journal: Journal, job: Job, rows: int, files: Files, *, limit: int | 
             except DataError as error:
                 refused = outcome.refused(str(error))
                 set_aside(refused if refused.record is not None else replace(refused, record={**cells} or None))
-        check_rows(journal, rows, accepted, quarantined, limit)
+        if rows != accepted + quarantined + journal.counts(limit).get(FORGOTTEN, 0):
+            raise OtherRunError(
+                f"{rows:,} rows came in, but {journal.path} has {accepted:,} accepted and {quarantined:,} others",
+                hint=f"the input has lost rows since the first run: {ANEW}",
+            )
     held.done()
     return accepted, quarantined
-
-
-def check_rows(journal: Journal, rows: int, accepted: int, others: int, limit: int | None) -> None:
-    """Raise `JournalError` unless each of the `rows` input rows is accepted, among the others, or forgotten."""
-    if rows != accepted + others + journal.counts(limit).get(FORGOTTEN, 0):
-        raise OtherRunError(
-            f"{rows:,} rows came in, but {journal.path} has {accepted:,} accepted and {others:,} others",
-            hint=f"the input has lost rows since the first run: {ANEW}",
-        )
 
 
 def retry_quarantine(journal: Journal, job: Job, place: Placing | None = None) -> int:
