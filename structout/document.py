@@ -53,13 +53,12 @@ def load_json(text: str, constant: Callable[[str], Any] | None = None) -> Any:
     `constant` converts NaN and Infinity. Raises `ValueError`.
     """
     try:
-        return jiter.from_json(text.encode(), allow_inf_nan=False)  # which is faster, and as strict
+        found = jiter.from_json(text.encode(), allow_inf_nan=False)  # which is faster, and as strict
     except ValueError:  # perhaps of NaN or half of a character
-        pass
-    try:
-        found = json.loads(text, parse_constant=constant)
-    except RecursionError as error:
-        raise ValueError(_TOO_DEEP) from error
+        try:
+            found = json.loads(text, parse_constant=constant)
+        except RecursionError as error:
+            raise ValueError(_TOO_DEEP) from error
     if text.count("[") + text.count("{") > DEEPEST and depth_and_size(found, DEEPEST + 1)[0] > DEEPEST:
         raise ValueError(_TOO_DEEP)
     return found

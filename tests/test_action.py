@@ -70,8 +70,8 @@ def test_documents_that_hold_pass(folder: Path) -> None:
     done = validate(folder, files="good.jsonl\n")
     assert done.code == 0, done.log
     assert done.outputs["exit-code"] == "0"
-    assert done.outputs["verdict"] == "Passed: 2 of 2 documents are valid."
-    assert "Passed: 2 of 2" in done.summary
+    assert done.outputs["verdict"].startswith("The gate passes: every threshold holds. 2 of 2 documents are valid.")
+    assert "The gate passes" in done.summary
     assert json.loads((folder / done.outputs["sarif"]).read_text())["runs"][0]["results"] == []
 
 
@@ -83,14 +83,14 @@ def test_documents_that_do_not_hold_are_annotated_and_fail(folder: Path) -> None
     assert "| valid >= 1 | 0.75 | **failed** |" in done.summary
     (found,) = json.loads((folder / "structout.sarif").read_text())["runs"][0]["results"]
     assert (found["level"], found["ruleId"]) == ("error", "type")
-    assert "Failed: valid" in (folder / "gate.html").read_text()
+    assert "The gate fails: valid" in (folder / "gate.html").read_text()
 
 
 def test_a_threshold_that_warns_passes_with_annotations(folder: Path) -> None:
     done = validate(folder, files="a bad one.jsonl", options="--min-valid=0.4\n--warn-valid=0.9\n")
     assert done.code == 0, done.log
     assert "::warning file=a bad one.jsonl,line=2::" in done.log
-    assert done.outputs["verdict"].startswith("Passed with a warning")
+    assert done.outputs["verdict"].startswith("The gate passes with a warning")
 
 
 def test_a_mistake_ends_the_step_with_its_code(folder: Path) -> None:

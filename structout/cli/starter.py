@@ -37,14 +37,14 @@ class Starter:
         check_free(folder)
         with tempfile.TemporaryDirectory(prefix="structout-init-") as scratch:
             for name, text in self.files(Path(scratch)).items():
-                (Path(scratch) / name).write_text(text, encoding="utf-8", errors="surrogateescape")
+                (Path(scratch) / name).write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
             files = self.files(folder, tests=self._check(Path(scratch)))
         written: list[Path] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name, text in files.items():
                 with (folder / name).open(
-                    "x", encoding="utf-8", errors="surrogateescape"
+                    "x", encoding="utf-8", errors="surrogateescape", newline="\n"
                 ) as stream:  # another program may have been faster
                     written.append(folder / name)
                     stream.write(text)
