@@ -65,6 +65,8 @@ def _in_terminal(total: int) -> Iterator[Progress]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as drawn:
+    # rich would send to stderr what a program prints to a file or a pipe.
+    shown, off = sys.stdout.isatty(), not sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=off, redirect_stdout=shown) as drawn:
         row = drawn.add_task("", total=total)
         yield lambda outcome: drawn.advance(row)

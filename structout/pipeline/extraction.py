@@ -204,7 +204,7 @@ def _passing(
     ask = within_budget(partial(_asked, asking, tolerant=True) if tolerant else plain, stopped)
     rows, expected = takewhile(lambda row: not stopped, rows_of(texts)), 0
     refusals, failures = Refusals[Result[Any]](job.max_errors), Failures(job.max_errors)
-    at_once = 2 if budget is None else 1  # a chunk that is paid ahead of one that the budget ends would be lost
+    at_once = 2 if budget is None else 1  # a second chunk would be paid for, and lost if the budget ends the first
     with interruptible(in_order(rows, ask, chunk, at_once, keeps=False)) as found:
         for done in found:
             refusals.told(refusals_of(result) for _, result, _ in done)

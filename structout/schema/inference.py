@@ -171,7 +171,7 @@ def _default(key: str, name: str, *, is_missing: bool) -> str:
 
 
 def _literal(text: str) -> str:
-    """A text as a literal of Python, in double quotes where no escape is needed for them."""
+    """A text as a literal of Python, in double quotes unless the text holds one."""
     written = repr(text)
     return f'"{written[1:-1]}"' if written[0] == "'" and '"' not in written else written
 

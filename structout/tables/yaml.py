@@ -61,7 +61,7 @@ def yaml_documents(place: Place) -> Iterator[YamlDocument]:
         import yaml
     except ModuleNotFoundError as error:
         raise MissingExtraError("yaml", "yaml") from error
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # which parses; no object is made but the ones below
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # it only parses: the functions below make all values
     with opened_bytes(place) as stream:
         data = stream.read().removeprefix(b"\xef\xbb\xbf")
     for start, piece in _pieces(data):

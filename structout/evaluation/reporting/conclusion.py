@@ -18,8 +18,8 @@ def conclusion(report: Report, place: str | None = None) -> str:
 def conclude(rows: Sequence[ReportRow], pairs: Sequence[Pair] = (), *, made: str = "", place: str | None = None) -> str:
     """The paragraph for these rows and pairs. `made` says how folds were made; `place` is where the report is.
 
-    The strategy to take is the cheapest of those that may be as accurate as the most accurate strategy. The text is
-    plain: it still has to be escaped for its surface.
+    It names one strategy to take: the cheapest strategy that these pairs do not show to be less accurate than the best.
+    The text is plain: it still has to be escaped for its surface.
     """
     return " ".join(filter(None, [*_learnt(rows, pairs), made, f"The report is in {place}." if place else ""]))
 
