@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, settings
-from pydantic import BaseModel, ConfigDict
 
 from structout import source
 from structout.cli import main
@@ -29,17 +27,6 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent.parent
-BOLT = f"{Path(__file__)}:Bolt"  # the schema below, as a command takes it
-
-
-class Bolt(BaseModel):
-    """A bolt."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    kind: Literal["hex", "flange"]
-    size_mm: float
-    note: str | None = None
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,7 +15,8 @@ import pytest
 from structout import Completion, ModelError, Prompt, SchemaError, Scripted, SpecError, Usage, aio, extract_many
 from structout.halt import THREAD
 from structout.models.openai.client import OpenAIModel
-from tests.conftest import ROOT, Bolt
+from tests.bolt import Bolt
+from tests.conftest import ROOT
 from tests.models.openai.clients import bolt
 from tests.models.openai.servers import Proxy, serving
 
@@ -203,7 +204,7 @@ def test_a_program_that_ends_keeps_what_is_in_flight(tmp_path: Path) -> None:
     program = """
 import asyncio, sys, time
 from structout import Completion, Usage, aio, extract_many
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 
 class Slow:
     name = "slow"

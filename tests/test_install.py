@@ -15,7 +15,8 @@ from structout.models.embedded import embedded_folder
 from structout.pipeline.recipe import Recipe
 from structout.ray import engine
 from structout.strategies import Prompted
-from tests.conftest import ROOT, Bolt, needs
+from tests.bolt import Bolt
+from tests.conftest import ROOT, needs
 
 LOCKED = (ROOT / "requirements-core.txt").read_text()
 

@@ -21,7 +21,8 @@ from structout.schema import Schema
 from structout.source import file_named
 from structout.strategies import load_strategy, spec
 from structout.tables.output import check_distinct, writing
-from tests.conftest import ROOT, Bolt, needs
+from tests.bolt import Bolt
+from tests.conftest import ROOT, needs
 
 UNIX = {"crypt", "fcntl", "grp", "posix", "pty", "pwd", "readline", "resource", "syslog", "termios", "tty"}
 # What `os` and `signal` lack on Windows.

@@ -43,7 +43,7 @@ from structout.records import (
     issue_json,
     issue_of,
 )
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.evaluation.test_metrics import bolts
 
 SCHEMA: Schema[Any] = Schema.of(Bolt)

@@ -20,7 +20,7 @@ from structout import Constrained, Prompted, Result, Sampling, Scripted, Task, V
 from structout.evaluation import judged
 from structout.models import Model
 from structout.schema import Schema
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.evaluation.test_metrics import RIGHT, bolts
 
 

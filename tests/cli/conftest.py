@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import BOLT, ROOT
+from tests.bolt import BOLT
+from tests.conftest import ROOT
 
 GOOD = '{"kind": "hex", "size_mm": 6}'
 

@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from tests.conftest import BOLT, Shell, needs
+from tests.bolt import BOLT
+from tests.conftest import Shell, needs
 
 
 @needs("llguidance")

@@ -4,7 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
-from tests.conftest import BOLT, Shell
+from tests.bolt import BOLT
+from tests.conftest import Shell
 
 
 def test_bench_measures_logs_and_scores_again(tmp_path: Path, script: str, shell: Shell) -> None:

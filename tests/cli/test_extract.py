@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.bolt import BOLT
 from tests.cli.conftest import GOOD
-from tests.conftest import BOLT, Shell, run
+from tests.conftest import Shell, run
 
 
 def test_extract_from_a_pipe(script: str) -> None:

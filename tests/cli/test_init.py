@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from structout import Dataset, Schema
-from tests.conftest import BOLT, ROOT, Shell, needs
+from tests.bolt import BOLT
+from tests.conftest import ROOT, Shell, needs
 
 ROWS: list[dict[str, Any]] = [
     {
@@ -101,11 +102,11 @@ def test_a_schema_that_exists_is_kept_and_reads_the_cells(shell: Shell) -> None:
     rows = [{"id": n, "text": f"bolt {n}", "kind": "hex", "size_mm": n, "note": "7"} for n in range(3)]
     Path("rows.csv").write_text(table(rows))
     assert shell("init", "--sample", "rows.csv", "--model", MODEL, "--schema", BOLT).returncode == 0
-    assert Path("rows/schema.py").read_bytes() == (ROOT / "tests/conftest.py").read_bytes()
+    assert Path("rows/schema.py").read_bytes() == (ROOT / "tests/bolt.py").read_bytes()
     data = Dataset.load("rows/records.jsonl", "rows/schema.py:Bolt")
     assert [record.written for record in data] == [{"kind": "hex", "size_mm": n, "note": "7"} for n in range(3)]
     assert all("schema.py:Bolt" in words for words in commands("rows"))
-    done = shell("init", "b", "--sample", "rows.csv", "--model", MODEL, "--schema", "tests.conftest:Bolt")
+    done = shell("init", "b", "--sample", "rows.csv", "--model", MODEL, "--schema", "tests.bolt:Bolt")
     assert (done.returncode, "path/to/file.py:Name" in done.stderr) == (2, True)
     Path("bolt.json").write_text(json.dumps(Schema.of(BOLT).json_schema))
     assert shell("init", "c", "--sample", "rows.csv", "--model", MODEL, "--schema", "bolt.json").returncode == 0

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import BOLT, Shell
+from tests.bolt import BOLT
+from tests.conftest import Shell
 
 
 def test_recommend_and_certify_write_a_strategy(

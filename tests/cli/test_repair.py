@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from tests.bolt import BOLT
 from tests.cli.conftest import GOOD
-from tests.conftest import BOLT, Shell
+from tests.conftest import Shell
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.bolt import BOLT
 from tests.cli.conftest import GOOD
-from tests.conftest import BOLT, ROOT, run
+from tests.conftest import ROOT, run
 
 
 def closed_after_a_line(*words: object) -> tuple[int, str]:

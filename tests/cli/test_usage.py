@@ -6,7 +6,8 @@ from importlib.metadata import version
 
 import pytest
 
-from tests.conftest import BOLT, Shell, run
+from tests.bolt import BOLT
+from tests.conftest import Shell, run
 
 
 def test_version_and_what_help_says_of_prices() -> None:

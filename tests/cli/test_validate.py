@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.bolt import BOLT
 from tests.cli.conftest import GOOD
-from tests.conftest import BOLT, Shell
+from tests.conftest import Shell
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from structout.evaluation import calibrate
 from structout.evaluation.dataset import Record
 from structout.evaluation.outcome import Outcome
 from structout.schema import Schema
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 
 
 def boastful(prompt: Prompt) -> Completion:

@@ -7,7 +7,8 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from structout import DataError, Dataset
 from structout.errors import StructoutWarning
-from tests.conftest import ROOT, Bolt, needs
+from tests.bolt import Bolt
+from tests.conftest import ROOT, needs
 
 LINE = {"text": "M6 hex", "expected": {"kind": "hex", "size_mm": 6}}
 

@@ -29,7 +29,7 @@ from structout.evaluation.recommendation import Target, cheapest_shown
 from structout.evaluation.regression import changes
 from structout.evaluation.stats.rates import p_value
 from structout.schema import Schema
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.evaluation.test_metrics import RIGHT
 
 WRONG = '{"kind": "flange", "size_mm": 6}'

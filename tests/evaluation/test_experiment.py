@@ -14,7 +14,7 @@ from structout.evaluation import read_log
 from structout.evaluation.experiment import Experiment
 from tests.conftest import ROOT
 
-BOLT = f"{ROOT / 'tests/conftest.py'}:Bolt"
+BOLT = f"{ROOT / 'tests/bolt.py'}:Bolt"
 RIGHT = '{"kind": "hex", "size_mm": 6}'
 
 

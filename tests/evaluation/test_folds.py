@@ -26,7 +26,7 @@ from structout.evaluation.stats.rates import clustered
 from structout.schema import Schema
 from structout.strategies import BestOf
 from structout.verifiers import Learned
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.evaluation.test_metrics import RIGHT, bolts
 
 WRONG = '{"kind": "flange", "size_mm": 6}'

@@ -15,7 +15,8 @@ from structout.evaluation.provenance import moved
 from structout.evaluation.regression import changes
 from structout.models import Model
 from structout.strategies import Prompted
-from tests.conftest import BOLT, Bolt, Shell, needs
+from tests.bolt import BOLT, Bolt
+from tests.conftest import Shell, needs
 
 ROWS: list[dict[str, Any]] = [
     {"text": f"bolt {n}", "expected": {"kind": "hex", "size_mm": n}, "key": f"k{n}"} for n in range(1, 13)

@@ -11,7 +11,7 @@ import pytest
 from structout import DataError, Schema, Scripted, evaluate
 from structout.evaluation import judged, read_log
 from structout.evaluation.log import Log
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.evaluation.test_metrics import bolts
 from tests.evaluation.test_resuming import told
 

@@ -9,7 +9,7 @@ from structout.evaluation.dataset import Record
 from structout.evaluation.reporting.table import markdown
 from structout.evaluation.scoring.score import score
 from structout.schema import Schema
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.test_document import documents
 
 RIGHT = '{"kind": "hex", "size_mm": 6}'

@@ -11,7 +11,8 @@ from structout.evaluation.perturbations import PERTURBATIONS, SHARED
 from structout.evaluation.transliteration import transliterated
 from structout.result import Example
 from structout.schema import Schema
-from tests.conftest import ROOT, Bolt
+from tests.bolt import Bolt
+from tests.conftest import ROOT
 from tests.evaluation.test_metrics import RIGHT, bolts
 
 TEXT = "The hex bolt and its washers are about zinc plated. Size: 6; Colour: grey. Please deliver them on Monday."

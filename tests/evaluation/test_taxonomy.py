@@ -9,7 +9,7 @@ from structout.evaluation.outcome import Outcome
 from structout.evaluation.reporting.table import markdown
 from structout.prices import Price
 from structout.schema import Schema
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 
 ANSWERS = {
     "a right": '{"kind": "hex", "size_mm": 6}',

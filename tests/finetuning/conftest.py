@@ -8,7 +8,7 @@ import pytest
 from structout import Dataset
 from structout.finetuning import Training, finetune
 from structout.models.embedded import embedded_folder
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 
 QUICK = Training(passes=2, rank=2, learning_rate=1e-2, batch=4, held_out=0.2)
 

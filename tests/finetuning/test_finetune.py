@@ -20,7 +20,8 @@ from structout.finetuning.supervised import Passes
 from structout.models.tuning import Tuning
 from structout.result import Example, Task
 from structout.schema import Schema
-from tests.conftest import BOLT, ROOT, Bolt, Shell
+from tests.bolt import BOLT, Bolt
+from tests.conftest import ROOT, Shell
 from tests.finetuning.conftest import QUICK, bolts
 
 WEIGHTS = "adapter_model.safetensors"

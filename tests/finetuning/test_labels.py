@@ -11,7 +11,8 @@ from structout.finetuning import Preference, Preferring, TrainingStep, label, pr
 from structout.models.tuning import Tuning
 from structout.result import Example
 from structout.schema import Schema
-from tests.conftest import BOLT, Bolt, Shell, run
+from tests.bolt import BOLT, Bolt
+from tests.conftest import Shell, run
 from tests.finetuning.conftest import bolts
 
 SCHEMA = Schema.of(Bolt)

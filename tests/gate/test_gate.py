@@ -18,7 +18,8 @@ from structout.gate.gate import Findings, Gate, Thresholds, validate
 from structout.gate.reports import FORMATS
 from structout.tables.documents import Document, read_documents
 from structout.tables.layout import PROVENANCE
-from tests.conftest import BOLT, Bolt, Shell
+from tests.bolt import BOLT, Bolt
+from tests.conftest import Shell
 
 GOOD = {"kind": "hex", "size_mm": 6.5, "note": None}
 BAD = {"kind": "square", "size_mm": 6}

@@ -10,7 +10,8 @@ from structout.gate.gate import Gate
 from structout.gate.workers import in_processes, judgements
 from structout.schema import Schema
 from structout.tables.documents import Document
-from tests.conftest import BOLT, Shell
+from tests.bolt import BOLT
+from tests.conftest import Shell
 
 DEADLY = """
 import os

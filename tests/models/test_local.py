@@ -10,7 +10,7 @@ import pytest
 
 from structout import Message, ModelError, Prompt, Sampling, Schema, load_model, preview
 from structout.models.local import LocalModel
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 
 
 @pytest.fixture(scope="module")

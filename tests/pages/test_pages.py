@@ -35,8 +35,9 @@ from structout.evaluation.reporting import page as report_page
 from structout.gate.gate import Thresholds
 from structout.gate.reports import as_html
 from structout.schema.provider_audit import judge
+from tests.bolt import Bolt
 from tests.browser import SCHEMES, WIDTHS, accessibility, opened, started
-from tests.conftest import Bolt, Shell, needs
+from tests.conftest import Shell, needs
 from tests.evaluation.test_metrics import ANSWERS, RIGHT, bolts
 
 if TYPE_CHECKING:

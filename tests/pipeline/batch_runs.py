@@ -21,7 +21,7 @@ def serve() -> None:
     from structout.models import retries
     from structout.models.providers import batch, jobs  # noqa: F401
     from structout.pipeline import file_run  # noqa: F401
-    from tests.conftest import Bolt  # noqa: F401
+    from tests.bolt import Bolt  # noqa: F401
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell hands it down as ignored
     jobs.FIRST = jobs.LONGEST = retries._LONGEST_PAUSE = 0.02

@@ -14,7 +14,8 @@ from structout.pipeline.job import Job
 from structout.pipeline.journal.tables import connect, packed_outcome, seal_of, unpacked_outcome
 from structout.schema import Schema
 from structout.strategies import Prompted, Reask
-from tests.conftest import BOLT, Bolt, Done, Shell
+from tests.bolt import BOLT, Bolt
+from tests.conftest import Done, Shell
 
 
 def number(prompt: Prompt) -> int:

@@ -81,9 +81,7 @@ def map_rows(folder: Path) -> None:
     threading.Thread(target=kill_one, args=(folder,), daemon=True).start()
     structout.ray.start()
     rows = ray.data.from_items([{"n": n, "text": f"{n} mm bolt"} for n in range(1, ROWS + 1)])
-    done = structout.ray.map(
-        rows, "tests/conftest.py:Bolt", "py:tests.pipeline.ray_program:Model", "Prompted()", batch=8
-    )
+    done = structout.ray.map(rows, "tests/bolt.py:Bolt", "py:tests.pipeline.ray_program:Model", "Prompted()", batch=8)
     (folder / "rows.json").write_text(json.dumps(done.take_all()))
 
 

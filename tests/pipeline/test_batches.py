@@ -25,7 +25,8 @@ from benchmarks.emulated.openai import OpenAI
 from structout.errors import ModelError, StructoutError
 from structout.pipeline.extraction import extract_many
 from structout.pipeline.status import read_status
-from tests.conftest import BOLT, ROOT, Bolt, needs
+from tests.bolt import BOLT, Bolt
+from tests.conftest import ROOT, needs
 from tests.pipeline.conftest import rows
 
 pytestmark = needs("pydantic_ai", "anthropic", "openai", "google")

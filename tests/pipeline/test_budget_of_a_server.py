@@ -16,8 +16,9 @@ from structout.pipeline.run import local, process
 from structout.schema import Schema
 from structout.strategies import Constrained
 from structout.tables.rows import rows_of
-from tests.conftest import BOLT as BOLT_SCHEMA
-from tests.conftest import Bolt, Shell, needs
+from tests.bolt import BOLT as BOLT_SCHEMA
+from tests.bolt import Bolt
+from tests.conftest import Shell, needs
 from tests.models.openai.servers import Proxy, serving
 
 pytestmark = needs("openai")

@@ -29,7 +29,7 @@ from structout import (
 )
 from structout.models.tuning import Tuning
 from structout.prompts import fingerprint
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 
 
 def size(prompt: Prompt) -> str:

@@ -19,7 +19,8 @@ from structout.surfaces import json_in_html, json_text
 from structout.tables.fragments import Fragments
 from structout.tables.removal import remove
 from structout.tables.rows import read_rows
-from tests.conftest import BOLT, ROOT, Bolt, Done, Shell
+from tests.bolt import BOLT, Bolt
+from tests.conftest import ROOT, Done, Shell
 from tests.pipeline.conftest import rows
 
 MODEL = """

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from structout.tables.partial import Partial, mark_of, read_mark, write_mark
-from tests.conftest import BOLT, Done, Shell, needs
+from tests.bolt import BOLT
+from tests.conftest import Done, Shell, needs
 from tests.pipeline.conftest import rows
 
 STOP, ENOUGH = ["--budget-tokens", "1400"], ["--budget-tokens", "100000"]

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import BOLT, Shell
+from tests.bolt import BOLT
+from tests.conftest import Shell
 from tests.pipeline.conftest import asked, rows
 
 CELLS: list[dict[str, Any]] = [

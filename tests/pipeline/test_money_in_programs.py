@@ -28,7 +28,8 @@ from structout import (
     extract_table,
 )
 from structout.pipeline.status import read_status
-from tests.conftest import Bolt, needs
+from tests.bolt import Bolt
+from tests.conftest import needs
 from tests.pipeline.conftest import Exact, number
 
 LIMIT = Sampling(max_tokens=10)  # a call may use 12 + 10 tokens

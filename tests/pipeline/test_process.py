@@ -39,7 +39,7 @@ from structout.prices import Price, Prices
 from structout.tables.output import placing
 from structout.tables.rows import rows_of
 from structout.verifiers import AllOf
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.pipeline.conftest import bolt, number, rows
 
 

@@ -10,7 +10,8 @@ import pytest
 from structout import Message, ModelError, Prompt, Sampling, Scripted, Usage
 from structout.models.wrappers.traced import Traced
 from structout.pipeline.progress import Tally, clock
-from tests.conftest import BOLT, ROOT, needs
+from tests.bolt import BOLT
+from tests.conftest import ROOT, needs
 
 
 def tally() -> Tally:

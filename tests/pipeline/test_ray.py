@@ -13,7 +13,8 @@ import pytest
 
 from structout.pipeline.journal.journal import Journal
 from structout.strategies import load_strategy
-from tests.conftest import BOLT, ROOT, Shell
+from tests.bolt import BOLT
+from tests.conftest import ROOT, Shell
 from tests.pipeline.ray_program import KILLER, POISON, ROWS
 
 pytest.importorskip("ray")

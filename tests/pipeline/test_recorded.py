@@ -47,7 +47,8 @@ from structout.prices import Price, Prices, named, read_price, read_prices
 from structout.strategies import spec, with_models
 from structout.tables.rows import rows_of
 from structout.verifiers import AllOf
-from tests.conftest import Bolt, needs
+from tests.bolt import Bolt
+from tests.conftest import needs
 from tests.pipeline.conftest import Exact, bolt
 
 

@@ -20,7 +20,8 @@ from structout.pipeline.spending import kinds_of
 from structout.pipeline.status import place_of, read_status
 from structout.schema import Schema
 from structout.strategies import load_strategy
-from tests.conftest import ROOT, Bolt, Shell
+from tests.bolt import Bolt
+from tests.conftest import ROOT, Shell
 from tests.pipeline.conftest import rows
 
 

@@ -28,7 +28,8 @@ from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.run import local, process
 from structout.tables.rows import rows_of
-from tests.conftest import BOLT, ROOT, Bolt, Shell
+from tests.bolt import BOLT, Bolt
+from tests.conftest import ROOT, Shell
 from tests.models.openai.clients import bolt as served
 from tests.models.openai.servers import Fault, Proxy, serving
 from tests.pipeline.conftest import bolt, number
@@ -200,7 +201,7 @@ COMMAND = INTERRUPTIBLE + "from structout.cli import main; main()"
 PROGRAM = f"""{INTERRUPTIBLE}
 import json, sys
 from structout import extract_many
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 rows = [json.loads(line)["text"] for line in open(sys.argv[1])]
 print(len(list(extract_many(rows, Bolt, sys.argv[2], "Constrained()", journal=sys.argv[3]))))
 """

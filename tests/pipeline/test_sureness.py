@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from structout.pipeline.sureness import Sureness
-from tests.conftest import BOLT, Shell
+from tests.bolt import BOLT
+from tests.conftest import Shell
 
 MODEL = """
 from math import log

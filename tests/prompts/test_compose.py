@@ -10,7 +10,7 @@ from structout.prompts import answer, compose, objection
 from structout.prompts.compose import fence
 from structout.result import Example, Task
 from structout.schema import Schema
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.nesting import nested
 
 

@@ -15,7 +15,7 @@ from structout.prompts.compose import fence
 from structout.prompts.marks import mark
 from structout.prompts.questions import ask_for_thoughts, ask_whether_right, reworded
 from structout.result import Example, Task
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 
 SCHEMA = Schema.of(Bolt)
 ALIKE = [

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from structout.errors import SchemaError
 from structout.prompts import render
 from structout.schema import Schema
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 
 
 class Leaf(BaseModel):

@@ -8,7 +8,7 @@ from structout.evaluation.dataset import Record
 from structout.prompts.similar import Similar
 from structout.result import Example
 from structout.schema import Schema
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 
 EXAMPLES = tuple(Example(text, {}) for text in ("brake pad set", "oil filter 12", "BRAKE disc, front", "air filter"))
 

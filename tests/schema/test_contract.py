@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, computed_field, field_serializer, field_validator, model_validator
 
 from structout import Schema, SchemaError
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.nesting import nested
 
 
@@ -208,7 +208,7 @@ def test_schemas_come_from_files_folders_and_modules(tmp_path: Path) -> None:
     assert Schema.of(str(tmp_path / "schema.json")) == Schema.of(tmp_path)
     assert Schema.of("schemas/parts").name == "Part"
     assert Schema.of("schemas/parts/schema.py:Fitment").name == "Fitment"
-    assert Schema.of("tests.conftest:Bolt") == Schema.of(Bolt)
+    assert Schema.of("tests.bolt:Bolt") == Schema.of(Bolt)
     (tmp_path / "broken.py").write_text("def")
     with pytest.raises(SchemaError, match="SyntaxError"):
         Schema.of(str(tmp_path / "broken.py") + ":X")

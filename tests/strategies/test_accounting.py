@@ -13,7 +13,7 @@ from structout.result import Example
 from structout.schema import Schema
 from structout.strategies.expression import NAMES as PARTS
 from structout.verifiers.features import NAMES
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 
 SCHEMA = Schema.of(Bolt)
 ANSWERS = (

@@ -4,7 +4,7 @@ from typing import Any
 from structout import Constrained, Draft, Example, Prompt, Prompted, Reask, Repair, Scripted, Task, Think, Vote, preview
 from structout.completion import Completion
 from structout.schema import Schema
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 
 SCHEMA = Schema.of(Bolt)
 KINDS = ("hex", "flange", "hex")

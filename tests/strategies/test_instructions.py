@@ -15,7 +15,8 @@ from structout.prompts.guidance import ORDER, Guidance
 from structout.result import Example, Task
 from structout.schema import Schema
 from structout.strategies import instructed, spec
-from tests.conftest import BOLT, Bolt, Shell
+from tests.bolt import BOLT, Bolt
+from tests.conftest import Shell
 
 OWN = "Sizes are in millimetres. {braces} and 'quotes' stay.\nNever guess."
 

@@ -27,7 +27,8 @@ from structout import (
 )
 from structout.strategies.parts import models_of, parts
 from structout.verifiers import AllOf, Grounded
-from tests.conftest import Bolt, Shell
+from tests.bolt import Bolt
+from tests.conftest import Shell
 
 CODE = """
 from dataclasses import dataclass

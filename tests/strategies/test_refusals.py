@@ -8,7 +8,7 @@ import pytest
 from structout import Completion, Prompt, Scripted, Usage, extract
 from structout.errors import NoModelError
 from structout.strategies.refusals import Refusals
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from structout.document import Json, scalars
 from structout.errors import StructoutWarning
 from structout.schema import Schema
 from structout.strategies.merge import Ballot, canonical, majority, merge
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.nesting import nested
 
 SCHEMA = Schema.of(Bolt)

@@ -32,7 +32,7 @@ from structout import (
 from structout.errors import StructoutWarning
 from structout.result import Example, Task
 from structout.schema import Schema
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 
 GOOD, BAD, FENCED = (
     '{"kind": "hex", "size_mm": 6}',

@@ -25,7 +25,7 @@ from structout import (
     Vote,
 )
 from structout.schema import Schema
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 
 SCHEMA = Schema.of(Bolt)
 GOOD, WRONG = '{"kind": "hex", "size_mm": 6}', '{"kind": "hex", "size_mm": 7}'

@@ -19,7 +19,8 @@ from structout import DataError, Schema, SpecError
 from structout.tables import objects, stores
 from structout.tables.output import check_target, writing
 from structout.tables.rows import count_rows, read_rows
-from tests.conftest import BOLT, Shell, needs
+from tests.bolt import BOLT
+from tests.conftest import Shell, needs
 
 pytestmark = needs("obstore")
 WORDS = Schema.of({"properties": {"text": {"type": "string"}}, "required": ["text"]})

@@ -31,7 +31,7 @@ from structout.evaluation import Dataset, judged, read_log
 from structout.evaluation.dataset import Record
 from structout.schema import Schema
 from structout.verifiers import Head, Judged, read_head, verify, write_head
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 
 SCHEMA = Schema.of(Bolt)
 

@@ -33,7 +33,7 @@ from structout.document import Json, scalars
 from structout.prompts import Show, wording
 from structout.schema import Schema
 from structout.verifiers import AllOf, AnyOf, verify
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 
 SCHEMA = Schema.of(Bolt)
 GOOD = '{"kind": "hex", "size_mm": 6, "note": "zinc"}'

@@ -17,7 +17,7 @@ from structout.evaluation.stats.pairs import difference
 from structout.evaluation.stats.rates import wilson
 from structout.schema import Schema
 from structout.verifiers import Rule
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.evaluation.test_metrics import RIGHT, bolts
 
 N = 24

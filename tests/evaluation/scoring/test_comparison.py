@@ -12,7 +12,8 @@ from structout import DataError, Dataset, Schema
 from structout.evaluation.scoring.comparison import Compare, Comparison
 from structout.evaluation.scoring.score import score
 from structout.prompts import render
-from tests.conftest import ROOT, Bolt
+from tests.bolt import Bolt
+from tests.conftest import ROOT
 
 
 class Line(BaseModel):

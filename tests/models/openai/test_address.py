@@ -12,7 +12,7 @@ from structout.models.openai.client import OpenAIModel
 from structout.models.retries import Patience
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.models.openai.clients import ask, bolt
 from tests.models.openai.servers import Proxy, serving
 

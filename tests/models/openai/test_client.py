@@ -23,7 +23,7 @@ from structout.pipeline.journal.journal import ACCEPTED, Journal
 from structout.pipeline.run import local, process
 from structout.result import Example, Task
 from structout.tables.rows import rows_of
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.models.openai.clients import SOON, ask, bolt, client
 from tests.models.openai.servers import Fault, Proxy, completion, serving
 

@@ -13,7 +13,7 @@ from structout.models.retries import Patience, seconds_asked
 from structout.result import Task
 from structout.schema import Schema
 from structout.strategies import Constrained, Repair
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.models.openai.clients import ask, bolt, client
 from tests.models.openai.servers import Proxy, completion, page, serving, speaking
 

@@ -19,7 +19,7 @@ from structout.result import Task
 from structout.schema import Schema
 from structout.strategies import Constrained, Reask, Repair
 from structout.tables.rows import rows_of
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.models.openai.clients import ask, bolt, client
 from tests.models.openai.servers import Proxy, completion, serving
 

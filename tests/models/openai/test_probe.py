@@ -13,7 +13,7 @@ from structout.models.openai.client import OpenAIModel
 from structout.models.openai.dialects import PROBE
 from structout.models.openai.probe import ROOMS, order
 from structout.models.settings import Settings
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.models.openai.clients import ask, bolt, client
 from tests.models.openai.servers import Proxy, completion, serving
 

@@ -18,7 +18,8 @@ from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.run import local, process
 from structout.tables.rows import rows_of
-from tests.conftest import ROOT, Bolt
+from tests.bolt import Bolt
+from tests.conftest import ROOT
 from tests.models.openai.servers import Fault, Proxy, free_port, serving, wait_for
 
 SCHEMA = Schema.of(Bolt)

@@ -11,7 +11,7 @@ from structout import BestOf, Confident, Prompt, Prompted, Sampling, Schema, Scr
 from structout.models.openai.reply import read_reply
 from structout.models.tokens import most_read
 from structout.result import Task
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.models.openai.clients import ask, client
 from tests.models.openai.servers import Proxy, completion, serving
 

@@ -32,7 +32,7 @@ from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.run import local, process
 from structout.tables.rows import rows_of
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.models.test_scripted import ask
 
 GOOD = '{"kind": "hex", "size_mm": 6}'

@@ -17,7 +17,7 @@ from structout.pipeline.journal.journal import Journal
 from structout.pipeline.journal.tables import LATER, connect, seal
 from structout.pipeline.run import local, process
 from structout.tables.rows import rows_of
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.pipeline.conftest import COUNT, Run
 
 PAGE = 4096

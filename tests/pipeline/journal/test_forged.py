@@ -28,7 +28,8 @@ from structout.pipeline.run import Files, finish, local, process
 from structout.records import completion_of
 from structout.strategies import Prompted
 from structout.tables.rows import rows_of
-from tests.conftest import BOLT, ROOT, Bolt
+from tests.bolt import BOLT, Bolt
+from tests.conftest import ROOT
 from tests.nesting import nested
 from tests.pipeline.conftest import COUNT, Run, rows
 

@@ -28,7 +28,7 @@ from structout.pipeline.run import local, process, unknown
 from structout.prices import Price, Prices
 from structout.strategies import On, Prompted
 from structout.tables.rows import Row, rows_of
-from tests.conftest import Bolt
+from tests.bolt import Bolt
 from tests.nesting import nested
 
 SCHEMA = Schema.of(Bolt)
