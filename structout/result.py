@@ -17,7 +17,6 @@ from structout.parsing.notices import notices
 from structout.schema import Schema
 
 T = TypeVar("T")
-_SHOWN = 200  # values, edits or issues in a notebook
 
 Status = Literal[
     "valid",  # the model's text was a compliant document
@@ -131,7 +130,10 @@ class Result(Generic[T]):
     def _repr_html_(self) -> str:
         """The result in a notebook: the record with its values marked, then the values, the edits and the issues."""
         colour = "good" if self.status == "valid" else "doubtful" if self.ok else "bad"
-        usage = f"{self.usage.calls:,} calls, {self.usage.input_tokens + self.usage.output_tokens:,} tokens"
+        calls = self.usage.calls
+        usage = (
+            f"{calls:,} call{'' if calls == 1 else 's'}, {self.usage.input_tokens + self.usage.output_tokens:,} tokens"
+        )
         parts = [f"<p>{pages.tag(self.status, colour)} <small>{usage}</small></p>"]
         # The value writes secrets as stars and leaves excluded fields out; the document would not.
         made = to_jsonable_python(self.value, by_alias=True, fallback=str) if self.ok else self.document
@@ -145,12 +147,10 @@ class Result(Generic[T]):
             ]
             heads = ["place", "value", "confidence"]
             keep = 3 if self.confidence else 2
-            parts.append(pages.table(heads[:keep], [line[:keep] for line in lines[:_SHOWN]], "values"))
-        if len(values) > _SHOWN:
-            parts.append(f"<p><small>{len(values) - _SHOWN:,} more values</small></p>")
-        for name, told in (("edits", self.edits), ("issues", self.issues), ("notices", self.notices)):
-            if told:
-                parts.append(pages.table([name], [[str(one)] for one in told[:_SHOWN]], name))
+            parts.append(pages.table(heads[:keep], [line[:keep] for line in lines[: pages.LINES]], "values"))
+        if len(values) > pages.LINES:
+            parts.append(f"<p><small>{len(values) - pages.LINES:,} more values</small></p>")
+        parts.append(pages.lists({"edits": self.edits, "issues": self.issues, "notices": self.notices}))
         return pages.fragment(pages.Html("".join(parts)))
 
     def unwrap(self) -> T:

@@ -1,5 +1,6 @@
 """The documentation: its examples run, its commands exist, its pages are complete, and the site builds."""
 
+import json
 import re
 import shlex
 from itertools import takewhile
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Shell, needs
+from tools import notebook
 from tools.reference import pages
 from tools.site import SITE, navigation
 
@@ -46,6 +48,14 @@ def test_commands_exist_with_the_options_shown(page: Path, shell: Shell, monkeyp
 def test_the_generated_pages_are_current() -> None:
     old = [file.name for file, text in pages().items() if file.read_text(encoding="utf-8") != text]
     assert old == [], "run `python -m tools.reference`"
+
+
+def test_the_notebook_was_run_and_its_page_shows_it() -> None:
+    assert notebook.PAGE.read_text(encoding="utf-8") == notebook.page(), "run `python -m tools.notebook`"
+    cells = [cell for cell in json.loads(notebook.NOTEBOOK.read_bytes())["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    shown = [one for cell in cells for output in cell["outputs"] for one in output.get("data", {})]
+    assert shown.count("text/html") == 5  # the schema, the audit, the result, the repair and the report
 
 
 def test_every_page_is_in_the_navigation() -> None:

@@ -18,6 +18,8 @@ _FRAGMENT = (
     ".structout small{opacity:.75}"
 )
 
+LINES = 200  # of one table in a notebook
+
 
 class Html(str):
     """Text that is HTML already; all other text is escaped."""
@@ -89,10 +91,18 @@ def drawn(shown: Any) -> str:
     """What rich draws, as a fragment."""
     from rich.console import Console
 
-    console = Console(record=True, width=120, file=StringIO(), markup=False, emoji=False)
+    # In a notebook, a console would show what it draws by itself, too.
+    console = Console(record=True, width=120, file=StringIO(), markup=False, emoji=False, force_jupyter=False)
     console.print(shown)
     return fragment(
         Html(console.export_html(inline_styles=True, code_format='<pre style="line-height:1.3">{code}</pre>'))
+    )
+
+
+def lists(told: Mapping[str, Sequence[object]]) -> Html:
+    """A table of one column for each list that holds something, with at most 200 lines each."""
+    return Html(
+        "".join(table([name], [[str(one)] for one in some[:LINES]], name) for name, some in told.items() if some)
     )
 
 

@@ -2,7 +2,10 @@
 
 from typing import Generic, NamedTuple, TypeVar
 
-from structout.document import Json
+from pydantic_core import to_jsonable_python
+
+from structout import pages
+from structout.document import Json, scalars
 from structout.issue import Issue
 from structout.parsing.edits import Edit
 
@@ -36,3 +39,12 @@ class Repaired(NamedTuple, Generic[T]):
         return any(edit.kind == "unclosed" for edit in self.edits) or any(
             issue.kind == "truncated" for issue in self.issues
         )
+
+    def _repr_html_(self) -> str:
+        """The repair in a notebook: the values, the edits and the issues."""
+        made = to_jsonable_python(self.value, by_alias=True, fallback=str) if self.ok else self.document
+        values = [[place or "(document)", str(one)] for place, one in scalars(made).items()]
+        head = pages.tag("repaired" if self.ok else "invalid", "good" if self.ok else "bad")
+        shown = pages.table(["place", "value"], values[: pages.LINES], "values") if values else ""
+        told = {"edits": self.edits, "issues": self.issues, "notices": self.notices}
+        return pages.fragment(pages.Html(head + shown + pages.lists(told)))

@@ -27,6 +27,7 @@ from structout import (
     evaluate,
     extract,
     pages,
+    repair,
     validate,
 )
 from structout.completion import Prompt, Usage
@@ -172,6 +173,16 @@ def test_a_notebook_hides_the_secrets_of_a_result() -> None:
     result = extract("a record", Login, model=Scripted('{"name": "ann", "word": "hunter2"}'))
     assert "ann" in result._repr_html_()
     assert "hunter2" not in result._repr_html_() + repr(result)
+
+
+def test_a_notebook_shows_a_repair_with_its_edits() -> None:
+    repaired = repair("{'kind': 'hex', 'size_mm': '6'}", Bolt)
+    words = Words(repaired._repr_html_()).words
+    for text in ("repaired", "/size_mm", "6.0", "quotes, lossless"):
+        assert text in words
+    refused = Words(repair(f"{EVIL} {{'kind': 'hex'}}", Bolt)._repr_html_())
+    assert "invalid" in refused.words
+    assert not {"script", "img"} & {*refused.tags}
 
 
 @given(st.lists(st.tuples(st.integers(-2, 12), st.integers(-2, 12)), max_size=5))
