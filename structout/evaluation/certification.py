@@ -1,11 +1,12 @@
 """Confidence thresholds that bound the error rate of accepted records."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, inf, log, nextafter
+from math import inf, nextafter
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from structout.completion import Sampling
 from structout.errors import DataError
@@ -13,7 +14,7 @@ from structout.evaluation.dataset import Dataset
 from structout.evaluation.harness import evaluate, labelled
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.recommendation import measured_with
-from structout.evaluation.stats.rates import CONFIDENCE, Rate, p_value, upper_bound, wilson
+from structout.evaluation.stats.rates import CONFIDENCE, Rate, clustered, p_value, wilson
 from structout.models import Model
 from structout.strategies import On, Strategy, Verify, load_strategy, spec, strategy_of
 from structout.verifiers import Confident
@@ -79,10 +80,11 @@ def certify(
 ) -> Certificate:
     """Find a threshold at which at most `max_error` of the accepted records are wrong, with a finite-sample guarantee.
 
-    The dev records propose thresholds and the test records judge them, by Learn-then-Test (Angelopoulos et al. 2021):
-    from the strictest threshold that enough records pass down to the laxest, until one fails. `confidence` returns the
-    strategy's confidence in an outcome: by default `Outcome.sureness`, which `Confident` uses too;
-    `Outcome.value_logprob` is an alternative. Raises `DataError` if there are no dev or test records.
+    The dev records propose thresholds and their order, and the test records judge the thresholds in this order until
+    one fails, by Learn-then-Test (Angelopoulos et al. 2021). `confidence` returns the strategy's confidence in an
+    outcome: by default `Outcome.sureness`, which `Confident` uses too; `Outcome.value_logprob` is an alternative. If
+    the records of `dataset` have groups, such as suppliers, the guarantee holds although the records of a group may be
+    wrong together. Raises `DataError` if there are no dev or test records.
     """
     built = strategy_of(strategy)
     sampling = sampling or Sampling()
@@ -91,13 +93,14 @@ def certify(
         evaluate([built], model, part, examples=dataset, sampling=sampling, log=log, progress=progress).outcomes
         for part in parts
     )
-    sure, wrong = _judged(test, confidence)
-    proposed, _ = _judged(dev, confidence)
-    found = threshold(proposed, sure, wrong, max_error)
-    accepted, errors = _above(sure, wrong, -inf if found is None else found)
-    base = wilson(float(np.mean(wrong)) if len(wrong) else 0.0, len(wrong))
+    groups = {record.key: record.group for record in dataset}
+    proposed, judged = (Sure.of(part, confidence, groups) for part in (dev, test))
+    found = threshold(proposed, judged, max_error)
+    passed = judged.above(-inf if found is None else found)
+    base, above = judged.rate(judged.above(-inf)), judged.rate(passed)
+    accepted, errors = int(passed.sum()), int((passed & np.asarray(judged.wrong, bool)).sum())
     coverage = wilson(accepted / len(test) if found is not None else 0.0, len(test))
-    worst = upper_bound(errors, accepted) if accepted else 1.0
+    worst = above.upper if accepted else 1.0
     bound = max(0.0, (base.value - max_error) / (1 - max_error))
     name = test[0].model
     source = model if isinstance(model, str) else name
@@ -108,41 +111,65 @@ def certify(
     )  # fmt: skip
 
 
-def threshold(
-    proposed: Sequence[float], sure: Sequence[float], wrong: Sequence[bool], max_error: float
-) -> float | None:
+def threshold(proposed: "Sure", judged: "Sure", max_error: float) -> float | None:
     """The lowest threshold at which the error rate is shown to be at most `max_error`; None if every threshold fails.
 
-    The quantiles of `proposed`, the confidences of other records, are the thresholds to try; `sure` and `wrong` are the
-    confidences and errors of the test records. The records that pass a threshold are a sample of all records that
-    would pass, so the number of errors is binomial. The thresholds and their order are fixed before the test records
-    are looked at, so each threshold is tested at the full level.
+    The quantiles of the confidences in `proposed` are the thresholds to try, those first that these records speak for
+    most. `judged`, other records, then test them in this order until one fails, so each is tested at the full level.
     """
-    if not len(proposed) or not len(sure):
+    if not len(proposed.sure) or not len(judged.sure):
         return None
-    quantiles = np.linspace(1, 0, _STEPS + 1)
-    tried = (float(np.quantile(proposed, q, method="lower")) for q in quantiles)
-    steps = dict.fromkeys(one for one in tried if one > -inf)
-    # Fewer records prove nothing even if all are right; half as many again leave room for chance.
-    enough = 1.5 * ceil(log(1 - CONFIDENCE) / log(1 - max_error))
-    passing = {one: float(np.mean(np.asarray(proposed) >= one)) * len(sure) for one in steps}
+    quantiles = np.linspace(0, 1, _STEPS + 1)
+    tried = (float(np.quantile(proposed.sure, q, method="lower")) for q in quantiles)
+    steps = {one: proposed.p_value(one, max_error) for one in tried if one > -inf}
     found = None
-    for one in [one for one in steps if passing[one] >= enough] or list(steps)[-1:]:
-        accepted, errors = _above(sure, wrong, one)
-        if p_value(accepted - errors, accepted, 1 - max_error) > 1 - CONFIDENCE:
+    for one in sorted(steps, key=lambda step: (steps[step], step)):
+        if judged.p_value(one, max_error) > 1 - CONFIDENCE:
             break
-        found = one
+        found = one if found is None else min(one, found)
     return found
 
 
-def _judged(outcomes: Sequence[Outcome], confidence: Confidence) -> tuple[list[float], list[bool]]:
-    """The confidence in each accepted document (-inf if unknown), and whether the document is wrong."""
-    accepted = [outcome for outcome in outcomes if outcome.ok]
-    known = [confidence(outcome) for outcome in accepted]
-    return [-inf if one is None else one for one in known], [not outcome.right for outcome in accepted]
+@dataclass(frozen=True)
+class Sure:
+    """The confidence in each accepted document (-inf if unknown), whether the document is wrong, and its group.
 
+    Without groups, records are wrong independently of one another, and bounds are exact (binomial). Records of one
+    group, such as one supplier, may be wrong together: then bounds are for the effective number of independent records,
+    which follows from the variance between groups (Korn & Graubard 1998).
+    """
 
-def _above(sure: Sequence[float], wrong: Sequence[bool], least: float) -> tuple[int, int]:
-    """How many confidences are at least `least`, and how many of these records are wrong."""
-    passed = np.asarray(sure) >= max(least, nextafter(-inf, 0))
-    return int(passed.sum()), int((passed & np.asarray(wrong, bool)).sum())
+    sure: Sequence[float]
+    wrong: Sequence[bool]
+    groups: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome], confidence: Confidence, groups: Mapping[str, str | None]) -> "Sure":
+        """The accepted documents among outcomes. `groups` names the group of a key; None is a group of its own."""
+        accepted = [outcome for outcome in outcomes if outcome.ok]
+        known = [confidence(outcome) for outcome in accepted]
+        named = [f"group {groups[one.key]}" if groups[one.key] is not None else f"key {one.key}" for one in accepted]
+        return cls(
+            [-inf if one is None else one for one in known],
+            [not outcome.right for outcome in accepted],
+            named if any(group is not None for group in groups.values()) else (),
+        )
+
+    def above(self, least: float) -> NDArray[np.bool_]:
+        """Which confidences are known and at least `least`."""
+        passed: NDArray[np.bool_] = np.asarray(self.sure) >= max(least, nextafter(-inf, 0))
+        return passed
+
+    def rate(self, passed: NDArray[np.bool_]) -> Rate:
+        """The share of wrong documents among those that passed."""
+        wrong = passed & np.asarray(self.wrong, bool)
+        if not self.groups:
+            n = int(passed.sum())
+            return wilson(float(wrong.sum()) / n if n else 0.0, n)
+        numbers = np.unique(np.asarray(self.groups, str), return_inverse=True)[1]
+        return clustered(np.bincount(numbers, wrong).tolist(), np.bincount(numbers, passed).tolist())
+
+    def p_value(self, least: float, max_error: float) -> float:
+        """How likely so few errors above a threshold are if more than `max_error` of such documents are wrong."""
+        rate = self.rate(self.above(least))
+        return p_value((1 - rate.value) * rate.effective, rate.effective, 1 - max_error)

@@ -29,7 +29,8 @@ class Record:
     """A text with its expected document.
 
     `expected` is the document as the schema's type dumps it, with defaults, for scoring; `written` is the document as
-    in the file, for prompts. Both are None without a label.
+    in the file, for prompts. Both are None without a label. Records of one `group`, such as one supplier, may be wrong
+    together.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Record:
     written: Json
     split: Split
     has_label: bool = True
+    group: str | None = None
 
 
 @dataclass(frozen=True)

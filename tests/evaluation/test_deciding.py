@@ -23,7 +23,7 @@ from structout import (
     source,
 )
 from structout.completion import Prompt, Usage
-from structout.evaluation.certification import threshold
+from structout.evaluation.certification import Sure, threshold
 from structout.evaluation.dataset import Record, Split
 from structout.evaluation.recommendation import Target, cheapest_shown
 from structout.evaluation.regression import changes
@@ -251,10 +251,26 @@ def test_a_certified_threshold_is_wrong_no_more_often_than_it_says(power: int, o
     for _ in range(EXPERIMENTS):
         sure = draw.random(260)
         wrong = draw.random(260) < (1 - sure) ** power / 2
-        found.append(threshold(list(sure[:60]), list(sure[60:]), list(wrong[60:]), max_error=0.1))
+        proposed, judged = (Sure(sure[part].tolist(), wrong[part].tolist()) for part in (slice(60), slice(60, None)))
+        found.append(threshold(proposed, judged, max_error=0.1))
     shown = [one for one in found if one is not None]
     assert sum((1 - one) ** power / (2 * (power + 1)) > 0.1 for one in shown) / EXPERIMENTS <= 0.055
     assert len(shown) / EXPERIMENTS >= often
+
+
+def test_records_of_a_supplier_that_are_wrong_together_count_as_fewer() -> None:
+    """Of 40 suppliers, 21 % have every record wrong, and 20 % may be: as single records, they often show it."""
+    draw = np.random.default_rng(7)
+    suppliers = np.repeat(np.arange(40), 10).astype(str).tolist()
+    broken: dict[bool, int] = {False: 0, True: 0}
+    for _ in range(EXPERIMENTS):
+        halves = [(draw.random(400).tolist(), np.repeat(draw.random(40) < 0.21, 10).tolist()) for _ in range(2)]
+        for has_groups in broken:
+            groups = suppliers if has_groups else ()
+            proposed, judged = (Sure(sure, wrong, groups) for sure, wrong in halves)
+            broken[has_groups] += threshold(proposed, judged, max_error=0.2) is not None
+    assert broken[False] / EXPERIMENTS > 0.1
+    assert broken[True] / EXPERIMENTS <= 0.055
 
 
 def test_certify_says_what_it_costs_to_be_sure(tmp_path: Path) -> None:
