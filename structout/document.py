@@ -156,7 +156,8 @@ def _explain(error: ValueError, text: str) -> Issue:
         return Issue("", "non_finite", message)
     if message.startswith(_TWICE):
         key = message.removeprefix(_TWICE).rpartition(" at line ")[0]
-        return Issue("", "duplicate_key", f"the key {key if len(key) <= _LONGEST else key[:_LONGEST] + '…'} occurs twice")
+        shown = key if len(key) <= _LONGEST else f"{key[:_LONGEST]}…"
+        return Issue("", "duplicate_key", f"the key {shown} occurs twice")
     if "N" not in text and "I" not in text:
         return Issue("", "not_json", reason(text, message))
     try:

@@ -30,15 +30,17 @@ ESCAPE: Final = "an escape that JSON does not know"
 DEEP: Final = "nested too deep"
 OTHER: Final = "other faults"
 REASONS: Final = (
-    EMPTY, NO_JSON, FENCE, THINKING, BEFORE, AFTER, TWO, CUT_OFF, YAML, SINGLE, CURLY, BARE_KEY, BARE_VALUE, QUOTE, COMMA,
-    NO_COMMA, NO_COLON, NO_VALUE, CLOSER, COMMENT, NOT_FINITE, NUMBER, CONTROL, ESCAPE, DEEP,
+    EMPTY, NO_JSON, FENCE, THINKING, BEFORE, AFTER, TWO, CUT_OFF, YAML, SINGLE, CURLY, BARE_KEY, BARE_VALUE, QUOTE,
+    COMMA, NO_COMMA, NO_COLON, NO_VALUE, CLOSER, COMMENT, NOT_FINITE, NUMBER, CONTROL, ESCAPE, DEEP,
 )  # fmt: skip
 
 _PLACE: Final = re.compile(r" at line ([0-9]+) column ([0-9]+)$")
 _OPENER: Final = re.compile(r"""\{(?=\s{0,99}(?:["'“}]|[\w-]{1,60}\s{0,9}:))|\[(?=\s{0,99}["'“{\[\]0-9-])""")
 _FENCE: Final = re.compile(r"^[ \t]{0,9}(?:```|~~~)", re.MULTILINE)
 _THINKING: Final = re.compile(r"\s{0,99}<(?:think|thinking|thought|reasoning)\b", re.IGNORECASE)
-_YAML: Final = re.compile(r"\s{0,99}(?:---\s{0,99})?[\w-]{1,60}:(?:[ \t][^\n]*)?\n[ \t]{0,99}(?:- )?[\w-]{1,60}:(?:\s|$)")
+_YAML: Final = re.compile(
+    r"\s{0,99}(?:---\s{0,99})?[\w-]{1,60}:(?:[ \t][^\n]*)?\n[ \t]{0,99}(?:- )?[\w-]{1,60}:(?:\s|$)"
+)
 _NOT_FINITE: Final = re.compile(r"[+-]?(?:nan|inf)", re.IGNORECASE)
 _SPACE: Final = " \t\r\n"
 _OPEN: Final = {"string": "a text", "list": "a list", "object": "an object"}  # by the parser's word, if one is open

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import jsonschema_rs
 
+from structout.issue import MISSING
 from structout.schema.patterns import shown_pattern
 
 _Kind = jsonschema_rs.ValidationErrorKind
@@ -74,7 +75,7 @@ def said(error: jsonschema_rs.ValidationError) -> str:
         case _Kind.Constant():
             return f"{shown(error.instance)} is not {shown(kind.expected_value)}"
         case _Kind.Required():
-            return f"the key {_json(kind.property)} is missing"
+            return MISSING.format(_json(kind.property))
         case _Kind.AdditionalProperties() | _Kind.UnevaluatedProperties():
             names = _listed([_json(name) for name in kind.unexpected], "and")
             return f"the schema has no key {names}" if len(kind.unexpected) == 1 else f"the schema has no keys {names}"

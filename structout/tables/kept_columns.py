@@ -41,13 +41,15 @@ class KeptColumns:
     _folded: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, names: tuple[str, ...], target: str, schema: Schema[Any]) -> "KeptColumns":
-        """The columns for an output of records of a schema. Raises `SpecError` for a name that the output reserves."""
+    def of(cls, names: tuple[str, ...], target: str, schema: Schema[Any], also: Iterable[str] = ()) -> "KeptColumns":
+        """The columns for an output of records of a schema; `also` names columns of its own. Raises `SpecError` for a
+        name that the output reserves.
+        """
         if ALL in names and len(names) > 1:
             raise SpecError("--keep all cannot be combined with names of columns", hint="give one of them")
         place = Place.of(target)
         folds = place.is_table or place.is_database
-        taken = {*fields(schema), *Layout.of(schema).columns, MORE, *PROVENANCE}
+        taken = {*fields(schema), *Layout.of(schema).columns, MORE, *PROVENANCE, *also}
         made = cls(
             None if names == (ALL,) else names,
             frozenset(name.casefold() for name in taken) if folds else frozenset(taken),
