@@ -20,9 +20,17 @@ _NOT_UTF8: Final = "its name is not UTF-8"
 
 
 def columns_named(given: Iterable[str]) -> tuple[str, ...]:
-    """The columns that a user names, each once: several are separated by commas, and a name with a comma is quoted."""
-    found = (name for text in given for cells in csv.reader([text], skipinitialspace=True) for name in cells)
-    return tuple(dict.fromkeys(name for name in found if name))
+    """The columns that a user names, each once: several are separated by commas, and a name with a comma is quoted.
+
+    Raises `SpecError` for a name with a line end that is not quoted.
+    """
+    found: dict[str, None] = {}
+    for text in given:
+        try:
+            found |= dict.fromkeys(name for row in csv.reader([text], skipinitialspace=True) for name in row if name)
+        except csv.Error:
+            raise SpecError(f"invalid --keep: got {text!r:.80}, expected A,B or all", hint="quote the name") from None
+    return tuple(found)
 
 
 @dataclass
