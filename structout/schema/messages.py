@@ -105,7 +105,7 @@ def not_of_type(value: Any, types: Sequence[str]) -> str:
 
 
 def not_one_of(value: Any, options: Sequence[Any]) -> str:
-    """The message for a value that is none of these."""
+    """The message for a value that the options do not include."""
     return f"{shown(value)} is not one of {_listed(list(dict.fromkeys(map(_json, options))))}"
 
 

@@ -331,7 +331,7 @@ def _explain(
     yield Issue(pointer(error.instance_path), _KINDS.get(kind, "constraint"), short(said(error)))
 
 
-def _constants(error: jsonschema_rs.ValidationError, branches: list[Errors]) -> list[Json]:
+def _constants(error: jsonschema_rs.ValidationError, branches: list[Errors]) -> list[Any]:
     """The constants that all alternatives want where the error wants one, as of a discriminator."""
     kinds = jsonschema_rs.ValidationErrorKind
     if not isinstance(error.kind, kinds.Constant):
