@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from structout.evaluation import Compare, Dataset, Report, certify, evaluate, recommend
     from structout.evaluation.metrics import Metric
     from structout.finetuning import Training, finetune
-    from structout.gate.gate import Findings, Thresholds, validate
+    from structout.gate.findings import Findings, Thresholds
+    from structout.gate.gate import validate
     from structout.grammar.audit import Audit, audit
     from structout.issue import Issue
     from structout.language import Choice, Lark, Regex, Sql
@@ -99,7 +100,8 @@ __getattr__, __dir__ = lazy(
         "evaluation": "Compare Dataset Report certify evaluate recommend",
         "evaluation.metrics": "Metric",
         "finetuning": "Training finetune",
-        "gate.gate": "Findings Thresholds validate",
+        "gate.findings": "Findings Thresholds",
+        "gate.gate": "validate",
         "grammar": "Audit audit",
         "issue": "Issue",
         "language": "Choice Lark Regex Sql",

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import jiter
 
 from structout.issue import Issue, pointer
+from structout.not_json import reason
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
@@ -22,6 +23,8 @@ _MANY = b"0" * 300
 DEEPEST = 200  # levels of nested containers
 _TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
 _TOO_LARGE = "a number is too large to hold"
+_TWICE = "Detected duplicate key "
+_LONGEST = 80  # characters of a key in a message
 
 _JSON_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
@@ -151,14 +154,16 @@ def _explain(error: ValueError, text: str) -> Issue:
     message = str(error)
     if message == _TOO_LARGE:
         return Issue("", "non_finite", message)
-    if message.startswith("Detected duplicate key"):
-        return Issue("", "duplicate_key", message)
+    if message.startswith(_TWICE):
+        key = message.removeprefix(_TWICE).rpartition(" at line ")[0]
+        shown = key if len(key) <= _LONGEST else f"{key[:_LONGEST]}…"
+        return Issue("", "duplicate_key", f"the key {shown} occurs twice")
     if "N" not in text and "I" not in text:
-        return Issue("", "not_json", message)
+        return Issue("", "not_json", reason(text, message))
     try:
         jiter.from_json(text.encode(), allow_inf_nan=True)
     except ValueError:
-        return Issue("", "not_json", message)
+        return Issue("", "not_json", reason(text, message))
     return Issue("", "non_finite", "NaN and Infinity are not JSON")
 
 

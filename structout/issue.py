@@ -1,7 +1,8 @@
 """The issues that a model's answer can have."""
 
+import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 IssueKind = Literal[
     "not_json",  # the text is not one JSON document
@@ -29,6 +30,7 @@ IssueKind = Literal[
 ]
 
 
+MISSING: Final = "the key {} is missing"  # the message for an absent key, as JSON
 Steps = tuple[str | int, ...]  # the keys and indexes from the root of a document to a place in it
 
 
@@ -42,6 +44,22 @@ class Issue:
 
     def __str__(self) -> str:
         return f"{self.pointer or '(document)'}: {self.message}"
+
+    @property
+    def key(self) -> str | None:
+        """The key that is absent, if the kind is `missing`; otherwise None."""
+        start, end = MISSING.split("{}")
+        if self.kind != "missing" or not (self.message.startswith(start) and self.message.endswith(end)):
+            return None
+        try:
+            return str(json.loads(self.message[len(start) : -len(end)]))
+        except ValueError:
+            return None
+
+    @property
+    def place(self) -> str:
+        """The pointer, for an absent key the pointer that the key would have."""
+        return self.pointer if self.key is None else self.pointer + pointer([self.key])
 
 
 def pointer(path: "list[str | int] | Steps") -> str:

@@ -122,6 +122,19 @@ def test_the_first_step_installs_what_is_asked_for(folder: Path) -> None:
     assert run(INSTALL, folder, contexts, python="mine", requirement="").outputs["python"] == "mine"
 
 
+def test_the_documented_configurations_of_pre_commit_are_valid(tmp_path: Path) -> None:
+    pre_commit = pytest.importorskip("pre_commit.main", reason="pre-commit is not installed").__name__
+    page = (ROOT / "docs/gate.md").read_text(encoding="utf-8")
+    blocks = [one for one in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if one.startswith("repos:")]
+    assert len(blocks) == 2
+    for number, block in enumerate(blocks):
+        (tmp_path / f"{number}.yaml").write_text(block)
+    files = [str(tmp_path / f"{number}.yaml") for number in range(len(blocks))]
+    words = [sys.executable, "-m", pre_commit, "validate-config", *files]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_the_hook_checks_the_staged_documents_of_a_repository(folder: Path) -> None:
     pre_commit = pytest.importorskip("pre_commit.main", reason="pre-commit is not installed").__name__

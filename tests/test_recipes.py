@@ -56,10 +56,29 @@ def test_pandas(recipe: Callable[[str], dict[str, Any]]) -> None:
 def test_fastapi(recipe: Callable[[str], dict[str, Any]]) -> None:
     from fastapi.testclient import TestClient
 
-    with TestClient(recipe("FastAPI")["app"]) as client:
+    with TestClient(recipe('"/parts"')["app"]) as client:
         good, bad = client.post("/parts", json={"text": "BRK PAD"}), client.post("/parts", json={"text": "?"})
     assert (good.status_code, good.json()["category"]) == (200, "brakes")
     assert (bad.status_code, len(bad.json()["detail"])) == (422, 1)
+
+
+def test_fastapi_for_answers_of_others(recipe: Callable[[str], dict[str, Any]]) -> None:
+    from fastapi.testclient import TestClient
+
+    with TestClient(recipe('"/answers"')["app"]) as client:
+        good, bad = (client.post("/answers", json={"text": text}) for text in (f"Here: {json.dumps(GOOD)}", "no"))
+    assert (good.status_code, good.json()["part"]["category"], len(good.json()["edits"])) == (200, "brakes", 1)
+    assert (bad.status_code, bad.json()["detail"][0]["message"]) == (422, "no JSON in the text")
+
+
+def test_pytest(recipe: Callable[[str], dict[str, Any]]) -> None:
+    check = recipe("def test_answers")["test_answers"]
+    rows = [{"raw": f"```json\n{json.dumps(GOOD)}\n```"}, {"raw": "no"}]
+    Path("answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:1]))
+    check()
+    Path("answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(AssertionError, match="Findings\\(failed: valid=0, repaired=1, invalid=1 of 2 documents\\)"):
+        check()
 
 
 def command_on_path(words: list[str]) -> list[str]:

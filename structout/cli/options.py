@@ -14,7 +14,7 @@ from structout.tables.place import DocumentFormat, Format
 
 if TYPE_CHECKING:
     from structout.completion import Sampling
-    from structout.parsing import Policy
+    from structout.parsing import Decimal, Policy
     from structout.result import Example
 
 T = TypeVar("T")
@@ -188,6 +188,18 @@ AllowCodeOption = Annotated[
         help="Allow a .strategy file to import Python.",
     ),
 ]
+KeepOption = Annotated[
+    list[str] | None,
+    typer.Option("--keep", metavar="COLUMNS", help="Columns of INPUT beside each record: A,B or all. Repeatable."),
+]
+DecimalOption = Annotated[
+    str | None,
+    typer.Option("--decimal", help="The decimal sign of numbers in text: . or , (1,200 is ambiguous without it)."),
+]
+CompleteOption = Annotated[
+    bool,
+    typer.Option("--complete", help="No answer was cut off: closers that are missing at the very end are lossless."),
+]
 TagsOption = Annotated[
     list[str] | None,
     typer.Option("--tag", help="NAME=VALUE for the journal, metrics and spans, such as team=catalogue. Repeatable."),
@@ -237,6 +249,15 @@ def policy_named(name: str) -> "Policy":
     if name not in get_args(Policy):
         raise SpecError(f"unknown repair policy {name!r}", hint=f"give one of {', '.join(get_args(Policy))}")
     return name  # type: ignore[return-value]
+
+
+def decimal_named(sign: str | None) -> "Decimal | None":
+    """The decimal sign of --decimal. Raises `SpecError` if it is unknown."""
+    from structout.parsing import Decimal
+
+    if sign not in (None, *get_args(Decimal)):
+        raise SpecError(f"invalid --decimal: got {sign!r}", hint="give . or ,")
+    return sign  # type: ignore[return-value]
 
 
 def warn_of_other_models(priced: Iterable[str], models: Collection[str]) -> None:

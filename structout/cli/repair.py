@@ -7,7 +7,7 @@ import typer
 
 from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import put, put_json, say
-from structout.cli.options import CodeOption, SchemaOption
+from structout.cli.options import CodeOption, CompleteOption, DecimalOption, SchemaOption, decimal_named, policy_named
 from structout.errors import DataError
 
 
@@ -17,23 +17,20 @@ def repair(
         str, typer.Argument(metavar="INPUT", help="A file that holds one answer of a model, or - for stdin.")
     ] = "-",
     policy: Annotated[str, typer.Option("--policy", help="The edits to accept: lossless, lossy or any.")] = "lossless",
-    decimal: Annotated[
-        str | None,
-        typer.Option("--decimal", help="The decimal sign of numbers in text: . or , (1,200 is ambiguous without it)."),
-    ] = None,
+    decimal: DecimalOption = None,
+    complete: CompleteOption = False,
     edits: Annotated[bool, typer.Option("--edits", help="Show the edits on stderr.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write value, issues and edits as JSON.")] = False,
     no_code: CodeOption = False,
 ) -> None:
     """Repair one answer, in JSON or YAML, and write the document. Exit 0: repaired; 1: not repairable."""
-    from dataclasses import asdict
-
     from structout import parsing
+    from structout.gate.written import issue_json
     from structout.schema import Schema
     from structout.tables.place import Place
     from structout.tables.streams import opened_text
 
-    contract = Schema.of(schema)
+    contract, accepted, sign = Schema.of(schema), policy_named(policy), decimal_named(decimal)
     try:
         with opened_text(Place.of(source)) as stream:
             text = stream.read()
@@ -41,11 +38,11 @@ def repair(
         if "check the path" not in error.hint:
             raise
         raise DataError(error.message, hint="give a file with one answer") from error
-    found = parsing.repair(text, contract, policy, decimal=decimal)  # type: ignore[call-overload]
+    found = parsing.repair(text, contract, accepted, decimal=sign, complete=complete)
     value = contract.written(found) if found.ok else None
     if as_json:
-        issues, changes = [asdict(issue) for issue in found.issues], [edit._asdict() for edit in found.edits]
-        notices = [asdict(notice) for notice in found.notices]
+        issues, changes = list(map(issue_json, found.issues)), [edit._asdict() for edit in found.edits]
+        notices = list(map(issue_json, found.notices))
         put_json({"ok": found.ok, "value": value, "issues": issues, "edits": changes, "notices": notices})
     elif found.ok:
         put_json(value)

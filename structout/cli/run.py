@@ -19,6 +19,7 @@ from structout.cli.options import (
     FormerInputOption,
     FormerTextOption,
     InstructionsOption,
+    KeepOption,
     MaxTokensOption,
     ModelOption,
     ModelSettingsOption,
@@ -95,10 +96,7 @@ def run(
     format: FormatOption = None,  # noqa: A002
     delimiter: DelimiterOption = "",
     key: Annotated[str | None, typer.Option("--key", help="The column that identifies a row.")] = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option("--keep", metavar="COLUMNS", help="Columns of INPUT beside each record: A,B or all. Repeatable."),
-    ] = None,
+    keep: KeepOption = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Read at most this many rows.")] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Omit the provenance columns (_key, ...).")] = False,
     quarantine: Annotated[

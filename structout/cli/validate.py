@@ -12,20 +12,23 @@ from structout.cli.codes import FAILED, INCOMPLETE, NOTHING, PASSED
 from structout.cli.console import counted, put, put_json, say, silence
 from structout.cli.options import (
     CodeOption,
+    CompleteOption,
+    DecimalOption,
     DelimiterOption,
     DocumentFormatOption,
-    JsonOption,
+    KeepOption,
     SchemaOption,
     WriteSecretsOption,
+    decimal_named,
     policy_named,
 )
 from structout.errors import DataError, SpecError
-from structout.surfaces import json_shown, json_text, line
+from structout.surfaces import json_shown, line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from structout.gate.gate import Judgement
+    from structout.gate.findings import Judgement
     from structout.schema import Schema
     from structout.tables.documents import Document
 
@@ -41,18 +44,24 @@ def validate(
             "or - for JSONL on stdin, the default.",
         ),
     ] = None,
-    column: Annotated[str | None, typer.Option("--column", help="The column that holds a document as JSON.")] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", help="The column that holds each document as JSON, such as raw answers.")
+    ] = None,
+    keep: KeepOption = None,
     format: DocumentFormatOption = None,  # noqa: A002
     delimiter: DelimiterOption = "",
     min_valid: Annotated[
-        float, typer.Option("--min-valid", min=0, max=1, help="The lowest share that must pass.")
-    ] = 1.0,
+        float | None,
+        typer.Option("--min-valid", min=0, max=1, help="The lowest share that must pass; 1 if no threshold is given."),
+    ] = None,
     max_invalid: Annotated[
         int | None, typer.Option("--max-invalid", min=0, help="The highest number of documents that may fail.")
     ] = None,
     min_field: Annotated[
         list[str] | None,
-        typer.Option("--min-field", help="FIELD=SHARE: the lowest share with a valid field. Repeatable."),
+        typer.Option(
+            "--min-field", help="FIELD=SHARE, or /a/*/b=SHARE: the lowest share with a valid field. Repeatable."
+        ),
     ] = None,
     warn_valid: Annotated[
         float | None, typer.Option("--warn-valid", min=0, max=1, help="As --min-valid, but a miss only warns.")
@@ -66,6 +75,8 @@ def validate(
     repair: Annotated[
         str | None, typer.Option("--repair", help="Repair invalid documents first: lossless, lossy or any.")
     ] = None,
+    decimal: DecimalOption = None,
+    complete: CompleteOption = False,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", help="The JSONL file (or -) for documents that pass, as they are or repaired."),
@@ -75,28 +86,41 @@ def validate(
     ] = None,
     report: Annotated[
         list[str] | None,
-        typer.Option("--report", help="FORMAT=PATH (or -): json, junit, sarif, github, html, md. Repeatable."),
+        typer.Option(
+            "--report",
+            help="FORMAT=PATH (or -): json (one object for all), junit, sarif, github, html, md. Repeatable.",
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="The number of processes; the order is kept.")] = 1,
     write_secrets: WriteSecretsOption = False,
-    as_json: JsonOption = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write a line of JSON for each document, also for those that pass.")
+    ] = False,
     no_code: CodeOption = False,
 ) -> None:
     """Check documents strictly against a schema.
 
-    Exit 0: the thresholds hold, except those that only warn; 1: a threshold is missed; 3: the input broke off; 4: the
-    input holds no documents.
+    Any threshold takes the place of the default, which is that all documents are valid: with --warn-... alone, a miss
+    only warns.
+
+    Exit 0: the thresholds hold, except those that only warn; 1: a threshold is missed; 2: a mistake, or an input cannot
+    be read; 3: the input broke off; 4: the input holds no documents.
     """
+    from structout.gate.column import forgotten_column
     from structout.gate.conclusion import summary
-    from structout.gate.gate import Findings, Gate, Thresholds
-    from structout.gate.reports import FORMATS, judgement_json, write_report
+    from structout.gate.findings import Findings, Thresholds
+    from structout.gate.gate import Gate, Mending
+    from structout.gate.reports import FORMATS, write_report
     from structout.gate.workers import in_processes, judgements
+    from structout.gate.written import REJECTED, judgement_json
     from structout.schema import Schema
     from structout.schema.hidden import check_hidden
     from structout.tables.documents import read_documents
+    from structout.tables.kept_columns import KeptColumns, columns_named
     from structout.tables.output import check_distinct, check_writable
     from structout.tables.partial import warn_of_partial
     from structout.tables.place import places
+    from structout.tables.streams import check_readable
 
     if [output, rejects, *(one.partition("=")[2] for one in report or [])].count("-") > 1:
         raise SpecError(
@@ -113,10 +137,18 @@ def validate(
     named = {f"INPUT {one.shown}": one.name for one in inputs}
     check_distinct({**named, "--output": output, "--rejects": rejects, **beside})
     warn_of_partial(inputs)
+    for one in inputs:
+        check_readable(one)
     for path in reports.values():
         if path != "-":
             check_writable(path)
     contract, policy = Schema.of(schema), policy_named(repair) if repair is not None else None
+    if policy is None and (decimal is not None or complete):
+        raise SpecError("--decimal and --complete are for --repair", hint="add --repair lossless")
+    names = columns_named(keep or ())
+    if names and (column is None or (output is None and rejects is None)):
+        raise SpecError("--keep is for --column with --output or --rejects", hint="add them, or leave --keep out")
+    kept = KeptColumns.of(names, output or "-", contract, REJECTED if rejects else ()) if names else None
     if not write_secrets and any(place not in (None, "-") for place in (output, rejects)):
         check_hidden(contract, "add --write-secrets, or omit --output and --rejects")
     first = inputs[0].shown
@@ -126,32 +158,37 @@ def validate(
         warn_valid, warn_invalid, _shares("--warn-field", warn_field, contract),
     )  # fmt: skip
     findings = Findings(source, contract.name, thresholds)
-    gate = Gate(contract, policy, thresholds.fields)
+    gate = Gate(contract, Mending(policy, decimal_named(decimal), complete), thresholds.fields)
     judged = judgements if jobs == 1 else partial(in_processes, source=schema, jobs=jobs)
     several, unread = len(inputs) > 1, None
     owners: deque[str] = deque()  # the inputs of the documents that are being judged
 
     def documents() -> "Iterator[Document]":
         for one in inputs:
-            for document in read_documents(one, contract, column=column, format=format):
+            found = read_documents(one, contract, column=column, format=format, keep=kept, blank=findings.skip)
+            for document in found:
                 owners.append(one.shown)
                 yield document
 
     alone = "-" in (output, rejects, *reports.values())  # a machine reads stdout then, so it holds nothing else
     lines = sys.stderr if alone else sys.stdout
-    with _passing(output, contract) as keep, _rejecting(rejects) as reject:
+    is_told = as_json or "github=-" not in reports  # annotations name the documents already
+    bad: Document | None = None  # the first invalid document
+    with _passing(output, contract) as accept, _rejecting(rejects) as reject:
         try:
             for document, judgement in judged(gate, documents()):
                 place = owners.popleft()
                 findings.add(judgement, place)
+                judgement = judgement._replace(source=place if several else "")
                 if judgement.status == "invalid":
+                    bad = bad or document
                     reject(document, judgement)
                 else:
-                    keep(document, judgement)
+                    accept(document, judgement)
                 if as_json:
                     with _goes_on(lines):
-                        put_json(judgement_json(judgement._replace(source=place if several else "")), lines)
-                elif judgement.status == "invalid":
+                        put_json(judgement_json(judgement), lines)
+                elif is_told and judgement.status == "invalid":
                     with _goes_on(lines):
                         put(line(f"{place}:{judgement.line}: {'; '.join(map(str, judgement.issues))}"), lines)
         except DataError as error:
@@ -173,6 +210,8 @@ def validate(
         f"; {word}: {', '.join(f'{c.name} (found {c.found})' for c in checks)}" for word, checks in notes if checks
     ]
     say(summary(findings) + "".join(found))
+    if column is None and bad and findings.invalid == findings.total and (meant := forgotten_column(bad, contract)):
+        say(f"the documents lack the keys of {contract.name}, and {meant!r} holds JSON: perhaps add --column {meant}")
     raise typer.Exit(FAILED if missed else PASSED)
 
 
@@ -187,7 +226,7 @@ def _goes_on(stream: TextIO) -> "Iterator[None]":
 
 def _shares(option: str, written: list[str] | None, schema: "Schema[Any]") -> dict[str, float]:
     """The shares of `FIELD=SHARE` by field."""
-    from structout.gate.gate import fields_of
+    from structout.gate.gate import fields_of, has_field
 
     least = {}
     for text in written or []:
@@ -198,10 +237,9 @@ def _shares(option: str, written: list[str] | None, schema: "Schema[Any]") -> di
             raise SpecError(f"invalid {option}: got {text!r}, expected FIELD=SHARE", hint="write FIELD=0.98") from None
         if not 0 <= least[name] <= 1:
             raise SpecError(f"invalid {option}: got {text!r}, expected a share from 0 to 1", hint="write FIELD=0.98")
-        if name not in fields_of(schema):
-            raise SpecError(
-                f"unknown field {name!r} in {option}", hint=f"use one of {', '.join(fields_of(schema)[:12])}"
-            )
+        if not has_field(schema, name):
+            hint = f"use one of {', '.join(fields_of(schema)[:12])}, or a JSON Pointer such as /parts/*/size"
+            raise SpecError(f"unknown field {name!r} in {option}", hint=hint)
     return least
 
 
@@ -229,29 +267,22 @@ def _emit(written: bytes) -> None:
 @contextmanager
 def _passing(path: str | None, schema: "Schema[Any]") -> "Iterator[Callable[[Document, Judgement], None]]":
     """A function that writes a document that passed; it does nothing if `path` is None."""
+    from structout.gate.written import passed_line
+
     if path is None:
         yield lambda document, judgement: None
         return
     with _lines(path) as write:
-
-        def keep(document: "Document", judgement: "Judgement") -> None:
-            repaired = judgement.status == "repaired"
-            write(json_text(judgement.repaired_to, ascii=True).encode() if repaired else document.json_line(schema))
-
-        yield keep
+        yield lambda document, judgement: write(passed_line(document, judgement, schema))
 
 
 @contextmanager
 def _rejecting(path: str | None) -> "Iterator[Callable[[Document, Judgement], None]]":
     """A function that writes an invalid document with its issues; it does nothing if `path` is None."""
-    from structout.gate.reports import judgement_json
+    from structout.gate.written import rejected_line
 
     if path is None:
         yield lambda document, judgement: None
         return
     with _lines(path) as write:
-
-        def reject(document: "Document", judgement: "Judgement") -> None:
-            write(json_text({**judgement_json(judgement), "document": document.text}, ascii=True).encode())
-
-        yield reject
+        yield lambda document, judgement: write(rejected_line(document, judgement))

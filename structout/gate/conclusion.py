@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from structout.gate.gate import Findings, ThresholdCheck, pattern
+from structout.gate.findings import Findings, ThresholdCheck, pattern
+
+_REASONS = 8  # reasons that are named beside a kind of issue
 
 
 def conclusion(findings: Findings) -> str:
@@ -14,7 +16,17 @@ def summary(findings: Findings) -> str:
     """The counts as one line."""
     repaired = f", {findings.repaired:,} more after repair" if findings.repaired else ""
     noticed = f", {findings.noticed:,} with values that look wrong (see --json)" if findings.noticed else ""
-    return f"{findings.valid:,} of {findings.total:,} documents are valid{repaired}{noticed}"
+    lines = "1 blank line holds" if findings.blank == 1 else f"{findings.blank:,} blank lines hold"
+    blank = f", {lines} no document" if findings.blank else ""
+    return f"{findings.valid:,} of {findings.total:,} documents are valid{repaired}{noticed}{blank}"
+
+
+def issue_named(findings: Findings, kind: str) -> str:
+    """A kind of issue; for texts that are not JSON, with the most frequent reasons and how often each is found."""
+    if kind != "not_json" or not findings.reasons:
+        return kind
+    told = [f"{why} ({count:,})" for why, count in findings.reasons.most_common(_REASONS)]
+    return f"{kind}: {', '.join([*told, '...'] if len(findings.reasons) > _REASONS else told)}"
 
 
 def _sentences(findings: Findings) -> Iterator[str]:
@@ -35,7 +47,8 @@ def _sentences(findings: Findings) -> Iterator[str]:
         where = f" at {place}" if place else ""
         documents = "1 document" if count == 1 else f"{count:,} documents"
         example = _example(findings, kind, place)
-        yield f"The most frequent issue is {kind}{where} ({documents}){example}: look at it first."
+        named = issue_named(findings, kind)
+        yield f"The most frequent issue is {named}{where} ({documents}){example}: look at it first."
     yield "A valid document fits the schema: only labels or a verifier can tell whether its values are right."
 
 
@@ -48,5 +61,7 @@ def _example(findings: Findings, kind: str, place: str) -> str:
     for judgement in findings.sample:
         for issue in judgement.issues:
             if issue.kind == kind and pattern(issue.pointer) == place:
-                return f", as in line {judgement.line}, {str(issue)[:200]}"
+                is_only = judgement.source == findings.source
+                line = f"line {judgement.line}" if is_only else f"{judgement.source}:{judgement.line}"
+                return f", as in {line}, {str(issue)[:200]}"
     return ""

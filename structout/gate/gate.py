@@ -1,158 +1,48 @@
-"""The gate: judgements on documents, counts of valid and invalid ones, and thresholds on the counts."""
+"""The gate: documents of any producer are judged, one by one."""
 
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 from structout.document import Json, parse_json
 from structout.errors import SpecError, StructoutWarning
+from structout.gate.findings import Findings, Judgement, Thresholds, bounded, pattern
 from structout.issue import Issue
-from structout.parsing import Policy
+from structout.parsing import Decimal, Edit, Policy
 from structout.parsing.notices import notices
 from structout.schema import Schema
+from structout.schema.walk import meant
 from structout.tables.documents import Document, read_documents
 from structout.tables.layout import Layout, is_of_run
 from structout.tables.place import DocumentFormat
 
 _NO_UTF8 = (Issue("", "not_json", "the document is not UTF-8: convert the file to UTF-8"),)
-_SHOWN = 1000  # documents that reports list individually
 
 
-class Judgement(NamedTuple):
-    """The judgement on one document: `valid` as it is, `repaired` to `repaired_to`, or `invalid`.
+class Mending(NamedTuple):
+    """How invalid documents are repaired, as `repair` takes it: `policy` None repairs nothing."""
 
-    `notices` name values of a valid document that look wrong, and `bad_fields` the fields with a threshold that are
-    bad in an invalid document. `source` is the input of a document in a sample. (A tuple, because creating
-    judgements is a large part of the cost of small documents.)
-    """
-
-    line: int
-    status: Literal["valid", "repaired", "invalid"]
-    issues: tuple[Issue, ...] = ()
-    edits: int = 0
-    repaired_to: Json = None
-    notices: tuple[Issue, ...] = ()
-    bad_fields: tuple[str, ...] = ()
-    source: str = ""
+    policy: Policy | None = None
+    decimal: Decimal | None = None
+    complete: bool = False
 
 
-@dataclass(frozen=True)
-class Thresholds:
-    """The requirements on all documents together: the lowest share that must pass, the highest number that may fail,
-    and by field the lowest share of documents in which the field is valid.
-
-    The thresholds `warn_valid`, `warn_invalid` and `warn_field` ask the same, but a miss only warns.
-    """
-
-    min_valid: float = 1.0
-    max_invalid: int | None = None
-    min_field: Mapping[str, float] = field(default_factory=dict)
-    warn_valid: float | None = None
-    warn_invalid: int | None = None
-    warn_field: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """The fields with a threshold."""
-        return tuple(dict.fromkeys([*self.min_field, *self.warn_field]))
-
-
-@dataclass(frozen=True, slots=True)
-class ThresholdCheck:
-    """One threshold, the value found, and whether the threshold holds. `level` says what a miss is."""
-
-    name: str
-    found: str
-    passed: bool
-    level: Literal["error", "warning"] = "error"
-
-
-@dataclass
-class Findings:
-    """The counts of the gate so far. `sample` holds the first 1,000 invalid documents; `noticed` counts valid documents
-    with values that look wrong. `unread` says why the input broke off, if it did: then the gate does not pass.
-    """
-
-    source: str
-    schema: str
-    thresholds: Thresholds
-    total: int = 0
-    valid: int = 0
-    repaired: int = 0
-    noticed: int = 0
-    kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
-    bad_fields: Counter[str] = field(default_factory=Counter)
-    sample: list[Judgement] = field(default_factory=list)
-    unread: str = ""
-
-    @property
-    def invalid(self) -> int:
-        """The number of invalid documents."""
-        return self.total - self.valid - self.repaired
-
-    @property
-    def passed(self) -> bool:
-        """Whether all thresholds hold, except those that only warn."""
-        return not self.missed("error")
-
-    def missed(self, level: Literal["error", "warning"]) -> list[ThresholdCheck]:
-        """The thresholds of a level that do not hold."""
-        return [check for check in self.checks() if check.level == level and not check.passed]
-
-    def frequent(self, most: int | None = None) -> list[tuple[tuple[str, str], int]]:
-        """The kinds of issue with the number of their documents, the most frequent first, at most `most`."""
-        return sorted(self.kinds.items(), key=lambda item: (-item[1], item[0]))[:most]
-
-    def checks(self) -> list[ThresholdCheck]:
-        """The thresholds, checked against the counts so far, and whether there was an input to its end."""
-        limits = self.thresholds
-        least = limits.min_valid if limits.max_invalid is None or limits.min_valid < 1 else None
-        checks = [ThresholdCheck("the input is read to its end", self.unread, False)] if self.unread else []
-        checks += [ThresholdCheck("documents >= 1", "0", False)] if not self.total else []
-        checks += self._checks(least, limits.max_invalid, limits.min_field, "error")
-        checks += self._checks(limits.warn_valid, limits.warn_invalid, limits.warn_field, "warning")
-        return checks
-
-    def _checks(
-        self, least: float | None, most: int | None, fields: Mapping[str, float], level: Literal["error", "warning"]
-    ) -> Iterator[ThresholdCheck]:
-        if least is not None:
-            share = (self.valid + self.repaired) / self.total if self.total else 0.0
-            yield ThresholdCheck(f"valid >= {least:g}", f"{share:.6g}", share >= least, level)
-        if most is not None:
-            yield ThresholdCheck(f"invalid <= {most}", str(self.invalid), self.invalid <= most, level)
-        for name, wanted in fields.items():
-            good = (self.total - self.bad_fields[name]) / self.total if self.total else 0.0
-            yield ThresholdCheck(f"{name} valid >= {wanted:g}", f"{good:.6g}", good >= wanted, level)
-
-    def add(self, judgement: Judgement, source: str = "") -> None:
-        """Count a judgement on a document of `source`, by default of the only one."""
-        self.total += 1
-        if judgement.status == "valid":
-            self.valid += 1
-            self.noticed += bool(judgement.notices)
-        elif judgement.status == "repaired":
-            self.repaired += 1
-        else:
-            self.bad_fields.update(judgement.bad_fields)
-            self.kinds.update({(issue.kind, pattern(issue.pointer)) for issue in judgement.issues})
-            if len(self.sample) < _SHOWN:
-                self.sample.append(judgement._replace(source=source or self.source))
+AS_IT_IS = Mending()
 
 
 class Gate:
     """Checks documents strictly against a schema, one by one. With a policy, it first repairs an invalid document.
 
-    `fields` are the fields with a threshold. The provenance columns of `structout run` do not belong to a document.
+    `fields` are the fields with a threshold: names, or JSON Pointers with `*` for each item of a list. The provenance
+    columns of `structout run` do not belong to a document.
     """
 
-    def __init__(self, schema: Schema[Any], policy: Policy | None = None, fields: Iterable[str] = ()) -> None:
+    def __init__(self, schema: Schema[Any], mending: Mending = AS_IT_IS, fields: Iterable[str] = ()) -> None:
         self.schema = schema
-        self.policy = policy
+        self.mending = mending
         self.fields = tuple(fields)
+        self._places = {name: _place(schema, name) for name in self.fields}
         self._required = set(_of(schema, "required"))
         self._layout = Layout.of(schema)
         self._warned = False
@@ -177,15 +67,17 @@ class Gate:
         if checked.ok:
             seen = () if data is None or b"\\" not in data else notices(document.text, checked.document)
             return Judgement(document.line, "valid", notices=seen)
-        if self.policy is None:
+        policy, decimal, complete = self.mending
+        if policy is None:
             bytes_only = data is not None and not _is_utf8(data)
             return self._invalid(document, _NO_UTF8 if bytes_only else checked.issues, checked.document)
         from structout.parsing import repair
 
-        found = repair(document.text, schema, self.policy)
+        found = repair(document.text, schema, policy, decimal=decimal, complete=complete)
         if not found.ok:
-            return self._invalid(document, found.issues, found.document, len(found.edits))
-        return Judgement(document.line, "repaired", found.issues, len(found.edits), found.document)
+            return self._invalid(document, found.issues, found.document, found.edits)
+        edits = found.edits
+        return Judgement(document.line, "repaired", (), len(edits), found.document, changes=bounded(edits))
 
     def _warn_of_kept(self, row: dict[str, Json]) -> None:
         """Warn of the first row with columns that are not judged. A misspelt field would otherwise stay unnoticed."""
@@ -194,20 +86,17 @@ class Gate:
             message = f"columns without a field in {self.schema.name} are not judged: {', '.join(kept[:12])}"
             warnings.warn(message, StructoutWarning, stacklevel=2)
 
-    def _invalid(self, document: Document, issues: tuple[Issue, ...], found: Json, edits: int = 0) -> Judgement:
+    def _invalid(
+        self, document: Document, issues: tuple[Issue, ...], found: Json, edits: tuple[Edit, ...] = ()
+    ) -> Judgement:
         bad = tuple(self._bad_fields(found, issues))
-        return Judgement(document.line, "invalid", issues, edits, bad_fields=bad)
+        return Judgement(document.line, "invalid", issues, len(edits), bad_fields=bad, changes=bounded(edits))
 
     def _bad_fields(self, document: Json, issues: tuple[Issue, ...]) -> Iterator[str]:
         """The fields with a threshold that are bad in this document: required but absent, or with an issue."""
-        for name in self.fields:
-            place = "/" + name.replace("~", "~0").replace("/", "~1")
-            if not isinstance(document, dict):
-                yield name
-            elif name not in document:
-                if name in self._required:
-                    yield name
-            elif any(issue.pointer == place or issue.pointer.startswith(place + "/") for issue in issues):
+        for name, place in self._places.items():
+            is_absent = not isinstance(document, dict) or (name in self._required and name not in document)
+            if is_absent or any(_concerns(issue, place) for issue in issues):
                 yield name
 
 
@@ -216,15 +105,20 @@ def validate(
     schema: Any,
     *,
     repair: Policy | None = None,
+    decimal: Decimal | None = None,
+    complete: bool = False,
     thresholds: Thresholds | None = None,
     format: DocumentFormat | None = None,  # noqa: A002
+    column: str | None = None,
 ) -> Findings:
     """Check documents strictly against a schema, and count the valid documents and the issues of the others.
 
     `documents` are JSON texts (`str` or `bytes`) or parsed documents (`dict`, `list` ...), or the `Path` of a file of
-    documents, whose suffix `format` overrules. `schema` is anything that `Schema.of` takes. `repair` is the policy for
-    repairing an invalid document first. `passed` of the result says whether the thresholds hold; by default all
-    documents must be valid. Raises `SpecError`, `SchemaError`, and `DataError` if the file cannot be read.
+    documents, whose suffix `format` overrules. `column` names the column of the file that holds each document as JSON.
+    `schema` is anything that `Schema.of` takes. `repair` is the policy for repairing an invalid document first;
+    `decimal` and `complete` mean what they mean to `structout.parsing.repair`. `passed` of the result says whether the
+    thresholds hold; without any, all documents must be valid. Raises `SpecError`, `SchemaError`, and `DataError` if the
+    file cannot be read.
 
     >>> validate(['{"a": 1}', '{"a": "x"}'], {"properties": {"a": {"type": "integer"}}}).invalid
     1
@@ -234,14 +128,19 @@ def validate(
         raise SpecError(
             f"invalid documents: got {documents!r:.80}", hint="give a list of documents, or the Path of a file"
         )
-    if repair not in (None, *get_args(Policy)):
-        raise SpecError(f"invalid repair: got {repair!r}", hint=f"give {' or '.join(map(repr, get_args(Policy)))}")
+    if column is not None and not isinstance(documents, Path):
+        raise SpecError("column is for the Path of a file", hint="give the texts of the column as documents")
+    for what, given, choices in (("repair", repair, get_args(Policy)), ("decimal", decimal, get_args(Decimal))):
+        if given not in (None, *choices):
+            raise SpecError(f"invalid {what}: got {given!r}", hint=f"give {' or '.join(map(repr, choices))}")
+    if repair is None and (decimal is not None or complete):
+        raise SpecError("decimal and complete are for repair", hint="give repair='lossless' too")
     findings = Findings(
         str(documents) if isinstance(documents, Path) else "", contract.name, thresholds or Thresholds()
     )
-    gate = Gate(contract, repair, findings.thresholds.fields)
+    gate = Gate(contract, Mending(repair, decimal, complete), findings.thresholds.fields)
     if isinstance(documents, Path):
-        found = read_documents(str(documents), contract, format=format)
+        found = read_documents(str(documents), contract, column=column, format=format, blank=findings.skip)
     else:
         found = _given(documents)
     for one in found:
@@ -270,11 +169,33 @@ def fields_of(schema: Schema[Any]) -> list[str]:
     return list(_of(schema, "properties"))
 
 
+def has_field(schema: Schema[Any], name: str) -> bool:
+    """Whether a schema declares a field: a name, or a JSON Pointer with `*` for each item of a list."""
+    if name in fields_of(schema):
+        return True
+    root, nodes = schema.json_schema, [schema.json_schema]
+    for step in name.split("/")[1:]:
+        key = step.replace("~1", "/").replace("~0", "~")
+        found = [node for node in meant(nodes, root) if isinstance(node, dict)]
+        inner = [node["properties"][key] for node in found if key in node.get("properties", ())]
+        nodes = inner or [node["items"] for node in found if key == "*" and "items" in node]
+    return name.startswith("/") and bool(nodes)
+
+
+def _place(schema: Schema[Any], name: str) -> str:
+    """The JSON Pointer of a field."""
+    is_pointer = name.startswith("/") and name not in fields_of(schema)
+    return name if is_pointer else "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def _concerns(issue: Issue, place: str) -> bool:
+    """Whether an issue concerns the field at a place: it is in the field, or a parent is absent or of another type."""
+    found = pattern(issue.place)
+    if found == place or found.startswith(place + "/"):
+        return True
+    return issue.kind in ("missing", "type", "union") and found != "" and place.startswith(found + "/")
+
+
 def _of(schema: Schema[Any], keyword: str) -> Any:
     root = schema.json_schema
     return root.get(keyword, []) if isinstance(root, dict) else []
-
-
-def pattern(pointer: str) -> str:
-    """The pointer with * for list indexes, so that equal issues of list items are counted together."""
-    return "/".join("*" if part.isdigit() else part for part in pointer.split("/"))

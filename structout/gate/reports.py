@@ -2,16 +2,17 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from structout import pages, surfaces
 from structout.errors import SpecError
-from structout.gate.conclusion import conclusion, summary
-from structout.gate.gate import Findings, Judgement, ThresholdCheck
+from structout.gate.conclusion import conclusion, issue_named, summary
+from structout.gate.findings import Findings, Judgement, ThresholdCheck
+from structout.gate.written import judgement_json
 from structout.tables.whole_file import replacing
 
 _LISTED = 50  # kinds of issue
+_SHOWN_EDITS = 10  # edits of one document
 _COLOURS = {"error": "bad", "warning": "doubtful"}
 
 
@@ -42,30 +43,20 @@ def as_json(findings: Findings) -> str:
             "repaired": findings.repaired,
             "invalid": findings.invalid,
             "noticed": findings.noticed,
+            "blank_lines": findings.blank,
             "checks": [
                 {"name": c.name, "found": c.found, "passed": c.passed, "level": c.level} for c in findings.checks()
             ],
             "kinds": [{"kind": kind, "pointer": pointer, "documents": n} for (kind, pointer), n in findings.frequent()],
+            "reasons": [{"reason": why, "documents": n} for why, n in findings.reasons.most_common()],
+            "edits": [
+                {"kind": kind, "grade": grade, "documents": n} for (kind, grade), n in findings.edits.most_common()
+            ],
             "sample": [judgement_json(judgement) for judgement in findings.sample],
+            "mended": [judgement_json(judgement) for judgement in findings.mended],
         },
         ascii=True,
     )
-
-
-def judgement_json(judgement: Judgement) -> dict[str, Any]:
-    """One judgement as JSON."""
-    issues = [{"pointer": i.pointer, "kind": i.kind, "message": i.message} for i in judgement.issues]
-    notices = [{"pointer": i.pointer, "kind": i.kind, "message": i.message} for i in judgement.notices]
-    more = {"notices": notices} if notices else {}
-    told = {"source": judgement.source} if judgement.source else {}
-    return {
-        **told,
-        "line": judgement.line,
-        "status": judgement.status,
-        "issues": issues,
-        "edits": judgement.edits,
-        **more,
-    }
 
 
 def as_junit(findings: Findings) -> str:
@@ -144,8 +135,14 @@ def as_markdown(findings: Findings) -> str:
         (surfaces.markdown(c.name), c.found, "passed" if c.passed else f"**{_word(c)}**") for c in findings.checks()
     ]
     kinds = [("issue", "where", "documents"), ("---", "---", "---:")]
-    kinds += [(kind, surfaces.code(where or "(document)"), str(n)) for (kind, where), n in findings.frequent(50)]
-    tables = ["\n".join(f"| {' | '.join(row)} |" for row in table) for table in (rows, kinds)]
+    kinds += [
+        (issue_named(findings, kind), surfaces.code(where or "(document)"), str(n))
+        for (kind, where), n in findings.frequent(_LISTED)
+    ]
+    edits = [("edit", "grade", "documents"), ("---", "---", "---:")]
+    edits += [(kind, grade, str(n)) for (kind, grade), n in findings.edits.most_common()]
+    found = (rows, kinds, edits) if findings.edits else (rows, kinds)
+    tables = ["\n".join(f"| {' | '.join(row)} |" for row in table) for table in found]
     head = f"# {surfaces.markdown(findings.source)}\n\n{surfaces.markdown(conclusion(findings))}\n\n"
     return head + "\n\n".join(tables) + "\n"
 
@@ -155,7 +152,12 @@ def as_html(findings: Findings) -> str:
     checks = [
         [c.name, c.found, pages.tag(_word(c), "good" if c.passed else _COLOURS[c.level])] for c in findings.checks()
     ]
-    kinds = [[kind, where or "(document)", f"{n:,}"] for (kind, where), n in findings.frequent(_LISTED)]
+    kinds = [
+        [issue_named(findings, kind), where or "(document)", f"{n:,}"]
+        for (kind, where), n in findings.frequent(_LISTED)
+    ]
+    edits = [[kind, grade, f"{n:,}"] for (kind, grade), n in findings.edits.most_common()]
+    mended = [[f"{v.source}:{v.line}", _changes(v)] for v in findings.mended]
     sample = [[f"{v.source}:{v.line}", "; ".join(map(str, v.issues))] for v in findings.sample]
     colour = _COLOURS["error"] if not findings.passed else _COLOURS["warning"] if findings.missed("warning") else "good"
     told = conclusion(findings)
@@ -169,8 +171,20 @@ def as_html(findings: Findings) -> str:
         parts += ["<h2>Invalid documents</h2>\n", pages.table(["document", "issues"], sample, "invalid documents")]
     if len(sample) < findings.invalid:
         parts.append(f'<p class="note">The first {len(sample):,} of {findings.invalid:,} are listed.</p>\n')
+    if mended:
+        parts += ["<h2>Edits</h2>\n", pages.table(["edit", "grade", "documents"], edits, "edits")]
+        parts += ["<h2>Repaired documents</h2>\n", pages.table(["document", "edits"], mended, "repaired documents")]
+    if len(mended) < findings.repaired:
+        parts.append(f'<p class="note">The first {len(mended):,} of {findings.repaired:,} are listed.</p>\n')
     title = f"{findings.source or 'documents'} against {findings.schema}"
     return pages.page(title, pages.Html("".join(parts)), told=told)
+
+
+def _changes(judgement: Judgement) -> str:
+    """The edits of a judgement, the first ones in words."""
+    more = judgement.edits - _SHOWN_EDITS
+    told = [str(edit) for edit in judgement.changes[:_SHOWN_EDITS]]
+    return "; ".join([*told, f"and {more:,} more"] if more > 0 else told)
 
 
 def _word(check: ThresholdCheck) -> str:

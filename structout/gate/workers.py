@@ -8,7 +8,8 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import get_context
 
-from structout.gate.gate import Gate, Judgement
+from structout.gate.findings import Judgement
+from structout.gate.gate import Gate, Mending
 from structout.schema import Schema
 from structout.tables.documents import Document
 
@@ -31,7 +32,7 @@ def in_processes(
     If a process dies, such as for lack of memory, this process judges its documents and all others.
     """
     waiting: deque[tuple[list[Document], Future[Odd] | None]] = deque()
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start, (source, gate.policy, gate.fields))
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start, (source, gate.mending, gate.fields))
     try:
         for chunk in _chunks(documents):
             waiting.append((chunk, _submitted(pool, chunk)))
@@ -45,7 +46,7 @@ def in_processes(
 
 def _submitted(pool: ProcessPoolExecutor, chunk: list[Document]) -> "Future[Odd] | None":
     try:
-        return pool.submit(_judged, chunk)
+        return pool.submit(_judged, [one._replace(kept=None) for one in chunk])
     except BrokenProcessPool:
         return None
 
@@ -71,10 +72,10 @@ def _together(gate: Gate, chunk: list[Document], found: "Future[Odd] | None") ->
 _gate: Gate | None = None  # of a worker process
 
 
-def _start(source: str, policy: str | None, fields: tuple[str, ...]) -> None:
+def _start(source: str, mending: Mending, fields: tuple[str, ...]) -> None:
     global _gate
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends the others
-    _gate = Gate(Schema.of(source), policy, fields)  # type: ignore[arg-type]
+    _gate = Gate(Schema.of(source), mending, fields)
 
 
 def _judged(chunk: list[Document]) -> Odd:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 Grade = Literal[
     "lossless",  # only syntax or spelling changed: the data is the same
@@ -75,6 +75,8 @@ EditKind = Literal[
 ]
 Policy = Literal["lossless", "lossy", "any"]
 Decimal = Literal[".", ","]  # the decimal sign of numbers written as text
+# What a caller can do about a number with two readings. A model, which reads the same message, is not told.
+DECIMAL_OPTION: Final = ", or give the decimal sign (decimal='.' or decimal=',')"
 
 _RANK: dict[Grade, int] = {"lossless": 0, "lossy": 1, "invented": 2}
 _ALLOWED: dict[Policy, int] = {"lossless": 0, "lossy": 1, "any": 2}

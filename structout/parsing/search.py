@@ -17,10 +17,11 @@ from structout.parsing.locate.sections import is_taken_back
 from structout.parsing.locate.surroundings import with_surroundings
 from structout.parsing.outcomes import Outcome, are_rivals, is_other_answer
 from structout.parsing.repaired import Repaired
+from structout.parsing.stood import as_written
 from structout.parsing.syntax.patterns import ELIDED
 from structout.parsing.syntax.reader import Reading, regrade
 from structout.schema import Checked, Schema
-from structout.schema.messages import shown
+from structout.schema.messages import told_apart
 
 T = TypeVar("T")
 
@@ -243,7 +244,7 @@ class Search(Generic[T]):
                 return Repaired(None, None, (Issue("", "truncated", message),))
             return Repaired(None, checked.document, checked.issues)
         nearest = min(outcomes, key=lambda outcome: (outcome.cue, len(outcome.issues), not outcome.stands_out))
-        issues = nearest.issues
+        issues = as_written(nearest.issues, nearest.reading, self.text)
         open_one = next((outcome for outcome in outcomes if outcome.reading.unclosed), None)
         if open_one:
             issues = (self._cut_off(open_one), *issues)
@@ -291,11 +292,11 @@ class Search(Generic[T]):
         found, end = self.candidates, best.reading.end
         for other in fitting:
             if other is not best and are_rivals(best, other, self.schema):
-                both = f"{shown(best.checked.document)} and {shown(other.checked.document)}"
-                return f"the text holds two answers, {both}, and does not say which counts: give one"
+                one, two = told_apart(best.checked.document, other.checked.document)
+                return f"the text holds two answers, {one} and {two}, and does not say which counts: give one"
         for other in self.outcomes:
             if is_other_answer(best, other, self.schema):
-                one, two = shown(best.checked.document), shown(other.reading.document)
+                one, two = told_apart(best.checked.document, other.reading.document)
                 return f"beside the answer {one} the text holds {two}, which does not fit: give one answer"
         rival = any(not outcome.foreign for outcome in self.outcomes)
         if best.foreign and (rival or not best.checked.document or best.reading.bare):
@@ -307,7 +308,7 @@ class Search(Generic[T]):
         for other_form in self.candidates.after(end):
             outcome = self._judge(other_form)
             if not outcome.issues and not same(outcome.checked.document, best.checked.document):
-                one, two = shown(best.checked.document), shown(outcome.checked.document)
+                one, two = told_apart(best.checked.document, outcome.checked.document)
                 return f"beside the answer {one} the text holds {two} in another form: give one answer"
         if isinstance(best.checked.document, list) and (
             ELIDED.search(self.text, end, end + _NEAR) or any(map(_stands_for_more, best.checked.document))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from structout.issue import Issue, IssueKind
-from structout.parsing.edits import Edit, EditKind
+from structout.parsing.edits import DECIMAL_OPTION, Edit, EditKind
 from structout.prompts import wording
 
 _MOST_ISSUES: Final = 8
@@ -45,7 +45,7 @@ def complaint(issue: Issue, edits: Sequence[Edit] = ()) -> str:
     elif issue.kind in _REPLACED:
         text = _REPLACED[issue.kind]
     else:
-        text = issue.message + (f": {_ADVICE[issue.kind]}" if issue.kind in _ADVICE else "")
+        text = issue.message.replace(DECIMAL_OPTION, "") + (f": {_ADVICE[issue.kind]}" if issue.kind in _ADVICE else "")
     return f"{issue.pointer}: {text}" if issue.pointer else text
 
 

@@ -1,16 +1,19 @@
 """What an error of the validator says to a person and to a model: what was expected, and what was found."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import jsonschema_rs
 
+from structout.document import Json, scalars
+from structout.issue import MISSING
 from structout.schema.patterns import shown_pattern
 
 _Kind = jsonschema_rs.ValidationErrorKind
 _LONGEST: Final = 80  # characters of a value
 _MOST: Final = 8  # names of a list
+_APART: Final = 3  # values in which two documents differ
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=str)
 _TYPES: Final = {
     "null": "null",
@@ -70,11 +73,11 @@ def said(error: jsonschema_rs.ValidationError) -> str:
         case _Kind.Pattern():
             return f"{shown(error.instance)} does not match the pattern {shown_pattern(kind.pattern)}"
         case _Kind.Enum():
-            return f"{shown(error.instance)} is not one of {_listed(list(map(_json, kind.options)))}"
+            return not_one_of(error.instance, kind.options)
         case _Kind.Constant():
             return f"{shown(error.instance)} is not {shown(kind.expected_value)}"
         case _Kind.Required():
-            return f"the key {_json(kind.property)} is missing"
+            return MISSING.format(_json(kind.property))
         case _Kind.AdditionalProperties() | _Kind.UnevaluatedProperties():
             names = _listed([_json(name) for name in kind.unexpected], "and")
             return f"the schema has no key {names}" if len(kind.unexpected) == 1 else f"the schema has no keys {names}"
@@ -101,6 +104,11 @@ def not_of_type(value: Any, types: Sequence[str]) -> str:
     return f"{shown(value)} is not {_listed([_TYPES.get(name, name) for name in dict.fromkeys(types)])}"
 
 
+def not_one_of(value: Any, options: Sequence[Any]) -> str:
+    """The message for a value that the options do not include."""
+    return f"{shown(value)} is not one of {_listed(list(dict.fromkeys(map(_json, options))))}"
+
+
 def shown(value: Any) -> str:
     """A value as JSON, cut to a readable length."""
     text = ""
@@ -109,6 +117,26 @@ def shown(value: Any) -> str:
         if len(text) > _LONGEST:
             return text[: _LONGEST - 1] + "…"
     return text
+
+
+def told_apart(one: Json, two: Json) -> tuple[str, str]:
+    """Two documents that differ, as JSON; if this is too long to show, the first values in which they differ."""
+    texts = shown(one), shown(two)
+    if not any(text.endswith("…") for text in texts):
+        return texts
+    first, second = scalars(one), scalars(two)
+    places = [place for place in {**first, **second} if _at(first, place) != _at(second, place)]
+    if not places:
+        return texts
+    told = [
+        ", ".join(f"{place[:_LONGEST]}: {_at(found, place)}" for place in places[:_APART]) for found in (first, second)
+    ]
+    return f"{{… {told[0]} …}}", f"{{… {told[1]} …}}"
+
+
+def _at(found: Mapping[str, Any], place: str) -> str:
+    """The value at a place among scalars, as JSON."""
+    return shown(found[place]) if place in found else "nothing"
 
 
 def _json(value: Any) -> str:

@@ -18,7 +18,7 @@ from structout.issue import Issue, IssueKind, pointer
 from structout.schema.complexity import Complexity
 from structout.schema.formats import formats_for
 from structout.schema.keywords import remedy
-from structout.schema.messages import not_of_type, said
+from structout.schema.messages import not_of_type, not_one_of, said
 from structout.schema.patterns import with_unicode_patterns
 from structout.schema.references import DATA, NAMED, fragment_of, refuse, target
 
@@ -318,13 +318,26 @@ def _explain(
         fitting = [place for place, (_, wrong) in enumerate(weighed) if not wrong]
         if fitting:
             for inner in branches[min(fitting, key=lambda place: weighed[place][0])]:
-                yield from _explain(inner, refer, seen_through)
+                options = _constants(inner, [branches[place] for place in fitting])
+                if len(options) > 1:
+                    yield Issue(pointer(inner.instance_path), "enum", short(not_one_of(inner.instance, options)))
+                else:
+                    yield from _explain(inner, refer, seen_through)
             return
         types = [name for _, wrong in weighed for name in wrong]
         if types:
             yield Issue(pointer(error.instance_path), "type", short(not_of_type(error.instance, types)))
             return
     yield Issue(pointer(error.instance_path), _KINDS.get(kind, "constraint"), short(said(error)))
+
+
+def _constants(error: jsonschema_rs.ValidationError, branches: list[Errors]) -> list[Any]:
+    """The constants that all alternatives want where the error wants one, as of a discriminator."""
+    kinds = jsonschema_rs.ValidationErrorKind
+    if not isinstance(error.kind, kinds.Constant):
+        return []
+    found = [one for branch in branches for one in branch if one.instance_path == error.instance_path]
+    return [one.kind.expected_value for one in found if isinstance(one.kind, kinds.Constant)]
 
 
 def _weighed(

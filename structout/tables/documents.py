@@ -3,7 +3,7 @@
 import json
 import warnings
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from structout.document import Json, parse_json
@@ -15,6 +15,7 @@ from structout.tables.batch_answers import BatchAnswer, batch_answers, batch_for
 from structout.tables.columnar import Bad, parquet_rows, queried_rows
 from structout.tables.csv import read_table
 from structout.tables.databases import database_rows, json_columns
+from structout.tables.kept_columns import KeptColumns
 from structout.tables.layout import Layout, fields, strangers
 from structout.tables.place import BATCHES, KINDS, DocumentFormat, Place
 from structout.tables.rows import with_columns
@@ -28,8 +29,8 @@ Rows = Iterator[dict[str, Any] | Bad]
 class Document(NamedTuple):
     """One document and its line or row. `data` is its JSON in UTF-8; a document from a typed file is already `parsed`.
 
-    `wrong` is the problem of a row that cannot hold a document, and `kind` the kind of its issue. (A tuple, because
-    creating documents is a large part of the cost of small documents.)
+    `wrong` is the problem of a row that cannot hold a document, and `kind` the kind of its issue. `kept` holds the kept
+    cells of its row. (A tuple, because creating documents is a large part of the cost of small documents.)
     """
 
     line: int
@@ -37,6 +38,7 @@ class Document(NamedTuple):
     parsed: Json = None
     wrong: str = ""
     kind: IssueKind = "not_json"
+    kept: Mapping[str, Json] | None = None
 
     @property
     def text(self) -> str:
@@ -58,27 +60,30 @@ def read_documents(
     *,
     column: str | None = None,
     format: DocumentFormat | None = None,  # noqa: A002
+    keep: KeptColumns | None = None,
+    blank: Callable[[], None] = lambda: None,
 ) -> Iterator[Document]:
     """The documents of a `.json` file (one, or an array of them), of YAML, of JSONL, CSV, Parquet, DuckDB and
     PostgreSQL (one per row), of a provider's batch output (an answer each), or of JSONL on stdin (`-`).
 
-    With a `column`, each document is the JSON text in that column. Otherwise a row of a table is a document, whose
-    cells are read as the schema's types, as `structout run` writes them; its provenance columns are skipped, and so are
-    the columns that the run kept of its input. Only a `format` makes a file a batch output: lines that look like one
-    are refused without any. Raises `DataError`, also during reading.
+    With a `column`, each document is the JSON text in that column, and has the cells of the columns to `keep`.
+    Otherwise a row of a table is a document, whose cells are read as the schema's types, as `structout run` writes
+    them; its provenance columns are skipped, and so are the columns that the run kept of its input. `blank` is called
+    for each blank line of JSONL, where a document may be lost. Only a `format` makes a file a batch output: lines that
+    look like one are refused without any. Raises `DataError`, also during reading.
     """
     place = source if isinstance(source, Place) else Place.of(source, format)
-    wanted = [] if column is None else [column]
+    wanted = [] if column is None else [column, *(keep.names or () if keep else ())]
     if column is not None and place.format in _WITHOUT_COLUMNS:
         raise SpecError(f"--column is for tables, and {place.shown} has no columns", hint="leave it out")
     if place.is_database:
-        return _typed(place.shown, database_rows(place, wanted), schema, column, json_columns(place))
+        return _typed(place.shown, database_rows(place, wanted), schema, column, keep, json_columns(place))
     if place.is_query:
-        return _typed(place.shown, queried_rows(place, wanted), schema, column)
+        return _typed(place.shown, queried_rows(place, wanted), schema, column, keep)
     if place.format == "parquet":
-        return _typed(place.shown, parquet_rows(place, wanted), schema, column)
+        return _typed(place.shown, parquet_rows(place, wanted), schema, column, keep)
     if place.format in ("csv", "tsv"):
-        return _csv(place, schema, column)
+        return _csv(place, schema, column, keep)
     if place.format == "json":
         return _whole(place, schema)
     if place.format == "yaml":
@@ -88,21 +93,27 @@ def read_documents(
     if not place.is_known:
         raise DataError(f"unknown input format: {place.shown}", hint=f"give {KINDS}, or name the format with --format")
     if column is None:
-        return _lines(place) if format is not None else _checked(place, _lines(place), schema)
-    documents = with_columns(place.shown, _lines(place), [column], lambda document: parse_json(document.text)[0])
-    return (_nested(document, column) for document in documents)
+        lines = _lines(place, blank)
+        return lines if format is not None else _checked(place, lines, schema)
+    documents = with_columns(place.shown, _lines(place, blank), wanted, lambda document: parse_json(document.text)[0])
+    return (_nested(document, column, keep) for document in documents)
 
 
 def _typed(
-    source: str, rows: Rows, schema: Schema[Any], column: str | None, parsed: Sequence[str] = ()
+    source: str,
+    rows: Rows,
+    schema: Schema[Any],
+    column: str | None,
+    keep: KeptColumns | None,
+    parsed: Sequence[str] = (),
 ) -> Iterator[Document]:
     read: Callable[[dict[str, Any]], Json] | None = None
     for line, row in enumerate(rows, 1):
         if isinstance(row, Bad):
-            yield Document(line, None, row.record, row.wrong)
+            yield Document(line, None, row.record, row.wrong, kept=_kept(keep, row.record))
             continue
         if column is not None:
-            yield _in_column(row, column, line)
+            yield _in_column(row, column, line, keep)
             continue
         if read is None:  # the first row shows that pyarrow is installed
             from structout.tables.arrow import reader_of
@@ -159,30 +170,41 @@ def _whole(place: Place, schema: Schema[Any]) -> Iterator[Document]:
         yield Document(1, data)
 
 
-def _lines(place: Place) -> Iterator[Document]:
+def _lines(place: Place, blank: Callable[[], None]) -> Iterator[Document]:
     with opened_bytes(place) as stream:
         for number, line in enumerate(stream, 1):
             if number == 1:
                 line = line.removeprefix(BOM_UTF8)
-            if not line.isspace():
+            if line and not line.isspace():
                 yield Document(number, line.rstrip(b"\r\n"))
+            else:
+                blank()
 
 
-def _nested(document: Document, column: str) -> Document:
+def _nested(document: Document, column: str, keep: KeptColumns | None) -> Document:
     row, issue = parse_json(document.text)
     if issue is not None or not isinstance(row, dict):
         return document
-    return _in_column(row, column, document.line)
+    return _in_column(row, column, document.line, keep)
 
 
-def _in_column(row: Any, column: str, line: int) -> Document:
-    value = row.get(column)
+def _in_column(row: Any, column: str, line: int, keep: KeptColumns | None) -> Document:
+    value, kept = row.get(column), _kept(keep, row)
     if isinstance(value, str):
-        return Document(line, value.encode("utf-8", "surrogateescape"))
-    return Document(line, None, value)
+        return Document(line, value.encode("utf-8", "surrogateescape"), kept=kept)
+    return Document(line, None, value, kept=kept)
 
 
-def _csv(place: Place, schema: Schema[Any], column: str | None) -> Iterator[Document]:
+def _kept(keep: KeptColumns | None, row: Json) -> Mapping[str, Json] | None:
+    """The cells to keep of a row. Raises `SpecError` for a column whose name cannot be kept."""
+    if keep is None:
+        return None
+    cells = keep.cells(row)
+    keep.check(cells)
+    return cells
+
+
+def _csv(place: Place, schema: Schema[Any], column: str | None, keep: KeptColumns | None) -> Iterator[Document]:
     layout = Layout.of(schema)
     read = layout.cells()
     warned = column is not None
@@ -190,14 +212,15 @@ def _csv(place: Place, schema: Schema[Any], column: str | None) -> Iterator[Docu
         for line in read_table(place.shown, stream, place.separator, [] if column is None else [column]):
             cells = line.cells
             if line.wrong or isinstance(cells, str):
-                yield Document(line.number, None, cells if isinstance(cells, str) else {**cells}, line.wrong)
+                bad: Json = cells if isinstance(cells, str) else {**cells}
+                yield Document(line.number, None, bad, line.wrong, kept=_kept(keep, bad))
                 continue
             warned = warned or _warn(place.shown, schema, cells)
             if column is not None:
-                yield _in_column(cells, column, line.number)
+                yield _in_column(cells, column, line.number, keep)
             else:
-                row = {name: read(name, cell) for name, cell in cells.items()}
-                yield Document(line.number, None, layout.record(row))
+                values = {name: read(name, cell) for name, cell in cells.items()}
+                yield Document(line.number, None, layout.record(values))
 
 
 def _warn(source: str, schema: Schema[Any], names: Iterable[str]) -> bool:

@@ -20,9 +20,17 @@ _NOT_UTF8: Final = "its name is not UTF-8"
 
 
 def columns_named(given: Iterable[str]) -> tuple[str, ...]:
-    """The columns that a user names, each once: several are separated by commas, and a name with a comma is quoted."""
-    found = (name for text in given for cells in csv.reader([text], skipinitialspace=True) for name in cells)
-    return tuple(dict.fromkeys(name for name in found if name))
+    """The columns that a user names, each once: several are separated by commas, and a name with a comma is quoted.
+
+    Raises `SpecError` for a name with a line end that is not quoted.
+    """
+    found: dict[str, None] = {}
+    for text in given:
+        try:
+            found |= dict.fromkeys(name for row in csv.reader([text], skipinitialspace=True) for name in row if name)
+        except csv.Error:
+            raise SpecError(f"invalid --keep: got {text!r:.80}, expected A,B or all", hint="quote the name") from None
+    return tuple(found)
 
 
 @dataclass
@@ -41,13 +49,15 @@ class KeptColumns:
     _folded: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, names: tuple[str, ...], target: str, schema: Schema[Any]) -> "KeptColumns":
-        """The columns for an output of records of a schema. Raises `SpecError` for a name that the output reserves."""
+    def of(cls, names: tuple[str, ...], target: str, schema: Schema[Any], also: Iterable[str] = ()) -> "KeptColumns":
+        """The columns for an output of records of a schema; `also` names columns of its own. Raises `SpecError` for a
+        name that the output reserves.
+        """
         if ALL in names and len(names) > 1:
             raise SpecError("--keep all cannot be combined with names of columns", hint="give one of them")
         place = Place.of(target)
         folds = place.is_table or place.is_database
-        taken = {*fields(schema), *Layout.of(schema).columns, MORE, *PROVENANCE}
+        taken = {*fields(schema), *Layout.of(schema).columns, MORE, *PROVENANCE, *also}
         made = cls(
             None if names == (ALL,) else names,
             frozenset(name.casefold() for name in taken) if folds else frozenset(taken),

@@ -1,9 +1,11 @@
 """Files for reading and writing, plain or compressed, and stdin."""
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
+import os
 import sys
 import zlib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
@@ -15,6 +17,15 @@ from structout.errors import DataError, MissingExtraError
 from structout.tables.place import KINDS, Place
 
 _PIECE = 1 << 16  # bytes of a compressed file that are read at a time
+
+
+def check_readable(place: Place) -> None:
+    """Raise `DataError` if a file of this machine cannot be read, without opening it: it may be a pipe."""
+    if place.name == "-" or place.is_remote or place.is_database or (place.is_query and place.name.startswith("sql:")):
+        return
+    if not os.access(place.file, os.R_OK):
+        reason = os.strerror(errno.EACCES if os.path.lexists(place.file) else errno.ENOENT)
+        raise DataError(f"cannot read {place.shown}: {reason}", hint=f"check the path; give {KINDS}")
 
 
 @contextmanager

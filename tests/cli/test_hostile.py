@@ -79,6 +79,8 @@ CASES: list[tuple[list[str], str, int]] = [
     (["status", NAME], "", 2),
     (["forget", f"{NAME}.journal", "--key", NAME], "", 2),
     (["preview", "-s", "open.json", "--text", HOSTILE], "", 0),
+    (["preview", f"{NAME}.jsonl", "-s", "open.json", "--column", NAME], "", 2),
+    (["validate", FIRST, "-s", "closed.json", "--column", KEY, "--keep", f"{NAME}", "--output", "-"], "", 2),
     (["preview", "-s", "open.json", "--text", HOSTILE, "--json"], "", 0),
     (["preview", "-s", "open.json", "--strategy", f"Reask('{NAME}')"], "", 2),
     (["preview", "-s", "open.json", "--model", f"scripted:{NAME}"], "", 2),

@@ -111,3 +111,123 @@ def test_batches_yaml_and_delimiters_are_judged(tmp_path: Path, monkeypatch: pyt
     done = shell("validate", "a.yml", "s.csv", "--delimiter", ";", "--schema", BOLT)
     assert (done.returncode, done.stdout.partition(": ")[0]) == (1, "a.yml:3")
     assert "2 of 3 documents are valid" in done.stderr
+
+
+def test_columns_stay_beside_documents_so_that_a_model_can_be_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answers = {"a": GOOD, "b": GOOD.replace('"', "'"), "c": "I cannot say", "d": ""}
+    rows = [{"id": name, "mail": f"mail {name}", "raw": text} for name, text in answers.items()]
+    Path("x.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:2]))
+    Path("y.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[2:]))
+    words = ["validate", "x.jsonl", "y.jsonl", "-s", BOLT, "--column", "raw", "--repair", "lossless"]
+    files = ["--output", "ok.jsonl", "--rejects", "no.jsonl"]
+    assert shell(*words, *files, "--keep", "id,mail").returncode == 1
+    passed = [json.loads(line) for line in Path("ok.jsonl").read_text().splitlines()]
+    assert passed == [{"id": name, "mail": f"mail {name}", **json.loads(GOOD)} for name in "ab"]
+    failed = [json.loads(line) for line in Path("no.jsonl").read_text().splitlines()]
+    assert [(row["id"], row["source"], row["line"]) for row in failed] == [("c", "y.jsonl", 1), ("d", "y.jsonl", 2)]
+    Path("script.json").write_text(json.dumps({"mail c": GOOD, "mail d": GOOD}))
+    again = ["run", "no.jsonl", "--column", "mail", "--key", "id", "-s", BOLT, "--keep", "id", "-o", "again.jsonl"]
+    done = shell(*again, "--model", "scripted:script.json")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["id"] for line in Path("again.jsonl").read_text().splitlines()] == ["c", "d"]
+    for options in (["--keep", "kind", *files], ["--keep", "id"], ["--keep", "no", *files]):
+        assert shell(*words, *options).returncode == 2, options
+    Path("y.jsonl").write_text('{"line": 1, "raw": ""}\n')
+    done = shell(*words, *files, "--keep", "all")
+    assert (done.returncode, "'line' cannot be kept" in done.stderr) == (2, True)
+
+
+def test_edits_are_told_in_a_batch_as_for_one_answer(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "a.jsonl").write_text("{'kind': 'hex', 'size_mm': 6}\n")
+    page, whole = tmp_path / "a.html", tmp_path / "a.json"
+    words = ["validate", tmp_path / "a.jsonl", "-s", BOLT, "--repair", "lossless", "--json"]
+    done = shell(*words, "--report", f"html={page}", "--report", f"json={whole}")
+    row = json.loads(done.stdout)
+    one = json.loads(shell("repair", "-s", BOLT, "--json", stdin="{'kind': 'hex', 'size_mm': 6}").stdout)
+    assert (row["edits"], row["changes"]) == (len(one["edits"]), one["edits"])
+    assert "(quotes, lossless)" in page.read_text()
+    found = json.loads(whole.read_text())
+    assert found["edits"] == [{"kind": "quotes", "grade": "lossless", "documents": 1}]
+    assert found["mended"][0]["changes"] == one["edits"]
+
+
+def test_texts_that_are_not_json_are_counted_by_what_they_are(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "a.jsonl").write_text(f"```{GOOD}```\n```{GOOD}```\nHere: {GOOD}\n{GOOD}\n")
+    done = shell("validate", tmp_path / "a.jsonl", "-s", BOLT, "--report", "md=-")
+    assert (
+        "issue is not_json: in a code fence (2), text before the JSON (1) (3 documents), as in line 1," in done.stdout
+    )
+    assert f"a.jsonl:3: (document): text before the JSON, which begins at character 6{chr(10)}" in done.stderr
+
+
+def test_blank_lines_are_counted_and_a_last_line_end_is_none(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "a.jsonl").write_text(f"{GOOD}\n\n  \n{GOOD}\n")
+    done = shell("validate", tmp_path / "a.jsonl", "-s", BOLT, "--report", "json=-")
+    assert (done.returncode, json.loads(done.stdout)["blank_lines"]) == (0, 2)
+    assert done.stderr == "structout: 2 of 2 documents are valid, 2 blank lines hold no document\n"
+    (tmp_path / "a.jsonl").write_text(f"{GOOD}\n")
+    assert "blank" not in shell("validate", tmp_path / "a.jsonl", "-s", BOLT).stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ([], 1),
+        (["--warn-valid", "0.9"], 0),
+        (["--warn-invalid", "0"], 0),
+        (["--warn-field", "size_mm=1"], 0),
+        (["--min-field", "kind=1"], 0),
+        (["--min-field", "kind=1", "--min-valid", "1"], 1),
+        (["--max-invalid", "1", "--min-valid", "1"], 1),
+    ],
+)
+def test_any_threshold_takes_the_place_of_the_default(
+    tmp_path: Path, shell: Shell, options: list[str], code: int
+) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{GOOD}\n{{"kind": "hex"}}\n')
+    assert shell("validate", tmp_path / "a.jsonl", "-s", BOLT, *options).returncode == code
+
+
+def test_a_threshold_can_be_on_a_field_within_a_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    item = {"type": "object", "properties": {"qty": {"type": "integer"}}, "required": ["qty"]}
+    schema = {"properties": {"items": {"type": "array", "items": {"$ref": "#/$defs/item"}}}, "$defs": {"item": item}}
+    Path("nested.json").write_text(json.dumps(schema))
+    lines = [{"items": [{"qty": 1}]}, {"items": [{"qty": 1}, {}]}, {"items": [{"qty": "x"}]}, {"items": 3}]
+    done = shell(
+        "validate", "-s", "nested.json", "--min-field", "/items/*/qty=0.5", stdin="\n".join(map(json.dumps, lines))
+    )
+    assert (done.returncode, "missed: /items/*/qty valid >= 0.5 (found 0.25)" in done.stderr) == (1, True)
+    assert shell("validate", "-s", "nested.json", "--min-field", "/items/*/q=0.5", stdin="{}").returncode == 2
+
+
+def test_decimal_and_complete_are_options_of_repair(shell: Shell) -> None:
+    words, number, cut = ["validate", "-s", BOLT], '{"kind": "hex", "size_mm": "6,5"}', '{"kind": "hex", "size_mm": 6'
+    assert shell(*words, "--repair", "lossless", "--decimal", ",", stdin=number).returncode == 0
+    assert shell(*words, "--repair", "lossless", "--complete", stdin=cut).returncode == 0
+    assert shell(*words, "--repair", "lossless", stdin=cut).returncode == 1
+    assert shell(*words, "--decimal", ",", stdin=number).returncode == 2
+
+
+def test_annotations_on_stdout_tell_a_document_once(shell: Shell) -> None:
+    done = shell("validate", "-s", BOLT, "--report", "github=-", stdin='{"kind": "hex"}\n')
+    assert (done.stdout + done.stderr).count("is missing") == 1
+
+
+def test_a_forgotten_column_is_named(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"id": 1, "mail": "a {x}", "raw": GOOD}) + "\n")
+    done = shell("validate", tmp_path / "a.jsonl", "-s", BOLT)
+    assert "'raw' holds JSON: perhaps add --column raw" in done.stderr
+    assert "--column" not in shell("validate", "-s", BOLT, stdin='{"kind": "hex"}').stderr
+
+
+def test_an_input_that_cannot_be_read_is_a_mistake_wherever_it_stands(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "a.jsonl").write_text(f"{GOOD}\n")
+    for names in (["a.jsonl", "none.jsonl"], ["none.jsonl", "a.jsonl"]):
+        done = shell("validate", *(tmp_path / name for name in names), "-s", BOLT)
+        assert (done.returncode, done.stdout, "none.jsonl" in done.stderr) == (2, "", True)

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from structout import DataError, Schema
 from structout.errors import StructoutWarning
 from structout.gate.conclusion import conclusion
-from structout.gate.gate import Findings, Gate, Thresholds, validate
+from structout.gate.findings import Findings, Thresholds
+from structout.gate.gate import Gate, validate
 from structout.gate.reports import FORMATS
 from structout.tables.documents import Document, read_documents
 from structout.tables.layout import PROVENANCE

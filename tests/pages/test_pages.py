@@ -33,7 +33,7 @@ from structout import (
 from structout.completion import Prompt, Usage
 from structout.evaluation.reporting import index
 from structout.evaluation.reporting import page as report_page
-from structout.gate.gate import Thresholds
+from structout.gate.findings import Thresholds
 from structout.gate.reports import as_html
 from structout.schema.provider_audit import judge
 from tests.bolt import Bolt

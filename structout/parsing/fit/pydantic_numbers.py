@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from structout.document import Json
 from structout.issue import Issue, pointer
-from structout.parsing.edits import Decimal, Edit, EditKind, edit_text
+from structout.parsing.edits import DECIMAL_OPTION, Decimal, Edit, EditKind, edit_text
 from structout.parsing.fit.literals import names_unit, plain_numbers, split_unit
 from structout.parsing.fit.shape import Shape
 
@@ -31,7 +31,7 @@ def decimals(
         if not found and steps and (parts := split_unit(value)) and _is_named(parts[1], document, steps, shape):
             kind, found = "unit", plain_numbers(parts[0], decimal)
         if len(found) > 1:
-            message = f"{value!r} may be {' or '.join(found)}: write it without a thousands sign"
+            message = f"{value!r} may be {' or '.join(found)}: write it without a thousands sign{DECIMAL_OPTION}"
             doubts.append(Issue(pointer(steps), "ambiguous", message))
         elif found:
             edits.append(Edit(kind, "lossless", pointer(steps), edit_text(value), edit_text(found[0])))

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from structout.document import Json
 from structout.issue import Issue
-from structout.parsing.edits import Decimal, Edit, EditKind, Grade, edit_text
+from structout.parsing.edits import DECIMAL_OPTION, Decimal, Edit, EditKind, Grade, edit_text
 from structout.parsing.fit.dates import read_date_time, read_time
 from structout.parsing.fit.literals import (
     in_western_digits,
@@ -187,7 +187,8 @@ def _numbers(
     if len(found) == 1 and decimal is None and marks_thousands and _THOUSANDS.fullmatch(text.strip()):
         found = [found[0], int(text.replace(".", ""))]
     if len(found) > 1:
-        yield doubt(f"{text!r} may be {' or '.join(map(edit_text, found))}: write it without a thousands sign")
+        numbers = " or ".join(map(edit_text, found))
+        yield doubt(f"{text!r} may be {numbers}: write it without a thousands sign{DECIMAL_OPTION}")
         return
     for value in found:
         if "number" in shape.types or isinstance(value, int):

@@ -8,6 +8,7 @@ import re
 from typing import Final, NamedTuple
 
 from structout.document import Json, read_json
+from structout.not_json import offset
 from structout.parsing.allowance import Allowance
 from structout.parsing.edits import Edit, EditKind
 from structout.parsing.syntax.escapes import are_raw
@@ -84,7 +85,7 @@ class _Work:
         kind, written = fault[: found.start()], self.written
         if kind.startswith("EOF"):
             return self._close() if kind in ("EOF while parsing an object", "EOF while parsing a list") else None
-        place = _offset(written, int(found[1]), int(found[2]))
+        place = offset(written, int(found[1]), int(found[2]))
         last = place - 1
         while last > self.made and written[last] in _SPACE:
             last -= 1
@@ -179,15 +180,3 @@ class _Work:
                 return None
         self.unclosed = len(stack)
         return "unclosed", len(self.written), "", "".join(reversed(stack))
-
-
-def _offset(text: str, line: int, column: int) -> int:
-    """The offset of a line and column of the strict parser, which counts lines from 1, and columns in bytes."""
-    start = 0
-    for _ in range(line - 1):
-        start = text.find("\n", start) + 1
-    if text.isascii():
-        return start + column - 1
-    return (
-        start + len(text[start : start + column].encode()[: max(0, column - 1)].decode(errors="ignore")) - (column == 0)
-    )

@@ -1,0 +1,179 @@
+"""What the gate found: judgements on documents, their counts, and thresholds on the counts."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from structout.document import Json
+from structout.issue import Issue
+from structout.not_json import group
+from structout.parsing import Edit
+
+_SHOWN = 1000  # documents that reports list individually
+_MOST_EDITS = 100  # edits that a judgement holds
+_LONGEST_EDIT = 1000  # characters of the text before an edit, and after it
+
+
+class Judgement(NamedTuple):
+    """The judgement on one document: `valid` as it is, `repaired` to `repaired_to`, or `invalid`.
+
+    `notices` name values of a valid document that look wrong, and `bad_fields` the fields with a threshold that are
+    bad in an invalid document. `edits` counts the edits of repair, and `changes` holds the first 100 of them, with at
+    most 1,000 characters each of the text before and after. `source` is the input of a document in a sample. (A tuple,
+    because creating judgements is a large part of the cost of small documents.)
+    """
+
+    line: int
+    status: Literal["valid", "repaired", "invalid"]
+    issues: tuple[Issue, ...] = ()
+    edits: int = 0
+    repaired_to: Json = None
+    notices: tuple[Issue, ...] = ()
+    bad_fields: tuple[str, ...] = ()
+    source: str = ""
+    changes: tuple[Edit, ...] = ()
+
+
+def bounded(edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    """The first edits, with long texts cut."""
+    return tuple(one._replace(before=_cut(one.before), after=_cut(one.after)) for one in edits[:_MOST_EDITS])
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_EDIT else text[: _LONGEST_EDIT - 1] + "…"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The requirements on all documents together: the lowest share that must pass, the highest number that may fail,
+    and by field the lowest share of documents in which the field is valid.
+
+    The thresholds `warn_valid`, `warn_invalid` and `warn_field` ask the same, but a miss only warns. Without any
+    threshold, all documents must be valid; a threshold of any kind takes the place of this default.
+    """
+
+    min_valid: float | None = None
+    max_invalid: int | None = None
+    min_field: Mapping[str, float] = field(default_factory=dict)
+    warn_valid: float | None = None
+    warn_invalid: int | None = None
+    warn_field: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def least(self) -> float | None:
+        """The lowest share that must pass: `min_valid`, or 1 if no threshold is given."""
+        return 1.0 if self == Thresholds() else self.min_valid
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields with a threshold."""
+        return tuple(dict.fromkeys([*self.min_field, *self.warn_field]))
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdCheck:
+    """One threshold, the value found, and whether the threshold holds. `level` says what a miss is."""
+
+    name: str
+    found: str
+    passed: bool
+    level: Literal["error", "warning"] = "error"
+
+
+@dataclass(repr=False)
+class Findings:
+    """The counts of the gate so far. `sample` holds the first 1,000 invalid documents, and `mended` the first 1,000
+    repaired documents; `noticed` counts valid documents with values that look wrong, and `blank` the blank lines, which
+    hold no document. `kinds` counts documents by the kind and the place of their issues, `reasons` by why they are not
+    JSON, and `edits` by the kind and the grade of the edits that repaired them. `unread` says why the input broke off,
+    if it did: then the gate does not pass.
+    """
+
+    source: str
+    schema: str
+    thresholds: Thresholds
+    total: int = 0
+    valid: int = 0
+    repaired: int = 0
+    noticed: int = 0
+    blank: int = 0
+    kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
+    bad_fields: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    edits: Counter[tuple[str, str]] = field(default_factory=Counter)
+    sample: list[Judgement] = field(default_factory=list)
+    mended: list[Judgement] = field(default_factory=list)
+    unread: str = ""
+
+    def __repr__(self) -> str:
+        verdict = "passed" if self.passed else "failed"
+        counts = f"valid={self.valid}, repaired={self.repaired}, invalid={self.invalid}"
+        return f"Findings({verdict}: {counts} of {self.total} documents)"
+
+    @property
+    def invalid(self) -> int:
+        """The number of invalid documents."""
+        return self.total - self.valid - self.repaired
+
+    @property
+    def passed(self) -> bool:
+        """Whether all thresholds hold, except those that only warn."""
+        return not self.missed("error")
+
+    def missed(self, level: Literal["error", "warning"]) -> list[ThresholdCheck]:
+        """The thresholds of a level that do not hold."""
+        return [check for check in self.checks() if check.level == level and not check.passed]
+
+    def frequent(self, most: int | None = None) -> list[tuple[tuple[str, str], int]]:
+        """The kinds of issue with the number of their documents, the most frequent first, at most `most`."""
+        return sorted(self.kinds.items(), key=lambda item: (-item[1], item[0]))[:most]
+
+    def checks(self) -> list[ThresholdCheck]:
+        """The thresholds, checked against the counts so far, and whether there was an input to its end."""
+        limits = self.thresholds
+        checks = [ThresholdCheck("the input is read to its end", self.unread, False)] if self.unread else []
+        checks += [ThresholdCheck("documents >= 1", "0", False)] if not self.total else []
+        checks += self._checks(limits.least, limits.max_invalid, limits.min_field, "error")
+        checks += self._checks(limits.warn_valid, limits.warn_invalid, limits.warn_field, "warning")
+        return checks
+
+    def _checks(
+        self, least: float | None, most: int | None, fields: Mapping[str, float], level: Literal["error", "warning"]
+    ) -> Iterator[ThresholdCheck]:
+        if least is not None:
+            share = (self.valid + self.repaired) / self.total if self.total else 0.0
+            yield ThresholdCheck(f"valid >= {least:g}", f"{share:.6g}", share >= least, level)
+        if most is not None:
+            yield ThresholdCheck(f"invalid <= {most}", str(self.invalid), self.invalid <= most, level)
+        for name, wanted in fields.items():
+            good = (self.total - self.bad_fields[name]) / self.total if self.total else 0.0
+            yield ThresholdCheck(f"{name} valid >= {wanted:g}", f"{good:.6g}", good >= wanted, level)
+
+    def add(self, judgement: Judgement, source: str = "") -> None:
+        """Count a judgement on a document of `source`, by default of the only one."""
+        self.total += 1
+        if judgement.status == "valid":
+            self.valid += 1
+            self.noticed += bool(judgement.notices)
+            return
+        listed = self.sample
+        if judgement.status == "repaired":
+            self.repaired += 1
+            self.edits.update({(edit.kind, edit.grade) for edit in judgement.changes})
+            listed = self.mended
+        else:
+            self.bad_fields.update(judgement.bad_fields)
+            self.kinds.update({(issue.kind, pattern(issue.pointer)) for issue in judgement.issues})
+            self.reasons.update({group(issue.message) for issue in judgement.issues if issue.kind == "not_json"})
+        if len(listed) < _SHOWN:
+            listed.append(judgement._replace(source=source or self.source, repaired_to=None))
+
+    def skip(self) -> None:
+        """Count a blank line."""
+        self.blank += 1
+
+
+def pattern(pointer: str) -> str:
+    """The pointer with * for list indexes, so that equal issues of list items are counted together."""
+    return "/".join("*" if part.isdigit() else part for part in pointer.split("/"))

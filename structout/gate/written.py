@@ -1,0 +1,59 @@
+"""The rows that the gate writes: documents that pass, documents that fail, and judgements."""
+
+from typing import Any
+
+from structout.document import Json, parse_json
+from structout.gate.findings import Judgement
+from structout.issue import Issue
+from structout.schema import Schema
+from structout.surfaces import json_text
+from structout.tables.documents import Document
+from structout.tables.layout import WHOLE
+
+# The columns of a rejected document: no kept column has such a name.
+REJECTED = ("source", "line", "status", "issues", "edits", "changes", "notices", "document")
+
+
+def passed_line(document: Document, judgement: Judgement, schema: Schema[Any]) -> bytes:
+    """A document that passes, as it is or repaired, as a line of JSON. Kept columns stand before its fields, as in the
+    output of a run.
+    """
+    is_repaired = judgement.status == "repaired"
+    if document.kept is None:
+        return json_text(judgement.repaired_to, ascii=True).encode() if is_repaired else document.json_line(schema)
+    record = judgement.repaired_to if is_repaired else _record(document, schema)
+    row = record if isinstance(record, dict) else {WHOLE: record}
+    return json_text({**document.kept, **row}, ascii=True).encode()
+
+
+def rejected_line(document: Document, judgement: Judgement) -> bytes:
+    """A document that fails with its judgement as a line of JSON, after the kept columns."""
+    row = {**(document.kept or {}), **judgement_json(judgement), "document": document.text}
+    return json_text(row, ascii=True).encode()
+
+
+def judgement_json(judgement: Judgement) -> dict[str, Any]:
+    """One judgement as JSON."""
+    notices = {"notices": list(map(issue_json, judgement.notices))} if judgement.notices else {}
+    changes = {"changes": [edit._asdict() for edit in judgement.changes]} if judgement.changes else {}
+    return {
+        **({"source": judgement.source} if judgement.source else {}),
+        "line": judgement.line,
+        "status": judgement.status,
+        "issues": list(map(issue_json, judgement.issues)),
+        "edits": judgement.edits,
+        **changes,
+        **notices,
+    }
+
+
+def issue_json(issue: Issue) -> dict[str, Any]:
+    """One issue as JSON, with the key that is absent, if it names one."""
+    key = {} if issue.key is None else {"key": issue.key}
+    return {"pointer": issue.pointer, "kind": issue.kind, "message": issue.message, **key}
+
+
+def _record(document: Document, schema: Schema[Any]) -> Json:
+    if document.data is None:
+        return document.parsed
+    return document.text if schema.language is not None else parse_json(document.text)[0]
