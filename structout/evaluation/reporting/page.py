@@ -94,20 +94,26 @@ def data(report: Report) -> dict[str, Any]:
 
 
 def _prompts(report: Report, arms: list[Arm]) -> Iterator[dict[str, Any]]:
-    """The first message of each arm, without repetitions; where only the setting differs, with the difference to the
+    """The first prompt of each arm, without repetitions; where only the setting differs, with the difference to the
     first arm of the strategy, line by line.
     """
-    shown: dict[tuple[str, str], str] = {}
+    shown: dict[tuple[str, str], list[list[str]]] = {}
     for arm, outcomes in report.plain.items():
-        first = next((one.calls[0].prompt.messages[0].content for one in outcomes if one.calls), None)
-        if first is None:
+        prompt = next((one.calls[0].prompt for one in outcomes if one.calls), None)
+        if prompt is None:
             continue
+        first = [[message.role, message.content] for message in prompt.messages]
         before = shown.get((arm.strategy, arm.model))
         if before == first:
             continue
         shown.setdefault((arm.strategy, arm.model), first)
-        lines = ndiff(before.splitlines(), first.splitlines()) if before is not None else ()
-        yield {"arm": arms.index(arm), "text": first, "diff": [line for line in lines if line[0] in "+- "]}
+        lines = ndiff(_lines(before), _lines(first)) if before is not None else ()
+        yield {"arm": arms.index(arm), "messages": first, "diff": [line for line in lines if line[0] in "+- "]}
+
+
+def _lines(messages: list[list[str]]) -> list[str]:
+    """The lines of a prompt, each message under its role."""
+    return [line for role, content in messages for line in (f"[{role}]", *content.splitlines())]
 
 
 def _has_transcripts(report: Report) -> bool:

@@ -110,6 +110,19 @@ def test_it_filters_and_opens_transcripts_in_a_browser(report: Report, tmp_path:
         assert shown.locator("#headline-table tbody tr").count() == 6
 
 
+def test_it_shows_every_message_of_a_prompt(tmp_path: Path) -> None:
+    data = bolts("hex bolt, 6 mm")
+    train = replace(data, records=tuple(replace(one, split="train") for one in bolts("first", "second")))
+    write(evaluate(Prompted(examples=2), Scripted(RIGHT), data, examples=train), tmp_path / "report.html")
+    with started() as browser, opened(browser, tmp_path / "report.html") as shown:
+        for place in ("#transcript details", "#prompt-texts details"):
+            shown.locator(place).first.evaluate("one => { one.open = true; }")
+            roles = shown.locator(f"{place} h4").all_inner_texts()
+            assert roles == ["system", "user", "assistant", "user", "assistant", "user"]
+            assert '"kind": "hex"' in shown.locator(f"{place} pre").all_inner_texts()[2]
+        assert "[object" not in shown.locator("body").inner_text()
+
+
 def test_it_shows_one_record_with_every_strategy_side_by_side(report: Report, tmp_path: Path) -> None:
     write(report, tmp_path / "report.html")
     with started() as browser, opened(browser, tmp_path / "report.html") as shown:

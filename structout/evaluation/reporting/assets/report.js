@@ -17,7 +17,7 @@ function el(tag, attributes, ...children) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (value !== null && value !== undefined) node.setAttribute(name, value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return node;
 }
 const percent = (share) => `${Math.round(100 * share)} %`;
@@ -178,11 +178,13 @@ function highlighted(outcome) {
   return el("pre", { class: "source" }, parts, text.slice(at).join(""));
 }
 
+const message = (role, content) => [el("h4", {}, role), el("pre", {}, content)];
+
 function attempt(one, place, of) {
   const limit = `at most ${one.sampling.max_tokens} tokens, temperature ${one.sampling.temperature}${one.constrained ? ", held to the schema" : ""}`;
   const usage = `${one.usage[0]} tokens read, ${one.usage[1]} written, ${one.usage[2].toFixed(2)} s${one.logprob === null || one.logprob === undefined ? "" : `, mean log-probability of the values ${one.logprob.toFixed(3)}`}`;
   return [el("h4", {}, `${one.check ? "Check" : "Attempt"} ${place + 1} of ${of}: ${one.model} `, one.finish === "stop" ? null : el("b", { class: "tag invalid" }, one.finish === "length" ? "cut off" : one.finish)),
-    el("details", {}, el("summary", {}, `prompt (${one.messages.length} messages; ${limit})`), one.messages.map(([role, content]) => [el("h4", {}, role), el("pre", {}, data.texts[content])])),
+    el("details", {}, el("summary", {}, `prompt (${one.messages.length} messages; ${limit})`), one.messages.map(([role, content]) => message(role, data.texts[content]))),
     el("pre", { class: "answer" }, one.text || one.refusal || "(empty)"), el("p", { class: "note" }, usage)];
 }
 
@@ -200,7 +202,7 @@ function open() {
     el("h3", {}, `${outcome.key} · ${name(outcome.arm)}${outcome.repeat ? ` · run ${outcome.repeat + 1}` : ""} `, tags(outcome), " ", el("a", { href: link(outcome), title: "link to this transcript" }, "#"),
       " ", el("a", { href: "#comparison", onclick: () => { byId("by-record").value = group(outcome); compare(); } }, "every strategy side by side")),
     el("h4", {}, "Record"), highlighted(outcome),
-    ...outcome.attempts.flatMap((one, place) => attempt(one, place, outcome.attempts.length)).flat(),
+    ...outcome.attempts.flatMap((one, place) => attempt(one, place, outcome.attempts.length)),
     ...(outcome.issues.length ? [el("h4", {}, "Issues"), el("ul", {}, outcome.issues.map((issue) => el("li", {}, el("code", {}, issue.pointer || "(document)"), ` ${issue.kind}: ${issue.message}`)))] : []),
     ...(outcome.edits.length ? [el("h4", {}, "Repair's edits"), table(["grade", "kind", "where", "before", "after"], outcome.edits.map((edit) => el("tr", {}, ["grade", "kind", "where", "before", "after"].map((key) => el("td", { class: "mono" }, shown(edit[key]))))))] : []),
     el("h4", {}, "Leaves"), leaves.length ? el("div", { class: "scroll" }, table(["place", "expected", "answer", "confidence", "verdict"], leaves)) : el("p", { class: "note" }, "no leaves expected, none answered"));
@@ -258,7 +260,7 @@ function prompts() {
   const line = (written) => el("span", { class: { "+": "added", "-": "removed" }[written[0]] || null }, written.replace(/^-/, "−") + "\n");
   for (const one of data.prompts) {
     byId("prompt-texts").append(el("details", { open: one.diff.length ? "" : null }, el("summary", {}, name(one.arm)),
-      el("pre", {}, one.diff.length ? one.diff.map(line) : one.text)));
+      one.diff.length ? el("pre", {}, one.diff.map(line)) : one.messages.map(([role, content]) => message(role, content))));
   }
 }
 
