@@ -14,6 +14,7 @@ from structout.completion import Sampling
 from structout.errors import DataError, SpecError, StructoutWarning
 from structout.evaluation import log as logs
 from structout.evaluation.bar import Progress, bar
+from structout.evaluation.constant import constant_scores
 from structout.evaluation.dataset import Dataset, Record
 from structout.evaluation.failures import Failures
 from structout.evaluation.folds import Fold, check_untrained, fitted, folds_of, is_fitted
@@ -121,7 +122,8 @@ def evaluate(
         _warn_of_trained(asked)
     header |= {"identities": ledger.identities, **({} if transcripts else {"transcripts": False}), **(about or {})}
     failures = Failures(len(dataset), _KEPT.format(log) if log and transcripts else _LOST)
-    plan = _Plan(dataset, comparison, repeats, failures)
+    train = (examples or dataset).split("train").records
+    plan = _Plan(dataset, comparison, repeats, failures, constant_scores(dataset, train, parts, comparison))
     outcomes: list[Outcome] = []
     with book.run(header), bar(progress, len(dataset) * repeats * len(runs)) as advance:
         for run, fold, records in _order(plan, runs, parts, until, outcomes):
@@ -174,6 +176,7 @@ class _Plan:
     comparison: Comparison
     repeats: int
     failures: Failures
+    constants: Mapping[str, tuple[int, int, int]]
 
     def fitted(self, run: _Run, fold: Fold) -> _Run:
         """The arm for one fold, with its verifiers fitted on the other folds."""
@@ -216,6 +219,7 @@ class _Plan:
                     comparison=self.comparison,
                     arm=run.arm,
                     fold=fold.number,
+                    constant=self.constants.get(record.key),
                 )
 
     def _task(self, run: _Run, fold: Fold, record: Record, repeat: int) -> Task[Any] | None:
