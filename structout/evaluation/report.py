@@ -27,8 +27,8 @@ class ReportRow:
     """The numbers of one arm on the unperturbed records.
 
     `rates` holds the headline metrics and the user's own; without labels, only the metrics that need none. `more` holds
-    `hallucinated`; with verifiers, also `false accepts` and `false rejects`; with repeats, also `agreement` and
-    `pass^k`.
+    `hallucinated`, if any accepted value could be looked for in its text; with verifiers, also `false accepts` and
+    `false rejects`; with repeats, also `agreement` and `pass^k`.
     """
 
     strategy: str
@@ -270,7 +270,8 @@ def _percent(rate: Rate) -> str:
 
 
 def _more(outcomes: list[Outcome]) -> dict[str, Rate]:
-    found = {"hallucinated": metrics.hallucinated(outcomes)}
+    invented = metrics.hallucinated(outcomes)
+    found = {"hallucinated": invented} if invented.n else {}  # nothing that a text could hold was accepted
     if any(outcome.checks or outcome.status == "rejected" for outcome in outcomes):
         found["false accepts"] = metrics.false_accept_rate(outcomes)
         found["false rejects"] = metrics.false_reject_rate(outcomes)

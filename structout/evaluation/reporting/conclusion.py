@@ -7,7 +7,6 @@ from structout.evaluation.folds import described
 from structout.evaluation.outcome import Arm
 from structout.evaluation.report import Pair, Report, ReportRow
 from structout.evaluation.stats.rates import CONFIDENCE, Rate
-from structout.evaluation.taxonomy import Field
 
 _FREQUENT = 3  # records with a value before its absence is said
 
@@ -19,7 +18,7 @@ def conclusion(report: Report, place: str | None = None) -> str:
     rows, pairs, constant = report.rows(), report.pairs(), report.constant
     share = constant.rates["record accuracy"] if constant is not None else None
     named = taken(rows, pairs, share) or (best_of(rows) if rows and report.has_labels else None)
-    missed = _missed(report.fields(Arm(named.strategy, named.model, named.setting))) if named is not None else ()
+    missed = _missed(report, named) if named is not None else ()
     return conclude(rows, pairs, constant=share, missed=missed, made=made, place=place)
 
 
@@ -78,8 +77,7 @@ def _learnt(rows: Sequence[ReportRow], pairs: Sequence[Pair], constant: Rate | N
     else:
         yield _most(rows)
         yield from _warned(rows)
-        which = "it" if len(rows) == 1 else "any of them"
-        yield f"Do not take {which} for its right records: no strategy is better than a constant answer."
+        yield "Take none of them: no strategy gets more records right than a constant answer, which reads no text."
         yield from _of_constant(constant)
 
 
@@ -88,11 +86,11 @@ def _of_constant(constant: Rate | None) -> Iterator[str]:
         yield f"Always the most frequent label of the other records would be right in {_percent(constant)}."
 
 
-def _missed(fields: Iterable[Field]) -> list[str]:
+def _missed(report: Report, row: ReportRow) -> list[str]:
     """A sentence for each frequent value of a closed field that was never found; for the two most frequent of them."""
     none = [
-        (rate.n, f"It found none of {rate.n} records whose {one.name} is {value}.")
-        for one in fields
+        (rate.n, f"{_name(row, report.rows())} got {one.name} right in none of {rate.n} records where it is {value}.")
+        for one in report.fields(Arm(row.strategy, row.model, row.setting))
         for value, rate in one.values.items()
         if rate.n >= _FREQUENT and not rate.value
     ]
@@ -130,8 +128,8 @@ def _most(rows: Sequence[ReportRow]) -> str:
         return f"{_name(best, rows)} got {got} of the values."
     alike = [row for row in rows if row.record_accuracy.value == best.record_accuracy.value]
     if len(alike) > 1:
-        many = f"{len(alike)} got the most records right, each as many. {_name(best, rows)} is one of them"
-        return f"Of {len(rows)} strategies, {many}: {got} of the values."
+        many = f"{len(alike)} of {len(rows)} strategies got the most records right, each as many"
+        return f"{many}. {_name(best, rows)} got {got} of the values."
     return f"Of {len(rows)} strategies, {_name(best, rows)} got the most right: {got} of the values."
 
 

@@ -10,6 +10,7 @@ from structout.errors import DataError
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import Report, ReportRow
 from structout.evaluation.reporting.conclusion import conclusion
+from structout.evaluation.stats.pairs import Difference
 from structout.evaluation.stats.rates import Rate
 from structout.evaluation.taxonomy import ERRORS, judged
 from structout.verifiers.finding import searched
@@ -54,12 +55,15 @@ def data(report: Report) -> dict[str, Any]:
         "about": {key: value for key, value in report.about.items() if key != "comparison"},
         "errors": ERRORS,
         "rows": [_row(row, arms) for row in report.rows()],
+        "constant": None
+        if report.constant is None
+        else {name: _rate(rate) for name, rate in report.constant.rates.items()},
         "pairs": [
             {
                 "one": arms.index(pair.one),
                 "other": arms.index(pair.other),
-                "p": pair.p,
-                **{name: getattr(pair.difference, name) for name in ("value", "low", "high", "won", "lost", "n")},
+                "right": {"p": pair.p, **_apart(pair.difference)},
+                "wrong": {"p": pair.p_wrong, **_apart(pair.wrong)},
             }
             for pair in report.pairs()
         ],
@@ -69,7 +73,7 @@ def data(report: Report) -> dict[str, Any]:
                 "name": one.arm.perturbation,
                 "flips": _rate(one.flips),
                 "changed": _rate(one.changed),
-                **{name: getattr(one.change, name) for name in ("value", "low", "high", "n")},
+                **_apart(one.change),
             }
             for one in report.perturbed()
         ],
@@ -82,6 +86,7 @@ def data(report: Report) -> dict[str, Any]:
                     "errors": one.errors,
                     "precision": _rate(one.precision),
                     "recall": _rate(one.recall),
+                    "values": {value: _rate(rate) for value, rate in one.values.items()},
                 }
                 for one in report.fields(arm)
             ]
@@ -135,6 +140,10 @@ def _row(row: ReportRow, arms: list[Arm]) -> dict[str, Any]:
 
 def _rate(rate: Rate) -> list[float]:
     return [rate.value, rate.low, rate.high, rate.n]
+
+
+def _apart(difference: Difference) -> dict[str, float]:
+    return {name: getattr(difference, name) for name in ("value", "low", "high", "won", "lost", "n")}
 
 
 def _measured(report: Report, arms: list[Arm]) -> dict[str, Any]:
