@@ -86,7 +86,9 @@ def evaluate(
         raise SpecError(f"invalid repeats: got {repeats}", hint="give 1 or more")
     _check_labels(dataset, perturbations, until)
     if folds is not None and (examples is not None or until is not None):
-        raise SpecError("folds allow neither examples of their own nor an early stop", hint="omit one of them")
+        what, option = ("examples", "examples") if examples is not None else ("until", "--until-width, --until-decided")
+        problem = f"folds do not go with {what}: each fold has its own examples, and tests every record"
+        raise SpecError(problem, hint=f"omit folds (--folds) or {what}{f' ({option})' if option != what else ''}")
     seed = (sampling or Sampling()).seed
     parts = [Fold(dataset.records, (examples or dataset).examples)] if folds is None else folds_of(dataset, folds, seed)
     # Invalid strategies raise here, before a model is loaded.
@@ -112,7 +114,9 @@ def evaluate(
     ]
     comparison = dataset.comparison or Comparison.of(dataset.schema)
     names = list(dict.fromkeys(run.arm.strategy for run in runs))
-    known = with_known(prices or {}, ledger.identities)
+    known = with_known(
+        {ledger.names.get(name, name): price for name, price in (prices or {}).items()}, ledger.names.values()
+    )
     header = _provenance(dataset, comparison, names, [model.name for model in loaded], repeats, known)
     header |= {"splits": (examples or dataset).splits(), **({"folds": folds} if folds else {})}
     asked = [one for run in runs for one in (run.model, *models_of(run.strategy))]
@@ -237,6 +241,7 @@ class _Ledger:
 
     def __init__(self, log: Log) -> None:
         self.identities: dict[str, str] = {}
+        self.names: dict[str, str] = {}  # of each model, by the name that was given for it
         self._log = log
         self._models: dict[int | str, Memo] = {}
 
@@ -246,6 +251,7 @@ class _Ledger:
             who = model_of(key if isinstance(key, str) else model)
             known_as = identity(who.name)
             self.identities[who.name] = known_as
+            self.names[key if isinstance(key, str) else who.name] = who.name
             known = self._log.completions.setdefault(known_as, {})
             self._models[key] = Memo(
                 who, known, lambda prompt, completion: self._log.paid(known_as, who.name, prompt, completion)

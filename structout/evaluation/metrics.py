@@ -23,6 +23,8 @@ class Metric(Protocol):
 
     The function gets the outcomes of one strategy with one model. `share` makes a rate with a sound interval.
 
+        from structout.evaluation import share
+
         def short_answers(outcomes):
             return share(outcomes, lambda outcome: len(outcome.answer) < 40)
 

@@ -214,6 +214,8 @@ def recommend(
             raise SpecError(f"got two models with the name {model.name}", hint="measure one at a time")
         loaded[model.name], places[model.name] = model, one
     sampling = sampling or Sampling()
+    given = {one: name for name, one in places.items() if isinstance(one, str)}
+    prices = {given.get(name, name): price for name, price in (prices or {}).items()}
     common: dict[str, Any] = {"sampling": sampling, "prices": prices, "log": log, "progress": progress}
 
     def found_in(report: Report) -> list[Candidate]:

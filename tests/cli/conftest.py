@@ -25,7 +25,7 @@ def script(tmp_path: Path) -> str:
 
 @pytest.fixture
 def bolts(tmp_path: Path) -> tuple[Path, str, list[str]]:
-    """240 labelled bolts, every third a large one, and the options for a model that gets them right, or most of them."""
+    """240 labelled bolts, every third a large one, and the options for a model that gets all or most of them right."""
     sizes = [("bolt", 6) if i % 3 else ("large bolt", 8) for i in range(240)]
     rows = [
         {"text": f"{name} {i}.", "expected": {"kind": "hex", "size_mm": size}} for i, (name, size) in enumerate(sizes)

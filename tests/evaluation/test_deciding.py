@@ -302,6 +302,14 @@ def test_certify_says_what_it_costs_to_be_sure(tmp_path: Path) -> None:
         none.written()
 
 
+def test_certify_uses_all_records_with_folds() -> None:
+    """A quarter of 260 records proposes, and 195 judge: four fifths of them are right, and sure."""
+    found = certify("Prompted()", dataset(130, 65, 65), 0.05, model=Scripted(unsure, name="m"), folds=4)
+    assert (found.n, found.errors) == (195, 0)
+    assert found.threshold is not None
+    assert found.accepted == pytest.approx(0.8 * 195, abs=12)
+
+
 def test_a_regression_is_shown_or_it_is_none() -> None:
     def broken(keys: set[str]) -> Scripted:
         return Scripted(
