@@ -95,6 +95,12 @@ def bench(
         list[str] | None, typer.Option("--metric", help="A metric of your own: path/to/file.py:function.")
     ] = None,
     price: PricesOption = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Only say how many prompts, tokens and dollars it would take. No model is asked."
+        ),
+    ] = False,
     log: LogOption = None,
     rescore: Annotated[
         str | None, typer.Option("--rescore", help="Score this log again without asking a model.")
@@ -174,6 +180,9 @@ def bench(
         else:
             named = {name: name for name in DEFAULTS} | (_tuned(target) if not model and folds is None else {})
             experiment = Experiment(target, named).changed(**given)
+        if dry_run:
+            _foresee(experiment, as_json=as_json)
+            raise typer.Exit(PASSED)
         report = _run(experiment, earlier, write_secrets=write_secrets, transcripts=transcripts)
         if price:
             warn_of_other_models(given["prices"], [*_models(report), *experiment.models])
@@ -189,8 +198,9 @@ def bench(
     if place is not None:
         from structout.evaluation.reporting.page import write
 
+        replaced = place.exists()
         write(report, place)
-        say(f"the report is in {place}")
+        say(f"the report is in {place}" + (" and replaces the earlier one: --html names another file" * replaced))
     if figures is not None:
         say(f"figures: {', '.join(map(str, draw(report, Path(figures))))}")
     if wrong is not None:
@@ -198,6 +208,16 @@ def bench(
     if not as_json:
         _conclude(report, place, markdown=markdown)
     raise typer.Exit(FAILED if worse and fail_on_regression else 0)
+
+
+def _foresee(experiment: "Experiment", *, as_json: bool) -> None:
+    from structout.evaluation.forecast import forecast, lines
+
+    found = forecast(experiment)
+    if as_json:
+        put_json([asdict(one) for one in found])
+    else:
+        put("\n".join(lines(found, experiment.max_tokens)))
 
 
 def _check_unlabelled(html: str | None, figures: str | None) -> None:

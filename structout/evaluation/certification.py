@@ -86,8 +86,8 @@ def certify(
     strategy's confidence in an outcome: by default `Outcome.sureness`, which `Confident` uses too;
     `Outcome.value_logprob` is an alternative. Raises `DataError` if there are no dev or test records.
 
-    `folds` uses all labelled records: each is asked once, as `evaluate` says, a quarter of them proposes thresholds, and
-    the rest judges them. The certificate is then approximate: the strategy that is used shows other examples.
+    `folds` uses all labelled records: each is asked once, as `evaluate` says; a quarter of them proposes thresholds,
+    and the rest judges them. The certificate is then approximate: the strategy that is used shows other examples.
     """
     built = strategy_of(strategy)
     sampling = sampling or Sampling()

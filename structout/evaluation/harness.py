@@ -92,12 +92,12 @@ def evaluate(
     seed = (sampling or Sampling()).seed
     parts = [Fold(dataset.records, (examples or dataset).examples)] if folds is None else folds_of(dataset, folds, seed)
     # Invalid strategies raise here, before a model is loaded.
-    points = list(_points(strategies, sweep or {}, sampling or Sampling()))
+    settings = list(points(strategies, sweep or {}, sampling or Sampling()))
     book = Log(log, transcripts=transcripts)
     ledger = _Ledger(book)
     loaded = [ledger.of(model) for model in several(models)]
-    if not points or not loaded:
-        raise SpecError(f"got no {'model' if points else 'strategy'} to measure", hint="give at least one")
+    if not settings or not loaded:
+        raise SpecError(f"got no {'model' if settings else 'strategy'} to measure", hint="give at least one")
     if not isinstance(perturbations, Mapping):
         perturbations = {name: _perturbation(name) for name in several(perturbations)}
     runs = [
@@ -109,7 +109,7 @@ def evaluate(
             how,
         )
         for model in loaded
-        for name, setting, strategy, how in points
+        for name, setting, strategy, how in settings
         for change in ("", *perturbations)
     ]
     comparison = dataset.comparison or Comparison.of(dataset.schema)
@@ -259,7 +259,7 @@ class _Ledger:
         return self._models[key]
 
 
-def _points(
+def points(
     strategies: Strategies,
     sweep: Mapping[str, Sequence[Any]],
     sampling: Sampling,

@@ -147,12 +147,12 @@ def _more(report: "Report") -> "Iterator[RenderableType]":
     others = [
         pair for pair in every if (pair.wrong.won, pair.wrong.lost) != (pair.difference.lost, pair.difference.won)
     ]
-    for metric, found in (
+    for metric, compared in (
         ("Record accuracy", [(pair, pair.difference, pair.p) for pair in every]),
         ("Wrong-but-valid", [(pair, pair.wrong, pair.p_wrong) for pair in others]),
     ):
-        shown = sorted((one for one in found if one[1].p <= 1 - CONFIDENCE), key=lambda one: one[2])
-        if found and not shown:
+        shown = sorted((one for one in compared if one[1].p <= 1 - CONFIDENCE), key=lambda one: one[2])
+        if compared and not shown:
             yield Text(f"\n{metric}: no two strategies are shown to differ on the same records.")
         if shown:
             heads = ("", "points", "95 %", "more", "fewer", "p (Holm)")
