@@ -94,9 +94,9 @@ def recommend(
 ) -> None:
     """Find the cheapest strategy that meets the targets on held-out records. Exit 1 if no strategy meets them.
 
-    It measures its own candidates, whatever bench measured, unless --strategy names others. A strategy that is no
-    better than a constant answer is not recommended. With labels, a target of record or value accuracy is required: a
-    document may comply and be wrong. For example:
+    It measures its own candidates, whatever bench measured, unless --strategy names others. A strategy must also
+    be better than a constant answer. With labels, a target of record or value accuracy is required: a document may
+    comply and be wrong. For example:
     structout recommend rows.csv --schema bolt.py:Bolt --record-accuracy 0.9 --folds 5
     """
     from dataclasses import asdict
@@ -153,7 +153,7 @@ def _set_aside(earlier: Path) -> None:
 
 
 def _costs(found: "Recommendation", rows: int) -> dict[str, Any]:
-    """The costs of `--for` as JSON: of the chosen strategy (null if there is none), and of each candidate."""
+    """The costs of `--for` as JSON: of the chosen strategy, or null, and of each candidate."""
     chosen = found.chosen and found.chosen.cost * rows
     return {"for": {"records": rows, "cost": chosen, "costs": [one.cost * rows for one in found.candidates]}}
 
@@ -179,7 +179,7 @@ def _show(found: "Recommendation", rows: int | None, *, is_own: bool) -> "Render
         rates = [f"{100 * r.value:.0f} %\n{100 * r.low:.0f}–{100 * r.high:.0f}" for r in one.rates.values()]
         p = "–" if one.p is None else f"{one.p:.3f}"
         cells = [str(number), *costs, *rates, str(one.n or found.ordering), p, _word(one), _needed(one)]
-        table.add_row(*map(Text, cells))
+        table.add_row(*(Text(cell) for cell in cells))
     names = [f"{number}  {_name(one, found)}" for number, one in enumerate(found.candidates, 1)]
     own = f"These are structout's own {len(names)} candidates: --strategy measures others." if is_own else ""
     told = (_legend(found), own, found.sharing, *_verdict(found, rows))
@@ -239,7 +239,7 @@ def _verdict(found: "Recommendation", rows: int | None) -> "Iterator[str]":
         if found.minimise == "seconds":
             yield "Seconds are the model's for one request after another: a run keeps many in flight at a server."
     elif constant := next((one for one in found.candidates if one.shown), None):
-        yield f"NO STRATEGY IS RECOMMENDED: {_name(constant, found)} meets {aim}, but is no better than a"
+        yield f"NO STRATEGY IS RECOMMENDED: {_name(constant, found)} meets {aim}, but does not do better than a"
         rates = {name: constant.rates[name] for name in constant.constant}
         yield f"constant answer. Always the most frequent label of the other records: {_rates(constant.constant)};"
         yield f"the strategy: {_rates(rates)}."

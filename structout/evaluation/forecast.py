@@ -1,6 +1,5 @@
 """What an experiment will ask and cost, before a model is asked: a rehearsal with stand-ins for the models."""
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from structout.models import Model, identity
 from structout.models.tokens import most_read
 from structout.prices import dollars, with_known
 from structout.strategies.parts import with_models
+from structout.surfaces import json_text
 
 _BYTES = 4  # of a prompt or an answer for a token, likely
 
@@ -44,7 +44,7 @@ def forecast(experiment: Experiment) -> list[Expected]:
     a `Learned` that folds fit. Raises as `Experiment.run`, but for what models raise.
     """
     whole, part = experiment.records()
-    labels = {record.text: json.dumps(record.written, ensure_ascii=False) for record in part if record.has_label}
+    labels = {record.text: json_text(record.written) for record in part if record.has_label}
     log = Log(experiment.place())
     accepted, refused = _Cast(labels, log), _Cast({}, log)
     sampling = Sampling(temperature=experiment.temperature, max_tokens=experiment.max_tokens, seed=experiment.seed)

@@ -23,7 +23,7 @@ def mistakes(report: Report) -> Iterator[dict[str, Any]]:
     """A row for each value of each record that is not right, with the columns `COLUMNS`.
 
     `field` is the value's place as a JSON Pointer, and `error` is the kind of the error; `expected` and `got` are None
-    where there is no value. Raises `DataError` for a report without labels.
+    for an absent value. Raises `DataError` for a report without labels.
 
         wrong = [row["key"] for row in mistakes(read_log("log.jsonl")) if row["field"] == "/is_refund"]
     """
@@ -47,7 +47,7 @@ def check_file(path: str) -> None:
 
 def write(report: Report, path: str) -> int:
     """Write the mistakes of a report as JSONL or CSV, by the suffix, and return their number. Raises as `check_file`
-    and `mistakes`. In CSV, a text is itself, no value is an empty cell, and any other value is JSON.
+    and `mistakes`. In CSV, a text is itself, an absent value is an empty cell, and any other value is JSON.
     """
     check_file(path)
     rows = list(mistakes(report))

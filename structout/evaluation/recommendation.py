@@ -124,7 +124,7 @@ class Candidate:
 @dataclass(frozen=True)
 class Recommendation:
     """The `candidates`, cheapest first, and the `chosen` one: the cheapest that met the targets and is better than a
-    constant answer; None if there is none.
+    constant answer, or None.
 
     `ordering` and `deciding` count the records: with folds, all records decide and none orders. `sharing` says in words
     how the records were shared out. The recommendation holds for answers of at most `max_tokens`, with the train
