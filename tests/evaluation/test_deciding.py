@@ -12,6 +12,7 @@ from structout import (
     Completion,
     DataError,
     Dataset,
+    Price,
     Prompted,
     Sampling,
     Scripted,
@@ -111,7 +112,11 @@ def test_what_is_written_loads_the_model_that_was_measured(tmp_path: Path, monke
         dataset(4, 40, 60),
         ["record_accuracy>=0.9"],
         sampling=Sampling(max_tokens=99),
+        minimise="price",
+        prices={f"{place}:good": Price(3, 15)},
     )
+    priced = evaluate("Constrained()", f"{place}:good", dataset(0, 0, 4), prices={f"{place}:good": Price(3, 15)})
+    assert chosen.candidates[0].cost == priced.rows()[0].cost.price == (3 * 100 + 15 * 10) / 1e6
     found = certify("Prompted()", dataset(4, 60, 200), model=f"{place}:sure", sampling=Sampling(max_tokens=99))
     for written, name in ((chosen.written("my bolts"), "good"), (found.written("my bolts"), "sure")):
         (tmp_path / "a.strategy").write_text(written)
