@@ -116,7 +116,8 @@ def test_what_is_written_loads_the_model_that_was_measured(tmp_path: Path, monke
         prices={f"{place}:good": Price(3, 15)},
     )
     priced = evaluate("Constrained()", f"{place}:good", dataset(0, 0, 4), prices={f"{place}:good": Price(3, 15)})
-    assert chosen.candidates[0].cost == priced.rows()[0].cost.price == (3 * 100 + 15 * 10) / 1e6
+    assert chosen.candidates[0].cost == pytest.approx((3 * 100 + 15 * 10) / 1e6)
+    assert priced.rows()[0].cost.price == pytest.approx((3 * 100 + 15 * 10) / 1e6)
     found = certify("Prompted()", dataset(4, 60, 200), model=f"{place}:sure", sampling=Sampling(max_tokens=99))
     for written, name in ((chosen.written("my bolts"), "good"), (found.written("my bolts"), "sure")):
         (tmp_path / "a.strategy").write_text(written)
