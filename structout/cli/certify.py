@@ -11,6 +11,7 @@ from structout.cli.console import counted, progress, put, put_json, say
 from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
+    FoldsOption,
     FormerOutOption,
     JsonOption,
     LogOption,
@@ -44,6 +45,7 @@ def certify(
             "--confidence", help="A function that returns the confidence of an outcome: path/to/file.py:function."
         ),
     ] = None,
+    folds: FoldsOption = None,
     max_tokens: MaxTokensOption = 256,
     log: LogOption = None,
     output: Annotated[
@@ -72,12 +74,17 @@ def certify(
     by = {"confidence": own(confidence, float, int, NoneType)} if confidence is not None else {}
     with replacing(output, keep=False):
         pass  # a file that cannot be written raises here, before a model is asked
-    with progress("certify", len(whole.split("dev")) + len(whole.split("test"))) as advance:
+    dev, test = len(whole.split("dev")), len(whole.split("test"))
+    if folds is None and dev + test < len(whole):
+        used = f"{dev:,} propose thresholds (the dev split) and {test:,} judge them (the test split)"
+        say(f"of {len(whole):,} labelled rows, {used}: --folds 5 uses all")
+    with progress("certify", len(whole) if folds else dev + test) as advance:
         found = find(
             strategy,
             whole,
             max_error,
             model=model,
+            folds=folds,
             sampling=sampling(max_tokens),
             log=log or f".structout/bench-{whole.name}.jsonl",
             progress=lambda outcome: advance(outcome.key),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, inf, log, nextafter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -73,6 +74,7 @@ def certify(
     *,
     model: Model | str = "embedded",
     confidence: Confidence = lambda outcome: outcome.sureness,
+    folds: int | None = None,
     sampling: Sampling | None = None,
     log: str | Path | None = None,
     progress: Callable[[Outcome], None] = lambda outcome: None,
@@ -83,14 +85,20 @@ def certify(
     from the strictest threshold that enough records pass down to the laxest, until one fails. `confidence` returns the
     strategy's confidence in an outcome: by default `Outcome.sureness`, which `Confident` uses too;
     `Outcome.value_logprob` is an alternative. Raises `DataError` if there are no dev or test records.
+
+    `folds` uses all labelled records: each is asked once, as `evaluate` says; a quarter of them proposes thresholds,
+    and the rest judges them. The certificate is then approximate: the strategy that is used shows other examples.
     """
     built = strategy_of(strategy)
     sampling = sampling or Sampling()
-    parts = [labelled(dataset).split("dev"), dataset.split("test")]
-    dev, test = (
-        evaluate([built], model, part, examples=dataset, sampling=sampling, log=log, progress=progress).outcomes
-        for part in parts
-    )
+    how: dict[str, Any] = {"sampling": sampling, "log": log, "progress": progress}
+    if folds is None:
+        parts = [labelled(dataset).split("dev"), dataset.split("test")]
+        dev, test = (evaluate([built], model, part, examples=dataset, **how).outcomes for part in parts)
+    else:
+        asked = evaluate([built], model, labelled(dataset), folds=folds, **how).outcomes
+        proposing = {record.key for record in dataset.shuffled().head(max(1, len(dataset) // 4))}
+        dev, test = (tuple(o for o in asked if (o.key in proposing) is is_dev) for is_dev in (True, False))
     sure, wrong = _judged(test, confidence)
     proposed, _ = _judged(dev, confidence)
     found = threshold(proposed, sure, wrong, max_error)
