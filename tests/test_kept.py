@@ -20,6 +20,7 @@ WRITERS = {
     "cli/validate.py": "documents of the gate",
     "evaluation/forgetting.py": "bench log",
     "evaluation/log.py": "bench log",
+    "evaluation/mistakes.py": "values that are not right",
     "evaluation/reporting/index.py": "index of reports",
     "evaluation/reporting/figures.py": "figures",
     "evaluation/reporting/page.py": "HTML report",

@@ -22,6 +22,7 @@ from structout.cli.options import (
     ModelsOption,
     PricesOption,
     WriteSecretsOption,
+    partly,
     warn_of_other_models,
 )
 from structout.document import load_json
@@ -94,6 +95,12 @@ def bench(
         list[str] | None, typer.Option("--metric", help="A metric of your own: path/to/file.py:function.")
     ] = None,
     price: PricesOption = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Only say how many prompts, tokens and dollars it would take. No model is asked."
+        ),
+    ] = False,
     log: LogOption = None,
     rescore: Annotated[
         str | None, typer.Option("--rescore", help="Score this log again without asking a model.")
@@ -107,6 +114,10 @@ def bench(
     fail_on_regression: Annotated[
         bool, typer.Option("--fail-on-regression", help="Exit 1 if the run is shown to be worse than the baseline.")
     ] = False,
+    wrong: Annotated[
+        str | None,
+        typer.Option("--wrong", help="The file for the values that are not right, one a row: FILE.jsonl or FILE.csv."),
+    ] = None,
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write the table as Markdown.")] = False,
     transcripts: Annotated[
@@ -129,6 +140,8 @@ def bench(
     """
     from structout.evaluation import read_log
     from structout.evaluation.experiment import Experiment
+    from structout.evaluation.mistakes import check_file
+    from structout.evaluation.mistakes import write as write_mistakes
 
     measured = model or ([] if (target or "").endswith(".toml") else ["embedded"])
     given: dict[str, Any] = {
@@ -149,6 +162,10 @@ def bench(
         from structout.evaluation.reporting.figures import draw, ready
 
         ready(Path(figures))  # a problem with the figures surfaces before a model is asked
+    if wrong is not None:
+        if not transcripts:
+            raise SpecError("got both --wrong and --no-transcripts", hint="omit one of them: --wrong writes texts")
+        check_file(wrong)
     earlier = read_log(baseline) if baseline is not None else None  # read first: this run may write to the same log
     if rescore is not None:
         report = read_log(rescore, Experiment(rescore, {}, metrics=tuple(metric or ())).own_metrics())
@@ -163,9 +180,12 @@ def bench(
         else:
             named = {name: name for name in DEFAULTS} | (_tuned(target) if not model and folds is None else {})
             experiment = Experiment(target, named).changed(**given)
+        if dry_run:
+            _foresee(experiment, as_json=as_json)
+            raise typer.Exit(PASSED)
         report = _run(experiment, earlier, write_secrets=write_secrets, transcripts=transcripts)
         if price:
-            warn_of_other_models(given["prices"], _models(report))
+            warn_of_other_models(given["prices"], [*_models(report), *experiment.models])
         place = Path(html) if html else experiment.place().with_suffix(".html")
     if not report.has_labels:
         _check_unlabelled(html, figures)
@@ -178,13 +198,26 @@ def bench(
     if place is not None:
         from structout.evaluation.reporting.page import write
 
+        replaced = place.exists()
         write(report, place)
-        say(f"the report is in {place}")
+        say(f"the report is in {place}" + (" and replaces the earlier one: --html names another file" * replaced))
     if figures is not None:
         say(f"figures: {', '.join(map(str, draw(report, Path(figures))))}")
+    if wrong is not None:
+        say(f"{wrong} holds the values that are not right: {write_mistakes(report, wrong):,}")
     if not as_json:
         _conclude(report, place, markdown=markdown)
     raise typer.Exit(FAILED if worse and fail_on_regression else 0)
+
+
+def _foresee(experiment: "Experiment", *, as_json: bool) -> None:
+    from structout.evaluation.forecast import forecast, lines
+
+    found = forecast(experiment)
+    if as_json:
+        put_json([asdict(one) for one in found])
+    else:
+        put("\n".join(lines(found, experiment.max_tokens)))
 
 
 def _check_unlabelled(html: str | None, figures: str | None) -> None:
@@ -236,6 +269,8 @@ def _run(experiment: "Experiment", earlier: "Report | None", *, write_secrets: b
     total = len(records) * arms * experiment.repeats
     for values in experiment.sweep.values():
         total *= len(values)
+    if told := partly(whole, records, experiment.split, experiment.limit):
+        say(told)
     command = f"structout {shlex.join(sys.argv[1:])}"
     try:
         with progress("bench", total) as advance:

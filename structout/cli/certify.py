@@ -11,6 +11,7 @@ from structout.cli.console import counted, progress, put, put_json, say
 from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
+    FoldsOption,
     FormerOutOption,
     JsonOption,
     LogOption,
@@ -21,6 +22,7 @@ from structout.cli.options import (
     current_spelling,
     sampling,
 )
+from structout.surfaces import line
 
 if TYPE_CHECKING:
     from structout.evaluation.stats.rates import Rate
@@ -43,6 +45,11 @@ def certify(
         typer.Option(
             "--confidence", help="A function that returns the confidence of an outcome: path/to/file.py:function."
         ),
+    ] = None,
+    folds: FoldsOption = None,
+    group: Annotated[
+        str | None,
+        typer.Option("--group", help="The column whose equal values mark rows that may be wrong together: a supplier."),
     ] = None,
     max_tokens: MaxTokensOption = 256,
     log: LogOption = None,
@@ -68,16 +75,21 @@ def certify(
     from structout.evaluation.user_functions import own
     from structout.tables.whole_file import replacing
 
-    whole = Dataset.load(dataset, schema)
+    whole = Dataset.load(dataset, schema, group=group)
     by = {"confidence": own(confidence, float, int, NoneType)} if confidence is not None else {}
     with replacing(output, keep=False):
         pass  # a file that cannot be written raises here, before a model is asked
-    with progress("certify", len(whole.split("dev")) + len(whole.split("test"))) as advance:
+    dev, test = len(whole.split("dev")), len(whole.split("test"))
+    if folds is None and dev + test < len(whole):
+        used = f"{dev:,} propose thresholds (the dev split) and {test:,} judge them (the test split)"
+        say(f"of {len(whole):,} labelled rows, {used}: --folds 5 uses all")
+    with progress("certify", len(whole) if folds else dev + test) as advance:
         found = find(
             strategy,
             whole,
             max_error,
             model=model,
+            folds=folds,
             sampling=sampling(max_tokens),
             log=log or f".structout/bench-{whole.name}.jsonl",
             progress=lambda outcome: advance(outcome.key),
@@ -87,6 +99,9 @@ def certify(
         put_json(asdict(found))
     else:
         put(f"{found.strategy} on {found.model}, measured on {counted(found.n, 'record')}:")
+        if group is not None:
+            groups = counted(len({record.group for record in whole}), "group")
+            put(f"the records are of {groups} by {line(group)}, and may be wrong together in a group;")
         put(f"{_percent(found.base_error)} of the accepted records are wrong;")
         most = f"at most {100 * max_error:g} % wrong"
         put(f"to have {most}, any method must reject at least {100 * found.bound:.0f} % of the accepted records")

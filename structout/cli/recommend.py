@@ -1,6 +1,7 @@
 """`structout recommend`: the cheapest strategy that meets the targets."""
 
-from typing import TYPE_CHECKING, Annotated, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -25,11 +26,12 @@ from structout.errors import SpecError
 from structout.surfaces import line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rich.console import RenderableType
 
-    from structout.evaluation.recommendation import Recommendation
+    from structout.evaluation.recommendation import Candidate, Recommendation
+    from structout.evaluation.stats.rates import Rate
 
 
 def recommend(
@@ -56,7 +58,10 @@ def recommend(
         typer.Option("--compliance-only", help="Choose by form alone, although labels say which values are right."),
     ] = False,
     schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, if the folder holds none.")] = None,
-    strategy: Annotated[list[str] | None, typer.Option("--strategy", help="A strategy expression. Repeatable.")] = None,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option("--strategy", help="A candidate, such as 'Constrained()'. Repeatable (six of structout's own)."),
+    ] = None,
     model: ModelsOption = None,
     model_settings: ModelSettingsOption = None,
     minimise: Annotated[
@@ -65,7 +70,9 @@ def recommend(
             "--minimise", help="price, seconds, tokens, calls, or cost: the price if it is known, otherwise seconds."
         ),
     ] = "cost",
-    rows: Annotated[int | None, typer.Option("--for", min=1, help="Also show the cost of this many records.")] = None,
+    rows: Annotated[
+        int | None, typer.Option("--for", min=1, help="Also show what this many records would cost.")
+    ] = None,
     share_out: Annotated[
         bool,
         typer.Option(
@@ -87,7 +94,9 @@ def recommend(
 ) -> None:
     """Find the cheapest strategy that meets the targets on held-out records. Exit 1 if no strategy meets them.
 
-    With labels, a target of record or value accuracy is required: a document may comply and be wrong. For example:
+    It measures its own candidates, whatever bench measured, unless --strategy names others. A strategy must also
+    be better than a constant answer. With labels, a target of record or value accuracy is required: a document may
+    comply and be wrong. For example:
     structout recommend rows.csv --schema bolt.py:Bolt --record-accuracy 0.9 --folds 5
     """
     from dataclasses import asdict
@@ -123,18 +132,33 @@ def recommend(
             progress=lambda outcome: advance(outcome.strategy),
         )
     if as_json:
-        total = {"for": {"records": rows, "cost": found.chosen.cost * rows}} if rows and found.chosen else {}
-        put_json(asdict(found) | total)
+        put_json(asdict(found) | (_costs(found, rows) if rows else {}))
     else:
-        put_table(lambda _: _show(found, rows))
+        put_table(lambda _: _show(found, rows, is_own=not strategy))
     if found.chosen is not None:
         with replacing(output) as stream:
             stream.write(found.written(dataset).encode())
         say(f"the chosen strategy is in {output}")
+    else:
+        _set_aside(Path(output))
     raise typer.Exit(PASSED if found.chosen is not None else FAILED)
 
 
-def _show(found: "Recommendation", rows: int | None) -> "RenderableType":
+def _set_aside(earlier: Path) -> None:
+    """Rename the strategy that an earlier command chose: nothing may take it for the result of this one."""
+    if earlier.is_file():
+        old = earlier.with_name(f"{earlier.name}.old")
+        earlier.replace(old)
+        say(f"no strategy is chosen: the earlier {earlier} is now {old}")
+
+
+def _costs(found: "Recommendation", rows: int) -> dict[str, Any]:
+    """The costs of `--for` as JSON: of the chosen strategy, or null, and of each candidate."""
+    chosen = found.chosen and found.chosen.cost * rows
+    return {"for": {"records": rows, "cost": chosen, "costs": [one.cost * rows for one in found.candidates]}}
+
+
+def _show(found: "Recommendation", rows: int | None, *, is_own: bool) -> "RenderableType":
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -143,24 +167,54 @@ def _show(found: "Recommendation", rows: int | None) -> "RenderableType":
 
     ordering = f"ordered on {counted(found.ordering, 'record')} and tested on {found.deciding:,}"
     how = ordering if found.ordering else f"each tested on {counted(found.deciding, 'record')}"
-    table = Table(title=Text(f"Cheapest first: strategies were {how}"), title_justify="left", box=None)
-    last = ("records tested", "p-value", "meets target", "records needed")
-    rates = [_spoken(name) for name in found.candidates[0].rates]
-    for head in ("#", "cost a record", *rates, *last):
+    table = Table(
+        title=Text(f"Cheapest first: strategies were {how}"), title_justify="left", box=None, padding=(0, 1, 0, 0)
+    )
+    last = ("records tested", "p", "meets target", "records needed")
+    heads = ["cost a record", *([f"for {rows:,}"] if rows else []), *map(_spoken, found.candidates[0].rates), *last]
+    for head in ("#", *heads):
         table.add_column(Text(head.replace("-", "-\n", 1).replace(" ", "\n", 1)), justify="right")
     for number, one in enumerate(found.candidates, 1):
-        shown = [f"{100 * r.value:.0f} % {100 * r.low:.0f}–{100 * r.high:.0f}" for r in one.rates.values()]
-        tested = one.p is not None
-        verdict = "yes" if one.shown else "no" if tested else "not tested"
-        needed = "–" if not tested else f"{one.needed:,}" if one.needed is not None else "no number would do"
-        p = f"{one.p:.3f}" if one.p is not None else "–"
-        cost = amount(one.cost, found.minimise)
-        cells = [str(number), cost, *shown, str(one.n or found.ordering), p, verdict, needed]
-        table.add_row(*(Text(line(cell)) for cell in cells))
-    models = len({one.arm.model for one in found.candidates}) > 1
-    names = [f"{one.arm.label} on {one.arm.model}" if models else one.arm.label for one in found.candidates]
-    legend = [Text(line(f"{number}  {name}")) for number, name in enumerate(names, 1)]
-    return Group(table, "", *legend, "", *(Text(one) for one in (found.sharing, *_verdict(found, rows)) if one))
+        costs = [amount(one.cost * many, found.minimise) for many in (1, *([rows] if rows else []))]
+        rates = [f"{100 * r.value:.0f} %\n{100 * r.low:.0f}–{100 * r.high:.0f}" for r in one.rates.values()]
+        p = "–" if one.p is None else f"{one.p:.3f}"
+        cells = [str(number), *costs, *rates, str(one.n or found.ordering), p, _word(one), _needed(one)]
+        table.add_row(*(Text(cell) for cell in cells))
+    names = [f"{number}  {_name(one, found)}" for number, one in enumerate(found.candidates, 1)]
+    own = f"These are structout's own {len(names)} candidates: --strategy measures others." if is_own else ""
+    told = (_legend(found), own, found.sharing, *_verdict(found, rows))
+    return Group(table, "", *map(Text, names), "", *(Text(one) for one in told if one))
+
+
+def _word(one: "Candidate") -> str:
+    """Whether a candidate meets the targets, in a word."""
+    if one.p is None:
+        return "not\ntested"
+    return "no" if not one.shown else "yes" if one.beats_constant else "not above\nconstant"
+
+
+def _needed(one: "Candidate") -> str:
+    """The records that a candidate still needs to meet the targets."""
+    if one.p is None or one.shown:
+        return "–"
+    return "rate\ntoo low" if one.needed is None else f"{one.needed:,}"
+
+
+def _legend(found: "Recommendation") -> str:
+    """What the columns of the last rows mean, as far as these rows need it."""
+    told = "p: the probability of rates this good if a target is not met; a strategy meets the targets at 0.05 or less."
+    words = {_needed(one) for one in found.candidates}
+    if words - {"–", "rate\ntoo low"}:
+        told += " Records needed: as many would show the targets at the present rates."
+    if "rate\ntoo low" in words:
+        told += " Rate too low: more records would not help."
+    return told
+
+
+def _name(one: "Candidate", found: "Recommendation") -> str:
+    """A candidate's strategy, with its model if there are several."""
+    several = len({other.arm.model for other in found.candidates}) > 1
+    return line(f"{one.arm.label} on {one.arm.model}" if several else one.arm.label)
 
 
 def _spoken(metric: str) -> str:
@@ -173,21 +227,37 @@ def _verdict(found: "Recommendation", rows: int | None) -> "Iterator[str]":
     from structout.evaluation.recommendation import NO_LABELS
 
     aim = " and ".join(map(str, found.targets))
-    if found.chosen is None:
-        yield f"No strategy meets {aim} with 95 % confidence on {counted(found.deciding, 'record')}."
-        yield _hope(found)
-    else:
-        best = found.chosen
+    if (best := found.chosen) is not None:
         yield f"{aim}: met, with 95 % confidence, by {line(best.arm.label)} on {line(best.arm.model)}."
         if (wrong := best.rates.get("wrong_but_valid")) is not None:
             share = f"{100 * wrong.value:.0f} % (at most {100 * wrong.high:.0f} %)"
             yield f"{share} of its records are wrong-but-valid: accepted, and wrong in at least one value."
+        if best.constant:
+            yield f"A constant answer, the most frequent label of the other records, has {_rates(best.constant)}."
         total = f": {for_records(best.cost, found.minimise, rows)}" if rows is not None else ""
         yield f"It costs {a_record(best.cost, found.minimise)}{total}."
+        if found.minimise == "seconds":
+            yield "Seconds are the model's for one request after another: a run keeps many in flight at a server."
+    elif constant := next((one for one in found.candidates if one.shown), None):
+        yield f"NO STRATEGY IS RECOMMENDED: {_name(constant, found)} meets {aim}, but does not do better than a"
+        rates = {name: constant.rates[name] for name in constant.constant}
+        yield f"constant answer. Always the most frequent label of the other records: {_rates(constant.constant)};"
+        yield f"the strategy: {_rates(rates)}."
+    else:
+        yield f"No strategy meets {aim} with 95 % confidence on {counted(found.deciding, 'record')}."
+        yield _hope(found)
     if not found.has_labels:
         yield NO_LABELS
     elif not any(target.is_of_values for target in found.targets):
         yield "No target says that the values are right (--compliance-only): read wrong-but-valid before you choose."
+
+
+def _rates(rates: "Mapping[str, Rate]") -> str:
+    """Rates by metric in words."""
+    shown = (
+        f"{_spoken(name)} {100 * r.value:.0f} % ({100 * r.low:.0f} to {100 * r.high:.0f})" for name, r in rates.items()
+    )
+    return " and ".join(shown)
 
 
 def _hope(found: "Recommendation") -> str:
@@ -196,4 +266,4 @@ def _hope(found: "Recommendation") -> str:
         return "Every tested strategy misses the targets at its present rates: more records would not help. Try others."
     least = min(able, key=lambda one: one.needed or 0)
     needed = counted(least.needed or 0, "record")
-    return f"At its present rates, {line(least.arm.label)} would meet the targets with {needed}."
+    return f"At its present rates, {_name(least, found)} would meet the targets with {needed}."

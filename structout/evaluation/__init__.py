@@ -5,6 +5,9 @@ from structout.evaluation.certification import certify
 from structout.evaluation.dataset import Dataset, Record
 from structout.evaluation.harness import evaluate, read_log
 from structout.evaluation.lessons import judged
+from structout.evaluation.metrics import share
+from structout.evaluation.mistakes import mistakes
+from structout.evaluation.outcome import Outcome
 from structout.evaluation.recommendation import recommend
 from structout.evaluation.report import Report
 from structout.evaluation.scoring.comparison import Compare
@@ -12,12 +15,15 @@ from structout.evaluation.scoring.comparison import Compare
 __all__ = [
     "Compare",
     "Dataset",
+    "Outcome",
     "Record",
     "Report",
     "calibrate",
     "certify",
     "evaluate",
     "judged",
+    "mistakes",
     "read_log",
     "recommend",
+    "share",
 ]

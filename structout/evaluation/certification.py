@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, nextafter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,7 @@ def certify(
     *,
     model: Model | str = "embedded",
     confidence: Confidence = lambda outcome: outcome.sureness,
+    folds: int | None = None,
     sampling: Sampling | None = None,
     log: str | Path | None = None,
     progress: Callable[[Outcome], None] = lambda outcome: None,
@@ -85,19 +87,25 @@ def certify(
     outcome: by default `Outcome.sureness`, which `Confident` uses too; `Outcome.value_logprob` is an alternative. If
     the records of `dataset` have groups, such as suppliers, the guarantee holds although the records of a group may be
     wrong together. Raises `DataError` if there are no dev or test records.
+
+    `folds` uses all labelled records: each is asked once, as `evaluate` says; a quarter of them proposes thresholds,
+    and the rest judges them. The certificate is then approximate: the strategy that is used shows other examples.
     """
     built = strategy_of(strategy)
     sampling = sampling or Sampling()
-    parts = [labelled(dataset).split("dev"), dataset.split("test")]
-    dev, test = (
-        evaluate([built], model, part, examples=dataset, sampling=sampling, log=log, progress=progress).outcomes
-        for part in parts
-    )
+    how: dict[str, Any] = {"sampling": sampling, "log": log, "progress": progress}
+    if folds is None:
+        parts = [labelled(dataset).split("dev"), dataset.split("test")]
+        dev, test = (evaluate([built], model, part, examples=dataset, **how).outcomes for part in parts)
+    else:
+        asked = evaluate([built], model, labelled(dataset), folds=folds, **how).outcomes
+        proposing = {record.key for record in dataset.shuffled().head(max(1, len(dataset) // 4))}
+        dev, test = (tuple(o for o in asked if (o.key in proposing) is is_dev) for is_dev in (True, False))
     groups = {record.key: record.group for record in dataset}
     proposed, judged = (Sure.of(part, confidence, groups) for part in (dev, test))
     found = threshold(proposed, judged, max_error)
     passed = judged.above(-inf if found is None else found)
-    base, above = judged.rate(judged.above(-inf)), judged.rate(passed)
+    base, above = judged.rate(np.ones(len(passed), bool)), judged.rate(passed)
     accepted, errors = int(passed.sum()), int((passed & np.asarray(judged.wrong, bool)).sum())
     coverage = wilson(accepted / len(test) if found is not None else 0.0, len(test))
     worst = above.upper if accepted else 1.0

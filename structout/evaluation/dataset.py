@@ -56,7 +56,9 @@ class Dataset:
     split_by_place: int = 0
 
     @classmethod
-    def load(cls, place: str | Path, schema: Any = None, *, needs_labels: bool = True) -> "Dataset":
+    def load(
+        cls, place: str | Path, schema: Any = None, *, needs_labels: bool = True, group: str | None = None
+    ) -> "Dataset":
         """Read a folder, a JSONL or CSV file with a `schema`, or `hf:OWNER/NAME`, a folder on the Hugging Face hub.
 
         A folder holds `schema.py` or `schema.json`, `records.jsonl` or `records.csv`, and optionally
@@ -66,7 +68,7 @@ class Dataset:
         `expected` column, every other column is a field. Raises `DataError`, with the row's number, for an invalid row,
         for an expected document that does not comply with the schema, and for an unknown field. Warns of fields that
         the schema allows without naming them. Without `needs_labels`, a file may hold texts alone; it may not mix
-        records with and without labels.
+        records with and without labels. `group` names the column or key that says which records belong together.
         """
         name, _, hub = str(place).partition(":")
         path = _from_hub(hub) if name == "hf" and hub else Path(place)
@@ -77,10 +79,13 @@ class Dataset:
             raise DataError(f"{place} has no schema", hint="name a schema with --schema, or give a folder with one")
         own = path / "schema.json" if name == "hf" and hub else path
         contract = Schema.of(own if schema is None else schema)
-        rows = list(_csv(file, contract) if file.suffix == ".csv" else _jsonl(file))
+        rows = list(_csv(file, contract, group) if file.suffix == ".csv" else _jsonl(file))
         has_labels = needs_labels or any(not isinstance(row, dict) or "expected" in row for _, row in rows)
         read = _record if has_labels else _unlabelled
         records = tuple(read(where, row, place, contract) for place, (where, row) in enumerate(rows))
+        if group is not None:
+            groups = [_group(where, row, group) for where, row in rows]
+            records = tuple(replace(record, group=name) for record, name in zip(records, groups, strict=True))
         if not records:
             raise DataError(f"{file} holds no records", hint='write lines of {"text": ..., "expected": ...}')
         _warn_of_unnamed(file, contract, records)
@@ -160,17 +165,20 @@ def _repaired(written: dict[str, Json], schema: Schema[Any]) -> Json:
     return {**found.document, **{name: written[name] for name in lost if others[name] == found.document}}
 
 
-def _csv(file: Path, schema: Schema[Any]) -> Iterator[tuple[str, Any]]:
+def _csv(file: Path, schema: Schema[Any], group: str | None) -> Iterator[tuple[str, Any]]:
     """The rows of a CSV file with a header. The schema decides how a cell is read. An empty cell is null if the field
     may be null, or else an absent field.
     """
     label_of = label_reader(schema)
+    is_field = group in Layout.of(schema).columns
     rows = read_table(str(file), io.StringIO(_text(file)), ",", ["text"])
     for number, line in enumerate(rows, 1):
         if line.wrong or isinstance(line.cells, str):
             raise DataError(f"{file}, {line.wrong}", hint="fix the row")
         cells = line.cells
         row: dict[str, Any] = {"key": number, **{name: cells.pop(name) for name in _COLUMNS if cells.get(name)}}
+        if group is not None and group in cells:
+            row[group] = cells[group] if is_field else cells.pop(group)
         if "expected" in row:
             if schema.language is None:
                 row["expected"], issue = parse_json(row["expected"])
@@ -222,6 +230,12 @@ def _unlabelled(where: str, row: Any, place: int, schema: Schema[Any]) -> Record
     if not isinstance(row.get("text"), str):
         raise DataError(f"{where}: text is missing", hint='write {"text": ...}')
     return Record(str(row["key"]), row["text"], None, None, _split(where, row, place), has_label=False)
+
+
+def _group(where: str, row: dict[str, Any], name: str) -> str:
+    if row.get(name) is None or isinstance(row[name], dict | list):
+        raise DataError(f"{where}: {name!r}, the group of the record, is missing", hint=f"give each row a {name!r}")
+    return str(row[name])
 
 
 def _split(where: str, row: dict[str, Any], place: int) -> Split:

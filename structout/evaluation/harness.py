@@ -14,6 +14,7 @@ from structout.completion import Sampling
 from structout.errors import DataError, SpecError, StructoutWarning
 from structout.evaluation import log as logs
 from structout.evaluation.bar import Progress, bar
+from structout.evaluation.constant import constant_scores
 from structout.evaluation.dataset import Dataset, Record
 from structout.evaluation.failures import Failures
 from structout.evaluation.folds import Fold, check_untrained, fitted, folds_of, is_fitted
@@ -85,16 +86,18 @@ def evaluate(
         raise SpecError(f"invalid repeats: got {repeats}", hint="give 1 or more")
     _check_labels(dataset, perturbations, until)
     if folds is not None and (examples is not None or until is not None):
-        raise SpecError("folds allow neither examples of their own nor an early stop", hint="omit one of them")
+        what, option = ("examples", "examples") if examples is not None else ("until", "--until-width, --until-decided")
+        problem = f"folds do not go with {what}: each fold has its own examples, and tests every record"
+        raise SpecError(problem, hint=f"omit folds (--folds) or {what}{f' ({option})' if option != what else ''}")
     seed = (sampling or Sampling()).seed
     parts = [Fold(dataset.records, (examples or dataset).examples)] if folds is None else folds_of(dataset, folds, seed)
     # Invalid strategies raise here, before a model is loaded.
-    points = list(_points(strategies, sweep or {}, sampling or Sampling()))
+    settings = list(points(strategies, sweep or {}, sampling or Sampling()))
     book = Log(log, transcripts=transcripts)
     ledger = _Ledger(book)
     loaded = [ledger.of(model) for model in several(models)]
-    if not points or not loaded:
-        raise SpecError(f"got no {'model' if points else 'strategy'} to measure", hint="give at least one")
+    if not settings or not loaded:
+        raise SpecError(f"got no {'model' if settings else 'strategy'} to measure", hint="give at least one")
     if not isinstance(perturbations, Mapping):
         perturbations = {name: _perturbation(name) for name in several(perturbations)}
     runs = [
@@ -106,12 +109,14 @@ def evaluate(
             how,
         )
         for model in loaded
-        for name, setting, strategy, how in points
+        for name, setting, strategy, how in settings
         for change in ("", *perturbations)
     ]
     comparison = dataset.comparison or Comparison.of(dataset.schema)
     names = list(dict.fromkeys(run.arm.strategy for run in runs))
-    known = with_known(prices or {}, ledger.identities)
+    known = with_known(
+        {ledger.names.get(name, name): price for name, price in (prices or {}).items()}, ledger.names.values()
+    )
     header = _provenance(dataset, comparison, names, [model.name for model in loaded], repeats, known)
     header |= {"splits": (examples or dataset).splits(), **({"folds": folds} if folds else {})}
     asked = [one for run in runs for one in (run.model, *models_of(run.strategy))]
@@ -121,7 +126,8 @@ def evaluate(
         _warn_of_trained(asked)
     header |= {"identities": ledger.identities, **({} if transcripts else {"transcripts": False}), **(about or {})}
     failures = Failures(len(dataset), _KEPT.format(log) if log and transcripts else _LOST)
-    plan = _Plan(dataset, comparison, repeats, failures)
+    train = (examples or dataset).split("train").records
+    plan = _Plan(dataset, comparison, repeats, failures, constant_scores(dataset, train, parts, comparison))
     outcomes: list[Outcome] = []
     with book.run(header), bar(progress, len(dataset) * repeats * len(runs)) as advance:
         for run, fold, records in _order(plan, runs, parts, until, outcomes):
@@ -174,6 +180,7 @@ class _Plan:
     comparison: Comparison
     repeats: int
     failures: Failures
+    constants: Mapping[str, tuple[int, int, int]]
 
     def fitted(self, run: _Run, fold: Fold) -> _Run:
         """The arm for one fold, with its verifiers fitted on the other folds."""
@@ -216,6 +223,7 @@ class _Plan:
                     comparison=self.comparison,
                     arm=run.arm,
                     fold=fold.number,
+                    constant=self.constants.get(record.key),
                 )
 
     def _task(self, run: _Run, fold: Fold, record: Record, repeat: int) -> Task[Any] | None:
@@ -233,6 +241,7 @@ class _Ledger:
 
     def __init__(self, log: Log) -> None:
         self.identities: dict[str, str] = {}
+        self.names: dict[str, str] = {}  # of each model, by the name that was given for it
         self._log = log
         self._models: dict[int | str, Memo] = {}
 
@@ -242,6 +251,7 @@ class _Ledger:
             who = model_of(key if isinstance(key, str) else model)
             known_as = identity(who.name)
             self.identities[who.name] = known_as
+            self.names[key if isinstance(key, str) else who.name] = who.name
             known = self._log.completions.setdefault(known_as, {})
             self._models[key] = Memo(
                 who, known, lambda prompt, completion: self._log.paid(known_as, who.name, prompt, completion)
@@ -249,7 +259,7 @@ class _Ledger:
         return self._models[key]
 
 
-def _points(
+def points(
     strategies: Strategies,
     sweep: Mapping[str, Sequence[Any]],
     sampling: Sampling,

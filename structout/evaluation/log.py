@@ -13,7 +13,7 @@ from structout.evaluation.outcome import Outcome
 from structout.evaluation.scoring.comparison import Comparison
 from structout.records import completion_json, completion_of, prompt_json, prompt_of, understood
 
-VERSION = 3  # version 1 wrote every default of a call; version 2 had neither folds nor records without labels
+VERSION = 3  # version 1 wrote every default of a call; version 2 lacked folds, records without labels, constants
 _HINT = "give a log that bench wrote"
 
 

@@ -23,6 +23,8 @@ class Metric(Protocol):
 
     The function gets the outcomes of one strategy with one model. `share` makes a rate with a sound interval.
 
+        from structout.evaluation import share
+
         def short_answers(outcomes):
             return share(outcomes, lambda outcome: len(outcome.answer) < 40)
 
@@ -55,7 +57,7 @@ def record_accuracy(outcomes: Sequence[Outcome]) -> Rate:
 
 def wrong_but_valid(outcomes: Sequence[Outcome]) -> Rate:
     """The share of outcomes with an accepted document that is wrong: the errors that a program cannot see."""
-    return share(outcomes, lambda o: o.ok and not o.right)
+    return share(outcomes, is_wrong)
 
 
 def value_accuracy(outcomes: Sequence[Outcome]) -> Rate:
@@ -176,6 +178,11 @@ def cost(outcomes: Sequence[Outcome], prices: Mapping[str, Price] | None = None)
         price_per_correct=None if price is None or not correct else price / correct,
         estimated=total.estimated_tokens / n,
     )
+
+
+def is_wrong(outcome: Outcome) -> bool:
+    """Whether the document was accepted and is wrong in a leaf."""
+    return outcome.ok and not outcome.right
 
 
 def complies(outcome: Outcome) -> bool:

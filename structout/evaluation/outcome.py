@@ -10,7 +10,7 @@ from structout.document import Json
 from structout.evaluation.dataset import Record
 from structout.evaluation.scoring.comparison import Comparison
 from structout.evaluation.scoring.score import Score, score
-from structout.records import attempt_json, attempt_of, edit_json, edit_of, issue_json, issue_of, understood
+from structout.records import attempt_json, attempt_of, edit_json, edit_of, issue_json, issue_of, require, understood
 from structout.result import Attempt, Result, Status
 from structout.schema import Schema
 
@@ -38,7 +38,7 @@ class Outcome:
     accepted, as far as it could be read. `written` is either of them without defaults, None if equal. `attempts`, and
     the `checks` of verifiers, are as `attempt_json` writes them. `text` is the text of the record, as perturbed.
     `fold` is the number of the record's fold, None in a run without folds. Without `has_label`, `expected` is None and
-    nothing says whether a value is right.
+    nothing says whether a value is right. `constant` is the score of a constant answer, as `constant_scores` makes it.
     """
 
     strategy: str
@@ -60,6 +60,7 @@ class Outcome:
     written: Json = None
     fold: int | None = None
     has_label: bool = True
+    constant: tuple[int, int, int] | None = None
     comparison: Comparison = field(default=Comparison(), repr=False, compare=False)
 
     @classmethod
@@ -74,6 +75,7 @@ class Outcome:
         comparison: Comparison | None = None,
         arm: Arm | None = None,
         fold: int | None = None,
+        constant: tuple[int, int, int] | None = None,
     ) -> "Outcome":
         """The outcome of a result. The default comparison is that of the schema."""
         accepted, refused = (schema.written(result), None) if result.ok else (None, _refused(result, schema))
@@ -97,6 +99,7 @@ class Outcome:
             written=None if result.document in (accepted, refused) else result.document,
             fold=fold,
             has_label=record.has_label,
+            constant=constant,
             comparison=comparison or Comparison.of(schema),
         )
 
@@ -107,6 +110,9 @@ class Outcome:
             for name in ("issues", "edits", "attempts", "checks"):
                 row = {**row, name: tuple(row.get(name, ()))}
             row["setting"] = tuple((name, value) for name, value in row.get("setting", ()))
+            if row.get("constant") is not None:
+                right, leaves, whole = row["constant"] = tuple(row["constant"])
+                require("constant", type(right) is type(leaves) is int and 0 <= right <= leaves and whole in (0, 1))
             made = cls(**row, comparison=comparison or Comparison())
             texts = (made.strategy, made.model, made.key, made.text, made.perturbation)
             numbers = (made.repeat, made.fold or 0, *made.confidence.values())

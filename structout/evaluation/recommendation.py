@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
 from shlex import quote
@@ -11,6 +11,7 @@ from typing import Any, get_args
 from structout.completion import Sampling
 from structout.errors import DataError, SpecError
 from structout.evaluation.amounts import Minimise, a_record
+from structout.evaluation.constant import Constant
 from structout.evaluation.dataset import Dataset
 from structout.evaluation.folds import described
 from structout.evaluation.harness import Models, Strategies, evaluate, labelled, several
@@ -24,7 +25,7 @@ from structout.prices import Price
 from structout.strategies import On, Strategy, spec, strategy_of
 from structout.surfaces import line
 
-_METRICS: Mapping[str, Metric] = {name.replace(" ", "_").replace("-", "_"): RATES[name] for name in RATES}
+_METRICS: Mapping[str, Metric] = {re.sub("[ -]", "_", name): RATES[name] for name in RATES}
 _VALUES = ("record_accuracy", "value_accuracy", "wrong_but_valid")  # the metrics that say whether values are right
 _ALWAYS = ("record_accuracy", "wrong_but_valid")
 NO_LABELS = "The records have no labels: nothing here says whether the values are right."
@@ -89,7 +90,8 @@ class Candidate:
     `promise` is one minus the largest p-value of a target. `rates` holds the metrics of the targets and, with labels,
     always record accuracy and wrong-but-valid. They are those of the deciding records, or those of the ordering records
     if the candidate was not tested; then `p` is None. With folds, `p` is corrected for the number of candidates.
-    `needed` is the number of records that would show the targets, None if no number would.
+    `needed` is the number of records that would show the targets, None if no number would. `constant` holds what a
+    constant answer reaches in the targets of values, on the same records.
     """
 
     arm: Arm
@@ -101,16 +103,28 @@ class Candidate:
     n: int = 0
     p: float | None = None
     needed: int | None = None
+    constant: dict[str, Rate] = field(default_factory=dict)
 
     @property
     def shown(self) -> bool:
         """Whether the candidate was tested and met all targets with the required confidence."""
         return self.p is not None and self.p <= 1 - CONFIDENCE
 
+    @property
+    def beats_constant(self) -> bool:
+        """Whether the candidate is better than a constant answer in every target of values."""
+        return all(_is_better(name, self.rates[name], rate) for name, rate in self.constant.items())
+
+    @property
+    def may_be_chosen(self) -> bool:
+        """Whether the candidate met all targets, and reads the records: it is better than a constant answer."""
+        return self.shown and self.beats_constant
+
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The `candidates`, cheapest first, and the `chosen` one, None if no candidate met the targets.
+    """The `candidates`, cheapest first, and the `chosen` one: the cheapest that met the targets and is better than a
+    constant answer, or None.
 
     `ordering` and `deciding` count the records: with folds, all records decide and none orders. `sharing` says in words
     how the records were shared out. The recommendation holds for answers of at most `max_tokens`, with the train
@@ -135,6 +149,8 @@ class Recommendation:
         """
         if self.chosen is None:
             problem = "no strategy met the targets with the required confidence"
+            if any(one.shown for one in self.candidates):
+                problem = "no strategy that met the targets is better than a constant answer"
             raise DataError(problem, hint="label more records, or lower the targets")
         rates = ", ".join(f"{name} {100 * rate.value:.1f} %" for name, rate in self.chosen.rates.items())
         told = "" if self.has_labels else f"# {NO_LABELS}\n"
@@ -164,13 +180,14 @@ def recommend(
     seed: int = 0,
     progress: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Recommendation:
-    """Find the cheapest strategy that meets all targets with 95 % confidence.
+    """Find the cheapest strategy that meets all targets with 95 % confidence and is better than a constant answer.
 
     The dev records put the candidates in order; a candidate that another one beats in both cost and promise is dropped.
     The test records test the others one by one, from the most expensive and promising to the cheapest, until one fails.
     The sequence is fixed, so all candidates that pass hold together at full confidence (Learn-then-Test, Angelopoulos
     et al. 2021; Pareto testing, Laufer-Goldshtein et al. 2023). The reverse order, cheapest first until one passes,
-    would give every candidate a chance to pass by luck. The cheapest candidate that passed is chosen.
+    would give every candidate a chance to pass by luck. The cheapest candidate that passed is chosen, unless a constant
+    answer, the most frequent label of the other records, is as right in a target: such a strategy need not read.
 
     With labels, one target must say that values are right (`record_accuracy`, `value_accuracy` or `wrong_but_valid`):
     a document may comply and hold wrong values alone. `compliance_only` waives this.
@@ -197,6 +214,8 @@ def recommend(
             raise SpecError(f"got two models with the name {model.name}", hint="measure one at a time")
         loaded[model.name], places[model.name] = model, one
     sampling = sampling or Sampling()
+    given = {one: name for name, one in places.items() if isinstance(one, str)}
+    prices = {given.get(name, name): price for name, price in (prices or {}).items()}
     common: dict[str, Any] = {"sampling": sampling, "prices": prices, "log": log, "progress": progress}
 
     def found_in(report: Report) -> list[Candidate]:
@@ -207,7 +226,8 @@ def recommend(
             outcomes = report.plain[arm]
             promise = 1 - max(target.p(outcomes) for target in wanted)
             expression = spec(On(places[row.model], built[row.strategy]))
-            found.append(Candidate(arm, expression, row, _cost(row, minimise), promise, _rates(wanted, outcomes)))
+            rates, constant = _rates(wanted, outcomes), _constant(wanted, outcomes)
+            found.append(Candidate(arm, expression, row, _cost(row, minimise), promise, rates, constant=constant))
         return sorted(found, key=lambda one: one.cost)
 
     about: dict[str, Any] = {
@@ -222,7 +242,7 @@ def recommend(
         all_tested = tuple(replace(one, p=p) for one, p in zip(tested, corrected, strict=True))
         return Recommendation(
             ordering=0, deciding=len(dataset), candidates=all_tested,
-            chosen=next((one for one in all_tested if one.shown), None),
+            chosen=next((one for one in all_tested if one.may_be_chosen), None),
             sharing=described(len(dataset), folds), **about,
         )  # fmt: skip
     ordering, deciding, examples = _shared_out(dataset, built, share_out, seed)
@@ -236,10 +256,10 @@ def recommend(
         candidates[place] = _tested(one, wanted, report.outcomes)
         return candidates[place].shown
 
-    place = cheapest_shown([one.promise for one in candidates], is_shown)
-    chosen = None if place is None else candidates[place]
+    cheapest_shown([one.promise for one in candidates], is_shown)
     return Recommendation(
-        ordering=len(ordering), deciding=len(deciding), candidates=tuple(candidates), chosen=chosen,
+        ordering=len(ordering), deciding=len(deciding), candidates=tuple(candidates),
+        chosen=next((one for one in candidates if one.may_be_chosen), None),
         sharing=_sharing(dataset, ordering, deciding, examples, share_out=share_out), **about,
     )  # fmt: skip
 
@@ -349,7 +369,21 @@ def _tested(one: Candidate, targets: Sequence[Target], outcomes: Sequence[Outcom
     p = max(target.p(outcomes) for target in targets)
     needs = [target.needed(outcomes, tests) for target in targets]
     needed = None if any(n is None for n in needs) else max(n for n in needs if n is not None)
-    return replace(one, rates=_rates(targets, outcomes), n=len(outcomes), p=p, needed=needed)
+    rates, constant = _rates(targets, outcomes), _constant(targets, outcomes)
+    return replace(one, rates=rates, n=len(outcomes), p=p, needed=needed, constant=constant)
+
+
+def _constant(targets: Sequence[Target], outcomes: Sequence[Outcome]) -> dict[str, Rate]:
+    """What a constant answer reaches in the targets of values; nothing if it is unknown."""
+    constant = Constant.of(outcomes)
+    if constant is None:
+        return {}
+    reached = {re.sub("[ -]", "_", name): rate for name, rate in constant.rates.items()}
+    return {target.metric: reached[target.metric] for target in targets if target.is_of_values}
+
+
+def _is_better(metric: str, rate: Rate, than: Rate) -> bool:
+    return rate.value < than.value if metric == "wrong_but_valid" else rate.value > than.value
 
 
 def _rates(targets: Sequence[Target], outcomes: Sequence[Outcome]) -> dict[str, Rate]:

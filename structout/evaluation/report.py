@@ -1,6 +1,6 @@
 """The report: all numbers of an experiment."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import combinations
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from structout import pages
 from structout.errors import DataError, MissingExtraError
 from structout.evaluation import metrics, taxonomy
-from structout.evaluation.metrics import LABEL_FREE, RATES, Cost, Metric
+from structout.evaluation.constant import Constant
+from structout.evaluation.metrics import LABEL_FREE, RATES, Cost, Metric, is_wrong
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.stats.pairs import Difference, difference, holm
 from structout.evaluation.stats.rates import Rate
@@ -26,8 +27,8 @@ class ReportRow:
     """The numbers of one arm on the unperturbed records.
 
     `rates` holds the headline metrics and the user's own; without labels, only the metrics that need none. `more` holds
-    `hallucinated`; with verifiers, also `false accepts` and `false rejects`; with repeats, also `agreement` and
-    `pass^k`.
+    `hallucinated`, if any accepted value could be looked for in its text; with verifiers, also `false accepts` and
+    `false rejects`; with repeats, also `agreement` and `pass^k`.
     """
 
     strategy: str
@@ -76,15 +77,18 @@ class ReportRow:
 
 @dataclass(frozen=True)
 class Pair:
-    """The difference in record accuracy between two arms, on the records that both were asked.
+    """The difference between two arms, on the records that both were asked: in record accuracy (`difference`), and in
+    wrong-but-valid (`wrong`).
 
-    `p` includes Holm's correction for all pairs.
+    `p` and `p_wrong` include Holm's correction for all pairs, each for its own metric.
     """
 
     one: Arm
     other: Arm
     difference: Difference
     p: float
+    wrong: Difference
+    p_wrong: float
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,11 @@ class Report:
         """The arms without a perturbation."""
         return {arm: outcomes for arm, outcomes in self.arms.items() if not arm.perturbation}
 
+    @cached_property
+    def constant(self) -> Constant | None:
+        """How right a constant answer is on the same records; None without labels."""
+        return Constant.of(self.outcomes)
+
     def rows(self) -> list[ReportRow]:
         """One row for each strategy, model and setting, in the order in which they ran."""
         return self._rows
@@ -165,13 +174,11 @@ class Report:
 
     def pairs(self) -> list[Pair]:
         """All pairs of arms, compared on the records that both were asked; without labels, none."""
-        found = []
-        rights = {arm: _rights(outcomes) for arm, outcomes in self.plain.items() if self.has_labels}
-        for one, other in combinations(rights, 2):
-            keys = [key for key in rights[one] if key in rights[other]]
-            found.append((one, other, difference([rights[one][k] for k in keys], [rights[other][k] for k in keys])))
-        corrected = holm([apart.p for _, _, apart in found])
-        return [Pair(one, other, apart, p) for (one, other, apart), p in zip(found, corrected, strict=True)]
+        arms = self.plain if self.has_labels else {}
+        right = _compared({arm: _shares(outcomes, lambda o: o.right) for arm, outcomes in arms.items()})
+        wrong = _compared({arm: _shares(outcomes, is_wrong) for arm, outcomes in arms.items()})
+        both = zip(combinations(arms, 2), right, wrong, strict=True)
+        return [Pair(*arms, *of_right, *of_wrong) for arms, of_right, of_wrong in both]
 
     def perturbed(self) -> list[Perturbed]:
         """The effect of each perturbation on each arm."""
@@ -233,6 +240,7 @@ class Report:
         return {
             "about": self.about,
             "rows": [_row_json(asdict(row)) for row in self.rows()],
+            "constant": {name: asdict(rate) for name, rate in self.constant.rates.items()} if self.constant else None,
             "pairs": [asdict(pair) for pair in self.pairs()],
             "perturbed": [asdict(one) for one in self.perturbed()],
             "fields": [
@@ -262,7 +270,8 @@ def _percent(rate: Rate) -> str:
 
 
 def _more(outcomes: list[Outcome]) -> dict[str, Rate]:
-    found = {"hallucinated": metrics.hallucinated(outcomes)}
+    invented = metrics.hallucinated(outcomes)
+    found = {"hallucinated": invented} if invented.n else {}  # nothing that a text could hold was accepted
     if any(outcome.checks or outcome.status == "rejected" for outcome in outcomes):
         found["false accepts"] = metrics.false_accept_rate(outcomes)
         found["false rejects"] = metrics.false_reject_rate(outcomes)
@@ -273,7 +282,7 @@ def _more(outcomes: list[Outcome]) -> dict[str, Rate]:
 
 
 def _perturbed(arm: Arm, both: list[tuple[Outcome, Outcome]]) -> Perturbed:
-    old, new = _rights([one for one, _ in both]), _rights([other for _, other in both])
+    old, new = (_shares([pair[side] for pair in both], lambda o: o.right) for side in (0, 1))
     flipped = {id(other) for one, other in both if one.right != other.right}
     changed = {id(other) for one, other in both if one.document != other.document}
     after = [other for _, other in both]
@@ -285,9 +294,18 @@ def _perturbed(arm: Arm, both: list[tuple[Outcome, Outcome]]) -> Perturbed:
     )
 
 
-def _rights(outcomes: list[Outcome]) -> dict[str, float]:
-    """The share of each record's repeats that are right, by the record's key."""
+def _shares(outcomes: Sequence[Outcome], holds: Callable[[Outcome], bool]) -> dict[str, float]:
+    """The share of each record's repeats for which `holds` is true, by the record's key."""
     found: dict[str, list[bool]] = {}
     for outcome in outcomes:
-        found.setdefault(outcome.key, []).append(outcome.right)
-    return {key: sum(rights) / len(rights) for key, rights in found.items()}
+        found.setdefault(outcome.key, []).append(holds(outcome))
+    return {key: sum(held) / len(held) for key, held in found.items()}
+
+
+def _compared(shares: Mapping[Arm, dict[str, float]]) -> list[tuple[Difference, float]]:
+    """The difference between each pair of arms, on the records of both, with its corrected p."""
+    found = []
+    for one, other in combinations(shares.values(), 2):
+        keys = [key for key in one if key in other]
+        found.append(difference([one[key] for key in keys], [other[key] for key in keys]))
+    return list(zip(found, holm([apart.p for apart in found]), strict=True))

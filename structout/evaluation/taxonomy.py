@@ -1,14 +1,15 @@
 """Errors by kind and by field: why each leaf of each record is not right."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.scoring.comparison import Comparison
 from structout.evaluation.scoring.score import Leaf, score
 from structout.evaluation.stats.rates import Rate, clustered
+from structout.surfaces import json_text
 
 Error = Literal[
     "missing",  # in the expected document, but not in the answer
@@ -21,6 +22,7 @@ Error = Literal[
     "not JSON",
     "refused",  # the model could not take the prompt, or a verifier refused the document
 ]
+MOST_VALUES = 30  # of a closed field
 ERRORS: tuple[Error, ...] = Error.__args__  # type: ignore[attr-defined]
 
 
@@ -29,7 +31,8 @@ class Field:
     """One field over many records.
 
     `precision` is the share of answered leaves that are right, `recall` the share of expected leaves that are right;
-    `errors` counts the leaves that are not right by kind of error.
+    `errors` counts the leaves that are not right by kind of error. In a closed field (an enum or a boolean), `values`
+    is the recall of each expected value by its JSON, the most frequent first, for at most `MOST_VALUES` values.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Field:
     recall: Rate
     right: int
     errors: dict[Error, int]
+    values: dict[str, Rate] = field(default_factory=dict)
 
     @property
     def failed(self) -> float:
@@ -52,6 +56,7 @@ def fields(outcomes: Sequence[Outcome]) -> list[Field]:
     hits: dict[str, Counter[str]] = {}
     answered: dict[str, Counter[str]] = {}
     expected: dict[str, Counter[str]] = {}
+    values: dict[str, dict[str, list[tuple[str, bool]]]] = {}
     for outcome in outcomes:
         for leaf, error in judged(outcome):
             name = leaf.field or "(document)"
@@ -63,9 +68,17 @@ def fields(outcomes: Sequence[Outcome]) -> list[Field]:
             expected[name][outcome.key] += error != "invented"
             if error is not None:
                 errors[name][error] += 1
+            if leaf.field in outcome.comparison.closed and error != "invented":
+                by_value = values.setdefault(name, {})
+                by_value.setdefault(json_text(leaf.expected), []).append((outcome.key, error is None))
     return [
         Field(
-            name, _rate(hits[name], answered[name]), _rate(hits[name], expected[name]), right[name], dict(errors[name])
+            name,
+            _rate(hits[name], answered[name]),
+            _rate(hits[name], expected[name]),
+            right[name],
+            dict(errors[name]),
+            _recalls(values.get(name, {})),
         )
         for name in errors
     ]
@@ -107,6 +120,15 @@ def _of_issue(leaf: Leaf, outcome: Outcome) -> Error | None:
         if issue["kind"] in ("type", "enum") and f"{leaf.pointer}/".startswith(f"{issue['pointer']}/"):
             return "wrong type" if issue["kind"] == "type" else "out of enum"
     return None
+
+
+def _recalls(values: Mapping[str, Sequence[tuple[str, bool]]]) -> dict[str, Rate]:
+    """The recall of each value, from the keys of the records that expect it and whether they got it."""
+    often = sorted(values, key=lambda value: -len(values[value]))[:MOST_VALUES]
+    return {
+        value: _rate(Counter(key for key, hit in values[value] if hit), Counter(key for key, _ in values[value]))
+        for value in often
+    }
 
 
 def _rate(hits: Counter[str], sizes: Counter[str]) -> Rate:

@@ -213,6 +213,8 @@ class _Builder:
             raise
         except Exception as error:  # a part's own checks may fail on values of the wrong type
             hint = f"see help(structout.{name})" if name in NAMES else f"check what {shown} takes"
+            if isinstance(part, FunctionType):  # called here, although another part was to take its name
+                hint = f"to give the function itself, quote its name: {shown!r}"
             raise SpecError(f"{shown} in {self.text!r}: {error}", hint=hint) from error
         return made
 

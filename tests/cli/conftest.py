@@ -25,10 +25,14 @@ def script(tmp_path: Path) -> str:
 
 @pytest.fixture
 def bolts(tmp_path: Path) -> tuple[Path, str, list[str]]:
-    """40 labelled bolts, and the options for a model that gets them right but for every tenth."""
-    rows = [{"text": f"bolt {i}.", "expected": {"kind": "hex", "size_mm": 6}} for i in range(240)]
+    """240 labelled bolts, every third a large one, and the options for a model that gets all or most of them right."""
+    sizes = [("bolt", 6) if i % 3 else ("large bolt", 8) for i in range(240)]
+    rows = [
+        {"text": f"{name} {i}.", "expected": {"kind": "hex", "size_mm": size}} for i, (name, size) in enumerate(sizes)
+    ]
     (tmp_path / "bolts.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    (tmp_path / "good.json").write_text(json.dumps({"bolt": GOOD}))
-    (tmp_path / "worse.json").write_text(json.dumps({"3.": "no", "5.": "no", "bolt": GOOD}))
+    good = {"large": '{"kind": "hex", "size_mm": 8}', "bolt": GOOD}
+    (tmp_path / "good.json").write_text(json.dumps(good))
+    (tmp_path / "worse.json").write_text(json.dumps({"3.": "no", "5.": "no", **good}))
     model = f"scripted:{tmp_path / 'model.json'}"
     return tmp_path / "bolts.jsonl", model, ["--schema", BOLT, "--log", str(tmp_path / "log.jsonl")]

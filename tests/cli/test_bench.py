@@ -70,7 +70,7 @@ def test_bench_ends_with_a_paragraph_in_every_form(
     words = ["bench", str(data), "--model", model, "--strategy", "Prompted()", *options, "--limit", "30"]
     done = shell(*words, "--show-record")
     before, _, rest = done.stdout.partition("compliance")
-    assert "One record, before:\n  bolt " in before
+    assert "One record, before:\n  " in before
     assert "2 of 2 values are right" in before
     ending = " ".join(rest.split())
     assert "Prompted() got" in ending
@@ -82,6 +82,28 @@ def test_bench_ends_with_a_paragraph_in_every_form(
         or "Prompted() got" in shell(*words, "--markdown").stdout
     )
     assert said in (tmp_path / "log.html").read_text()
+
+
+def test_bench_writes_the_values_that_are_not_right(
+    bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
+) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text(json.dumps({"bolt": '{"kind": "hex", "size_mm": 6}'}))
+    words = ["bench", str(data), "--model", model, "--strategy", "Prompted()", *options]
+    done = shell(*words, "--wrong", tmp_path / "wrong.jsonl")
+    assert "60 of 240 labelled rows are tested (the test split; examples come from the train split)" in done.stderr
+    rows = [json.loads(line) for line in (tmp_path / "wrong.jsonl").read_text().splitlines()]
+    assert len(rows) == 20
+    assert {(row["field"], row["error"], row["expected"], row["got"]) for row in rows} == {
+        ("/size_mm", "wrong value", 8.0, 6.0)
+    }
+    assert all(row["text"].startswith("large bolt") for row in rows)
+    assert shell("bench", "--rescore", tmp_path / "log.jsonl", "--wrong", tmp_path / "wrong.csv").returncode == 0
+    head, first, *_ = (tmp_path / "wrong.csv").read_text().splitlines()
+    assert head.startswith("key,strategy,model,")
+    assert first.endswith(f"valid,/size_mm,wrong value,8.0,6.0,{rows[0]['text']}")
+    other = shell(*words, "--wrong", tmp_path / "wrong.txt")
+    assert (other.returncode, "name a file that ends in .jsonl or .csv" in other.stderr) == (2, True)
 
 
 def test_bench_tests_each_record_once_in_folds(

@@ -100,6 +100,7 @@ CASES: list[tuple[list[str], str, int]] = [
     (["bench", "x.toml", "--log", "log.jsonl", "--html", "page.html"], "", 0),
     (["bench", "x.toml", "--log", "log.jsonl", "--json"], "", 0),
     (["bench", "x.toml", "--log", "log.jsonl", "--markdown"], "", 0),
+    (["bench", "x.toml", "--log", "log.jsonl", "--dry-run"], "", 0),
     (["bench", "x.toml", "--log", f"{NAME}.jsonl", "--sweep", f"temperature=0,{NAME}"], "", 2),
     (["bench", NAME, *BENCH], "", 2),
     (["recommend", "data", "-t", "yield>=0.1", "--compliance-only", "--output", f"{FIRST}.strategy", *BENCH], "", 0),
@@ -237,14 +238,16 @@ def test_every_command_is_told_hostile_data() -> None:
 
 @needs("matplotlib")
 def test_a_page_and_figures_hold_hostile_names(files: Path, shell: Shell) -> None:
-    done = shell("bench", "x.toml", "--log", "log.jsonl", "--html", "page.html", "--figures", "drawn", "--markdown")
+    more = ["--html", "page.html", "--figures", "drawn", "--wrong", "wrong.jsonl", "--markdown"]
+    done = shell("bench", "x.toml", "--log", "log.jsonl", *more)
     assert done.returncode == 0, done.stderr
     table, _, paragraph = done.stdout.partition("\n\n")
     assert "The report is in page.html." in paragraph
     heads, _, *rows = table.splitlines()
     assert {line.count("|") for line in (heads, *rows)} == {heads.count("|")}
-    assert len(rows) == 2
+    assert len(rows) == 3  # and the constant answer
     page = Path("page.html").read_bytes().decode()
     assert page.count("<script") == page.count("</script>") == 2
     assert problems(re.sub(r"(?s)<script.*</script>|<style>.*</style>", "", page)) == []
     assert Path("drawn/tradeoff.png").stat().st_size > 1000
+    assert problems(Path("wrong.jsonl").read_bytes().decode()) == []

@@ -23,12 +23,15 @@ def test_recommend_and_certify_write_a_strategy(
     assert "became 120 to show as examples (train), 60 to order the strategies (dev) and 60 to test" in done.stdout
     assert "for 80,000 records." in done.stdout
     told = json.loads(shell(*words, "--value-accuracy", "0.95", "--for", "80000", "--json").stdout)
-    assert told["for"] == {"records": 80000, "cost": 80000 * told["chosen"]["cost"]}
+    assert (told["for"]["records"], told["for"]["cost"]) == (80000, 80000 * told["chosen"]["cost"])
     choice = str(tmp_path / "choice.strategy")
     assert f"# Measured with --examples {data} --max-tokens 256.\n" in Path(choice).read_text()
     used = shell("extract", "--schema", BOLT, "--model", model, "--strategy", choice, stdin="bolt\n")
     assert (used.returncode, json.loads(used.stdout)["kind"]) == (0, "hex")
-    none = shell(*words, "--record-accuracy", "0.999", "--json")
+    none = shell(*words, "--record-accuracy", "0.999", "--for", "10", "--json")
+    assert f"the earlier {choice} is now {choice}.old" in none.stderr
+    assert (Path(choice).exists(), Path(f"{choice}.old").exists()) == (False, True)
+    assert len(json.loads(none.stdout)["for"]["costs"]) == 6
     assert (none.returncode, json.loads(none.stdout)["chosen"]) == (1, None)
     assert "would meet the targets with 2,995 records" in shell(*words, "--record-accuracy", "0.999").stdout
     unsure = shell("certify", str(data), "--model", model, *options, "--output", str(tmp_path / "sure.strategy"))

@@ -113,7 +113,16 @@ def test_a_log_gives_the_same_figures(old: Path, shell: Shell) -> None:
     done = shell("bench", "--rescore", "bench.jsonl", "--json")
     assert done.returncode == 0, done.stderr
     told, now = json.loads(Path("figures.json").read_text()), json.loads(done.stdout)
-    assert {part: now[part] for part in told} == told
+    assert _known_to(told, now) == told
+
+
+def _known_to(told: Any, now: Any) -> Any:
+    """The figures of today that an earlier release told too: a release may tell more."""
+    if isinstance(told, dict) and isinstance(now, dict):
+        return {key: _known_to(told[key], now[key]) for key in told if key in now}
+    if isinstance(told, list) and isinstance(now, list) and len(told) == len(now):
+        return [_known_to(one, other) for one, other in zip(told, now, strict=True)]
+    return now
 
 
 def test_a_bench_takes_all_answers_from_a_log(old: Path, shell: Shell) -> None:

@@ -189,3 +189,14 @@ def test_the_order_hangs_on_seed_and_keys_alone(tmp_path: Path) -> None:
     assert keys != [record.key for record in whole.shuffled(2)]
     assert [record.key for record in whole.head(10).shuffled(1)] == [key for key in keys if int(key[1:]) < 10]
     assert whole.fingerprint() != whole.head(10).fingerprint()
+
+
+def test_records_belong_to_the_group_that_a_column_names(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,kind,size_mm,supplier\nhex 6,hex,6,ACME\nhex 8,hex,8,7\n")
+    lines = [{"text": "hex 6", "expected": {"kind": "hex", "size_mm": 6}, "supplier": name} for name in ("ACME", 7)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    for name in ("rows.csv", "rows.jsonl"):
+        assert [record.group for record in Dataset.load(tmp_path / name, Bolt, group="supplier")] == ["ACME", "7"]
+    assert [record.group for record in Dataset.load(tmp_path / "rows.csv", Bolt, group="kind")] == ["hex", "hex"]
+    with pytest.raises(DataError, match="'batch', the group of the record, is missing"):
+        Dataset.load(tmp_path / "rows.jsonl", Bolt, group="batch")

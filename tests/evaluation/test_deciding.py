@@ -1,6 +1,7 @@
 """Recommendation, certification and regression: what is said holds as often as it is said to."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from structout import (
     Completion,
     DataError,
     Dataset,
+    Price,
     Prompted,
     Sampling,
     Scripted,
@@ -32,19 +34,29 @@ from structout.schema import Schema
 from tests.bolt import Bolt
 from tests.evaluation.test_metrics import RIGHT
 
-WRONG = '{"kind": "flange", "size_mm": 6}'
 EXPERIMENTS = 2000
 
 
 def dataset(train: int, dev: int, test: int) -> Dataset:
-    expected: Any = {"kind": "hex", "size_mm": 6.0, "note": None}
+    """Bolts of all sizes, so that no constant answer is right."""
     counts: dict[Split, int] = {"train": train, "dev": dev, "test": test}
-    records = [
-        Record(f"{split}{i}", f"{split} {i}.", expected, expected, split)
-        for split, n in counts.items()
-        for i in range(n)
-    ]
+    records = []
+    for split, n in counts.items():
+        for i in range(n):
+            expected: Any = {"kind": "hex", "size_mm": float(i), "note": None}
+            records.append(Record(f"{split}{i}", f"{split} {i}.", expected, expected, split))
     return Dataset("bolts", Schema.of(Bolt), tuple(records))
+
+
+def right(prompt: Prompt) -> str:
+    """The right answer to a bolt of `dataset`."""
+    (size,) = re.findall(r"(?:train|dev|test) (\d+)\.", prompt.messages[-1].content)
+    return json.dumps({"kind": "hex", "size_mm": int(size)})
+
+
+def wrong(prompt: Prompt) -> str:
+    """An answer to a bolt of `dataset` with a wrong kind, and half of the values right."""
+    return right(prompt).replace("hex", "flange")
 
 
 def ends_in(prompt: Prompt, *digits: str) -> bool:
@@ -54,15 +66,15 @@ def ends_in(prompt: Prompt, *digits: str) -> bool:
 def answer(prompt: Prompt) -> Completion:
     """Right when held to the schema; without, wrong for every tenth record and cheaper."""
     held = prompt.constraint is not None
-    right = held or not ends_in(prompt, "0")
-    return Completion(RIGHT if right else WRONG, Usage(1, 100, 10, 2.0 if held else 1.0))
+    is_right = held or not ends_in(prompt, "0")
+    return Completion(right(prompt) if is_right else wrong(prompt), Usage(1, 100, 10, 2.0 if held else 1.0))
 
 
 def unsure(prompt: Prompt) -> Completion:
     """Wrong for every fifth record, and then less sure."""
-    right = not ends_in(prompt, "0", "5")
-    sure = -0.01 if right else -2.0
-    text = RIGHT if right else WRONG
+    is_right = not ends_in(prompt, "0", "5")
+    sure = -0.01 if is_right else -2.0
+    text = right(prompt) if is_right else wrong(prompt)
     ends = tuple(range(1, len(text) + 1))
     return Completion(text, logprobs=(sure,) * len(text), values=(True,) * len(text), ends=ends)
 
@@ -100,7 +112,12 @@ def test_what_is_written_loads_the_model_that_was_measured(tmp_path: Path, monke
         dataset(4, 40, 60),
         ["record_accuracy>=0.9"],
         sampling=Sampling(max_tokens=99),
+        minimise="price",
+        prices={f"{place}:good": Price(3, 15)},
     )
+    priced = evaluate("Constrained()", f"{place}:good", dataset(0, 0, 4), prices={f"{place}:good": Price(3, 15)})
+    assert chosen.candidates[0].cost == pytest.approx((3 * 100 + 15 * 10) / 1e6)
+    assert priced.rows()[0].cost.price == pytest.approx((3 * 100 + 15 * 10) / 1e6)
     found = certify("Prompted()", dataset(4, 60, 200), model=f"{place}:sure", sampling=Sampling(max_tokens=99))
     for written, name in ((chosen.written("my bolts"), "good"), (found.written("my bolts"), "sure")):
         (tmp_path / "a.strategy").write_text(written)
@@ -139,7 +156,7 @@ def test_records_are_shared_out_on_demand() -> None:
 
 
 def test_compliance_alone_recommends_nothing_where_labels_exist(tmp_path: Path) -> None:
-    data, always_wrong = dataset(4, 40, 100), Scripted(WRONG, name="m")
+    data, always_wrong = dataset(4, 40, 100), Scripted(wrong, name="m")
     with pytest.raises(SpecError, match=r"no target says that values are right: got compliance >= 0\.9") as refused:
         recommend(["Prompted()"], always_wrong, data, ["compliance>=0.9"])
     assert "--compliance-only" in str(refused.value)
@@ -155,7 +172,7 @@ def test_compliance_alone_recommends_nothing_where_labels_exist(tmp_path: Path) 
 
 def test_values_of_a_record_count_as_dependent() -> None:
     """Half of the values of each record are right: 100 records of 2 values are less than 200 observations."""
-    halves = evaluate(["Prompted()"], Scripted(WRONG), dataset(0, 0, 100)).outcomes
+    halves = evaluate(["Prompted()"], Scripted(wrong), dataset(0, 0, 100)).outcomes
     alike = evaluate(["Prompted()"], Scripted(answer), dataset(0, 0, 100)).outcomes
     assert Target.of("value_accuracy>=0.4").p(halves) <= 0.05
     target = Target.of("value_accuracy>=0.9")
@@ -174,16 +191,16 @@ def test_without_labels_nothing_is_said_of_the_values(tmp_path: Path) -> None:
     assert (found.ordering, found.deciding) == (20, 60)
     assert "nothing here says whether the values are right" in found.written()
     with pytest.raises(SpecError, match="has no labels, and record_accuracy needs them"):
-        recommend(["Prompted()"], Scripted(RIGHT), data, ["record_accuracy>=0.9"])
+        recommend(["Prompted()"], Scripted(right), data, ["record_accuracy>=0.9"])
     with pytest.raises(DataError, match="text or expected is missing"):
         Dataset.load(tmp_path / "rows.jsonl", Bolt)
 
 
 def test_it_says_how_labelled_rows_became_test_rows(tmp_path: Path) -> None:
-    rows = [{"text": f"bolt {i}.", "expected": {"kind": "hex", "size_mm": 6}} for i in range(50)]
+    rows = [{"text": f"test {i}.", "expected": {"kind": "hex", "size_mm": i}} for i in range(50)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     data = Dataset.load(tmp_path / "rows.jsonl", Bolt)
-    said = recommend(["Prompted()"], Scripted(RIGHT), data, ["record_accuracy>=0.5"]).sharing
+    said = recommend(["Prompted()"], Scripted(right), data, ["record_accuracy>=0.5"]).sharing
     assert said == (
         "The 50 labelled records became 25 to show as examples (train), 13 to order the strategies (dev) and 12 to "
         "test them (test): the rows name no split, so their place in the file decided: half train, a quarter dev, a "
@@ -191,9 +208,9 @@ def test_it_says_how_labelled_rows_became_test_rows(tmp_path: Path) -> None:
     )
     assert (
         "the rows name their split"
-        in recommend(["Prompted()"], Scripted(RIGHT), dataset(25, 13, 12), ["record_accuracy>=0.5"]).sharing
+        in recommend(["Prompted()"], Scripted(right), dataset(25, 13, 12), ["record_accuracy>=0.5"]).sharing
     )
-    folded = recommend(["Prompted()"], Scripted(RIGHT), data, ["record_accuracy>=0.9"], folds=5)
+    folded = recommend(["Prompted()"], Scripted(right), data, ["record_accuracy>=0.9"], folds=5)
     assert folded.chosen is not None
     assert (folded.ordering, folded.deciding, folded.chosen.n) == (0, 50, 50)
     assert folded.sharing.startswith("The 50 labelled records were divided by chance into 5 folds.")
@@ -202,15 +219,28 @@ def test_it_says_how_labelled_rows_became_test_rows(tmp_path: Path) -> None:
 def test_with_folds_all_candidates_share_the_level() -> None:
     """0.9 ** 33 is 0.03: enough for a strategy alone, and too little for one of four."""
     ways = [f"Prompted(examples={n})" for n in range(4)]
-    alone = recommend(ways[:1], Scripted(RIGHT), dataset(33, 0, 0), ["record_accuracy>=0.9"], folds=3)
-    of_four = recommend(ways, Scripted(RIGHT), dataset(33, 0, 0), ["record_accuracy>=0.9"], folds=3)
+    alone = recommend(ways[:1], Scripted(right), dataset(33, 0, 0), ["record_accuracy>=0.9"], folds=3)
+    of_four = recommend(ways, Scripted(right), dataset(33, 0, 0), ["record_accuracy>=0.9"], folds=3)
     assert (alone.chosen is not None, of_four.chosen) == (True, None)
     assert alone.candidates[0].needed == 29
     assert of_four.candidates[0].needed == 42
     with pytest.raises(SpecError, match="both share_out and folds"):
         recommend(
-            ways, Scripted(RIGHT), dataset(33, 0, 0), ["yield>=0.9"], folds=3, share_out=True, compliance_only=True
+            ways, Scripted(right), dataset(33, 0, 0), ["yield>=0.9"], folds=3, share_out=True, compliance_only=True
         )
+
+
+def test_a_strategy_that_is_no_better_than_a_constant_answer_is_not_recommended() -> None:
+    """Every fifth bolt is a flange, and the model never sees one."""
+    labels: list[Any] = [{"kind": "flange" if i % 5 == 0 else "hex", "size_mm": 6.0, "note": None} for i in range(60)]
+    records = tuple(Record(str(i), f"bolt {i}.", one, one, "test") for i, one in enumerate(labels))
+    data = Dataset("bolts", Schema.of(Bolt), records)
+    found = recommend(["Prompted()"], Scripted(RIGHT, name="m"), data, ["record_accuracy>=0.6"], folds=5)
+    (only,) = found.candidates
+    assert (only.shown, only.beats_constant, found.chosen) == (True, False, None)
+    assert only.constant["record_accuracy"].value == only.rates["record_accuracy"].value == 0.8
+    with pytest.raises(DataError, match="no strategy that met the targets is better than a constant answer"):
+        found.written()
 
 
 @pytest.mark.parametrize("written", ["compliance>0.9", "accuracy>=0.9", "compliance>=90", "compliance>=1.5", ""])
@@ -222,9 +252,9 @@ def test_an_invalid_target_is_refused(written: str) -> None:
 def test_targets_at_most() -> None:
     target = Target.of("wrong-but-valid <= 0.05")
     assert str(target) == "wrong_but_valid <= 0.05"
-    outcomes = evaluate([Prompted()], Scripted(RIGHT), dataset(0, 0, 60)).outcomes
+    outcomes = evaluate([Prompted()], Scripted(right), dataset(0, 0, 60)).outcomes
     assert target.p(outcomes) == pytest.approx(0.95**60)
-    assert recommend(["Prompted()"], Scripted(RIGHT), dataset(0, 9, 60), [target]).chosen is not None
+    assert recommend(["Prompted()"], Scripted(right), dataset(0, 9, 60), [target]).chosen is not None
 
 
 def test_the_choice_is_wrong_no_more_often_than_a_single_test() -> None:
@@ -288,16 +318,24 @@ def test_certify_says_what_it_costs_to_be_sure(tmp_path: Path) -> None:
         Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(unsure), confidence=lambda o: o.value_logprob
     )
     assert by_logprob.threshold == pytest.approx(-0.01)
-    none = certify(Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(RIGHT))
+    none = certify(Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(right))
     assert (none.threshold, none.bound) == (None, 0.0), "a model that does not tell how sure it is"
     with pytest.raises(DataError, match="no threshold"):
         none.written()
 
 
+def test_certify_uses_all_records_with_folds() -> None:
+    """A quarter of 260 records proposes, and 195 judge: four fifths of them are right, and sure."""
+    found = certify("Prompted()", dataset(130, 65, 65), 0.05, model=Scripted(unsure, name="m"), folds=4)
+    assert (found.n, found.errors) == (195, 0)
+    assert found.threshold is not None
+    assert found.accepted == pytest.approx(0.8 * 195, abs=12)
+
+
 def test_a_regression_is_shown_or_it_is_none() -> None:
     def broken(keys: set[str]) -> Scripted:
         return Scripted(
-            lambda p: WRONG if any(f"test {k}." in p.messages[-1].content for k in keys) else RIGHT, name="m"
+            lambda p: wrong(p) if any(f"test {k}." in p.messages[-1].content for k in keys) else right(p), name="m"
         )
 
     before = evaluate(["Prompted()"], broken({"0"}), dataset(0, 0, 60))

@@ -154,6 +154,10 @@ _THREE: Any = 3
         (lambda: evaluate([Prompted()], [_THREE], bolts("x")), "invalid model"),
         (lambda: evaluate([_THREE], Scripted(RIGHT), bolts("x")), "invalid strategy: got 3"),
         (lambda: evaluate([Prompted()], Scripted(RIGHT), bolts("x"), perturbations="typo"), "perturbation 'typo'"),
+        (
+            lambda: evaluate([Prompted()], Scripted(RIGHT), bolts("x"), folds=2, until=Until(decided=True)),
+            "folds do not go with until.*--until-decided",
+        ),
     ],
 )
 def test_wrong_arguments_are_typed_errors(call: Any, said: str) -> None:

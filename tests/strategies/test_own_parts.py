@@ -58,6 +58,10 @@ class Listed:
 
 ready = Twice
 not_a_part = 3
+
+
+def holds(value):
+    return True
 """
 RIGHT = '{"kind": "hex", "size_mm": 6}'
 
@@ -108,6 +112,7 @@ def test_a_part_of_ones_own_works_within_others() -> None:
         ("mine.py:Twice()", SpecError, "inner"),
         ("mine.py:not_a_part", SpecError, "neither a strategy nor a verifier"),
         ("Verify(Prompted(), mine.py:not_a_part)", SpecError, "neither a strategy nor a verifier"),
+        ("Verify(Prompted(), Rule(mine.py:holds))", SpecError, r"quote its name: 'mine.py:holds'"),
         ("mine.py:Listed('kinds.txt')", SpecError, r"has no run\(tasks, model\)"),
         ("Reask(mine.py:Listed('kinds.txt'))", SpecError, "invalid inner: got"),
         ("no.such.module:Twice(Prompted())", SchemaError, "cannot be imported"),

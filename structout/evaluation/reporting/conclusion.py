@@ -1,37 +1,59 @@
 """The closing paragraph of a report: what was learnt, which strategy to take, and why."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from structout.evaluation.amounts import Minimise, a_record, plain
 from structout.evaluation.folds import described
+from structout.evaluation.outcome import Arm
 from structout.evaluation.report import Pair, Report, ReportRow
 from structout.evaluation.stats.rates import CONFIDENCE, Rate
+
+_FREQUENT = 3  # records with a value before its absence is said
 
 
 def conclusion(report: Report, place: str | None = None) -> str:
     """The closing paragraph of a report; `place` is where the reader finds the report."""
     folds = report.about.get("folds")
     made = described(len({outcome.key for outcome in report.outcomes}), folds) if isinstance(folds, int) else ""
-    return conclude(report.rows(), report.pairs(), made=made, place=place)
+    rows, pairs, constant = report.rows(), report.pairs(), report.constant
+    share = constant.rates["record accuracy"] if constant is not None else None
+    named = taken(rows, pairs, share) or (best_of(rows) if rows and report.has_labels else None)
+    missed = _missed(report, named) if named is not None else ()
+    return conclude(rows, pairs, constant=share, missed=missed, made=made, place=place)
 
 
-def conclude(rows: Sequence[ReportRow], pairs: Sequence[Pair] = (), *, made: str = "", place: str | None = None) -> str:
-    """The paragraph for these rows and pairs. `made` says how folds were made; `place` is where the report is.
+def conclude(
+    rows: Sequence[ReportRow],
+    pairs: Sequence[Pair] = (),
+    *,
+    constant: Rate | None = None,
+    missed: Iterable[str] = (),
+    made: str = "",
+    place: str | None = None,
+) -> str:
+    """The paragraph for these rows and pairs. `constant` is the record accuracy of a constant answer, `missed` says
+    which values the named strategy never found, `made` how folds were made, and `place` is where the report is.
 
-    It names one strategy to take: the cheapest strategy that these pairs do not show to be less accurate than the best.
+    It names one strategy to take: of the strategies that are better than a constant answer, and that these pairs do not
+    show to be less accurate than the best, the strategy that accepts the fewest wrong records; of equals, the cheapest.
     The text is plain: it still has to be escaped for its surface.
     """
-    return " ".join(filter(None, [*_learnt(rows, pairs), made, f"The report is in {place}." if place else ""]))
+    told = f"The report is in {place}." if place else ""
+    return " ".join(filter(None, [*_learnt(rows, pairs, constant), *missed, made, told]))
 
 
-def taken(rows: Sequence[ReportRow], pairs: Sequence[Pair]) -> ReportRow | None:
-    """The row of the strategy to take; None without labels, and if no strategy got a record right."""
+def taken(rows: Sequence[ReportRow], pairs: Sequence[Pair], constant: Rate | None = None) -> ReportRow | None:
+    """The row of the strategy to take; None without labels, and if no strategy is better than a constant answer."""
+    able, unit = _able(rows, pairs, constant), _unit(rows)
+    return min(able, key=lambda row: (row.wrong_but_valid.value, _cost(row, unit)), default=None)
+
+
+def _able(rows: Sequence[ReportRow], pairs: Sequence[Pair], constant: Rate | None) -> list[ReportRow]:
+    """The rows that are better than a constant answer, and not shown to be less accurate than the best."""
     if not rows or "record accuracy" not in rows[0].rates:
-        return None
-    best = best_of(rows)
-    if not best.record_accuracy.value:
-        return None
-    return min((row for row in rows if _may_be_as_good(row, best, pairs)), key=lambda row: _cost(row, _unit(rows)))
+        return []
+    best, least = best_of(rows), constant.value if constant is not None else 0.0
+    return [row for row in rows if row.record_accuracy.value > least and _may_be_as_good(row, best, pairs)]
 
 
 def best_of(rows: Sequence[ReportRow]) -> ReportRow:
@@ -40,15 +62,39 @@ def best_of(rows: Sequence[ReportRow]) -> ReportRow:
     return max(rows, key=lambda row: (row.record_accuracy.value, row.value_accuracy.value, -_cost(row, unit)))
 
 
-def _learnt(rows: Sequence[ReportRow], pairs: Sequence[Pair]) -> Iterator[str]:
+def _learnt(rows: Sequence[ReportRow], pairs: Sequence[Pair], constant: Rate | None) -> Iterator[str]:
     if not rows:
         yield "Nothing was measured."
     elif "record accuracy" not in rows[0].rates:
         yield from _without_labels(rows)
-    elif (one := taken(rows, pairs)) is None:
+    elif not best_of(rows).record_accuracy.value:
         yield from _all_wrong(rows)
+        yield from _of_constant(constant)
+    elif (one := taken(rows, pairs, constant)) is not None:
+        yield from _choice(rows, pairs, one, _able(rows, pairs, constant))
+        yield from _of_constant(constant)
+        yield _of_wrong(one)
     else:
-        yield from _choice(rows, pairs, one)
+        yield _most(rows)
+        yield from _warned(rows)
+        yield "Take none of them: no strategy gets more records right than a constant answer, which reads no text."
+        yield from _of_constant(constant)
+
+
+def _of_constant(constant: Rate | None) -> Iterator[str]:
+    if constant is not None and constant.value:
+        yield f"Always the most frequent label of the other records would be right in {_percent(constant)}."
+
+
+def _missed(report: Report, row: ReportRow) -> list[str]:
+    """A sentence for each frequent value of a closed field that was never found; for the two most frequent of them."""
+    none = [
+        (rate.n, f"{_name(row, report.rows())} got {one.name} right in none of {rate.n} records where it is {value}.")
+        for one in report.fields(Arm(row.strategy, row.model, row.setting))
+        for value, rate in one.values.items()
+        if rate.n >= _FREQUENT and not rate.value
+    ]
+    return [told for _, told in sorted(none, key=lambda one: -one[0])[:2]]
 
 
 def _without_labels(rows: Sequence[ReportRow]) -> Iterator[str]:
@@ -74,32 +120,60 @@ def _all_wrong(rows: Sequence[ReportRow]) -> Iterator[str]:
     )
 
 
-def _choice(rows: Sequence[ReportRow], pairs: Sequence[Pair], one: ReportRow) -> Iterator[str]:
-    best, unit = best_of(rows), _unit(rows)
-    cheapest = min(rows, key=lambda row: _cost(row, unit))
-    name, cost = _name(one, rows), a_record(_cost(one, unit), unit)
+def _most(rows: Sequence[ReportRow]) -> str:
+    """Which strategy got the most right, or how many got as many."""
+    best = best_of(rows)
     got = f"{_percent(best.record_accuracy)} of {best.n} records wholly right, and {_percent(best.value_accuracy)}"
     if len(rows) == 1:
-        yield f"{name} got {got} of the values."
-        yield from _warned(rows)
-        yield f"It costs {cost}. No other strategy was measured: compare it with another one (--strategy)."
-        return
-    yield f"Of {len(rows)} strategies, {_name(best, rows)} got the most right: {got} of the values."
+        return f"{_name(best, rows)} got {got} of the values."
+    alike = [row for row in rows if row.record_accuracy.value == best.record_accuracy.value]
+    if len(alike) > 1:
+        many = f"{len(alike)} of {len(rows)} strategies got the most records right, each as many"
+        return f"{many}. {_name(best, rows)} got {got} of the values."
+    return f"Of {len(rows)} strategies, {_name(best, rows)} got the most right: {got} of the values."
+
+
+def _choice(
+    rows: Sequence[ReportRow], pairs: Sequence[Pair], one: ReportRow, able: Sequence[ReportRow]
+) -> Iterator[str]:
+    unit = _unit(rows)
+    cheapest = min(rows, key=lambda row: _cost(row, unit))
+    name, cost = _name(one, rows), a_record(_cost(one, unit), unit)
+    yield _most(rows)
     yield from _warned(rows)
-    if one is best and best is cheapest:
+    if len(rows) == 1:
+        yield f"It costs {cost}. No other strategy was measured: compare it with another one (--strategy)."
+    elif len(able) > 1:
+        yield from _tie(rows, pairs, one, able)
+    elif one is cheapest:
         yield f"Take {name}: it is the most accurate strategy and the cheapest ({cost})."
-        if pairs and not any(_is_shown(pair, best) for pair in pairs):
-            yield f"On {best.n} records, its lead in whole records may still be chance."
-    elif one is best:
+    else:
         more = 100 * (one.record_accuracy.value - cheapest.record_accuracy.value)
         times = _cost(one, unit) / _cost(cheapest, unit) if _cost(cheapest, unit) else 0.0
         factor = f", {plain(times)} times as much as the cheapest" if times else ""
         yield f"Take {name} if right records are worth their price: it costs {cost}{factor},"
         yield f"{_name(cheapest, rows)}, and gets {more:.0f} more of 100 records right."
-    else:
-        yield f"Take {name} ({cost}): it is the cheapest strategy that may be as accurate."
-        yield f"On {best.n} records, its {_percent(one.record_accuracy)} are not shown to be less than the most."
-    yield _of_wrong(one)
+
+
+def _tie(rows: Sequence[ReportRow], pairs: Sequence[Pair], one: ReportRow, able: Sequence[ReportRow]) -> Iterator[str]:
+    """The choice among strategies whose record accuracy is not shown to differ."""
+    unit, wrong = _unit(rows), one.wrong_but_valid
+    yield f"It is a tie: on {one.n} records, {len(able)} strategies are not shown to differ in right records."
+    alike = [row for row in able if row.wrong_but_valid.value == wrong.value]
+    why = "it accepts the fewest wrong records" if len(alike) == 1 else "it is the cheapest; all accept as many wrong"
+    if 1 < len(alike) < len(able):
+        why = f"it is the cheapest of the {len(alike)} that accept the fewest wrong records"
+    cost = a_record(_cost(one, unit), unit)
+    yield f"Take {_name(one, rows)} of these: {why} ({_percent(wrong)} of all). It costs {cost}."
+    cheap = min(able, key=lambda row: _cost(row, unit))
+    if _cost(cheap, unit) < _cost(one, unit):
+        both = {(one.label, one.model), (cheap.label, cheap.model)}
+        p = next((pair.p_wrong for pair in pairs if {(a.label, a.model) for a in (pair.one, pair.other)} == both), 1.0)
+        shown = "this difference is shown" if p <= 1 - CONFIDENCE else "this difference may be chance"
+        yield (
+            f"The cheapest of them, {_name(cheap, rows)}, costs {a_record(_cost(cheap, unit), unit)} and accepts "
+            f"{_percent(cheap.wrong_but_valid)} wrong: {shown} (p = {p:.2g})."
+        )
 
 
 def _warned(rows: Sequence[ReportRow]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from structout.errors import DataError
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import Report, ReportRow
 from structout.evaluation.reporting.conclusion import conclusion
+from structout.evaluation.stats.pairs import Difference
 from structout.evaluation.stats.rates import Rate
 from structout.evaluation.taxonomy import ERRORS, judged
 from structout.verifiers.finding import searched
@@ -54,12 +55,15 @@ def data(report: Report) -> dict[str, Any]:
         "about": {key: value for key, value in report.about.items() if key != "comparison"},
         "errors": ERRORS,
         "rows": [_row(row, arms) for row in report.rows()],
+        "constant": None
+        if report.constant is None
+        else {name: _rate(rate) for name, rate in report.constant.rates.items()},
         "pairs": [
             {
                 "one": arms.index(pair.one),
                 "other": arms.index(pair.other),
-                "p": pair.p,
-                **{name: getattr(pair.difference, name) for name in ("value", "low", "high", "won", "lost", "n")},
+                "right": {"p": pair.p, **_apart(pair.difference)},
+                "wrong": {"p": pair.p_wrong, **_apart(pair.wrong)},
             }
             for pair in report.pairs()
         ],
@@ -69,7 +73,7 @@ def data(report: Report) -> dict[str, Any]:
                 "name": one.arm.perturbation,
                 "flips": _rate(one.flips),
                 "changed": _rate(one.changed),
-                **{name: getattr(one.change, name) for name in ("value", "low", "high", "n")},
+                **_apart(one.change),
             }
             for one in report.perturbed()
         ],
@@ -82,6 +86,7 @@ def data(report: Report) -> dict[str, Any]:
                     "errors": one.errors,
                     "precision": _rate(one.precision),
                     "recall": _rate(one.recall),
+                    "values": {value: _rate(rate) for value, rate in one.values.items()},
                 }
                 for one in report.fields(arm)
             ]
@@ -94,20 +99,26 @@ def data(report: Report) -> dict[str, Any]:
 
 
 def _prompts(report: Report, arms: list[Arm]) -> Iterator[dict[str, Any]]:
-    """The first message of each arm, without repetitions; where only the setting differs, with the difference to the
+    """The first prompt of each arm, without repetitions; where only the setting differs, with the difference to the
     first arm of the strategy, line by line.
     """
-    shown: dict[tuple[str, str], str] = {}
+    shown: dict[tuple[str, str], list[list[str]]] = {}
     for arm, outcomes in report.plain.items():
-        first = next((one.calls[0].prompt.messages[0].content for one in outcomes if one.calls), None)
-        if first is None:
+        prompt = next((one.calls[0].prompt for one in outcomes if one.calls), None)
+        if prompt is None:
             continue
+        first = [[message.role, message.content] for message in prompt.messages]
         before = shown.get((arm.strategy, arm.model))
         if before == first:
             continue
         shown.setdefault((arm.strategy, arm.model), first)
-        lines = ndiff(before.splitlines(), first.splitlines()) if before is not None else ()
-        yield {"arm": arms.index(arm), "text": first, "diff": [line for line in lines if line[0] in "+- "]}
+        lines = ndiff(_lines(before), _lines(first)) if before is not None else ()
+        yield {"arm": arms.index(arm), "messages": first, "diff": [line for line in lines if line[0] in "+- "]}
+
+
+def _lines(messages: list[list[str]]) -> list[str]:
+    """The lines of a prompt, each message under its role."""
+    return [line for role, content in messages for line in (f"[{role}]", *content.splitlines())]
 
 
 def _has_transcripts(report: Report) -> bool:
@@ -129,6 +140,10 @@ def _row(row: ReportRow, arms: list[Arm]) -> dict[str, Any]:
 
 def _rate(rate: Rate) -> list[float]:
     return [rate.value, rate.low, rate.high, rate.n]
+
+
+def _apart(difference: Difference) -> dict[str, float]:
+    return {name: getattr(difference, name) for name in ("value", "low", "high", "won", "lost", "n")}
 
 
 def _measured(report: Report, arms: list[Arm]) -> dict[str, Any]:

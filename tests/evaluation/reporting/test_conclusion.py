@@ -36,8 +36,9 @@ def row(name: str, right: int, seconds: float, *, wrong: int | None = None, valu
     return ReportRow(name, "m", N, rates, Cost(1, 100, seconds, None, None))
 
 
-def pair(one: ReportRow, other: ReportRow, p: float) -> Pair:
-    return Pair(Arm(one.strategy, "m"), Arm(other.strategy, "m"), difference([1, 0], [0, 0]), p)
+def pair(one: ReportRow, other: ReportRow, p: float, p_wrong: float = 1.0) -> Pair:
+    apart = difference([1, 0], [0, 0])
+    return Pair(Arm(one.strategy, "m"), Arm(other.strategy, "m"), apart, p, apart, p_wrong)
 
 
 def test_all_wrong() -> None:
@@ -53,12 +54,39 @@ def test_all_wrong() -> None:
     assert "A got 0 of 24 records wholly right" in conclude([a])
 
 
-def test_a_tie_goes_to_the_cheapest() -> None:
-    a, b = row("A", 15, 0.4), row("B", 17, 0.9)
-    said = conclude([a, b], [pair(a, b, 0.6)])
-    assert "B got the most right: 71 % (51 to 85) of 24 records wholly right" in said
-    assert "Take A (0.4 s a record): it is the cheapest strategy that may be as accurate." in said
-    assert "its 62 % (43 to 79) are not shown to be less than the most" in said
+def test_a_tie_goes_to_the_fewest_wrong_records() -> None:
+    a, b = row("A", 16, 0.4, wrong=6), row("B", 16, 0.9, wrong=2)
+    said = conclude([a, b], [pair(a, b, 1.0, 0.02)])
+    assert "2 of 2 strategies got the most records right, each as many. A got 67 %" in said
+    assert "It is a tie: on 24 records, 2 strategies are not shown to differ in right records." in said
+    assert (
+        "Take B of these: it accepts the fewest wrong records (8 % (2 to 26) of all). It costs 0.9 s a record." in said
+    )
+    assert "The cheapest of them, A, costs 0.4 s a record and accepts 25 % (12 to 45) wrong: this difference is" in said
+    assert "this difference is shown (p = 0.02)" in said
+    assert "this difference may be chance (p = 0.3)" in conclude([a, b], [pair(a, b, 1.0, 0.3)])
+
+
+def test_a_tie_of_equals_goes_to_the_cheapest() -> None:
+    a, b, c = row("A", 15, 0.4), row("B", 15, 0.9), row("C", 14, 0.2)
+    assert "Take A of these: it is the cheapest; all accept as many wrong (38 %" in conclude([b, a], [pair(a, b, 1)])
+    three = conclude([b, a, c], [pair(a, b, 1), pair(a, c, 1), pair(b, c, 1)])
+    assert "Take A of these: it is the cheapest of the 2 that accept the fewest wrong records" in three
+
+
+def test_no_strategy_is_taken_that_is_no_better_than_a_constant_answer() -> None:
+    a, b, always = row("A", 18, 0.4), row("B", 12, 0.9), wilson(0.8, N)
+    assert taken([a, b], [], always) is None
+    said = conclude([a, b], constant=always)
+    assert "Take none of them: no strategy gets more records right than a constant answer" in said
+    assert "Always the most frequent label of the other records would be right in 80 % (60 to 91)." in said
+    assert taken([a, b], [], wilson(0.5, N)) is a
+    assert "would be right in 50 %" in conclude([a, b], constant=wilson(0.5, N))
+
+
+def test_values_that_are_never_found_are_named() -> None:
+    report = evaluate([Prompted()], Scripted('{"kind": "flange", "size_mm": 6}'), bolts("a", "b", "c", "d"))
+    assert 'Prompted() got /kind right in none of 4 records where it is "hex".' in conclusion(report)
 
 
 def test_a_strategy_without_a_right_record_ties_with_none() -> None:
@@ -71,8 +99,8 @@ def test_the_cheapest_is_the_best() -> None:
     a, b = row("A", 20, 0.4, wrong=0), row("B", 12, 0.9)
     said = conclude([b, a], [pair(b, a, 0.01)], place="out.html")
     assert "Take A: it is the most accurate strategy and the cheapest (0.4 s a record)." in said
-    assert "may still be chance" not in said
-    assert "On 24 records, its lead in whole records may still be chance." in conclude([b, a], [pair(b, a, 0.2)])
+    assert "tie" not in said
+    assert "It is a tie: on 24 records" in conclude([b, a], [pair(b, a, 0.2)])
     assert "It accepted no wrong record; up to 14 % wrong records are still possible." in said
     assert said.endswith("The report is in out.html.")
 

@@ -107,7 +107,20 @@ def test_it_filters_and_opens_transcripts_in_a_browser(report: Report, tmp_path:
         assert shown.input_value("#by-arm") != "" != shown.input_value("#by-field")
         assert shown.title() == report.title
         assert shown.locator("#tradeoff figure svg").count() == shown.locator("#curves .plots svg").count() == 3
-        assert shown.locator("#headline-table tbody tr").count() == 6
+        assert shown.locator("#headline-table tbody tr").count() == 7  # and the constant answer
+
+
+def test_it_shows_every_message_of_a_prompt(tmp_path: Path) -> None:
+    data = bolts("hex bolt, 6 mm")
+    train = replace(data, records=tuple(replace(one, split="train") for one in bolts("first", "second")))
+    write(evaluate(Prompted(examples=2), Scripted(RIGHT), data, examples=train), tmp_path / "report.html")
+    with started() as browser, opened(browser, tmp_path / "report.html") as shown:
+        for place in ("#transcript details", "#prompt-texts details"):
+            shown.locator(place).first.evaluate("one => { one.open = true; }")
+            roles = shown.locator(f"{place} h4").all_inner_texts()
+            assert roles == ["system", "user", "assistant", "user", "assistant", "user"]
+            assert '"kind": "hex"' in shown.locator(f"{place} pre").all_inner_texts()[2]
+        assert "[object" not in shown.locator("body").inner_text()
 
 
 def test_it_shows_one_record_with_every_strategy_side_by_side(report: Report, tmp_path: Path) -> None:
@@ -130,10 +143,26 @@ def test_it_shows_one_record_with_every_strategy_side_by_side(report: Report, tm
         assert "#t=" in shown.url
 
 
+def test_it_shows_the_constant_answer_and_each_value_of_a_closed_field(tmp_path: Path) -> None:
+    flange: Any = {"kind": "flange", "size_mm": 6.0, "note": None}
+    data = bolts(*map(str, range(10)))
+    data = replace(data, records=(*data.records[:7], *(replace(one, expected=flange) for one in data.records[7:])))
+    write(evaluate([Prompted(), Repair(Prompted())], Scripted(RIGHT), data), tmp_path / "report.html")
+    with started() as browser, opened(browser, tmp_path / "report.html") as shown:
+        constant = shown.locator("#headline-table tr.constant td").all_inner_texts()
+        assert [cell.split()[0] for cell in constant[:8]] == ["constant", "10", "–", "–", "–", "85", "70", "30"]
+        lines = [line.locator("td").all_inner_texts() for line in shown.locator("#by-value tbody tr").all()]
+        assert [[cell.split("\n")[0] for cell in line] for line in lines] == [
+            ['/kind = "hex"', "7", "100 %", "100 %"],
+            ['/kind = "flange"', "3", "0 %", "0 %"],
+        ]
+        assert shown.locator("#pair-table tbody td").all_inner_texts()[-1] == "10"
+
+
 def test_a_report_without_transcripts_shows_its_numbers(report: Report, tmp_path: Path) -> None:
     write(replace(report, about={**report.about, "transcripts": False}), tmp_path / "report.html")
     with started() as browser, opened(browser, tmp_path / "report.html") as shown:
-        assert shown.locator("#headline-table tbody tr").count() == 6
+        assert shown.locator("#headline-table tbody tr").count() == 7  # and the constant answer
         assert shown.locator("#comparison").count() == 0
         assert "fenced" not in shown.locator("main").inner_text()
 

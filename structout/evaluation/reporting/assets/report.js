@@ -17,7 +17,7 @@ function el(tag, attributes, ...children) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (value !== null && value !== undefined) node.setAttribute(name, value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return node;
 }
 const percent = (share) => `${Math.round(100 * share)} %`;
@@ -55,8 +55,15 @@ function headline() {
       el("td", {}, `${c.p50.toFixed(2)} / ${c.p95.toFixed(2)}`), el("td", {}, small(c.seconds_per_correct)),
       priced ? [el("td", {}, small(c.price)), el("td", {}, small(c.price_per_correct))] : [], cells(more));
   });
+  if (data.constant) {
+    const cells = heads.slice(2).map((one) => (data.constant[one] ? rateCell(data.constant[one]) : el("td", {}, "–")));
+    lines.push(el("tr", { class: "constant" }, el("td", { class: "name" }, "constant answer"), el("td", {}, Object.values(data.constant)[0][3]), cells));
+  }
   byId("headline-table").append(table(heads, lines));
-  byId("headline").querySelector(".note").append(" ◆ marks a strategy that no other beats in both cost and record accuracy.");
+  const note = byId("headline").querySelector(".note");
+  note.append(" ◆ marks a strategy that no other beats in both cost and record accuracy.");
+  if (data.constant) note.append(" The constant answer reads no text: it gives the most frequent label of the other records, and for value accuracy the most frequent value of each field.");
+  if (more.includes("hallucinated")) note.append(" Hallucinated: of the accepted texts and numbers, those that are neither right nor found in the record's text.");
 }
 
 // The entries [cost, value, ...] with a higher value than every entry of the same or a lower cost.
@@ -87,7 +94,17 @@ function heat() {
   })));
   const many = plain.length > 4; // names would not fit
   byId("heat").append(table(["field", ...plain.map(many ? numbered : name)], lines));
+  const closed = [...new Set(plain.flatMap((arm) => data.fields[arm].flatMap((field) => Object.keys(field.values).map((value) => JSON.stringify([field.name, value])))))];
+  if (closed.length) byId("fields").append(el("h3", {}, "Values of closed fields"), el("div", { class: "scroll", id: "by-value" }, table(["value", "records", ...plain.map(many ? numbered : name)], closed.map((key) => recall(...JSON.parse(key))))),
+    el("p", { class: "note" }, "How many of the records that expect a value of an enum or a boolean got it. A value that is never found may hide behind a high accuracy, where another value is frequent."));
   if (many) byId("heat").after(numbers());
+}
+
+// A line of the values of closed fields: of the records that expect a value, those that got it, for each combination.
+function recall(field, value) {
+  const rates = plain.map((arm) => (data.fields[arm].find((one) => one.name === field) || { values: {} }).values[value]);
+  const known = rates.find((rate) => rate);
+  return el("tr", {}, el("td", { class: "name" }, `${field} = ${value}`), el("td", {}, known[3]), rates.map((rate) => (rate ? rateCell(rate) : el("td", {}, "–"))));
 }
 
 function taxonomy() {
@@ -98,7 +115,7 @@ function taxonomy() {
   for (const { arm, counts, right } of totals) {
     const all = right + counts.reduce((one, other) => one + other, 0) || 1;
     const parts = counts.map((count, place) => (count ? el("b", { title: `${data.errors[place]}: ${count} (${percent(count / all)})`, style: `width:${(100 * count) / all}%;background:${ERROR_COLOURS[place]}` }) : null));
-    byId("errors").append(el("div", { class: "bar" }, el("span", { class: "mono" }, name(arm)), el("div", {}, parts), el("span", {}, `${right} of ${all} right`)));
+    byId("errors").append(el("div", { class: "bar" }, el("span", { class: "mono" }, name(arm)), el("div", {}, parts), el("span", {}, `${right} of ${all} values right`)));
   }
   const used = data.errors.filter((_, place) => totals.some(({ counts }) => counts[place]));
   byId("errors").append(el("ul", { class: "key" }, used.map((error) => el("li", {}, el("i", { style: `background:${ERROR_COLOURS[data.errors.indexOf(error)]}` }), error))));
@@ -106,12 +123,14 @@ function taxonomy() {
 
 function pairs() {
   if (!data.pairs.length) { hide("pairs"); return; }
-  const line = (pair) => el("tr", {},
-    el("td", { class: "name" }, name(pair.one)), el("td", { class: "name" }, name(pair.other)), el("td", {}, points(pair.value)),
-    el("td", {}, `${points(pair.low)} to ${points(pair.high)}`), el("td", {}, pair.won), el("td", {}, pair.lost), el("td", {}, pair.n), el("td", {}, pair.p < 0.001 ? "< 0.001" : pair.p.toFixed(3)));
-  const drawn = (some) => table(["first", "second", "points", "95 %", "won", "lost", "records", "p"], some.map(line));
-  const sorted = [...data.pairs].sort((a, b) => a.p - b.p || Math.abs(b.value) - Math.abs(a.value));
-  const first = sorted.filter((pair, place) => pair.p < 0.05 || place < 6); // many arms have too many pairs to list
+  const p = (value) => (value < 0.001 ? "< 0.001" : value.toFixed(3));
+  const line = ({ one, other, right, wrong }) => el("tr", {},
+    el("td", { class: "name" }, name(one)), el("td", { class: "name" }, name(other)), [right, wrong].map((side) => [
+      el("td", {}, points(side.value), el("small", {}, `${points(side.low)} to ${points(side.high)}`)), el("td", {}, `${side.won} : ${side.lost}`), el("td", {}, p(side.p))]), el("td", {}, right.n));
+  const drawn = (some) => table(["first", "second", "right records", "more : fewer", "p", "wrong-but-valid", "more : fewer", "p", "records"], some.map(line));
+  const least = (pair) => Math.min(pair.right.p, pair.wrong.p);
+  const sorted = [...data.pairs].sort((a, b) => least(a) - least(b) || Math.abs(b.right.value) - Math.abs(a.right.value));
+  const first = sorted.filter((pair, place) => least(pair) < 0.05 || place < 6); // many arms have too many pairs to list
   byId("pair-table").append(drawn(first));
   const rest = sorted.slice(first.length);
   if (rest.length) byId("pair-table").append(el("details", {}, el("summary", {}, `${rest.length} more pairs without a significant difference`), drawn(rest)));
@@ -178,11 +197,13 @@ function highlighted(outcome) {
   return el("pre", { class: "source" }, parts, text.slice(at).join(""));
 }
 
+const message = (role, content) => [el("h4", {}, role), el("pre", {}, content)];
+
 function attempt(one, place, of) {
   const limit = `at most ${one.sampling.max_tokens} tokens, temperature ${one.sampling.temperature}${one.constrained ? ", held to the schema" : ""}`;
   const usage = `${one.usage[0]} tokens read, ${one.usage[1]} written, ${one.usage[2].toFixed(2)} s${one.logprob === null || one.logprob === undefined ? "" : `, mean log-probability of the values ${one.logprob.toFixed(3)}`}`;
   return [el("h4", {}, `${one.check ? "Check" : "Attempt"} ${place + 1} of ${of}: ${one.model} `, one.finish === "stop" ? null : el("b", { class: "tag invalid" }, one.finish === "length" ? "cut off" : one.finish)),
-    el("details", {}, el("summary", {}, `prompt (${one.messages.length} messages; ${limit})`), one.messages.map(([role, content]) => [el("h4", {}, role), el("pre", {}, data.texts[content])])),
+    el("details", {}, el("summary", {}, `prompt (${one.messages.length} messages; ${limit})`), one.messages.map(([role, content]) => message(role, data.texts[content]))),
     el("pre", { class: "answer" }, one.text || one.refusal || "(empty)"), el("p", { class: "note" }, usage)];
 }
 
@@ -200,7 +221,7 @@ function open() {
     el("h3", {}, `${outcome.key} · ${name(outcome.arm)}${outcome.repeat ? ` · run ${outcome.repeat + 1}` : ""} `, tags(outcome), " ", el("a", { href: link(outcome), title: "link to this transcript" }, "#"),
       " ", el("a", { href: "#comparison", onclick: () => { byId("by-record").value = group(outcome); compare(); } }, "every strategy side by side")),
     el("h4", {}, "Record"), highlighted(outcome),
-    ...outcome.attempts.flatMap((one, place) => attempt(one, place, outcome.attempts.length)).flat(),
+    ...outcome.attempts.flatMap((one, place) => attempt(one, place, outcome.attempts.length)),
     ...(outcome.issues.length ? [el("h4", {}, "Issues"), el("ul", {}, outcome.issues.map((issue) => el("li", {}, el("code", {}, issue.pointer || "(document)"), ` ${issue.kind}: ${issue.message}`)))] : []),
     ...(outcome.edits.length ? [el("h4", {}, "Repair's edits"), table(["grade", "kind", "where", "before", "after"], outcome.edits.map((edit) => el("tr", {}, ["grade", "kind", "where", "before", "after"].map((key) => el("td", { class: "mono" }, shown(edit[key]))))))] : []),
     el("h4", {}, "Leaves"), leaves.length ? el("div", { class: "scroll" }, table(["place", "expected", "answer", "confidence", "verdict"], leaves)) : el("p", { class: "note" }, "no leaves expected, none answered"));
@@ -258,7 +279,7 @@ function prompts() {
   const line = (written) => el("span", { class: { "+": "added", "-": "removed" }[written[0]] || null }, written.replace(/^-/, "−") + "\n");
   for (const one of data.prompts) {
     byId("prompt-texts").append(el("details", { open: one.diff.length ? "" : null }, el("summary", {}, name(one.arm)),
-      el("pre", {}, one.diff.length ? one.diff.map(line) : one.text)));
+      one.diff.length ? el("pre", {}, one.diff.map(line)) : one.messages.map(([role, content]) => message(role, content))));
   }
 }
 

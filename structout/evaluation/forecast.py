@@ -1,0 +1,151 @@
+"""What an experiment will ask and cost, before a model is asked: a rehearsal with stand-ins for the models."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from structout.completion import Completion, Prompt, Sampling, Usage
+from structout.errors import StructoutWarning
+from structout.evaluation.experiment import Experiment
+from structout.evaluation.folds import is_fitted
+from structout.evaluation.harness import evaluate, points
+from structout.evaluation.log import Log
+from structout.evaluation.perturbations import PERTURBATIONS
+from structout.models import Model, identity
+from structout.models.tokens import most_read
+from structout.prices import dollars, with_known
+from structout.strategies.parts import with_models
+from structout.surfaces import json_text
+
+_BYTES = 4  # of a prompt or an answer for a token, likely
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The new prompts of a model with their tokens, and the price in US dollars (None if it is unknown).
+
+    `likely` assumes that every answer is the label of its record, with a token for four bytes. `most` assumes that no
+    answer is accepted, so that each strategy asks all that it can, with a token for each byte and answers as long as
+    the token limit. `known` prompts are in the log and not asked again.
+    """
+
+    model: str
+    known: int
+    prompts: int
+    prompts_most: int
+    likely: Usage
+    most: Usage
+    price: float | None
+    price_most: float | None
+
+
+def forecast(experiment: Experiment) -> list[Expected]:
+    """What an experiment will ask of each model, without asking. An early stop is left out, and so are the lessons of
+    a `Learned` that folds fit. Raises as `Experiment.run`, but for what models raise.
+    """
+    whole, part = experiment.records()
+    labels = {record.text: json_text(record.written) for record in part if record.has_label}
+    log = Log(experiment.place())
+    accepted, refused = _Cast(labels, log), _Cast({}, log)
+    sampling = Sampling(temperature=experiment.temperature, max_tokens=experiment.max_tokens, seed=experiment.seed)
+    changes = tuple(PERTURBATIONS) if experiment.perturbations == ("all",) else experiment.perturbations
+    named = experiment.strategies
+    written = named if any(name != one for name, one in named.items()) else list(named)
+    for cast in (accepted, refused):
+        for name, _, strategy, how in points(written, experiment.sweep, sampling):
+            folds = None if is_fitted(strategy) else experiment.folds
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", StructoutWarning)  # the run itself will warn
+                evaluate(
+                    {name: with_models(strategy, cast.stand_in)},
+                    [cast.stand_in(model) for model in experiment.models],
+                    part,
+                    repeats=experiment.repeats,
+                    examples=None if folds else whole,
+                    folds=folds,
+                    sampling=how,
+                    perturbations=changes if part.has_labels else (),
+                )
+    prices = with_known(experiment.own_prices(), accepted.parts)
+    found = []
+    for name, likely in accepted.parts.items():
+        most = refused.parts.get(name, likely)
+        price = prices.get(name)
+        costs = [None if price is None else price.of(usage) for usage in (likely.likely, most.most)]
+        counts = len(likely.asked), max(len(likely.asked), len(most.asked))
+        found.append(Expected(name, len(likely.seen), *counts, likely.likely, most.most, *costs))
+    return found
+
+
+class _Cast:
+    """The stand-ins for the models, by name. With `labels` by text, they answer with the label of the record that is
+    asked about; without, with nothing that could be accepted.
+    """
+
+    def __init__(self, labels: Mapping[str, str], log: Log) -> None:
+        self.labels = dict(sorted(labels.items(), key=lambda one: -len(one[0])))
+        self.log = log
+        self.parts: dict[str, _StandIn] = {}
+
+    def stand_in(self, model: Model | str) -> "_StandIn":
+        name = model if isinstance(model, str) else model.name
+        if name not in self.parts:
+            self.parts[name] = _StandIn(name, self.labels, self.log.completions.get(identity(name), {}))
+        return self.parts[name]
+
+
+class _StandIn:
+    """Counts the prompts that a model would be asked, each once."""
+
+    def __init__(self, name: str, labels: Mapping[str, str], known: Mapping[str, Completion]) -> None:
+        self.name = name
+        self.asked: set[str] = set()
+        self.seen: set[str] = set()
+        self.likely = self.most = Usage()
+        self._labels, self._known = labels, known
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        return [self._answer(prompt) for prompt in prompts]
+
+    def _answer(self, prompt: Prompt) -> Completion:
+        key = prompt.key()
+        if key in self._known:
+            self.seen.add(key)
+            return self._known[key]
+        text = self._label(prompt)
+        if key not in self.asked:
+            self.asked.add(key)
+            read, limit = most_read(prompt), prompt.sampling.max_tokens
+            self.likely += Usage(1, read // _BYTES, min(limit, len(text.encode(errors="replace")) // _BYTES + 1))
+            self.most += Usage(1, read, limit)
+        return Completion(text, Usage(calls=1))
+
+    def _label(self, prompt: Prompt) -> str:
+        """The label of the last record in a prompt; without one, a text that no schema accepts."""
+        for message in reversed(prompt.messages):
+            if message.role == "user":
+                for text, label in self._labels.items():
+                    if text in message.content:
+                        return label
+        return ""
+
+
+def lines(found: Sequence[Expected], max_tokens: int) -> list[str]:
+    """The forecast as lines for people."""
+    told = []
+    for one in found:
+        many, most = (usage.input_tokens + usage.output_tokens for usage in (one.likely, one.most))
+        costs = [price if price is None else float(f"{price:.3g}") for price in (one.price, one.price_most)]
+        cost = "price unknown: give --price" if None in costs else " to at most ".join(dollars(c or 0) for c in costs)
+        known = f", {one.known:,} more are in the log" if one.known else ""
+        told += [
+            f"{one.model}",
+            f"  prompts  {one.prompts:,} to at most {one.prompts_most:,}{known}",
+            f"  tokens   {many:,} to at most {most:,}",
+            f"  cost     {cost}",
+        ]
+    return [
+        *told,
+        f"Likely: every answer is the label of its record, {_BYTES} bytes a token. At most: no answer is accepted and "
+        f"all is asked again, a byte a token, {max_tokens} tokens an answer. No model was asked.",
+    ]

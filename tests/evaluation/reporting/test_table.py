@@ -1,0 +1,33 @@
+"""The table for a terminal: whole words at every width."""
+
+import pytest
+from rich.console import Console
+
+from structout import Prompted, Repair, Report, Scripted, evaluate
+from structout.evaluation.reporting.table import table
+from tests.evaluation.test_metrics import RIGHT, bolts
+
+LONG = "openai:a-model-with-a-rather-long-name@http://localhost:8000/v1"
+NAMED = "Repair(Prompted(examples=3))"
+
+
+def shown(report: Report, width: int) -> list[str]:
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(table(report, width))
+    return captured.get().splitlines()
+
+
+@pytest.mark.parametrize("width", [200, 120, 80, 50])
+def test_two_models_have_a_part_each_and_nothing_is_cut(width: int) -> None:
+    models = [Scripted(RIGHT, name=f"{LONG}-1"), Scripted("no", name=f"{LONG}-2")]
+    report = evaluate({"Prompted()": Prompted(), NAMED: Repair(Prompted())}, models, bolts(*map(str, range(20))))
+    lines = shown(report, width)
+    assert max(map(len, lines)) <= width
+    assert "…" not in "".join(lines)
+    heads = [" ".join(line.split()) for line in lines]
+    assert sum("accuracy accuracy but-valid" in head for head in heads) == 2, "a part for each model"
+    assert all(name in "".join(lines) for name in ("Prompted()", NAMED, "constant answer", "100 %"))
+    assert ("Left out at this width" in " ".join(heads)) is (width <= 80)
+    if width == 200:
+        assert f"Prompted() on {LONG}-1 over" in " ".join(heads)
