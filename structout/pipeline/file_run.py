@@ -256,7 +256,7 @@ class FileRun:
             return f"{found.why_not}: {far}"
         of = "" if self.total is None else f" of {self.total:,}"
         where = f"{found.accepted:,} in {settings.output} and {found.others:,} in {settings.rest}"
-        return f"{done:,}{of} rows are done: {where}, which are partial until the same command completes them"
+        return f"{done:,}{of} rows are done: {where}, which are partial until the run is complete"
 
     def _complete(self, journal: Journal, rows: Iterator[Row], keys: Keys) -> Finished:
         """The counts of a run that is complete, and whose journal keeps no texts. Raises `OtherRunError` if there is
