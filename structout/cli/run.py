@@ -266,7 +266,7 @@ def run(
             return
         executor = work.local() if engine is EngineName.LOCAL else _ray(work)
         with reporter(log_format, metrics) as report:
-            found = work.execute(executor, report, _retrying, _waiting())
+            found = work.execute(executor, report, _retrying, _waiting(), _resuming)
     except RunInterruptedError as stopped:
         kept = f"the answers are kept in {settings.place} ({stopped.done:,} rows are done)"
         say(f"interrupted: {kept}; the same command resumes the run")
@@ -279,6 +279,10 @@ def _retrying(count: int) -> None:
         say(f"retrying {counted(count, 'quarantined row')}")
     else:
         say("no quarantined rows to retry: asking for all rows without an outcome")
+
+
+def _resuming(count: int) -> None:
+    say(f"{counted(count, 'row')} {'is' if count == 1 else 'are'} done already, and not asked again")
 
 
 def _waiting() -> "Callable[[Sequence[Wave]], None]":

@@ -94,6 +94,7 @@ def process(
     if place is not None:
         journal.place(lambda outcome: _fits(outcome, place))
     tally.counts = Counter(journal.counts(total))  # which also know what is forgotten, and what another output can hold
+    has_prices = all(name in job.prices.table for name in job.models())
     refusals = Refusals[Entry](job.max_errors, answered=known.answered)
 
     def keep(new: list[Entry]) -> None:
@@ -102,10 +103,14 @@ def process(
         tally.asked += len(new)
         for changed in known.add(new):
             warnings.warn(changed, StructoutWarning, stacklevel=3)
-        tally.spent = journal.spent()
-        tally.cost = job.prices.cost(tally.spent.items())
+        bill()
         progress(tally)
 
+    def bill() -> None:
+        tally.spent = journal.spent()
+        tally.cost = job.prices.cost(tally.spent.items()) if tally.spent or has_prices else None
+
+    bill()
     failures = Failures(job.max_errors)
     try:
         with interruptible(engine(rows, job, journal)) as found:
