@@ -53,6 +53,7 @@ def test_a_row_that_cannot_be_read_is_set_aside_unasked(words: list[str], tmp_pa
     assert len(others) == len(said)
     for row, message in zip(others, said, strict=True):
         assert row["issues"][0]["message"].startswith(message)
+        assert row["issues"][0]["kind"] == "unreadable"
     assert others[0]["input"] == {"id": "1", "text": "1 mm", "(more)": " zinc"}
     assert asked(tmp_path) == [5]
     for nothing in ("in.csv", "in.jsonl"):
