@@ -106,8 +106,8 @@ def run(
             "--min-yield",
             min=0,
             max=1,
-            help="The lowest share of rows that must be accepted: exit 0 if it holds, else 1. (Without it, 1 if any row "
-            "is in the quarantine.) The files are written in both cases.",
+            help="The lowest share of rows that must be accepted: exit 0 if it holds, else 1. (Without it, 1 if any "
+            "row is in the quarantine.) The files are written in both cases.",
         ),
     ] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Omit the provenance columns (_key, ...).")] = False,
@@ -364,4 +364,7 @@ def _estimate(work: "FileRun", probe: int) -> None:
         say("the number of rows is unknown: the estimate is for 1,000 rows")
     put("\n".join(found.lines()))
     if found.asked:
-        say(f"the estimate asked for {counted(found.asked, 'row')}; their answers are kept in {work.settings.place}")
+        kept = (
+            f"their answers are kept in {work.settings.place}, and their tokens count toward a budget of this journal"
+        )
+        say(f"the estimate asked for {counted(found.asked, 'row')}; {kept}")

@@ -103,8 +103,9 @@ def extract_many(
     `prices` are US dollars for a million tokens, `{MODEL: (INPUT, OUTPUT)}`; a model without one has the price that
     genai-prices knows. Nothing is sent that could exceed the `budget`. At its end, `BudgetError` is raised after the
     results that are known, and with a journal the same call with a higher budget goes on. If it is too small
-    for one text, the error is not `retryable`. A budget in dollars where a price is unknown raises `SpecError`. Without a journal, a budget limits
-    this call alone, and the last 10,000 answers are remembered, so that equal prompts are asked once.
+    for one text, the error is not `retryable`. A budget in dollars where a price is unknown raises `SpecError`. Without
+    a journal, a budget limits this call alone, and the last 10,000 answers are remembered, so that equal prompts are
+    asked once.
 
     `progress` is called with a `Progress` after each result; True shows a bar on stderr.
 

@@ -157,13 +157,15 @@ class RowOutcome:
         )
 
     def quarantined(self, schema: Schema[Any], *, hashed: bool = False) -> dict[str, Any]:
-        """The line of the quarantine: the input, the attempts, each with the issues that the schema has with its answer,
-        and the issues of the last; if `hashed`, a hash of the input (BLAKE2b of its JSON with sorted keys, 16 bytes)
-        instead of all texts.
+        """The line of the quarantine: the input, the attempts, each with the issues of its answer, and the issues of the
+        result; if `hashed`, a hash of the input (BLAKE2b of its JSON with sorted keys, 16 bytes) instead of all texts.
         """
         if hashed:
             written = json.dumps(self.record, sort_keys=True).encode()
-            return {**self.hashed().quarantined(schema), "input_hash": hashlib.blake2b(written, digest_size=16).hexdigest()}
+            return {
+                **self.hashed().quarantined(schema),
+                "input_hash": hashlib.blake2b(written, digest_size=16).hexdigest(),
+            }
         usage = self.usage
         return {
             "key": self.key,
@@ -239,7 +241,7 @@ def _json(document: Json) -> str:
 
 
 def _issues(call: Mapping[str, Any], schema: Schema[Any]) -> list[dict[str, Any]]:
-    """The first issues of an answer: as it came, or as repair reads it if it is no JSON. None if it is not whole, or
+    """The first issues of an answer: as it came, or as repair reads it if it is not JSON. None if it is not whole, or
     its text is not kept.
     """
     if call.get("finish_reason") != "stop" or not call["text"]:
