@@ -157,7 +157,7 @@ class RowOutcome:
         )
 
     def quarantined(self, schema: Schema[Any], *, hashed: bool = False) -> dict[str, Any]:
-        """The line of the quarantine: the input, the attempts, each with the issues of its answer, and the issues of the
+        """The line of the quarantine: the input, the attempts with the issues of each answer, and the issues of the
         result; if `hashed`, a hash of the input (BLAKE2b of its JSON with sorted keys, 16 bytes) instead of all texts.
         """
         if hashed:

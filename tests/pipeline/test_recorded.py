@@ -3,10 +3,10 @@ import pickle
 import re
 import threading
 import time
-from functools import partial
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
