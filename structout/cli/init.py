@@ -190,15 +190,16 @@ def _records(
     beside = [SPLIT, *_others(rows, text, labels)]
     kept = {KEY: key} if key and key not in labels else {}
     kept |= {one: one for one in beside if one in rows.columns and one not in labels and one != text}
-    records, lacking = [], 0
+    records, lacking, blank = [], 0, list[str]()
     for number, (row, label) in enumerate(zip(rows.rows, expected, strict=True), 1):
         content = row.get(text)
         if not isinstance(content, str) or not content.strip():
-            say(f"skipped record {number}: it has no text in {text}")
+            blank.append(f"record {number}: it has no text in {text}")
             continue
         lacking += label is None
         own = {name: row[column] for name, column in kept.items() if row.get(column) not in (None, "")}
         records.append({**own, "text": content, **({} if label is None else {EXPECTED: label})})
+    _tell_skipped(blank)
     if not records:
         raise DataError(f"{rows.name} has no text in its column {text!r}", hint="name the column with --column")
     return records, lacking

@@ -59,7 +59,7 @@ class Spending:
 
     def kinds(self, paid: Usage, cost: float | None) -> dict[str, Spent]:
         """The sums by kind, in the order of `KINDS`. Together they are what was `paid`, at a `cost`."""
-        found = {kind: self.by_kind[kind] for kind in KINDS if kind in self.by_kind}
+        found: dict[str, Spent] = {kind: self.by_kind[kind] for kind in KINDS if kind in self.by_kind}
         known = [one.cost for one in found.values() if one.cost is not None]
         rest = Spent(
             paid.calls - sum(one.calls for one in found.values()),
