@@ -124,7 +124,7 @@ def test_decimals_are_numeric_within_bounds_and_else_text_without_quotes(table: 
 
     assert written() == [("1.197", "-12345678.90"), ("12345678901234567890.12", None)]
     assert [schema.check_text(one.text).value for one in read_documents(table, schema)] == bills
-    execute(postgres, "DROP TABLE parts; CREATE TABLE parts (price text, cents numeric(4,1))")
+    execute(postgres, "DROP TABLE parts", "CREATE TABLE parts (price text, cents numeric(4,1))")
     check_field_names(table, schema, bare=True)
     with writing(table, schema, bare=True) as write, pytest.raises(DataError, match=r"numeric\(4,1\)\) cannot hold"):
         write(schema.dump(bills[0]), {})
