@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 
+from structout import defaults
 from structout.cli.console import say
 from structout.errors import SpecError
 from structout.source import allow_code, refuse_code
@@ -119,7 +120,7 @@ ModelOption = Annotated[
         "--model",
         "-m",
         callback=model_with_settings,
-        help="embedded, hf:NAME, path:FOLDER, openai:NAME@URL, PROVIDER:NAME, scripted:FILE, py:FILE:NAME.",
+        help=f"{defaults.MODEL_NAMES}.",
     ),
 ]
 ModelsOption = Annotated[
