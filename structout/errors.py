@@ -119,6 +119,12 @@ class BudgetError(StructoutError):
     retryable = True
 
 
+class SmallBudgetError(BudgetError, SpecError):
+    """A budget that is too small for the first row: the same call fails again."""
+
+    retryable = False
+
+
 class StructoutWarning(UserWarning):
     """A warning about something that works, but probably not as intended. Its text is one line, like an error's."""
 

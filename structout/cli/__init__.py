@@ -1,15 +1,17 @@
 """The command line. Each command has a module; results go to stdout or to files, progress and errors to stderr.
 
-`main` imports the commands, so that it also handles an interrupt that arrives during these imports.
+`main` imports the commands, so that it also handles an interrupt that arrives during these imports. SIGTERM, which
+`timeout`, orchestrators and a shutdown send, ends a command as Ctrl-C does, with a code of its own.
 """
 
 import os
+import signal
 import sys
 import threading
 import warnings
 from io import TextIOWrapper
 
-from structout.cli.codes import FAULT, INCOMPLETE, INTERRUPTED, USAGE
+from structout.cli.codes import FAULT, INCOMPLETE, INTERRUPTED, TERMINATED, USAGE
 from structout.cli.console import say, show_failure, show_warning, silence
 from structout.errors import StructoutError, StructoutWarning
 from structout.halt import THREAD
@@ -23,13 +25,22 @@ def main() -> None:
     warnings.showwarning = show_warning
     sys.excepthook = show_failure
     warnings.simplefilter("always", StructoutWarning)  # even where Python's own filters hide warnings
+    code = INTERRUPTED
+
+    def end(*_: object) -> None:
+        nonlocal code
+        code = TERMINATED
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, end)
     try:
         from structout.cli.commands import app
 
         app()
     except KeyboardInterrupt:
         say("interrupted")
-        sys.exit(INTERRUPTED)
+        sys.exit(code)
     except StructoutError as error:
         say(f"error: {error}")
         for note in getattr(error, "__notes__", ()):
@@ -40,18 +51,19 @@ def main() -> None:
             show_failure(type(error), error, error.__traceback__)
         sys.exit(FAULT)
     except SystemExit as ended:
-        if ended.code == INTERRUPTED:
-            _leave()
-        raise
+        if ended.code != INTERRUPTED:
+            raise
+        _leave(code)
+        sys.exit(code)
     finally:
         _flush()
 
 
-def _leave() -> None:
+def _leave(code: int) -> None:
     """End the process now if an interrupted thread still works: its code in C may not survive a normal exit."""
     if any(thread.name == THREAD for thread in threading.enumerate()):
         _flush()
-        os._exit(INTERRUPTED)
+        os._exit(code)
 
 
 def _is_stdout_full() -> bool:

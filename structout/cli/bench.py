@@ -22,14 +22,13 @@ from structout.cli.options import (
     ModelsOption,
     PricesOption,
     WriteSecretsOption,
-    partly,
     warn_of_other_models,
 )
 from structout.document import load_json
 from structout.errors import DataError, SpecError
 
 if TYPE_CHECKING:
-    from structout.evaluation import Report
+    from structout.evaluation import Dataset, Report
     from structout.evaluation.experiment import Experiment
 
 DEFAULTS = [
@@ -269,8 +268,6 @@ def _run(experiment: "Experiment", earlier: "Report | None", *, write_secrets: b
     total = len(records) * arms * experiment.repeats
     for values in experiment.sweep.values():
         total *= len(values)
-    if told := partly(whole, records, experiment.split, experiment.limit):
-        say(told)
     command = f"structout {shlex.join(sys.argv[1:])}"
     try:
         with progress("bench", total) as advance:
@@ -286,7 +283,18 @@ def _run(experiment: "Experiment", earlier: "Report | None", *, write_secrets: b
         say(f"interrupted: {kept} of {total} outcomes are kept in {place}; the same command resumes the run")
         raise typer.Exit(INTERRUPTED) from None
     say(f"every {'attempt' if transcripts else 'score'} is in {experiment.place()}")
+    if told := _partly(whole, records, experiment):
+        say(told)
     return report
+
+
+def _partly(whole: "Dataset", tested: "Dataset", experiment: "Experiment") -> str:
+    """A sentence for labelled rows of which only a split is tested; "" if all are, or a limit says how many."""
+    if len(tested) == len(whole) or experiment.limit is not None or not whole.has_labels:
+        return ""
+    rest = "examples come from the train split" if whole.examples else "the other rows are not used"
+    split = f"the {experiment.split} split; {rest}"
+    return f"{len(tested):,} of {len(whole):,} labelled rows were tested ({split}): --folds 5 tests all"
 
 
 def _models(report: "Report") -> list[str]:

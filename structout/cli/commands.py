@@ -36,7 +36,7 @@ from structout.surfaces import line
 
 _LOG = "the answers are kept in the log; the same command resumes the run"
 _AGAIN = "some files may still hold the rows; the same command goes on"
-_KEPT = {"recommend": _LOG, "certify": _LOG, "forget": _AGAIN}
+_KEPT = {"run": "the same command goes on", "recommend": _LOG, "certify": _LOG, "forget": _AGAIN}
 
 
 class _Commands(TyperGroup):

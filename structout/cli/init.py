@@ -1,5 +1,6 @@
 """`structout init`: a folder to start from, made of a sample."""
 
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ import typer
 
 from structout.cli.codes import PASSED
 from structout.cli.console import counted, put, say
-from structout.cli.options import CodeOption
+from structout.cli.options import CodeOption, DelimiterOption
 from structout.document import Json, load_json, parse_json
 from structout.errors import DataError, SpecError
 from structout.surfaces import line, terminal
@@ -42,17 +43,21 @@ def init(
     example: Annotated[
         str | None, typer.Option("--example", help="The file of a JSON document to infer the schema from, or its text.")
     ] = None,
+    delimiter: DelimiterOption = "",
     column: Annotated[str | None, typer.Option("--column", help="The column of the texts (default: text).")] = None,
     label_column: Annotated[
         list[str] | None,
-        typer.Option("--label-column", help="A column that is a field of the label. Repeatable (default: all others)."),
+        typer.Option(
+            "--label-column", help="A column that is a field of the label. Repeatable (default: all but ids)."
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the defaults.")] = False,
     no_code: CodeOption = False,
 ) -> None:
     """Write a folder to start from: a schema, the sample as records, and a README with the commands to run.
 
-    Without --schema, the schema is inferred from the labelled columns of the sample, or from --example. In a terminal,
+    Without --schema, the schema is inferred from the labelled columns of the sample, or from --example. A column that
+    identifies rows, such as id, becomes the key, and never a label. CSV may be delimited by ; | or tab. In a terminal,
     init asks for what is missing. It never overwrites a file, and checks all that it writes before it ends. At most
     1,000 rows of the sample are taken. The check runs the schema that init wrote, so --no-code needs a .json --schema.
 
@@ -76,11 +81,8 @@ def init(
     if model is not None:
         check_name(model)
     sample = _ask("The sample: a file with a few rows", None) if sample is None else sample
-    rows = read_sample(sample, _MOST)
-    for reason in rows.skipped[:5]:
-        say(f"skipped {reason}")
-    if len(rows.skipped) > 5:
-        say(f"skipped {counted(len(rows.skipped) - 5, 'more row')}")
+    rows = read_sample(sample, _MOST, delimiter)
+    _tell_skipped(rows.skipped)
     if rows.is_part:
         say(f"took the first {_MOST:,} rows of {sample}")
     text = _text_column(rows, column, asks)
@@ -99,7 +101,18 @@ def init(
     if is_labelled and lacking:
         records = [one for one in records if "expected" in one]
         say(f"left out {counted(lacking, 'row')} without a label")
-    starter = Starter(file.name, file.member, file.text, records, model, is_labelled)
+    keep = tuple(one for one in _others(rows, text, labels) if one not in file.fields)
+    has_key = bool(rows.likely_key(text)) and rows.likely_key(text) not in labels
+    starter = Starter(
+        schema_file=file.name,
+        schema_name=file.member,
+        schema=file.text,
+        records=records,
+        model=model,
+        is_labelled=is_labelled,
+        has_key=has_key,
+        keep=keep,
+    )
     if asks:
         put(f"\n{file.text}", sys.stderr)
         what = line(f"Write {file.name}, {counted(len(records), 'record')} and a README to {folder}?")
@@ -119,7 +132,7 @@ class _SchemaFile:
     member: str
     text: str
     contract: "Schema[Any] | None" = None
-    fields: tuple[str, ...] = ()  # of an inferred schema, as are the closed lists among them
+    fields: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
 
 
@@ -173,19 +186,43 @@ def _records(
     from structout.tables.sample import EXPECTED, KEY, SPLIT
 
     expected = _expected(rows, labels, given)
-    kept = [one for one in (KEY, SPLIT) if one in rows.columns and one not in labels and one != text]
-    records, lacking = [], 0
+    key = rows.likely_key(text)
+    beside = [SPLIT, *_others(rows, text, labels)]
+    kept = {KEY: key} if key and key not in labels else {}
+    kept |= {one: one for one in beside if one in rows.columns and one not in labels and one != text}
+    records, lacking, blank = [], 0, list[str]()
     for number, (row, label) in enumerate(zip(rows.rows, expected, strict=True), 1):
         content = row.get(text)
         if not isinstance(content, str) or not content.strip():
-            say(f"skipped record {number}: it has no text in {text}")
+            blank.append(f"record {number}: it has no text in {text}")
             continue
         lacking += label is None
-        own = {name: row[name] for name in kept if row.get(name) not in (None, "")}
+        own = {name: row[column] for name, column in kept.items() if row.get(column) not in (None, "")}
         records.append({**own, "text": content, **({} if label is None else {EXPECTED: label})})
+    _tell_skipped(blank)
     if not records:
         raise DataError(f"{rows.name} has no text in its column {text!r}", hint="name the column with --column")
     return records, lacking
+
+
+def _others(rows: "Sample", text: str, labels: Sequence[str]) -> list[str]:
+    """The columns that are neither text, label nor key, and that `run --keep` can name."""
+    from structout.tables.sample import EXPECTED, KEY, SPLIT
+
+    taken = {text, "text", EXPECTED, KEY, SPLIT, rows.likely_key(text), *labels}
+    plain = (one for one in rows.columns if one not in taken and one[:1] != "_")
+    return [one for one in plain if one.isprintable() and not set(one) & {",", '"'} and one.strip() == one]
+
+
+def _tell_skipped(reasons: Sequence[str]) -> None:
+    """Say which rows were skipped: alike reasons, which differ in numbers only, once."""
+    found: dict[str, list[str]] = {}
+    for reason in reasons:
+        found.setdefault(re.sub(r"\d+", "0", reason), []).append(reason)
+    for first, *rest in list(found.values())[:5]:
+        say(f"skipped {first}" + (f", and {counted(len(rest), 'more row')} for this reason" if rest else ""))
+    if left := sum(map(len, list(found.values())[5:])):
+        say(f"skipped {counted(left, 'more row')}")
 
 
 def _expected(rows: "Sample", labels: Sequence[str], given: _SchemaFile | None) -> list[Json]:
@@ -221,6 +258,7 @@ def _given(schema: str) -> _SchemaFile:
     """The file of a schema that the user has. Raises `SchemaError`, and `SpecError` for a name of a module."""
     from structout.schema import Schema
     from structout.source import file_named
+    from structout.tables.layout import fields
 
     contract = Schema.of(schema)
     path = Path(schema)
@@ -233,7 +271,7 @@ def _given(schema: str) -> _SchemaFile:
         path = file
     member = "" if str(path) == schema or Path(schema).is_dir() else schema.rpartition(":")[2]
     name = "schema.json" if path.suffix == ".json" else "schema.py"
-    return _SchemaFile(name, member, path.read_text(encoding="utf-8"), contract)
+    return _SchemaFile(name, member, path.read_text(encoding="utf-8"), contract, tuple(fields(contract)))
 
 
 def _inferred(records: Sequence[Mapping[str, Json]], example: str | None, sample: str) -> _SchemaFile:
@@ -242,7 +280,7 @@ def _inferred(records: Sequence[Mapping[str, Json]], example: str | None, sample
 
     labels = [_example(example)] if example is not None else [one["expected"] for one in records if "expected" in one]
     if not labels:
-        hint = "give --schema SCHEMA, --example FILE with one JSON document, or a sample with labelled columns"
+        hint = "give --schema SCHEMA, --example FILE with one JSON document, or name columns with --label-column"
         raise SpecError(f"{sample} has no labels to infer a schema from", hint=hint)
     objects = [one for one in labels if isinstance(one, dict)]
     if len(objects) < len(labels):
@@ -271,8 +309,9 @@ def _tell(starter: Any, file: _SchemaFile, folder: str) -> None:
     records = counted(len(starter.records), "record")
     labelled = "with labels" if starter.is_labelled else "without labels"
     put(f"wrote {file.name}, {records} {labelled} and README.md to {folder}")
-    if file.fields:
-        put(f"the schema has the fields {', '.join(map(line, file.fields[:30]))}: --label-column names other columns")
+    if file.contract is None:
+        told = "if a model should extract others, name their columns with --label-column, or give an --example"
+        put(f"the schema has the fields {', '.join(map(line, file.fields[:30]))}: {told}")
     if file.closed:
         put(f"closed lists hold the values of the sample only: check {', '.join(map(line, file.closed))}")
     put("the commands are in README.md. The first:\n")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 
+from structout import defaults
 from structout.cli.console import say
 from structout.errors import SpecError
 from structout.source import allow_code, refuse_code
@@ -14,7 +15,6 @@ from structout.tables.place import DocumentFormat, Format
 
 if TYPE_CHECKING:
     from structout.completion import Sampling
-    from structout.evaluation import Dataset
     from structout.parsing import Decimal, Policy
     from structout.result import Example
 
@@ -119,7 +119,7 @@ ModelOption = Annotated[
         "--model",
         "-m",
         callback=model_with_settings,
-        help="embedded, hf:NAME, path:FOLDER, openai:NAME@URL, PROVIDER:NAME, scripted:FILE, py:FILE:NAME.",
+        help=f"{defaults.MODEL_NAMES}.",
     ),
 ]
 ModelsOption = Annotated[
@@ -269,16 +269,6 @@ def warn_of_other_models(priced: Iterable[str], models: Collection[str]) -> None
     for name in priced:
         if name and name not in known:
             say(f"--price names {name!r}, but the models are: {', '.join(dict.fromkeys(models))}")
-
-
-def partly(whole: "Dataset", tested: "Dataset", split: str, limit: int | None = None) -> str:
-    """A sentence for labelled rows of which only a split is tested; "" if all are, or a limit says how many."""
-    if len(tested) == len(whole) or limit is not None or not whole.has_labels:
-        return ""
-    rest = "examples come from the train split" if whole.examples else "the other rows are not used"
-    return (
-        f"{len(tested):,} of {len(whole):,} labelled rows are tested (the {split} split; {rest}): --folds 5 tests all"
-    )
 
 
 def shown_examples(place: str | None, schema: Any) -> "tuple[Example, ...]":

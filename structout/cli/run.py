@@ -98,6 +98,16 @@ def run(
     key: Annotated[str | None, typer.Option("--key", help="The column that identifies a row.")] = None,
     keep: KeepOption = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Read at most this many rows.")] = None,
+    min_yield: Annotated[
+        float | None,
+        typer.Option(
+            "--min-yield",
+            min=0,
+            max=1,
+            help="The lowest share of rows that must be accepted: exit 0 if it holds, else 1. (Without it, 1 if any "
+            "row is in the quarantine.) The files are written in both cases.",
+        ),
+    ] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Omit the provenance columns (_key, ...).")] = False,
     quarantine: Annotated[
         str | None, typer.Option("--quarantine", help="The file for all other rows (OUTPUT.quarantine.jsonl).")
@@ -190,9 +200,11 @@ def run(
 ) -> None:
     """Turn a file of rows into a file of validated records, one outcome per row. The same command resumes a run.
 
-    Exit 0: all rows were accepted; 1: some rows are in the quarantine; 2: wrong usage, or the model's server rejects
-    the key, the name or every row, or the run finished but its journal was damaged; 3: the run stopped early (budget,
-    account, model, disk) or the model failed on some rows, so run the same command again; 4: the input holds no rows.
+    Exit 0: all rows were accepted, or as many as --min-yield demands; 1: some rows are in the quarantine, or too many;
+    2: wrong usage, or the model's server rejects the key, the name or every row, or the run finished but its journal
+    was damaged; 3: the run stopped early (model, account, disk, hours: run the same command again; budget: raise it
+    first) or the model failed on some rows; 4: the input holds no rows; 143: ended by SIGTERM, and 130 by Ctrl-C: the
+    same command resumes the run.
     """
     from structout.pipeline.budget import Budget
     from structout.pipeline.file_run import FileRun, RunInterruptedError
@@ -252,12 +264,12 @@ def run(
             return
         executor = work.local() if engine is EngineName.LOCAL else _ray(work)
         with reporter(log_format, metrics) as report:
-            found = work.execute(executor, report, _retrying, _waiting())
+            found = work.execute(executor, report, _retrying, _waiting(), _resuming)
     except RunInterruptedError as stopped:
         kept = f"the answers are kept in {settings.place} ({stopped.done:,} rows are done)"
         say(f"interrupted: {kept}; the same command resumes the run")
         raise typer.Exit(INTERRUPTED) from None
-    raise typer.Exit(_reported(found, settings))
+    raise typer.Exit(_reported(found, settings, min_yield))
 
 
 def _retrying(count: int) -> None:
@@ -265,6 +277,10 @@ def _retrying(count: int) -> None:
         say(f"retrying {counted(count, 'quarantined row')}")
     else:
         say("no quarantined rows to retry: asking for all rows without an outcome")
+
+
+def _resuming(count: int) -> None:
+    say(f"{counted(count, 'row')} {'is' if count == 1 else 'are'} done already, and not asked again")
 
 
 def _waiting() -> "Callable[[Sequence[Wave]], None]":
@@ -281,8 +297,8 @@ def _waiting() -> "Callable[[Sequence[Wave]], None]":
     return say_new
 
 
-def _reported(found: "Finished", settings: "RunSettings") -> int:
-    """Report the counts of a finished run, and return the exit code."""
+def _reported(found: "Finished", settings: "RunSettings", least: float | None) -> int:
+    """Report the counts of a finished run, and return the exit code. `least` is the lowest yield that is enough."""
     from structout.tables.place import Place
 
     if found.rows == 0:
@@ -293,6 +309,10 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
     say(f"{total} in = {found.accepted:,} to {output} + {found.others:,} to {rest}{forgotten}")
     for told in found.sureness.lines() if found.sureness is not None else ():
         say(told)
+    share = found.accepted / judged if (judged := found.accepted + found.others) else 1.0
+    is_enough = found.others == 0 if least is None else share >= least
+    if least is not None and not is_enough:
+        say(f"missed: yield >= {least:g} (found {share:.6g})")
     if found.held:
         say(f"{counted(found.held, 'row')} of these are in the table since an earlier run, and were not appended again")
     if found.repeated_keys:
@@ -310,7 +330,7 @@ def _reported(found: "Finished", settings: "RunSettings") -> int:
     if found.damaged:
         say(f"{settings.place} was damaged; the model was asked again for any lost rows")
         return DAMAGED
-    return INCOMPLETE if found.failed else FAILED if found.others else PASSED
+    return INCOMPLETE if found.failed else PASSED if is_enough else FAILED
 
 
 def _nothing() -> int:
@@ -342,4 +362,7 @@ def _estimate(work: "FileRun", probe: int) -> None:
         say("the number of rows is unknown: the estimate is for 1,000 rows")
     put("\n".join(found.lines()))
     if found.asked:
-        say(f"the estimate asked for {counted(found.asked, 'row')}; their answers are kept in {work.settings.place}")
+        kept = (
+            f"their answers are kept in {work.settings.place}, and their tokens count toward a budget of this journal"
+        )
+        say(f"the estimate asked for {counted(found.asked, 'row')}; {kept}")

@@ -20,7 +20,8 @@ _FEW = 12  # records of which too few would be test records
 @dataclass(frozen=True)
 class Starter:
     """A data set with its model. `schema_file` names the file of the schema, `schema_name` a name in the file, perhaps
-    "", and `schema` is its text. `records` are rows as `Dataset` reads them, without labels if not `is_labelled`.
+    "", and `schema` is its text. `records` are rows as `Dataset` reads them, without labels if not `is_labelled`. Each
+    has a `key` if `has_key`, and `keep` names the columns that stand beside the records.
     """
 
     schema_file: str
@@ -29,6 +30,8 @@ class Starter:
     records: Sequence[Mapping[str, Any]]
     model: str
     is_labelled: bool
+    has_key: bool = False
+    keep: tuple[str, ...] = ()
 
     def write(self, folder: Path) -> None:
         """Check the files in a folder of their own, then write them. Raises `OutputError`, `SpecError` for files that
@@ -64,7 +67,9 @@ class Starter:
         schema = f"--schema {shlex.quote(self.schema_file + (f':{self.schema_name}' if self.schema_name else ''))}"
         model = f"--model {shlex.quote(_seen_from(self.model, folder))}"
         few = " --split all" if not tests or len(self.records) < _FEW else ""
-        run = f"structout run {RECORDS} {schema} {model} --output out.jsonl"
+        key = " --key key" if self.has_key else ""
+        keep = f" --keep {shlex.quote(','.join(self.keep))}" if self.keep else ""
+        run = f"structout run {RECORDS} {schema} {model}{key}{keep} --output out.jsonl"
         bench = f"structout bench {RECORDS} {schema} {model}{few}"
         return [
             (

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from structout.cli.console import put_json, put_table
+from structout.cli.console import put, put_json, put_table
 from structout.cli.options import JsonOption
 from structout.errors import JournalError
 from structout.surfaces import line
@@ -19,6 +19,8 @@ _KINDS = {
     "vote": "further samples",
     "verification": "verification",
     "waste": "cut off or refused",
+    "other": "of earlier or unfinished attempts",
+    "shared": "shared by several rows",
 }
 
 
@@ -34,24 +36,27 @@ def status(
         put_json(found)
     else:
         try:
-            shown = screen(found)
+            head, shown = screen(found)
         except (TypeError, ValueError, LookupError, AttributeError) as error:
             hint = "remove this file: the journal itself keeps everything"
             raise JournalError(f"{journal}.status is damaged: {error}", hint=hint) from error
+        for told in head:  # not in the table, which would wrap a long path, and the numbers after it
+            put(line(told))
         put_table(lambda _: shown)
 
 
-def screen(state: dict[str, Any]) -> "RenderableType":
-    """A state as `read_status` returns it, for people."""
+def screen(state: dict[str, Any]) -> "tuple[list[str], RenderableType]":
+    """A state as `read_status` returns it, for people: the first lines and the tables below."""
     from rich.console import Group
     from rich.text import Text
 
     known = {name: value for name, value in state.items() if value not in (None, {}, [])}
     versions = [[f"{m}: {v}", f"{n:,}"] for m, found in known.get("versions", {}).items() for v, n in found.items()]
     confidence = [[f"from {tenth}", f"{n:,}"] for tenth, n in known.get("confidence", {}).items()]
-    parts: list[RenderableType] = [Text(line(f"{state['journal']}: {_progress(known)}"))]
+    head = [f"{state['journal']}: {_progress(known)}"]
     if partial := known.get("partial"):
-        parts.append(Text(line(f"{state.get('output', 'the output')} is partial: {partial['told']}")))
+        head.append(f"{state.get('output', 'the output')} is partial: {partial['told']}")
+    parts: list[RenderableType] = []
     for title, rows in (
         ("waits at a provider", [_waiting(one) for one in known.get("waiting", [])]),
         ("status", _counts(known.get("statuses"))),
@@ -63,7 +68,7 @@ def screen(state: dict[str, Any]) -> "RenderableType":
     ):
         if rows:
             parts += [Text(""), _table(title, rows)]
-    return Group(*parts)
+    return head, Group(*parts)
 
 
 def _progress(state: dict[str, Any]) -> str:

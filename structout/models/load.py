@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from structout.defaults import MODEL_NAMES
 from structout.errors import MissingExtraError, ModelError, NoModelError
 from structout.models.base import Model
 from structout.models.ledger import is_batched
@@ -95,8 +96,7 @@ def check_name(name: str) -> None:
 
 
 def _unknown(name: str) -> NoModelError:
-    known = "embedded, hf:NAME, path:FOLDER, openai:MODEL@URL, ollama:MODEL, anthropic:MODEL, scripted:FILE, py:NAME"
-    return NoModelError(f"unknown model {name!r}", hint=f"give {known}")
+    return NoModelError(f"unknown model {name!r}", hint=f"give {MODEL_NAMES}")
 
 
 def _hosted(name: str) -> Model:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from structout.completion import Usage
-from structout.errors import BudgetError, SpecError
+from structout.errors import BudgetError, SmallBudgetError, SpecError
 from structout.halt import current
 from structout.prices import Prices, dollars
 
@@ -57,15 +57,17 @@ class Budget:
         prices: Prices,
         most: Usage,
         submitted: Usage | None = None,
+        probe: Usage | None = None,
     ) -> Iterator[None]:
         """Reserve `most`, what coming calls of a model may use, until they are made and added to `spent`. What is
-        already `submitted` is reserved too, whatever the limits.
+        already `submitted` is reserved too, whatever the limits. `probe` is the part of `most` that the model's own
+        probe may use.
 
         Waits while calls under way leave too little room. Raises `BudgetError` if the room is too little without them,
         and `SpecError` if a price is unknown.
         """
         with self._changed:
-            while most.calls and (problem := self._problem(spent(), prices, (model, most))) is not None:
+            while most.calls and (problem := self._problem(spent(), prices, (model, most), probe)) is not None:
                 if not self._under_way:
                     raise problem
                 current().pause(self._changed)
@@ -78,14 +80,16 @@ class Budget:
                 self._under_way.remove(mine)
                 self._changed.notify_all()
 
-    def _problem(self, spent: Mapping[str, Usage], prices: Prices, coming: Spending) -> BudgetError | None:
+    def _problem(
+        self, spent: Mapping[str, Usage], prices: Prices, coming: Spending, probe: Usage | None
+    ) -> BudgetError | None:
         """Why the coming calls may not be made; None if there is room for them."""
         reserved = [*self._under_way, coming]
         if self.tokens is not None:
-            used, needed = _tokens(list(spent.items())), _tokens([coming])
+            used = _tokens(list(spent.items()))
             if used + _tokens(reserved) > self.tokens:
                 told = f"{used:,} of {self.tokens:,} tokens are spent, {max(0, self.tokens - used):,} are left"
-                return _used_up(told, f"{needed:,} tokens", "--budget-tokens")
+                return _used_up(told, _parts(coming[1], probe or Usage()), "--budget-tokens")
         if self.usd is not None:
             paid = prices.cost(spent.items())
             bill, needed_usd = (_dearest(prices, one, spent) for one in (reserved, [coming]))
@@ -98,7 +102,8 @@ class Budget:
                 told = f"{dollars(paid)} of {dollars(self.usd)} is spent, {left} is left"
                 return _used_up(told, dollars(needed_usd), "--budget-usd")
         if self.hours is not None and (time.monotonic() - self.began) / 3600 >= self.hours:
-            return _used_up(f"the time limit of {self.hours:g} hours is used up", "", "--max-hours")
+            hint = "run the same command again: it has as many hours again; finished rows are kept"
+            return BudgetError(f"the time limit of {self.hours:g} hours is used up", hint=hint)
         return None
 
 
@@ -123,18 +128,25 @@ def within_budget(ask: Callable[[list[T]], list[R]], stopped: list[BudgetError])
     return reach
 
 
-def used_up(stopped: Sequence[BudgetError], spent: Mapping[str, Usage]) -> BudgetError | SpecError:
-    """The error to raise at the end of a budget: `SpecError` if it is too small for the first row."""
+def used_up(stopped: Sequence[BudgetError], spent: Mapping[str, Usage]) -> BudgetError:
+    """The error to raise at the end of a budget: `SmallBudgetError` if it is too small for the first row."""
     if spent:
         return stopped[0]
     problem = f"the budget is too small for one row: {stopped[0].message}"
-    return SpecError(
-        problem, hint="raise the budget, lower --max-tokens, or name the dialect of a server (#json_schema)"
-    )
+    hint = "raise the budget, lower --max-tokens, or name the dialect of a server, which then needs no probe"
+    return SmallBudgetError(problem, hint=f"{hint}: MODEL#json_schema")
 
 
 def _tokens(spendings: Sequence[Spending]) -> int:
     return sum(usage.input_tokens + usage.output_tokens for _, usage in spendings)
+
+
+def _parts(most: Usage, probe: Usage) -> str:
+    """What a call may use, by what the tokens are for."""
+    read, wrote = most.input_tokens - probe.input_tokens, most.output_tokens - probe.output_tokens
+    probed = probe.input_tokens + probe.output_tokens
+    parts = f"{read:,} to read, {wrote:,} to write" + (f", {probed:,} for the probe of the server" if probed else "")
+    return f"{read + wrote + probed:,} tokens: {parts}"
 
 
 def _dearest(prices: Prices, reserved: Sequence[Spending], spent: Mapping[str, Usage]) -> float | None:
@@ -151,7 +163,5 @@ def _dearest(prices: Prices, reserved: Sequence[Spending], spent: Mapping[str, U
 
 
 def _used_up(told: str, needed: str, option: str) -> BudgetError:
-    return BudgetError(
-        told + (f"; the next call may use up to {needed}" if needed else ""),
-        hint=f"raise {option} and run the same command again; finished rows are kept",
-    )
+    hint = f"raise {option} above what is spent, dry runs included, and run the command again; finished rows are kept"
+    return BudgetError(f"{told}; the next call may use up to {needed}", hint=hint)

@@ -102,9 +102,10 @@ def extract_many(
 
     `prices` are US dollars for a million tokens, `{MODEL: (INPUT, OUTPUT)}`; a model without one has the price that
     genai-prices knows. Nothing is sent that could exceed the `budget`. At its end, `BudgetError` is raised after the
-    results that are known, and with a journal the same call with a higher budget goes on. A budget that is too small
-    for one text, or that is in dollars where a price is unknown, raises `SpecError`. Without a journal, a budget limits
-    this call alone, and the last 10,000 answers are remembered, so that equal prompts are asked once.
+    results that are known, and with a journal the same call with a higher budget goes on. If it is too small
+    for one text, the error is not `retryable`. A budget in dollars where a price is unknown raises `SpecError`. Without
+    a journal, a budget limits this call alone, and the last 10,000 answers are remembered, so that equal prompts are
+    asked once.
 
     `progress` is called with a `Progress` after each result; True shows a bar on stderr.
 
@@ -220,10 +221,11 @@ def _passing(
         raise _at_the_end(stopped, memory.spent(), "give journal=PATH too, so that the same call goes on")
 
 
-def _at_the_end(stopped: list[BudgetError], spent: Mapping[str, Usage], hint: str) -> BudgetError | SpecError:
+def _at_the_end(stopped: list[BudgetError], spent: Mapping[str, Usage], hint: str) -> BudgetError:
     """The error at the end of a budget, with a hint for a program."""
     error = used_up(stopped, spent)
-    error.hint = f"raise the budget{f'; {hint}' if isinstance(error, BudgetError) else ', or lower max_tokens'}"
+    smaller = "lower max_tokens, or name the dialect of a server, which then needs no probe: MODEL#json_schema"
+    error.hint = f"raise the budget{f'; {hint}' if error.retryable else f', {smaller}'}"
     return error
 
 

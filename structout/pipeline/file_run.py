@@ -150,11 +150,13 @@ class FileRun:
         progress: Callable[[Tally], None] = lambda tally: None,
         retrying: Callable[[int], None] = lambda count: None,
         waiting: Callable[[Sequence[Wave]], None] = lambda waves: None,
+        resuming: Callable[[int], None] = lambda count: None,
     ) -> Finished:
         """Find the outcome of every row, and write the files.
 
-        Calls `progress` after every chunk, `retrying` with the number of quarantined rows that are asked again, and
-        `waiting` with what is submitted to a provider of batches, whenever that changes.
+        Calls `progress` after every chunk, `retrying` with the number of quarantined rows that are asked again,
+        `resuming` with the number of rows that are done already, and `waiting` with what is submitted to a provider of
+        batches, whenever that changes.
         Raises `RunInterruptedError` on an interrupt.
         """
         settings, limit, keys = self.settings, self.settings.limit, Keys()
@@ -165,6 +167,8 @@ class FileRun:
                     return self._complete(journal, rows, keys)
                 if settings.retry_quarantine:
                     retrying(retry_quarantine(journal, self.job, self._place))
+                if known := sum(journal.counts(limit).values()) - journal.counts(limit).get("error", 0):
+                    resuming(known)
                 decide(journal, settings.batch_adopt, resubmit=settings.batch_resubmit)
                 rows = kept.seen(rows) if kept else rows
                 total, place = self.total, self._place
@@ -256,7 +260,7 @@ class FileRun:
             return f"{found.why_not}: {far}"
         of = "" if self.total is None else f" of {self.total:,}"
         where = f"{found.accepted:,} in {settings.output} and {found.others:,} in {settings.rest}"
-        return f"{done:,}{of} rows are done: {where}, which are partial until the same command completes them"
+        return f"{done:,}{of} rows are done: {where}, which are partial until the run is complete"
 
     def _complete(self, journal: Journal, rows: Iterator[Row], keys: Keys) -> Finished:
         """The counts of a run that is complete, and whose journal keeps no texts. Raises `OtherRunError` if there is

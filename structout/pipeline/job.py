@@ -35,8 +35,8 @@ from structout.strategies.parts import models_of
 from structout.tables.rows import Row
 
 CHUNK = 32  # rows that are worked on together
-NO_TEXT: Result[Any] = Result("invalid", issues=(Issue("", "unanswered", "the record is not text"),))
-BLANK: Result[Any] = Result("invalid", issues=(Issue("", "unanswered", "the record is blank"),))
+NO_TEXT: Result[Any] = Result("invalid", issues=(Issue("", "unreadable", "the record is not text"),))
+BLANK: Result[Any] = Result("invalid", issues=(Issue("", "unreadable", "the record is blank"),))
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class Job:
             status=result.status,
             value=self.schema.written(result) if result.ok else None,
             document=result.document,
-            issues=(Issue("", "unanswered", row.wrong),) if row.wrong else result.issues,
+            issues=(Issue("", "unreadable", row.wrong),) if row.wrong else result.issues,
             edits=result.edits,
             strategy=self._strategy,
             attempts=tuple(map(attempt_json, result.attempts)),

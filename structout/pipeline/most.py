@@ -14,12 +14,20 @@ def most_of(prompts: Iterable[Prompt], model: Model) -> Usage:
     Input tokens are exact for a model that counts them. Else every byte counts as a token, the template and the schema
     included. An answer may have as many tokens as its limit.
     """
-    asked: Any = model
-    while hasattr(asked, "inner"):
-        asked = asked.inner
-    upfront: Usage = getattr(asked, "upfront", Usage())
-    encode = getattr(asked, "encode", None)
-    return sum((_most(prompt, encode) for prompt in prompts), upfront)
+    encode = getattr(_innermost(model), "encode", None)
+    return sum((_most(prompt, encode) for prompt in prompts), probe_of(model))
+
+
+def probe_of(model: Model) -> Usage:
+    """The most that a model's next call may use for its probe."""
+    found: Usage = getattr(_innermost(model), "upfront", Usage())
+    return found
+
+
+def _innermost(model: Any) -> Any:
+    while hasattr(model, "inner"):
+        model = model.inner
+    return model
 
 
 def _most(prompt: Prompt, encode: Any) -> Usage:

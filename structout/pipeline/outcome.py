@@ -12,7 +12,7 @@ from structout.completion import Usage
 from structout.document import Json
 from structout.errors import SchemaError
 from structout.issue import Issue
-from structout.parsing import Edit
+from structout.parsing import Edit, repair
 from structout.records import (
     are,
     attempt_of,
@@ -31,6 +31,7 @@ from structout.schema import Checked, Schema
 
 OutcomeStatus = Literal[Status, "error"]  # `error`: the model failed on this row
 _STATUSES = get_args(OutcomeStatus)
+_MOST_ISSUES = 5  # of each attempt in the quarantine
 _strict_json = json.JSONEncoder(allow_nan=False).encode
 
 
@@ -155,13 +156,16 @@ class RowOutcome:
             spans={},
         )
 
-    def quarantined(self, *, hashed: bool = False) -> dict[str, Any]:
-        """The line of the quarantine: the input, the attempts and the issues; if `hashed`, a hash of the input (BLAKE2b
-        of its JSON with sorted keys, 16 bytes) instead of all texts.
+    def quarantined(self, schema: Schema[Any], *, hashed: bool = False) -> dict[str, Any]:
+        """The line of the quarantine: the input, the attempts with the issues of each answer, and the issues of the
+        result; if `hashed`, a hash of the input (BLAKE2b of its JSON with sorted keys, 16 bytes) instead of all texts.
         """
         if hashed:
             written = json.dumps(self.record, sort_keys=True).encode()
-            return {**self.hashed().quarantined(), "input_hash": hashlib.blake2b(written, digest_size=16).hexdigest()}
+            return {
+                **self.hashed().quarantined(schema),
+                "input_hash": hashlib.blake2b(written, digest_size=16).hexdigest(),
+            }
         usage = self.usage
         return {
             "key": self.key,
@@ -172,7 +176,7 @@ class RowOutcome:
             "document": self.document,
             "confidence": self.least_confidence,
             "strategy": self.strategy,
-            "attempts": list(map(brief, self.attempts)),
+            "attempts": [{**brief(call), "issues": _issues(call, schema)} for call in self.attempts],
             "checks": list(map(brief, self.checks)),
             "tokens": usage.input_tokens + usage.output_tokens,
             **({"estimated": usage.estimated_tokens} if usage.estimated_tokens else {}),
@@ -234,6 +238,18 @@ def _json(document: Json) -> str:
     except ValueError:  # half of a character, or many levels
         return _strict_json(document)
     return _strict_json(document) if b"NaN" in text or b"Infinity" in text else text.decode()
+
+
+def _issues(call: Mapping[str, Any], schema: Schema[Any]) -> list[dict[str, Any]]:
+    """The first issues of an answer: as it came, or as repair reads it if it is not JSON. None if it is not whole, or
+    its text is not kept.
+    """
+    if call.get("finish_reason") != "stop" or not call["text"]:
+        return []
+    issues = schema.check_text(call["text"]).issues
+    if any(one.kind == "not_json" for one in issues):
+        issues = repair(call["text"], schema, complete=True).issues or issues
+    return list(map(issue_json, issues[:_MOST_ISSUES]))
 
 
 def _silent(call: dict[str, Any]) -> dict[str, Any]:

@@ -112,9 +112,14 @@ class Tally:
         return max(0, self.total - self.done) / self.rate
 
     @property
+    def paid(self) -> Usage:
+        """The usage of all models."""
+        return sum(self.spent.values(), Usage())
+
+    @property
     def tokens(self) -> int:
         """The input and output tokens that were spent on all models."""
-        return sum(usage.input_tokens + usage.output_tokens for usage in self.spent.values())
+        return self.paid.input_tokens + self.paid.output_tokens
 
     @property
     def estimated_tokens(self) -> int:
@@ -127,7 +132,7 @@ class Tally:
         eta, known = self.remaining_seconds, self.accepted + self.quarantined
         parts = [
             f"{self.done:,}{of} rows",
-            f"{self.rate:,.1f} rows/s",
+            *([f"{self.rate:,.1f} rows/s"] if self.asked else []),
             *([f"ETA {clock(eta)}"] if eta is not None else []),
             f"yield {100 * self.accepted / known:.1f} %" if known else "yield –",
             tokens_told(self.tokens, self.estimated_tokens),
@@ -150,9 +155,9 @@ class Tally:
             "tokens": self.tokens,
             "estimated_tokens": self.estimated_tokens,
             "cost_usd": self.cost,
-            "calls": sum(usage.calls for usage in self.spent.values()),
+            "calls": self.paid.calls,
             "tags": dict(self.tags),
-            "spending": self.spending.to_json(),
+            "spending": self.spending.to_json(self.paid, self.cost),
             "errors": dict(self.errors.most_common()),
             "confidence": self._tenths(),
             "overruled": self.overruled,
@@ -178,7 +183,7 @@ class Tally:
             for model, usage in sorted(self.spent.items()):
                 lines.append(f"structout_{kind}_total{self._labels(model=model)} {getattr(usage, kind)}")
         lines += ["# HELP structout_spent_tokens Tokens by what they were for.", "# TYPE structout_spent_tokens gauge"]
-        for kind, spent in self.spending.by_kind.items():
+        for kind, spent in self.spending.kinds(self.paid, self.cost).items():
             lines.append(f"structout_spent_tokens{self._labels(kind=kind)} {spent.tokens}")
         lines += [
             "# HELP structout_estimated_tokens Tokens that nobody counted, estimated at the most.",

@@ -15,7 +15,7 @@ from structout.models import Model, Strict, identity
 from structout.models.base import HaltedAnswerError, PartialAnswerError
 from structout.models.wrappers.base import Wrapper
 from structout.pipeline.budget import Budget
-from structout.pipeline.most import most_of
+from structout.pipeline.most import most_of, probe_of
 from structout.prices import Prices
 
 
@@ -153,7 +153,7 @@ class Recorded(Wrapper):
     def _room(self, most: Usage) -> AbstractContextManager[None]:
         if self._budget is None:
             return nullcontext()
-        return self._budget.room(self.name, self._journal.spent, self._prices, most)
+        return self._budget.room(self.name, self._journal.spent, self._prices, most, probe=probe_of(self.inner))
 
     def _compare(self, used: Usage, most: Usage) -> None:
         """Warn, once, if calls used more than they may use: the budget may be exceeded then."""

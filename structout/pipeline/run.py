@@ -94,6 +94,7 @@ def process(
     if place is not None:
         journal.place(lambda outcome: _fits(outcome, place))
     tally.counts = Counter(journal.counts(total))  # which also know what is forgotten, and what another output can hold
+    has_prices = all(name in job.prices.table for name in job.models())
     refusals = Refusals[Entry](job.max_errors, answered=known.answered)
 
     def keep(new: list[Entry]) -> None:
@@ -102,10 +103,14 @@ def process(
         tally.asked += len(new)
         for changed in known.add(new):
             warnings.warn(changed, StructoutWarning, stacklevel=3)
-        tally.spent = journal.spent()
-        tally.cost = job.prices.cost(tally.spent.items())
+        bill()
         progress(tally)
 
+    def bill() -> None:
+        tally.spent = journal.spent()
+        tally.cost = job.prices.cost(tally.spent.items()) if tally.spent or has_prices else None
+
+    bill()
     failures = Failures(job.max_errors)
     try:
         with interruptible(engine(rows, job, journal)) as found:
@@ -183,7 +188,7 @@ def finish(journal: Journal, job: Job, rows: int, files: Files, *, limit: int | 
 
         def set_aside(outcome: RowOutcome) -> None:
             nonlocal quarantined
-            rest.write(json_text(outcome.quarantined(hashed=files.hashed), ascii=True).encode() + b"\n")
+            rest.write(json_text(outcome.quarantined(job.schema, hashed=files.hashed), ascii=True).encode() + b"\n")
             quarantined += 1
 
         for outcome in journal.outcomes(f"NOT ({ACCEPTED})", limit):
@@ -240,6 +245,8 @@ def unknown(rows: Sequence[Row], journal: Journal) -> list[Row]:
         if digest not in (b"", row.digest):  # a forgotten row has no digest
             option = _other_option(row, digest)
             what = f"it was read with {option}: give the same option" if option else "the input has changed"
+            if not option and not journal.outcome(row.position).ok:
+                what = f"{what}: if you corrected quarantined rows only, add --retry-quarantine"
             raise OtherRunError(f"row {row.position + 1} is not the one in {journal.path}", hint=f"{what}, or {ANEW}")
     return [row for row in rows if row.position not in known]
 

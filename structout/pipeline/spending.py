@@ -14,6 +14,8 @@ Kind = Literal[
     "vote",  # further samples of a prompt
     "verification",  # calls of verifiers
     "waste",  # calls whose answer was cut off or refused
+    "other",  # calls behind no outcome: replaced by a later run, or not finished
+    "shared",  # below zero: answers that several rows share, each of which counts its calls
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _WASTED = ("length", "refused", "stuck")
@@ -55,9 +57,21 @@ class Spending:
             for name, value in outcome.tags.items():
                 self.by_tag.setdefault(f"{name}={value}", Spent()).add(usage, cost)
 
-    def to_json(self) -> dict[str, Any]:
-        """The sums as JSON, the kinds in the order of `KINDS`."""
-        kinds = {kind: vars(self.by_kind[kind]) for kind in KINDS if kind in self.by_kind}
+    def kinds(self, paid: Usage, cost: float | None) -> dict[str, Spent]:
+        """The sums by kind, in the order of `KINDS`. Together they are what was `paid`, at a `cost`."""
+        found: dict[str, Spent] = {kind: self.by_kind[kind] for kind in KINDS if kind in self.by_kind}
+        known = [one.cost for one in found.values() if one.cost is not None]
+        rest = Spent(
+            paid.calls - sum(one.calls for one in found.values()),
+            paid.input_tokens + paid.output_tokens - sum(one.tokens for one in found.values()),
+            None if cost is None or len(known) < len(found) else cost - sum(known),
+        )
+        is_even = (rest.calls, rest.tokens) == (0, 0)
+        return found if is_even else {**found, "shared" if rest.tokens < 0 else "other": rest}
+
+    def to_json(self, paid: Usage, cost: float | None) -> dict[str, Any]:
+        """The sums as JSON, by kind (see `kinds`) and by tag."""
+        kinds = {kind: vars(one) for kind, one in self.kinds(paid, cost).items()}
         return {"by_kind": kinds, "by_tag": {tag: vars(self.by_tag[tag]) for tag in sorted(self.by_tag)}}
 
 

@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ from structout.document import load_json
 from structout.errors import DamagedError, DataError, JournalError, SpecError
 from structout.models.ledger import Wave
 from structout.pipeline.journal.database import identity_in, read_only
-from structout.pipeline.journal.tables import unpacked_outcome
+from structout.pipeline.journal.tables import spent_in, unpacked_outcome
 from structout.pipeline.journal.waves import waves_in
 from structout.pipeline.progress import Tally
 from structout.prices import Prices
@@ -150,6 +150,8 @@ def _counted(journal: str | Path) -> dict[str, Any]:
     tally, cost = Tally(prices=Prices()), 0.0
     try:
         with closing(read_only(journal)) as db:
+            with suppress(sqlite3.Error):  # a journal of an earlier version counts less
+                tally.spent = spent_in(db)
             row = db.execute("SELECT value FROM about WHERE name = 'dictionary'").fetchone()
             for (data,) in db.execute("SELECT data FROM outcomes ORDER BY position"):
                 outcome = unpacked_outcome(data, row[0] if row else b"")

@@ -1,6 +1,7 @@
 """Typed Arrow columns for the fields of a schema."""
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -14,6 +15,7 @@ from structout.errors import DataError
 from structout.schema import Schema
 from structout.schema.references import resolve
 from structout.schema.walk import kinds_of
+from structout.tables.decimals import bounded, bounds_of, exact_text, is_decimal
 from structout.tables.kept_columns import Kept
 from structout.tables.layout import ABSENT, MORE, Layout, beside, is_open, read_text, unpacked
 
@@ -54,8 +56,9 @@ class Column:
 def columns_of(schema: Schema[Any]) -> dict[str, Column]:
     """The columns of written records, named as `Layout` names them.
 
-    A field without a single type (a union, a recursion, a free-form object) becomes JSON text. Timestamps are stored in
-    UTC; a timestamp without an offset counts as UTC.
+    A field without a single type (a union, a recursion, a free-form object) becomes JSON text. A decimal is a decimal
+    if the schema bounds its digits, otherwise text; so is a union of texts. Timestamps are stored in UTC; a timestamp
+    without an offset counts as UTC.
     """
     return _columns(Layout.of(schema))
 
@@ -149,7 +152,11 @@ class _Reader:
             raise DataError(problem, hint="write JSONL, which holds any record")
         kinds = kinds_of(node, self._root)
         found = self._typed(node, seen)
-        if found is _TEXT:
+        if found is _TEXT and is_decimal(node, self._root):
+            found = _DECIMAL
+        elif found is _TEXT and kinds <= {"string", "null"}:
+            found = _PLAIN
+        elif found is _TEXT:
             found = replace(_TEXT, restore=lambda value: read_text(value, kinds) if isinstance(value, str) else value)
         return replace(found, nullable="null" in kinds)
 
@@ -162,6 +169,8 @@ class _Reader:
         options = [one for one in node.get("anyOf") or node.get("oneOf") or [] if one != {"type": "null"}]
         if len(options) == 1:
             return self._typed(options[0], seen)
+        if (bounds := bounds_of(node)) is not None:
+            return _bounded(*bounds)
         kind = node.get("type")
         if isinstance(kind, list):
             kinds = [one for one in kind if one != "null"]
@@ -191,6 +200,10 @@ class _Reader:
             lambda row: whole.convert({**row, MORE: beside(row, columns) or None}),
             lambda row: unpacked(found) if isinstance(found := whole.restore(row), dict) else found,
         )
+
+
+def _bounded(digits: int, places: int) -> Column:
+    return Column(pa.decimal128(digits, places), lambda value: bounded(value, digits, places))
 
 
 def _choices(node: dict[str, Any]) -> list[Json]:
@@ -240,14 +253,33 @@ def _string(text: str) -> str:
     return text
 
 
+def _plain(text: str) -> str:
+    """Text as it is, but a text that is itself a JSON string as JSON, so that both are read as they were written."""
+    return _string(text if _unquoted(text) == text else json.dumps(text, ensure_ascii=False))
+
+
+def _unquoted(value: Any) -> Any:
+    return read_text(value, frozenset({"string"})) if isinstance(value, str) else value
+
+
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _rfc3339(moment: Any) -> Any:
+    """A moment as RFC 3339 writes it: DuckDB casts those within lists and structs to `2026-01-02 03:04:05+00`."""
+    found = _SQL_MOMENT.fullmatch(moment) if isinstance(moment, str) else None
+    return f"{found[1]}T{found[2]}{'Z' if found[3] else ''}" if found else moment
+
+
+_SQL_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)(\+00)?")
 _MOST_COLUMNS = 10_000  # including nested columns
 _TEXT = Column(pa.string(), lambda value: _string(json.dumps(value, ensure_ascii=False)), json=True)
 _STRING = Column(pa.string(), _string)
+# structout 0.1 wrote unions of texts and decimals as JSON, which these columns still read.
+_PLAIN = Column(pa.string(), _plain, _unquoted)
+_DECIMAL = Column(pa.string(), lambda value: _plain(exact_text(value)), _unquoted)
 _SCALARS = {
     "integer": Column(pa.int64(), _whole),
     "number": Column(pa.float64(), _real),
@@ -256,5 +288,5 @@ _SCALARS = {
 _KEPT: dict[str, Column] = {**_SCALARS, "string": _STRING, "json": _TEXT}
 _FORMATS = {
     "date": Column(pa.date32(), date.fromisoformat),
-    "date-time": Column(pa.timestamp("us", tz="UTC"), _moment),
+    "date-time": Column(pa.timestamp("us", tz="UTC"), _moment, _rfc3339),
 }

@@ -20,7 +20,8 @@ from structout.tables.streams import opened_file, opened_text
 
 BATCH = 1024  # rows that a reader holds
 _ITS_OWN: dict[str, Any] = {"enable_external_access": "false"}  # a view cannot read other files
-_DATES = re.compile(r'"(?:[^"]|"")*"|\b(?:TIMESTAMP(?: WITH TIME ZONE|_NS|_MS|_S)?|DATE)(?=[][,)]|$)')
+_MOMENT = re.compile(r"TIMESTAMP(?: WITH TIME ZONE|_NS|_MS|_S)?")
+_DATES = re.compile(rf'"(?:[^"]|"")*"|\b(?:{_MOMENT.pattern}|DATE)(?=[][,)]|$)')
 _UNREADABLE = (OverflowError, ValueError)  # a date after the year 9999, text that is not UTF-8
 
 
@@ -122,7 +123,7 @@ def _dated(name: str, kind: str) -> str:
     column = quoted(name)
     if kind == "DATE":
         return f"{column}::VARCHAR AS {column}"
-    if kind.startswith("TIMESTAMP"):
+    if _MOMENT.fullmatch(kind):
         zone = "Z" if "TIME ZONE" in kind else ""
         written = f"replace(regexp_replace({column}::VARCHAR, '[+]00$', '{zone}'), ' ', 'T')"
         return f"{written} AS {column}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from structout.errors import DataError
 
 _QUOTES = "a quote is not closed, or not doubled in a quoted cell"
-_OTHERS = ";\t|,"  # other delimiters
+OTHERS = ";\t|,"  # other delimiters
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def check_columns(source: str, names: Sequence[str], wanted: Sequence[str]) -> N
     for name in wanted:
         if name not in names:
             has, hint = ", ".join(names[:12]) or "no columns", "name one of its columns"
-            if len(names) == 1 and (mark := next((one for one in _OTHERS if one in names[0]), "")):
+            if len(names) == 1 and (mark := next((one for one in OTHERS if one in names[0]), "")):
                 named = "tab" if mark == "\t" else f"'{mark}'"
                 hint = f"its cells seem to be delimited by {mark!r}: give --delimiter {named} (a data set needs commas)"
             raise DataError(f"{source} has no column {name!r}; it has: {has}", hint=hint)

@@ -10,6 +10,7 @@ from structout.errors import DataError
 from structout.schema import Schema
 from structout.schema.references import resolve
 from structout.schema.walk import ANY, kind_of, kinds_of, meant
+from structout.tables.decimals import is_decimal, with_decimals
 
 PROVENANCE = (
     "_key", "_status", "_edits", "_confidence", "_strategy", "_attempts", "_tokens", "_cost", "_seconds",
@@ -38,7 +39,7 @@ class Layout:
     @classmethod
     def of(cls, schema: Schema[Any]) -> "Layout":
         """The columns of the documents of a schema."""
-        root, extras = schema.json_schema, schema.adapter is None
+        root, extras = with_decimals(schema), schema.adapter is None
         node = _root(root)
         if not (isinstance(node, dict) and node.get("properties") and node.get("type", "object") == "object"):
             return cls({WHOLE: node}, root, True, extras)
@@ -88,9 +89,11 @@ class Layout:
         """A function that reads a text cell of a column. A cell that may be a string is one, unless it parses as
         another JSON type that the column allows. An empty cell is null if the column allows null. In a column without
         strings, cells may also be written as pandas and DuckDB write them: `True`, `6.0` for a whole number, `NaN`.
+        A decimal stays text: a float would round it.
         """
         kinds = {name: kinds_of(node, self.root) for name, node in self.columns.items()}
         whole = {name for name, node in self.columns.items() if _is_whole(node, self.root)}
+        exact = {name for name, node in self.columns.items() if is_decimal(node, self.root)}
 
         def read(name: str, cell: str | None) -> Json:
             known = kinds.get(name, ANY)
@@ -98,7 +101,7 @@ class Layout:
                 if name in kinds and "null" in known:
                     return None
                 return "" if cell is not None and known == {"string"} and name in self.required else ABSENT
-            if known <= {"string", "null"}:
+            if known <= {"string", "null"} or name in exact:
                 return cell
             return read_text(cell if "string" in known else _as_json(cell, known, name in whole), known)
 

@@ -8,11 +8,14 @@ from typing import Any, Final
 from structout.document import Json, parse_json
 from structout.errors import DataError
 from structout.surfaces import is_utf8
+from structout.tables.csv import OTHERS
 from structout.tables.place import Place
 from structout.tables.rows import read_rows
+from structout.tables.streams import opened_text
 
 EXPECTED, KEY, SPLIT = "expected", "key", "split"
 _WHOLE: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})")  # a leading zero or a longer number is a name, such as a code
+_ID: Final = re.compile(r"(?i)^(?:id|key|uuid|guid|index|no|nr|number|row)$|(?:[_ -]id|[_ -]key|[a-z]I[dD])$")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,15}")
 
 
@@ -37,9 +40,19 @@ class Sample:
 
         return "text" if "text" in self.columns else max(self.columns, key=length)
 
+    def likely_key(self, text: str) -> str:
+        """The column that seems to identify rows: `key`, else the first named like an identifier whose values are all
+        there and differ; "" if no column is.
+        """
+        named = [one for one in self.columns if one != text and _ID.search(one)]
+        cells = {one: [row.get(one) for row in self.rows] for one in named}
+        known = [one for one in named if all(isinstance(cell, str | int) and cell != "" for cell in cells[one])]
+        differ = (one for one in known if len(set(cells[one])) == len(self.rows))
+        return KEY if KEY in self.columns else next(differ, "")
+
     def likely_labels(self, text: str) -> tuple[str, ...]:
-        """The columns that seem to hold labels: `expected`, else every column but the text, `key` and `split`."""
-        others = [one for one in self.columns if one not in (text, KEY, SPLIT)]
+        """The columns that seem to hold labels: `expected`, else every column but the text, the key and `split`."""
+        others = [one for one in self.columns if one not in (text, KEY, SPLIT, self.likely_key(text))]
         return (EXPECTED,) if EXPECTED in others else tuple(others)
 
     def check(self, columns: Sequence[str]) -> None:
@@ -50,11 +63,15 @@ class Sample:
                 raise DataError(f"{self.name} has no column {one!r}", hint=hint)
 
 
-def read_sample(name: str, most: int) -> Sample:
-    """The first rows of an input, at most `most`. Raises `DataError` for an input without rows."""
+def read_sample(name: str, most: int, delimiter: str = "") -> Sample:
+    """The first rows of an input, at most `most`. CSV without a `delimiter` is read with the one of its header. Raises
+    `DataError` for an input without rows.
+    """
     place = Place.of(name)
     rows, skipped = list[Mapping[str, Json]](), list[str]()
-    found = list(read_rows(name, text="text" if place.format == "text" else "", limit=most + 1))
+    delimiter = delimiter or (_delimiter(place) if place.format == "csv" else "")
+    text = "text" if place.format == "text" else ""
+    found = list(read_rows(name, text=text, limit=most + 1, delimiter=delimiter))
     for row in found[:most]:
         wrong = row.wrong or ("" if isinstance(row.record, dict) else "not an object")
         if not wrong and not _is_unicode(row.record):
@@ -68,6 +85,13 @@ def read_sample(name: str, most: int) -> Sample:
         reason = f": {skipped[0]}" if skipped else ""
         raise DataError(f"{name} holds no rows{reason}", hint="give a sample with a few rows")
     return Sample(name, columns, tuple(rows), place.format in ("csv", "tsv"), len(found) > most, tuple(skipped))
+
+
+def _delimiter(place: Place) -> str:
+    """The delimiter of a header that holds no comma; "" if it holds one, or no delimiter."""
+    with opened_text(place) as lines:
+        header = next(iter(lines), "")
+    return "" if "," in header else max(OTHERS, key=header.count) if any(one in header for one in OTHERS) else ""
 
 
 def _is_unicode(node: Json) -> bool:

@@ -96,7 +96,7 @@ class Target:
     def columns(self) -> Mapping[str, str]:
         """The types of the columns of a new table, by name."""
         json = self.table.json
-        return {one.name: "jsonb" if one.name in json else _TYPES[str(one.type)] for one in self.table.schema}
+        return {one.name: "jsonb" if one.name in json else _type(one.type) for one in self.table.schema}
 
     @property
     def key(self) -> str:
@@ -281,6 +281,12 @@ def _value(name: str, kind: str, found: _Found | None) -> str:
     return f"{quoted(name)}::jsonb" if kind == "jsonb" else f"{quoted(name)}{'::text::numeric' if is_numeric else ''}"
 
 
+def _type(column: Any) -> str:
+    """The type of a column for a type of Arrow."""
+    name = str(column)
+    return f"numeric({column.precision},{column.scale})" if name.startswith("decimal128") else _TYPES[name]
+
+
 def _limit(ours: str, theirs: str) -> Callable[[Any], bool] | None:
     """Whether a column of a type holds a value of our type, without a change; None if it is another kind of column."""
     if ours == theirs or (ours, theirs) == ("jsonb", "json"):
@@ -290,9 +296,9 @@ def _limit(ours: str, theirs: str) -> Callable[[Any], bool] | None:
         return lambda value: len(value) <= longest
     if ours == "bigint" and theirs in _WHOLE:
         return lambda value: bool(-_WHOLE[theirs] <= value < _WHOLE[theirs])
-    if ours in ("bigint", "double precision") and (found := _NUMERIC.fullmatch(theirs)):
+    if (ours in ("bigint", "double precision") or _NUMERIC.fullmatch(ours)) and (found := _NUMERIC.fullmatch(theirs)):
         digits, scale = (int(found[1]), int(found[2])) if found[1] else (2**15, 2**14)
-        return lambda value: _is_held(Decimal(repr(value)).normalize(), digits, scale)
+        return lambda value: _is_held(Decimal(str(value)).normalize(), digits, scale)
     return None
 
 

@@ -91,7 +91,7 @@ def test_bench_writes_the_values_that_are_not_right(
     (tmp_path / "model.json").write_text(json.dumps({"bolt": '{"kind": "hex", "size_mm": 6}'}))
     words = ["bench", str(data), "--model", model, "--strategy", "Prompted()", *options]
     done = shell(*words, "--wrong", tmp_path / "wrong.jsonl")
-    assert "60 of 240 labelled rows are tested (the test split; examples come from the train split)" in done.stderr
+    assert "60 of 240 labelled rows were tested (the test split; examples come from the train split)" in done.stderr
     rows = [json.loads(line) for line in (tmp_path / "wrong.jsonl").read_text().splitlines()]
     assert len(rows) == 20
     assert {(row["field"], row["error"], row["expected"], row["got"]) for row in rows} == {

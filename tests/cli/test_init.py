@@ -98,6 +98,34 @@ def test_texts_with_an_example_make_a_folder_that_runs_without_labels(
     assert [shell(*words).returncode for words in commands(".")] == [0, 0]
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_ids_become_keys_and_other_columns_stay_beside_the_records(
+    delimiter: str, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"00{n}{delimiter}hex, bolt {n}{delimiter}DE01" for n in range(4)]
+    Path("orders.csv").write_text("\n".join((delimiter.join(("id", "text", "werk")), *lines)))
+    options = ["--sample", "orders.csv", "--model", MODEL, "--example", json.dumps(ANSWER)]
+    assert shell("init", *options).returncode == 0
+    run, validate = commands("orders")
+    assert run[run.index("--key") : run.index("--output")] == ["--key", "key", "--keep", "werk"]
+    monkeypatch.chdir("orders")
+    assert [shell(*words).returncode for words in (run, validate)] == [0, 0]
+    row = json.loads(Path("out.jsonl").read_text().splitlines()[1])
+    assert (row["_key"], row["werk"], row["kind"]) == ("001", "DE01", "hex")
+    monkeypatch.chdir("..")
+    assert shell("init", "b", *options, "--delimiter", ":").returncode == 2
+    Path("orders.csv").write_text("\n".join(("id,text", "1,a", "2,b")))
+    done = shell("init", "c", *options[:-2])
+    assert (done.returncode, "name columns with --label-column" in done.stderr) == (2, True)
+
+
+def test_rows_that_are_skipped_for_one_reason_are_told_once(shell: Shell) -> None:
+    Path("rows.csv").write_text(table(ROWS) + "a,b,c,d,e\n" * 5)
+    done = shell("init", "--sample", "rows.csv", "--model", MODEL)
+    assert done.stderr.count("\n") == 1
+    assert "quote the cell that holds ',', and 4 more rows for this reason" in done.stderr
+
+
 def test_a_schema_that_exists_is_kept_and_reads_the_cells(shell: Shell) -> None:
     rows = [{"id": n, "text": f"bolt {n}", "kind": "hex", "size_mm": n, "note": "7"} for n in range(3)]
     Path("rows.csv").write_text(table(rows))

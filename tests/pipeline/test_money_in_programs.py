@@ -83,8 +83,9 @@ def test_nothing_is_sent_beyond_the_budget_and_what_is_known_comes_first(
 
 def test_a_budget_too_small_for_one_text_is_refused(tmp_path: Path, model: Exact) -> None:
     for journal in (None, tmp_path / "j"):
-        with pytest.raises(SpecError, match=r"too small for one row.*lower max_tokens"):
+        with pytest.raises(BudgetError, match=r"too small for one row.*lower max_tokens") as caught:
             list(extract_many(TEXTS, Bolt, model, sampling=LIMIT, budget=Budget(tokens=21), journal=journal))
+        assert not caught.value.retryable
     assert model.calls == 0
 
 

@@ -149,7 +149,7 @@ def test_how_sure_a_record_is_stands_beside_it(tmp_path: Path) -> None:
     for way, sure in ((job, pytest.approx(2 / 3)), (replace(job, model=Scripted(bolt), strategy=Prompted()), None)):
         (outcome,) = way.outcomes(list(rows_of(["6 mm"])))
         assert outcome.ok
-        assert outcome.provenance()["_confidence"] == outcome.quarantined()["confidence"] == sure
+        assert outcome.provenance()["_confidence"] == outcome.quarantined(Schema.of(Bolt))["confidence"] == sure
         placing(str(tmp_path / "o.parquet"), job.schema)(outcome.value, outcome.provenance())
 
 

@@ -25,6 +25,35 @@ def test_the_quarantine_is_asked_again_by_another_strategy(
     assert rows(tmp_path / "out.jsonl.quarantine.jsonl") == []
 
 
+def test_a_corrected_row_is_taken_from_the_corrected_file(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    source = bolts(10)
+    words = ["run", str(source), "-o", str(tmp_path / "out.jsonl"), *words]
+    assert shell(*words).returncode == 1
+    source.write_text(source.read_text().replace("7 mm bolt", "8 mm bolt"))
+    refused = shell(*words)
+    assert (refused.returncode, "row 7 is not the one" in refused.stderr) == (2, True)
+    assert "if you corrected quarantined rows only, add --retry-quarantine" in refused.stderr
+    assert shell(*words, "--retry-quarantine").returncode == 0
+    source.write_text(source.read_text().replace("1 mm bolt", "2 mm bolt"))
+    assert "--retry-quarantine" not in shell(*words).stderr
+
+
+def test_the_quarantine_says_what_was_wrong_with_each_attempt(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    (tmp_path / "bad.json").write_text('{"mm": "{\\"size_mm\\": \\"six\\"}"}')
+    other = [word if not word.startswith("py:") else f"scripted:{tmp_path / 'bad.json'}" for word in words]
+    strategy = [word if word != "Prompted()" else "Reask(Prompted(), limit=1)" for word in other]
+    assert shell("run", str(bolts(1)), "-o", str(tmp_path / "o.jsonl"), *strategy).returncode == 1
+    (row,) = rows(tmp_path / "o.jsonl.quarantine.jsonl")
+    first, last = (attempt["issues"] for attempt in row["attempts"])
+    assert last == row["issues"]
+    assert {one["pointer"] for one in first} == {"", "/size_mm"}
+    assert {one["kind"] for one in first} == {"missing", "type"}
+
+
 def test_a_scheduled_command_goes_on_after_the_quarantine_was_asked_again(
     words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
 ) -> None:

@@ -53,6 +53,7 @@ def test_a_row_that_cannot_be_read_is_set_aside_unasked(words: list[str], tmp_pa
     assert len(others) == len(said)
     for row, message in zip(others, said, strict=True):
         assert row["issues"][0]["message"].startswith(message)
+        assert row["issues"][0]["kind"] == "unreadable"
     assert others[0]["input"] == {"id": "1", "text": "1 mm", "(more)": " zinc"}
     assert asked(tmp_path) == [5]
     for nothing in ("in.csv", "in.jsonl"):
@@ -81,3 +82,16 @@ def test_only_the_first_rows_of_what_is_done(
     assert shell(*words).returncode == 1
     assert len(rows(tmp_path / "out.jsonl")) == 18
     assert len(asked(tmp_path)) == 20
+
+
+def test_the_least_yield_decides_about_the_quarantine(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    words = ["run", str(bolts(20)), "-o", str(tmp_path / "out.jsonl"), *words]  # 18 of 20 are accepted
+    for least, code in (("0.9", 0), ("0.95", 1), ("0", 0), ("1", 1)):
+        done = shell(*words, "--min-yield", least)
+        assert done.returncode == code
+        assert (f"missed: yield >= {least} (found 0.9)" in done.stderr) == bool(code)
+        assert len(rows(tmp_path / "out.jsonl")) == 18
+    refused = shell(*words, "--min-yield", "95")
+    assert (refused.returncode, "invalid --min-yield: got 95" in refused.stderr) == (2, True)

@@ -75,8 +75,15 @@ def test_a_full_disk_is_an_error_and_the_run_goes_on_later(
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
 
 
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_says_so_and_goes_on(
-    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch, shell: Shell
+    words: list[str],
+    tmp_path: Path,
+    bolts: Callable[[int], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    shell: Shell,
+    sent: int,
+    code: int,
 ) -> None:
     monkeypatch.setenv("PAUSE", "0.05")
     words = ["run", "-i", str(bolts(400)), "-o", str(tmp_path / "out.jsonl"), "--chunk", "4", *words]
@@ -88,9 +95,9 @@ def test_an_interrupted_run_says_so_and_goes_on(
     deadline = time.monotonic() + 60
     while not (tmp_path / "asked").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, error = process.communicate(timeout=60)
-    assert (process.returncode, "interrupted" in error) == (130, True)
+    assert (process.returncode, "the answers are kept in" in error) == (code, True)
     assert "Traceback" not in error
     monkeypatch.setenv("PAUSE", "0")
     assert shell(*words).returncode == 1

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +42,7 @@ def test_status_shows_progress_and_spending(command: list[str | Path], tmp_path:
     assert found["spending"]["by_kind"]["reask"]["calls"] == 2
     assert found["spending"]["by_tag"]["team=parts"]["calls"] == 22
     assert found["errors"] == {"not_json": 2}
+    assert sums(found) == (found["calls"], found["tokens"])
     assert found["cost_usd"] == pytest.approx(sum(one["cost"] for one in found["spending"]["by_kind"].values()))
     screen = shell("status", journal).stdout
     for text in ("done, 20/20 rows, yield 90.0 %", "first answers", "re-asks", "team=parts", "not_json"):
@@ -55,6 +57,37 @@ def test_status_shows_progress_and_spending(command: list[str | Path], tmp_path:
     assert counted["spending"]["by_tag"] == {"team=parts": found["spending"]["by_tag"]["team=parts"] | {"cost": None}}
     assert counted["cost_usd"] == pytest.approx(found["cost_usd"])
     assert shell("status", tmp_path / "none").returncode == 2
+
+
+def sums(state: dict[str, Any]) -> tuple[int, int]:
+    """The calls and the tokens of all kinds."""
+    kinds = state["spending"]["by_kind"].values()
+    return sum(one["calls"] for one in kinds), sum(one["tokens"] for one in kinds)
+
+
+def test_each_token_is_in_a_line(words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell) -> None:
+    folder = tmp_path / ("deep" * 20)
+    folder.mkdir()
+    journal = folder / "out.jsonl.journal"
+    command = ["run", bolts(20), *words, "-o", folder / "out.jsonl"]
+    assert shell(*command).returncode == 1
+    again = shell(*command)
+    assert "20 rows are done already, and not asked again" in again.stderr
+    assert "rows/s" not in again.stderr
+    for options in (["--retry-quarantine", "--strategy", "Reask(Prompted())"], ["--fresh"]):
+        assert shell(*command, *options).returncode == 1
+        found = json.loads(shell("status", journal, "--json").stdout)
+        assert found["spending"]["by_kind"]["other"]["calls"] >= 2  # the answers that were replaced
+        assert sums(found) == (found["calls"], found["tokens"])
+        place_of(journal).unlink()
+        assert sums(json.loads(shell("status", journal, "--json").stdout)) == sums(found)
+    screen = shell("status", journal).stdout
+    assert "of earlier or unfinished attempts" in screen
+    assert f"{journal}: done, 20/20 rows" in screen or f"{journal}: stopped, 20 rows" in screen
+    (tmp_path / "twice.jsonl").write_text('{"id": 1, "text": "1 mm"}\n{"id": 2, "text": "1 mm"}\n')
+    assert shell("run", tmp_path / "twice.jsonl", *words, "-o", tmp_path / "two.jsonl").returncode == 0
+    found = json.loads(shell("status", tmp_path / "two.jsonl.journal", "--json").stdout)
+    assert (found["calls"], found["spending"]["by_kind"]["shared"]["calls"]) == (1, -1)
 
 
 def test_a_run_under_way_can_be_looked_at(command: list[str | Path], tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date, datetime
-from typing import Any
+from decimal import Decimal
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from structout import Schema
 from structout.errors import DataError, OutputError, SpecError, StructoutError, UnavailableError
@@ -103,6 +104,30 @@ def test_nested_values_can_be_queried(table: str, postgres: str) -> None:
     assert [row.record for row in read_rows(f"{postgres}#SELECT tags->1 AS text FROM parts WHERE text = 'a'")] == [
         {"text": "y"}
     ]
+
+
+class Bill(BaseModel):
+    price: Decimal
+    cents: Annotated[Decimal, Field(max_digits=10, decimal_places=2)] | None = None
+
+
+def test_decimals_are_numeric_within_bounds_and_else_text_without_quotes(table: str, postgres: str) -> None:
+    schema = Schema.of(Bill)
+    bills = [Bill(price=Decimal("1.197"), cents=Decimal("-12345678.9")), Bill(price=Decimal("12345678901234567890.12"))]
+
+    def written() -> list[Any]:
+        check_field_names(table, schema, bare=True)
+        with writing(table, schema, bare=True) as write:
+            for bill in bills:
+                write(schema.dump(bill), {})
+        return execute(postgres, "SELECT price, cents::text FROM parts ORDER BY price")
+
+    assert written() == [("1.197", "-12345678.90"), ("12345678901234567890.12", None)]
+    assert [schema.check_text(one.text).value for one in read_documents(table, schema)] == bills
+    execute(postgres, "DROP TABLE parts", "CREATE TABLE parts (price text, cents numeric(4,1))")
+    check_field_names(table, schema, bare=True)
+    with writing(table, schema, bare=True) as write, pytest.raises(DataError, match=r"numeric\(4,1\)\) cannot hold"):
+        write(schema.dump(bills[0]), {})
 
 
 def test_every_type_comes_out_as_json(postgres: str) -> None:

@@ -21,11 +21,11 @@ from structout.pipeline.journal.notes import forget_note, note, noted
 from structout.pipeline.journal.tables import (
     COPY,
     FORGOTTEN,
-    TABLES,
     add,
     keep_completions,
     loaded,
     packed_outcome,
+    spent_in,
     unpacked_outcome,
     written,
 )
@@ -200,10 +200,8 @@ class Journal:
 
     def spent(self) -> dict[str, Usage]:
         """The usage of each model, in this run and earlier runs."""
-        columns = TABLES["spent"]
         with self._guarded():
-            rows = self._db.execute(f"SELECT {', '.join(columns)} FROM spent ORDER BY model").fetchall()
-        return {model: Usage(**dict(zip(columns[1:], counts, strict=True))) for model, *counts in rows}
+            return spent_in(self._db)
 
     def waves(self) -> list[tuple[str, Wave]]:
         """The waves that wait at a provider, each with its model's name, the oldest first. Raises `DamagedError`."""

@@ -176,6 +176,13 @@ def keep_completions(db: sqlite3.Connection, model: str, new: Mapping[bytes, Com
     db.execute(f"UPDATE spent SET seal = {seal_of('spent')} WHERE model = ?", [model])
 
 
+def spent_in(db: sqlite3.Connection) -> dict[str, Usage]:
+    """The usage of each model, in this run and earlier runs."""
+    columns = TABLES["spent"]
+    rows = db.execute(f"SELECT {', '.join(columns)} FROM spent ORDER BY model").fetchall()
+    return {model: Usage(**dict(zip(columns[1:], counts, strict=True))) for model, *counts in rows}
+
+
 def written(outcome: RowOutcome) -> tuple[RowOutcome, bytes]:
     """The outcome that is kept, and its JSON. An outcome that is too large or too deep is kept as rejected, without its
     calls and its document, and if necessary without its input and its key.

@@ -226,7 +226,7 @@ def test_any_json_is_an_outcome_or_bad_data(name: str, value: Any) -> None:
         found = RowOutcome.from_json(OUTCOME | {name: value})
         found.result(Schema.of(True))
         found.provenance()
-        json.dumps(found.quarantined())
+        json.dumps(found.quarantined(Schema.of(True)))
         assert found.problem(Schema.of(True)) is not None
     except DataError:
         pass
