@@ -197,6 +197,9 @@ def test_records_belong_to_the_group_that_a_column_names(tmp_path: Path) -> None
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
     for name in ("rows.csv", "rows.jsonl"):
         assert [record.group for record in Dataset.load(tmp_path / name, Bolt, group="supplier")] == ["ACME", "7"]
-    assert [record.group for record in Dataset.load(tmp_path / "rows.csv", Bolt, group="kind")] == ["hex", "hex"]
+    (tmp_path / "fields.csv").write_text("text,kind,size_mm\nhex 6,hex,6\n")
+    assert [(one.group, one.written) for one in Dataset.load(tmp_path / "fields.csv", Bolt, group="kind")] == [
+        ("hex", {"kind": "hex", "size_mm": 6})
+    ]
     with pytest.raises(DataError, match="'batch', the group of the record, is missing"):
         Dataset.load(tmp_path / "rows.jsonl", Bolt, group="batch")
