@@ -83,11 +83,11 @@ __all__ = [
     "Dataset", "Draft", "Edit", "Example", "Findings", "Grounded", "InvalidResultError", "Issue", "JournalError",
     "Judge", "Lark", "Learned", "Message", "Metric", "MissingExtraError", "Model", "ModelError", "NoModelError", "On",
     "OtherRunError", "OutputError", "Price", "Prices", "Progress", "Prompt", "Prompted", "Reask", "Regex", "Repair",
-    "Repaired", "Report", "Result", "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted", "SpecError",
-    "Sql", "Strategy", "StructoutError", "StructoutWarning", "Task", "Think", "Thresholds", "Training", "Usage",
-    "Verdict", "Verifier", "Verify", "Vote", "__version__", "audit", "certify", "evaluate", "extract", "extract_many",
-    "extract_table", "finetune", "from_pydantic_ai", "load_model", "load_strategy", "preview", "recommend", "repair",
-    "spec", "validate",
+    "Repaired", "Report", "Result", "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted", "ShiftError",
+    "SpecError", "Sql", "Strategy", "StructoutError", "StructoutWarning", "Task", "Think", "Thresholds", "Training",
+    "Usage", "Verdict", "Verifier", "Verify", "Vote", "__version__", "audit", "certify", "evaluate", "extract",
+    "extract_many", "extract_table", "finetune", "from_pydantic_ai", "load_model", "load_strategy", "preview",
+    "recommend", "repair", "spec", "validate",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy(
@@ -96,7 +96,7 @@ __getattr__, __dir__ = lazy(
         "completion": "Completion Message Prompt Sampling Usage",
         "errors": "AccountError "
         "BudgetError CodeError DamagedError DataError JournalError MissingExtraError ModelError NoModelError "
-        "OtherRunError OutputError SchemaError SpecError StructoutError StructoutWarning",
+        "OtherRunError OutputError SchemaError ShiftError SpecError StructoutError StructoutWarning",
         "evaluation": "Compare Dataset Report certify evaluate recommend",
         "evaluation.metrics": "Metric",
         "finetuning": "Training finetune",

@@ -119,6 +119,15 @@ class BudgetError(StructoutError):
     retryable = True
 
 
+class ShiftError(StructoutError):
+    """Rows of a run that no longer look like the labelled records that its strategy was certified on.
+
+    Finished work is kept. The same command stops again; it goes on with `--on-shift warn`.
+    """
+
+    retryable = True
+
+
 class SmallBudgetError(BudgetError, SpecError):
     """A budget that is too small for the first row: the same call fails again."""
 

@@ -1,5 +1,6 @@
 """`structout certify`: a strategy that abstains when it is unsure, with a guarantee on its errors."""
 
+from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,6 +74,7 @@ def certify(
     from structout.evaluation import Dataset
     from structout.evaluation import certify as find
     from structout.evaluation.user_functions import own
+    from structout.shift import reference_json
     from structout.tables.whole_file import replacing
 
     whole = Dataset.load(dataset, schema, group=group)
@@ -80,9 +82,6 @@ def certify(
     with replacing(output, keep=False):
         pass  # a file that cannot be written raises here, before a model is asked
     dev, test = len(whole.split("dev")), len(whole.split("test"))
-    if folds is None and dev + test < len(whole):
-        used = f"{dev:,} propose thresholds (the dev split) and {test:,} judge them (the test split)"
-        say(f"of {len(whole):,} labelled rows, {used}: --folds 5 uses all")
     with progress("certify", len(whole) if folds else dev + test) as advance:
         found = find(
             strategy,
@@ -95,8 +94,11 @@ def certify(
             progress=lambda outcome: advance(outcome.key),
             **by,
         )
+    if folds is None and dev + test < len(whole):
+        used = f"{dev:,} proposed thresholds (the dev split) and {test:,} judged them (the test split)"
+        say(f"of {len(whole):,} labelled rows, {used}: --folds 5 uses all")
     if as_json:
-        put_json(asdict(found))
+        put_json({name: value for name, value in asdict(found).items() if name != "confidences"})
     else:
         put(f"{found.strategy} on {found.model}, measured on {counted(found.n, 'record')}:")
         if group is not None:
@@ -113,7 +115,12 @@ def certify(
     if found.threshold is not None and confidence is None:
         with replacing(output) as stream:
             stream.write(found.written(dataset).encode())
-        say(f"the certified strategy is in {output}")
+        confidences = str(Path(output).with_suffix(".confidences.json"))
+        with replacing(confidences) as stream:
+            stream.write(reference_json(found.strategy, found.model, found.confidences).encode())
+        say(
+            f"the certified strategy is in {output}; structout run --watch {confidences} tells when rows look different"
+        )
     raise typer.Exit(FAILED if found.threshold is None else PASSED)
 
 

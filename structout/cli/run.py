@@ -61,6 +61,14 @@ class LoadMode(StrEnum):
     UPSERT = "upsert"
 
 
+class Shift(StrEnum):
+    """What happens when the rows stop looking like the labelled records."""
+
+    WARN = "warn"
+    QUARANTINE = "quarantine"
+    STOP = "stop"
+
+
 class KeepText(StrEnum):
     """What is kept of the texts of records, prompts and answers."""
 
@@ -195,6 +203,13 @@ def run(
         bool,
         typer.Option("--batch-resubmit", help="Submit a batch that is in doubt again, and risk to pay for it twice."),
     ] = False,
+    watch: Annotated[
+        str | None,
+        typer.Option("--watch", help="Confidences that certify wrote: tell when the rows stop looking like its rows."),
+    ] = None,
+    on_shift: Annotated[
+        Shift, typer.Option("--on-shift", help="What happens then: warn, quarantine the later rows, or stop.")
+    ] = Shift.WARN,
     former_source: FormerInputOption = None,
     former_text: FormerTextOption = None,
 ) -> None:
@@ -254,6 +269,8 @@ def run(
         by_serialization=by_serialization,
         batch_adopt=batch_adopt,
         batch_resubmit=batch_resubmit,
+        watch=watch,
+        on_shift=on_shift.value,
     )
     work = FileRun(settings)
     try:

@@ -1,7 +1,7 @@
 """Confidence thresholds that bound the error rate of accepted records."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf, nextafter
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ class Certificate:
     test records were wrong, and `worst` is the upper bound of the error rate. `base_error` is the error rate without
     a threshold; `bound` is the least share of these records that any method must reject to reach `max_error`. `source`
     is the model as `load_model` takes it. The certificate holds for answers of at most `max_tokens`, with the train
-    records of `dataset` as examples.
+    records of `dataset` as examples. `confidences` are of all dev and test records, for `structout run --watch`.
     """
 
     strategy: str
@@ -50,6 +50,7 @@ class Certificate:
     source: str
     dataset: str
     max_tokens: int
+    confidences: tuple[float, ...] = field(default=(), repr=False)
 
     def written(self, place: str | None = None) -> str:
         """The strategy with its threshold, as text for a file that `load_strategy` reads. `place` is the data set.
@@ -112,10 +113,11 @@ def certify(
     bound = max(0.0, (base.value - max_error) / (1 - max_error))
     name = test[0].model
     source = model if isinstance(model, str) else name
+    known = tuple(one for one in map(confidence, (*dev, *test)) if one is not None)
     return Certificate(
         strategy=spec(built), model=name, max_error=max_error, threshold=found, coverage=coverage, accepted=accepted,
         errors=errors, worst=worst, base_error=base, bound=bound, n=len(test), source=source, dataset=dataset.name,
-        max_tokens=sampling.max_tokens,
+        max_tokens=sampling.max_tokens, confidences=known,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from structout.errors import (
     BudgetError,
     ModelError,
     OtherRunError,
+    ShiftError,
     SpecError,
     StructoutError,
     StructoutWarning,
@@ -33,6 +34,7 @@ from structout.pipeline.run import Executor, Files, finish, local, process, retr
 from structout.pipeline.settings import RunSettings
 from structout.pipeline.status import noting
 from structout.pipeline.sureness import Sureness
+from structout.pipeline.watch import Watch
 from structout.schema import Schema
 from structout.schema.hidden import check_hidden
 from structout.strategies import load_strategy
@@ -105,6 +107,9 @@ class FileRun:
         if settings.mode == "append" and settings.fresh:
             hint = "name another --journal for new rows, or use --mode upsert"
             raise SpecError("--fresh would append the rows of an earlier run again", hint=hint)
+        if settings.watch and settings.retry_quarantine:
+            problem = "got both --watch and --retry-quarantine: quarantined rows are no sample of the rows"
+            raise SpecError(problem, hint="omit --watch")
         if not (settings.write_secrets or settings.by_serialization):
             check_hidden(self._schema, "add --write-secrets, or --by-serialization to write what Pydantic writes")
         self._form = Form.of(self._schema, by_serialization=settings.by_serialization)
@@ -123,6 +128,7 @@ class FileRun:
         self.is_empty = not first
         self.total = count_rows(inputs, limit=settings.limit)
         self._rows: Iterator[Row] = chain(first, rows)
+        self._watch = Watch.of(settings.watch, settings.on_shift, self.total) if settings.watch else None
         self._close = rows.close
         place = placing(settings.output, self._form.schema, bare=settings.bare, load=settings.load)
         self._place = None if place is None else lambda value, provenance: place(self._form.write(value), provenance)
@@ -184,7 +190,9 @@ class FileRun:
                         waiting([wave for _, wave in journal.waves()])
 
                     journal.heed = changed
-                    tally = process(rows, self.job, journal, executor, total=total, progress=note, place=place)
+                    tally = process(
+                        rows, self.job, journal, executor, total=total, progress=note, place=place, watch=self._watch
+                    )
                 self._close()  # a query that was not read to its end may hold a lock on the output
                 failed = journal.counts(limit).get("error", 0)
                 first = next(journal.outcomes(f"NOT ({ANSWERED})", limit), None)
@@ -237,7 +245,7 @@ class FileRun:
         """Writes the rows that are done if the run stops early and can go on. A note of the error says where."""
         try:
             yield
-        except (BudgetError, ModelError, BatchError) as error:
+        except (BudgetError, ModelError, BatchError, ShiftError) as error:
             if error.retryable:
                 try:
                     error.add_note(self._written_in_part(journal, reason_of(error), kept))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from structout.errors import AccountError, BatchError, BudgetError, StructoutError
+from structout.errors import AccountError, BatchError, BudgetError, ShiftError, StructoutError
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.journal.tables import FORGOTTEN
@@ -71,4 +71,6 @@ def reason_of(error: StructoutError) -> str:
         return error.message
     if isinstance(error, AccountError):
         return "the account of the model is used up"
+    if isinstance(error, ShiftError):
+        return "the rows no longer look like the labelled records"
     return "a batch could not go on" if isinstance(error, BatchError) else "the model failed"

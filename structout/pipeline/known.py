@@ -12,6 +12,7 @@ from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.progress import Tally
+from structout.shift import ShiftDetector
 from structout.version import __version__
 
 _EVERY: Final = 1.0  # seconds between two notes in the journal, at least
@@ -26,11 +27,11 @@ class Known:
     this checksum, and judges the others. All of them are judged again before a file is written.
     """
 
-    def __init__(self, journal: Journal, job: Job, total: int | None) -> None:
-        self.tally = Tally(total, tags=job.tags, prices=job.prices)
+    def __init__(self, journal: Journal, job: Job, total: int | None, watch: ShiftDetector | None = None) -> None:
+        self.tally = Tally(total, tags=job.tags, prices=job.prices, watch=watch)
         self.answered = False
         self._journal = journal
-        self._by = _judge(job)
+        self._by = _judge(job, watch)
         self._next = time.monotonic() + _EVERY
         limit = total if total is not None and total <= journal.last() else None
         self._is_whole = bool(self._by) and limit is None  # whether a note can say what is counted
@@ -76,8 +77,9 @@ class Known:
         return self.tally.add(outcome)
 
 
-def _judge(job: Job) -> str:
+def _judge(job: Job, watch: ShiftDetector | None) -> str:
     """A hash of all that decides what is known of an outcome, as a text; "" if code of the user takes part."""
     judge = job.schema.judge
-    parts: list[Any] = [judge, __version__, repr(sorted(job.prices.table.items()))]
+    watched = watch and [watch.limit, *watch.reference]
+    parts: list[Any] = [judge, __version__, repr(sorted(job.prices.table.items())), *([watched] if watched else [])]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16] if judge else ""

@@ -11,6 +11,7 @@ from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.spending import Spending, Spent
 from structout.prices import Prices
 from structout.records import are, is_amount, require, understood, versions_of
+from structout.shift import ShiftDetector
 from structout.surfaces import prometheus
 
 _ACCEPTED = ("valid", "repaired")
@@ -22,7 +23,7 @@ class Tally:
 
     `errors` counts the rows with each kind of issue that were not accepted, `confidence` the accepted rows by their
     least confidence in hundredths, `overruled` the accepted rows with text that the token limit forced, and `versions`
-    the answers of each model by the version that its server reported.
+    the answers of each model by the version that its server reported. `watch` takes the confidence of each row.
     """
 
     total: int | None = None
@@ -39,14 +40,18 @@ class Tally:
     confidence: Counter[int] = field(default_factory=Counter)
     overruled: int = 0
     versions: dict[str, Counter[str]] = field(default_factory=dict)
+    watch: ShiftDetector | None = None
 
     def add(self, outcome: RowOutcome) -> str:
         """Count an outcome. Returns a warning if another version of a model answered than before, otherwise ""."""
         self.counts[outcome.standing] += 1
         self.spending.add(outcome, self.prices)
+        least = outcome.least_confidence
+        if self.watch is not None and least is not None:
+            self.watch.add(least)
         if not outcome.ok:
             self.errors.update({issue.kind for issue in outcome.issues})
-        elif (least := outcome.least_confidence) is not None:
+        elif least is not None:
             self.confidence[min(99, int(100 * least))] += 1
         self.overruled += outcome.ok and any(edit.kind == "steered" for edit in outcome.edits)
         changed = ""
@@ -68,6 +73,7 @@ class Tally:
             "confidence": list(self.confidence.items()),
             "overruled": self.overruled,
             "versions": {model: dict(found) for model, found in self.versions.items()},
+            **({"watch": self.watch.state()} if self.watch is not None else {}),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -81,6 +87,8 @@ class Tally:
             counts = [count for found in (errors, confidence, *versions.values()) for count in found.values()]
             require("counts", are(int, (*counts, *confidence, state["overruled"])))
             spending = Spending(**spent)
+            if self.watch is not None:
+                self.watch.restore(state["watch"])
         self.spending, self.errors, self.confidence = spending, errors, confidence
         self.overruled, self.versions = state["overruled"], versions
 

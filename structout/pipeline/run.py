@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain, islice, takewhile
 
-from structout.errors import BudgetError, DataError, ModelError, OtherRunError, StructoutWarning
+from structout.errors import BudgetError, DataError, ModelError, OtherRunError, ShiftError, StructoutWarning
 from structout.models import identity
 from structout.pipeline.budget import Budget, used_up, within_budget
 from structout.pipeline.chunks import in_order, interruptible
@@ -23,6 +23,7 @@ from structout.pipeline.known import Known
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.progress import Tally
 from structout.pipeline.recorded import completion_key
+from structout.pipeline.watch import Watch
 from structout.strategies.refusals import Refusals
 from structout.surfaces import json_text
 from structout.tables.output import Placing, writing
@@ -79,9 +80,10 @@ def process(
     total: int | None = None,
     progress: Callable[[Tally], None] = lambda tally: None,
     place: Placing | None = None,
+    watch: Watch | None = None,
 ) -> Tally:
     """Add the outcome of every row to the journal, without asking again for rows that have one. `place` belongs to the
-    output, if there is one (see `entries`).
+    output, if there is one (see `entries`), and `watch` sees the confidence of each row.
 
     Outcomes in the journal that the schema rejects are asked again. Raises `BudgetError`, `ModelError` at once for an
     error that stops the run and after `job.max_errors` consecutive rows on which the model failed, `NoModelError` after
@@ -89,7 +91,7 @@ def process(
     the journal knows. The journal keeps all outcomes until then, except those refusals.
     """
     journal.forget_errors()
-    known = Known(journal, job, total)
+    known = Known(journal, job, total, watch.detector if watch else None)
     tally = known.tally
     if place is not None:
         journal.place(lambda outcome: _fits(outcome, place))
@@ -112,25 +114,32 @@ def process(
 
     bill()
     failures = Failures(job.max_errors)
+    if watch:
+        watch.heed()  # of the rows of earlier runs
     try:
         with interruptible(engine(rows, job, journal)) as found:
             for done in found:
                 tally.done += len(done)
                 new = entries(done, place)
+                new = watch.screened(new) if watch else new
                 refusals.told(outcome.refusals for _, _, outcome in new)
                 keep([kept for one in new for kept in refusals.passed(one, one[2].refusals)])
                 for _, _, outcome in new:
                     failures.passed(outcome)
+                if watch:
+                    watch.heed()
         keep(refusals.rest())
     except ModelError as error:
         known.note()
         if error.stops:
             error.hint = f"{error.hint or 'fix the cause'}, then {AGAIN}"
         raise
-    except BudgetError:
+    except (BudgetError, ShiftError):
         known.note()
         raise
     known.note()
+    if watch:
+        watch.close()
     return tally
 
 

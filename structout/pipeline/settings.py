@@ -10,6 +10,7 @@ from structout.completion import Sampling
 from structout.pipeline.budget import Budget
 from structout.pipeline.job import Job
 from structout.pipeline.recipe import Recipe
+from structout.pipeline.watch import OnShift
 from structout.prices import Prices, named, with_known
 from structout.result import Example
 from structout.strategies import spec
@@ -30,7 +31,8 @@ class RunSettings:
     writes them, or `by_serialization`, which writes what the Pydantic type writes. With `keep_text="hash"`, the
     quarantine holds no texts, and the journal holds none once the run is complete. `chunk` is the number of rows that
     are worked on together (None: as the model prefers). If the journal has a batch in doubt, `batch_adopt` is its job
-    at the provider, and `batch_resubmit` submits its rows again.
+    at the provider, and `batch_resubmit` submits its rows again. `watch` is a file of confidences that `certify` wrote,
+    and `on_shift` says what happens when the rows stop looking like the labelled records.
     """
 
     schema: str
@@ -68,6 +70,8 @@ class RunSettings:
     by_serialization: bool = False
     batch_adopt: str | None = None
     batch_resubmit: bool = False
+    watch: str | None = None
+    on_shift: OnShift = "warn"
 
     @property
     def rest(self) -> str:
