@@ -26,6 +26,7 @@ from structout.cli.options import (
 from structout.surfaces import line
 
 if TYPE_CHECKING:
+    from structout.evaluation.certification import Certificate
     from structout.evaluation.stats.rates import Rate
 
 
@@ -107,21 +108,40 @@ def certify(
         put(f"{_percent(found.base_error)} of the accepted records are wrong;")
         most = f"at most {100 * max_error:g} % wrong"
         put(f"to have {most}, any method must reject at least {100 * found.bound:.0f} % of the accepted records")
-        if found.threshold is None:
-            put("no threshold meets this target with 95 % certainty")
-        else:
-            put(f"threshold {found.threshold:.4f} accepts {_percent(found.coverage)} of the records;")
+        if not found.confidences:
+            put("the strategy gives no confidence, so it can set no record aside, and the target is for all of them;")
+        if found.is_met:
+            how = "the strategy" if found.threshold is None else f"threshold {found.threshold:.4f}"
+            put(f"{how} accepts {_percent(found.coverage)} of the records;")
             put(f"{found.errors} of {found.accepted} were wrong, which bounds the error at {100 * found.worst:.1f} %")
-    if found.threshold is not None and confidence is None:
+        else:
+            put(_why_not(found))
+    if found.is_met and confidence is not None:
+        say("no strategy file is written: a strategy cannot apply the function of --confidence")
+    elif found.is_met:
         with replacing(output) as stream:
             stream.write(found.written(dataset).encode())
-        confidences = str(Path(output).with_suffix(".confidences.json"))
-        with replacing(confidences) as stream:
-            stream.write(reference_json(found.strategy, found.model, found.confidences).encode())
-        say(
-            f"the certified strategy is in {output}; structout run --watch {confidences} tells when rows look different"
-        )
-    raise typer.Exit(FAILED if found.threshold is None else PASSED)
+        say(f"the certified strategy is in {output}")
+        if found.confidences:
+            place = str(Path(output).with_suffix(".confidences.json"))
+            with replacing(place) as stream:
+                stream.write(reference_json(found.strategy, found.model, found.confidences).encode())
+            say(f"structout run --watch {place} tells when rows stop looking like these")
+    raise typer.Exit(PASSED if found.is_met else FAILED)
+
+
+def _why_not(found: "Certificate") -> str:
+    """Why the target is not met, and what would help."""
+    from structout.evaluation.stats.rates import records_needed
+
+    needed = records_needed(1 - found.max_error)
+    judged = (
+        f"{counted(found.base_error.n, 'accepted record')} judged it, and {needed:,} would show it if all are right"
+    )
+    if found.confidences:
+        return f"no threshold meets the target with 95 % certainty: {judged}"
+    help_with = "a model with log-probabilities gives confidences, and so do Vote and a Learned verifier"
+    return f"they do not meet it with 95 % certainty: {judged}; {help_with}"
 
 
 def _percent(rate: "Rate") -> str:

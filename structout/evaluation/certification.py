@@ -28,12 +28,14 @@ _STEPS = 20  # thresholds to try
 class Certificate:
     """A confidence threshold, with the error rate that is guaranteed at or above it.
 
-    With 95 % confidence, at most the share `max_error` of the accepted records is wrong. `threshold` is None if no
-    threshold met this target. `coverage` is the share of records that the threshold accepts; `errors` of the `accepted`
-    test records were wrong, and `worst` is the upper bound of the error rate. `base_error` is the error rate without
-    a threshold; `bound` is the least share of these records that any method must reject to reach `max_error`. `source`
-    is the model as `load_model` takes it. The certificate holds for answers of at most `max_tokens`, with the train
-    records of `dataset` as examples. `confidences` are of all dev and test records, for `structout run --watch`.
+    With 95 % confidence, at most the share `max_error` of the accepted records is wrong, if the target `is_met`.
+    `threshold` is None if no threshold met it, or if the strategy gives no confidence: then the certificate is for
+    all records that the strategy accepts. `coverage` is the share of records that are accepted so; `errors` of the
+    `accepted` test records were wrong, and `worst` is the upper bound of the error rate. `base_error` is the error
+    rate without a threshold; `bound` is the least share of these records that any method must reject to reach
+    `max_error`. `source` is the model as `load_model` takes it. The certificate holds for answers of at most
+    `max_tokens`, with the train records of `dataset` as examples. `confidences` are of all dev and test records,
+    for `structout run --watch`.
     """
 
     strategy: str
@@ -50,17 +52,20 @@ class Certificate:
     source: str
     dataset: str
     max_tokens: int
+    is_met: bool
     confidences: tuple[float, ...] = field(default=(), repr=False)
 
     def written(self, place: str | None = None) -> str:
         """The strategy with its threshold, as text for a file that `load_strategy` reads. `place` is the data set.
 
-        Raises `DataError` if `threshold` is None.
+        Raises `DataError` if the target is not met.
         """
-        if self.threshold is None:
+        if not self.is_met:
             problem = "no threshold met the target with the required confidence"
             raise DataError(problem, hint="label more records, or allow a higher error rate")
-        strategy = Verify(On(self.source, load_strategy(self.strategy)), Confident(self.threshold))
+        strategy: Strategy = On(self.source, load_strategy(self.strategy))
+        if self.threshold is not None:
+            strategy = Verify(strategy, Confident(self.threshold))
         allowed, sure, covered = f"{100 * self.max_error:g} %", f"{100 * CONFIDENCE:.0f} %", self.coverage.value
         return (
             f"# At most {allowed} of the accepted records are wrong, with {sure} confidence.\n"
@@ -87,7 +92,8 @@ def certify(
     one fails, by Learn-then-Test (Angelopoulos et al. 2021). `confidence` returns the strategy's confidence in an
     outcome: by default `Outcome.sureness`, which `Confident` uses too; `Outcome.value_logprob` is an alternative. If
     the records of `dataset` have groups, such as suppliers, the guarantee holds although the records of a group may be
-    wrong together. Raises `DataError` if there are no dev or test records.
+    wrong together. Without any confidence, all accepted records are certified, or none. Raises `DataError` if there
+    are no dev or test records.
 
     `folds` uses all labelled records: each is asked once, as `evaluate` says; a quarter of them proposes thresholds,
     and the rest judges them. The certificate is then approximate: the strategy that is used shows other examples.
@@ -105,10 +111,12 @@ def certify(
     groups = {record.key: record.group for record in dataset}
     proposed, judged = (Sure.of(part, confidence, groups) for part in (dev, test))
     found = threshold(proposed, judged, max_error)
-    passed = judged.above(-inf if found is None else found)
-    base, above = judged.rate(np.ones(len(passed), bool)), judged.rate(passed)
+    every = np.ones(len(judged.sure), bool)
+    passed = every if found is None else judged.above(found)
+    base, above = judged.rate(every), judged.rate(passed)
+    is_met = found is not None or (not judged.above(-inf).any() and _p_value(base, max_error) <= 1 - CONFIDENCE)
     accepted, errors = int(passed.sum()), int((passed & np.asarray(judged.wrong, bool)).sum())
-    coverage = wilson(accepted / len(test) if found is not None else 0.0, len(test))
+    coverage = wilson(accepted / len(test) if is_met else 0.0, len(test))
     worst = above.upper if accepted else 1.0
     bound = max(0.0, (base.value - max_error) / (1 - max_error))
     name = test[0].model
@@ -117,7 +125,7 @@ def certify(
     return Certificate(
         strategy=spec(built), model=name, max_error=max_error, threshold=found, coverage=coverage, accepted=accepted,
         errors=errors, worst=worst, base_error=base, bound=bound, n=len(test), source=source, dataset=dataset.name,
-        max_tokens=sampling.max_tokens, confidences=known,
+        max_tokens=sampling.max_tokens, is_met=is_met, confidences=known,
     )  # fmt: skip
 
 
@@ -181,5 +189,8 @@ class Sure:
 
     def p_value(self, least: float, max_error: float) -> float:
         """How likely so few errors above a threshold are if more than `max_error` of such documents are wrong."""
-        rate = self.rate(self.above(least))
-        return p_value((1 - rate.value) * rate.effective, rate.effective, 1 - max_error)
+        return _p_value(self.rate(self.above(least)), max_error)
+
+
+def _p_value(wrong: Rate, max_error: float) -> float:
+    return p_value((1 - wrong.value) * wrong.effective, wrong.effective, 1 - max_error)

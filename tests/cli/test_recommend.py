@@ -35,12 +35,19 @@ def test_recommend_and_certify_write_a_strategy(
     assert (none.returncode, json.loads(none.stdout)["chosen"]) == (1, None)
     assert "would meet the targets with 2,995 records" in shell(*words, "--record-accuracy", "0.999").stdout
     unsure = shell("certify", str(data), "--model", model, *options, "--output", str(tmp_path / "sure.strategy"))
-    assert (unsure.returncode, "no threshold meets this target" in unsure.stdout) == (1, True)
+    assert unsure.returncode == 0, unsure.stderr
+    assert "the strategy gives no confidence, so it can set no record aside" in unsure.stdout
+    assert "0 of 60 were wrong, which bounds the error at 4.9 %" in unsure.stdout
+    assert "Confident" not in (tmp_path / "sure.strategy").read_text()
+    few = shell("certify", str(data), "--model", model, *options, "--max-error", "0.01")
+    assert few.returncode == 1
+    assert "60 accepted records judged it, and 299 would show it if all are right" in few.stdout
     (tmp_path / "own.py").write_text("def always(outcome):\n    return 1.0\n")
     own = shell(
         "certify", str(data), "--model", model, *options, "--confidence", f"{tmp_path / 'own.py'}:always", "--json"
     )
     assert (own.returncode, json.loads(own.stdout)["threshold"]) == (0, 1.0)
+    assert "no strategy file is written: a strategy cannot apply the function" in own.stderr
 
 
 def test_recommend_never_lets_compliance_stand_alone(

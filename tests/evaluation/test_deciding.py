@@ -318,8 +318,11 @@ def test_certify_says_what_it_costs_to_be_sure(tmp_path: Path) -> None:
         Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(unsure), confidence=lambda o: o.value_logprob
     )
     assert by_logprob.threshold == pytest.approx(-0.01)
-    none = certify(Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(right))
-    assert (none.threshold, none.bound) == (None, 0.0), "a model that does not tell how sure it is"
+    silent = certify(Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(right, name="m"))
+    assert (silent.threshold, silent.is_met, silent.accepted, silent.confidences) == (None, True, 200, ())
+    assert "Confident" not in silent.written(), "a model that does not tell how sure it is"
+    none = certify(Prompted(), dataset(0, 60, 200), 0.001, model=Scripted(right))
+    assert (none.threshold, none.is_met, none.bound) == (None, False, 0.0)
     with pytest.raises(DataError, match="no threshold"):
         none.written()
 
