@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from structout.evaluation.certification import Sure, threshold
 from structout.evaluation.stats.rates import upper_bound
+from structout.evaluation.stats.thresholds import Sure, threshold
 from structout.shift import ShiftDetector
 
 RESULTS = Path(__file__).parent / "results"

@@ -124,6 +124,15 @@ def steps(document: Json, place: str) -> list[str | int]:
     return found
 
 
+def field_of(document: Json, place: str) -> str:
+    """The place of a document (a JSON Pointer) with `*` for the items of lists: the field of all such places."""
+    try:
+        found = steps(document, place)
+    except (LookupError, TypeError, ValueError):  # a place of another document
+        return place
+    return "".join("/*" if isinstance(step, int) else pointer((step,)) for step in found)
+
+
 def leaf_places(text: str) -> dict[str, tuple[int, int]]:
     """The places of the scalars in a valid JSON text, by JSON Pointer.
 

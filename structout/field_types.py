@@ -43,6 +43,8 @@ def _fits(value: Any, declared: Any) -> bool:
         return any(value == part and type(value) is type(part) for part in parts)
     if kind is Callable:
         return callable(value)
+    if kind is tuple and Ellipsis not in parts:
+        return isinstance(value, tuple) and len(value) == len(parts) and all(map(_fits, value, parts))
     if kind in (tuple, list):
         return isinstance(value, kind) and all(_fits(one, parts[0]) for one in value)
     if kind is Mapping:

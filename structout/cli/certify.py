@@ -1,8 +1,9 @@
 """`structout certify`: a strategy that abstains when it is unsure, with a guarantee on its errors."""
 
+from dataclasses import asdict
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,11 +23,16 @@ from structout.cli.options import (
     StrategyOption,
     current_spelling,
     sampling,
+    shares_of,
 )
+from structout.errors import SpecError
 from structout.surfaces import line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from structout.evaluation.certification import Certificate
+    from structout.evaluation.field_certification import FieldCertificate
     from structout.evaluation.stats.rates import Rate
 
 
@@ -42,6 +48,14 @@ def certify(
             "--max-error", min=0.0001, max=0.9999, help="The highest share of accepted records that may be wrong."
         ),
     ] = 0.05,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--field",
+            help="FIELD=SHARE: the highest share of values of a field (or /a/*/b) that may be wrong. Doubtful values "
+            "become null, and the record is kept. It takes the place of --max-error. Repeatable.",
+        ),
+    ] = None,
     confidence: Annotated[
         str | None,
         typer.Option(
@@ -70,64 +84,95 @@ def certify(
     no_code: CodeOption = False,
 ) -> None:
     """Find the confidence that keeps a strategy's errors below --max-error. Exit 1 if no such confidence is found."""
-    from dataclasses import asdict
-
-    from structout.evaluation import Dataset
+    from structout.evaluation import Dataset, certify_fields
     from structout.evaluation import certify as find
+    from structout.evaluation.field_certification import FieldCertificate
     from structout.evaluation.user_functions import own
-    from structout.shift import reference_json
     from structout.tables.whole_file import replacing
 
+    targets = shares_of("--field", field)
+    if targets and confidence is not None:
+        raise SpecError(
+            "got both --field and --confidence", hint="omit one of them: fields have confidences of their own"
+        )
     whole = Dataset.load(dataset, schema, group=group)
-    by = {"confidence": own(confidence, float, int, NoneType)} if confidence is not None else {}
+    by: dict[str, Any] = {"confidence": own(confidence, float, int, NoneType)} if confidence is not None else {}
     with replacing(output, keep=False):
         pass  # a file that cannot be written raises here, before a model is asked
     dev, test = len(whole.split("dev")), len(whole.split("test"))
     with progress("certify", len(whole) if folds else dev + test) as advance:
-        found = find(
-            strategy,
-            whole,
-            max_error,
-            model=model,
-            folds=folds,
-            sampling=sampling(max_tokens),
-            log=log or f".structout/bench-{whole.name}.jsonl",
-            progress=lambda outcome: advance(outcome.key),
-            **by,
+        asked: dict[str, Any] = {
+            "model": model, "folds": folds, "sampling": sampling(max_tokens),
+            "log": log or f".structout/bench-{whole.name}.jsonl", "progress": lambda outcome: advance(outcome.key),
+        }  # fmt: skip
+        found: Certificate | FieldCertificate = (
+            certify_fields(strategy, whole, targets, **asked)
+            if targets
+            else find(strategy, whole, max_error, **asked, **by)
         )
     if folds is None and dev + test < len(whole):
         used = f"{dev:,} proposed thresholds (the dev split) and {test:,} judged them (the test split)"
         say(f"of {len(whole):,} labelled rows, {used}: --folds 5 uses all")
     if as_json:
-        put_json({name: value for name, value in asdict(found).items() if name != "confidences"})
+        put_json(
+            {name: value for name, value in asdict(found).items() if name != "confidences"} | {"is_met": found.is_met}
+        )
     else:
-        put(f"{found.strategy} on {found.model}, measured on {counted(found.n, 'record')}:")
+        put(f"{found.strategy} on {found.model}, measured on {counted(len(whole) if folds else test, 'record')}:")
         if group is not None:
             groups = counted(len({record.group for record in whole}), "group")
             put(f"the records are of {groups} by {line(group)}, and may be wrong together in a group;")
-        put(f"{_percent(found.base_error)} of the accepted records are wrong;")
-        most = f"at most {100 * max_error:g} % wrong"
-        put(f"to have {most}, any method must reject at least {100 * found.bound:.0f} % of the accepted records")
-        if not found.confidences:
-            put("the strategy gives no confidence, so it can set no record aside, and the target is for all of them;")
-        if found.is_met:
-            how = "the strategy" if found.threshold is None else f"threshold {found.threshold:.4f}"
-            put(f"{how} accepts {_percent(found.coverage)} of the records;")
-            put(f"{found.errors} of {found.accepted} were wrong, which bounds the error at {100 * found.worst:.1f} %")
-        else:
-            put(_why_not(found))
+        put("\n".join(_of_fields(found) if isinstance(found, FieldCertificate) else _of_records(found)))
     if found.is_met and confidence is not None:
         say("no strategy file is written: a strategy cannot apply the function of --confidence")
     elif found.is_met:
-        with replacing(output) as stream:
-            stream.write(found.written(dataset).encode())
-        say(f"the certified strategy is in {output}")
-        if found.confidences:
-            place = str(Path(output).with_suffix(".confidences.json"))
-            with replacing(place) as stream:
-                stream.write(reference_json(found.strategy, found.model, found.confidences).encode())
-            say(f"structout run --watch {place} tells when rows stop looking like these")
+        _write(found, dataset, output)
     raise typer.Exit(PASSED if found.is_met else FAILED)
+
+
+def _write(found: "Certificate | FieldCertificate", dataset: str, output: str) -> None:
+    """Write the certified strategy, and the confidences for `run --watch` beside it."""
+    from structout.shift import reference_json
+    from structout.tables.whole_file import replacing
+
+    with replacing(output) as stream:
+        stream.write(found.written(dataset).encode())
+    say(f"the certified strategy is in {output}")
+    if found.confidences:
+        place = str(Path(output).with_suffix(".confidences.json"))
+        with replacing(place) as stream:
+            stream.write(reference_json(found.strategy, found.model, found.confidences).encode())
+        say(f"structout run --watch {place} tells when rows stop looking like these")
+
+
+def _of_records(found: "Certificate") -> "Iterator[str]":
+    """What was found for whole records."""
+    yield f"{_percent(found.base_error)} of the accepted records are wrong;"
+    most = f"at most {100 * found.max_error:g} % wrong"
+    yield f"to have {most}, any method must reject at least {100 * found.bound:.0f} % of the accepted records"
+    if not found.confidences:
+        yield "the strategy gives no confidence, so it can set no record aside, and the target is for all of them;"
+    if found.is_met:
+        how = "the strategy" if found.threshold is None else f"threshold {found.threshold:.4f}"
+        yield f"{how} accepts {_percent(found.coverage)} of the records;"
+        yield f"{found.errors} of {found.accepted} were wrong, which bounds the error at {100 * found.worst:.1f} %"
+    else:
+        yield _why_not(found)
+
+
+def _of_fields(found: "FieldCertificate") -> "Iterator[str]":
+    """What was found for each field."""
+    for one in found.fields:
+        most = f"at most {100 * one.max_error:g} % may be"
+        yield f"{line(one.field)}: {_percent(one.base_error)} of its values are wrong, and {most}"
+        if one.threshold is None:
+            yield f"  no threshold meets this target ({counted(one.base_error.n, 'value')} judged it)"
+        else:
+            kept = f"{_percent(one.coverage)} of the values"
+            yield f"  threshold {one.threshold:.4f} keeps {kept}, and the others become null;"
+            yield f"  {one.errors} of {one.kept} were wrong, which bounds the error at {100 * one.worst:.1f} %"
+    if found.is_met and len(found.fields) > 1:
+        yield "all targets hold together with 95 % confidence"
 
 
 def _why_not(found: "Certificate") -> str:

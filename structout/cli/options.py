@@ -261,6 +261,21 @@ def decimal_named(sign: str | None) -> "Decimal | None":
     return sign  # type: ignore[return-value]
 
 
+def shares_of(option: str, written: Iterable[str] | None) -> dict[str, float]:
+    """The shares of `FIELD=SHARE` by field."""
+    found = {}
+    for text in written or ():
+        name, _, number = text.rpartition("=")
+        problem = f"invalid {option}: got {text!r}, expected FIELD=SHARE with a share from 0 to 1"
+        try:
+            found[name] = float(number)
+        except ValueError:
+            raise SpecError(problem, hint="write FIELD=0.98") from None
+        if not name or not 0 <= found[name] <= 1:
+            raise SpecError(problem, hint="write FIELD=0.98")
+    return found
+
+
 def warn_of_other_models(priced: Iterable[str], models: Collection[str]) -> None:
     """Warn of each price whose model is not among `models`. A price without a name ("") has its model."""
     from structout.prices import without_options

@@ -21,6 +21,7 @@ from structout.cli.options import (
     WriteSecretsOption,
     decimal_named,
     policy_named,
+    shares_of,
 )
 from structout.errors import DataError, SpecError
 from structout.surfaces import json_shown, line
@@ -225,22 +226,15 @@ def _goes_on(stream: TextIO) -> "Iterator[None]":
 
 
 def _shares(option: str, written: list[str] | None, schema: "Schema[Any]") -> dict[str, float]:
-    """The shares of `FIELD=SHARE` by field."""
+    """The shares of `FIELD=SHARE` by field. Raises `SpecError` for a field that the schema does not have."""
     from structout.gate.gate import fields_of, has_field
 
-    least = {}
-    for text in written or []:
-        name, _, number = text.rpartition("=")
-        try:
-            least[name] = float(number)
-        except ValueError:
-            raise SpecError(f"invalid {option}: got {text!r}, expected FIELD=SHARE", hint="write FIELD=0.98") from None
-        if not 0 <= least[name] <= 1:
-            raise SpecError(f"invalid {option}: got {text!r}, expected a share from 0 to 1", hint="write FIELD=0.98")
+    found = shares_of(option, written)
+    for name in found:
         if not has_field(schema, name):
             hint = f"use one of {', '.join(fields_of(schema)[:12])}, or a JSON Pointer such as /parts/*/size"
             raise SpecError(f"unknown field {name!r} in {option}", hint=hint)
-    return least
+    return found
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from structout.evaluation.calibration import calibrate
 from structout.evaluation.certification import certify
 from structout.evaluation.dataset import Dataset, Record
+from structout.evaluation.field_certification import certify_fields
 from structout.evaluation.harness import evaluate, read_log
 from structout.evaluation.lessons import judged
 from structout.evaluation.metrics import share
@@ -20,6 +21,7 @@ __all__ = [
     "Report",
     "calibrate",
     "certify",
+    "certify_fields",
     "evaluate",
     "judged",
     "mistakes",

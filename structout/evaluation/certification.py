@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf, nextafter
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from structout.completion import Sampling
 from structout.errors import DataError
@@ -15,13 +14,13 @@ from structout.evaluation.dataset import Dataset
 from structout.evaluation.harness import evaluate, labelled
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.recommendation import measured_with
-from structout.evaluation.stats.rates import CONFIDENCE, Rate, clustered, p_value, wilson
+from structout.evaluation.stats.rates import CONFIDENCE, Rate, wilson
+from structout.evaluation.stats.thresholds import Sure, threshold
 from structout.models import Model
 from structout.strategies import On, Strategy, Verify, load_strategy, spec, strategy_of
 from structout.verifiers import Confident
 
 Confidence = Callable[[Outcome], float | None]
-_STEPS = 20  # thresholds to try
 
 
 @dataclass(frozen=True)
@@ -98,24 +97,16 @@ def certify(
     `folds` uses all labelled records: each is asked once, as `evaluate` says; a quarter of them proposes thresholds,
     and the rest judges them. The certificate is then approximate: the strategy that is used shows other examples.
     """
-    built = strategy_of(strategy)
-    sampling = sampling or Sampling()
-    how: dict[str, Any] = {"sampling": sampling, "log": log, "progress": progress}
-    if folds is None:
-        parts = [labelled(dataset).split("dev"), dataset.split("test")]
-        dev, test = (evaluate([built], model, part, examples=dataset, **how).outcomes for part in parts)
-    else:
-        asked = evaluate([built], model, labelled(dataset), folds=folds, **how).outcomes
-        proposing = {record.key for record in dataset.shuffled().head(max(1, len(dataset) // 4))}
-        dev, test = (tuple(o for o in asked if (o.key in proposing) is is_dev) for is_dev in (True, False))
+    built, sampling = strategy_of(strategy), sampling or Sampling()
+    dev, test = halves(built, dataset, model, folds, sampling=sampling, log=log, progress=progress)
     groups = {record.key: record.group for record in dataset}
-    proposed, judged = (Sure.of(part, confidence, groups) for part in (dev, test))
+    proposed, judged = (_judged(part, confidence, groups) for part in (dev, test))
     found = threshold(proposed, judged, max_error)
     every = np.ones(len(judged.sure), bool)
     passed = every if found is None else judged.above(found)
     base, above = judged.rate(every), judged.rate(passed)
-    is_met = found is not None or (not judged.above(-inf).any() and _p_value(base, max_error) <= 1 - CONFIDENCE)
-    accepted, errors = int(passed.sum()), int((passed & np.asarray(judged.wrong, bool)).sum())
+    is_met = found is not None or (not judged.above(-inf).any() and judged.p_value(every, max_error) <= 1 - CONFIDENCE)
+    accepted, errors = int(passed.sum()), judged.errors(passed)
     coverage = wilson(accepted / len(test) if is_met else 0.0, len(test))
     worst = above.upper if accepted else 1.0
     bound = max(0.0, (base.value - max_error) / (1 - max_error))
@@ -129,68 +120,33 @@ def certify(
     )  # fmt: skip
 
 
-def threshold(proposed: "Sure", judged: "Sure", max_error: float) -> float | None:
-    """The lowest threshold at which the error rate is shown to be at most `max_error`; None if every threshold fails.
-
-    The quantiles of the confidences in `proposed` are the thresholds to try, those first that these records speak for
-    most. `judged`, other records, then test them in this order until one fails, so each is tested at the full level.
-    """
-    if not len(proposed.sure) or not len(judged.sure):
-        return None
-    quantiles = np.linspace(0, 1, _STEPS + 1)
-    tried = (float(np.quantile(proposed.sure, q, method="lower")) for q in quantiles)
-    steps = {one: proposed.p_value(one, max_error) for one in tried if one > -inf}
-    found = None
-    for one in sorted(steps, key=lambda step: (steps[step], step)):
-        if judged.p_value(one, max_error) > 1 - CONFIDENCE:
-            break
-        found = one if found is None else min(one, found)
-    return found
+def halves(
+    strategy: Strategy, dataset: Dataset, model: Model | str, folds: int | None, **how: Any
+) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]]:
+    """The outcomes that propose thresholds, and those that judge the thresholds. `how` is as `evaluate` takes it."""
+    if folds is None:
+        parts = [labelled(dataset).split("dev"), dataset.split("test")]
+        dev, test = (tuple(evaluate([strategy], model, part, examples=dataset, **how).outcomes) for part in parts)
+        return dev, test
+    asked = evaluate([strategy], model, labelled(dataset), folds=folds, **how).outcomes
+    proposing = {record.key for record in dataset.shuffled().head(max(1, len(dataset) // 4))}
+    dev, test = (tuple(o for o in asked if (o.key in proposing) is is_dev) for is_dev in (True, False))
+    return dev, test
 
 
-@dataclass(frozen=True)
-class Sure:
-    """The confidence in each accepted document (-inf if unknown), whether the document is wrong, and its group.
-
-    Without groups, records are wrong independently of one another, and bounds are exact (binomial). Records of one
-    group, such as one supplier, may be wrong together: then bounds are for the effective number of independent records,
-    which follows from the variance between groups (Korn & Graubard 1998).
-    """
-
-    sure: Sequence[float]
-    wrong: Sequence[bool]
-    groups: Sequence[str] = ()
-
-    @classmethod
-    def of(cls, outcomes: Sequence[Outcome], confidence: Confidence, groups: Mapping[str, str | None]) -> "Sure":
-        """The accepted documents among outcomes. `groups` names the group of a key; None is a group of its own."""
-        accepted = [outcome for outcome in outcomes if outcome.ok]
-        known = [confidence(outcome) for outcome in accepted]
-        named = [f"group {groups[one.key]}" if groups[one.key] is not None else f"key {one.key}" for one in accepted]
-        return cls(
-            [-inf if one is None else one for one in known],
-            [not outcome.right for outcome in accepted],
-            named if any(group is not None for group in groups.values()) else (),
-        )
-
-    def above(self, least: float) -> NDArray[np.bool_]:
-        """Which confidences are known and at least `least`."""
-        passed: NDArray[np.bool_] = np.asarray(self.sure) >= max(least, nextafter(-inf, 0))
-        return passed
-
-    def rate(self, passed: NDArray[np.bool_]) -> Rate:
-        """The share of wrong documents among those that passed."""
-        wrong = passed & np.asarray(self.wrong, bool)
-        if not self.groups:
-            n = int(passed.sum())
-            return wilson(float(wrong.sum()) / n if n else 0.0, n)
-        numbers = np.unique(np.asarray(self.groups, str), return_inverse=True)[1]
-        return clustered(np.bincount(numbers, wrong).tolist(), np.bincount(numbers, passed).tolist())
-
-    def p_value(self, least: float, max_error: float) -> float:
-        """How likely so few errors above a threshold are if more than `max_error` of such documents are wrong."""
-        return _p_value(self.rate(self.above(least)), max_error)
+def _judged(outcomes: Sequence[Outcome], confidence: Confidence, groups: Mapping[str, str | None]) -> Sure:
+    """The accepted documents among outcomes. `groups` names the group of a key; None is a group of its own."""
+    accepted = [outcome for outcome in outcomes if outcome.ok]
+    known = [confidence(outcome) for outcome in accepted]
+    named = [group_of(outcome, groups) for outcome in accepted]
+    return Sure(
+        [-inf if one is None else one for one in known],
+        [not outcome.right for outcome in accepted],
+        named if any(group is not None for group in groups.values()) else (),
+    )
 
 
-def _p_value(wrong: Rate, max_error: float) -> float:
-    return p_value((1 - wrong.value) * wrong.effective, wrong.effective, 1 - max_error)
+def group_of(outcome: Outcome, groups: Mapping[str, str | None]) -> str:
+    """The group of an outcome's record: a record without one is a group of its own."""
+    group = groups.get(outcome.key)
+    return f"key {outcome.key}" if group is None else f"group {group}"

@@ -70,6 +70,8 @@ EditKind = Literal[
     "listed",  # a value became a list, or a text was split
     "unlisted",  # the only item of a list took its place
     "pairs",  # a list of pairs became an object
+    # after the answer
+    "withheld",  # a value that a verifier doubts became null
     # while decoding
     "steered",  # the token limit put text there against the model's own choice
 ]

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from structout.document import Json, field_of
+from structout.errors import SpecError
+from structout.field_types import misfit
 from structout.issue import Issue
 from structout.models.base import Model
 from structout.prompts import wording
@@ -18,12 +21,21 @@ class Confident:
     The strategy provides the confidence: the probability of the leaf's text under the model, or the agreement of a
     `Vote`. A good threshold depends on the model and the strategy: choose it on labelled records. The score is the
     least confidence in any leaf; a result without confidence is unsure.
+
+    `fields` holds thresholds of single fields: pairs of a JSON Pointer, with `*` for each item of a list, and a number.
+    With `Verify(..., level="leaf")` a leaf below its threshold becomes null:
+
+        Verify(Constrained(), Confident(0.2, fields=(("/price", 0.9), ("/lines/*/amount", 0.95))), level="leaf")
     """
 
     threshold: float = 0.5
+    fields: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        check_threshold(self.threshold)
+        if problem := misfit(self):
+            raise SpecError(problem, hint="give pairs of a JSON Pointer and a threshold")
+        for threshold in (self.threshold, *(threshold for _, threshold in self.fields)):
+            check_threshold(threshold)
 
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
         return [self._verdict(result) for result in results]
@@ -31,6 +43,10 @@ class Confident:
     def _verdict(self, result: Result[Any]) -> Verdict:
         if not result.confidence:
             return Verdict("unsure", 0.5)
-        low = {place: sure for place, sure in result.confidence.items() if sure < self.threshold}
+        low = {place: sure for place, sure in result.confidence.items() if sure < self.least(place, result.document)}
         issues = tuple(Issue(p, "rejected", wording.UNSURE.format(sure=f"{sure:.2f}")) for p, sure in low.items())
         return Verdict("reject" if low else "accept", min(result.confidence.values()), issues)
+
+    def least(self, place: str, document: Json) -> float:
+        """The threshold at a place of a document (a JSON Pointer)."""
+        return dict(self.fields).get(field_of(document, place), self.threshold) if self.fields else self.threshold

@@ -25,11 +25,11 @@ from structout import (
     source,
 )
 from structout.completion import Prompt, Usage
-from structout.evaluation.certification import Sure, threshold
 from structout.evaluation.dataset import Record, Split
 from structout.evaluation.recommendation import Target, cheapest_shown
 from structout.evaluation.regression import changes
 from structout.evaluation.stats.rates import p_value
+from structout.evaluation.stats.thresholds import Sure, threshold
 from structout.schema import Schema
 from tests.bolt import Bolt
 from tests.evaluation.test_metrics import RIGHT

@@ -23,6 +23,7 @@ from structout import (
     Verdict,
     Verify,
     Vote,
+    load_strategy,
 )
 from structout.schema import Schema
 from tests.bolt import Bolt
@@ -43,6 +44,31 @@ def test_what_is_refused_is_marked_and_has_no_value() -> None:
     assert [(issue.pointer, issue.kind) for issue in wrong.issues] == [("/size_mm", "rejected")]
     assert broken.status == "invalid"
     assert model.calls == 3
+
+
+def test_at_the_level_of_leaves_a_doubtful_value_becomes_null_and_the_record_is_kept() -> None:
+    noted = '{"kind": "hex", "size_mm": 6, "note": "blue"}'
+    model = Scripted({"noted": noted, "wrong": WRONG, "none": GOOD})
+    strategy = Verify(Prompted(), Grounded(fields=("/note", "/size_mm")), level="leaf")
+    kept, required, whole = run(strategy, model, "noted 6 mm", "wrong 6 mm", "none 6 mm")
+    assert (kept.status, kept.value) == ("repaired", Bolt(kind="hex", size_mm=6, note=None))
+    assert [(one.kind, one.grade, one.where, one.before) for one in kept.edits] == [
+        ("withheld", "lossy", "/note", '"blue"')
+    ]
+    assert kept.document == {"kind": "hex", "size_mm": 6, "note": None}
+    assert (required.status, required.document) == ("rejected", {"kind": "hex", "size_mm": 7}), "it may not be null"
+    assert (whole.status, whole.edits) == ("valid", ())
+
+
+@pytest.mark.parametrize("fields", ["(('/note', 'a'),)", "(('/note',),)", "('/note', 0.5)", "(('/note', 2),)"])
+def test_invalid_thresholds_of_fields_are_refused(fields: str) -> None:
+    with pytest.raises(SpecError, match="invalid"):
+        load_strategy(f"Verify(Prompted(), Confident(fields={fields}), level='leaf')")
+
+
+def test_an_objection_to_no_value_rejects_the_record_at_any_level() -> None:
+    (found,) = run(Verify(Prompted(), Rule(lambda value: False), level="leaf"), Scripted(GOOD), "6 mm")
+    assert (found.status, found.edits) == ("rejected", ())
 
 
 def test_what_is_refused_may_be_asked_again_with_the_verifiers_issues() -> None:
