@@ -122,7 +122,7 @@ def recommend(
             model or ["embedded"],
             whole,
             targets,
-            minimise=("price" if prices else "seconds") if minimise == "cost" else minimise,  # type: ignore[arg-type]
+            minimise=("price" if prices else None) if minimise == "cost" else minimise,  # type: ignore[arg-type]
             share_out=share_out,
             folds=folds,
             compliance_only=compliance_only,

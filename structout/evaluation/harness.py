@@ -152,12 +152,13 @@ def several(given: Any) -> Sequence[Any]:
     return given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
 
 
-def read_log(path: str | Path, metrics: Mapping[str, Metric] | None = None) -> Report:
-    """Read the last run of a log that `evaluate` wrote, without asking the model. Raises `DataError`.
+def read_log(path: str | Path, metrics: Mapping[str, Metric] | None = None, run: int | None = None) -> Report:
+    """Read a run of a log that `evaluate` wrote, without asking the model. Raises `DataError`.
 
-    The log of an interrupted run holds the outcomes up to the interruption.
+    `run` is its number, from 1. Without a number it is the last run of `structout bench`, whatever `recommend` and
+    `certify` wrote to the same log since; if `bench` made none, it is the last run. The log of an interrupted run holds the outcomes up to the interruption.
     """
-    about, outcomes = logs.read(path)
+    about, outcomes = logs.read(path, run)
     return Report(about, outcomes, metrics or {})
 
 
