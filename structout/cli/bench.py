@@ -97,7 +97,8 @@ def bench(
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Only say how many prompts, tokens and dollars it would take. No model is asked."
+            "--dry-run",
+            help="Only say how many prompts, tokens and dollars it would take. Unlike run --dry-run, it asks no model.",
         ),
     ] = False,
     log: LogOption = None,
@@ -212,7 +213,7 @@ def bench(
     if figures is not None:
         say(f"figures: {', '.join(map(str, draw(report, Path(figures))))}")
     if wrong is not None:
-        say(f"{wrong} holds the values that are not right: {write_mistakes(report, wrong):,}")
+        say(f"{wrong} holds {write_mistakes(report, wrong)}")
     if not as_json:
         _conclude(report, place, markdown=markdown)
     raise typer.Exit(FAILED if worse and fail_on_regression else 0)
@@ -229,7 +230,8 @@ def _say_run(log: str, number: int | None, role: str = "scored") -> None:
         by = "bench" if one.is_of_bench else str(one.about.get("by", "recommend, certify or a program"))
         strategies = one.about.get("strategies")
         names = ", ".join(map(str, strategies)) if isinstance(strategies, list) else ""
-        return f"{str(one.about.get('date', 'no date'))[:19]}, by {by:.40}, {counted(one.outcomes, 'outcome')}: {names:.100}"
+        date = str(one.about.get("date", "no date"))
+        return f"{date:.19}, by {by:.40}, {counted(one.outcomes, 'outcome')}: {names:.100}"
 
     found = listed(log)
     read = chosen(found, log, number)

@@ -1,12 +1,13 @@
 """Costs as people write them: `$0.0012 a record`, `$12 for 10,000 records`, `0.4 s a record`."""
 
-from collections.abc import Collection
 from math import floor, log10
 from typing import TYPE_CHECKING, Literal
 
 from structout.prices import dollars
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from structout.evaluation.metrics import Cost
 
 Minimise = Literal["price", "seconds", "tokens", "calls"]

@@ -123,7 +123,7 @@ def test_bench_writes_the_values_that_are_not_right(
     assert shell("bench", "--rescore", tmp_path / "log.jsonl", "--wrong", tmp_path / "wrong.csv").returncode == 0
     head, first, *_ = (tmp_path / "wrong.csv").read_text().splitlines()
     assert head.startswith("key,strategy,model,")
-    assert first.endswith(f"valid,/size_mm,wrong value,8.0,6.0,{rows[0]['text']}")
+    assert first.endswith(f"valid,true,/size_mm,wrong value,8.0,6.0,{rows[0]['text']}")
     other = shell(*words, "--wrong", tmp_path / "wrong.txt")
     assert (other.returncode, "name a file that ends in .jsonl or .csv" in other.stderr) == (2, True)
 

@@ -171,8 +171,8 @@ def _tie(rows: Sequence[ReportRow], pairs: Sequence[Pair], one: ReportRow, able:
         p = next((pair.p_wrong for pair in pairs if {(a.label, a.model) for a in (pair.one, pair.other)} == both), 1.0)
         shown = "this difference is shown" if p <= 1 - CONFIDENCE else "this difference may be chance"
         yield (
-            f"The cheapest of them, {_name(cheap, rows)}, costs {a_record(in_unit(cheap.cost, unit), unit)} and accepts "
-            f"{_percent(cheap.wrong_but_valid)} wrong: {shown} (p = {p:.2g})."
+            f"The cheapest of them, {_name(cheap, rows)}, costs {a_record(in_unit(cheap.cost, unit), unit)} and "
+            f"accepts {_percent(cheap.wrong_but_valid)} wrong: {shown} (p = {p:.2g})."
         )
 
 
@@ -218,4 +218,4 @@ def _name(row: ReportRow, rows: Sequence[ReportRow]) -> str:
 
 
 def _percent(rate: Rate) -> str:
-    return f"{100 * rate.value:.0f} % ({100 * rate.low:.0f} to {100 * rate.high:.0f})"
+    return "–" if not rate.n else f"{100 * rate.value:.0f} % ({100 * rate.low:.0f} to {100 * rate.high:.0f})"
