@@ -73,11 +73,25 @@ def forecast(experiment: Experiment) -> list[Expected]:
     found = []
     for name, likely in accepted.parts.items():
         most = refused.parts.get(name, likely)
-        sent = {one: (len(keys), max(len(keys), len(most.sent.get(one, ())))) for one, keys in likely.sent.items()}
+        sent = {}
+        for one in {**likely.sent, **most.sent}:
+            few, many = (len(part.sent.get(one, ())) for part in (likely, most))
+            sent[one] = few, max(few, many)
         price = prices.get(name)
         costs = [None if price is None else price.of(usage) for usage in (likely.likely, most.most)]
-        counts = len(likely.asked), max(len(likely.asked), len(most.asked))
-        found.append(Expected(name, len(likely.seen), *counts, likely.likely, most.most, costs[0], costs[1], sent))
+        found.append(
+            Expected(
+                model=name,
+                known=len(likely.seen),
+                prompts=len(likely.asked),
+                prompts_most=max(len(likely.asked), len(most.asked)),
+                likely=likely.likely,
+                most=most.most,
+                price=costs[0],
+                price_most=costs[1],
+                strategies=sent,
+            )
+        )
     return found
 
 
