@@ -11,7 +11,7 @@ import typer
 
 from structout import surfaces
 from structout.cli.codes import FAILED, INTERRUPTED, PASSED
-from structout.cli.console import progress, put, put_json, put_table, say, show
+from structout.cli.console import counted, progress, put, put_json, put_table, say, show
 from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
@@ -97,12 +97,17 @@ def bench(
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Only say how many prompts, tokens and dollars it would take. No model is asked."
+            "--dry-run",
+            help="Only say how many prompts, tokens and dollars it would take. Unlike run --dry-run, it asks no model.",
         ),
     ] = False,
     log: LogOption = None,
     rescore: Annotated[
-        str | None, typer.Option("--rescore", help="Score this log again without asking a model.")
+        str | None,
+        typer.Option("--rescore", help="Score a run of this log again without asking a model: the last run of bench."),
+    ] = None,
+    run: Annotated[
+        int | None, typer.Option("--run", min=1, help="The number of the run that --rescore scores; it lists them.")
     ] = None,
     html: Annotated[str | None, typer.Option("--html", help="The HTML report (default: next to the log).")] = None,
     figures: Annotated[str | None, typer.Option("--figures", help="The folder for PNG figures.")] = None,
@@ -152,6 +157,8 @@ def bench(
     }  # fmt: skip
     if folds is not None and split not in (None, "all"):
         raise SpecError("got both --split and --folds", hint="omit --split: folds test the records of every split")
+    if run is not None and rescore is None:
+        raise SpecError("got --run without --rescore", hint="name the log with --rescore LOG")
     if fail_on_regression and baseline is None:
         raise SpecError("--fail-on-regression needs a baseline", hint="give the log of an earlier run with --baseline")
     if history is not None:
@@ -166,8 +173,11 @@ def bench(
             raise SpecError("got both --wrong and --no-transcripts", hint="omit one of them: --wrong writes texts")
         check_file(wrong)
     earlier = read_log(baseline) if baseline is not None else None  # read first: this run may write to the same log
+    if baseline is not None:
+        _say_run(baseline, None, "the baseline is")
     if rescore is not None:
-        report = read_log(rescore, Experiment(rescore, {}, metrics=tuple(metric or ())).own_metrics())
+        report = read_log(rescore, Experiment(rescore, {}, metrics=tuple(metric or ())).own_metrics(), run)
+        _say_run(rescore, run)
         if not transcripts:
             report = replace(report, about={**report.about, "transcripts": False})
         place = Path(html) if html else None
@@ -203,10 +213,32 @@ def bench(
     if figures is not None:
         say(f"figures: {', '.join(map(str, draw(report, Path(figures))))}")
     if wrong is not None:
-        say(f"{wrong} holds the values that are not right: {write_mistakes(report, wrong):,}")
+        say(f"{wrong} holds {write_mistakes(report, wrong)}")
     if not as_json:
         _conclude(report, place, markdown=markdown)
     raise typer.Exit(FAILED if worse and fail_on_regression else 0)
+
+
+_MOST_RUNS = 10  # of a log, listed beside the scored one
+
+
+def _say_run(log: str, number: int | None, role: str = "scored") -> None:
+    """Say which run of a log is read, and, if the run to score was not named, how another one is."""
+    from structout.evaluation.log import LoggedRun, chosen, listed
+
+    def told(one: LoggedRun) -> str:
+        by = "bench" if one.is_of_bench else str(one.about.get("by", "recommend, certify or a program"))
+        strategies = one.about.get("strategies")
+        names = ", ".join(map(str, strategies)) if isinstance(strategies, list) else ""
+        date = str(one.about.get("date", "no date"))
+        return f"{date:.19}, by {by:.40}, {counted(one.outcomes, 'outcome')}: {names:.100}"
+
+    found = listed(log)
+    read = chosen(found, log, number)
+    say(f"{role} run {read.number} of {len(found)} in {log}: {told(read)}")
+    others = [one for one in found if one is not read] if number is None and role == "scored" else []
+    for one in others[-_MOST_RUNS:]:
+        say(f"--run {one.number} scores {told(one)}")
 
 
 def _foresee(experiment: "Experiment", *, as_json: bool) -> None:

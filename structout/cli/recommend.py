@@ -122,7 +122,7 @@ def recommend(
             model or ["embedded"],
             whole,
             targets,
-            minimise=("price" if prices else "seconds") if minimise == "cost" else minimise,  # type: ignore[arg-type]
+            minimise=("price" if prices else None) if minimise == "cost" else minimise,  # type: ignore[arg-type]
             share_out=share_out,
             folds=folds,
             compliance_only=compliance_only,
@@ -164,11 +164,15 @@ def _show(found: "Recommendation", rows: int | None, *, is_own: bool) -> "Render
     from rich.text import Text
 
     from structout.evaluation.amounts import amount
+    from structout.evaluation.reporting.table import percent
 
-    ordering = f"ordered on {counted(found.ordering, 'record')} and tested on {found.deciding:,}"
-    how = ordering if found.ordering else f"each tested on {counted(found.deciding, 'record')}"
+    ordering = f"ordered on {counted(found.ordering, 'record')} and tested on {found.deciding:,} others"
+    how = ordering if found.ordering else f"each tested on {counted(found.deciding, 'record')} (all, in folds)"
     table = Table(
-        title=Text(f"Cheapest first: strategies were {how}"), title_justify="left", box=None, padding=(0, 1, 0, 0)
+        title=Text(f"{line(found.dataset)}, cheapest first: strategies were {how}"),
+        title_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
     )
     last = ("records tested", "p", "meets target", "records needed")
     heads = ["cost a record", *([f"for {rows:,}"] if rows else []), *map(_spoken, found.candidates[0].rates), *last]
@@ -176,7 +180,7 @@ def _show(found: "Recommendation", rows: int | None, *, is_own: bool) -> "Render
         table.add_column(Text(head.replace("-", "-\n", 1).replace(" ", "\n", 1)), justify="right")
     for number, one in enumerate(found.candidates, 1):
         costs = [amount(one.cost * many, found.minimise) for many in (1, *([rows] if rows else []))]
-        rates = [f"{100 * r.value:.0f} %\n{100 * r.low:.0f}–{100 * r.high:.0f}" for r in one.rates.values()]
+        rates = [percent(r) for r in one.rates.values()]
         p = "–" if one.p is None else f"{one.p:.3f}"
         cells = [str(number), *costs, *rates, str(one.n or found.ordering), p, _word(one), _needed(one)]
         table.add_row(*(Text(cell) for cell in cells))

@@ -1,11 +1,31 @@
 """Costs as people write them: `$0.0012 a record`, `$12 for 10,000 records`, `0.4 s a record`."""
 
 from math import floor, log10
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from structout.prices import dollars
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from structout.evaluation.metrics import Cost
+
 Minimise = Literal["price", "seconds", "tokens", "calls"]
+
+
+def unit_of(costs: "Collection[Cost]") -> Minimise:
+    """The unit to compare costs in: the price if it is known for all, otherwise seconds."""
+    return "price" if costs and all(cost.price is not None for cost in costs) else "seconds"
+
+
+def in_unit(cost: "Cost", unit: Minimise) -> float:
+    """The cost of one record in a unit, 0 for an unknown price."""
+    return float(getattr(cost, unit) or 0.0)
+
+
+def drawn(unit: Minimise) -> tuple[str, int]:
+    """The name of an axis of costs, and the number of records that it is for: dollars of one record are too small."""
+    return ("US dollars for 1,000 records", 1000) if unit == "price" else ("model seconds per record", 1)
 
 
 def amount(cost: float, unit: Minimise) -> str:

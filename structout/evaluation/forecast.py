@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from structout.completion import Completion, Prompt, Sampling, Usage
 from structout.errors import StructoutWarning
@@ -26,7 +26,8 @@ class Expected:
 
     `likely` assumes that every answer is the label of its record, with a token for four bytes. `most` assumes that no
     answer is accepted, so that each strategy asks all that it can, with a token for each byte and answers as long as
-    the token limit. `known` prompts are in the log and not asked again.
+    the token limit. `known` prompts are in the log and not asked again. `strategies` holds the different prompts of
+    each strategy, likely and at most, known prompts included; a prompt that several strategies send is asked once.
     """
 
     model: str
@@ -37,6 +38,7 @@ class Expected:
     most: Usage
     price: float | None
     price_most: float | None
+    strategies: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def forecast(experiment: Experiment) -> list[Expected]:
@@ -54,6 +56,7 @@ def forecast(experiment: Experiment) -> list[Expected]:
     for cast in (accepted, refused):
         for name, _, strategy, how in points(written, experiment.sweep, sampling):
             folds = None if is_fitted(strategy) else experiment.folds
+            cast.strategy = name
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", StructoutWarning)  # the run itself will warn
                 evaluate(
@@ -70,10 +73,25 @@ def forecast(experiment: Experiment) -> list[Expected]:
     found = []
     for name, likely in accepted.parts.items():
         most = refused.parts.get(name, likely)
+        sent = {}
+        for one in {**likely.sent, **most.sent}:
+            few, many = (len(part.sent.get(one, ())) for part in (likely, most))
+            sent[one] = few, max(few, many)
         price = prices.get(name)
         costs = [None if price is None else price.of(usage) for usage in (likely.likely, most.most)]
-        counts = len(likely.asked), max(len(likely.asked), len(most.asked))
-        found.append(Expected(name, len(likely.seen), *counts, likely.likely, most.most, *costs))
+        found.append(
+            Expected(
+                model=name,
+                known=len(likely.seen),
+                prompts=len(likely.asked),
+                prompts_most=max(len(likely.asked), len(most.asked)),
+                likely=likely.likely,
+                most=most.most,
+                price=costs[0],
+                price_most=costs[1],
+                strategies=sent,
+            )
+        )
     return found
 
 
@@ -86,29 +104,32 @@ class _Cast:
         self.labels = dict(sorted(labels.items(), key=lambda one: -len(one[0])))
         self.log = log
         self.parts: dict[str, _StandIn] = {}
+        self.strategy = ""  # that is rehearsed
 
     def stand_in(self, model: Model | str) -> "_StandIn":
         name = model if isinstance(model, str) else model.name
         if name not in self.parts:
-            self.parts[name] = _StandIn(name, self.labels, self.log.completions.get(identity(name), {}))
+            self.parts[name] = _StandIn(name, self, self.log.completions.get(identity(name), {}))
         return self.parts[name]
 
 
 class _StandIn:
     """Counts the prompts that a model would be asked, each once."""
 
-    def __init__(self, name: str, labels: Mapping[str, str], known: Mapping[str, Completion]) -> None:
+    def __init__(self, name: str, cast: _Cast, known: Mapping[str, Completion]) -> None:
         self.name = name
         self.asked: set[str] = set()
         self.seen: set[str] = set()
         self.likely = self.most = Usage()
-        self._labels, self._known = labels, known
+        self.sent: dict[str, set[str]] = {}  # by strategy
+        self._cast, self._known = cast, known
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         return [self._answer(prompt) for prompt in prompts]
 
     def _answer(self, prompt: Prompt) -> Completion:
         key = prompt.key()
+        self.sent.setdefault(self._cast.strategy, set()).add(key)
         if key in self._known:
             self.seen.add(key)
             return self._known[key]
@@ -124,10 +145,14 @@ class _StandIn:
         """The label of the last record in a prompt; without one, a text that no schema accepts."""
         for message in reversed(prompt.messages):
             if message.role == "user":
-                for text, label in self._labels.items():
+                for text, label in self._cast.labels.items():
                     if text in message.content:
                         return label
         return ""
+
+
+def _between(likely: int, most: int) -> str:
+    return f"{likely:,}" if likely == most else f"{likely:,} to at most {most:,}"
 
 
 def lines(found: Sequence[Expected], max_tokens: int) -> list[str]:
@@ -138,9 +163,13 @@ def lines(found: Sequence[Expected], max_tokens: int) -> list[str]:
         costs = [price if price is None else float(f"{price:.3g}") for price in (one.price, one.price_most)]
         cost = "price unknown: give --price" if None in costs else " to at most ".join(dollars(c or 0) for c in costs)
         known = f", {one.known:,} more are in the log" if one.known else ""
+        prompts = _between(one.prompts, one.prompts_most)
+        if len(one.strategies) > 1 and sum(count for count, _ in one.strategies.values()) > one.prompts + one.known:
+            known += "; equal prompts of several strategies are asked once"
         told += [
             f"{one.model}",
-            f"  prompts  {one.prompts:,} to at most {one.prompts_most:,}{known}",
+            f"  prompts  {prompts}{known}",
+            *(f"    {_between(*counts)} by {name}" for name, counts in one.strategies.items()),
             f"  tokens   {many:,} to at most {most:,}",
             f"  cost     {cost}",
         ]

@@ -10,7 +10,7 @@ from typing import Any
 from structout.document import load_json
 from structout.errors import DataError, SpecError
 from structout.evaluation.harness import read_log
-from structout.evaluation.log import lines
+from structout.evaluation.log import lines, listed
 from structout.evaluation.reporting import page
 from structout.records import outcome_texts, understood
 from structout.tables.whole_file import replacing
@@ -68,17 +68,14 @@ class LogRows:
 @dataclass(frozen=True)
 class ReportRows:
     """The outcomes in the HTML report of a bench log, which is written again from the log. Raises `DataError`, and
-    `SpecError` if the report shows another run than the last of the log.
+    `SpecError` if the report shows no run of the log.
     """
 
     name: str
     log: str
 
     def __post_init__(self) -> None:
-        about = {name: value for name, value in read_log(self.log).about.items() if name != "comparison"}
-        if json.loads(json.dumps(about)) != self._data()["about"]:
-            hint = "give the log of this report, or write it again with: structout bench --rescore LOG --html REPORT"
-            raise SpecError(f"{self.name} shows another run than the last of {self.log}", hint=hint)
+        self._run()
 
     def rows(self) -> Iterator[tuple[str, Any]]:
         """The key and the texts of each outcome."""
@@ -94,7 +91,7 @@ class ReportRows:
 
     def remove(self, keys: Collection[str]) -> None:
         """Write the report of the log, from which the rows are removed already."""
-        page.write(read_log(self.log), self.name)
+        page.write(read_log(self.log, run=self._run()), self.name)
 
     def close(self) -> None:
         """A report is not open."""
@@ -102,6 +99,16 @@ class ReportRows:
     def files(self) -> Sequence[Path]:
         """The report itself."""
         return [Path(self.name)]
+
+    def _run(self) -> int:
+        """The number of the run that the report shows."""
+        shown = self._data()["about"]
+        for run in reversed(listed(self.log)):
+            about = {name: value for name, value in run.about.items() if name != "comparison"}
+            if json.loads(json.dumps(about)) == shown:
+                return run.number
+        hint = "give the log of this report, or write it again with: structout bench --rescore LOG --html REPORT"
+        raise SpecError(f"{self.name} shows no run of {self.log}", hint=hint)
 
     def _data(self) -> dict[str, Any]:
         try:

@@ -25,7 +25,9 @@ from structout.evaluation.perturbations import PERTURBATIONS, SHARED, Perturbati
 from structout.evaluation.report import Report
 from structout.evaluation.scoring.comparison import Comparison
 from structout.evaluation.scoring.score import score
+from structout.evaluation.stats.rates import Rate
 from structout.evaluation.stopping import Until
+from structout.evaluation.user_functions import checked
 from structout.models import LazyModel, Memo, Model, identity, model_of
 from structout.prices import Price, with_known
 from structout.result import Result, Task
@@ -39,6 +41,9 @@ _CHUNK = 32
 VARIED = "instructions"  # the axis of a sweep over files with instructions
 _KEPT = "run the same again: it asks only for the answers that {} does not hold yet"
 _LOST = "give a log to keep the answers"
+_METRIC = (
+    "a metric takes all outcomes of a strategy and returns a Rate: return structout.evaluation.share(outcomes, holds)"
+)
 
 
 def evaluate(
@@ -91,6 +96,7 @@ def evaluate(
         raise SpecError(problem, hint=f"omit folds (--folds) or {what}{f' ({option})' if option != what else ''}")
     seed = (sampling or Sampling()).seed
     parts = [Fold(dataset.records, (examples or dataset).examples)] if folds is None else folds_of(dataset, folds, seed)
+    _try_on_nothing(metrics or {})
     # Invalid strategies raise here, before a model is loaded.
     settings = list(points(strategies, sweep or {}, sampling or Sampling()))
     book = Log(log, transcripts=transcripts)
@@ -119,6 +125,8 @@ def evaluate(
     )
     header = _provenance(dataset, comparison, names, [model.name for model in loaded], repeats, known)
     header |= {"splits": (examples or dataset).splits(), **({"folds": folds} if folds else {})}
+    if dataset.has_labels and folds is None:
+        header["tested"] = sorted(dataset.splits())
     asked = [one for run in runs for one in (run.model, *models_of(run.strategy))]
     if folds is not None:
         check_untrained(asked)
@@ -135,8 +143,29 @@ def evaluate(
                 book.add(outcome)
                 outcomes.append(outcome)
                 advance(outcome)
+            if metrics and len(outcomes) <= _CHUNK * repeats:  # a metric that fails is found on the first records
+                _try_on(metrics, outcomes, f"; {_KEPT.format(log)}" if log and transcripts else "")
     failures.check()
     return Report(header, tuple(outcomes), metrics or {})
+
+
+def _try_on_nothing(metrics: Mapping[str, Metric]) -> None:
+    """Raise `SpecError` for a metric that returns no `Rate`, before a model is asked. On nothing, it may fail."""
+    for name, metric in metrics.items():
+        try:
+            checked(metric, f"the metric {name!r}", Rate)([])
+        except SpecError as error:
+            if error.__cause__ is None:
+                raise SpecError(error.message, hint=_METRIC) from None
+
+
+def _try_on(metrics: Mapping[str, Metric], outcomes: Sequence[Outcome], kept: str) -> None:
+    """Raise `SpecError` for a metric that fails on these outcomes or returns no `Rate`."""
+    for name, metric in metrics.items():
+        try:
+            checked(metric, f"the metric {name!r}", Rate)(outcomes)
+        except SpecError as error:
+            raise SpecError(error.message, hint=f"{_METRIC}{kept}") from error
 
 
 def labelled(dataset: Any) -> Dataset:
@@ -152,12 +181,15 @@ def several(given: Any) -> Sequence[Any]:
     return given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
 
 
-def read_log(path: str | Path, metrics: Mapping[str, Metric] | None = None) -> Report:
-    """Read the last run of a log that `evaluate` wrote, without asking the model. Raises `DataError`.
+def read_log(path: str | Path, metrics: Mapping[str, Metric] | None = None, run: int | None = None) -> Report:
+    """Read a run of a log that `evaluate` wrote, without asking the model. Raises `DataError`.
+
+    `run` is its number, from 1. Without a number it is the last run of `structout bench`, whatever `recommend` and
+    `certify` wrote to the same log since; if `bench` made none, it is the last run.
 
     The log of an interrupted run holds the outcomes up to the interruption.
     """
-    about, outcomes = logs.read(path)
+    about, outcomes = logs.read(path, run)
     return Report(about, outcomes, metrics or {})
 
 

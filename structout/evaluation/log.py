@@ -1,8 +1,9 @@
 """The log of an experiment: every paid completion and every outcome."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,6 +16,8 @@ from structout.records import completion_json, completion_of, prompt_json, promp
 
 VERSION = 3  # version 1 wrote every default of a call; version 2 lacked folds, records without labels, constants
 _HINT = "give a log that bench wrote"
+_Numbered = list[tuple[int, dict[str, Any]]]  # lines with their numbers
+_Attempts = dict[tuple[str, str], dict[str, Any]]
 
 
 class Log:
@@ -95,11 +98,42 @@ class Log:
             self._stream.flush()
 
 
-def read(path: str | Path) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
-    """The header and the outcomes of the last run in a log. Raises `DataError`."""
+@dataclass(frozen=True, slots=True)
+class LoggedRun:
+    """A run in a log: its number from 1, its header, and how many outcomes it holds."""
+
+    number: int
+    about: dict[str, Any]
+    outcomes: int
+
+    @property
+    def is_of_bench(self) -> bool:
+        """Whether `bench` made the run: `recommend`, `certify` and programs may write to the same log."""
+        return "experiment" in self.about
+
+
+def listed(path: str | Path) -> list[LoggedRun]:
+    """The runs in a log, the oldest first. Raises `DataError`."""
+    return _numbered(_sorted(Path(path))[1])
+
+
+def chosen(found: Sequence[LoggedRun], path: str | Path, number: int | None = None) -> LoggedRun:
+    """The run of this number; without a number, the last run of `bench`, or the last of all if `bench` made none.
+
+    Raises `DataError` for an unknown number.
+    """
+    if number is None:
+        return next((one for one in reversed(found) if one.is_of_bench), found[-1])
+    if not 1 <= number <= len(found):
+        raise DataError(f"unknown run {number} of {path}", hint=f"give a number from 1 to {len(found)}")
+    return found[number - 1]
+
+
+def read(path: str | Path, run: int | None = None) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
+    """The header and the outcomes of the run that `chosen` names. Raises `DataError`."""
     path = Path(path)
     attempts, found = _sorted(path)
-    about, outcomes = found[-1]
+    about, outcomes = found[chosen(_numbered(found), path, run).number - 1]
     if about.get("transcripts") is False:
         hint = "run the bench again without --no-transcripts"
         raise DataError(f"{path} holds no transcripts: its outcomes cannot be scored again", hint=hint)
@@ -107,16 +141,16 @@ def read(path: str | Path) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
 
 
 def runs(path: str | Path) -> Iterator[tuple[dict[str, Any], tuple[Outcome, ...]]]:
-    """The header and the outcomes of each run in a log that holds transcripts. Raises `DataError`."""
+    """The header and the outcomes of each run of `bench` that holds transcripts; of all runs if `bench` made none.
+
+    Runs of `recommend` and `certify` ask parts of the records, so they belong to no trend. Raises `DataError`.
+    """
     path = Path(path)
     attempts, found = _sorted(path)
-    for about, outcomes in found:
+    of_bench = [found[run.number - 1] for run in _numbered(found) if run.is_of_bench]
+    for about, outcomes in of_bench or found:
         if outcomes and about.get("transcripts") is not False:
             yield about, _outcomes(path, about, outcomes, attempts)
-
-
-_Numbered = list[tuple[int, dict[str, Any]]]  # lines with their numbers
-_Attempts = dict[tuple[str, str], dict[str, Any]]
 
 
 def _sorted(path: Path) -> tuple[_Attempts, list[tuple[dict[str, Any], _Numbered]]]:
@@ -136,6 +170,10 @@ def _sorted(path: Path) -> tuple[_Attempts, list[tuple[dict[str, Any], _Numbered
     if not found:
         raise DataError(f"{path} is not the log of a bench", hint=_HINT)
     return attempts, found
+
+
+def _numbered(found: Sequence[tuple[dict[str, Any], _Numbered]]) -> list[LoggedRun]:
+    return [LoggedRun(number, about, len(rows)) for number, (about, rows) in enumerate(found, 1)]
 
 
 def _outcomes(

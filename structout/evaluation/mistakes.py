@@ -13,8 +13,8 @@ from structout.surfaces import json_text
 from structout.tables.whole_file import replacing
 
 COLUMNS = (
-    "key", "strategy", "model", "setting", "perturbation", "repeat", "status", "field", "error", "expected", "got",
-    "text",
+    "key", "strategy", "model", "setting", "perturbation", "repeat", "status", "accepted", "field", "error", "expected",
+    "got", "text",
 )  # fmt: skip
 _SUFFIXES = (".jsonl", ".csv")
 
@@ -22,15 +22,18 @@ _SUFFIXES = (".jsonl", ".csv")
 def mistakes(report: Report) -> Iterator[dict[str, Any]]:
     """A row for each value of each record that is not right, with the columns `COLUMNS`.
 
-    `field` is the value's place as a JSON Pointer, and `error` is the kind of the error; `expected` and `got` are None
-    for an absent value. Raises `DataError` for a report without labels.
+    The values of accepted records come first: a program would take them for right. `accepted` says so. Without an
+    accepted record no value is right, so all of its values follow. `field` is the value's place as a JSON Pointer, and
+    `error` is the kind of the error (`taxonomy.ERRORS`); `expected` and `got` are None for an absent value. Raises
+    `DataError` for a report without labels.
 
         wrong = [row["key"] for row in mistakes(read_log("log.jsonl")) if row["field"] == "/is_refund"]
     """
     if not report.has_labels:
         raise DataError("the records have no labels: nothing says which values are wrong", hint="label the records")
-    for one in report.outcomes:
-        about = [one.key, one.strategy, one.model, dict(one.setting), one.perturbation, one.repeat, one.status]
+    for one in sorted(report.outcomes, key=lambda one: not one.ok):
+        arm = [one.strategy, one.model, dict(one.setting), one.perturbation]
+        about = [one.key, *arm, one.repeat, one.status, one.ok]
         for leaf, error in judged(one):
             if error is not None:
                 cells = [*about, leaf.pointer or "(document)", error, leaf.expected, leaf.answer, one.text]
@@ -45,9 +48,9 @@ def check_file(path: str) -> None:
         pass
 
 
-def write(report: Report, path: str) -> int:
-    """Write the mistakes of a report as JSONL or CSV, by the suffix, and return their number. Raises as `check_file`
-    and `mistakes`. In CSV, a text is itself, an absent value is an empty cell, and any other value is JSON.
+def write(report: Report, path: str) -> str:
+    """Write the mistakes of a report as JSONL or CSV, by the suffix, and return how many in words. In CSV, a text is
+    itself, an absent value is an empty cell, and any other value is JSON. Raises as `check_file` and `mistakes`.
     """
     check_file(path)
     rows = list(mistakes(report))
@@ -60,7 +63,10 @@ def write(report: Report, path: str) -> int:
             table.writerow(COLUMNS)
             table.writerows([_cell(value) for value in row.values()] for row in rows)
             stream.write(text.getvalue().encode("utf-8", "backslashreplace"))
-    return len(rows)
+    accepted = [row for row in rows if row["accepted"]]
+    records = len({json_text([row[name] for name in COLUMNS[:6]]) for row in accepted})
+    first = f"first {len(accepted):,} in {records:,} accepted record{'' if records == 1 else 's'}"
+    return f"{len(rows):,} values that are not right: {first}, then {len(rows) - len(accepted):,} without one"
 
 
 def _cell(value: Any) -> str:

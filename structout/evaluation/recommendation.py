@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from structout.completion import Sampling
 from structout.errors import DataError, SpecError
-from structout.evaluation.amounts import Minimise, a_record
+from structout.evaluation.amounts import Minimise, a_record, unit_of
 from structout.evaluation.constant import Constant
 from structout.evaluation.dataset import Dataset
 from structout.evaluation.folds import described
@@ -170,7 +170,7 @@ def recommend(
     dataset: Dataset,
     targets: Sequence[Target | str] | Target | str,
     *,
-    minimise: Minimise = "seconds",
+    minimise: Minimise | None = "seconds",
     share_out: bool = False,
     folds: int | None = None,
     compliance_only: bool = False,
@@ -190,7 +190,8 @@ def recommend(
     answer, the most frequent label of the other records, is as right in a target: such a strategy need not read.
 
     With labels, one target must say that values are right (`record_accuracy`, `value_accuracy` or `wrong_but_valid`):
-    a document may comply and hold wrong values alone. `compliance_only` waives this.
+    a document may comply and hold wrong values alone. `compliance_only` waives this. Without `minimise`, the price
+    counts if it is known for all candidates, otherwise seconds.
 
     `folds` lets all records decide: every record is tested once, as `evaluate` says. No record is left then to put the
     candidates in order, so all candidates are tested, with Holm's correction for their number.
@@ -203,7 +204,7 @@ def recommend(
     _check_targets(wanted, labelled(dataset), compliance_only=compliance_only)
     if share_out and folds is not None:
         raise SpecError("got both share_out and folds", hint="omit one of them: folds use every record as well")
-    if minimise not in get_args(Minimise):
+    if minimise is not None and minimise not in get_args(Minimise):
         raise SpecError(f"invalid minimise: got {minimise!r}", hint=f"give {', '.join(get_args(Minimise))}")
     built = _built(strategies)
     loaded: dict[str, Model] = {}
@@ -217,21 +218,23 @@ def recommend(
     given = {one: name for name, one in places.items() if isinstance(one, str)}
     prices = {given.get(name, name): price for name, price in (prices or {}).items()}
     common: dict[str, Any] = {"sampling": sampling, "prices": prices, "log": log, "progress": progress}
+    common["about"] = {"by": "recommend"}
 
     def found_in(report: Report) -> list[Candidate]:
         """The candidates of a report, cheapest first."""
-        found = []
-        for row in report.rows():
+        found, rows = [], report.rows()
+        unit = about["minimise"] = minimise or unit_of([row.cost for row in rows])
+        for row in rows:
             arm = Arm(row.strategy, row.model)
             outcomes = report.plain[arm]
             promise = 1 - max(target.p(outcomes) for target in wanted)
             expression = spec(On(places[row.model], built[row.strategy]))
             rates, constant = _rates(wanted, outcomes), _constant(wanted, outcomes)
-            found.append(Candidate(arm, expression, row, _cost(row, minimise), promise, rates, constant=constant))
+            found.append(Candidate(arm, expression, row, _cost(row, unit), promise, rates, constant=constant))
         return sorted(found, key=lambda one: one.cost)
 
     about: dict[str, Any] = {
-        "targets": wanted, "minimise": minimise, "dataset": dataset.name, "max_tokens": sampling.max_tokens,
+        "targets": wanted, "dataset": dataset.name, "max_tokens": sampling.max_tokens,
         "has_labels": dataset.has_labels,
     }  # fmt: skip
     if folds is not None:

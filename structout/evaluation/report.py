@@ -216,6 +216,8 @@ class Report:
     def to_table(self) -> "pyarrow.Table":
         """The rows as a table of Arrow, one row each: each rate as its value, `low`, `high` and `n`, then the costs.
 
+        A rate of no record (`n` is 0) has no value.
+
         Raises `MissingExtraError` without pyarrow.
         """
         try:
@@ -231,12 +233,16 @@ class Report:
             for name in names:
                 one = rates.get(name)
                 for suffix, part in (("", "value"), (" low", "low"), (" high", "high"), (" n", "n")):
-                    line[name + suffix] = None if one is None else getattr(one, part)
+                    line[name + suffix] = None if one is None or not (one.n or part == "n") else getattr(one, part)
             rows.append(line | {f"cost {name}": value for name, value in asdict(row.cost).items()})
         return pyarrow.Table.from_pylist(rows)
 
     def to_json(self) -> dict[str, Any]:
-        """All numbers as JSON."""
+        """All numbers as JSON. A rate of no record (`n` is 0) has null for its value and its interval."""
+        numbers: dict[str, Any] = _known(self._numbers())
+        return numbers
+
+    def _numbers(self) -> dict[str, Any]:
         return {
             "about": self.about,
             "rows": [_row_json(asdict(row)) for row in self.rows()],
@@ -252,10 +258,33 @@ class Report:
 
     @property
     def title(self) -> str:
-        """The data set, the number of records and the models as text."""
+        """The data set, which of its records were tested, and the models as text."""
         count = self.about.get("records")
         records = f"{count} record{'' if count == 1 else 's'}"
-        return f"{self.about.get('dataset')}: {records}, {', '.join(self.about['models'])}"
+        return f"{self.about.get('dataset')}: {records}{_tested(self.about)}, {', '.join(self.about['models'])}"
+
+
+def _tested(about: Mapping[str, Any]) -> str:
+    """Which records of a data set were tested, in words; "" if the log of an earlier version does not say."""
+    folds, tested, splits = about.get("folds"), about.get("tested"), about.get("splits")
+    if folds:
+        return f" in {folds} folds"
+    if not isinstance(tested, list) or not isinstance(splits, dict) or not tested:
+        return ""
+    if len(tested) < len(splits) or len(tested) == 1:
+        return f" of the {' and '.join(map(str, tested))} split{'s' * (len(tested) > 1)}"
+    return " of all splits"
+
+
+def _known(value: Any) -> Any:
+    """The JSON with null for the value and the interval of each rate of no record."""
+    if isinstance(value, list | tuple):
+        return [_known(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == Rate.__dataclass_fields__.keys() and not value["n"]:
+        return value | {"value": None, "low": None, "high": None}
+    return {name: _known(one) for name, one in value.items()}
 
 
 def _row_json(row: dict[str, Any]) -> dict[str, Any]:
@@ -266,7 +295,7 @@ def _row_json(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _percent(rate: Rate) -> str:
-    return f"{100 * rate.value:.0f} % ({100 * rate.low:.0f}–{100 * rate.high:.0f})"
+    return "–" if not rate.n else f"{100 * rate.value:.0f} % ({100 * rate.low:.0f}–{100 * rate.high:.0f})"
 
 
 def _more(outcomes: list[Outcome]) -> dict[str, Rate]:

@@ -24,6 +24,28 @@ def test_bench_measures_logs_and_scores_again(tmp_path: Path, script: str, shell
     assert shell("bench", "--rescore", log, "--markdown").stdout.startswith("| strategy |")
 
 
+def test_bench_scores_its_own_last_run_again_whatever_else_is_in_the_log(
+    bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
+) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text((tmp_path / "good.json").read_text())
+    words = [str(data), "--model", model, *options]
+    log = tmp_path / "log.jsonl"
+    assert shell("bench", *words, "--strategy", "Prompted()", "--limit", "30").returncode == 0
+    target = ["--record-accuracy", "0.5", "--output", tmp_path / "s", "--folds", "2"]
+    shell("recommend", *words, "--strategy", "Repair(Prompted())", *target)
+    done = shell("bench", "--rescore", log, "--json")
+    assert [(row["strategy"], row["n"]) for row in json.loads(done.stdout)["rows"]] == [("Prompted()", 30)]
+    assert "scored run 1 of 2" in done.stderr
+    assert "--run 2 scores" in done.stderr
+    assert "by recommend" in done.stderr
+    other = json.loads(shell("bench", "--rescore", log, "--run", "2", "--json").stdout)
+    assert other["rows"][0]["strategy"] == "Repair(Prompted())"
+    unknown = shell("bench", "--rescore", log, "--run", "3")
+    assert (unknown.returncode, "give a number from 1 to 2" in unknown.stderr) == (2, True)
+    assert [one["n"] for one in json.loads(shell("bench", "--history", log, "--json").stdout)] == [30]
+
+
 def test_bench_goes_on_compares_and_reports(bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell) -> None:
     data, model, options = bolts
     words = ["bench", str(data), "--model", model, "--strategy", "Prompted()", *options]
@@ -101,7 +123,7 @@ def test_bench_writes_the_values_that_are_not_right(
     assert shell("bench", "--rescore", tmp_path / "log.jsonl", "--wrong", tmp_path / "wrong.csv").returncode == 0
     head, first, *_ = (tmp_path / "wrong.csv").read_text().splitlines()
     assert head.startswith("key,strategy,model,")
-    assert first.endswith(f"valid,/size_mm,wrong value,8.0,6.0,{rows[0]['text']}")
+    assert first.endswith(f"valid,true,/size_mm,wrong value,8.0,6.0,{rows[0]['text']}")
     other = shell(*words, "--wrong", tmp_path / "wrong.txt")
     assert (other.returncode, "name a file that ends in .jsonl or .csv" in other.stderr) == (2, True)
 

@@ -57,3 +57,13 @@ def test_prompts_in_the_log_are_not_asked_again(experiment: Experiment, tmp_path
     assert (found.prompts, found.known) == (0, 36)
     assert found.price is None
     assert "price unknown" in "\n".join(lines([found], 256))
+
+
+def test_it_counts_the_prompts_of_each_strategy(experiment: Experiment) -> None:
+    ways = {name: name for name in ("Prompted()", "Repair(Prompted())", "Reask(Prompted())")}
+    (found,) = forecast(experiment.changed(strategies=ways))
+    assert (found.prompts, found.prompts_most) == (12, 24)
+    assert found.strategies == {**dict.fromkeys(ways, (12, 12)), "Reask(Prompted())": (12, 24)}
+    told = "\n".join(lines([found], 256))
+    assert "equal prompts of several strategies are asked once" in told
+    assert "    12 to at most 24 by Reask(Prompted())" in told

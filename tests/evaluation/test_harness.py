@@ -1,5 +1,6 @@
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from structout import (
     evaluate,
     recommend,
 )
-from structout.evaluation import read_log
+from structout.evaluation import read_log, share
+from structout.evaluation.dataset import Dataset
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.reporting.table import markdown
 from structout.evaluation.stats.rates import Rate
@@ -174,6 +176,28 @@ def test_a_metric_that_fails_is_named() -> None:
         return 0.5
 
     for metric, said in ((broken, "'mine' failed: KeyError: 'colour'"), (odd, "'mine' returned 0.5")):
-        report = evaluate([Prompted()], Scripted(RIGHT), bolts("x"), metrics={"mine": metric})
+        report = replace(evaluate([Prompted()], Scripted(RIGHT), bolts("x")), metrics={"mine": metric})
         with pytest.raises(SpecError, match=f"the metric {said}"):
             report.rows()
+
+
+def test_a_metric_of_another_type_is_found_before_a_model_is_asked(tmp_path: Path) -> None:
+    model = Scripted(RIGHT)
+    with pytest.raises(SpecError, match=r"returned 1\.0") as found:
+        evaluate(Prompted(), model, bolts("1"), metrics={"own": lambda outcomes: 1.0})  # type: ignore[dict-item]
+    assert model.calls == 0
+    assert "share(outcomes, holds)" in str(found.value.hint)
+    log = tmp_path / "log.jsonl"
+    metric = {"own": lambda outcomes: share(outcomes[0].nothing, bool)}
+    with pytest.raises(SpecError, match="the metric 'own' failed: AttributeError") as failed:
+        evaluate(Prompted(), model, bolts(*map(str, range(100))), metrics=metric, log=log)
+    assert model.calls == 32, "the first records alone"
+    assert str(log) in str(failed.value.hint)
+    assert len(read_log(log).outcomes) == 32
+
+
+def test_the_title_says_which_records_were_tested() -> None:
+    data = Dataset.load("schemas/parts")
+    assert "75 records of the test split, scripted" in evaluate(Prompted(), Scripted("{}"), data.split("test")).title
+    assert f"{len(data)} records of all splits" in evaluate(Prompted(), Scripted("{}"), data).title
+    assert "8 records in 2 folds" in evaluate(Prompted(), Scripted("{}"), data.head(8), folds=2).title

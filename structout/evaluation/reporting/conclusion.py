@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from structout.evaluation.amounts import Minimise, a_record, plain
+from structout.evaluation.amounts import a_record, in_unit, plain, unit_of
 from structout.evaluation.folds import described
 from structout.evaluation.outcome import Arm
 from structout.evaluation.report import Pair, Report, ReportRow
@@ -44,8 +44,8 @@ def conclude(
 
 def taken(rows: Sequence[ReportRow], pairs: Sequence[Pair], constant: Rate | None = None) -> ReportRow | None:
     """The row of the strategy to take; None without labels, and if no strategy is better than a constant answer."""
-    able, unit = _able(rows, pairs, constant), _unit(rows)
-    return min(able, key=lambda row: (row.wrong_but_valid.value, _cost(row, unit)), default=None)
+    able, unit = _able(rows, pairs, constant), unit_of([row.cost for row in rows])
+    return min(able, key=lambda row: (row.wrong_but_valid.value, in_unit(row.cost, unit)), default=None)
 
 
 def _able(rows: Sequence[ReportRow], pairs: Sequence[Pair], constant: Rate | None) -> list[ReportRow]:
@@ -58,8 +58,8 @@ def _able(rows: Sequence[ReportRow], pairs: Sequence[Pair], constant: Rate | Non
 
 def best_of(rows: Sequence[ReportRow]) -> ReportRow:
     """The most accurate of several rows with labels; the cheaper one of equals."""
-    unit = _unit(rows)
-    return max(rows, key=lambda row: (row.record_accuracy.value, row.value_accuracy.value, -_cost(row, unit)))
+    unit = unit_of([row.cost for row in rows])
+    return max(rows, key=lambda row: (row.record_accuracy.value, row.value_accuracy.value, -in_unit(row.cost, unit)))
 
 
 def _learnt(rows: Sequence[ReportRow], pairs: Sequence[Pair], constant: Rate | None) -> Iterator[str]:
@@ -136,9 +136,9 @@ def _most(rows: Sequence[ReportRow]) -> str:
 def _choice(
     rows: Sequence[ReportRow], pairs: Sequence[Pair], one: ReportRow, able: Sequence[ReportRow]
 ) -> Iterator[str]:
-    unit = _unit(rows)
-    cheapest = min(rows, key=lambda row: _cost(row, unit))
-    name, cost = _name(one, rows), a_record(_cost(one, unit), unit)
+    unit = unit_of([row.cost for row in rows])
+    cheapest = min(rows, key=lambda row: in_unit(row.cost, unit))
+    name, cost = _name(one, rows), a_record(in_unit(one.cost, unit), unit)
     yield _most(rows)
     yield from _warned(rows)
     if len(rows) == 1:
@@ -149,7 +149,7 @@ def _choice(
         yield f"Take {name}: it is the most accurate strategy and the cheapest ({cost})."
     else:
         more = 100 * (one.record_accuracy.value - cheapest.record_accuracy.value)
-        times = _cost(one, unit) / _cost(cheapest, unit) if _cost(cheapest, unit) else 0.0
+        times = in_unit(one.cost, unit) / in_unit(cheapest.cost, unit) if in_unit(cheapest.cost, unit) else 0.0
         factor = f", {plain(times)} times as much as the cheapest" if times else ""
         yield f"Take {name} if right records are worth their price: it costs {cost}{factor},"
         yield f"{_name(cheapest, rows)}, and gets {more:.0f} more of 100 records right."
@@ -157,22 +157,22 @@ def _choice(
 
 def _tie(rows: Sequence[ReportRow], pairs: Sequence[Pair], one: ReportRow, able: Sequence[ReportRow]) -> Iterator[str]:
     """The choice among strategies whose record accuracy is not shown to differ."""
-    unit, wrong = _unit(rows), one.wrong_but_valid
+    unit, wrong = unit_of([row.cost for row in rows]), one.wrong_but_valid
     yield f"It is a tie: on {one.n} records, {len(able)} strategies are not shown to differ in right records."
     alike = [row for row in able if row.wrong_but_valid.value == wrong.value]
     why = "it accepts the fewest wrong records" if len(alike) == 1 else "it is the cheapest; all accept as many wrong"
     if 1 < len(alike) < len(able):
         why = f"it is the cheapest of the {len(alike)} that accept the fewest wrong records"
-    cost = a_record(_cost(one, unit), unit)
+    cost = a_record(in_unit(one.cost, unit), unit)
     yield f"Take {_name(one, rows)} of these: {why} ({_percent(wrong)} of all). It costs {cost}."
-    cheap = min(able, key=lambda row: _cost(row, unit))
-    if _cost(cheap, unit) < _cost(one, unit):
+    cheap = min(able, key=lambda row: in_unit(row.cost, unit))
+    if in_unit(cheap.cost, unit) < in_unit(one.cost, unit):
         both = {(one.label, one.model), (cheap.label, cheap.model)}
         p = next((pair.p_wrong for pair in pairs if {(a.label, a.model) for a in (pair.one, pair.other)} == both), 1.0)
         shown = "this difference is shown" if p <= 1 - CONFIDENCE else "this difference may be chance"
         yield (
-            f"The cheapest of them, {_name(cheap, rows)}, costs {a_record(_cost(cheap, unit), unit)} and accepts "
-            f"{_percent(cheap.wrong_but_valid)} wrong: {shown} (p = {p:.2g})."
+            f"The cheapest of them, {_name(cheap, rows)}, costs {a_record(in_unit(cheap.cost, unit), unit)} and "
+            f"accepts {_percent(cheap.wrong_but_valid)} wrong: {shown} (p = {p:.2g})."
         )
 
 
@@ -213,18 +213,9 @@ def _is_shown(pair: Pair, row: ReportRow) -> bool:
     return (row.label, row.model) in arms and pair.p <= 1 - CONFIDENCE
 
 
-def _unit(rows: Sequence[ReportRow]) -> Minimise:
-    """The price if it is known for all rows, otherwise seconds."""
-    return "price" if all(row.cost.price is not None for row in rows) else "seconds"
-
-
-def _cost(row: ReportRow, unit: Minimise) -> float:
-    return (row.cost.price or 0.0) if unit == "price" else row.cost.seconds
-
-
 def _name(row: ReportRow, rows: Sequence[ReportRow]) -> str:
     return f"{row.label} on {row.model}" if len({one.model for one in rows}) > 1 else row.label
 
 
 def _percent(rate: Rate) -> str:
-    return f"{100 * rate.value:.0f} % ({100 * rate.low:.0f} to {100 * rate.high:.0f})"
+    return "–" if not rate.n else f"{100 * rate.value:.0f} % ({100 * rate.low:.0f} to {100 * rate.high:.0f})"

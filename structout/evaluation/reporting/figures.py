@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from structout.errors import MissingExtraError, OutputError
+from structout.evaluation.amounts import drawn as drawn_in
+from structout.evaluation.amounts import in_unit, unit_of
 from structout.evaluation.reporting.style import label, styled
 from structout.surfaces import drawn, line
 
@@ -53,18 +55,22 @@ def draw(report: "Report", folder: Path) -> list[Path]:
 
 def _tradeoff(figure: Any, report: "Report") -> bool:
     rows = report.rows()
+    unit = unit_of([row.cost for row in rows])
+    name, many = drawn_in(unit)
+    costs = [many * in_unit(row.cost, unit) for row in rows]
     figure.set_size_inches(12, 4.2 + 0.12 * len(rows))
     panels = [figure.add_subplot(1, len(_METRICS), place) for place in range(1, len(_METRICS) + 1)]
     for axes, metric in zip(panels, _METRICS, strict=True):
-        for number, row in enumerate(rows, 1):
-            _bar(axes, row.cost.seconds, row, metric, f"{number} {_short(row.label)}")
+        for number, (row, cost) in enumerate(zip(rows, costs, strict=True), 1):
+            _bar(axes, cost, row, metric, f"{number} {_short(row.label)}")
         axes.margins(x=0.12)
-        axes.set(xlabel="seconds per record", title=metric)
+        axes.set(xlabel=name, title=metric)
         axes.yaxis.set_major_formatter("{x:.0%}")
     figure.suptitle(drawn(report.title), fontsize=11)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     for axes, metric in zip(panels, _METRICS, strict=True):
-        label(axes, [(row.cost.seconds, row.rates[metric].value, str(n)) for n, row in enumerate(rows, 1)])
+        both = zip(rows, costs, strict=True)
+        label(axes, [(cost, row.rates[metric].value, str(n)) for n, (row, cost) in enumerate(both, 1)])
     return True
 
 

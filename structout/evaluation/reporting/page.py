@@ -7,6 +7,7 @@ from typing import Any
 
 from structout import pages, surfaces
 from structout.errors import DataError
+from structout.evaluation.amounts import Minimise, a_record, drawn, for_records, in_unit, unit_of
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import Report, ReportRow
 from structout.evaluation.reporting.conclusion import conclusion
@@ -50,11 +51,12 @@ def _asset(name: str) -> str:
 
 def data(report: Report) -> dict[str, Any]:
     """All data that the page shows."""
-    arms = list(report.arms)
+    arms, unit = list(report.arms), unit_of([row.cost for row in report.rows()])
     return {
         "about": {key: value for key, value in report.about.items() if key != "comparison"},
         "errors": ERRORS,
-        "rows": [_row(row, arms) for row in report.rows()],
+        "unit": drawn(unit)[0],
+        "rows": [_row(row, arms, unit) for row in report.rows()],
         "constant": None
         if report.constant is None
         else {name: _rate(rate) for name, rate in report.constant.rates.items()},
@@ -126,8 +128,8 @@ def _has_transcripts(report: Report) -> bool:
     return report.about.get("transcripts") is not False
 
 
-def _row(row: ReportRow, arms: list[Arm]) -> dict[str, Any]:
-    cost = row.cost
+def _row(row: ReportRow, arms: list[Arm], unit: Minimise) -> dict[str, Any]:
+    cost, one, (_, many) = row.cost, in_unit(row.cost, unit), drawn(unit)
     return {
         "arm": arms.index(Arm(row.strategy, row.model, row.setting)),
         "strategy": row.strategy,
@@ -135,6 +137,8 @@ def _row(row: ReportRow, arms: list[Arm]) -> dict[str, Any]:
         "n": row.n,
         "rates": {name: _rate(rate) for name, rate in {**row.rates, **row.more}.items()},
         "cost": {name: getattr(cost, name) for name in cost.__dataclass_fields__},
+        "amount": one * many,
+        "spent": a_record(one, unit) if many == 1 else for_records(one, unit, many),
     }
 
 

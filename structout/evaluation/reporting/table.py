@@ -105,8 +105,8 @@ def cells(report: "Report") -> Iterator[list[str]]:
 
 
 def percent(rate: Rate) -> str:
-    """A rate with its interval on a second line."""
-    return f"{100 * rate.value:.0f} %\n{100 * rate.low:.0f}–{100 * rate.high:.0f}"
+    """A rate with its interval on a second line; a dash for the rate of no record, which says nothing."""
+    return "–" if not rate.n else f"{100 * rate.value:.0f} %\n{100 * rate.low:.0f}–{100 * rate.high:.0f}"
 
 
 def signed(value: float) -> str:
@@ -164,10 +164,10 @@ def _more(report: "Report") -> "Iterator[RenderableType]":
             yield drawn
     repeated: list[tuple[str, dict[str, Any]]] = [(name(row), row.more) for row in report.rows() if len(row.more) > 1]
     if repeated:
-        names_of = list(repeated[0][1])
+        names_of = list(dict.fromkeys(name for _, more in repeated for name in more))
         found = grid("\nFurther rates", "", *names_of)
         for label, more in repeated:
-            add(found, label, *(percent(more[name]).replace("\n", " ") for name in names_of if name in more))
+            add(found, label, *(percent(more[name]).replace("\n", " ") if name in more else "–" for name in names_of))
         yield found
     perturbed = report.perturbed()
     if perturbed:

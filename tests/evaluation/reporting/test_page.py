@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from structout import Completion, MissingExtraError, Prompted, Reask, Repair, Re
 from structout.completion import Prompt, Usage
 from structout.evaluation.reporting.figures import draw
 from structout.evaluation.reporting.page import data, page, write
+from structout.prices import Price
 from tests.browser import opened, started
 from tests.evaluation.test_metrics import ANSWERS, RIGHT, bolts
 
@@ -108,6 +110,26 @@ def test_it_filters_and_opens_transcripts_in_a_browser(report: Report, tmp_path:
         assert shown.title() == report.title
         assert shown.locator("#tradeoff figure svg").count() == shown.locator("#curves .plots svg").count() == 3
         assert shown.locator("#headline-table tbody tr").count() == 7  # and the constant answer
+
+
+def _same(completion: Completion, prompt: Prompt) -> Completion:
+    return completion
+
+
+def test_it_plots_dollars_and_marks_nothing_where_nothing_is_right(tmp_path: Path) -> None:
+    prices = {"scripted": Price(1.0, 2.0)}
+    ways: dict[str, Strategy] = {"asked": Prompted(), "mended": Repair(Prompted())}
+    for answer, marked in ((RIGHT, 1), ("no", 0)):
+        completion = Completion(answer, Usage(1, 1000, 0, 9.0))
+        model = Scripted(partial(_same, completion))
+        priced = evaluate(ways, model, bolts("1", "2"), prices=prices)
+        assert [row["spent"] for row in data(priced)["rows"]] == ["$1 for 1,000 records"] * 2
+        write(priced, tmp_path / "report.html")
+        with started() as browser, opened(browser, tmp_path / "report.html") as shown:
+            assert "US dollars for 1,000 records" in (shown.locator("#tradeoff").text_content() or "")
+            assert shown.locator("#headline-table tr.best").count() == marked
+            assert ("◆" in shown.locator("#headline .note").inner_text()) == bool(marked)
+    assert data(evaluate(ways, model, bolts("1")))["unit"] == "model seconds per record"
 
 
 def test_it_shows_every_message_of_a_prompt(tmp_path: Path) -> None:

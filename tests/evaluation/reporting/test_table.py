@@ -3,8 +3,10 @@
 import pytest
 from rich.console import Console
 
-from structout import Prompted, Repair, Report, Scripted, evaluate
-from structout.evaluation.reporting.table import table
+from structout import Prompted, Repair, Report, Scripted, Verify, evaluate
+from structout.evaluation import share
+from structout.evaluation.reporting.table import cells, markdown, table
+from structout.verifiers import Grounded
 from tests.evaluation.test_metrics import RIGHT, bolts
 
 LONG = "openai:a-model-with-a-rather-long-name@http://localhost:8000/v1"
@@ -31,3 +33,17 @@ def test_two_models_have_a_part_each_and_nothing_is_cut(width: int) -> None:
     assert ("Left out at this width" in " ".join(heads)) is (width <= 80)
     if width == 200:
         assert f"Prompted() on {LONG}-1 over" in " ".join(heads)
+
+
+def test_a_rate_of_no_record_is_a_dash_and_null() -> None:
+    nothing = {"long": lambda outcomes: share([], lambda one: True)}
+    report = evaluate(Verify(Prompted(), Grounded()), Scripted("{}"), bolts("1", "2"), metrics=nothing)
+    assert report.rows()[0].rates["long"].n == 0
+    (row,) = report.to_json()["rows"]
+    assert row["rates"]["long"] == {"value": None, "low": None, "high": None, "n": 0, "effective": 0.0}
+    assert row["rates"]["yield"]["low"] == 0
+    heads, line, *_ = cells(report)
+    assert line[heads.index("long")] == "–"
+    assert "0–100" not in " ".join(shown(report, 200))
+    assert "| – |" in markdown(report)
+    assert report.to_table().to_pylist()[0]["long"] is None

@@ -54,27 +54,27 @@ function places(dots, box) {
 
 function scatter(metric, title) {
   const [width, height, margin] = [380, 290, { top: 14, right: 14, bottom: 40, left: 48 }];
-  const costs = data.rows.map((row) => row.cost.seconds);
+  const costs = data.rows.map((row) => row.amount);
   const [least, most] = [Math.min(...costs), Math.max(...costs)];
   const isWide = least > 0 && most / least >= 5; // a linear axis would crowd the cheap ones
   const scale = isWide ? logarithmic(least, most) : linear(least, most, 5);
   const x = (cost) => margin.left + 14 + scale.at(cost) * (width - margin.left - margin.right - 28);
   const { y, marks } = axes(width, height, margin, shares(data.rows.map((row) => row.rates[metric])));
   const ticks = scale.marks.map((cost) => el("svg:text", { class: "faint", x: x(cost), y: height - margin.bottom + 17, "text-anchor": "middle" }, String(cost)));
-  const best = frontier(data.rows.map((row) => [row.cost.seconds, row.rates[metric][0]]));
+  const best = frontier(data.rows.map((row) => [row.amount, row.rates[metric][0]]));
   const line = el("svg:polyline", { class: "frontier", points: best.map(([cost, share]) => `${x(cost)},${y(share)}`).join(" ") });
-  const centres = data.rows.map((row) => [x(row.cost.seconds), y(row.rates[metric][0])]);
+  const centres = data.rows.map((row) => [x(row.amount), y(row.rates[metric][0])]);
   const labels = places(centres, { left: margin.left + 9, right: width - margin.right - 9, top: 9, bottom: height - margin.bottom - 4 });
   const bars = data.rows.map((row, place) => el("svg:line", { x1: centres[place][0], x2: centres[place][0], y1: y(row.rates[metric][1]), y2: y(row.rates[metric][2]), stroke: colour(row.arm), "stroke-width": 1.5, opacity: 0.7 }));
   const dots = data.rows.map((row, place) => {
     const [[cx, cy], [lx, ly], [share, low, high]] = [centres[place], labels[place], row.rates[metric]];
     const apart = lx !== cx || ly !== cy;
-    return el("svg:g", {}, el("svg:title", {}, `${name(row.arm)}: ${percent(share)} (${percent(low)}–${percent(high)}), ${row.cost.seconds.toFixed(2)} s`),
+    return el("svg:g", {}, el("svg:title", {}, `${name(row.arm)}: ${percent(share)} (${percent(low)}–${percent(high)}), ${row.spent}`),
       apart ? [el("svg:line", { class: "leader", x1: cx, y1: cy, x2: lx, y2: ly }), el("svg:circle", { cx, cy, r: 3.5, fill: colour(row.arm) })] : [],
       el("svg:circle", { class: "dot", cx: lx, cy: ly, r: 8, fill: colour(row.arm) }),
       el("svg:text", { x: lx, y: ly + 4, "text-anchor": "middle", style: "fill:#fff;font-size:10px;font-weight:600" }, place + 1));
   });
-  const label = el("svg:text", { class: "faint", x: (width + margin.left) / 2, y: height - 5, "text-anchor": "middle" }, `model seconds per record${isWide ? ", logarithmic" : ""}`);
+  const label = el("svg:text", { class: "faint", x: (width + margin.left) / 2, y: height - 5, "text-anchor": "middle" }, `${data.unit}${isWide ? ", logarithmic" : ""}`);
   return el("figure", {}, el("figcaption", {}, title), el("svg:svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title} against cost` }, marks, bars, line, ticks, dots, label));
 }
 

@@ -30,7 +30,9 @@ const colour = (arm) => COLOURS[rank(arm) % COLOURS.length];
 const name = (arm) => data.arms[arm].label + (several ? ` · ${data.arms[arm].model}` : "") + (data.arms[arm].perturbation ? ` · ${data.arms[arm].perturbation}` : "");
 const breakable = (text) => text.replace(/([(,])/g, "$1\u200b");
 const shown = (value) => (value === null || value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value));
-const rateCell = (rate) => el("td", {}, percent(rate[0]), el("small", {}, `${Math.round(100 * rate[1])}–${Math.round(100 * rate[2])}`));
+const isKnown = (rate) => rate[3] > 0; // a rate of no record says nothing
+const rateCell = (rate) => (isKnown(rate) ? el("td", {}, percent(rate[0]), el("small", {}, `${Math.round(100 * rate[1])}–${Math.round(100 * rate[2])}`)) : el("td", {}, "–"));
+const ofRate = (rate) => (isKnown(rate) ? percent(rate[0]) : "–");
 const numbered = (arm) => el("i", { class: "number", style: `background:${colour(arm)}`, title: name(arm) }, rank(arm) + 1);
 const numbers = () => el("ol", { class: "key" }, plain.map((arm) => el("li", {}, numbered(arm), name(arm))));
 
@@ -44,7 +46,7 @@ function headline() {
   const priced = data.rows.some((row) => row.cost.price !== null);
   const [main, more] = [rates.slice(0, 6), rates.slice(6)]; // costs come before the further rates, where they are visible without scrolling
   const heads = ["strategy", "n", ...main, "calls", "tokens", "seconds", "p50 / p95", "s / correct", ...(priced ? ["price", "price / correct"] : []), ...more];
-  const best = frontier(data.rows.map((row) => [row.cost.seconds, row.rates["record accuracy"][0], row.arm]));
+  const best = frontier(data.rows.map((row) => [row.amount, row.rates["record accuracy"][0], row.arm]));
   const lines = data.rows.map((row) => {
     const c = row.cost;
     const cells = (names) => names.map((one) => (row.rates[one] ? rateCell(row.rates[one]) : el("td", {}, "–")));
@@ -61,16 +63,16 @@ function headline() {
   }
   byId("headline-table").append(table(heads, lines));
   const note = byId("headline").querySelector(".note");
-  note.append(" ◆ marks a strategy that no other beats in both cost and record accuracy.");
+  if (best.length) note.append(` ◆ marks a strategy that no other beats in both record accuracy and cost (${data.unit}).`);
   if (data.constant) note.append(" The constant answer reads no text: it gives the most frequent label of the other records, and for value accuracy the most frequent value of each field.");
   if (more.includes("hallucinated")) note.append(" Hallucinated: of the accepted texts and numbers, those that are neither right nor found in the record's text.");
 }
 
-// The entries [cost, value, ...] with a higher value than every entry of the same or a lower cost.
+// The entries [cost, value, ...] with a higher value, above 0, than every entry of the same or a lower cost.
 function frontier(found) {
   const best = [];
   for (const one of [...found].sort((a, b) => a[0] - b[0] || b[1] - a[1])) {
-    if (!best.length || one[1] > best[best.length - 1][1]) best.push(one);
+    if (one[1] > (best.length ? best[best.length - 1][1] : 0)) best.push(one);
   }
   return best;
 }
@@ -86,7 +88,7 @@ function heat() {
     const field = data.fields[arm].find((found) => found.name === one);
     if (!field) return el("td", {}, "");
     const wrong = Object.entries(field.errors).map(([error, count]) => `${count} ${error}`).join(", ");
-    const title = `${name(arm)}, ${one}: ${field.right} right${wrong ? `, ${wrong}` : ""}; precision ${percent(field.precision[0])}, recall ${percent(field.recall[0])}`;
+    const title = `${name(arm)}, ${one}: ${field.right} right${wrong ? `, ${wrong}` : ""}; precision ${ofRate(field.precision)}, recall ${ofRate(field.recall)}`;
     const style = `--share:${field.failed.toFixed(3)}`;
     if (!transcripts) return el("td", { title, style: `background:rgba(var(--heat),calc(var(--hottest)*${field.failed.toFixed(3)}))` }, percent(field.failed));
     const choose = () => { byId("by-arm").value = arm; byId("by-field").value = one; byId("by-status").value = ""; list(); byId("transcripts").scrollIntoView(); };
