@@ -124,6 +124,7 @@ def halves(
     strategy: Strategy, dataset: Dataset, model: Model | str, folds: int | None, **how: Any
 ) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]]:
     """The outcomes that propose thresholds, and those that judge the thresholds. `how` is as `evaluate` takes it."""
+    how["about"] = {"by": "certify"}  # for whoever reads the log
     if folds is None:
         parts = [labelled(dataset).split("dev"), dataset.split("test")]
         dev, test = (tuple(evaluate([strategy], model, part, examples=dataset, **how).outcomes) for part in parts)
