@@ -1,9 +1,10 @@
 """A run over files: from input rows to accepted records and a quarantine."""
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
@@ -317,14 +318,20 @@ class FileRun:
         with self._journal(dry=True, keep=keep) as journal:
             journal.overlook(known)
             try:
-                some = list(islice(waiting(self._rows, journal), probe or _READ))
+                left = waiting(self._rows, journal)
+                some = list(islice(left, probe or _READ))
                 is_all = len(some) < (probe or _READ)
-                left = _UNKNOWN if self.total is None else self.total - sum(journal.counts(self.total).values())
-                left = len(some) if is_all else left
-                if probe or not some:
-                    found = ask_some(some, self.job, journal, executor, left, keep=keep, place=self._place)
+                if is_all or self.total is not None:
+                    kinds = Counter(row.is_asked for row in chain(some, left))
                 else:
-                    found = ask_nothing(some, self.job, left)
+                    kinds = Counter({True: _UNKNOWN})
+                texts, before = [row for row in some if row.is_asked], journal.spent()
+                if probe or not texts:
+                    found = ask_some(some, self.job, journal, executor, kinds[True], keep=keep, place=self._place)
+                else:
+                    found = ask_nothing(texts, self.job, kinds[True])
+                found = replace(found, blank=kinds[False])
+                found = found.budgeted(self.job, before, journal.spent(), next(iter(texts), None))
             except KeyboardInterrupt:
                 raise RunInterruptedError(journal.last() + 1) from None
         return found, is_all or self.total is not None
