@@ -51,7 +51,9 @@ def screen(state: dict[str, Any]) -> "tuple[list[str], RenderableType]":
     from rich.text import Text
 
     known = {name: value for name, value in state.items() if value not in (None, {}, [])}
-    versions = [[f"{m}: {v}", f"{n:,} answers"] for m, found in known.get("versions", {}).items() for v, n in found.items()]
+    versions = [
+        [f"{m}: {v}", f"{n:,} answers"] for m, found in known.get("versions", {}).items() for v, n in found.items()
+    ]
     confidence = [[f"from {tenth}", f"{n:,}"] for tenth, n in known.get("confidence", {}).items()]
     head = [f"{state['journal']}: {_progress(known)}"]
     if partial := known.get("partial"):

@@ -98,7 +98,9 @@ class Estimate:
             ),
         ]
 
-    def budgeted(self, job: Job, before: Mapping[str, Usage], after: Mapping[str, Usage], row: Row | None) -> "Estimate":
+    def budgeted(
+        self, job: Job, before: Mapping[str, Usage], after: Mapping[str, Usage], row: Row | None
+    ) -> "Estimate":
         """The estimate with the budget of the whole journal, which has spent the usages `before` and `after` the rows
         of the estimate were asked. The last call must fit too: `row` shows the most that a call may use.
         """
@@ -132,8 +134,8 @@ def ask_some(
     keep: bool = True,
     place: Placing | None = None,
 ) -> Estimate:
-    """Estimate the `total` open rows that have a text by asking for a few open rows. The journal keeps the answers, so that no answer is
-    paid twice, and with `keep` also the outcomes (see `entries`). Raises `ModelError` if the model fails on every row.
+    """Estimate the `total` open rows that have a text by asking for a few open rows. The journal keeps the answers, so
+    that no answer is paid twice, and with `keep` also the outcomes (see `entries`). Raises `ModelError` if the model fails on every row.
     """
     began, before = time.monotonic(), _calls(journal)
     found = []
@@ -174,7 +176,9 @@ def _calls(journal: Journal) -> int:
 
 
 def ask_nothing(rows: Iterable[Row], job: Job, total: int) -> Estimate:
-    """Estimate the `total` rows that have a text from the prompts of a few, without asking. The token limit bounds the answers."""
+    """Estimate the `total` rows that have a text from the prompts of a few, without asking. The token limit bounds the
+    answers.
+    """
     model = None
     lengths: list[float] = []
     for row in rows:

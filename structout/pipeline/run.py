@@ -204,7 +204,7 @@ def finish(journal: Journal, job: Job, rows: int, files: Files, *, limit: int | 
 
         def set_aside(outcome: RowOutcome) -> None:
             nonlocal quarantined
-            rest.write(json_text(outcome.quarantined(job.schema, hashed=files.hashed), ascii=True).encode() + b"\n")
+            rest.write(json_text(outcome.quarantined(job.schema, hashed=files.hashed)).encode() + b"\n")
             quarantined += 1
 
         for outcome in journal.outcomes(f"NOT ({ACCEPTED})", limit):

@@ -99,8 +99,8 @@ def shown(waiting: Iterable[tuple[str, Wave]]) -> list[dict[str, Any]]:
 def read_status(journal: str | Path) -> dict[str, Any]:
     """The state of the run of a journal: counts, spending, errors, confidence, versions and whether it is running.
 
-    The journal itself is read if it has no state, such as one of `extract_many`, or if its run was killed after it wrote
-    its state. Raises `JournalError`, and `SpecError` if
+    The journal itself is read if it has no state, such as one of `extract_many`, or if its run was killed after it
+    wrote its state. Raises `JournalError`, and `SpecError` if
     the file is missing.
     """
     if not Path(journal).is_file():

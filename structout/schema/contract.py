@@ -23,9 +23,9 @@ from structout.schema.complexity import check_form, is_written
 from structout.schema.fields import notebook
 from structout.schema.ignored import Ignored
 from structout.schema.keywords import wrapped
+from structout.schema.messages import shown
 from structout.schema.references import DATA, NAMED, local
 from structout.schema.refusals import refusal
-from structout.schema.messages import shown
 from structout.schema.validator import Validator, short
 from structout.schema.writer import Writer
 from structout.schema.written import Restored

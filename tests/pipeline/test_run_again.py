@@ -65,7 +65,10 @@ def test_a_scheduled_command_goes_on_after_the_quarantine_was_asked_again(
     assert shell(*other).returncode == 2
     assert shell(*words).returncode == 1
     done = shell(*other, "--retry-quarantine")
-    assert (done.returncode, "retrying 1 quarantined row\n" in done.stderr) == (1, True)
+    assert (done.returncode, "retrying 1 quarantined row: the model is asked, and paid, again\n" in done.stderr) == (
+        1,
+        True,
+    )
     before = len(asked(tmp_path))
     assert [shell(*command).returncode for command in (words, other)] == [1, 1]
     assert len(asked(tmp_path)) == before

@@ -109,7 +109,15 @@ def test_a_dry_run_of_a_pipe_and_of_nothing(words: list[str], tmp_path: Path, sh
 def test_a_dry_run_says_which_budget_holds_to_the_end(words: list[str], tmp_path: Path, shell: Shell) -> None:
     texts = [f"{number} mm bolt" for number in (1, 2, 3, 4, 5, 6)]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in [*texts, "", " "]))
-    words = ["run", str(tmp_path / "in.jsonl"), "-o", str(tmp_path / "out.jsonl"), *words[:-2], "--strategy", "Prompted()"]
+    words = [
+        "run",
+        str(tmp_path / "in.jsonl"),
+        "-o",
+        str(tmp_path / "out.jsonl"),
+        *words[:-2],
+        "--strategy",
+        "Prompted()",
+    ]
     dry = shell(*words, "--dry-run", "--probe", "2").stdout
     assert dry.startswith("6 rows to ask, and 2 without a text, which are not asked")
     found = re.search(r"--budget-tokens to at least ([\d,]+) \(([\d,]+) are spent\)", dry)
