@@ -135,7 +135,8 @@ def ask_some(
     place: Placing | None = None,
 ) -> Estimate:
     """Estimate the `total` open rows that have a text by asking for a few open rows. The journal keeps the answers, so
-    that no answer is paid twice, and with `keep` also the outcomes (see `entries`). Raises `ModelError` if the model fails on every row.
+    that no answer is paid twice, and with `keep` also the outcomes (see `entries`). Raises `ModelError`
+    if the model fails on every row.
     """
     began, before = time.monotonic(), _calls(journal)
     found = []

@@ -131,7 +131,7 @@ class Job:
         return hashlib.sha256(json.dumps(self.identity()).encode()).hexdigest()[:16]
 
     def results(self, texts: Sequence[Any]) -> list[Result[Any]]:
-        """One result per text. A value that is no text, or blank, is invalid without a call. Raises `ModelError`."""
+        """One result per text. A value that is blank or not text is invalid without a call. Raises `ModelError`."""
         results = [BLANK if text is None or isinstance(text, str) else NO_TEXT for text in texts]
         places = [place for place, text in enumerate(texts) if isinstance(text, str) and text.strip()]
         tasks = [

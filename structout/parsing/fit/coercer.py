@@ -107,7 +107,7 @@ class Coercer:
         at = _Here(path, siblings, depth, turns)
         branches = alternatives(value, shape)
         direct = [fit for branch in branches for fit in self._direct(value, branch, at)]
-        if any(_takes_number(value, branch) for branch in branches):  # a number out of bounds is no text
+        if any(_takes_number(value, branch) for branch in branches):  # a number stays one, also out of bounds
             direct = [fit for fit in direct if not any(edit.kind == "text" for edit in fit.edits)]
         best = self._choose(value, direct, shape, path)
         if best.fits or best.issues or not turns:

@@ -30,7 +30,7 @@ _THOUSANDS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
 _DECIMAL_COMMA: Final = re.compile(
     r'["\'](?:[^"\'\w]{0,4})[0-9]{1,3}(?:(?:\.[0-9]{3})+(?:,|\.[0-9]{3})|,[0-9]{1,2}(?![0-9,.]))'
 )
-# A number that JSON reads as a float. The parts of 2025-09-01 and of 1.2.3 are none.
+# A number that JSON reads as a float, and that is not a part of 2025-09-01 or of 1.2.3.
 _FLOATS: Final = re.compile(r"(?<![\w.+-])-?(?=[0-9]+[.eE])[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![\w-]|\.[0-9])")
 
 
