@@ -51,6 +51,10 @@ def init(
             "--label-column", help="A column that is a field of the label. Repeatable (default: all but ids)."
         ),
     ] = None,
+    no_labels: Annotated[
+        bool,
+        typer.Option("--no-labels", help="No column is a label: write a schema to fill in, and keep the columns."),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the defaults.")] = False,
     no_code: CodeOption = False,
 ) -> None:
@@ -63,7 +67,7 @@ def init(
 
     Exit 0: the folder is written; 2: wrong usage, an unreadable sample, or labels that do not fit the schema.
     """
-    from structout.cli.starter import Starter, check_free
+    from structout.cli.starter import STUB, STUB_FIELD, Starter, check_free
     from structout.models.load import check_name
     from structout.tables.place import Place
     from structout.tables.sample import read_sample
@@ -76,6 +80,8 @@ def init(
         raise SpecError(f"{named} {'is' if len(missing) == 1 else 'are'} missing", hint=hint)
     if schema is not None and example is not None:
         raise SpecError("both --schema and --example are given", hint="omit one of them")
+    if no_labels and label_column:
+        raise SpecError("both --no-labels and --label-column are given", hint="omit one of them")
     if folder is not None:
         check_free(Path(folder))
     if model is not None:
@@ -87,7 +93,7 @@ def init(
         say(f"took the first {_MOST:,} rows of {sample}")
     text = _text_column(rows, column, asks)
     given = None if schema is None else _given(schema)
-    labels = _labels(rows, text, label_column, given, example, asks)
+    labels = () if no_labels else _labels(rows, text, label_column, given, example, asks)
     if model is None:
         model = _ask("The model, such as embedded, ollama:NAME, vllm:NAME@URL or anthropic:NAME", "embedded")
         check_name(model)
@@ -97,7 +103,9 @@ def init(
     check_free(Path(folder))
     records, lacking = _records(rows, text, labels, given)
     is_labelled = any("expected" in one for one in records)
-    file = given or _inferred(records, example, sample)
+    is_stub = given is None and example is None and not is_labelled and (no_labels or asks)
+    file = given or (_SchemaFile("schema.py", "", STUB, fields=(STUB_FIELD,)) if is_stub else None)
+    file = file or _inferred(records, example, sample)
     if is_labelled and lacking:
         records = [one for one in records if "expected" in one]
         say(f"left out {counted(lacking, 'row')} without a label")
@@ -112,6 +120,7 @@ def init(
         is_labelled=is_labelled,
         has_key=has_key,
         keep=keep,
+        is_stub=is_stub,
     )
     if asks:
         put(f"\n{file.text}", sys.stderr)
@@ -280,7 +289,10 @@ def _inferred(records: Sequence[Mapping[str, Json]], example: str | None, sample
 
     labels = [_example(example)] if example is not None else [one["expected"] for one in records if "expected" in one]
     if not labels:
-        hint = "give --schema SCHEMA, --example FILE with one JSON document, or name columns with --label-column"
+        hint = (
+            "give --schema SCHEMA, --example FILE with one JSON document, name columns with --label-column, or give "
+            "--no-labels for a schema to fill in"
+        )
         raise SpecError(f"{sample} has no labels to infer a schema from", hint=hint)
     objects = [one for one in labels if isinstance(one, dict)]
     if len(objects) < len(labels):
@@ -309,8 +321,10 @@ def _tell(starter: Any, file: _SchemaFile, folder: str) -> None:
     records = counted(len(starter.records), "record")
     labelled = "with labels" if starter.is_labelled else "without labels"
     put(f"wrote {file.name}, {records} {labelled} and README.md to {folder}")
-    if file.contract is None:
-        told = "if a model should extract others, name their columns with --label-column, or give an --example"
+    if starter.is_stub:
+        put(f"{file.name} is a stub: name the values that a model should extract, then run the commands")
+    elif file.contract is None:
+        told = "to extract others, name their columns with --label-column, give an --example, or --no-labels"
         put(f"the schema has the fields {', '.join(map(line, file.fields[:30]))}: {told}")
     if file.closed:
         put(f"closed lists hold the values of the sample only: check {', '.join(map(line, file.closed))}")

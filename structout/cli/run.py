@@ -292,7 +292,7 @@ def run(
 
 def _retrying(count: int) -> None:
     if count:
-        say(f"retrying {counted(count, 'quarantined row')}")
+        say(f"retrying {counted(count, 'quarantined row')}: the model is asked, and paid, again")
     else:
         say("no quarantined rows to retry: asking for all rows without an outcome")
 

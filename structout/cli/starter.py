@@ -15,13 +15,31 @@ from structout.surfaces import json_text
 RECORDS, README = "records.jsonl", "README.md"
 _RESERVED = ("schema.py", "schema.json", RECORDS, "records.csv", README)  # a data set of these names would be unclear
 _FEW = 12  # records of which too few would be test records
+STUB_FIELD = "subject"
+STUB = f'''"""The schema of a record. Fill it in."""
+
+from pydantic import BaseModel, Field
+
+__all__ = ["Record"]
+
+
+class Record(BaseModel):
+    """What a text says."""
+
+    # Write a field for each value that a model should extract. The model reads names, types and descriptions, as in:
+    #     quantity: int = Field(ge=1, description="the number of pieces")
+    #     unit: Literal["kg", "pcs"]
+    #     due: date | None = Field(default=None, description="null if none is stated")
+    {STUB_FIELD}: str = Field(description="what the text is about, in a few words")
+'''
 
 
 @dataclass(frozen=True)
 class Starter:
     """A data set with its model. `schema_file` names the file of the schema, `schema_name` a name in the file, perhaps
-    "", and `schema` is its text. `records` are rows as `Dataset` reads them, without labels if not `is_labelled`. Each
-    has a `key` if `has_key`, and `keep` names the columns that stand beside the records.
+    "", and `schema` is its text; it `is_stub` if it is still to be written. `records` are rows as `Dataset` reads them,
+    without labels if not `is_labelled`. Each has a `key` if `has_key`, and `keep` names the columns that stand beside
+    the records.
     """
 
     schema_file: str
@@ -32,6 +50,7 @@ class Starter:
     is_labelled: bool
     has_key: bool = False
     keep: tuple[str, ...] = ()
+    is_stub: bool = False
 
     def write(self, folder: Path) -> None:
         """Check the files in a folder of their own, then write them. Raises `OutputError`, `SpecError` for files that
@@ -98,20 +117,26 @@ class Starter:
             '`{"text": "...", "expected": {...}}`, remove the lines without a label, and run '
             f"`structout bench {RECORDS} --schema {self.schema_file}`."
         )
-        return _README.format(steps=steps, labels=labels, schema=self.schema_file, records=RECORDS)
+        about = (
+            f"`{self.schema_file}` is a stub: write the fields that a model should extract before you run a command."
+            if self.is_stub
+            else f"`{self.schema_file}` is the schema: read it first, and change it where the sample misleads.\n"
+            "Closed lists hold the values of the sample only: add the values that are missing."
+        )
+        return _README.format(steps=steps, labels=labels, about=about, schema=self.schema_file, records=RECORDS)
 
 
 _README = """# Records from texts
 
-`structout init` wrote this folder. `{schema}` is the schema: read it first, and change it where the sample misleads.
-Closed lists hold the values of the sample only: add the values that are missing. `{records}` holds the sample.
-{labels}
+`structout init` wrote this folder. {about}
+`{records}` holds the sample. {labels}
 
 Run these commands in this folder.
 
 {steps}
 
-`structout audit {schema}` says what constrained decoding enforces of the schema. `structout doctor` says what is
+`structout audit {schema}` says what constrained decoding enforces of the schema; it needs the extra `masks`
+(`pip install "structout[masks]"`), except for hosted providers (`--for openai`). `structout doctor` says what is
 installed, and `structout COMMAND --help` shows every option with an example.
 """
 

@@ -19,7 +19,7 @@ _KINDS = {
     "vote": "further samples",
     "verification": "verification",
     "waste": "cut off or refused",
-    "other": "of earlier or unfinished attempts",
+    "other": "answers of no row: replaced, or not used yet",
     "shared": "shared by several rows",
 }
 
@@ -51,11 +51,13 @@ def screen(state: dict[str, Any]) -> "tuple[list[str], RenderableType]":
     from rich.text import Text
 
     known = {name: value for name, value in state.items() if value not in (None, {}, [])}
-    versions = [[f"{m}: {v}", f"{n:,}"] for m, found in known.get("versions", {}).items() for v, n in found.items()]
+    versions = [
+        [f"{m}: {v}", f"{n:,} answers"] for m, found in known.get("versions", {}).items() for v, n in found.items()
+    ]
     confidence = [[f"from {tenth}", f"{n:,}"] for tenth, n in known.get("confidence", {}).items()]
     head = [f"{state['journal']}: {_progress(known)}"]
     if partial := known.get("partial"):
-        head.append(f"{state.get('output', 'the output')} is partial: {partial['told']}")
+        head.append(f"{state.get('output', 'the output')} is partial: {partial['told']}, as of {partial['time']}")
     parts: list[RenderableType] = []
     for title, rows in (
         ("waits at a provider", [_waiting(one) for one in known.get("waiting", [])]),
@@ -64,7 +66,7 @@ def screen(state: dict[str, Any]) -> "tuple[list[str], RenderableType]":
         ("tag", _spent(known.get("spending"), "by_tag", {})),
         ("issues of rows that were not accepted", _counts(known.get("errors"))),
         ("confidence of accepted rows", confidence),
-        ("model", versions),
+        ("answers of the rows, by model and version", versions),
     ):
         if rows:
             parts += [Text(""), _table(title, rows)]

@@ -276,6 +276,7 @@ class Search(Generic[T]):
         if refused:
             cut = (self._cut_off(best),) if best.reading.unclosed else ()
             kinds = [edit for edit in refused if edit.kind != "unclosed"] if cut else refused
+            why = self._why_not(best, kinds)
             issues = cut + tuple(
                 Issue(
                     edit.where if isinstance(edit.where, str) else "",
@@ -284,8 +285,14 @@ class Search(Generic[T]):
                 )
                 for edit in kinds
             )
-            return Repaired(None, document, issues, edits)
+            return Repaired(None, document, issues + why, edits)
         return Repaired(best.checked.value, document, (), edits)
+
+    def _why_not(self, best: "Outcome[T]", refused: list[Edit]) -> tuple[Issue, ...]:
+        """What the schema says of the values that a refused repair drops."""
+        places = {edit.where for edit in refused if edit.kind == "dropped"}
+        found = self.schema.check(best.reading.document).issues if places else ()
+        return tuple(issue for issue in found if issue.pointer in places)
 
     def _doubt(self, best: "Outcome[T]", fitting: "list[Outcome[T]]") -> str:
         """Why the best outcome may not be the answer; "" if it surely is."""

@@ -1,16 +1,19 @@
 """Estimates of a run's tokens, cost and time from a few of its rows."""
 
+import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from statistics import mean, stdev
 from typing import Any
 
+from structout.completion import Usage
 from structout.errors import ModelError
 from structout.pipeline.chunks import interruptible
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
+from structout.pipeline.most import most_of
 from structout.pipeline.progress import clock
 from structout.pipeline.run import Entry, Executor, entries, unknown
 from structout.prices import dollars
@@ -40,6 +43,9 @@ class Range:
 class Estimate:
     """The expected tokens, cost and time of the rows that are still open. `cost` is None if a price is unknown,
     `seconds` if no row was asked.
+
+    `blank` further rows have no text, and are not asked. The journal has `spent` tokens, and a budget that holds to the
+    end is `budget_tokens`, or `budget_usd` (None: a price is unknown).
     """
 
     rows: int
@@ -49,6 +55,10 @@ class Estimate:
     seconds: float | None
     basis: str
     source: str = ""  # the list that the prices are from, "" for prices of the user
+    blank: int = 0
+    spent: int = 0
+    budget_tokens: int = 0
+    budget_usd: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The estimate for machines: bounds for all rows, tokens as integers, cost in US dollars."""
@@ -60,6 +70,10 @@ class Estimate:
             "cost_usd": None if self.cost is None else list(self.cost.of(self.rows)),
             "seconds": self.seconds,
             "basis": self.basis,
+            "blank": self.blank,
+            "spent_tokens": self.spent,
+            "budget_tokens": self.budget_tokens,
+            "budget_usd": self.budget_usd,
             **({"prices": self.source} if self.source else {}),
         }
 
@@ -70,12 +84,38 @@ class Estimate:
         if self.cost is not None and self.source:
             cost = f"{cost} (prices of {self.source})"
         time = "unknown until rows are asked" if self.seconds is None else f"about {clock(self.seconds)}"
+        blank = f", and {self.blank:,} without a text, which are not asked" if self.blank else ""
+        usd = "" if self.budget_usd is None else f", or --budget-usd to at least {self.budget_usd:.2f}"
         return [
-            f"{self.rows:,} rows to ask; the estimate is from {self.basis}",
+            f"{self.rows:,} rows to ask{blank}; the estimate is from {self.basis}",
             f"tokens  {low:,.0f} to {high:,.0f}",
             f"cost    {cost}",
             f"time    {time}",
+            *(
+                [f"budget  set --budget-tokens to at least {self.budget_tokens:,}{usd} ({self.spent:,} are spent)"]
+                if self.rows and self.spent
+                else []
+            ),
         ]
+
+    def budgeted(
+        self, job: Job, before: Mapping[str, Usage], after: Mapping[str, Usage], row: Row | None
+    ) -> "Estimate":
+        """The estimate with the budget of the whole journal, which has spent the usages `before` and `after` the rows
+        of the estimate were asked. The last call must fit too: `row` shows the most that a call may use.
+        """
+        most, name = Usage(), ""
+        if row is not None:
+            task = Task(str(row.text), job.schema, job.examples, job.sampling)
+            prompt, model = first_call(job.strategy, task, job.model)
+            if model is not None:
+                most, name = most_of([prompt], model), model.name
+        costs = (job.prices.cost(before.items()), job.prices.cost([(name, most)] if name else []))
+        usd = None
+        if self.cost is not None and costs[0] is not None and costs[1] is not None:
+            usd = math.ceil((costs[0] + costs[1] + self.cost.of(self.rows)[1]) * 100) / 100
+        tokens = _tokens(before.values()) + _tokens([most]) + math.ceil(self.tokens.of(self.rows)[1])
+        return replace(self, spent=_tokens(after.values()), budget_tokens=tokens, budget_usd=usd)
 
 
 def waiting(rows: Iterator[Row], journal: Journal) -> Iterator[Row]:
@@ -94,8 +134,9 @@ def ask_some(
     keep: bool = True,
     place: Placing | None = None,
 ) -> Estimate:
-    """Estimate all `total` open rows by asking for a few of them. The journal keeps the answers, so that no answer is
-    paid twice, and with `keep` also the outcomes (see `entries`). Raises `ModelError` if the model fails on every row.
+    """Estimate the `total` open rows that have a text by asking for a few open rows. The journal keeps the answers, so
+    that no answer is paid twice, and with `keep` also the outcomes (see `entries`). Raises `ModelError`
+    if the model fails on every row.
     """
     began, before = time.monotonic(), _calls(journal)
     found = []
@@ -115,16 +156,17 @@ def ask_some(
         raise ModelError(
             f"the model failed on all of {len(found)} rows, last: {found[-1].issues[0].message}", hint="fix the cause"
         )
+    count, answered = sum(row.is_asked for row in rows), [outcome for outcome in answered if outcome.attempts]
     tokens = _range([float(o.usage.input_tokens + o.usage.output_tokens) for o in answered])
     guessed = any(o.usage.estimated_tokens for o in answered)
     costs = [o.cost for o in answered if o.cost is not None]
     seconds = time.monotonic() - began if _calls(journal) > before else sum(o.usage.seconds for o in answered)
     return Estimate(
         total,
-        len(found),
+        count,
         tokens,
         _range(costs) if len(costs) == len(answered) else None,
-        seconds / len(found) * total if found else 0.0,
+        seconds / count * total if count else 0.0,
         f"{len(answered)} rows" + (", whose tokens are estimated at the most" if guessed else ""),
         source=_source(job),
     )
@@ -135,7 +177,9 @@ def _calls(journal: Journal) -> int:
 
 
 def ask_nothing(rows: Iterable[Row], job: Job, total: int) -> Estimate:
-    """Estimate all `total` rows from the prompts of a few, without asking. The token limit bounds the answers."""
+    """Estimate the `total` rows that have a text from the prompts of a few, without asking. The token limit bounds the
+    answers.
+    """
     model = None
     lengths: list[float] = []
     for row in rows:
@@ -156,6 +200,10 @@ def ask_nothing(rows: Iterable[Row], job: Job, total: int) -> Estimate:
     counted = "tokens" if hasattr(model, "encode") else f"{_CHARACTERS} characters per token"
     basis = f"{len(lengths)} prompts ({counted}), one call per row, answers of 0 to {limit} tokens; no model was asked"
     return Estimate(total, 0, tokens_range, cost, None, basis, source=_source(job))
+
+
+def _tokens(usages: Iterable[Usage]) -> int:
+    return sum(usage.input_tokens + usage.output_tokens for usage in usages)
 
 
 def _source(job: Job) -> str:

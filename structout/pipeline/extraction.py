@@ -280,3 +280,4 @@ def _kept(
         keep(refusals.rest())
         if stopped:
             raise _at_the_end(stopped, journal.spent(), "the same call with this journal goes on")
+        journal.end(expected)

@@ -1,9 +1,10 @@
 """A run over files: from input rows to accepted records and a quarantine."""
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
@@ -161,8 +162,8 @@ class FileRun:
         """Find the outcome of every row, and write the files.
 
         Calls `progress` after every chunk, `retrying` with the number of quarantined rows that are asked again,
-        `resuming` with the number of rows that are done already, and `waiting` with what is submitted to a provider of
-        batches, whenever that changes.
+        `resuming` with the number of rows that are done already, once the first rows are the same as before, and
+        `waiting` with what is submitted to a provider of batches, whenever that changes.
         Raises `RunInterruptedError` on an interrupt.
         """
         settings, limit, keys = self.settings, self.settings.limit, Keys()
@@ -173,14 +174,14 @@ class FileRun:
                     return self._complete(journal, rows, keys)
                 if settings.retry_quarantine:
                     retrying(retry_quarantine(journal, self.job, self._place))
-                if known := sum(journal.counts(limit).values()) - journal.counts(limit).get("error", 0):
-                    resuming(known)
+                known = sum(journal.counts(limit).values()) - journal.counts(limit).get("error", 0)
                 decide(journal, settings.batch_adopt, resubmit=settings.batch_resubmit)
                 rows = kept.seen(rows) if kept else rows
                 total, place = self.total, self._place
                 about = {
                     "output": Place.of(settings.output).shown,
                     "mark": settings.mark and str(Path(settings.mark).resolve()),
+                    "prices": {name: asdict(price) for name, price in self.job.prices.table.items()},
                 }
                 held = Held(journal, settings.output, settings.load)
                 with noting(settings.place, about, progress, journal.waves) as (note, rewrite):
@@ -189,9 +190,16 @@ class FileRun:
                         rewrite()
                         waiting([wave for _, wave in journal.waves()])
 
+                    def resumed(tally: Tally) -> None:
+                        nonlocal known
+                        if known:  # told after rows were compared: the input may be another one
+                            resuming(known)
+                            known = 0
+                        note(tally)
+
                     journal.heed = changed
                     tally = process(
-                        rows, self.job, journal, executor, total=total, progress=note, place=place, watch=self._watch
+                        rows, self.job, journal, executor, total=total, progress=resumed, place=place, watch=self._watch
                     )
                 self._close()  # a query that was not read to its end may hold a lock on the output
                 failed = journal.counts(limit).get("error", 0)
@@ -310,14 +318,20 @@ class FileRun:
         with self._journal(dry=True, keep=keep) as journal:
             journal.overlook(known)
             try:
-                some = list(islice(waiting(self._rows, journal), probe or _READ))
+                left = waiting(self._rows, journal)
+                some = list(islice(left, probe or _READ))
                 is_all = len(some) < (probe or _READ)
-                left = _UNKNOWN if self.total is None else self.total - sum(journal.counts(self.total).values())
-                left = len(some) if is_all else left
-                if probe or not some:
-                    found = ask_some(some, self.job, journal, executor, left, keep=keep, place=self._place)
+                if is_all or self.total is not None:
+                    kinds = Counter(row.is_asked for row in chain(some, left))
                 else:
-                    found = ask_nothing(some, self.job, left)
+                    kinds = Counter({True: _UNKNOWN})
+                texts, before = [row for row in some if row.is_asked], journal.spent()
+                if probe or not texts:
+                    found = ask_some(some, self.job, journal, executor, kinds[True], keep=keep, place=self._place)
+                else:
+                    found = ask_nothing(texts, self.job, kinds[True])
+                found = replace(found, blank=kinds[False])
+                found = found.budgeted(self.job, before, journal.spent(), next(iter(texts), None))
             except KeyboardInterrupt:
                 raise RunInterruptedError(journal.last() + 1) from None
         return found, is_all or self.total is not None

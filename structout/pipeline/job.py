@@ -132,7 +132,7 @@ class Job:
 
     def results(self, texts: Sequence[Any]) -> list[Result[Any]]:
         """One result per text. A value that is blank or not text is invalid without a call. Raises `ModelError`."""
-        results = [BLANK if isinstance(text, str) else NO_TEXT for text in texts]
+        results = [BLANK if text is None or isinstance(text, str) else NO_TEXT for text in texts]
         places = [place for place, text in enumerate(texts) if isinstance(text, str) and text.strip()]
         tasks = [
             Task(texts[place], self.schema, self.examples, self.sampling, edition=self.edition) for place in places

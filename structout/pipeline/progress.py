@@ -19,7 +19,7 @@ _ACCEPTED = ("valid", "repaired")
 
 @dataclass
 class Tally:
-    """The state of a run: `done` rows of `total` (None: unknown), of which this process asked for `asked`.
+    """The state of a run of `total` rows (None: unknown). This process has read `done` of them, and asked for `asked`.
 
     `errors` counts the rows with each kind of issue that were not accepted, `confidence` the accepted rows by their
     least confidence in hundredths, `overruled` the accepted rows with text that the token limit forced, and `versions`
@@ -93,6 +93,11 @@ class Tally:
         self.overruled, self.versions = state["overruled"], versions
 
     @property
+    def rows(self) -> int:
+        """The number of rows that have an outcome."""
+        return sum(self.counts.values())
+
+    @property
     def accepted(self) -> int:
         """The number of accepted rows."""
         return sum(self.counts[status] for status in _ACCEPTED)
@@ -100,7 +105,7 @@ class Tally:
     @property
     def quarantined(self) -> int:
         """The number of rows in the quarantine."""
-        return sum(self.counts.values()) - self.accepted - self.counts["forgotten"]
+        return self.rows - self.accepted - self.counts["forgotten"]
 
     @property
     def seconds(self) -> float:
@@ -117,7 +122,7 @@ class Tally:
         """The expected seconds until the end, or None if the total or the rate is unknown."""
         if self.total is None or not self.rate:
             return None
-        return max(0, self.total - self.done) / self.rate
+        return max(0, self.total - self.rows) / self.rate
 
     @property
     def paid(self) -> Usage:
@@ -139,7 +144,7 @@ class Tally:
         of = f"/{self.total:,}" if self.total is not None else ""
         eta, known = self.remaining_seconds, self.accepted + self.quarantined
         parts = [
-            f"{self.done:,}{of} rows",
+            f"{self.rows:,}{of} rows",
             *([f"{self.rate:,.1f} rows/s"] if self.asked else []),
             *([f"ETA {clock(eta)}"] if eta is not None else []),
             f"yield {100 * self.accepted / known:.1f} %" if known else "yield –",
@@ -151,7 +156,7 @@ class Tally:
     def to_json(self) -> dict[str, Any]:
         """The progress as JSON for machines."""
         return {
-            "rows": self.done,
+            "rows": self.rows,
             "total": self.total,
             "asked": self.asked,
             "accepted": self.accepted,

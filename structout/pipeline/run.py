@@ -64,8 +64,14 @@ def within(
         return [(row, found.get(row.position)) for row in some if row.position in found or row.position not in asked]
 
     stream = iter(rows)
-    while (some := list(islice(stream, _AT_ONCE))) and not unknown(some, journal):  # of a resumed run, without threads
-        yield [(row, None) for row in some]
+    while some := list(islice(stream, _AT_ONCE)):  # of a resumed run, without threads
+        new = unknown(some, journal)
+        known = new[0].position - some[0].position if new else len(some)
+        if known:
+            yield [(row, None) for row in some[:known]]
+        if new:
+            some = some[known:]
+            break
     yield from in_order(takewhile(lambda row: not stopped, chain(some, stream)), work, chunk, in_flight)
     if stopped:
         raise used_up(stopped, journal.spent())
@@ -138,6 +144,7 @@ def process(
         known.note()
         raise
     known.note()
+    journal.end(tally.done)
     if watch:
         watch.close()
     return tally
@@ -197,7 +204,7 @@ def finish(journal: Journal, job: Job, rows: int, files: Files, *, limit: int | 
 
         def set_aside(outcome: RowOutcome) -> None:
             nonlocal quarantined
-            rest.write(json_text(outcome.quarantined(job.schema, hashed=files.hashed), ascii=True).encode() + b"\n")
+            rest.write(json_text(outcome.quarantined(job.schema, hashed=files.hashed)).encode() + b"\n")
             quarantined += 1
 
         for outcome in journal.outcomes(f"NOT ({ACCEPTED})", limit):
@@ -253,10 +260,13 @@ def unknown(rows: Sequence[Row], journal: Journal) -> list[Row]:
         digest = known.get(row.position, b"")
         if digest not in (b"", row.digest):  # a forgotten row has no digest
             option = _other_option(row, digest)
-            what = f"it was read with {option}: give the same option" if option else "the input has changed"
-            if not option and not journal.outcome(row.position).ok:
-                what = f"{what}: if you corrected quarantined rows only, add --retry-quarantine"
-            raise OtherRunError(f"row {row.position + 1} is not the one in {journal.path}", hint=f"{what}, or {ANEW}")
+            problem = f"row {row.position + 1} of the input differs from row {row.position + 1} of {journal.path}"
+            if option:
+                raise OtherRunError(problem, hint=f"it was read with {option}: give the same option, or {ANEW}")
+            what = "for another input, such as the next night's, name another --output or --journal"
+            if not journal.outcome(row.position).ok:
+                what = f"{what}; if you corrected quarantined rows only, add --retry-quarantine"
+            raise OtherRunError(problem, hint=f"{what}; if this input was changed, {ANEW}")
     return [row for row in rows if row.position not in known]
 
 

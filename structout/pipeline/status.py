@@ -4,6 +4,7 @@ import json
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
@@ -14,15 +15,17 @@ from structout.document import load_json
 from structout.errors import DamagedError, DataError, JournalError, SpecError
 from structout.models.ledger import Wave
 from structout.pipeline.journal.database import identity_in, read_only
+from structout.pipeline.journal.journal import KNOWN
 from structout.pipeline.journal.tables import spent_in, unpacked_outcome
 from structout.pipeline.journal.waves import waves_in
 from structout.pipeline.progress import Tally
-from structout.prices import Prices
+from structout.prices import Price, Prices
 from structout.tables.partial import read_mark
 from structout.tables.whole_file import replacing
 
 _EVERY: Final = 1.0  # seconds between two states of a run
 _LARGEST: Final = 2**20  # bytes of a state
+_ALL: Final = 2**63 - 1
 
 
 def place_of(journal: str | Path) -> Path:
@@ -96,7 +99,8 @@ def shown(waiting: Iterable[tuple[str, Wave]]) -> list[dict[str, Any]]:
 def read_status(journal: str | Path) -> dict[str, Any]:
     """The state of the run of a journal: counts, spending, errors, confidence, versions and whether it is running.
 
-    A journal without a state, such as one of `extract_many`, is read itself. Raises `JournalError`, and `SpecError` if
+    The journal itself is read if it has no state, such as one of `extract_many`, or if its run was killed after it
+    wrote its state. Raises `JournalError`, and `SpecError` if
     the file is missing.
     """
     if not Path(journal).is_file():
@@ -106,8 +110,10 @@ def read_status(journal: str | Path) -> dict[str, Any]:
     if state is None:
         if running:
             raise JournalError(f"{journal} is in use, and keeps no state yet", hint="try again in a few seconds")
-        state = _counted(journal)
-    mark = state.pop("mark", "")
+        state = _counted(journal, {})
+    elif not running:
+        state = _up_to_date(journal, state)
+    mark, _ = state.pop("mark", ""), state.pop("prices", None)
     if not running:  # a run that was killed left an older state
         state["waiting"] = _waiting(journal)
         if isinstance(mark, str) and mark and (partial := read_mark(Path(mark))):
@@ -145,20 +151,49 @@ def _waiting(journal: str | Path) -> list[dict[str, Any]]:
         return []
 
 
-def _counted(journal: str | Path) -> dict[str, Any]:
-    """The state of a journal by its outcomes."""
-    tally, cost = Tally(prices=Prices()), 0.0
+def _up_to_date(journal: str | Path, state: dict[str, Any]) -> dict[str, Any]:
+    """The state, or what the journal itself says if it has outcomes that the state does not know."""
+    try:
+        with closing(read_only(journal)) as db:
+            counts = _counts(db, state.get("total"))
+    except (sqlite3.Error, DataError, UnicodeDecodeError):  # the next run says what is wrong
+        return state
+    if counts == state.get("statuses"):
+        return state
+    return {**_counted(journal, state), **{name: state[name] for name in ("output", "mark", "tags") if name in state}}
+
+
+def _counts(db: sqlite3.Connection, total: object) -> Counter[str]:
+    """The number of the first `total` rows with each status."""
+    query = "SELECT status, count(*) FROM outcomes WHERE position < ? GROUP BY status"
+    return Counter(dict(db.execute(query, [total if isinstance(total, int) else _ALL])))
+
+
+def _counted(journal: str | Path, state: Mapping[str, Any]) -> dict[str, Any]:
+    """The state of a journal by its outcomes, with the total and the prices of a `state`, if it has any."""
+    tally, total, cost = Tally(prices=_prices(state)), state.get("total"), 0.0
     try:
         with closing(read_only(journal)) as db:
             with suppress(sqlite3.Error):  # a journal of an earlier version counts less
                 tally.spent = spent_in(db)
-            row = db.execute("SELECT value FROM about WHERE name = 'dictionary'").fetchone()
-            for (data,) in db.execute("SELECT data FROM outcomes ORDER BY position"):
-                outcome = unpacked_outcome(data, row[0] if row else b"")
+            about = dict(db.execute("SELECT name, value FROM about WHERE name IN ('dictionary', 'rows')"))
+            query = f"SELECT data FROM outcomes WHERE position < ? AND {KNOWN} ORDER BY position"
+            for (data,) in db.execute(query, [total if isinstance(total, int) else _ALL]):
+                outcome = unpacked_outcome(data, about.get("dictionary", b""))
                 tally.add(outcome)
-                tally.done += 1
                 cost += outcome.cost or 0.0
+            tally.counts = _counts(db, total)
     except (sqlite3.Error, DataError, UnicodeDecodeError) as error:
         hint = "run the same command again: it says what is kept"
         raise JournalError(f"{journal} cannot be read: {error}", hint=hint) from error
-    return {**tally.to_json(), "cost_usd": cost or None}
+    tally.total = total if isinstance(total, int) else tally.rows if about.get("rows") == str(tally.rows) else None
+    tally.cost = tally.prices.cost(tally.spent.items()) if tally.prices.table else None
+    return {**tally.to_json(), "cost_usd": cost or None if tally.cost is None else tally.cost}
+
+
+def _prices(state: Mapping[str, Any]) -> Prices:
+    """The prices of a run by its state; none where they cannot be read."""
+    try:
+        return Prices({str(name): Price(**amounts) for name, amounts in state.get("prices", {}).items()})
+    except (AttributeError, TypeError, SpecError):
+        return Prices()

@@ -23,6 +23,7 @@ from structout.schema.complexity import check_form, is_written
 from structout.schema.fields import notebook
 from structout.schema.ignored import Ignored
 from structout.schema.keywords import wrapped
+from structout.schema.messages import shown
 from structout.schema.references import DATA, NAMED, local
 from structout.schema.refusals import refusal
 from structout.schema.validator import Validator, short
@@ -200,8 +201,8 @@ class Schema(Generic[T]):
         try:
             value = self._value(self.adapter, json.dumps(document) if text is None else text)
         except ValidationError as error:
-            details = error.errors(include_url=False, include_input=False, include_context=False)
-            return Checked(None, document, tuple(Issue(pointer(d["loc"]), "value", short(d["msg"])) for d in details))
+            details = error.errors(include_url=False, include_context=False)
+            return Checked(None, document, tuple(Issue(pointer(d["loc"]), "value", short(_told(d))) for d in details))
         except Exception as error:
             return Checked(None, document, (_raised(error),))
         return Checked(value, self._without_ignored(document))
@@ -390,6 +391,13 @@ def _without(schema: Any, mark: str) -> Any:
             holder[place] = shorn = {key: value for key, value in node.items() if named or key != mark}
             rest += [(shorn, key, not named and key in NAMED) for key in shorn if named or key not in DATA]
     return top[0]
+
+
+def _told(detail: Any) -> str:
+    """Pydantic's message for an error, with the number that a bound refuses."""
+    is_bound = detail["type"].startswith(("greater_than", "less_than", "multiple_of", "decimal_max", "decimal_whole"))
+    is_told = is_bound and isinstance(detail["input"], str | int | float)
+    return f"{shown(detail['input'])}: {detail['msg']}" if is_told else str(detail["msg"])
 
 
 def _raised(error: Exception) -> Issue:

@@ -84,5 +84,5 @@ def check_columns(source: str, names: Sequence[str], wanted: Sequence[str]) -> N
             has, hint = ", ".join(names[:12]) or "no columns", "name one of its columns"
             if len(names) == 1 and (mark := next((one for one in OTHERS if one in names[0]), "")):
                 named = "tab" if mark == "\t" else f"'{mark}'"
-                hint = f"its cells seem to be delimited by {mark!r}: give --delimiter {named} (a data set needs commas)"
+                hint = f"its cells seem to be delimited by {mark!r}: give --delimiter {named}, or write commas"
             raise DataError(f"{source} has no column {name!r}; it has: {has}", hint=hint)

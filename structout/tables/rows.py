@@ -37,6 +37,11 @@ class Row:
     wrong: str = ""
 
     @property
+    def is_asked(self) -> bool:
+        """Whether a model is asked about the row: it has a text that is not blank."""
+        return not self.wrong and isinstance(self.text, str) and bool(self.text.strip())
+
+    @property
     def digest(self) -> bytes:
         """A hash of key and text that shows whether the row has changed."""
         return hashlib.blake2b(json.dumps([self.key, self.text]).encode(), digest_size=8).digest()

@@ -98,6 +98,21 @@ def test_texts_with_an_example_make_a_folder_that_runs_without_labels(
     assert [shell(*words).returncode for words in commands(".")] == [0, 0]
 
 
+def test_texts_alone_make_a_folder_with_a_schema_to_fill_in(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("lines.csv").write_text("line_id;description;cost_center\nL1;two hex bolts;0007\nL2;a nut;0008\n")
+    Path("answers.json").write_text(json.dumps(json.dumps({"subject": "a part"})))
+    words = ["init", "made", "--sample", "lines.csv", "--column", "description", "--model", MODEL]
+    made = shell(*words, "--no-labels")
+    assert (made.returncode, "schema.py is a stub" in made.stdout) == (0, True), made.stderr
+    assert shell(*words, "--no-labels", "--label-column", "cost_center").returncode == 2
+    monkeypatch.chdir("made")
+    for command in commands("."):
+        done = shell(*command)
+        assert done.returncode == 0, done.stderr
+    (first, _) = map(json.loads, Path("out.jsonl").read_text().splitlines())
+    assert (first["_key"], first["subject"], first["cost_center"]) == ("L1", "a part", "0007")
+
+
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
 def test_ids_become_keys_and_other_columns_stay_beside_the_records(
     delimiter: str, shell: Shell, monkeypatch: pytest.MonkeyPatch

@@ -1,6 +1,7 @@
 """Data in another form than the schema's: what is taken for the same, and what is not."""
 
 import json
+from datetime import date
 from decimal import Decimal as Exact
 from enum import Enum, StrEnum
 from typing import Annotated, Any, Literal, NamedTuple
@@ -103,7 +104,7 @@ def test_a_locale_decides(decimal: Decimal, expected: float | None) -> None:
 
 def test_an_optional_that_cannot_be_read_is_not_nulled() -> None:
     found = repair('{"a": "a dozen"}', one(INTEGER, required=False))
-    assert [issue.kind for issue in found.issues] == ["refused_edit"]
+    assert [issue.kind for issue in found.issues] == ["refused_edit", "type"]
     assert repair('{"a": null}', one(INTEGER, required=False)).document == {}
     assert repair('{"a": "a dozen"}', one(INTEGER, required=False), "lossy").document == {}
 
@@ -317,3 +318,27 @@ def test_a_name_of_an_enumeration_is_read_in_any_case_and_encoding() -> None:
     colour = one({"enum": ["Kırmızı", "Grün"]})
     assert repair(json.dumps({"a": "KIRMIZI"}), colour).document == {"a": "Kırmızı"}
     assert repair(json.dumps({"a": "Gru\u0308n"}), colour).document == {"a": "Grün"}
+
+
+class Line(BaseModel):
+    price: Exact = Field(ge=0, decimal_places=2)
+    due: date | None = None
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "message"),
+    [
+        ('{"price": -4.0}', "range", "-4.0 is below the minimum 0.0"),  # and not a text, which a Decimal takes as well
+        ('{"price": "-4.0"}', "value", '"-4.0": Input should be greater than or equal to 0'),
+        ('{"price": 1.0, "due": "2025-02-30"}', "format", '"2025-02-30" is not a date (YYYY-MM-DD)'),
+    ],
+)
+def test_a_value_out_of_bounds_is_shown_with_its_bound(answer: str, kind: str, message: str) -> None:
+    found = repair(answer, Schema.of(Line))
+    assert (kind, message) in [(issue.kind, issue.message) for issue in found.issues]
+
+
+def test_the_parts_of_a_date_are_no_other_spellings_of_a_number() -> None:
+    names = Schema.of({"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}})
+    assert repair('{"a": -1.0, "b": "2025-09-01"}', names).document == {"a": "-1.0", "b": "2025-09-01"}
+    assert [one.kind for one in repair('{"a": 1.10, "b": "1.1"}', names).issues] == ["ambiguous", "type"]

@@ -45,7 +45,7 @@ def test_a_table_in_is_a_typed_table_out(kind: str) -> None:
     assert made["_status"].to_pylist() == ["valid", "invalid", "invalid", "rejected"]
     first, second, third, fourth = made.select(["kind", "size", "made", "count", "_issues"]).to_pylist()
     assert first == {"kind": "hex", "size": 6.5, "made": date(2026, 1, 2), "count": 3, "_issues": []}
-    for row, said in ((second, "expected"), (third, "not text"), (fourth, "cannot hold")):
+    for row, said in ((second, "no JSON"), (third, "blank"), (fourth, "cannot hold")):
         assert [row[name] for name in ("kind", "size", "made", "count")] == [None] * 4
         assert said in " ".join(row["_issues"])
 

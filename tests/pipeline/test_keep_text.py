@@ -61,7 +61,7 @@ def test_a_complete_run_with_something_left_to_do_is_refused_and_starts_afresh(
         (folder / "out.jsonl").unlink()
     options = ["--retry-quarantine"] if change == "retry" else []
     refused = run(shell, folder, "out.jsonl", *options)
-    said = "is not the one in" if change == "other rows" else "keeps no texts"
+    said = "of the input differs from" if change == "other rows" else "keeps no texts"
     assert (refused.returncode, said in refused.stderr, asked(folder)) == (2, True, [])
     assert run(shell, folder, "out.jsonl", "--fresh").returncode == 1
     assert len(asked(folder)) >= COUNT

@@ -33,7 +33,7 @@ def test_a_corrected_row_is_taken_from_the_corrected_file(
     assert shell(*words).returncode == 1
     source.write_text(source.read_text().replace("7 mm bolt", "8 mm bolt"))
     refused = shell(*words)
-    assert (refused.returncode, "row 7 is not the one" in refused.stderr) == (2, True)
+    assert (refused.returncode, "row 7 of the input differs from row 7 of" in refused.stderr) == (2, True)
     assert "if you corrected quarantined rows only, add --retry-quarantine" in refused.stderr
     assert shell(*words, "--retry-quarantine").returncode == 0
     source.write_text(source.read_text().replace("1 mm bolt", "2 mm bolt"))
@@ -65,7 +65,10 @@ def test_a_scheduled_command_goes_on_after_the_quarantine_was_asked_again(
     assert shell(*other).returncode == 2
     assert shell(*words).returncode == 1
     done = shell(*other, "--retry-quarantine")
-    assert (done.returncode, "retrying 1 quarantined row\n" in done.stderr) == (1, True)
+    assert (done.returncode, "retrying 1 quarantined row: the model is asked, and paid, again\n" in done.stderr) == (
+        1,
+        True,
+    )
     before = len(asked(tmp_path))
     assert [shell(*command).returncode for command in (words, other)] == [1, 1]
     assert len(asked(tmp_path)) == before

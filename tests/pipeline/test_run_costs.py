@@ -104,3 +104,24 @@ def test_a_dry_run_of_a_pipe_and_of_nothing(words: list[str], tmp_path: Path, sh
     assert not (tmp_path / "j").exists()
     assert shell("run", *plain, "--probe", "2", stdin="2 mm\n3 mm\n4 mm\n").stdout.startswith("1,000 rows")
     assert shell("run", *plain, stdin="2 mm\n3 mm\n4 mm\n").stdout.startswith("1 rows")
+
+
+def test_a_dry_run_says_which_budget_holds_to_the_end(words: list[str], tmp_path: Path, shell: Shell) -> None:
+    texts = [f"{number} mm bolt" for number in (1, 2, 3, 4, 5, 6)]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in [*texts, "", " "]))
+    words = [
+        "run",
+        str(tmp_path / "in.jsonl"),
+        "-o",
+        str(tmp_path / "out.jsonl"),
+        *words[:-2],
+        "--strategy",
+        "Prompted()",
+    ]
+    dry = shell(*words, "--dry-run", "--probe", "2").stdout
+    assert dry.startswith("6 rows to ask, and 2 without a text, which are not asked")
+    found = re.search(r"--budget-tokens to at least ([\d,]+) \(([\d,]+) are spent\)", dry)
+    assert found, dry
+    budget, spent = (int(one.replace(",", "")) for one in found.groups())
+    assert shell(*words, "--budget-tokens", str(spent)).returncode == 3
+    assert shell(*words, "--budget-tokens", str(budget)).returncode == 1  # for the two rows without a text

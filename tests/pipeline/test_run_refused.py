@@ -144,4 +144,7 @@ def test_another_option_is_told_from_a_changed_input(
     shell(*words)
     assert "it was read with no --key" in shell(*words, "--key", "id").stderr
     bolts(3).write_text('{"id": 1, "text": "other"}\n')
-    assert "the input has changed" in shell(*words).stderr
+    refused = shell(*words).stderr
+    assert "row 1 of the input differs" in refused
+    assert "for another input, such as the next night's, name another --output or --journal" in refused
+    assert "done already" not in refused

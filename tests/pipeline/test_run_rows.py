@@ -49,7 +49,13 @@ def test_a_row_that_cannot_be_read_is_set_aside_unasked(words: list[str], tmp_pa
     (tmp_path / "in.csv").write_text('id,text\n1,1 mm, zinc\n2,\n3,"   "\n4,"4 in\n5,5 mm\n6\n')
     assert shell("run", *words, "-i", tmp_path / "in.csv", "-o", tmp_path / "out.jsonl").returncode == 1
     others = rows(tmp_path / "out.jsonl.quarantine.jsonl")
-    said = ["line 2 has 3 cells", "the record is blank", "the record is blank", "line 5: a quote", "the record is not"]
+    said = [
+        "line 2 has 3 cells",
+        "the record is blank",
+        "the record is blank",
+        "line 5: a quote",
+        "the record is blank",
+    ]
     assert len(others) == len(said)
     for row, message in zip(others, said, strict=True):
         assert row["issues"][0]["message"].startswith(message)
@@ -95,3 +101,10 @@ def test_the_least_yield_decides_about_the_quarantine(
         assert len(rows(tmp_path / "out.jsonl")) == 18
     refused = shell(*words, "--min-yield", "95")
     assert (refused.returncode, "invalid --min-yield: got 95" in refused.stderr) == (2, True)
+
+
+def test_the_quarantine_is_readable_and_safe_on_a_terminal(words: list[str], tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "in.jsonl").write_text(json.dumps({"id": 7, "text": "7 mm Łódź \x1b[31m \u202e \ud800"}) + "\n")
+    assert shell("run", *words, "-i", tmp_path / "in.jsonl", "-o", tmp_path / "out.jsonl").returncode == 1
+    written = (tmp_path / "out.jsonl.quarantine.jsonl").read_text(encoding="utf-8")
+    assert "7 mm Łódź \\u001b[31m \\u202e \\ud800" in written

@@ -50,7 +50,7 @@ def test_status_shows_progress_and_spending(command: list[str | Path], tmp_path:
     metrics = (tmp_path / "metrics").read_text()
     assert 'structout_rows_total{status="valid",team="parts"} 18' in metrics
     assert 'structout_spent_tokens{kind="reask",team="parts"}' in metrics
-    place_of(journal).write_text('{"rows": 3, "statuses": ["x"]}')
+    place_of(journal).write_text('{"rows": 20, "statuses": {"valid": 18, "invalid": 2}, "errors": ["x"]}')
     assert shell("status", journal).returncode == 3
     place_of(journal).unlink()
     counted = json.loads(shell("status", journal, "--json").stdout)  # without the prices of the run
@@ -82,7 +82,7 @@ def test_each_token_is_in_a_line(words: list[str], tmp_path: Path, bolts: Callab
         place_of(journal).unlink()
         assert sums(json.loads(shell("status", journal, "--json").stdout)) == sums(found)
     screen = shell("status", journal).stdout
-    assert "of earlier or unfinished attempts" in screen
+    assert "answers of no row: replaced, or not used yet" in screen
     assert f"{journal}: done, 20/20 rows" in screen or f"{journal}: stopped, 20 rows" in screen
     (tmp_path / "twice.jsonl").write_text('{"id": 1, "text": "1 mm"}\n{"id": 2, "text": "1 mm"}\n')
     assert shell("run", tmp_path / "twice.jsonl", *words, "-o", tmp_path / "two.jsonl").returncode == 0
@@ -105,7 +105,24 @@ def test_a_run_under_way_can_be_looked_at(command: list[str | Path], tmp_path: P
     finally:
         run.send_signal(signal.SIGKILL)
         run.wait()
-    assert not read_status(journal)["running"]
+    found = read_status(journal)
+    with Journal(journal, {}, only=()) as kept:
+        counts = kept.counts()
+    assert not found["running"]
+    assert (found["rows"], found["statuses"], found["total"]) == (sum(counts.values()), counts, 20)
+    assert found["cost_usd"] > 0  # the state keeps the prices
+    assert found["spending"]["by_kind"]["first"]["cost"] == pytest.approx(found["cost_usd"])
+
+
+def test_a_program_that_saw_all_texts_is_done(tmp_path: Path, shell: Shell) -> None:
+    journal, model = tmp_path / "j", Scripted('{"kind": "hex", "size_mm": 1}')
+    assert len(list(extract_many(["a", "b"], Bolt, model, journal=journal))) == 2
+    assert "done, 2/2 rows" in shell("status", journal).stdout
+    some = extract_many(iter("abcdefgh"), Bolt, model, journal=journal, chunk=1)
+    for _ in range(3):
+        next(some)
+    some.close()  # type: ignore[attr-defined]
+    assert "stopped, " in shell("status", journal).stdout
 
 
 def test_a_tag_that_no_label_can_hold_is_refused(command: list[str | Path], shell: Shell) -> None:

@@ -106,7 +106,10 @@ class Coercer:
             return Fit(value, fits=False)
         at = _Here(path, siblings, depth, turns)
         branches = alternatives(value, shape)
-        best = self._choose(value, [fit for branch in branches for fit in self._direct(value, branch, at)], shape, path)
+        direct = [fit for branch in branches for fit in self._direct(value, branch, at)]
+        if any(_takes_number(value, branch) for branch in branches):  # a number stays one, also out of bounds
+            direct = [fit for fit in direct if not any(edit.kind == "text" for edit in fit.edits)]
+        best = self._choose(value, direct, shape, path)
         if best.fits or best.issues or not turns:
             return best
         other = self._choose(
@@ -254,6 +257,15 @@ class Coercer:
             edits += fit.edits
             issues += fit.issues
         return Fit(found, tuple(edits), tuple(issues), fits)
+
+
+def _takes_number(value: Json, shape: Shape) -> bool:
+    """Whether a value is a number of a type that a shape takes: then only bounds can make it unfit."""
+    if isinstance(value, bool) or shape.values:
+        return False
+    return (isinstance(value, int | float) and "number" in shape.types) or (
+        isinstance(value, int) and "integer" in shape.types
+    )
 
 
 def _is_doubled(key: str, item: Json, value: dict[str, Json], spellings: dict[str, str]) -> bool:

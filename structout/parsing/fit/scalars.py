@@ -30,7 +30,8 @@ _THOUSANDS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
 _DECIMAL_COMMA: Final = re.compile(
     r'["\'](?:[^"\'\w]{0,4})[0-9]{1,3}(?:(?:\.[0-9]{3})+(?:,|\.[0-9]{3})|,[0-9]{1,2}(?![0-9,.]))'
 )
-_NUMBERS: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+# A number that JSON reads as a float, and that is not a part of 2025-09-01 or of 1.2.3.
+_FLOATS: Final = re.compile(r"(?<![\w.+-])-?(?=[0-9]+[.eE])[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![\w-]|\.[0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,5 +212,5 @@ def _as_written(value: int | float, source: str, literals: Mapping[str, list[str
     if isinstance(value, int):
         plain = str(value)
         return [*others, plain] if not others or re.search(rf"(?<![\w.+-]){plain}(?![\w.])", source) else others
-    written = dict.fromkeys(word for word in _NUMBERS.findall(source) if len(word) < 40 and float(word) == value)
+    written = dict.fromkeys(word for word in _FLOATS.findall(source) if len(word) < 40 and float(word) == value)
     return list(dict.fromkeys([*others, *written])) or [edit_text(value)]

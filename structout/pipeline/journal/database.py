@@ -13,7 +13,10 @@ from structout.errors import DamagedError, DataError, JournalError, OtherRunErro
 from structout.pipeline.journal.damage import Damage, is_whole, rescue
 from structout.pipeline.journal.tables import ADDED, TABLES, UNSEALED, VERSION, connect, create, loaded, migrate
 
-ANEW = "start again with --fresh, which reuses paid answers; in a program, name another journal"
+ANEW = (
+    "start again with --fresh, which reuses paid answers (a budget counts what is spent already); in a program, name "
+    "another journal"
+)
 IN_MEMORY = ":memory:"
 _AGAIN = "run the same command again: it keeps the readable parts"
 _ELSEWHERE = "name another journal, or move this file away"

@@ -112,7 +112,7 @@ class Journal:
         with self.transaction() as db:
             db.execute(f"DELETE FROM outcomes WHERE NOT ({_or_forgotten(keep)})")
             if not keep:
-                db.execute("DELETE FROM about WHERE name LIKE 'texts%' OR name LIKE 'marks%'")
+                db.execute("DELETE FROM about WHERE name LIKE 'texts%' OR name LIKE 'marks%' OR name LIKE 'rows%'")
             now = datetime.now(UTC).isoformat(timespec="seconds")
             for name, value in (("identity", dict(identity)), ("before", before), ("date", now)):
                 _put(db, name, json.dumps(value))
@@ -299,6 +299,11 @@ class Journal:
         """The last row of the note, and what a run knew up to there (see `notes`); -1 and nothing without a note."""
         with self._guarded():
             return noted(self._db, by)
+
+    def end(self, rows: int) -> None:
+        """Keep that a run has seen its whole input, of so many rows."""
+        with self.transaction() as db:
+            _put(db, "rows", json.dumps(rows))
 
     def distrust(self, wrong: Mapping[int, str]) -> None:
         """Forget these outcomes with a warning. Their answers are kept."""

@@ -107,7 +107,7 @@ def test_other_forgeries_end_in_a_word(run: Run) -> None:
     whole = run.journal.read_bytes()
     kinds = {
         "position": ("UPDATE outcomes SET position = 4000 WHERE position = 89", 2, "the input has lost rows"),
-        "digest": ("UPDATE outcomes SET digest = x'00' WHERE position = 5", 2, "row 6 is not the one"),
+        "digest": ("UPDATE outcomes SET digest = x'00' WHERE position = 5", 2, "row 6 of the input differs"),
         "spent": ("UPDATE spent SET input_tokens = -999999", 2, "the earlier spending"),
         "spent in words": ("UPDATE spent SET calls = 'many'", 2, "the earlier spending"),
         "of which run": (

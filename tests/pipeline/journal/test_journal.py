@@ -152,7 +152,7 @@ def test_a_changed_input_is_refused(job: Job, tmp_path: Path) -> None:
     with Journal(tmp_path / "j", job.identity()) as journal:
         process(rows_of(["2 mm", "3 mm"]), job, journal, local())
         assert unknown(list(rows_of(["2 mm", "3 mm", "4 mm"])), journal)[0].text == "4 mm"
-        with pytest.raises(JournalError, match="row 2 is not the one"):
+        with pytest.raises(JournalError, match="row 2 of the input differs"):
             process(rows_of(["2 mm", "4 mm"]), job, journal, local())
         assert journal.counts() == {"valid": 2}
 
