@@ -37,7 +37,7 @@ def test_a_text_on_which_the_model_fails_costs_no_other_and_is_asked_again(tmp_p
     labelled, tally = label(texts, SCHEMA, more, "Prompted()", journal=journal)
     assert [one.text for one in labelled] == texts
     assert more.calls == 1, "what was paid for is not paid for again"
-    with pytest.raises(JournalError, match="not the one"):
+    with pytest.raises(JournalError, match="differs from row 1"):
         label(["M6 other"], SCHEMA, more, "Prompted()", journal=journal)
     assert label(["odd other"], SCHEMA, more, "Prompted()", journal=journal, fresh=True)[1].accepted == 1
 
