@@ -1,13 +1,16 @@
 """One `structout run`, and what it cost."""
 
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+_EVERY = 0.02  # seconds between two looks at the memory
 SCRIPTED = "py:benchmarks/pipeline/model.py:scripted"
 
 
@@ -42,12 +45,30 @@ def words(source: str | Path, output: str | Path, *more: str, model: str = SCRIP
 def cost_of(command: list[str], environment: Mapping[str, str] | None = None) -> Cost:
     """Run a command that must pass."""
     began = time.perf_counter()
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
-    assert process.stderr is not None
-    said = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    clock = time.perf_counter() - began
-    if process.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {said[-2000:]}")
-    return Cost(usage.ru_utime + usage.ru_stime, clock, usage.ru_maxrss / 1024)
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, stderr=said, text=True, env={**os.environ, **(environment or {})})
+        ended, peak = 0, 0.0
+        while not ended:
+            time.sleep(_EVERY)
+            peak = max(peak, _peak(process.pid))
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        clock = time.perf_counter() - began
+        if process.returncode != 0:
+            said.seek(0)
+            reason = said.read()[-2000:]
+            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {reason}")
+    return Cost(usage.ru_utime + usage.ru_stime, clock, peak)
+
+
+def _peak(process: int) -> float:
+    """The peak of a process's resident memory in MB; 0 if it has ended.
+
+    `wait4` would tell the peak of this process where it is larger: a process inherits it until it runs its program.
+    """
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0.0
+    found = re.search(r"^VmHWM:\s+([0-9]+) kB", status, re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0
