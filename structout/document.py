@@ -124,7 +124,7 @@ def steps(document: Json, place: str) -> list[str | int]:
     return found
 
 
-def field_of(document: Json, place: str) -> str:
+def starred(document: Json, place: str) -> str:
     """The place of a document (a JSON Pointer) with `*` for the items of lists: the field of all such places."""
     try:
         found = steps(document, place)

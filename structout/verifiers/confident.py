@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from structout.document import Json, field_of
+from structout.document import Json, starred
 from structout.errors import SpecError
 from structout.field_types import misfit
 from structout.issue import Issue
@@ -49,4 +49,4 @@ class Confident:
 
     def least(self, place: str, document: Json) -> float:
         """The threshold at a place of a document (a JSON Pointer)."""
-        return dict(self.fields).get(field_of(document, place), self.threshold) if self.fields else self.threshold
+        return dict(self.fields).get(starred(document, place), self.threshold) if self.fields else self.threshold

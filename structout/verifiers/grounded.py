@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from structout.document import Json, leaves, steps
+from structout.document import Json, leaves, starred, steps
 from structout.errors import DataError, SpecError
-from structout.issue import Issue, pointer
+from structout.issue import Issue
 from structout.models.base import Model
 from structout.prompts import wording
 from structout.result import Example, Result, Task
@@ -107,12 +107,10 @@ class Grounded:
         )
 
     def _applies(self, task: Task[Any], document: Json, place: str, value: str | float | bool) -> bool:
-        way = steps(document, place)
         if self.fields is not None:
             # `/sales/2024` may be a key of digits, or the field that `fit` names `/sales/*`.
-            listed = pointer(["*" if isinstance(step, int) else step for step in way])
-            return not {place, listed, field_of(place)}.isdisjoint(self.fields)
-        return not isinstance(value, bool) and not enumerates(task.schema, way, value)
+            return not {place, starred(document, place), field_of(place)}.isdisjoint(self.fields)
+        return not isinstance(value, bool) and not enumerates(task.schema, steps(document, place), value)
 
 
 def _found_fields(dataset: Labelled, threshold: float, least: float) -> tuple[str, ...]:
