@@ -67,6 +67,11 @@ def load_json(text: str, constant: Callable[[str], Any] | None = None) -> Any:
     return found
 
 
+def one_line(data: bytes) -> bytes:
+    """A valid JSON text on one line, with each string and number as it is written."""
+    return b"".join(_JSON_TOKEN.findall(data))
+
+
 def depth_and_size(document: Any, most: int) -> tuple[int, int]:
     """How many levels of containers a document has, up to `most`, and how many values these levels hold."""
     depth, size, level = 0, 1, [document]

@@ -165,7 +165,9 @@ def _of_fields(found: "FieldCertificate") -> "Iterator[str]":
     for one in found.fields:
         most = f"at most {100 * one.max_error:g} % may be"
         yield f"{line(one.field)}: {_percent(one.base_error)} of its values are wrong, and {most}"
-        if one.threshold is None:
+        if not one.has_confidence:
+            yield "  its values have no confidence, so none can be withheld; log-probabilities or Vote give one"
+        elif one.threshold is None:
             yield f"  no threshold meets this target ({counted(one.base_error.n, 'value')} judged it)"
         else:
             kept = f"{_percent(one.coverage)} of the values"

@@ -201,17 +201,17 @@ def _needed(one: "Candidate") -> str:
     """The records that a candidate still needs to meet the targets."""
     if one.p is None or one.shown:
         return "–"
-    return "rate\ntoo low" if one.needed is None else f"{one.needed:,}"
+    return "rate not\nabove" if one.needed is None else f"{one.needed:,}"
 
 
 def _legend(found: "Recommendation") -> str:
     """What the columns of the last rows mean, as far as these rows need it."""
     told = "p: the probability of rates this good if a target is not met; a strategy meets the targets at 0.05 or less."
     words = {_needed(one) for one in found.candidates}
-    if words - {"–", "rate\ntoo low"}:
+    if words - {"–", "rate not\nabove"}:
         told += " Records needed: as many would show the targets at the present rates."
-    if "rate\ntoo low" in words:
-        told += " Rate too low: more records would not help."
+    if "rate not\nabove" in words:
+        told += " Rate not above the target: at this rate, more records would not help."
     return told
 
 
@@ -267,7 +267,7 @@ def _rates(rates: "Mapping[str, Rate]") -> str:
 def _hope(found: "Recommendation") -> str:
     able = [one for one in found.candidates if one.needed is not None]
     if not able:
-        return "Every tested strategy misses the targets at its present rates: more records would not help. Try others."
+        return "No strategy is above the targets at its present rates, so more records would not help. Try others."
     least = min(able, key=lambda one: one.needed or 0)
     needed = counted(least.needed or 0, "record")
     return f"At its present rates, {_name(least, found)} would meet the targets with {needed}."

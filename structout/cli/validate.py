@@ -147,9 +147,9 @@ def validate(
     if policy is None and (decimal is not None or complete):
         raise SpecError("--decimal and --complete are for --repair", hint="add --repair lossless")
     names = columns_named(keep or ())
-    if names and (column is None or (output is None and rejects is None)):
-        raise SpecError("--keep is for --column with --output or --rejects", hint="add them, or leave --keep out")
-    kept = KeptColumns.of(names, output or "-", contract, REJECTED if rejects else ()) if names else None
+    if names and (column is None or (output is None and rejects is None and not as_json)):
+        raise SpecError("--keep is for --column with --output, --rejects or --json", hint="add one, or omit --keep")
+    kept = KeptColumns.of(names, output or "-", contract, REJECTED if rejects or as_json else ()) if names else None
     if not write_secrets and any(place not in (None, "-") for place in (output, rejects)):
         check_hidden(contract, "add --write-secrets, or omit --output and --rejects")
     first = inputs[0].shown
@@ -188,7 +188,7 @@ def validate(
                     accept(document, judgement)
                 if as_json:
                     with _goes_on(lines):
-                        put_json(judgement_json(judgement), lines)
+                        put_json({**(document.kept or {}), **judgement_json(judgement)}, lines)
                 elif is_told and judgement.status == "invalid":
                     with _goes_on(lines):
                         put(line(f"{place}:{judgement.line}: {'; '.join(map(str, judgement.issues))}"), lines)

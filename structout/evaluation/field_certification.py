@@ -24,7 +24,8 @@ from structout.verifiers import Confident
 class FieldThreshold:
     """The threshold of one field: at most the share `max_error` of the values that pass it is wrong.
 
-    `field` is a JSON Pointer, with `*` for each item of a list. `threshold` is None if no threshold met the target.
+    `field` is a JSON Pointer, with `*` for each item of a list. `threshold` is None if no threshold met the target, as
+    none does if no value of the field `has_confidence`.
     `coverage` is the share of the field's values that pass; `errors` of the `kept` test values were wrong, `worst` is
     the upper bound of their error rate, and `base_error` is the error rate of all values of the field.
     """
@@ -37,6 +38,7 @@ class FieldThreshold:
     errors: int
     worst: float
     base_error: Rate
+    has_confidence: bool = True
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ def _field(
     return FieldThreshold(
         field=name, max_error=max_error, threshold=found, coverage=wilson(kept / len(every), len(every)), kept=kept,
         errors=judged.errors(passed), worst=judged.rate(passed).upper if kept else 1.0, base_error=judged.rate(every),
+        has_confidence=bool(judged.above(-inf).any()),
     )  # fmt: skip
 
 

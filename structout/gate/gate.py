@@ -10,7 +10,7 @@ from structout.errors import SpecError, StructoutWarning
 from structout.gate.findings import Findings, Judgement, Thresholds, bounded, pattern
 from structout.issue import Issue
 from structout.parsing import Decimal, Edit, Policy
-from structout.parsing.notices import notices
+from structout.parsing.notices import may_have_notices, notices
 from structout.schema import Schema
 from structout.schema.walk import meant
 from structout.tables.documents import Document, read_documents
@@ -51,7 +51,7 @@ class Gate:
         """The judgement on a document."""
         data = document.data
         if data is not None and self.schema.complies(data):
-            if b"\\" not in data:
+            if not may_have_notices(data):
                 return Judgement(document.line, "valid")
             return Judgement(document.line, "valid", notices=notices(document.text, parse_json(document.text)[0]))
         return self._judge(document)
@@ -65,7 +65,7 @@ class Gate:
             self._warn_of_kept(checked.document)
             checked = schema.check(self._layout.record(checked.document))
         if checked.ok:
-            seen = () if data is None or b"\\" not in data else notices(document.text, checked.document)
+            seen = () if data is None or not may_have_notices(data) else notices(document.text, checked.document)
             return Judgement(document.line, "valid", notices=seen)
         policy, decimal, complete = self.mending
         if policy is None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from structout.document import Json, parse_json
+from structout.document import one_line
 from structout.gate.findings import Judgement
 from structout.issue import Issue
 from structout.schema import Schema
@@ -21,9 +21,13 @@ def passed_line(document: Document, judgement: Judgement, schema: Schema[Any]) -
     is_repaired = judgement.status == "repaired"
     if document.kept is None:
         return json_text(judgement.repaired_to, ascii=True).encode() if is_repaired else document.json_line(schema)
-    record = judgement.repaired_to if is_repaired else _record(document, schema)
-    row = record if isinstance(record, dict) else {WHOLE: record}
-    return json_text({**document.kept, **row}, ascii=True).encode()
+    if is_repaired:
+        written = json_text(judgement.repaired_to, ascii=True).encode()
+    else:
+        written = document.json_line(schema).strip()
+    record = written if written[:1] == b"{" else b'{"%s":%s}' % (WHOLE.encode(), written)
+    kept = json_text(document.kept, ascii=True).encode()
+    return one_line(record if kept == b"{}" else kept if record == b"{}" else kept[:-1] + b"," + record[1:])
 
 
 def rejected_line(document: Document, judgement: Judgement) -> bytes:
@@ -51,9 +55,3 @@ def issue_json(issue: Issue) -> dict[str, Any]:
     """One issue as JSON, with the key that is absent, if it names one."""
     key = {} if issue.key is None else {"key": issue.key}
     return {"pointer": issue.pointer, "kind": issue.kind, "message": issue.message, **key}
-
-
-def _record(document: Document, schema: Schema[Any]) -> Json:
-    if document.data is None:
-        return document.parsed
-    return document.text if schema.language is not None else parse_json(document.text)[0]

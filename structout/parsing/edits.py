@@ -56,7 +56,7 @@ EditKind = Literal[
     "number",  # text became a number
     "unit",  # the unit of a number was removed
     "magnitude",  # a word or letter for a magnitude was applied: `1.2M`
-    "rounded",  # a number was rounded to an integer
+    "rounded",  # a number was rounded: to an integer, or to the digits that a float keeps
     "whole",  # a float without a fraction became an integer
     "text",  # a number or a boolean became text
     "date",  # a date or a time was written as ISO 8601

@@ -6,7 +6,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from structout.document import Json, parse_json
+from structout.document import Json, one_line, parse_json
 from structout.errors import DataError, SpecError, StructoutWarning
 from structout.issue import IssueKind
 from structout.schema import Schema
@@ -46,12 +46,12 @@ class Document(NamedTuple):
         return json.dumps(self.parsed) if self.data is None else self.data.decode("utf-8", "surrogateescape")
 
     def json_line(self, schema: Schema[Any]) -> bytes:
-        """A valid document as one line of JSON: the original text if it is a single line."""
+        """A valid document as one line of JSON: the original text, with each string and number as it is written."""
         if schema.language is not None:
             return json.dumps(self.text if self.data is not None else self.parsed).encode()
         if self.data is not None and b"\n" not in self.data and b"\r" not in self.data:
             return self.data
-        return json.dumps(self.parsed if self.data is None else parse_json(self.text)[0]).encode()
+        return json.dumps(self.parsed).encode() if self.data is None else one_line(self.data)
 
 
 def read_documents(

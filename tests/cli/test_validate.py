@@ -128,6 +128,10 @@ def test_columns_stay_beside_documents_so_that_a_model_can_be_asked_again(
     assert passed == [{"id": name, "mail": f"mail {name}", **json.loads(GOOD)} for name in "ab"]
     failed = [json.loads(line) for line in Path("no.jsonl").read_text().splitlines()]
     assert [(row["id"], row["source"], row["line"]) for row in failed] == [("c", "y.jsonl", 1), ("d", "y.jsonl", 2)]
+    told = map(json.loads, shell(*words, "--json", "--keep", "id").stdout.splitlines())
+    assert [(row["id"], row["status"], row["edits"]) for row in told] == [
+        ("a", "valid", 0), ("b", "repaired", 3), ("c", "invalid", 0), ("d", "invalid", 0),
+    ]  # fmt: skip
     Path("script.json").write_text(json.dumps({"mail c": GOOD, "mail d": GOOD}))
     again = ["run", "no.jsonl", "--column", "mail", "--key", "id", "-s", BOLT, "--keep", "id", "-o", "again.jsonl"]
     done = shell(*again, "--model", "scripted:script.json")
@@ -138,6 +142,22 @@ def test_columns_stay_beside_documents_so_that_a_model_can_be_asked_again(
     Path("y.jsonl").write_text('{"line": 1, "raw": ""}\n')
     done = shell(*words, *files, "--keep", "all")
     assert (done.returncode, "'line' cannot be kept" in done.stderr) == (2, True)
+
+
+def test_what_passes_keeps_its_digits_and_what_a_float_loses_is_noticed(tmp_path: Path, shell: Shell) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "number"}}}
+    (tmp_path / "s.json").write_text(json.dumps(schema))
+    written = '{"n":12345678901234567890.10}'
+    (tmp_path / "a.jsonl").write_text(json.dumps({"id": 1, "raw": written.replace(":", ":\n")}) + "\n")
+    (tmp_path / "b.json").write_text(written.replace(":", ":\n"))
+    for options in (["a.jsonl", "--column", "raw", "--keep", "id"], ["a.jsonl", "--column", "raw"], ["b.json"]):
+        done = shell(
+            "validate", str(tmp_path / options[0]), *options[1:], "-s", str(tmp_path / "s.json"), "-o",
+            str(tmp_path / "ok"), "--json",
+        )  # fmt: skip
+        kept = '{"id":1,' if "--keep" in options else "{"
+        assert (tmp_path / "ok").read_text().strip() == kept + written[1:]
+        assert json.loads(done.stdout)["notices"][0]["kind"] == "lost_digits"
 
 
 def test_edits_are_told_in_a_batch_as_for_one_answer(tmp_path: Path, shell: Shell) -> None:

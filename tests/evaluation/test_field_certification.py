@@ -74,6 +74,10 @@ def test_a_target_that_is_not_met_is_told_and_a_field_without_values_refused() -
     model = Scripted(unsure, name="m")
     found = certify_fields(Prompted(), dataset(10, 20), {"vendor": 0.01}, model=model)
     assert (found.is_met, found.fields[0].threshold, found.fields[0].coverage.value) == (False, None, 0)
+    silent = certify_fields(
+        Prompted(), dataset(10, 20), {"vendor": 0.5}, model=Scripted('{"vendor": "ACME"}', name="m")
+    )
+    assert (silent.is_met, silent.fields[0].has_confidence, found.fields[0].has_confidence) == (False, False, True)
     with pytest.raises(DataError, match="no threshold met the target of /vendor"):
         found.written()
     with pytest.raises(DataError, match=r"no accepted record has a value of /lines/\*"):

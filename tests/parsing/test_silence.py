@@ -110,6 +110,31 @@ def test_valid_json_is_never_changed_and_a_suspicious_escape_is_noticed(text: st
     assert [(one.pointer, one.kind) for one in repaired.notices] == [("/text", "suspicious_escape")]
 
 
+@pytest.mark.parametrize(
+    ("number", "read"),
+    [
+        ("12345678901234567890.10", "1.2345678901234567e+19"),
+        ("0.1234567890123456789", "0.12345678901234568"),
+        ("0.10000000000000001", ""),
+        ("0.1000000000000000055511151231257827", ""),  # a float, with all its digits
+        ("1.50000000000000000000", ""),
+        ("123456789012345678901", ""),
+    ],
+)
+def test_a_number_with_more_digits_than_a_float_keeps_is_noticed(number: str, read: str) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "number"}}}
+    for text in (f'{{"n": {number}}}', f"Here: {{'n': {number}}}"):
+        noticed = [str(one) for one in repair(text, schema).notices]
+        assert noticed == ([f"/n: {number} is read as {read}: a float has 17 digits"] if read else [])
+    refused = [issue.kind for issue in repair(f'{{"n": "{number}"}}', schema).issues]
+    assert refused == (["refused_edit"] if read else [])
+
+
+@pytest.mark.parametrize("text", ["{“text”: “said \\“never\\” ok”}", '{"text": "said \\“never\\” ok"}'])
+def test_a_backslash_before_a_quote_of_another_kind_is_no_content(text: str) -> None:
+    assert found(text, TEXT) == {"text": "said “never” ok"}
+
+
 def test_a_parameter_that_a_text_swallowed_is_noticed() -> None:
     text = json.dumps({"text": 'A note.</text>\n<parameter name="tags">["a"]'})
     assert [(one.pointer, one.kind) for one in repair(text, TEXT).notices] == [("/text", "leaked_parameter")]

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from structout.document import Json
 from structout.issue import Issue
+from structout.parsing.digits import long_numbers
 from structout.parsing.edits import DECIMAL_OPTION, Decimal, Edit, EditKind, Grade, edit_text
 from structout.parsing.fit.dates import read_date_time, read_time
 from structout.parsing.fit.literals import (
@@ -192,7 +193,9 @@ def _numbers(
         yield doubt(f"{text!r} may be {numbers}: write it without a thousands sign{DECIMAL_OPTION}")
         return
     for value in found:
-        if "number" in shape.types or isinstance(value, int):
+        if isinstance(value, float) and value in long_numbers(text):
+            yield reading("rounded", value, "lossy")
+        elif "number" in shape.types or isinstance(value, int):
             yield reading(kind, value, grade)
         elif value.is_integer() and abs(value) < 1 << 53:
             yield reading(kind, int(value), grade)

@@ -38,6 +38,7 @@ _INSIDE: Final = re.compile(
     re.DOTALL,
 )
 _OTHER_ESCAPES: Final = re.compile(r"""\\[^"\\/bfnrtuxU'`_\r\n]""")
+_OTHER_QUOTES: Final = "'`“”„‘’«»"  # a backslash before one of them says that it is content
 _KEPT_ESCAPES: Final = frozenset('"\\/bfnrtu')
 
 
@@ -113,7 +114,7 @@ def quote(content: str, *, raw: bool = False) -> tuple[str, bool]:
             if code < 0x110000 and not 0xD800 <= code < 0xE000:
                 return json.dumps(chr(code))[1:-1]
             return "\\\\U" + found[2:]
-        if kind in ("'", "`") or (kind == "_" and markdown):
+        if (kind and kind in _OTHER_QUOTES) or (kind == "_" and markdown):
             return kind
         if kind in ("\n", "\r"):
             return "\\\\\\n"
