@@ -149,7 +149,7 @@ def _set_aside(earlier: Path) -> None:
     if earlier.is_file():
         old = earlier.with_name(f"{earlier.name}.old")
         earlier.replace(old)
-        say(f"no strategy is chosen: the earlier {earlier} is now {old}")
+        say(f"no strategy is recommended, so the earlier {earlier} was renamed to {old}")
 
 
 def _costs(found: "Recommendation", rows: int) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def validate(
     delimiter: DelimiterOption = "",
     min_valid: Annotated[
         float | None,
-        typer.Option("--min-valid", min=0, max=1, help="The lowest share that must pass; 1 if no threshold is given."),
+        typer.Option("--min-valid", min=0, max=1, help="The lowest share that must pass (1 without any threshold)."),
     ] = None,
     max_invalid: Annotated[
         int | None, typer.Option("--max-invalid", min=0, help="The highest number of documents that may fail.")

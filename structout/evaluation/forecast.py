@@ -175,6 +175,6 @@ def lines(found: Sequence[Expected], max_tokens: int) -> list[str]:
         ]
     return [
         *told,
-        f"Likely: every answer is the label of its record, {_BYTES} bytes a token. At most: no answer is accepted and "
-        f"all is asked again, a byte a token, {max_tokens} tokens an answer. No model was asked.",
+        f"Likely: every answer is the label of its record, {_BYTES} bytes a token. At most: each answer is rejected "
+        f"and asked for again, a byte a token, {max_tokens} tokens an answer. No model was asked.",
     ]

@@ -22,10 +22,10 @@ _SUFFIXES = (".jsonl", ".csv")
 def mistakes(report: Report) -> Iterator[dict[str, Any]]:
     """A row for each value of each record that is not right, with the columns `COLUMNS`.
 
-    The values of accepted records come first: a program would take them for right. `accepted` says so. Without an
-    accepted record no value is right, so all of its values follow. `field` is the value's place as a JSON Pointer, and
-    `error` is the kind of the error (`taxonomy.ERRORS`); `expected` and `got` are None for an absent value. Raises
-    `DataError` for a report without labels.
+    The values of accepted records come first: a program would take them for right. `accepted` says so. Then
+    come all values of the records that were not accepted. `field` is the value's place as a JSON Pointer, and `error`
+    is the kind of the error (`taxonomy.ERRORS`); `expected` and `got` are None for an absent value. Raises `DataError`
+    for a report without labels.
 
         wrong = [row["key"] for row in mistakes(read_log("log.jsonl")) if row["field"] == "/is_refund"]
     """

@@ -145,7 +145,7 @@ def process(
         raise
     known.note()
     journal.end(tally.done)
-    if watch:
+    if watch and tally.done:
         watch.close()
     return tally
 

@@ -29,7 +29,7 @@ def test_recommend_and_certify_write_a_strategy(
     used = shell("extract", "--schema", BOLT, "--model", model, "--strategy", choice, stdin="bolt\n")
     assert (used.returncode, json.loads(used.stdout)["kind"]) == (0, "hex")
     none = shell(*words, "--record-accuracy", "0.999", "--for", "10", "--json")
-    assert f"the earlier {choice} is now {choice}.old" in none.stderr
+    assert f"the earlier {choice} was renamed to {choice}.old" in none.stderr
     assert (Path(choice).exists(), Path(f"{choice}.old").exists()) == (False, True)
     assert len(json.loads(none.stdout)["for"]["costs"]) == 6
     assert (none.returncode, json.loads(none.stdout)["chosen"]) == (1, None)
