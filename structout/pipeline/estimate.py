@@ -13,7 +13,8 @@ from structout.errors import ModelError
 from structout.pipeline.chunks import interruptible
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
-from structout.pipeline.most import most_of
+from structout.pipeline.most import later_probe_of, most_of, probe_of
+from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.progress import clock
 from structout.pipeline.run import Entry, Executor, entries, unknown
 from structout.prices import dollars
@@ -41,8 +42,8 @@ class Range:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The expected tokens, cost and time of the rows that are still open. `cost` is None if a price is unknown,
-    `seconds` if no row was asked.
+    """The expected tokens, cost and time of the rows that are still open, after `asked` rows were asked for the
+    estimate. `cost` is None if a price is unknown, `seconds` if no row was ever asked.
 
     `blank` further rows have no text, and are not asked. The journal has `spent` tokens, and a budget that holds to the
     end is `budget_tokens`, or `budget_usd` (None: a price is unknown).
@@ -98,24 +99,24 @@ class Estimate:
             ),
         ]
 
-    def budgeted(
-        self, job: Job, before: Mapping[str, Usage], after: Mapping[str, Usage], row: Row | None
-    ) -> "Estimate":
-        """The estimate with the budget of the whole journal, which has spent the usages `before` and `after` the rows
-        of the estimate were asked. The last call must fit too: `row` shows the most that a call may use.
+    def budgeted(self, job: Job, kept: Mapping[str, Usage], spent: Mapping[str, Usage], row: Row | None) -> "Estimate":
+        """The estimate with the budget of the whole journal, which has `spent` usages, `kept` of them for other rows
+        than those of the estimate. The last call must fit too: `row` shows the most that a call may use. So must a
+        further probe of the server, if what a probe finds is not kept.
         """
         most, name = Usage(), ""
         if row is not None:
             task = Task(str(row.text), job.schema, job.examples, job.sampling)
             prompt, model = first_call(job.strategy, task, job.model)
             if model is not None:
-                most, name = most_of([prompt], model), model.name
-        costs = (job.prices.cost(before.items()), job.prices.cost([(name, most)] if name else []))
+                probe = Usage() if probe_of(model).calls else later_probe_of(model)
+                most, name = most_of([prompt], model) + probe, model.name
+        costs = (job.prices.cost(kept.items()), job.prices.cost([(name, most)] if name else []))
         usd = None
         if self.cost is not None and costs[0] is not None and costs[1] is not None:
             usd = math.ceil((costs[0] + costs[1] + self.cost.of(self.rows)[1]) * 100) / 100
-        tokens = _tokens(before.values()) + _tokens([most]) + math.ceil(self.tokens.of(self.rows)[1])
-        return replace(self, spent=_tokens(after.values()), budget_tokens=tokens, budget_usd=usd)
+        tokens = _tokens(kept.values()) + _tokens([most]) + math.ceil(self.tokens.of(self.rows)[1])
+        return replace(self, spent=_tokens(spent.values()), budget_tokens=tokens, budget_usd=usd)
 
 
 def waiting(rows: Iterator[Row], journal: Journal) -> Iterator[Row]:
@@ -131,15 +132,16 @@ def ask_some(
     engine: Executor,
     total: int,
     *,
+    known: Sequence[RowOutcome] = (),
     keep: bool = True,
     place: Placing | None = None,
 ) -> Estimate:
-    """Estimate the `total` open rows that have a text by asking for a few open rows. The journal keeps the answers, so
-    that no answer is paid twice, and with `keep` also the outcomes (see `entries`). Raises `ModelError`
-    if the model fails on every row.
+    """Estimate the `total` open rows that have a text by asking for a few open rows, and by the outcomes of rows that
+    are `known`. The journal keeps the answers, so that no answer is paid twice, and with `keep` also the outcomes (see
+    `entries`), so that their rows are open no more. Raises `ModelError` if the model fails on every row.
     """
     began, before = time.monotonic(), _calls(journal)
-    found = []
+    found: list[RowOutcome] = []
     refusals = Refusals[Entry](job.max_errors)
     with interruptible(engine(rows, job, journal)) as answers:
         for done in answers:
@@ -151,25 +153,34 @@ def ask_some(
             found += [outcome for _, _, outcome in new]
     if keep:
         journal.add_outcomes(refusals.rest())
-    answered = [outcome for outcome in found if outcome.status != "error"]
-    if found and not answered:
+    took = time.monotonic() - began
+    fresh = [outcome for outcome in found if outcome.status != "error"]
+    if found and not fresh:
         raise ModelError(
             f"the model failed on all of {len(found)} rows, last: {found[-1].issues[0].message}", hint="fix the cause"
         )
-    count, answered = sum(row.is_asked for row in rows), [outcome for outcome in answered if outcome.attempts]
+    fresh = [outcome for outcome in fresh if outcome.attempts]
+    answered = [outcome.priced(job.prices) for outcome in (*known, *fresh)]
+    left = total - len(fresh) if keep else total
     tokens = _range([float(o.usage.input_tokens + o.usage.output_tokens) for o in answered])
     guessed = any(o.usage.estimated_tokens for o in answered)
     costs = [o.cost for o in answered if o.cost is not None]
-    seconds = time.monotonic() - began if _calls(journal) > before else sum(o.usage.seconds for o in answered)
+    pace = took / len(fresh) if fresh and _calls(journal) > before else _pace(answered, job)
+    basis = f"{len(answered):,} rows" + (f", {len(known):,} of them asked before" if known else "")
     return Estimate(
-        total,
-        count,
+        left,
+        sum(row.is_asked for row in rows),
         tokens,
         _range(costs) if len(costs) == len(answered) else None,
-        seconds / count * total if count else 0.0,
-        f"{len(answered)} rows" + (", whose tokens are estimated at the most" if guessed else ""),
+        pace * left,
+        basis + (", whose tokens are estimated at the most" if guessed else ""),
         source=_source(job),
     )
+
+
+def _pace(answered: Sequence[RowOutcome], job: Job) -> float:
+    """The seconds of a row by the seconds of its calls, if the server answers as many rows at once as it may."""
+    return mean(outcome.usage.seconds for outcome in answered) / max(1, job.in_flight) if answered else 0.0
 
 
 def _calls(journal: Journal) -> int:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from structout.errors import (
     BatchError,
@@ -49,6 +50,7 @@ from structout.tables.rows import Row, count_rows, read_rows
 _READ = 20  # rows that an estimate reads if it asks for no row
 _SHOWING = 100  # rows that show the columns of the input, if all of them are kept
 _CHUNK = 1000  # rows that are compared with the journal at a time
+_KNOWN = 1000  # rows of the journal that an estimate rests on
 _UNKNOWN = 1000  # rows that an estimate covers if the number of rows is unknown
 
 
@@ -310,28 +312,36 @@ class FileRun:
         )
 
     def estimate(self, executor: Executor, probe: int) -> tuple[Estimate, bool]:
-        """The estimate for the rows without an outcome, and whether the number of rows is known. Asks for at most
-        `probe` rows, and keeps their answers. Raises `RunInterruptedError` on an interrupt.
+        """The estimate for the rows without an outcome, and whether the number of rows is known. The estimate rests on
+        `probe` rows at least: on rows that the journal knows, and on further rows that are asked, whose answers are
+        kept. Raises `RunInterruptedError` on an interrupt.
         """
         known = self._known
-        keep = known == ANSWERED and probe > 0  # the outcomes of another run stay untouched
+        is_same = known == ANSWERED  # else the outcomes are of another run: they stay untouched, and tell nothing
+        keep = is_same and probe > 0
         with self._journal(dry=True, keep=keep) as journal:
             journal.overlook(known)
             try:
+                asked = journal.outcomes(ANSWERED) if is_same else iter(())
+                answered = list(islice((one for one in asked if one.attempts), _KNOWN))
                 left = waiting(self._rows, journal)
                 some = list(islice(left, probe or _READ))
                 is_all = len(some) < (probe or _READ)
+                chosen, texts = some[: max(0, probe - len(answered))], [row for row in some if row.is_asked]
                 if is_all or self.total is not None:
                     kinds = Counter(row.is_asked for row in chain(some, left))
                 else:
-                    kinds = Counter({True: _UNKNOWN})
-                texts, before = [row for row in some if row.is_asked], journal.spent()
-                if probe or not texts:
-                    found = ask_some(some, self.job, journal, executor, kinds[True], keep=keep, place=self._place)
+                    kinds = Counter({True: _UNKNOWN + len(chosen)})
+                before = journal.spent()
+                if probe or answered or not texts:
+                    how: dict[str, Any] = {"known": answered, "keep": keep, "place": self._place}
+                    found = ask_some(chosen, self.job, journal, executor, kinds[True], **how)
                 else:
                     found = ask_nothing(texts, self.job, kinds[True])
-                found = replace(found, blank=kinds[False])
-                found = found.budgeted(self.job, before, journal.spent(), next(iter(texts), None))
+                blank = kinds[False] - sum(not row.is_asked for row in chosen if keep)
+                spent = journal.spent()
+                found = replace(found, blank=blank)
+                found = found.budgeted(self.job, spent if keep else before, spent, next(iter(texts), None))
             except KeyboardInterrupt:
                 raise RunInterruptedError(journal.last() + 1) from None
         return found, is_all or self.total is not None

@@ -83,8 +83,12 @@ class Job:
         """The rows that are worked on together, unless the user gives another number: enough for all requests that a
         server may have in flight.
         """
-        models = [self.model, *models_of(self.strategy)]
-        return WAVE if self.in_waves else max(CHUNK, *map(_in_flight, models))
+        return WAVE if self.in_waves else max(CHUNK, self.in_flight)
+
+    @property
+    def in_flight(self) -> int:
+        """The most requests that a server may have in flight; 0 without a server."""
+        return max(map(_in_flight, [self.model, *models_of(self.strategy)]))
 
     def traced(self) -> "Job":
         """This job with an OpenTelemetry span for every call of a model. Warns if no tracer receives the spans."""

@@ -24,6 +24,24 @@ def probe_of(model: Model) -> Usage:
     return found
 
 
+def later_probe_of(model: Model) -> Usage:
+    """The most that the first call of a later process may use for its probe."""
+    found: Usage = getattr(_innermost(model), "upfront_later", Usage())
+    return found
+
+
+def finding_of(model: Model) -> str:
+    """What a model's probe has found; "" for a model without a probe."""
+    found: str = getattr(_innermost(model), "finding", "")
+    return found
+
+
+def take_finding(model: Model, finding: str) -> None:
+    """Give a model what the probe of an earlier process found."""
+    if take := getattr(_innermost(model), "take", None):
+        take(finding)
+
+
 def _innermost(model: Any) -> Any:
     while hasattr(model, "inner"):
         model = model.inner

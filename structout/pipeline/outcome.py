@@ -13,6 +13,7 @@ from structout.document import Json
 from structout.errors import SchemaError
 from structout.issue import Issue
 from structout.parsing import Edit, repair
+from structout.prices import Prices
 from structout.records import (
     are,
     attempt_of,
@@ -134,6 +135,13 @@ class RowOutcome:
             **({"_version": versions[-1]} if versions else {}),
             **({"_estimated": usage.estimated_tokens} if usage.estimated_tokens else {}),
         }
+
+    def priced(self, prices: Prices) -> "RowOutcome":
+        """This outcome with a cost, also if no price was known when the row was asked."""
+        if self.cost is not None or not prices.table:
+            return self
+        calls = [(call["model"], Usage(**call["usage"])) for call in (*self.attempts, *self.checks)]
+        return replace(self, cost=prices.cost(calls))
 
     def refused(self, reason: str) -> "RowOutcome":
         """This outcome as `rejected` for a reason, although the record is valid."""

@@ -15,7 +15,7 @@ from structout.models import Model, Strict, identity
 from structout.models.base import HaltedAnswerError, PartialAnswerError
 from structout.models.wrappers.base import Wrapper
 from structout.pipeline.budget import Budget
-from structout.pipeline.most import most_of, probe_of
+from structout.pipeline.most import finding_of, most_of, probe_of, take_finding
 from structout.prices import Prices
 
 
@@ -30,6 +30,12 @@ class Kept(Protocol):
 
     def spent(self) -> dict[str, Usage]:
         """The usage of each model so far, by its name."""
+
+    def finding(self, model: str) -> str:
+        """What an earlier run found out about a model's server; "" for nothing."""
+
+    def keep_finding(self, model: str, finding: str) -> None:
+        """Keep what a run found out about a model's server."""
 
 
 class Recorded(Wrapper):
@@ -58,6 +64,10 @@ class Recorded(Wrapper):
         self._left_over: dict[str, list[Completion]] = defaultdict(list)
         self._lock = threading.Lock()
         self._said = False
+        self._finding = ""
+        if finding := journal.finding(self.name):
+            take_finding(inner, finding)
+            self._finding = finding
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         keys = [self.key(prompt) if self._is_kept(prompt) else None for prompt in prompts]
@@ -144,11 +154,19 @@ class Recorded(Wrapper):
             cached = {keys[place]: answer for place, answer in kept.items()}
             used = sum((one.usage for one in new.values()), Usage())
             self._journal.add_completions(self.name, cached, used)
+            self._keep_finding()
         if self._budget is not None:
             self._compare(used, most)
         answers.update(new)
         if failed is not None:
             raise failed
+
+    def _keep_finding(self) -> None:
+        """Keep what the model's probe found, so that no later process pays for a probe."""
+        finding = finding_of(self.inner)
+        if finding != self._finding:
+            self._journal.keep_finding(self.name, finding)
+            self._finding = finding
 
     def _room(self, most: Usage) -> AbstractContextManager[None]:
         if self._budget is None:

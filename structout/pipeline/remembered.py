@@ -16,6 +16,7 @@ class Remembered:
     def __init__(self) -> None:
         self._recent: dict[bytes, Completion] = {}
         self._spent: dict[str, Usage] = {}
+        self._findings: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def completions(self, keys: Sequence[bytes]) -> dict[bytes, Completion]:
@@ -35,3 +36,11 @@ class Remembered:
         """The usage of each model so far, by its name."""
         with self._lock:
             return dict(self._spent)
+
+    def finding(self, model: str) -> str:
+        """What was found out about a model's server; "" for nothing."""
+        return self._findings.get(model, "")
+
+    def keep_finding(self, model: str, finding: str) -> None:
+        """Keep what was found out about a model's server."""
+        self._findings[model] = finding

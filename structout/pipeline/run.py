@@ -204,14 +204,16 @@ def finish(journal: Journal, job: Job, rows: int, files: Files, *, limit: int | 
 
         def set_aside(outcome: RowOutcome) -> None:
             nonlocal quarantined
-            rest.write(json_text(outcome.quarantined(job.schema, hashed=files.hashed)).encode() + b"\n")
+            rest.write(
+                json_text(outcome.priced(job.prices).quarantined(job.schema, hashed=files.hashed)).encode() + b"\n"
+            )
             quarantined += 1
 
         for outcome in journal.outcomes(f"NOT ({ACCEPTED})", limit):
             set_aside(outcome)
         cells_of = files.kept.reader() if files.kept else lambda position: {}
         for position, outcome in journal.numbered(ACCEPTED, limit):
-            cells = cells_of(position)
+            cells, outcome = cells_of(position), outcome.priced(job.prices)
             try:
                 if problem := outcome.problem(job.schema):
                     journal.forget_note()

@@ -179,7 +179,7 @@ def _counted(journal: str | Path, state: Mapping[str, Any]) -> dict[str, Any]:
             about = dict(db.execute("SELECT name, value FROM about WHERE name IN ('dictionary', 'rows')"))
             query = f"SELECT data FROM outcomes WHERE position < ? AND {KNOWN} ORDER BY position"
             for (data,) in db.execute(query, [total if isinstance(total, int) else _ALL]):
-                outcome = unpacked_outcome(data, about.get("dictionary", b""))
+                outcome = unpacked_outcome(data, about.get("dictionary", b"")).priced(tally.prices)
                 tally.add(outcome)
                 cost += outcome.cost or 0.0
             tally.counts = _counts(db, total)

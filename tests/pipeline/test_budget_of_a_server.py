@@ -85,3 +85,33 @@ def test_a_server_that_counts_no_tokens_keeps_to_the_budget_and_its_tokens_are_m
     assert sum(int(row["_tokens"]) for row in rows) == int(tokens.replace(",", ""))
     shown = shell("status", f"{out}.journal").stdout
     assert f"at most {tokens} tokens ({tokens} estimated)" in " ".join(shown.split())
+
+
+@pytest.mark.parametrize("heeds", [True, False])
+def test_the_budget_that_a_dry_run_advises_is_enough_for_the_next_process(
+    heeds: bool, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "-")
+    source, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    source.write_text("".join(f'{{"text": "{n} mm bolt"}}\n' for n in range(1, 9)))
+    asked = []
+
+    def told(body: dict[str, Any]) -> dict[str, Any]:
+        found = answer(body)
+        is_probe = any("Say hello" in str(message) for message in body["messages"])
+        asked.append(is_probe)
+        if is_probe and not heeds:
+            found["choices"][0]["message"]["content"] = "Hello there."
+        return found
+
+    with serving(Proxy(told)) as proxy:
+        words = ["run", str(source), "--schema", BOLT_SCHEMA, "--strategy", "Constrained()", "-o", str(out)]
+        words += ["--model", f"openai:m@{proxy.url}", "--max-tokens", "120"]
+        dry = shell(*words, "--dry-run", "--probe", "2").stdout
+        probes = sum(asked)
+        assert probes >= 1
+        (advised,) = re.findall(r"--budget-tokens to at least ([\d,]+)", dry)
+        done = shell(*words, "--budget-tokens", advised.replace(",", ""))
+        assert done.returncode == 0, done.stderr
+    assert asked.count(False) == 8
+    assert sum(asked) == (probes if heeds else 2 * probes)  # what a probe finds is kept, unless the server heeds nothing

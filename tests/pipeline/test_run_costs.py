@@ -59,11 +59,17 @@ def test_a_dry_run_estimates_and_pays_nothing_twice(
     assert free.returncode == 0
     assert "no model was asked" in free.stdout
     assert not (tmp_path / "asked").exists()
-    done = shell(*words, "--dry-run")
-    assert len(asked(tmp_path)) == 20
-    low, high = (float(word.lstrip("$")) for word in done.stdout.splitlines()[2].split()[1::2])
-    assert low < 1.6 < high
+    estimates = [shell(*words, "--dry-run"), shell(*words, "--dry-run"), shell(*words, "--dry-run", "--probe", "0")]
+    assert len(asked(tmp_path)) == 20  # again by none of the later dry runs
+    assert estimates[0].stdout.startswith("80 rows to ask; the estimate is from 20 rows\n")
+    for done in estimates[1:]:
+        assert done.stdout.startswith("80 rows to ask; the estimate is from 20 rows, 20 of them asked before\n")
+        assert done.stdout.splitlines()[1:3] == estimates[0].stdout.splitlines()[1:3]
+    low, high = (float(word.lstrip("$")) for word in estimates[0].stdout.splitlines()[2].split()[1::2])
+    assert low < 1.28 < high
     assert high - low < 0.1
+    assert "from 25 rows, 20 of them" in shell(*words, "--dry-run", "--probe", "25").stdout
+    assert len(asked(tmp_path)) == 25
     assert shell(*words).returncode == 1
     assert len(asked(tmp_path)) == 100
 
@@ -78,19 +84,18 @@ def test_a_dry_run_changes_nothing(
     assert shell(*words, "--limit", "25").returncode == 1
     before = rows(tmp_path / "out.jsonl")
     for options, count, new in (
-        ([], 5, 5),  # numbers 26 to 30, of which one is in vain
-        (["--retry-quarantine"], 4, 4),
+        ([], 5, 0),  # numbers 26 to 30, by the rows that are known
+        (["--probe", "28"], 2, 3),
+        (["--retry-quarantine"], 6, 6),
         (["--fresh"], 30, 16),
     ):
         already = len(asked(tmp_path))
-        plain = words if not options else other
+        plain = words if not options or "--probe" in options else other
         done = shell(*plain, *options, "--dry-run")
         assert (done.returncode, done.stdout.split()[0]) == (0, str(count)), options
         assert len(asked(tmp_path)) <= already + new
         assert rows(tmp_path / "out.jsonl") == before
-    known = len(asked(tmp_path))
     assert shell(*words).returncode == 1
-    assert len(asked(tmp_path)) == known
     assert shell(*words, "--dry-run").stdout.split()[0] == "0"
     assert shell(*words, "--dry-run", "--probe", "0", "--price", "1,1").stdout.splitlines()[1:] == [
         "tokens  0 to 0", "cost    $0.00 to $0.00", "time    about 0:00:00"
@@ -103,7 +108,22 @@ def test_a_dry_run_of_a_pipe_and_of_nothing(words: list[str], tmp_path: Path, sh
     assert shell("run", *plain, stdin="").returncode == 4
     assert not (tmp_path / "j").exists()
     assert shell("run", *plain, "--probe", "2", stdin="2 mm\n3 mm\n4 mm\n").stdout.startswith("1,000 rows")
-    assert shell("run", *plain, stdin="2 mm\n3 mm\n4 mm\n").stdout.startswith("1 rows")
+    assert shell("run", *plain, stdin="2 mm\n3 mm\n4 mm\n").stdout.startswith("0 rows")  # it asked for the third
+
+
+def test_a_price_that_comes_late_counts_for_earlier_rows(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    words = ["run", "-i", str(bolts(12)), "-o", str(tmp_path / "out.jsonl"), *words]
+    assert "cost    unknown: give --price" in shell(*words, "--dry-run", "--probe", "6").stdout
+    priced = shell(*words, "--dry-run", "--probe", "6", "--price", "1000,1000").stdout
+    assert "cost    $0." in priced
+    assert len(asked(tmp_path)) == 6
+    assert shell(*words, "--price", "1000,1000").returncode == 1
+    for row in rows(tmp_path / "out.jsonl"):
+        assert row["_cost"] == row["_tokens"] / 1000
+    for row in rows(tmp_path / "out.jsonl.quarantine.jsonl"):
+        assert row["cost"] == row["tokens"] / 1000
 
 
 def test_a_dry_run_says_which_budget_holds_to_the_end(words: list[str], tmp_path: Path, shell: Shell) -> None:
@@ -119,7 +139,7 @@ def test_a_dry_run_says_which_budget_holds_to_the_end(words: list[str], tmp_path
         "Prompted()",
     ]
     dry = shell(*words, "--dry-run", "--probe", "2").stdout
-    assert dry.startswith("6 rows to ask, and 2 without a text, which are not asked")
+    assert dry.startswith("4 rows to ask, and 2 without a text, which are not asked")
     found = re.search(r"--budget-tokens to at least ([\d,]+) \(([\d,]+) are spent\)", dry)
     assert found, dry
     budget, spent = (int(one.replace(",", "")) for one in found.groups())

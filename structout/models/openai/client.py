@@ -64,6 +64,8 @@ class OpenAIModel:
         self.patience = patience or Patience()
         self._connection = Connection(self._address, self.limiter, self.patience)
         self._dialect = dialect
+        self._is_probed = dialect is None
+        self._finding = ""
         self._requests = Requests(self._address)
         self._ladder = Ladder()
         self._owed = Owed()  # the cost of the probe and of failed requests, until a completion includes it
@@ -93,6 +95,24 @@ class OpenAIModel:
     def upfront(self) -> Usage:
         """The most that the next call may use besides its prompts: for the probe, if the dialect is unknown."""
         return probe.MOST if self._dialect is None else Usage()
+
+    @property
+    def upfront_later(self) -> Usage:
+        """The most that the first call of another process may use for its probe, if it can `take` the finding."""
+        return probe.MOST if self._is_probed and not self._finding else Usage()
+
+    @property
+    def finding(self) -> str:
+        """The dialect that the probe has found the server to heed, for `take` of the same model in another process; ""
+        if the server was not probed, or was not seen to heed a dialect.
+        """
+        return self._finding
+
+    def take(self, finding: str) -> None:
+        """Use a `finding` of another process in place of a probe, unless the dialect is known."""
+        with self._probing:
+            if self._dialect is None and finding in dialects.PROBED:
+                self._dialect = self._finding = dialects.dialect_named(finding)
 
     @property
     def left_out(self) -> frozenset[str]:
@@ -279,6 +299,8 @@ class OpenAIModel:
         found, warning = probe.probed(self.name, ask, probe.order(self._address.kind))
         if warning:
             self._say(warning)
+        else:
+            self._finding = found
         return found
 
     def _say(self, message: str, once: str = "") -> None:

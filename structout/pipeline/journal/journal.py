@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from structout.completion import Completion, Usage
-from structout.document import load_json
 from structout.errors import DamagedError, DataError, JournalError, OtherRunError, StructoutWarning
 from structout.models.ledger import Wave
+from structout.pipeline.journal.about import about, change, put
 from structout.pipeline.journal.damage import Damage, named
 from structout.pipeline.journal.database import ANEW, explained, opened
 from structout.pipeline.journal.forgetting import Answer, forget, hash_texts, texts
 from structout.pipeline.journal.notes import forget_note, note, noted
 from structout.pipeline.journal.tables import (
-    COPY,
     FORGOTTEN,
     add,
     keep_completions,
@@ -38,7 +37,7 @@ PLACED = "status IN ('valid', 'repaired')"
 ACCEPTED = "status IN ('valid', 'repaired', 'unplaced')"  # `unplaced`: another output may hold the record
 ANSWERED = "status <> 'error'"
 KNOWN = f"status <> '{FORGOTTEN}'"  # the rows of which the journal keeps more than their place
-T = TypeVar("T", bound="Collection[Any]")
+T = TypeVar("T", dict[str, str], list[dict[str, Any]])
 _ALL = 2**63 - 1
 _AT_ONCE = 10_000  # keys in a query
 
@@ -115,7 +114,7 @@ class Journal:
                 db.execute("DELETE FROM about WHERE name LIKE 'texts%' OR name LIKE 'marks%' OR name LIKE 'rows%'")
             now = datetime.now(UTC).isoformat(timespec="seconds")
             for name, value in (("identity", dict(identity)), ("before", before), ("date", now)):
-                _put(db, name, json.dumps(value))
+                put(db, name, json.dumps(value))
 
     def identity(self) -> dict[str, str]:
         """The identity of the run that the journal belongs to; empty if it belongs to none."""
@@ -127,16 +126,7 @@ class Journal:
 
     def _about(self, name: str, nothing: T) -> T:
         with self._guarded():
-            row = self._db.execute("SELECT value FROM about WHERE name = ?", [name]).fetchone()
-        try:
-            found = loaded(row[0]) if row else nothing
-            inner = str if isinstance(nothing, dict) else dict
-            if isinstance(found, type(nothing)) and all(isinstance(one, inner) for one in found):
-                return found
-            reason = "its type is wrong"
-        except DataError as error:
-            reason = error.message
-        raise DamagedError(f"{self.path} is damaged: its {name} cannot be read: {reason}", hint=ANEW)
+            return about(self._db, self.path, name, nothing)
 
     def _tell(self, damage: Damage, aside: str) -> None:
         """Warn of the lost parts."""
@@ -159,7 +149,7 @@ class Journal:
         changed = [name for name in names if known and known.get(name) != identity[name]]
         if changed:
             parts = " and ".join(changed)
-            was = "; ".join(_change(name, known.get(name), identity[name]) for name in changed)
+            was = "; ".join(change(name, known.get(name), identity[name]) for name in changed)
             raise OtherRunError(f"{self.path} belongs to a run with another {parts} ({was})", hint=ANEW)
 
     def marks(self) -> list[dict[str, Any]]:
@@ -169,7 +159,7 @@ class Journal:
     def keep_marks(self, marks: Sequence[Mapping[str, Any]]) -> None:
         """Keep other marks, so that they survive a power failure."""
         with self.transaction(durable=True) as db:
-            _put(db, "marks", json.dumps(list(marks)))
+            put(db, "marks", json.dumps(list(marks)))
 
     # --- completions ---
 
@@ -202,6 +192,18 @@ class Journal:
         """The usage of each model, in this run and earlier runs."""
         with self._guarded():
             return spent_in(self._db)
+
+    def finding(self, model: str) -> str:
+        """What an earlier run found out about a model's server; "" for nothing."""
+        return self._findings().get(model, "")
+
+    def keep_finding(self, model: str, finding: str) -> None:
+        """Keep what a run found out about a model's server."""
+        with self.transaction() as db:
+            put(db, "findings", json.dumps({**self._findings(), model: finding}))
+
+    def _findings(self) -> dict[str, str]:
+        return self._about("findings", {})
 
     def waves(self) -> list[tuple[str, Wave]]:
         """The waves that wait at a provider, each with its model's name, the oldest first. Raises `DamagedError`."""
@@ -303,7 +305,7 @@ class Journal:
     def end(self, rows: int) -> None:
         """Keep that a run has seen its whole input, of so many rows."""
         with self.transaction() as db:
-            _put(db, "rows", json.dumps(rows))
+            put(db, "rows", json.dumps(rows))
 
     def distrust(self, wrong: Mapping[int, str]) -> None:
         """Forget these outcomes with a warning. Their answers are kept."""
@@ -372,7 +374,7 @@ class Journal:
                 row = db.execute("SELECT value FROM about WHERE name = 'dictionary'").fetchone()
                 if row is None and otherwise:
                     row = [otherwise[-32768:]]
-                    _put(db, "dictionary", row[0])
+                    put(db, "dictionary", row[0])
             self._dictionary = row[0] if row else b""
         return self._dictionary
 
@@ -415,22 +417,3 @@ def _or_forgotten(keep: str) -> str:
     until the run starts again.
     """
     return f"({keep}) OR status = '{FORGOTTEN}'" if keep else "FALSE"
-
-
-def _put(db: sqlite3.Connection, name: str, value: Any) -> None:
-    db.executemany(add("about"), [(name, value), (name + COPY, value)])
-
-
-def _change(name: str, before: str | None, now: str) -> str:
-    """A change of the identity in words. Of settings, such as those of sampling, only the changed ones are named."""
-    with suppress(ValueError):
-        old, new = load_json(before or ""), load_json(now)
-        if isinstance(old, dict) and isinstance(new, dict):
-            changed = [key for key in old | new if old.get(key) != new.get(key)]
-            return "; ".join(f"{key}: {_short(old.get(key))}, now {_short(new.get(key))}" for key in changed)
-    return f"{name}: {_short(before)}, now {_short(now)}"
-
-
-def _short(text: object) -> str:
-    text = str(text)
-    return text if len(text) <= 60 else text[:59] + "…"
