@@ -12,10 +12,12 @@ import typer
 from structout import surfaces
 from structout.cli.codes import FAILED, INTERRUPTED, PASSED
 from structout.cli.console import counted, progress, put, put_json, put_table, say, show
+from structout.cli.forecasts import put_forecast
 from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
     FoldsOption,
+    ForecastOption,
     JsonOption,
     LogOption,
     ModelSettingsOption,
@@ -94,13 +96,7 @@ def bench(
         list[str] | None, typer.Option("--metric", help="A metric of your own: path/to/file.py:function.")
     ] = None,
     price: PricesOption = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help="Only say how many prompts, tokens and dollars it would take. Unlike run --dry-run, it asks no model.",
-        ),
-    ] = False,
+    dry_run: ForecastOption = False,
     log: LogOption = None,
     rescore: Annotated[
         str | None,
@@ -144,6 +140,7 @@ def bench(
     """
     from structout.evaluation import read_log
     from structout.evaluation.experiment import Experiment
+    from structout.evaluation.forecast import forecast
     from structout.evaluation.mistakes import check_file
     from structout.evaluation.mistakes import write as write_mistakes
 
@@ -190,7 +187,7 @@ def bench(
             named = {name: name for name in DEFAULTS} | (_tuned(target) if not model and folds is None else {})
             experiment = Experiment(target, named).changed(**given)
         if dry_run:
-            _foresee(experiment, as_json=as_json)
+            put_forecast(forecast(experiment), experiment.max_tokens, as_json=as_json)
             raise typer.Exit(PASSED)
         report = _run(experiment, earlier, write_secrets=write_secrets, transcripts=transcripts)
         if price:
@@ -239,16 +236,6 @@ def _say_run(log: str, number: int | None, role: str = "scored") -> None:
     others = [one for one in found if one is not read] if number is None and role == "scored" else []
     for one in others[-_MOST_RUNS:]:
         say(f"--run {one.number} scores {told(one)}")
-
-
-def _foresee(experiment: "Experiment", *, as_json: bool) -> None:
-    from structout.evaluation.forecast import forecast, lines
-
-    found = forecast(experiment)
-    if as_json:
-        put_json([asdict(one) for one in found])
-    else:
-        put("\n".join(lines(found, experiment.max_tokens)))
 
 
 def _check_unlabelled(html: str | None, figures: str | None) -> None:

@@ -10,16 +10,19 @@ import typer
 from structout import defaults
 from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import counted, progress, put, put_json, say
+from structout.cli.forecasts import put_forecast
 from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
     FoldsOption,
+    ForecastOption,
     FormerOutOption,
     JsonOption,
     LogOption,
     MaxTokensOption,
     ModelOption,
     ModelSettingsOption,
+    PricesOption,
     StrategyOption,
     current_spelling,
     sampling,
@@ -68,6 +71,8 @@ def certify(
         typer.Option("--group", help="The column whose equal values mark rows that may be wrong together: a supplier."),
     ] = None,
     max_tokens: MaxTokensOption = 256,
+    price: PricesOption = None,
+    dry_run: ForecastOption = False,
     log: LogOption = None,
     output: Annotated[
         str,
@@ -87,7 +92,10 @@ def certify(
     from structout.evaluation import Dataset, certify_fields
     from structout.evaluation import certify as find
     from structout.evaluation.field_certification import FieldCertificate
+    from structout.evaluation.forecast import forecast_of
     from structout.evaluation.user_functions import own
+    from structout.prices import named, read_prices
+    from structout.strategies import strategy_of
     from structout.tables.whole_file import replacing
 
     targets = shares_of("--field", field)
@@ -97,13 +105,23 @@ def certify(
         )
     whole = Dataset.load(dataset, schema, group=group)
     by: dict[str, Any] = {"confidence": own(confidence, float, int, NoneType)} if confidence is not None else {}
+    log = log or f".structout/bench-{whole.name}.jsonl"
+    if price and not dry_run:
+        raise SpecError("got --price without --dry-run: prices only count in a forecast", hint="add --dry-run")
+    if dry_run:
+        prices = named(read_prices(price or []), [model])
+        parts = [whole] if folds else [whole.split("dev"), whole.split("test")]
+        how: dict[str, Any] = {"examples": None if folds else whole, "folds": folds, "sampling": sampling(max_tokens)}
+        foreseen = forecast_of({strategy: strategy_of(strategy)}, [model], parts, **how, log=log, prices=prices)
+        put_forecast(foreseen, max_tokens, as_json=as_json)
+        raise typer.Exit(PASSED)
     with replacing(output, keep=False):
         pass  # a file that cannot be written raises here, before a model is asked
     dev, test = len(whole.split("dev")), len(whole.split("test"))
     with progress("certify", len(whole) if folds else dev + test) as advance:
         asked: dict[str, Any] = {
             "model": model, "folds": folds, "sampling": sampling(max_tokens),
-            "log": log or f".structout/bench-{whole.name}.jsonl", "progress": lambda outcome: advance(outcome.key),
+            "log": log, "progress": lambda outcome: advance(outcome.key),
         }  # fmt: skip
         found: Certificate | FieldCertificate = (
             certify_fields(strategy, whole, targets, **asked)

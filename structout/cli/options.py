@@ -162,6 +162,13 @@ PricesOption = Annotated[
         "Hosted models have the prices of genai-prices.",
     ),
 ]
+ForecastOption = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Only say how many prompts, tokens and dollars it would take. Unlike run --dry-run, it asks no model.",
+    ),
+]
 LogOption = Annotated[
     str | None, typer.Option("--log", help="The log: known answers are read from it, new answers are added.")
 ]

@@ -8,10 +8,12 @@ import typer
 from structout.cli.bench import DEFAULTS
 from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import counted, progress, put_json, put_table, say
+from structout.cli.forecasts import put_forecast
 from structout.cli.options import (
     AllowCodeOption,
     CodeOption,
     FoldsOption,
+    ForecastOption,
     FormerOutOption,
     JsonOption,
     LogOption,
@@ -83,6 +85,7 @@ def recommend(
     folds: FoldsOption = None,
     max_tokens: MaxTokensOption = 256,
     price: PricesOption = None,
+    dry_run: ForecastOption = False,
     log: LogOption = None,
     output: Annotated[
         str, typer.Option("--output", "-o", callback=current_spelling, help="The file for the chosen strategy.")
@@ -104,6 +107,8 @@ def recommend(
     from structout.evaluation import Dataset
     from structout.evaluation import recommend as find
     from structout.evaluation.amounts import Minimise
+    from structout.evaluation.forecast import forecast_of
+    from structout.evaluation.recommendation import built_of, shared_out
     from structout.prices import named, read_prices
     from structout.tables.whole_file import replacing
 
@@ -114,6 +119,16 @@ def recommend(
     accuracies = {"record_accuracy": record_accuracy, "value_accuracy": value_accuracy}
     targets = [*(target or []), *(f"{name}>={share:.12g}" for name, share in accuracies.items() if share is not None)]
     whole = Dataset.load(dataset, schema, needs_labels=False)
+    log = log or f".structout/bench-{whole.name}.jsonl"
+    if dry_run:
+        built, examples, parts = built_of(strategy or DEFAULTS), None, [whole]
+        if folds is None:
+            ordering, deciding, examples = shared_out(whole, built, share_out, 0)
+            parts = [ordering, deciding]
+        how: dict[str, Any] = {"examples": examples, "folds": folds, "sampling": sampling(max_tokens)}
+        foreseen = forecast_of(built, model or ["embedded"], parts, **how, log=log, prices=prices)
+        put_forecast(foreseen, max_tokens, as_json=as_json)
+        raise typer.Exit(PASSED)
     with replacing(output, keep=False):
         pass  # a file that cannot be written raises here, before a model is asked
     with progress("recommend", None) as advance:
@@ -128,7 +143,7 @@ def recommend(
             compliance_only=compliance_only,
             sampling=sampling(max_tokens),
             prices=prices,
-            log=log or f".structout/bench-{whole.name}.jsonl",
+            log=log,
             progress=lambda outcome: advance(outcome.strategy),
         )
     if as_json:

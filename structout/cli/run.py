@@ -159,10 +159,15 @@ def run(
     max_hours: Annotated[float | None, typer.Option("--max-hours", min=0, help="Stop after this many hours.")] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Only estimate tokens, cost and time: ask for the first 20 rows (--probe)."),
+        typer.Option("--dry-run", help="Only estimate tokens, cost and time from 20 rows (--probe)."),
     ] = False,
     probe: Annotated[
-        int, typer.Option("--probe", min=0, help="Rows that a dry run asks for, and keeps (20); 0 asks nothing.")
+        int,
+        typer.Option(
+            "--probe",
+            min=0,
+            help="Rows that a dry run needs (20): it asks for any that lack an answer; 0 asks nothing.",
+        ),
     ] = 20,
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="The format of progress on stderr.")

@@ -1,11 +1,14 @@
 """What an experiment will ask and cost, before a model is asked: a rehearsal with stand-ins for the models."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from structout.completion import Completion, Prompt, Sampling, Usage
 from structout.errors import StructoutWarning
+from structout.evaluation.dataset import Dataset
 from structout.evaluation.experiment import Experiment
 from structout.evaluation.folds import is_fitted
 from structout.evaluation.harness import evaluate, points
@@ -13,7 +16,8 @@ from structout.evaluation.log import Log
 from structout.evaluation.perturbations import PERTURBATIONS
 from structout.models import Model, identity
 from structout.models.tokens import most_read
-from structout.prices import dollars, with_known
+from structout.prices import Price, dollars, with_known
+from structout.strategies import Strategy
 from structout.strategies.parts import with_models
 from structout.surfaces import json_text
 
@@ -46,30 +50,62 @@ def forecast(experiment: Experiment) -> list[Expected]:
     a `Learned` that folds fit. Raises as `Experiment.run`, but for what models raise.
     """
     whole, part = experiment.records()
-    labels = {record.text: json_text(record.written) for record in part if record.has_label}
-    log = Log(experiment.place())
-    accepted, refused = _Cast(labels, log), _Cast({}, log)
     sampling = Sampling(temperature=experiment.temperature, max_tokens=experiment.max_tokens, seed=experiment.seed)
     changes = tuple(PERTURBATIONS) if experiment.perturbations == ("all",) else experiment.perturbations
     named = experiment.strategies
     written = named if any(name != one for name, one in named.items()) else list(named)
-    for cast in (accepted, refused):
+
+    def ask(cast: _Cast) -> None:
         for name, _, strategy, how in points(written, experiment.sweep, sampling):
             folds = None if is_fitted(strategy) else experiment.folds
-            cast.strategy = name
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", StructoutWarning)  # the run itself will warn
-                evaluate(
-                    {name: with_models(strategy, cast.stand_in)},
-                    [cast.stand_in(model) for model in experiment.models],
-                    part,
-                    repeats=experiment.repeats,
-                    examples=None if folds else whole,
-                    folds=folds,
-                    sampling=how,
-                    perturbations=changes if part.has_labels else (),
-                )
-    prices = with_known(experiment.own_prices(), accepted.parts)
+            cast.ask(
+                name,
+                strategy,
+                experiment.models,
+                part,
+                repeats=experiment.repeats,
+                examples=None if folds else whole,
+                folds=folds,
+                sampling=how,
+                perturbations=changes if part.has_labels else (),
+            )
+
+    return _rehearsed(ask, [part], experiment.place(), experiment.own_prices())
+
+
+def forecast_of(
+    strategies: Mapping[str, Strategy],
+    models: Sequence[Model | str],
+    parts: Sequence[Dataset],
+    *,
+    examples: Dataset | None,
+    folds: int | None,
+    sampling: Sampling,
+    log: str | Path,
+    prices: Mapping[str, Price] | None = None,
+) -> list[Expected]:
+    """What `recommend` and `certify` will ask at most of each model, without asking: each strategy on all `parts`. The
+    arguments are as `evaluate` takes them, and the errors as of `forecast`.
+    """
+
+    def ask(cast: _Cast) -> None:
+        for name, strategy in strategies.items():
+            for part in parts:
+                cast.ask(name, strategy, models, part, examples=examples, folds=folds, sampling=sampling)
+
+    return _rehearsed(ask, parts, log, prices or {})
+
+
+def _rehearsed(
+    ask: "Callable[[_Cast], None]", parts: Sequence[Dataset], log: str | Path, own_prices: Mapping[str, Price]
+) -> list[Expected]:
+    """What is asked of each model if `ask` asks stand-ins, which know the labels of the records in `parts`."""
+    labels = {record.text: json_text(record.written) for part in parts for record in part if record.has_label}
+    kept = Log(log)
+    accepted, refused = _Cast(labels, kept), _Cast({}, kept)
+    for cast in (accepted, refused):
+        ask(cast)
+    prices = with_known(own_prices, accepted.parts)
     found = []
     for name, likely in accepted.parts.items():
         most = refused.parts.get(name, likely)
@@ -106,7 +142,15 @@ class _Cast:
         self.parts: dict[str, _StandIn] = {}
         self.strategy = ""  # that is rehearsed
 
+    def ask(self, name: str, strategy: Strategy, models: Sequence[Model | str], part: Dataset, **how: Any) -> None:
+        """Rehearse the strategy of a name; `how` is as `evaluate` takes it."""
+        self.strategy = name
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", StructoutWarning)  # the run itself will warn
+            evaluate({name: with_models(strategy, self.stand_in)}, [self.stand_in(one) for one in models], part, **how)
+
     def stand_in(self, model: Model | str) -> "_StandIn":
+        """The stand-in for a model."""
         name = model if isinstance(model, str) else model.name
         if name not in self.parts:
             self.parts[name] = _StandIn(name, self, self.log.completions.get(identity(name), {}))

@@ -206,7 +206,7 @@ def recommend(
         raise SpecError("got both share_out and folds", hint="omit one of them: folds use every record as well")
     if minimise is not None and minimise not in get_args(Minimise):
         raise SpecError(f"invalid minimise: got {minimise!r}", hint=f"give {', '.join(get_args(Minimise))}")
-    built = _built(strategies)
+    built = built_of(strategies)
     loaded: dict[str, Model] = {}
     places: dict[str, str | Model] = {}  # the source of each model, which may differ from its name
     for one in several(models):
@@ -248,7 +248,7 @@ def recommend(
             chosen=next((one for one in all_tested if one.may_be_chosen), None),
             sharing=described(len(dataset), folds), **about,
         )  # fmt: skip
-    ordering, deciding, examples = _shared_out(dataset, built, share_out, seed)
+    ordering, deciding, examples = shared_out(dataset, built, share_out, seed)
     common["examples"] = examples
     candidates = found_in(evaluate(built, list(loaded.values()), ordering, **common))
 
@@ -322,17 +322,20 @@ def _sharing(dataset: Dataset, ordering: Dataset, deciding: Dataset, shown: Data
     return f"The {len(dataset)} labelled records became {counts}: {how}. With --folds 5, all {len(dataset)} count."
 
 
-def _built(strategies: Strategies) -> dict[str, Strategy]:
+def built_of(strategies: Strategies) -> dict[str, Strategy]:
+    """The strategies by name; an expression names itself. Raises `SpecError`."""
     if isinstance(strategies, Mapping):
         return {name: strategy_of(one) for name, one in strategies.items()}
     made = [strategy_of(one) for one in several(strategies)]
     return {spec(one): one for one in made}
 
 
-def _shared_out(
+def shared_out(
     dataset: Dataset, strategies: Mapping[str, Strategy], share_out: bool, seed: int
 ) -> tuple[Dataset, Dataset, Dataset]:
-    """The records that order the candidates, the records that decide, and the records that prompts show."""
+    """The records that order the candidates, the records that decide, and the records that prompts show. Raises
+    `DataError` if none order or decide.
+    """
     if not dataset.has_labels:
         mixed = dataset.shuffled(seed)
         quarter = max(1, len(mixed) // 4)

@@ -1,6 +1,7 @@
 """The state of a run beside its journal, so that another process can look at it while the run goes on."""
 
 import json
+import math
 import sqlite3
 import threading
 import time
@@ -8,9 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from structout.completion import Usage
 from structout.document import load_json
 from structout.errors import DamagedError, DataError, JournalError, SpecError
 from structout.models.ledger import Wave
@@ -20,7 +23,7 @@ from structout.pipeline.journal.tables import spent_in, unpacked_outcome
 from structout.pipeline.journal.waves import waves_in
 from structout.pipeline.progress import Tally
 from structout.prices import Price, Prices
-from structout.tables.partial import read_mark
+from structout.tables.partial import Partial, read_mark
 from structout.tables.whole_file import replacing
 
 _EVERY: Final = 1.0  # seconds between two states of a run
@@ -111,13 +114,16 @@ def read_status(journal: str | Path) -> dict[str, Any]:
         if running:
             raise JournalError(f"{journal} is in use, and keeps no state yet", hint="try again in a few seconds")
         state = _counted(journal, {})
-    elif not running:
-        state = _up_to_date(journal, state)
-    mark, _ = state.pop("mark", ""), state.pop("prices", None)
+    seen = state.get("time")
     if not running:  # a run that was killed left an older state
+        state = _up_to_date(journal, state)
         state["waiting"] = _waiting(journal)
+        mark = state.get("mark")
         if isinstance(mark, str) and mark and (partial := read_mark(Path(mark))):
-            state["partial"] = {**asdict(partial), "told": str(partial)}
+            is_old = isinstance(seen, int | float) and seen >= _stamp(partial) + 1  # a mark keeps whole seconds
+            state["partial"] = {**asdict(partial), "told": partial.extent if is_old else str(partial)}
+    state.pop("mark", None)
+    state.pop("prices", None)
     return {"journal": str(journal), "running": running, "identity": identity_in(journal), **state}
 
 
@@ -152,15 +158,25 @@ def _waiting(journal: str | Path) -> list[dict[str, Any]]:
 
 
 def _up_to_date(journal: str | Path, state: dict[str, Any]) -> dict[str, Any]:
-    """The state, or what the journal itself says if it has outcomes that the state does not know."""
+    """The state, or what the journal itself says if it has outcomes or answers that the state does not know."""
     try:
         with closing(read_only(journal)) as db:
             counts = _counts(db, state.get("total"))
+            paid = sum(spent_in(db).values(), Usage())
     except (sqlite3.Error, DataError, UnicodeDecodeError):  # the next run says what is wrong
         return state
-    if counts == state.get("statuses"):
+    told = (state.get("statuses"), state.get("calls"), state.get("tokens"))
+    if told == (counts, paid.calls, paid.input_tokens + paid.output_tokens):
         return state
     return {**_counted(journal, state), **{name: state[name] for name in ("output", "mark", "tags") if name in state}}
+
+
+def _stamp(partial: Partial) -> float:
+    """When an output was marked, in seconds of the Unix time; never for a mark without a time."""
+    try:
+        return datetime.fromisoformat(partial.time).timestamp()
+    except ValueError:
+        return math.inf
 
 
 def _counts(db: sqlite3.Connection, total: object) -> Counter[str]:

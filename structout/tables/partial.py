@@ -35,10 +35,13 @@ class Partial:
     time: str
 
     def __str__(self) -> str:
-        if self.rows < 0:
-            return self.reason
+        return self.reason if self.rows < 0 else f"{self.extent} ({self.reason})"
+
+    @property
+    def extent(self) -> str:
+        """The rows that are done, without the reason; the reason of a mark that cannot be read."""
         of = "" if self.total is None else f" of {self.total:,}"
-        return f"{self.rows:,}{of} rows are done ({self.reason})"
+        return self.reason if self.rows < 0 else f"{self.rows:,}{of} rows are done"
 
 
 def mark_of(output: str) -> Path:

@@ -8,7 +8,9 @@ import pytest
 from structout import Completion, Prompt, Scripted, evaluate
 from structout.evaluation.experiment import Experiment
 from structout.evaluation.forecast import forecast, lines
+from structout.evaluation.log import Log
 from tests.bolt import BOLT
+from tests.conftest import Shell
 
 WAYS = ["Prompted(examples=1)", "Reask(Repair(Prompted(examples=1)))", "Vote(Prompted(temperature=0.7), n=3)"]
 
@@ -67,3 +69,33 @@ def test_it_counts_the_prompts_of_each_strategy(experiment: Experiment) -> None:
     told = "\n".join(lines([found], 256))
     assert "equal prompts of several strategies are asked once" in told
     assert "    12 to at most 24 by Reask(Prompted())" in told
+
+
+@pytest.mark.parametrize("command", ["certify", "recommend"])
+def test_certify_and_recommend_say_what_they_ask_at_most(
+    command: str, experiment: Experiment, tmp_path: Path, shell: Shell
+) -> None:
+    (tmp_path / "model.json").write_text(json.dumps({"bolt": "no"}))  # nothing is accepted
+    model, log = f"scripted:{tmp_path / 'model.json'}", str(experiment.place())
+    words = [command, experiment.dataset, "--schema", BOLT, "--model", model, "--strategy", "Reask(Prompted())"]
+    words += ["--log", log, "--output", str(tmp_path / "found.strategy")]
+    words += ["--record-accuracy", "0.9"] if command == "recommend" else []
+    for folds in ([], ["--folds", "3"]):
+        dry = shell(*words, *folds, "--dry-run", "--price", "3,15", "--json")
+        assert dry.returncode == 0, dry.stderr
+        (found,) = json.loads(dry.stdout)
+        assert 0 < found["price"] < found["price_most"]
+        assert not experiment.place().exists()
+        assert shell(*words, *folds).returncode == 1
+        asked = Log(log).completions
+        assert sum(map(len, asked.values())) == found["prompts_most"]
+        assert found["prompts"] < found["prompts_most"]
+        experiment.place().unlink()
+    told = shell(*words, "--dry-run").stdout
+    assert "price unknown: give --price" in told
+    assert "No model was asked." in told
+
+
+def test_a_price_that_certify_cannot_use_is_refused(experiment: Experiment, shell: Shell) -> None:
+    done = shell("certify", experiment.dataset, "--schema", BOLT, "--price", "1,2")
+    assert (done.returncode, "got --price without --dry-run" in done.stderr) == (2, True)

@@ -114,4 +114,5 @@ def test_the_budget_that_a_dry_run_advises_is_enough_for_the_next_process(
         done = shell(*words, "--budget-tokens", advised.replace(",", ""))
         assert done.returncode == 0, done.stderr
     assert asked.count(False) == 8
-    assert sum(asked) == (probes if heeds else 2 * probes)  # what a probe finds is kept, unless the server heeds nothing
+    # What a probe finds is kept, unless the server heeds nothing.
+    assert sum(asked) == (probes if heeds else 2 * probes)

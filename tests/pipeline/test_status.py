@@ -50,7 +50,7 @@ def test_status_shows_progress_and_spending(command: list[str | Path], tmp_path:
     metrics = (tmp_path / "metrics").read_text()
     assert 'structout_rows_total{status="valid",team="parts"} 18' in metrics
     assert 'structout_spent_tokens{kind="reask",team="parts"}' in metrics
-    place_of(journal).write_text('{"rows": 20, "statuses": {"valid": 18, "invalid": 2}, "errors": ["x"]}')
+    place_of(journal).write_text(json.dumps(found | {"errors": ["x"]}))
     assert shell("status", journal).returncode == 3
     place_of(journal).unlink()
     counted = json.loads(shell("status", journal, "--json").stdout)  # without the prices of the run
@@ -112,6 +112,32 @@ def test_a_run_under_way_can_be_looked_at(command: list[str | Path], tmp_path: P
     assert (found["rows"], found["statuses"], found["total"]) == (sum(counts.values()), counts, 20)
     assert found["cost_usd"] > 0  # the state keeps the prices
     assert found["spending"]["by_kind"]["first"]["cost"] == pytest.approx(found["cost_usd"])
+
+
+def test_answers_of_a_killed_run_count_and_an_old_reason_is_not_told(
+    command: list[str | Path], tmp_path: Path, shell: Shell
+) -> None:
+    journal = tmp_path / "out.jsonl.journal"
+    command = [*command, "--strategy", "Reask(Prompted())", "--max-tokens", "50", "--chunk", "4"]
+    assert shell(*command, "--budget-tokens", "600").returncode == 3
+    before = json.loads(shell("status", journal, "--json").stdout)
+    assert "of 600 tokens are spent" in shell("status", journal).stdout
+    done, script = before["rows"], tmp_path / "model.py"
+    assert 0 < done < 14
+    dies = "if any(number(prompt) == 14 and len(prompt.messages) > 2 for prompt in prompts): os.kill(os.getpid(), 9)"
+    script.write_text(script.read_text().replace("time.sleep", f"{dies}\n        time.sleep"))
+    time.sleep(1.1)  # a mark keeps whole seconds
+    words = [sys.executable, "-m", "structout", *map(str, command)]
+    assert subprocess.run(words, cwd=ROOT, capture_output=True, check=False).returncode == -signal.SIGKILL
+    found = json.loads(shell("status", journal, "--json").stdout)
+    with Journal(journal, {}, only=()) as kept:
+        (paid,) = kept.spent().values()
+        assert len(kept.answers()) > sum(kept.counts().values())  # the kill hit a row whose first answer was kept
+    assert (found["calls"], found["tokens"]) == (paid.calls, paid.input_tokens + paid.output_tokens)
+    assert sums(found) == (found["calls"], found["tokens"])
+    screen = shell("status", journal).stdout
+    assert "is partial: " in screen
+    assert "of 600 tokens are spent" not in screen
 
 
 def test_a_program_that_saw_all_texts_is_done(tmp_path: Path, shell: Shell) -> None:

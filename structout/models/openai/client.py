@@ -267,6 +267,8 @@ class OpenAIModel:
             self._say(f"{self.name} {ESTIMATED}")
         if not reply.valid and self._address.logprobs:
             self._say(f"{self.name} sent invalid log-probabilities, which are ignored")
+        elif self._address.logprobs and any(one.text and one.logprobs is None for one in reply.answers):
+            self._say(f"{self.name} sends no log-probabilities: its answers have no confidence")
         hidden = self._connection.hidden
         answers = [
             replace(answer, refusal=hidden(answer.refusal), version=hidden(answer.version)[:_VERSION_CHARACTERS])

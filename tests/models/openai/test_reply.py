@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from structout import BestOf, Confident, Prompt, Prompted, Sampling, Schema, Scripted, Verify
+from structout.errors import StructoutWarning
 from structout.models.openai.reply import read_reply
 from structout.models.tokens import most_read
 from structout.result import Task
@@ -74,8 +75,10 @@ def test_finish_reasons_refusals_logprobs_and_missing_counts() -> None:
     uncounted = completion("four" * 4)
     del uncounted["usage"]
     answers = iter([cut, refused, uncounted])
-    with serving(Proxy(lambda body: next(answers))) as proxy, pytest.warns(match="does not count tokens"):
+    with serving(Proxy(lambda body: next(answers))) as proxy, pytest.warns(StructoutWarning) as warned:
         one, two, three = client(proxy, in_flight=1, logprobs=True).complete([ask("1"), ask("2"), ask("3")])
+    for told in ("does not count tokens", "sends no log-probabilities: its answers have no confidence"):
+        assert sum(told in str(one.message) for one in warned) == 1
     assert proxy.requests[0]["logprobs"] is True
     assert (one.finish_reason, one.logprobs) == ("length", (-0.5,))
     assert (two.finish_reason, two.refusal) == ("refused", "I will not")

@@ -23,7 +23,8 @@ def test_settings_go_into_every_request() -> None:
     )
     with serving(Proxy(bolt)) as proxy:
         model = load_model(f"openai:m@{proxy.url}#{options},logprobs")
-        model.complete([ask("1 mm")])
+        with pytest.warns(match="sends no log-probabilities"):
+            model.complete([ask("1 mm")])
     (body,) = proxy.requests
     assert {name: body[name] for name in ("reasoning_effort", "chat_template_kwargs", "top_a", "x", "logprobs")} == {
         "reasoning_effort": "low", "chat_template_kwargs": {"enable_thinking": False, "a": [1, 2]}, "top_a": 0.5,
