@@ -165,9 +165,14 @@ def _write(found: "Certificate | FieldCertificate", dataset: str, output: str) -
 
 def _of_records(found: "Certificate") -> "Iterator[str]":
     """What was found for whole records."""
+    from structout.evaluation.amounts import plain
+
     yield f"{_percent(found.base_error)} of the accepted records are wrong;"
     most = f"at most {100 * found.max_error:g} % wrong"
-    yield f"to have {most}, any method must reject at least {100 * found.bound:.0f} % of the accepted records"
+    if found.bound:
+        yield f"to have {most}, any method must reject at least {plain(100 * found.bound)} % of the accepted records"
+    else:
+        yield f"the target is {most}, which they meet by themselves on these records"
     if not found.confidences:
         yield "the strategy gives no confidence, so it can set no record aside, and the target is for all of them;"
     if found.is_met:

@@ -222,6 +222,8 @@ def _needed(one: "Candidate") -> str:
 def _legend(found: "Recommendation") -> str:
     """What the columns of the last rows mean, as far as these rows need it."""
     told = "p: the probability of rates this good if a target is not met; a strategy meets the targets at 0.05 or less."
+    if not found.ordering and len(found.candidates) > 1:
+        told += f" It is corrected for {len(found.candidates)} strategies that are tested at once (Holm)."
     words = {_needed(one) for one in found.candidates}
     if words - {"–", "rate not\nabove"}:
         told += " Records needed: as many would show the targets at the present rates."

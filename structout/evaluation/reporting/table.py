@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from structout import surfaces
+from structout.evaluation.amounts import amount
 from structout.evaluation.constant import CONSTANT
 from structout.evaluation.metrics import RATES
 from structout.evaluation.stats.rates import CONFIDENCE, Rate
@@ -94,9 +95,11 @@ def cells(report: "Report") -> Iterator[list[str]]:
     for row in rows:
         c = row.cost
         most = "≤ " if c.estimated else ""
-        numbers = [_calls(c), f"{most}{c.tokens:.0f}", f"{c.seconds:.2f}", _or_dash(c.seconds_per_correct, ".1f")]
+        numbers = [_calls(c), f"{most}{c.tokens:.0f}", f"{c.seconds:.2f}"]
+        numbers.append("–" if c.seconds_per_correct is None else f"{c.seconds_per_correct:.1f}")
         if priced:
-            numbers += [_or_dash(one, ".2g", most) for one in (c.price, c.price_per_correct)]
+            prices = (c.price, c.price_per_correct)
+            numbers += ["–" if one is None else most + amount(one, "price") for one in prices]
         shown = map(surfaces.line, [row.label, *([row.model] if models else [])])
         yield [*shown, *map(percent, row.rates.values()), *numbers]
     if constant is not None:
@@ -117,10 +120,6 @@ def signed(value: float) -> str:
 def _calls(cost: "Cost") -> str:
     """The calls per record; the calls of verifiers are shown as a second number."""
     return f"{cost.calls - cost.checks:.2f} + {cost.checks:.2f}" if cost.checks else f"{cost.calls:.2f}"
-
-
-def _or_dash(value: float | None, form: str, before: str = "") -> str:
-    return "–" if value is None else before + format(value, form)
 
 
 def _more(report: "Report") -> "Iterator[RenderableType]":
