@@ -90,7 +90,7 @@ def suspects(report: Report, least: int = LEAST) -> list[Suspect]:
 def without(report: Report, found: Iterable[Suspect]) -> dict[Arm, Without]:
     """The rates of each arm without these suspects.
 
-    They are too high if a label is right after all: a suspect is a leaf that strategies got wrong by its label.
+    These rates are too high if a label is right after all: a suspect is a leaf that strategies got wrong by its label.
     """
     leaves = {(one.key, one.pointer) for one in found}
     keys = {key for key, _ in leaves}
