@@ -327,10 +327,10 @@ def _repeats(name: str) -> list[str]:
 BY_EYE = (
     "## Labels as they are",
     "",
-    "With 50 records a set, the embedded model makes 15 values of unchanged labels suspect, none of them clear. All were "
-    "read one by one. In 11, the model is wrong. In 4 (addresses, field `street`), the label breaks the rule of the "
-    "other labels: `street` holds the type of the street, too, which 482 of the 576 labels of the other source keep in "
-    "`street_type`. Of the 401 labels of this source, 266 break this rule.",
+    "With 50 records a set, the embedded model makes 15 values of unchanged labels suspect, none of them clear. All "
+    "were read one by one. In 11, the model is wrong. In 4 (addresses, field `street`), the label breaks the rule of "
+    "the other labels: `street` holds the type of the street, too, which 482 of the 576 labels of the other source "
+    "keep in `street_type`. Of the 401 labels of this source, 266 break this rule.",
 )
 
 
