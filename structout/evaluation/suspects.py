@@ -161,6 +161,8 @@ def _in_record(outcomes: Sequence[Outcome], copied: Set[str], least: int) -> Ite
         arms = tuple(dict.fromkeys(one.outcome.arm for one in agreeing))
         about = (outcomes[0].key, pointer, leaf.expected, leaf.answer, arms, _independent(agreeing), others, text)
         suspect = Suspect(*about, span, _place(text, leaf.expected))
+        # Measured on addresses: of suspects that are not clear, half were wrong labels where all answers agreed, and a
+        # sixth where they did not. Of clear suspects, all were, in both cases.
         if suspect.is_clear or not others:
             yield suspect
 
