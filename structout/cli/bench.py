@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -118,6 +118,10 @@ def bench(
         str | None,
         typer.Option("--wrong", help="The file for the values that are not right, one a row: FILE.jsonl or FILE.csv."),
     ] = None,
+    suspect: Annotated[
+        bool,
+        typer.Option("--suspect", help="Show labels that may be wrong: independent strategies agree on another value."),
+    ] = False,
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write the table as Markdown.")] = False,
     transcripts: Annotated[
@@ -143,6 +147,8 @@ def bench(
     from structout.evaluation.forecast import forecast
     from structout.evaluation.mistakes import check_file
     from structout.evaluation.mistakes import write as write_mistakes
+    from structout.evaluation.reporting import suspected
+    from structout.evaluation.suspects import suspects
 
     measured = model or ([] if (target or "").endswith(".toml") else ["embedded"])
     given: dict[str, Any] = {
@@ -169,6 +175,8 @@ def bench(
         if not transcripts:
             raise SpecError("got both --wrong and --no-transcripts", hint="omit one of them: --wrong writes texts")
         check_file(wrong)
+    if suspect and not transcripts:
+        raise SpecError("got both --suspect and --no-transcripts", hint="omit one of them: --suspect shows texts")
     earlier = read_log(baseline) if baseline is not None else None  # read first: this run may write to the same log
     if baseline is not None:
         _say_run(baseline, None, "the baseline is")
@@ -196,16 +204,23 @@ def bench(
     if not report.has_labels:
         _check_unlabelled(html, figures)
         place = None
+    doubted = suspects(report) if suspect else None
     if show_record and not as_json:
         from structout.evaluation.reporting.one_record import one_record
 
         put_table(lambda _: one_record(report))
-    worse = _compared(earlier, report, as_json=as_json, markdown=markdown)
+    more = {} if doubted is None else {"suspects": suspected.as_json(report, doubted)}
+    worse = _compared(earlier, report, more, as_json=as_json, markdown=markdown)
+    if doubted is not None and not as_json:
+        if markdown:
+            put(suspected.markdown(report, doubted))
+        else:
+            put_table(lambda _: suspected.table(report, doubted))
     if place is not None:
         from structout.evaluation.reporting.page import write
 
         replaced = place.exists()
-        write(report, place)
+        write(report, place, doubted)
         say(f"the report is in {place}" + (" and replaces the earlier one: --html names another file" * replaced))
     if figures is not None:
         say(f"figures: {', '.join(map(str, draw(report, Path(figures))))}")
@@ -322,10 +337,12 @@ def _models(report: "Report") -> list[str]:
     return list(dict.fromkeys([*(one.model for one in report.outcomes), *(str(call["model"]) for call in calls)]))
 
 
-def _compared(earlier: "Report | None", report: "Report", *, as_json: bool, markdown: bool) -> bool:
+def _compared(
+    earlier: "Report | None", report: "Report", more: Mapping[str, Any], *, as_json: bool, markdown: bool
+) -> bool:
     """Show the report and the changes since an earlier report. True if a change is shown to be a regression."""
     if earlier is None:
-        show(report, as_json=as_json, markdown=markdown)
+        show(report, as_json=as_json, markdown=markdown, more=more)
         return False
     from structout.evaluation.provenance import moved
     from structout.evaluation.regression import changes
@@ -334,7 +351,7 @@ def _compared(earlier: "Report | None", report: "Report", *, as_json: bool, mark
     found, others = changes(earlier, report), moved(earlier, report)
     if as_json:
         rows = [asdict(one) | {"is_regression": one.is_regression} for one in found]
-        put_json(report.to_json() | {"conclusion": conclusion(report), "changes": rows, "moved": others})
+        put_json(report.to_json() | {"conclusion": conclusion(report), "changes": rows, "moved": others, **more})
     else:
         show(report, as_json=False, markdown=markdown)
     for sentence in others:

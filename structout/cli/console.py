@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
@@ -106,13 +106,13 @@ def silence(stream: TextIO) -> None:
     os.close(nowhere)
 
 
-def show(report: Any, *, as_json: bool, markdown: bool) -> None:
-    """Write a report to stdout: as JSON, as Markdown, or by default as a table."""
+def show(report: Any, *, as_json: bool, markdown: bool, more: Mapping[str, Any] | None = None) -> None:
+    """Write a report to stdout: as JSON with `more`, as Markdown, or by default as a table."""
     from structout.evaluation.reporting import table
     from structout.evaluation.reporting.conclusion import conclusion
 
     if as_json:
-        put_json(report.to_json() | {"conclusion": conclusion(report)})
+        put_json(report.to_json() | {"conclusion": conclusion(report), **(more or {})})
     elif markdown:
         put(table.markdown(report))
     else:

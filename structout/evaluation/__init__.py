@@ -12,6 +12,7 @@ from structout.evaluation.outcome import Outcome
 from structout.evaluation.recommendation import recommend
 from structout.evaluation.report import Report
 from structout.evaluation.scoring.comparison import Compare
+from structout.evaluation.suspects import Suspect, suspects
 
 __all__ = [
     "Compare",
@@ -19,6 +20,7 @@ __all__ = [
     "Outcome",
     "Record",
     "Report",
+    "Suspect",
     "calibrate",
     "certify",
     "certify_fields",
@@ -28,4 +30,5 @@ __all__ = [
     "read_log",
     "recommend",
     "share",
+    "suspects",
 ]

@@ -65,7 +65,7 @@ def value_accuracy(outcomes: Sequence[Outcome]) -> Rate:
 
     The interval treats the leaves of a record as dependent.
     """
-    return _of_records(outcomes, lambda o: (o.score.right, o.score.leaves))
+    return of_records(outcomes, lambda o: (o.score.right, o.score.leaves))
 
 
 def hallucinated(outcomes: Sequence[Outcome]) -> Rate:
@@ -80,7 +80,7 @@ def hallucinated(outcomes: Sequence[Outcome]) -> Rate:
         text = searched(outcome.text)
         return sum(leaf.verdict != "right" and not is_found(leaf.answer, text) for leaf in found), len(found)
 
-    return _of_records(outcomes, count)
+    return of_records(outcomes, count)
 
 
 def is_found(value: Json, text: SearchedText) -> bool:
@@ -196,7 +196,7 @@ def share(outcomes: Sequence[Outcome], holds: Callable[[Outcome], bool]) -> Rate
 
     The interval treats repeats of a record as dependent, and is wider if folds differ by more than chance.
     """
-    return _of_records(outcomes, lambda o: (int(holds(o)), 1))
+    return of_records(outcomes, lambda o: (int(holds(o)), 1))
 
 
 def _could_pass(outcome: Outcome) -> bool:
@@ -209,7 +209,8 @@ def _made_right(outcome: Outcome) -> bool:
     return score(outcome.expected, made, outcome.comparison).all_right
 
 
-def _of_records(outcomes: Sequence[Outcome], count: Callable[[Outcome], tuple[int, int]]) -> Rate:
+def of_records(outcomes: Sequence[Outcome], count: Callable[[Outcome], tuple[int, int]]) -> Rate:
+    """The rate of what `count` counts in each outcome: the hits, and of how many. Those of one record are dependent."""
     hits: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     folds: dict[str, int] = {}

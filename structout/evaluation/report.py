@@ -239,7 +239,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """All numbers as JSON. A rate of no record (`n` is 0) has null for its value and its interval."""
-        numbers: dict[str, Any] = _known(self._numbers())
+        numbers: dict[str, Any] = known(self._numbers())
         return numbers
 
     def _numbers(self) -> dict[str, Any]:
@@ -276,15 +276,15 @@ def _tested(about: Mapping[str, Any]) -> str:
     return " of all splits"
 
 
-def _known(value: Any) -> Any:
+def known(value: Any) -> Any:
     """The JSON with null for the value and the interval of each rate of no record."""
     if isinstance(value, list | tuple):
-        return [_known(one) for one in value]
+        return [known(one) for one in value]
     if not isinstance(value, dict):
         return value
     if value.keys() == Rate.__dataclass_fields__.keys() and not value["n"]:
         return value | {"value": None, "low": None, "high": None}
-    return {name: _known(one) for name, one in value.items()}
+    return {name: known(one) for name, one in value.items()}
 
 
 def _row_json(row: dict[str, Any]) -> dict[str, Any]:

@@ -139,3 +139,27 @@ def test_bench_tests_each_record_once_in_folds(
     assert "divided by chance into 5 folds" in told["conclusion"]
     both = shell(*words, "--split", "dev")
     assert (both.returncode, "both --split and --folds" in both.stderr) == (2, True)
+
+
+def test_bench_shows_suspect_labels_beside_all_figures(tmp_path: Path, shell: Shell) -> None:
+    schema = {"type": "object", "properties": {"make": {"type": "string"}}, "required": ["make"]}
+    rows = [{"text": f"a Volvo {n}", "expected": {"make": "Saab" if n == 3 else "Volvo"}} for n in range(6)]
+    (tmp_path / "cars.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "cars.schema.json").write_text(json.dumps(schema))
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.json").write_text(json.dumps('{"make": "Volvo"}'))
+    models = [word for name in ("one", "two") for word in ("--model", f"scripted:{tmp_path / name}.json")]
+    log = str(tmp_path / "log.jsonl")
+    words = ["--schema", str(tmp_path / "cars.schema.json"), "--split", "all", "--strategy", "Prompted()", "--log", log]
+    words = ["bench", str(tmp_path / "cars.jsonl"), *words, *models]
+    plain = json.loads(shell(*words, "--json").stdout)
+    done = json.loads(shell(*words, "--suspect", "--json").stdout)
+    assert [row["rates"] for row in done["rows"]] == [row["rates"] for row in plain["rows"]]
+    (found,) = done["suspects"]["found"]
+    assert (found["key"], found["pointer"], found["label"], found["answer"]) == ("4", "/make", "Saab", "Volvo")
+    assert [one["record_accuracy"]["value"] for one in done["suspects"]["without_clear"]] == [1, 1]
+    shown = shell("bench", "--rescore", log, "--suspect", "--html", tmp_path / "page.html").stdout
+    assert "Suspect values of labels: 1, of which clear: 1." in shown
+    assert 'id="suspects"' in (tmp_path / "page.html").read_text(encoding="utf-8")
+    refused = shell("bench", "--rescore", log, "--suspect", "--no-transcripts")
+    assert (refused.returncode, "--no-transcripts" in refused.stderr) == (2, True)

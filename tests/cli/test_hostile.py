@@ -100,6 +100,8 @@ CASES: list[tuple[list[str], str, int]] = [
     (["bench", "x.toml", "--log", "log.jsonl", "--html", "page.html"], "", 0),
     (["bench", "x.toml", "--log", "log.jsonl", "--json"], "", 0),
     (["bench", "x.toml", "--log", "log.jsonl", "--markdown"], "", 0),
+    (["bench", "x.toml", "--log", "log.jsonl", "--suspect"], "", 0),
+    (["bench", "x.toml", "--log", "log.jsonl", "--suspect", "--markdown"], "", 0),
     (["bench", "x.toml", "--log", "log.jsonl", "--dry-run"], "", 0),
     (["bench", "x.toml", "--log", f"{NAME}.jsonl", "--sweep", f"temperature=0,{NAME}"], "", 2),
     (["bench", NAME, *BENCH], "", 2),

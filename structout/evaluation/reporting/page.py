@@ -1,6 +1,6 @@
 """The report as one self-contained HTML file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import ndiff
 from pathlib import Path
 from typing import Any
@@ -10,26 +10,28 @@ from structout.errors import DataError
 from structout.evaluation.amounts import Minimise, a_record, drawn, for_records, in_unit, unit_of
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import Report, ReportRow
+from structout.evaluation.reporting import suspected
 from structout.evaluation.reporting.conclusion import conclusion
 from structout.evaluation.stats.pairs import Difference
 from structout.evaluation.stats.rates import Rate
+from structout.evaluation.suspects import Suspect
 from structout.evaluation.taxonomy import ERRORS, judged
 from structout.verifiers.finding import searched
 
 _ASSETS = Path(__file__).parent / "assets"
 
 
-def write(report: Report, path: str | Path) -> None:
-    """Write the report as a file. Raises `DataError` if it cannot be written."""
+def write(report: Report, path: str | Path, doubted: Sequence[Suspect] | None = None) -> None:
+    """Write the report as a file, with a section on `doubted` labels. Raises `DataError` if it cannot be written."""
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(page(report), encoding="utf-8", errors="backslashreplace", newline="\n")
+        Path(path).write_text(page(report, doubted), encoding="utf-8", errors="backslashreplace", newline="\n")
     except OSError as error:
         hint = "name another file with --html"
         raise DataError(f"cannot write the report {path}: {error.strerror}", hint=hint) from error
 
 
-def page(report: Report) -> str:
+def page(report: Report, doubted: Sequence[Suspect] | None = None) -> str:
     """The report as HTML with its data as JSON inside, escaped so that no text can end the script element."""
     from jinja2 import Environment, FileSystemLoader
 
@@ -42,6 +44,7 @@ def page(report: Report) -> str:
         script=_asset("report.js").replace("// plots.js\n", _asset("plots.js")),
         data=surfaces.json_in_html(data(report)),
         transcripts=_has_transcripts(report),
+        suspects=None if doubted is None else suspected.section(report, doubted),
     )
 
 
