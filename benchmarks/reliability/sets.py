@@ -1,10 +1,11 @@
 """The data sets that are measured on, each with how its records are split."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from structout import Dataset
-from structout.evaluation.dataset import Split
+from structout.evaluation.dataset import Record, Split
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_TOKENS = {"parts": 288, "addresses": 128, "snips": 96}  # the longest right answers have 285, 91 and 80
@@ -43,3 +44,37 @@ def sample(dataset: Dataset, count: int) -> Dataset:
 def folds(dataset: Dataset, count: int) -> list[Dataset]:
     """The records in `count` parts, each spread over the data set."""
     return [replace(dataset, records=dataset.records[i::count]) for i in range(count)]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The records of a set by what they are for: to train a model, to fit heads, to calibrate, and to test, once."""
+
+    train: Dataset
+    heads: Dataset
+    calibration: Dataset
+    test: Dataset
+
+
+def parts(name: str, data: Path, *, train: int = 300, heads: int = 200, calibration: int = 300) -> Parts | None:
+    """A data set of `data`, divided by a shuffle that depends on the keys alone; None if it is not there.
+
+    Train records are chosen among those that the set says are for training, where it says so.
+    """
+    file = data / f"{name}.jsonl"
+    if not file.is_file():
+        return None
+    whole = Dataset.load(file, str(data / f"{name}.schema.json")).shuffled()
+    named = not whole.split_by_place
+    first = [one for one in whole if not named or one.split == "train"][:train]
+    known = {one.key for one in first}
+    rest = [one for one in whole if one.key not in known]
+    ends = (heads, heads + calibration)
+
+    def part(records: Sequence[Record], split: Split) -> Dataset:
+        return replace(whole, records=tuple(replace(one, split=split) for one in records), split_by_place=0)
+
+    return Parts(
+        part(first, "train"), part(rest[: ends[0]], "dev"), part(rest[ends[0] : ends[1]], "dev"),
+        part(rest[ends[1] :], "test"),
+    )  # fmt: skip
