@@ -197,8 +197,8 @@ def _in_column(row: Any, column: str, line: int, keep: KeptColumns | None) -> Do
 
 
 def in_column(rows: Iterable[Any], column: str, keep: KeptColumns | None = None) -> Iterator[Document]:
-    """The documents in a column of rows: mappings, or JSON texts. Raises `DataError` if no row has a column, and if JSON
-    cannot hold a kept cell. NaN, as pandas writes a missing cell, is null.
+    """The documents in a column of rows: mappings, or JSON texts. NaN, as pandas writes a missing cell, is null. Raises
+    `DataError` if no row has a column, and if JSON cannot hold a kept cell.
     """
     wanted = [column, *(keep.names or () if keep else ())]
     given = (one if isinstance(one, str) else {**one} if isinstance(one, Mapping) else None for one in rows)
