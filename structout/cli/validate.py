@@ -1,5 +1,6 @@
 """`structout validate`: a gate for documents from any producer."""
 
+import shlex
 import sys
 from collections import deque
 from contextlib import contextmanager
@@ -112,7 +113,7 @@ def validate(
     Exit 0: the thresholds hold, except those that only warn; 1: a threshold is missed; 2: a mistake, or an input cannot
     be read; 3: the input broke off; 4: the input holds no documents.
     """
-    from structout.gate.column import forgotten_column
+    from structout.gate.column import LOOKED_AT, forgotten_column
     from structout.gate.conclusion import summary
     from structout.gate.findings import Findings, Thresholds
     from structout.gate.gate import Gate, Mending
@@ -184,15 +185,15 @@ def validate(
     alone = "-" in (output, rejects, *reports.values())  # a machine reads stdout then, so it holds nothing else
     lines = sys.stderr if alone else sys.stdout
     is_told = as_json or "github=-" not in reports  # annotations name the documents already
-    bad: Document | None = None  # the first invalid document
+    bad: list[Document] = []  # the first invalid documents
     accept, reject = (_emit if one == "-" else one for one in (output, rejects))
     with taking(findings, contract, accept, reject, provenance=provenance) as take:
         try:
             for document, judgement in judged(gate, documents()):
                 place = owners.popleft()
                 take(document, judgement, place if several else "")
-                if judgement.status == "invalid":
-                    bad = bad or document
+                if judgement.status == "invalid" and len(bad) < LOOKED_AT:
+                    bad.append(document)
                 if as_json:
                     named = judgement._replace(source=place if several else "")
                     with _goes_on(lines):
@@ -219,8 +220,9 @@ def validate(
         f"; {word}: {', '.join(f'{c.name} (found {c.found})' for c in checks)}" for word, checks in notes if checks
     ]
     say(summary(findings) + "".join(found))
-    if column is None and bad and findings.invalid == findings.total and (meant := forgotten_column(bad, contract)):
-        say(f"the documents lack the keys of {contract.name}, and {meant!r} holds JSON: perhaps add --column {meant}")
+    if column is None and findings.invalid == findings.total and (meant := forgotten_column(bad, contract)):
+        option = f"--column {shlex.quote(meant)}"
+        say(f"the rows lack keys of {contract.name}, and the column {meant!r} holds them: did you mean {option}?")
     raise typer.Exit(FAILED if missed else PASSED)
 
 

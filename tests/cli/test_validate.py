@@ -1,5 +1,6 @@
 """`structout validate`, the gate."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -240,10 +241,28 @@ def test_annotations_on_stdout_tell_a_document_once(shell: Shell) -> None:
 
 
 def test_a_forgotten_column_is_named(tmp_path: Path, shell: Shell) -> None:
-    (tmp_path / "a.jsonl").write_text(json.dumps({"id": 1, "mail": "a {x}", "raw": GOOD}) + "\n")
+    (tmp_path / "a.jsonl").write_text(json.dumps({"id": 1, "mail": "a {x}: kind", "raw": GOOD}) + "\n")
     done = shell("validate", tmp_path / "a.jsonl", "-s", BOLT)
-    assert "'raw' holds JSON: perhaps add --column raw" in done.stderr
+    assert "did you mean --column raw?" in done.stderr
     assert "--column" not in shell("validate", "-s", BOLT, stdin='{"kind": "hex"}').stderr
+
+
+@pytest.mark.parametrize("first", ["", "I cannot say", "Here it is: nothing", "7"])
+@pytest.mark.parametrize("answer", [GOOD, f"Here: {GOOD}", GOOD.replace('"', "'"), "kind: hex"])
+def test_a_forgotten_column_is_named_though_the_first_answers_hold_no_json(
+    tmp_path: Path, shell: Shell, first: str, answer: str
+) -> None:
+    rows = [("id", "kind", "raw"), (1, "hex", first), (2, "hex", first), (3, "hex", answer.replace("kind", "size_mm"))]
+    for suffix, names in (("csv", (0, 2)), ("jsonl", (0, 1, 2))):  # the rows also share a key with the schema
+        table = [[row[place] for place in names] for row in rows]
+        if suffix == "csv":
+            with (tmp_path / "a.csv").open("w", newline="") as file:
+                csv.writer(file).writerows(table)
+        else:
+            lines = (json.dumps(dict(zip(map(str, table[0]), row, strict=True))) for row in table[1:])
+            (tmp_path / "a.jsonl").write_text("\n".join(lines))
+        done = shell("validate", tmp_path / f"a.{suffix}", "-s", BOLT)
+        assert "did you mean --column raw?" in done.stderr
 
 
 def test_an_input_that_cannot_be_read_is_a_mistake_wherever_it_stands(tmp_path: Path, shell: Shell) -> None:
