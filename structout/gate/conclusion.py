@@ -62,6 +62,6 @@ def _example(findings: Findings, kind: str, place: str) -> str:
         for issue in judgement.issues:
             if issue.kind == kind and pattern(issue.pointer) == place:
                 is_only = judgement.source == findings.source
-                line = f"line {judgement.line}" if is_only else f"{judgement.source}:{judgement.line}"
+                line = f"line {judgement.line}" + ("" if is_only else f" of {judgement.source}")
                 return f", as in {line}, {str(issue)[:200]}"
     return ""

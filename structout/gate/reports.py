@@ -157,8 +157,8 @@ def as_html(findings: Findings) -> str:
         for (kind, where), n in findings.frequent(_LISTED)
     ]
     edits = [[kind, grade, f"{n:,}"] for (kind, grade), n in findings.edits.most_common()]
-    mended = [[f"{v.source}:{v.line}", _changes(v)] for v in findings.mended]
-    sample = [[f"{v.source}:{v.line}", "; ".join(map(str, v.issues))] for v in findings.sample]
+    mended = [[pages.line_of(v.source, v.line), _changes(v)] for v in findings.mended]
+    sample = [[pages.line_of(v.source, v.line), "; ".join(map(str, v.issues))] for v in findings.sample]
     colour = _COLOURS["error"] if not findings.passed else _COLOURS["warning"] if findings.missed("warning") else "good"
     told = conclusion(findings)
     parts = [f'<p class="verdict {colour}">{surfaces.html(told)}</p>\n']
