@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 from structout.document import Json, parse_json
 from structout.errors import SpecError, StructoutWarning
@@ -22,6 +22,10 @@ from structout.tables.output import check_distinct
 from structout.tables.place import DocumentFormat
 
 _NO_UTF8 = (Issue("", "not_json", "the document is not UTF-8: convert the file to UTF-8"),)
+
+
+# Of the whole document, these kinds say that no value in it is sure.
+_UNREAD: Final = frozenset({"not_json", "duplicate_key", "non_finite", "ambiguous", "truncated", "refused_edit"})
 
 
 class Mending(NamedTuple):
@@ -217,7 +221,11 @@ def _place(schema: Schema[Any], name: str) -> str:
 
 
 def _concerns(issue: Issue, place: str) -> bool:
-    """Whether an issue concerns the field at a place: it is in the field, or a parent is absent or of another type."""
+    """Whether an issue concerns the field at a place: it is in the field, a parent is absent or of another type, or the
+    document as a whole could not be read, or not in one way only.
+    """
+    if issue.pointer == "" and issue.kind in _UNREAD:
+        return True
     found = pattern(issue.place)
     if found == place or found.startswith(place + "/"):
         return True
