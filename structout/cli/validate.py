@@ -114,7 +114,7 @@ def validate(
     be read; 3: the input broke off; 4: the input holds no documents.
     """
     from structout.gate.column import LOOKED_AT, forgotten_column
-    from structout.gate.conclusion import summary
+    from structout.gate.conclusion import counts, summary
     from structout.gate.findings import Findings, Thresholds
     from structout.gate.gate import Gate, Mending
     from structout.gate.outputs import check_provenance, kept_columns, taking
@@ -200,7 +200,7 @@ def validate(
                         put_json({**(document.kept or {}), **judgement_json(named)}, lines)
                 elif is_told and judgement.status == "invalid":
                     with _goes_on(lines):
-                        put(line(f"{place}:{judgement.line}: {'; '.join(map(str, judgement.issues))}"), lines)
+                        put(line(str(judgement._replace(source=place))), lines)
         except DataError as error:
             if findings.total == 0:
                 raise
@@ -209,21 +209,16 @@ def validate(
         with _goes_on(sys.stdout):
             write_report(target, findings)
     if unread is not None:
-        say(f"error: {unread}; {summary(findings)} until then")
+        say(f"error: {unread}; until then: {counts(findings)}")
         raise typer.Exit(INCOMPLETE)
     if findings.total == 0:
         say("nothing to check: the input holds no documents")
         raise typer.Exit(NOTHING)
-    missed, warned = findings.missed("error"), findings.missed("warning")
-    notes = [("missed", missed), ("warning", warned)]
-    found = [
-        f"; {word}: {', '.join(f'{c.name} (found {c.found})' for c in checks)}" for word, checks in notes if checks
-    ]
-    say(summary(findings) + "".join(found))
+    say(summary(findings))
     if column is None and findings.invalid == findings.total and (meant := forgotten_column(bad, contract)):
         option = f"--column {shlex.quote(meant)}"
         say(f"the rows lack keys of {contract.name}, and the column {meant!r} holds them: did you mean {option}?")
-    raise typer.Exit(FAILED if missed else PASSED)
+    raise typer.Exit(PASSED if findings.passed else FAILED)
 
 
 @contextmanager

@@ -84,8 +84,8 @@ class Gate:
         found = repair(document.text, schema, policy, decimal=decimal, complete=complete)
         if not found.ok:
             return self._invalid(document, found.issues, found.document, found.edits)
-        edits = found.edits
-        return Judgement(document.line, "repaired", (), len(edits), found.document, changes=bounded(edits))
+        edits, seen = found.edits, found.notices
+        return Judgement(document.line, "repaired", (), len(edits), found.document, seen, changes=bounded(edits))
 
     def _warn_of_kept(self, row: dict[str, Json]) -> None:
         """Warn of the first row with columns that are not judged. A misspelt field would otherwise stay unnoticed."""
