@@ -59,9 +59,13 @@ def _lines(target: str | Write | None) -> Iterator[Write | None]:
 
 
 def written_to(rows: Rows | None) -> str | Write | None:
-    """The target of `taking` that a program names: a function gets each row as a parsed value."""
+    """The target of `taking` that a program names: a function gets each row as a parsed value. Raises `SpecError`."""
     if rows is None or isinstance(rows, str | Path):
         return None if rows is None else str(rows)
+    if not callable(rows):
+        raise SpecError(
+            f"invalid output or rejects: got {rows!r:.80}", hint="give the path of a JSONL file, or rows.append"
+        )
     give = rows
 
     def parsed(line: bytes) -> None:

@@ -101,7 +101,11 @@ def test_a_program_that_names_what_cannot_be_done_is_told(tmp_path: Path) -> Non
         validate(ROWS, Bolt, column="answer")
     with pytest.raises(DataError, match="row 1: the column 'id' holds object, expected JSON"):
         validate([{"id": object(), "raw": GOOD}], Bolt, column="raw", keep="id", output=taken.append)
+    with pytest.raises(SpecError, match="invalid output or rejects"):
+        validate([GOOD], Bolt, output=taken)  # type: ignore[arg-type]
     assert taken == []
+    validate([b"\xff"], Bolt, rejects=taken.append)
+    assert taken.pop()["document"] == "\udcff"
     rows = [{"id": float("nan"), "raw": GOOD}, {"id": 1, "raw": float("nan")}, 7]
     found = validate(rows, Bolt, column="raw", keep="id", output=taken.append)
     assert (taken, found.invalid) == ([{"id": None, **json.loads(GOOD)}], 2)
