@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import jiter
@@ -98,7 +99,7 @@ def leaves(document: Json) -> dict[str, str | int | float | bool]:
 
 
 def scalars(document: Json) -> dict[str, str | int | float | bool | None]:
-    """The scalars of a document, nulls among them, by their JSON Pointer."""
+    """The scalars of a document, nulls among them, by their JSON Pointer, the last first."""
     found: dict[str, str | int | float | bool | None] = {}
     stack: list[tuple[tuple[str | int, ...], Json]] = [((), document)]
     while stack:
@@ -167,18 +168,29 @@ def _explain(error: ValueError, text: str) -> Issue:
         return Issue("", "not_json", f"an unpaired surrogate at character {error.start}")
     message = str(error)
     if message == _TOO_LARGE:
-        return Issue("", "non_finite", message)
+        return _not_finite(text, message)
     if message.startswith(_TWICE):
         key = message.removeprefix(_TWICE).rpartition(" at line ")[0]
         shown = key if len(key) <= _LONGEST else f"{key[:_LONGEST]}…"
         return Issue("", "duplicate_key", f"the key {shown} occurs twice")
-    if "N" not in text and "I" not in text:
-        return Issue("", "not_json", reason(text, message))
-    try:
-        jiter.from_json(text.encode(), allow_inf_nan=True)
-    except ValueError:
-        return Issue("", "not_json", reason(text, message))
-    return Issue("", "non_finite", "NaN and Infinity are not JSON")
+    if "N" in text or "I" in text:
+        with suppress(ValueError):
+            return _not_finite(text)
+    return Issue("", "not_json", reason(text, message))
+
+
+def _not_finite(text: str, message: str = "") -> Issue:
+    """The issue of the first number of a text that is not finite. Raises `ValueError` if the text has other faults."""
+    document: Json = jiter.from_json(text.encode(), allow_inf_nan=True)
+    found = [
+        (place, one) for place, one in scalars(document).items() if isinstance(one, float) and not math.isfinite(one)
+    ]
+    if not found:  # a member with the same key follows
+        return Issue("", "non_finite", message or "JSON has no NaN and no Infinity")
+    place, number = found[-1]
+    word = "NaN" if math.isnan(number) else "-Infinity" if number < 0 else "Infinity"
+    message = message or f"JSON has no {word}"
+    return Issue(place, "non_finite", message if len(found) == 1 else f"{message}, and {len(found) - 1} more")
 
 
 def _overflows(document: Json) -> bool:

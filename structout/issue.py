@@ -12,7 +12,7 @@ IssueKind = Literal[
     "unanswered",  # the model could not take the prompt, or gave no answer
     "truncated",  # the token limit cut the answer off
     "stuck",  # the grammar allowed no token before the document was complete
-    "missing",  # a required key is absent
+    "missing",  # a required key is absent, also if it may be null
     "unexpected",  # a key or an item that the schema forbids
     "type",  # a JSON type that the schema does not allow
     "enum",  # not one of the allowed values

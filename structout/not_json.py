@@ -66,8 +66,13 @@ def reason(text: str, error: str) -> str:
     if opener:
         return THINKING if _THINKING.match(text) else f"{BEFORE}, which begins at character {opener.start()}"
     if text[start] == '"' and fault.startswith("EOF"):
-        return f"{CUT_OFF}: a text is open at the end, character {len(text)}"
+        return cut_off(text, _OPEN["string"])
     return YAML if _YAML.match(text) else NO_JSON
+
+
+def cut_off(text: str, what: str) -> str:
+    """The reason of a text that ends within `what`, such as "a list"."""
+    return f"{CUT_OFF}: {what} is open at the end, character {len(text)}"
 
 
 def group(message: str) -> str:
@@ -90,8 +95,7 @@ def _within(text: str, fault: str, place: int) -> str:
     """The reason in a text that begins as JSON does, and breaks off at a place."""
     char, before = text[place : place + 1], text[max(0, place - 99) : place].rstrip(_SPACE)[-1:]
     if fault.startswith("EOF"):
-        what = _OPEN.get(fault.rpartition(" ")[2], "a value")
-        return f"{CUT_OFF}: {what} is open at the end, character {len(text)}"
+        return cut_off(text, _OPEN.get(fault.rpartition(" ")[2], "a value"))
     if fault == "trailing characters":
         if _FENCE.match(text[place : place + 9]):
             return FENCE

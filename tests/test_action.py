@@ -70,7 +70,7 @@ def test_documents_that_hold_pass(folder: Path) -> None:
     done = validate(folder, files="good.jsonl\n")
     assert done.code == 0, done.log
     assert done.outputs["exit-code"] == "0"
-    assert done.outputs["verdict"].startswith("The gate passes: every threshold holds. 2 of 2 documents are valid.")
+    assert done.outputs["verdict"].startswith("The gate passes. 2 of 2 documents are valid.")
     assert "The gate passes" in done.summary
     assert json.loads((folder / done.outputs["sarif"]).read_text())["runs"][0]["results"] == []
 
@@ -83,7 +83,7 @@ def test_documents_that_do_not_hold_are_annotated_and_fail(folder: Path) -> None
     assert "| valid >= 1 | 0.75 | **failed** |" in done.summary
     (found,) = json.loads((folder / "structout.sarif").read_text())["runs"][0]["results"]
     assert (found["level"], found["ruleId"]) == ("error", "type")
-    assert "The gate fails: valid" in (folder / "gate.html").read_text()
+    assert "The gate fails: the share of valid documents is" in (folder / "gate.html").read_text()
 
 
 def test_a_threshold_that_warns_passes_with_annotations(folder: Path) -> None:
@@ -120,6 +120,70 @@ def test_the_first_step_installs_what_is_asked_for(folder: Path) -> None:
         assert (folder / "installed").read_text().splitlines()[-1] == installed
         assert done.outputs["python"] == f"{folder}/temp/structout/bin/python"
     assert run(INSTALL, folder, contexts, python="mine", requirement="").outputs["python"] == "mine"
+
+
+def workflows() -> dict[str, dict[str, Any]]:
+    """The workflows that docs/gate.md shows, by name."""
+    page = (ROOT / "docs/gate.md").read_text(encoding="utf-8")
+    blocks = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    return {one["name"]: one for one in blocks if "jobs" in one}
+
+
+def in_bash(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a step of a workflow as the runner does; `structout` is the command of this checkout."""
+    program = folder / "bin" / "structout"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m structout "$@"\n')
+    program.chmod(0o755)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": path, "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
+    words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", command]
+    return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("bad", "code"), [("no idea", 1), ("{'a': 2}", 0)])
+def test_the_documented_workflow_keeps_its_artifacts_also_if_the_gate_fails(folder: Path, bad: str, code: int) -> None:
+    steps = workflows()["answers"]["jobs"]["gate"]["steps"]
+    assert {one["uses"].partition("/")[0] for one in steps if "uses" in one} == {"actions"}
+    (folder / "schemas").mkdir()
+    (folder / "schemas/invoice.json").write_text(json.dumps(SCHEMA))
+    (folder / "data").mkdir()
+    (folder / "data/answers.csv").write_text(f'id,answer\n1,"{{""a"": 1}}"\n2,{json.dumps(bad)}\n')
+    installs, judges, summarizes = (one["run"] for one in steps if "run" in one)
+    assert installs == "pip install structout"
+    done = in_bash(judges, folder)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert ("::error file=data/answers.csv,line=3::" in done.stdout) == (code == 1)
+    assert in_bash(summarizes, folder).returncode == 0
+    assert "documents are valid" in (folder / "summary.md").read_text()
+    (upload,) = (one for one in steps if "upload-artifact" in one.get("uses", ""))
+    assert upload["if"] == "always()"
+    assert all((folder / name).is_file() for name in upload["with"]["path"].split())
+
+
+def test_the_documented_commands_of_the_gate_run(folder: Path) -> None:
+    shutil.copy(ROOT / "tests/bolt.py", folder)
+    good = {"kind": "hex", "size_mm": 6}
+    (folder / "rows.jsonl").write_text(json.dumps(good))
+    answers = [{"id": n, "mail": "m", "raw": raw} for n, raw in enumerate([json.dumps(good), str(good), "no"])]
+    (folder / "answers.jsonl").write_text("".join(json.dumps(one) + "\n" for one in answers))
+    page = (ROOT / "docs/gate.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\$ (structout validate .*)$", page, re.MULTILINE)
+    assert len(commands) == 2
+    assert [in_bash(command, folder).returncode for command in commands] == [0, 1]
+    assert json.loads((folder / "rejects.jsonl").read_text())["mail"] == "m"
+    assert (folder / "gate.xml").is_file()
+
+
+def test_the_documented_step_of_the_action_runs(folder: Path) -> None:
+    (given,) = (one["with"] for one in workflows()["gate"]["jobs"]["gate"]["steps"] if one.get("id") == "gate")
+    for name in ("schemas", "data"):
+        (folder / name).mkdir()
+    (folder / given["schema"]).write_text(json.dumps(SCHEMA))
+    (folder / "data/a.jsonl").write_text('{"a": 1}\n')
+    (folder / "data/late.json").write_text('{"a": 1}')
+    done = run(VALIDATE, folder, {"steps.install.outputs.python": sys.executable}, **given)
+    assert (done.code, done.outputs["exit-code"]) == (0, "0"), done.log
 
 
 def test_the_documented_configurations_of_pre_commit_are_valid(tmp_path: Path) -> None:

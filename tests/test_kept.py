@@ -17,7 +17,7 @@ WRITERS = {
     "cli/label.py": "labels",
     "cli/recommend.py": "recommended `.strategy`",
     "cli/starter.py": "folder of `structout init`",
-    "cli/validate.py": "documents of the gate",
+    "gate/outputs.py": "documents of the gate",
     "evaluation/forgetting.py": "bench log",
     "evaluation/log.py": "bench log",
     "evaluation/mistakes.py": "values that are not right",

@@ -80,6 +80,22 @@ def test_pytest(recipe: Callable[[str], dict[str, Any]]) -> None:
         check()
 
 
+def test_pytest_shows_the_reasons_whole(recipe: Callable[[str], dict[str, Any]]) -> None:
+    assert recipe("def test_answers")
+    wrong = [json.dumps({"name": f"{number}: " + "x" * 400, "category": "y" * 60}) for number in range(30)]
+    Path("answers.jsonl").write_text("".join(json.dumps({"raw": one}) + "\n" for one in wrong))
+    (code,) = (block for block in PYTHON if "def test_answers" in block)
+    Path("test_gate.py").write_text(code)
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_gate.py"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Findings(failed: valid=0, repaired=0, invalid=30 of 30 documents)" in done.stdout
+    for number in range(1, 21):
+        (told,) = (line for line in done.stdout.splitlines() if f"answers.jsonl:{number}: " in line)
+        assert "has 403 characters" in told or "has 404 characters" in told
+        assert told.endswith('"ignition" or 6 more')
+
+
 def command_on_path(words: list[str]) -> list[str]:
     """The command of this checkout, whatever is installed."""
     return [sys.executable, "-m", *words]

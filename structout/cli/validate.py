@@ -1,5 +1,6 @@
 """`structout validate`: a gate for documents from any producer."""
 
+import shlex
 import sys
 from collections import deque
 from contextlib import contextmanager
@@ -27,9 +28,8 @@ from structout.errors import DataError, SpecError
 from structout.surfaces import json_shown, line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from structout.gate.findings import Judgement
     from structout.schema import Schema
     from structout.tables.documents import Document
 
@@ -85,6 +85,12 @@ def validate(
     rejects: Annotated[
         str | None, typer.Option("--rejects", help="The JSONL file (or -) for documents that fail, with reasons.")
     ] = None,
+    provenance: Annotated[
+        bool,
+        typer.Option(
+            "--provenance", help="With --output: add _status and _edits to each record, which tell what was repaired."
+        ),
+    ] = False,
     report: Annotated[
         list[str] | None,
         typer.Option(
@@ -107,17 +113,18 @@ def validate(
     Exit 0: the thresholds hold, except those that only warn; 1: a threshold is missed; 2: a mistake, or an input cannot
     be read; 3: the input broke off; 4: the input holds no documents.
     """
-    from structout.gate.column import forgotten_column
-    from structout.gate.conclusion import summary
+    from structout.gate.column import LOOKED_AT, forgotten_column
+    from structout.gate.conclusion import counts, summary
     from structout.gate.findings import Findings, Thresholds
     from structout.gate.gate import Gate, Mending
+    from structout.gate.outputs import check_provenance, kept_columns, taking
     from structout.gate.reports import FORMATS, write_report
     from structout.gate.workers import in_processes, judgements
-    from structout.gate.written import REJECTED, judgement_json
+    from structout.gate.written import judgement_json
     from structout.schema import Schema
     from structout.schema.hidden import check_hidden
     from structout.tables.documents import read_documents
-    from structout.tables.kept_columns import KeptColumns, columns_named
+    from structout.tables.kept_columns import columns_named
     from structout.tables.output import check_distinct, check_writable
     from structout.tables.partial import warn_of_partial
     from structout.tables.place import places
@@ -135,8 +142,8 @@ def validate(
             )
     beside = {f"--report {one}": path for one, path in reports.items()}
     inputs = places(sources or "-", format, delimiter, documents=True)
-    named = {f"INPUT {one.shown}": one.name for one in inputs}
-    check_distinct({**named, "--output": output, "--rejects": rejects, **beside})
+    given = {f"INPUT {one.shown}": one.name for one in inputs}
+    check_distinct({**given, "--output": output, "--rejects": rejects, **beside})
     warn_of_partial(inputs)
     for one in inputs:
         check_readable(one)
@@ -147,9 +154,13 @@ def validate(
     if policy is None and (decimal is not None or complete):
         raise SpecError("--decimal and --complete are for --repair", hint="add --repair lossless")
     names = columns_named(keep or ())
+    if provenance and output is None:
+        raise SpecError("--provenance is for --output", hint="add --output, or omit --provenance")
+    if provenance:
+        check_provenance(contract)
     if names and (column is None or (output is None and rejects is None and not as_json)):
         raise SpecError("--keep is for --column with --output, --rejects or --json", hint="add one, or omit --keep")
-    kept = KeptColumns.of(names, output or "-", contract, REJECTED if rejects or as_json else ()) if names else None
+    kept = kept_columns(names, contract, output=output or "-", judged=bool(rejects or as_json))
     if not write_secrets and any(place not in (None, "-") for place in (output, rejects)):
         check_hidden(contract, "add --write-secrets, or omit --output and --rejects")
     first = inputs[0].shown
@@ -174,24 +185,22 @@ def validate(
     alone = "-" in (output, rejects, *reports.values())  # a machine reads stdout then, so it holds nothing else
     lines = sys.stderr if alone else sys.stdout
     is_told = as_json or "github=-" not in reports  # annotations name the documents already
-    bad: Document | None = None  # the first invalid document
-    with _passing(output, contract) as accept, _rejecting(rejects) as reject:
+    bad: list[Document] = []  # the first invalid documents
+    accept, reject = (_emit if one == "-" else one for one in (output, rejects))
+    with taking(findings, contract, accept, reject, provenance=provenance) as take:
         try:
             for document, judgement in judged(gate, documents()):
                 place = owners.popleft()
-                findings.add(judgement, place)
-                judgement = judgement._replace(source=place if several else "")
-                if judgement.status == "invalid":
-                    bad = bad or document
-                    reject(document, judgement)
-                else:
-                    accept(document, judgement)
+                take(document, judgement, place if several else "")
+                if judgement.status == "invalid" and len(bad) < LOOKED_AT:
+                    bad.append(document)
                 if as_json:
+                    named = judgement._replace(source=place if several else "")
                     with _goes_on(lines):
-                        put_json({**(document.kept or {}), **judgement_json(judgement)}, lines)
+                        put_json({**(document.kept or {}), **judgement_json(named)}, lines)
                 elif is_told and judgement.status == "invalid":
                     with _goes_on(lines):
-                        put(line(f"{place}:{judgement.line}: {'; '.join(map(str, judgement.issues))}"), lines)
+                        put(line(str(judgement._replace(source=place))), lines)
         except DataError as error:
             if findings.total == 0:
                 raise
@@ -200,20 +209,16 @@ def validate(
         with _goes_on(sys.stdout):
             write_report(target, findings)
     if unread is not None:
-        say(f"error: {unread}; {summary(findings)} until then")
+        say(f"error: {unread}; until then: {counts(findings)}")
         raise typer.Exit(INCOMPLETE)
     if findings.total == 0:
         say("nothing to check: the input holds no documents")
         raise typer.Exit(NOTHING)
-    missed, warned = findings.missed("error"), findings.missed("warning")
-    notes = [("missed", missed), ("warning", warned)]
-    found = [
-        f"; {word}: {', '.join(f'{c.name} (found {c.found})' for c in checks)}" for word, checks in notes if checks
-    ]
-    say(summary(findings) + "".join(found))
-    if column is None and bad and findings.invalid == findings.total and (meant := forgotten_column(bad, contract)):
-        say(f"the documents lack the keys of {contract.name}, and {meant!r} holds JSON: perhaps add --column {meant}")
-    raise typer.Exit(FAILED if missed else PASSED)
+    say(summary(findings))
+    if column is None and findings.invalid == findings.total and (meant := forgotten_column(bad, contract)):
+        option = f"--column {shlex.quote(meant)}"
+        say(f"the rows lack keys of {contract.name}, and the column {meant!r} holds them: did you mean {option}?")
+    raise typer.Exit(PASSED if findings.passed else FAILED)
 
 
 @contextmanager
@@ -237,46 +242,6 @@ def _shares(option: str, written: list[str] | None, schema: "Schema[Any]") -> di
     return found
 
 
-@contextmanager
-def _lines(path: str) -> "Iterator[Callable[[bytes], None]]":
-    """A function that writes a line to stdout (`-`) or to a file, which replaces `path` at the end."""
-    from structout.tables.whole_file import replacing
-
-    if path == "-":
-        yield _emit
-        return
-    with replacing(path) as stream:
-
-        def write(written: bytes) -> None:
-            stream.write(written + b"\n")
-
-        yield write
-
-
 def _emit(written: bytes) -> None:
     with _goes_on(sys.stdout):
         sys.stdout.buffer.write(json_shown(written.decode()).encode() + b"\n")
-
-
-@contextmanager
-def _passing(path: str | None, schema: "Schema[Any]") -> "Iterator[Callable[[Document, Judgement], None]]":
-    """A function that writes a document that passed; it does nothing if `path` is None."""
-    from structout.gate.written import passed_line
-
-    if path is None:
-        yield lambda document, judgement: None
-        return
-    with _lines(path) as write:
-        yield lambda document, judgement: write(passed_line(document, judgement, schema))
-
-
-@contextmanager
-def _rejecting(path: str | None) -> "Iterator[Callable[[Document, Judgement], None]]":
-    """A function that writes an invalid document with its issues; it does nothing if `path` is None."""
-    from structout.gate.written import rejected_line
-
-    if path is None:
-        yield lambda document, judgement: None
-        return
-    with _lines(path) as write:
-        yield lambda document, judgement: write(rejected_line(document, judgement))

@@ -1,67 +1,111 @@
-"""The closing paragraph of the gate: whether documents pass, why, and what to look at first."""
+"""The gate in words: whether documents pass, why, and what to look at first. Every surface shows these sentences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from structout.gate.findings import Findings, ThresholdCheck, pattern
+from structout.gate.findings import Findings, Judgement, ThresholdCheck, pattern
 
 _REASONS = 8  # reasons that are named beside a kind of issue
+_NAMED = 3  # lines with values that look wrong
+_LONGEST = 200  # characters of an example
 
 
 def conclusion(findings: Findings) -> str:
     """The paragraph in plain text: it still has to be escaped for its surface."""
-    return " ".join(_sentences(findings))
+    return " ".join([*_told(findings), *_advice(findings)])
 
 
 def summary(findings: Findings) -> str:
-    """The counts as one line."""
-    repaired = f", {findings.repaired:,} more after repair" if findings.repaired else ""
-    noticed = f", {findings.noticed:,} with values that look wrong (see --json)" if findings.noticed else ""
-    lines = "1 blank line holds" if findings.blank == 1 else f"{findings.blank:,} blank lines hold"
-    blank = f", {lines} no document" if findings.blank else ""
-    return f"{findings.valid:,} of {findings.total:,} documents are valid{repaired}{noticed}{blank}"
+    """The verdict and the counts in one line: the beginning of the paragraph."""
+    return " ".join(_told(findings))
+
+
+def counts(findings: Findings) -> str:
+    """The counts alone."""
+    return " ".join(_counts(findings))
 
 
 def issue_named(findings: Findings, kind: str) -> str:
     """A kind of issue; for texts that are not JSON, with the most frequent reasons and how often each is found."""
     if kind != "not_json" or not findings.reasons:
         return kind
-    told = [f"{why} ({count:,})" for why, count in findings.reasons.most_common(_REASONS)]
-    return f"{kind}: {', '.join([*told, '...'] if len(findings.reasons) > _REASONS else told)}"
+    return f"{kind}: {_reasons(findings)}"
 
 
-def _sentences(findings: Findings) -> Iterator[str]:
+def _told(findings: Findings) -> Iterator[str]:
     if not findings.total:
-        yield "No document was checked, and the gate does not pass."
+        yield "The gate fails: the input holds no documents."
         return
+    failed, warned = findings.missed("error"), findings.missed("warning")
     if findings.unread:
         yield f"The gate fails: the input broke off ({findings.unread})."
-    elif failed := findings.missed("error"):
+    elif failed:
         yield f"The gate fails: {_all(failed)}."
-    elif warned := findings.missed("warning"):
+    elif warned:
         yield f"The gate passes with a warning: {_all(warned)}."
     else:
-        yield "The gate passes: every threshold holds."
-    yield f"{summary(findings)}."
+        yield "The gate passes."
+    if warned and (failed or findings.unread):
+        yield f"The gate also warns: {_all(warned)}."
+    yield from _counts(findings)
+
+
+def _counts(findings: Findings) -> Iterator[str]:
+    as_they_are = " as they are" if findings.repaired else ""
+    yield f"{findings.valid:,} of {findings.total:,} documents are valid{as_they_are}."
+    if findings.repaired:
+        yield f"Repair makes {findings.repaired:,} more valid."
+    if findings.noticed:
+        documents = _count(findings.noticed, "document that passes holds", "documents that pass hold")
+        yield f"{documents} values that look wrong: {_lines(findings, findings.doubtful, findings.noticed)}."
+    if findings.blank:
+        yield f"{_count(findings.blank, 'blank line holds', 'blank lines hold')} no document."
+
+
+def _advice(findings: Findings) -> Iterator[str]:
+    if not findings.total:
+        return
     if findings.kinds:
         (kind, place), count = findings.frequent(1)[0]
         where = f" at {place}" if place else ""
-        documents = "1 document" if count == 1 else f"{count:,} documents"
-        example = _example(findings, kind, place)
-        named = issue_named(findings, kind)
-        yield f"The most frequent issue is {named}{where} ({documents}){example}: look at it first."
-    yield "A valid document fits the schema: only labels or a verifier can tell whether its values are right."
+        documents = _count(count, "document has", "documents have")
+        yield f"The most frequent issue is {kind}{where}: {documents} it."
+        if kind == "not_json" and findings.reasons:
+            yield f"The reasons are: {_reasons(findings)}."
+        yield from _example(findings, kind, place)
+    yield "A valid document fits the schema. Only labels or a verifier can tell whether its values are right."
 
 
 def _all(missed: list[ThresholdCheck]) -> str:
-    return " and ".join(f"{check.name} was demanded and {check.found} was found" for check in missed)
+    return "; ".join(check.told for check in missed)
 
 
-def _example(findings: Findings, kind: str, place: str) -> str:
-    """The first listed issue of a kind at a place, with its line; "" if none is listed."""
+def _reasons(findings: Findings) -> str:
+    told = [f"{why} ({count:,})" for why, count in findings.reasons.most_common(_REASONS)]
+    return ", ".join([*told, "..."] if len(findings.reasons) > _REASONS else told)
+
+
+def _example(findings: Findings, kind: str, place: str) -> Iterator[str]:
+    """The first listed issue of a kind at a place, with its line."""
     for judgement in findings.sample:
         for issue in judgement.issues:
             if issue.kind == kind and pattern(issue.pointer) == place:
-                is_only = judgement.source == findings.source
-                line = f"line {judgement.line}" if is_only else f"{judgement.source}:{judgement.line}"
-                return f", as in {line}, {str(issue)[:200]}"
-    return ""
+                said = (str(issue) if issue.pointer else issue.message)[:_LONGEST]
+                yield f"An example is {_line(findings, judgement)}: {said}."
+                return
+
+
+def _lines(findings: Findings, judgements: Iterable[Judgement], count: int) -> str:
+    """The first lines of some documents in words."""
+    named = [_line(findings, judgement) for judgement, _ in zip(judgements, range(_NAMED), strict=False)]
+    more = [f"{count - len(named):,} more"] if count > len(named) else []
+    *first, last = [*named, *more]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _line(findings: Findings, judgement: Judgement) -> str:
+    is_only = judgement.source == findings.source
+    return f"line {judgement.line}" + ("" if is_only else f" of {judgement.source}")
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f"1 {one}" if number == 1 else f"{number:,} {several}"

@@ -11,17 +11,17 @@ from structout.not_json import group
 from structout.parsing import Edit
 
 _SHOWN = 1000  # documents that reports list individually
-_MOST_EDITS = 100  # edits that a judgement holds
+MOST_EDITS = 100  # edits that a judgement holds
 _LONGEST_EDIT = 1000  # characters of the text before an edit, and after it
 
 
 class Judgement(NamedTuple):
     """The judgement on one document: `valid` as it is, `repaired` to `repaired_to`, or `invalid`.
 
-    `notices` name values of a valid document that look wrong, and `bad_fields` the fields with a threshold that are
-    bad in an invalid document. `edits` counts the edits of repair, and `changes` holds the first 100 of them, with at
-    most 1,000 characters each of the text before and after. `source` is the input of a document in a sample. (A tuple,
-    because creating judgements is a large part of the cost of small documents.)
+    `notices` name values that look wrong in a document that passes, and `bad_fields` the fields with a threshold that
+    are bad in an invalid document. `edits` counts the edits of repair, and `changes` holds the first 100 of them, with
+    at most 1,000 characters each of the text before and after. `source` is the input of a document in a sample. (A
+    tuple, because creating judgements is a large part of the cost of small documents.)
     """
 
     line: int
@@ -34,10 +34,15 @@ class Judgement(NamedTuple):
     source: str = ""
     changes: tuple[Edit, ...] = ()
 
+    def __str__(self) -> str:
+        """The place of the document and its issues, or its status, in one line."""
+        place = f"{self.source}:{self.line}" if self.source else f"line {self.line}"
+        return f"{place}: {'; '.join(map(str, self.issues)) or self.status}"
+
 
 def bounded(edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
     """The first edits, with long texts cut."""
-    return tuple(one._replace(before=_cut(one.before), after=_cut(one.after)) for one in edits[:_MOST_EDITS])
+    return tuple(one._replace(before=_cut(one.before), after=_cut(one.after)) for one in edits[:MOST_EDITS])
 
 
 def _cut(text: str) -> str:
@@ -73,21 +78,24 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdCheck:
-    """One threshold, the value found, and whether the threshold holds. `level` says what a miss is."""
+    """One threshold, the value found, and whether the threshold holds. `level` says what a miss is, and `told` what was
+    found and what was expected, in words.
+    """
 
     name: str
     found: str
     passed: bool
     level: Literal["error", "warning"] = "error"
+    told: str = ""
 
 
 @dataclass(repr=False)
 class Findings:
     """The counts of the gate so far. `sample` holds the first 1,000 invalid documents, and `mended` the first 1,000
-    repaired documents; `noticed` counts valid documents with values that look wrong, and `blank` the blank lines, which
-    hold no document. `kinds` counts documents by the kind and the place of their issues, `reasons` by why they are not
-    JSON, and `edits` by the kind and the grade of the edits that repaired them. `unread` says why the input broke off,
-    if it did: then the gate does not pass.
+    repaired documents. `noticed` counts documents that pass with values that look wrong, `doubtful` holds the first
+    1,000 of them, and `blank` counts the blank lines, which hold no document. `kinds` counts documents by the kind and
+    the place of their issues, `reasons` by why they are not JSON, and `edits` by the kind and the grade of the edits
+    that repaired them. `unread` says why the input broke off, if it did: then the gate does not pass.
     """
 
     source: str
@@ -104,6 +112,7 @@ class Findings:
     edits: Counter[tuple[str, str]] = field(default_factory=Counter)
     sample: list[Judgement] = field(default_factory=list)
     mended: list[Judgement] = field(default_factory=list)
+    doubtful: list[Judgement] = field(default_factory=list)
     unread: str = ""
 
     def __repr__(self) -> str:
@@ -143,29 +152,35 @@ class Findings:
     ) -> Iterator[ThresholdCheck]:
         if least is not None:
             share = (self.valid + self.repaired) / self.total if self.total else 0.0
-            yield ThresholdCheck(f"valid >= {least:g}", f"{share:.6g}", share >= least, level)
+            told = f"the share of valid documents is {share:.6g}, expected at least {least:g}"
+            yield ThresholdCheck(f"valid >= {least:g}", f"{share:.6g}", share >= least, level, told)
         if most is not None:
-            yield ThresholdCheck(f"invalid <= {most}", str(self.invalid), self.invalid <= most, level)
+            told = f"the number of invalid documents is {self.invalid:,}, expected at most {most:,}"
+            yield ThresholdCheck(f"invalid <= {most}", str(self.invalid), self.invalid <= most, level, told)
         for name, wanted in fields.items():
             good = (self.total - self.bad_fields[name]) / self.total if self.total else 0.0
-            yield ThresholdCheck(f"{name} valid >= {wanted:g}", f"{good:.6g}", good >= wanted, level)
+            told = f"the share of documents with a valid {name} is {good:.6g}, expected at least {wanted:g}"
+            yield ThresholdCheck(f"{name} valid >= {wanted:g}", f"{good:.6g}", good >= wanted, level, told)
 
     def add(self, judgement: Judgement, source: str = "") -> None:
         """Count a judgement on a document of `source`, by default of the only one."""
         self.total += 1
+        if judgement.notices:
+            self.noticed += 1
+            self._list(self.doubtful, judgement, source)
         if judgement.status == "valid":
             self.valid += 1
-            self.noticed += bool(judgement.notices)
-            return
-        listed = self.sample
-        if judgement.status == "repaired":
+        elif judgement.status == "repaired":
             self.repaired += 1
             self.edits.update({(edit.kind, edit.grade) for edit in judgement.changes})
-            listed = self.mended
+            self._list(self.mended, judgement, source)
         else:
             self.bad_fields.update(judgement.bad_fields)
             self.kinds.update({(issue.kind, pattern(issue.pointer)) for issue in judgement.issues})
             self.reasons.update({group(issue.message) for issue in judgement.issues if issue.kind == "not_json"})
+            self._list(self.sample, judgement, source)
+
+    def _list(self, listed: list[Judgement], judgement: Judgement, source: str) -> None:
         if len(listed) < _SHOWN:
             listed.append(judgement._replace(source=source or self.source, repaired_to=None))
 

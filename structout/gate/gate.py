@@ -3,21 +3,29 @@
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 from structout.document import Json, parse_json
 from structout.errors import SpecError, StructoutWarning
 from structout.gate.findings import Findings, Judgement, Thresholds, bounded, pattern
+from structout.gate.outputs import Rows, check_provenance, kept_columns, taking, written_to
 from structout.issue import Issue
 from structout.parsing import Decimal, Edit, Policy
 from structout.parsing.notices import may_have_notices, notices
 from structout.schema import Schema
+from structout.schema.hidden import check_hidden
 from structout.schema.walk import meant
-from structout.tables.documents import Document, read_documents
-from structout.tables.layout import Layout, is_of_run
+from structout.tables.documents import Document, in_column, read_documents
+from structout.tables.kept_columns import columns_named
+from structout.tables.layout import Layout, has_provenance
+from structout.tables.output import check_distinct
 from structout.tables.place import DocumentFormat
 
 _NO_UTF8 = (Issue("", "not_json", "the document is not UTF-8: convert the file to UTF-8"),)
+
+
+# Of the whole document, these kinds say that no value in it is sure.
+_UNREAD: Final = frozenset({"not_json", "duplicate_key", "non_finite", "ambiguous", "truncated", "refused_edit"})
 
 
 class Mending(NamedTuple):
@@ -34,8 +42,8 @@ AS_IT_IS = Mending()
 class Gate:
     """Checks documents strictly against a schema, one by one. With a policy, it first repairs an invalid document.
 
-    `fields` are the fields with a threshold: names, or JSON Pointers with `*` for each item of a list. The provenance
-    columns of `structout run` do not belong to a document.
+    `fields` are the fields with a threshold: names, or JSON Pointers with `*` for each item of a list. Provenance
+    columns do not belong to a document.
     """
 
     def __init__(self, schema: Schema[Any], mending: Mending = AS_IT_IS, fields: Iterable[str] = ()) -> None:
@@ -61,7 +69,7 @@ class Gate:
         if document.wrong:
             return self._invalid(document, (Issue("", document.kind, document.wrong),), None)
         checked = schema.check(document.parsed) if data is None else schema.check_text(document.text)
-        if isinstance(checked.document, dict) and is_of_run(checked.document):
+        if isinstance(checked.document, dict) and has_provenance(checked.document):
             self._warn_of_kept(checked.document)
             checked = schema.check(self._layout.record(checked.document))
         if checked.ok:
@@ -76,8 +84,8 @@ class Gate:
         found = repair(document.text, schema, policy, decimal=decimal, complete=complete)
         if not found.ok:
             return self._invalid(document, found.issues, found.document, found.edits)
-        edits = found.edits
-        return Judgement(document.line, "repaired", (), len(edits), found.document, changes=bounded(edits))
+        edits, seen = found.edits, found.notices
+        return Judgement(document.line, "repaired", (), len(edits), found.document, seen, changes=bounded(edits))
 
     def _warn_of_kept(self, row: dict[str, Json]) -> None:
         """Warn of the first row with columns that are not judged. A misspelt field would otherwise stay unnoticed."""
@@ -110,41 +118,65 @@ def validate(
     thresholds: Thresholds | None = None,
     format: DocumentFormat | None = None,  # noqa: A002
     column: str | None = None,
+    keep: str | Iterable[str] = (),
+    output: Rows | None = None,
+    rejects: Rows | None = None,
+    provenance: bool = False,
+    write_secrets: bool = False,
 ) -> Findings:
     """Check documents strictly against a schema, and count the valid documents and the issues of the others.
 
     `documents` are JSON texts (`str` or `bytes`) or parsed documents (`dict`, `list` ...), or the `Path` of a file of
-    documents, whose suffix `format` overrules. `column` names the column of the file that holds each document as JSON.
-    `schema` is anything that `Schema.of` takes. `repair` is the policy for repairing an invalid document first;
-    `decimal` and `complete` mean what they mean to `structout.parsing.repair`. `passed` of the result says whether the
-    thresholds hold; without any, all documents must be valid. Raises `SpecError`, `SchemaError`, and `DataError` if the
-    file cannot be read.
+    documents, whose suffix `format` overrules. `column` names the column of the file, or the key of each `dict`, that
+    holds each document as JSON. `schema` is anything that `Schema.of` takes. `repair` is the policy for repairing an
+    invalid document first; `decimal` and `complete` mean what they mean to `structout.parsing.repair`.
+
+    `output` takes the documents that pass, as they are or repaired, and `rejects` takes the others with their issues,
+    as the options of `structout validate` do: each is the path of a JSONL file, or a function that takes each row. The
+    columns `keep` (names, or `"all"`) stand before each record, and `provenance` adds `_status` and `_edits` to each
+    record. A schema with secrets or excluded fields needs `write_secrets`.
+
+    `passed` of the result says whether the thresholds hold; without any, all documents must be valid. Raises
+    `SpecError`, `SchemaError`, `OutputError`, and `DataError` if the file cannot be read.
 
     >>> validate(['{"a": 1}', '{"a": "x"}'], {"properties": {"a": {"type": "integer"}}}).invalid
     1
+    >>> valid = []
+    >>> findings = validate(['{"a": 1}', '{"a": "x"}'], {"properties": {"a": {"type": "integer"}}}, output=valid.append)
+    >>> valid
+    [{'a': 1}]
     """
     contract = Schema.of(schema)
     if isinstance(documents, str | bytes | Mapping) or not isinstance(documents, Iterable | Path):
         raise SpecError(
             f"invalid documents: got {documents!r:.80}", hint="give a list of documents, or the Path of a file"
         )
-    if column is not None and not isinstance(documents, Path):
-        raise SpecError("column is for the Path of a file", hint="give the texts of the column as documents")
     for what, given, choices in (("repair", repair, get_args(Policy)), ("decimal", decimal, get_args(Decimal))):
         if given not in (None, *choices):
             raise SpecError(f"invalid {what}: got {given!r}", hint=f"give {' or '.join(map(repr, choices))}")
     if repair is None and (decimal is not None or complete):
         raise SpecError("decimal and complete are for repair", hint="give repair='lossless' too")
-    findings = Findings(
-        str(documents) if isinstance(documents, Path) else "", contract.name, thresholds or Thresholds()
-    )
+    targets = {"output": written_to(output), "rejects": written_to(rejects)}
+    names = columns_named([keep] if isinstance(keep, str) else keep)
+    if names and (column is None or not any(targets.values())):
+        raise SpecError("keep is for column with output or rejects", hint="give column and one of them")
+    if provenance:
+        check_provenance(contract)
+    files = {what: one for what, one in targets.items() if isinstance(one, str)}
+    if files and not write_secrets:
+        check_hidden(contract, "give write_secrets=True, or a function as output and rejects")
+    source = str(documents) if isinstance(documents, Path) else ""
+    check_distinct({"documents": source or None, **files})
+    kept = kept_columns(names, contract, output=files.get("output", "-"), judged=rejects is not None)
+    findings = Findings(source, contract.name, thresholds or Thresholds())
     gate = Gate(contract, Mending(repair, decimal, complete), findings.thresholds.fields)
     if isinstance(documents, Path):
-        found = read_documents(str(documents), contract, column=column, format=format, blank=findings.skip)
+        found = read_documents(source, contract, column=column, format=format, keep=kept, blank=findings.skip)
     else:
-        found = _given(documents)
-    for one in found:
-        findings.add(gate.judge(one))
+        found = _given(documents) if column is None else in_column(documents, column, kept)
+    with taking(findings, contract, *targets.values(), provenance=provenance) as take:
+        for one in found:
+            take(one, gate.judge(one), "")
     return findings
 
 
@@ -189,7 +221,11 @@ def _place(schema: Schema[Any], name: str) -> str:
 
 
 def _concerns(issue: Issue, place: str) -> bool:
-    """Whether an issue concerns the field at a place: it is in the field, or a parent is absent or of another type."""
+    """Whether an issue concerns the field at a place: it is in the field, a parent is absent or of another type, or the
+    document as a whole could not be read, or not in one way only.
+    """
+    if issue.pointer == "" and issue.kind in _UNREAD:
+        return True
     found = pattern(issue.place)
     if found == place or found.startswith(place + "/"):
         return True

@@ -1,13 +1,13 @@
 """Reports of the gate, for pipelines and for people."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from structout import pages, surfaces
 from structout.errors import SpecError
 from structout.gate.conclusion import conclusion, issue_named, summary
-from structout.gate.findings import Findings, Judgement, ThresholdCheck
+from structout.gate.findings import MOST_EDITS, Findings, Judgement, ThresholdCheck
 from structout.gate.written import judgement_json
 from structout.tables.whole_file import replacing
 
@@ -54,6 +54,7 @@ def as_json(findings: Findings) -> str:
             ],
             "sample": [judgement_json(judgement) for judgement in findings.sample],
             "mended": [judgement_json(judgement) for judgement in findings.mended],
+            "doubtful": [judgement_json(judgement) for judgement in findings.doubtful],
         },
         ascii=True,
     )
@@ -75,7 +76,7 @@ def as_junit(findings: Findings) -> str:
             SubElement(case, "system-out").text = f"warning: {name}: found {check.found}"
         elif not check.passed:
             failure = SubElement(case, "failure", message=f"{name}: found {check.found}")
-            failure.text = surfaces.xml("\n".join(_line(judgement) for judgement in findings.sample))
+            failure.text = surfaces.xml("\n".join(map(str, findings.sample)))
     return tostring(suite, encoding="unicode", xml_declaration=True)
 
 
@@ -157,8 +158,9 @@ def as_html(findings: Findings) -> str:
         for (kind, where), n in findings.frequent(_LISTED)
     ]
     edits = [[kind, grade, f"{n:,}"] for (kind, grade), n in findings.edits.most_common()]
-    mended = [[f"{v.source}:{v.line}", _changes(v)] for v in findings.mended]
-    sample = [[f"{v.source}:{v.line}", "; ".join(map(str, v.issues))] for v in findings.sample]
+    mended = [[pages.line_of(v.source, v.line), _changes(v)] for v in findings.mended]
+    sample = [[pages.line_of(v.source, v.line), "; ".join(map(str, v.issues))] for v in findings.sample]
+    doubtful = [[pages.line_of(v.source, v.line), "; ".join(map(str, v.notices))] for v in findings.doubtful]
     colour = _COLOURS["error"] if not findings.passed else _COLOURS["warning"] if findings.missed("warning") else "good"
     told = conclusion(findings)
     parts = [f'<p class="verdict {colour}">{surfaces.html(told)}</p>\n']
@@ -169,15 +171,28 @@ def as_html(findings: Findings) -> str:
         parts.append(f'<p class="note">The {_LISTED} most frequent of {len(findings.kinds):,} are listed.</p>\n')
     if sample:
         parts += ["<h2>Invalid documents</h2>\n", pages.table(["document", "issues"], sample, "invalid documents")]
-    if len(sample) < findings.invalid:
-        parts.append(f'<p class="note">The first {len(sample):,} of {findings.invalid:,} are listed.</p>\n')
+    parts.append(_rest(sample, findings.invalid, "--rejects FILE holds all of them."))
     if mended:
         parts += ["<h2>Edits</h2>\n", pages.table(["edit", "grade", "documents"], edits, "edits")]
         parts += ["<h2>Repaired documents</h2>\n", pages.table(["document", "edits"], mended, "repaired documents")]
-    if len(mended) < findings.repaired:
-        parts.append(f'<p class="note">The first {len(mended):,} of {findings.repaired:,} are listed.</p>\n')
+    parts.append(_rest(mended, findings.repaired, "--output FILE --provenance holds all of them."))
+    if (most := max((v.edits for v in findings.mended), default=0)) > _SHOWN_EDITS:
+        held = f"--report json=FILE holds the first {MOST_EDITS} of each document"
+        held += ", and structout repair --edits shows all of one document." if most > MOST_EDITS else "."
+        parts.append(f'<p class="note">The first {_SHOWN_EDITS} edits of each document are listed. {held}</p>\n')
+    if doubtful:
+        heads = ["document", "what looks wrong"]
+        parts += ["<h2>Values that look wrong</h2>\n", pages.table(heads, doubtful, "values that look wrong")]
+    parts.append(_rest(doubtful, findings.noticed, "--json tells all of them."))
     title = f"{findings.source or 'documents'} against {findings.schema}"
     return pages.page(title, pages.Html("".join(parts)), told=told)
+
+
+def _rest(listed: Sequence[object], count: int, elsewhere: str) -> str:
+    """A note under a table that lists the first documents only; it says where all of them are."""
+    if len(listed) >= count:
+        return ""
+    return f'<p class="note">The first {len(listed):,} of {count:,} are listed. {elsewhere}</p>\n'
 
 
 def _changes(judgement: Judgement) -> str:
@@ -204,7 +219,3 @@ FORMATS: dict[str, Callable[[Findings], str]] = {
     "html": as_html,
     "md": as_markdown,
 }
-
-
-def _line(judgement: Judgement) -> str:
-    return f"{judgement.source}:{judgement.line}: {'; '.join(map(str, judgement.issues))}"

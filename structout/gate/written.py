@@ -1,5 +1,6 @@
 """The rows that the gate writes: documents that pass, documents that fail, and judgements."""
 
+from functools import reduce
 from typing import Any
 
 from structout.document import one_line
@@ -14,20 +15,28 @@ from structout.tables.layout import WHOLE
 REJECTED = ("source", "line", "status", "issues", "edits", "changes", "notices", "document")
 
 
-def passed_line(document: Document, judgement: Judgement, schema: Schema[Any]) -> bytes:
-    """A document that passes, as it is or repaired, as a line of JSON. Kept columns stand before its fields, as in the
-    output of a run.
+# The columns that provenance adds to a document that passes, named as in the output of a run.
+MARKS = ("_status", "_edits")
+
+
+def passed_line(document: Document, judgement: Judgement, schema: Schema[Any], *, provenance: bool = False) -> bytes:
+    """A document that passes, as it is or repaired, as a line of JSON. Kept columns stand before its fields, and the
+    columns `MARKS` after them, as in the output of a run.
     """
     is_repaired = judgement.status == "repaired"
-    if document.kept is None:
-        return json_text(judgement.repaired_to, ascii=True).encode() if is_repaired else document.json_line(schema)
-    if is_repaired:
-        written = json_text(judgement.repaired_to, ascii=True).encode()
-    else:
-        written = document.json_line(schema).strip()
+    written = json_text(judgement.repaired_to, ascii=True).encode() if is_repaired else document.json_line(schema)
+    if document.kept is None and not provenance:
+        return written
+    written = written.strip()
     record = written if written[:1] == b"{" else b'{"%s":%s}' % (WHOLE.encode(), written)
-    kept = json_text(document.kept, ascii=True).encode()
-    return one_line(record if kept == b"{}" else kept if record == b"{}" else kept[:-1] + b"," + record[1:])
+    marks = {"_status": judgement.status, "_edits": [edit._asdict() for edit in judgement.changes]}
+    before, after = (json_text(one, ascii=True).encode() for one in (document.kept or {}, marks if provenance else {}))
+    return one_line(reduce(_joined, (before, record, after)))
+
+
+def _joined(one: bytes, other: bytes) -> bytes:
+    """The members of two JSON objects in one object."""
+    return other if one == b"{}" else one if other == b"{}" else one[:-1] + b"," + other[1:]
 
 
 def rejected_line(document: Document, judgement: Judgement) -> bytes:

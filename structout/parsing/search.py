@@ -4,6 +4,7 @@ from itertools import pairwise
 from typing import Final, Generic, TypeVar
 
 from structout.issue import Issue
+from structout.not_json import cut_off
 from structout.parsing.allowance import Exhausted, allowance_for
 from structout.parsing.edits import Decimal, Edit, Policy, allows, edit_text, worst
 from structout.parsing.fit.coercer import Coercer, same
@@ -14,10 +15,11 @@ from structout.parsing.fit.shape import plain_key, shape_of
 from structout.parsing.locate.calls import without_call
 from structout.parsing.locate.candidates import MEMBER, MEMBER_LINE, Candidates, Format, is_left_over, repaired_closers
 from structout.parsing.locate.sections import is_taken_back
-from structout.parsing.locate.surroundings import with_surroundings
+from structout.parsing.locate.surroundings import in_doubt, with_surroundings
 from structout.parsing.outcomes import Outcome, are_rivals, is_other_answer
+from structout.parsing.refused import doubles, refusals
 from structout.parsing.repaired import Repaired
-from structout.parsing.stood import as_written
+from structout.parsing.stood import as_written, open_at_end
 from structout.parsing.syntax.patterns import ELIDED
 from structout.parsing.syntax.reader import Reading, regrade
 from structout.schema import Checked, Schema
@@ -79,7 +81,7 @@ class Search(Generic[T]):
             pass
         result = self._decide(outcomes, checked)
         if not result.ok and not result.truncated and self._seems_cut():
-            cut = Issue("", "truncated", "the text ends in the middle of a document")
+            cut = Issue("", "truncated", cut_off(self.text, "a document"))
             return result._replace(issues=(cut, *result.issues))
         return result
 
@@ -244,11 +246,11 @@ class Search(Generic[T]):
                 return Repaired(None, None, (Issue("", "truncated", message),))
             return Repaired(None, checked.document, checked.issues)
         nearest = min(outcomes, key=lambda outcome: (outcome.cue, len(outcome.issues), not outcome.stands_out))
-        issues = as_written(nearest.issues, nearest.reading, self.text)
+        issues = (*doubles(nearest.edits, self.policy), *as_written(nearest.issues, nearest.reading, self.text))
         open_one = next((outcome for outcome in outcomes if outcome.reading.unclosed), None)
         if open_one:
             issues = (self._cut_off(open_one), *issues)
-        return Repaired(None, nearest.checked.document, issues, self._all_edits(nearest))
+        return Repaired(None, nearest.checked.document, issues, in_doubt(self._all_edits(nearest)))
 
     def _ambiguous(self, outcomes: "list[Outcome[T]]") -> bool:
         """Whether the lossless policy meets an ambiguity: then repair does not drop values to avoid the ambiguity."""
@@ -267,25 +269,18 @@ class Search(Generic[T]):
             doubt = self._doubt(best, fitting)
         except Exhausted:
             doubt = "the text around the answer is too long to search for other answers: give the answer alone"
+        twice = tuple(doubles(edits, self.policy))
         if doubt:
-            return Repaired(None, document, (Issue("", "ambiguous", doubt),), edits)
+            return Repaired(None, document, (Issue("", "ambiguous", doubt), *twice), in_doubt(edits))
         last = max(self.outcomes, key=lambda outcome: outcome.reading.end)
         if last.reading.unclosed and last.reading.end > best.reading.end:
-            return Repaired(None, document, (self._cut_off(last),), edits)
+            return Repaired(None, document, (self._cut_off(last), *twice), edits)
         refused = [edit for edit in edits if not allows(self.policy, edit)]
         if refused:
             cut = (self._cut_off(best),) if best.reading.unclosed else ()
             kinds = [edit for edit in refused if edit.kind != "unclosed"] if cut else refused
-            why = self._why_not(best, kinds)
-            issues = cut + tuple(
-                Issue(
-                    edit.where if isinstance(edit.where, str) else "",
-                    "refused_edit",
-                    f"{edit.change} is refused under {self.policy!r}",
-                )
-                for edit in kinds
-            )
-            return Repaired(None, document, issues + why, edits)
+            issues = refusals(kinds, self.policy, best.reading, self.text)
+            return Repaired(None, document, cut + issues + self._why_not(best, kinds), edits)
         return Repaired(best.checked.value, document, (), edits)
 
     def _why_not(self, best: "Outcome[T]", refused: list[Edit]) -> tuple[Issue, ...]:
@@ -330,8 +325,7 @@ class Search(Generic[T]):
         return ""
 
     def _cut_off(self, outcome: "Outcome[T]") -> Issue:
-        count = outcome.reading.unclosed
-        return Issue("", "truncated", f"the text ends with {count} container{'s' if count > 1 else ''} open")
+        return Issue("", "truncated", cut_off(self.text, open_at_end(outcome.reading, self.text)))
 
     def _all_edits(self, outcome: "Outcome[T]") -> tuple[Edit, ...]:
         """The edits of an outcome, and the edits that remove the surrounding text."""

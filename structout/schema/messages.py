@@ -77,7 +77,7 @@ def said(error: jsonschema_rs.ValidationError) -> str:
         case _Kind.Constant():
             return f"{shown(error.instance)} is not {shown(kind.expected_value)}"
         case _Kind.Required():
-            return MISSING.format(_json(kind.property))
+            return missing(kind.property)
         case _Kind.AdditionalProperties() | _Kind.UnevaluatedProperties():
             names = _listed([_json(name) for name in kind.unexpected], "and")
             return f"the schema has no key {names}" if len(kind.unexpected) == 1 else f"the schema has no keys {names}"
@@ -117,6 +117,11 @@ def shown(value: Any) -> str:
         if len(text) > _LONGEST:
             return text[: _LONGEST - 1] + "…"
     return text
+
+
+def missing(key: str) -> str:
+    """The message for a required key that is absent."""
+    return MISSING.format(_json(key))
 
 
 def told_apart(one: Json, two: Json) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Documents from files and pipes, read one at a time."""
 
 import json
+import math
 import warnings
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -193,6 +194,35 @@ def _in_column(row: Any, column: str, line: int, keep: KeptColumns | None) -> Do
     if isinstance(value, str):
         return Document(line, value.encode("utf-8", "surrogateescape"), kept=kept)
     return Document(line, None, value, kept=kept)
+
+
+def in_column(rows: Iterable[Any], column: str, keep: KeptColumns | None = None) -> Iterator[Document]:
+    """The documents in a column of rows: mappings, or JSON texts. NaN, as pandas writes a missing cell, is null. Raises
+    `DataError` if no row has a column, and if JSON cannot hold a kept cell.
+    """
+    wanted = [column, *(keep.names or () if keep else ())]
+    given = (one if isinstance(one, str) else {**one} if isinstance(one, Mapping) else None for one in rows)
+    for line, row in enumerate(with_columns("the input", given, wanted, _parsed), 1):
+        found = _parsed(row)
+        if not isinstance(found, dict):
+            yield Document(line, None, None, "invalid row: expected an object", kept=_kept(keep, None))
+            continue
+        document = _in_column({name: _not_nan(value) for name, value in found.items()}, column, line, keep)
+        for name, value in (document.kept or {}).items():
+            try:
+                json.dumps(value, allow_nan=False)
+            except (TypeError, ValueError):
+                kind, hint = type(value).__name__, "convert the column to texts or numbers"
+                raise DataError(f"row {line}: the column {name!r} holds {kind}, expected JSON", hint=hint) from None
+        yield document
+
+
+def _not_nan(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _parsed(row: Json) -> Json:
+    return parse_json(row)[0] if isinstance(row, str) else row
 
 
 def _kept(keep: KeptColumns | None, row: Json) -> Mapping[str, Json] | None:

@@ -60,7 +60,7 @@ class Layout:
         return row
 
     def record(self, values: Mapping[str, Json]) -> Json:
-        """The record in the values of a row. The provenance and `kept` columns of `structout run` are dropped."""
+        """The record in the values of a row. Its provenance and `kept` columns are dropped."""
         if self._is_of_run(values):
             beside_it = {*PROVENANCE, *self.kept(values)}
             values = {name: value for name, value in values.items() if name not in beside_it}
@@ -83,7 +83,7 @@ class Layout:
 
     def _is_of_run(self, names: Collection[str]) -> bool:
         own = not self.whole and any(name in self.columns for name in PROVENANCE)
-        return not own and is_of_run(names)
+        return not own and has_provenance(names)
 
     def cells(self) -> Callable[[str, str | None], Json]:
         """A function that reads a text cell of a column. A cell that may be a string is one, unless it parses as
@@ -134,12 +134,18 @@ def strangers(schema: Schema[Any], names: Iterable[str]) -> list[str]:
     if layout.whole or "patternProperties" in node or "additionalProperties" in node:
         return []
     found = [name for name in names if name not in layout.columns and name != MORE]
-    return [name for name in found if not (name in PROVENANCE and is_of_run(found))]
+    return [name for name in found if not (name in PROVENANCE and has_provenance(found))]
 
 
 def is_of_run(names: Iterable[str]) -> bool:
     """Whether the names include the provenance columns of `structout run`."""
     return set(names) >= _ALWAYS
+
+
+def has_provenance(names: Iterable[str]) -> bool:
+    """Whether the names include the provenance columns of `structout run` or of the gate, which writes two of them."""
+    found = set(names)
+    return is_of_run(found) or found.intersection(PROVENANCE) == {"_status", "_edits"}
 
 
 def unpacked(values: Mapping[str, Json]) -> dict[str, Json]:

@@ -1,5 +1,6 @@
 """`structout validate`, the gate."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -47,8 +48,9 @@ def test_a_threshold_that_warns_leaves_the_exit_code_zero(tmp_path: Path, shell:
     page = tmp_path / "a.html"
     warned = shell(*words, "--warn-valid", "0.9", "--warn-field", "size_mm=0.9", "--report", f"html={page}")
     assert warned.returncode == 0
-    assert "warning: valid >= 0.9 (found 0.5), size_mm valid >= 0.9 (found 0.5)" in warned.stderr
-    assert "The gate passes with a warning: valid &gt;= 0.9 was demanded" in page.read_text()
+    told = "The gate passes with a warning: the share of valid documents is 0.5, expected at least 0.9; "
+    assert f"{told}the share of documents with a valid size_mm is 0.5, expected at least 0.9." in warned.stderr
+    assert told in page.read_text()
     assert "warning" not in shell(*words, "--warn-valid", "0.5", "--warn-invalid", "1").stderr
     failed = shell(*words, "--max-invalid", "0", "--warn-invalid", "0", "--report", "github=-")
     assert failed.returncode == 1
@@ -178,7 +180,8 @@ def test_texts_that_are_not_json_are_counted_by_what_they_are(tmp_path: Path, sh
     (tmp_path / "a.jsonl").write_text(f"```{GOOD}```\n```{GOOD}```\nHere: {GOOD}\n{GOOD}\n")
     done = shell("validate", tmp_path / "a.jsonl", "-s", BOLT, "--report", "md=-")
     assert (
-        "issue is not_json: in a code fence (2), text before the JSON (1) (3 documents), as in line 1," in done.stdout
+        "The most frequent issue is not_json: 3 documents have it. The reasons are: in a code fence (2), text before "
+        "the JSON (1). An example is line 1: in a code fence." in done.stdout
     )
     assert f"a.jsonl:3: (document): text before the JSON, which begins at character 6{chr(10)}" in done.stderr
 
@@ -187,7 +190,7 @@ def test_blank_lines_are_counted_and_a_last_line_end_is_none(tmp_path: Path, she
     (tmp_path / "a.jsonl").write_text(f"{GOOD}\n\n  \n{GOOD}\n")
     done = shell("validate", tmp_path / "a.jsonl", "-s", BOLT, "--report", "json=-")
     assert (done.returncode, json.loads(done.stdout)["blank_lines"]) == (0, 2)
-    assert done.stderr == "structout: 2 of 2 documents are valid, 2 blank lines hold no document\n"
+    assert done.stderr == "structout: The gate passes. 2 of 2 documents are valid. 2 blank lines hold no document.\n"
     (tmp_path / "a.jsonl").write_text(f"{GOOD}\n")
     assert "blank" not in shell("validate", tmp_path / "a.jsonl", "-s", BOLT).stderr
 
@@ -222,7 +225,7 @@ def test_a_threshold_can_be_on_a_field_within_a_document(
     done = shell(
         "validate", "-s", "nested.json", "--min-field", "/items/*/qty=0.5", stdin="\n".join(map(json.dumps, lines))
     )
-    assert (done.returncode, "missed: /items/*/qty valid >= 0.5 (found 0.25)" in done.stderr) == (1, True)
+    assert (done.returncode, "a valid /items/*/qty is 0.25, expected at least 0.5" in done.stderr) == (1, True)
     assert shell("validate", "-s", "nested.json", "--min-field", "/items/*/q=0.5", stdin="{}").returncode == 2
 
 
@@ -240,10 +243,28 @@ def test_annotations_on_stdout_tell_a_document_once(shell: Shell) -> None:
 
 
 def test_a_forgotten_column_is_named(tmp_path: Path, shell: Shell) -> None:
-    (tmp_path / "a.jsonl").write_text(json.dumps({"id": 1, "mail": "a {x}", "raw": GOOD}) + "\n")
+    (tmp_path / "a.jsonl").write_text(json.dumps({"id": 1, "mail": "a {x}: kind", "raw": GOOD}) + "\n")
     done = shell("validate", tmp_path / "a.jsonl", "-s", BOLT)
-    assert "'raw' holds JSON: perhaps add --column raw" in done.stderr
+    assert "did you mean --column raw?" in done.stderr
     assert "--column" not in shell("validate", "-s", BOLT, stdin='{"kind": "hex"}').stderr
+
+
+@pytest.mark.parametrize("first", ["", "I cannot say", "Here it is: nothing", "7"])
+@pytest.mark.parametrize("answer", [GOOD, f"Here: {GOOD}", GOOD.replace('"', "'"), "kind: hex"])
+def test_a_forgotten_column_is_named_though_the_first_answers_hold_no_json(
+    tmp_path: Path, shell: Shell, first: str, answer: str
+) -> None:
+    rows = [("id", "kind", "raw"), (1, "hex", first), (2, "hex", first), (3, "hex", answer.replace("kind", "size_mm"))]
+    for suffix, names in (("csv", (0, 2)), ("jsonl", (0, 1, 2))):  # the rows also share a key with the schema
+        table = [[row[place] for place in names] for row in rows]
+        if suffix == "csv":
+            with (tmp_path / "a.csv").open("w", newline="") as file:
+                csv.writer(file).writerows(table)
+        else:
+            lines = (json.dumps(dict(zip(map(str, table[0]), row, strict=True))) for row in table[1:])
+            (tmp_path / "a.jsonl").write_text("\n".join(lines))
+        done = shell("validate", tmp_path / f"a.{suffix}", "-s", BOLT)
+        assert "did you mean --column raw?" in done.stderr
 
 
 def test_an_input_that_cannot_be_read_is_a_mistake_wherever_it_stands(tmp_path: Path, shell: Shell) -> None:

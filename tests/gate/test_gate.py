@@ -13,10 +13,10 @@ from pydantic import BaseModel
 
 from structout import DataError, Schema
 from structout.errors import StructoutWarning
-from structout.gate.conclusion import conclusion
+from structout.gate.conclusion import conclusion, summary
 from structout.gate.findings import Findings, Thresholds
 from structout.gate.gate import Gate, validate
-from structout.gate.reports import FORMATS
+from structout.gate.reports import FORMATS, as_html
 from structout.tables.documents import Document, read_documents
 from structout.tables.layout import PROVENANCE
 from tests.bolt import BOLT, Bolt
@@ -51,8 +51,10 @@ def test_every_form_is_read(sources: dict[str, tuple[str, list[str]]], shell: Sh
     for name, (source, options) in sources.items():
         done = shell("validate", source, "-s", BOLT, *options)
         assert (done.returncode, done.stderr) == (
-            1, "structout: 2 of 3 documents are valid; missed: valid >= 1 (found 0.666667)\n",
-        ), name  # fmt: skip
+            1,
+            "structout: The gate fails: the share of valid documents is 0.666667, expected at least 1. "
+            "2 of 3 documents are valid.\n",
+        ), name
         assert done.stdout.startswith(source)
         assert "/kind" in done.stdout
 
@@ -173,7 +175,7 @@ def test_a_row_of_csv_that_is_none_is_no_document(tmp_path: Path, shell: Shell) 
     file = tmp_path / "d.csv"
     file.write_text('kind,size_mm\nhex,6,7\nhex,"6\nhex,8\n')
     done = shell("validate", file, "-s", BOLT, "--output", tmp_path / "passed.jsonl")
-    assert (done.returncode, done.stderr.startswith("structout: 1 of 3 documents are valid")) == (1, True)
+    assert (done.returncode, done.stderr.endswith("1 of 3 documents are valid.\n")) == (1, True)
     assert [line.partition(": (document): ")[2][:8] for line in done.stdout.splitlines()] == ["line 2 h", "line 3: "]
     assert (tmp_path / "passed.jsonl").read_text() == '{"kind": "hex", "size_mm": 8}\n'
     file.write_text("kind,size_mm,size_mm\nhex,6,7\n")
@@ -409,11 +411,79 @@ def test_documents_are_read_lazily_and_errors_name_the_place(tmp_path: Path) -> 
 
 def test_reports_say_in_words_whether_and_why_the_gate_fails() -> None:
     bolt = {"properties": {"size": {"type": "integer"}}, "required": ["size"]}
-    failed = conclusion(validate(['{"size": 1}', '{"size": "x"}', "{}", "{}"], bolt))
-    assert failed.startswith("The gate fails: valid >= 1 was demanded and 0.25 was found. 1 of 4 documents are valid.")
-    assert "The most frequent issue is missing (2 documents), as in line 3, " in failed
-    assert "size" in failed.partition("as in line 3")[2]
-    assert "only labels or a verifier can tell whether its values are right" in failed
+    documents = ['{"size": 1}', '{"size": "x"}', "{}", "{}"]
+    failed = conclusion(validate(documents, bolt))
+    assert failed == (
+        "The gate fails: the share of valid documents is 0.25, expected at least 1. 1 of 4 documents are valid. "
+        'The most frequent issue is missing: 2 documents have it. An example is line 3: the key "size" is missing. '
+        "A valid document fits the schema. Only labels or a verifier can tell whether its values are right."
+    )
     passed = conclusion(validate(['{"size": 1}'], bolt))
-    assert passed.startswith("The gate passes: every threshold holds. 1 of 1 documents are valid.")
-    assert conclusion(validate([], bolt)) == "No document was checked, and the gate does not pass."
+    assert passed.startswith("The gate passes. 1 of 1 documents are valid. A valid document fits the schema.")
+    assert conclusion(validate([], bolt)) == "The gate fails: the input holds no documents."
+    limits = Thresholds(max_invalid=2, warn_valid=0.5, min_field={"size": 0.9})
+    assert summary(validate(documents, bolt, thresholds=limits)) == (
+        "The gate fails: the number of invalid documents is 3, expected at most 2; the share of documents with a valid "
+        "size is 0.25, expected at least 0.9. The gate also warns: the share of valid documents is 0.25, expected at "
+        "least 0.5. 1 of 4 documents are valid."
+    )
+    mended = summary(validate(['{"size": 1}', "{'size': 1}"], bolt, repair="lossless"))
+    assert mended == "The gate passes. 1 of 2 documents are valid as they are. Repair makes 1 more valid."
+
+
+def test_every_surface_says_the_same_sentences(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "d.jsonl").write_text(f"{json.dumps(BAD)}\n{json.dumps(GOOD)}\n")
+    files = {name: tmp_path / name for name in ("html", "md", "github")}
+    targets = [word for name, file in files.items() for word in ("--report", f"{name}={file}")]
+    said = shell("validate", tmp_path / "d.jsonl", "-s", BOLT, *targets).stderr.removeprefix("structout: ").strip()
+    assert said.endswith("expected at least 1. 1 of 2 documents are valid.")
+    for file in files.values():
+        assert said in file.read_text()
+
+
+ODD = json.dumps({"kind": "hex", "size_mm": 6, "note": "\frac"})
+
+
+@pytest.mark.parametrize(
+    ("places", "told"),
+    [
+        ([2], "1 document that passes holds values that look wrong: line 2."),
+        ([1, 3], "2 documents that pass hold values that look wrong: line 1 and line 3."),
+        (range(1, 8), "7 documents that pass hold values that look wrong: line 1, line 2, line 3 and 4 more."),
+    ],
+)
+def test_values_that_look_wrong_have_their_lines(tmp_path: Path, shell: Shell, places: Any, told: str) -> None:
+    lines = [ODD if number in places else json.dumps(GOOD) for number in range(1, 8)]
+    (tmp_path / "d.jsonl").write_text("\n".join(lines))
+    page, whole = tmp_path / "d.html", tmp_path / "d.json"
+    done = shell("validate", tmp_path / "d.jsonl", "-s", BOLT, "--report", f"html={page}", "--report", f"json={whole}")
+    assert (done.returncode, told in done.stderr) == (0, True), done.stderr
+    assert [one["line"] for one in json.loads(whole.read_text())["doubtful"]] == list(places)
+    assert "Values that look wrong" in page.read_text()
+    assert "perhaps it means" in page.read_text()
+
+
+def test_a_repaired_document_may_hold_values_that_look_wrong_too() -> None:
+    found = validate([ODD.replace(": 6", ': "6"')], Bolt, repair="lossless")
+    assert (found.repaired, found.noticed, [one.line for one in found.doubtful]) == (1, 1, [1])
+
+
+@pytest.mark.parametrize(
+    ("keys", "more", "elsewhere"),
+    [(4, "", ""), (12, "and 14 more", "json=FILE holds"), (80, "and 150 more", "repair --edits")],
+)
+def test_a_page_says_how_many_edits_it_leaves_out_and_where_they_are(keys: int, more: str, elsewhere: str) -> None:
+    text = "{" + ", ".join(f"'k{number}': '{number}'" for number in range(keys)) + "}"
+    found = validate([text], {"type": "object"}, repair="lossless")
+    page = as_html(found)
+    assert found.mended[0].edits == 2 * keys
+    assert ("more</td>" in page, "The first 10 edits" in page) == (bool(more), bool(more))
+    assert more in page
+    assert elsewhere in page
+
+
+def test_a_page_says_where_the_documents_are_that_it_leaves_out() -> None:
+    found = validate(["no"] * 1001 + ["{'a': 1}"] * 1001 + [json.dumps({"a": "\frac"})] * 1001, {}, repair="lossless")
+    page = as_html(found)
+    for option in ("--rejects FILE", "--output FILE --provenance", "--json"):
+        assert f"The first 1,000 of 1,001 are listed. {option} " in page

@@ -24,5 +24,15 @@ def with_surroundings(
     return edits
 
 
+def in_doubt(edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    """The edits of a document that is perhaps not the answer: it is a loss to remove another document, read or not."""
+    return tuple(
+        edit._replace(grade="lossy")
+        if edit.kind == "other_document" or (edit.kind == "prose" and ("{" in edit.before or "[" in edit.before))
+        else edit
+        for edit in edits
+    )
+
+
 def _kind(text: str) -> EditKind:
     return "fence" if text.strip().strip("`~").strip() in _LANGUAGES else "prose"
