@@ -295,9 +295,12 @@ def run(
     raise typer.Exit(_reported(found, settings, min_yield))
 
 
-def _retrying(count: int) -> None:
-    if count:
-        say(f"retrying {counted(count, 'quarantined row')}: the model is asked, and paid, again")
+def _retrying(count: int, blank: int) -> None:
+    if count > blank:
+        but = f"; {blank:,} more have no text, and are not asked" if blank else ""
+        say(f"retrying {counted(count - blank, 'quarantined row')}: the model is asked, and paid, again{but}")
+    elif count:
+        say(f"no quarantined row to retry: {counted(count, 'row')} without a text cannot be asked")
     else:
         say("no quarantined rows to retry: asking for all rows without an outcome")
 

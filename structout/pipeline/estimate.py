@@ -2,14 +2,16 @@
 
 import math
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from statistics import mean, stdev
 from typing import Any
 
-from structout.completion import Usage
-from structout.errors import ModelError
+from structout.completion import Completion, Prompt, Usage
+from structout.errors import ModelError, StructoutWarning
+from structout.models import Model
 from structout.pipeline.chunks import interruptible
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
@@ -20,6 +22,7 @@ from structout.pipeline.run import Entry, Executor, entries, unknown
 from structout.prices import dollars
 from structout.result import Task
 from structout.strategies.first_prompt import first_call
+from structout.strategies.parts import with_models
 from structout.strategies.refusals import Refusals
 from structout.tables.output import Placing
 from structout.tables.rows import Row
@@ -46,7 +49,8 @@ class Estimate:
     estimate. `cost` is None if a price is unknown, `seconds` if no row was ever asked.
 
     `blank` further rows have no text, and are not asked. The journal has `spent` tokens, and a budget that holds to the
-    end is `budget_tokens`, or `budget_usd` (None: a price is unknown).
+    end is `budget_tokens`, or `budget_usd` (None: a price is unknown). `at_most`: the journal may have answers to rows
+    that are asked again, which cost nothing, so the lower bounds are 0.
     """
 
     rows: int
@@ -60,15 +64,20 @@ class Estimate:
     spent: int = 0
     budget_tokens: int = 0
     budget_usd: float | None = None
+    at_most: bool = False
+
+    def bounds(self, one: Range) -> tuple[float, float]:
+        """The bounds for all rows."""
+        low, high = one.of(self.rows)
+        return (0.0 if self.at_most else low), high
 
     def to_json(self) -> dict[str, Any]:
         """The estimate for machines: bounds for all rows, tokens as integers, cost in US dollars."""
-        tokens = self.tokens.of(self.rows)
         return {
             "rows": self.rows,
             "asked": self.asked,
-            "tokens": [round(bound) for bound in tokens],
-            "cost_usd": None if self.cost is None else list(self.cost.of(self.rows)),
+            "tokens": [round(bound) for bound in self.bounds(self.tokens)],
+            "cost_usd": None if self.cost is None else list(self.bounds(self.cost)),
             "seconds": self.seconds,
             "basis": self.basis,
             "blank": self.blank,
@@ -80,18 +89,20 @@ class Estimate:
 
     def lines(self) -> list[str]:
         """The estimate as lines for people."""
-        low, high = self.tokens.of(self.rows)
-        cost = "unknown: give --price" if self.cost is None else " to ".join(map(dollars, self.cost.of(self.rows)))
+        low, high = self.bounds(self.tokens)
+        cost = "unknown: give --price" if self.cost is None else " to ".join(map(dollars, self.bounds(self.cost)))
         if self.cost is not None and self.source:
             cost = f"{cost} (prices of {self.source})"
         time = "unknown until rows are asked" if self.seconds is None else f"about {clock(self.seconds)}"
         blank = f", and {self.blank:,} without a text, which are not asked" if self.blank else ""
         usd = "" if self.budget_usd is None else f", or --budget-usd to at least {self.budget_usd:.2f}"
+        reused = ["less    where the journal has an answer to the same prompt, which is not asked again"]
         return [
             f"{self.rows:,} rows to ask{blank}; the estimate is from {self.basis}",
             f"tokens  {low:,.0f} to {high:,.0f}",
             f"cost    {cost}",
             f"time    {time}",
+            *(reused if self.at_most and self.rows else []),
             *(
                 [f"budget  set --budget-tokens to at least {self.budget_tokens:,}{usd} ({self.spent:,} are spent)"]
                 if self.rows and self.spent
@@ -169,12 +180,13 @@ def ask_some(
     basis = f"{len(answered):,} rows" + (f", {len(known):,} of them asked before" if known else "")
     return Estimate(
         left,
-        sum(row.is_asked for row in rows),
+        sum(row.is_asked for row in rows) if _calls(journal) > before else 0,
         tokens,
         _range(costs) if len(costs) == len(answered) else None,
         pace * left,
         basis + (", whose tokens are estimated at the most" if guessed else ""),
         source=_source(job),
+        at_most=not keep and bool(rows),
     )
 
 
@@ -187,30 +199,81 @@ def _calls(journal: Journal) -> int:
     return sum(usage.calls for usage in journal.spent().values())
 
 
-def ask_nothing(rows: Iterable[Row], job: Job, total: int) -> Estimate:
-    """Estimate the `total` rows that have a text from the prompts of a few, without asking. The token limit bounds the
-    answers.
+def ask_nothing(rows: Sequence[Row], job: Job, total: int) -> Estimate:
+    """Estimate the `total` rows that have a text from the prompts of a few, without asking. A row takes one call at
+    least, and at most as many as it takes if no answer is accepted. The token limit bounds the answers.
     """
-    model = None
-    lengths: list[float] = []
+    limit, table = job.sampling.max_tokens, job.prices.table
+    calls: set[int] = set()
+    tokens: list[Range] = []
+    costs: list[Range] = []
+    is_counted = False
     for row in rows:
+        stands = _StandIns()
         task = Task(str(row.text), job.schema, job.examples, job.sampling)
-        prompt, model = first_call(job.strategy, task, job.model)
-        if (encode := getattr(model, "encode", None)) is None:
-            lengths.append(sum(len(message.content) for message in prompt.messages) / _CHARACTERS)
-        elif isinstance(tokens := encode(prompt), list):  # the model refuses any other prompt, at no cost
-            lengths.append(len(tokens))
-    price = job.prices.table.get(model.name) if model is not None else None
-    read = _range(lengths)
-    limit = job.sampling.max_tokens
-    tokens_range = Range(read.mean + limit / 2, max(read.error, limit / 4))
-    cost = None
-    if price is not None:
-        low, high = (price.input * read.mean / 1e6, (price.input * read.mean + price.output * limit) / 1e6)
-        cost = Range((low + high) / 2, (high - low) / 4)
-    counted = "tokens" if hasattr(model, "encode") else f"{_CHARACTERS} characters per token"
-    basis = f"{len(lengths)} prompts ({counted}), one call per row, answers of 0 to {limit} tokens; no model was asked"
-    return Estimate(total, 0, tokens_range, cost, None, basis, source=_source(job))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", StructoutWarning)  # the run itself will warn
+            with_models(job.strategy, stands.of).run([task], stands.of(job.model))
+        read = [(model, _length(prompt, model)) for model, prompt in stands.prompts]
+        calls.add(len(read))
+        is_counted = is_counted or any(hasattr(model, "encode") for model, _ in read)
+        if read:
+            tokens.append(_between(read[0][1], sum(length + limit for _, length in read)))
+            prices = [(table.get(model.name), length) for model, length in read]
+            if all(price is not None for price, _ in prices):
+                each = [(p.input * n / 1e6, (p.input * n + p.output * limit) / 1e6) for p, n in prices if p is not None]
+                costs.append(_between(each[0][0], sum(most for _, most in each)))
+    counted = "tokens" if is_counted else f"{_CHARACTERS} characters per token"
+    most = max(calls, default=1)
+    many = "one call" if most == 1 else f"1 to {most} calls"
+    basis = f"{len(rows)} rows ({counted}), {many} per row, answers of 0 to {limit} tokens; no model was asked"
+    cost = _mean(costs) if len(costs) == len(tokens) else None
+    return Estimate(total, 0, _mean(tokens), cost, None, basis, source=_source(job))
+
+
+class _StandIns:
+    """Models that answer nothing, in place of real models, and the prompts that they get, each once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _StandIn] = {}
+
+    def of(self, model: Model) -> Model:
+        """The stand-in for a model."""
+        return self._known.setdefault(model.name, _StandIn(model))
+
+    @property
+    def prompts(self) -> list[tuple[Model, Prompt]]:
+        """Each prompt with the model that it is for."""
+        return [(one.inner, prompt) for one in self._known.values() for prompt in one.asked.values()]
+
+
+class _StandIn:
+    def __init__(self, inner: Model) -> None:
+        self.inner, self.name = inner, inner.name
+        self.tuning = getattr(inner, "tuning", None)
+        self.asked: dict[str, Prompt] = {}
+
+    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        self.asked |= {prompt.key(): prompt for prompt in prompts}
+        return [Completion("", Usage(calls=1)) for _ in prompts]
+
+
+def _length(prompt: Prompt, model: Model) -> float:
+    """The tokens of a prompt, 0 if the model refuses the prompt at no cost."""
+    if (encode := getattr(model, "encode", None)) is None:
+        return sum(len(message.content) for message in prompt.messages) / _CHARACTERS
+    return len(tokens) if isinstance(tokens := encode(prompt), list) else 0
+
+
+def _between(low: float, high: float) -> Range:
+    return Range((low + high) / 2, (high - low) / 4)
+
+
+def _mean(ranges: Sequence[Range]) -> Range:
+    """The mean of ranges that are wrong together."""
+    return (
+        Range(*(mean(one) for one in zip(*((r.mean, r.error) for r in ranges), strict=True))) if ranges else Range(0.0)
+    )
 
 
 def _tokens(usages: Iterable[Usage]) -> int:

@@ -157,13 +157,13 @@ class FileRun:
         self,
         executor: Executor,
         progress: Callable[[Tally], None] = lambda tally: None,
-        retrying: Callable[[int], None] = lambda count: None,
+        retrying: Callable[[int, int], None] = lambda count, blank: None,
         waiting: Callable[[Sequence[Wave]], None] = lambda waves: None,
         resuming: Callable[[int], None] = lambda count: None,
     ) -> Finished:
         """Find the outcome of every row, and write the files.
 
-        Calls `progress` after every chunk, `retrying` with the number of quarantined rows that are asked again,
+        Calls `progress` after every chunk, `retrying` with the number of quarantined rows, and of those without a text,
         `resuming` with the number of rows that are done already, once the first rows are the same as before, and
         `waiting` with what is submitted to a provider of batches, whenever that changes.
         Raises `RunInterruptedError` on an interrupt.
@@ -175,7 +175,7 @@ class FileRun:
                 if journal.is_hashed:
                     return self._complete(journal, rows, keys)
                 if settings.retry_quarantine:
-                    retrying(retry_quarantine(journal, self.job, self._place))
+                    retrying(*retry_quarantine(journal, self.job, self._place))
                 known = sum(journal.counts(limit).values()) - journal.counts(limit).get("error", 0)
                 decide(journal, settings.batch_adopt, resubmit=settings.batch_resubmit)
                 rows = kept.seen(rows) if kept else rows

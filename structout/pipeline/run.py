@@ -234,25 +234,27 @@ def finish(journal: Journal, job: Job, rows: int, files: Files, *, limit: int | 
     return accepted, quarantined
 
 
-def retry_quarantine(journal: Journal, job: Job, place: Placing | None = None) -> int:
+def retry_quarantine(journal: Journal, job: Job, place: Placing | None = None) -> tuple[int, int]:
     """Forget the outcomes that were not accepted, or that the output could not `place`, and their answers, so that
     `job` asks for these rows again. `job` may have another strategy, model, prompt or sampling. Returns the number of
-    rows; if it is 0, the journal still belongs to its earlier run. Rows on which the model failed keep their answers.
+    rows, and how many of them have no text to ask for; if there are no rows, the journal still belongs to its earlier
+    run. Rows on which the model failed keep their answers.
     """
     journal.distrust(journal.wrong(job.schema))
     if place is not None:
         journal.place(lambda outcome: _fits(outcome, place))
-    count = 0
+    count = blank = 0
     keys: list[bytes] = []
     known = cache(identity)
     for outcome in journal.outcomes(f"NOT ({PLACED})"):
         count += 1
+        blank += not outcome.attempts and outcome.status != "error"
         calls = () if outcome.status == "error" else (*outcome.attempts, *outcome.checks)
         keys += [completion_key(known(one["model"]), one["key"]) for one in calls]
     if count:
         journal.forget_completions(keys)
         journal.adopt(job.identity())
-    return count
+    return count, blank
 
 
 def unknown(rows: Sequence[Row], journal: Journal) -> list[Row]:

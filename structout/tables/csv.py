@@ -81,7 +81,8 @@ def check_columns(source: str, names: Sequence[str], wanted: Sequence[str]) -> N
     """Raise `DataError` unless `names` contains all wanted columns."""
     for name in wanted:
         if name not in names:
-            has, hint = ", ".join(names[:12]) or "no columns", "name one of its columns"
+            has = ", ".join(names[:12]) or "no columns"
+            hint = "name one of its columns: --column for the text, --key for the key"
             if len(names) == 1 and (mark := next((one for one in OTHERS if one in names[0]), "")):
                 named = "tab" if mark == "\t" else f"'{mark}'"
                 hint = f"its cells seem to be delimited by {mark!r}: give --delimiter {named}, or write commas"

@@ -135,11 +135,11 @@ def test_what_the_output_cannot_hold_is_in_the_quarantine_and_asked_again(tmp_pa
         assert (tally.accepted, tally.quarantined, "yield 33.3 %" in tally.line()) == (1, 2, True)
         journal.overlook()
         assert sum(journal.counts().values()) == 1
-        assert retry_quarantine(journal, job, into) == 2
+        assert retry_quarantine(journal, job, into) == (2, 0)
         texts = rows_of(["1 mm", "2 mm", "3 mm"])
         assert process(texts, job, journal, local(), place=into).counts == {"valid": 1, "unplaced": 1, "invalid": 1}
         assert answered(numbers) == 5
-        assert retry_quarantine(journal, job, anywhere) == 1
+        assert retry_quarantine(journal, job, anywhere) == (1, 0)
         assert finish(journal, job, 2, files(tmp_path, job)) == (2, 0)
 
 
@@ -207,7 +207,7 @@ def test_whatever_was_not_accepted_is_asked_again(case: str, tmp_path: Path) -> 
     with Journal(tmp_path / "j", job.identity()) as journal:
         process(rows_of(texts), job, journal, local())
         before = answered(model), answered(judge)
-        assert retry_quarantine(journal, job) == 2
+        assert retry_quarantine(journal, job) == (2, 0)
         process(rows_of(texts), job, journal, local())
     assert before[0] == 2
     assert (answered(model), answered(judge)) == (2 * before[0], 2 * before[1])

@@ -80,7 +80,7 @@ def test_a_dry_run_changes_nothing(
     words = ["run", "-i", str(bolts(30)), "-o", str(tmp_path / "out.jsonl"), *words]
     other = [word if word != "Prompted()" else "Reask(Prompted())" for word in words]
     estimate = shell(*other, "--dry-run", "--probe", "0").stdout
-    assert estimate.startswith("30 rows to ask; the estimate is from 20 prompts")
+    assert estimate.startswith("30 rows to ask; the estimate is from 20 rows (4 characters per token), 1 to 2 calls")
     assert shell(*words, "--limit", "25").returncode == 1
     before = rows(tmp_path / "out.jsonl")
     for options, count, new in (
@@ -100,6 +100,50 @@ def test_a_dry_run_changes_nothing(
     assert shell(*words, "--dry-run", "--probe", "0", "--price", "1,1").stdout.splitlines()[1:] == [
         "tokens  0 to 0", "cost    $0.00 to $0.00", "time    about 0:00:00"
     ]  # fmt: skip
+
+
+def test_an_estimate_without_a_probe_counts_the_calls_of_a_strategy(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    beside = ["--dry-run", "--probe", "0", "--max-tokens", "10", "--price", "1000000,1000000"]
+    words = ["run", "-i", str(bolts(8)), "-o", str(tmp_path / "out.jsonl"), *words, *beside]
+    bounds = {}
+    for way in ("Prompted()", "Vote(Prompted(temperature=0.5), n=3)"):
+        done = shell(*words, "--strategy", way)
+        bounds[way] = [float(one.strip("$").replace(",", "")) for one in done.stdout.splitlines()[2].split()[1::2]]
+        assert ("1 to 3 calls per row" if "Vote" in way else "one call per row") in done.stdout
+    (low, high), (lowest, highest) = bounds.values()
+    assert low == lowest  # a row takes one call at least
+    assert highest == 3 * high
+    assert not (tmp_path / "asked").exists()
+
+
+def test_an_estimate_of_a_run_that_begins_anew_says_that_it_is_the_most(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    words = ["run", "-i", str(bolts(12)), "-o", str(tmp_path / "out.jsonl"), *words]
+    assert shell(*words).returncode == 1
+    known = len(asked(tmp_path))
+    done = shell(*words, "--fresh", "--dry-run")
+    assert re.search(r"tokens  0 to [1-9]", done.stdout)
+    assert "less    where the journal has an answer to the same prompt" in done.stdout
+    assert "the estimate asked for" not in done.stderr  # all answers are known
+    assert len(asked(tmp_path)) == known
+
+
+def test_a_retry_counts_apart_the_rows_that_cannot_be_asked(words: list[str], tmp_path: Path, shell: Shell) -> None:
+    texts = ["7 mm bolt", "8 mm bolt", "", " "]  # the model gets 7 wrong
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"id": n, "text": t}) + "\n" for n, t in enumerate(texts)))
+    words = ["run", "-i", str(tmp_path / "in.jsonl"), "-o", str(tmp_path / "out.jsonl"), *words]
+    assert shell(*words).returncode == 1
+    again = shell(*words, "--retry-quarantine").stderr
+    told = "retrying 1 quarantined row: the model is asked, and paid, again; 2 more have no text, and are not asked"
+    assert told in again
+    (tmp_path / "blank.jsonl").write_text(json.dumps({"id": 1, "text": " "}) + "\n")
+    words = ["run", "-i", str(tmp_path / "blank.jsonl"), "-o", str(tmp_path / "b.jsonl"), *words[5:]]
+    assert shell(*words).returncode == 1
+    again = shell(*words, "--retry-quarantine").stderr
+    assert "no quarantined row to retry: 1 row without a text cannot be asked" in again
 
 
 def test_a_dry_run_of_a_pipe_and_of_nothing(words: list[str], tmp_path: Path, shell: Shell) -> None:
