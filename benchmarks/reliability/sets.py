@@ -14,24 +14,19 @@ MAX_TOKENS = {"parts": 288, "addresses": 128, "snips": 96}  # the longest right 
 def load(name: str, data: Path) -> Dataset | None:
     """A data set by its name, None if it is not there: `parts` stands in `schemas`, the others in `data`.
 
-    Where a set comes without dev records, every second test record is one. `parts` has only 75 for testing: every third
-    dev record joins them, and no model, verifier or threshold of this comparison is fitted to it.
+    Where a set comes without dev records, every second test record is one.
     """
     if name == "parts":
-        return _moved(Dataset.load(ROOT / "schemas" / "parts"), "dev", "test", every=3)
+        return Dataset.load(ROOT / "schemas" / "parts")
     file = data / f"{name}.jsonl"
     if not file.is_file():
         return None
     dataset = Dataset.load(file, str(data / f"{name}.schema.json"))
     if not dataset.split("dev").records:
-        dataset = _moved(dataset, "test", "dev", every=2)
+        moved = frozenset(record.key for record in dataset.split("test").records[::2])
+        records = (replace(one, split="dev") if one.key in moved else one for one in dataset)
+        dataset = replace(dataset, records=tuple(records))
     return dataset
-
-
-def _moved(dataset: Dataset, source: Split, target: Split, every: int) -> Dataset:
-    moved = frozenset([record.key for record in dataset if record.split == source][::every])
-    records = (replace(one, split=target) if one.key in moved else one for one in dataset)
-    return replace(dataset, records=tuple(records))
 
 
 def sample(dataset: Dataset, count: int) -> Dataset:

@@ -198,6 +198,7 @@ def test_a_metric_of_another_type_is_found_before_a_model_is_asked(tmp_path: Pat
 
 def test_the_title_says_which_records_were_tested() -> None:
     data = Dataset.load("schemas/parts")
-    assert "75 records of the test split, scripted" in evaluate(Prompted(), Scripted("{}"), data.split("test")).title
+    test = data.split("test")
+    assert f"{len(test)} records of the test split, scripted" in evaluate(Prompted(), Scripted("{}"), test).title
     assert f"{len(data)} records of all splits" in evaluate(Prompted(), Scripted("{}"), data).title
     assert "8 records in 2 folds" in evaluate(Prompted(), Scripted("{}"), data.head(8), folds=2).title

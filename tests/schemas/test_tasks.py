@@ -103,6 +103,27 @@ def test_it_says_how_it_is_labelled_and_compared(folder: Any) -> None:
         assert set(json.loads(declared.read_text(encoding="utf-8"))) <= there
 
 
+def test_parts_are_labelled_with_what_their_texts_say() -> None:
+    noise, figures = str.maketrans("01l", "oii"), str.maketrans("OoIl", "0011")
+    typos = {"Corolla": "CORROLA"}
+    for record in TASKS["parts"]:
+        part: Any = record.expected
+        read, dates = record.text.casefold().translate(noise), f"{record.text} {record.text.translate(figures)}"
+        place = 0
+        for number in part["part_numbers"]:
+            place = record.text.index(number, place)
+        models = [vehicle["model"] for vehicle in part["fitment"] if vehicle["model"]]
+        for model in models:
+            said = {model.casefold().translate(noise), typos.get(model, model).casefold().translate(noise)}
+            assert any(one in read for one in said), (record.key, model)
+        for year in {vehicle[end] for vehicle in part["fitment"] for end in ("year_from", "year_to")} - {None}:
+            assert re.search(rf"(?<!\d)({year}|{year % 100:02})(?!\d)", dates), (record.key, year)
+        assert all((one["year_from"] or 0) <= (one["year_to"] or 9999) for one in part["fitment"]), record.key
+        vehicles = [(vehicle["make"], vehicle["model"]) for vehicle in part["fitment"]]
+        assert len({*vehicles}) == len(vehicles), record.key
+        assert part["name"] == " ".join(part["name"].casefold().split()), record.key
+
+
 def test_an_invoice_cannot_hide_that_it_does_not_add_up() -> None:
     schema = TASKS["invoices"].schema
     flagged = checked = 0
