@@ -91,6 +91,7 @@ def certify(
     """Find the confidence that keeps a strategy's errors below --max-error. Exit 1 if no such confidence is found."""
     from structout.evaluation import Dataset, certify_fields
     from structout.evaluation import certify as find
+    from structout.evaluation.experiment import Experiment
     from structout.evaluation.field_certification import FieldCertificate
     from structout.evaluation.forecast import forecast_of
     from structout.evaluation.user_functions import own
@@ -105,7 +106,7 @@ def certify(
         )
     whole = Dataset.load(dataset, schema, group=group)
     by: dict[str, Any] = {"confidence": own(confidence, float, int, NoneType)} if confidence is not None else {}
-    log = log or f".structout/bench-{whole.name}.jsonl"
+    log = log or str(Experiment(dataset, {}).place())  # that of bench, which may hold the answers
     if price and not dry_run:
         raise SpecError("got --price without --dry-run: prices only count in a forecast", hint="add --dry-run")
     if dry_run:

@@ -107,6 +107,7 @@ def recommend(
     from structout.evaluation import Dataset
     from structout.evaluation import recommend as find
     from structout.evaluation.amounts import Minimise
+    from structout.evaluation.experiment import Experiment
     from structout.evaluation.forecast import forecast_of
     from structout.evaluation.recommendation import built_of, shared_out
     from structout.prices import named, read_prices
@@ -119,7 +120,7 @@ def recommend(
     accuracies = {"record_accuracy": record_accuracy, "value_accuracy": value_accuracy}
     targets = [*(target or []), *(f"{name}>={share:.12g}" for name, share in accuracies.items() if share is not None)]
     whole = Dataset.load(dataset, schema, needs_labels=False)
-    log = log or f".structout/bench-{whole.name}.jsonl"
+    log = log or str(Experiment(dataset, {}).place())  # that of bench, which may hold the answers
     if dry_run:
         built, examples, parts = built_of(strategy or DEFAULTS), None, [whole]
         if folds is None:

@@ -100,3 +100,26 @@ def test_recommend_and_bench_say_what_rows_without_labels_cannot_say(
     assert "nothing here says whether the values are right" in measured.stdout
     assert not (tmp_path / "log.html").exists()
     assert shell("bench", rows, *more, "--html", str(tmp_path / "a.html")).returncode == 2
+
+
+@pytest.mark.parametrize("folds", [[], ["--folds", "5"]])
+def test_bench_recommend_and_certify_pay_for_no_answer_twice(
+    folds: list[str], bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
+) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text((tmp_path / "good.json").read_text())
+    strategies = ["Constrained(examples=3)", "Prompted(examples=2, choose='similar')"]
+    words = [str(data), "--model", model, *options, *folds]
+    choice = ["--output", str(tmp_path / "choice.strategy")]
+
+    def paid() -> int:
+        return sum("completion" in json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines())
+
+    named = [word for one in strategies for word in ("--strategy", one)]
+    split = [] if folds else ["--split", "all"]  # recommend and certify ask the dev records too
+    assert shell("bench", *words, *named, *split).returncode == 0
+    calls = paid()
+    assert calls > 0
+    assert shell("recommend", *words, *named, *choice, "--record-accuracy", "0.9").returncode == 0
+    assert shell("certify", *words, *named[:2], *choice).returncode == 0
+    assert paid() == calls
