@@ -33,11 +33,14 @@ if TYPE_CHECKING:
     from structout.evaluation import Dataset, Report
     from structout.evaluation.experiment import Experiment
 
+# The candidates of `bench` and `recommend`: each kind of strategy that costs about a call. `Vote` costs several, and what
+# `Grounded` may look for depends on the schema: both are worth naming, but not by default.
 DEFAULTS = [
     "Prompted()",
     "Prompted(examples=3)",
     "Repair(Prompted(examples=3))",
     "Reask(Repair(Prompted(examples=3)))",
+    "Constrained()",
     "Constrained(examples=3)",
     "Cascade(Repair(Prompted(examples=3)), Constrained(examples=3))",
 ]

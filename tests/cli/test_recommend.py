@@ -31,7 +31,7 @@ def test_recommend_and_certify_write_a_strategy(
     none = shell(*words, "--record-accuracy", "0.999", "--for", "10", "--json")
     assert f"the earlier {choice} was renamed to {choice}.old" in none.stderr
     assert (Path(choice).exists(), Path(f"{choice}.old").exists()) == (False, True)
-    assert len(json.loads(none.stdout)["for"]["costs"]) == 6
+    assert len(json.loads(none.stdout)["for"]["costs"]) == 7
     assert (none.returncode, json.loads(none.stdout)["chosen"]) == (1, None)
     assert "would meet the targets with 2,995 records" in shell(*words, "--record-accuracy", "0.999").stdout
     unsure = shell("certify", str(data), "--model", model, *options, "--output", str(tmp_path / "sure.strategy"))
