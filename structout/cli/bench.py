@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from structout.evaluation import Dataset, Report
     from structout.evaluation.experiment import Experiment
 
-# The candidates of `bench` and `recommend`: each kind of strategy that costs about a call. `Vote` costs several, and what
-# `Grounded` may look for depends on the schema: both are worth naming, but not by default.
+# The candidates of `bench` and `recommend`: strategies that cost about a call a record. `Vote` costs several calls, and
+# the fields that `Grounded` may look for depend on the schema: name both yourself.
 DEFAULTS = [
     "Prompted()",
     "Prompted(examples=3)",

@@ -41,7 +41,9 @@ def test_recommend_and_certify_write_a_strategy(
     assert "Confident" not in (tmp_path / "sure.strategy").read_text()
     few = shell("certify", str(data), "--model", model, *options, "--max-error", "0.01")
     assert few.returncode == 1
-    assert "60 accepted records judged it, and 299 would show it if all are right" in few.stdout
+    assert "0 of the 60 accepted records that judge are wrong" in few.stdout
+    assert "at these rates, about 299 records that judge would meet it (now 60)" in few.stdout
+    assert "certify tried" not in few.stdout, "the same strategy again"
     (tmp_path / "own.py").write_text("def always(outcome):\n    return 1.0\n")
     own = shell(
         "certify", str(data), "--model", model, *options, "--confidence", f"{tmp_path / 'own.py'}:always", "--json"
@@ -100,6 +102,27 @@ def test_recommend_and_bench_say_what_rows_without_labels_cannot_say(
     assert "nothing here says whether the values are right" in measured.stdout
     assert not (tmp_path / "log.html").exists()
     assert shell("bench", rows, *more, "--html", str(tmp_path / "a.html")).returncode == 2
+
+
+def test_certify_says_why_no_threshold_is_found(
+    bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
+) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text((tmp_path / "worse.json").read_text())
+    words = ["certify", str(data), "--model", model, *options, "--folds", "4", "--output", str(tmp_path / "a.strategy")]
+    repaired = shell(*words, "--strategy", "Repair(Prompted())")
+    assert "240 records; 60 of them propose thresholds, and 180 judge them" in repaired.stdout
+    assert "0 of the 146 accepted records that judge are wrong" in repaired.stdout
+    (tmp_path / "model.json").write_text(json.dumps({"bolt": '{"kind": "flange", "size_mm": 6}'}))
+    wrong = shell(*words, "--strategy", "Prompted(instructions='anew')")
+    assert "180 of the 180 accepted records that judge are wrong" in wrong.stdout
+    assert "at these rates, no number of records would meet the target" in wrong.stdout
+    assert "#logprobs" in wrong.stdout
+    assert "certify tried 2 strategies on these records: the 95 % holds for one strategy" in wrong.stdout
+    (tmp_path / "model.json").write_text(json.dumps({"bolt": "no"}))
+    none = shell(*words, "--strategy", "Prompted(examples=1)")
+    assert "the strategy accepted none of the 180 records that judge: there is nothing to certify" in none.stdout
+    assert "wrong" not in none.stdout.partition("nothing to certify")[0]
 
 
 @pytest.mark.parametrize("folds", [[], ["--folds", "5"]])
