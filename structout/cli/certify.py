@@ -12,6 +12,7 @@ from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import counted, progress, put, put_json, say
 from structout.cli.forecasts import put_forecast
 from structout.cli.options import (
+    PRICE_HELP,
     AllowCodeOption,
     CodeOption,
     FoldsOption,
@@ -22,7 +23,6 @@ from structout.cli.options import (
     MaxTokensOption,
     ModelOption,
     ModelSettingsOption,
-    PricesOption,
     StrategyOption,
     current_spelling,
     sampling,
@@ -74,7 +74,10 @@ def certify(
         typer.Option("--group", help="The column whose equal values mark rows that may be wrong together: a supplier."),
     ] = None,
     max_tokens: MaxTokensOption = 256,
-    price: PricesOption = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option("--price", help=f"Only with --dry-run: {PRICE_HELP}"),
+    ] = None,
     dry_run: ForecastOption = False,
     log: LogOption = None,
     output: Annotated[

@@ -43,8 +43,8 @@ class Sureness:
         """What a person should know before using the rows."""
         if self.accepted and self.median is None:
             yield (
-                "confidence: unknown, since no answer came with log-probabilities (#logprobs after the name of a server's "
-                "model asks for them): nothing says how sure the rows are"
+                "confidence: unknown, since no answer came with log-probabilities (#logprobs after the name of a "
+                "server's model asks for them): nothing says how sure the rows are"
             )
         elif self.median is not None:
             of = "" if self.known == self.accepted else f" of the {self.known:,} rows that have one"

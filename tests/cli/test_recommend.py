@@ -69,6 +69,19 @@ def test_recommend_never_lets_compliance_stand_alone(
     assert "No target says that the values are right" in by_form.stdout
 
 
+def test_recommend_words_a_missed_target_of_either_side(
+    bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
+) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text(json.dumps({"bolt": '{"kind": "flange", "size_mm": 6}'}))
+    words = ["recommend", str(data), "--model", model, *options, "--output", str(tmp_path / "choice.strategy")]
+    done = shell(*words, "--strategy", "Prompted()", "--target", "wrong_but_valid<=0.1")
+    said = " ".join(done.stdout.split())
+    assert "Rate misses: it is on the wrong side of the target, so that more records would not help." in said
+    assert "No strategy is on the right side of the targets at its present rates" in said
+    assert "not above" not in said
+
+
 def test_recommend_lets_all_labelled_rows_count(
     bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
 ) -> None:

@@ -162,6 +162,8 @@ def _tie(rows: Sequence[ReportRow], pairs: Sequence[Pair], one: ReportRow, able:
     """The choice among strategies whose record accuracy is not shown to differ."""
     unit, wrong = unit_of([row.cost for row in rows]), one.wrong_but_valid
     yield f"It is a tie: on {one.n} records, {len(able)} strategies are not shown to differ in right records."
+    if len(pairs) > 1 and all(pair.p > 1 - CONFIDENCE for pair in pairs):
+        yield f"No pair is shown to differ after the correction for {len(pairs)} pairs; fewer strategies need less."
     alike = [row for row in able if row.wrong_but_valid.value == wrong.value]
     why = "it accepts the fewest wrong records" if len(alike) == 1 else "it is the cheapest; all accept as many wrong"
     if 1 < len(alike) < len(able):

@@ -71,6 +71,8 @@ def test_a_tie_of_equals_goes_to_the_cheapest() -> None:
     a, b, c = row("A", 15, 0.4), row("B", 15, 0.9), row("C", 14, 0.2)
     assert "Take A of these: it is the cheapest; all accept as many wrong (38 %" in conclude([b, a], [pair(a, b, 1)])
     three = conclude([b, a, c], [pair(a, b, 1), pair(a, c, 1), pair(b, c, 1)])
+    assert "No pair is shown to differ after the correction for 3 pairs" in three
+    assert "No pair" not in conclude([b, a, c], [pair(a, b, 1), pair(a, c, 0.01), pair(b, c, 1)])
     assert "Take A of these: it is the cheapest of the 2 that accept the fewest wrong records" in three
 
 
