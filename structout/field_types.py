@@ -22,6 +22,18 @@ def misfit(made: Any) -> str:
     return ""
 
 
+def tupled(value: Any, declared: Any) -> Any:
+    """The value with each list as a tuple where the declared type has a tuple."""
+    kind, parts = get_origin(declared), get_args(declared)
+    if kind in (Union, UnionType):
+        tried = (tupled(value, part) for part in parts)
+        return next((one for one, part in zip(tried, parts, strict=True) if _fits(one, part)), value)
+    if kind is not tuple or not isinstance(value, list | tuple):
+        return value
+    each = parts[:1] * len(value) if Ellipsis in parts else parts
+    return tuple(map(tupled, value, each)) if len(each) == len(value) else tuple(value)
+
+
 def _words(declared: Any) -> str:
     """A type in plain words."""
     kind, parts = get_origin(declared), get_args(declared)

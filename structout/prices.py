@@ -166,11 +166,14 @@ def read_prices(texts: Iterable[str]) -> dict[str, Price]:
 
 
 def named(prices: Mapping[str, Price], models: Sequence[str]) -> dict[str, Price]:
-    """Prices by model name. A price without a name applies to the only model; raises `SpecError` for several models."""
-    if "" in prices and len(models) != 1:
+    """Prices by model name. A price without a name applies to the only model, whatever its options.
+
+    Raises `SpecError` for several models.
+    """
+    if "" in prices and len(set(map(without_options, models))) != 1:
         hint = f"name the model: {', '.join(models) or 'embedded'}"
         raise SpecError("invalid price: got INPUT,OUTPUT for several models, expected MODEL=INPUT,OUTPUT", hint=hint)
-    return {name or models[0]: price for name, price in prices.items()}
+    return {one: price for name, price in prices.items() for one in ([name] if name else models)}
 
 
 def with_known(prices: Mapping[str, Price], models: Iterable[str]) -> dict[str, Price]:

@@ -5,7 +5,7 @@ import pytest
 
 from structout.completion import Usage
 from structout.errors import DataError, SpecError
-from structout.prices import Price, Prices, known_price, read_price, with_known
+from structout.prices import Price, Prices, known_price, named, read_price, with_known
 
 
 def test_cached_and_stored_tokens_have_their_own_prices() -> None:
@@ -85,3 +85,10 @@ def test_a_price_is_for_a_model_with_any_options() -> None:
     prices = {"anthropic:c": Price(1, 2), "anthropic:c#batch": Price(3, 4)}
     names = ["anthropic:c#thinking=low", "anthropic:c#batch,thinking=low"]
     assert [with_known(prices, names)[name] for name in names] == [Price(1, 2), Price(3, 4)]
+
+
+def test_a_price_without_a_name_is_for_one_model_whatever_its_options() -> None:
+    both = ["vllm:m@http://127.0.0.1:1/v1", "vllm:m@http://127.0.0.1:1/v1#logprobs"]
+    assert named({"": Price(0.2, 0.6)}, both) == dict.fromkeys(both, Price(0.2, 0.6))
+    with pytest.raises(SpecError, match="for several models"):
+        named({"": Price(0.2, 0.6)}, ["openai:m", "openai:m#batch"])

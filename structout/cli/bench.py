@@ -33,11 +33,14 @@ if TYPE_CHECKING:
     from structout.evaluation import Dataset, Report
     from structout.evaluation.experiment import Experiment
 
+# The candidates of `bench` and `recommend`: strategies that cost about a call a record. `Vote` costs several calls, and
+# the fields that `Grounded` may look for depend on the schema: name both yourself.
 DEFAULTS = [
     "Prompted()",
     "Prompted(examples=3)",
     "Repair(Prompted(examples=3))",
     "Reask(Repair(Prompted(examples=3)))",
+    "Constrained()",
     "Constrained(examples=3)",
     "Cascade(Repair(Prompted(examples=3)), Constrained(examples=3))",
 ]

@@ -12,6 +12,7 @@ from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import counted, progress, put, put_json, say
 from structout.cli.forecasts import put_forecast
 from structout.cli.options import (
+    PRICE_HELP,
     AllowCodeOption,
     CodeOption,
     FoldsOption,
@@ -22,7 +23,6 @@ from structout.cli.options import (
     MaxTokensOption,
     ModelOption,
     ModelSettingsOption,
-    PricesOption,
     StrategyOption,
     current_spelling,
     sampling,
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from structout.evaluation.certification import Certificate
     from structout.evaluation.field_certification import FieldCertificate
     from structout.evaluation.stats.rates import Rate
+    from structout.evaluation.stats.thresholds import Evidence
+
+CONFIDENCES = "a model with log-probabilities (#logprobs after its name) gives them, and so do Vote and Learned"
 
 
 def certify(
@@ -71,7 +74,10 @@ def certify(
         typer.Option("--group", help="The column whose equal values mark rows that may be wrong together: a supplier."),
     ] = None,
     max_tokens: MaxTokensOption = 256,
-    price: PricesOption = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option("--price", help=f"Only with --dry-run: {PRICE_HELP}"),
+    ] = None,
     dry_run: ForecastOption = False,
     log: LogOption = None,
     output: Annotated[
@@ -91,6 +97,8 @@ def certify(
     """Find the confidence that keeps a strategy's errors below --max-error. Exit 1 if no such confidence is found."""
     from structout.evaluation import Dataset, certify_fields
     from structout.evaluation import certify as find
+    from structout.evaluation.certification import several_tried
+    from structout.evaluation.experiment import Experiment
     from structout.evaluation.field_certification import FieldCertificate
     from structout.evaluation.forecast import forecast_of
     from structout.evaluation.user_functions import own
@@ -105,7 +113,7 @@ def certify(
         )
     whole = Dataset.load(dataset, schema, group=group)
     by: dict[str, Any] = {"confidence": own(confidence, float, int, NoneType)} if confidence is not None else {}
-    log = log or f".structout/bench-{whole.name}.jsonl"
+    log = log or str(Experiment(dataset, {}).place())  # that of bench, which may hold the answers
     if price and not dry_run:
         raise SpecError("got --price without --dry-run: prices only count in a forecast", hint="add --dry-run")
     if dry_run:
@@ -136,11 +144,15 @@ def certify(
             {name: value for name, value in asdict(found).items() if name != "confidences"} | {"is_met": found.is_met}
         )
     else:
-        put(f"{found.strategy} on {found.model}, measured on {counted(len(whole) if folds else test, 'record')}:")
+        judging = (found.fields[0].evidence if isinstance(found, FieldCertificate) else found.evidence).records
+        rest = f"; {len(whole) - judging:,} of them propose thresholds, and {judging:,} judge them" * bool(folds)
+        put(f"{found.strategy} on {found.model}, measured on {counted(len(whole) if folds else test, 'record')}{rest}:")
         if group is not None:
             groups = counted(len({record.group for record in whole}), "group")
             put(f"the records are of {groups} by {line(group)}, and may be wrong together in a group;")
         put("\n".join(_of_fields(found) if isinstance(found, FieldCertificate) else _of_records(found)))
+        if several := several_tried(found.tried):
+            put(several)
     if found.is_met and confidence is not None:
         say("no strategy file is written: a strategy cannot apply the function of --confidence")
     elif found.is_met:
@@ -167,7 +179,10 @@ def _of_records(found: "Certificate") -> "Iterator[str]":
     """What was found for whole records."""
     from structout.evaluation.amounts import plain
 
-    yield f"{_percent(found.base_error)} of the accepted records are wrong;"
+    if not found.evidence.accepted:
+        yield f"the strategy accepted none of the {counted(found.n, 'record')} that judge: there is nothing to certify"
+        return  # without an accepted record, nothing else is known
+    yield f"{_wrong(found.evidence, 'accepted record')}: {_percent(found.base_error)};"
     most = f"at most {100 * found.max_error:g} % wrong"
     if found.bound:
         yield f"to have {most}, any method must reject at least {plain(100 * found.bound)} % of the accepted records"
@@ -179,19 +194,25 @@ def _of_records(found: "Certificate") -> "Iterator[str]":
         how = "the strategy" if found.threshold is None else f"threshold {found.threshold:.4f}"
         yield f"{how} accepts {_percent(found.coverage)} of the records;"
         yield f"{found.errors} of {found.accepted} were wrong, which bounds the error at {100 * found.worst:.1f} %"
+    elif found.confidences:
+        yield "no threshold meets the target with 95 % certainty;"
+        yield from _hope(found.evidence)
     else:
-        yield _why_not(found)
+        yield "they do not meet it with 95 % certainty;"
+        yield from _hope(found.evidence)
+        yield f"confidences would let the strategy set records aside: {CONFIDENCES}"
 
 
 def _of_fields(found: "FieldCertificate") -> "Iterator[str]":
     """What was found for each field."""
     for one in found.fields:
-        most = f"at most {100 * one.max_error:g} % may be"
-        yield f"{line(one.field)}: {_percent(one.base_error)} of its values are wrong, and {most}"
+        yield f"{line(one.field)}: {_wrong(one.evidence, 'value')}, {_percent(one.base_error)};"
+        yield f"  at most {100 * one.max_error:g} % may be wrong"
         if not one.has_confidence:
-            yield "  its values have no confidence, so none can be withheld; log-probabilities or Vote give one"
+            yield f"  its values have no confidence, so none can be withheld: {CONFIDENCES}"
         elif one.threshold is None:
-            yield f"  no threshold meets this target ({counted(one.base_error.n, 'value')} judged it)"
+            yield "  no threshold meets this target;"
+            yield from (f"  {told}" for told in _hope(one.evidence))
         else:
             kept = f"{_percent(one.coverage)} of the values"
             yield f"  threshold {one.threshold:.4f} keeps {kept}, and the others become null;"
@@ -200,18 +221,23 @@ def _of_fields(found: "FieldCertificate") -> "Iterator[str]":
         yield "all targets hold together with 95 % confidence"
 
 
-def _why_not(found: "Certificate") -> str:
-    """Why the target is not met, and what would help."""
-    from structout.evaluation.stats.rates import records_needed
-
-    needed = records_needed(1 - found.max_error)
-    judged = (
-        f"{counted(found.base_error.n, 'accepted record')} judged it, and {needed:,} would show it if all are right"
+def _wrong(found: "Evidence", what: str) -> str:
+    """How many of the answers that judge are wrong."""
+    return (
+        f"{found.wrong:,} of the {counted(found.accepted, what)} that judge {'is' if found.wrong == 1 else 'are'} wrong"
     )
-    if found.confidences:
-        return f"no threshold meets the target with 95 % certainty: {judged}"
-    help_with = "a model with log-probabilities gives confidences, and so do Vote and a Learned verifier"
-    return f"they do not meet it with 95 % certainty: {judged}; {help_with}"
+
+
+def _hope(found: "Evidence") -> "Iterator[str]":
+    """Whether the confidence tells right from wrong, and how many records would meet the target."""
+    if (one := found.separation) is not None:
+        pairs = f"{100 * one.area:.0f} % of the pairs of a right and a wrong answer (50 % is chance)"
+        shown = "tells right from wrong" if one.is_shown else "is not shown to tell right from wrong"
+        yield f"the confidence {shown}: the right answer is surer in {pairs};"
+    if found.needed is None:
+        yield "at these rates, no number of records would meet the target: try another strategy or model"
+    else:
+        yield f"at these rates, about {found.needed:,} records that judge would meet it (now {found.records:,})"
 
 
 def _percent(rate: "Rate") -> str:

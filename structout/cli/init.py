@@ -129,7 +129,7 @@ def init(
             say("nothing is written")
             raise typer.Exit(PASSED)
     starter.write(Path(folder))
-    _tell(starter, file, folder)
+    _tell(starter, file, folder, rows.likely_key(text) if has_key else "")
     raise typer.Exit(PASSED)
 
 
@@ -317,7 +317,7 @@ def _example(given: str) -> Json:
     return found
 
 
-def _tell(starter: Any, file: _SchemaFile, folder: str) -> None:
+def _tell(starter: Any, file: _SchemaFile, folder: str, key: str) -> None:
     records = counted(len(starter.records), "record")
     labelled = "with labels" if starter.is_labelled else "without labels"
     put(f"wrote {file.name}, {records} {labelled} and README.md to {folder}")
@@ -326,6 +326,9 @@ def _tell(starter: Any, file: _SchemaFile, folder: str) -> None:
     elif file.contract is None:
         told = "to extract others, name their columns with --label-column, give an --example, or --no-labels"
         put(f"the schema has the fields {', '.join(map(line, file.fields[:30]))}: {told}")
+    if key and key not in file.fields:
+        how = ": --label-column names it as a field, with the others" if starter.is_labelled else ""
+        put(f"the column {line(key)} became the key of the records, and is no field{how}")
     if file.closed:
         put(f"closed lists hold the values of the sample only: check {', '.join(map(line, file.closed))}")
     put("the commands are in README.md. The first:\n")

@@ -154,14 +154,11 @@ TemperatureOption = Annotated[
 SeedOption = Annotated[
     int, typer.Option("--seed", help="The seed of sampling. With a seed above 0, equal prompts are asked once.")
 ]
-PricesOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--price",
-        help="[MODEL=]INPUT,OUTPUT[,HOUR][,cached=C]: US dollars per million tokens and per hour. "
-        "Hosted models have the prices of genai-prices.",
-    ),
-]
+PRICE_HELP = (
+    "[MODEL=]INPUT,OUTPUT[,HOUR][,cached=C]: US dollars per million tokens and per hour. "
+    "Hosted models have the prices of genai-prices."
+)
+PricesOption = Annotated[list[str] | None, typer.Option("--price", help=PRICE_HELP)]
 ForecastOption = Annotated[
     bool,
     typer.Option(

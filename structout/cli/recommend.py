@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from structout.evaluation.recommendation import Candidate, Recommendation
     from structout.evaluation.stats.rates import Rate
 
+_MISSED = "rate\nmisses"  # of a target that no number of records would show
+
 
 def recommend(
     dataset: Annotated[str, typer.Argument(help="A folder, a JSONL or CSV file, or hf:OWNER/NAME.")],
@@ -62,7 +64,7 @@ def recommend(
     schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, if the folder holds none.")] = None,
     strategy: Annotated[
         list[str] | None,
-        typer.Option("--strategy", help="A candidate, such as 'Constrained()'. Repeatable (six of structout's own)."),
+        typer.Option("--strategy", help="A candidate, such as 'Constrained()'. Repeatable (seven of structout's own)."),
     ] = None,
     model: ModelsOption = None,
     model_settings: ModelSettingsOption = None,
@@ -107,6 +109,7 @@ def recommend(
     from structout.evaluation import Dataset
     from structout.evaluation import recommend as find
     from structout.evaluation.amounts import Minimise
+    from structout.evaluation.experiment import Experiment
     from structout.evaluation.forecast import forecast_of
     from structout.evaluation.recommendation import built_of, shared_out
     from structout.prices import named, read_prices
@@ -119,7 +122,7 @@ def recommend(
     accuracies = {"record_accuracy": record_accuracy, "value_accuracy": value_accuracy}
     targets = [*(target or []), *(f"{name}>={share:.12g}" for name, share in accuracies.items() if share is not None)]
     whole = Dataset.load(dataset, schema, needs_labels=False)
-    log = log or f".structout/bench-{whole.name}.jsonl"
+    log = log or str(Experiment(dataset, {}).place())  # that of bench, which may hold the answers
     if dry_run:
         built, examples, parts = built_of(strategy or DEFAULTS), None, [whole]
         if folds is None:
@@ -216,7 +219,7 @@ def _needed(one: "Candidate") -> str:
     """The records that a candidate still needs to meet the targets."""
     if one.p is None or one.shown:
         return "–"
-    return "rate not\nabove" if one.needed is None else f"{one.needed:,}"
+    return _MISSED if one.needed is None else f"{one.needed:,}"
 
 
 def _legend(found: "Recommendation") -> str:
@@ -225,10 +228,10 @@ def _legend(found: "Recommendation") -> str:
     if not found.ordering and len(found.candidates) > 1:
         told += f" It is corrected for {len(found.candidates)} strategies that are tested at once (Holm)."
     words = {_needed(one) for one in found.candidates}
-    if words - {"–", "rate not\nabove"}:
+    if words - {"–", _MISSED}:
         told += " Records needed: as many would show the targets at the present rates."
-    if "rate not\nabove" in words:
-        told += " Rate not above the target: at this rate, more records would not help."
+    if _MISSED in words:
+        told += " Rate misses: it is on the wrong side of the target, so that more records would not help."
     return told
 
 
@@ -284,7 +287,8 @@ def _rates(rates: "Mapping[str, Rate]") -> str:
 def _hope(found: "Recommendation") -> str:
     able = [one for one in found.candidates if one.needed is not None]
     if not able:
-        return "No strategy is above the targets at its present rates, so more records would not help. Try others."
+        why = "No strategy is on the right side of the targets at its present rates"
+        return f"{why}, so more records would not help. Try others."
     least = min(able, key=lambda one: one.needed or 0)
     needed = counted(least.needed or 0, "record")
     return f"At its present rates, {_name(least, found)} would meet the targets with {needed}."

@@ -12,15 +12,17 @@ from structout.completion import Sampling
 from structout.errors import DataError
 from structout.evaluation.dataset import Dataset
 from structout.evaluation.harness import evaluate, labelled
-from structout.evaluation.outcome import Outcome
+from structout.evaluation.log import listed
+from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.recommendation import measured_with
 from structout.evaluation.stats.rates import CONFIDENCE, Rate, wilson
-from structout.evaluation.stats.thresholds import Sure, threshold
+from structout.evaluation.stats.thresholds import Evidence, Sure, threshold
 from structout.models import Model
 from structout.strategies import On, Strategy, Verify, load_strategy, spec, strategy_of
 from structout.verifiers import Confident
 
 Confidence = Callable[[Outcome], float | None]
+CERTIFY = "certify"  # who made a run, in the header of a log
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,9 @@ class Certificate:
     `accepted` test records were wrong, and `worst` is the upper bound of the error rate. `base_error` is the error
     rate without a threshold; `bound` is the least share of these records that any method must reject to reach
     `max_error`. `source` is the model as `load_model` takes it. The certificate holds for answers of at most
-    `max_tokens`, with the train records of `dataset` as examples. `confidences` are of all dev and test records,
-    for `structout run --watch`.
+    `max_tokens`, with the train records of `dataset` as examples. `evidence` says what the certificate rests on, and
+    `tried` how many strategies `certify` asked for these records so far, by the log: the confidence of 95 % is for one
+    strategy that was chosen before. `confidences` are of all dev and test records, for `structout run --watch`.
     """
 
     strategy: str
@@ -52,6 +55,8 @@ class Certificate:
     dataset: str
     max_tokens: int
     is_met: bool
+    evidence: Evidence
+    tried: int = 1
     confidences: tuple[float, ...] = field(default=(), repr=False)
 
     def written(self, place: str | None = None) -> str:
@@ -69,6 +74,7 @@ class Certificate:
         return (
             f"# At most {allowed} of the accepted records are wrong, with {sure} confidence.\n"
             f"# The strategy accepted {100 * covered:.0f} % of {self.n} test records.\n"
+            f"{several_tried(self.tried, '# ', chr(10))}"
             f"{measured_with(place or self.dataset, self.max_tokens)}{spec(strategy)}\n"
         )
 
@@ -116,15 +122,40 @@ def certify(
     return Certificate(
         strategy=spec(built), model=name, max_error=max_error, threshold=found, coverage=coverage, accepted=accepted,
         errors=errors, worst=worst, base_error=base, bound=bound, n=len(test), source=source, dataset=dataset.name,
-        max_tokens=sampling.max_tokens, is_met=is_met, confidences=known,
+        max_tokens=sampling.max_tokens, is_met=is_met, evidence=Evidence.of(judged, len(test), max_error),
+        tried=tried(log, dataset, Arm(spec(built), name)), confidences=known,
     )  # fmt: skip
+
+
+def tried(log: str | Path | None, dataset: Dataset, arm: Arm) -> int:
+    """How many strategies `certify` asked for records of this data set, by the log; with the strategy of `arm`."""
+    known = {arm}
+    splits = dataset.splits().items()
+    for run in listed(log) if log is not None else ():
+        about = run.about
+        if about.get("by") == CERTIFY and run.outcomes and splits & _items(about.get("splits")):
+            known |= {Arm(str(one), str(model)) for one in about["strategies"] for model in about["models"]}
+    return len(known)
+
+
+def _items(found: Any) -> Any:
+    """The entries of a mapping that a log holds; none for anything else."""
+    return {(str(name), str(value)) for name, value in found.items()} if isinstance(found, Mapping) else set()
+
+
+def several_tried(count: int, before: str = "", after: str = "") -> str:
+    """A sentence for more than one strategy that was tried on the same records; "" for one."""
+    if count < 2:
+        return ""
+    told = f"certify tried {count} strategies on these records: the {100 * CONFIDENCE:.0f} % holds for one strategy"
+    return f"{before}{told} that was chosen before, not for the best of several{after}"
 
 
 def halves(
     strategy: Strategy, dataset: Dataset, model: Model | str, folds: int | None, **how: Any
 ) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]]:
     """The outcomes that propose thresholds, and those that judge the thresholds. `how` is as `evaluate` takes it."""
-    how["about"] = {"by": "certify"}  # for whoever reads the log
+    how["about"] = {"by": CERTIFY}  # for whoever reads the log
     if folds is None:
         parts = [labelled(dataset).split("dev"), dataset.split("test")]
         dev, test = (tuple(evaluate([strategy], model, part, examples=dataset, **how).outcomes) for part in parts)

@@ -9,12 +9,12 @@ import numpy as np
 
 from structout.completion import Sampling
 from structout.errors import DataError, SpecError
-from structout.evaluation.certification import group_of, halves
+from structout.evaluation.certification import group_of, halves, several_tried, tried
 from structout.evaluation.dataset import Dataset
-from structout.evaluation.outcome import Outcome
+from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.recommendation import measured_with
 from structout.evaluation.stats.rates import CONFIDENCE, Rate, wilson
-from structout.evaluation.stats.thresholds import Sure, threshold
+from structout.evaluation.stats.thresholds import Evidence, Sure, threshold
 from structout.models import Model
 from structout.strategies import On, Strategy, Verify, load_strategy, spec, strategy_of
 from structout.verifiers import Confident
@@ -27,7 +27,8 @@ class FieldThreshold:
     `field` is a JSON Pointer, with `*` for each item of a list. `threshold` is None if no threshold met the target, as
     none does if no value of the field `has_confidence`.
     `coverage` is the share of the field's values that pass; `errors` of the `kept` test values were wrong, `worst` is
-    the upper bound of their error rate, and `base_error` is the error rate of all values of the field.
+    the upper bound of their error rate, and `base_error` is the error rate of all values of the field. `evidence` says
+    what the threshold rests on.
     """
 
     field: str
@@ -38,6 +39,7 @@ class FieldThreshold:
     errors: int
     worst: float
     base_error: Rate
+    evidence: Evidence
     has_confidence: bool = True
 
 
@@ -55,6 +57,7 @@ class FieldCertificate:
     dataset: str
     max_tokens: int
     fields: tuple[FieldThreshold, ...]
+    tried: int = 1
     confidences: tuple[float, ...] = field(default=(), repr=False)
 
     @property
@@ -82,6 +85,7 @@ class FieldCertificate:
         return (
             f"# Of the values that are not null, at most these shares are wrong: {told}.\n"
             f"# All of these bounds hold together with {100 * CONFIDENCE:.0f} % confidence.\n"
+            f"{several_tried(self.tried, '# ', chr(10))}"
             f"{measured_with(place or self.dataset, self.max_tokens)}{spec(strategy)}\n"
         )
 
@@ -117,7 +121,7 @@ def certify_fields(
     source = model if isinstance(model, str) else test[0].model
     made = FieldCertificate(
         strategy=spec(built), model=test[0].model, source=source, dataset=dataset.name,
-        max_tokens=sampling.max_tokens, fields=found,
+        max_tokens=sampling.max_tokens, fields=found, tried=tried(log, dataset, Arm(spec(built), test[0].model)),
     )  # fmt: skip
     known = (_least(outcome, made.verifier) for outcome in (*dev, *test))
     return replace(made, confidences=tuple(one for one in known if one is not None))
@@ -143,7 +147,7 @@ def _field(
     return FieldThreshold(
         field=name, max_error=max_error, threshold=found, coverage=wilson(kept / len(every), len(every)), kept=kept,
         errors=judged.errors(passed), worst=judged.rate(passed).upper if kept else 1.0, base_error=judged.rate(every),
-        has_confidence=bool(judged.above(-inf).any()),
+        evidence=Evidence.of(judged, len(test), max_error, level), has_confidence=bool(judged.above(-inf).any()),
     )  # fmt: skip
 
 

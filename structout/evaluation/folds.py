@@ -33,16 +33,18 @@ class Fold:
 def folds_of(dataset: Dataset, count: int, seed: int = 0) -> list[Fold]:
     """The records of all splits in `count` folds of nearly equal size.
 
-    The seed and the keys decide the fold of a record. Records with the same words share a fold, so that no record is
-    tested by a strategy that has seen its label. Raises `SpecError` for fewer than 2 folds, and `DataError` without
-    labels or for fewer different records than folds.
+    The seed and the keys decide the fold of a record and the order of its examples, whatever the order of `dataset`:
+    runs with one seed send the same prompts, so that one log serves them all. Records with the same words share a fold,
+    so that no record is tested by a strategy that has seen its label. Raises `SpecError` for fewer than 2 folds, and
+    `DataError` without labels or for fewer different records than folds.
     """
     if count < 2:
         raise SpecError(f"invalid folds: got {count}", hint="give 2 or more, such as 5")
     if not dataset.has_labels:
         raise DataError(f"{dataset.name} has no labels to make folds of", hint="leave folds out, or label the records")
+    mixed = dataset.shuffled(seed)
     alike: dict[tuple[str, ...], list[Record]] = {}
-    for record in dataset.shuffled(seed):
+    for record in mixed:
         alike.setdefault(tuple(plain_words(record.text)), []).append(record)
     if len(alike) < count:
         problem = f"{dataset.name} holds {len(alike)} different records, too few for {count} folds"
@@ -53,7 +55,7 @@ def folds_of(dataset: Dataset, count: int, seed: int = 0) -> list[Fold]:
     made = []
     for number, place in enumerate(places, 1):
         keys = {record.key for record in place}
-        others = tuple(record for record in dataset if record.key not in keys)
+        others = tuple(record for record in mixed if record.key not in keys)
         shown = tuple(Example(record.text, record.written) for record in others)
         made.append(Fold(tuple(place), shown, others, number))
     return made

@@ -31,6 +31,7 @@ from structout.schema import Schema
 from structout.strategies import Strategy, spec, with_models
 from structout.strategies.batch import each, halves
 from structout.strategies.files import files_of
+from structout.strategies.given import asks_given
 from structout.strategies.parts import models_of
 from structout.tables.rows import Row
 
@@ -88,7 +89,8 @@ class Job:
     @property
     def in_flight(self) -> int:
         """The most requests that a server may have in flight; 0 without a server."""
-        return max(map(_in_flight, [self.model, *models_of(self.strategy)]))
+        given = [self.model] if asks_given(self.strategy) else []  # a model that is not asked is not loaded
+        return max(map(_in_flight, [*given, *models_of(self.strategy)]), default=0)
 
     def traced(self) -> "Job":
         """This job with an OpenTelemetry span for every call of a model. Warns if no tracer receives the spans."""

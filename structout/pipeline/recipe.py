@@ -6,12 +6,13 @@ from typing import Any
 
 from structout import defaults
 from structout.completion import Sampling
-from structout.models import load_model
+from structout.models import LazyModel, load_model
 from structout.pipeline.job import Job
 from structout.prices import Prices
 from structout.result import Example
 from structout.schema import Schema
 from structout.strategies import Strategy, load_strategy
+from structout.strategies.given import asks_given
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,15 @@ class Recipe:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def job(self) -> Job:
-        """Load the schema, the model and the strategy."""
+        """Load the schema, the model and the strategy. A strategy that asks models of its own alone, by `On`, does not
+        load the embedded model, which is the default.
+        """
+        strategy = load_strategy(self.strategy) if isinstance(self.strategy, str) else self.strategy
+        model = LazyModel(self.model) if self.model == "embedded" and not asks_given(strategy) else self.model
         return Job(
             schema=Schema.of(self.schema),
-            model=load_model(self.model) if isinstance(self.model, str) else self.model,
-            strategy=load_strategy(self.strategy) if isinstance(self.strategy, str) else self.strategy,
+            model=load_model(model) if isinstance(model, str) else model,
+            strategy=strategy,
             examples=self.examples,
             sampling=self.sampling,
             prices=Prices(self.prices),

@@ -49,5 +49,8 @@ class Watch:
     def close(self) -> None:
         """Warn if there was nothing to watch."""
         if not self.detector.rows:
-            message = "no answer has a confidence, so nothing was watched: the model gives no log-probabilities"
+            message = (
+                "no answer has a confidence, so nothing was watched: the model gives no log-probabilities (#logprobs "
+                "after the name of a server's model asks for them)"
+            )
             warnings.warn(message, StructoutWarning, stacklevel=3)

@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import Any
 
 from structout.errors import SpecError, StructoutError
-from structout.field_types import misfit
+from structout.field_types import misfit, tupled
 from structout.prompts.guidance import read_instructions
 from structout.source import import_object, reading, source_of
 from structout.strategies.base import Strategy
@@ -171,6 +171,9 @@ class _Builder:
                 raise SpecError(f"invalid strategy {self.text!r}: it gives {twice} twice", hint="omit one of them")
             keywords = {str(word.arg): self.build(word.value) for word in node.keywords}
             return self._call(name, [self.build(one) for one in node.args], keywords)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            called = self._as_written(ast.get_source_segment(self.pure, node.func) or "")
+            raise SpecError(f"invalid strategy {self.text!r}: it calls {called}", hint=_in_place_of(called))
         if isinstance(node, ast.Tuple | ast.List) and not _is_literal(node):
             return tuple(map(self.build, node.elts))
         try:
@@ -205,6 +208,9 @@ class _Builder:
                 example = "; for example, Repair(Prompted())" if "inner" in missing else ""
                 hint = f"write {', '.join(missing)} between the parentheses{example}"
                 raise SpecError(f"{shown} in {self.text!r} lacks {', '.join(missing)}", hint=hint)
+            types = {one.name: one.type for one in fields(part)}
+            positional = list(map(tupled, positional, [*types.values(), *[Any] * len(positional)]))
+            keywords = {word: tupled(value, types[word]) for word, value in keywords.items()}
         try:
             made = part(*positional, **keywords)
             if is_dataclass(made) and (problem := misfit(made)):
@@ -217,6 +223,18 @@ class _Builder:
                 hint = f"to give the function itself, quote its name: {shown!r}"
             raise SpecError(f"{shown} in {self.text!r}: {error}", hint=hint) from error
         return made
+
+
+def _in_place_of(called: str) -> str:
+    """A hint that shows what to write in the place of a method of a part, whose result a program has."""
+    name, _, method = called.rpartition(".")
+    if name == "Grounded":
+        return "name the fields that are copied from the text: Grounded(fields=('/quantity', '/unit_price'))"
+    if name == "Learned":
+        return "name the file that write_head wrote: Learned('head.json')"
+    if name in NAMES:
+        return f"write the part itself: {name}(...). In Python, structout.spec({called}(...)) shows it"
+    return f"an expression holds parts and values: call {method or called} in Python, and write its result"
 
 
 def _required(part: Any) -> list[str]:

@@ -120,7 +120,9 @@ def test_ids_become_keys_and_other_columns_stay_beside_the_records(
     lines = [f"00{n}{delimiter}hex, bolt {n}{delimiter}DE01" for n in range(4)]
     Path("orders.csv").write_text("\n".join((delimiter.join(("id", "text", "werk")), *lines)))
     options = ["--sample", "orders.csv", "--model", MODEL, "--example", json.dumps(ANSWER)]
-    assert shell("init", *options).returncode == 0
+    told = shell("init", *options)
+    assert told.returncode == 0
+    assert "the column id became the key of the records, and is no field" in told.stdout
     run, validate = commands("orders")
     assert run[run.index("--key") : run.index("--output")] == ["--key", "key", "--keep", "werk"]
     monkeypatch.chdir("orders")

@@ -31,7 +31,7 @@ def test_recommend_and_certify_write_a_strategy(
     none = shell(*words, "--record-accuracy", "0.999", "--for", "10", "--json")
     assert f"the earlier {choice} was renamed to {choice}.old" in none.stderr
     assert (Path(choice).exists(), Path(f"{choice}.old").exists()) == (False, True)
-    assert len(json.loads(none.stdout)["for"]["costs"]) == 6
+    assert len(json.loads(none.stdout)["for"]["costs"]) == 7
     assert (none.returncode, json.loads(none.stdout)["chosen"]) == (1, None)
     assert "would meet the targets with 2,995 records" in shell(*words, "--record-accuracy", "0.999").stdout
     unsure = shell("certify", str(data), "--model", model, *options, "--output", str(tmp_path / "sure.strategy"))
@@ -41,7 +41,9 @@ def test_recommend_and_certify_write_a_strategy(
     assert "Confident" not in (tmp_path / "sure.strategy").read_text()
     few = shell("certify", str(data), "--model", model, *options, "--max-error", "0.01")
     assert few.returncode == 1
-    assert "60 accepted records judged it, and 299 would show it if all are right" in few.stdout
+    assert "0 of the 60 accepted records that judge are wrong" in few.stdout
+    assert "at these rates, about 299 records that judge would meet it (now 60)" in few.stdout
+    assert "certify tried" not in few.stdout, "the same strategy again"
     (tmp_path / "own.py").write_text("def always(outcome):\n    return 1.0\n")
     own = shell(
         "certify", str(data), "--model", model, *options, "--confidence", f"{tmp_path / 'own.py'}:always", "--json"
@@ -65,6 +67,19 @@ def test_recommend_never_lets_compliance_stand_alone(
     assert by_form.returncode == 0
     assert "100 % (at most 100 %) of its records are wrong-but-valid" in by_form.stdout
     assert "No target says that the values are right" in by_form.stdout
+
+
+def test_recommend_words_a_missed_target_of_either_side(
+    bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
+) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text(json.dumps({"bolt": '{"kind": "flange", "size_mm": 6}'}))
+    words = ["recommend", str(data), "--model", model, *options, "--output", str(tmp_path / "choice.strategy")]
+    done = shell(*words, "--strategy", "Prompted()", "--target", "wrong_but_valid<=0.1")
+    said = " ".join(done.stdout.split())
+    assert "Rate misses: it is on the wrong side of the target, so that more records would not help." in said
+    assert "No strategy is on the right side of the targets at its present rates" in said
+    assert "not above" not in said
 
 
 def test_recommend_lets_all_labelled_rows_count(
@@ -100,3 +115,47 @@ def test_recommend_and_bench_say_what_rows_without_labels_cannot_say(
     assert "nothing here says whether the values are right" in measured.stdout
     assert not (tmp_path / "log.html").exists()
     assert shell("bench", rows, *more, "--html", str(tmp_path / "a.html")).returncode == 2
+
+
+def test_certify_says_why_no_threshold_is_found(
+    bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
+) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text((tmp_path / "worse.json").read_text())
+    words = ["certify", str(data), "--model", model, *options, "--folds", "4", "--output", str(tmp_path / "a.strategy")]
+    repaired = shell(*words, "--strategy", "Repair(Prompted())")
+    assert "240 records; 60 of them propose thresholds, and 180 judge them" in repaired.stdout
+    assert "0 of the 146 accepted records that judge are wrong" in repaired.stdout
+    (tmp_path / "model.json").write_text(json.dumps({"bolt": '{"kind": "flange", "size_mm": 6}'}))
+    wrong = shell(*words, "--strategy", "Prompted(instructions='anew')")
+    assert "180 of the 180 accepted records that judge are wrong" in wrong.stdout
+    assert "at these rates, no number of records would meet the target" in wrong.stdout
+    assert "#logprobs" in wrong.stdout
+    assert "certify tried 2 strategies on these records: the 95 % holds for one strategy" in wrong.stdout
+    (tmp_path / "model.json").write_text(json.dumps({"bolt": "no"}))
+    none = shell(*words, "--strategy", "Prompted(examples=1)")
+    assert "the strategy accepted none of the 180 records that judge: there is nothing to certify" in none.stdout
+    assert "wrong" not in none.stdout.partition("nothing to certify")[0]
+
+
+@pytest.mark.parametrize("folds", [[], ["--folds", "5"]])
+def test_bench_recommend_and_certify_pay_for_no_answer_twice(
+    folds: list[str], bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
+) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text((tmp_path / "good.json").read_text())
+    strategies = ["Constrained(examples=3)", "Prompted(examples=2, choose='similar')"]
+    words = [str(data), "--model", model, *options, *folds]
+    choice = ["--output", str(tmp_path / "choice.strategy")]
+
+    def paid() -> int:
+        return sum("completion" in json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines())
+
+    named = [word for one in strategies for word in ("--strategy", one)]
+    split = [] if folds else ["--split", "all"]  # recommend and certify ask the dev records too
+    assert shell("bench", *words, *named, *split).returncode == 0
+    calls = paid()
+    assert calls > 0
+    assert shell("recommend", *words, *named, *choice, "--record-accuracy", "0.9").returncode == 0
+    assert shell("certify", *words, *named[:2], *choice).returncode == 0
+    assert paid() == calls

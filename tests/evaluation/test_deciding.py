@@ -29,7 +29,7 @@ from structout.evaluation.dataset import Record, Split
 from structout.evaluation.recommendation import Target, cheapest_shown
 from structout.evaluation.regression import changes
 from structout.evaluation.stats.rates import p_value
-from structout.evaluation.stats.thresholds import Sure, threshold
+from structout.evaluation.stats.thresholds import Evidence, Separation, Sure, threshold
 from structout.schema import Schema
 from tests.bolt import Bolt
 from tests.evaluation.test_metrics import RIGHT
@@ -325,6 +325,40 @@ def test_certify_says_what_it_costs_to_be_sure(tmp_path: Path) -> None:
     assert (none.threshold, none.is_met, none.bound) == (None, False, 0.0)
     with pytest.raises(DataError, match="no threshold"):
         none.written()
+
+
+def test_evidence_says_what_more_labels_would_do() -> None:
+    sure, wrong = [0.9] * 80 + [0.5] * 20, [False] * 80 + [True] * 20
+    told = Evidence.of(Sure(sure, wrong), 200, 0.02)
+    assert (told.records, told.accepted, told.wrong) == (200, 100, 20)
+    assert told.separation is not None
+    assert (told.separation.area, told.separation.is_shown) == (1.0, True)
+    assert told.needed == 373, "149 sure answers show 2 %, and 80 of 200 records gave a sure answer"
+    mixed = Evidence.of(Sure([0.9, 0.5] * 50, [False] * 80 + [True] * 20), 200, 0.02)
+    assert mixed.separation == Separation(0.5, 0.5)
+    assert mixed.needed is None, "no threshold is better than another one, but by chance"
+    assert Evidence.of(Sure([], []), 50, 0.05) == Evidence(50, 0, 0, None, None)
+    assert Separation.of(Sure([0.5] * 4, [True, False] * 2)) == Separation(0.5, 1.0)
+
+
+def test_separation_is_shown_by_chance_in_one_of_twenty_cases() -> None:
+    draw = np.random.default_rng(3)
+    shown = 0
+    for _ in range(EXPERIMENTS):
+        sure, wrong = draw.integers(0, 8, 60) / 8, draw.random(60) < 0.2
+        found = Separation.of(Sure(sure.tolist(), wrong.tolist()))
+        shown += found is not None and found.is_shown
+    assert shown / EXPERIMENTS == pytest.approx(0.05, abs=0.02)
+
+
+def test_certify_counts_the_strategies_that_it_tried_on_these_records(tmp_path: Path) -> None:
+    log, whole, model = tmp_path / "log.jsonl", dataset(0, 60, 200), Scripted(unsure, name="m")
+    evaluate("Prompted()", model, whole, log=log)
+    tried = [certify(one, whole, model=model, log=log) for one in ("Prompted()", "Repair(Prompted())", "Prompted()")]
+    assert [one.tried for one in tried] == [1, 2, 2]
+    assert "# certify tried 2 strategies on these records" in tried[1].written()
+    assert certify("Constrained()", dataset(0, 50, 150), model=model, log=log).tried == 1, "other records"
+    assert certify("Constrained()", whole, model=model).tried == 1, "no log"
 
 
 def test_certify_uses_all_records_with_folds() -> None:

@@ -70,6 +70,12 @@ def test_records_of_the_same_words_share_a_fold() -> None:
         folds_of(whole, 1)
 
 
+def test_the_order_of_the_records_changes_no_fold_and_no_example() -> None:
+    whole = sized(23)
+    turned = replace(whole, records=whole.records[::-1])
+    assert folds_of(whole, 5) == folds_of(turned, 5)
+
+
 def unsure(prompt: Prompt) -> Completion:
     """Wrong for every third bolt, and then less sure."""
     size = next(n for n in range(90) if f"bolt {n}.\n" in prompt.messages[-1].content)

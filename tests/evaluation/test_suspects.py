@@ -53,6 +53,7 @@ def test_a_label_is_suspect_where_two_models_agree_on_a_value_of_the_text() -> N
     assert (one.independent, one.others, one.is_clear, one.label_span) == (2, 0, True, None)
     assert TEXT[slice(*one.span)] == "Volvo"
     assert [arm.model for arm in one.arms] == ["a", "b"]
+    assert "2 of the 2 strategies are independent" in suspected.told(report, [one])
 
 
 def test_one_model_is_not_enough_whatever_repeats_its_question() -> None:

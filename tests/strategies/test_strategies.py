@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from structout import (
 from structout.errors import StructoutWarning
 from structout.result import Example, Task
 from structout.schema import Schema
+from structout.verifiers import Confident
 from tests.bolt import Bolt
 
 GOOD, BAD, FENCED = (
@@ -314,3 +316,29 @@ def test_a_user_strategy_composes_with_ours() -> None:
 
     (result,) = Repair(Twice()).run(tasks("x"), Scripted(FENCED))
     assert result.ok
+
+
+def test_a_list_stands_for_a_tuple_in_an_expression() -> None:
+    way = load_strategy("Verify(Prompted(), Grounded(fields=['/a', '/b']))")
+    assert way == Verify(Prompted(), Grounded(fields=("/a", "/b")))
+    assert load_strategy("Verify(Prompted(), Grounded(['/a']))") == Verify(Prompted(), Grounded(("/a",)))
+    pairs = load_strategy("Verify(Prompted(), Confident(0.5, [['/a', 0.9]]))")
+    assert pairs == Verify(Prompted(), Confident(0.5, (("/a", 0.9),)))
+    with pytest.raises(SpecError, match="invalid fields"):
+        load_strategy("Verify(Prompted(), Confident(fields=[1]))")
+
+
+@pytest.mark.parametrize(
+    ("called", "shown"),
+    [
+        ("Grounded.fit(data)", r"Grounded\(fields=\('/quantity'"),
+        ("Learned.fit(judged)", r"Learned\('head.json'\)"),
+        ("Rule.of(1)", r"write the part itself: Rule\(...\)"),
+        ("'a'.upper()", "call upper in Python"),
+    ],
+)
+def test_a_method_in_an_expression_gets_a_hint_that_shows_what_to_write(called: str, shown: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        load_strategy(f"Verify(Prompted(), {called})")
+    assert "it calls " in refused.value.message
+    assert re.search(shown, refused.value.hint or "")

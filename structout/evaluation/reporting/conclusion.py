@@ -6,6 +6,7 @@ from structout.evaluation.amounts import a_record, in_unit, plain, unit_of
 from structout.evaluation.folds import described
 from structout.evaluation.outcome import Arm
 from structout.evaluation.report import Pair, Report, ReportRow
+from structout.evaluation.reporting.refused import refused
 from structout.evaluation.stats.rates import CONFIDENCE, Rate
 
 _FREQUENT = 3  # records with a value before its absence is said
@@ -18,7 +19,8 @@ def conclusion(report: Report, place: str | None = None) -> str:
     rows, pairs, constant = report.rows(), report.pairs(), report.constant
     share = constant.rates["record accuracy"] if constant is not None else None
     named = taken(rows, pairs, share) or (best_of(rows) if rows and report.has_labels else None)
-    missed = _missed(report, named) if named is not None else ()
+    missed = [] if named is None else _missed(report, named)
+    missed += [told for arm, outcomes in report.plain.items() for told in refused(_called(arm, rows), outcomes)]
     return conclude(rows, pairs, constant=share, missed=missed, made=made, place=place)
 
 
@@ -32,7 +34,8 @@ def conclude(
     place: str | None = None,
 ) -> str:
     """The paragraph for these rows and pairs. `constant` is the record accuracy of a constant answer, `missed` says
-    which values the named strategy never found, `made` how folds were made, and `place` is where the report is.
+    which values the named strategy never found and what verifiers refused, `made` how folds were made, and `place` is
+    where the report is.
 
     It names one strategy to take: of the strategies that are better than a constant answer, and that these pairs do not
     show to be less accurate than the best, the strategy that accepts the fewest wrong records; of equals, the cheapest.
@@ -159,6 +162,8 @@ def _tie(rows: Sequence[ReportRow], pairs: Sequence[Pair], one: ReportRow, able:
     """The choice among strategies whose record accuracy is not shown to differ."""
     unit, wrong = unit_of([row.cost for row in rows]), one.wrong_but_valid
     yield f"It is a tie: on {one.n} records, {len(able)} strategies are not shown to differ in right records."
+    if len(pairs) > 1 and all(pair.p > 1 - CONFIDENCE for pair in pairs):
+        yield f"No pair is shown to differ after the correction for {len(pairs)} pairs; fewer strategies need less."
     alike = [row for row in able if row.wrong_but_valid.value == wrong.value]
     why = "it accepts the fewest wrong records" if len(alike) == 1 else "it is the cheapest; all accept as many wrong"
     if 1 < len(alike) < len(able):
@@ -214,7 +219,12 @@ def _is_shown(pair: Pair, row: ReportRow) -> bool:
 
 
 def _name(row: ReportRow, rows: Sequence[ReportRow]) -> str:
-    return f"{row.label} on {row.model}" if len({one.model for one in rows}) > 1 else row.label
+    return _called(Arm(row.strategy, row.model, row.setting), rows)
+
+
+def _called(arm: Arm, rows: Sequence[ReportRow]) -> str:
+    """The label of an arm, with its model if the rows have several."""
+    return f"{arm.label} on {arm.model}" if len({one.model for one in rows}) > 1 else arm.label
 
 
 def _percent(rate: Rate) -> str:

@@ -26,12 +26,14 @@ _ALIKE = (
 
 def told(report: "Report", found: Sequence[Suspect]) -> str:
     """What the suspects are, in sentences. The text still has to be escaped for its surface."""
+    if (apart := independent(report)) < LEAST:
+        return _ALIKE
+    count = f"{apart} of the {len(report.plain)} strategies are independent: they ask other models, or other messages."
     if not found:
-        nothing = f"No label is suspect: no {LEAST} independent strategies agree on another value of the text."
-        return nothing if independent(report) >= LEAST else _ALIKE
+        return f"No label is suspect: no {LEAST} independent strategies agree on another value of the text. {count}"
     return (
         f"Suspect values of labels: {len(found):,}, of which clear: {len(_clear(found)):,}. A clear value stands "
-        "nowhere in the text. Look at each suspect: strategies that make the same mistake agree, too."
+        f"nowhere in the text. Look at each suspect: strategies that make the same mistake agree, too. {count}"
     )
 
 

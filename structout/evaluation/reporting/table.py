@@ -1,6 +1,6 @@
 """The report's numbers as tables for a terminal and in Markdown."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from structout import surfaces
@@ -117,6 +117,15 @@ def signed(value: float) -> str:
     return f"{100 * value:+.0f}"
 
 
+def _of_pairs(count: int, ps: Sequence[float]) -> str:
+    """What the p-values and the intervals of pairs are for; "" for a single pair, which needs no correction."""
+    if count == 1:
+        return ""
+    none = f"No pair is shown to differ after the correction for {count} pairs. " * (min(ps) > 1 - CONFIDENCE)
+    alone = "An interval is for its pair alone, so it may leave out 0 although p is above 0.05."
+    return f"{none}p is corrected for all {count} pairs. {alone}"
+
+
 def _calls(cost: "Cost") -> str:
     """The calls per record; the calls of verifiers are shown as a second number."""
     return f"{cost.calls - cost.checks:.2f} + {cost.checks:.2f}" if cost.checks else f"{cost.calls:.2f}"
@@ -161,6 +170,7 @@ def _more(report: "Report") -> "Iterator[RenderableType]":
                 names = f"{name(pair.one)} over {name(pair.other)}"
                 add(drawn, names, signed(d.value), between, str(d.won), str(d.lost), f"{p:.3f}")
             yield drawn
+            yield Text(_of_pairs(len(every), [p for _, _, p in compared]), style="dim")
     repeated: list[tuple[str, dict[str, Any]]] = [(name(row), row.more) for row in report.rows() if len(row.more) > 1]
     if repeated:
         names_of = list(dict.fromkeys(name for _, more in repeated for name in more))

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, nextafter
+from math import ceil, inf, nextafter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from structout.evaluation.stats.rates import CONFIDENCE, Rate, clustered, p_value, wilson
+from structout.evaluation.stats.rates import CONFIDENCE, Rate, clustered, p_value, records_needed, wilson
 
 _STEPS = 20  # thresholds to try
+_FEW = 20  # answers whose share of wrong answers says too little to plan with
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,79 @@ class Sure:
         """How likely so few errors among these are if more than `max_error` of such answers are wrong."""
         rate = self.rate(passed)
         return p_value((1 - rate.value) * rate.effective, rate.effective, 1 - max_error)
+
+
+@dataclass(frozen=True, slots=True)
+class Separation:
+    """How well confidence tells right answers from wrong answers.
+
+    `area` is the share of pairs of a right and a wrong answer in which the right answer is surer; ties count half, and
+    0.5 is chance (the area under the ROC curve). `p` is the probability of such an area by chance (Mann & Whitney 1947,
+    by the normal approximation with ties).
+    """
+
+    area: float
+    p: float
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether right answers are shown to be surer."""
+        return self.p <= 1 - CONFIDENCE
+
+    @classmethod
+    def of(cls, answers: Sure) -> "Separation | None":
+        """The separation of answers with a known confidence; None unless some are right and some wrong."""
+        from scipy.special import ndtr
+
+        known = answers.above(-inf)
+        sure, wrong = np.asarray(answers.sure, float)[known], np.asarray(answers.wrong, bool)[known]
+        right, wrong = sure[~wrong], sure[wrong]
+        if not len(right) or not len(wrong):
+            return None
+        pairs, n = len(right) * len(wrong), len(sure)
+        surer = float((right[:, None] > wrong).sum() + 0.5 * (right[:, None] == wrong).sum())
+        ties = np.unique(sure, return_counts=True)[1].astype(float)
+        variance = pairs / 12 * (n + 1 - float((ties**3 - ties).sum()) / (n * (n - 1)))
+        return cls(surer / pairs, float(ndtr((pairs / 2 - surer) / variance**0.5)) if variance > 0 else 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What judged thresholds: `accepted` answers, of which `wrong` are wrong, from `records` records.
+
+    `needed` is the number of judging records that would show the target at the present rates, None if no number would.
+    """
+
+    records: int
+    accepted: int
+    wrong: int
+    separation: Separation | None
+    needed: int | None
+
+    @classmethod
+    def of(cls, judged: Sure, records: int, max_error: float, level: float = 1 - CONFIDENCE) -> "Evidence":
+        """The evidence of these answers, which `records` records gave."""
+        every = np.ones(len(judged.sure), bool)
+        separation = Separation.of(judged)
+        known = sorted({one for one in judged.sure if one > -inf})
+        if separation is None or not separation.is_shown:
+            known = known[:1]  # a higher threshold would look better by chance alone
+        tried = [judged.above(one) for one in known] or [every]
+        enough = [passed for passed in tried if passed.sum() >= min(_FEW, len(judged.sure))]
+        needed = [_records(judged.rate(passed), records, max_error, level) for passed in enough if passed.any()]
+        return cls(
+            records=records,
+            accepted=len(judged.sure),
+            wrong=judged.errors(every),
+            separation=separation,
+            needed=min((one for one in needed if one is not None), default=None),
+        )
+
+
+def _records(rate: Rate, records: int, max_error: float, level: float) -> int | None:
+    """How many records show the error rate, if `records` records gave the independent answers that `rate` counts."""
+    answers = records_needed(1 - max_error, 1 - rate.value, 1 - level)
+    return None if answers is None else ceil(answers * records / rate.effective - 1e-9)
 
 
 def threshold(proposed: Sure, judged: Sure, max_error: float, level: float = 1 - CONFIDENCE) -> float | None:

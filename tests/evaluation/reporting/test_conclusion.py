@@ -16,7 +16,7 @@ from structout.evaluation.reporting.page import page
 from structout.evaluation.stats.pairs import difference
 from structout.evaluation.stats.rates import wilson
 from structout.schema import Schema
-from structout.verifiers import Rule
+from structout.verifiers import Confident, Grounded, Rule
 from tests.bolt import Bolt
 from tests.evaluation.test_metrics import RIGHT, bolts
 
@@ -71,6 +71,8 @@ def test_a_tie_of_equals_goes_to_the_cheapest() -> None:
     a, b, c = row("A", 15, 0.4), row("B", 15, 0.9), row("C", 14, 0.2)
     assert "Take A of these: it is the cheapest; all accept as many wrong (38 %" in conclude([b, a], [pair(a, b, 1)])
     three = conclude([b, a, c], [pair(a, b, 1), pair(a, c, 1), pair(b, c, 1)])
+    assert "No pair is shown to differ after the correction for 3 pairs" in three
+    assert "No pair" not in conclude([b, a, c], [pair(a, b, 1), pair(a, c, 0.01), pair(b, c, 1)])
     assert "Take A of these: it is the cheapest of the 2 that accept the fewest wrong records" in three
 
 
@@ -188,3 +190,20 @@ def test_a_typical_record_is_shown_before_and_after(verified: bool) -> None:
         or "wrong" in shown
     )
     assert "1 of 2 values are right. Half of the records are at least as good." in shown
+
+
+def test_a_verifier_that_refuses_nearly_all_says_why() -> None:
+    data = bolts(*(f"hex bolt {n}" for n in range(8)))
+    answer = '{"kind": "hex", "size_mm": 6, "note": "bolt"}'
+    said = conclusion(evaluate(Verify(Prompted(), Grounded()), Scripted(answer), data))
+    assert "Grounded refused 7 of the 8 records" not in said
+    assert "Verify(Prompted(), Grounded()): Grounded refused 8 of the 8 records" not in said, "6 stands in one of them"
+    few = bolts(*(f"hex bolt {n}0" for n in range(1, 6)))
+    said = conclusion(evaluate(Verify(Prompted(), Grounded()), Scripted(answer), few))
+    assert "Verify(Prompted(), Grounded()): Grounded refused 5 of the 5 records that it could accept" in said
+    assert "found no value of /size_mm (5) in the text" in said
+    found = conclusion(evaluate(Verify(Prompted(), Grounded(("/note",))), Scripted(answer), few))
+    assert "refused" not in found
+    unsure = conclusion(evaluate(Verify(Prompted(), Confident()), Scripted(answer), few))
+    assert "Confident refused 5 of the 5 records that it could accept, since their answers have no confidence" in unsure
+    assert "#logprobs" in unsure

@@ -47,3 +47,19 @@ def test_a_rate_of_no_record_is_a_dash_and_null() -> None:
     assert "0–100" not in " ".join(shown(report, 200))
     assert "| – |" in markdown(report)
     assert report.to_table().to_pylist()[0]["long"] is None
+
+
+def right_in(first: int) -> Scripted:
+    """A model that is right in the first records."""
+    answers = {f"bolt {n}.": RIGHT if n < first else "no" for n in range(20)}
+    return Scripted(answers, name=f"m{first}")
+
+
+def test_pairs_say_what_is_corrected() -> None:
+    texts = [f"bolt {n}." for n in range(20)]
+    report = evaluate(Prompted(), [right_in(n) for n in (20, 13, 14, 15, 16, 17)], bolts(*texts))
+    said = " ".join(" ".join(shown(report, 200)).split())
+    assert "No pair is shown to differ after the correction for 15 pairs." in said
+    assert "An interval is for its pair alone, so it may leave out 0 although p is above 0.05." in said
+    two = " ".join(" ".join(shown(evaluate(Prompted(), [right_in(20), right_in(9)], bolts(*texts)), 200)).split())
+    assert "correction" not in two

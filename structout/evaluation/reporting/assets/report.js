@@ -20,8 +20,10 @@ function el(tag, attributes, ...children) {
   node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return node;
 }
-const percent = (share) => `${Math.round(100 * share)} %`;
-const points = (share) => { const whole = Math.round(100 * share); return whole === 0 ? "0" : `${whole > 0 ? "+" : "−"}${Math.abs(whole)}`; };
+// Half a percent goes to the even number, as in the terminal.
+const whole = (share) => { const exact = 100 * share, up = Math.round(exact); return up - exact === 0.5 && up % 2 ? up - 1 : up; };
+const percent = (share) => `${whole(share)} %`;
+const points = (share) => { const count = whole(share); return count === 0 ? "0" : `${count > 0 ? "+" : "−"}${Math.abs(count)}`; };
 const number = (value, digits) => (value === null || value === undefined ? "–" : value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: 0 }));
 const small = (value) => (value === null || value === undefined ? "–" : value >= 100 ? value.toFixed(0) : Number(value.toPrecision(2)).toString());
 // The place of a combination among the rows; a perturbed one has the place of the same one unperturbed.
@@ -31,7 +33,7 @@ const name = (arm) => data.arms[arm].label + (several ? ` · ${data.arms[arm].mo
 const breakable = (text) => text.replace(/([(,])/g, "$1\u200b");
 const shown = (value) => (value === null || value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value));
 const isKnown = (rate) => rate[3] > 0; // a rate of no record says nothing
-const rateCell = (rate) => (isKnown(rate) ? el("td", {}, percent(rate[0]), el("small", {}, `${Math.round(100 * rate[1])}–${Math.round(100 * rate[2])}`)) : el("td", {}, "–"));
+const rateCell = (rate) => (isKnown(rate) ? el("td", {}, percent(rate[0]), el("small", {}, `${whole(rate[1])}–${whole(rate[2])}`)) : el("td", {}, "–"));
 const ofRate = (rate) => (isKnown(rate) ? percent(rate[0]) : "–");
 const numbered = (arm) => el("i", { class: "number", style: `background:${colour(arm)}`, title: name(arm) }, rank(arm) + 1);
 const numbers = () => el("ol", { class: "key" }, plain.map((arm) => el("li", {}, numbered(arm), name(arm))));

@@ -1,0 +1,22 @@
+"""Whether a strategy asks the model that it is given, or models of its own alone."""
+
+from typing import Any
+
+from structout.strategies.cascade import Cascade, On
+from structout.strategies.reask import Reask
+from structout.strategies.repair import Repair
+from structout.strategies.verify import Verify
+from structout.verifiers import AllOf, AnyOf, Confident, Grounded, Learned, Rule
+
+
+def asks_given(part: Any) -> bool:
+    """Whether a strategy or a verifier may ask the model that it is given: an `On` asks its own model in its place."""
+    if isinstance(part, On | Confident | Grounded | Learned | Rule):
+        return False
+    if isinstance(part, Verify):
+        return asks_given(part.inner) or asks_given(part.verifier)
+    if isinstance(part, Reask | Repair):
+        return asks_given(part.inner)
+    if isinstance(part, Cascade):
+        return any(map(asks_given, part.stages))
+    return any(map(asks_given, part.verifiers)) if isinstance(part, AllOf | AnyOf) else True
