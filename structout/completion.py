@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field, fields
+from math import exp
 from numbers import Integral, Real
 from operator import add, attrgetter
 from types import NoneType
@@ -186,6 +187,11 @@ class Completion:
     def is_rejection(self) -> bool:
         """Whether the prompt was refused at no cost, so that it can be asked again once the cause is fixed."""
         return self.finish_reason == "refused" and not (self.usage.input_tokens or self.usage.output_tokens)
+
+    @property
+    def probability(self) -> float | None:
+        """The probability of the whole text under the unconstrained model; None if the model reports none."""
+        return exp(sum(self.logprobs)) if self.logprobs else None
 
     @property
     def mean_logprob(self) -> float | None:

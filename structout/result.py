@@ -1,7 +1,7 @@
 """The input and output of a strategy: a `Task`, and a `Result` with every attempt that was paid for."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
@@ -62,6 +62,15 @@ class Attempt:
     model: str
     prompt: Prompt
     completion: Completion
+
+
+def answer_probability(attempts: Sequence[Attempt]) -> float | None:
+    """The probability of the last answer as a whole; None if the model reports none, or if several samples were drawn,
+    among which a strategy chose or voted.
+    """
+    if not attempts or any(attempt.prompt.sample for attempt in attempts):
+        return None
+    return attempts[-1].completion.probability
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -191,7 +191,8 @@ def _of_records(found: "Certificate") -> "Iterator[str]":
     if not found.confidences:
         yield "the strategy gives no confidence, so it can set no record aside, and the target is for all of them;"
     if found.is_met:
-        how = "the strategy" if found.threshold is None else f"threshold {found.threshold:.4f}"
+        of = " of the whole answer" if found.of == "answer" else ""
+        how = "the strategy" if found.threshold is None else f"a confidence{of} of at least {found.threshold:.4g}"
         yield f"{how} accepts {_percent(found.coverage)} of the records;"
         yield f"{found.errors} of {found.accepted} were wrong, which bounds the error at {100 * found.worst:.1f} %"
     elif found.confidences:

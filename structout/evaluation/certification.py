@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from structout.evaluation.stats.thresholds import Evidence, Sure, threshold
 from structout.models import Model
 from structout.strategies import On, Strategy, Verify, load_strategy, spec, strategy_of
 from structout.verifiers import Confident
+from structout.verifiers.confident import Of
 
 Confidence = Callable[[Outcome], float | None]
 CERTIFY = "certify"  # who made a run, in the header of a log
@@ -36,6 +37,7 @@ class Certificate:
     rate without a threshold; `bound` is the least share of these records that any method must reject to reach
     `max_error`. `source` is the model as `load_model` takes it. The certificate holds for answers of at most
     `max_tokens`, with the train records of `dataset` as examples. `evidence` says what the certificate rests on, and
+    `of` says which confidence the threshold is for, as `Confident` takes it (None: of the caller), and
     `tried` how many strategies `certify` asked for these records so far, by the log: the confidence of 95 % is for one
     strategy that was chosen before. `confidences` are of all dev and test records, for `structout run --watch`.
     """
@@ -56,6 +58,7 @@ class Certificate:
     max_tokens: int
     is_met: bool
     evidence: Evidence
+    of: Of | None = "values"
     tried: int = 1
     confidences: tuple[float, ...] = field(default=(), repr=False)
 
@@ -68,8 +71,10 @@ class Certificate:
             problem = "no threshold met the target with the required confidence"
             raise DataError(problem, hint="label more records, or allow a higher error rate")
         strategy: Strategy = On(self.source, load_strategy(self.strategy))
-        if self.threshold is not None:
-            strategy = Verify(strategy, Confident(self.threshold))
+        if self.threshold is not None and self.of is None:
+            raise DataError("a strategy cannot apply a confidence of your own", hint="omit confidence")
+        if self.threshold is not None and self.of is not None:
+            strategy = Verify(strategy, Confident(self.threshold, of=self.of))
         allowed, sure, covered = f"{100 * self.max_error:g} %", f"{100 * CONFIDENCE:.0f} %", self.coverage.value
         return (
             f"# At most {allowed} of the accepted records are wrong, with {sure} confidence.\n"
@@ -85,7 +90,7 @@ def certify(
     max_error: float = 0.05,
     *,
     model: Model | str = "embedded",
-    confidence: Confidence = lambda outcome: outcome.sureness,
+    confidence: Confidence | None = None,
     folds: int | None = None,
     sampling: Sampling | None = None,
     log: str | Path | None = None,
@@ -95,10 +100,10 @@ def certify(
 
     The dev records propose thresholds and their order, and the test records judge the thresholds in this order until
     one fails, by Learn-then-Test (Angelopoulos et al. 2021). `confidence` returns the strategy's confidence in an
-    outcome: by default `Outcome.sureness`, which `Confident` uses too; `Outcome.value_logprob` is an alternative. If
-    the records of `dataset` have groups, such as suppliers, the guarantee holds although the records of a group may be
-    wrong together. Without any confidence, all accepted records are certified, or none. Raises `DataError` if there
-    are no dev or test records.
+    outcome: by default `Outcome.answer_sureness`, which ranks records best, or `Outcome.sureness` where a dev record
+    lacks the former, as after a `Vote`. If the records of `dataset` have groups, such as suppliers, the guarantee holds
+    although the records of a group may be wrong together. Without any confidence, all accepted records are certified,
+    or none. Raises `DataError` if there are no dev or test records.
 
     `folds` uses all labelled records: each is asked once, as `evaluate` says; a quarter of them proposes thresholds,
     and the rest judges them. The certificate is then approximate: the strategy that is used shows other examples.
@@ -106,7 +111,9 @@ def certify(
     built, sampling = strategy_of(strategy), sampling or Sampling()
     dev, test = halves(built, dataset, model, folds, sampling=sampling, log=log, progress=progress)
     groups = {record.key: record.group for record in dataset}
-    proposed, judged = (_judged(part, confidence, groups) for part in (dev, test))
+    of = None if confidence else _known(dev)
+    by = confidence or _BY[of or "values"]
+    proposed, judged = (_judged(part, by, groups) for part in (dev, test))
     found = threshold(proposed, judged, max_error)
     every = np.ones(len(judged.sure), bool)
     passed = every if found is None else judged.above(found)
@@ -118,13 +125,25 @@ def certify(
     bound = max(0.0, (base.value - max_error) / (1 - max_error))
     name = test[0].model
     source = model if isinstance(model, str) else name
-    known = tuple(one for one in map(confidence, (*dev, *test)) if one is not None)
+    known = tuple(one.sureness for one in (*dev, *test) if one.sureness is not None)
     return Certificate(
         strategy=spec(built), model=name, max_error=max_error, threshold=found, coverage=coverage, accepted=accepted,
         errors=errors, worst=worst, base_error=base, bound=bound, n=len(test), source=source, dataset=dataset.name,
-        max_tokens=sampling.max_tokens, is_met=is_met, evidence=Evidence.of(judged, len(test), max_error),
+        max_tokens=sampling.max_tokens, is_met=is_met, evidence=Evidence.of(judged, len(test), max_error), of=of,
         tried=tried(log, dataset, Arm(spec(built), name)), confidences=known,
     )  # fmt: skip
+
+
+_BY: Final[dict[Of, Confidence]] = {
+    "answer": lambda outcome: outcome.answer_sureness,
+    "values": lambda outcome: outcome.sureness,
+}
+
+
+def _known(outcomes: Sequence[Outcome]) -> Of:
+    """The confidence that all accepted outcomes have: of the whole answer if possible."""
+    accepted = [outcome for outcome in outcomes if outcome.ok]
+    return "answer" if accepted and all(outcome.answer_sureness is not None for outcome in accepted) else "values"
 
 
 def tried(log: str | Path | None, dataset: Dataset, arm: Arm) -> int:

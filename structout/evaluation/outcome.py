@@ -11,7 +11,7 @@ from structout.evaluation.dataset import Record
 from structout.evaluation.scoring.comparison import Comparison
 from structout.evaluation.scoring.score import Score, score
 from structout.records import attempt_json, attempt_of, edit_json, edit_of, issue_json, issue_of, require, understood
-from structout.result import Attempt, Result, Status
+from structout.result import Attempt, Result, Status, answer_probability
 from structout.schema import Schema
 
 
@@ -181,6 +181,11 @@ class Outcome:
     def sureness(self) -> float | None:
         """The least confidence in any leaf, as `Confident` uses it; None if the strategy reports no confidence."""
         return min(self.confidence.values()) if self.confidence else None
+
+    @property
+    def answer_sureness(self) -> float | None:
+        """The probability of the whole answer, as `Confident(of="answer")` uses it (see `answer_probability`)."""
+        return answer_probability(tuple(map(attempt_of, self.attempts)))
 
     @property
     def value_logprob(self) -> float | None:

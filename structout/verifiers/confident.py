@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from structout.document import Json, starred
 from structout.errors import SpecError
@@ -10,8 +10,10 @@ from structout.field_types import misfit
 from structout.issue import Issue
 from structout.models.base import Model
 from structout.prompts import wording
-from structout.result import Result, Task
+from structout.result import Result, Task, answer_probability
 from structout.verifiers.base import Verdict, check_threshold
+
+Of = Literal["values", "answer"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,10 @@ class Confident:
     `Vote`. A good threshold depends on the model and the strategy: choose it on labelled records. The score is the
     least confidence in any leaf; a result without confidence is unsure.
 
+    With `of="answer"`, the score is the probability of the whole answer, which `threshold` then bounds. It ranks whole
+    records better (it also doubts what the answer leaves out), and says nothing of single leaves. A result that was
+    chosen among several samples has none, and is unsure.
+
     `fields` holds thresholds of single fields: pairs of a JSON Pointer, with `*` for each item of a list, and a number.
     With `Verify(..., level="leaf")` a leaf below its threshold becomes null:
 
@@ -30,10 +36,13 @@ class Confident:
 
     threshold: float = 0.5
     fields: tuple[tuple[str, float], ...] = ()
+    of: Of = "values"
 
     def __post_init__(self) -> None:
         if problem := misfit(self):
             raise SpecError(problem, hint="give pairs of a JSON Pointer and a threshold")
+        if self.fields and self.of == "answer":
+            raise SpecError('got both fields and of="answer": fields are of values', hint="omit one of them")
         for threshold in (self.threshold, *(threshold for _, threshold in self.fields)):
             check_threshold(threshold)
 
@@ -41,11 +50,21 @@ class Confident:
         return [self._verdict(result) for result in results]
 
     def _verdict(self, result: Result[Any]) -> Verdict:
+        if self.of == "answer":
+            return self._of_answer(result)
         if not result.confidence:
             return Verdict("unsure", 0.5)
         low = {place: sure for place, sure in result.confidence.items() if sure < self.least(place, result.document)}
         issues = tuple(Issue(p, "rejected", wording.UNSURE.format(sure=f"{sure:.2f}")) for p, sure in low.items())
         return Verdict("reject" if low else "accept", min(result.confidence.values()), issues)
+
+    def _of_answer(self, result: Result[Any]) -> Verdict:
+        sure = answer_probability(result.attempts)
+        if sure is None:
+            return Verdict("unsure", 0.5)
+        if sure >= self.threshold:
+            return Verdict("accept", sure)
+        return Verdict("reject", sure, (Issue("", "rejected", wording.UNSURE.format(sure=f"{sure:.2g}")),))
 
     def least(self, place: str, document: Json) -> float:
         """The threshold at a place of a document (a JSON Pointer)."""

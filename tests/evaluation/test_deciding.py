@@ -10,6 +10,7 @@ import pytest
 
 from structout import (
     Completion,
+    Confident,
     DataError,
     Dataset,
     Price,
@@ -17,6 +18,7 @@ from structout import (
     Sampling,
     Scripted,
     SpecError,
+    Vote,
     certify,
     evaluate,
     load_model,
@@ -306,18 +308,22 @@ def test_records_of_a_supplier_that_are_wrong_together_count_as_fewer() -> None:
 def test_certify_says_what_it_costs_to_be_sure(tmp_path: Path) -> None:
     found = certify(Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(unsure, name="m"))
     assert found.threshold is not None
-    assert (found.accepted, found.errors, found.n) == (160, 0, 200)
-    assert found.coverage.value == 0.8
+    assert (found.accepted, found.errors, found.n) == (162, 2, 200)
+    assert found.coverage.value == 0.81
     assert found.base_error.value == 0.2
     assert found.bound == pytest.approx((0.2 - 0.05) / 0.95)
     assert found.worst < 0.05
     (tmp_path / "sure.strategy").write_text(found.written())
     built: Any = load_strategy(str(tmp_path / "sure.strategy"))
-    assert built.verifier.threshold == found.threshold
+    assert built.verifier == Confident(found.threshold, of="answer")
     by_logprob = certify(
         Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(unsure), confidence=lambda o: o.value_logprob
     )
     assert by_logprob.threshold == pytest.approx(-0.01)
+    with pytest.raises(DataError, match="cannot apply a confidence of your own"):
+        by_logprob.written()
+    voted = certify(Vote(Prompted(temperature=0.5), n=2), dataset(0, 60, 200), 0.3, model=Scripted(unsure, name="m"))
+    assert voted.of == "values"  # of several samples, no answer is the answer
     silent = certify(Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(right, name="m"))
     assert (silent.threshold, silent.is_met, silent.accepted, silent.confidences) == (None, True, 200, ())
     assert "Confident" not in silent.written(), "a model that does not tell how sure it is"

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from math import exp, log
 from typing import Any, Literal
 
@@ -28,9 +29,10 @@ from structout import (
     Verifier,
     Verify,
 )
-from structout.completion import Completion
+from structout.completion import Completion, Message
 from structout.document import Json, scalars
 from structout.prompts import Show, wording
+from structout.result import Attempt
 from structout.schema import Schema
 from structout.verifiers import AllOf, AnyOf, verify
 from tests.bolt import Bolt
@@ -276,6 +278,21 @@ def test_confidence_decides() -> None:
     assert (low.decision, low.score) == ("accept", 0.4)
     assert (high.decision, [issue.pointer for issue in high.issues]) == ("reject", ["/size_mm"])
     assert unknown.decision == "unsure"
+
+
+@pytest.mark.parametrize(("samples", "decision"), [((0,), "reject"), ((0, 0), "reject"), ((0, 1), "unsure")])
+def test_the_probability_of_the_whole_answer_decides(samples: tuple[int, ...], decision: str) -> None:
+    """Also what an answer leaves out is doubtful, which no value shows."""
+    task, result = made("", {"kind": "hex", "size_mm": 5})
+    said = Completion(result.text or "{}", logprobs=(-0.1, -0.3, -0.8))
+    attempts = tuple(Attempt("m", Prompt((Message("user", "?"),), sample=sample), said) for sample in samples)
+    told: Result[Any] = replace(result, attempts=attempts, confidence={"/kind": 0.9, "/size_mm": 0.9})
+    for threshold, expected in ((0.4, decision), (0.25, "accept" if decision == "reject" else decision)):
+        (verdict,) = verify(Confident(threshold, of="answer"), [task], [told], NOBODY)
+        assert verdict.decision == expected
+        assert verdict.score == pytest.approx(exp(-1.2) if decision == "reject" else 0.5)
+    with pytest.raises(SpecError, match="fields are of values"):
+        Confident(0.5, fields=(("/kind", 0.5),), of="answer")
 
 
 class Counting:
