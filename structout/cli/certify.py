@@ -153,7 +153,8 @@ def certify(
             groups = counted(len({record.group for record in whole}), "group")
             put(f"the records are of {groups} by {line(group)}, and may be wrong together in a group;")
         put("\n".join(_of_fields(found) if isinstance(found, FieldCertificate) else _of_records(found)))
-        if several := several_tried(found.tried):
+        has_answers = isinstance(found, FieldCertificate) or found.evidence.accepted > 0
+        if has_answers and (several := several_tried(found.tried)):
             put(several)
     if found.is_met and confidence is not None:
         say("no strategy file is written: a strategy cannot apply the function of --confidence")
