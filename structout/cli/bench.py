@@ -19,6 +19,7 @@ from structout.cli.options import (
     FoldsOption,
     ForecastOption,
     JsonOption,
+    KeyOption,
     LogOption,
     ModelSettingsOption,
     ModelsOption,
@@ -63,6 +64,7 @@ def bench(
     model_settings: ModelSettingsOption = None,
     split: Annotated[str | None, typer.Option("--split", help="train, dev, test (the default) or all.")] = None,
     folds: FoldsOption = None,
+    key: KeyOption = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Use at most this many records.")] = None,
     repeats: Annotated[int | None, typer.Option("--repeats", min=1, help="Runs per record (1).")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The seed for order, sampling and perturbations.")] = None,
@@ -159,7 +161,7 @@ def bench(
         "repeats": repeats, "seed": seed, "max_tokens": max_tokens, "temperature": temperature,
         "until_width": until_width, "until_decided": until_decided, "perturbations": perturb, "metrics": metric,
         "sweep": _sweep(sweep or [], vary or []) or None, "prices": _priced(price, measured) if price else None,
-        "log": log,
+        "log": log, "key": key,
     }  # fmt: skip
     if folds is not None and split not in (None, "all"):
         raise SpecError("got both --split and --folds", hint="omit --split: folds test the records of every split")

@@ -19,6 +19,7 @@ from structout.cli.options import (
     ForecastOption,
     FormerOutOption,
     JsonOption,
+    KeyOption,
     LogOption,
     MaxTokensOption,
     ModelOption,
@@ -69,6 +70,7 @@ def certify(
         ),
     ] = None,
     folds: FoldsOption = None,
+    key: KeyOption = None,
     group: Annotated[
         str | None,
         typer.Option("--group", help="The column whose equal values mark rows that may be wrong together: a supplier."),
@@ -111,7 +113,7 @@ def certify(
         raise SpecError(
             "got both --field and --confidence", hint="omit one of them: fields have confidences of their own"
         )
-    whole = Dataset.load(dataset, schema, group=group)
+    whole = Dataset.load(dataset, schema, group=group, key=key)
     by: dict[str, Any] = {"confidence": own(confidence, float, int, NoneType)} if confidence is not None else {}
     log = log or str(Experiment(dataset, {}).place())  # that of bench, which may hold the answers
     if price and not dry_run:
@@ -151,7 +153,8 @@ def certify(
             groups = counted(len({record.group for record in whole}), "group")
             put(f"the records are of {groups} by {line(group)}, and may be wrong together in a group;")
         put("\n".join(_of_fields(found) if isinstance(found, FieldCertificate) else _of_records(found)))
-        if several := several_tried(found.tried):
+        has_answers = isinstance(found, FieldCertificate) or found.evidence.accepted > 0
+        if has_answers and (several := several_tried(found.tried)):
             put(several)
     if found.is_met and confidence is not None:
         say("no strategy file is written: a strategy cannot apply the function of --confidence")

@@ -328,7 +328,7 @@ def _tell(starter: Any, file: _SchemaFile, folder: str, key: str) -> None:
         put(f"the schema has the fields {', '.join(map(line, file.fields[:30]))}: {told}")
     if key and key not in file.fields:
         how = ": --label-column names it as a field, with the others" if starter.is_labelled else ""
-        put(f"the column {line(key)} became the key of the records, and is no field{how}")
+        put(f"the column {line(key)} became the key of the records, and is not a field{how}")
     if file.closed:
         put(f"closed lists hold the values of the sample only: check {', '.join(map(line, file.closed))}")
     put("the commands are in README.md. The first:\n")

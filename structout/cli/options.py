@@ -169,6 +169,10 @@ ForecastOption = Annotated[
 LogOption = Annotated[
     str | None, typer.Option("--log", help="The log: known answers are read from it, new answers are added.")
 ]
+KeyOption = Annotated[
+    str | None,
+    typer.Option("--key", help="The column that identifies a record: a field of the schema, or a column beside them."),
+]
 FoldsOption = Annotated[
     int | None,
     typer.Option(

@@ -16,6 +16,7 @@ from structout.cli.options import (
     ForecastOption,
     FormerOutOption,
     JsonOption,
+    KeyOption,
     LogOption,
     MaxTokensOption,
     ModelSettingsOption,
@@ -85,6 +86,7 @@ def recommend(
         ),
     ] = False,
     folds: FoldsOption = None,
+    key: KeyOption = None,
     max_tokens: MaxTokensOption = 256,
     price: PricesOption = None,
     dry_run: ForecastOption = False,
@@ -121,7 +123,7 @@ def recommend(
     prices = named(read_prices(price or []), model or ["embedded"])
     accuracies = {"record_accuracy": record_accuracy, "value_accuracy": value_accuracy}
     targets = [*(target or []), *(f"{name}>={share:.12g}" for name, share in accuracies.items() if share is not None)]
-    whole = Dataset.load(dataset, schema, needs_labels=False)
+    whole = Dataset.load(dataset, schema, needs_labels=False, key=key)
     log = log or str(Experiment(dataset, {}).place())  # that of bench, which may hold the answers
     if dry_run:
         built, examples, parts = built_of(strategy or DEFAULTS), None, [whole]

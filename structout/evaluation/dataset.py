@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -57,7 +57,13 @@ class Dataset:
 
     @classmethod
     def load(
-        cls, place: str | Path, schema: Any = None, *, needs_labels: bool = True, group: str | None = None
+        cls,
+        place: str | Path,
+        schema: Any = None,
+        *,
+        needs_labels: bool = True,
+        group: str | None = None,
+        key: str | None = None,
     ) -> "Dataset":
         """Read a folder, a JSONL or CSV file with a `schema`, or `hf:OWNER/NAME`, a folder on the Hugging Face hub.
 
@@ -68,7 +74,8 @@ class Dataset:
         `expected` column, every other column is a field. Raises `DataError`, with the row's number, for an invalid row,
         for an expected document that does not comply with the schema, and for an unknown field. Warns of fields that
         the schema allows without naming them. Without `needs_labels`, a file may hold texts alone; it may not mix
-        records with and without labels. `group` names the column or key that says which records belong together.
+        records with and without labels. `group` names the column or key that says which records belong together, and
+        `key` the column or key that identifies a record (default: `key`, or the number of the row).
         """
         name, _, hub = str(place).partition(":")
         path = _from_hub(hub) if name == "hf" and hub else Path(place)
@@ -79,12 +86,14 @@ class Dataset:
             raise DataError(f"{place} has no schema", hint="name a schema with --schema, or give a folder with one")
         own = path / "schema.json" if name == "hf" and hub else path
         contract = Schema.of(own if schema is None else schema)
-        rows = list(_csv(file, contract, group) if file.suffix == ".csv" else _jsonl(file))
+        rows = list(_csv(file, contract, {group, key}) if file.suffix == ".csv" else _jsonl(file))
+        if key is not None:
+            rows = [(where, {**row, "key": _beside(where, row, key, "the key")}) for where, row in rows]
         has_labels = needs_labels or any(not isinstance(row, dict) or "expected" in row for _, row in rows)
         read = _record if has_labels else _unlabelled
         records = tuple(read(where, row, place, contract) for place, (where, row) in enumerate(rows))
         if group is not None:
-            groups = [_group(where, row, group) for where, row in rows]
+            groups = [_beside(where, row, group, "the group") for where, row in rows]
             records = tuple(replace(record, group=name) for record, name in zip(records, groups, strict=True))
         if not records:
             raise DataError(f"{file} holds no records", hint='write lines of {"text": ..., "expected": ...}')
@@ -165,20 +174,21 @@ def _repaired(written: dict[str, Json], schema: Schema[Any]) -> Json:
     return {**found.document, **{name: written[name] for name in lost if others[name] == found.document}}
 
 
-def _csv(file: Path, schema: Schema[Any], group: str | None) -> Iterator[tuple[str, Any]]:
+def _csv(file: Path, schema: Schema[Any], beside: Iterable[str | None]) -> Iterator[tuple[str, Any]]:
     """The rows of a CSV file with a header. The schema decides how a cell is read. An empty cell is null if the field
-    may be null, or else an absent field.
+    may be null, or else an absent field. A column `beside` the label is not a field, unless the schema has it.
     """
     label_of = label_reader(schema)
-    is_field = group in Layout.of(schema).columns
+    known = Layout.of(schema).columns
     rows = read_table(str(file), io.StringIO(_text(file)), ",", ["text"])
     for number, line in enumerate(rows, 1):
         if line.wrong or isinstance(line.cells, str):
             raise DataError(f"{file}, {line.wrong}", hint="fix the row")
         cells = line.cells
         row: dict[str, Any] = {"key": number, **{name: cells.pop(name) for name in _COLUMNS if cells.get(name)}}
-        if group is not None and group in cells:
-            row[group] = cells[group] if is_field else cells.pop(group)
+        for name in beside:
+            if name is not None and name in cells:
+                row[name] = cells[name] if name in known else cells.pop(name)
         if "expected" in row:
             if schema.language is None:
                 row["expected"], issue = parse_json(row["expected"])
@@ -232,10 +242,12 @@ def _unlabelled(where: str, row: Any, place: int, schema: Schema[Any]) -> Record
     return Record(str(row["key"]), row["text"], None, None, _split(where, row, place), has_label=False)
 
 
-def _group(where: str, row: dict[str, Any], name: str) -> str:
-    if row.get(name) is None or isinstance(row[name], dict | list):
-        raise DataError(f"{where}: {name!r}, the group of the record, is missing", hint=f"give each row a {name!r}")
-    return str(row[name])
+def _beside(where: str, row: Any, name: str, what: str) -> str:
+    """The value beside the label that is the key or the group of a record."""
+    value = row.get(name) if isinstance(row, dict) else None
+    if value is None or isinstance(value, dict | list):
+        raise DataError(f"{where}: {name!r}, {what} of the record, is missing", hint=f"give each row a {name!r}")
+    return str(value)
 
 
 def _split(where: str, row: dict[str, Any], place: int) -> Split:

@@ -28,10 +28,10 @@ _HINT = "the README lists the keys, and `structout bench --help` says what they 
 class Experiment:
     """The content of an `experiment.toml`: each key is a field. A key for several values also takes a single value.
 
-    `strategies` are expressions by name; in a list, each expression is its own name. `split` may be `all`. `limit`
-    `folds` tests every record once (see `evaluate`), whatever the split. `limit`
-    takes the first records in an order that depends only on `seed` and the keys, so a higher limit only adds records.
-    `metrics` are `path/to/file.py:function`; `prices` holds the fields of `Price` for each model.
+    `strategies` are expressions by name; in a list, each expression is its own name. `split` may be `all`. `folds`
+    tests every record once (see `evaluate`), whatever the split. `limit` takes the first records in an order that
+    depends only on `seed` and the keys, so a higher limit only adds records. `metrics` are `path/to/file.py:function`;
+    `prices` holds the fields of `Price` for each model. `key` is the column that identifies a record.
     """
 
     dataset: str
@@ -52,6 +52,7 @@ class Experiment:
     metrics: tuple[str, ...] = ()
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     log: str | None = None
+    key: str | None = None
 
     @classmethod
     def load(cls, path: str | Path) -> "Experiment":
@@ -109,7 +110,7 @@ class Experiment:
 
     def records(self) -> tuple[Dataset, Dataset]:
         """The whole data set, and the part to measure on, in order. Records without labels have no splits."""
-        whole = Dataset.load(self.dataset, self.schema, needs_labels=False)
+        whole = Dataset.load(self.dataset, self.schema, needs_labels=False, key=self.key)
         part = whole if self.split == "all" or self.folds or not whole.has_labels else whole.split(self.split)  # type: ignore[arg-type]
         part = part.shuffled(self.seed)
         return whole, part.head(self.limit) if self.limit else part

@@ -143,8 +143,12 @@ class _Answer:
 
     @cached_property
     def questions(self) -> Set[Any]:
-        """The messages and the model of each call. What else a call has, such as a constraint, asks nothing else."""
-        return {(call["model"], tuple(map(tuple, call["messages"]))) for call in self.outcome.attempts}
+        """The messages and the model of each call. What else a call has, such as a constraint or an option of the model
+        (`#logprobs`), asks nothing else.
+        """
+        return {
+            (call["model"].partition("#")[0], tuple(map(tuple, call["messages"]))) for call in self.outcome.attempts
+        }
 
 
 def _in_record(outcomes: Sequence[Outcome], copied: Set[str], least: int) -> Iterator[Suspect]:

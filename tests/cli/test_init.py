@@ -122,7 +122,7 @@ def test_ids_become_keys_and_other_columns_stay_beside_the_records(
     options = ["--sample", "orders.csv", "--model", MODEL, "--example", json.dumps(ANSWER)]
     told = shell("init", *options)
     assert told.returncode == 0
-    assert "the column id became the key of the records, and is no field" in told.stdout
+    assert "the column id became the key of the records, and is not a field" in told.stdout
     run, validate = commands("orders")
     assert run[run.index("--key") : run.index("--output")] == ["--key", "key", "--keep", "werk"]
     monkeypatch.chdir("orders")

@@ -191,6 +191,22 @@ def test_the_order_hangs_on_seed_and_keys_alone(tmp_path: Path) -> None:
     assert whole.fingerprint() != whole.head(10).fingerprint()
 
 
+def test_a_column_names_the_records(tmp_path: Path) -> None:
+    (tmp_path / "beside.csv").write_text("text,part,kind,size_mm\na,P1,hex,6\nb,P2,hex,8\n")
+    found = Dataset.load(tmp_path / "beside.csv", Bolt, key="part").records
+    assert [(one.key, one.written) for one in found] == [
+        ("P1", {"kind": "hex", "size_mm": 6}), ("P2", {"kind": "hex", "size_mm": 8})
+    ]  # fmt: skip
+    field = Dataset.load(tmp_path / "beside.csv", Bolt, key="part", group="size_mm").records
+    assert [(one.key, one.group) for one in field] == [("P1", "6"), ("P2", "8")]
+    (tmp_path / "rows.jsonl").write_text('{"text": "a", "part": 7, "expected": {"kind": "hex", "size_mm": 6}}\n')
+    assert Dataset.load(tmp_path / "rows.jsonl", Bolt, key="part").records[0].key == "7"
+    with pytest.raises(DataError, match="'id', the key of the record, is missing"):
+        Dataset.load(tmp_path / "rows.jsonl", Bolt, key="id")
+    with pytest.raises(DataError, match="two records with the key 'hex'"):
+        Dataset.load(tmp_path / "beside.csv", Bolt, key="kind", group="part")
+
+
 def test_records_belong_to_the_group_that_a_column_names(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("text,kind,size_mm,supplier\nhex 6,hex,6,ACME\nhex 8,hex,8,7\n")
     lines = [{"text": "hex 6", "expected": {"kind": "hex", "size_mm": 6}, "supplier": name} for name in ("ACME", 7)]

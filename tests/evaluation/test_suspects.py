@@ -64,6 +64,11 @@ def test_one_model_is_not_enough_whatever_repeats_its_question() -> None:
     assert "two different prompts" in suspected.told(report, [])
 
 
+def test_an_option_makes_no_other_model() -> None:
+    report = measured({"make": "Saab"}, model("openai:a"), model("openai:a#logprobs"))
+    assert independent(report) == 1
+
+
 def test_another_prompt_to_the_same_model_is_independent() -> None:
     ways = ["Prompted()", "Prompted(instructions='Read with care.')"]
     (one,) = suspects(measured({"make": "Saab"}, model("a"), strategies=ways))
