@@ -8,7 +8,7 @@ IssueKind = Literal[
     "not_json",  # the text is not one JSON document
     "duplicate_key",  # an object names a key twice
     "non_finite",  # NaN, Infinity or a number too large to hold
-    "unreadable",  # the record is blank or cannot be read: no model was asked
+    "unreadable",  # the record is blank, or it or its row cannot be read: no model was asked
     "unanswered",  # the model could not take the prompt, or gave no answer
     "truncated",  # the token limit cut the answer off
     "stuck",  # the grammar allowed no token before the document was complete

@@ -58,7 +58,7 @@ class Gate:
     def judge(self, document: Document) -> Judgement:
         """The judgement on a document."""
         data = document.data
-        if data is not None and self.schema.complies(data):
+        if data is not None and not document.wrong and self.schema.complies(data):
             if not may_have_notices(data):
                 return Judgement(document.line, "valid")
             return Judgement(document.line, "valid", notices=notices(document.text, parse_json(document.text)[0]))
