@@ -158,9 +158,10 @@ def validate(
         raise SpecError("--provenance is for --output", hint="add --output, or omit --provenance")
     if provenance:
         check_provenance(contract)
-    if names and (column is None or (output is None and rejects is None and not as_json)):
-        raise SpecError("--keep is for --column with --output, --rejects or --json", hint="add one, or omit --keep")
-    kept = kept_columns(names, contract, output=output or "-", judged=bool(rejects or as_json))
+    if names and column is None:
+        raise SpecError("--keep is for --column: a document has no other columns", hint="add it, or omit --keep")
+    is_judged = bool(rejects or as_json or any(one.startswith("json=") for one in reports))
+    kept = kept_columns(names, contract, output=output or "-", judged=is_judged)
     if not write_secrets and any(place not in (None, "-") for place in (output, rejects)):
         check_hidden(contract, "add --write-secrets, or omit --output and --rejects")
     first = inputs[0].shown
@@ -191,13 +192,12 @@ def validate(
         try:
             for document, judgement in judged(gate, documents()):
                 place = owners.popleft()
-                take(document, judgement, place if several else "")
+                judgement = take(document, judgement, place if several else "")
                 if judgement.status == "invalid" and len(bad) < LOOKED_AT:
                     bad.append(document)
                 if as_json:
-                    named = judgement._replace(source=place if several else "")
                     with _goes_on(lines):
-                        put_json({**(document.kept or {}), **judgement_json(named)}, lines)
+                        put_json(judgement_json(judgement), lines)
                 elif is_told and judgement.status == "invalid":
                     with _goes_on(lines):
                         put(line(str(judgement._replace(source=place))), lines)

@@ -104,7 +104,8 @@ def _lines(findings: Findings, judgements: Iterable[Judgement], count: int) -> s
 
 def _line(findings: Findings, judgement: Judgement) -> str:
     is_only = judgement.source == findings.source
-    return f"line {judgement.line}" + ("" if is_only else f" of {judgement.source}")
+    named = f" ({judgement.named})" if judgement.named else ""
+    return f"line {judgement.line}" + ("" if is_only else f" of {judgement.source}") + named
 
 
 def _count(number: int, one: str, several: str) -> str:

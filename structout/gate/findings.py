@@ -1,5 +1,6 @@
 """What the gate found: judgements on documents, their counts, and thresholds on the counts."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from structout.parsing import Edit
 _SHOWN = 1000  # documents that reports list individually
 MOST_EDITS = 100  # edits that a judgement holds
 _LONGEST_EDIT = 1000  # characters of the text before an edit, and after it
+_LONGEST_CELL = 40  # characters of a kept cell in messages
+_LONGEST_NAME = 120  # characters of all kept cells of a row in messages
 
 
 class Judgement(NamedTuple):
@@ -20,8 +23,9 @@ class Judgement(NamedTuple):
 
     `notices` name values that look wrong in a document that passes, and `bad_fields` the fields with a threshold that
     are bad in an invalid document. `edits` counts the edits of repair, and `changes` holds the first 100 of them, with
-    at most 1,000 characters each of the text before and after. `source` is the input of a document in a sample. (A
-    tuple, because creating judgements is a large part of the cost of small documents.)
+    at most 1,000 characters each of the text before and after. `source` is the input of a document in a sample, and
+    `kept` holds the kept columns of its row. (A tuple, because creating judgements is a large part of the cost of small
+    documents.)
     """
 
     line: int
@@ -33,11 +37,19 @@ class Judgement(NamedTuple):
     bad_fields: tuple[str, ...] = ()
     source: str = ""
     changes: tuple[Edit, ...] = ()
+    kept: Mapping[str, Json] | None = None
 
     def __str__(self) -> str:
-        """The place of the document and its issues, or its status, in one line."""
+        """The place of the document, its kept columns, and its issues or its status, in one line."""
         place = f"{self.source}:{self.line}" if self.source else f"line {self.line}"
-        return f"{place}: {'; '.join(map(str, self.issues)) or self.status}"
+        named = f" ({self.named})" if self.named else ""
+        return f"{place}{named}: {'; '.join(map(str, self.issues)) or self.status}"
+
+    @property
+    def named(self) -> str:
+        """The kept columns in a few words, such as `id=7, mail=Hello`; "" if none are kept."""
+        cells = ((name, one if isinstance(one, str) else json.dumps(one)) for name, one in (self.kept or {}).items())
+        return _cut(", ".join(f"{name}={_cut(cell, _LONGEST_CELL)}" for name, cell in cells), _LONGEST_NAME)
 
 
 def bounded(edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
@@ -45,8 +57,8 @@ def bounded(edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
     return tuple(one._replace(before=_cut(one.before), after=_cut(one.after)) for one in edits[:MOST_EDITS])
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_EDIT else text[: _LONGEST_EDIT - 1] + "…"
+def _cut(text: str, longest: int = _LONGEST_EDIT) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 @dataclass(frozen=True)
@@ -162,27 +174,27 @@ class Findings:
             told = f"the share of documents with a valid {name} is {good:.6g}, expected at least {wanted:g}"
             yield ThresholdCheck(f"{name} valid >= {wanted:g}", f"{good:.6g}", good >= wanted, level, told)
 
-    def add(self, judgement: Judgement, source: str = "") -> None:
-        """Count a judgement on a document of `source`, by default of the only one."""
+    def add(self, judgement: Judgement) -> None:
+        """Count a judgement on a document."""
         self.total += 1
         if judgement.notices:
             self.noticed += 1
-            self._list(self.doubtful, judgement, source)
+            self._list(self.doubtful, judgement)
         if judgement.status == "valid":
             self.valid += 1
         elif judgement.status == "repaired":
             self.repaired += 1
             self.edits.update({(edit.kind, edit.grade) for edit in judgement.changes})
-            self._list(self.mended, judgement, source)
+            self._list(self.mended, judgement)
         else:
             self.bad_fields.update(judgement.bad_fields)
             self.kinds.update({(issue.kind, pattern(issue.pointer)) for issue in judgement.issues})
             self.reasons.update({group(issue.message) for issue in judgement.issues if issue.kind == "not_json"})
-            self._list(self.sample, judgement, source)
+            self._list(self.sample, judgement)
 
-    def _list(self, listed: list[Judgement], judgement: Judgement, source: str) -> None:
+    def _list(self, listed: list[Judgement], judgement: Judgement) -> None:
         if len(listed) < _SHOWN:
-            listed.append(judgement._replace(source=source or self.source, repaired_to=None))
+            listed.append(judgement._replace(source=judgement.source or self.source, repaired_to=None))
 
     def skip(self) -> None:
         """Count a blank line."""

@@ -133,7 +133,7 @@ def validate(
 
     `output` takes the documents that pass, as they are or repaired, and `rejects` takes the others with their issues,
     as the options of `structout validate` do: each is the path of a JSONL file, or a function that takes each row. The
-    columns `keep` (names, or `"all"`) stand before each record, and `provenance` adds `_status` and `_edits` to each
+    columns `keep` (names, or `"all"`) stand before each record and beside the lines of the findings, and `provenance` adds `_status` and `_edits` to each
     record. A schema with secrets or excluded fields needs `write_secrets`.
 
     `passed` of the result says whether the thresholds hold; without any, all documents must be valid. Raises
@@ -158,8 +158,8 @@ def validate(
         raise SpecError("decimal and complete are for repair", hint="give repair='lossless' too")
     targets = {"output": written_to(output), "rejects": written_to(rejects)}
     names = columns_named([keep] if isinstance(keep, str) else keep)
-    if names and (column is None or not any(targets.values())):
-        raise SpecError("keep is for column with output or rejects", hint="give column and one of them")
+    if names and column is None:
+        raise SpecError("keep is for column: a document has no other columns", hint="give column, or omit keep")
     if provenance:
         check_provenance(contract)
     files = {what: one for what, one in targets.items() if isinstance(one, str)}

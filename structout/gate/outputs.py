@@ -17,7 +17,7 @@ from structout.tables.whole_file import replacing
 
 Write = Callable[[bytes], None]  # takes a line of JSON, without a line end
 Rows = str | Path | Callable[[Any], object]  # a JSONL file, or a function that takes each row
-Take = Callable[[Document, Judgement, str], None]
+Take = Callable[[Document, Judgement, str], Judgement]
 
 
 @contextmanager
@@ -31,16 +31,20 @@ def taking(
 ) -> Iterator[Take]:
     """A function that counts a judgement on a document of an input, named by its third argument ("" for the only one),
     and writes the document to one of two outputs: JSONL files, which appear at the end, or functions that take lines.
+    It returns the judgement with the input and the kept columns.
     """
     with _lines(output) as accept, _lines(rejects) as reject:
 
-        def take(document: Document, judgement: Judgement, source: str) -> None:
-            findings.add(judgement, source)
+        def take(document: Document, judgement: Judgement, source: str) -> Judgement:
+            if source or document.kept:
+                judgement = judgement._replace(source=source, kept=document.kept)
+            findings.add(judgement)
             if judgement.status != "invalid":
                 if accept is not None:
                     accept(passed_line(document, judgement, schema, provenance=provenance))
             elif reject is not None:
-                reject(rejected_line(document, judgement._replace(source=source)))
+                reject(rejected_line(document, judgement))
+            return judgement
 
         yield take
 

@@ -87,7 +87,7 @@ def as_sarif(findings: Findings) -> str:
         {
             "ruleId": issue.kind,
             "level": _level(findings),
-            "message": {"text": surfaces.sarif(str(issue))},
+            "message": {"text": surfaces.sarif(_beside(judgement, str(issue)))},
             "locations": [
                 {
                     "physicalLocation": {
@@ -118,7 +118,7 @@ def as_github(findings: Findings) -> str:
     """
     lines = [
         f"::{_level(findings)} file={surfaces.github_property(v.source)},line={v.line}::"
-        + surfaces.github("; ".join(map(str, v.issues)))
+        + surfaces.github(_beside(v, "; ".join(map(str, v.issues))))
         for v in findings.sample
     ]
     lines += [
@@ -158,9 +158,9 @@ def as_html(findings: Findings) -> str:
         for (kind, where), n in findings.frequent(_LISTED)
     ]
     edits = [[kind, grade, f"{n:,}"] for (kind, grade), n in findings.edits.most_common()]
-    mended = [[pages.line_of(v.source, v.line), _changes(v)] for v in findings.mended]
-    sample = [[pages.line_of(v.source, v.line), "; ".join(map(str, v.issues))] for v in findings.sample]
-    doubtful = [[pages.line_of(v.source, v.line), "; ".join(map(str, v.notices))] for v in findings.doubtful]
+    mended = [[_place(v), _changes(v)] for v in findings.mended]
+    sample = [[_place(v), "; ".join(map(str, v.issues))] for v in findings.sample]
+    doubtful = [[_place(v), "; ".join(map(str, v.notices))] for v in findings.doubtful]
     colour = _COLOURS["error"] if not findings.passed else _COLOURS["warning"] if findings.missed("warning") else "good"
     told = conclusion(findings)
     parts = [f'<p class="verdict {colour}">{surfaces.html(told)}</p>\n']
@@ -186,6 +186,17 @@ def as_html(findings: Findings) -> str:
     parts.append(_rest(doubtful, findings.noticed, "--json tells all of them."))
     title = f"{findings.source or 'documents'} against {findings.schema}"
     return pages.page(title, pages.Html("".join(parts)), told=told)
+
+
+def _beside(judgement: Judgement, told: str) -> str:
+    """The kept columns of a document before what is told of it."""
+    return f"{judgement.named}: {told}" if judgement.named else told
+
+
+def _place(judgement: Judgement) -> str:
+    """The place of a document on a page: its line, and its kept columns below."""
+    named = f'<small class="wraps">{surfaces.html(judgement.named)}</small>' if judgement.named else ""
+    return pages.Html(pages.line_of(judgement.source, judgement.line) + named)
 
 
 def _rest(listed: Sequence[object], count: int, elsewhere: str) -> str:
