@@ -88,7 +88,7 @@ def _example(findings: Findings, kind: str, place: str) -> Iterator[str]:
     """The first listed issue of a kind at a place, with its line."""
     for judgement in findings.sample:
         for issue in judgement.issues:
-            if issue.kind == kind and pattern(issue.pointer) == place:
+            if issue.kind == kind and pattern(issue.place) == place:
                 said = (str(issue) if issue.pointer else issue.message)[:_LONGEST]
                 yield f"An example is {_line(findings, judgement)}: {said}."
                 return

@@ -106,8 +106,9 @@ class Findings:
     """The counts of the gate so far. `sample` holds the first 1,000 invalid documents, and `mended` the first 1,000
     repaired documents. `noticed` counts documents that pass with values that look wrong, `doubtful` holds the first
     1,000 of them, and `blank` counts the blank lines, which hold no document. `kinds` counts documents by the kind and
-    the place of their issues, `reasons` by why they are not JSON, and `edits` by the kind and the grade of the edits
-    that repaired them. `unread` says why the input broke off, if it did: then the gate does not pass.
+    the place of their issues (of an absent key, the place that it would have), `reasons` by why they are not JSON, and
+    `edits` by the kind and the grade of the edits that repaired them. `unread` says why the input broke off, if it did:
+    then the gate does not pass.
     """
 
     source: str
@@ -188,7 +189,7 @@ class Findings:
             self._list(self.mended, judgement)
         else:
             self.bad_fields.update(judgement.bad_fields)
-            self.kinds.update({(issue.kind, pattern(issue.pointer)) for issue in judgement.issues})
+            self.kinds.update({(issue.kind, pattern(issue.place)) for issue in judgement.issues})
             self.reasons.update({group(issue.message) for issue in judgement.issues if issue.kind == "not_json"})
             self._list(self.sample, judgement)
 

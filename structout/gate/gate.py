@@ -9,7 +9,7 @@ from structout.document import Json, parse_json
 from structout.errors import SpecError, StructoutWarning
 from structout.gate.findings import Findings, Judgement, Thresholds, bounded, pattern
 from structout.gate.outputs import Rows, check_provenance, kept_columns, taking, written_to
-from structout.issue import Issue
+from structout.issue import Issue, pointer
 from structout.parsing import Decimal, Edit, Policy
 from structout.parsing.notices import may_have_notices, notices
 from structout.schema import Schema
@@ -83,7 +83,8 @@ class Gate:
 
         found = repair(document.text, schema, policy, decimal=decimal, complete=complete)
         if not found.ok:
-            return self._invalid(document, found.issues, found.document, found.edits)
+            issues = _without_end(found.issues, document.text, found.edits)
+            return self._invalid(document, issues, found.document, found.edits)
         edits, seen = found.edits, found.notices
         return Judgement(document.line, "repaired", (), len(edits), found.document, seen, changes=bounded(edits))
 
@@ -133,8 +134,8 @@ def validate(
 
     `output` takes the documents that pass, as they are or repaired, and `rejects` takes the others with their issues,
     as the options of `structout validate` do: each is the path of a JSONL file, or a function that takes each row. The
-    columns `keep` (names, or `"all"`) stand before each record and beside the lines of the findings, and `provenance` adds `_status` and `_edits` to each
-    record. A schema with secrets or excluded fields needs `write_secrets`.
+    columns `keep` (names, or `"all"`) stand before each record and beside the lines of the findings, and `provenance`
+    adds `_status` and `_edits` to each record. A schema with secrets or excluded fields needs `write_secrets`.
 
     `passed` of the result says whether the thresholds hold; without any, all documents must be valid. Raises
     `SpecError`, `SchemaError`, `OutputError`, and `DataError` if the file cannot be read.
@@ -230,6 +231,24 @@ def _concerns(issue: Issue, place: str) -> bool:
     if found == place or found.startswith(place + "/"):
         return True
     return issue.kind in ("missing", "type", "union") and found != "" and place.startswith(found + "/")
+
+
+def _without_end(issues: tuple[Issue, ...], text: str, edits: tuple[Edit, ...]) -> tuple[Issue, ...]:
+    """The issues without the keys that the end of a cut-off text would have held: those of the objects that were open
+    there, which are the last ones of the text as repair closed it.
+    """
+    if not any(issue.kind == "truncated" for issue in issues):
+        return issues
+    from structout.parsing.edits import apply
+
+    document, _ = parse_json(apply(text, edits))
+    steps: list[str | int] = []
+    places = {""}
+    while document and isinstance(document, dict | list):
+        steps.append(list(document)[-1] if isinstance(document, dict) else len(document) - 1)
+        document = document[steps[-1]]  # type: ignore[index]
+        places.add(pointer(steps))
+    return tuple(issue for issue in issues if issue.kind != "missing" or issue.pointer not in places)
 
 
 def _of(schema: Schema[Any], keyword: str) -> Any:

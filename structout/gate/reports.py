@@ -13,6 +13,7 @@ from structout.tables.whole_file import replacing
 
 _LISTED = 50  # kinds of issue
 _SHOWN_EDITS = 10  # edits of one document
+_SEVERAL = "A document can have several issues, and counts in the line of each."
 _COLOURS = {"error": "bad", "warning": "doubtful"}
 
 
@@ -144,6 +145,7 @@ def as_markdown(findings: Findings) -> str:
     edits += [(kind, grade, str(n)) for (kind, grade), n in findings.edits.most_common()]
     found = (rows, kinds, edits) if findings.edits else (rows, kinds)
     tables = ["\n".join(f"| {' | '.join(row)} |" for row in table) for table in found]
+    tables[1] += f"\n\n{_SEVERAL}" if findings.kinds else ""
     head = f"# {surfaces.markdown(findings.source)}\n\n{surfaces.markdown(conclusion(findings))}\n\n"
     return head + "\n\n".join(tables) + "\n"
 
@@ -167,6 +169,7 @@ def as_html(findings: Findings) -> str:
     parts += ["<h2>Thresholds</h2>\n", pages.table(["threshold", "found", "result"], checks, "thresholds")]
     if kinds:
         parts += ["<h2>Issues</h2>\n", pages.table(["issue", "where", "documents"], kinds, "issues")]
+        parts.append(f'<p class="note">{_SEVERAL}</p>\n')
     if len(findings.kinds) > _LISTED:
         parts.append(f'<p class="note">The {_LISTED} most frequent of {len(findings.kinds):,} are listed.</p>\n')
     if sample:

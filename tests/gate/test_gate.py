@@ -415,7 +415,8 @@ def test_reports_say_in_words_whether_and_why_the_gate_fails() -> None:
     failed = conclusion(validate(documents, bolt))
     assert failed == (
         "The gate fails: the share of valid documents is 0.25, expected at least 1. 1 of 4 documents are valid. "
-        'The most frequent issue is missing: 2 documents have it. An example is line 3: the key "size" is missing. '
+        "The most frequent issue is missing at /size: 2 documents have it. "
+        'An example is line 3: the key "size" is missing. '
         "A valid document fits the schema. Only labels or a verifier can tell whether its values are right."
     )
     passed = conclusion(validate(['{"size": 1}'], bolt))
