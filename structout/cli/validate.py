@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections import deque
+from collections import Counter, deque
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -174,6 +174,7 @@ def validate(
     gate = Gate(contract, Mending(policy, decimal_named(decimal), complete), thresholds.fields)
     judged = judgements if jobs == 1 else partial(in_processes, source=schema, jobs=jobs)
     several, unread = len(inputs) > 1, None
+    findings.sources |= {one.shown: Counter() for one in inputs} if several else {}
     owners: deque[str] = deque()  # the inputs of the documents that are being judged
 
     def documents() -> "Iterator[Document]":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from structout.gate.findings import Findings, Judgement, ThresholdCheck, pattern
+from structout.gate.findings import Findings, Judgement, ThresholdCheck, pattern, ranked
 
 _REASONS = 8  # reasons that are named beside a kind of issue
 _NAMED = 3  # lines with values that look wrong
@@ -80,7 +80,7 @@ def _all(missed: list[ThresholdCheck]) -> str:
 
 
 def _reasons(findings: Findings) -> str:
-    told = [f"{why} ({count:,})" for why, count in findings.reasons.most_common(_REASONS)]
+    told = [f"{why} ({count:,})" for why, count in ranked(findings.reasons)[:_REASONS]]
     return ", ".join([*told, "..."] if len(findings.reasons) > _REASONS else told)
 
 

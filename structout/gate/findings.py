@@ -4,14 +4,16 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from structout.document import Json
 from structout.issue import Issue
 from structout.not_json import group
 from structout.parsing import Edit
 
-_SHOWN = 1000  # documents that reports list individually
+T = TypeVar("T", str, tuple[str, str])
+
+SHOWN = 1000  # documents that reports list individually
 MOST_EDITS = 100  # edits that a judgement holds
 _LONGEST_EDIT = 1000  # characters of the text before an edit, and after it
 _LONGEST_CELL = 40  # characters of a kept cell in messages
@@ -24,7 +26,8 @@ class Judgement(NamedTuple):
     `notices` name values that look wrong in a document that passes, and `bad_fields` the fields with a threshold that
     are bad in an invalid document. `edits` counts the edits of repair, and `changes` holds the first 100 of them, with
     at most 1,000 characters each of the text before and after. `source` is the input of a document in a sample, and
-    `kept` holds the kept columns of its row. (A tuple, because creating judgements is a large part of the cost of small
+    `kept` holds the kept columns of its row. `beginning` is how the text of an invalid document in a sample begins, for
+    people. (A tuple, because creating judgements is a large part of the cost of small
     documents.)
     """
 
@@ -38,6 +41,7 @@ class Judgement(NamedTuple):
     source: str = ""
     changes: tuple[Edit, ...] = ()
     kept: Mapping[str, Json] | None = None
+    beginning: str = ""
 
     def __str__(self) -> str:
         """The place of the document, its kept columns, and its issues or its status, in one line."""
@@ -90,8 +94,8 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdCheck:
-    """One threshold, the value found, and whether the threshold holds. `level` says what a miss is, and `told` what was
-    found and what was expected, in words.
+    """One threshold, what was found, and whether the threshold holds. `level` says what a miss is, and `told` what was
+    found and what was expected, in words. `value` is the share or the number that was found; None if none was counted.
     """
 
     name: str
@@ -99,6 +103,7 @@ class ThresholdCheck:
     passed: bool
     level: Literal["error", "warning"] = "error"
     told: str = ""
+    value: float | None = None
 
 
 @dataclass(repr=False)
@@ -108,7 +113,7 @@ class Findings:
     1,000 of them, and `blank` counts the blank lines, which hold no document. `kinds` counts documents by the kind and
     the place of their issues (of an absent key, the place that it would have), `reasons` by why they are not JSON, and
     `edits` by the kind and the grade of the edits that repaired them. `unread` says why the input broke off, if it did:
-    then the gate does not pass.
+    then the gate does not pass. `sources` counts the documents of each input by status, if there are several inputs.
     """
 
     source: str
@@ -127,6 +132,7 @@ class Findings:
     mended: list[Judgement] = field(default_factory=list)
     doubtful: list[Judgement] = field(default_factory=list)
     unread: str = ""
+    sources: dict[str, Counter[str]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         verdict = "passed" if self.passed else "failed"
@@ -149,7 +155,7 @@ class Findings:
 
     def frequent(self, most: int | None = None) -> list[tuple[tuple[str, str], int]]:
         """The kinds of issue with the number of their documents, the most frequent first, at most `most`."""
-        return sorted(self.kinds.items(), key=lambda item: (-item[1], item[0]))[:most]
+        return ranked(self.kinds)[:most]
 
     def checks(self) -> list[ThresholdCheck]:
         """The thresholds, checked against the counts so far, and whether there was an input to its end."""
@@ -164,20 +170,28 @@ class Findings:
         self, least: float | None, most: int | None, fields: Mapping[str, float], level: Literal["error", "warning"]
     ) -> Iterator[ThresholdCheck]:
         if least is not None:
-            share = (self.valid + self.repaired) / self.total if self.total else 0.0
-            told = f"the share of valid documents is {share:.6g}, expected at least {least:g}"
-            yield ThresholdCheck(f"valid >= {least:g}", f"{share:.6g}", share >= least, level, told)
+            yield self._share("valid", "valid documents", self.valid + self.repaired, least, level)
         if most is not None:
             told = f"the number of invalid documents is {self.invalid:,}, expected at most {most:,}"
-            yield ThresholdCheck(f"invalid <= {most}", str(self.invalid), self.invalid <= most, level, told)
+            passed = self.invalid <= most
+            yield ThresholdCheck(f"invalid <= {most}", f"{self.invalid:,}", passed, level, told, self.invalid)
         for name, wanted in fields.items():
-            good = (self.total - self.bad_fields[name]) / self.total if self.total else 0.0
-            told = f"the share of documents with a valid {name} is {good:.6g}, expected at least {wanted:g}"
-            yield ThresholdCheck(f"{name} valid >= {wanted:g}", f"{good:.6g}", good >= wanted, level, told)
+            good = self.total - self.bad_fields[name]
+            yield self._share(f"{name} valid", f"documents with a valid {name}", good, wanted, level)
+
+    def _share(
+        self, name: str, what: str, count: int, wanted: float, level: Literal["error", "warning"]
+    ) -> ThresholdCheck:
+        share = count / self.total if self.total else 0.0
+        found = f"{percent(share, wanted)} ({count:,} of {self.total:,})"
+        told = f"the share of {what} is {found}, expected at least {percent(wanted)}"
+        return ThresholdCheck(f"{name} >= {wanted:g}", found, share >= wanted, level, told, share)
 
     def add(self, judgement: Judgement) -> None:
         """Count a judgement on a document."""
         self.total += 1
+        if judgement.source:
+            self.sources.setdefault(judgement.source, Counter())[judgement.status] += 1
         if judgement.notices:
             self.noticed += 1
             self._list(self.doubtful, judgement)
@@ -194,12 +208,32 @@ class Findings:
             self._list(self.sample, judgement)
 
     def _list(self, listed: list[Judgement], judgement: Judgement) -> None:
-        if len(listed) < _SHOWN:
+        if len(listed) < SHOWN:
             listed.append(judgement._replace(source=judgement.source or self.source, repaired_to=None))
 
     def skip(self) -> None:
         """Count a blank line."""
         self.blank += 1
+
+
+def percent(share: float, *limits: float) -> str:
+    """A share for people, such as `92.7 %`: with so many digits that none is rounded to a limit, to 0 or to 100."""
+    for digits in range(1, 10):
+        text = f"{100 * share:.{digits}f}"
+        if all(_side(float(text), 100 * one) == _side(100 * share, 100 * one) for one in (0.0, 1.0, *limits)):
+            break
+    return f"{text.rstrip('0').rstrip('.')} %"
+
+
+def _side(number: float, limit: float) -> int:
+    """On which side of a limit a number is; rounding errors of floats do not count."""
+    distance = round(number - limit, 9)
+    return (distance > 0) - (distance < 0)
+
+
+def ranked(counts: Counter[T]) -> list[tuple[T, int]]:
+    """Names with their counts, the largest count first. Names with one count stand in their own order."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def pattern(pointer: str) -> str:

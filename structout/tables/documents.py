@@ -47,6 +47,14 @@ class Document(NamedTuple):
         """The document as JSON. Bytes that are not UTF-8 become unpaired surrogates."""
         return json.dumps(self.parsed) if self.data is None else self.data.decode("utf-8", "surrogateescape")
 
+    def beginning(self, length: int) -> str:
+        """The first characters of the text, with an ellipsis if there are more."""
+        if self.data is not None:
+            text = self.data[: 4 * length + 4].decode("utf-8", "surrogateescape")  # four bytes a character at most
+        else:
+            text = self.text
+        return text if len(text) <= length else text[: length - 1] + "…"
+
     def json_line(self, schema: Schema[Any]) -> bytes:
         """A valid document as one line of JSON: the original text, with each string and number as it is written."""
         if schema.language is not None:

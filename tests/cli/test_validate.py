@@ -48,8 +48,10 @@ def test_a_threshold_that_warns_leaves_the_exit_code_zero(tmp_path: Path, shell:
     page = tmp_path / "a.html"
     warned = shell(*words, "--warn-valid", "0.9", "--warn-field", "size_mm=0.9", "--report", f"html={page}")
     assert warned.returncode == 0
-    told = "The gate passes with a warning: the share of valid documents is 0.5, expected at least 0.9; "
-    assert f"{told}the share of documents with a valid size_mm is 0.5, expected at least 0.9." in warned.stderr
+    told = "The gate passes with a warning: the share of valid documents is 50 % (1 of 2), expected at least 90 %; "
+    assert (
+        f"{told}the share of documents with a valid size_mm is 50 % (1 of 2), expected at least 90 %." in warned.stderr
+    )
     assert told in page.read_text()
     assert "warning" not in shell(*words, "--warn-valid", "0.5", "--warn-invalid", "1").stderr
     failed = shell(*words, "--max-invalid", "0", "--warn-invalid", "0", "--report", "github=-")
@@ -225,7 +227,10 @@ def test_a_threshold_can_be_on_a_field_within_a_document(
     done = shell(
         "validate", "-s", "nested.json", "--min-field", "/items/*/qty=0.5", stdin="\n".join(map(json.dumps, lines))
     )
-    assert (done.returncode, "a valid /items/*/qty is 0.25, expected at least 0.5" in done.stderr) == (1, True)
+    assert (done.returncode, "a valid /items/*/qty is 25 % (1 of 4), expected at least 50 %" in done.stderr) == (
+        1,
+        True,
+    )
     assert shell("validate", "-s", "nested.json", "--min-field", "/items/*/q=0.5", stdin="{}").returncode == 2
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from structout import Findings, Thresholds
 from structout.gate.gate import Gate, Mending
-from structout.gate.reports import as_html
+from structout.gate.page import as_html
 from structout.schema import Schema
 from structout.tables.documents import Document
 from tests.bolt import Bolt
