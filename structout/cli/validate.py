@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections import Counter, deque
+from collections import deque
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from structout.cli.codes import FAILED, INCOMPLETE, NOTHING, PASSED
-from structout.cli.console import counted, put, put_json, say, silence
+from structout.cli.console import put, put_json, say, silence
 from structout.cli.options import (
     CodeOption,
     CompleteOption,
@@ -117,18 +117,15 @@ def validate(
     from structout.gate.conclusion import counts, summary
     from structout.gate.findings import Findings, Thresholds
     from structout.gate.gate import Gate, Mending
+    from structout.gate.inputs import Inputs
     from structout.gate.outputs import check_provenance, kept_columns, taking
     from structout.gate.reports import FORMATS, write_report
     from structout.gate.workers import in_processes, judgements
     from structout.gate.written import judgement_json
     from structout.schema import Schema
     from structout.schema.hidden import check_hidden
-    from structout.tables.documents import read_documents
     from structout.tables.kept_columns import columns_named
     from structout.tables.output import check_distinct, check_writable
-    from structout.tables.partial import warn_of_partial
-    from structout.tables.place import places
-    from structout.tables.streams import check_readable
 
     if [output, rejects, *(one.partition("=")[2] for one in report or [])].count("-") > 1:
         raise SpecError(
@@ -141,12 +138,8 @@ def validate(
                 f"invalid --report: got {target!r}, expected FORMAT=PATH", hint=f"use one of {', '.join(FORMATS)}"
             )
     beside = {f"--report {one}": path for one, path in reports.items()}
-    inputs = places(sources or "-", format, delimiter, documents=True)
-    given = {f"INPUT {one.shown}": one.name for one in inputs}
-    check_distinct({**given, "--output": output, "--rejects": rejects, **beside})
-    warn_of_partial(inputs)
-    for one in inputs:
-        check_readable(one)
+    inputs = Inputs.of(sources or "-", format, delimiter)
+    check_distinct({**inputs.by_purpose, "--output": output, "--rejects": rejects, **beside})
     for path in reports.values():
         if path != "-":
             check_writable(path)
@@ -164,25 +157,20 @@ def validate(
     kept = kept_columns(names, contract, output=output or "-", judged=is_judged)
     if not write_secrets and any(place not in (None, "-") for place in (output, rejects)):
         check_hidden(contract, "add --write-secrets, or omit --output and --rejects")
-    first = inputs[0].shown
-    source = first if len(inputs) == 1 else f"{first} and {counted(len(inputs) - 1, 'other input')}"
     thresholds = Thresholds(
         min_valid, max_invalid, _shares("--min-field", min_field, contract),
         warn_valid, warn_invalid, _shares("--warn-field", warn_field, contract),
     )  # fmt: skip
-    findings = Findings(source, contract.name, thresholds)
+    findings = Findings(inputs.shown, contract.name, thresholds, sources=inputs.counters)
     gate = Gate(contract, Mending(policy, decimal_named(decimal), complete), thresholds.fields)
     judged = judgements if jobs == 1 else partial(in_processes, source=schema, jobs=jobs)
-    several, unread = len(inputs) > 1, None
-    findings.sources |= {one.shown: Counter() for one in inputs} if several else {}
+    several, unread = inputs.are_several, None
     owners: deque[str] = deque()  # the inputs of the documents that are being judged
 
     def documents() -> "Iterator[Document]":
-        for one in inputs:
-            found = read_documents(one, contract, column=column, format=format, keep=kept, blank=findings.skip)
-            for document in found:
-                owners.append(one.shown)
-                yield document
+        for document, owner in inputs.documents(contract, column, kept, findings.skip):
+            owners.append(owner)
+            yield document
 
     alone = "-" in (output, rejects, *reports.values())  # a machine reads stdout then, so it holds nothing else
     lines = sys.stderr if alone else sys.stdout
@@ -233,13 +221,11 @@ def _goes_on(stream: TextIO) -> "Iterator[None]":
 
 def _shares(option: str, written: list[str] | None, schema: "Schema[Any]") -> dict[str, float]:
     """The shares of `FIELD=SHARE` by field. Raises `SpecError` for a field that the schema does not have."""
-    from structout.gate.gate import fields_of, has_field
+    from structout.gate.gate import check_field
 
     found = shares_of(option, written)
     for name in found:
-        if not has_field(schema, name):
-            hint = f"use one of {', '.join(fields_of(schema)[:12])}, or a JSON Pointer such as /parts/*/size"
-            raise SpecError(f"unknown field {name!r} in {option}", hint=hint)
+        check_field(schema, name, option)
     return found
 
 

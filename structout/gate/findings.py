@@ -4,13 +4,15 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 from structout.document import Json
+from structout.errors import SpecError
 from structout.issue import Issue
 from structout.not_json import group
 from structout.parsing import Edit
 
+Level = Literal["error", "warning"]  # of a threshold that is missed
 T = TypeVar("T", str, tuple[str, str])
 
 SHOWN = 1000  # documents that reports list individually
@@ -101,7 +103,7 @@ class ThresholdCheck:
     name: str
     found: str
     passed: bool
-    level: Literal["error", "warning"] = "error"
+    level: Level = "error"
     told: str = ""
     value: float | None = None
 
@@ -149,8 +151,10 @@ class Findings:
         """Whether all thresholds hold, except those that only warn."""
         return not self.missed("error")
 
-    def missed(self, level: Literal["error", "warning"]) -> list[ThresholdCheck]:
-        """The thresholds of a level that do not hold."""
+    def missed(self, level: Level) -> list[ThresholdCheck]:
+        """The thresholds of a level that do not hold. Raises `SpecError` for another level."""
+        if level not in get_args(Level):
+            raise SpecError(f"invalid level: got {level!r}", hint=f"give {' or '.join(map(repr, get_args(Level)))}")
         return [check for check in self.checks() if check.level == level and not check.passed]
 
     def frequent(self, most: int | None = None) -> list[tuple[tuple[str, str], int]]:
@@ -167,7 +171,7 @@ class Findings:
         return checks
 
     def _checks(
-        self, least: float | None, most: int | None, fields: Mapping[str, float], level: Literal["error", "warning"]
+        self, least: float | None, most: int | None, fields: Mapping[str, float], level: Level
     ) -> Iterator[ThresholdCheck]:
         if least is not None:
             yield self._share("valid", "valid documents", self.valid + self.repaired, least, level)
@@ -179,9 +183,7 @@ class Findings:
             good = self.total - self.bad_fields[name]
             yield self._share(f"{name} valid", f"documents with a valid {name}", good, wanted, level)
 
-    def _share(
-        self, name: str, what: str, count: int, wanted: float, level: Literal["error", "warning"]
-    ) -> ThresholdCheck:
+    def _share(self, name: str, what: str, count: int, wanted: float, level: Level) -> ThresholdCheck:
         share = count / self.total if self.total else 0.0
         found = f"{percent(share, wanted)} ({count:,} of {self.total:,})"
         told = f"the share of {what} is {found}, expected at least {percent(wanted)}"

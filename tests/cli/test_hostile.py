@@ -174,7 +174,9 @@ class Cells(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
-        assert tag not in ("b", "span", "small") or dict(attrs).get("class"), "a tag of ours has a class, a hostile one has none"
+        assert tag not in ("b", "span", "small") or dict(attrs).get("class"), (
+            "a tag of ours has a class, a hostile one has none"
+        )
         assert tag in ("html", "meta") or {name for name, _ in attrs} <= {
             "class",
             "role",
