@@ -47,9 +47,13 @@ class Judgement(NamedTuple):
 
     def __str__(self) -> str:
         """The place of the document, its kept columns, and its issues or its status, in one line."""
-        place = f"{self.source}:{self.line}" if self.source else f"line {self.line}"
         named = f" ({self.named})" if self.named else ""
-        return f"{place}{named}: {'; '.join(map(str, self.issues)) or self.status}"
+        return f"{self.place}{named}: {'; '.join(map(str, self.issues)) or self.status}"
+
+    @property
+    def place(self) -> str:
+        """The input and the line, such as `answers.jsonl:58`, or `line 58`."""
+        return f"{self.source}:{self.line}" if self.source else f"line {self.line}"
 
     @property
     def named(self) -> str:

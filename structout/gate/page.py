@@ -20,9 +20,9 @@ _COLOURS = {"error": "bad", "warning": "doubtful"}
 def as_html(findings: Findings) -> str:
     """An HTML page with the verdict and tables of the thresholds, the issues and the listed documents."""
     colour = _COLOURS["error"] if not findings.passed else _COLOURS["warning"] if findings.missed("warning") else "good"
-    told = conclusion(findings)
+    paragraph = conclusion(findings)
     parts = [
-        f'<p class="verdict {colour}">{surfaces.html(told)}</p>\n',
+        f'<p class="verdict {colour}">{surfaces.html(paragraph)}</p>\n',
         _note(f"structout {__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"),
         *_thresholds(findings),
         *_sources(findings),
@@ -30,11 +30,11 @@ def as_html(findings: Findings) -> str:
         *_repaired(findings),
     ]
     if findings.doubtful:
-        rows = [[_place(one, findings), _lines(map(_told, one.notices))] for one in findings.doubtful]
+        rows = [[_place(one, findings), _lines(map(told, one.notices))] for one in findings.doubtful]
         parts += _titled("Values that look wrong", ["document", "what looks wrong"], rows)
     parts.append(_rest(findings.doubtful, findings.noticed, "--json tells all of them."))
     title = f"{findings.source or 'documents'} against {findings.schema}"
-    return pages.page(title, pages.Html("".join(parts)), told=told)
+    return pages.page(title, pages.Html("".join(parts)), told=paragraph)
 
 
 def word(check: ThresholdCheck) -> str:
@@ -82,7 +82,7 @@ def _issues(findings: Findings) -> Iterator[str]:
         yield _note(f"The {LISTED} most frequent of {len(findings.kinds):,} are listed.")
     if findings.sample:
         rows = [
-            [_place(one, findings), pages.Html(_lines(map(_told, one.issues)) + _text(one.beginning))]
+            [_place(one, findings), pages.Html(_lines(map(told, one.issues)) + _text(one.beginning))]
             for one in findings.sample
         ]
         yield from _titled("Invalid documents", ["document", "issues, and how the text begins"], rows)
@@ -120,7 +120,7 @@ def _changes(judgement: Judgement) -> Iterator[str]:
         yield f"and {more:,} more"
 
 
-def _told(issue: Issue) -> str:
+def told(issue: Issue) -> str:
     """An issue without a place if it concerns the whole document."""
     return str(issue) if issue.pointer else issue.message
 
@@ -132,8 +132,8 @@ def _place(judgement: Judgement, findings: Findings) -> str:
     return pages.Html(f'<span class="whole">line {judgement.line}</span>{below}')
 
 
-def _lines(told: Iterable[str]) -> str:
-    return pages.Html("<br>".join(map(surfaces.html, told)))
+def _lines(several: Iterable[str]) -> str:
+    return pages.Html("<br>".join(map(surfaces.html, several)))
 
 
 def _text(beginning: str) -> str:

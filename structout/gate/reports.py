@@ -9,7 +9,7 @@ from structout import surfaces
 from structout.errors import SpecError
 from structout.gate.conclusion import conclusion, issue_named, summary
 from structout.gate.findings import Findings, Judgement, ThresholdCheck, ranked
-from structout.gate.page import LISTED, SEVERAL, SOURCE_HEADS, as_html, source_rows, word
+from structout.gate.page import LISTED, SEVERAL, SOURCE_HEADS, as_html, source_rows, told, word
 from structout.gate.written import judgement_json
 from structout.tables.whole_file import replacing
 
@@ -109,25 +109,29 @@ def as_sarif(findings: Findings) -> str:
 
 
 def as_github(findings: Findings) -> str:
-    """Workflow commands of GitHub Actions: an annotation per listed document, and one per missed threshold.
-
+    """Workflow commands of GitHub Actions: an annotation per missed threshold, the summary, and one per listed document.
     A document is an error if the gate failed, otherwise a warning.
+
+    GitHub shows few annotations of a step, so what decides stands first.
     """
     lines = [
-        f"::{_level(findings)} file={surfaces.github_property(v.source)},line={v.line}::"
-        + surfaces.github(_beside(v, "; ".join(map(str, v.issues))))
-        for v in findings.sample
-    ]
-    lines += [
         f"::{c.level} title=structout::{surfaces.github(f'{c.name}: found {c.found}')}"
         for c in findings.checks()
         if not c.passed
     ]
-    return "".join(line + "\n" for line in [*lines, f"::notice title=structout::{surfaces.github(summary(findings))}"])
+    lines.append(f"::notice title=structout::{surfaces.github(summary(findings))}")
+    lines += [
+        f"::{_level(findings)} file={surfaces.github_property(v.source)},line={v.line}::"
+        + surfaces.github(_beside(v, "; ".join(map(str, v.issues))))
+        for v in findings.sample
+    ]
+    return "".join(line + "\n" for line in lines)
 
 
 def as_markdown(findings: Findings) -> str:
-    """A Markdown page with the verdict and tables of the thresholds, the inputs, the issues and the edits."""
+    """A Markdown page with the verdict and tables of the thresholds, the inputs, the issues, the first invalid
+    documents and the edits.
+    """
     checks = [
         (surfaces.markdown(c.name), c.found, "passed" if c.passed else f"**{word(c)}**") for c in findings.checks()
     ]
@@ -141,6 +145,14 @@ def as_markdown(findings: Findings) -> str:
             for (kind, where), n in findings.frequent(LISTED)
         ]
         tables += [_table(("issue", "where", "documents"), kinds), SEVERAL]
+    if findings.sample:
+        rejected = [
+            (f"{surfaces.code(v.place)} {surfaces.markdown(v.named)}".strip(), surfaces.markdown(_first(v)))
+            for v in findings.sample[:_REJECTED]
+        ]
+        tables.append(_table(("invalid document", "issues"), rejected))
+        if findings.invalid > _REJECTED:
+            tables.append(f"The first {_REJECTED} of {findings.invalid:,} invalid documents are listed.")
     if findings.edits:
         edits = [(kind, grade, f"{n:,}") for (kind, grade), n in ranked(findings.edits)]
         tables.append(_table(("edit", "grade", "documents"), edits))
@@ -148,7 +160,16 @@ def as_markdown(findings: Findings) -> str:
     return head + "\n\n".join(tables) + "\n"
 
 
+_REJECTED = 20  # invalid documents that the Markdown page lists
+_FIRST = 5  # issues of each
 _NUMBERS = ("found", "documents", "valid", "repaired", "invalid", "share that passes")
+
+
+def _first(judgement: Judgement) -> str:
+    """The first issues of a document."""
+    more = len(judgement.issues) - _FIRST
+    first = [told(issue) for issue in judgement.issues[:_FIRST]]
+    return "; ".join([*first, f"and {more:,} more"] if more > 0 else first)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

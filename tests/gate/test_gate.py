@@ -374,7 +374,10 @@ def test_reports(tmp_path: Path, shell: Shell) -> None:
     assert [
         result["locations"][0]["physicalLocation"]["region"]["startLine"] for result in sarif["runs"][0]["results"]
     ] == [2, 3]
-    assert text["github"].splitlines()[0].startswith(f"::error file={source},line=2::/kind")
+    first, second, third, _ = text["github"].splitlines()
+    assert first == "::error title=structout::valid >= 0.9: found 33.3 %25 (1 of 3)"
+    assert second.startswith("::notice title=structout::The gate fails: ")
+    assert third.startswith(f"::error file={source},line=2::/kind")
     assert all(line.startswith("::") for line in text["github"].strip().split("\n"))
     assert "| valid >= 0.9 | 33.3 % (1 of 3) | **failed** |" in text["md"]
     assert "<b>" not in text["html"]

@@ -30,6 +30,7 @@ def test_messages_and_reports_name_the_row_by_its_kept_columns(tmp_path: Path, s
     told = {name: (tmp_path / name).read_text() for name in FORMATS}
     for name in ("html", "github", "sarif", "junit"):
         assert "id=r2" in told[name], name
+    assert f"| `{tmp_path / 'a.jsonl'}:2` id=r2 | no JSON in the text |" in told["md"]
     assert "An example is line 2 (id=r2): no JSON in the text." in told["md"]
     found = json.loads(told["json"])
     assert [found[part][0]["id"] for part in ("sample", "mended", "doubtful")] == ["r2", "r3", "r4"]

@@ -140,7 +140,7 @@ def test_the_index_lists_reports_and_trends(folder: Path, shell: Shell, tmp_path
     text = (folder / "index.html").read_text()
     assert {"bench.html", "gate.html"} <= set(re.findall(r'href="([^"]+)"', text))
     words = Words(text).words
-    assert "The gate fails: the share of valid documents is 80 % (4 of 5), expected at least 90 %" in words
+    assert "The gate fails: the share of valid documents is 80 % (8 of 10), expected at least 90 %" in words
     assert text.count("<svg") == 3 * 2 * len(WAYS)
     (tmp_path / "index.html").write_text("<title>mine</title>")
     with pytest.raises(OutputError, match="not written by structout"):
