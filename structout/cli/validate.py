@@ -22,6 +22,7 @@ from structout.cli.options import (
     WriteSecretsOption,
     decimal_named,
     policy_named,
+    share_named,
     shares_of,
 )
 from structout.errors import DataError, SpecError
@@ -53,7 +54,12 @@ def validate(
     delimiter: DelimiterOption = "",
     min_valid: Annotated[
         float | None,
-        typer.Option("--min-valid", min=0, max=1, help="The lowest share that must pass (1 without any threshold)."),
+        typer.Option(
+            "--min-valid",
+            parser=share_named,
+            metavar="SHARE",
+            help="The lowest share that must pass, such as 0.98 or 98% (1 without any threshold).",
+        ),
     ] = None,
     max_invalid: Annotated[
         int | None, typer.Option("--max-invalid", min=0, help="The highest number of documents that may fail.")
@@ -65,7 +71,10 @@ def validate(
         ),
     ] = None,
     warn_valid: Annotated[
-        float | None, typer.Option("--warn-valid", min=0, max=1, help="As --min-valid, but a miss only warns.")
+        float | None,
+        typer.Option(
+            "--warn-valid", parser=share_named, metavar="SHARE", help="As --min-valid, but a miss only warns."
+        ),
     ] = None,
     warn_invalid: Annotated[
         int | None, typer.Option("--warn-invalid", min=0, help="As --max-invalid, but a miss only warns.")

@@ -1,13 +1,14 @@
 """What the gate found: judgements on documents, their counts, and thresholds on the counts."""
 
 import json
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeVar, get_args
 
 from structout.document import Json
-from structout.errors import SpecError
+from structout.errors import SpecError, StructoutWarning
 from structout.issue import Issue
 from structout.not_json import group
 from structout.parsing import Edit
@@ -87,6 +88,21 @@ class Thresholds:
     warn_invalid: int | None = None
     warn_field: Mapping[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Raise `SpecError` for a share that is none, and warn if the gate fails before it warns."""
+        shares = [("valid", "", self.min_valid, self.warn_valid)]
+        shares += [("field", f" {one}", self.min_field.get(one), self.warn_field.get(one)) for one in self.fields]
+        for name, of, least, wanted in shares:
+            for prefix, share in (("min", least), ("warn", wanted)):
+                if share is not None and not 0 <= share <= 1:
+                    what = f"{prefix}_{name}{of}"
+                    raise SpecError(f"invalid {what}: got {share!r}, expected a share", hint="give 0.98 for 98 %")
+            if least is not None and wanted is not None and wanted < least:
+                asked = f"warn_{name}{of} asks for {percent(wanted)}, and min_{name}{of} for {percent(least)}"
+                _warn_of_order(f"{asked} already")
+        if self.max_invalid is not None and self.warn_invalid is not None and self.warn_invalid > self.max_invalid:
+            _warn_of_order(f"warn_invalid allows {self.warn_invalid:,}, and max_invalid only {self.max_invalid:,}")
+
     @property
     def least(self) -> float | None:
         """The lowest share that must pass: `min_valid`, or 1 if no threshold is given."""
@@ -96,6 +112,11 @@ class Thresholds:
     def fields(self) -> tuple[str, ...]:
         """The fields with a threshold."""
         return tuple(dict.fromkeys([*self.min_field, *self.warn_field]))
+
+
+def _warn_of_order(told: str) -> None:
+    message = f"{told}: the gate fails before it warns. Are the two mixed up?"
+    warnings.warn(message, StructoutWarning, stacklevel=4)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def as_sarif(findings: Findings) -> str:
 
 
 def as_github(findings: Findings) -> str:
-    """Workflow commands of GitHub Actions: an annotation per missed threshold, the summary, and one per listed document.
+    """Workflow commands of GitHub Actions: an annotation per missed threshold, the summary, and one per document.
     A document is an error if the gate failed, otherwise a warning.
 
     GitHub shows few annotations of a step, so what decides stands first.

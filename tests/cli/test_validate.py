@@ -8,7 +8,7 @@ import pytest
 
 from tests.bolt import BOLT
 from tests.cli.conftest import GOOD
-from tests.conftest import Shell
+from tests.conftest import Shell, run
 
 
 @pytest.mark.parametrize(
@@ -195,6 +195,42 @@ def test_blank_lines_are_counted_and_a_last_line_end_is_none(tmp_path: Path, she
     assert done.stderr == "structout: The gate passes. 2 of 2 documents are valid. 2 blank lines hold no document.\n"
     (tmp_path / "a.jsonl").write_text(f"{GOOD}\n")
     assert "blank" not in shell("validate", tmp_path / "a.jsonl", "-s", BOLT).stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (["--min-valid", "50%"], 0, "The gate passes."),
+        (["--min-valid", "50.1%"], 1, "expected at least 50.1 %"),
+        (["--warn-valid", "60%", "--min-field", "kind=100%"], 0, "expected at least 60 %"),
+        (["--min-valid", "50"], 2, "got '50', expected a share from 0 to 1, such as 0.98 or 98%"),
+        (["--min-valid", "nan"], 2, "expected a share"),
+        (["--warn-valid", "half"], 2, "expected a share"),
+        (["--min-field", "kind=98"], 2, "write FIELD=0.98 or FIELD=98%"),
+        (["--min-valid", "0.5", "--warn-valid", "0.4"], 0, "warn_valid asks for 40 %, and min_valid for 50 % already"),
+        (["--max-invalid", "1", "--warn-invalid", "2"], 0, "warn_invalid allows 2, and max_invalid only 1"),
+        (["--min-field", "kind=1", "--warn-field", "kind=0.9"], 0, "warn_field kind asks for 90 %"),
+    ],
+)
+def test_shares_may_be_percentages_and_thresholds_that_are_mixed_up_are_told(
+    tmp_path: Path, shell: Shell, options: list[str], code: int, told: str
+) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{GOOD}\n{{"kind": "hex"}}\n')
+    done = shell("validate", tmp_path / "a.jsonl", "-s", BOLT, *options)
+    assert (done.returncode, told in " ".join(done.stderr.split())) == (code, True), done.stderr
+
+
+def test_reports_are_the_same_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [GOOD.replace('"', "'"), f"```\n{GOOD}\n```", f"Here: {GOOD}", "[1}", "no", "{'a'", '{"kind": 1}', "NaN"]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"raw": one}) + "\n" for one in texts))
+    found = set()
+    for seed in ("1", "2", "3"):
+        targets = [word for name in ("md", "json", "sarif") for word in ("--report", f"{name}={tmp_path / name}")]
+        words = ["validate", tmp_path / "a.jsonl", "-s", BOLT, "--column", "raw", "--repair", "lossless", *targets]
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        assert run(*words).returncode == 1
+        found.add("".join((tmp_path / name).read_text() for name in ("md", "json", "sarif")))
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize(
