@@ -89,7 +89,7 @@ class Thresholds:
     warn_field: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raise `SpecError` for a share that is none, and warn if the gate fails before it warns."""
+        """Raise `SpecError` for a share that is not from 0 to 1, and warn if the gate fails before it warns."""
         shares = [("valid", "", self.min_valid, self.warn_valid)]
         shares += [("field", f" {one}", self.min_field.get(one), self.warn_field.get(one)) for one in self.fields]
         for name, of, least, wanted in shares:

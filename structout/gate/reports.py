@@ -179,7 +179,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _beside(judgement: Judgement, told: str) -> str:
-    """The kept columns of a document before what is told of it."""
+    """The kept columns of a document before a text about it."""
     return f"{judgement.named}: {told}" if judgement.named else told
 
 

@@ -203,7 +203,11 @@ def test_blank_lines_are_counted_and_a_last_line_end_is_none(tmp_path: Path, she
         (["--min-valid", "50%"], 0, "The gate passes."),
         (["--min-valid", "50.1%"], 1, "expected at least 50.1 %"),
         (["--warn-valid", "60%", "--min-field", "kind=100%"], 0, "expected at least 60 %"),
-        (["--min-valid", "50"], 2, "got '50', expected a share from 0 to 1, such as 0.98 or 98%"),
+        (
+            ["--min-valid", "50"],
+            2,
+            "error: invalid --min-valid: got '50', expected a share from 0 to 1, such as 0.98 or 98%",
+        ),
         (["--min-valid", "nan"], 2, "expected a share"),
         (["--warn-valid", "half"], 2, "expected a share"),
         (["--min-field", "kind=98"], 2, "write FIELD=0.98 or FIELD=98%"),
@@ -226,7 +230,7 @@ def test_reports_are_the_same_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     found = set()
     for seed in ("1", "2", "3"):
         targets = [word for name in ("md", "json", "sarif") for word in ("--report", f"{name}={tmp_path / name}")]
-        words = ["validate", tmp_path / "a.jsonl", "-s", BOLT, "--column", "raw", "--repair", "lossless", *targets]
+        words = ["validate", str(tmp_path / "a.jsonl"), "-s", BOLT, "--column", "raw", "--repair", "lossless", *targets]
         monkeypatch.setenv("PYTHONHASHSEED", seed)
         assert run(*words).returncode == 1
         found.add("".join((tmp_path / name).read_text() for name in ("md", "json", "sarif")))
