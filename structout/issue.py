@@ -1,35 +1,41 @@
 """The issues that a model's answer can have."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 IssueKind = Literal[
-    "not_json",  # the text is not one JSON document
-    "duplicate_key",  # an object names a key twice
-    "non_finite",  # NaN, Infinity or a number too large to hold
-    "unreadable",  # the record is blank or cannot be read: no model was asked
-    "unanswered",  # the model could not take the prompt, or gave no answer
-    "truncated",  # the token limit cut the answer off
-    "stuck",  # the grammar allowed no token before the document was complete
-    "missing",  # a required key is absent, also if it may be null
-    "unexpected",  # a key or an item that the schema forbids
-    "type",  # a JSON type that the schema does not allow
-    "enum",  # not one of the allowed values
-    "range",  # a number out of bounds, or not a multiple
-    "length",  # too short or too long: text, list or object
-    "pattern",  # text that does not match its pattern
-    "format",  # text that does not match its format
-    "union",  # fits no alternative, or more than one
-    "constraint",  # any other JSON Schema keyword
-    "value",  # rejected by the Pydantic type: by a validator, or by a rule that JSON Schema lacks
-    "ambiguous",  # two readings fit equally well: repair does not guess
-    "refused_edit",  # readable only with an edit that the repair policy does not allow
-    "rejected",  # rejected by a verifier
-    "suspicious_escape",  # a notice: a control character inside a word, as of LaTeX with single backslashes
-    "lost_digits",  # a notice: a number written with more digits than a float keeps
-    "leaked_parameter",  # a notice: text that holds the tags of another parameter of a tool call
-]
+    "not_json", "duplicate_key", "non_finite", "unreadable", "unanswered", "truncated", "stuck", "missing",
+    "unexpected", "type", "enum", "range", "length", "pattern", "format", "union", "constraint", "value",
+    "ambiguous", "refused_edit", "rejected", "suspicious_escape", "lost_digits", "leaked_parameter",
+]  # fmt: skip
+ISSUES: Final[Mapping[str, str]] = {  # what each kind means
+    "not_json": "the text is not one JSON document",
+    "duplicate_key": "an object names a key twice",
+    "non_finite": "NaN, Infinity or a number too large to hold",
+    "unreadable": "the record is blank, or it or its row cannot be read: no model was asked",
+    "unanswered": "the model could not take the prompt, or gave no answer",
+    "truncated": "the token limit cut the answer off",
+    "stuck": "the grammar allowed no token before the document was complete",
+    "missing": "a required key is absent, also if it may be null",
+    "unexpected": "a key or an item that the schema forbids",
+    "type": "a JSON type that the schema does not allow",
+    "enum": "not one of the allowed values",
+    "range": "a number out of bounds, or not a multiple",
+    "length": "too short or too long: text, list or object",
+    "pattern": "text that does not match its pattern",
+    "format": "text that does not match its format",
+    "union": "fits no alternative, or more than one",
+    "constraint": "any other JSON Schema keyword",
+    "value": "rejected by the Pydantic type: by a validator, or by a rule that JSON Schema lacks",
+    "ambiguous": "two readings fit equally well: repair does not guess",
+    "refused_edit": "readable only with an edit that the repair policy does not allow",
+    "rejected": "rejected by a verifier",
+    "suspicious_escape": "a notice: a control character inside a word, as of LaTeX with single backslashes",
+    "lost_digits": "a notice: a number written with more digits than a float keeps",
+    "leaked_parameter": "a notice: text that holds the tags of another parameter of a tool call",
+}
 
 
 MISSING: Final = "the key {} is missing"  # the message for an absent key, as JSON

@@ -78,6 +78,9 @@ def test_pytest(recipe: Callable[[str], dict[str, Any]]) -> None:
     Path("answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(AssertionError, match="Findings\\(failed: valid=0, repaired=1, invalid=1 of 2 documents\\)"):
         check()
+    Path("answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*rows[:1] * 19, rows[1]]))
+    with pytest.warns(UserWarning, match="valid documents is 95 % \\(19 of 20\\), expected at least 99 %"):
+        check()
 
 
 def test_pytest_shows_the_reasons_whole(recipe: Callable[[str], dict[str, Any]]) -> None:

@@ -77,6 +77,9 @@ def _refused(error: Exception) -> SpecError | None:
     """The error that Typer's validation of an option stands for; None for any other error."""
     names, cause = getattr(getattr(error, "param", None), "opts", ()), error.__cause__
     errors = getattr(cause, "errors", None)
+    said = getattr(error, "message", "")
+    if names and errors is None and said.startswith("got "):  # of our `share_named`
+        return SpecError(f"invalid {names[0]}: {said}")
     if not names or errors is None:
         return None
     found = errors()[0]

@@ -1,5 +1,6 @@
 """Options that several commands share, and functions that interpret their values."""
 
+import decimal
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -275,13 +276,28 @@ def shares_of(option: str, written: Iterable[str] | None) -> dict[str, float]:
     for text in written or ():
         name, _, number = text.rpartition("=")
         problem = f"invalid {option}: got {text!r}, expected FIELD=SHARE with a share from 0 to 1"
-        try:
-            found[name] = float(number)
-        except ValueError:
-            raise SpecError(problem, hint="write FIELD=0.98") from None
-        if not name or not 0 <= found[name] <= 1:
-            raise SpecError(problem, hint="write FIELD=0.98")
+        share = _share(number)
+        if not name or share is None:
+            raise SpecError(problem, hint="write FIELD=0.98 or FIELD=98%")
+        found[name] = share
     return found
+
+
+def share_named(text: str) -> float:
+    """The share that a user writes: `0.98` or `98%`. Raises `typer.BadParameter`."""
+    share = _share(text)
+    if share is None:
+        raise typer.BadParameter(f"got {text!r:.40}, expected a share from 0 to 1, such as 0.98 or 98%")
+    return share
+
+
+def _share(text: str) -> float | None:
+    """A share from 0 to 1, as a number or as a percentage; None for anything else."""
+    try:
+        share = float(decimal.Decimal(text.removesuffix("%")) / (100 if text.endswith("%") else 1))
+    except ArithmeticError:
+        return None
+    return share if 0 <= share <= 1 else None
 
 
 def warn_of_other_models(priced: Iterable[str], models: Collection[str]) -> None:

@@ -32,6 +32,7 @@ from structout.cli.options import (
     TemperatureOption,
     WriteSecretsOption,
     sampling,
+    share_named,
     shown_examples,
     tags_of,
     warn_of_other_models,
@@ -110,8 +111,8 @@ def run(
         float | None,
         typer.Option(
             "--min-yield",
-            min=0,
-            max=1,
+            parser=share_named,
+            metavar="SHARE",
             help="The lowest share of rows that must be accepted: exit 0 if it holds, else 1. (Without it, 1 if any "
             "row is in the quarantine.) The files are written in both cases.",
         ),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from structout.cli.codes import FAILED, INCOMPLETE, NOTHING, PASSED
-from structout.cli.console import counted, put, put_json, say, silence
+from structout.cli.console import put, put_json, say, silence
 from structout.cli.options import (
     CodeOption,
     CompleteOption,
@@ -22,6 +22,7 @@ from structout.cli.options import (
     WriteSecretsOption,
     decimal_named,
     policy_named,
+    share_named,
     shares_of,
 )
 from structout.errors import DataError, SpecError
@@ -53,7 +54,12 @@ def validate(
     delimiter: DelimiterOption = "",
     min_valid: Annotated[
         float | None,
-        typer.Option("--min-valid", min=0, max=1, help="The lowest share that must pass (1 without any threshold)."),
+        typer.Option(
+            "--min-valid",
+            parser=share_named,
+            metavar="SHARE",
+            help="The lowest share that must pass, such as 0.98 or 98% (1 without any threshold).",
+        ),
     ] = None,
     max_invalid: Annotated[
         int | None, typer.Option("--max-invalid", min=0, help="The highest number of documents that may fail.")
@@ -65,7 +71,10 @@ def validate(
         ),
     ] = None,
     warn_valid: Annotated[
-        float | None, typer.Option("--warn-valid", min=0, max=1, help="As --min-valid, but a miss only warns.")
+        float | None,
+        typer.Option(
+            "--warn-valid", parser=share_named, metavar="SHARE", help="As --min-valid, but a miss only warns."
+        ),
     ] = None,
     warn_invalid: Annotated[
         int | None, typer.Option("--warn-invalid", min=0, help="As --max-invalid, but a miss only warns.")
@@ -117,18 +126,15 @@ def validate(
     from structout.gate.conclusion import counts, summary
     from structout.gate.findings import Findings, Thresholds
     from structout.gate.gate import Gate, Mending
+    from structout.gate.inputs import Inputs
     from structout.gate.outputs import check_provenance, kept_columns, taking
     from structout.gate.reports import FORMATS, write_report
     from structout.gate.workers import in_processes, judgements
     from structout.gate.written import judgement_json
     from structout.schema import Schema
     from structout.schema.hidden import check_hidden
-    from structout.tables.documents import read_documents
     from structout.tables.kept_columns import columns_named
     from structout.tables.output import check_distinct, check_writable
-    from structout.tables.partial import warn_of_partial
-    from structout.tables.place import places
-    from structout.tables.streams import check_readable
 
     if [output, rejects, *(one.partition("=")[2] for one in report or [])].count("-") > 1:
         raise SpecError(
@@ -141,12 +147,8 @@ def validate(
                 f"invalid --report: got {target!r}, expected FORMAT=PATH", hint=f"use one of {', '.join(FORMATS)}"
             )
     beside = {f"--report {one}": path for one, path in reports.items()}
-    inputs = places(sources or "-", format, delimiter, documents=True)
-    given = {f"INPUT {one.shown}": one.name for one in inputs}
-    check_distinct({**given, "--output": output, "--rejects": rejects, **beside})
-    warn_of_partial(inputs)
-    for one in inputs:
-        check_readable(one)
+    inputs = Inputs.of(sources or "-", format, delimiter)
+    check_distinct({**inputs.by_purpose, "--output": output, "--rejects": rejects, **beside})
     for path in reports.values():
         if path != "-":
             check_writable(path)
@@ -158,29 +160,26 @@ def validate(
         raise SpecError("--provenance is for --output", hint="add --output, or omit --provenance")
     if provenance:
         check_provenance(contract)
-    if names and (column is None or (output is None and rejects is None and not as_json)):
-        raise SpecError("--keep is for --column with --output, --rejects or --json", hint="add one, or omit --keep")
-    kept = kept_columns(names, contract, output=output or "-", judged=bool(rejects or as_json))
+    if names and column is None:
+        raise SpecError("--keep is for --column: a document has no other columns", hint="add it, or omit --keep")
+    is_judged = bool(rejects or as_json or any(one.startswith("json=") for one in reports))
+    kept = kept_columns(names, contract, output=output or "-", judged=is_judged)
     if not write_secrets and any(place not in (None, "-") for place in (output, rejects)):
         check_hidden(contract, "add --write-secrets, or omit --output and --rejects")
-    first = inputs[0].shown
-    source = first if len(inputs) == 1 else f"{first} and {counted(len(inputs) - 1, 'other input')}"
     thresholds = Thresholds(
         min_valid, max_invalid, _shares("--min-field", min_field, contract),
         warn_valid, warn_invalid, _shares("--warn-field", warn_field, contract),
     )  # fmt: skip
-    findings = Findings(source, contract.name, thresholds)
+    findings = Findings(inputs.shown, contract.name, thresholds, sources=inputs.counters)
     gate = Gate(contract, Mending(policy, decimal_named(decimal), complete), thresholds.fields)
     judged = judgements if jobs == 1 else partial(in_processes, source=schema, jobs=jobs)
-    several, unread = len(inputs) > 1, None
+    several, unread = inputs.are_several, None
     owners: deque[str] = deque()  # the inputs of the documents that are being judged
 
     def documents() -> "Iterator[Document]":
-        for one in inputs:
-            found = read_documents(one, contract, column=column, format=format, keep=kept, blank=findings.skip)
-            for document in found:
-                owners.append(one.shown)
-                yield document
+        for document, owner in inputs.documents(contract, column, kept, findings.skip):
+            owners.append(owner)
+            yield document
 
     alone = "-" in (output, rejects, *reports.values())  # a machine reads stdout then, so it holds nothing else
     lines = sys.stderr if alone else sys.stdout
@@ -191,13 +190,12 @@ def validate(
         try:
             for document, judgement in judged(gate, documents()):
                 place = owners.popleft()
-                take(document, judgement, place if several else "")
+                judgement = take(document, judgement, place if several else "")
                 if judgement.status == "invalid" and len(bad) < LOOKED_AT:
                     bad.append(document)
                 if as_json:
-                    named = judgement._replace(source=place if several else "")
                     with _goes_on(lines):
-                        put_json({**(document.kept or {}), **judgement_json(named)}, lines)
+                        put_json(judgement_json(judgement), lines)
                 elif is_told and judgement.status == "invalid":
                     with _goes_on(lines):
                         put(line(str(judgement._replace(source=place))), lines)
@@ -232,13 +230,11 @@ def _goes_on(stream: TextIO) -> "Iterator[None]":
 
 def _shares(option: str, written: list[str] | None, schema: "Schema[Any]") -> dict[str, float]:
     """The shares of `FIELD=SHARE` by field. Raises `SpecError` for a field that the schema does not have."""
-    from structout.gate.gate import fields_of, has_field
+    from structout.gate.gate import check_field
 
     found = shares_of(option, written)
     for name in found:
-        if not has_field(schema, name):
-            hint = f"use one of {', '.join(fields_of(schema)[:12])}, or a JSON Pointer such as /parts/*/size"
-            raise SpecError(f"unknown field {name!r} in {option}", hint=hint)
+        check_field(schema, name, option)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from structout.gate.findings import Findings, Judgement, ThresholdCheck, pattern
+from structout.gate.findings import Findings, Judgement, ThresholdCheck, pattern, ranked
 
 _REASONS = 8  # reasons that are named beside a kind of issue
 _NAMED = 3  # lines with values that look wrong
@@ -80,7 +80,7 @@ def _all(missed: list[ThresholdCheck]) -> str:
 
 
 def _reasons(findings: Findings) -> str:
-    told = [f"{why} ({count:,})" for why, count in findings.reasons.most_common(_REASONS)]
+    told = [f"{why} ({count:,})" for why, count in ranked(findings.reasons)[:_REASONS]]
     return ", ".join([*told, "..."] if len(findings.reasons) > _REASONS else told)
 
 
@@ -88,7 +88,7 @@ def _example(findings: Findings, kind: str, place: str) -> Iterator[str]:
     """The first listed issue of a kind at a place, with its line."""
     for judgement in findings.sample:
         for issue in judgement.issues:
-            if issue.kind == kind and pattern(issue.pointer) == place:
+            if issue.kind == kind and pattern(issue.place) == place:
                 said = (str(issue) if issue.pointer else issue.message)[:_LONGEST]
                 yield f"An example is {_line(findings, judgement)}: {said}."
                 return
@@ -104,7 +104,8 @@ def _lines(findings: Findings, judgements: Iterable[Judgement], count: int) -> s
 
 def _line(findings: Findings, judgement: Judgement) -> str:
     is_only = judgement.source == findings.source
-    return f"line {judgement.line}" + ("" if is_only else f" of {judgement.source}")
+    named = f" ({judgement.named})" if judgement.named else ""
+    return f"line {judgement.line}" + ("" if is_only else f" of {judgement.source}") + named
 
 
 def _count(number: int, one: str, several: str) -> str:

@@ -1,18 +1,26 @@
 """What the gate found: judgements on documents, their counts, and thresholds on the counts."""
 
+import json
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 from structout.document import Json
+from structout.errors import SpecError, StructoutWarning
 from structout.issue import Issue
 from structout.not_json import group
 from structout.parsing import Edit
 
-_SHOWN = 1000  # documents that reports list individually
+Level = Literal["error", "warning"]  # of a threshold that is missed
+T = TypeVar("T", str, tuple[str, str])
+
+SHOWN = 1000  # documents that reports list individually
 MOST_EDITS = 100  # edits that a judgement holds
 _LONGEST_EDIT = 1000  # characters of the text before an edit, and after it
+_LONGEST_CELL = 40  # characters of a kept cell in messages
+_LONGEST_NAME = 120  # characters of all kept cells of a row in messages
 
 
 class Judgement(NamedTuple):
@@ -20,8 +28,10 @@ class Judgement(NamedTuple):
 
     `notices` name values that look wrong in a document that passes, and `bad_fields` the fields with a threshold that
     are bad in an invalid document. `edits` counts the edits of repair, and `changes` holds the first 100 of them, with
-    at most 1,000 characters each of the text before and after. `source` is the input of a document in a sample. (A
-    tuple, because creating judgements is a large part of the cost of small documents.)
+    at most 1,000 characters each of the text before and after. `source` is the input of a document in a sample, and
+    `kept` holds the kept columns of its row. `beginning` is how the text of an invalid document in a sample begins, for
+    people. (A tuple, because creating judgements is a large part of the cost of small
+    documents.)
     """
 
     line: int
@@ -33,11 +43,24 @@ class Judgement(NamedTuple):
     bad_fields: tuple[str, ...] = ()
     source: str = ""
     changes: tuple[Edit, ...] = ()
+    kept: Mapping[str, Json] | None = None
+    beginning: str = ""
 
     def __str__(self) -> str:
-        """The place of the document and its issues, or its status, in one line."""
-        place = f"{self.source}:{self.line}" if self.source else f"line {self.line}"
-        return f"{place}: {'; '.join(map(str, self.issues)) or self.status}"
+        """The place of the document, its kept columns, and its issues or its status, in one line."""
+        named = f" ({self.named})" if self.named else ""
+        return f"{self.place}{named}: {'; '.join(map(str, self.issues)) or self.status}"
+
+    @property
+    def place(self) -> str:
+        """The input and the line, such as `answers.jsonl:58`, or `line 58`."""
+        return f"{self.source}:{self.line}" if self.source else f"line {self.line}"
+
+    @property
+    def named(self) -> str:
+        """The kept columns in a few words, such as `id=7, mail=Hello`; "" if none are kept."""
+        cells = ((name, one if isinstance(one, str) else json.dumps(one)) for name, one in (self.kept or {}).items())
+        return _cut(", ".join(f"{name}={_cut(cell, _LONGEST_CELL)}" for name, cell in cells), _LONGEST_NAME)
 
 
 def bounded(edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
@@ -45,8 +68,8 @@ def bounded(edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
     return tuple(one._replace(before=_cut(one.before), after=_cut(one.after)) for one in edits[:MOST_EDITS])
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_EDIT else text[: _LONGEST_EDIT - 1] + "…"
+def _cut(text: str, longest: int = _LONGEST_EDIT) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 @dataclass(frozen=True)
@@ -65,6 +88,21 @@ class Thresholds:
     warn_invalid: int | None = None
     warn_field: Mapping[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Raise `SpecError` for a share that is not from 0 to 1, and warn if the gate fails before it warns."""
+        shares = [("valid", "", self.min_valid, self.warn_valid)]
+        shares += [("field", f" {one}", self.min_field.get(one), self.warn_field.get(one)) for one in self.fields]
+        for name, of, least, wanted in shares:
+            for prefix, share in (("min", least), ("warn", wanted)):
+                if share is not None and not 0 <= share <= 1:
+                    what = f"{prefix}_{name}{of}"
+                    raise SpecError(f"invalid {what}: got {share!r}, expected a share", hint="give 0.98 for 98 %")
+            if least is not None and wanted is not None and wanted < least:
+                asked = f"warn_{name}{of} asks for {percent(wanted)}, and min_{name}{of} for {percent(least)}"
+                _warn_of_order(f"{asked} already")
+        if self.max_invalid is not None and self.warn_invalid is not None and self.warn_invalid > self.max_invalid:
+            _warn_of_order(f"warn_invalid allows {self.warn_invalid:,}, and max_invalid only {self.max_invalid:,}")
+
     @property
     def least(self) -> float | None:
         """The lowest share that must pass: `min_valid`, or 1 if no threshold is given."""
@@ -76,17 +114,23 @@ class Thresholds:
         return tuple(dict.fromkeys([*self.min_field, *self.warn_field]))
 
 
+def _warn_of_order(told: str) -> None:
+    message = f"{told}: the gate fails before it warns. Are the two mixed up?"
+    warnings.warn(message, StructoutWarning, stacklevel=4)
+
+
 @dataclass(frozen=True, slots=True)
 class ThresholdCheck:
-    """One threshold, the value found, and whether the threshold holds. `level` says what a miss is, and `told` what was
-    found and what was expected, in words.
+    """One threshold, what was found, and whether the threshold holds. `level` says what a miss is, and `told` what was
+    found and what was expected, in words. `value` is the share or the number that was found; None if none was counted.
     """
 
     name: str
     found: str
     passed: bool
-    level: Literal["error", "warning"] = "error"
+    level: Level = "error"
     told: str = ""
+    value: float | None = None
 
 
 @dataclass(repr=False)
@@ -94,8 +138,9 @@ class Findings:
     """The counts of the gate so far. `sample` holds the first 1,000 invalid documents, and `mended` the first 1,000
     repaired documents. `noticed` counts documents that pass with values that look wrong, `doubtful` holds the first
     1,000 of them, and `blank` counts the blank lines, which hold no document. `kinds` counts documents by the kind and
-    the place of their issues, `reasons` by why they are not JSON, and `edits` by the kind and the grade of the edits
-    that repaired them. `unread` says why the input broke off, if it did: then the gate does not pass.
+    the place of their issues (of an absent key, the place that it would have), `reasons` by why they are not JSON, and
+    `edits` by the kind and the grade of the edits that repaired them. `unread` says why the input broke off, if it did:
+    then the gate does not pass. `sources` counts the documents of each input by status, if there are several inputs.
     """
 
     source: str
@@ -114,6 +159,7 @@ class Findings:
     mended: list[Judgement] = field(default_factory=list)
     doubtful: list[Judgement] = field(default_factory=list)
     unread: str = ""
+    sources: dict[str, Counter[str]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         verdict = "passed" if self.passed else "failed"
@@ -130,13 +176,15 @@ class Findings:
         """Whether all thresholds hold, except those that only warn."""
         return not self.missed("error")
 
-    def missed(self, level: Literal["error", "warning"]) -> list[ThresholdCheck]:
-        """The thresholds of a level that do not hold."""
+    def missed(self, level: Level) -> list[ThresholdCheck]:
+        """The thresholds of a level that do not hold. Raises `SpecError` for another level."""
+        if level not in get_args(Level):
+            raise SpecError(f"invalid level: got {level!r}", hint=f"give {' or '.join(map(repr, get_args(Level)))}")
         return [check for check in self.checks() if check.level == level and not check.passed]
 
     def frequent(self, most: int | None = None) -> list[tuple[tuple[str, str], int]]:
         """The kinds of issue with the number of their documents, the most frequent first, at most `most`."""
-        return sorted(self.kinds.items(), key=lambda item: (-item[1], item[0]))[:most]
+        return ranked(self.kinds)[:most]
 
     def checks(self) -> list[ThresholdCheck]:
         """The thresholds, checked against the counts so far, and whether there was an input to its end."""
@@ -148,45 +196,71 @@ class Findings:
         return checks
 
     def _checks(
-        self, least: float | None, most: int | None, fields: Mapping[str, float], level: Literal["error", "warning"]
+        self, least: float | None, most: int | None, fields: Mapping[str, float], level: Level
     ) -> Iterator[ThresholdCheck]:
         if least is not None:
-            share = (self.valid + self.repaired) / self.total if self.total else 0.0
-            told = f"the share of valid documents is {share:.6g}, expected at least {least:g}"
-            yield ThresholdCheck(f"valid >= {least:g}", f"{share:.6g}", share >= least, level, told)
+            yield self._share("valid", "valid documents", self.valid + self.repaired, least, level)
         if most is not None:
             told = f"the number of invalid documents is {self.invalid:,}, expected at most {most:,}"
-            yield ThresholdCheck(f"invalid <= {most}", str(self.invalid), self.invalid <= most, level, told)
+            passed = self.invalid <= most
+            yield ThresholdCheck(f"invalid <= {most}", f"{self.invalid:,}", passed, level, told, self.invalid)
         for name, wanted in fields.items():
-            good = (self.total - self.bad_fields[name]) / self.total if self.total else 0.0
-            told = f"the share of documents with a valid {name} is {good:.6g}, expected at least {wanted:g}"
-            yield ThresholdCheck(f"{name} valid >= {wanted:g}", f"{good:.6g}", good >= wanted, level, told)
+            good = self.total - self.bad_fields[name]
+            yield self._share(f"{name} valid", f"documents with a valid {name}", good, wanted, level)
 
-    def add(self, judgement: Judgement, source: str = "") -> None:
-        """Count a judgement on a document of `source`, by default of the only one."""
+    def _share(self, name: str, what: str, count: int, wanted: float, level: Level) -> ThresholdCheck:
+        share = count / self.total if self.total else 0.0
+        found = f"{percent(share, wanted)} ({count:,} of {self.total:,})"
+        told = f"the share of {what} is {found}, expected at least {percent(wanted)}"
+        return ThresholdCheck(f"{name} >= {wanted:g}", found, share >= wanted, level, told, share)
+
+    def add(self, judgement: Judgement) -> None:
+        """Count a judgement on a document."""
         self.total += 1
+        if judgement.source:
+            self.sources.setdefault(judgement.source, Counter())[judgement.status] += 1
         if judgement.notices:
             self.noticed += 1
-            self._list(self.doubtful, judgement, source)
+            self._list(self.doubtful, judgement)
         if judgement.status == "valid":
             self.valid += 1
         elif judgement.status == "repaired":
             self.repaired += 1
             self.edits.update({(edit.kind, edit.grade) for edit in judgement.changes})
-            self._list(self.mended, judgement, source)
+            self._list(self.mended, judgement)
         else:
             self.bad_fields.update(judgement.bad_fields)
-            self.kinds.update({(issue.kind, pattern(issue.pointer)) for issue in judgement.issues})
+            self.kinds.update({(issue.kind, pattern(issue.place)) for issue in judgement.issues})
             self.reasons.update({group(issue.message) for issue in judgement.issues if issue.kind == "not_json"})
-            self._list(self.sample, judgement, source)
+            self._list(self.sample, judgement)
 
-    def _list(self, listed: list[Judgement], judgement: Judgement, source: str) -> None:
-        if len(listed) < _SHOWN:
-            listed.append(judgement._replace(source=source or self.source, repaired_to=None))
+    def _list(self, listed: list[Judgement], judgement: Judgement) -> None:
+        if len(listed) < SHOWN:
+            listed.append(judgement._replace(source=judgement.source or self.source, repaired_to=None))
 
     def skip(self) -> None:
         """Count a blank line."""
         self.blank += 1
+
+
+def percent(share: float, *limits: float) -> str:
+    """A share for people, such as `92.7 %`: with so many digits that none is rounded to a limit, to 0 or to 100."""
+    for digits in range(1, 10):
+        text = f"{100 * share:.{digits}f}"
+        if all(_side(float(text), 100 * one) == _side(100 * share, 100 * one) for one in (0.0, 1.0, *limits)):
+            break
+    return f"{text.rstrip('0').rstrip('.')} %"
+
+
+def _side(number: float, limit: float) -> int:
+    """On which side of a limit a number is; rounding errors of floats do not count."""
+    distance = round(number - limit, 9)
+    return (distance > 0) - (distance < 0)
+
+
+def ranked(counts: Counter[T]) -> list[tuple[T, int]]:
+    """Names with their counts, the largest count first. Names with one count stand in their own order."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def pattern(pointer: str) -> str:

@@ -1,21 +1,23 @@
 """The gate: documents of any producer are judged, one by one."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple, get_args
 
 from structout.document import Json, parse_json
 from structout.errors import SpecError, StructoutWarning
 from structout.gate.findings import Findings, Judgement, Thresholds, bounded, pattern
+from structout.gate.inputs import Inputs, divided
 from structout.gate.outputs import Rows, check_provenance, kept_columns, taking, written_to
-from structout.issue import Issue
+from structout.issue import Issue, pointer
 from structout.parsing import Decimal, Edit, Policy
 from structout.parsing.notices import may_have_notices, notices
 from structout.schema import Schema
 from structout.schema.hidden import check_hidden
 from structout.schema.walk import meant
-from structout.tables.documents import Document, in_column, read_documents
+from structout.tables.documents import Document, in_column
 from structout.tables.kept_columns import columns_named
 from structout.tables.layout import Layout, has_provenance
 from structout.tables.output import check_distinct
@@ -58,7 +60,7 @@ class Gate:
     def judge(self, document: Document) -> Judgement:
         """The judgement on a document."""
         data = document.data
-        if data is not None and self.schema.complies(data):
+        if data is not None and not document.wrong and self.schema.complies(data):
             if not may_have_notices(data):
                 return Judgement(document.line, "valid")
             return Judgement(document.line, "valid", notices=notices(document.text, parse_json(document.text)[0]))
@@ -83,7 +85,8 @@ class Gate:
 
         found = repair(document.text, schema, policy, decimal=decimal, complete=complete)
         if not found.ok:
-            return self._invalid(document, found.issues, found.document, found.edits)
+            issues = _without_end(found.issues, document.text, found.edits)
+            return self._invalid(document, issues, found.document, found.edits)
         edits, seen = found.edits, found.notices
         return Judgement(document.line, "repaired", (), len(edits), found.document, seen, changes=bounded(edits))
 
@@ -109,7 +112,7 @@ class Gate:
 
 
 def validate(
-    documents: Iterable[Any] | Path,
+    documents: Iterable[Any] | str | Path,
     schema: Any,
     *,
     repair: Policy | None = None,
@@ -117,6 +120,7 @@ def validate(
     complete: bool = False,
     thresholds: Thresholds | None = None,
     format: DocumentFormat | None = None,  # noqa: A002
+    delimiter: str = "",
     column: str | None = None,
     keep: str | Iterable[str] = (),
     output: Rows | None = None,
@@ -126,15 +130,16 @@ def validate(
 ) -> Findings:
     """Check documents strictly against a schema, and count the valid documents and the issues of the others.
 
-    `documents` are JSON texts (`str` or `bytes`) or parsed documents (`dict`, `list` ...), or the `Path` of a file of
-    documents, whose suffix `format` overrules. `column` names the column of the file, or the key of each `dict`, that
-    holds each document as JSON. `schema` is anything that `Schema.of` takes. `repair` is the policy for repairing an
-    invalid document first; `decimal` and `complete` mean what they mean to `structout.parsing.repair`.
+    `documents` are JSON texts (`str` or `bytes`) or parsed documents (`dict`, `list` ...), or inputs as the command
+    takes them: the name or the `Path` of a file, a folder, a pattern or a table, or a list of Paths. `format` overrules
+    the suffixes of files, and `delimiter` is the one of CSV. `column` names the column of the inputs, or the key of
+    each `dict`, that holds each document as JSON. `schema` is anything that `Schema.of` takes. `repair` is the policy
+    for repairing an invalid document first; `decimal` and `complete` mean what they mean to `structout.parsing.repair`.
 
     `output` takes the documents that pass, as they are or repaired, and `rejects` takes the others with their issues,
     as the options of `structout validate` do: each is the path of a JSONL file, or a function that takes each row. The
-    columns `keep` (names, or `"all"`) stand before each record, and `provenance` adds `_status` and `_edits` to each
-    record. A schema with secrets or excluded fields needs `write_secrets`.
+    columns `keep` (names, or `"all"`) stand before each record and beside the lines of the findings, and `provenance`
+    adds `_status` and `_edits` to each record. A schema with secrets or excluded fields needs `write_secrets`.
 
     `passed` of the result says whether the thresholds hold; without any, all documents must be valid. Raises
     `SpecError`, `SchemaError`, `OutputError`, and `DataError` if the file cannot be read.
@@ -147,36 +152,33 @@ def validate(
     [{'a': 1}]
     """
     contract = Schema.of(schema)
-    if isinstance(documents, str | bytes | Mapping) or not isinstance(documents, Iterable | Path):
-        raise SpecError(
-            f"invalid documents: got {documents!r:.80}", hint="give a list of documents, or the Path of a file"
-        )
-    for what, given, choices in (("repair", repair, get_args(Policy)), ("decimal", decimal, get_args(Decimal))):
-        if given not in (None, *choices):
-            raise SpecError(f"invalid {what}: got {given!r}", hint=f"give {' or '.join(map(repr, choices))}")
+    named, given = divided(documents, contract)
+    inputs = Inputs.of(named, format, delimiter)
+    for what, one, choices in (("repair", repair, get_args(Policy)), ("decimal", decimal, get_args(Decimal))):
+        if one not in (None, *choices):
+            raise SpecError(f"invalid {what}: got {one!r}", hint=f"give {' or '.join(map(repr, choices))}")
     if repair is None and (decimal is not None or complete):
         raise SpecError("decimal and complete are for repair", hint="give repair='lossless' too")
     targets = {"output": written_to(output), "rejects": written_to(rejects)}
     names = columns_named([keep] if isinstance(keep, str) else keep)
-    if names and (column is None or not any(targets.values())):
-        raise SpecError("keep is for column with output or rejects", hint="give column and one of them")
+    if names and column is None:
+        raise SpecError("keep is for column: a document has no other columns", hint="give column, or omit keep")
     if provenance:
         check_provenance(contract)
     files = {what: one for what, one in targets.items() if isinstance(one, str)}
     if files and not write_secrets:
         check_hidden(contract, "give write_secrets=True, or a function as output and rejects")
-    source = str(documents) if isinstance(documents, Path) else ""
-    check_distinct({"documents": source or None, **files})
+    check_distinct({**inputs.by_purpose, **files})
     kept = kept_columns(names, contract, output=files.get("output", "-"), judged=rejects is not None)
-    findings = Findings(source, contract.name, thresholds or Thresholds())
+    findings = Findings(inputs.shown, contract.name, thresholds or Thresholds(), sources=inputs.counters)
+    for name in findings.thresholds.fields:
+        check_field(contract, name, "thresholds")
     gate = Gate(contract, Mending(repair, decimal, complete), findings.thresholds.fields)
-    if isinstance(documents, Path):
-        found = read_documents(source, contract, column=column, format=format, keep=kept, blank=findings.skip)
-    else:
-        found = _given(documents) if column is None else in_column(documents, column, kept)
+    found = _given(given) if column is None else in_column(given, column, kept)
+    read = inputs.documents(contract, column, kept, findings.skip)
     with taking(findings, contract, *targets.values(), provenance=provenance) as take:
-        for one in found:
-            take(one, gate.judge(one), "")
+        for document, source in chain(read, ((document, "") for document in found)):
+            take(document, gate.judge(document), source if inputs.are_several else "")
     return findings
 
 
@@ -199,6 +201,13 @@ def _is_utf8(data: bytes) -> bool:
 def fields_of(schema: Schema[Any]) -> list[str]:
     """The names of the schema's top-level fields."""
     return list(_of(schema, "properties"))
+
+
+def check_field(schema: Schema[Any], name: str, where: str) -> None:
+    """Raise `SpecError` if a schema does not have a field that a threshold names."""
+    if not has_field(schema, name):
+        hint = f"use one of {', '.join(fields_of(schema)[:12])}, or a JSON Pointer such as /parts/*/size"
+        raise SpecError(f"unknown field {name!r} in {where}", hint=hint)
 
 
 def has_field(schema: Schema[Any], name: str) -> bool:
@@ -230,6 +239,24 @@ def _concerns(issue: Issue, place: str) -> bool:
     if found == place or found.startswith(place + "/"):
         return True
     return issue.kind in ("missing", "type", "union") and found != "" and place.startswith(found + "/")
+
+
+def _without_end(issues: tuple[Issue, ...], text: str, edits: tuple[Edit, ...]) -> tuple[Issue, ...]:
+    """The issues without the keys that the end of a cut-off text would have held: those of the objects that were open
+    there, which are the last ones of the text as repair closed it.
+    """
+    if not any(issue.kind == "truncated" for issue in issues):
+        return issues
+    from structout.parsing.edits import apply
+
+    document, _ = parse_json(apply(text, edits))
+    steps: list[str | int] = []
+    places = {""}
+    while document and isinstance(document, dict | list):
+        steps.append(list(document)[-1] if isinstance(document, dict) else len(document) - 1)
+        document = document[steps[-1]]  # type: ignore[index]
+        places.add(pointer(steps))
+    return tuple(issue for issue in issues if issue.kind != "missing" or issue.pointer not in places)
 
 
 def _of(schema: Schema[Any], keyword: str) -> Any:

@@ -7,9 +7,10 @@ from typing import Any
 
 from structout.document import load_json
 from structout.errors import SpecError
-from structout.gate.findings import Findings, Judgement
+from structout.gate.findings import SHOWN, Findings, Judgement
 from structout.gate.written import MARKS, REJECTED, passed_line, rejected_line
 from structout.schema import Schema
+from structout.schema.hidden import hidden
 from structout.tables.documents import Document
 from structout.tables.kept_columns import KeptColumns
 from structout.tables.layout import Layout
@@ -17,7 +18,8 @@ from structout.tables.whole_file import replacing
 
 Write = Callable[[bytes], None]  # takes a line of JSON, without a line end
 Rows = str | Path | Callable[[Any], object]  # a JSONL file, or a function that takes each row
-Take = Callable[[Document, Judgement, str], None]
+_BEGINNING = 160  # characters of an invalid document that a page shows
+Take = Callable[[Document, Judgement, str], Judgement]
 
 
 @contextmanager
@@ -31,16 +33,23 @@ def taking(
 ) -> Iterator[Take]:
     """A function that counts a judgement on a document of an input, named by its third argument ("" for the only one),
     and writes the document to one of two outputs: JSONL files, which appear at the end, or functions that take lines.
+    It returns the judgement with the input and the kept columns.
     """
+    is_shown = not hidden(schema)
     with _lines(output) as accept, _lines(rejects) as reject:
 
-        def take(document: Document, judgement: Judgement, source: str) -> None:
-            findings.add(judgement, source)
+        def take(document: Document, judgement: Judgement, source: str) -> Judgement:
+            if source or document.kept:
+                judgement = judgement._replace(source=source, kept=document.kept)
+            if judgement.status == "invalid" and is_shown and len(findings.sample) < SHOWN:
+                judgement = judgement._replace(beginning=document.beginning(_BEGINNING))
+            findings.add(judgement)
             if judgement.status != "invalid":
                 if accept is not None:
                     accept(passed_line(document, judgement, schema, provenance=provenance))
             elif reject is not None:
-                reject(rejected_line(document, judgement._replace(source=source)))
+                reject(rejected_line(document, judgement))
+            return judgement
 
         yield take
 

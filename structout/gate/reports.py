@@ -1,19 +1,17 @@
 """Reports of the gate, for pipelines and for people."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from structout import pages, surfaces
+from structout import surfaces
 from structout.errors import SpecError
 from structout.gate.conclusion import conclusion, issue_named, summary
-from structout.gate.findings import MOST_EDITS, Findings, Judgement, ThresholdCheck
+from structout.gate.findings import Findings, Judgement, ThresholdCheck, ranked
+from structout.gate.page import LISTED, SEVERAL, SOURCE_HEADS, as_html, source_rows, told, word
 from structout.gate.written import judgement_json
 from structout.tables.whole_file import replacing
-
-_LISTED = 50  # kinds of issue
-_SHOWN_EDITS = 10  # edits of one document
-_COLOURS = {"error": "bad", "warning": "doubtful"}
 
 
 def write_report(target: str, findings: Findings) -> None:
@@ -45,13 +43,12 @@ def as_json(findings: Findings) -> str:
             "noticed": findings.noticed,
             "blank_lines": findings.blank,
             "checks": [
-                {"name": c.name, "found": c.found, "passed": c.passed, "level": c.level} for c in findings.checks()
+                {"name": c.name, "found": _number(c), "passed": c.passed, "level": c.level} for c in findings.checks()
             ],
+            "sources": [{"source": one, **_counts(counts)} for one, counts in findings.sources.items()],
             "kinds": [{"kind": kind, "pointer": pointer, "documents": n} for (kind, pointer), n in findings.frequent()],
-            "reasons": [{"reason": why, "documents": n} for why, n in findings.reasons.most_common()],
-            "edits": [
-                {"kind": kind, "grade": grade, "documents": n} for (kind, grade), n in findings.edits.most_common()
-            ],
+            "reasons": [{"reason": why, "documents": n} for why, n in ranked(findings.reasons)],
+            "edits": [{"kind": kind, "grade": grade, "documents": n} for (kind, grade), n in ranked(findings.edits)],
             "sample": [judgement_json(judgement) for judgement in findings.sample],
             "mended": [judgement_json(judgement) for judgement in findings.mended],
             "doubtful": [judgement_json(judgement) for judgement in findings.doubtful],
@@ -87,7 +84,7 @@ def as_sarif(findings: Findings) -> str:
         {
             "ruleId": issue.kind,
             "level": _level(findings),
-            "message": {"text": surfaces.sarif(str(issue))},
+            "message": {"text": surfaces.sarif(_beside(judgement, str(issue)))},
             "locations": [
                 {
                     "physicalLocation": {
@@ -112,98 +109,87 @@ def as_sarif(findings: Findings) -> str:
 
 
 def as_github(findings: Findings) -> str:
-    """Workflow commands of GitHub Actions: an annotation per listed document, and one per missed threshold.
-
+    """Workflow commands of GitHub Actions: an annotation per missed threshold, the summary, and one per document.
     A document is an error if the gate failed, otherwise a warning.
+
+    GitHub shows few annotations of a step, so what decides stands first.
     """
     lines = [
-        f"::{_level(findings)} file={surfaces.github_property(v.source)},line={v.line}::"
-        + surfaces.github("; ".join(map(str, v.issues)))
-        for v in findings.sample
-    ]
-    lines += [
         f"::{c.level} title=structout::{surfaces.github(f'{c.name}: found {c.found}')}"
         for c in findings.checks()
         if not c.passed
     ]
-    return "".join(line + "\n" for line in [*lines, f"::notice title=structout::{surfaces.github(summary(findings))}"])
+    lines.append(f"::notice title=structout::{surfaces.github(summary(findings))}")
+    lines += [
+        f"::{_level(findings)} file={surfaces.github_property(v.source)},line={v.line}::"
+        + surfaces.github(_beside(v, "; ".join(map(str, v.issues))))
+        for v in findings.sample
+    ]
+    return "".join(line + "\n" for line in lines)
 
 
 def as_markdown(findings: Findings) -> str:
-    """A Markdown page with the verdict and tables of the thresholds and of the issues."""
-    rows = [("threshold", "found", ""), ("---", "---:", "---")]
-    rows += [
-        (surfaces.markdown(c.name), c.found, "passed" if c.passed else f"**{_word(c)}**") for c in findings.checks()
+    """A Markdown page with the verdict and tables of the thresholds, the inputs, the issues, the first invalid
+    documents and the edits.
+    """
+    checks = [
+        (surfaces.markdown(c.name), c.found, "passed" if c.passed else f"**{word(c)}**") for c in findings.checks()
     ]
-    kinds = [("issue", "where", "documents"), ("---", "---", "---:")]
-    kinds += [
-        (issue_named(findings, kind), surfaces.code(where or "(document)"), str(n))
-        for (kind, where), n in findings.frequent(_LISTED)
-    ]
-    edits = [("edit", "grade", "documents"), ("---", "---", "---:")]
-    edits += [(kind, grade, str(n)) for (kind, grade), n in findings.edits.most_common()]
-    found = (rows, kinds, edits) if findings.edits else (rows, kinds)
-    tables = ["\n".join(f"| {' | '.join(row)} |" for row in table) for table in found]
+    tables = [_table(("threshold", "found", ""), checks)]
+    if findings.sources:
+        rows = [(surfaces.code(source), *counts) for source, *counts in source_rows(findings)]
+        tables.append(_table(SOURCE_HEADS, rows))
+    if findings.kinds:
+        kinds = [
+            (issue_named(findings, kind), surfaces.code(where or "(document)"), f"{n:,}")
+            for (kind, where), n in findings.frequent(LISTED)
+        ]
+        tables += [_table(("issue", "where", "documents"), kinds), SEVERAL]
+    if findings.sample:
+        rejected = [
+            (f"{surfaces.code(v.place)} {surfaces.markdown(v.named)}".strip(), surfaces.markdown(_first(v)))
+            for v in findings.sample[:_REJECTED]
+        ]
+        tables.append(_table(("invalid document", "issues"), rejected))
+        if findings.invalid > _REJECTED:
+            tables.append(f"The first {_REJECTED} of {findings.invalid:,} invalid documents are listed.")
+    if findings.edits:
+        edits = [(kind, grade, f"{n:,}") for (kind, grade), n in ranked(findings.edits)]
+        tables.append(_table(("edit", "grade", "documents"), edits))
     head = f"# {surfaces.markdown(findings.source)}\n\n{surfaces.markdown(conclusion(findings))}\n\n"
     return head + "\n\n".join(tables) + "\n"
 
 
-def as_html(findings: Findings) -> str:
-    """An HTML page with the verdict and tables of the thresholds, the issues and the listed documents."""
-    checks = [
-        [c.name, c.found, pages.tag(_word(c), "good" if c.passed else _COLOURS[c.level])] for c in findings.checks()
-    ]
-    kinds = [
-        [issue_named(findings, kind), where or "(document)", f"{n:,}"]
-        for (kind, where), n in findings.frequent(_LISTED)
-    ]
-    edits = [[kind, grade, f"{n:,}"] for (kind, grade), n in findings.edits.most_common()]
-    mended = [[pages.line_of(v.source, v.line), _changes(v)] for v in findings.mended]
-    sample = [[pages.line_of(v.source, v.line), "; ".join(map(str, v.issues))] for v in findings.sample]
-    doubtful = [[pages.line_of(v.source, v.line), "; ".join(map(str, v.notices))] for v in findings.doubtful]
-    colour = _COLOURS["error"] if not findings.passed else _COLOURS["warning"] if findings.missed("warning") else "good"
-    told = conclusion(findings)
-    parts = [f'<p class="verdict {colour}">{surfaces.html(told)}</p>\n']
-    parts += ["<h2>Thresholds</h2>\n", pages.table(["threshold", "found", "result"], checks, "thresholds")]
-    if kinds:
-        parts += ["<h2>Issues</h2>\n", pages.table(["issue", "where", "documents"], kinds, "issues")]
-    if len(findings.kinds) > _LISTED:
-        parts.append(f'<p class="note">The {_LISTED} most frequent of {len(findings.kinds):,} are listed.</p>\n')
-    if sample:
-        parts += ["<h2>Invalid documents</h2>\n", pages.table(["document", "issues"], sample, "invalid documents")]
-    parts.append(_rest(sample, findings.invalid, "--rejects FILE holds all of them."))
-    if mended:
-        parts += ["<h2>Edits</h2>\n", pages.table(["edit", "grade", "documents"], edits, "edits")]
-        parts += ["<h2>Repaired documents</h2>\n", pages.table(["document", "edits"], mended, "repaired documents")]
-    parts.append(_rest(mended, findings.repaired, "--output FILE --provenance holds all of them."))
-    if (most := max((v.edits for v in findings.mended), default=0)) > _SHOWN_EDITS:
-        held = f"--report json=FILE holds the first {MOST_EDITS} of each document"
-        held += ", and structout repair --edits shows all of one document." if most > MOST_EDITS else "."
-        parts.append(f'<p class="note">The first {_SHOWN_EDITS} edits of each document are listed. {held}</p>\n')
-    if doubtful:
-        heads = ["document", "what looks wrong"]
-        parts += ["<h2>Values that look wrong</h2>\n", pages.table(heads, doubtful, "values that look wrong")]
-    parts.append(_rest(doubtful, findings.noticed, "--json tells all of them."))
-    title = f"{findings.source or 'documents'} against {findings.schema}"
-    return pages.page(title, pages.Html("".join(parts)), told=told)
+_REJECTED = 20  # invalid documents that the Markdown page lists
+_FIRST = 5  # issues of each
+_NUMBERS = ("found", "documents", "valid", "repaired", "invalid", "share that passes")
 
 
-def _rest(listed: Sequence[object], count: int, elsewhere: str) -> str:
-    """A note under a table that lists the first documents only; it says where all of them are."""
-    if len(listed) >= count:
-        return ""
-    return f'<p class="note">The first {len(listed):,} of {count:,} are listed. {elsewhere}</p>\n'
+def _first(judgement: Judgement) -> str:
+    """The first issues of a document."""
+    more = len(judgement.issues) - _FIRST
+    first = [told(issue) for issue in judgement.issues[:_FIRST]]
+    return "; ".join([*first, f"and {more:,} more"] if more > 0 else first)
 
 
-def _changes(judgement: Judgement) -> str:
-    """The edits of a judgement, the first ones in words."""
-    more = judgement.edits - _SHOWN_EDITS
-    told = [str(edit) for edit in judgement.changes[:_SHOWN_EDITS]]
-    return "; ".join([*told, f"and {more:,} more"] if more > 0 else told)
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown, of cells that are escaped already."""
+    lines = [heads, ["---:" if head in _NUMBERS else "---" for head in heads], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _word(check: ThresholdCheck) -> str:
-    return "passed" if check.passed else "failed" if check.level == "error" else "warning"
+def _beside(judgement: Judgement, told: str) -> str:
+    """The kept columns of a document before a text about it."""
+    return f"{judgement.named}: {told}" if judgement.named else told
+
+
+def _number(check: ThresholdCheck) -> str:
+    """What was found, for programs: a share as 0.926667."""
+    return check.found if check.value is None else f"{check.value:.6g}"
+
+
+def _counts(counts: Counter[str]) -> dict[str, int]:
+    return {"documents": counts.total(), **{one: counts[one] for one in ("valid", "repaired", "invalid")}}
 
 
 def _level(findings: Findings) -> str:

@@ -40,16 +40,16 @@ def _joined(one: bytes, other: bytes) -> bytes:
 
 
 def rejected_line(document: Document, judgement: Judgement) -> bytes:
-    """A document that fails with its judgement as a line of JSON, after the kept columns."""
-    row = {**(document.kept or {}), **judgement_json(judgement), "document": document.text}
-    return json_text(row, ascii=True).encode()
+    """A document that fails with its judgement as a line of JSON."""
+    return json_text({**judgement_json(judgement), "document": document.text}, ascii=True).encode()
 
 
 def judgement_json(judgement: Judgement) -> dict[str, Any]:
-    """One judgement as JSON."""
+    """One judgement as JSON, after the kept columns."""
     notices = {"notices": list(map(issue_json, judgement.notices))} if judgement.notices else {}
     changes = {"changes": [edit._asdict() for edit in judgement.changes]} if judgement.changes else {}
     return {
+        **(judgement.kept or {}),
         **({"source": judgement.source} if judgement.source else {}),
         "line": judgement.line,
         "status": judgement.status,

@@ -67,13 +67,6 @@ def tag(word: str, kind: str) -> Html:
     return Html(f'<b class="tag {surfaces.html(kind)}">{surfaces.html(word)}</b>')
 
 
-def line_of(source: str, line: int) -> Html:
-    """A line of an input, as `FILE:LINE`. A narrow column breaks the name of the input, and never the number."""
-    if not source:
-        return Html(f'<span class="whole">line {line}</span>')
-    return Html(f'{surfaces.html(source)}<wbr><span class="whole">:{line}</span>')
-
-
 def link(path: str, text: str) -> Html:
     """A link to a file by its relative path."""
     return Html(f'<a href="{surfaces.html(surfaces.address(path))}">{surfaces.html(text)}</a>')

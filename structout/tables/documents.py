@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from structout.document import Json, one_line, parse_json
 from structout.errors import DataError, SpecError, StructoutWarning
-from structout.issue import IssueKind
+from structout.issue import Issue, IssueKind
 from structout.schema import Schema
 from structout.schema.walk import kinds_of
 from structout.tables.batch_answers import BatchAnswer, batch_answers, batch_format
@@ -30,21 +30,30 @@ Rows = Iterator[dict[str, Any] | Bad]
 class Document(NamedTuple):
     """One document and its line or row. `data` is its JSON in UTF-8; a document from a typed file is already `parsed`.
 
-    `wrong` is the problem of a row that cannot hold a document, and `kind` the kind of its issue. `kept` holds the kept
-    cells of its row. (A tuple, because creating documents is a large part of the cost of small documents.)
+    `wrong` is the problem of a row that cannot hold a document, and `kind` the kind of its issue: then the document is
+    invalid, and `data` or `parsed` is the row. `kept` holds the kept cells of its row. (A tuple, because creating
+    documents is a large part of the cost of small documents.)
     """
 
     line: int
     data: bytes | None
     parsed: Json = None
     wrong: str = ""
-    kind: IssueKind = "not_json"
+    kind: IssueKind = "unreadable"
     kept: Mapping[str, Json] | None = None
 
     @property
     def text(self) -> str:
         """The document as JSON. Bytes that are not UTF-8 become unpaired surrogates."""
         return json.dumps(self.parsed) if self.data is None else self.data.decode("utf-8", "surrogateescape")
+
+    def beginning(self, length: int) -> str:
+        """The first characters of the text, with an ellipsis if there are more."""
+        if self.data is not None:
+            text = self.data[: 4 * length + 4].decode("utf-8", "surrogateescape")  # four bytes a character at most
+        else:
+            text = self.text
+        return text if len(text) <= length else text[: length - 1] + "…"
 
     def json_line(self, schema: Schema[Any]) -> bytes:
         """A valid document as one line of JSON: the original text, with each string and number as it is written."""
@@ -129,7 +138,8 @@ def _yaml(place: Place, schema: Schema[Any]) -> Iterator[Document]:
         if isinstance(one.value, list) and not one.wrong and _divides(schema):
             yield from (Document(line, None, item) for line, item in zip(one.items, one.value, strict=True))
         else:
-            yield Document(one.line, None, one.value, one.wrong, one.kind)
+            found = Document(one.line, None, one.value)
+            yield found._replace(wrong=one.wrong, kind=one.kind) if one.wrong else found
 
 
 def _answered(one: BatchAnswer) -> Document:
@@ -183,14 +193,25 @@ def _lines(place: Place, blank: Callable[[], None]) -> Iterator[Document]:
 
 
 def _nested(document: Document, column: str, keep: KeptColumns | None) -> Document:
+    """The document in a column of a row, which is given as a document."""
     row, issue = parse_json(document.text)
-    if issue is not None or not isinstance(row, dict):
-        return document
-    return _in_column(row, column, document.line, keep)
+    if isinstance(row, dict) and column in row:
+        return _in_column(row, column, document.line, keep)
+    return document._replace(wrong=_why_none(row, issue, column), kept=_kept(keep, row))
 
 
-def _in_column(row: Any, column: str, line: int, keep: KeptColumns | None) -> Document:
-    value, kept = row.get(column), _kept(keep, row)
+def _why_none(row: Json, issue: Issue | None, column: str) -> str:
+    """Why a row holds no document in a column. `issue` is the one of the row's text as JSON."""
+    if issue is not None:
+        return f"the row is not JSON: {issue.message}" if issue.kind == "not_json" else f"invalid row: {issue.message}"
+    return f"the row has no column {column!r}" if isinstance(row, dict) else "the row is not a JSON object"
+
+
+def _in_column(row: dict[str, Any], column: str, line: int, keep: KeptColumns | None) -> Document:
+    kept = _kept(keep, row)
+    if column not in row:
+        return Document(line, None, None, _why_none(row, None, column), kept=kept)
+    value = row[column]
     if isinstance(value, str):
         return Document(line, value.encode("utf-8", "surrogateescape"), kept=kept)
     return Document(line, None, value, kept=kept)
@@ -203,11 +224,12 @@ def in_column(rows: Iterable[Any], column: str, keep: KeptColumns | None = None)
     wanted = [column, *(keep.names or () if keep else ())]
     given = (one if isinstance(one, str) else {**one} if isinstance(one, Mapping) else None for one in rows)
     for line, row in enumerate(with_columns("the input", given, wanted, _parsed), 1):
-        found = _parsed(row)
-        if not isinstance(found, dict):
-            yield Document(line, None, None, "invalid row: expected an object", kept=_kept(keep, None))
-            continue
-        document = _in_column({name: _not_nan(value) for name, value in found.items()}, column, line, keep)
+        if isinstance(row, str):
+            document = _nested(Document(line, row.encode("utf-8", "surrogateescape")), column, keep)
+        elif row is None:
+            document = Document(line, None, None, _why_none(None, None, column), kept=_kept(keep, None))
+        else:
+            document = _in_column({name: _not_nan(value) for name, value in row.items()}, column, line, keep)
         for name, value in (document.kept or {}).items():
             try:
                 json.dumps(value, allow_nan=False)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.bolt import BOLT
 from tests.cli.conftest import GOOD
-from tests.conftest import Shell
+from tests.conftest import Shell, run
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,10 @@ def test_a_threshold_that_warns_leaves_the_exit_code_zero(tmp_path: Path, shell:
     page = tmp_path / "a.html"
     warned = shell(*words, "--warn-valid", "0.9", "--warn-field", "size_mm=0.9", "--report", f"html={page}")
     assert warned.returncode == 0
-    told = "The gate passes with a warning: the share of valid documents is 0.5, expected at least 0.9; "
-    assert f"{told}the share of documents with a valid size_mm is 0.5, expected at least 0.9." in warned.stderr
+    told = "The gate passes with a warning: the share of valid documents is 50 % (1 of 2), expected at least 90 %; "
+    assert (
+        f"{told}the share of documents with a valid size_mm is 50 % (1 of 2), expected at least 90 %." in warned.stderr
+    )
     assert told in page.read_text()
     assert "warning" not in shell(*words, "--warn-valid", "0.5", "--warn-invalid", "1").stderr
     failed = shell(*words, "--max-invalid", "0", "--warn-invalid", "0", "--report", "github=-")
@@ -139,7 +141,7 @@ def test_columns_stay_beside_documents_so_that_a_model_can_be_asked_again(
     done = shell(*again, "--model", "scripted:script.json")
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["id"] for line in Path("again.jsonl").read_text().splitlines()] == ["c", "d"]
-    for options in (["--keep", "kind", *files], ["--keep", "id"], ["--keep", "no", *files]):
+    for options in (["--keep", "kind", *files], ["--keep", "no", *files]):
         assert shell(*words, *options).returncode == 2, options
     Path("y.jsonl").write_text('{"line": 1, "raw": ""}\n')
     done = shell(*words, *files, "--keep", "all")
@@ -196,6 +198,46 @@ def test_blank_lines_are_counted_and_a_last_line_end_is_none(tmp_path: Path, she
 
 
 @pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (["--min-valid", "50%"], 0, "The gate passes."),
+        (["--min-valid", "50.1%"], 1, "expected at least 50.1 %"),
+        (["--warn-valid", "60%", "--min-field", "kind=100%"], 0, "expected at least 60 %"),
+        (
+            ["--min-valid", "50"],
+            2,
+            "error: invalid --min-valid: got '50', expected a share from 0 to 1, such as 0.98 or 98%",
+        ),
+        (["--min-valid", "nan"], 2, "expected a share"),
+        (["--warn-valid", "half"], 2, "expected a share"),
+        (["--min-field", "kind=98"], 2, "write FIELD=0.98 or FIELD=98%"),
+        (["--min-valid", "0.5", "--warn-valid", "0.4"], 0, "warn_valid asks for 40 %, and min_valid for 50 % already"),
+        (["--max-invalid", "1", "--warn-invalid", "2"], 0, "warn_invalid allows 2, and max_invalid only 1"),
+        (["--min-field", "kind=1", "--warn-field", "kind=0.9"], 0, "warn_field kind asks for 90 %"),
+    ],
+)
+def test_shares_may_be_percentages_and_thresholds_that_are_mixed_up_are_told(
+    tmp_path: Path, shell: Shell, options: list[str], code: int, told: str
+) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{GOOD}\n{{"kind": "hex"}}\n')
+    done = shell("validate", tmp_path / "a.jsonl", "-s", BOLT, *options)
+    assert (done.returncode, told in " ".join(done.stderr.split())) == (code, True), done.stderr
+
+
+def test_reports_are_the_same_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [GOOD.replace('"', "'"), f"```\n{GOOD}\n```", f"Here: {GOOD}", "[1}", "no", "{'a'", '{"kind": 1}', "NaN"]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"raw": one}) + "\n" for one in texts))
+    found = set()
+    for seed in ("1", "2", "3"):
+        targets = [word for name in ("md", "json", "sarif") for word in ("--report", f"{name}={tmp_path / name}")]
+        words = ["validate", str(tmp_path / "a.jsonl"), "-s", BOLT, "--column", "raw", "--repair", "lossless", *targets]
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        assert run(*words).returncode == 1
+        found.add("".join((tmp_path / name).read_text() for name in ("md", "json", "sarif")))
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
     ("options", "code"),
     [
         ([], 1),
@@ -225,7 +267,10 @@ def test_a_threshold_can_be_on_a_field_within_a_document(
     done = shell(
         "validate", "-s", "nested.json", "--min-field", "/items/*/qty=0.5", stdin="\n".join(map(json.dumps, lines))
     )
-    assert (done.returncode, "a valid /items/*/qty is 0.25, expected at least 0.5" in done.stderr) == (1, True)
+    assert (done.returncode, "a valid /items/*/qty is 25 % (1 of 4), expected at least 50 %" in done.stderr) == (
+        1,
+        True,
+    )
     assert shell("validate", "-s", "nested.json", "--min-field", "/items/*/q=0.5", stdin="{}").returncode == 2
 
 

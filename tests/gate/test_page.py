@@ -9,7 +9,7 @@ import pytest
 
 from structout import Findings, Thresholds
 from structout.gate.gate import Gate, Mending
-from structout.gate.reports import as_html
+from structout.gate.page import as_html
 from structout.schema import Schema
 from structout.tables.documents import Document
 from tests.bolt import Bolt
@@ -50,7 +50,7 @@ def test_no_line_number_is_broken(browser: "Browser", tmp_path: Path, scheme: st
         gate = Gate(Schema.of(Bolt), Mending("lossless"))
         for text in ("{'kind': 'hex', 'size_mm': 6}", json.dumps({"kind": "x" * 300, "size_mm": 6})):
             for line in LINES:
-                findings.add(gate.judge(Document(line, text.encode())), name)
+                findings.add(gate.judge(Document(line, text.encode()))._replace(source=name))
         file.write_text(as_html(findings))
         with opened(browser, file, scheme, width) as page:
             spread = page.evaluate(SPREAD, list(map(str, LINES)))

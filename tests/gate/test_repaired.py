@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from structout import Findings, Thresholds, repair, validate
+from structout.gate.reports import as_markdown
 from structout.issue import Issue
 from structout.parsing import Policy
 
@@ -157,3 +158,25 @@ def test_a_number_that_is_not_finite_has_its_place(text: str, number: str, place
 def test_a_number_that_is_too_large_has_its_place_and_the_number_of_others() -> None:
     (issue,) = issues('{"a": 1, "b": [1e999, 2, -1e999]}', None, {})
     assert (str(issue), issue.kind) == ("/b/0: a number is too large to hold, and 1 more", "non_finite")
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ('{"kind": "hex"', [("truncated", "")]),
+        ('{"parts": [{"kind": "hex"}, {"kind": "a", "no', [("truncated", ""), ("missing", "/parts/*/note")]),
+        ('{"parts": [{"kind": "hex", "note": null, "size": 1}, {"ki', [("truncated", "")]),
+        ('Here: {\'parts\': [{"kind": "hex"}, {"kind": "a", "note": "x', [("missing", "/parts/*/size")]),
+    ],
+)
+def test_keys_that_the_missing_end_would_have_held_are_no_issues(text: str, places: list[tuple[str, str]]) -> None:
+    found = validate([text], Order if "parts" in text else Part, repair="lossless")
+    assert set(places) <= found.kinds.keys()
+    assert [one.pointer for one in found.sample[0].issues if one.kind == "missing"] in ([], ["/parts/0", "/parts/0"])
+
+
+def test_keys_that_are_missing_are_counted_one_by_one() -> None:
+    found = validate(['{"kind": "a", "size": 1}', '{"kind": "b"}'], Part)
+    assert found.frequent() == [(("missing", "/note"), 2), (("missing", "/size"), 1)]
+    assert "| missing | `/note` | 2 |" in as_markdown(found)
+    assert "A document can have several issues" in as_markdown(found)

@@ -34,7 +34,7 @@ from structout.completion import Prompt, Usage
 from structout.evaluation.reporting import index
 from structout.evaluation.reporting import page as report_page
 from structout.gate.findings import Thresholds
-from structout.gate.reports import as_html
+from structout.gate.page import as_html
 from structout.schema.provider_audit import judge
 from tests.bolt import Bolt
 from tests.browser import SCHEMES, WIDTHS, accessibility, opened, started
@@ -140,7 +140,7 @@ def test_the_index_lists_reports_and_trends(folder: Path, shell: Shell, tmp_path
     text = (folder / "index.html").read_text()
     assert {"bench.html", "gate.html"} <= set(re.findall(r'href="([^"]+)"', text))
     words = Words(text).words
-    assert "The gate fails: the share of valid documents is 0.8, expected at least 0.9" in words
+    assert "The gate fails: the share of valid documents is 80 % (8 of 10), expected at least 90 %" in words
     assert text.count("<svg") == 3 * 2 * len(WAYS)
     (tmp_path / "index.html").write_text("<title>mine</title>")
     with pytest.raises(OutputError, match="not written by structout"):
