@@ -237,3 +237,14 @@ def test_tuples_and_names_of_enumerations_are_read() -> None:
     assert found("{'points': (1, 2), 'colour': 'Color.RED'}", schema) == {"points": [1, 2], "colour": "red"}
     assert found("{'points': (1,)}", schema) == {"points": [1]}
     assert found("apple<|im_end|>", {"enum": ["apple", "pear"]}) == "apple"
+
+
+@pytest.mark.parametrize(("text", "kept"), [
+    ('{"text": "see {x}', None),  # cut off inside the string, or its quote is missing before the last brace
+    ('{"text": "a [1, 2]', None),
+    ('{"text": "f({a: 1}', None),
+    ('{"text": "see x}', {"text": "see x"}),
+    ('{"text": "see {x} and y}', {"text": "see {x} and y"}),
+])  # fmt: skip
+def test_a_brace_that_a_text_opened_does_not_end_the_document(text: str, kept: Any) -> None:
+    assert found(text, TEXT) == (kept or ["truncated"])

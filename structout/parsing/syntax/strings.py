@@ -102,13 +102,19 @@ def read_value(text: str, place: int, end: int, role: Role, depth: int, allowanc
     if lines:
         return _without_closers(text, place, lines.start())
     last = _LAST_CLOSERS.search(text, max(place, end - 1000), end)
-    if last and last.group().count("}") + last.group().count("]") == depth:
+    is_all = last and last.group().count("}") + last.group().count("]") == depth
+    if last and is_all and not _opens_more(text[place + 1 : last.start()]):
         return Quoted(place + 1, last.start(), last.start())
     line = text.find("\n", place, end)
     if line >= 0 and role == "member" and _NEXT_KEY.match(text[line : line + 200].lstrip()):
         stop = line - (text[line - 1] == ",")
         return Quoted(place + 1, stop, stop)
     return Quoted(place + 1, end, end, closed=False)
+
+
+def _opens_more(content: str) -> bool:
+    """Whether closers after a content may belong to it: `"see {x}` without a quote at its end may be cut off."""
+    return content.count("{") > content.count("}") or content.count("[") > content.count("]")
 
 
 def written_as(text: str, place: int, quoted: Quoted, *, raw: bool = False) -> tuple[EditKind, str, str, bool]:
