@@ -195,7 +195,7 @@ def _of_records(found: "Certificate") -> "Iterator[str]":
         yield "the strategy gives no confidence, so it can set no record aside, and the target is for all of them;"
     if found.is_met:
         of = " of the whole answer" if found.of == "answer" else ""
-        how = "the strategy" if found.threshold is None else f"a confidence{of} of at least {found.threshold:.4g}"
+        how = f"a confidence{of} of at least {found.threshold:.4g}" if found.threshold else "the strategy as it is"
         yield f"{how} accepts {_percent(found.coverage)} of the records;"
         yield f"{found.errors} of {found.accepted} were wrong, which bounds the error at {100 * found.worst:.1f} %"
     elif found.confidences:

@@ -180,11 +180,14 @@ def _csv(file: Path, schema: Schema[Any], beside: Iterable[str | None]) -> Itera
     """
     label_of = label_reader(schema)
     known = Layout.of(schema).columns
-    rows = read_table(str(file), io.StringIO(_text(file)), ",", ["text"])
+    rows = read_table(str(file), io.StringIO(_text(file)), ",")
     for number, line in enumerate(rows, 1):
         if line.wrong or isinstance(line.cells, str):
             raise DataError(f"{file}, {line.wrong}", hint="fix the row")
         cells = line.cells
+        if "text" not in cells:
+            hint = "labelled rows have their texts in the column text: rename the column of the texts to text"
+            raise DataError(f"{file} has no column 'text'; it has: {', '.join(list(cells)[:12])}", hint=hint)
         row: dict[str, Any] = {"key": number, **{name: cells.pop(name) for name in _COLUMNS if cells.get(name)}}
         for name in beside:
             if name is not None and name in cells:

@@ -75,6 +75,19 @@ def is_fitted(strategy: Strategy) -> bool:
     return any(isinstance(one, Learned) for one in parts(strategy))
 
 
+def learns(strategy: Strategy) -> bool:
+    """Whether a strategy may take anything from labelled records: examples, quoted fields, a verifier that is fitted. A
+    strategy of your own may.
+    """
+    return any(_learns(part) for part in parts(strategy) if hasattr(part, "run")) or is_fitted(strategy)
+
+
+def _learns(part: Any) -> bool:
+    if not type(part).__module__.startswith("structout."):
+        return True
+    return bool(getattr(part, "examples", 0) or getattr(part, "quote", False))
+
+
 def fitted(part: Any, model: Model, teach: Teach) -> Any:
     """The strategy with each `Learned` fitted anew to the lessons of `teach`, for the results that it will check.
 

@@ -17,7 +17,7 @@ from structout.evaluation.bar import Progress, bar
 from structout.evaluation.constant import constant_scores
 from structout.evaluation.dataset import Dataset, Record
 from structout.evaluation.failures import Failures
-from structout.evaluation.folds import Fold, check_untrained, fitted, folds_of, is_fitted
+from structout.evaluation.folds import Fold, check_untrained, fitted, folds_of, is_fitted, learns
 from structout.evaluation.log import Log
 from structout.evaluation.metrics import Metric
 from structout.evaluation.outcome import Arm, Outcome
@@ -254,7 +254,7 @@ class _Plan:
                     schema=task.schema,
                     comparison=self.comparison,
                     arm=run.arm,
-                    fold=fold.number,
+                    fold=fold.number if learns(run.strategy) else None,  # else folds differ by chance alone
                     constant=self.constants.get(record.key),
                 )
 

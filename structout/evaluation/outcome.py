@@ -37,8 +37,9 @@ class Outcome:
     `document` is the accepted document with defaults, or None; `refused` is the document that was not
     accepted, as far as it could be read. `written` is either of them without defaults, None if equal. `attempts`, and
     the `checks` of verifiers, are as `attempt_json` writes them. `text` is the text of the record, as perturbed.
-    `fold` is the number of the record's fold, None in a run without folds. Without `has_label`, `expected` is None and
-    nothing says whether a value is right. `constant` is the score of a constant answer, as `constant_scores` makes it.
+    `fold` is the number of the record's fold, None in a run without folds, and for a strategy that takes nothing from
+    the other folds. Without `has_label`, `expected` is None and nothing says whether a value is right. `constant` is
+    the score of a constant answer, as `constant_scores` makes it.
     """
 
     strategy: str

@@ -104,7 +104,7 @@ class Estimate:
             f"time    {time}",
             *(reused if self.at_most and self.rows else []),
             *(
-                [f"budget  set --budget-tokens to at least {self.budget_tokens:,}{usd} ({self.spent:,} are spent)"]
+                [f"budget  set --budget-tokens to at least {self.budget_tokens:,}{usd} ({self.spent:,} tokens spent)"]
                 if self.rows and self.spent
                 else []
             ),
@@ -250,8 +250,12 @@ class _StandIns:
 class _StandIn:
     def __init__(self, inner: Model) -> None:
         self.inner, self.name = inner, inner.name
-        self.tuning = getattr(inner, "tuning", None)
         self.asked: dict[str, Prompt] = {}
+
+    @property
+    def tuning(self) -> Any:
+        """The tuning of the real model, which is only loaded if a strategy asks it."""
+        return getattr(self.inner, "tuning", None)
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         self.asked |= {prompt.key(): prompt for prompt in prompts}

@@ -1,10 +1,12 @@
 """A verifier that calls the user's function."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from structout.errors import SpecError
 from structout.issue import Issue
 from structout.models.base import Model
 from structout.prompts import wording
@@ -23,7 +25,8 @@ class Rule:
     `package.module:name` or `path/to/rules.py:name`.
 
     A `ValueError` or `AssertionError` rejects with its message as issue. Any other error is unsure, since one odd value
-    must not end a run; so is a result that is neither true nor false, such as NaN or an array.
+    must not end a run; so is a result that is neither true nor false, such as NaN or an array. A function that cannot
+    be called with the value alone raises a `SpecError`.
     """
 
     function: RuleFunction | str
@@ -31,18 +34,42 @@ class Rule:
     def __post_init__(self) -> None:
         if isinstance(self.function, str):
             check_code(self.function)  # raise before a model is asked
+        else:
+            _check_signature(self.function)
 
     def files(self) -> list[Path]:
         """The file that defines the function. Raises `SchemaError` for an unknown name."""
+        function = self._imported()
         if isinstance(self.function, str) and (place := file_named(self.function)) is not None:
             return [place]
-        function = import_object(self.function) if isinstance(self.function, str) else self.function
         file = defining_file(function)
         return [] if file is None else [file]
 
+    def _imported(self) -> RuleFunction:
+        """The function. Raises `SchemaError` for an unknown name, and `SpecError` for a function of other arguments."""
+        if not isinstance(self.function, str):
+            return self.function
+        function: RuleFunction = import_object(self.function)
+        _check_signature(function)
+        return function
+
     def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
-        function = import_object(self.function) if isinstance(self.function, str) else self.function
+        function = self._imported()
         return [_verdict(function, result.value) for result in results]
+
+
+def _check_signature(function: RuleFunction) -> None:
+    """Raise `SpecError` for a function that cannot be called with one argument: it would fail on every record."""
+    try:
+        taken = inspect.signature(function)
+    except (ValueError, TypeError):  # a function of C, which does not tell
+        return
+    try:
+        taken.bind(None)
+    except TypeError as error:
+        name = getattr(function, "__name__", "the rule")
+        problem = f"invalid rule {name}: a rule gets the record's value alone, and this one takes {taken}"
+        raise SpecError(problem, hint=f"write def {name}(value)") from error
 
 
 def _verdict(function: RuleFunction, value: Any) -> Verdict:

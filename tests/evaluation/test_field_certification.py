@@ -55,7 +55,7 @@ def test_each_field_gets_the_threshold_that_keeps_its_bound() -> None:
     assert 0.2 < price.base_error.value < 0.4
     assert price.coverage.value == pytest.approx(1 - price.base_error.value)
     assert (vendor.field, vendor.kept, vendor.errors) == ("/vendor", 240, 0)
-    assert vendor.threshold == pytest.approx(0.8)
+    assert vendor.threshold == 0.0  # all of its values may pass
     assert found.is_met
     assert min(found.confidences) == pytest.approx(0.8)
 

@@ -184,7 +184,7 @@ def test_a_dry_run_says_which_budget_holds_to_the_end(words: list[str], tmp_path
     ]
     dry = shell(*words, "--dry-run", "--probe", "2").stdout
     assert dry.startswith("4 rows to ask, and 2 without a text, which are not asked")
-    found = re.search(r"--budget-tokens to at least ([\d,]+) \(([\d,]+) are spent\)", dry)
+    found = re.search(r"--budget-tokens to at least ([\d,]+) \(([\d,]+) tokens spent\)", dry)
     assert found, dry
     budget, spent = (int(one.replace(",", "")) for one in found.groups())
     assert shell(*words, "--budget-tokens", str(spent)).returncode == 3

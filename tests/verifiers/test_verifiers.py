@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from math import exp, log
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy
@@ -266,6 +267,22 @@ def test_what_is_neither_true_nor_false_decides_nothing(answer: object) -> None:
     verdict = check(Rule(lambda value: answer), "", {"kind": "hex", "size_mm": 5})
     assert (verdict.decision, verdict.score) == ("unsure", 0.5)
     assert "failed: ValueError" in str(verdict.issues[0])
+
+
+def test_a_rule_of_other_arguments_is_refused_before_a_model_is_asked(tmp_path: Path) -> None:
+    def country(text: str, record: Any) -> bool:
+        return True
+
+    with pytest.raises(SpecError, match=r"invalid rule country: a rule gets the record's value alone.*\(text"):
+        Rule(country)  # type: ignore[arg-type]
+    (tmp_path / "rules.py").write_text(
+        "def two(text, record):\n    return True\n\ndef one(value, more=1):\n    return True\n"
+    )
+    with pytest.raises(SpecError, match="invalid rule two"):
+        Rule(f"{tmp_path}/rules.py:two").files()
+    assert Rule(f"{tmp_path}/rules.py:one").files()
+    Rule(bool)
+    Rule(lambda *values: True)
 
 
 def test_confidence_decides() -> None:

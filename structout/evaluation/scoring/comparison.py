@@ -1,8 +1,10 @@
 """Comparisons for the places of a document, declared in the schema or beside the records."""
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from decimal import Decimal
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
 from itertools import islice
@@ -17,6 +19,7 @@ from structout.language import Sql
 from structout.schema import Schema
 from structout.schema.contract import MARK
 from structout.schema.references import resolve
+from structout.tables.decimals import is_decimal, with_decimals
 from structout.words import caseless, same_text
 
 CompareBy = Literal["exact", "case_insensitive", "numeric", "set", "date", "fuzzy", "execution", "ignore"]
@@ -28,7 +31,8 @@ class Compare:
 
     - `exact`: the same text, or equal numbers. The encoding of accents (NFC or NFD) makes no difference.
     - `case_insensitive`: the same text in any case. `I` is the capital of `i` and of the Turkish `ı`.
-    - `numeric`: a difference of at most `tolerance`, or of that share of the expected number if `relative`.
+    - `numeric`: a difference of at most `tolerance`, or of that share of the expected number if `relative`; also of two
+      texts that are decimals (`57.10` and `57.1`). Pydantic's `Decimal` is compared so by default.
     - `set`: a list in any order.
     - `date`: the same day.
     - `fuzzy`: a similarity of at least `threshold` (twice the matching letters divided by all letters), in any
@@ -70,8 +74,8 @@ class Compare:
 
     def same(self, expected: Json, answer: Json) -> bool:
         """Whether an answer counts as the expected value."""
-        if self.by == "numeric" and _number(expected) and _number(answer):
-            one, other = float(expected), float(answer)  # type: ignore[arg-type]
+        if self.by == "numeric" and (pair := _amounts(expected, answer)):
+            one, other = pair
             return abs(one - other) <= self.tolerance * (abs(one) if self.relative else 1) * (1 + 1e-9) + 1e-12
         if not (isinstance(expected, str) and isinstance(answer, str)):
             return _equal(expected, answer)
@@ -86,6 +90,7 @@ class Compare:
         return same_text(expected, answer)
 
 
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,100}(?:\.[0-9]{1,100})?\Z")
 EXACT = Compare()
 _MOST_PLACES = 100_000  # in one schema
 _READ = ("tables", "data")  # fields that are read from files beside the records
@@ -107,8 +112,12 @@ class Comparison:
 
         Raises `DataError`, and `SchemaError` for a schema that is too deep or has too many places.
         """
-        nodes = _described(schema)
+        nodes = _described(schema, schema.marked)
+        root = with_decimals(schema)
+        exact = _described(schema, root) if root is not schema.json_schema else []
+        decimals = {place: Compare("numeric") for place, node in exact if is_decimal(node, root)}
         places = {place: Compare.of(node[MARK]) for place, node in nodes if MARK in node}
+        places = decimals | places
         closed = frozenset(place for place, node in nodes if _is_closed(node))
         if folder is not None and (folder / "comparison.json").is_file():
             places |= _read(folder / "comparison.json", schema)
@@ -172,12 +181,13 @@ def _read(file: Path, schema: Schema[Any]) -> dict[str, Compare]:
     return places
 
 
-def _described(schema: Schema[Any]) -> list[tuple[str, Any]]:
+def _described(schema: Schema[Any], root: Any) -> list[tuple[str, Any]]:
+    """The subschemas of a JSON Schema of `schema`, with their places."""
     try:
-        nodes = list(islice(_nodes(schema.marked), _MOST_PLACES + 1))
+        nodes = list(islice(_nodes(root), _MOST_PLACES + 1))
     except RecursionError:
         nodes = []
-    if not 0 < len(nodes) <= _MOST_PLACES and isinstance(schema.marked, dict):
+    if not 0 < len(nodes) <= _MOST_PLACES and isinstance(root, dict):
         problem = f"{schema.name} describes places too deep, or more than {_MOST_PLACES:,} of them"
         raise SchemaError(problem, hint="evaluate with a schema of fewer levels")
     return nodes
@@ -217,8 +227,15 @@ def _equal(one: Json, other: Json) -> bool:
     return one == other
 
 
-def _number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _amounts(expected: Json, answer: Json) -> tuple[float, float] | None:
+    """Two numbers, or two texts that are decimals, as numbers; None for anything else."""
+    if isinstance(expected, str) and isinstance(answer, str) and _DECIMAL.match(expected) and _DECIMAL.match(answer):
+        one, other = Decimal(expected), Decimal(answer)
+        return (float(one), float(one)) if one == other else (float(one), float(other))
+    if isinstance(expected, bool | str) or isinstance(answer, bool | str):
+        return None
+    numbers = isinstance(expected, int | float) and isinstance(answer, int | float)
+    return (float(expected), float(answer)) if numbers else None  # type: ignore[arg-type]
 
 
 def _days(text: str) -> set[str]:

@@ -126,15 +126,19 @@ def _records(rate: Rate, records: int, max_error: float, level: float) -> int | 
 def threshold(proposed: Sure, judged: Sure, max_error: float, level: float = 1 - CONFIDENCE) -> float | None:
     """The lowest threshold at which the error rate is shown to be at most `max_error`; None if every threshold fails.
 
-    The quantiles of the confidences in `proposed` are the thresholds to try, those first that these answers speak for
-    most. `judged`, other answers, then test them in this order until one fails, so each is tested at the full `level`
-    (fixed-sequence testing, as in Learn-then-Test: Angelopoulos et al. 2021).
+    The thresholds to try are the quantiles of the confidences in `proposed`, and 0, which every confidence from 0 on
+    passes; those first that these answers speak for most. `judged`, other answers, then test them in this order until
+    one fails, so each is tested at the full `level` (fixed-sequence testing, as in Learn-then-Test: Angelopoulos et al.
+    2021).
     """
     if not len(proposed.sure) or not len(judged.sure):
         return None
     quantiles = np.linspace(0, 1, _STEPS + 1)
     tried = (float(np.quantile(proposed.sure, q, method="lower")) for q in quantiles)
-    steps = {one: proposed.p_value(proposed.above(one), max_error) for one in tried if one > -inf}
+    known = {one for one in tried if one > -inf}
+    if known and min(known) >= 0:
+        known.add(0.0)
+    steps = {one: proposed.p_value(proposed.above(one), max_error) for one in known}
     found = None
     for one in sorted(steps, key=lambda step: (steps[step], step)):
         if judged.p_value(judged.above(one), max_error) > level:

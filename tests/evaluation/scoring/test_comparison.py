@@ -1,12 +1,13 @@
 import json
 import unicodedata
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from structout import DataError, Dataset, Schema
 from structout.evaluation.scoring.comparison import Compare, Comparison
@@ -84,6 +85,10 @@ def test_marks_are_no_part_of_the_contract() -> None:
         (Compare("numeric", tolerance=0.1, relative=True), 10, 11, True),
         (Compare("numeric"), 1, True, False),
         (Compare("numeric", tolerance=5), 1, "1", False),
+        (Compare("numeric"), "57.10", "57.1", True),
+        (Compare("numeric"), "57.10", "57.01", False),
+        (Compare("numeric", tolerance=0.1), "57.1", "57.15", True),
+        (Compare("numeric"), "1.10 kg", "1.1 kg", False),
         (Compare("date"), "2024-03-05T10:00:00", "2024-03-05", True),
         (Compare("date"), "soon", "soon", True),
         (Compare("fuzzy", threshold=0.5), "abcd", "abxy", True),
@@ -172,3 +177,16 @@ def test_a_day_may_be_written_as_in_its_language(said: str) -> None:
     day = "2024-12-01" if "déc" in said else "2024-03-12"
     assert Compare("date").same(day, said)
     assert not Compare("date").same("2024-03-13", said)
+
+
+class Priced(BaseModel):
+    price: Decimal
+    fee: Annotated[Decimal | None, Field(max_digits=8, decimal_places=2)] = None
+    number: str
+
+
+def test_decimals_are_compared_as_numbers_and_texts_as_texts() -> None:
+    expected: Any = {"price": "57.10", "fee": "1.50", "number": "1.10"}
+    comparison = Comparison.of(Schema.of(Priced))
+    assert score(expected, {"price": "57.1", "fee": "1.5", "number": "1.10"}, comparison).all_right
+    assert score(expected, {"price": "57.01", "fee": "1.5", "number": "1.1"}, comparison).right == 1
