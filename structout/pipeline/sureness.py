@@ -52,7 +52,7 @@ class Sureness:
             share = f"{self.doubtful:,} of {self.known:,} rows ({100 * self.doubtful / self.known:.0f} %)"
             yield (
                 f"confidence{of}: median {self.median:.2f}, and below {_DOUBTFUL:g} in {share}; it is the lowest of a "
-                "row's values (_confidence), and a rank, not a probability"
+                "row's values (_confidence), by the model or a verifier, and a rank, not a probability"
             )
         if self.overruled:
             yield (
