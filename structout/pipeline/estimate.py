@@ -214,15 +214,15 @@ def ask_nothing(rows: Sequence[Row], job: Job, total: int) -> Estimate:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", StructoutWarning)  # the run itself will warn
             with_models(job.strategy, stands.of).run([task], stands.of(job.model))
-        read = [(model, _length(prompt, model)) for model, prompt in stands.prompts]
+        read = [(model, _length(prompt, model), prompt.sampling.max_tokens) for model, prompt in stands.prompts]
         calls.add(len(read))
-        is_counted = is_counted or any(hasattr(model, "encode") for model, _ in read)
+        is_counted = is_counted or any(hasattr(model, "encode") for model, _, _ in read)
         if read:
-            tokens.append(_between(read[0][1], sum(length + limit for _, length in read)))
-            prices = [(table.get(model.name), length) for model, length in read]
-            if all(price is not None for price, _ in prices):
-                each = [(p.input * n / 1e6, (p.input * n + p.output * limit) / 1e6) for p, n in prices if p is not None]
-                costs.append(_between(each[0][0], sum(most for _, most in each)))
+            tokens.append(_between(read[0][1], sum(length + most for _, length, most in read)))
+            priced = [(price, length, most) for model, length, most in read if (price := table.get(model.name))]
+            if len(priced) == len(read):
+                bill = sum(price.input * length + price.output * most for price, length, most in priced)
+                costs.append(_between(priced[0][0].input * priced[0][1] / 1e6, bill / 1e6))
     counted = "tokens" if is_counted else f"{_CHARACTERS} characters per token"
     most = max(calls, default=1)
     many = "one call" if most == 1 else f"1 to {most} calls"
@@ -275,9 +275,9 @@ def _between(low: float, high: float) -> Range:
 
 def _mean(ranges: Sequence[Range]) -> Range:
     """The mean of ranges that are wrong together."""
-    return (
-        Range(*(mean(one) for one in zip(*((r.mean, r.error) for r in ranges), strict=True))) if ranges else Range(0.0)
-    )
+    if not ranges:
+        return Range(0.0)
+    return Range(mean(one.mean for one in ranges), mean(one.error for one in ranges))
 
 
 def _tokens(usages: Iterable[Usage]) -> int:
