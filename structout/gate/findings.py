@@ -135,8 +135,13 @@ class ThresholdCheck:
 
 @dataclass(repr=False)
 class Findings:
-    """The counts of the gate so far. `sample` holds the first 1,000 invalid documents, and `mended` the first 1,000
-    repaired documents. `noticed` counts documents that pass with values that look wrong, `doubtful` holds the first
+    """The counts of the gate so far, and the verdict on them.
+
+    `passed` says whether all thresholds hold, `checks()` has each threshold with what was found, and
+    `missed("error")` or `missed("warning")` the ones that do not hold. `frequent()` counts documents by the kind and
+    the place of their issues. The counts are `total`, `valid`, `repaired` and `invalid`.
+
+    `sample` holds the first 1,000 invalid documents, and `mended` the first 1,000 repaired documents. `noticed` counts documents that pass with values that look wrong, `doubtful` holds the first
     1,000 of them, and `blank` counts the blank lines, which hold no document. `kinds` counts documents by the kind and
     the place of their issues (of an absent key, the place that it would have), `reasons` by why they are not JSON, and
     `edits` by the kind and the grade of the edits that repaired them. `unread` says why the input broke off, if it did:

@@ -11,16 +11,29 @@ from structout.gate.conclusion import conclusion, issue_named, summary
 from structout.gate.findings import Findings, Judgement, ThresholdCheck, ranked
 from structout.gate.page import LISTED, SEVERAL, SOURCE_HEADS, as_html, source_rows, told, word
 from structout.gate.written import judgement_json
+from structout.tables.output import check_writable
 from structout.tables.whole_file import replacing
 
 
+def reports_named(targets: Iterable[str], option: str = "report") -> dict[str, str]:
+    """The paths of some reports `FORMAT=PATH`; `option` names them in messages. Raises `SpecError` for a target with
+    an unknown format or without a path, and for a file that cannot be written.
+    """
+    paths = {}
+    for target in targets:
+        name, _, path = target.partition("=") if isinstance(target, str) else ("", "", "")
+        if name not in FORMATS or not path:
+            problem = f"invalid {option}: got {target!r:.80}, expected FORMAT=PATH"
+            raise SpecError(problem, hint=f"use one of {', '.join(FORMATS)}")
+        if path != "-":
+            check_writable(path)
+        paths[target] = path
+    return paths
+
+
 def write_report(target: str, findings: Findings) -> None:
-    """Write the report `FORMAT=PATH`; the path `-` is stdout. Raises `OutputError`, and `SpecError` for the target."""
+    """Write a report of `reports_named`; the path `-` is stdout. Raises `OutputError`."""
     name, _, path = target.partition("=")
-    if name not in FORMATS or not path:
-        raise SpecError(
-            f"invalid report: got {target!r}, expected FORMAT=PATH", hint=f"use one of {', '.join(FORMATS)}"
-        )
     written = FORMATS[name](findings)
     if path == "-":
         sys.stdout.write(written)
