@@ -19,7 +19,8 @@ _COLOURS = {"error": "bad", "warning": "doubtful"}
 
 def as_html(findings: Findings) -> str:
     """An HTML page with the verdict and tables of the thresholds, the issues and the listed documents."""
-    colour = _COLOURS["error"] if not findings.passed else _COLOURS["warning"] if findings.missed("warning") else "good"
+    is_doubtful = findings.missed("warning") or findings.missed_alone()
+    colour = _COLOURS["error"] if not findings.passed else _COLOURS["warning"] if is_doubtful else "good"
     paragraph = conclusion(findings)
     parts = [
         f'<p class="verdict {colour}">{surfaces.html(paragraph)}</p>\n',
@@ -43,16 +44,20 @@ def word(check: ThresholdCheck) -> str:
 
 
 def source_rows(findings: Findings, most: int = _LISTED_SOURCES) -> list[list[str]]:
-    """The first inputs with their documents by status and the share of those that pass, in words."""
-    rows = []
+    """The first inputs with the share of documents that pass, the thresholds that they miss alone, and their documents
+    by status, in words.
+    """
+    rows, missed = [], findings.missed_alone()
     for source, counts in list(findings.sources.items())[:most]:
         total, passed = counts.total(), counts["valid"] + counts["repaired"]
         share = percent(passed / total) if total else ""
-        rows.append([source, f"{total:,}", *(f"{counts[one]:,}" for one in ("valid", "repaired", "invalid")), share])
+        alone = ", ".join(check.name for check in missed.get(source, ()))
+        numbers = [f"{count:,}" for count in (total, counts["valid"], counts["repaired"], counts["invalid"])]
+        rows.append([source, share, alone, *numbers])
     return rows
 
 
-SOURCE_HEADS = ("input", "documents", "valid", "repaired", "invalid", "share that passes")
+SOURCE_HEADS = ("input", "share that passes", "misses alone", "documents", "valid", "repaired", "invalid")
 
 
 def _thresholds(findings: Findings) -> Iterator[str]:
@@ -65,7 +70,11 @@ def _thresholds(findings: Findings) -> Iterator[str]:
 
 def _sources(findings: Findings) -> Iterator[str]:
     if findings.sources:
-        yield from _titled("Inputs", SOURCE_HEADS, source_rows(findings))
+        rows = [
+            [source, share, pages.tag(alone, "doubtful") if alone else "", *numbers]
+            for source, share, alone, *numbers in source_rows(findings)
+        ]
+        yield from _titled("Inputs", SOURCE_HEADS, rows)
         if (count := len(findings.sources)) > _LISTED_SOURCES:
             yield _note(f"The first {_LISTED_SOURCES} of {count:,} are listed.")
 

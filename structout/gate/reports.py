@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from structout import surfaces
 from structout.errors import SpecError
-from structout.gate.conclusion import conclusion, issue_named, summary
+from structout.gate.conclusion import conclusion, issue_named, summary, told_alone
 from structout.gate.findings import Findings, Judgement, ThresholdCheck, ranked
 from structout.gate.page import LISTED, SEVERAL, SOURCE_HEADS, as_html, source_rows, told, word
 from structout.gate.written import judgement_json
@@ -44,6 +44,7 @@ def write_report(target: str, findings: Findings) -> None:
 
 def as_json(findings: Findings) -> str:
     """The findings as one JSON object."""
+    alone = findings.missed_alone()
     return surfaces.json_text(
         {
             "source": findings.source,
@@ -58,7 +59,10 @@ def as_json(findings: Findings) -> str:
             "checks": [
                 {"name": c.name, "found": _number(c), "passed": c.passed, "level": c.level} for c in findings.checks()
             ],
-            "sources": [{"source": one, **_counts(counts)} for one, counts in findings.sources.items()],
+            "sources": [
+                {"source": one, **_counts(counts), "missed": [check.name for check in alone.get(one, ())]}
+                for one, counts in findings.sources.items()
+            ],
             "kinds": [{"kind": kind, "pointer": pointer, "documents": n} for (kind, pointer), n in findings.frequent()],
             "reasons": [{"reason": why, "documents": n} for why, n in ranked(findings.reasons)],
             "edits": [{"kind": kind, "grade": grade, "documents": n} for (kind, grade), n in ranked(findings.edits)],
@@ -87,6 +91,8 @@ def as_junit(findings: Findings) -> str:
         elif not check.passed:
             failure = SubElement(case, "failure", message=f"{name}: found {check.found}")
             failure.text = surfaces.xml("\n".join(map(str, findings.sample)))
+    if alone := told_alone(findings):
+        SubElement(suite, "system-out").text = surfaces.xml(alone)
     return tostring(suite, encoding="unicode", xml_declaration=True)
 
 
@@ -132,7 +138,8 @@ def as_github(findings: Findings) -> str:
         for c in findings.checks()
         if not c.passed
     ]
-    lines.append(f"::notice title=structout::{surfaces.github(summary(findings))}")
+    level = "warning" if findings.missed_alone() and findings.passed else "notice"
+    lines.append(f"::{level} title=structout::{surfaces.github(summary(findings))}")
     lines += [
         f"::{_level(findings)} file={surfaces.github_property(v.source)},line={v.line}::"
         + surfaces.github(_beside(v, "; ".join(map(str, v.issues))))
@@ -150,7 +157,10 @@ def as_markdown(findings: Findings) -> str:
     ]
     tables = [_table(("threshold", "found", ""), checks)]
     if findings.sources:
-        rows = [(surfaces.code(source), *counts) for source, *counts in source_rows(findings)]
+        rows = [
+            (surfaces.code(source), share, f"**{surfaces.markdown(alone)}**" if alone else "", *numbers)
+            for source, share, alone, *numbers in source_rows(findings)
+        ]
         tables.append(_table(SOURCE_HEADS, rows))
     if findings.kinds:
         kinds = [
