@@ -89,6 +89,8 @@ def test_an_unknown_level_or_field_is_told() -> None:
     ]
     with pytest.raises(SpecError, match="invalid level: got 'warn'"):
         found.missed("warn")  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match="invalid min_valid: got '97%', expected a share"):
+        Thresholds(min_valid="97%")  # type: ignore[arg-type]
     with pytest.raises(SpecError, match="invalid min_valid: got 97, expected a share"):
         Thresholds(min_valid=97)
     with pytest.raises(SpecError, match="unknown field 'knid' in thresholds"):
