@@ -162,7 +162,7 @@ def validate(
         min_valid, max_invalid, _shares("--min-field", min_field, contract),
         warn_valid, warn_invalid, _shares("--warn-field", warn_field, contract),
     )  # fmt: skip
-    findings = Findings(inputs.shown, contract.name, thresholds, sources=inputs.counters)
+    findings = Findings(inputs.shown, contract.shown, thresholds, sources=inputs.counters)
     gate = Gate(contract, Mending(policy, decimal_named(decimal), complete), thresholds.fields)
     judged = judgements if jobs == 1 else partial(in_processes, source=schema, jobs=jobs)
     several, unread = inputs.are_several, None
@@ -207,7 +207,7 @@ def validate(
     say(summary(findings))
     if column is None and findings.invalid == findings.total and (meant := forgotten_column(bad, contract)):
         option = f"--column {shlex.quote(meant)}"
-        say(f"the rows lack keys of {contract.name}, and the column {meant!r} holds them: did you mean {option}?")
+        say(f"the rows lack keys of {contract.shown}, and the column {meant!r} holds them: did you mean {option}?")
     raise typer.Exit(PASSED if findings.passed else FAILED)
 
 

@@ -95,7 +95,7 @@ class Gate:
         """Warn of the first row with columns that are not judged. A misspelt field would otherwise stay unnoticed."""
         if not self._warned and (kept := self._layout.kept(row)):
             self._warned = True
-            message = f"columns without a field in {self.schema.name} are not judged: {', '.join(kept[:12])}"
+            message = f"columns without a field in {self.schema.shown} are not judged: {', '.join(kept[:12])}"
             warnings.warn(message, StructoutWarning, stacklevel=2)
 
     def _invalid(
@@ -177,7 +177,7 @@ def validate(
     check_distinct({**inputs.by_purpose, **files, **{f"report {one}": path for one, path in reports.items()}})
     is_judged = rejects is not None or any(one.startswith("json=") for one in reports)
     kept = kept_columns(names, contract, output=files.get("output", "-"), judged=is_judged)
-    findings = Findings(inputs.shown, contract.name, thresholds or Thresholds(), sources=inputs.counters)
+    findings = Findings(inputs.shown, contract.shown, thresholds or Thresholds(), sources=inputs.counters)
     for name in findings.thresholds.fields:
         check_field(contract, name, "thresholds")
     gate = Gate(contract, Mending(repair, decimal, complete), findings.thresholds.fields)

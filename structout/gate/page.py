@@ -13,6 +13,7 @@ from structout.version import __version__
 LISTED = 50  # kinds of issue
 SEVERAL = "A document can have several issues, and counts in the line of each."
 _LISTED_SOURCES = 200
+_PLACES = 20  # documents with the same edits
 _VALUES = 10  # changes of values of one document
 _COLOURS = {"error": "bad", "warning": "doubtful"}
 
@@ -104,13 +105,32 @@ def _repaired(findings: Findings) -> Iterator[str]:
         yield from _titled("Edits", ["edit", "documents", "grade", "meaning"], edits)
         found = {grade for _, grade in findings.edits}
         yield _note(" ".join(f"{grade}: {meaning}." for grade, meaning in GRADES.items() if grade in found))
-        rows = [[_place(one, findings), _lines(_changes(one))] for one in findings.mended]
-        yield from _titled("Repaired documents", ["document", "edits"], rows)
+        yield from _titled("Repaired documents", ["document", "edits"], _repaired_rows(findings))
     yield _rest(findings.mended, findings.repaired, "--output FILE --provenance holds all of them.")
     if most := max((one.edits for one in findings.mended if len(list(_changes(one))) < one.edits), default=0):
         held = f"--report json=FILE holds the first {MOST_EDITS} of each document"
         held += ", and structout repair --edits shows all of one document." if most > MOST_EDITS else "."
         yield _note(f"Edits of one kind are in one line, with the first of them. {held}")
+
+
+def _repaired_rows(findings: Findings) -> Iterator[list[str]]:
+    """The repaired documents: first each that has edits of its own, then the documents that differ in the places of the
+    same lossless edits only, in one row.
+    """
+    groups: dict[tuple[str, ...] | int, list[Judgement]] = {}
+    for number, one in enumerate(findings.mended):
+        is_plain = len(one.changes) == one.edits and all(
+            edit.grade == "lossless" and isinstance(edit.where, int) for edit in one.changes
+        )
+        groups.setdefault(tuple(sorted({edit.kind for edit in one.changes})) if is_plain else number, []).append(one)
+    for alone in (group[0] for group in groups.values() if len(group) == 1):
+        yield [_place(alone, findings), _lines(_changes(alone))]
+    for group in (group for group in groups.values() if len(group) > 1):
+        places = [_inline(one, findings) for one in group[:_PLACES]]
+        more = [f"and {len(group) - _PLACES:,} more"] if len(group) > _PLACES else []
+        kinds = sorted({edit.kind for edit in group[0].changes})
+        told = [*(f"{kind}: {EDITS[kind]}" for kind in kinds), "In the first of them:", *_changes(group[0])]
+        yield [pages.Html(f"{len(group):,} documents: {', '.join([*places, *more])}"), _lines(told)]
 
 
 def _changes(judgement: Judgement) -> Iterator[str]:
@@ -134,6 +154,12 @@ def told(issue: Issue) -> str:
     return str(issue) if issue.pointer else issue.message
 
 
+def _inline(judgement: Judgement, findings: Findings) -> str:
+    source = judgement.source if judgement.source != findings.source else ""
+    beside = ", ".join(filter(None, (source, judgement.named)))
+    return f'<span class="whole">line {judgement.line}</span>' + (f" ({surfaces.html(beside)})" if beside else "")
+
+
 def _place(judgement: Judgement, findings: Findings) -> str:
     """The line of a document; below, its input if there are several, and its kept columns."""
     source = judgement.source if judgement.source != findings.source else ""
@@ -151,7 +177,7 @@ def _text(beginning: str) -> str:
 
 def _titled(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield f"<h2>{title}</h2>\n"
-    yield pages.table(heads, rows, title.lower())
+    yield pages.table(heads, rows, title.lower(), stacked=True)
 
 
 def _note(text: str) -> str:
