@@ -25,7 +25,7 @@ def counts(findings: Findings) -> str:
 
 
 def told_alone(findings: Findings) -> str:
-    """The inputs that alone miss a threshold, in a sentence; "" if there are none."""
+    """The inputs that alone miss a threshold, in a sentence; "" if no input does."""
     missed = findings.missed_alone()
     named = [f"{source} ({_all(checks)})" for source, checks in list(missed.items())[:_NAMED]]
     if not named:

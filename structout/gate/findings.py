@@ -5,6 +5,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Literal, NamedTuple, TypeVar, get_args
 
 from structout.document import Json
@@ -94,9 +95,12 @@ class Thresholds:
         shares += [("field", f" {one}", self.min_field.get(one), self.warn_field.get(one)) for one in self.fields]
         for name, of, least, wanted in shares:
             for prefix, share in (("min", least), ("warn", wanted)):
-                if share is not None and not 0 <= share <= 1:
+                if share is not None and not (isinstance(share, Real) and 0 <= share <= 1):
                     what = f"{prefix}_{name}{of}"
-                    raise SpecError(f"invalid {what}: got {share!r}, expected a share", hint="give 0.98 for 98 %")
+                    raise SpecError(
+                        f"invalid {what}: got {share!r}, expected a share",
+                        hint="give a number from 0 to 1, such as 0.98 for 98 %",
+                    )
             if least is not None and wanted is not None and wanted < least:
                 asked = f"warn_{name}{of} asks for {percent(wanted)}, and min_{name}{of} for {percent(least)}"
                 _warn_of_order(f"{asked} already")
@@ -197,8 +201,20 @@ class Findings:
 
     def checks(self) -> list[ThresholdCheck]:
         """The thresholds, checked against all inputs together, and whether there was an input to its end."""
-        checks = [ThresholdCheck("the input is read to its end", self.unread, False)] if self.unread else []
-        checks += [ThresholdCheck("documents >= 1", "0", False)] if not self.total else []
+        checks = (
+            [
+                ThresholdCheck(
+                    "the input is read to its end", self.unread, False, told=f"the input broke off: {self.unread}"
+                )
+            ]
+            if self.unread
+            else []
+        )
+        checks += (
+            [ThresholdCheck("documents >= 1", "0", False, told="the input holds no documents")]
+            if not self.total
+            else []
+        )
         return [*checks, *self._checks(self.total, self.valid + self.repaired, self.bad_fields)]
 
     def missed_alone(self) -> dict[str, list[ThresholdCheck]]:

@@ -103,7 +103,7 @@ def as_sarif(findings: Findings) -> str:
         {
             "ruleId": issue.kind,
             "level": _level(findings),
-            "message": {"text": surfaces.sarif(_beside(judgement, str(issue)))},
+            "message": {"text": surfaces.sarif(_beside(judgement, told(issue)))},
             "locations": [
                 {
                     "physicalLocation": {
@@ -142,7 +142,7 @@ def as_github(findings: Findings) -> str:
     lines.append(f"::{level} title=structout::{surfaces.github(summary(findings))}")
     lines += [
         f"::{_level(findings)} file={surfaces.github_property(v.source)},line={v.line}::"
-        + surfaces.github(_beside(v, "; ".join(map(str, v.issues))))
+        + surfaces.github(_beside(v, "; ".join(map(told, v.issues))))
         for v in findings.sample
     ]
     return "".join(line + "\n" for line in lines)
