@@ -80,7 +80,7 @@ def test_documents_that_do_not_hold_are_annotated_and_fail(folder: Path) -> None
     assert done.code == 1, done.log
     assert done.outputs["exit-code"] == "1"
     assert "::error file=a bad one.jsonl,line=2::" in done.log
-    assert "| valid >= 1 | 75 % (3 of 4) | **failed** |" in done.summary
+    assert "| valid >= 100 % | 75 % (3 of 4) | **failed** |" in done.summary
     (found,) = json.loads((folder / "structout.sarif").read_text())["runs"][0]["results"]
     assert (found["level"], found["ruleId"]) == ("error", "type")
     assert "The gate fails: the share of valid documents is" in (folder / "gate.html").read_text()

@@ -128,30 +128,22 @@ def validate(
     from structout.gate.gate import Gate, Mending
     from structout.gate.inputs import Inputs
     from structout.gate.outputs import check_provenance, kept_columns, taking
-    from structout.gate.reports import FORMATS, write_report
+    from structout.gate.reports import reports_named, write_report
     from structout.gate.workers import in_processes, judgements
     from structout.gate.written import judgement_json
     from structout.schema import Schema
     from structout.schema.hidden import check_hidden
     from structout.tables.kept_columns import columns_named
-    from structout.tables.output import check_distinct, check_writable
+    from structout.tables.output import check_distinct
 
     if [output, rejects, *(one.partition("=")[2] for one in report or [])].count("-") > 1:
         raise SpecError(
             "stdout can take only one of --output, --rejects and --report", hint="name files for the others"
         )
-    reports = {target: target.partition("=")[2] for target in report or []}
-    for target, path in reports.items():
-        if target.partition("=")[0] not in FORMATS or not path:
-            raise SpecError(
-                f"invalid --report: got {target!r}, expected FORMAT=PATH", hint=f"use one of {', '.join(FORMATS)}"
-            )
+    reports = reports_named(report or [], "--report")
     beside = {f"--report {one}": path for one, path in reports.items()}
     inputs = Inputs.of(sources or "-", format, delimiter)
     check_distinct({**inputs.by_purpose, "--output": output, "--rejects": rejects, **beside})
-    for path in reports.values():
-        if path != "-":
-            check_writable(path)
     contract, policy = Schema.of(schema), policy_named(repair) if repair is not None else None
     if policy is None and (decimal is not None or complete):
         raise SpecError("--decimal and --complete are for --repair", hint="add --repair lossless")
@@ -170,7 +162,7 @@ def validate(
         min_valid, max_invalid, _shares("--min-field", min_field, contract),
         warn_valid, warn_invalid, _shares("--warn-field", warn_field, contract),
     )  # fmt: skip
-    findings = Findings(inputs.shown, contract.name, thresholds, sources=inputs.counters)
+    findings = Findings(inputs.shown, contract.shown, thresholds, sources=inputs.counters)
     gate = Gate(contract, Mending(policy, decimal_named(decimal), complete), thresholds.fields)
     judged = judgements if jobs == 1 else partial(in_processes, source=schema, jobs=jobs)
     several, unread = inputs.are_several, None
@@ -215,7 +207,7 @@ def validate(
     say(summary(findings))
     if column is None and findings.invalid == findings.total and (meant := forgotten_column(bad, contract)):
         option = f"--column {shlex.quote(meant)}"
-        say(f"the rows lack keys of {contract.name}, and the column {meant!r} holds them: did you mean {option}?")
+        say(f"the rows lack keys of {contract.shown}, and the column {meant!r} holds them: did you mean {option}?")
     raise typer.Exit(PASSED if findings.passed else FAILED)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from structout.gate.findings import Findings, Judgement, ThresholdCheck, pattern, ranked
 
 _REASONS = 8  # reasons that are named beside a kind of issue
-_NAMED = 3  # lines with values that look wrong
+_NAMED = 3  # lines with values that look wrong, and inputs that alone miss a threshold
 _LONGEST = 200  # characters of an example
 
 
@@ -22,6 +22,19 @@ def summary(findings: Findings) -> str:
 def counts(findings: Findings) -> str:
     """The counts alone."""
     return " ".join(_counts(findings))
+
+
+def told_alone(findings: Findings) -> str:
+    """The inputs that alone miss a threshold, in a sentence; "" if no input does."""
+    missed = findings.missed_alone()
+    named = [f"{source} ({_all(checks)})" for source, checks in list(missed.items())[:_NAMED]]
+    if not named:
+        return ""
+    more = [f"and {len(missed) - len(named):,} more"] if len(missed) > len(named) else []
+    verb = "misses" if len(missed) == 1 else "miss"
+    return (
+        f"Alone, {len(missed):,} of {len(findings.sources):,} inputs {verb} a threshold: {', '.join([*named, *more])}."
+    )
 
 
 def issue_named(findings: Findings, kind: str) -> str:
@@ -46,6 +59,8 @@ def _told(findings: Findings) -> Iterator[str]:
         yield "The gate passes."
     if warned and (failed or findings.unread):
         yield f"The gate also warns: {_all(warned)}."
+    if alone := told_alone(findings):
+        yield alone
     yield from _counts(findings)
 
 

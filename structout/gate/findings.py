@@ -5,6 +5,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Literal, NamedTuple, TypeVar, get_args
 
 from structout.document import Json
@@ -94,9 +95,12 @@ class Thresholds:
         shares += [("field", f" {one}", self.min_field.get(one), self.warn_field.get(one)) for one in self.fields]
         for name, of, least, wanted in shares:
             for prefix, share in (("min", least), ("warn", wanted)):
-                if share is not None and not 0 <= share <= 1:
+                if share is not None and not (isinstance(share, Real) and 0 <= share <= 1):
                     what = f"{prefix}_{name}{of}"
-                    raise SpecError(f"invalid {what}: got {share!r}, expected a share", hint="give 0.98 for 98 %")
+                    raise SpecError(
+                        f"invalid {what}: got {share!r}, expected a share",
+                        hint="give a number from 0 to 1, such as 0.98 for 98 %",
+                    )
             if least is not None and wanted is not None and wanted < least:
                 asked = f"warn_{name}{of} asks for {percent(wanted)}, and min_{name}{of} for {percent(least)}"
                 _warn_of_order(f"{asked} already")
@@ -135,12 +139,20 @@ class ThresholdCheck:
 
 @dataclass(repr=False)
 class Findings:
-    """The counts of the gate so far. `sample` holds the first 1,000 invalid documents, and `mended` the first 1,000
-    repaired documents. `noticed` counts documents that pass with values that look wrong, `doubtful` holds the first
-    1,000 of them, and `blank` counts the blank lines, which hold no document. `kinds` counts documents by the kind and
-    the place of their issues (of an absent key, the place that it would have), `reasons` by why they are not JSON, and
-    `edits` by the kind and the grade of the edits that repaired them. `unread` says why the input broke off, if it did:
-    then the gate does not pass. `sources` counts the documents of each input by status, if there are several inputs.
+    """The counts of the gate so far, and the verdict on them.
+
+    `passed` says whether all thresholds hold, `checks()` has each threshold with what was found, and
+    `missed("error")` or `missed("warning")` the ones that do not hold. `missed_alone()` names the inputs that miss a
+    threshold alone. `frequent()` counts documents by the kind and the place of their issues. The counts are `total`,
+    `valid`, `repaired` and `invalid`.
+
+    `sample` holds the first 1,000 invalid documents, and `mended` the first 1,000 repaired documents. `noticed` counts
+    documents that pass with values that look wrong, `doubtful` holds the first 1,000 of them, and `blank` counts the
+    blank lines, which hold no document. `kinds` counts documents by the kind and the place of their issues (of an
+    absent key, the place that it would have), `reasons` by why they are not JSON, and `edits` by the kind and the grade
+    of the edits that repaired them. `unread` says why the input broke off, if it did: then the gate does not pass.
+    `sources` counts the documents of each input by status, and `bad_fields_of` those in which a field with a threshold
+    is bad, if there are several inputs.
     """
 
     source: str
@@ -160,6 +172,7 @@ class Findings:
     doubtful: list[Judgement] = field(default_factory=list)
     unread: str = ""
     sources: dict[str, Counter[str]] = field(default_factory=dict)
+    bad_fields_of: dict[str, Counter[str]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         verdict = "passed" if self.passed else "failed"
@@ -187,32 +200,49 @@ class Findings:
         return ranked(self.kinds)[:most]
 
     def checks(self) -> list[ThresholdCheck]:
-        """The thresholds, checked against the counts so far, and whether there was an input to its end."""
+        """The thresholds, checked against all inputs together, and whether there was an input to its end."""
+        checks = (
+            [
+                ThresholdCheck(
+                    "the input is read to its end", self.unread, False, told=f"the input broke off: {self.unread}"
+                )
+            ]
+            if self.unread
+            else []
+        )
+        checks += (
+            [ThresholdCheck("documents >= 1", "0", False, told="the input holds no documents")]
+            if not self.total
+            else []
+        )
+        return [*checks, *self._checks(self.total, self.valid + self.repaired, self.bad_fields)]
+
+    def missed_alone(self) -> dict[str, list[ThresholdCheck]]:
+        """The inputs whose documents alone miss a threshold, with these thresholds; none if there is only one input."""
+        found = {}
+        for source, counts in self.sources.items():
+            passed, bad = counts["valid"] + counts["repaired"], self.bad_fields_of.get(source, Counter())
+            missed = [check for check in self._checks(counts.total(), passed, bad) if not check.passed]
+            if counts.total() and missed:
+                found[source] = missed
+        return found
+
+    def _checks(self, total: int, passed: int, bad: Counter[str]) -> Iterator[ThresholdCheck]:
         limits = self.thresholds
-        checks = [ThresholdCheck("the input is read to its end", self.unread, False)] if self.unread else []
-        checks += [ThresholdCheck("documents >= 1", "0", False)] if not self.total else []
-        checks += self._checks(limits.least, limits.max_invalid, limits.min_field, "error")
-        checks += self._checks(limits.warn_valid, limits.warn_invalid, limits.warn_field, "warning")
-        return checks
-
-    def _checks(
-        self, least: float | None, most: int | None, fields: Mapping[str, float], level: Level
-    ) -> Iterator[ThresholdCheck]:
-        if least is not None:
-            yield self._share("valid", "valid documents", self.valid + self.repaired, least, level)
-        if most is not None:
-            told = f"the number of invalid documents is {self.invalid:,}, expected at most {most:,}"
-            passed = self.invalid <= most
-            yield ThresholdCheck(f"invalid <= {most}", f"{self.invalid:,}", passed, level, told, self.invalid)
-        for name, wanted in fields.items():
-            good = self.total - self.bad_fields[name]
-            yield self._share(f"{name} valid", f"documents with a valid {name}", good, wanted, level)
-
-    def _share(self, name: str, what: str, count: int, wanted: float, level: Level) -> ThresholdCheck:
-        share = count / self.total if self.total else 0.0
-        found = f"{percent(share, wanted)} ({count:,} of {self.total:,})"
-        told = f"the share of {what} is {found}, expected at least {percent(wanted)}"
-        return ThresholdCheck(f"{name} >= {wanted:g}", found, share >= wanted, level, told, share)
+        asked: list[tuple[Level, float | None, int | None, Mapping[str, float]]] = [
+            ("error", limits.least, limits.max_invalid, limits.min_field),
+            ("warning", limits.warn_valid, limits.warn_invalid, limits.warn_field),
+        ]
+        for level, least, most, fields in asked:
+            if least is not None:
+                yield _share("valid", "valid documents", passed, total, least, level)
+            if most is not None:
+                invalid = total - passed
+                told = f"the number of invalid documents is {invalid:,}, expected at most {most:,}"
+                yield ThresholdCheck(f"invalid <= {most}", f"{invalid:,}", invalid <= most, level, told, invalid)
+            for name, wanted in fields.items():
+                what = f"documents with a valid {name}"
+                yield _share(f"{name} valid", what, total - bad[name], total, wanted, level)
 
     def add(self, judgement: Judgement) -> None:
         """Count a judgement on a document."""
@@ -230,6 +260,8 @@ class Findings:
             self._list(self.mended, judgement)
         else:
             self.bad_fields.update(judgement.bad_fields)
+            if judgement.source and judgement.bad_fields:
+                self.bad_fields_of.setdefault(judgement.source, Counter()).update(judgement.bad_fields)
             self.kinds.update({(issue.kind, pattern(issue.place)) for issue in judgement.issues})
             self.reasons.update({group(issue.message) for issue in judgement.issues if issue.kind == "not_json"})
             self._list(self.sample, judgement)
@@ -241,6 +273,13 @@ class Findings:
     def skip(self) -> None:
         """Count a blank line."""
         self.blank += 1
+
+
+def _share(name: str, what: str, count: int, total: int, wanted: float, level: Level) -> ThresholdCheck:
+    share = count / total if total else 0.0
+    found = f"{percent(share, wanted)} ({count:,} of {total:,})"
+    told = f"the share of {what} is {found}, expected at least {percent(wanted)}"
+    return ThresholdCheck(f"{name} >= {percent(wanted)}", found, share >= wanted, level, told, share)
 
 
 def percent(share: float, *limits: float) -> str:

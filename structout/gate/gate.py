@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, get_args
 
 from structout.document import Json, parse_json
-from structout.errors import SpecError, StructoutWarning
+from structout.errors import DataError, SpecError, StructoutWarning
 from structout.gate.findings import Findings, Judgement, Thresholds, bounded, pattern
 from structout.gate.inputs import Inputs, divided
 from structout.gate.outputs import Rows, check_provenance, kept_columns, taking, written_to
+from structout.gate.reports import reports_named, write_report
 from structout.issue import Issue, pointer
 from structout.parsing import Decimal, Edit, Policy
 from structout.parsing.notices import may_have_notices, notices
@@ -94,7 +95,7 @@ class Gate:
         """Warn of the first row with columns that are not judged. A misspelt field would otherwise stay unnoticed."""
         if not self._warned and (kept := self._layout.kept(row)):
             self._warned = True
-            message = f"columns without a field in {self.schema.name} are not judged: {', '.join(kept[:12])}"
+            message = f"columns without a field in {self.schema.shown} are not judged: {', '.join(kept[:12])}"
             warnings.warn(message, StructoutWarning, stacklevel=2)
 
     def _invalid(
@@ -126,6 +127,7 @@ def validate(
     output: Rows | None = None,
     rejects: Rows | None = None,
     provenance: bool = False,
+    report: str | Iterable[str] = (),
     write_secrets: bool = False,
 ) -> Findings:
     """Check documents strictly against a schema, and count the valid documents and the issues of the others.
@@ -139,7 +141,10 @@ def validate(
     `output` takes the documents that pass, as they are or repaired, and `rejects` takes the others with their issues,
     as the options of `structout validate` do: each is the path of a JSONL file, or a function that takes each row. The
     columns `keep` (names, or `"all"`) stand before each record and beside the lines of the findings, and `provenance`
-    adds `_status` and `_edits` to each record. A schema with secrets or excluded fields needs `write_secrets`.
+    adds `_status` and `_edits` to each record. `report` names reports as `--report` does: `"html=gate.html"`, or a list
+    of such texts; the formats are json, junit, sarif, github, html and md. A report is also written, with what was
+    judged until then, if an input breaks off and `DataError` is raised. A schema with secrets or excluded fields needs
+    `write_secrets`.
 
     `passed` of the result says whether the thresholds hold; without any, all documents must be valid. Raises
     `SpecError`, `SchemaError`, `OutputError`, and `DataError` if the file cannot be read.
@@ -160,6 +165,7 @@ def validate(
     if repair is None and (decimal is not None or complete):
         raise SpecError("decimal and complete are for repair", hint="give repair='lossless' too")
     targets = {"output": written_to(output), "rejects": written_to(rejects)}
+    reports = reports_named([report] if isinstance(report, str) else report)
     names = columns_named([keep] if isinstance(keep, str) else keep)
     if names and column is None:
         raise SpecError("keep is for column: a document has no other columns", hint="give column, or omit keep")
@@ -168,18 +174,31 @@ def validate(
     files = {what: one for what, one in targets.items() if isinstance(one, str)}
     if files and not write_secrets:
         check_hidden(contract, "give write_secrets=True, or a function as output and rejects")
-    check_distinct({**inputs.by_purpose, **files})
-    kept = kept_columns(names, contract, output=files.get("output", "-"), judged=rejects is not None)
-    findings = Findings(inputs.shown, contract.name, thresholds or Thresholds(), sources=inputs.counters)
+    check_distinct({**inputs.by_purpose, **files, **{f"report {one}": path for one, path in reports.items()}})
+    is_judged = rejects is not None or any(one.startswith("json=") for one in reports)
+    kept = kept_columns(names, contract, output=files.get("output", "-"), judged=is_judged)
+    findings = Findings(inputs.shown, contract.shown, thresholds or Thresholds(), sources=inputs.counters)
     for name in findings.thresholds.fields:
         check_field(contract, name, "thresholds")
     gate = Gate(contract, Mending(repair, decimal, complete), findings.thresholds.fields)
     found = _given(given) if column is None else in_column(given, column, kept)
     read = inputs.documents(contract, column, kept, findings.skip)
-    with taking(findings, contract, *targets.values(), provenance=provenance) as take:
-        for document, source in chain(read, ((document, "") for document in found)):
-            take(document, gate.judge(document), source if inputs.are_several else "")
+    try:
+        with taking(findings, contract, *targets.values(), provenance=provenance) as take:
+            for document, source in chain(read, ((document, "") for document in found)):
+                take(document, gate.judge(document), source if inputs.are_several else "")
+    except DataError as error:
+        findings.unread = str(error)
+        if findings.total:
+            _write(reports, findings)
+        raise
+    _write(reports, findings)
     return findings
+
+
+def _write(reports: Iterable[str], findings: Findings) -> None:
+    for target in reports:
+        write_report(target, findings)
 
 
 def _given(documents: Iterable[Any]) -> Iterator[Document]:

@@ -13,13 +13,15 @@ from structout.version import __version__
 LISTED = 50  # kinds of issue
 SEVERAL = "A document can have several issues, and counts in the line of each."
 _LISTED_SOURCES = 200
+_PLACES = 20  # documents with the same edits
 _VALUES = 10  # changes of values of one document
 _COLOURS = {"error": "bad", "warning": "doubtful"}
 
 
 def as_html(findings: Findings) -> str:
     """An HTML page with the verdict and tables of the thresholds, the issues and the listed documents."""
-    colour = _COLOURS["error"] if not findings.passed else _COLOURS["warning"] if findings.missed("warning") else "good"
+    is_doubtful = findings.missed("warning") or findings.missed_alone()
+    colour = _COLOURS["error"] if not findings.passed else _COLOURS["warning"] if is_doubtful else "good"
     paragraph = conclusion(findings)
     parts = [
         f'<p class="verdict {colour}">{surfaces.html(paragraph)}</p>\n',
@@ -43,16 +45,20 @@ def word(check: ThresholdCheck) -> str:
 
 
 def source_rows(findings: Findings, most: int = _LISTED_SOURCES) -> list[list[str]]:
-    """The first inputs with their documents by status and the share of those that pass, in words."""
-    rows = []
+    """The first inputs with the share of documents that pass, the thresholds that they miss alone, and their documents
+    by status, in words.
+    """
+    rows, missed = [], findings.missed_alone()
     for source, counts in list(findings.sources.items())[:most]:
         total, passed = counts.total(), counts["valid"] + counts["repaired"]
         share = percent(passed / total) if total else ""
-        rows.append([source, f"{total:,}", *(f"{counts[one]:,}" for one in ("valid", "repaired", "invalid")), share])
+        alone = ", ".join(check.name for check in missed.get(source, ()))
+        numbers = [f"{count:,}" for count in (total, counts["valid"], counts["repaired"], counts["invalid"])]
+        rows.append([source, share, alone, *numbers])
     return rows
 
 
-SOURCE_HEADS = ("input", "documents", "valid", "repaired", "invalid", "share that passes")
+SOURCE_HEADS = ("input", "share that passes", "misses alone", "documents", "valid", "repaired", "invalid")
 
 
 def _thresholds(findings: Findings) -> Iterator[str]:
@@ -65,7 +71,11 @@ def _thresholds(findings: Findings) -> Iterator[str]:
 
 def _sources(findings: Findings) -> Iterator[str]:
     if findings.sources:
-        yield from _titled("Inputs", SOURCE_HEADS, source_rows(findings))
+        rows = [
+            [source, share, pages.tag(alone, "doubtful") if alone else "", *numbers]
+            for source, share, alone, *numbers in source_rows(findings)
+        ]
+        yield from _titled("Inputs", SOURCE_HEADS, rows)
         if (count := len(findings.sources)) > _LISTED_SOURCES:
             yield _note(f"The first {_LISTED_SOURCES} of {count:,} are listed.")
 
@@ -95,13 +105,32 @@ def _repaired(findings: Findings) -> Iterator[str]:
         yield from _titled("Edits", ["edit", "documents", "grade", "meaning"], edits)
         found = {grade for _, grade in findings.edits}
         yield _note(" ".join(f"{grade}: {meaning}." for grade, meaning in GRADES.items() if grade in found))
-        rows = [[_place(one, findings), _lines(_changes(one))] for one in findings.mended]
-        yield from _titled("Repaired documents", ["document", "edits"], rows)
+        yield from _titled("Repaired documents", ["document", "edits"], _repaired_rows(findings))
     yield _rest(findings.mended, findings.repaired, "--output FILE --provenance holds all of them.")
     if most := max((one.edits for one in findings.mended if len(list(_changes(one))) < one.edits), default=0):
         held = f"--report json=FILE holds the first {MOST_EDITS} of each document"
         held += ", and structout repair --edits shows all of one document." if most > MOST_EDITS else "."
         yield _note(f"Edits of one kind are in one line, with the first of them. {held}")
+
+
+def _repaired_rows(findings: Findings) -> Iterator[list[str]]:
+    """The repaired documents: first each that has edits of its own, then the documents that differ in the places of the
+    same lossless edits only, in one row.
+    """
+    groups: dict[tuple[str, ...] | int, list[Judgement]] = {}
+    for number, one in enumerate(findings.mended):
+        is_plain = len(one.changes) == one.edits and all(
+            edit.grade == "lossless" and isinstance(edit.where, int) for edit in one.changes
+        )
+        groups.setdefault(tuple(sorted({edit.kind for edit in one.changes})) if is_plain else number, []).append(one)
+    for alone in (group[0] for group in groups.values() if len(group) == 1):
+        yield [_place(alone, findings), _lines(_changes(alone))]
+    for group in (group for group in groups.values() if len(group) > 1):
+        places = [_inline(one, findings) for one in group[:_PLACES]]
+        more = [f"and {len(group) - _PLACES:,} more"] if len(group) > _PLACES else []
+        kinds = sorted({edit.kind for edit in group[0].changes})
+        told = [*(f"{kind}: {EDITS[kind]}" for kind in kinds), "In the first of them:", *_changes(group[0])]
+        yield [pages.Html(f"{len(group):,} documents: {', '.join([*places, *more])}"), _lines(told)]
 
 
 def _changes(judgement: Judgement) -> Iterator[str]:
@@ -125,6 +154,12 @@ def told(issue: Issue) -> str:
     return str(issue) if issue.pointer else issue.message
 
 
+def _inline(judgement: Judgement, findings: Findings) -> str:
+    source = judgement.source if judgement.source != findings.source else ""
+    beside = ", ".join(filter(None, (source, judgement.named)))
+    return f'<span class="whole">line {judgement.line}</span>' + (f" ({surfaces.html(beside)})" if beside else "")
+
+
 def _place(judgement: Judgement, findings: Findings) -> str:
     """The line of a document; below, its input if there are several, and its kept columns."""
     source = judgement.source if judgement.source != findings.source else ""
@@ -142,7 +177,7 @@ def _text(beginning: str) -> str:
 
 def _titled(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield f"<h2>{title}</h2>\n"
-    yield pages.table(heads, rows, title.lower())
+    yield pages.table(heads, rows, title.lower(), stacked=True)
 
 
 def _note(text: str) -> str:

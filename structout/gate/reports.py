@@ -7,20 +7,33 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from structout import surfaces
 from structout.errors import SpecError
-from structout.gate.conclusion import conclusion, issue_named, summary
+from structout.gate.conclusion import conclusion, issue_named, summary, told_alone
 from structout.gate.findings import Findings, Judgement, ThresholdCheck, ranked
 from structout.gate.page import LISTED, SEVERAL, SOURCE_HEADS, as_html, source_rows, told, word
 from structout.gate.written import judgement_json
+from structout.tables.output import check_writable
 from structout.tables.whole_file import replacing
 
 
+def reports_named(targets: Iterable[str], option: str = "report") -> dict[str, str]:
+    """The paths of some reports `FORMAT=PATH`; `option` names them in messages. Raises `SpecError` for a target with
+    an unknown format or without a path, and for a file that cannot be written.
+    """
+    paths = {}
+    for target in targets:
+        name, _, path = target.partition("=") if isinstance(target, str) else ("", "", "")
+        if name not in FORMATS or not path:
+            problem = f"invalid {option}: got {target!r:.80}, expected FORMAT=PATH"
+            raise SpecError(problem, hint=f"use one of {', '.join(FORMATS)}")
+        if path != "-":
+            check_writable(path)
+        paths[target] = path
+    return paths
+
+
 def write_report(target: str, findings: Findings) -> None:
-    """Write the report `FORMAT=PATH`; the path `-` is stdout. Raises `OutputError`, and `SpecError` for the target."""
+    """Write a report of `reports_named`; the path `-` is stdout. Raises `OutputError`."""
     name, _, path = target.partition("=")
-    if name not in FORMATS or not path:
-        raise SpecError(
-            f"invalid report: got {target!r}, expected FORMAT=PATH", hint=f"use one of {', '.join(FORMATS)}"
-        )
     written = FORMATS[name](findings)
     if path == "-":
         sys.stdout.write(written)
@@ -31,6 +44,7 @@ def write_report(target: str, findings: Findings) -> None:
 
 def as_json(findings: Findings) -> str:
     """The findings as one JSON object."""
+    alone = findings.missed_alone()
     return surfaces.json_text(
         {
             "source": findings.source,
@@ -45,7 +59,10 @@ def as_json(findings: Findings) -> str:
             "checks": [
                 {"name": c.name, "found": _number(c), "passed": c.passed, "level": c.level} for c in findings.checks()
             ],
-            "sources": [{"source": one, **_counts(counts)} for one, counts in findings.sources.items()],
+            "sources": [
+                {"source": one, **_counts(counts), "missed": [check.name for check in alone.get(one, ())]}
+                for one, counts in findings.sources.items()
+            ],
             "kinds": [{"kind": kind, "pointer": pointer, "documents": n} for (kind, pointer), n in findings.frequent()],
             "reasons": [{"reason": why, "documents": n} for why, n in ranked(findings.reasons)],
             "edits": [{"kind": kind, "grade": grade, "documents": n} for (kind, grade), n in ranked(findings.edits)],
@@ -74,6 +91,8 @@ def as_junit(findings: Findings) -> str:
         elif not check.passed:
             failure = SubElement(case, "failure", message=f"{name}: found {check.found}")
             failure.text = surfaces.xml("\n".join(map(str, findings.sample)))
+    if alone := told_alone(findings):
+        SubElement(suite, "system-out").text = surfaces.xml(alone)
     return tostring(suite, encoding="unicode", xml_declaration=True)
 
 
@@ -84,7 +103,7 @@ def as_sarif(findings: Findings) -> str:
         {
             "ruleId": issue.kind,
             "level": _level(findings),
-            "message": {"text": surfaces.sarif(_beside(judgement, str(issue)))},
+            "message": {"text": surfaces.sarif(_beside(judgement, told(issue)))},
             "locations": [
                 {
                     "physicalLocation": {
@@ -119,10 +138,11 @@ def as_github(findings: Findings) -> str:
         for c in findings.checks()
         if not c.passed
     ]
-    lines.append(f"::notice title=structout::{surfaces.github(summary(findings))}")
+    level = "warning" if findings.missed_alone() and findings.passed else "notice"
+    lines.append(f"::{level} title=structout::{surfaces.github(summary(findings))}")
     lines += [
         f"::{_level(findings)} file={surfaces.github_property(v.source)},line={v.line}::"
-        + surfaces.github(_beside(v, "; ".join(map(str, v.issues))))
+        + surfaces.github(_beside(v, "; ".join(map(told, v.issues))))
         for v in findings.sample
     ]
     return "".join(line + "\n" for line in lines)
@@ -137,7 +157,10 @@ def as_markdown(findings: Findings) -> str:
     ]
     tables = [_table(("threshold", "found", ""), checks)]
     if findings.sources:
-        rows = [(surfaces.code(source), *counts) for source, *counts in source_rows(findings)]
+        rows = [
+            (surfaces.code(source), share, f"**{surfaces.markdown(alone)}**" if alone else "", *numbers)
+            for source, share, alone, *numbers in source_rows(findings)
+        ]
         tables.append(_table(SOURCE_HEADS, rows))
     if findings.kinds:
         kinds = [

@@ -114,7 +114,7 @@ def audit(schema: Any, vocabulary: Vocabulary | None = None) -> Audit:
         lines.append(AuditLine(gap.pointer, gap.keyword, enforced, gap.why))
     shortest = grammar.shortest(vocabulary) if vocabulary else None
     return Audit(
-        name=schema.name,
+        name=schema.shown,
         level=grammar.level,
         lines=tuple(lines),
         compile_seconds=grammar.seconds,

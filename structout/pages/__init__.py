@@ -51,13 +51,20 @@ def fragment(body: Html) -> str:
     return f'<div class="structout"><style>{_FRAGMENT}</style>{body}</div>'
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], name: str) -> Html:
-    """A table that scrolls where it is too wide. `name` is its name for screen readers."""
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], name: str, *, stacked: bool = False) -> Html:
+    """A table that scrolls where it is too wide. `name` is its name for screen readers. A table that is `stacked` shows
+    each cell in a line of its own with its head on a narrow page, so that no column is out of sight.
+    """
     head = "".join(f'<th scope="col">{cell(one)}</th>' for one in heads)
-    lines = "".join(f"<tr>{''.join(f'<td>{cell(one)}</td>' for one in row)}</tr>\n" for row in rows)
-    label = surfaces.html(name)
+
+    def start(column: int) -> str:
+        return f'<td data-head="{surfaces.html(heads[column])}">' if stacked else "<td>"
+
+    filled = ("".join(f"{start(at)}{cell(one)}</td>" for at, one in enumerate(row)) for row in rows)
+    lines = "".join(f"<tr>{cells}</tr>\n" for cells in filled)
+    label, kind = surfaces.html(name), "words stacked" if stacked else "words"
     return Html(
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{label}"><table class="words">'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{label}"><table class="{kind}">'
         f"<thead><tr>{head}</tr></thead><tbody>\n{lines}</tbody></table></div>\n"
     )
 

@@ -71,7 +71,8 @@ class Read(Protocol[T_co]):
 class Schema(Generic[T]):
     """A contract for documents, made by `Schema.of`.
 
-    `name` is the name of one document. `json_schema` is the JSON Schema that models see and documents are checked by,
+    `name` is the name of one document, and `shown` the name in reports: of a schema without a title, the name of its
+    file or folder. `json_schema` is the JSON Schema that models see and documents are checked by,
     with references in the form of `references.local`; `marked` is the same schema with the marks of
     `evaluation.scoring.comparison`. `adapter` is the Pydantic type, None for a plain JSON Schema. With a `language`,
     documents are texts of the language instead of JSON, and each text is its own value.
@@ -84,7 +85,7 @@ class Schema(Generic[T]):
         adapter: TypeAdapter[T] | None = None,
         language: Language | None = None,
     ) -> None:
-        self.name = name
+        self.name = self.shown = name
         self.language = language
         written: dict[str, Any] | bool = json_schema if isinstance(json_schema, bool) else dict(json_schema)
         check_form(written)
@@ -154,7 +155,10 @@ class Schema(Generic[T]):
                 raise SchemaError(
                     f"invalid schema {source}: expected a JSON object", hint="write the schema as an object"
                 )
-            return cls.of(document)
+            made = cls.of(document)
+            if not isinstance(document, dict) or not isinstance(document.get("title"), str):
+                made.shown = Path(source).absolute().stem
+            return made
         return cls.of(import_object(str(path) if os.path.isfile(path) else source, "schema"))
 
     def check_text(self, text: str) -> Checked[T]:

@@ -114,7 +114,7 @@ def judge(schema: Any, name: str) -> ProviderAudit:
     keywords = [(place, key) for place, node in nodes(schema.json_schema) for key in node if key in RESTRICTING]
     loose = {(finding.pointer, finding.keyword) for finding in findings if finding.verdict != "slow"}
     return ProviderAudit(
-        name=schema.name,
+        name=schema.shown,
         provider=one.key,
         title=one.name,
         about=one.about,

@@ -278,6 +278,6 @@ def _csv(place: Place, schema: Schema[Any], column: str | None, keep: KeptColumn
 def _warn(source: str, schema: Schema[Any], names: Iterable[str]) -> bool:
     """Warn of columns without a field in the schema. A misspelt column would otherwise stay unchecked. Always True."""
     if others := strangers(schema, names):
-        message = f"{source} has columns without a field in {schema.name}: {', '.join(others[:12])}"
+        message = f"{source} has columns without a field in {schema.shown}: {', '.join(others[:12])}"
         warnings.warn(message, StructoutWarning, stacklevel=2)
     return True

@@ -183,6 +183,7 @@ class Cells(HTMLParser):
             "scope",
             "tabindex",
             "aria-label",
+            "data-head",
         }
 
     def handle_data(self, data: str) -> None:

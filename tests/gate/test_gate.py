@@ -375,11 +375,11 @@ def test_reports(tmp_path: Path, shell: Shell) -> None:
         result["locations"][0]["physicalLocation"]["region"]["startLine"] for result in sarif["runs"][0]["results"]
     ] == [2, 3]
     first, second, third, _ = text["github"].splitlines()
-    assert first == "::error title=structout::valid >= 0.9: found 33.3 %25 (1 of 3)"
+    assert first == "::error title=structout::valid >= 90 %25: found 33.3 %25 (1 of 3)"
     assert second.startswith("::notice title=structout::The gate fails: ")
     assert third.startswith(f"::error file={source},line=2::/kind")
     assert all(line.startswith("::") for line in text["github"].strip().split("\n"))
-    assert "| valid >= 0.9 | 33.3 % (1 of 3) | **failed** |" in text["md"]
+    assert "| valid >= 90 % | 33.3 % (1 of 3) | **failed** |" in text["md"]
     assert "<b>" not in text["html"]
     assert any("1 of 3 documents are valid" in words for words in Text(text["html"]).words)
 
@@ -530,8 +530,8 @@ def test_several_inputs_are_counted_one_by_one(tmp_path: Path, shell: Shell) -> 
     shell("validate", *(tmp_path / f"{name}.jsonl" for name in "abc"), "-s", BOLT, *targets)
     found = json.loads((tmp_path / "json").read_text())["sources"]
     assert [(one["documents"], one["valid"], one["invalid"]) for one in found] == [(2, 1, 1), (1, 1, 0), (0, 0, 0)]
-    assert f"| `{tmp_path}/a.jsonl` | 2 | 1 | 0 | 1 | 50 % |" in (tmp_path / "md").read_text()
-    assert "<td>50 %</td>" in (tmp_path / "html").read_text()
+    assert f"| `{tmp_path}/a.jsonl` | 50 % | **valid >= 100 %** | 2 | 1 | 0 | 1 |" in (tmp_path / "md").read_text()
+    assert '<td data-head="share that passes">50 %</td>' in (tmp_path / "html").read_text()
 
 
 @pytest.mark.parametrize(

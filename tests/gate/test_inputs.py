@@ -89,6 +89,8 @@ def test_an_unknown_level_or_field_is_told() -> None:
     ]
     with pytest.raises(SpecError, match="invalid level: got 'warn'"):
         found.missed("warn")  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match="invalid min_valid: got '97%', expected a share"):
+        Thresholds(min_valid="97%")  # type: ignore[arg-type]
     with pytest.raises(SpecError, match="invalid min_valid: got 97, expected a share"):
         Thresholds(min_valid=97)
     with pytest.raises(SpecError, match="unknown field 'knid' in thresholds"):
@@ -100,3 +102,32 @@ def test_the_columns_of_a_folder_are_read_too(folder: Path) -> None:
         (folder / f"{name}.jsonl").write_text(json.dumps({"id": name, "raw": text}))
     found = validate(folder, Bolt, column="raw", keep="id")
     assert str(found.sample[0]) == f'{folder}/b.jsonl:1 (id=b): (document): the key "size_mm" is missing'
+
+
+def test_an_input_that_alone_misses_a_threshold_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    bolt = {"properties": {"size": {"type": "integer"}}, "required": ["size"]}
+    Path("a.jsonl").write_text('{"size": 1}\n' * 18)
+    Path("c.jsonl").write_text("")
+    Path("b.jsonl").write_text('{"size": 1}\n{"size": "x"}\n')
+    names = ("html", "md", "github", "junit", "json")
+    limits = Thresholds(min_valid=0.9, warn_field={"size": 0.9})
+    files = [Path("a.jsonl"), Path("b.jsonl"), Path("c.jsonl")]
+    found = validate(files, bolt, thresholds=limits, report=[f"{name}={name}.out" for name in names])
+    assert found.passed
+    assert {source: [one.name for one in checks] for source, checks in found.missed_alone().items()} == {
+        "b.jsonl": ["valid >= 90 %", "size valid >= 90 %"]
+    }
+    told = "Alone, 1 of 3 inputs misses a threshold: b.jsonl (the share of valid documents is 50 % (1 of 2), expected"
+    text = {name: Path(f"{name}.out").read_text() for name in names}
+    assert told in text["md"].replace("\\", "")
+    assert told in text["html"]
+    assert told in text["junit"]
+    assert "::warning title=structout::The gate passes. Alone, 1 of 3 inputs" in text["github"]
+    assert [one["missed"] for one in json.loads(text["json"])["sources"]] == [
+        [],
+        ["valid >= 90 %", "size valid >= 90 %"],
+        [],
+    ]
+    assert "| `b.jsonl` | 50 % | **valid >= 90 %, size valid >= 90 %** | 2 | 1 | 0 | 1 |" in text["md"]
+    assert validate([Path("a.jsonl")], bolt).missed_alone() == {}

@@ -1,5 +1,6 @@
 """The rows that pass and the rejected rows, for programs and for the command."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -109,3 +110,32 @@ def test_a_program_that_names_what_cannot_be_done_is_told(tmp_path: Path) -> Non
     rows = [{"id": float("nan"), "raw": GOOD}, {"id": 1, "raw": float("nan")}, 7]
     found = validate(rows, Bolt, column="raw", keep="id", output=taken.append)
     assert (taken, found.invalid) == ([{"id": None, **json.loads(GOOD)}], 2)
+
+
+def test_a_program_writes_the_reports_that_the_command_writes(tmp_path: Path, shell: Shell) -> None:
+    source = write(tmp_path / "in.jsonl")
+    names = ["json", "junit", "sarif", "github", "md"]
+    by_command, by_program = ([f"{name}={tmp_path / who}.{name}" for name in names] for who in ("command", "program"))
+    words = [word for target in by_command for word in ("--report", target)]
+    shell("validate", source, "-s", BOLT, "--column", "raw", "--keep", "id", *words)
+    validate(source, Bolt, column="raw", keep="id", report=by_program)
+    for name in names:
+        assert (tmp_path / f"program.{name}").read_text() == (tmp_path / f"command.{name}").read_text()
+    validate(ROWS, Bolt, column="raw", report=f"html={tmp_path / 'gate.html'}")
+    assert "The gate fails" in (tmp_path / "gate.html").read_text()
+
+
+def test_reports_of_a_program_are_checked_before_documents(tmp_path: Path) -> None:
+    for target in ("html", "pdf=gate.pdf", "html="):
+        with pytest.raises(SpecError, match=r"invalid report: got .*, expected FORMAT=PATH"):
+            validate(iter([GOOD]), Bolt, report=target)
+    with pytest.raises(SpecError, match="are the same file"):
+        validate([GOOD], Bolt, output=tmp_path / "a", report=[f"md={tmp_path / 'a'}"])
+
+
+def test_a_report_of_a_program_tells_of_an_input_that_broke_off(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(GOOD + "\n")
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(GOOD.encode() * 99)[:-9])
+    with pytest.raises(DataError):
+        validate(tmp_path, Bolt, report=f"md={tmp_path / 'gate.txt'}")
+    assert "the input broke off" in (tmp_path / "gate.txt").read_text()

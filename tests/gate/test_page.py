@@ -58,3 +58,32 @@ def test_no_line_number_is_broken(browser: "Browser", tmp_path: Path, scheme: st
             assert page.evaluate("document.documentElement.scrollWidth") <= width
     with opened(browser, file, scheme, width) as page:
         assert accessibility(page) == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_column_is_in_sight(browser: "Browser", tmp_path: Path, width: int) -> None:
+    file = tmp_path / "gate.html"
+    findings = Findings("a.jsonl and 1 other input", "Bolt", Thresholds(min_valid=0.5))
+    gate = Gate(Schema.of(Bolt), Mending("lossless"))
+    for source, text in (("a.jsonl", "{'kind': 'hex', 'size_mm': 6}"), ("b.jsonl", '{"kind": "hex"}')) * 2:
+        findings.add(gate.judge(Document(1, text.encode()))._replace(source=source))
+    file.write_text(as_html(findings))
+    hidden = "() => [...document.querySelectorAll('td')].filter((td) => td.getBoundingClientRect().right > innerWidth)"
+    for scheme in SCHEMES:
+        with opened(browser, file, scheme, width) as page:
+            assert page.evaluate(f"({hidden})().length") == 0
+            assert accessibility(page) == []
+
+
+def test_documents_with_the_same_edits_are_in_one_row() -> None:
+    findings = Findings("a.jsonl", "Bolt", Thresholds())
+    gate = Gate(Schema.of(Bolt), Mending("lossless"))
+    good = '{"kind": "hex", "size_mm": 6}'
+    plain = [f"{'Sure! ' * count}\n```json\n{good}\n```" for count in range(1, 33)]
+    for line, text in enumerate([*plain, '{"kind": "HEX", "size_mm": 6}'], 1):
+        findings.add(gate.judge(Document(line, text.encode())))
+    shown = as_html(findings).partition("Repaired documents")[2]
+    assert findings.repaired == 33
+    assert shown.count("<tr>") == 1 + 2  # the head, the document of its own, and the others
+    assert shown.index("line 33") < shown.index("32 documents:") < shown.index("and 12 more")
+    assert "fence: a code fence was removed" in shown

@@ -206,6 +206,12 @@ def test_schemas_come_from_files_folders_and_modules(tmp_path: Path) -> None:
     (tmp_path / "schema.json").write_text('{"title": "Number", "type": "integer"}')
     assert Schema.of(tmp_path).name == "Number"
     assert Schema.of(str(tmp_path / "schema.json")) == Schema.of(tmp_path)
+    assert Schema.of(tmp_path).shown == "Number"
+    (tmp_path / "orders").mkdir()
+    for file in ("orders.json", "orders/schema.json"):
+        (tmp_path / file).write_text('{"type": "integer"}')
+    assert {Schema.of(tmp_path / name).shown for name in ("orders.json", "orders")} == {"orders"}
+    assert Schema.of(tmp_path / "orders.json").name == "document"  # models read the name
     assert Schema.of("schemas/parts").name == "Part"
     assert Schema.of("schemas/parts/schema.py:Fitment").name == "Fitment"
     assert Schema.of("tests.bolt:Bolt") == Schema.of(Bolt)
