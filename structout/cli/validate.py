@@ -153,7 +153,8 @@ def validate(
     if provenance:
         check_provenance(contract)
     if names and column is None:
-        raise SpecError("--keep is for --column: a document has no other columns", hint="add it, or omit --keep")
+        hint = "omit --keep; kept columns of a file that was written with --provenance are not judged"
+        raise SpecError("--keep is for --column: a document has no other columns", hint=hint)
     is_judged = bool(rejects or as_json or any(one.startswith("json=") for one in reports))
     kept = kept_columns(names, contract, output=output or "-", judged=is_judged)
     if not write_secrets and any(place not in (None, "-") for place in (output, rejects)):

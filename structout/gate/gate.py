@@ -168,7 +168,8 @@ def validate(
     reports = reports_named([report] if isinstance(report, str) else report)
     names = columns_named([keep] if isinstance(keep, str) else keep)
     if names and column is None:
-        raise SpecError("keep is for column: a document has no other columns", hint="give column, or omit keep")
+        hint = "omit keep; kept columns of a file that was written with provenance are not judged"
+        raise SpecError("keep is for column: a document has no other columns", hint=hint)
     if provenance:
         check_provenance(contract)
     files = {what: one for what, one in targets.items() if isinstance(one, str)}
