@@ -27,6 +27,7 @@ from structout.cli.options import (
     StrategyOption,
     current_spelling,
     sampling,
+    say_of_unasked,
     shares_of,
 )
 from structout.errors import SpecError
@@ -106,6 +107,7 @@ def certify(
     from structout.evaluation.user_functions import own
     from structout.prices import named, read_prices
     from structout.strategies import strategy_of
+    from structout.strategies.given import priced_models
     from structout.tables.whole_file import replacing
 
     targets = shares_of("--field", field)
@@ -113,13 +115,14 @@ def certify(
         raise SpecError(
             "got both --field and --confidence", hint="omit one of them: fields have confidences of their own"
         )
+    say_of_unasked(strategy_of(strategy), model)
     whole = Dataset.load(dataset, schema, group=group, key=key)
     by: dict[str, Any] = {"confidence": own(confidence, float, int, NoneType)} if confidence is not None else {}
     log = log or str(Experiment(dataset, {}).place())  # that of bench, which may hold the answers
     if price and not dry_run:
         raise SpecError("got --price without --dry-run: prices only count in a forecast", hint="add --dry-run")
     if dry_run:
-        prices = named(read_prices(price or []), [model])
+        prices = named(read_prices(price or []), priced_models(strategy_of(strategy), model))
         parts = [whole] if folds else [whole.split("dev"), whole.split("test")]
         how: dict[str, Any] = {"examples": None if folds else whole, "folds": folds, "sampling": sampling(max_tokens)}
         foreseen = forecast_of({strategy: strategy_of(strategy)}, [model], parts, **how, log=log, prices=prices)
@@ -241,7 +244,8 @@ def _hope(found: "Evidence") -> "Iterator[str]":
     if found.needed is None:
         yield "at these rates, no number of records would meet the target: try another strategy or model"
     else:
-        yield f"at these rates, about {found.needed:,} records that judge would meet it (now {found.records:,})"
+        now = f"(now {found.records:,}): label more"
+        yield f"at these rates, about {found.needed:,} records that judge would meet it {now}"
 
 
 def _percent(rate: "Rate") -> str:

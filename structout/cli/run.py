@@ -32,6 +32,7 @@ from structout.cli.options import (
     TemperatureOption,
     WriteSecretsOption,
     sampling,
+    say_of_unasked,
     share_named,
     shown_examples,
     tags_of,
@@ -233,7 +234,7 @@ def run(
     from structout.pipeline.settings import RunSettings
     from structout.prices import Prices, read_prices
     from structout.schema import Schema
-    from structout.strategies import instructed
+    from structout.strategies import instructed, strategy_of
     from structout.tables.kept_columns import columns_named
 
     if private:
@@ -280,6 +281,7 @@ def run(
         on_shift=on_shift.value,
     )
     work = FileRun(settings)
+    say_of_unasked(strategy_of(settings.strategy), model)
     try:
         if price and not work.is_empty:
             warn_of_other_models(read_prices(price), work.job.models())
@@ -301,7 +303,8 @@ def _retrying(count: int, blank: int) -> None:
         but = f"; {blank:,} more have no text, and are not asked" if blank else ""
         say(f"retrying {counted(count - blank, 'quarantined row')}: the model is asked, and paid, again{but}")
     elif count:
-        say(f"no quarantined row to retry: {counted(count, 'row')} without a text cannot be asked")
+        told = f"no quarantined row to retry, but for {counted(count, 'row')} without a text"
+        say(f"{told}; rows without an outcome are asked")
     else:
         say("no quarantined rows to retry: asking for all rows without an outcome")
 

@@ -1,6 +1,7 @@
 """Confidence thresholds that bound the error rate of accepted records."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from structout.completion import Sampling
-from structout.errors import DataError
+from structout.errors import DataError, SpecError
 from structout.evaluation.dataset import Dataset
 from structout.evaluation.harness import evaluate, labelled
 from structout.evaluation.log import listed
@@ -148,13 +149,23 @@ def _known(outcomes: Sequence[Outcome]) -> Of:
 
 def tried(log: str | Path | None, dataset: Dataset, arm: Arm) -> int:
     """How many strategies `certify` asked for records of this data set, by the log; with the strategy of `arm`."""
-    known = {arm}
+    known = {_bare(arm)}
     splits = dataset.splits().items()
     for run in listed(log) if log is not None else ():
         about = run.about
         if about.get("by") == CERTIFY and run.outcomes and splits & _items(about.get("splits")):
-            known |= {Arm(str(one), str(model)) for one in about["strategies"] for model in about["models"]}
+            known |= {_bare(Arm(str(one), str(model))) for one in about["strategies"] for model in about["models"]}
     return len(known)
+
+
+def _bare(arm: Arm) -> Arm:
+    """The arm with the model that an `On` around its strategy names: `On(M, X)` is X with the model M."""
+    with suppress(SpecError):
+        strategy = load_strategy(arm.strategy)
+        if isinstance(strategy, On):
+            model = strategy.model if isinstance(strategy.model, str) else strategy.model.name
+            return Arm(spec(strategy.inner), model)
+    return arm
 
 
 def _items(found: Any) -> Any:

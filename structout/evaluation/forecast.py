@@ -108,6 +108,8 @@ def _rehearsed(
     prices = with_known(own_prices, accepted.parts)
     found = []
     for name, likely in accepted.parts.items():
+        if not (likely.sent or refused.parts[name].sent):
+            continue  # a model that no strategy asks
         most = refused.parts.get(name, likely)
         sent = {}
         for one in {**likely.sent, **most.sent}:

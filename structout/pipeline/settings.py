@@ -14,6 +14,7 @@ from structout.pipeline.watch import OnShift
 from structout.prices import Prices, named, with_known
 from structout.result import Example
 from structout.strategies import spec
+from structout.strategies.given import priced_models
 from structout.tables.partial import mark_of, takes_marks
 from structout.tables.place import Format, local_stem
 from structout.tables.staging import Load, Mode
@@ -102,13 +103,14 @@ class RunSettings:
         job = Recipe(
             self.schema, self.model, self.strategy, self.examples, self.sampling, max_errors=self.max_errors
         ).job()
+        priced = priced_models(job.strategy, job.model.name)
         return Job(
             schema=job.schema,
             model=job.model,
             strategy=job.strategy,
             examples=job.examples,
             sampling=job.sampling,
-            prices=Prices(with_known(named(self.prices.table, [job.model.name]), job.models())),
+            prices=Prices(with_known(named(self.prices.table, priced), job.models())),
             max_errors=job.max_errors,
             tags=self.tags,
         )

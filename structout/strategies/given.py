@@ -3,6 +3,7 @@
 from typing import Any
 
 from structout.strategies.cascade import Cascade, On
+from structout.strategies.parts import models_of
 from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
 from structout.strategies.verify import Verify
@@ -20,3 +21,10 @@ def asks_given(part: Any) -> bool:
     if isinstance(part, Cascade):
         return any(map(asks_given, part.stages))
     return any(map(asks_given, part.verifiers)) if isinstance(part, AllOf | AnyOf) else True
+
+
+def priced_models(strategy: Any, given: str) -> list[str]:
+    """The names of the models that a price without a name is for: the `given` one, or, if a strategy does not ask it,
+    the models that the strategy names.
+    """
+    return [given] if asks_given(strategy) else list(dict.fromkeys(one.name for one in models_of(strategy)))

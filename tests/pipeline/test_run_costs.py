@@ -143,7 +143,7 @@ def test_a_retry_counts_apart_the_rows_that_cannot_be_asked(words: list[str], tm
     words = ["run", "-i", str(tmp_path / "blank.jsonl"), "-o", str(tmp_path / "b.jsonl"), *words[5:]]
     assert shell(*words).returncode == 1
     again = shell(*words, "--retry-quarantine").stderr
-    assert "no quarantined row to retry: 1 row without a text cannot be asked" in again
+    assert "no quarantined row to retry, but for 1 row without a text" in again
 
 
 def test_a_dry_run_of_a_pipe_and_of_nothing(words: list[str], tmp_path: Path, shell: Shell) -> None:
@@ -189,3 +189,15 @@ def test_a_dry_run_says_which_budget_holds_to_the_end(words: list[str], tmp_path
     budget, spent = (int(one.replace(",", "")) for one in found.groups())
     assert shell(*words, "--budget-tokens", str(spent)).returncode == 3
     assert shell(*words, "--budget-tokens", str(budget)).returncode == 1  # for the two rows without a text
+
+
+def test_a_price_without_a_name_is_that_of_the_models_that_a_strategy_names(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], shell: Shell
+) -> None:
+    own = words[3]
+    words = ["run", "-i", str(bolts(6)), "-o", str(tmp_path / "out.jsonl"), *words[:2], "--key", "id"]
+    done = shell(*words, "--strategy", f"On({own!r}, Prompted())", "--price", "1000,1000")
+    assert done.returncode == 0, done.stderr
+    assert all(row["_cost"] == row["_tokens"] / 1000 for row in rows(tmp_path / "out.jsonl"))
+    other = shell(*words, "--strategy", f"On({own!r}, Prompted())", "--model", own, "--dry-run")
+    assert f"--model {own} is not asked: each call of the strategy names its own model" in other.stderr
