@@ -26,6 +26,7 @@ IssueKind = Literal[
     "ambiguous",  # two readings fit equally well: repair does not guess
     "refused_edit",  # readable only with an edit that the repair policy does not allow
     "rejected",  # rejected by a verifier
+    "conflict",  # two windows of a long text contradict each other
     "suspicious_escape",  # a notice: a control character inside a word, as of LaTeX with single backslashes
     "lost_digits",  # a notice: a number written with more digits than a float keeps
     "leaked_parameter",  # a notice: text that holds the tags of another parameter of a tool call

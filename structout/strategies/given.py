@@ -6,6 +6,7 @@ from structout.strategies.cascade import Cascade, On
 from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
 from structout.strategies.verify import Verify
+from structout.strategies.windowed import Windowed
 from structout.verifiers import AllOf, AnyOf, Confident, Grounded, Learned, Rule
 
 
@@ -15,7 +16,7 @@ def asks_given(part: Any) -> bool:
         return False
     if isinstance(part, Verify):
         return asks_given(part.inner) or asks_given(part.verifier)
-    if isinstance(part, Reask | Repair):
+    if isinstance(part, Reask | Repair | Windowed):
         return asks_given(part.inner)
     if isinstance(part, Cascade):
         return any(map(asks_given, part.stages))
