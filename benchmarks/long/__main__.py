@@ -46,7 +46,7 @@ def measured(kinds: Sequence[Kind], lines: int, window: int, overlap: int, seeds
             made = document(kind, lines, seed)
             model = Scripted(perfect, keep=False)
             (result,) = Windowed(Prompted(), window, overlap).run([Task(made.text, schema)], model)
-            found = result.document or {"lines": []}
+            found: Any = result.document or {"lines": []}
             wanted = Counter(json.dumps(one) for one in made.truth["lines"])
             got = Counter(json.dumps(one) for one in found["lines"])
             yield (

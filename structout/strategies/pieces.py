@@ -132,12 +132,12 @@ def _tables(shown: Sequence[str], rows: dict[int, int]) -> list[_Table]:
     heads: list[tuple[int, int, int | None]] = []
     at = 0
     while at < len(shown):
-        line, below = shown[at], shown[at + 1] if at + 1 < len(shown) else ""
+        line, under = shown[at], shown[at + 1] if at + 1 < len(shown) else ""
         if at in rows and _is_csv_head(shown, rows, at):
             last = _last_row(shown, rows, at)
             heads.append((at, rows[at], last))
             at = last
-        elif _RULE.fullmatch(below) and (_may_be_titles(line) or _is_markdown_head(line, below)):
+        elif _RULE.fullmatch(under) and (_may_be_titles(line) or _is_markdown_head(line, under)):
             heads.append((at, at + 2, None))
             at += 2
         elif titles[line.strip()] > 1:

@@ -94,7 +94,7 @@ class Windowed:
         count = None
         cuts = []
         for task in tasks:
-            windows = [Window(1, 0, len(task.text), None, task.text, 0, (task.text,), None)]
+            windows = [Window(number=1, start=0, end=len(task.text), text=task.text, pieces=(task.text,))]
             # No tokenizer makes more tokens than bytes.
             if len(task.text.encode(errors="replace")) > self.window:
                 count = count or self._counter(model)
@@ -132,10 +132,10 @@ class Windowed:
             checked.document,
             (*merge.issues, *checked.issues),
             edits,
-            attempts,
-            checks,
-            {place: sure for place, sure in merge.confidence().items() if place in final},
-            {place: span for place, span in merge.spans().items() if place in final},
+            attempts=attempts,
+            checks=checks,
+            confidence={place: sure for place, sure in merge.confidence().items() if place in final},
+            spans={place: span for place, span in merge.spans().items() if place in final},
         )
 
 

@@ -20,11 +20,11 @@ class Window(NamedTuple):
     number: int
     start: int
     end: int
-    head: Span | None
     text: str
-    first: int
     pieces: tuple[str, ...]
-    titles: int | None
+    first: int = 0
+    head: Span | None = None
+    titles: int | None = None
 
     @property
     def last(self) -> int:
@@ -87,7 +87,7 @@ def _window(text: str, found: Sequence[Piece], number: int, first: int, end: int
     shown = text[slice(*head)] if head else ""
     parts = tuple(text[one.start : one.end] for one in found[first:end])
     titles = bisect_right(found, head[0], key=lambda one: one.start) - 1 if head else None
-    return Window(number, start, stop, head, shown + text[start:stop], first, parts, titles)
+    return Window(number, start, stop, shown + text[start:stop], parts, first=first, head=head, titles=titles)
 
 
 def counter(encode: Callable[[Prompt], list[int] | str] | None) -> Callable[[str], float]:

@@ -75,11 +75,11 @@ def plain(text: str) -> dict[str, Any]:
     return {"number": number and number[1], "lines": rows(text)}
 
 
-def reader(read: Reader = plain, **told: Any) -> Scripted:
+def reader(read: Reader = plain, told: Any = None) -> Scripted:
     def answer(prompt: Prompt) -> Completion:
         found = read(record(prompt))
         text = found if isinstance(found, str) else json.dumps(found)
-        return Completion(text, Usage(1, 10, 5), **told)
+        return Completion(text, Usage(1, 10, 5), logprobs=told)
 
     return Scripted(answer)
 
@@ -96,6 +96,10 @@ def run(strategy: Any, text: str, model: Scripted, schema: Any = Order, **fields
 
 def windowed(window: int = 60, overlap: int = 20, inner: Any = None, **fields: Any) -> Windowed:
     return Windowed(inner or Prompted(), window, overlap, **fields)
+
+
+def document_of(result: Result[Any]) -> Any:
+    return result.document
 
 
 def bounds(result: Result[Any]) -> list[str]:
@@ -133,7 +137,7 @@ def test_all_windows_of_all_tasks_are_one_batch() -> None:
     tasks = [Task(order(count), Schema.of(Order)) for count in (3, 40, 2, 30)]
     results = windowed().run(tasks, model)
     assert len(model.batches) == 1
-    assert [len(result.value.lines) for result in results if result.value] == [3, 40, 2, 30]
+    assert [len(result.unwrap().lines) for result in results] == [3, 40, 2, 30]
     assert [len(result.attempts) > 1 for result in results] == [False, True, False, True]
     assert sum((result.usage for result in results), Usage()).calls == model.calls
 
@@ -143,7 +147,7 @@ def test_equal_rows_are_kept_and_a_row_that_two_windows_show_counts_once() -> No
     for window, overlap in ((30, 0), (30, 15), (40, 12), (60, 30), (75, 20)):
         result = run(windowed(window, overlap), text, reader())
         assert result.ok, result
-        assert len(result.value.lines) == 30
+        assert len(result.unwrap().lines) == 30
 
 
 def test_a_row_that_one_window_reads_differently_is_a_conflict() -> None:
@@ -189,13 +193,13 @@ def test_rows_in_another_order_are_found_all_the_same() -> None:
 
     result = run(windowed(), order(40), reader(read))
     assert result.ok, result
-    assert sorted(line.amount for line in result.value.lines) == [n + 0.5 for n in range(40)]
+    assert sorted(line.amount for line in result.unwrap().lines) == [n + 0.5 for n in range(40)]
 
 
 def test_a_scalar_is_taken_from_the_windows_that_say_it() -> None:
     result = run(windowed(), order(30), reader())
-    assert result.value.number == "X7"
-    assert result.value.buyer is None
+    assert result.unwrap().number == "X7"
+    assert result.unwrap().buyer is None
 
 
 def test_windows_that_say_different_scalars_contradict_one_another() -> None:
@@ -224,14 +228,14 @@ def test_confidence_decides_only_where_it_is_clear(low: float, status: str) -> N
 
     result = run(windowed(1000, 100, Vote(Prompted(), n=10, level="record")), order(200), Scripted(answer))
     assert result.status == status
-    assert not result.ok or result.value.number == "X7"
+    assert not result.ok or result.unwrap().number == "X7"
 
 
 def test_spans_and_confidence_are_those_of_the_whole_text() -> None:
     text = order(40)
     result = run(windowed(inner=Verify(Prompted(), Grounded())), text, reader())
     assert result.ok, result
-    for n, line in enumerate(result.value.lines):
+    for n, line in enumerate(result.unwrap().lines):
         assert text[slice(*result.spans[f"/lines/{n}/code"])] == line.code
         assert text[slice(*result.spans[f"/lines/{n}/amount"])] == f"{line.amount:.2f}"
         assert result.confidence[f"/lines/{n}/code"] == 1.0
@@ -328,7 +332,7 @@ def test_items_with_the_same_key_are_one_item_wherever_they_stand() -> None:
     }
     for key in ("code", ("code",), {"/lines": "code"}):
         result = run(windowed(key=key), text, reader(read), schema)
-        assert result.document["lines"] == [{"code": f"A{n}", "amount": n + 0.5, "note": "blue"} for n in range(30)]
+        assert document_of(result)["lines"] == [{"code": f"A{n}", "amount": n + 0.5, "note": "blue"} for n in range(30)]
     result = run(
         windowed(key="code"),
         text,
@@ -349,11 +353,11 @@ def test_items_that_stand_nowhere_are_merged_with_those_of_the_window_before() -
     result = run(windowed(), order(40), reader(lambda text: {"topics": ["hardware"]}), schema)
     assert result.document == {"topics": ["hardware"]}
     result = run(windowed(60, 0), order(40), reader(lambda text: {"topics": ["hardware"]}), schema)
-    assert len(result.document["topics"]) == len(result.attempts)
+    assert len(document_of(result)["topics"]) == len(result.attempts)
 
 
 def test_a_list_at_the_root_and_nested_lists_are_merged() -> None:
-    assert len(run(windowed(), order(40), reader(rows), list[Line]).value) == 40
+    assert len(run(windowed(), order(40), reader(rows), list[Line]).unwrap()) == 40
 
     class Nested(BaseModel):
         body: Order
@@ -361,7 +365,7 @@ def test_a_list_at_the_root_and_nested_lists_are_merged() -> None:
 
     read = {"body": None, "texts": None}
     result = run(windowed(), order(40), reader(lambda text: read | {"body": plain(text), "texts": []}), Nested)
-    assert len(result.value.body.lines) == 40
+    assert len(result.unwrap().body.lines) == 40
 
 
 def test_earlier_turns_are_not_shown_to_windows() -> None:
@@ -371,13 +375,23 @@ def test_earlier_turns_are_not_shown_to_windows() -> None:
 
 
 def test_the_last_window_does_not_speak_for_the_whole_answer() -> None:
-    told = {"logprobs": (-0.1,)}
-    one, many = (run(windowed(), order(count), reader(**told)) for count in (2, 40))
+    told = (-0.1,)
+    one, many = (run(windowed(), order(count), reader(told=told)) for count in (2, 40))
     assert answer_probability(one.attempts) == pytest.approx(0.904, abs=0.001)
     assert answer_probability(many.attempts) is None
     assert "<mark" not in many._repr_html_()
-    result = run(Verify(windowed(), Confident(0.5, of="answer")), order(40), reader(**told))
+    result = run(Verify(windowed(), Confident(0.5, of="answer")), order(40), reader(told=told))
     assert result.status == "rejected"
+
+
+def test_values_that_look_wrong_are_noticed_in_every_window() -> None:
+    def answer(prompt: Prompt) -> str:
+        text = json.dumps(plain(record(prompt)))
+        return text.replace("7.5", "7.50000000000000000001", 1)
+
+    result = run(windowed(), order(40), Scripted(answer))
+    assert {"lost_digits"} == {notice.kind for notice in result.notices}
+    assert "/lines/7/amount" in {notice.pointer for notice in result.notices}
 
 
 def test_the_strategy_is_written_as_text_and_composes() -> None:
@@ -401,6 +415,7 @@ def test_the_strategy_is_written_as_text_and_composes() -> None:
         ("Windowed(Prompted(), key='')", "invalid key"),
         ("Windowed(Prompted(), key={'lines': 'code'})", "expected a JSON Pointer"),
         ("Windowed(Prompted(), key=3)", "invalid key"),
+        ("Repair(Reask(Windowed(Prompted())))", "several windows"),
     ],
 )
 def test_impossible_windows_are_refused(text: str, said: str) -> None:
@@ -457,7 +472,7 @@ def test_a_run_that_failed_asks_only_for_the_windows_that_have_no_answer(tmp_pat
         list(extract_many([text], Order, Breaking(3), windowed(), journal=tmp_path / "j"))
     assert len(asked) == 3
     (result,) = extract_many([text], Order, Breaking(99), windowed(), journal=tmp_path / "j")
-    assert len(result.value.lines) == 40
+    assert len(result.unwrap().lines) == 40
     assert len(asked) == len(set(asked)) == len(result.attempts)
 
 
