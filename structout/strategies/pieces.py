@@ -12,7 +12,8 @@ Span = tuple[int, int]  # the first character, and the character after the last
 _LINE: Final = re.compile(r"[^\r\n\f]*(?:\r\n|[\r\n\f])|[^\r\n\f]+\Z")
 _SENTENCE: Final = re.compile(r".*?(?:[.!?…][\"'”’)\]]*\s+|[。！？]|\Z)", re.DOTALL)
 _GAP: Final = re.compile(r"(?<![\s.!?:]) {2,}(?=\S)")  # between columns
-_RULE: Final = re.compile(r"[\s|+:=_-]*(?:-{3,}|={3,}|_{3,}|:?-+:?\s*\|)[\s|+:=_-]*")
+_RULED: Final = frozenset(" \t|+:=_-")  # the characters of a rule below titles
+_RULES: Final = ("---", "===", "___", "-|", "-:", "- |")
 _WRAPPED: Final = 4  # lines: a longer run of indented lines is not one wrapped line, but lines of their own
 _QUOTED: Final = 50  # lines: the most in a quoted cell
 _APART: Final = 8  # lines without columns end a table
@@ -137,7 +138,7 @@ def _tables(shown: Sequence[str], rows: dict[int, int]) -> list[_Table]:
             last = _last_row(shown, rows, at)
             heads.append((at, rows[at], last))
             at = last
-        elif _RULE.fullmatch(under) and (_may_be_titles(line) or _is_markdown_head(line, under)):
+        elif _is_rule(under) and (_may_be_titles(line) or _is_markdown_head(line, under)):
             heads.append((at, at + 2, None))
             at += 2
         elif titles[line.strip()] > 1:
@@ -147,8 +148,8 @@ def _tables(shown: Sequence[str], rows: dict[int, int]) -> list[_Table]:
             at += 1
     found: list[_Table] = []
     for first, below, end in reversed(heads):  # a table ends where the next one begins
-        end = min(end or _end(shown, below), found[-1].first if found else len(shown))
-        found.append(_Table(first, below, end))
+        stop = found[-1].first if found else len(shown)
+        found.append(_Table(first, below, min(end, stop) if end else _end(shown, below, stop)))
     return found[::-1]
 
 
@@ -165,17 +166,21 @@ def _last_row(shown: Sequence[str], rows: dict[int, int], at: int) -> int:
 
 def _may_be_titles(line: str) -> bool:
     """Whether a line may hold the titles of columns: they have no digits."""
-    return has_columns(line) and not any(char.isdigit() for char in line) and not _RULE.fullmatch(line)
+    return has_columns(line) and not any(char.isdigit() for char in line) and not _is_rule(line)
+
+
+def _is_rule(line: str) -> bool:
+    return any(rule in line for rule in _RULES) and _RULED.issuperset(line)
 
 
 def _is_markdown_head(line: str, below: str) -> bool:
-    return "|" in line and "|" in below and not _RULE.fullmatch(line)
+    return "|" in line and "|" in below and not _is_rule(line)
 
 
-def _end(shown: Sequence[str], at: int) -> int:
-    """The line after the last row of a table whose rows begin at a line."""
+def _end(shown: Sequence[str], at: int, stop: int) -> int:
+    """The line where a table ends whose rows begin at a line, `stop` at the latest."""
     last, place = at, at
-    while place < len(shown) and place - last < _APART:
+    while place < stop and place - last < _APART:
         if has_columns(shown[place]):
             last = place
         place += 1
