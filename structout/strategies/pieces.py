@@ -19,7 +19,7 @@ _QUOTED: Final = 50  # lines: the most in a quoted cell
 _APART: Final = 8  # lines without columns end a table
 _SHORT: Final = 200  # characters: a shorter line may be a record, and is not cut
 _TITLES: Final = 2_000  # characters: the most in a head that is repeated
-_DELIMITERS: Final = ("\t", ";", ",")
+_ROWS: Final = {"\t": 2, ";": 2, ",": 3}  # the fewest lines of a table, by its delimiter: prose has commas
 
 
 class Piece(NamedTuple):
@@ -138,10 +138,10 @@ def _tables(shown: Sequence[str], rows: dict[int, int]) -> list[_Table]:
             last = _last_row(shown, rows, at)
             heads.append((at, rows[at], last))
             at = last
-        elif _is_rule(under) and (_may_be_titles(line) or _is_markdown_head(line, under)):
+        elif _is_rule(under) and (_may_be_titles(line) or _is_markdown_head(shown, at)):
             heads.append((at, at + 2, None))
             at += 2
-        elif titles[line.strip()] > 1:
+        elif titles[line.strip()] > 1 and not _follows_row(shown, at):
             heads.append((at, at + 1, None))
             at += 1
         else:
@@ -173,8 +173,17 @@ def _is_rule(line: str) -> bool:
     return any(rule in line for rule in _RULES) and _RULED.issuperset(line)
 
 
-def _is_markdown_head(line: str, below: str) -> bool:
-    return "|" in line and "|" in below and not _is_rule(line)
+def _is_markdown_head(shown: Sequence[str], at: int) -> bool:
+    is_barred = "|" in shown[at] and "|" in shown[at + 1]
+    return is_barred and not _is_rule(shown[at]) and not _follows_row(shown, at)
+
+
+def _follows_row(shown: Sequence[str], at: int) -> bool:
+    """Whether a line follows a row of a table, or rules below a row, so that it is a row rather than titles."""
+    before = at - 1
+    while before >= 0 and _is_rule(shown[before]):
+        before -= 1
+    return before >= 0 and has_columns(shown[before])
 
 
 def _end(shown: Sequence[str], at: int, stop: int) -> int:
@@ -190,15 +199,15 @@ def _end(shown: Sequence[str], at: int, stop: int) -> int:
 def _quoted_rows(shown: Sequence[str]) -> dict[int, int]:
     """The rows of tables with delimiters (CSV): the number of the first line, and of the line after the last.
 
-    A table has three rows at least, with the same number of delimiters. A quoted cell may hold line breaks.
+    Rows have the same number of delimiters. A quoted cell may hold line breaks.
     """
     found: dict[int, int] = {}
     at = 0
     while at < len(shown):
         best: list[tuple[int, int]] = []
-        for delimiter in _DELIMITERS:
+        for delimiter in _ROWS:
             run = list(_run(shown, at, delimiter))
-            best = run if len(run) >= 3 and len(run) > len(best) else best
+            best = run if len(run) >= _ROWS[delimiter] and len(run) > len(best) else best
         found.update(best)
         at = best[-1][1] if best else at + 1
     return found

@@ -110,6 +110,20 @@ def test_titles_that_come_again_are_a_head_and_equal_rows_are_none() -> None:
         assert one.text.count(TITLES) == 1
 
 
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        ("| Day | From | To |\n|---|---|---|\n", "| Monday | closed | closed |\n"),
+        ("| Day | From |\n|---|---|\n", "| Monday 1 | closed |\n|---|---|\n"),
+        ("Day      From     To\n--------------------\n", "Monday   closed   closed\n"),
+    ],
+)
+def test_rows_without_digits_that_come_again_are_no_titles(head: str, row: str) -> None:
+    found = windows(head + row * 40, 30)
+    assert len(found) > 3
+    assert {one.head for one in found[1:]} == {(0, len(head))}
+
+
 def test_a_row_above_a_closing_rule_is_no_head() -> None:
     text = TITLES + "----\n" + "A1   bolt   3   12.50\n" * 20 + "-----\nA total of the rows   with   gaps   1\n" * 3
     assert {one.head for one in windows(text, 40)[1:]} == {(0, len(TITLES) + 5)}
