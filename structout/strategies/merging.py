@@ -130,7 +130,8 @@ class Merge:
 
     def _object(self, path: Steps, said: Sequence[Said], nodes: Sequence[dict[str, Any]]) -> dict[str, Any]:
         made: dict[str, Any] = {}
-        required = [key for node in nodes for key in node.get("required", ()) if isinstance(key, str)]
+        wanted = [node.get("required", []) for node in nodes if "properties" in node]
+        required = [key for key in (wanted[0] if wanted else []) if all(key in other for other in wanted)]
         for key in dict.fromkeys([*(key for one in said for key in one.node), *required]):
             below = [Said(one.window, one.node[key], one.pointer + pointer((key,))) for one in said if key in one.node]
             value = self._merged((*path, key), below)

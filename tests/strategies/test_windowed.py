@@ -5,21 +5,23 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmarks.long.__main__ import perfect
 from benchmarks.long.documents import KINDS, SCHEMA, Kind, document, read
 from structout import (
     Completion,
     Confident,
+    Dataset,
     Grounded,
     Message,
     ModelError,
+    On,
     Prompt,
     Prompted,
     Reask,
@@ -34,6 +36,7 @@ from structout import (
     Verify,
     Vote,
     Windowed,
+    evaluate,
     extract_many,
     load_strategy,
     spec,
@@ -354,6 +357,57 @@ def test_items_that_stand_nowhere_are_merged_with_those_of_the_window_before() -
     assert result.document == {"topics": ["hardware"]}
     result = run(windowed(60, 0), order(40), reader(lambda text: {"topics": ["hardware"]}), schema)
     assert len(document_of(result)["topics"]) == len(result.attempts)
+
+
+def test_a_key_that_may_be_null_is_null_where_no_window_says_more() -> None:
+    properties: dict[str, Any] = {"a": {"type": ["string", "null"]}, "b": {"type": ["string", "null"]}, "lines": {}}
+    schema = {"type": "object", "properties": properties, "required": ["a", "lines"]}
+    said = [{"lines": []}, {"lines": [], "a": None}, {"lines": [], "b": None}]
+    found = [run(windowed(60, 0), order(20), reader(lambda text, one=one: one), schema).document for one in said]  # type: ignore[misc]
+    assert found == [{"a": None, "lines": []}, {"a": None, "lines": []}, {"a": None, "b": None, "lines": []}]
+
+
+def test_alternatives_do_not_lend_one_another_their_keys() -> None:
+    class Sale(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+        kind: Literal["sale"]
+        discount: float | None
+
+    class Return(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+        kind: Literal["return"]
+        reason: str | None
+
+    class Either(BaseModel):
+        case: Sale | Return
+        lines: list[Line]
+
+    read = {"case": {"kind": "return", "reason": "broken"}}
+    result = run(windowed(), order(30), reader(lambda text: {**read, "lines": rows(text)}), Either)
+    assert result.unwrap().case == Return(kind="return", reason="broken")
+
+
+def test_the_model_that_is_asked_counts_the_tokens() -> None:
+    class Counting(Scripted):
+        def encode(self, prompt: Prompt) -> list[int]:
+            return [0] * len(prompt.messages[-1].content)
+
+    model = Counting(lambda prompt: json.dumps(plain(record(prompt))), name="counting")
+    for strategy, given_model in ((Prompted(), model), (Reask(On(model, Prompted())), reader())):
+        result = run(windowed(200, 50, strategy), order(20), given_model)
+        assert len(result.unwrap().lines) == 20
+        assert all(len(text) <= 200 for text in bounds(result))
+    assert len(bounds(run(windowed(200, 50), order(20), reader()))) == 1
+
+
+def test_a_bench_takes_windows_with_keys_of_lists(tmp_path: Path) -> None:
+    made = [document("csv", 30, seed) for seed in range(4)]
+    lines = [json.dumps({"text": one.text, "expected": one.truth, "split": "test"}) for one in made]
+    (tmp_path / "records.jsonl").write_text("\n".join(lines))
+    (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))
+    strategy = Windowed(Prompted(), 90, 20, {"/lines": ("code", "text")})
+    report = evaluate([strategy, Windowed(Prompted(), 90, 20)], Scripted(perfect), Dataset.load(tmp_path))
+    assert [row.record_accuracy.value for row in report.rows()][1] == 1.0
 
 
 def test_a_list_at_the_root_and_nested_lists_are_merged() -> None:
