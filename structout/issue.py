@@ -8,7 +8,7 @@ from typing import Final, Literal
 IssueKind = Literal[
     "not_json", "duplicate_key", "non_finite", "unreadable", "unanswered", "truncated", "stuck", "missing",
     "unexpected", "type", "enum", "range", "length", "pattern", "format", "union", "constraint", "value",
-    "ambiguous", "refused_edit", "rejected", "suspicious_escape", "lost_digits", "leaked_parameter",
+    "ambiguous", "refused_edit", "rejected", "conflict", "suspicious_escape", "lost_digits", "leaked_parameter",
 ]  # fmt: skip
 ISSUES: Final[Mapping[str, str]] = {  # what each kind means
     "not_json": "the text is not one JSON document",
@@ -32,6 +32,7 @@ ISSUES: Final[Mapping[str, str]] = {  # what each kind means
     "ambiguous": "two readings fit equally well: repair does not guess",
     "refused_edit": "readable only with an edit that the repair policy does not allow",
     "rejected": "rejected by a verifier",
+    "conflict": "two windows of a long text contradict each other",
     "suspicious_escape": "a notice: a control character inside a word, as of LaTeX with single backslashes",
     "lost_digits": "a notice: a number written with more digits than a float keeps",
     "leaked_parameter": "a notice: text that holds the tags of another parameter of a tool call",

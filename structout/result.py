@@ -18,10 +18,12 @@ from structout.schema import Schema
 
 T = TypeVar("T")
 
+_RECORD = re.compile(r"<(record(?:-\d+)?)>\n(.*)\n</\1>", re.DOTALL)
+
 Status = Literal[
     "valid",  # the model's text was a compliant document
     "repaired",  # the text became compliant after edits
-    "rejected",  # compliant, but rejected by a verifier
+    "rejected",  # compliant, but rejected by a verifier, or made of windows that contradict one another
     "invalid",  # not compliant, and repair could not help
     "truncated",  # the token limit cut the answer off
 ]
@@ -64,11 +66,18 @@ class Attempt:
     completion: Completion
 
 
+def of_windows(attempts: Sequence[Attempt]) -> bool:
+    """Whether the attempts are about several windows of a text, so that the last answer is a part of the record."""
+    return len(attempts) > 1 and len({_asked_about(attempt.prompt) for attempt in attempts}) > 1
+
+
 def answer_probability(attempts: Sequence[Attempt]) -> float | None:
-    """The probability of the last answer as a whole; None if the model reports none, or if several samples were drawn,
-    among which a strategy chose or voted.
+    """The probability of the last answer as a whole; None if the model reports none, if several samples were drawn,
+    among which a strategy chose or voted, or if the attempts are about several windows of a text.
     """
     if not attempts or any(attempt.prompt.sample for attempt in attempts):
+        return None
+    if of_windows(attempts):
         return None
     return attempts[-1].completion.probability
 
@@ -103,7 +112,10 @@ class Result(Generic[T]):
     @property
     def notices(self) -> tuple[Issue, ...]:
         """The values that comply and still look wrong, such as a control character inside a word."""
-        return notices(self.text, self.document) if self.ok else ()
+        if not self.ok:
+            return ()
+        read = "\n".join(one.completion.text for one in self.attempts) if of_windows(self.attempts) else self.text
+        return notices(read, self.document)
 
     @property
     def usage(self) -> Usage:
@@ -128,7 +140,9 @@ class Result(Generic[T]):
 
     @property
     def text(self) -> str:
-        """The model's last answer, before any repair; "" if the model was not asked."""
+        """The model's last answer, before any repair; "" if the model was not asked. Of a text in windows, it is the
+        answer for the last window.
+        """
         return self.attempts[-1].completion.text if self.attempts else ""
 
     def __repr__(self) -> str:
@@ -170,12 +184,24 @@ class Result(Generic[T]):
 
 
 def _record(attempts: tuple[Attempt, ...]) -> str | None:
-    """The record that the first prompt asked about; None if the prompt has another form."""
-    asked = [message.content for message in attempts[0].prompt.messages if message.role == "user"] if attempts else []
-    for content in reversed(asked):
-        if found := re.fullmatch(r"<(record(?:-\d+)?)>\n(.*)\n</\1>", content, re.DOTALL):
+    """The record that the prompts asked about; None for prompts of another form, or about several windows of a text."""
+    if not attempts or of_windows(attempts):
+        return None
+    return _fenced(attempts[0].prompt)
+
+
+def _fenced(prompt: Prompt) -> str | None:
+    """The record between the tags of a prompt; None for a prompt without tags."""
+    for message in reversed(prompt.messages):
+        if message.role == "user" and (found := _RECORD.fullmatch(message.content)):
             return found[2]
     return None
+
+
+def _asked_about(prompt: Prompt) -> str | None:
+    """The record of a prompt: between its tags, or else the first message of the user."""
+    bare = (message.content for message in prompt.messages if message.role == "user")
+    return _fenced(prompt) or next(bare, None)
 
 
 def _places(

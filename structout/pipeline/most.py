@@ -6,6 +6,7 @@ from typing import Any
 from structout.completion import Prompt, Usage
 from structout.models import Model
 from structout.models.tokens import most_read
+from structout.models.wrappers.base import innermost
 
 
 def most_of(prompts: Iterable[Prompt], model: Model) -> Usage:
@@ -14,38 +15,32 @@ def most_of(prompts: Iterable[Prompt], model: Model) -> Usage:
     Input tokens are exact for a model that counts them. Else every byte counts as a token, the template and the schema
     included. An answer may have as many tokens as its limit.
     """
-    encode = getattr(_innermost(model), "encode", None)
+    encode = getattr(innermost(model), "encode", None)
     return sum((_most(prompt, encode) for prompt in prompts), probe_of(model))
 
 
 def probe_of(model: Model) -> Usage:
     """The most that a model's next call may use for its probe."""
-    found: Usage = getattr(_innermost(model), "upfront", Usage())
+    found: Usage = getattr(innermost(model), "upfront", Usage())
     return found
 
 
 def later_probe_of(model: Model) -> Usage:
     """The most that the first call of a later process may use for its probe."""
-    found: Usage = getattr(_innermost(model), "upfront_later", Usage())
+    found: Usage = getattr(innermost(model), "upfront_later", Usage())
     return found
 
 
 def finding_of(model: Model) -> str:
     """What a model's probe has found; "" for a model without a probe."""
-    found: str = getattr(_innermost(model), "finding", "")
+    found: str = getattr(innermost(model), "finding", "")
     return found
 
 
 def take_finding(model: Model, finding: str) -> None:
     """Give a model what the probe of an earlier process found."""
-    if take := getattr(_innermost(model), "take", None):
+    if take := getattr(innermost(model), "take", None):
         take(finding)
-
-
-def _innermost(model: Any) -> Any:
-    while hasattr(model, "inner"):
-        model = model.inner
-    return model
 
 
 def _most(prompt: Prompt, encode: Any) -> Usage:

@@ -11,8 +11,9 @@ from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
 from structout.strategies.select import BestOf, Vote
 from structout.strategies.verify import Verify
+from structout.strategies.windowed import Windowed
 
 __all__ = [
     "BestOf", "Cascade", "Constrained", "Draft", "On", "Prompted", "Reask", "Repair", "Strategy", "Think", "Verify",
-    "Vote", "instructed", "load_strategy", "preview", "spec", "strategy_of", "with_models",
+    "Vote", "Windowed", "instructed", "load_strategy", "preview", "spec", "strategy_of", "with_models",
 ]  # fmt: skip

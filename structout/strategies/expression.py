@@ -23,11 +23,12 @@ from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
 from structout.strategies.select import BestOf, Vote
 from structout.strategies.verify import Verify
+from structout.strategies.windowed import Windowed
 from structout.verifiers import Agreement, AllOf, AnyOf, Confident, Grounded, Head, Judge, Learned, RoundTrip, Rule
 
 _PARTS = (
     Agreement, AllOf, AnyOf, BestOf, Cascade, Confident, Constrained, Draft, Grounded, Head, Judge, Learned, On,
-    Prompted, Reask, Repair, RoundTrip, Rule, Think, Verify, Vote,
+    Prompted, Reask, Repair, RoundTrip, Rule, Think, Verify, Vote, Windowed,
 )  # fmt: skip
 NAMES: dict[str, Any] = {part.__name__: part for part in _PARTS}
 _OLD_NAMES: dict[str, Any] = {"All": AllOf, "Any": AnyOf}  # renamed, since they shadowed names of typing

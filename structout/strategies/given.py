@@ -7,6 +7,7 @@ from structout.strategies.parts import models_of
 from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
 from structout.strategies.verify import Verify
+from structout.strategies.windowed import Windowed
 from structout.verifiers import AllOf, AnyOf, Confident, Grounded, Learned, Rule
 
 
@@ -16,7 +17,7 @@ def asks_given(part: Any) -> bool:
         return False
     if isinstance(part, Verify):
         return asks_given(part.inner) or asks_given(part.verifier)
-    if isinstance(part, Reask | Repair):
+    if isinstance(part, Reask | Repair | Windowed):
         return asks_given(part.inner)
     if isinstance(part, Cascade):
         return any(map(asks_given, part.stages))

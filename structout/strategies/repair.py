@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from structout.errors import SpecError
 from structout.models.base import Model
 from structout.parsing import Decimal, Policy
 from structout.result import Result, Task
 from structout.strategies.base import Strategy, check_fields
+from structout.strategies.parts import parts
+from structout.strategies.windowed import Windowed
 
 T = TypeVar("T")
 
@@ -25,6 +28,10 @@ class Repair:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if any(isinstance(part, Windowed) for part in parts(self.inner)):
+            raise SpecError(
+                "Repair cannot repair the answers of several windows as one", hint="write Windowed(Repair(...))"
+            )
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         results = self.inner.run(tasks, model)

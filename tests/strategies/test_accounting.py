@@ -85,6 +85,7 @@ EXPRESSIONS = [
     "Cascade(Verify(Vote(Constrained(), n=3), Judge()), Verify(Draft(Constrained()), Judge()), Think(Constrained()))",
     "Draft(Repair(Constrained()), first=Repair(Prompted()))",
     "Reask(Think(Verify(Constrained(), Judge())))",
+    "Windowed(Verify(Reask(Repair(Prompted())), Judge()), window=3, overlap=1)",
 ]
 
 

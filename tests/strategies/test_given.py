@@ -22,6 +22,8 @@ from tests.conftest import ROOT
         ("Verify(On('scripted:a.json', Prompted()), Judge())", True),
         ("Cascade(On('scripted:a.json', Prompted()), Prompted())", True),
         ("Reask(Constrained())", True),
+        ("Windowed(On('scripted:a.json', Prompted()))", False),
+        ("Windowed(Reask(Prompted()))", True),
     ],
 )
 def test_on_asks_its_own_model_in_the_place_of_the_given_model(expression: str, asks: bool) -> None:

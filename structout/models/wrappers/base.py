@@ -20,3 +20,10 @@ class Wrapper:
     def tuning(self) -> Any:
         """How the wrapped model was fine-tuned; None if it was not. Strategies read its prompt."""
         return getattr(self.inner, "tuning", None)
+
+
+def innermost(model: Any) -> Any:
+    """The model itself, without its wrappers. Loads a lazy model."""
+    while hasattr(model, "inner"):
+        model = model.inner
+    return model

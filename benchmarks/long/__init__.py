@@ -1,0 +1,1 @@
+"""Long documents with known truth, and what `Windowed` makes of them."""

@@ -1,0 +1,174 @@
+"""A strategy that reads a long text window by window, and merges the records of the windows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar, cast
+
+from structout.document import scalars
+from structout.errors import SpecError
+from structout.issue import Issue, pointer
+from structout.models.base import Model
+from structout.models.wrappers.base import innermost
+from structout.prompts import wording
+from structout.result import Result, Status, Task
+from structout.schema import Schema
+from structout.schema.part import part_of
+from structout.schema.walk import kinds_of
+from structout.strategies.base import Strategy, check_fields
+from structout.strategies.cascade import Cascade, On
+from structout.strategies.merging import EVERY, Keys, Merge
+from structout.strategies.windows import Window, counter, cut
+from structout.verifiers.places import admits
+
+T = TypeVar("T")
+
+Fields = str | tuple[str, ...]
+_WORST: Final[tuple[Status, ...]] = ("truncated", "invalid", "rejected")
+
+
+@dataclass(frozen=True)
+class Windowed:
+    """Cuts each text into windows of at most `window` tokens, runs `inner` on all windows as one batch, and merges the
+    records of the windows into one record, which is checked against the schema.
+
+    Neighbouring windows share up to `overlap` tokens. Windows end between paragraphs, lines, sentences or table rows,
+    and the head of a table stands again above each window that continues the table. Tokens are counted by the model
+    if it counts them, else as four characters each. A text that fits into one window goes to `inner` unchanged.
+
+    Windows are asked with a schema whose scalars outside lists may be null. Lists are joined: an item that two windows
+    found in the same place counts once. With a `key`, items with the same key are one item, wherever they stand. A key
+    is a field or several; with several lists, a mapping gives the key for each list, by its JSON Pointer. Windows that
+    contradict one another make the result `rejected`, with an issue for each contradiction, unless one value has a
+    confidence of at least 0.9 and all other values have less than 0.5. A window whose result is not `ok` makes the
+    whole result not `ok`.
+
+    `run` raises `SpecError` for a schema whose documents are neither objects nor lists.
+    """
+
+    inner: Strategy
+    window: int = 2000
+    overlap: int = 200
+    key: Fields | Mapping[str, Fields] | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.window < 1:
+            raise SpecError(f"invalid window of Windowed: got {self.window}", hint="give 1 or more")
+        if not 0 <= self.overlap <= self.window / 2:
+            hint = f"give a number from 0 to half the window, {self.window // 2}"
+            raise SpecError(f"invalid overlap of Windowed: got {self.overlap}", hint=hint)
+        for place, fields in self._keys().items():
+            if not fields or "" in fields:
+                raise SpecError(f"invalid key of Windowed: got {fields!r}", hint="name one field or more")
+            if place not in (EVERY, "") and not place.startswith("/"):
+                problem = f"invalid key of Windowed: got {place!r}, expected a JSON Pointer of a list"
+                raise SpecError(problem, hint=f"give '/{place}'")
+
+    def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
+        schemas = {id(task.schema): task.schema for task in tasks}
+        for schema in schemas.values():
+            _check_schema(schema, self._keys())
+        parts = {known: part_of(schema, wording.PART) for known, schema in schemas.items()}
+        cuts = self._cuts(tasks, model)
+        asked: list[Task[Any]] = []
+        for task, windows in zip(tasks, cuts, strict=True):
+            schema = parts[id(task.schema)]
+            # Earlier turns speak of the whole text.
+            whole = len(windows) < 2
+            asked += [task] if whole else [replace(task, text=one.text, schema=schema, turns=()) for one in windows]
+        found = iter(self.inner.run(asked, model) if asked else [])
+        results = []
+        for task, windows in zip(tasks, cuts, strict=True):
+            own = [next(found) for _ in windows]
+            results.append(own[0] if len(own) == 1 else self._one(task, windows, own))
+        return results
+
+    def _keys(self) -> Keys:
+        if self.key is None:
+            return {}
+        given = self.key if isinstance(self.key, Mapping) else {EVERY: self.key}
+        return {place: (fields,) if isinstance(fields, str) else tuple(fields) for place, fields in given.items()}
+
+    def _cuts(self, tasks: Sequence[Task[Any]], model: Model) -> list[list[Window]]:
+        """The windows of each task; a single one for a text that needs no cut."""
+        count = None
+        cuts = []
+        for task in tasks:
+            windows = [Window(number=1, start=0, end=len(task.text), text=task.text, pieces=(task.text,))]
+            # No tokenizer makes more tokens than bytes.
+            if len(task.text.encode(errors="replace")) > self.window:
+                count = count or self._counter(model)
+                if count(task.text) > self.window:
+                    windows = cut(task.text, self.window, self.overlap, count)
+            cuts.append(windows)
+        return cuts
+
+    def _counter(self, model: Model) -> Callable[[str], float]:
+        """A function that counts tokens, by the model that `inner` asks first."""
+        part: Any = self.inner
+        while part is not None:
+            model = cast("Model", part.model) if isinstance(part, On) else model
+            part = part.stages[0] if isinstance(part, Cascade) else getattr(part, "inner", None)
+        return counter(getattr(innermost(model), "encode", None))
+
+    def _one(self, task: Task[T], windows: Sequence[Window], results: Sequence[Result[Any]]) -> Result[T]:
+        """The result of a text that was cut, with the attempts of all windows."""
+        attempts = sum((result.attempts for result in results), ())
+        checks = sum((result.checks for result in results), ())
+        bad = [(window, result) for window, result in zip(windows, results, strict=True) if not result.ok]
+        if bad:
+            worst = next(one for one in _WORST if any(result.status == one for _, result in bad))
+            issues = tuple(_named(window, issue) for window, result in bad for issue in result.issues)
+            return Result(worst, issues=issues, attempts=attempts, checks=checks)
+        merge = Merge(task.schema, windows, results, self._keys())
+        checked = task.schema.check(merge.document)
+        edits, final = merge.edits(), scalars(checked.document)
+        status: Status = "repaired" if any(result.status == "repaired" for result in results) else "valid"
+        if not checked.ok or merge.issues:
+            status = "rejected" if checked.ok else "invalid"
+        return Result(
+            status,
+            checked.value if status in ("valid", "repaired") else None,
+            checked.document,
+            (*merge.issues, *checked.issues),
+            edits,
+            attempts=attempts,
+            checks=checks,
+            confidence={place: sure for place, sure in merge.confidence().items() if place in final},
+            spans={place: span for place, span in merge.spans().items() if place in final},
+        )
+
+
+def _check_schema(schema: Schema[Any], keys: Keys) -> None:
+    kinds = kinds_of(schema.json_schema, schema.json_schema)
+    if schema.language is not None or not kinds & {"array", "object"}:
+        problem = f"Windowed cannot merge documents of {schema.name}, which are neither objects nor lists"
+        raise SpecError(problem, hint="give a schema with fields, or leave Windowed out")
+    names = _names(schema.json_schema)
+    for place, fields in keys.items():
+        for name in fields:
+            step = pointer((name,))
+            is_known = name in names or not names if place == EVERY else admits(schema, f"{place}/*{step}")
+            if not is_known:
+                where = "any list" if place == EVERY else repr(place)
+                hint = 'name a field of the items: key="number", or key={"/lines": "number"}'
+                raise SpecError(f"unknown key {name!r} of {where} in {schema.name}", hint=hint)
+
+
+def _names(schema: Any) -> set[str]:
+    """The names of all members that a schema declares."""
+    found: set[str] = set()
+    stack = [schema]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            found |= set(node["properties"]) if isinstance(node.get("properties"), dict) else set()
+            stack += node.values()
+        elif isinstance(node, list | tuple):
+            stack += node
+    return found
+
+
+def _named(window: Window, issue: Issue) -> Issue:
+    """An issue of a window as an issue of the whole document."""
+    return Issue("", issue.kind, f"{window.name}: {issue if issue.pointer else issue.message}")
