@@ -1,6 +1,7 @@
 """`structout certify`: a strategy that abstains when it is unsure, with a guarantee on its errors."""
 
 from dataclasses import asdict
+from math import ceil
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -155,7 +156,8 @@ def certify(
         if group is not None:
             groups = counted(len({record.group for record in whole}), "group")
             put(f"the records are of {groups} by {line(group)}, and may be wrong together in a group;")
-        put("\n".join(_of_fields(found) if isinstance(found, FieldCertificate) else _of_records(found)))
+        told = _of_fields(found, len(whole)) if isinstance(found, FieldCertificate) else _of_records(found, len(whole))
+        put("\n".join(told))
         has_answers = isinstance(found, FieldCertificate) or found.evidence.accepted > 0
         if has_answers and (several := several_tried(found.tried)):
             put(several)
@@ -181,7 +183,7 @@ def _write(found: "Certificate | FieldCertificate", dataset: str, output: str) -
         say(f"structout run --watch {place} tells when rows stop looking like these")
 
 
-def _of_records(found: "Certificate") -> "Iterator[str]":
+def _of_records(found: "Certificate", labelled: int) -> "Iterator[str]":
     """What was found for whole records."""
     from structout.evaluation.amounts import plain
 
@@ -203,14 +205,14 @@ def _of_records(found: "Certificate") -> "Iterator[str]":
         yield f"{found.errors} of {found.accepted} were wrong, which bounds the error at {100 * found.worst:.1f} %"
     elif found.confidences:
         yield "no threshold meets the target with 95 % certainty;"
-        yield from _hope(found.evidence)
+        yield from _hope(found.evidence, labelled)
     else:
         yield "they do not meet it with 95 % certainty;"
-        yield from _hope(found.evidence)
+        yield from _hope(found.evidence, labelled)
         yield f"confidences would let the strategy set records aside: {CONFIDENCES}"
 
 
-def _of_fields(found: "FieldCertificate") -> "Iterator[str]":
+def _of_fields(found: "FieldCertificate", labelled: int) -> "Iterator[str]":
     """What was found for each field."""
     for one in found.fields:
         yield f"{line(one.field)}: {_wrong(one.evidence, 'value')}, {_percent(one.base_error)};"
@@ -219,7 +221,7 @@ def _of_fields(found: "FieldCertificate") -> "Iterator[str]":
             yield f"  its values have no confidence, so none can be withheld: {CONFIDENCES}"
         elif one.threshold is None:
             yield "  no threshold meets this target;"
-            yield from (f"  {told}" for told in _hope(one.evidence))
+            yield from (f"  {told}" for told in _hope(one.evidence, labelled))
         else:
             kept = f"{_percent(one.coverage)} of the values"
             yield f"  threshold {one.threshold:.4f} keeps {kept}, and the others become null;"
@@ -235,7 +237,7 @@ def _wrong(found: "Evidence", what: str) -> str:
     )
 
 
-def _hope(found: "Evidence") -> "Iterator[str]":
+def _hope(found: "Evidence", labelled: int) -> "Iterator[str]":
     """Whether the confidence tells right from wrong, and how many records would meet the target."""
     if (one := found.separation) is not None:
         pairs = f"{100 * one.area:.0f} % of the pairs of a right and a wrong answer (50 % is chance)"
@@ -244,8 +246,9 @@ def _hope(found: "Evidence") -> "Iterator[str]":
     if found.needed is None:
         yield "at these rates, no number of records would meet the target: try another strategy or model"
     else:
-        now = f"(now {found.records:,}): label more"
-        yield f"at these rates, about {found.needed:,} records that judge would meet it {now}"
+        yield f"at these rates, about {found.needed:,} records that judge would meet it (now {found.records:,}):"
+        rows = ceil(found.needed * labelled / max(1, found.records))
+        yield f"label about {rows:,} rows in all (now {labelled:,})"
 
 
 def _percent(rate: "Rate") -> str:

@@ -1,6 +1,7 @@
 """`structout recommend` and `structout certify`: a strategy that is shown to do."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ def test_recommend_and_certify_write_a_strategy(
     assert few.returncode == 1
     assert "0 of the 60 accepted records that judge are wrong" in few.stdout
     assert "at these rates, about 299 records that judge would meet it (now 60)" in few.stdout
+    assert re.search(r"label about [1-9],?\d+ rows in all \(now \d+\)", few.stdout)
     assert "certify tried" not in few.stdout, "the same strategy again"
     (tmp_path / "own.py").write_text("def always(outcome):\n    return 1.0\n")
     own = shell(
