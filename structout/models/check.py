@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from structout.completion import Completion, Message, Prompt, Sampling, Usage
 from structout.errors import StructoutError, StructoutWarning
 from structout.models.base import Model, PartialAnswerError
+from structout.models.openai.client import NO_LOGPROBS
 from structout.models.openai.dialects import PROBE, heeded
 from structout.models.openai.kinds import KINDS
 from structout.models.openai.probe import ROOMS
@@ -103,8 +104,8 @@ def check_model(name: str) -> ModelCheck:
         except StructoutError as error:
             found = replace(found, problem=str(error))
     found = replace(found, usage=sum(used, Usage()))
-    notes = [str(one.message) for one in said if issubclass(one.category, StructoutWarning)]
-    return replace(found, notes=tuple(dict.fromkeys(notes)))
+    notes = dict.fromkeys(str(one.message) for one in said if issubclass(one.category, StructoutWarning))
+    return replace(found, notes=tuple(note for note in notes if NO_LOGPROBS not in note))  # `logprobs` says so
 
 
 def _checked(model: Model, found: ModelCheck, used: list[Usage]) -> ModelCheck:

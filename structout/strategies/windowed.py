@@ -9,7 +9,6 @@ from structout.errors import SpecError
 from structout.issue import Issue, pointer
 from structout.models.base import Model
 from structout.models.wrappers.base import innermost
-from structout.prompts import wording
 from structout.result import Result, Status, Task
 from structout.schema import Schema
 from structout.schema.part import part_of
@@ -23,6 +22,8 @@ from structout.verifiers.places import admits
 T = TypeVar("T")
 
 Fields = str | tuple[str, ...]
+# Not in `prompts.wording`, whose sentences every journal names: this one only stands in prompts of windows.
+_PART: Final = "The record is a part of a longer one. Take from it what it says itself; null for what it does not say."
 _WORST: Final[tuple[Status, ...]] = ("truncated", "invalid", "rejected")
 
 
@@ -68,7 +69,7 @@ class Windowed:
         schemas = {id(task.schema): task.schema for task in tasks}
         for schema in schemas.values():
             _check_schema(schema, self._keys())
-        parts = {known: part_of(schema, wording.PART) for known, schema in schemas.items()}
+        parts = {known: part_of(schema, _PART) for known, schema in schemas.items()}
         cuts = self._cuts(tasks, model)
         asked: list[Task[Any]] = []
         for task, windows in zip(tasks, cuts, strict=True):

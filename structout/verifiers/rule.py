@@ -2,11 +2,12 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from structout.errors import SpecError
+from structout.errors import SchemaError, SpecError
 from structout.issue import Issue
 from structout.models.base import Model
 from structout.prompts import wording
@@ -39,10 +40,11 @@ class Rule:
 
     def files(self) -> list[Path]:
         """The file that defines the function. Raises `SchemaError` for an unknown name."""
-        function = self._imported()
         if isinstance(self.function, str) and (place := file_named(self.function)) is not None:
+            with suppress(SchemaError):  # for a name that the file lacks, `check` raises
+                self._imported()
             return [place]
-        file = defining_file(function)
+        file = defining_file(self._imported())
         return [] if file is None else [file]
 
     def _imported(self) -> RuleFunction:

@@ -24,6 +24,7 @@ def test_a_missing_package_says_what_to_type(package: str, extra: str, code: str
         f"import sys; sys.modules[{package!r}] = None\n"
         "import pathlib, structout\n"
         f"pathlib.Path({str(tmp_path)!r}, 'config.json').write_text('{{}}')\n"
+        f"pathlib.Path({str(tmp_path)!r}, 'a.yaml').write_text('a: 1')\n"
         f"try:\n    {code.replace('schemas', str(tmp_path))}\n"
         "except structout.MissingExtraError as error:\n    print(error)\n"
     )

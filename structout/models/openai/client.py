@@ -27,6 +27,7 @@ from structout.models.retries import FaultError, Patience, RefusalError, retried
 from structout.models.settings import Settings
 from structout.models.tokens import ESTIMATED
 
+NO_LOGPROBS = "sends no log-probabilities: its answers have no confidence"
 # Bytes of an answer: base, per token, maximum.
 _VERSION_CHARACTERS = 200
 _LEAST_ROOM, _TOKEN_ROOM, _MOST_ROOM = 4 << 20, 1 << 10, 256 << 20
@@ -268,7 +269,7 @@ class OpenAIModel:
         if not reply.valid and self._address.logprobs:
             self._say(f"{self.name} sent invalid log-probabilities, which are ignored")
         elif self._address.logprobs and any(one.text and one.logprobs is None for one in reply.answers):
-            self._say(f"{self.name} sends no log-probabilities: its answers have no confidence")
+            self._say(f"{self.name} {NO_LOGPROBS}")
         hidden = self._connection.hidden
         answers = [
             replace(answer, refusal=hidden(answer.refusal), version=hidden(answer.version)[:_VERSION_CHARACTERS])
