@@ -202,7 +202,7 @@ class Found:
 
 
 def nowhere(report: Report) -> Iterator[Place]:
-    """The values of labels that stand nowhere in their texts, outside enums and booleans: no strategy is asked."""
+    """The label values that stand nowhere in their texts, without enums and booleans. No strategy is asked."""
     for key, one in {one.key: one for one in report.outcomes}.items():
         for place, value in leaves(one.expected).items():
             if field_of(place) not in one.comparison.closed and searched(one.text).find(value).span is None:

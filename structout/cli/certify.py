@@ -116,7 +116,7 @@ def certify(
         raise SpecError(
             "got both --field and --confidence", hint="omit one of them: fields have confidences of their own"
         )
-    say_of_unasked(strategy_of(strategy), model)
+    say_of_unasked(strategy, model)
     whole = Dataset.load(dataset, schema, group=group, key=key)
     by: dict[str, Any] = {"confidence": own(confidence, float, int, NoneType)} if confidence is not None else {}
     log = log or str(Experiment(dataset, {}).place())  # that of bench, which may hold the answers
@@ -196,14 +196,15 @@ def _of_records(found: "Certificate", labelled: int) -> "Iterator[str]":
         yield f"to have {most}, any method must reject at least {plain(100 * found.bound)} % of the accepted records"
     else:
         yield f"the target is {most}, which they meet by themselves on these records"
-    if not found.confidences:
+    has_confidence = found.of == "answer" or bool(found.confidences)
+    if not has_confidence:
         yield "the strategy gives no confidence, so it can set no record aside, and the target is for all of them;"
     if found.is_met:
         of = " of the whole answer" if found.of == "answer" else ""
         how = f"a confidence{of} of at least {found.threshold:.4g}" if found.threshold else "the strategy as it is"
         yield f"{how} accepts {_percent(found.coverage)} of the records;"
         yield f"{found.errors} of {found.accepted} were wrong, which bounds the error at {100 * found.worst:.1f} %"
-    elif found.confidences:
+    elif has_confidence:
         yield "no threshold meets the target with 95 % certainty;"
         yield from _hope(found.evidence, labelled)
     else:

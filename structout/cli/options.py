@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from structout.completion import Sampling
     from structout.parsing import Decimal, Policy
     from structout.result import Example
-    from structout.strategies import Strategy
 
 T = TypeVar("T")
 _TAKEN = frozenset({"kind", "model", "status"})  # labels of the metrics
@@ -301,11 +300,14 @@ def _share(text: str) -> float | None:
     return share if 0 <= share <= 1 else None
 
 
-def say_of_unasked(strategy: "Strategy", model: str) -> None:
+def say_of_unasked(strategy: str, model: str) -> None:
     """Say that a model that the user named is not asked, because the strategy names its own."""
+    if model == defaults.MODEL:
+        return
+    from structout.strategies import load_strategy
     from structout.strategies.given import asks_given
 
-    if model != defaults.MODEL and not asks_given(strategy):
+    if not asks_given(load_strategy(strategy)):
         say(f"--model {model} is not asked: each call of the strategy names its own model")
 
 

@@ -234,7 +234,7 @@ def run(
     from structout.pipeline.settings import RunSettings
     from structout.prices import Prices, read_prices
     from structout.schema import Schema
-    from structout.strategies import instructed, strategy_of
+    from structout.strategies import instructed
     from structout.tables.kept_columns import columns_named
 
     if private:
@@ -281,7 +281,7 @@ def run(
         on_shift=on_shift.value,
     )
     work = FileRun(settings)
-    say_of_unasked(strategy_of(settings.strategy), model)
+    say_of_unasked(settings.strategy, model)
     try:
         if price and not work.is_empty:
             warn_of_other_models(read_prices(price), work.job.models())

@@ -236,6 +236,7 @@ class _Plan:
         return score(record.expected, self.dataset.schema.written(result), self.comparison).all_right
 
     def outcomes(self, run: _Run, fold: Fold, records: Sequence[Record]) -> Iterator[Outcome]:
+        number = fold.number if learns(run.strategy) else None  # without lessons, folds differ by chance alone
         for repeat in range(self.repeats):
             tasks_of = ((record, self._task(run, fold, record, repeat)) for record in records)
             asked = [(record, task) for record, task in tasks_of if task is not None]
@@ -254,7 +255,7 @@ class _Plan:
                     schema=task.schema,
                     comparison=self.comparison,
                     arm=run.arm,
-                    fold=fold.number if learns(run.strategy) else None,  # else folds differ by chance alone
+                    fold=number,
                     constant=self.constants.get(record.key),
                 )
 

@@ -146,11 +146,12 @@ class Findings:
     threshold alone. `frequent()` counts documents by the kind and the place of their issues. The counts are `total`,
     `valid`, `repaired` and `invalid`.
 
-    `sample` holds the first 1,000 invalid documents, and `mended` the first 1,000 repaired documents. `noticed` counts
-    documents that pass with values that look wrong, `doubtful` holds the first 1,000 of them, and `blank` counts the
-    blank lines, which hold no document. `kinds` counts documents by the kind and the place of their issues (of an
-    absent key, the place that it would have), `reasons` by why they are not JSON, and `edits` by the kind and the grade
-    of the edits that repaired them. `unread` says why the input broke off, if it did: then the gate does not pass.
+    `sample` holds the first 1,000 invalid documents, `mended` the first 1,000 repaired documents, and `doubtful`
+    the first 1,000 documents that pass although a value looks wrong. `noticed` counts all documents of the last
+    kind, and `blank` counts the blank lines, which hold no document. `kinds` counts documents by the kind and the
+    place of their issues (of an absent key, the place that it would have), `reasons` by why they are not JSON, and
+    `edits` by the kind and the grade of the edits that repaired them. `unread` says why the input broke off, if it
+    did: then the gate does not pass.
     `sources` counts the documents of each input by status, and `bad_fields_of` those in which a field with a threshold
     is bad, if there are several inputs.
     """
