@@ -39,9 +39,10 @@ def test_killed_at_twenty_moments_it_loses_and_doubles_nothing(
             process.wait(dice.uniform(0, took * 0.6))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
-            assert process.wait() == -signal.SIGKILL
+        if process.wait() == -signal.SIGKILL:
             killed += 1
-        else:  # it was done before its moment came: from the start again
+        else:  # it was done before its moment came, or just as the signal was sent: from the start again
+            assert process.returncode == whole.returncode
             assert (tmp_path / "out.jsonl").read_bytes() == expected[0]
             for name in ("out.jsonl", "q.jsonl", "j", "asked"):
                 (tmp_path / name).unlink(missing_ok=True)
