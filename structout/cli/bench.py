@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from structout.evaluation import Dataset, Report
     from structout.evaluation.experiment import Experiment
 
-# The candidates of `bench` and `recommend`: strategies that cost about a call a record. `Vote` costs several calls, and
-# the fields that `Grounded` may look for depend on the schema: name both yourself.
+# The candidates of `bench` and `recommend`. The last two keep wrong values out: by a search in the text, without a
+# further call, and by two or three answers to a record.
 DEFAULTS = [
     "Prompted()",
     "Prompted(examples=3)",
@@ -44,6 +44,8 @@ DEFAULTS = [
     "Constrained()",
     "Constrained(examples=3)",
     "Cascade(Repair(Prompted(examples=3)), Constrained(examples=3))",
+    'Verify(Constrained(examples=3), Grounded(fields="examples"))',
+    "Vote(Constrained(examples=3), n=3)",
 ]
 
 

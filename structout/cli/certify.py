@@ -246,7 +246,7 @@ def _hope(found: "Evidence", labelled: int) -> "Iterator[str]":
         yield f"the confidence {shown}: the right answer is surer in {pairs};"
     if found.needed is None:
         yield "at these rates, no number of records would meet the target: try another strategy or model, such as"
-        yield "Verify(STRATEGY, Grounded(fields=...)), which refuses values that do not stand in their texts"
+        yield "Verify(STRATEGY, Grounded(fields='examples')), which refuses values that do not stand in their texts"
     else:
         yield f"at these rates, about {found.needed:,} records that judge would meet it (now {found.records:,}):"
         rows = ceil(found.needed * labelled / max(1, found.records))

@@ -61,9 +61,10 @@ def init(
     """Write a folder to start from: a schema, the sample as records, and a README with the commands to run.
 
     Without --schema, the schema is inferred from the labelled columns of the sample, or from --example. A column that
-    identifies rows, such as id, becomes the key, and never a label. CSV may be delimited by ; | or tab. In a terminal,
-    init asks for what is missing. It never overwrites a file, and checks all that it writes before it ends. At most
-    1,000 rows of the sample are taken. The check runs the schema that init wrote, so --no-code needs a .json --schema.
+    identifies rows, such as id, becomes the key, and a label too if --label-column names it. CSV may be delimited by ;
+    | or tab. In a terminal, init asks for what is missing. It never overwrites a file, and checks all that it writes
+    before it ends. At most 1,000 rows of the sample are taken. The check runs the schema that init wrote, so --no-code
+    needs a .json --schema.
 
     Exit 0: the folder is written; 2: wrong usage, an unreadable sample, or labels that do not fit the schema.
     """
@@ -110,7 +111,6 @@ def init(
         records = [one for one in records if "expected" in one]
         say(f"left out {counted(lacking, 'row')} without a label")
     keep = tuple(one for one in _others(rows, text, labels) if one not in file.fields)
-    has_key = bool(rows.likely_key(text)) and rows.likely_key(text) not in labels
     starter = Starter(
         schema_file=file.name,
         schema_name=file.member,
@@ -118,7 +118,7 @@ def init(
         records=records,
         model=model,
         is_labelled=is_labelled,
-        has_key=has_key,
+        has_key=bool(_key(rows, text, labels)),
         keep=keep,
         is_stub=is_stub,
     )
@@ -129,7 +129,7 @@ def init(
             say("nothing is written")
             raise typer.Exit(PASSED)
     starter.write(Path(folder))
-    _tell(starter, file, folder, rows.likely_key(text) if has_key else "")
+    _tell(starter, file, folder, _key(rows, text, labels))
     raise typer.Exit(PASSED)
 
 
@@ -195,9 +195,9 @@ def _records(
     from structout.tables.sample import EXPECTED, KEY, SPLIT
 
     expected = _expected(rows, labels, given)
-    key = rows.likely_key(text)
+    key = _key(rows, text, labels)
     beside = [SPLIT, *_others(rows, text, labels)]
-    kept = {KEY: key} if key and key not in labels else {}
+    kept = {KEY: key} if key else {}
     kept |= {one: one for one in beside if one in rows.columns and one not in labels and one != text}
     records, lacking, blank = [], 0, list[str]()
     for number, (row, label) in enumerate(zip(rows.rows, expected, strict=True), 1):
@@ -212,6 +212,14 @@ def _records(
     if not records:
         raise DataError(f"{rows.name} has no text in its column {text!r}", hint="name the column with --column")
     return records, lacking
+
+
+def _key(rows: "Sample", text: str, labels: Sequence[str]) -> str:
+    """The column that becomes the key, "" if none does. A label that is called `key` need not identify a row."""
+    from structout.tables.sample import KEY
+
+    likely = rows.likely_key(text)
+    return "" if likely == KEY and KEY in labels else likely
 
 
 def _others(rows: "Sample", text: str, labels: Sequence[str]) -> list[str]:
@@ -327,7 +335,7 @@ def _tell(starter: Any, file: _SchemaFile, folder: str, key: str) -> None:
         told = "to extract others, name their columns with --label-column, give an --example, or --no-labels"
         put(f"the schema has the fields {', '.join(map(line, file.fields[:30]))}: {told}")
     if key and key not in file.fields:
-        how = ": --label-column names it as a field, with the others" if starter.is_labelled else ""
+        how = ": --label-column makes it a field too, named with the others" if starter.is_labelled else ""
         put(f"the column {line(key)} became the key of the records, and is not a field{how}")
     if file.closed:
         put(f"closed lists hold the values of the sample only: check {', '.join(map(line, file.closed))}")

@@ -65,7 +65,7 @@ def recommend(
     schema: Annotated[str | None, typer.Option("--schema", "-s", help="The schema, if the folder holds none.")] = None,
     strategy: Annotated[
         list[str] | None,
-        typer.Option("--strategy", help="A candidate, such as 'Constrained()'. Repeatable (seven of structout's own)."),
+        typer.Option("--strategy", help="A candidate, such as 'Constrained()'. Repeatable (nine of structout's own)."),
     ] = None,
     model: ModelsOption = None,
     model_settings: ModelSettingsOption = None,

@@ -39,7 +39,7 @@ class Certificate:
     `max_error`. `source` is the model as `load_model` takes it. The certificate holds for answers of at most
     `max_tokens`, with the train records of `dataset` as examples. `evidence` says what the certificate rests on, and
     `of` says which confidence the threshold is for, as `Confident` takes it (None: of the caller), and
-    `tried` how many strategies `certify` asked for these records so far, by the log: the confidence of 95 % is for one
+    `tried` how many strategies were measured on the records that judge, by the log: the confidence of 95 % is for one
     strategy that was chosen before. `confidences` are of all dev and test records, for `structout run --watch`.
     """
 
@@ -78,9 +78,9 @@ class Certificate:
             strategy = Verify(strategy, Confident(self.threshold, of=self.of))
         allowed, sure, covered = f"{100 * self.max_error:g} %", f"{100 * CONFIDENCE:.0f} %", self.coverage.value
         return (
-            f"# At most {allowed} of the accepted records are wrong, with {sure} confidence.\n"
+            f"# At most {allowed} of the accepted records are wrong, with {sure} confidence"
+            f"{several_tried(self.tried, ', but ')}.\n"
             f"# The strategy accepted {100 * covered:.0f} % of {self.n} test records.\n"
-            f"{several_tried(self.tried, '# ', chr(10))}"
             f"{measured_with(place or self.dataset, self.max_tokens)}{spec(strategy)}\n"
         )
 
@@ -131,7 +131,7 @@ def certify(
         strategy=spec(built), model=name, max_error=max_error, threshold=found, coverage=coverage, accepted=accepted,
         errors=errors, worst=worst, base_error=base, bound=bound, n=len(test), source=source, dataset=dataset.name,
         max_tokens=sampling.max_tokens, is_met=is_met, evidence=Evidence.of(judged, len(test), max_error), of=of,
-        tried=tried(log, dataset, Arm(spec(built), name)), confidences=known,
+        tried=tried(log, dataset, folds, Arm(spec(built), name)), confidences=known,
     )  # fmt: skip
 
 
@@ -147,13 +147,15 @@ def _known(outcomes: Sequence[Outcome]) -> Of:
     return "answer" if accepted and all(outcome.answer_sureness is not None for outcome in accepted) else "values"
 
 
-def tried(log: str | Path | None, dataset: Dataset, arm: Arm) -> int:
-    """How many strategies `certify` asked for records of this data set, by the log; with the strategy of `arm`."""
+def tried(log: str | Path | None, dataset: Dataset, folds: int | None, arm: Arm) -> int:
+    """How many strategies the log holds, whoever measured them, for the records that judge `arm`, with that of `arm`:
+    the test records, or all with folds. A choice by other records needs no correction.
+    """
     known = {_bare(arm)}
-    splits = dataset.splits().items()
+    judging = dataset.splits().items() if folds else dataset.split("test").splits().items()
     for run in listed(log) if log is not None else ():
         about = run.about
-        if about.get("by") == CERTIFY and run.outcomes and splits & _items(about.get("splits")):
+        if run.outcomes and judging & _tested(about):
             known |= {_bare(Arm(str(one), str(model))) for one in about["strategies"] for model in about["models"]}
     return len(known)
 
@@ -168,17 +170,21 @@ def _bare(arm: Arm) -> Arm:
     return arm
 
 
-def _items(found: Any) -> Any:
-    """The entries of a mapping that a log holds; none for anything else."""
-    return {(str(name), str(value)) for name, value in found.items()} if isinstance(found, Mapping) else set()
+def _tested(about: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """The splits that a logged run tested, each with its fingerprint; none if the log does not say."""
+    splits, tested = about.get("splits"), about.get("tested")
+    if not isinstance(splits, Mapping):
+        return set()
+    names = tested if isinstance(tested, list) else splits
+    return {(str(name), str(splits[name])) for name in names if name in splits}
 
 
-def several_tried(count: int, before: str = "", after: str = "") -> str:
-    """A sentence for more than one strategy that was tried on the same records; "" for one."""
+def several_tried(count: int, before: str = "") -> str:
+    """A clause for more than one strategy that was tried on the same records; "" for one."""
     if count < 2:
         return ""
-    told = f"certify tried {count} strategies on these records: the {100 * CONFIDENCE:.0f} % holds for one strategy"
-    return f"{before}{told} that was chosen before, not for the best of several{after}"
+    told = f"{count} strategies were tried on these records: the {100 * CONFIDENCE:.0f} % holds for one strategy"
+    return f"{before}{told} that was chosen before, not for the best of several"
 
 
 def halves(

@@ -84,8 +84,8 @@ class FieldCertificate:
         told = ", ".join(f"{one.field} {100 * one.max_error:g} %" for one in self.fields)
         return (
             f"# Of the values that are not null, at most these shares are wrong: {told}.\n"
-            f"# All of these bounds hold together with {100 * CONFIDENCE:.0f} % confidence.\n"
-            f"{several_tried(self.tried, '# ', chr(10))}"
+            f"# All of these bounds hold together with {100 * CONFIDENCE:.0f} % confidence"
+            f"{several_tried(self.tried, ', but ')}.\n"
             f"{measured_with(place or self.dataset, self.max_tokens)}{spec(strategy)}\n"
         )
 
@@ -121,7 +121,7 @@ def certify_fields(
     source = model if isinstance(model, str) else test[0].model
     made = FieldCertificate(
         strategy=spec(built), model=test[0].model, source=source, dataset=dataset.name,
-        max_tokens=sampling.max_tokens, fields=found, tried=tried(log, dataset, Arm(spec(built), test[0].model)),
+        max_tokens=sampling.max_tokens, fields=found, tried=tried(log, dataset, folds, Arm(spec(built), test[0].model)),
     )  # fmt: skip
     known = (_least(outcome, made.verifier) for outcome in (*dev, *test))
     return replace(made, confidences=tuple(one for one in known if one is not None))

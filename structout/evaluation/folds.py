@@ -10,7 +10,8 @@ from structout.models import Model, model_of
 from structout.result import Example
 from structout.strategies import On, Strategy, Verify
 from structout.strategies.parts import parts, with_inner
-from structout.verifiers import Judged, Learned
+from structout.verifiers import Grounded, Judged, Learned
+from structout.verifiers.grounded import EXAMPLES
 from structout.words import plain_words
 
 # From a strategy and a model: results for the records outside a fold, each compared with its label.
@@ -76,13 +77,15 @@ def is_fitted(strategy: Strategy) -> bool:
 
 
 def learns(strategy: Strategy) -> bool:
-    """Whether a strategy may take anything from labelled records: examples, quoted fields, a verifier that is fitted. A
-    strategy of your own may.
+    """Whether a strategy may take anything from labelled records: examples, quoted or grounded fields, a verifier that
+    is fitted. A strategy of your own may.
     """
-    return any(_learns(part) for part in parts(strategy) if hasattr(part, "run")) or is_fitted(strategy)
+    return any(map(_learns, parts(strategy))) or is_fitted(strategy)
 
 
 def _learns(part: Any) -> bool:
+    if not hasattr(part, "run"):
+        return isinstance(part, Grounded) and part.fields == EXAMPLES
     if not type(part).__module__.startswith("structout."):
         return True
     return bool(getattr(part, "examples", 0) or getattr(part, "quote", False))

@@ -28,9 +28,9 @@ _BYTES = 4  # of a prompt or an answer for a token, likely
 class Expected:
     """The new prompts of a model with their tokens, and the price in US dollars (None if it is unknown).
 
-    `likely` assumes that every answer is the label of its record, with a token for four bytes. `most` assumes that no
-    answer is accepted, so that each strategy asks all that it can, with a token for each byte and answers as long as
-    the token limit. `known` prompts are in the log and not asked again. `strategies` holds the different prompts of
+    `likely` assumes that every answer is the label of its record, with a token for four bytes of the messages. `most`
+    assumes that no answer is accepted, so that each strategy asks all that it can, with a token for each byte of the
+    messages, a template and the schema that a server is sent beside them, and answers as long as the token limit. `known` prompts are in the log and not asked again. `strategies` holds the different prompts of
     each strategy, likely and at most, known prompts included; a prompt that several strategies send is asked once.
     """
 
@@ -182,9 +182,10 @@ class _StandIn:
         text = self._label(prompt)
         if key not in self.asked:
             self.asked.add(key)
-            read, limit = most_read(prompt), prompt.sampling.max_tokens
-            self.likely += Usage(1, read // _BYTES, min(limit, len(text.encode(errors="replace")) // _BYTES + 1))
-            self.most += Usage(1, read, limit)
+            limit = prompt.sampling.max_tokens
+            likely = sum(len(message.content.encode(errors="replace")) for message in prompt.messages) // _BYTES
+            self.likely += Usage(1, likely, min(limit, len(text.encode(errors="replace")) // _BYTES + 1))
+            self.most += Usage(1, most_read(prompt), limit)
         return Completion(text, Usage(calls=1))
 
     def _label(self, prompt: Prompt) -> str:
@@ -222,5 +223,6 @@ def lines(found: Sequence[Expected], max_tokens: int) -> list[str]:
     return [
         *told,
         f"Likely: every answer is the label of its record, {_BYTES} bytes a token. At most: each answer is rejected "
-        f"and asked for again, a byte a token, {max_tokens} tokens an answer. No model was asked.",
+        f"and asked for again, a byte a token, the schema counted too, {max_tokens} tokens an answer. "
+        "No model was asked.",
     ]

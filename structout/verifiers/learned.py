@@ -123,7 +123,7 @@ def read_head(file: str | Path) -> Head:
             raise ValueError("the head was fitted to other features")
         means, scales, weights = (tuple(map(float, content[name])) for name in ("means", "scales", "weights"))
         grounded = content.get("grounded", {})  # older files lack it
-        if grounded.get("fields") is not None:
+        if isinstance(grounded.get("fields"), list):
             grounded["fields"] = tuple(grounded["fields"])
         return Head(means, scales, weights, float(content["bias"]), Grounded(**grounded))
     except (OSError, ValueError, TypeError, KeyError, AttributeError, SpecError) as error:

@@ -32,7 +32,7 @@ def test_recommend_and_certify_write_a_strategy(
     none = shell(*words, "--record-accuracy", "0.999", "--for", "10", "--json")
     assert f"the earlier {choice} was renamed to {choice}.old" in none.stderr
     assert (Path(choice).exists(), Path(f"{choice}.old").exists()) == (False, True)
-    assert len(json.loads(none.stdout)["for"]["costs"]) == 7
+    assert len(json.loads(none.stdout)["for"]["costs"]) == 9
     assert (none.returncode, json.loads(none.stdout)["chosen"]) == (1, None)
     assert "would meet the targets with 2,995 records" in shell(*words, "--record-accuracy", "0.999").stdout
     unsure = shell("certify", str(data), "--model", model, *options, "--output", str(tmp_path / "sure.strategy"))
@@ -45,7 +45,7 @@ def test_recommend_and_certify_write_a_strategy(
     assert "0 of the 60 accepted records that judge are wrong" in few.stdout
     assert "at these rates, about 299 records that judge would meet it (now 60)" in few.stdout
     assert re.search(r"label about [1-9],?\d+ rows in all \(now \d+\)", few.stdout)
-    assert "certify tried" not in few.stdout, "the same strategy again"
+    assert "were tried" not in few.stdout, "the same strategy again"
     (tmp_path / "own.py").write_text("def always(outcome):\n    return 1.0\n")
     own = shell(
         "certify", str(data), "--model", model, *options, "--confidence", f"{tmp_path / 'own.py'}:always", "--json"
@@ -133,7 +133,7 @@ def test_certify_says_why_no_threshold_is_found(
     assert "180 of the 180 accepted records that judge are wrong" in wrong.stdout
     assert "at these rates, no number of records would meet the target" in wrong.stdout
     assert "#logprobs" in wrong.stdout
-    assert "certify tried 2 strategies on these records: the 95 % holds for one strategy" in wrong.stdout
+    assert "2 strategies were tried on these records: the 95 % holds for one strategy" in wrong.stdout
     (tmp_path / "model.json").write_text(json.dumps({"bolt": "no"}))
     none = shell(*words, "--strategy", "Prompted(examples=1)")
     assert "the strategy accepted none of the 180 records that judge: there is nothing to certify" in none.stdout

@@ -357,12 +357,17 @@ def test_separation_is_shown_by_chance_in_one_of_twenty_cases() -> None:
     assert shown / EXPERIMENTS == pytest.approx(0.05, abs=0.02)
 
 
-def test_certify_counts_the_strategies_that_it_tried_on_these_records(tmp_path: Path) -> None:
+def test_certify_counts_the_strategies_that_were_tried_on_the_records_that_judge(tmp_path: Path) -> None:
     log, whole, model = tmp_path / "log.jsonl", dataset(0, 60, 200), Scripted(unsure, name="m")
-    evaluate("Prompted()", model, whole, log=log)
+    evaluate(["Prompted()", "Reask(Prompted())"], model, whole.split("dev"), examples=whole, log=log)
     tried = [certify(one, whole, model=model, log=log) for one in ("Prompted()", "Repair(Prompted())", "Prompted()")]
     assert [one.tried for one in tried] == [1, 2, 2]
-    assert "# certify tried 2 strategies on these records" in tried[1].written()
+    promised, rest = tried[1].written().split("\n", 1)
+    assert "with 95 % confidence, but 2 strategies were tried on these records" in promised
+    assert "tried" not in rest
+    evaluate(["Prompted()", "Constrained()"], model, whole.split("test"), examples=whole, log=log)
+    assert certify("Prompted()", whole, model=model, log=log).tried == 3, "those of a bench count too"
+    assert certify("Prompted()", whole, model=model, log=log, folds=2).tried == 4, "and here those of the dev records"
     assert certify("Constrained()", dataset(0, 50, 150), model=model, log=log).tried == 1, "other records"
     assert certify("Constrained()", whole, model=model).tried == 1, "no log"
 

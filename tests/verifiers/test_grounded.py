@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 
-from structout import DataError, Grounded, SpecError, Usage
+from structout import DataError, Grounded, Scripted, SpecError, StructoutWarning, Usage
 from structout.document import Json
-from structout.result import Example
+from structout.result import Example, Result, Task
+from structout.schema import Schema
 from tests.verifiers.test_verifiers import ORDER, Order, check
 
 
@@ -138,3 +139,21 @@ def test_what_would_accept_everything_is_refused_with_a_hint(build: Any) -> None
     with pytest.raises(SpecError) as caught:
         build()
     assert caught.value.hint
+
+
+def test_grounded_takes_its_fields_from_the_examples_of_the_task() -> None:
+    schema = Schema.of({"type": "object", "properties": {"name": {"type": "string"}, "year": {"type": "integer"}}})
+    bound = tuple(
+        Example(one.text, {k: v for k, v in one.document.items() if k != "item"}) for one in Labelled.examples
+    )  # type: ignore[union-attr]
+    right, made_up = {"name": "Di", "year": 1998}, {"name": "Ed", "year": 1998}
+
+    def decision(document: Json, examples: tuple[Example, ...]) -> str:
+        task, result = Task("Di paid in 98", schema, examples), Result("valid", None, document)
+        return Grounded(fields="examples").check([task], [result], Scripted(""))[0].decision
+
+    assert [decision(one, bound) for one in (right, made_up)] == ["accept", "reject"], "the year is derived"
+    with pytest.warns(StructoutWarning, match="got no examples, so it looks for all values"):
+        assert decision(right, ()) == "reject"
+    with pytest.raises(SpecError, match="invalid fields of Grounded: got 'all'"):
+        Grounded(fields="all")  # type: ignore[arg-type]

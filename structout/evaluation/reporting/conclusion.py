@@ -7,6 +7,7 @@ from structout.evaluation.folds import described
 from structout.evaluation.outcome import Arm
 from structout.evaluation.report import Pair, Report, ReportRow
 from structout.evaluation.reporting.refused import refused
+from structout.evaluation.reporting.ungrounded import ungrounded
 from structout.evaluation.stats.rates import CONFIDENCE, Rate
 
 _FREQUENT = 3  # records with a value before its absence is said
@@ -19,7 +20,7 @@ def conclusion(report: Report, place: str | None = None) -> str:
     rows, pairs, constant = report.rows(), report.pairs(), report.constant
     share = constant.rates["record accuracy"] if constant is not None else None
     named = taken(rows, pairs, share) or (best_of(rows) if rows and report.has_labels else None)
-    missed = [] if named is None else _missed(report, named)
+    missed = [] if named is None else [*_missed(report, named), *_found_nowhere(report, named)]
     missed += [told for arm, outcomes in report.plain.items() for told in refused(_called(arm, rows), outcomes)]
     return conclude(rows, pairs, constant=share, missed=missed, made=made, place=place)
 
@@ -33,9 +34,9 @@ def conclude(
     made: str = "",
     place: str | None = None,
 ) -> str:
-    """The paragraph for these rows and pairs. `constant` is the record accuracy of a constant answer, `missed` says
-    which values the named strategy never found and what verifiers refused, `made` how folds were made, and `place` is
-    where the report is.
+    """The paragraph for these rows and pairs. `constant` is the record accuracy of a constant answer, `made` says how
+    folds were made, and `place` is where the report is. `missed` says which values the named strategy never found, what
+    `Grounded` would refuse, and what verifiers refused.
 
     It names one strategy to take: of the strategies that are better than a constant answer, and that these pairs do not
     show to be less accurate than the best, the strategy that accepts the fewest wrong records; of equals, the cheapest.
@@ -98,6 +99,12 @@ def _missed(report: Report, row: ReportRow) -> list[str]:
         if rate.n >= _FREQUENT and not rate.value
     ]
     return [told for _, told in sorted(none, key=lambda one: -one[0])[:2]]
+
+
+def _found_nowhere(report: Report, row: ReportRow) -> list[str]:
+    """What `Grounded` would keep out of a row's accepted records, as a sentence, if anything."""
+    told = ungrounded(row.strategy, report.plain[Arm(row.strategy, row.model, row.setting)])
+    return [told] if told else []
 
 
 def _without_labels(rows: Sequence[ReportRow]) -> Iterator[str]:
