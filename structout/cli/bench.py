@@ -204,6 +204,9 @@ def bench(
         if dry_run:
             put_forecast(forecast(experiment), experiment.max_tokens, as_json=as_json)
             raise typer.Exit(PASSED)
+        if suspect and len(experiment.strategies) * len(experiment.models) == 1 and not experiment.sweep:
+            problem = "--suspect needs independent strategies that agree, and got one strategy"
+            raise SpecError(problem, hint="give another --strategy or --model, which asks other questions")
         report = _run(experiment, earlier, write_secrets=write_secrets, transcripts=transcripts)
         if price:
             warn_of_other_models(given["prices"], [*_models(report), *experiment.models])

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from structout.pipeline.progress import Tally
 
-_EVERY = 10.0  # seconds between two lines of progress in a log
+_EVERY = 10.0  # seconds between two lines of progress of a run in a log
+_SELDOM = 30.0  # seconds between two lines of progress of other commands in a log
 
 
 class LogFormat(StrEnum):
@@ -121,9 +122,11 @@ def show(report: Any, *, as_json: bool, markdown: bool, more: Mapping[str, Any] 
 
 @contextmanager
 def progress(task: str, total: int | None) -> Iterator[Any]:
-    """A progress bar on stderr if stderr is a terminal. The yielded function advances the bar by one."""
+    """A progress bar on stderr if stderr is a terminal, else a line every 30 seconds. The yielded function advances by
+    one.
+    """
     if not sys.stderr.isatty():
-        yield lambda now=None: None
+        yield _in_lines(task, total)
         return
     from rich.console import Console
     from rich.progress import (
@@ -150,6 +153,20 @@ def progress(task: str, total: int | None) -> Iterator[Any]:
             bar.update(row, advance=1, description=surfaces.line(now or task))
 
         yield advance
+
+
+def _in_lines(task: str, total: int | None) -> "Callable[..., None]":
+    """Advances a count by one, and says it when 30 seconds have passed since the last line."""
+    done, said = 0, time.monotonic()
+
+    def advance(now: str | None = None) -> None:
+        nonlocal done, said
+        done += 1
+        if time.monotonic() - said >= _SELDOM:
+            said = time.monotonic()
+            say(f"{task}: {done:,}{'' if total is None else f' of {total:,}'}")
+
+    return advance
 
 
 @contextmanager

@@ -30,8 +30,9 @@ class Expected:
 
     `likely` assumes that every answer is the label of its record, with a token for four bytes of the messages. `most`
     assumes that no answer is accepted, so that each strategy asks all that it can, with a token for each byte of the
-    messages, a template and the schema that a server is sent beside them, and answers as long as the token limit. `known` prompts are in the log and not asked again. `strategies` holds the different prompts of
-    each strategy, likely and at most, known prompts included; a prompt that several strategies send is asked once.
+    messages, of a template and of the schema that a server is sent, and answers as long as the token limit. `known`
+    prompts are in the log and not asked again. `strategies` holds the different prompts of each strategy, likely and at
+    most, known prompts included; a prompt that several strategies send is asked once.
     """
 
     model: str

@@ -163,3 +163,6 @@ def test_bench_shows_suspect_labels_beside_all_figures(tmp_path: Path, shell: Sh
     assert 'id="suspects"' in (tmp_path / "page.html").read_text(encoding="utf-8")
     refused = shell("bench", "--rescore", log, "--suspect", "--no-transcripts")
     assert (refused.returncode, "--no-transcripts" in refused.stderr) == (2, True)
+    alone = shell(*words[:-2], "--log", str(tmp_path / "other.jsonl"), "--suspect")
+    assert (alone.returncode, "--suspect needs independent strategies that agree" in alone.stderr) == (2, True)
+    assert not (tmp_path / "other.jsonl").exists(), "no model was asked"

@@ -123,6 +123,10 @@ def test_ids_become_keys_and_other_columns_stay_beside_the_records(
     told = shell("init", *options)
     assert told.returncode == 0
     assert "the column id became the key of the records, and is not a field" in told.stdout
+    both = shell("init", "named", *options[:4], "--label-column", "id", "--label-column", "werk")
+    assert both.returncode == 0, both.stderr
+    labelled = json.loads(Path("named/records.jsonl").read_text().splitlines()[1])
+    assert (labelled["key"], labelled["expected"]["id"]) == ("001", "001"), "a key and a field"
     run, validate = commands("orders")
     assert run[run.index("--key") : run.index("--output")] == ["--key", "key", "--keep", "werk"]
     monkeypatch.chdir("orders")

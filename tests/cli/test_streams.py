@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from structout.cli import console
 from tests.bolt import BOLT
 from tests.cli.conftest import GOOD
 from tests.conftest import ROOT, run
@@ -187,3 +188,14 @@ def test_an_interruption_while_the_commands_are_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "structout: interrupted\n")
+
+
+def test_a_log_gets_a_line_of_progress_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for seconds, expected in ((0.0, "structout: bench: 1 of 3\nstructout: bench: 2 of 3\n"), (3600.0, "")):
+        monkeypatch.setattr(console, "_SELDOM", seconds)
+        with console.progress("bench", 3) as advance:
+            advance("Prompted()")
+            advance("Prompted()")
+        assert capfd.readouterr().err == expected

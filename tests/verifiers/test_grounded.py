@@ -143,16 +143,23 @@ def test_what_would_accept_everything_is_refused_with_a_hint(build: Any) -> None
 
 def test_grounded_takes_its_fields_from_the_examples_of_the_task() -> None:
     schema = Schema.of({"type": "object", "properties": {"name": {"type": "string"}, "year": {"type": "integer"}}})
-    bound = tuple(
-        Example(one.text, {k: v for k, v in one.document.items() if k != "item"}) for one in Labelled.examples
-    )  # type: ignore[union-attr]
-    right, made_up = {"name": "Di", "year": 1998}, {"name": "Ed", "year": 1998}
+    labels: dict[str, Json] = {
+        "Ann came in 98": {"name": "Ann", "year": 1998},
+        "Bo came in 04": {"name": "Bo", "year": 2004},
+    }
+    examples = tuple(Example(text, document) for text, document in labels.items())
+    right: Json = {"name": "Di", "year": 1998}
+    made_up: Json = {"name": "Ed", "year": 1998}
 
-    def decision(document: Json, examples: tuple[Example, ...]) -> str:
-        task, result = Task("Di paid in 98", schema, examples), Result("valid", None, document)
-        return Grounded(fields="examples").check([task], [result], Scripted(""))[0].decision
+    def decision(document: Json, shown: tuple[Example, ...]) -> str:
+        result: Result[Any] = Result("valid", None, document)
+        return (
+            Grounded(fields="examples")
+            .check([Task("Di came in 98", schema, shown)], [result], Scripted(""))[0]
+            .decision
+        )
 
-    assert [decision(one, bound) for one in (right, made_up)] == ["accept", "reject"], "the year is derived"
+    assert [decision(one, examples) for one in (right, made_up)] == ["accept", "reject"], "the year is derived"
     with pytest.warns(StructoutWarning, match="got no examples, so it looks for all values"):
         assert decision(right, ()) == "reject"
     with pytest.raises(SpecError, match="invalid fields of Grounded: got 'all'"):

@@ -1,7 +1,7 @@
 """Wrong values that stand nowhere in their texts: how many records `Grounded` would refuse, and by which expression."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +11,9 @@ from structout.evaluation.dataset import Record
 from structout.evaluation.reporting.conclusion import conclusion
 from structout.evaluation.reporting.ungrounded import ungrounded
 from structout.schema import Schema
+
+if TYPE_CHECKING:
+    from structout.document import Json
 
 CITIES = ["Paris", "Lyon", "Berlin", "Bonn", "Milan", "Rome", "Vienna", "Graz"]
 COUNTRY = {"Paris": "FR", "Lyon": "FR", "Berlin": "DE", "Bonn": "DE", "Milan": "IT", "Rome": "IT"}
@@ -26,7 +29,7 @@ def orders() -> Dataset:
             "additionalProperties": False,
         }
     )
-    labels = {city: {"city": city, "country": COUNTRY.get(city, "AT")} for city in CITIES}
+    labels: dict[str, Json] = {city: {"city": city, "country": COUNTRY.get(city, "AT")} for city in CITIES}
     records = tuple(
         Record(str(i), f"order {i} to {city}", label, label, "test") for i, (city, label) in enumerate(labels.items())
     )
