@@ -1,5 +1,6 @@
 """The input and output of a strategy: a `Task`, and a `Result` with every attempt that was paid for."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from pydantic_core import to_jsonable_python
 
 from structout import defaults, pages
 from structout.completion import Completion, Message, Prompt, Sampling, Usage
-from structout.document import Json, scalars
+from structout.document import Json, load_json, scalars
 from structout.errors import StructoutError
 from structout.issue import Issue
 from structout.parsing import Edit
@@ -72,14 +73,29 @@ def of_windows(attempts: Sequence[Attempt]) -> bool:
 
 
 def answer_probability(attempts: Sequence[Attempt]) -> float | None:
-    """The probability of the last answer as a whole; None if the model reports none, if several samples were drawn,
-    among which a strategy chose or voted, or if the attempts are about several windows of a text.
+    """The probability of the last answer as a whole; None if the model reports none, if several samples of one model
+    were drawn, among which a strategy chose or voted, or if the attempts are about several windows of a text.
+
+    If different models gave the samples, as in an `Ensemble`, it is the mean of their probabilities of this answer,
+    with 0 for a model that answered otherwise.
     """
-    if not attempts or any(attempt.prompt.sample for attempt in attempts):
+    if not attempts or of_windows(attempts):
         return None
-    if of_windows(attempts):
+    last = {attempt.prompt.sample: attempt for attempt in attempts}.values()  # of each sample
+    if len({attempt.model for attempt in last}) < len(last):
         return None
-    return attempts[-1].completion.probability
+    answer = _canonical(attempts[-1].completion.text)
+    agreeing = [one.completion for one in last if _canonical(one.completion.text) == answer]
+    known = [one.probability for one in agreeing if one.probability is not None]
+    return sum(known) / len(last) if len(known) == len(agreeing) else None
+
+
+def _canonical(text: str) -> str:
+    """The same text for answers that are equal JSON, in whatever layout and order of keys."""
+    try:
+        return json.dumps(load_json(text), sort_keys=True)
+    except ValueError:
+        return text
 
 
 @dataclass(frozen=True, slots=True, repr=False)

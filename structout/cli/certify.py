@@ -247,6 +247,10 @@ def _hope(found: "Evidence", labelled: int) -> "Iterator[str]":
     if found.needed is None:
         yield "at these rates, no number of records would meet the target: try another strategy or model, such as"
         yield "Verify(STRATEGY, Grounded(fields='examples')), which refuses values that do not stand in their texts"
+    elif found.needed <= found.records:
+        yield "a threshold that was chosen by the records that judge would meet it, but such a choice proves nothing:"
+        yield "the records that propose thresholds did not propose it, for they are few or hold few wrong answers."
+        yield "Label more rows, or let --folds 5 use all"
     else:
         yield f"at these rates, about {found.needed:,} records that judge would meet it (now {found.records:,}):"
         rows = ceil(found.needed * labelled / max(1, found.records))

@@ -79,6 +79,14 @@ def finetune(
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The seed of training.")] = None,
+    members: Annotated[
+        int | None,
+        typer.Option(
+            "--members",
+            min=2,
+            help="Train so many models, each with its own seed, and write members.strategy, which asks them all.",
+        ),
+    ] = None,
     measure: Annotated[
         str | None, typer.Option("--measure", help="Measure before and after training on this split: dev or test.")
     ] = None,
@@ -99,9 +107,10 @@ def finetune(
     """Train a local model on the train records of a data set. The same command resumes a run that was killed."""
     from structout.errors import SpecError
     from structout.evaluation import Dataset, read_log
-    from structout.finetuning import EVALUATION, Training, learning_curve
+    from structout.finetuning import EVALUATION, Training, finetune_members, learning_curve
     from structout.finetuning import finetune as teach
     from structout.finetuning.finetuner import MEASURED
+    from structout.finetuning.members import STRATEGY as MEMBERS
     from structout.prompts.guidance import read_instructions
     from structout.result import Example
 
@@ -114,6 +123,9 @@ def finetune(
     sizes = _sizes(curve) if curve is not None else []
     if sizes and measure is None:
         raise SpecError("--curve needs --measure", hint="add --measure dev")
+    if members is not None and (measure is not None or sizes):
+        hint = "omit --measure and --curve: structout bench measures members.strategy"
+        raise SpecError("--members goes with neither --measure nor --curve", hint=hint)
     for option, value in (("--fresh", fresh), ("--more", more)):
         if sizes and value:
             raise SpecError(f"both --curve and {option} are given", hint="omit one of them")
@@ -147,6 +159,11 @@ def finetune(
             _show_curve(points, Path(output), as_json=as_json)
             say(f"{len(points)} of {len(sizes)} sizes had enough records: load one as path:{output}/SIZE")
             raise typer.Exit(PASSED if points else NOTHING)
+        if members is not None:
+            with _progress() as tell:
+                finetune_members(model, whole, output, training, members=members, more=further, fresh=fresh, tell=tell)
+            say(f"{members} models are trained: use them as --strategy {output}/{MEMBERS}")
+            raise typer.Exit(PASSED)
         asked = 2 * len(MEASURED) * len(part or ())
         with _progress() as tell, ExitStack() as later:
 

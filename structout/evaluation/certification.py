@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ from structout.completion import Sampling
 from structout.errors import DataError, SpecError
 from structout.evaluation.dataset import Dataset
 from structout.evaluation.harness import evaluate, labelled
-from structout.evaluation.log import listed
+from structout.evaluation.log import measured
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.recommendation import measured_with
 from structout.evaluation.stats.rates import CONFIDENCE, Rate, wilson
@@ -39,7 +39,7 @@ class Certificate:
     `max_error`. `source` is the model as `load_model` takes it. The certificate holds for answers of at most
     `max_tokens`, with the train records of `dataset` as examples. `evidence` says what the certificate rests on, and
     `of` says which confidence the threshold is for, as `Confident` takes it (None: of the caller), and
-    `tried` how many strategies were measured on the records that judge, by the log: the confidence of 95 % is for one
+    `tried` how many strategies were measured on records that judge, by the log: the confidence of 95 % is for one
     strategy that was chosen before. `confidences` are of all dev and test records, for `structout run --watch`.
     """
 
@@ -76,11 +76,13 @@ class Certificate:
             raise DataError("a strategy cannot apply a confidence of your own", hint="omit confidence")
         if self.threshold is not None and self.of is not None:
             strategy = Verify(strategy, Confident(self.threshold, of=self.of))
-        allowed, sure, covered = f"{100 * self.max_error:g} %", f"{100 * CONFIDENCE:.0f} %", self.coverage.value
+        allowed, sure = f"{100 * self.max_error:g} %", f"{100 * CONFIDENCE:.0f} %"
+        covered = f"{100 * self.coverage.value:.0f} % of {self.n} test records"
         return (
             f"# At most {allowed} of the accepted records are wrong, with {sure} confidence"
             f"{several_tried(self.tried, ', but ')}.\n"
-            f"# The strategy accepted {100 * covered:.0f} % of {self.n} test records.\n"
+            f"# It accepted {covered}: {self.errors} of {self.accepted} were wrong, which bounds the error at "
+            f"{100 * self.worst:.1f} %.\n"
             f"{measured_with(place or self.dataset, self.max_tokens)}{spec(strategy)}\n"
         )
 
@@ -131,7 +133,7 @@ def certify(
         strategy=spec(built), model=name, max_error=max_error, threshold=found, coverage=coverage, accepted=accepted,
         errors=errors, worst=worst, base_error=base, bound=bound, n=len(test), source=source, dataset=dataset.name,
         max_tokens=sampling.max_tokens, is_met=is_met, evidence=Evidence.of(judged, len(test), max_error), of=of,
-        tried=tried(log, dataset, folds, Arm(spec(built), name)), confidences=known,
+        tried=tried(log, test, Arm(spec(built), name)), confidences=known,
     )  # fmt: skip
 
 
@@ -147,36 +149,26 @@ def _known(outcomes: Sequence[Outcome]) -> Of:
     return "answer" if accepted and all(outcome.answer_sureness is not None for outcome in accepted) else "values"
 
 
-def tried(log: str | Path | None, dataset: Dataset, folds: int | None, arm: Arm) -> int:
-    """How many strategies the log holds, whoever measured them, for the records that judge `arm`, with that of `arm`:
-    the test records, or all with folds. A choice by other records needs no correction.
+def tried(log: str | Path | None, judging: Sequence[Outcome], arm: Arm) -> int:
+    """How many strategies the log holds, whoever measured them, for records that judge `arm`, with that of `arm`. A
+    choice by other records needs no correction.
     """
-    known = {_bare(arm)}
-    judging = dataset.splits().items() if folds else dataset.split("test").splits().items()
-    for run in listed(log) if log is not None else ():
-        about = run.about
-        if run.outcomes and judging & _tested(about):
-            known |= {_bare(Arm(str(one), str(model))) for one in about["strategies"] for model in about["models"]}
-    return len(known)
+    texts = {outcome.text for outcome in judging}
+    return len({_bare(one) for one in (arm, *(measured(log, texts) if log is not None else ()))})
 
 
 def _bare(arm: Arm) -> Arm:
-    """The arm with the model that an `On` around its strategy names: `On(M, X)` is X with the model M."""
+    """The arm without what certifies it, and with the model that an `On` around its strategy names: `On(M, X)` is X
+    with the model M, and `Verify(X, Confident(...))` is X with a threshold.
+    """
     with suppress(SpecError):
         strategy = load_strategy(arm.strategy)
+        if isinstance(strategy, Verify) and isinstance(strategy.verifier, Confident):
+            return _bare(replace(arm, strategy=spec(strategy.inner)))
         if isinstance(strategy, On):
             model = strategy.model if isinstance(strategy.model, str) else strategy.model.name
-            return Arm(spec(strategy.inner), model)
+            return _bare(replace(arm, strategy=spec(strategy.inner), model=model))
     return arm
-
-
-def _tested(about: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """The splits that a logged run tested, each with its fingerprint; none if the log does not say."""
-    splits, tested = about.get("splits"), about.get("tested")
-    if not isinstance(splits, Mapping):
-        return set()
-    names = tested if isinstance(tested, list) else splits
-    return {(str(name), str(splits[name])) for name in names if name in splits}
 
 
 def several_tried(count: int, before: str = "") -> str:

@@ -121,7 +121,7 @@ def certify_fields(
     source = model if isinstance(model, str) else test[0].model
     made = FieldCertificate(
         strategy=spec(built), model=test[0].model, source=source, dataset=dataset.name,
-        max_tokens=sampling.max_tokens, fields=found, tried=tried(log, dataset, folds, Arm(spec(built), test[0].model)),
+        max_tokens=sampling.max_tokens, fields=found, tried=tried(log, test, Arm(spec(built), test[0].model)),
     )  # fmt: skip
     known = (_least(outcome, made.verifier) for outcome in (*dev, *test))
     return replace(made, confidences=tuple(one for one in known if one is not None))

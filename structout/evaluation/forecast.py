@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from structout.evaluation.perturbations import PERTURBATIONS
 from structout.models import Model, identity
 from structout.models.tokens import most_read
 from structout.prices import Price, dollars, with_known
+from structout.result import Result, Task
 from structout.strategies import Strategy
-from structout.strategies.parts import with_models
+from structout.strategies.parts import with_inner, with_models
 from structout.surfaces import json_text
+from structout.verifiers import Verdict, Verifier
 
 _BYTES = 4  # of a prompt or an answer for a token, likely
 
@@ -29,10 +31,10 @@ class Expected:
     """The new prompts of a model with their tokens, and the price in US dollars (None if it is unknown).
 
     `likely` assumes that every answer is the label of its record, with a token for four bytes of the messages. `most`
-    assumes that no answer is accepted, so that each strategy asks all that it can, with a token for each byte of the
-    messages, of a template and of the schema that a server is sent, and answers as long as the token limit. `known`
-    prompts are in the log and not asked again. `strategies` holds the different prompts of each strategy, likely and at
-    most, known prompts included; a prompt that several strategies send is asked once.
+    assumes that no answer is accepted, or that verifiers reject all, whichever makes a strategy ask more, with a token
+    for each byte of the messages, of a template and of the schema that a server is sent, and answers as long as the
+    token limit. `known` prompts are in the log and not asked again. `strategies` holds the different prompts of each
+    strategy, likely and at most, known prompts included; a prompt that several strategies send is asked once.
     """
 
     model: str
@@ -103,29 +105,32 @@ def _rehearsed(
     """What is asked of each model if `ask` asks stand-ins, which know the labels of the records in `parts`."""
     labels = {record.text: json_text(record.written) for part in parts for record in part if record.has_label}
     kept = Log(log)
-    accepted, refused = _Cast(labels, kept), _Cast({}, kept)
-    for cast in (accepted, refused):
+    accepted, refused, doubted = _Cast(labels, kept), _Cast({}, kept), _Cast(labels, kept, doubts=True)
+    for cast in (accepted, refused, doubted):
         ask(cast)
     prices = with_known(own_prices, accepted.parts)
     found = []
     for name, likely in accepted.parts.items():
-        if not (likely.sent or refused.parts[name].sent):
+        ways = [cast.parts[name] for cast in (accepted, refused, doubted) if name in cast.parts]
+        strategies = list(dict.fromkeys(one for way in ways for one in way.sent))
+        if not strategies:
             continue  # a model that no strategy asks
-        most = refused.parts.get(name, likely)
+        worst: dict[str, Usage] = {}  # the prompts of each strategy in the way in which it asks the most
         sent = {}
-        for one in {**likely.sent, **most.sent}:
-            few, many = (len(part.sent.get(one, ())) for part in (likely, most))
-            sent[one] = few, max(few, many)
-        price = prices.get(name)
-        costs = [None if price is None else price.of(usage) for usage in (likely.likely, most.most)]
+        for one in strategies:
+            way = max(ways, key=lambda way: len(way.sent.get(one, ())))
+            sent[one] = len(likely.sent.get(one, ())), len(way.sent[one])
+            worst |= {key: way.asked[key][1] for key in way.sent[one] if key in way.asked}
+        price, usages = prices.get(name), (likely.likely, sum(worst.values(), Usage()))
+        costs = [None if price is None else price.of(usage) for usage in usages]
         found.append(
             Expected(
                 model=name,
                 known=len(likely.seen),
                 prompts=len(likely.asked),
-                prompts_most=max(len(likely.asked), len(most.asked)),
-                likely=likely.likely,
-                most=most.most,
+                prompts_most=len(worst),
+                likely=usages[0],
+                most=usages[1],
                 price=costs[0],
                 price_most=costs[1],
                 strategies=sent,
@@ -136,18 +141,21 @@ def _rehearsed(
 
 class _Cast:
     """The stand-ins for the models, by name. With `labels` by text, they answer with the label of the record that is
-    asked about; without, with nothing that could be accepted.
+    asked about; without, with nothing that could be accepted. If the cast `doubts`, verifiers reject every answer.
     """
 
-    def __init__(self, labels: Mapping[str, str], log: Log) -> None:
+    def __init__(self, labels: Mapping[str, str], log: Log, *, doubts: bool = False) -> None:
         self.labels = dict(sorted(labels.items(), key=lambda one: -len(one[0])))
         self.log = log
+        self.doubts = doubts
         self.parts: dict[str, _StandIn] = {}
         self.strategy = ""  # that is rehearsed
 
     def ask(self, name: str, strategy: Strategy, models: Sequence[Model | str], part: Dataset, **how: Any) -> None:
         """Rehearse the strategy of a name; `how` is as `evaluate` takes it."""
         self.strategy = name
+        if self.doubts:
+            strategy = _doubting(strategy)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", StructoutWarning)  # the run itself will warn
             evaluate({name: with_models(strategy, self.stand_in)}, [self.stand_in(one) for one in models], part, **how)
@@ -160,16 +168,37 @@ class _Cast:
         return self.parts[name]
 
 
+@dataclass(frozen=True)
+class _Doubting:
+    """Asks what a verifier asks, and rejects every answer."""
+
+    verifier: Verifier
+
+    def check(self, tasks: Sequence[Task[Any]], results: Sequence[Result[Any]], model: Model) -> list[Verdict]:
+        return [replace(one, decision="reject") for one in self.verifier.check(tasks, results, model)]
+
+
+def _doubting(part: Any) -> Any:
+    """The strategy whose verifiers reject every answer."""
+    if hasattr(part, "run") or hasattr(part, "complete") or not isinstance(part, Verifier):
+        return with_inner(part, _doubting)
+    return _Doubting(part)
+
+
 class _StandIn:
     """Counts the prompts that a model would be asked, each once."""
 
     def __init__(self, name: str, cast: _Cast, known: Mapping[str, Completion]) -> None:
         self.name = name
-        self.asked: set[str] = set()
+        self.asked: dict[str, tuple[Usage, Usage]] = {}  # by the key of a prompt: likely, and at most
         self.seen: set[str] = set()
-        self.likely = self.most = Usage()
         self.sent: dict[str, set[str]] = {}  # by strategy
         self._cast, self._known = cast, known
+
+    @property
+    def likely(self) -> Usage:
+        """The likely usage of all new prompts."""
+        return sum((likely for likely, _ in self.asked.values()), Usage())
 
     def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
         return [self._answer(prompt) for prompt in prompts]
@@ -182,21 +211,22 @@ class _StandIn:
             return self._known[key]
         text = self._label(prompt)
         if key not in self.asked:
-            self.asked.add(key)
             limit = prompt.sampling.max_tokens
             likely = sum(len(message.content.encode(errors="replace")) for message in prompt.messages) // _BYTES
-            self.likely += Usage(1, likely, min(limit, len(text.encode(errors="replace")) // _BYTES + 1))
-            self.most += Usage(1, most_read(prompt), limit)
+            written = min(limit, len(text.encode(errors="replace")) // _BYTES + 1)
+            self.asked[key] = Usage(1, likely, written), Usage(1, most_read(prompt), limit)
         return Completion(text, Usage(calls=1))
 
     def _label(self, prompt: Prompt) -> str:
-        """The label of the last record in a prompt; without one, a text that no schema accepts."""
+        """The label of the last record in a prompt; without one, a text that no schema accepts. Each prompt gets another
+        such text, since equal answers would make the next prompts equal, which are asked once.
+        """
         for message in reversed(prompt.messages):
             if message.role == "user":
                 for text, label in self._cast.labels.items():
                     if text in message.content:
                         return label
-        return ""
+        return f"no answer to {prompt.key()}"
 
 
 def _between(likely: int, most: int) -> str:

@@ -1,7 +1,7 @@
 """The log of an experiment: every paid completion and every outcome."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from structout.completion import Completion, Prompt
 from structout.document import load_json
 from structout.errors import DataError
-from structout.evaluation.outcome import Outcome
+from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.scoring.comparison import Comparison
 from structout.records import completion_json, completion_of, prompt_json, prompt_of, understood
 
@@ -249,6 +249,18 @@ def _check_version(path: Path, number: int, header: Mapping[str, Any]) -> None:
     if (version := header.get("log", 1)) not in range(1, VERSION + 1):
         hint = f"read it with structout {header['structout']} or later, or remove the lines from {number} on"
         raise DataError(f"line {number} of the log {path} has version {version}, expected at most {VERSION}", hint=hint)
+
+
+def measured(path: str | Path, texts: Collection[str]) -> set[Arm]:
+    """The arms, but for perturbations, with an outcome on one of these texts, in any run of a log; none without a log.
+
+    A run without transcripts holds no texts. Raises `DataError` for a damaged log.
+    """
+    if not Path(path).is_file():
+        return set()
+    rows = [row for _, row in lines(Path(path)) if row.get("text") in texts and "strategy" in row]
+    named = [row for row in rows if not row.get("perturbation")]
+    return {Arm(row["strategy"], row["model"], tuple(map(tuple, row.get("setting", ())))) for row in named}
 
 
 def _torn(path: Path) -> bool:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from structout.finetuning.dpo import Preferring, prefer
     from structout.finetuning.finetuner import EVALUATION, finetune
     from structout.finetuning.labels import label
+    from structout.finetuning.members import finetune_members
     from structout.finetuning.preference_pairs import Preference, preferences
     from structout.finetuning.synthetic import synthesize
     from structout.finetuning.training import Training, TrainingStep
@@ -24,6 +25,7 @@ __all__ = [
     "Training",
     "TrainingStep",
     "finetune",
+    "finetune_members",
     "label",
     "learning_curve",
     "prefer",
@@ -37,6 +39,7 @@ __getattr__, __dir__ = lazy(
         "dpo": "Preferring prefer",
         "finetuner": "EVALUATION finetune",
         "labels": "label",
+        "members": "finetune_members",
         "curve": "Point learning_curve",
         "preference_pairs": "Preference preferences",
         "synthetic": "synthesize",

@@ -17,6 +17,7 @@ from structout.source import import_object, reading, source_of
 from structout.strategies.base import Strategy
 from structout.strategies.cascade import Cascade, On
 from structout.strategies.draft import Draft, Think
+from structout.strategies.ensemble import Ensemble
 from structout.strategies.generate import Constrained, Prompted
 from structout.strategies.parts import with_field
 from structout.strategies.reask import Reask
@@ -27,8 +28,8 @@ from structout.strategies.windowed import Windowed
 from structout.verifiers import Agreement, AllOf, AnyOf, Confident, Grounded, Head, Judge, Learned, RoundTrip, Rule
 
 _PARTS = (
-    Agreement, AllOf, AnyOf, BestOf, Cascade, Confident, Constrained, Draft, Grounded, Head, Judge, Learned, On,
-    Prompted, Reask, Repair, RoundTrip, Rule, Think, Verify, Vote, Windowed,
+    Agreement, AllOf, AnyOf, BestOf, Cascade, Confident, Constrained, Draft, Ensemble, Grounded, Head, Judge, Learned,
+    On, Prompted, Reask, Repair, RoundTrip, Rule, Think, Verify, Vote, Windowed,
 )  # fmt: skip
 NAMES: dict[str, Any] = {part.__name__: part for part in _PARTS}
 _OLD_NAMES: dict[str, Any] = {"All": AllOf, "Any": AnyOf}  # renamed, since they shadowed names of typing
@@ -46,8 +47,8 @@ def spec(part: Any) -> str:
     A part that structout does not define is written with the place of its code: `path/to/file.py:Name(...)`, or
     `package.module:Name(...)`.
     """
-    if isinstance(part, Cascade | AllOf | AnyOf):
-        inner = part.stages if isinstance(part, Cascade) else part.verifiers
+    if isinstance(part, Cascade | Ensemble | AllOf | AnyOf):
+        (inner,) = (getattr(part, one.name) for one in fields(part))
         return f"{type(part).__name__}({', '.join(map(spec, inner))})"
     if isinstance(part, FunctionType):
         return repr(source_of(part))

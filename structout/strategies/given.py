@@ -3,6 +3,7 @@
 from typing import Any
 
 from structout.strategies.cascade import Cascade, On
+from structout.strategies.ensemble import Ensemble
 from structout.strategies.parts import models_of
 from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
@@ -19,8 +20,8 @@ def asks_given(part: Any) -> bool:
         return asks_given(part.inner) or asks_given(part.verifier)
     if isinstance(part, Reask | Repair | Windowed):
         return asks_given(part.inner)
-    if isinstance(part, Cascade):
-        return any(map(asks_given, part.stages))
+    if isinstance(part, Cascade | Ensemble):
+        return any(map(asks_given, part.stages if isinstance(part, Cascade) else part.members))
     return any(map(asks_given, part.verifiers)) if isinstance(part, AllOf | AnyOf) else True
 
 

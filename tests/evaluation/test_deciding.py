@@ -1,5 +1,6 @@
 """Recommendation, certification and regression: what is said holds as often as it is said to."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -368,7 +369,10 @@ def test_certify_counts_the_strategies_that_were_tried_on_the_records_that_judge
     evaluate(["Prompted()", "Constrained()"], model, whole.split("test"), examples=whole, log=log)
     assert certify("Prompted()", whole, model=model, log=log).tried == 3, "those of a bench count too"
     assert certify("Prompted()", whole, model=model, log=log, folds=2).tried == 4, "and here those of the dev records"
-    assert certify("Constrained()", dataset(0, 50, 150), model=model, log=log).tried == 1, "other records"
+    other = dataclasses.replace(whole, records=tuple(dataclasses.replace(one, text=f"a {one.text}") for one in whole))
+    assert certify("Constrained()", other, model=model, log=log).tried == 1, "other records"
+    evaluate("Verify(Prompted(), Confident(0.5, of='answer'))", model, whole.split("test"), log=log)
+    assert certify("Prompted()", whole, model=model, log=log).tried == 3, "a strategy with its threshold is no other"
     assert certify("Constrained()", whole, model=model).tried == 1, "no log"
 
 

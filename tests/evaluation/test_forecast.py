@@ -40,6 +40,21 @@ def test_it_says_how_many_prompts_a_run_sends(experiment: Experiment, is_right: 
     assert not experiment.place().exists(), "nothing is written"
 
 
+@pytest.mark.parametrize(
+    ("strategy", "most"),
+    [
+        ("Verify(Prompted(), Grounded(), on_reject='reask')", 24),
+        ("Verify(Prompted(), Grounded())", 12),
+        ("Reask(Verify(Prompted(), Grounded()), limit=2)", 36),
+        ("Verify(Prompted(), Judge())", 24),
+    ],
+)
+def test_at_most_counts_what_a_verifier_may_refuse(experiment: Experiment, strategy: str, most: int) -> None:
+    (found,) = forecast(experiment.changed(strategies={strategy: strategy}))
+    assert (found.prompts_most, found.strategies[strategy][1]) == (most, most)
+    assert found.most.calls == most
+
+
 def test_it_needs_no_key_and_says_what_it_assumes(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     (found,) = forecast(experiment.changed(prices={"anthropic:claude-sonnet-4-5": {"input": 3.0, "output": 15.0}}))

@@ -77,7 +77,7 @@ def _learnt(rows: Sequence[ReportRow], pairs: Sequence[Pair], constant: Rate | N
     elif (one := taken(rows, pairs, constant)) is not None:
         yield from _choice(rows, pairs, one, _able(rows, pairs, constant))
         yield from _of_constant(constant)
-        yield _of_wrong(one)
+        yield _of_wrong(one, _name(one, rows))
     else:
         yield _most(rows)
         yield from _warned(rows)
@@ -103,7 +103,7 @@ def _missed(report: Report, row: ReportRow) -> list[str]:
 
 def _found_nowhere(report: Report, row: ReportRow) -> list[str]:
     """What `Grounded` would keep out of a row's accepted records, as a sentence, if anything."""
-    told = ungrounded(row.strategy, report.plain[Arm(row.strategy, row.model, row.setting)])
+    told = ungrounded(_name(row, report.rows()), row.strategy, report.plain[Arm(row.strategy, row.model, row.setting)])
     return [told] if told else []
 
 
@@ -160,8 +160,8 @@ def _choice(
     else:
         more = 100 * (one.record_accuracy.value - cheapest.record_accuracy.value)
         times = in_unit(one.cost, unit) / in_unit(cheapest.cost, unit) if in_unit(cheapest.cost, unit) else 0.0
-        factor = f", {plain(times)} times as much as the cheapest" if times else ""
-        yield f"Take {name} if right records are worth their price: it costs {cost}{factor},"
+        factor = f"{plain(times)} times as much as" if times and plain(times) != "1" else "more than"
+        yield f"Take {name} if right records are worth their price: it costs {cost}, {factor} the cheapest,"
         yield f"{_name(cheapest, rows)}, and gets {more:.0f} more of 100 records right."
 
 
@@ -182,9 +182,10 @@ def _tie(rows: Sequence[ReportRow], pairs: Sequence[Pair], one: ReportRow, able:
         both = {(one.label, one.model), (cheap.label, cheap.model)}
         p = next((pair.p_wrong for pair in pairs if {(a.label, a.model) for a in (pair.one, pair.other)} == both), 1.0)
         shown = "this difference is shown" if p <= 1 - CONFIDENCE else "this difference may be chance"
+        corrected = f", corrected for {len(pairs)} pairs" if len(pairs) > 1 else ""
         yield (
             f"The cheapest of them, {_name(cheap, rows)}, costs {a_record(in_unit(cheap.cost, unit), unit)} and "
-            f"accepts {_percent(cheap.wrong_but_valid)} wrong: {shown} (p = {p:.2g})."
+            f"accepts {_percent(cheap.wrong_but_valid)} wrong: {shown} (p = {p:.2g}{corrected})."
         )
 
 
@@ -199,24 +200,26 @@ def _warned(rows: Sequence[ReportRow]) -> Iterator[str]:
         )
 
 
-def _of_wrong(row: ReportRow) -> str:
+def _of_wrong(row: ReportRow, name: str) -> str:
     wrong = row.wrong_but_valid
     if not wrong.value:
-        return f"It accepted no wrong record; up to {100 * wrong.high:.0f} % wrong records are still possible."
+        return f"{name} accepted no wrong record; up to {100 * wrong.high:.0f} % wrong records are still possible."
     return (
-        f"Of its records, {_percent(wrong)} are accepted although wrong: structout certify finds the confidence that "
-        "keeps such records out, if there is one."
+        f"{name} accepted {_percent(wrong)} of all records although they are wrong: structout certify finds the "
+        "confidence that keeps such records out, if there is one."
     )
 
 
 def _may_be_as_good(row: ReportRow, best: ReportRow, pairs: Sequence[Pair]) -> bool:
-    """Whether the records do not show a row to be less accurate than the best one. A row without a right record, or
-    with clearly fewer right values, is less accurate.
+    """Whether the records do not show a row to be less accurate than the best one. A row without a right record is less
+    accurate, and so is a row with clearly fewer right values, unless it refused wrong records, whose right values are
+    lost.
     """
     if row is best:
         return True
     shown = any(_is_shown(pair, row) and _is_shown(pair, best) for pair in pairs)
-    return not shown and row.record_accuracy.value > 0 and row.value_accuracy.high >= best.value_accuracy.low
+    few = row.value_accuracy.high < best.value_accuracy.low and row.wrong_but_valid.value >= best.wrong_but_valid.value
+    return not shown and row.record_accuracy.value > 0 and not few
 
 
 def _is_shown(pair: Pair, row: ReportRow) -> bool:

@@ -20,11 +20,12 @@ class _Labels:
     examples: tuple[Example, ...]
 
 
-def ungrounded(strategy: str, outcomes: Sequence[Outcome]) -> str:
+def ungrounded(name: str, strategy: str, outcomes: Sequence[Outcome]) -> str:
     """How many of the wrong accepted records, and of the right ones, `Grounded` would refuse, with its expression.
 
-    The fields are those whose right values stand in their texts. "" if `Grounded` would refuse no wrong record, if the
-    strategy holds a `Grounded` already, or if the outcomes have no labels or no texts.
+    `name` is what the sentence calls the strategy. The fields are those whose right values stand in their texts. "" if
+    `Grounded` would refuse no wrong record, if the strategy holds a `Grounded` already, or if the outcomes have no
+    labels or no texts.
     """
     accepted = [one for one in outcomes if one.ok and one.has_label and one.text]
     wrong = [one for one in accepted if not one.right]
@@ -40,8 +41,8 @@ def ungrounded(strategy: str, outcomes: Sequence[Outcome]) -> str:
     lost = sum(_is_refused(one, grounded) for one in accepted if one.right)
     hold, them = ("holds a value", "this record") if len(caught) == 1 else ("hold a value", "these records")
     return (
-        f"Of the {len(wrong)} wrong records that it accepted, {len(caught)} {hold} that stands nowhere in the text: "
-        f"{_verified(strategy)} would refuse {them}, and {lost} of {len(accepted) - len(wrong)} right records."
+        f"Of the {len(wrong)} wrong records that {name} accepted, {len(caught)} {hold} that stands nowhere in the "
+        f"text: {_verified(strategy)} would refuse {them}, and {lost} of {len(accepted) - len(wrong)} right records."
     )
 
 

@@ -49,13 +49,13 @@ def answering(wrong: dict[str, Any]) -> Scripted:
 def test_it_counts_what_grounded_would_refuse_and_names_the_expression() -> None:
     invented = {"Paris": {"city": "Tokyo"}, "Lyon": {"city": "Oslo"}, "Rome": {"country": "XX"}}
     report = evaluate("Prompted()", answering(invented), orders())
-    said = ungrounded("Prompted()", report.outcomes)
+    said = ungrounded("Prompted()", "Prompted()", report.outcomes)
     assert said == (
-        "Of the 3 wrong records that it accepted, 2 hold a value that stands nowhere in the text: "
+        "Of the 3 wrong records that Prompted() accepted, 2 hold a value that stands nowhere in the text: "
         "Verify(Prompted(), Grounded(fields='examples')) would refuse these records, and 0 of 5 right records."
     )
     assert said in conclusion(report)
-    assert "Verify(STRATEGY, Grounded(fields='examples'))" in ungrounded("Fine-tuned", report.outcomes)
+    assert "Verify(STRATEGY, Grounded(fields='examples'))" in ungrounded("Fine-tuned", "Fine-tuned", report.outcomes)
 
 
 def test_the_expression_does_what_the_sentence_says() -> None:
@@ -77,4 +77,4 @@ def test_the_expression_does_what_the_sentence_says() -> None:
 )
 def test_it_says_nothing_where_grounded_would_help_nothing(strategy: str, wrong: dict[str, Any]) -> None:
     report = evaluate("Prompted()", answering(wrong), orders())
-    assert ungrounded(strategy, report.outcomes) == ""
+    assert ungrounded("it", strategy, report.outcomes) == ""
