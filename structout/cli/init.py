@@ -12,6 +12,7 @@ import typer
 
 from structout.cli.codes import PASSED
 from structout.cli.console import counted, put, say
+from structout.cli.installation import extra_for
 from structout.cli.options import CodeOption, DelimiterOption
 from structout.document import Json, load_json, parse_json
 from structout.errors import DataError, SpecError
@@ -48,7 +49,7 @@ def init(
     label_column: Annotated[
         list[str] | None,
         typer.Option(
-            "--label-column", help="A column that is a field of the label. Repeatable (default: all but ids)."
+            "--label-column", help="Columns that are fields of the label: A,B. Repeatable (default: all but ids)."
         ),
     ] = None,
     no_labels: Annotated[
@@ -129,6 +130,8 @@ def init(
             say("nothing is written")
             raise typer.Exit(PASSED)
     starter.write(Path(folder))
+    if (extra := extra_for(model)) is not None and extra.missing:
+        say(f"{line(model)} needs packages that are not installed: {extra.line}")
     _tell(starter, file, folder, _key(rows, text, labels))
     raise typer.Exit(PASSED)
 
@@ -168,6 +171,7 @@ def _labels(
     if named:
         if example is not None:
             raise SpecError("both --label-column and --example are given", hint="omit one of them")
+        named = [one for names in named for one in ([names] if names in rows.columns else names.split(","))]
         if text in named:
             raise SpecError(f"--label-column names the column of the texts: {text!r}", hint="name another column")
         rows.check(named)
@@ -335,7 +339,8 @@ def _tell(starter: Any, file: _SchemaFile, folder: str, key: str) -> None:
         told = "to extract others, name their columns with --label-column, give an --example, or --no-labels"
         put(f"the schema has the fields {', '.join(map(line, file.fields[:30]))}: {told}")
     if key and key not in file.fields:
-        how = ": --label-column makes it a field too, named with the others" if starter.is_labelled else ""
+        named = ",".join((key, *file.fields))
+        how = f": --label-column {line(shlex.quote(named))} makes it a field too" if starter.is_labelled else ""
         put(f"the column {line(key)} became the key of the records, and is not a field{how}")
     if file.closed:
         put(f"closed lists hold the values of the sample only: check {', '.join(map(line, file.closed))}")

@@ -65,6 +65,19 @@ EXTRAS: Final = (
 )  # fmt: skip
 
 
+def extra_for(model: str) -> Extra | None:
+    """The extra that a model needs, by the model's name; None if it needs none."""
+    from structout.models.ledger import is_batched
+    from structout.models.openai.kinds import KINDS
+    from structout.models.providers.name import is_hosted
+
+    kind = model.partition(":")[0]
+    name = "local" if model == "embedded" or kind in ("hf", "path") else "openai" if kind in KINDS else ""
+    if is_batched(model) or is_hosted(model):
+        name = "providers"
+    return next((one for one in EXTRAS if one.name == name), None)
+
+
 def _is_installed(package: str) -> bool:
     try:
         version(package)

@@ -14,7 +14,7 @@ from structout.surfaces import json_text
 
 RECORDS, README = "records.jsonl", "README.md"
 _RESERVED = ("schema.py", "schema.json", RECORDS, "records.csv", README)  # a data set of these names would be unclear
-_FEW = 12  # records of which too few would be test records
+_FEW = 12  # texts: fewer are not divided
 STUB_FIELD = "subject"
 STUB = f'''"""The schema of a record. Fill it in."""
 
@@ -85,11 +85,13 @@ class Starter:
         """What to run in the folder, each with what it does. Without labels there is nothing to measure."""
         schema = f"--schema {shlex.quote(self.schema_file + (f':{self.schema_name}' if self.schema_name else ''))}"
         model = f"--model {shlex.quote(_seen_from(self.model, folder))}"
-        few = " --split all" if not tests or len(self.records) < _FEW else ""
+        many = len({str(one["text"]) for one in self.records}) >= _FEW
+        folds = many and not self.model.startswith("path:")  # which may be fine-tuned on these records
+        all_rows = " --folds 5" if folds else "" if many and tests else " --split all"
         key = " --key key" if self.has_key else ""
         keep = f" --keep {shlex.quote(','.join(self.keep))}" if self.keep else ""
         run = f"structout run {RECORDS} {schema} {model}{key}{keep} --output out.jsonl"
-        bench = f"structout bench {RECORDS} {schema} {model}{few}"
+        bench = f"structout bench {RECORDS} {schema} {model}{all_rows}"
         return [
             (
                 run,
@@ -123,7 +125,18 @@ class Starter:
             else f"`{self.schema_file}` is the schema: read it first, and change it where the sample misleads.\n"
             "Closed lists hold the values of the sample only: add the values that are missing."
         )
-        return _README.format(steps=steps, labels=labels, about=about, schema=self.schema_file, records=RECORDS)
+        choice = (
+            f" `structout recommend {RECORDS} --folds 5 ...` chooses a strategy, and `structout certify` finds the "
+            "confidence to require."
+        )
+        return _README.format(
+            choice=choice if self.is_labelled else "",
+            steps=steps,
+            labels=labels,
+            about=about,
+            schema=self.schema_file,
+            records=RECORDS,
+        )
 
 
 _README = """# Records from texts
@@ -134,6 +147,11 @@ _README = """# Records from texts
 Run these commands in this folder.
 
 {steps}
+
+For a whole file, name its column of texts, its key, and the columns to keep: `structout run FILE.csv --column TEXT
+--key ID --keep A,B --schema ... --model ... --output out.parquet --dry-run` says what the run costs, and asks a few
+rows. Without `--dry-run` it runs, and the same command resumes a run that was interrupted. If the strategy shows
+examples, add `--examples {records}`.{choice}
 
 `structout audit {schema}` says what constrained decoding enforces of the schema; it needs the extra `masks`
 (`pip install "structout[masks]"`), except for hosted providers (`--for openai`). `structout doctor` says what is

@@ -218,8 +218,8 @@ class _StandIn:
         return Completion(text, Usage(calls=1))
 
     def _label(self, prompt: Prompt) -> str:
-        """The label of the last record in a prompt; without one, a text that no schema accepts. Each prompt gets another
-        such text, since equal answers would make the next prompts equal, which are asked once.
+        """The label of the last record in a prompt; without one, a text that no schema accepts, and another one for
+        each prompt: equal answers would make the next prompts equal, which are asked once.
         """
         for message in reversed(prompt.messages):
             if message.role == "user":

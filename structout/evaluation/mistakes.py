@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from structout.document import Json
 from structout.errors import DataError, SpecError
+from structout.evaluation.outcome import Outcome
 from structout.evaluation.report import Report
-from structout.evaluation.taxonomy import judged
+from structout.evaluation.taxonomy import Error, judged, refused_leaves, whole_error
 from structout.surfaces import json_text
 from structout.tables.whole_file import replacing
 
@@ -16,16 +18,17 @@ COLUMNS = (
     "key", "strategy", "model", "setting", "perturbation", "repeat", "status", "accepted", "field", "error", "expected",
     "got", "text",
 )  # fmt: skip
+_WHOLE = "(document)"
 _SUFFIXES = (".jsonl", ".csv")
 
 
 def mistakes(report: Report) -> Iterator[dict[str, Any]]:
     """A row for each value of each record that is not right, with the columns `COLUMNS`.
 
-    The values of accepted records come first: a program would take them for right. `accepted` says so. Then
-    come all values of the records that were not accepted. `field` is the value's place as a JSON Pointer, and `error`
-    is the kind of the error (`taxonomy.ERRORS`); `expected` and `got` are None for an absent value. Raises `DataError`
-    for a report without labels.
+    The values of accepted records come first: a program would take them for right. `accepted` says so. Then come the
+    records that were not accepted: the values to which their issues object, or one row for the whole answer. `field` is
+    the value's place as a JSON Pointer, and `error` is the kind of the error (`taxonomy.ERRORS`); `expected` and `got`
+    are None for an absent value. Raises `DataError` for a report without labels.
 
         wrong = [row["key"] for row in mistakes(read_log("log.jsonl")) if row["field"] == "/is_refund"]
     """
@@ -34,10 +37,21 @@ def mistakes(report: Report) -> Iterator[dict[str, Any]]:
     for one in sorted(report.outcomes, key=lambda one: not one.ok):
         arm = [one.strategy, one.model, dict(one.setting), one.perturbation]
         about = [one.key, *arm, one.repeat, one.status, one.ok]
-        for leaf, error in judged(one):
-            if error is not None:
-                cells = [*about, leaf.pointer or "(document)", error, leaf.expected, leaf.answer, one.text]
-                yield dict(zip(COLUMNS, cells, strict=True))
+        for wrong in _wrong(one):
+            yield dict(zip(COLUMNS, [*about, *wrong, one.text], strict=True))
+
+
+def _wrong(outcome: Outcome) -> Iterator[tuple[str, Error, Json, Json]]:
+    """The place, the error, the expected value and the answer of each value that is not right."""
+    if outcome.ok or (whole := whole_error(outcome)) is None:
+        found = [(leaf, error) for leaf, error in judged(outcome) if error is not None]
+    else:  # the other values may be right
+        objected = {issue["pointer"] for issue in outcome.issues} - {""}
+        found = [(leaf, whole) for leaf in refused_leaves(outcome, outcome.refused) if leaf.pointer in objected]
+        if not found:
+            yield _WHOLE, whole, None, None
+    for leaf, error in found:
+        yield leaf.pointer or _WHOLE, error, leaf.expected, leaf.answer
 
 
 def check_file(path: str) -> None:
@@ -66,7 +80,9 @@ def write(report: Report, path: str) -> str:
     accepted = [row for row in rows if row["accepted"]]
     records = len({json_text([row[name] for name in COLUMNS[:6]]) for row in accepted})
     first = f"first {len(accepted):,} in {records:,} accepted record{'' if records == 1 else 's'}"
-    return f"{len(rows):,} values that are not right: {first}, then {len(rows) - len(accepted):,} without one"
+    return (
+        f"{len(rows):,} values that are not right: {first}, then {len(rows) - len(accepted):,} of records not accepted"
+    )
 
 
 def _cell(value: Any) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from structout.document import Json
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.scoring.comparison import Comparison
 from structout.evaluation.scoring.score import Leaf, score
@@ -99,13 +100,18 @@ def judged(outcome: Outcome) -> Iterator[tuple[Leaf, Error | None]]:
         for leaf in outcome.score.found:
             yield leaf, None if leaf.verdict == "right" else leaf.verdict
         return
-    whole = _whole(outcome)
-    ordered = Comparison({k: v for k, v in outcome.comparison.places.items() if v.by != "set"})
-    for leaf in score(outcome.expected, None if whole else outcome.refused, ordered).found:
+    whole = whole_error(outcome)
+    for leaf in refused_leaves(outcome, None if whole else outcome.refused):
         yield leaf, whole or _of_issue(leaf, outcome) or ("lost" if leaf.verdict == "right" else leaf.verdict)
 
 
-def _whole(outcome: Outcome) -> Error | None:
+def refused_leaves(outcome: Outcome, document: Json) -> Sequence[Leaf]:
+    """The leaves of a document that was not accepted, beside the expected leaves: items of sets keep their places."""
+    ordered = Comparison({k: v for k, v in outcome.comparison.places.items() if v.by != "set"})
+    return score(outcome.expected, document, ordered).found
+
+
+def whole_error(outcome: Outcome) -> Error | None:
     """The error of the answer as a whole, None if its leaves can be judged one by one."""
     kinds = {issue["kind"] for issue in outcome.issues}
     if outcome.status == "rejected" or "unanswered" in kinds or not outcome.attempts:

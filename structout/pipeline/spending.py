@@ -1,6 +1,6 @@
 """What the calls of a run were spent on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
@@ -77,18 +77,19 @@ class Spending:
 
 def kinds_of(outcome: RowOutcome) -> Iterator[tuple[Kind, Mapping[str, Any]]]:
     """Each call of an outcome with its kind."""
-    said: set[str] = set()
+    before: list[Any] = []  # the messages of earlier calls
     for call in outcome.attempts:
-        yield _kind(call, said), call
-        said.add(call["text"])
+        yield _kind(call, before), call
+        before.append(call["messages"])
     for call in outcome.checks:
         yield "waste" if call["finish_reason"] in _WASTED else "verification", call
 
 
-def _kind(call: Mapping[str, Any], said: set[str]) -> Kind:
+def _kind(call: Mapping[str, Any], before: Sequence[Any]) -> Kind:
     if call["finish_reason"] in _WASTED:
         return "waste"
     messages = call["messages"]
-    if len(messages) > 2 and messages[-2][0] == "assistant" and messages[-2][1] in said:
+    # An answer and an objection follow an earlier prompt. The answer may be a repaired one, which no call gave.
+    if len(messages) > 2 and messages[-2][0] == "assistant" and messages[:-2] in before:
         return "reask"
     return "vote" if call["sample"] else "first"

@@ -124,6 +124,17 @@ def test_bench_writes_the_values_that_are_not_right(
     head, first, *_ = (tmp_path / "wrong.csv").read_text().splitlines()
     assert head.startswith("key,strategy,model,")
     assert first.endswith(f"valid,true,/size_mm,wrong value,8.0,6.0,{rows[0]['text']}")
+    refusing = [
+        "--strategy",
+        "Verify(Prompted(), Grounded(fields=('/size_mm',)))",
+        "--log",
+        str(tmp_path / "other.jsonl"),
+    ]
+    shell("bench", str(data), "--model", model, *refusing, "--schema", BOLT, "--wrong", tmp_path / "wrong.jsonl")
+    (row,) = {
+        (row["field"], row["error"]) for row in map(json.loads, (tmp_path / "wrong.jsonl").read_text().splitlines())
+    }
+    assert row == ("/size_mm", "refused"), "the kind may be right"
     other = shell(*words, "--wrong", tmp_path / "wrong.txt")
     assert (other.returncode, "name a file that ends in .jsonl or .csv" in other.stderr) == (2, True)
 
