@@ -52,6 +52,19 @@ def test_a_frame_and_its_failures(recipe: Callable[[str], dict[str, Any]], libra
     assert Path("again.journal").exists()
 
 
+def test_dates_are_copied_as_they_are_written_and_read_by_code(recipe: Callable[[str], dict[str, Any]]) -> None:
+    labels = [{"received": "2026-03-02", "due": due} for due in ("next Monday", "next Friday")]
+    lines = [{"text": f"2026-03-02: wanted {label['due']}.", "expected": label} for label in labels]
+    Path("orders.jsonl").write_text("\n".join(json.dumps({**line, "split": "train"}) for line in lines))
+    Path("script.json").write_text(json.dumps({"40 bolts": json.dumps(labels[1])}))
+    made = recipe("WrittenDate")
+    assert made["result"].document["due"] == "next Friday"
+    assert str(made["result"].value.due) == "2026-03-06"
+    assert [str(record.expected["due"]) for record in made["labelled"]] == ["2026-03-09", "2026-03-06"]
+    with pytest.raises(ValueError, match="due"):
+        made["Order"](received="2026-03-02", due="soon")
+
+
 def test_fastapi(recipe: Callable[[str], dict[str, Any]]) -> None:
     from fastapi.testclient import TestClient
 

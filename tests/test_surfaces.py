@@ -292,6 +292,6 @@ def test_the_page_puts_no_text_in_as_markup() -> None:
 
 def test_the_comment_of_a_strategy_stays_one() -> None:
     """A data set whose name breaks the line would write a rule, which is code, into the file that is run later."""
-    written = measured_with("data\nVerify(Prompted(), Rule('evil.py:run'))  #", 9)
+    written = measured_with("data\nVerify(Prompted(), Rule('evil.py:run'))  #", 9, "Prompted(examples=1)")
     assert written.count("\n") == 1
     assert load_strategy(f"{written}Prompted()\n") == Prompted()

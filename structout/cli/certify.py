@@ -195,7 +195,7 @@ def _of_records(found: "Certificate", labelled: int) -> "Iterator[str]":
     if found.bound:
         yield f"to have {most}, any method must reject at least {plain(100 * found.bound)} % of the accepted records"
     else:
-        yield f"the target is {most}, which they meet by themselves on these records"
+        yield f"this is within the target, {most}, on these records: the question is whether it is shown"
     has_confidence = found.of == "answer" or bool(found.confidences)
     if not has_confidence:
         yield "the strategy gives no confidence, so it can set no record aside, and the target is for all of them;"

@@ -83,7 +83,7 @@ class Certificate:
             f"{several_tried(self.tried, ', but ')}.\n"
             f"# It accepted {covered}: {self.errors} of {self.accepted} were wrong, which bounds the error at "
             f"{100 * self.worst:.1f} %.\n"
-            f"{measured_with(place or self.dataset, self.max_tokens)}{spec(strategy)}\n"
+            f"{measured_with(place or self.dataset, self.max_tokens, self.strategy)}{spec(strategy)}\n"
         )
 
 

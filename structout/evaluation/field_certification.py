@@ -86,7 +86,7 @@ class FieldCertificate:
             f"# Of the values that are not null, at most these shares are wrong: {told}.\n"
             f"# All of these bounds hold together with {100 * CONFIDENCE:.0f} % confidence"
             f"{several_tried(self.tried, ', but ')}.\n"
-            f"{measured_with(place or self.dataset, self.max_tokens)}{spec(strategy)}\n"
+            f"{measured_with(place or self.dataset, self.max_tokens, self.strategy)}{spec(strategy)}\n"
         )
 
 

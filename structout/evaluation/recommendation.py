@@ -13,7 +13,7 @@ from structout.errors import DataError, SpecError
 from structout.evaluation.amounts import Minimise, a_record, unit_of
 from structout.evaluation.constant import Constant
 from structout.evaluation.dataset import Dataset
-from structout.evaluation.folds import described
+from structout.evaluation.folds import described, learns
 from structout.evaluation.harness import Models, Strategies, evaluate, labelled, several
 from structout.evaluation.metrics import RATES, Metric
 from structout.evaluation.outcome import Arm, Outcome
@@ -22,7 +22,7 @@ from structout.evaluation.stats.pairs import holm
 from structout.evaluation.stats.rates import CONFIDENCE, Rate, p_value, records_needed
 from structout.models import Model, model_of
 from structout.prices import Price
-from structout.strategies import On, Strategy, spec, strategy_of
+from structout.strategies import On, Strategy, load_strategy, spec, strategy_of
 from structout.surfaces import line
 
 _METRICS: Mapping[str, Metric] = {re.sub("[ -]", "_", name): RATES[name] for name in RATES}
@@ -160,7 +160,7 @@ class Recommendation:
             f"{self.chosen.n} records ({rates}).\n"
             f"# The cheapest of {len(self.candidates)} by {self.minimise}: {cost}.\n"
             f"{told}"
-            f"{measured_with(place or self.dataset, self.max_tokens)}{self.chosen.expression}\n"
+            f"{measured_with(place or self.dataset, self.max_tokens, self.chosen.expression)}{self.chosen.expression}\n"
         )
 
 
@@ -267,9 +267,12 @@ def recommend(
     )  # fmt: skip
 
 
-def measured_with(place: str, max_tokens: int) -> str:
-    """The comment in a strategy's file that names the options of a run like the measured one."""
-    return f"# Measured with --examples {line(quote(place))} --max-tokens {max_tokens}.\n"
+def measured_with(place: str, max_tokens: int, expression: str) -> str:
+    """The comment in a strategy's file that names the options of a run like the measured one: examples only if the
+    strategy takes anything from them.
+    """
+    examples = f"--examples {line(quote(place))} " if learns(load_strategy(expression)) else ""
+    return f"# Measured with {examples}--max-tokens {max_tokens}.\n"
 
 
 def cheapest_shown(promises: Sequence[float], is_shown: Callable[[int], bool]) -> int | None:
