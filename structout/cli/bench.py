@@ -44,8 +44,8 @@ DEFAULTS = [
     "Constrained()",
     "Constrained(examples=3)",
     "Cascade(Repair(Prompted(examples=3)), Constrained(examples=3))",
-    'Verify(Constrained(examples=3), Grounded(fields="examples"))',
-    "Vote(Constrained(examples=3), n=3)",
+    'Verify(Repair(Constrained(examples=3)), Grounded(fields="examples"))',
+    "Vote(Repair(Constrained(examples=3)), n=3)",
 ]
 
 

@@ -126,7 +126,8 @@ def progress(task: str, total: int | None) -> Iterator[Any]:
     one.
     """
     if not sys.stderr.isatty():
-        yield _in_lines(task, total)
+        with _in_lines(task, total) as advance:
+            yield advance
         return
     from rich.console import Console
     from rich.progress import (
@@ -155,18 +156,27 @@ def progress(task: str, total: int | None) -> Iterator[Any]:
         yield advance
 
 
-def _in_lines(task: str, total: int | None) -> "Callable[..., None]":
-    """Advances a count by one, and says it when 30 seconds have passed since the last line."""
-    done, said = 0, time.monotonic()
+@contextmanager
+def _in_lines(task: str, total: int | None) -> "Iterator[Callable[..., None]]":
+    """Advances a count by one, and says it when 30 seconds have passed since the last line, and at the end of a count
+    that was said.
+    """
+    done, told, last = 0, 0, time.monotonic()
+
+    def say_count() -> None:
+        nonlocal told, last
+        told, last = done, time.monotonic()
+        say(f"{task}: {done:,}{'' if total is None else f' of {total:,}'}")
 
     def advance(now: str | None = None) -> None:
-        nonlocal done, said
+        nonlocal done
         done += 1
-        if time.monotonic() - said >= _SELDOM:
-            said = time.monotonic()
-            say(f"{task}: {done:,}{'' if total is None else f' of {total:,}'}")
+        if time.monotonic() - last >= _SELDOM:
+            say_count()
 
-    return advance
+    yield advance
+    if 0 < told < done:
+        say_count()
 
 
 @contextmanager

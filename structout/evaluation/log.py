@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -252,15 +252,17 @@ def _check_version(path: Path, number: int, header: Mapping[str, Any]) -> None:
 
 
 def measured(path: str | Path, texts: Collection[str]) -> set[Arm]:
-    """The arms, but for perturbations, with an outcome on one of these texts, in any run of a log; none without a log.
-
-    A run without transcripts holds no texts. Raises `DataError` for a damaged log.
+    """The arms, but for perturbations, with an outcome on one of these texts, in any run of a log or of a log beside
+    it: the same records may be in several files, and each file has a log of its own. Runs without transcripts hold no
+    texts, and a damaged log counts as far as it can be read.
     """
-    if not Path(path).is_file():
-        return set()
-    rows = [row for _, row in lines(Path(path)) if row.get("text") in texts and "strategy" in row]
-    named = [row for row in rows if not row.get("perturbation")]
-    return {Arm(row["strategy"], row["model"], tuple(map(tuple, row.get("setting", ())))) for row in named}
+    found = set()
+    for place in sorted(Path(path).parent.glob("*.jsonl")):
+        with suppress(DataError):
+            for _, row in lines(place):
+                if row.get("text") in texts and "strategy" in row and not row.get("perturbation"):
+                    found.add(Arm(row["strategy"], row["model"], tuple(map(tuple, row.get("setting", ())))))
+    return found
 
 
 def _torn(path: Path) -> bool:

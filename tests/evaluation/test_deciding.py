@@ -376,6 +376,7 @@ def test_certify_counts_the_strategies_that_were_tried_on_the_records_that_judge
     assert certify("Constrained()", other, model=model, log=log).tried == 1, "other records"
     evaluate("Verify(Prompted(), Confident(0.5, of='answer'))", model, whole.split("test"), log=log)
     assert certify("Prompted()", whole, model=model, log=log).tried == 3, "a strategy with its threshold is no other"
+    assert certify("Prompted()", whole, model=model, log=tmp_path / "b.jsonl").tried == 3, "a log of another file"
     assert certify("Constrained()", whole, model=model).tried == 1, "no log"
 
 
