@@ -250,7 +250,7 @@ def _hope(found: "Evidence", labelled: int) -> "Iterator[str]":
     elif found.needed <= found.records:
         yield "a threshold that was chosen by the records that judge would meet it, but such a choice proves nothing:"
         yield "the records that propose thresholds did not propose it, for they are few or hold few wrong answers."
-        yield "Label more rows. If a verifier within the strategy leaves few wrong answers, certify the strategy without"
+        yield "Label more rows. If a verifier within the strategy leaves few wrong answers, certify it without"
         yield "this verifier: the confidence then has wrong answers that show where to set the threshold"
     else:
         yield f"at these rates, about {found.needed:,} records that judge would meet it (now {found.records:,}):"
