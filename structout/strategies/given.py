@@ -3,6 +3,8 @@
 from typing import Any
 
 from structout.strategies.cascade import Cascade, On
+from structout.strategies.continued import Continued
+from structout.strategies.missed import Missed
 from structout.strategies.parts import models_of
 from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
@@ -17,7 +19,7 @@ def asks_given(part: Any) -> bool:
         return False
     if isinstance(part, Verify):
         return asks_given(part.inner) or asks_given(part.verifier)
-    if isinstance(part, Reask | Repair | Windowed):
+    if isinstance(part, Continued | Missed | Reask | Repair | Windowed):
         return asks_given(part.inner)
     if isinstance(part, Cascade):
         return any(map(asks_given, part.stages))
