@@ -73,6 +73,7 @@ class Engine:
         # int8 layers round: they would turn batch-dependent noise of 1e-7 into percents. Double precision removes it.
         self._dtype = torch.float64 if rounds(model) else None
         self._slots = Slots(0, 0, self._dtype)
+        self._check = threading.Lock()
         self._checked = False
         self._loop: Loop | None = None  # the plain loop for a model without support for packed rows
 
@@ -84,7 +85,7 @@ class Engine:
     @property
     def packs(self) -> bool:
         """Whether the model runs with packed rows. Only these rows can begin with tokens of an answer."""
-        with self._lock:
+        with self._check:  # not the lock of the passes: requests are drawn under it, and may ask
             if not self._checked:
                 if reason := unfit(self.model):
                     self._loop = plain_loop(self.model)

@@ -74,7 +74,7 @@ def known(text: str) -> Known | None:
 
 
 def at(document: Json, path: tuple[str, ...]) -> Any:
-    """The node at the end of a path of keys; None if there is none."""
+    """The node at the end of a path of keys; None for a path that the document lacks."""
     node: Any = document
     for key in path:
         node = node.get(key) if isinstance(node, dict) else None

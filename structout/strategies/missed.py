@@ -85,7 +85,7 @@ def _lists(document: Json, path: Path = ()) -> Iterator[Path]:
 
 
 def _with_missed(task: Task[T], before: Result[T], found: Result[Any]) -> Result[T] | None:
-    """A result with the items that another answer found besides, and without any calls; None if there are none."""
+    """A result with the items that another answer found besides, and without any calls; None without such items."""
     if not found.ok:
         return None
     cut = pieces(task.text, _SENTENCE, counter(None))

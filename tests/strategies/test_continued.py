@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from structout import (
     Completion,
     Constrained,
     Continued,
+    Message,
     Model,
     Prompt,
     Prompted,
@@ -356,15 +356,26 @@ def test_what_is_known_of_the_beginning_of_a_document_is_in_the_document(documen
 
 
 def test_a_local_model_goes_on_as_if_the_limit_were_longer(embedded: Model) -> None:
-    schema = {"type": "array", "items": {"type": "integer", "minimum": 10, "maximum": 99}, "minItems": 12}
-    text = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27"
-    whole = Task(text, Schema.of(schema), sampling=Sampling(max_tokens=96))
-    (wanted,) = Constrained().run([whole], embedded)
-    (found,) = Continued(Constrained(), limit=1).run([replace(whole, sampling=Sampling(max_tokens=56))], embedded)
-    first, second = (one.completion for one in found.attempts)
-    begun = second.text[: len(found.attempts[1].prompt.begun)]
-    assert first.text.startswith(begun)
-    assert 10 < len(begun) < len(second.text)
-    assert second.text[:90] == wanted.text[:90]
-    assert second.logprobs is not None
-    assert second.usage.output_tokens <= 56 < len(second.logprobs)
+    asked = Message("user", "Count: 10, 11, 12")
+    (first,) = embedded.complete([Prompt((asked,), Sampling(max_tokens=8))])
+    (second,) = embedded.complete([Prompt((asked, Message("assistant", first.text)), Sampling(max_tokens=8))])
+    (whole,) = embedded.complete([Prompt((asked,), Sampling(max_tokens=16))])
+    assert first.finish_reason == "length"
+    assert second.text == whole.text
+    assert second.logprobs == pytest.approx(whole.logprobs, abs=0.01)
+    assert first.usage.output_tokens + second.usage.output_tokens == whole.usage.output_tokens
+    assert second.usage.input_tokens == first.usage.input_tokens + first.usage.output_tokens
+
+
+def test_a_local_model_drops_what_the_limit_forced_and_ends_the_list_itself(embedded: Model) -> None:
+    items = {"type": "integer", "minimum": 10, "maximum": 99}
+    schema = Schema.of({"type": "array", "items": items, "minItems": 3, "maxItems": 12})
+    task = Task("10, 11, 12, 13, 14, 15, 16", schema, sampling=Sampling(max_tokens=24))
+    (short,) = Constrained().run([task], embedded)
+    (whole,) = Continued(Constrained()).run([task], embedded)
+    assert short.ok
+    assert short.edits
+    assert whole.status == "valid"
+    assert not whole.edits
+    assert len(whole.document) > len(short.document)  # type: ignore[arg-type]
+    assert whole.document[: len(short.document)] == short.document  # type: ignore[index, arg-type]
