@@ -49,8 +49,10 @@ if TYPE_CHECKING:
         BestOf,
         Cascade,
         Constrained,
+        Continued,
         Draft,
         Ensemble,
+        Missed,
         On,
         Prompted,
         Reask,
@@ -81,15 +83,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccountError", "Agreement", "AllOf", "AnyOf", "Attempt", "Audit", "BestOf", "Budget", "BudgetError", "Cascade",
-    "Choice", "CodeError", "Compare", "Completion", "Confident", "Constrained", "DamagedError", "DataError", "Dataset",
-    "Draft", "Edit", "Ensemble", "Example", "Findings", "Grounded", "InvalidResultError", "Issue", "JournalError",
-    "Judge", "Lark", "Learned", "Message", "Metric", "MissingExtraError", "Model", "ModelError", "NoModelError", "On",
-    "OtherRunError", "OutputError", "Price", "Prices", "Progress", "Prompt", "Prompted", "Reask", "Regex", "Repair",
-    "Repaired", "Report", "Result", "RoundTrip", "Rule", "Sampling", "Schema", "SchemaError", "Scripted", "ShiftError",
-    "SpecError", "Sql", "Strategy", "StructoutError", "StructoutWarning", "Task", "Think", "Thresholds", "Training",
-    "Usage", "Verdict", "Verifier", "Verify", "Vote", "Windowed", "__version__", "audit", "certify", "evaluate",
-    "extract", "extract_many", "extract_table", "finetune", "from_pydantic_ai", "load_model", "load_strategy",
-    "preview", "recommend", "repair", "spec", "validate",
+    "Choice", "CodeError", "Compare", "Completion", "Confident", "Constrained", "Continued", "DamagedError",
+    "DataError", "Dataset", "Draft", "Edit", "Ensemble", "Example", "Findings", "Grounded", "InvalidResultError",
+    "Issue", "JournalError", "Judge", "Lark", "Learned", "Message", "Metric", "Missed", "MissingExtraError", "Model",
+    "ModelError", "NoModelError", "On", "OtherRunError", "OutputError", "Price", "Prices", "Progress", "Prompt",
+    "Prompted", "Reask", "Regex", "Repair", "Repaired", "Report", "Result", "RoundTrip", "Rule", "Sampling", "Schema",
+    "SchemaError", "Scripted", "ShiftError", "SpecError", "Sql", "Strategy", "StructoutError", "StructoutWarning",
+    "Task", "Think", "Thresholds", "Training", "Usage", "Verdict", "Verifier", "Verify", "Vote", "Windowed",
+    "__version__", "audit", "certify", "evaluate", "extract", "extract_many", "extract_table", "finetune",
+    "from_pydantic_ai", "load_model", "load_strategy", "preview", "recommend", "repair", "spec", "validate",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy(
@@ -117,8 +119,8 @@ __getattr__, __dir__ = lazy(
         "prices": "Price Prices",
         "result": "Attempt Example InvalidResultError Result Task",
         "schema": "Schema",
-        "strategies": "BestOf Cascade Constrained Draft Ensemble On Prompted Reask Repair Strategy Think Verify Vote "
-        "Windowed load_strategy preview spec",
+        "strategies": "BestOf Cascade Constrained Continued Draft Ensemble Missed On Prompted Reask Repair Strategy "
+        "Think Verify Vote Windowed load_strategy preview spec",
         "verifiers": "Agreement AllOf AnyOf Confident Grounded Judge Learned RoundTrip Rule Verdict Verifier",
         "version": "__version__",
     },

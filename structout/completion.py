@@ -76,6 +76,8 @@ class Sampling:
 class Prompt:
     """One question to a model: the conversation, the sampling, and the schema that constrains the answer, if any.
 
+    If the last message is the assistant's, it is the beginning of the answer, and a model whose attribute `continues`
+    is true goes on from there: its completion holds the whole answer, and `max_tokens` bounds what the model adds.
     `mask` is a JSON Schema that admits fewer documents than `constraint`. A model that supports constraints is held to
     the mask; every answer is judged by the constraint. Objects of the mask hold declared keys only, unless the schema
     speaks of other keys or `open_objects` is set.
@@ -89,6 +91,11 @@ class Prompt:
     mask: Any = field(default=None, hash=False)
     open_objects: bool = False
     _key: list[str] = field(default_factory=list, init=False, repr=False, compare=False)  # once it is known
+
+    @property
+    def begun(self) -> str:
+        """The beginning of the answer; "" if the model is to begin it."""
+        return self.messages[-1].content if self.messages and self.messages[-1].role == "assistant" else ""
 
     @property
     def held_to(self) -> Any:

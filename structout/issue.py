@@ -32,7 +32,7 @@ ISSUES: Final[Mapping[str, str]] = {  # what each kind means
     "ambiguous": "two readings fit equally well: repair does not guess",
     "refused_edit": "readable only with an edit that the repair policy does not allow",
     "rejected": "rejected by a verifier",
-    "conflict": "two windows of a long text contradict each other",
+    "conflict": "two windows of a long text, or two parts of an answer, contradict each other",
     "suspicious_escape": "a notice: a control character inside a word, as of LaTeX with single backslashes",
     "lost_digits": "a notice: a number written with more digits than a float keeps",
     "leaked_parameter": "a notice: text that holds the tags of another parameter of a tool call",

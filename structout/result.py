@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from pydantic_core import to_jsonable_python
 
@@ -20,6 +20,17 @@ from structout.schema import Schema
 T = TypeVar("T")
 
 _RECORD = re.compile(r"<(record(?:-\d+)?)>\n(.*)\n</\1>", re.DOTALL)
+
+# The last messages of prompts that ask for a part of an answer. They are not in `prompts.wording`, whose sentences
+# every journal names, since they stand in these prompts only.
+GO_ON: Final = (
+    "That list goes on after what you see. Answer once more with one JSON document of the same form: begin this list "
+    "with what you see, then write all items that follow it in the record, to the end of the record."
+)
+MISSED: Final = (
+    "Read the record again. Answer with one JSON document of the same form whose lists hold only the items that this "
+    "answer lacks. If a list lacks nothing, write an empty list."
+)
 
 Status = Literal[
     "valid",  # the model's text was a compliant document
@@ -72,14 +83,19 @@ def of_windows(attempts: Sequence[Attempt]) -> bool:
     return len(attempts) > 1 and len({_asked_about(attempt.prompt) for attempt in attempts}) > 1
 
 
+def in_parts(attempts: Sequence[Attempt]) -> bool:
+    """Whether an attempt gave a part of the record only: of a window, of the rest of a list, or of what was missed."""
+    return of_windows(attempts) or any(one.prompt.messages[-1].content in (GO_ON, MISSED) for one in attempts[1:])
+
+
 def answer_probability(attempts: Sequence[Attempt]) -> float | None:
     """The probability of the last answer as a whole; None if the model reports none, if several samples of one model
-    were drawn, among which a strategy chose or voted, or if the attempts are about several windows of a text.
+    were drawn, among which a strategy chose or voted, or if the attempts are about parts of the record.
 
     If different models gave the samples, as in an `Ensemble`, it is the mean of their probabilities of this answer,
     with 0 for a model that answered otherwise.
     """
-    if not attempts or of_windows(attempts):
+    if not attempts or in_parts(attempts):
         return None
     last = {attempt.prompt.sample: attempt for attempt in attempts}.values()  # of each sample
     if len({attempt.model for attempt in last}) < len(last):
@@ -130,7 +146,7 @@ class Result(Generic[T]):
         """The values that comply and still look wrong, such as a control character inside a word."""
         if not self.ok:
             return ()
-        read = "\n".join(one.completion.text for one in self.attempts) if of_windows(self.attempts) else self.text
+        read = "\n".join(one.completion.text for one in self.attempts) if in_parts(self.attempts) else self.text
         return notices(read, self.document)
 
     @property
@@ -156,8 +172,8 @@ class Result(Generic[T]):
 
     @property
     def text(self) -> str:
-        """The model's last answer, before any repair; "" if the model was not asked. Of a text in windows, it is the
-        answer for the last window.
+        """The model's last answer, before any repair; "" if the model was not asked. If the record came of several
+        answers, such as those for the windows of a long text, it is the last of them.
         """
         return self.attempts[-1].completion.text if self.attempts else ""
 

@@ -11,18 +11,17 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
+from benchmarks.long import report
 from benchmarks.long.documents import KINDS, SCHEMA, Kind, document, read
 from structout import Prompt, Prompted, Schema, Scripted, Task
 from structout.strategies import Windowed
 
-RESULTS = Path(__file__).parent.parent / "results" / "long.md"
 LINES = (27, 100, 500, 2205)
 WINDOWS = (60, 150, 400, 1000, 3000)
 SHARES = (0.0, 0.1, 0.25, 0.5)  # overlaps, of a window
-HEAD = """# Long documents
+HEAD = """## Windows
 
 `python -m benchmarks.long`: a scripted reader reads each window without an error, so each row that is missing or found
 twice is a fault of the cutting or the merging. It skips rows whose column titles it does not see. Tokens are counted as
@@ -89,7 +88,7 @@ def main() -> None:
         f"{', '.join(KINDS)}; {args.seeds} documents of each kind and length.\n"
     )
     print(summary, f"{time.monotonic() - began:.0f} s")
-    RESULTS.write_text(HEAD + "\n".join(table) + f"\n\n{summary}", encoding="utf-8")
+    report.write("windows", HEAD + "\n".join(table) + f"\n\n{summary}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Order confirmations and statements of any length, with every line known.
 
 `document(kind, lines, seed)` is always the same text. It has page breaks, column titles on every page, wrapped lines,
-subtotals, a total, noise, and now and then two equal lines. `read` reads any part of such a text without an error: it
-knows the form of a line, and nothing of the document around it.
+subtotals, a count of its lines, a total, noise, and now and then two equal lines. `read` reads any part of such a text
+without an error: it knows the form of a line, and nothing of the document around it.
 """
 
 import random
@@ -75,7 +75,7 @@ def document(kind: Kind, lines: int, seed: int = 0) -> Document:
     ]
     truth = {"number": number, "total": float(total), "lines": made}
     body = {"markdown": _markdown, "csv": _csv}.get(kind)
-    end = f"Grand total: {total}\n"
+    end = f"Number of lines: {lines}\nGrand total: {total}\n"
     if body is not None:
         return Document(f"Document number: {number}\n\n{body(rows)}\n{end}", truth)
     return Document("".join(_paged(kind, rows, number, chance)) + end, truth)

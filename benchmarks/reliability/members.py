@@ -78,8 +78,8 @@ def main() -> None:
     text = [
         "# Several adapters",
         "",
-        f"Made by `python -m benchmarks.reliability.members --sets {' '.join(options.sets)}`, {DRAWS:,} draws a line of "
-        "the second table: the embedded model, fine-tuned three times on the same 300 records with different seeds, "
+        f"Made by `python -m benchmarks.reliability.members --sets {' '.join(options.sets)}`, {DRAWS:,} draws a line "
+        "of the second table: the embedded model, fine-tuned three times on the same 300 records with different seeds, "
         "with `Constrained(quote=True)`. The ensemble keeps the answer with the highest mean probability, and costs "
         "three calls.",
         "",

@@ -73,6 +73,7 @@ class Engine:
         # int8 layers round: they would turn batch-dependent noise of 1e-7 into percents. Double precision removes it.
         self._dtype = torch.float64 if rounds(model) else None
         self._slots = Slots(0, 0, self._dtype)
+        self._check = threading.Lock()
         self._checked = False
         self._loop: Loop | None = None  # the plain loop for a model without support for packed rows
 
@@ -80,6 +81,17 @@ class Engine:
     def passes(self) -> int:
         """The number of forward passes so far."""
         return self._meter.passes
+
+    @property
+    def packs(self) -> bool:
+        """Whether the model runs with packed rows. Only these rows can begin with tokens of an answer."""
+        with self._check:  # not the lock of the passes: requests are drawn under it, and may ask
+            if not self._checked:
+                if reason := unfit(self.model):
+                    self._loop = plain_loop(self.model)
+                    _LOG.warning("%s: decoding with a plain loop", line(reason))
+                self._checked = True
+            return self._loop is None
 
     def generate(self, requests: Iterable[Request]) -> list[Generated]:
         """Continue all `requests`; the answers are in the order of the requests. Raises `ModelError`."""
@@ -90,14 +102,8 @@ class Engine:
 
         Raises `ModelError`.
         """
-        with self._lock:
-            if not self._checked:
-                if reason := unfit(self.model):
-                    self._loop = plain_loop(self.model)
-                    _LOG.warning("%s: decoding with a plain loop", line(reason))
-                self._checked = True
-        if self._loop is not None:
-            yield from self._plainly(self._loop, requests)
+        if not self.packs:
+            yield from self._plainly(requests)
             return
         call = Call(iter(requests))
         with self._lock:
@@ -118,7 +124,9 @@ class Engine:
             with self._lock:
                 self._forget(call)
 
-    def _plainly(self, loop: Loop, requests: Iterable[Request]) -> Iterator[tuple[int, Generated]]:
+    def _plainly(self, requests: Iterable[Request]) -> Iterator[tuple[int, Generated]]:
+        loop = self._loop
+        assert loop is not None
         source = iter(enumerate(requests))
         limit = self._limit if loop is generate else 1
         while True:
@@ -301,10 +309,11 @@ class Engine:
                 prefix.computed = 0
             row.output.charge(spent)
             paid += spent
-            if self.features.force:
+            row.begin(self.ends, self.decode)
+            if self.features.force and not row.done:
                 row.write(row.forced(), self.ends, self.decode)
-                if not self.features.score:
-                    row.output.logprobs += [0.0] * len(row.output.tokens)
+            if not self.features.score:
+                row.output.logprobs += [0.0] * len(row.output.tokens)
             self._rows.append(_Active(item.call, item.index, row))
             self._queue.remove(item)
             self._recent.append(item.tokens)

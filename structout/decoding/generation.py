@@ -143,6 +143,12 @@ class Generation:
             self.done = True
             output.finish_reason = "length"
 
+    def begin(self, ends: frozenset[int], decode: Decode | None) -> None:
+        """Write the tokens with which the answer begins."""
+        for token in self.request.begun:
+            self.take(token, ends, decode)
+        self.settle()
+
     def wrote(self, token: int) -> bool:
         """Whether the last chosen token became part of the answer; an end token does not."""
         return len(self.output.tokens) > len(self.output.logprobs) and self.output.tokens[-1] == token

@@ -14,13 +14,15 @@ from structout.grammar.matcher import Matcher
 class Request:
     """Prompt tokens to continue, with the sampling settings, the seed of this answer, and a matcher of its grammar.
 
-    The answer depends on these four fields alone. Decoding advances the matcher.
+    The answer begins with the tokens `begun`, which count for `max_tokens` and which the matcher has passed already. It
+    depends on these five fields alone. Decoding advances the matcher.
     """
 
     tokens: Sequence[int]
     sampling: Sampling
     seed: int
     matcher: Matcher | None = None
+    begun: Sequence[int] = ()
 
 
 @dataclass(slots=True)

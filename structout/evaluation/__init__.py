@@ -2,6 +2,7 @@
 
 from structout.evaluation.calibration import calibrate
 from structout.evaluation.certification import certify
+from structout.evaluation.completeness import found_share, least_missing, plant
 from structout.evaluation.dataset import Dataset, Record
 from structout.evaluation.field_certification import certify_fields
 from structout.evaluation.harness import evaluate, read_log
@@ -25,8 +26,11 @@ __all__ = [
     "certify",
     "certify_fields",
     "evaluate",
+    "found_share",
     "judged",
+    "least_missing",
     "mistakes",
+    "plant",
     "read_log",
     "recommend",
     "share",

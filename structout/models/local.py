@@ -5,6 +5,7 @@ import re
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from itertools import accumulate, count
 from pathlib import Path
@@ -118,10 +119,10 @@ class LocalModel:
             place = count()
             for i, prompt in enumerate(prompts):
                 tokens = self.encode(prompt)
-                if isinstance(tokens, str):
-                    answers[i] = Completion("", finish_reason="refused", refusal=tokens)
+                request = tokens if isinstance(tokens, str) else self._request(prompt, tokens)
+                if isinstance(request, str):
+                    answers[i] = Completion("", finish_reason="refused", refusal=request)
                     continue
-                request = self._request(prompt, tokens)
                 asked[next(place)] = i, request
                 yield request
 
@@ -162,16 +163,25 @@ class LocalModel:
                 self._engine = Engine(self._model, self._ends, self._decode, slots=self._slots, features=self._features)
             return self._engine
 
-    def _request(self, prompt: Prompt, tokens: list[int]) -> "Request":
+    @property
+    def continues(self) -> bool:
+        """Whether this model can go on from the beginning of an answer."""
+        return self.engine.packs
+
+    def _request(self, prompt: Prompt, tokens: list[int]) -> "Request | str":
+        """The request for a prompt, or the reason why the answer cannot begin as the prompt says."""
         from structout.decoding.request import Request
 
-        matcher, limit = None, prompt.sampling.max_tokens
+        begun = self._tokens(prompt.begun, data=True) if prompt.begun else []
+        matcher, limit = None, prompt.sampling.max_tokens + len(begun)
         if prompt.constraint is not None:
             held = grammar.compile(prompt.constraint, prompt.mask, open_objects=prompt.open_objects)
             matcher = held.matcher(self.vocabulary, limit)
             if doubt := held.doubt(self.vocabulary, limit):
                 self._tell(prompt.constraint, f"may be cut off at max_tokens {limit}: {doubt}")
-        return Request(tokens, prompt.sampling, _seed(prompt), matcher)
+            if matcher.try_advance(begun) < len(begun):
+                return f"the beginning of the answer does not fit {prompt.constraint.name}"
+        return Request(tokens, replace(prompt.sampling, max_tokens=limit), _seed(prompt), matcher, begun)
 
     def _tell(self, schema: Schema[Any], doubt: str) -> None:
         """Warn of doubtful answers, once a schema."""
@@ -190,8 +200,8 @@ class LocalModel:
             text,
             Usage(
                 calls=1,
-                input_tokens=len(request.tokens),
-                output_tokens=len(output.tokens),
+                input_tokens=len(request.tokens) + len(request.begun),
+                output_tokens=len(output.tokens) - len(request.begun),
                 seconds=output.seconds,
                 reused_tokens=output.reused,
                 forced_tokens=output.forced,
@@ -236,27 +246,33 @@ class LocalModel:
     def render(self, prompt: Prompt) -> str:
         """The prompt as this model reads it: its chat template with the messages filled in."""
         contents = [message.content for message in prompt.messages]
-        template = self._template(tuple(message.role for message in prompt.messages))
+        template = self._template(_asking(prompt)) + (f"\ue000{len(contents) - 1}\ue001" if prompt.begun else "")
         return _PLACE.sub(lambda place: contents[int(place[1])], template)
 
     def encode(self, prompt: Prompt) -> list[int] | str:
-        """The prompt's tokens, or the reason why this model cannot take the prompt.
+        """The prompt's tokens without the beginning of the answer, or the reason why this model cannot take the prompt.
 
         Only the text of the chat template can become control tokens; the contents of messages never do.
         """
-        template = self._template(tuple(message.role for message in prompt.messages))
+        if prompt.begun and not self.continues:
+            return f"{self.name} cannot go on from the beginning of an answer"
         tokens: list[int] = []
-        for i, piece in enumerate(_PLACE.split(template)):
-            content = prompt.messages[int(piece)].content if i % 2 else piece
-            try:
-                tokens += self._tokenizer(
-                    content, add_special_tokens=False, split_special_tokens=bool(i % 2), verbose=False
-                ).input_ids
-            except (UnicodeEncodeError, TypeError):
-                return "the prompt is not valid Unicode: it contains an unpaired surrogate"
-        room = self._context - prompt.sampling.max_tokens
+        try:
+            for i, piece in enumerate(_PLACE.split(self._template(_asking(prompt)))):
+                tokens += self._tokens(prompt.messages[int(piece)].content if i % 2 else piece, data=bool(i % 2))
+            begun = len(self._tokens(prompt.begun, data=True)) if prompt.begun else 0
+        except (UnicodeEncodeError, TypeError):
+            return "the prompt is not valid Unicode: it contains an unpaired surrogate"
+        room = self._context - prompt.sampling.max_tokens - begun
         if len(tokens) > room:
             return f"the prompt has {len(tokens):,} tokens, but {self.name} has room for {max(room, 0):,}"
+        return tokens
+
+    def _tokens(self, text: str, *, data: bool) -> list[int]:
+        """The tokens of a text. Control tokens in `data` stay text."""
+        tokens: list[int] = self._tokenizer(
+            text, add_special_tokens=False, split_special_tokens=data, verbose=False
+        ).input_ids
         return tokens
 
     def encode_answer(self, text: str) -> list[int]:
@@ -279,6 +295,12 @@ class LocalModel:
         turns = [{"role": message.role, "content": message.content} for message in messages]
         text: str = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         return text
+
+
+def _asking(prompt: Prompt) -> tuple[Role, ...]:
+    """The roles of the messages before the answer begins."""
+    roles = tuple(message.role for message in prompt.messages)
+    return roles[:-1] if prompt.begun else roles
 
 
 def _seed(prompt: Prompt) -> int:

@@ -47,5 +47,8 @@ def _most(prompt: Prompt, encode: Any) -> Usage:
     limit = prompt.sampling.max_tokens
     if encode is not None:
         tokens = encode(prompt)
-        return Usage(1, len(tokens), limit) if isinstance(tokens, list) else Usage(1)  # a text: it is refused
+        if not isinstance(tokens, list):
+            return Usage(1)  # a text: it is refused
+        begun = len(prompt.begun.encode(errors="replace"))  # no tokenizer makes more tokens than bytes
+        return Usage(1, len(tokens) + begun, limit)
     return Usage(1, most_read(prompt), limit)

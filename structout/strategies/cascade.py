@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from structout.errors import SpecError
 from structout.models.base import Model
@@ -46,3 +46,12 @@ class On:
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         return self.inner.run(tasks, cast("Model", self.model))
+
+
+def first_asked(strategy: Any, model: Model) -> Model:
+    """The model that a strategy asks first, if it is given `model`."""
+    part = strategy
+    while part is not None:
+        model = cast("Model", part.model) if isinstance(part, On) else model
+        part = part.stages[0] if isinstance(part, Cascade) else getattr(part, "inner", None)
+    return model

@@ -16,9 +16,11 @@ from structout.prompts.guidance import read_instructions
 from structout.source import import_object, reading, source_of
 from structout.strategies.base import Strategy
 from structout.strategies.cascade import Cascade, On
+from structout.strategies.continued import Continued
 from structout.strategies.draft import Draft, Think
 from structout.strategies.ensemble import Ensemble
 from structout.strategies.generate import Constrained, Prompted
+from structout.strategies.missed import Missed
 from structout.strategies.parts import with_field
 from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
@@ -28,8 +30,8 @@ from structout.strategies.windowed import Windowed
 from structout.verifiers import Agreement, AllOf, AnyOf, Confident, Grounded, Head, Judge, Learned, RoundTrip, Rule
 
 _PARTS = (
-    Agreement, AllOf, AnyOf, BestOf, Cascade, Confident, Constrained, Draft, Ensemble, Grounded, Head, Judge, Learned,
-    On, Prompted, Reask, Repair, RoundTrip, Rule, Think, Verify, Vote, Windowed,
+    Agreement, AllOf, AnyOf, BestOf, Cascade, Confident, Constrained, Continued, Draft, Ensemble, Grounded, Head, Judge,
+    Learned, Missed, On, Prompted, Reask, Repair, RoundTrip, Rule, Think, Verify, Vote, Windowed,
 )  # fmt: skip
 NAMES: dict[str, Any] = {part.__name__: part for part in _PARTS}
 _OLD_NAMES: dict[str, Any] = {"All": AllOf, "Any": AnyOf}  # renamed, since they shadowed names of typing

@@ -3,7 +3,9 @@
 from typing import Any
 
 from structout.strategies.cascade import Cascade, On
+from structout.strategies.continued import Continued
 from structout.strategies.ensemble import Ensemble
+from structout.strategies.missed import Missed
 from structout.strategies.parts import models_of
 from structout.strategies.reask import Reask
 from structout.strategies.repair import Repair
@@ -18,7 +20,7 @@ def asks_given(part: Any) -> bool:
         return False
     if isinstance(part, Verify):
         return asks_given(part.inner) or asks_given(part.verifier)
-    if isinstance(part, Reask | Repair | Windowed):
+    if isinstance(part, Continued | Missed | Reask | Repair | Windowed):
         return asks_given(part.inner)
     if isinstance(part, Cascade | Ensemble):
         return any(map(asks_given, part.stages if isinstance(part, Cascade) else part.members))

@@ -20,6 +20,17 @@ def marks(text: str) -> frozenset[str | float]:
     return frozenset((*plain_words(text), *(float(one.value) for one in numbers(in_ascii(text)))))
 
 
+def item_marks(item: Json) -> frozenset[str | float]:
+    """The words and numbers that an item says."""
+    said: set[str | float] = set()
+    for value in leaves(item).values():
+        if isinstance(value, str):
+            said.update(marks(value))
+        elif not isinstance(value, bool):
+            said.add(float(value) if abs(value) < _HUGE else str(value))
+    return frozenset(said)
+
+
 def places(items: Sequence[Json], parts: Sequence[frozenset[str | float]]) -> list[int | None]:
     """For each item, the number of the part of a text that says most of it; None if no part says any of it.
 
@@ -44,13 +55,7 @@ def _likeness(
     item: Json, where: Mapping[str | float, Sequence[int]], common: Mapping[str | float, int]
 ) -> dict[int, float]:
     """How much of an item each part says, from 0 to 1, where rare words weigh more."""
-    said: set[str | float] = set()
-    for value in leaves(item).values():
-        if isinstance(value, str):
-            said.update(marks(value))
-        elif not isinstance(value, bool):
-            said.add(float(value) if abs(value) < _HUGE else str(value))
-    weights = {mark: 1 / common[mark] for mark in said if mark in common}
+    weights = {mark: 1 / common[mark] for mark in item_marks(item) if mark in common}
     whole = sum(weights.values())
     found: dict[int, float] = defaultdict(float)
     for mark, weight in weights.items():

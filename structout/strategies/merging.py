@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from structout.document import Json, scalars
 from structout.issue import Issue, pointer
 from structout.parsing import Edit
-from structout.result import Result
+from structout.result import Result, Status, Task
 from structout.schema import Schema
 from structout.schema.messages import shown
 from structout.schema.part import is_tuple
@@ -21,6 +21,8 @@ UNSURE: Final = 0.5
 _MOST: Final = 50  # conflicts that are named
 _NAMED: Final = 5  # windows of a conflict that are named
 EVERY: Final = "*"
+_WORST: Final[tuple[Status, ...]] = ("truncated", "invalid", "rejected")
+T = TypeVar("T")
 
 Keys = Mapping[str, tuple[str, ...]]  # for each list, by JSON Pointer, the fields that identify an item
 Steps = tuple[str | int, ...]
@@ -65,8 +67,8 @@ class Merge:
         self._marks = [_marks(window) for window in self.windows]
         self.document = self._merged((), said)
         if len(self.issues) > _MOST:
-            more = len(self.issues) - _MOST
-            self.issues[_MOST:] = [Issue("", "conflict", f"and {more:,} more conflicts between windows")]
+            more, word = len(self.issues) - _MOST, self.windows[0].word
+            self.issues[_MOST:] = [Issue("", "conflict", f"and {more:,} more conflicts between {word}s")]
 
     def moved(self, window: int, place: str) -> str | None:
         """The merged document's place for a place of a window's document; None for an item that was left out."""
@@ -173,9 +175,9 @@ class Merge:
     def _named(self, numbers: Sequence[int]) -> str:
         named = [str(self.windows[number].number) for number in dict.fromkeys(numbers)]
         if len(named) == 1:
-            return f"window {named[0]}"
+            return f"{self.windows[0].word} {named[0]}"
         last = named.pop() if len(named) <= _NAMED else f"{len(named) - _NAMED + 1} others"
-        return f"windows {', '.join(named[: _NAMED - 1])} and {last}"
+        return f"{self.windows[0].word}s {', '.join(named[: _NAMED - 1])} and {last}"
 
     def _list(self, path: Steps, said: Sequence[Said], *, unique: bool) -> list[Any]:
         own = pointer(path)
@@ -295,6 +297,42 @@ class Merge:
             size = len(said[0].node)
             return [self._both(f"{place}/{i}", [_below(one, i) for one in said], fill=fill) for i in range(size)]
         return self._chosen(place, said)
+
+
+def merged(task: Task[T], windows: Sequence[Window], results: Sequence[Result[Any]], keys: Keys) -> Result[T]:
+    """The result of a text that was read in windows, with the attempts of all windows.
+
+    It fails if the result of a window does, or if windows contradict one another.
+    """
+    attempts = sum((result.attempts for result in results), ())
+    checks = sum((result.checks for result in results), ())
+    bad = [(window, result) for window, result in zip(windows, results, strict=True) if not result.ok]
+    if bad:
+        worst = next(one for one in _WORST if any(result.status == one for _, result in bad))
+        issues = tuple(_of_window(window, issue) for window, result in bad for issue in result.issues)
+        return Result(worst, issues=issues, attempts=attempts, checks=checks)
+    merge = Merge(task.schema, windows, results, keys)
+    checked = task.schema.check(merge.document)
+    edits, final = merge.edits(), scalars(checked.document)
+    status: Status = "repaired" if any(result.status == "repaired" for result in results) else "valid"
+    if not checked.ok or merge.issues:
+        status = "rejected" if checked.ok else "invalid"
+    return Result(
+        status,
+        checked.value if status in ("valid", "repaired") else None,
+        checked.document,
+        (*merge.issues, *checked.issues),
+        edits,
+        attempts=attempts,
+        checks=checks,
+        confidence={place: sure for place, sure in merge.confidence().items() if place in final},
+        spans={place: span for place, span in merge.spans().items() if place in final},
+    )
+
+
+def _of_window(window: Window, issue: Issue) -> Issue:
+    """An issue of a window as an issue of the whole document."""
+    return Issue("", issue.kind, f"{window.name}: {issue if issue.pointer else issue.message}")
 
 
 def _marks(window: Window) -> list[frozenset[str | float]]:

@@ -8,7 +8,7 @@ from structout.completion import Message
 from structout.errors import SpecError
 from structout.models.base import Model
 from structout.prompts import objection, response
-from structout.result import Result, Task
+from structout.result import Result, Task, in_parts
 from structout.strategies.base import Strategy, check_fields, rerun
 
 T = TypeVar("T")
@@ -60,8 +60,10 @@ def follow_up(task: Task[T], result: Result[T]) -> Task[T]:
 def said(task: Task[T], result: Result[T]) -> str:
     """The text of the result's answer: the model's own, or the document as text if it was repaired or merged.
 
-    An answer that does not fit the schema stays as the model gave it.
+    An answer that does not fit the schema stays as the model gave it, unless it was given in parts.
     """
+    if result.document is not None and in_parts(result.attempts):
+        return response(task.schema, result.document)
     if (result.ok or result.status == "rejected") and task.schema.check_text(result.text).document != result.document:
         return response(task.schema, result.document)
     return result.text

@@ -9,6 +9,8 @@ from structout.models.base import Model
 from structout.parsing import Decimal, Policy
 from structout.result import Result, Task
 from structout.strategies.base import Strategy, check_fields
+from structout.strategies.continued import Continued
+from structout.strategies.missed import Missed
 from structout.strategies.parts import parts
 from structout.strategies.windowed import Windowed
 
@@ -28,10 +30,10 @@ class Repair:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if any(isinstance(part, Windowed) for part in parts(self.inner)):
-            raise SpecError(
-                "Repair cannot repair the answers of several windows as one", hint="write Windowed(Repair(...))"
-            )
+        for part, what in ((Windowed, "windows"), (Continued, "parts"), (Missed, "passes")):
+            if any(isinstance(one, part) for one in parts(self.inner)):
+                problem = f"Repair cannot repair the answers of several {what} as one"
+                raise SpecError(problem, hint=f"write {part.__name__}(Repair(...))")
 
     def run(self, tasks: Sequence[Task[T]], model: Model) -> list[Result[T]]:
         results = self.inner.run(tasks, model)

@@ -1,21 +1,20 @@
 """A strategy that reads a long text window by window, and merges the records of the windows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
-from structout.document import scalars
 from structout.errors import SpecError
-from structout.issue import Issue, pointer
+from structout.issue import pointer
 from structout.models.base import Model
 from structout.models.wrappers.base import innermost
-from structout.result import Result, Status, Task
+from structout.result import Result, Task
 from structout.schema import Schema
 from structout.schema.part import part_of
 from structout.schema.walk import kinds_of
 from structout.strategies.base import Strategy, check_fields
-from structout.strategies.cascade import Cascade, On
-from structout.strategies.merging import EVERY, Keys, Merge
+from structout.strategies.cascade import first_asked
+from structout.strategies.merging import EVERY, Keys, merged
 from structout.strategies.windows import Window, counter, cut
 from structout.verifiers.places import admits
 
@@ -24,7 +23,6 @@ T = TypeVar("T")
 Fields = str | tuple[str, ...]
 # Not in `prompts.wording`, whose sentences every journal names: this one only stands in prompts of windows.
 _PART: Final = "The record is a part of a longer one. Take from it what it says itself; null for what it does not say."
-_WORST: Final[tuple[Status, ...]] = ("truncated", "invalid", "rejected")
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ class Windowed:
         results = []
         for task, windows in zip(tasks, cuts, strict=True):
             own = [next(found) for _ in windows]
-            results.append(own[0] if len(own) == 1 else self._one(task, windows, own))
+            results.append(own[0] if len(own) == 1 else merged(task, windows, own, self._keys()))
         return results
 
     def _keys(self) -> Keys:
@@ -98,46 +96,11 @@ class Windowed:
             windows = [Window(number=1, start=0, end=len(task.text), text=task.text, pieces=(task.text,))]
             # No tokenizer makes more tokens than bytes.
             if len(task.text.encode(errors="replace")) > self.window:
-                count = count or self._counter(model)
+                count = count or counter(getattr(innermost(first_asked(self.inner, model)), "encode", None))
                 if count(task.text) > self.window:
                     windows = cut(task.text, self.window, self.overlap, count)
             cuts.append(windows)
         return cuts
-
-    def _counter(self, model: Model) -> Callable[[str], float]:
-        """A function that counts tokens, by the model that `inner` asks first."""
-        part: Any = self.inner
-        while part is not None:
-            model = cast("Model", part.model) if isinstance(part, On) else model
-            part = part.stages[0] if isinstance(part, Cascade) else getattr(part, "inner", None)
-        return counter(getattr(innermost(model), "encode", None))
-
-    def _one(self, task: Task[T], windows: Sequence[Window], results: Sequence[Result[Any]]) -> Result[T]:
-        """The result of a text that was cut, with the attempts of all windows."""
-        attempts = sum((result.attempts for result in results), ())
-        checks = sum((result.checks for result in results), ())
-        bad = [(window, result) for window, result in zip(windows, results, strict=True) if not result.ok]
-        if bad:
-            worst = next(one for one in _WORST if any(result.status == one for _, result in bad))
-            issues = tuple(_named(window, issue) for window, result in bad for issue in result.issues)
-            return Result(worst, issues=issues, attempts=attempts, checks=checks)
-        merge = Merge(task.schema, windows, results, self._keys())
-        checked = task.schema.check(merge.document)
-        edits, final = merge.edits(), scalars(checked.document)
-        status: Status = "repaired" if any(result.status == "repaired" for result in results) else "valid"
-        if not checked.ok or merge.issues:
-            status = "rejected" if checked.ok else "invalid"
-        return Result(
-            status,
-            checked.value if status in ("valid", "repaired") else None,
-            checked.document,
-            (*merge.issues, *checked.issues),
-            edits,
-            attempts=attempts,
-            checks=checks,
-            confidence={place: sure for place, sure in merge.confidence().items() if place in final},
-            spans={place: span for place, span in merge.spans().items() if place in final},
-        )
 
 
 def _check_schema(schema: Schema[Any], keys: Keys) -> None:
@@ -168,8 +131,3 @@ def _names(schema: Any) -> set[str]:
         elif isinstance(node, list | tuple):
             stack += node
     return found
-
-
-def _named(window: Window, issue: Issue) -> Issue:
-    """An issue of a window as an issue of the whole document."""
-    return Issue("", issue.kind, f"{window.name}: {issue if issue.pointer else issue.message}")

@@ -14,7 +14,7 @@ _CHARACTERS = 4.0  # per token, where the model does not count
 class Window(NamedTuple):
     """A stretch of a text from `start` to `end`. `text` is what the model reads: the head of the table that the window
     continues, if any, and the stretch itself. `pieces` are the pieces of the stretch, and `first` is the number of the
-    first of them in the whole text; `titles` is the number of the piece with the head.
+    first of them in the whole text; `titles` is the number of the piece with the head. `word` is what people call it.
     """
 
     number: int
@@ -25,6 +25,7 @@ class Window(NamedTuple):
     first: int = 0
     head: Span | None = None
     titles: int | None = None
+    word: str = "window"
 
     @property
     def last(self) -> int:
@@ -34,7 +35,8 @@ class Window(NamedTuple):
     @property
     def name(self) -> str:
         """The window and its place, for people."""
-        return f"window {self.number} (characters {self.start:,} to {self.end:,})"
+        place = f" (characters {self.start:,} to {self.end:,})" if self.end else ""
+        return f"{self.word} {self.number}{place}"
 
     def in_text(self, span: Span) -> Span | None:
         """A place of the window as a place of the whole text; None for a place that is partly in the head."""

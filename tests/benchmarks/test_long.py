@@ -1,10 +1,12 @@
 """The long documents of the benchmark have the truth that they say."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
-from benchmarks.long.__main__ import RESULTS, measured
+from benchmarks.long import report
+from benchmarks.long.__main__ import measured
 from benchmarks.long.documents import KINDS, SCHEMA, Kind, document, read
 from structout import Schema
 
@@ -39,4 +41,18 @@ def test_no_row_is_lost_or_doubled() -> None:
     for _, one in measured(KINDS, 100, 150, 40, 1):
         assert (one["found"], one["extra"], one["exact"]) == (100, 0, True)
         assert one["windows"] > 5
-    assert "0 missing, 0 doubled or wrong" in RESULTS.read_text(encoding="utf-8")
+    assert "0 missing, 0 doubled or wrong" in report.RESULTS.read_text(encoding="utf-8")
+
+
+def test_a_section_takes_the_place_of_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "RESULTS", tmp_path / "long.md")
+    report.write("model", "## Model\n\nold")
+    report.write("windows", "## Windows\n\nall")
+    report.write("model", "## Model\n\nnew")
+    written = report.RESULTS.read_text(encoding="utf-8")
+    assert "old" not in written
+    assert written.index("all") < written.index("new")
+
+
+def test_a_document_says_how_many_lines_it_has() -> None:
+    assert "Number of lines: 27\n" in document("csv", 27).text

@@ -22,7 +22,10 @@ VERBATIM = {
     "tickets": ["/customer", "/email", "/phone", "/order_numbers/*", "/products/*"],
     "events": ["/title", "/location", "/link"],
     "recipes": ["/title", "/ingredients/*/name"],
+    "statements": ["/number", "/lines/*/code"],
 }
+LONG = TASKS["statements"]  # few and long
+SHORT = {name: task for name, task in TASKS.items() if task is not LONG}
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -46,12 +49,12 @@ def enums(schema: Any) -> Iterator[list[str]]:
             yield from enums(value)
 
 
-def test_there_are_seven() -> None:
-    assert set(TASKS) == {"parts", "invoices", "invoices_abroad", "tickets", "events", "recipes", "queries"}
+def test_there_are_eight() -> None:
+    assert set(SHORT) == {"parts", "invoices", "invoices_abroad", "tickets", "events", "recipes", "queries"}
     assert {folder.name for folder in (ROOT / "schemas").iterdir() if folder.is_dir()} == set(TASKS)
 
 
-@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+@pytest.mark.parametrize("task", SHORT.values(), ids=SHORT)
 def test_its_splits_are_filled_and_its_texts_short(task: Dataset) -> None:
     counts = Counter(record.split for record in task)
     assert len(task) >= 64
@@ -122,6 +125,22 @@ def test_parts_are_labelled_with_what_their_texts_say() -> None:
         vehicles = [(vehicle["make"], vehicle["model"]) for vehicle in part["fitment"]]
         assert len({*vehicles}) == len(vehicles), record.key
         assert part["name"] == " ".join(part["name"].casefold().split()), record.key
+
+
+def test_statements_say_by_themselves_whether_a_line_is_missing() -> None:
+    assert len(LONG) == 12
+    checked = 0
+    for record in LONG:
+        statement: Any = record.expected
+        assert LONG.schema.check(statement).ok
+        assert 8 <= len(statement["lines"]) <= 20
+        checked += statement["count"] is not None
+        for line in statement["lines"]:
+            less = [one for one in statement["lines"] if one is not line]
+            assert line["amount"] == 0 or not LONG.schema.check({**statement, "lines": less}).ok
+            assert all(word in record.text for word in line["text"].split()), (record.key, line)
+    assert checked >= 8
+    assert sum("\f" in record.text for record in LONG) >= 5
 
 
 def test_an_invoice_cannot_hide_that_it_does_not_add_up() -> None:

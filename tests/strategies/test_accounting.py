@@ -86,6 +86,8 @@ EXPRESSIONS = [
     "Draft(Repair(Constrained()), first=Repair(Prompted()))",
     "Reask(Think(Verify(Constrained(), Judge())))",
     "Windowed(Verify(Reask(Repair(Prompted())), Judge()), window=3, overlap=1)",
+    "Windowed(Missed(Repair(Prompted())), window=3, overlap=1)",
+    "Reask(Continued(Repair(Constrained()), limit=2))",
 ]
 
 

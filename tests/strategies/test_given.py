@@ -24,6 +24,8 @@ from tests.conftest import ROOT
         ("Reask(Constrained())", True),
         ("Windowed(On('scripted:a.json', Prompted()))", False),
         ("Windowed(Reask(Prompted()))", True),
+        ("Missed(Continued(On('scripted:a.json', Prompted())))", False),
+        ("Missed(Continued(Prompted()))", True),
     ],
 )
 def test_on_asks_its_own_model_in_the_place_of_the_given_model(expression: str, asks: bool) -> None:
