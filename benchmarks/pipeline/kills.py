@@ -48,12 +48,12 @@ _COLUMNS = ("rows", "kills", "before", "ends", "same")
 
 
 @dataclass
-class _Sink:
+class Sink:
     """An output, and what it holds: None without one."""
 
     kind: str
     folder: Path
-    address: str
+    address: str = ""
     files: list[str] = field(default_factory=list)
 
     @property
@@ -107,7 +107,7 @@ def _killed(name: str, kind: str, address: str, kills: int) -> dict[str, Any]:
     model, count = MODELS[name]
     dice = random.Random(f"{name} {kind}")
     with tempfile.TemporaryDirectory() as folder:
-        sink = _Sink(kind, Path(folder), address)
+        sink = Sink(kind, Path(folder), address)
         write_parts(sink.folder / "in.jsonl", count)
         command = words(sink.folder / "in.jsonl", sink.output, *sink.beside, model=model)
         sink.clear()

@@ -14,7 +14,7 @@ from structout.grammar.disjoint import TYPES, disjoint
 from structout.grammar.numbers import BOUNDS, numbers, whole_counts
 from structout.grammar.strings import FORMATS, PYDANTIC, unlike
 from structout.issue import pointer
-from structout.schema.keywords import RESTRICTING
+from structout.schema.keywords import RESTRICTING, with_exclusive_bounds
 from structout.schema.references import place_of, refuse, target
 
 _DEEPEST = 60  # levels of nested subschemas that are rewritten
@@ -82,7 +82,7 @@ class Rewriter:
         if not isinstance(node, Mapping) or len(path) > 4 * _DEEPEST:
             return node
         new: dict[str, Any] = {}
-        for key, value in node.items():
+        for key, value in with_exclusive_bounds(node).items():
             if key not in _KEPT and not self._is_target(pointer((*path, key))):
                 continue  # an annotation, which the engine may refuse
             if key in _ARRAYS and isinstance(value, list):
@@ -365,7 +365,7 @@ class Rewriter:
         if not isinstance(node, Mapping) or depth > 6 or "$ref" in node:
             return None
         alternatives: list[Any] = []
-        for key, value in node.items():
+        for key, value in with_exclusive_bounds(node).items():
             against = self._negate_keyword(key, value, node, depth)
             if against is None:
                 return None
@@ -416,7 +416,7 @@ class Rewriter:
             "minimum": "exclusiveMaximum", "maximum": "exclusiveMinimum",
             "exclusiveMinimum": "maximum", "exclusiveMaximum": "minimum",
         }  # fmt: skip
-        if key in turned and not isinstance(value, bool):
+        if key in turned:
             return [{"type": "number", turned[key]: value}]
         for name, kind in (("Length", "string"), ("Items", "array")):
             if key == f"min{name}":

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from structout.completion import Usage
 from structout.document import load_json
 from structout.errors import DamagedError, DataError, JournalError, SpecError
 from structout.models.ledger import Wave
-from structout.pipeline.journal.database import identity_in, read_only
+from structout.pipeline.journal.database import identity_in, reading
 from structout.pipeline.journal.journal import KNOWN
 from structout.pipeline.journal.tables import spent_in, unpacked_outcome
 from structout.pipeline.journal.waves import waves_in
@@ -129,7 +129,7 @@ def read_status(journal: str | Path) -> dict[str, Any]:
 
 def _is_running(journal: str | Path) -> bool:
     try:
-        with closing(sqlite3.connect(f"{Path(journal).absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as db:
+        with reading(journal, locks=True) as db:
             db.execute("SELECT 1 FROM about").fetchone()
     except sqlite3.OperationalError as error:
         return "locked" in str(error)
@@ -151,7 +151,7 @@ def _kept(place: Path) -> dict[str, Any] | None:
 def _waiting(journal: str | Path) -> list[dict[str, Any]]:
     """What waits at a provider by the journal; nothing where the journal cannot be read."""
     try:
-        with closing(read_only(journal)) as db:
+        with reading(journal) as db:
             return shown(waves_in(db, Path(journal)))
     except (sqlite3.Error, DamagedError, UnicodeDecodeError):  # the next run says what is wrong
         return []
@@ -160,7 +160,7 @@ def _waiting(journal: str | Path) -> list[dict[str, Any]]:
 def _up_to_date(journal: str | Path, state: dict[str, Any]) -> dict[str, Any]:
     """The state, or what the journal itself says if it has outcomes or answers that the state does not know."""
     try:
-        with closing(read_only(journal)) as db:
+        with reading(journal) as db:
             counts = _counts(db, state.get("total"))
             paid = sum(spent_in(db).values(), Usage())
     except (sqlite3.Error, DataError, UnicodeDecodeError):  # the next run says what is wrong
@@ -189,7 +189,7 @@ def _counted(journal: str | Path, state: Mapping[str, Any]) -> dict[str, Any]:
     """The state of a journal by its outcomes, with the total and the prices of a `state`, if it has any."""
     tally, total, cost = Tally(prices=_prices(state)), state.get("total"), 0.0
     try:
-        with closing(read_only(journal)) as db:
+        with reading(journal) as db:
             with suppress(sqlite3.Error):  # a journal of an earlier version counts less
                 tally.spent = spent_in(db)
             about = dict(db.execute("SELECT name, value FROM about WHERE name IN ('dictionary', 'rows')"))

@@ -67,3 +67,14 @@ def remedy(path: list[Any], value: Any, *, has_draft: bool) -> str:
         meant = _TYPES.get(value.lower(), value.lower())
         return f"write {meant!r}" if meant != value else ""
     return ""
+
+
+def with_exclusive_bounds(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A subschema whose exclusive bounds are numbers, as they are since draft 6: draft 4 says true beside the bound."""
+    found = dict(node)
+    for bound, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        if isinstance(node.get(exclusive), bool):
+            is_exclusive = found.pop(exclusive)
+            if is_exclusive and bound in node:
+                found[exclusive] = found.pop(bound)
+    return found

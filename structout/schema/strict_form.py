@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from structout.document import Json, read_json
 from structout.errors import SchemaError
+from structout.schema.keywords import with_exclusive_bounds
 from structout.schema.references import local, place_of, target
 from structout.schema.strict_parts import (
     AsJson,
@@ -128,6 +129,7 @@ class _Builder:
     def _part(self, node: Any) -> Part:
         if not isinstance(node, Mapping) or _SAYS_NOTHING.issuperset(node):
             return AsJson()
+        node = with_exclusive_bounds(node)
         if any(key in node for key in _COMBINED):
             return self._combined(node)
         if "const" in node or "enum" in node:
@@ -174,6 +176,7 @@ class _Builder:
                 continue
             if not isinstance(node, Mapping):
                 return None
+            node = with_exclusive_bounds(node)
             reference = node.get("$ref")
             if reference in seen:
                 return None

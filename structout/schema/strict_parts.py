@@ -128,8 +128,16 @@ class Pairs:
     def schema(self) -> dict[str, Any]:
         return {"type": "array", "items": closed({"key": self.key, "value": self.value.schema}), **self.bounds}
 
+    @cached_property
+    def _key(self) -> Any:
+        pattern = {"pattern": self.key["pattern"]} if "pattern" in self.key else {}
+        return jsonschema_rs.validator_for(pattern)
+
     def answer(self, document: Json) -> Json:
-        return [{"key": key, "value": self.value.answer(one)} for key, one in _object(document).items()]
+        found = _object(document)
+        if stray := next((key for key in found if not self._key.is_valid(key)), None):
+            raise ValueError(f"the form has no place for the key {stray!r:.60}")
+        return [{"key": key, "value": self.value.answer(one)} for key, one in found.items()]
 
     def document(self, answer: Json) -> dict[str, Json]:
         made: dict[str, Json] = {}

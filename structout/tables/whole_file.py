@@ -1,5 +1,6 @@
 """A file that appears whole or not at all."""
 
+import errno
 import glob
 import io
 import os
@@ -49,6 +50,7 @@ def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
         if keep and ordinary:
             with _written(path):
                 os.replace(beside, target)
+                _sync_folder(target.parent)
                 clear_parts(target)
     finally:
         with suppress(OSError):
@@ -62,16 +64,35 @@ def clear_parts(target: Path) -> None:
             left.unlink(missing_ok=True)
 
 
+def _sync_folder(folder: Path) -> None:
+    """Sync the names in a folder to disk, so that a replaced file survives a power failure."""
+    try:
+        opened = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folder, and a folder may be writable but not readable
+        return
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # the file system syncs no folder
+            raise
+    finally:
+        os.close(opened)
+
+
 class _Part(io.FileIO):
     """A file whose errors name it, so that they are not mistaken for errors of another open file."""
 
     def __init__(self, beside: Path, target: str | Path, mode: int) -> None:
-        super().__init__(beside, "wb", opener=lambda name, flags: os.open(name, flags, mode))
         self._target = target
+        super().__init__(beside, "wb", opener=lambda name, flags: os.open(name, flags, mode))
 
     def write(self, data: "ReadableBuffer", /) -> int:
         with _written(self._target):
             return super().write(data)
+
+    def close(self) -> None:
+        with _written(self._target):  # a network or a quota may tell only here that a write failed
+            super().close()
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """Numbers under bounds and steps: the mask takes what complies, and nothing else."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from llguidance import LLMatcher, LLTokenizer
@@ -69,3 +71,17 @@ def test_the_only_number_can_be_written() -> None:
 def test_a_count_may_be_written_as_a_float() -> None:
     assert takes({"type": "string", "minLength": 2.0, "maxLength": 3.0}, '"abc"')
     assert not takes({"type": "string", "minLength": 2.0, "maxLength": 3.0}, '"a"')
+
+
+@pytest.mark.parametrize("bound", ["minimum", "maximum"])
+@pytest.mark.parametrize("step", [{}, {"multipleOf": 0.5}, {"multipleOf": 2}])
+@pytest.mark.parametrize("place", [lambda one: one, lambda one: {"not": one}])
+def test_an_exclusive_bound_of_draft_4_is_kept_to(bound: str, step: Any, place: Callable[[Any], Any]) -> None:
+    one = {bound: 8.0, "exclusiveMinimum" if bound == "minimum" else "exclusiveMaximum": True, **step}
+    source = {"$schema": "http://json-schema.org/draft-04/schema#", "type": "number", **place(one)}
+    schema = Schema.of(source)
+    grammar = compile(schema)
+    if [gap for gap in grammar.gaps if not gap.narrower]:
+        return
+    for text in ("6", "8", "10"):
+        assert takes(source, text) == schema.check(json.loads(text)).ok, text

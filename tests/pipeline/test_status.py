@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -185,3 +186,14 @@ def test_rows_hold_the_version_that_answered(
     monkeypatch.setattr("tests.pipeline.conftest.Completion", lambda text, usage: Completion(text, usage, version="v7"))
     assert shell(*command).returncode == 1
     assert {row["_version"] for row in rows(tmp_path / "out.jsonl")} == {"v7"}
+
+
+def test_a_look_at_the_journal_of_a_killed_run_leaves_no_file(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j", {"schema": "x"}) as journal:
+        journal.end(0)
+        (tmp_path / "killed").mkdir()
+        for name in ("j", "j-wal"):
+            shutil.copy(tmp_path / name, tmp_path / "killed" / name)
+    killed = tmp_path / "killed" / "j"
+    assert read_status(killed)["identity"] == {"schema": "x"}
+    assert sorted(os.listdir(killed.parent)) == ["j", "j-wal"]

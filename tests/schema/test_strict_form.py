@@ -221,6 +221,19 @@ def test_alternatives_are_told_apart_by_their_schema() -> None:
     assert form.document(form.answer(document)) == document
 
 
+def test_an_exclusive_bound_of_draft_4_is_a_number() -> None:
+    size = {"type": "integer", "minimum": 3, "exclusiveMinimum": True, "maximum": 9, "exclusiveMaximum": False}
+    form = strictified({"$schema": "http://json-schema.org/draft-04/schema#", "properties": {"size": size}})
+    assert form.schema["properties"]["size"]["anyOf"][0] == {"type": "integer", "exclusiveMinimum": 3, "maximum": 9}
+
+
+def test_a_key_that_the_form_has_no_place_for_is_refused() -> None:
+    form = strictified({"patternProperties": {"^[a-z]{2}$": {}}, "required": ["b"]})
+    assert form.answer({"b": 1, "cd": 2}) == {"b": "1", "other_keys": [{"key": "cd", "value": "2"}]}
+    with pytest.raises(ValueError, match="no place for the key 'c'"):
+        form.answer({"b": 1, "c": 2})
+
+
 def test_a_deep_answer_that_fits_no_alternative_is_soon_refused() -> None:
     tree = {"anyOf": [{"properties": {key: {"$ref": "#"}}, "required": [key]} for key in ("a", "b")] * 3}
     form = strictified(tree)

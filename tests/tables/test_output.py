@@ -1,10 +1,11 @@
 import csv
+import errno
 import gzip
 import json
 import os
 import resource
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -328,3 +329,34 @@ def test_a_database_that_is_not_utf_8_is_refused_before_anything_is_spent(tmp_pa
     for target in (f"{tmp_path}/d.duckdb#\udcff", f"{tmp_path}/\udcff.duckdb#t"):
         with pytest.raises(SpecError, match="not UTF-8"):
             check_target(target)
+
+
+def test_a_write_that_fails_only_as_the_file_is_closed_is_an_output_error() -> None:
+    with pytest.raises(OutputError, match="cannot write /dev/null"), replacing("/dev/null") as stream:
+        os.close(stream.fileno())
+
+
+def test_the_name_of_a_file_is_synced_as_well_as_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[str, bool]] = []
+
+    def fsync(number: int) -> None:
+        synced.append((os.readlink(f"/proc/self/fd/{number}"), (tmp_path / "o").exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with replacing(tmp_path / "o") as stream:
+        stream.write(b"x")
+    assert synced == [(f"{tmp_path}/.o.{os.getpid()}.part", False), (str(tmp_path), True)]
+
+
+@pytest.mark.parametrize(("code", "passes"), [(errno.EINVAL, True), (errno.EIO, False)])
+def test_a_file_system_that_syncs_no_folder_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, passes: bool
+) -> None:
+    def fsync(number: int) -> None:
+        if os.readlink(f"/proc/self/fd/{number}") == str(tmp_path):
+            raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with nullcontext() if passes else pytest.raises(OutputError, match="Input/output"), replacing(tmp_path / "o"):
+        pass
+    assert (tmp_path / "o").exists()

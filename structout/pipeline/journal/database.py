@@ -4,7 +4,8 @@ import os
 import sqlite3
 import threading
 import warnings
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from glob import escape
 from pathlib import Path
 
@@ -68,11 +69,22 @@ def opened(path: Path, *, fresh: bool, private: bool, repair: bool) -> tuple[sql
         raise JournalError(f"{path} cannot be written: {error.strerror}", hint="check the folder") from error
 
 
-def read_only(path: str | Path) -> sqlite3.Connection:
-    """A connection that only reads, and leaves no files behind. Raises `sqlite3.Error`, also for a journal in use."""
+@contextmanager
+def reading(path: str | Path, *, locks: bool = False) -> Iterator[sqlite3.Connection]:
+    """A connection that only reads, and leaves no files behind. With `locks`, it needs the lock of the journal even if
+    no log is there. Raises `sqlite3.Error`, also for a journal in use.
+    """
     file = Path(os.path.realpath(path))
-    still = "" if Path(f"{file}-wal").exists() else "&immutable=1"  # else SQLite would leave files beside the journal
-    return sqlite3.connect(f"{file.as_uri()}?mode=ro{still}", uri=True, timeout=0)
+    index = Path(f"{file}-shm")  # SQLite makes it to read the log that a killed run left; a run needs none
+    was_there = index.exists()
+    still = "" if locks or Path(f"{file}-wal").exists() else "&immutable=1"
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro{still}", uri=True, timeout=0)) as db:
+            yield db
+    finally:
+        if not was_there:
+            with suppress(OSError):
+                index.unlink(missing_ok=True)
 
 
 def identity_in(path: str | Path) -> dict[str, str]:
@@ -80,7 +92,7 @@ def identity_in(path: str | Path) -> dict[str, str]:
     if not Path(path).is_file():
         return {}
     try:
-        with closing(read_only(path)) as db:
+        with reading(path) as db:
             row = db.execute("SELECT value FROM about WHERE name = 'identity'").fetchone()
         found = loaded(row[0]) if row else {}
     except (sqlite3.Error, DataError, TypeError, UnicodeDecodeError):  # whoever opens the journal says what is wrong

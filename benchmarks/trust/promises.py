@@ -1,0 +1,84 @@
+"""The promises, and how they are tried."""
+
+from functools import partial
+
+from benchmarks.trust import crashes, faults, injection, intervals, judging, reading, repeating, servers, soak
+from benchmarks.trust.trial import Promise, Trial
+
+
+def _faults(kind: str, errors: tuple[str, ...], quick: int, full: int) -> Trial:
+    what = f"{kind}: {' and '.join(errors)} at system calls of a run that begins and of a run that resumes"
+    return Trial(what, quick, full, partial(faults.tried, kind=kind, errors=errors))
+
+
+PROMISES = {
+    "lost": Promise(
+        "Nothing is lost or doubled",
+        (
+            Trial("histories of killed, starved, damaged, changed and finished runs: JSONL", 6, 400,
+                  partial(crashes.tried, ways=("jsonl",))),
+            Trial("the same histories of `extract_many(journal=)`", 6, 400, partial(crashes.tried, ways=("extract",))),
+            Trial("the same histories: Parquet and DuckDB", 4, 400, partial(crashes.tried, ways=("parquet", "duckdb"))),
+            Trial("the same histories: PostgreSQL", 0, 200, partial(crashes.tried, ways=("postgres",))),
+            Trial("the same histories on a local Ray", 0, 5, partial(crashes.tried, ways=("jsonl",), engine="ray")),
+            *(_faults(kind, errors, quick, full) for kind, errors, quick, full in (
+                ("jsonl", ("EIO",), 8, 300),
+                ("jsonl", ("ENOSPC",), 8, 300),
+                ("jsonl", ("SIGKILL",), 8, 400),
+                ("parquet", ("EIO", "ENOSPC", "SIGKILL"), 0, 600),
+                ("duckdb", ("EIO", "ENOSPC", "SIGKILL"), 0, 600),
+                ("postgres", ("EIO", "ENOSPC", "SIGKILL"), 0, 300),
+            )),
+        ),
+        fixed=(
+            "An error of `close`, which a network or a quota may report in place of an error of `write`, ended a run "
+            "with a traceback and exit 70. It is an `OutputError` now (exit 3), and the same command goes on.",
+            "The name of a replaced file was not synced: after a power failure, a file could be there again as it was, "
+            "without the mark of a partial output. The folder is synced now.",
+            "A look at the journal of a killed run (`structout status`, and each run that resumes) left a file "
+            "`JOURNAL-shm` for good.",
+        ),
+        beyond=(
+            "Power failures: the order of syncs is tested, but no disk that forgets what was not synced.",
+            "Faults of the server of PostgreSQL itself, and of object stores.",
+            "Batches at providers: `tests/pipeline/test_batches.py` kills such runs around each call of the provider.",
+            "Windows and macOS.",
+        ),
+    ),
+    "invalid": Promise(
+        "Nothing invalid is returned",
+        judging.TRIALS,
+        fixed=(
+            "A mask took `exclusiveMinimum: true` and `exclusiveMaximum: true` of draft 4 for inclusive bounds where "
+            "`multipleOf` or a bound with decimals stood beside it, and claimed to be exact. Strict forms wrote the "
+            "boolean, which no provider takes, and merged it wrongly.",
+            "A strict form gave an answer to a document with a key that its own schema has no place for.",
+        ),
+        beyond=(
+            "Schemas with `$dynamicRef`, `$id` and formats; `tests/fuzz` has them, without a second judge.",
+            "Pydantic reads `true` as 1 where a `Literal` holds 1. Our judge follows JSON Schema, and refuses it.",
+            "A mask writes keys in one order and a number in one way: all orders and `3` for `3.0` are tried for it.",
+        ),
+    ),
+    "different": Promise(
+        "Nothing is silently different",
+        (*reading.TRIALS, *repeating.TRIALS),
+        beyond=("CSV that Python's strict reader refuses: each line of it is a row all the same, by `tests/tables`.",),
+    ),
+    "servers": Promise(
+        "No server holds a run, fills its memory or takes its key",
+        servers.TRIALS,
+        beyond=("Servers behind TLS, and the clients of hosted providers (see `tests/models/providers`).",),
+    ),
+    "statistics": Promise(
+        "Intervals and guarantees hold as often as they say",
+        intervals.TRIALS,
+        beyond=("Records that are drawn in another way than they are measured: no interval knows of it.",),
+    ),
+    "instructions": Promise(
+        "A record cannot end its fence (and how often its instructions are followed)",
+        injection.TRIALS,
+        beyond=("A fence is a sentence that a model may ignore: it is no promise about what a model does.",),
+    ),
+    "soak": Promise("Memory, handles and speed stay as they are", soak.TRIALS),
+}  # fmt: skip

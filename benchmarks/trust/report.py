@@ -1,0 +1,46 @@
+"""The page of what was tried: results/trust.md."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.trust.promises import PROMISES
+from benchmarks.trust.trial import Tried
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one trial came to, and the seconds that it took."""
+
+    what: str
+    tried: Tried
+    seconds: float
+
+
+def report(found: Mapping[str, Sequence[Line]], how: str) -> str:
+    """The page. `how` says which cases were tried in which state of the code."""
+    parts = [
+        "# Do the promises hold?",
+        "",
+        f"Made by `python -m benchmarks.trust` ({how}), which tries to break each promise; see there what is tried. "
+        "`tests/benchmarks/test_trust.py` seeds a known fault for each promise and shows that the same trials find it.",
+        "",
+    ]
+    for name, lines in found.items():
+        promise = PROMISES[name]
+        parts += [f"## {promise.name}", "", "| tried | times | broken | seconds |", "| --- | ---: | ---: | ---: |"]
+        parts += [_row(line) for line in lines]
+        for line in lines:
+            parts += ["", *[f"- {one[:600]}" for one in line.tried.broken]] if line.tried.broken else []
+            parts += ["", f"{line.what[:1].upper()}{line.what[1:]}:", "", *line.tried.table] if line.tried.table else []
+        parts += ["", "**Found, and fixed since:**", "", *_listed(promise.fixed, "nothing")]
+        parts += ["", "**Not tried:**", "", *_listed(promise.beyond, "nothing more is known"), ""]
+    return "\n".join(parts)
+
+
+def _row(line: Line) -> str:
+    tried = line.tried
+    return f"| {line.what} | {tried.missing or f'{tried.times:,}'} | {len(tried.broken)} | {line.seconds:,.0f} |"
+
+
+def _listed(texts: Sequence[str], nothing: str) -> list[str]:
+    return [f"- {one}" for one in texts] or [f"- {nothing}"]
