@@ -6,6 +6,7 @@ from structout.evaluation.amounts import a_record, in_unit, plain, unit_of
 from structout.evaluation.folds import described
 from structout.evaluation.outcome import Arm
 from structout.evaluation.report import Pair, Report, ReportRow
+from structout.evaluation.reporting.ranked import ranked
 from structout.evaluation.reporting.refused import refused
 from structout.evaluation.reporting.ungrounded import ungrounded
 from structout.evaluation.stats.rates import CONFIDENCE, Rate
@@ -22,6 +23,7 @@ def conclusion(report: Report, place: str | None = None) -> str:
     named = taken(rows, pairs, share) or (best_of(rows) if rows and report.has_labels else None)
     missed = [] if named is None else [*_missed(report, named), *_found_nowhere(report, named)]
     missed += [told for arm, outcomes in report.plain.items() for told in refused(_called(arm, rows), outcomes)]
+    missed.append(ranked((_called(arm, rows), outcomes) for arm, outcomes in report.plain.items()))
     return conclude(rows, pairs, constant=share, missed=missed, made=made, place=place)
 
 
@@ -36,7 +38,7 @@ def conclude(
 ) -> str:
     """The paragraph for these rows and pairs. `constant` is the record accuracy of a constant answer, `made` says how
     folds were made, and `place` is where the report is. `missed` says which values the named strategy never found, what
-    `Grounded` would refuse, and what verifiers refused.
+    `Grounded` would refuse, what verifiers refused, and whose confidence ranks well.
 
     It names one strategy to take: of the strategies that are better than a constant answer, and that these pairs do not
     show to be less accurate than the best, the strategy that accepts the fewest wrong records; of equals, the cheapest.
