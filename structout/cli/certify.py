@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from math import ceil
 from pathlib import Path
+from shlex import quote
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -170,17 +171,21 @@ def certify(
 
 def _write(found: "Certificate | FieldCertificate", dataset: str, output: str) -> None:
     """Write the certified strategy, and the confidences for `run --watch` beside it."""
+    from structout.evaluation.recommendation import options_of
     from structout.shift import reference_json
     from structout.tables.whole_file import replacing
 
     with replacing(output) as stream:
         stream.write(found.written(dataset).encode())
     say(f"the certified strategy is in {output}")
+    options = f"--strategy {quote(output)} {options_of(dataset, found.max_tokens, found.strategy)}"
     if found.confidences:
         place = str(Path(output).with_suffix(".confidences.json"))
         with replacing(place) as stream:
             stream.write(reference_json(found.strategy, found.model, found.confidences).encode())
-        say(f"structout run --watch {place} tells when rows stop looking like these")
+        options += f" --watch {quote(place)}"
+    watched = ", which tells when rows stop looking like these" if found.confidences else ""
+    say(f"run it with: {options}{watched}")
 
 
 def _of_records(found: "Certificate", labelled: int) -> "Iterator[str]":

@@ -268,11 +268,14 @@ def recommend(
 
 
 def measured_with(place: str, max_tokens: int, expression: str) -> str:
-    """The comment in a strategy's file that names the options of a run like the measured one: examples only if the
-    strategy takes anything from them.
-    """
+    """The comment in a strategy's file that names the options of a run like the measured one."""
+    return f"# Measured with {options_of(place, max_tokens, expression)}.\n"
+
+
+def options_of(place: str, max_tokens: int, expression: str) -> str:
+    """The options of a run like the measured one: examples only if the strategy takes anything from them."""
     examples = f"--examples {line(quote(place))} " if learns(load_strategy(expression)) else ""
-    return f"# Measured with {examples}--max-tokens {max_tokens}.\n"
+    return f"{examples}--max-tokens {max_tokens}"
 
 
 def cheapest_shown(promises: Sequence[float], is_shown: Callable[[int], bool]) -> int | None:

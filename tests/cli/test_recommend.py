@@ -38,6 +38,7 @@ def test_recommend_and_certify_write_a_strategy(
     unsure = shell("certify", str(data), "--model", model, *options, "--output", str(tmp_path / "sure.strategy"))
     assert unsure.returncode == 0, unsure.stderr
     assert "the strategy gives no confidence, so it can set no record aside" in unsure.stdout
+    assert f"run it with: --strategy {tmp_path / 'sure.strategy'} --max-tokens 256\n" in unsure.stderr
     assert "0 of 60 were wrong, which bounds the error at 4.9 %" in unsure.stdout
     assert "Confident" not in (tmp_path / "sure.strategy").read_text()
     few = shell("certify", str(data), "--model", model, *options, "--max-error", "0.01")
