@@ -28,6 +28,7 @@ WRITERS = {
     "finetuning/curve.py": "figures",
     "finetuning/dpo.py": "folder of a fine-tuned model",
     "finetuning/finetuner.py": "folder of a fine-tuned model",
+    "finetuning/members.py": "recommended `.strategy`",
     "finetuning/supervised.py": "unfinished training",
     "gate/reports.py": "gate reports",
     "models/embedded.py": "cache",

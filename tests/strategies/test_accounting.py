@@ -80,6 +80,7 @@ EXPRESSIONS = [
     "BestOf(Repair(Constrained()), n=4, by='first_valid')",
     "BestOf(Verify(Constrained(), Judge()), n=3, by=Agreement())",
     "Vote(Constrained(), n=5)",
+    "Ensemble(Constrained(), Reask(Prompted()), Verify(Repair(Constrained()), Judge()))",
     "Vote(Verify(Repair(Constrained()), Judge()), n=4, level='record')",
     "Reask(Vote(Constrained(), n=3), limit=2)",
     "Cascade(Verify(Vote(Constrained(), n=3), Judge()), Verify(Draft(Constrained()), Judge()), Think(Constrained()))",

@@ -63,7 +63,7 @@ class Forgetful:
 @given(
     kind=st.sampled_from(KINDS),
     seed=st.integers(0, 20),
-    first=st.sets(st.integers(0, 19)),
+    first=st.sets(st.integers(0, 19), max_size=19),  # the schema takes no order without a line
     second=st.sets(st.integers(0, 19)),
     obeys=st.booleans(),
 )
