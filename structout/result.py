@@ -98,6 +98,8 @@ def answer_probability(attempts: Sequence[Attempt]) -> float | None:
     if not attempts or in_parts(attempts):
         return None
     last = {attempt.prompt.sample: attempt for attempt in attempts}.values()  # of each sample
+    if len(last) == 1:
+        return attempts[-1].completion.probability
     if len({attempt.model for attempt in last}) < len(last):
         return None
     answer = _canonical(attempts[-1].completion.text)

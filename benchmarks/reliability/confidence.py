@@ -8,7 +8,7 @@ results/confidence.md.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ _BY: dict[str, Callable[[Outcome], float | None]] = {
     "whole answer": lambda outcome: outcome.answer_sureness,
 }
 _RANKS = "| set | records | right | confidence | AUC | more than the least (95 %) | wrong at 80 % yield | at 50 % |"
-_CERTIFIED = "| set | at most wrong | confidence | draws with a certificate | mean yield of these | of all draws |"
+_CERTIFIED = "| set | at most wrong | {} | draws with a certificate | mean yield of these | of all draws |"
 
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -74,6 +74,26 @@ def certified(name: str, known: dict[str, Numbers], right: Flags, draws: int) ->
             )
 
 
+def write(file: str, title: str, made: str, ranked: Sequence[str], what: str, found: Sequence[str]) -> None:
+    """Write a page of results: how it was made, a first table, and the lines of `certified`, by `what` they compare."""
+    text = [
+        f"# {title}",
+        "",
+        made,
+        "",
+        *ranked,
+        "",
+        "How often `certify` finds a threshold that it can promise, with half of the records to propose thresholds and "
+        "half to judge them:",
+        "",
+        _CERTIFIED.format(what),
+        "| --- | ---: | --- | ---: | ---: | ---: |",
+        *found,
+        "",
+    ]
+    (sets.ROOT / "benchmarks" / "results" / file).write_text("\n".join(text), encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reliability.confidence", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
@@ -81,8 +101,7 @@ def main() -> None:
     parser.add_argument("--logs", type=Path, default=Path(".structout/confidence"))
     parser.add_argument("--draws", type=int, default=DRAWS)
     options = parser.parse_args()
-    first, second = [_RANKS, "| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: |"], [_CERTIFIED]
-    second.append("| --- | ---: | --- | ---: | ---: | ---: |")
+    first, second = [_RANKS, "| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: |"], list[str]()
     for name in ("addresses", "snips"):
         parts = sets.parts(name, options.data)
         assert parts is not None, f"no {name} in {options.data}"
@@ -96,21 +115,11 @@ def main() -> None:
         known = {way: np.array([by(outcome) or 0.0 for outcome in kept.values()]) for way, by in _BY.items()}
         first += ranks(name, known, right, options.draws)
         second += certified(name, known, right, options.draws)
-    text = [
-        "# Which confidence ranks records best",
-        "",
+    made = (
         f"Made by `python -m benchmarks.reliability.confidence`, {options.draws:,} draws a line: the embedded model, "
-        "fine-tuned on 300 records, with `Constrained(quote=True)`.",
-        "",
-        *first,
-        "",
-        "How often `certify` finds a threshold that it can promise, with half of the records to propose thresholds and "
-        "half to judge them:",
-        "",
-        *second,
-        "",
-    ]
-    (sets.ROOT / "benchmarks" / "results" / "confidence.md").write_text("\n".join(text), encoding="utf-8")
+        "fine-tuned on 300 records, with `Constrained(quote=True)`."
+    )
+    write("confidence.md", "Which confidence ranks records best", made, first, "confidence", second)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.reliability import sets
-from benchmarks.reliability.confidence import DRAWS, Flags, Numbers, area, certified
+from benchmarks.reliability.confidence import DRAWS, Flags, Numbers, area, certified, write
 from structout import Constrained, Ensemble, On, Sampling, evaluate
 from structout.evaluation.outcome import Outcome
 from structout.evaluation.scoring.score import score
@@ -26,7 +26,6 @@ from structout.strategies.merge import canonical
 
 MEMBERS = 3
 _HEAD = "| set | records | strategy | right | more than the best member (95 %) | AUC | wrong at 80 % yield | at 50 % |"
-_CERTIFIED = "| set | at most wrong | strategy | draws with a certificate | mean yield of these | of all draws |"
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=["addresses", "snips"])
     parser.add_argument("--logs", type=Path, default=Path(".structout/members"))
     options = parser.parse_args()
-    first, second = [_HEAD, "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |"], [_CERTIFIED]
-    second.append("| --- | ---: | --- | ---: | ---: | ---: |")
+    first, second = [_HEAD, "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |"], list[str]()
     for name in options.sets:
         parts = sets.parts(name, options.data)
         assert parts is not None, f"no {name} in {options.data}"
@@ -114,23 +112,13 @@ def main() -> None:
                 second += certified(name, {way: found.sure}, found.right, DRAWS)
         kept = [one.right for one in outcomes]
         assert together(single).right.tolist() == kept, "the ensemble keeps what is reckoned here"
-    text = [
-        "# Several adapters",
-        "",
+    made = (
         f"Made by `python -m benchmarks.reliability.members --sets {' '.join(options.sets)}`, {DRAWS:,} draws a line "
         "of the second table: the embedded model, fine-tuned three times on the same 300 records with different seeds, "
         "with `Constrained(quote=True)`. The ensemble keeps the answer with the highest mean probability, and costs "
-        "three calls.",
-        "",
-        *first,
-        "",
-        "How often `certify` finds a threshold that it can promise, with half of the records to propose thresholds and "
-        "half to judge them:",
-        "",
-        *second,
-        "",
-    ]
-    (sets.ROOT / "benchmarks" / "results" / "members.md").write_text("\n".join(text), encoding="utf-8")
+        "a call for each member."
+    )
+    write("members.md", "Several adapters", made, first, "strategy", second)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from benchmarks.trust.trial import Trial, Tried
 from structout import Schema
 from structout.errors import SchemaError
 from structout.schema.strict_form import strictified
+from structout.strategies.merge import with_whole_numbers
 
 Compile = Callable[[Schema[Any]], Any]
 _MOST = 8  # cases that a report shows
@@ -142,7 +143,7 @@ def masks(count: int, seed: int, compiled: Compile | None = None) -> Tried:
         if grammar is None:
             continue
         text = json.dumps(document, ensure_ascii=False)
-        spellings = [text, json.dumps(_whole(document), ensure_ascii=False)]
+        spellings = [text, json.dumps(with_whole_numbers(document), ensure_ascii=False)]
         taken = [one for one in dict.fromkeys(spellings) if _takes(grammar, one)]
         times += 1
         if grammar.level != "exact":
@@ -152,7 +153,7 @@ def masks(count: int, seed: int, compiled: Compile | None = None) -> Tried:
             broken += [f"an exact mask takes {one}: {json.dumps(source)}" for one in wrong]
         if grammar.gaps or taken or not schema.check_text(text).ok:
             continue
-        others = (json.dumps(_whole(one), ensure_ascii=False) for one in islice(_orders(document), _ORDERS))
+        others = (json.dumps(with_whole_numbers(one), ensure_ascii=False) for one in islice(_orders(document), _ORDERS))
         if not any(_takes(grammar, one) for one in others):  # a mask knows one order of keys
             broken.append(f"an exact mask without gaps refuses {text}: {json.dumps(source)}")
     return Tried(times, tuple(broken[:_MOST]))
@@ -173,15 +174,6 @@ def _orders(document: Any) -> Iterator[Any]:
         yield from (list(items) for items in product(*(list(_orders(item)) for item in document)))
     else:
         yield document
-
-
-def _whole(document: Any) -> Any:
-    """A document with 3.0 written as 3: a mask may know one way to write a number."""
-    if isinstance(document, dict):
-        return {key: _whole(value) for key, value in document.items()}
-    if isinstance(document, list):
-        return [_whole(one) for one in document]
-    return int(document) if isinstance(document, float) and document.is_integer() else document
 
 
 def strict_forms(count: int, seed: int) -> Tried:

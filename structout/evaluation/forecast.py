@@ -19,7 +19,7 @@ from structout.models.tokens import most_read
 from structout.prices import Price, dollars, with_known
 from structout.result import Result, Task
 from structout.strategies import Strategy
-from structout.strategies.parts import with_inner, with_models
+from structout.strategies.parts import parts, with_inner, with_models
 from structout.surfaces import json_text
 from structout.verifiers import Verdict, Verifier
 
@@ -31,8 +31,8 @@ class Expected:
     """The new prompts of a model with their tokens, and the price in US dollars (None if it is unknown).
 
     `likely` assumes that every answer is the label of its record, with a token for four bytes of the messages. `most`
-    assumes that no answer is accepted, or that verifiers reject all, whichever makes a strategy ask more, with a token
-    for each byte of the messages, of a template and of the schema that a server is sent, and answers as long as the
+    takes the worse of two cases for each strategy: no answer is accepted, or verifiers reject every answer. Its prompts
+    have a token for each byte of the messages, of a template and of the schema, and its answers are as long as the
     token limit. `known` prompts are in the log and not asked again. `strategies` holds the different prompts of each
     strategy, likely and at most, known prompts included; a prompt that several strategies send is asked once.
     """
@@ -155,6 +155,8 @@ class _Cast:
         """Rehearse the strategy of a name; `how` is as `evaluate` takes it."""
         self.strategy = name
         if self.doubts:
+            if not any(map(_verifies, parts(strategy))):
+                return  # nothing rejects its answers
             strategy = _doubting(strategy)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", StructoutWarning)  # the run itself will warn
@@ -180,9 +182,11 @@ class _Doubting:
 
 def _doubting(part: Any) -> Any:
     """The strategy whose verifiers reject every answer."""
-    if hasattr(part, "run") or hasattr(part, "complete") or not isinstance(part, Verifier):
-        return with_inner(part, _doubting)
-    return _Doubting(part)
+    return _Doubting(part) if _verifies(part) else with_inner(part, _doubting)
+
+
+def _verifies(part: Any) -> bool:
+    return isinstance(part, Verifier) and not (hasattr(part, "run") or hasattr(part, "complete"))
 
 
 class _StandIn:

@@ -186,7 +186,7 @@ class Outcome:
     @property
     def answer_sureness(self) -> float | None:
         """The probability of the whole answer, as `Confident(of="answer")` uses it (see `answer_probability`)."""
-        return answer_probability(tuple(map(attempt_of, self.attempts)))
+        return answer_probability(self.calls[: len(self.attempts)])
 
     @property
     def value_logprob(self) -> float | None:

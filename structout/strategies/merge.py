@@ -49,14 +49,15 @@ def majority(ballots: Sequence[Ballot]) -> Merged:
 
 def canonical(node: Json) -> str:
     """The same text for equal documents (JSON Schema, 4.2.2): 6 equals 6.0, but true does not equal 1."""
-    return json.dumps(_whole(node), sort_keys=True)
+    return json.dumps(with_whole_numbers(node), sort_keys=True)
 
 
-def _whole(node: Json) -> Json:
+def with_whole_numbers(node: Json) -> Json:
+    """The document with 3.0 written as 3."""
     if isinstance(node, dict):
-        return {key: _whole(value) for key, value in node.items()}
+        return {key: with_whole_numbers(value) for key, value in node.items()}
     if isinstance(node, list):
-        return [_whole(value) for value in node]
+        return [with_whole_numbers(value) for value in node]
     return int(node) if isinstance(node, float) and node.is_integer() else node
 
 

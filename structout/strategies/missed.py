@@ -34,9 +34,9 @@ class Missed:
     """Shows the model its answer, and asks for the items of lists that the answer lacks: up to `passes` times, until a
     pass adds nothing.
 
-    An item is added if most of its words and numbers stand in one piece of the text, such as a row, of which the answer
-    has no item yet. If the answer has items of this piece, the new item may share none of their words. So no item is
-    doubled, and what stands nowhere in the text is not added. Added items stand in the order of the text. Results that
+    An item is added if most of its words and numbers stand in one piece of the text, such as a row. The answer must
+    have no item of this piece yet, or only items that share no word with the new item. So no item is doubled, and an
+    item that stands nowhere in the text is not added. Added items stand in the order of the text. Results that
     are not `ok` are left alone, and a pass whose answer cannot be used adds nothing.
 
     Long texts are read in windows first: `Windowed(Missed(...))`.

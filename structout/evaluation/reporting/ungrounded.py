@@ -11,7 +11,7 @@ from structout.result import Example
 from structout.strategies import Verify, load_strategy, spec
 from structout.strategies.parts import parts
 from structout.verifiers import Grounded
-from structout.verifiers.finding import SearchedText
+from structout.verifiers.finding import searched
 from structout.verifiers.grounded import EXAMPLES, field_of
 
 
@@ -47,7 +47,7 @@ def ungrounded(name: str, strategy: str, outcomes: Sequence[Outcome]) -> str:
 
 
 def _is_refused(outcome: Outcome, grounded: Grounded) -> bool:
-    text = SearchedText(outcome.text)
+    text = searched(outcome.text)
     values = ((field_of(place), value) for place, value in leaves(outcome.document).items())
     wanted = (value for field, value in values if field in (grounded.fields or ()))
     return any(text.find(value, grounded.threshold).score < grounded.threshold for value in wanted)

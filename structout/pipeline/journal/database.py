@@ -71,8 +71,9 @@ def opened(path: Path, *, fresh: bool, private: bool, repair: bool) -> tuple[sql
 
 @contextmanager
 def reading(path: str | Path, *, locks: bool = False) -> Iterator[sqlite3.Connection]:
-    """A connection that only reads, and leaves no files behind. With `locks`, it needs the lock of the journal even if
-    no log is there. Raises `sqlite3.Error`, also for a journal in use.
+    """A connection that only reads, and leaves no files behind. Raises `sqlite3.Error`, also for a journal in use.
+
+    A journal without a log is read without a lock, unless `locks` asks for one: then a journal in use raises, too.
     """
     file = Path(os.path.realpath(path))
     index = Path(f"{file}-shm")  # SQLite makes it to read the log that a killed run left; a run needs none
