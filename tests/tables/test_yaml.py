@@ -1,10 +1,12 @@
 """Documents in YAML: what they say in YAML 1.2, and what is refused because it has two readings or none in JSON."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from structout import Schema, SpecError, validate
@@ -114,6 +116,8 @@ def test_documents_are_divided_and_have_their_lines(tmp_path: Path) -> None:
 
 @given(JSON)
 def test_what_pyyaml_writes_is_read_as_it_was(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
+    # PyYAML writes YAML 1.1, where 0E0 is a text without quotes; in YAML 1.2 it is a number.
+    assume(not re.search(r'"[-+]?[0-9]+[eE][-+]?[0-9]+"', json.dumps(value)))
     # YAML 1.1 writes floats without a dot before the exponent in no other way than YAML 1.2 reads them.
     written = yaml.safe_dump({"a": value}, allow_unicode=False, default_style='"' if isinstance(value, str) else None)
     (found,) = read(tmp_path_factory.mktemp("y"), written)
