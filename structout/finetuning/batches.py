@@ -1,11 +1,13 @@
 """Batches of demonstrations as tensors, with the loss on answers only."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import DynamicCache
 
 from structout.completion import Prompt, Sampling
@@ -87,7 +89,7 @@ def collate(batch: Sequence[Encoded], pad: int) -> dict[str, torch.Tensor]:
 def answers(network: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Logits (n, vocabulary), labels (n) and rows (n) of all tokens that are learned.
 
-    The prefix is computed once for the batch; logits before the first answer are not computed.
+    The prefix is computed once for the batch, and logits only where they predict a token that is learned.
     """
     prefix, tokens, labels = inputs["prefix"], inputs["input_ids"], inputs["labels"]
     cache = None
@@ -95,15 +97,23 @@ def answers(network: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor
         cache = DynamicCache(config=network.config)
         network(input_ids=prefix[None], past_key_values=cache, use_cache=True, logits_to_keep=1)
         cache.batch_repeat_interleave(len(tokens))
-    learnt = labels != _IGNORED
-    first = int(learnt.any(0).nonzero()[0])
-    count = labels.shape[1] - first + 1
-    output = network(
-        input_ids=tokens,
-        attention_mask=inputs["attention_mask"],
-        past_key_values=cache,
-        use_cache=cache is not None,
-        logits_to_keep=count,
-    )
-    learnt = learnt[:, first:]
-    return output.logits[:, -count:-1][learnt].float(), labels[:, first:][learnt], learnt.nonzero()[:, 0]
+    learnt = labels[:, 1:] != _IGNORED  # the first token is of the prompt
+    with _head_reads(network, nn.functional.pad(learnt, (0, 1))):
+        output = network(
+            input_ids=tokens,
+            attention_mask=inputs["attention_mask"],
+            past_key_values=cache,
+            use_cache=cache is not None,
+        )
+    return output.logits.float(), labels[:, 1:][learnt], learnt.nonzero()[:, 0]
+
+
+@contextmanager
+def _head_reads(network: Any, places: torch.Tensor) -> Iterator[None]:
+    """Within it, the head of the network computes logits for these places (batch, length) alone, as rows."""
+    head = network.get_output_embeddings()
+    hook = head.register_forward_pre_hook(lambda _, hidden: (hidden[0][places],))
+    try:
+        yield
+    finally:
+        hook.remove()
