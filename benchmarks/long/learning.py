@@ -1,4 +1,4 @@
-"""The embedded model, fine-tuned to read windows: `python -m benchmarks.long.learning` (about 15 CPU minutes).
+"""The embedded model, fine-tuned to read windows: `python -m benchmarks.long.learning` (about 25 CPU minutes).
 
 It learns lines of generated documents that no measurement reads, in small windows, labelled by a reader without errors.
 """
@@ -73,7 +73,7 @@ def examples(number: int) -> list[Example]:
 def main() -> None:
     torch.set_num_threads(1)
     records = tuple(
-        Record(f"{number}", one.text, one.document, one.document, "train") for number, one in enumerate(examples(240))
+        Record(f"{number}", one.text, one.document, one.document, "train") for number, one in enumerate(examples(480))
     )
     dataset = Dataset("long", Schema.of(LINES), records)
     finetune("embedded", dataset, FOLDER, TRAINING, tell=_tell)

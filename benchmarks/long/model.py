@@ -31,7 +31,7 @@ Reader = Callable[[str], tuple[list[Any], str, int]]  # the rows, the status, an
 HEAD: Final = f"""## A small model
 
 `python -m benchmarks.long.model`: the embedded model (135 million parameters), fine-tuned by `python -m
-benchmarks.long.learning` on 240 windows of other documents, with a schema of lines (code, quantity, amount). All ways
+benchmarks.long.learning` on 480 windows of other documents, with a schema of lines (code, quantity, amount). All ways
 ask the same model for the same documents ({", ".join(_KINDS)}), on one thread of a busy machine: compare seconds
 roughly. A row is right if code, quantity and amount are, each as often as the document has it. "Not in the document"
 counts rows that are wrong, made up or doubled.
