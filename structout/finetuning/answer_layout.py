@@ -1,11 +1,13 @@
 """The layout of documents according to their schema."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jsonschema_rs
 
 from structout.document import Json
+from structout.evaluation.scoring.comparison import is_set
 from structout.issue import Steps
 from structout.schema import Schema
 from structout.schema.references import resolve
@@ -20,12 +22,14 @@ class AnswerLayout:
         self._shared = {key: self._root[key] for key in shared} if isinstance(self._root, dict) else {}
         self._validators: dict[int, jsonschema_rs.Validator] = {}
 
-    def order(self, document: Json) -> Json:
+    def order(self, document: Json, text: str = "") -> Json:
         """The document with its keys in the schema's order, which is the only order that a constraint admits.
 
-        A model that learned another order would have to deviate from it under a constraint.
+        A model that learned another order would have to deviate from it under a constraint. The members of a set (a
+        list with `uniqueItems`) take one order too, so that the model does not have to guess it: the values of an enum
+        in the schema's order, others in the order in which they stand in `text`, and last the values that do not.
         """
-        return self._ordered(document, self._root)
+        return self._ordered(document, self._root, text)
 
     def texts(self, document: Json) -> Iterator[tuple[Steps, int, str]]:
         """The free texts of a document: the path, an id of the part of the schema that describes it, and the text.
@@ -48,15 +52,26 @@ class AnswerLayout:
             elif isinstance(document, list):
                 stack += [(item, _item(node, i)) for i, item in enumerate(document)]
 
-    def _ordered(self, document: Json, node: Any) -> Json:
+    def _ordered(self, document: Json, node: Any, text: str) -> Json:
         node = self._describing(document, node)
         if isinstance(document, dict):
             known = [key for key in node.get("properties", {}) if key in document]
             keys = [*known, *(key for key in document if key not in known)]
-            return {key: self._ordered(document[key], _property(node, key)) for key in keys}
+            return {key: self._ordered(document[key], _property(node, key), text) for key in keys}
         if isinstance(document, list):
-            return [self._ordered(item, _item(node, i)) for i, item in enumerate(document)]
+            items = [self._ordered(item, _item(node, i), text) for i, item in enumerate(document)]
+            return sorted(items, key=self._rank(node, text)) if is_set(node) else items
         return document
+
+    def _rank(self, node: dict[str, Any], text: str) -> Callable[[Json], tuple[int, str]]:
+        """The place of a member of a set, and its JSON."""
+
+        def rank(member: Json) -> tuple[int, str]:
+            listed = self._describing(member, _item(node, 0)).get("enum", [])
+            at = listed.index(member) if member in listed else text.find(str(member))
+            return at if at >= 0 else len(text), json.dumps(member, sort_keys=True)
+
+        return rank
 
     def _texts(self, document: Json, node: Any, path: Steps) -> Iterator[tuple[Steps, int, str]]:
         node = self._describing(document, node)

@@ -28,12 +28,12 @@ class Demonstration:
 def demonstrate(
     examples: Iterable[Example], schema: Schema[Any], show: Show = "brief", guidance: Guidance = _PLAIN
 ) -> list[Demonstration]:
-    """Labelled records as demonstrations: prompts as strategies compose them, answers in the schema's key order."""
+    """Labelled records as demonstrations: prompts as strategies compose them, answers in the layout of the schema."""
     layout = AnswerLayout(schema)
     return [
         Demonstration(
             compose(Task(example.text, schema), show=show, guidance=guidance),
-            response(schema, layout.order(example.document)),
+            response(schema, layout.order(example.document, example.text)),
         )
         for example in examples
     ]

@@ -62,6 +62,27 @@ def test_keys_take_the_order_of_the_alternative_that_fits() -> None:
     assert layout.order(RATE) == RATE
 
 
+class Fault(BaseModel):
+    kinds: set[Literal["leak", "noise", "crack"]] = set()
+    rooms: set[str] | None = None
+    steps: list[str] = []
+
+
+def test_the_members_of_sets_take_one_order() -> None:
+    layout = AnswerLayout(Schema.of(Fault))
+    first: Json = {"kinds": ["crack", "leak"], "rooms": ["attic", "hall", "yard"], "steps": ["b", "a"]}
+    other: Json = {"kinds": ["leak", "crack"], "rooms": ["yard", "hall", "attic"], "steps": ["b", "a"]}
+    ordered = layout.order(first, "A crack in the yard, a leak in the hall.")
+    assert ordered == {"kinds": ["leak", "crack"], "rooms": ["yard", "hall", "attic"], "steps": ["b", "a"]}
+    assert layout.order(other, "A crack in the yard, a leak in the hall.") == ordered
+    assert layout.order(first) == {**ordered, "rooms": ["attic", "hall", "yard"]}
+
+
+def test_the_items_of_a_tuple_keep_their_places() -> None:
+    pair = Schema.of({"type": "array", "prefixItems": [{"enum": [2, 1]}, {"enum": [2, 1]}], "uniqueItems": True})
+    assert AnswerLayout(pair).order([1, 2]) == [1, 2]
+
+
 def test_order_follows_references_into_themselves() -> None:
     ordered = AnswerLayout(Schema.of(Pair)).order({"inner": {"size": 1, "kind": "b"}, "kind": "a"})
     assert str(ordered) == "{'kind': 'a', 'inner': {'kind': 'b', 'size': 1}}"

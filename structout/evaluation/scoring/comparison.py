@@ -33,7 +33,7 @@ class Compare:
     - `case_insensitive`: the same text in any case. `I` is the capital of `i` and of the Turkish `ı`.
     - `numeric`: a difference of at most `tolerance`, or of that share of the expected number if `relative`; also of two
       texts that are decimals (`57.10` and `57.1`). Pydantic's `Decimal` is compared so by default.
-    - `set`: a list in any order.
+    - `set`: a list in any order. A list with `uniqueItems`, such as Pydantic's `set`, is compared so by default.
     - `date`: the same day.
     - `fuzzy`: a similarity of at least `threshold` (twice the matching letters divided by all letters), in any
       case and width.
@@ -117,7 +117,8 @@ class Comparison:
         exact = _described(schema, root) if root is not schema.json_schema else []
         decimals = {place: Compare("numeric") for place, node in exact if is_decimal(node, root)}
         places = {place: Compare.of(node[MARK]) for place, node in nodes if MARK in node}
-        places = decimals | places
+        sets = {place: Compare("set") for place, node in nodes if is_set(node)}
+        places = decimals | sets | places
         closed = frozenset(place for place, node in nodes if _is_closed(node))
         if folder is not None and (folder / "comparison.json").is_file():
             places |= _read(folder / "comparison.json", schema)
@@ -209,6 +210,11 @@ def _nodes(schema: Any, node: Any = None, place: str = "", seen: tuple[str, ...]
         yield from _nodes(schema, inner, place + where((name,)), seen)
     for inner in (node.get("items"), node.get("additionalProperties"), *node.get("prefixItems", [])):
         yield from _nodes(schema, inner if isinstance(inner, dict) else False, place + "/*", seen)
+
+
+def is_set(node: Mapping[str, Any]) -> bool:
+    """Whether the order of the items of a list says nothing: Pydantic writes `set` so."""
+    return node.get("uniqueItems") is True and "prefixItems" not in node
 
 
 def _is_closed(node: Mapping[str, Any]) -> bool:

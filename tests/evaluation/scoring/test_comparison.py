@@ -125,6 +125,18 @@ def test_the_order_of_a_set_does_not_matter(pair: tuple[Any, Any]) -> None:
     assert score(pair[0], list(pair[1]), Comparison({"": Compare("set")})).all_right
 
 
+class Tagged(BaseModel):
+    tags: set[str] | None
+    steps: list[str]
+
+
+def test_a_set_of_pydantic_is_compared_in_any_order() -> None:
+    rules = Comparison.of(Schema.of(Tagged))
+    expected: Any = {"tags": ["x", "y"], "steps": ["cut", "drill"]}
+    assert score(expected, {**expected, "tags": ["y", "x"]}, rules).all_right
+    assert not score(expected, {**expected, "steps": ["drill", "cut"]}, rules).all_right
+
+
 def test_a_data_set_says_how_it_is_compared(tmp_path: Path) -> None:
     (tmp_path / "bolts.jsonl").write_text('{"text": "M6", "expected": {"kind": "hex", "size_mm": 6}}')
     (tmp_path / "comparison.json").write_text('{"/size_mm": {"by": "numeric", "tolerance": 0.5}}')
