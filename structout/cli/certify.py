@@ -182,7 +182,7 @@ def _write(found: "Certificate | FieldCertificate", dataset: str, output: str) -
     if found.confidences:
         place = str(Path(output).with_suffix(".confidences.json"))
         with replacing(place) as stream:
-            stream.write(reference_json(found.strategy, found.model, found.confidences).encode())
+            stream.write(reference_json(found.strategy, found.model, found.reference).encode())
         options += f" --watch {quote(place)}"
     watched = ", which tells when rows stop looking like these" if found.confidences else ""
     say(f"run it with: {options}{watched}")

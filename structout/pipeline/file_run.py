@@ -39,7 +39,8 @@ from structout.pipeline.sureness import Sureness
 from structout.pipeline.watch import Watch
 from structout.schema import Schema
 from structout.schema.hidden import check_hidden
-from structout.strategies import load_strategy
+from structout.strategies import load_strategy, spec
+from structout.strategies.thresholded import thresholded
 from structout.tables.kept_columns import ALL, KeptColumns
 from structout.tables.keys import Keys
 from structout.tables.output import check_distinct, check_field_names, check_here, check_target, is_there, placing
@@ -224,7 +225,13 @@ class FileRun:
                 damaged=journal.damaged,
                 forgotten=journal.counts(limit).get(FORGOTTEN, 0),
                 waiting=sum(len(wave.keys) for _, wave in journal.waves()),
-                sureness=Sureness(accepted, tally.confidence, tally.overruled, tally.counts["truncated"]),
+                sureness=Sureness(
+                    accepted,
+                    tally.confidence,
+                    tally.overruled,
+                    tally.counts["truncated"],
+                    thresholded(spec(self.job.strategy)),
+                ),
                 held=held.skipped,
             )
 

@@ -34,6 +34,7 @@ from structout.evaluation.regression import changes
 from structout.evaluation.stats.rates import p_value
 from structout.evaluation.stats.thresholds import Evidence, Separation, Sure, threshold
 from structout.schema import Schema
+from structout.shift import Reference
 from tests.bolt import Bolt
 from tests.evaluation.test_metrics import RIGHT
 
@@ -320,6 +321,8 @@ def test_certify_says_what_it_costs_to_be_sure(tmp_path: Path) -> None:
     (tmp_path / "sure.strategy").write_text(found.written())
     built: Any = load_strategy(str(tmp_path / "sure.strategy"))
     assert built.verifier == Confident(found.threshold, of="answer")
+    asked = evaluate(Prompted(), Scripted(unsure, name="m"), dataset(0, 60, 200)).outcomes
+    assert found.reference == Reference(tuple(one.answer_sureness or 0 for one in asked), "answer")
     by_logprob = certify(
         Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(unsure), confidence=lambda o: o.value_logprob
     )
@@ -327,7 +330,7 @@ def test_certify_says_what_it_costs_to_be_sure(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot apply a confidence of your own"):
         by_logprob.written()
     voted = certify(Vote(Prompted(temperature=0.5), n=2), dataset(0, 60, 200), 0.3, model=Scripted(unsure, name="m"))
-    assert voted.of == "values"  # of several samples, no answer is the answer
+    assert voted.of == voted.reference.of == "values"  # of several samples, no answer is the answer
     silent = certify(Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(right, name="m"))
     assert (silent.threshold, silent.is_met, silent.accepted, silent.confidences) == (None, True, 200, ())
     assert "Confident" not in silent.written(), "a model that does not tell how sure it is"
