@@ -101,6 +101,7 @@ def test_the_quarantine_has_the_confidence_of_the_whole_answer(tmp_path: Path, s
     shell(*words, "--strategy", strategy, "--output", str(tmp_path / "out.jsonl"))
     (row,) = rows(tmp_path / "out.jsonl.quarantine.jsonl")
     assert row["confidence"] == pytest.approx(0.72)
+    assert row["issues"][0]["message"].endswith("(confidence 0.72, threshold 0.75)")
 
 
 @pytest.mark.parametrize(("found", "median"), [({}, None), ({10: 1, 90: 1}, 0.1), ({10: 1, 50: 1, 90: 1}, 0.5)])
