@@ -301,6 +301,7 @@ def _show_history(folder: str, html: str | None, figures: str | None, *, as_json
 def _run(experiment: "Experiment", earlier: "Report | None", *, write_secrets: bool, transcripts: bool) -> "Report":
     from structout.evaluation import read_log
     from structout.evaluation.regression import check_common
+    from structout.models.tokens import uncounted_told
     from structout.schema.hidden import check_hidden
 
     whole, records = experiment.records()
@@ -327,6 +328,9 @@ def _run(experiment: "Experiment", earlier: "Report | None", *, write_secrets: b
         say(f"interrupted: {kept} of {total} outcomes are kept in {place}; the same command resumes the run")
         raise typer.Exit(INTERRUPTED) from None
     say(f"every {'attempt' if transcripts else 'score'} is in {experiment.place()}")
+    usages = [usage for one in report.outcomes for usage in one.usages]
+    if told := uncounted_told(sum(one.estimated_tokens > 0 for one in usages), sum(one.calls for one in usages)):
+        say(told)
     if told := _partly(whole, records, experiment):
         say(told)
     return report

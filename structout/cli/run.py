@@ -344,6 +344,8 @@ def _reported(found: "Finished", settings: "RunSettings", least: float | None) -
     say(f"{total} in = {found.accepted:,} to {output} + {found.others:,} to {rest}{forgotten}")
     for told in found.sureness.lines() if found.sureness is not None else ():
         say(told)
+    if found.uncounted:
+        say(found.uncounted)
     share = found.accepted / judged if (judged := found.accepted + found.others) else 1.0
     is_enough = found.others == 0 if least is None else share >= least
     if least is not None and not is_enough:

@@ -70,7 +70,7 @@ class Finished:
     The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged. The
     `forgotten` rows are in neither file. `waiting` requests of earlier runs are still at a provider of batches.
     `sureness` says how sure the accepted rows are; None if the journal keeps no texts. An earlier run had appended
-    `held` of the accepted rows.
+    `held` of the accepted rows. `uncounted` says how many answers had no token count; "" if all had one.
     """
 
     rows: int
@@ -84,6 +84,7 @@ class Finished:
     waiting: int = 0
     sureness: Sureness | None = None
     held: int = 0
+    uncounted: str = ""
 
 
 class FileRun:
@@ -233,6 +234,7 @@ class FileRun:
                     thresholded(spec(self.job.strategy)),
                 ),
                 held=held.skipped,
+                uncounted=tally.uncounted,
             )
 
     def _keeping(self) -> "AbstractContextManager[KeptCells | None]":

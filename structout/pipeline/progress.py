@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from structout.completion import Usage
+from structout.models.tokens import uncounted_told
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.spending import Spending, Spent
 from structout.pipeline.watch import Watch
@@ -137,6 +138,12 @@ class Tally:
     def estimated_tokens(self) -> int:
         """The tokens that nobody counted, and that are estimated at the most, of the calls behind the outcomes."""
         return sum(spent.estimated for spent in self.spending.by_kind.values())
+
+    @property
+    def uncounted(self) -> str:
+        """How many answers behind the outcomes had no token count, as a sentence; "" if all had one."""
+        spent = self.spending.by_kind.values()
+        return uncounted_told(sum(one.uncounted for one in spent), sum(one.calls for one in spent))
 
     def line(self) -> str:
         """The progress as one line for people."""
