@@ -301,6 +301,7 @@ def _show_history(folder: str, html: str | None, figures: str | None, *, as_json
 def _run(experiment: "Experiment", earlier: "Report | None", *, write_secrets: bool, transcripts: bool) -> "Report":
     from structout.evaluation import read_log
     from structout.evaluation.regression import check_common
+    from structout.evaluation.reporting.conclusion import is_open
     from structout.models.tokens import uncounted_told
     from structout.schema.hidden import check_hidden
 
@@ -332,7 +333,7 @@ def _run(experiment: "Experiment", earlier: "Report | None", *, write_secrets: b
     if told := uncounted_told(sum(one.estimated_tokens > 0 for one in usages), sum(one.calls for one in usages)):
         say(told)
     if told := _partly(whole, records, experiment):
-        say(told)
+        say(told + ": --folds 5 tests all" * is_open(report))
     return report
 
 
@@ -342,7 +343,7 @@ def _partly(whole: "Dataset", tested: "Dataset", experiment: "Experiment") -> st
         return ""
     rest = "examples come from the train split" if whole.examples else "the other rows are not used"
     split = f"the {experiment.split} split; {rest}"
-    return f"{len(tested):,} of {len(whole):,} labelled rows were tested ({split}): --folds 5 tests all"
+    return f"{len(tested):,} of {len(whole):,} labelled rows were tested ({split})"
 
 
 def _models(report: "Report") -> list[str]:

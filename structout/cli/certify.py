@@ -145,7 +145,7 @@ def certify(
         )
     if folds is None and dev + test < len(whole):
         used = f"{dev:,} proposed thresholds (the dev split) and {test:,} judged them (the test split)"
-        say(f"of {len(whole):,} labelled rows, {used}: --folds 5 uses all")
+        say(f"of {len(whole):,} labelled rows, {used}" + ": --folds 5 uses all" * found.lacks_records)
     if as_json:
         put_json(
             {name: value for name, value in asdict(found).items() if name != "confidences"} | {"is_met": found.is_met}

@@ -66,6 +66,11 @@ class Certificate:
     confidences: tuple[float, ...] = field(default=(), repr=False)
 
     @property
+    def lacks_records(self) -> bool:
+        """Whether the target is not met for want of records: at these rates, more would show it."""
+        return not self.is_met and self.evidence.needed is not None
+
+    @property
     def reference(self) -> Reference:
         """The confidences, with the part of an answer that they are of."""
         return Reference(self.confidences, self.of or "values")

@@ -67,6 +67,12 @@ class FieldCertificate:
         return all(one.threshold is not None for one in self.fields)
 
     @property
+    def lacks_records(self) -> bool:
+        """Whether a target is not met for want of records: at these rates, more would show it."""
+        missed = [one for one in self.fields if one.threshold is None and one.has_confidence]
+        return any(one.evidence.needed is not None for one in missed)
+
+    @property
     def reference(self) -> Reference:
         """The confidences, with the part of an answer that they are of."""
         return Reference(self.confidences)

@@ -111,6 +111,11 @@ class Candidate:
         return self.p is not None and self.p <= 1 - CONFIDENCE
 
     @property
+    def lacks_records(self) -> bool:
+        """Whether the candidate was tested on too few records: at its rates, more would show the targets."""
+        return self.p is not None and not self.shown and self.needed is not None
+
+    @property
     def beats_constant(self) -> bool:
         """Whether the candidate is better than a constant answer in every target of values."""
         return all(_is_better(name, self.rates[name], rate) for name, rate in self.constant.items())
@@ -260,10 +265,11 @@ def recommend(
         return candidates[place].shown
 
     cheapest_shown([one.promise for one in candidates], is_shown)
+    chosen = next((one for one in candidates if one.may_be_chosen), None)
+    is_short = chosen is None and any(one.lacks_records for one in candidates)
     return Recommendation(
-        ordering=len(ordering), deciding=len(deciding), candidates=tuple(candidates),
-        chosen=next((one for one in candidates if one.may_be_chosen), None),
-        sharing=_sharing(dataset, ordering, deciding, examples, share_out=share_out), **about,
+        ordering=len(ordering), deciding=len(deciding), candidates=tuple(candidates), chosen=chosen,
+        sharing=_sharing(dataset, ordering, deciding, examples, share_out=share_out, is_short=is_short), **about,
     )  # fmt: skip
 
 
@@ -312,8 +318,10 @@ def _check_targets(targets: Sequence[Target], dataset: Dataset, *, compliance_on
         raise SpecError(problem, hint=hint)
 
 
-def _sharing(dataset: Dataset, ordering: Dataset, deciding: Dataset, shown: Dataset, *, share_out: bool) -> str:
-    """How the records were shared out, in words."""
+def _sharing(
+    dataset: Dataset, ordering: Dataset, deciding: Dataset, shown: Dataset, *, share_out: bool, is_short: bool
+) -> str:
+    """How the records were shared out, in words, and how more of them decide where these are too few (`is_short`)."""
     counts = f"{len(ordering)} to order the strategies and {len(deciding)} to test them"
     if not dataset.has_labels:
         return f"The {len(dataset)} records became {counts}."
@@ -325,7 +333,8 @@ def _sharing(dataset: Dataset, ordering: Dataset, deciding: Dataset, shown: Data
         counts += f"{len(deciding)} to test them (test)"
         by_place = "their place in the file decided: half train, a quarter dev, a quarter test"
         how = f"the rows name no split, so {by_place}" if dataset.split_by_place else "the rows name their split"
-    return f"The {len(dataset)} labelled records became {counts}: {how}. With --folds 5, all {len(dataset)} count."
+    more = f" With --folds 5, all {len(dataset)} count." if is_short else ""
+    return f"The {len(dataset)} labelled records became {counts}: {how}.{more}"
 
 
 def built_of(strategies: Strategies) -> dict[str, Strategy]:

@@ -38,11 +38,14 @@ def test_recommend_and_certify_write_a_strategy(
     unsure = shell("certify", str(data), "--model", model, *options, "--output", str(tmp_path / "sure.strategy"))
     assert unsure.returncode == 0, unsure.stderr
     assert "the strategy gives no confidence, so it can set no record aside" in unsure.stdout
+    parts = "of 240 labelled rows, 60 proposed thresholds (the dev split) and 60 judged them (the test split)"
+    assert f"{parts}\n" in unsure.stderr
     assert f"run it with: --strategy {tmp_path / 'sure.strategy'} --max-tokens 256\n" in unsure.stderr
     assert "0 of 60 were wrong, which bounds the error at 4.9 %" in unsure.stdout
     assert "Confident" not in (tmp_path / "sure.strategy").read_text()
     few = shell("certify", str(data), "--model", model, *options, "--max-error", "0.01")
     assert few.returncode == 1
+    assert f"{parts}: --folds 5 uses all\n" in few.stderr
     assert "0 of the 60 accepted records that judge are wrong" in few.stdout
     assert "at these rates, about 299 records that judge would meet it (now 60)" in few.stdout
     assert re.search(r"label about [1-9],?\d+ rows in all \(now \d+\)", few.stdout)

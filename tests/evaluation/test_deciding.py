@@ -211,8 +211,12 @@ def test_it_says_how_labelled_rows_became_test_rows(tmp_path: Path) -> None:
     assert said == (
         "The 50 labelled records became 25 to show as examples (train), 13 to order the strategies (dev) and 12 to "
         "test them (test): the rows name no split, so their place in the file decided: half train, a quarter dev, a "
-        "quarter test. With --folds 5, all 50 count."
+        "quarter test."
     )
+    short = recommend(["Prompted()"], Scripted(right), data, ["record_accuracy>=0.9"])
+    assert (short.chosen, short.sharing) == (None, f"{said} With --folds 5, all 50 count.")
+    missed = recommend(["Prompted()"], Scripted(wrong), data, ["record_accuracy>=0.9"])
+    assert (missed.chosen, missed.sharing) == (None, said), "more records would not help"
     assert (
         "the rows name their split"
         in recommend(["Prompted()"], Scripted(right), dataset(25, 13, 12), ["record_accuracy>=0.5"]).sharing
