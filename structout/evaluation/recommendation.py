@@ -15,7 +15,7 @@ from structout.evaluation.constant import Constant
 from structout.evaluation.dataset import Dataset
 from structout.evaluation.folds import described, learns
 from structout.evaluation.harness import Models, Strategies, evaluate, labelled, several
-from structout.evaluation.metrics import RATES, Metric
+from structout.evaluation.metrics import RATES, Metric, wrong_of_accepted
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import Report, ReportRow
 from structout.evaluation.stats.pairs import holm
@@ -25,15 +25,22 @@ from structout.prices import Price
 from structout.strategies import On, Strategy, load_strategy, spec, strategy_of
 from structout.surfaces import line
 
-_METRICS: Mapping[str, Metric] = {re.sub("[ -]", "_", name): RATES[name] for name in RATES}
-_VALUES = ("record_accuracy", "value_accuracy", "wrong_but_valid")  # the metrics that say whether values are right
+_OF_ACCEPTED = "wrong_of_accepted"
+_METRICS: Mapping[str, Metric] = {
+    **{re.sub("[ -]", "_", name): RATES[name] for name in RATES},
+    _OF_ACCEPTED: wrong_of_accepted,
+}
+_WRONG = ("wrong_but_valid", _OF_ACCEPTED)  # the metrics of which less is better
+_VALUES = ("record_accuracy", "value_accuracy", *_WRONG)  # the metrics that say whether values are right
 _ALWAYS = ("record_accuracy", "wrong_but_valid")
 NO_LABELS = "The records have no labels: nothing here says whether the values are right."
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A bound for a metric: its share of records (`value_accuracy`: of values) is at least, or at most, `share`."""
+    """A bound for a metric: its share of records is at least, or at most, `share`. (`value_accuracy` is a share of
+    values, and `wrong_of_accepted` a share of accepted records.)
+    """
 
     metric: str
     at_least: bool
@@ -66,13 +73,15 @@ class Target:
         return p_value(self._met(rate) * rate.effective, rate.effective, self._least)
 
     def needed(self, outcomes: Sequence[Outcome], tests: int = 1) -> int | None:
-        """The number of records needed to show the target at the rate of these outcomes; None if they miss it.
+        """The number of records needed to show the target at the rate of these outcomes; None if they miss it, or hold
+        nothing that the rate counts.
 
         `tests` is the number of tests that share the level.
         """
         rate = _METRICS[self.metric](outcomes)
-        needed = records_needed(self._least, self._met(rate), 1 - (1 - CONFIDENCE) / tests)
-        return None if needed is None else ceil(needed * rate.n / rate.effective - 1e-9)
+        needed = records_needed(self._least, self._met(rate), 1 - (1 - CONFIDENCE) / tests) if rate.n else None
+        records = len({outcome.key for outcome in outcomes})  # of which the rate may count only some
+        return None if needed is None else ceil(needed * records / rate.effective - 1e-9)
 
     def _met(self, rate: Rate) -> float:
         """The share that counts in favour of the target."""
@@ -114,6 +123,12 @@ class Candidate:
     def lacks_records(self) -> bool:
         """Whether the candidate was tested on too few records: at its rates, more would show the targets."""
         return self.p is not None and not self.shown and self.needed is not None
+
+    @property
+    def accepts_none(self) -> bool:
+        """Whether a target is for accepted records, and no record was accepted. Such a target is not met."""
+        rate = self.rates.get(_OF_ACCEPTED)
+        return rate is not None and not rate.n
 
     @property
     def beats_constant(self) -> bool:
@@ -194,9 +209,9 @@ def recommend(
     would give every candidate a chance to pass by luck. The cheapest candidate that passed is chosen, unless a constant
     answer, the most frequent label of the other records, is as right in a target: such a strategy need not read.
 
-    With labels, one target must say that values are right (`record_accuracy`, `value_accuracy` or `wrong_but_valid`):
-    a document may comply and hold wrong values alone. `compliance_only` waives this. Without `minimise`, the price
-    counts if it is known for all candidates, otherwise seconds.
+    With labels, one target must say that values are right (`record_accuracy`, `value_accuracy`, `wrong_but_valid` or
+    `wrong_of_accepted`): a document may comply and hold wrong values alone. `compliance_only` waives this. Without
+    `minimise`, the price counts if it is known for all candidates, otherwise seconds.
 
     `folds` lets all records decide: every record is tested once, as `evaluate` says. No record is left then to put the
     candidates in order, so all candidates are tested, with Holm's correction for their number.
@@ -314,7 +329,8 @@ def _check_targets(targets: Sequence[Target], dataset: Dataset, *, compliance_on
         raise SpecError(problem, hint="label records (structout label), or give a target of compliance or yield")
     if dataset.has_labels and not of_values and not compliance_only:
         problem = f"no target says that values are right: got {' and '.join(map(str, targets))}"
-        hint = "add --record-accuracy 0.9 or --value-accuracy 0.9, or choose by form alone with --compliance-only"
+        values = "--record-accuracy 0.9, --value-accuracy 0.9 or --wrong-of-accepted 0.05"
+        hint = f"add {values}, or choose by form alone with --compliance-only"
         raise SpecError(problem, hint=hint)
 
 
@@ -400,14 +416,17 @@ def _constant(targets: Sequence[Target], outcomes: Sequence[Outcome]) -> dict[st
     if constant is None:
         return {}
     reached = {re.sub("[ -]", "_", name): rate for name, rate in constant.rates.items()}
+    reached[_OF_ACCEPTED] = reached["wrong_but_valid"]  # a constant answer is always accepted
     return {target.metric: reached[target.metric] for target in targets if target.is_of_values}
 
 
 def _is_better(metric: str, rate: Rate, than: Rate) -> bool:
-    return rate.value < than.value if metric == "wrong_but_valid" else rate.value > than.value
+    return rate.value < than.value if metric in _WRONG else rate.value > than.value
 
 
 def _rates(targets: Sequence[Target], outcomes: Sequence[Outcome]) -> dict[str, Rate]:
     always = _ALWAYS if all(outcome.has_label for outcome in outcomes) else ()
     names = dict.fromkeys([*(target.metric for target in targets), *always])
+    if _OF_ACCEPTED in names:
+        names["yield"] = None  # a strategy may accept few records, and meet the target
     return {name: _METRICS[name](outcomes) for name in names}
