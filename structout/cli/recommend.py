@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from structout.cli.bench import DEFAULTS
+from structout.cli.candidates import DEFAULTS
 from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import counted, progress, put_json, put_table, say
 from structout.cli.forecasts import put_forecast

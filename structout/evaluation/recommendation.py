@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil
 from pathlib import Path
 from shlex import quote
 from typing import Any, get_args
@@ -15,81 +14,18 @@ from structout.evaluation.constant import Constant
 from structout.evaluation.dataset import Dataset
 from structout.evaluation.folds import described, learns
 from structout.evaluation.harness import Models, Strategies, evaluate, labelled, several
-from structout.evaluation.metrics import RATES, Metric, wrong_of_accepted
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import Report, ReportRow
 from structout.evaluation.stats.pairs import holm
-from structout.evaluation.stats.rates import CONFIDENCE, Rate, p_value, records_needed
+from structout.evaluation.stats.rates import CONFIDENCE, Rate
+from structout.evaluation.targets import METRICS, OF_ACCEPTED, WRONG, Target
 from structout.models import Model, model_of
 from structout.prices import Price
 from structout.strategies import On, Strategy, load_strategy, spec, strategy_of
 from structout.surfaces import line
 
-_OF_ACCEPTED = "wrong_of_accepted"
-_METRICS: Mapping[str, Metric] = {
-    **{re.sub("[ -]", "_", name): RATES[name] for name in RATES},
-    _OF_ACCEPTED: wrong_of_accepted,
-}
-_WRONG = ("wrong_but_valid", _OF_ACCEPTED)  # the metrics of which less is better
-_VALUES = ("record_accuracy", "value_accuracy", *_WRONG)  # the metrics that say whether values are right
 _ALWAYS = ("record_accuracy", "wrong_but_valid")
 NO_LABELS = "The records have no labels: nothing here says whether the values are right."
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A bound for a metric: its share of records is at least, or at most, `share`. (`value_accuracy` is a share of
-    values, and `wrong_of_accepted` a share of accepted records.)
-    """
-
-    metric: str
-    at_least: bool
-    share: float
-
-    @classmethod
-    def of(cls, written: str) -> "Target":
-        """Read `compliance>=0.995` or `wrong_but_valid<=0.02`. Raises `SpecError`."""
-        found = re.fullmatch(r"\s*([a-z_ -]+?)\s*(>=|<=)\s*(0?\.\d+|[01](?:\.\d*)?)\s*", written)
-        name = re.sub(r"[ -]", "_", found[1]) if found else ""
-        if found is None or name not in _METRICS or not 0 <= float(found[3]) <= 1:
-            hint = f"write e.g. compliance>=0.995, with one of {', '.join(_METRICS)}"
-            raise SpecError(f"invalid target: got {written!r}", hint=hint)
-        return cls(name, found[2] == ">=", float(found[3]))
-
-    def __str__(self) -> str:
-        return f"{self.metric} {'>=' if self.at_least else '<='} {self.share:g}"
-
-    @property
-    def is_of_values(self) -> bool:
-        """Whether the target says that values are right, and so needs labels."""
-        return self.metric in _VALUES
-
-    def p(self, outcomes: Sequence[Outcome]) -> float:
-        """The probability of a rate this good or better if the target is not met.
-
-        The observations are the effective ones of the rate: the values of a record depend on one another.
-        """
-        rate = _METRICS[self.metric](outcomes)
-        return p_value(self._met(rate) * rate.effective, rate.effective, self._least)
-
-    def needed(self, outcomes: Sequence[Outcome], tests: int = 1) -> int | None:
-        """The number of records needed to show the target at the rate of these outcomes; None if they miss it, or hold
-        nothing that the rate counts.
-
-        `tests` is the number of tests that share the level.
-        """
-        rate = _METRICS[self.metric](outcomes)
-        needed = records_needed(self._least, self._met(rate), 1 - (1 - CONFIDENCE) / tests) if rate.n else None
-        records = len({outcome.key for outcome in outcomes})  # of which the rate may count only some
-        return None if needed is None else ceil(needed * records / rate.effective - 1e-9)
-
-    def _met(self, rate: Rate) -> float:
-        """The share that counts in favour of the target."""
-        return rate.value if self.at_least else 1 - rate.value
-
-    @property
-    def _least(self) -> float:
-        return self.share if self.at_least else 1 - self.share
 
 
 @dataclass(frozen=True)
@@ -127,7 +63,7 @@ class Candidate:
     @property
     def accepts_none(self) -> bool:
         """Whether a target is for accepted records, and no record was accepted. Such a target is not met."""
-        rate = self.rates.get(_OF_ACCEPTED)
+        rate = self.rates.get(OF_ACCEPTED)
         return rate is not None and not rate.n
 
     @property
@@ -416,17 +352,17 @@ def _constant(targets: Sequence[Target], outcomes: Sequence[Outcome]) -> dict[st
     if constant is None:
         return {}
     reached = {re.sub("[ -]", "_", name): rate for name, rate in constant.rates.items()}
-    reached[_OF_ACCEPTED] = reached["wrong_but_valid"]  # a constant answer is always accepted
+    reached[OF_ACCEPTED] = reached["wrong_but_valid"]  # a constant answer is always accepted
     return {target.metric: reached[target.metric] for target in targets if target.is_of_values}
 
 
 def _is_better(metric: str, rate: Rate, than: Rate) -> bool:
-    return rate.value < than.value if metric in _WRONG else rate.value > than.value
+    return rate.value < than.value if metric in WRONG else rate.value > than.value
 
 
 def _rates(targets: Sequence[Target], outcomes: Sequence[Outcome]) -> dict[str, Rate]:
     always = _ALWAYS if all(outcome.has_label for outcome in outcomes) else ()
     names = dict.fromkeys([*(target.metric for target in targets), *always])
-    if _OF_ACCEPTED in names:
+    if OF_ACCEPTED in names:
         names["yield"] = None  # a strategy may accept few records, and meet the target
-    return {name: _METRICS[name](outcomes) for name in names}
+    return {name: METRICS[name](outcomes) for name in names}

@@ -29,10 +29,11 @@ from structout import (
 )
 from structout.completion import Prompt, Usage
 from structout.evaluation.dataset import Record, Split
-from structout.evaluation.recommendation import Target, cheapest_shown, measured_with
+from structout.evaluation.recommendation import cheapest_shown, measured_with
 from structout.evaluation.regression import changes
 from structout.evaluation.stats.rates import p_value
 from structout.evaluation.stats.thresholds import Evidence, Separation, Sure, threshold
+from structout.evaluation.targets import Target
 from structout.schema import Schema
 from structout.shift import Reference
 from tests.bolt import Bolt
