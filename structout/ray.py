@@ -16,7 +16,8 @@ from structout.halt import current
 from structout.pipeline.budget import Budget
 from structout.pipeline.in_waves import check_settings
 from structout.pipeline.job import Job
-from structout.pipeline.journal.journal import Journal, answers_of
+from structout.pipeline.journal.answers import answers_of
+from structout.pipeline.journal.journal import Journal
 from structout.pipeline.most import most_of
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.recipe import Recipe

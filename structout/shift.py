@@ -3,12 +3,12 @@
 import json
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import log
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from structout.document import load_json
 from structout.errors import DataError
@@ -129,22 +129,35 @@ def _bin(sure: float) -> int:
     return min(int((min(max(logit, -_REACH), _REACH) + _REACH) / (2 * _REACH) * _BINS), _BINS - 1)
 
 
-def reference_json(strategy: str, model: str, confidences: Sequence[float]) -> str:
-    """The confidences of labelled records as text for a file that `read_reference` reads."""
-    return json.dumps({"strategy": strategy, "model": model, "confidences": [*confidences]}) + "\n"
+@dataclass(frozen=True)
+class Reference:
+    """The confidences of labelled records: `of` the least sure value of each record, or of its whole answer."""
+
+    confidences: tuple[float, ...]
+    of: Literal["values", "answer"] = "values"
 
 
-def read_reference(file: str | Path) -> tuple[float, ...]:
-    """The confidences in a file of `reference_json`. Raises `DataError` for any other file, and for too few of them."""
+def reference_json(strategy: str, model: str, reference: Reference) -> str:
+    """A reference as text for a file that `read_reference` reads."""
+    return json.dumps({"strategy": strategy, "model": model, **asdict(reference)}) + "\n"
+
+
+def read_reference(file: str | Path) -> Reference:
+    """The reference in a file of `reference_json`. Raises `DataError` for any other file, and for too few confidences.
+
+    A file that does not say what its confidences are of is older: they are of the least sure values.
+    """
     try:
         found = load_json(Path(file).read_text(encoding="utf-8"))
-        confidences = tuple(float(one) for one in found["confidences"])
-        if not all(0 <= one <= 1 for one in confidences):
+        reference = Reference(tuple(float(one) for one in found["confidences"]), found.get("of", "values"))
+        if not all(0 <= one <= 1 for one in reference.confidences):
             raise ValueError("a confidence is not between 0 and 1")
+        if reference.of not in ("values", "answer"):
+            raise ValueError(f"invalid of: got {reference.of!r}, expected 'values' or 'answer'")
     except (OSError, ValueError, TypeError, KeyError) as error:
         hint = "give the file of confidences that structout certify writes"
         raise DataError(f"cannot read {file}: {error}", hint=hint) from error
-    if len(confidences) < _LEAST:
-        problem = f"too few confidences in {file}: got {len(confidences)}, expected {_LEAST}"
+    if (count := len(reference.confidences)) < _LEAST:
+        problem = f"too few confidences in {file}: got {count}, expected {_LEAST}"
         raise DataError(problem, hint="certify on more labelled records")
-    return confidences
+    return reference

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from structout import DataError
-from structout.shift import ShiftDetector, read_reference, reference_json
+from structout.shift import Reference, ShiftDetector, read_reference, reference_json
 
 ROWS, RUNS = 1000, 200
 SURE = st.floats(0, 1)
@@ -64,12 +64,20 @@ def test_a_state_of_another_reference_is_refused() -> None:
 
 def test_a_reference_is_read_as_it_was_written(tmp_path: Path) -> None:
     file = tmp_path / "sure.json"
-    file.write_text(reference_json("Constrained()", "m", [0.25] * 30))
-    assert read_reference(file) == (0.25,) * 30
-    for text, problem in (("[]", "cannot read"), ('{"confidences": [2]}', "not between 0 and 1")):
+    for reference in (Reference((0.25,) * 30), Reference((0.25,) * 30, "answer")):
+        file.write_text(reference_json("Constrained()", "m", reference))
+        assert read_reference(file) == reference
+    file.write_text(json.dumps({"confidences": [0.25] * 30}))  # by an earlier version
+    assert read_reference(file) == Reference((0.25,) * 30, "values")
+    wrong = {
+        "[]": "cannot read",
+        '{"confidences": [2]}': "not between 0 and 1",
+        '{"confidences": [], "of": 1}': "of: got 1",
+    }
+    for text, problem in wrong.items():
         file.write_text(text)
         with pytest.raises(DataError, match=problem):
             read_reference(file)
-    file.write_text(reference_json("Constrained()", "m", [0.25] * 29))
+    file.write_text(reference_json("Constrained()", "m", Reference((0.25,) * 29)))
     with pytest.raises(DataError, match="got 29, expected 30"):
         read_reference(file)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from structout import surfaces
+from structout.cli.axes import axes
+from structout.cli.candidates import DEFAULTS, tuned
 from structout.cli.codes import FAILED, INTERRUPTED, PASSED
 from structout.cli.console import counted, progress, put, put_json, put_table, say, show
 from structout.cli.forecasts import put_forecast
@@ -27,32 +29,11 @@ from structout.cli.options import (
     WriteSecretsOption,
     warn_of_other_models,
 )
-from structout.document import load_json
 from structout.errors import DataError, SpecError
 
 if TYPE_CHECKING:
     from structout.evaluation import Dataset, Report
     from structout.evaluation.experiment import Experiment
-
-# The candidates of `bench` and `recommend`. The last two keep wrong values out: by a search in the text, without a
-# further call, and by two or three answers to a record.
-DEFAULTS = [
-    "Prompted()",
-    "Prompted(examples=3)",
-    "Repair(Prompted(examples=3))",
-    "Reask(Repair(Prompted(examples=3)))",
-    "Constrained()",
-    "Constrained(examples=3)",
-    "Cascade(Repair(Prompted(examples=3)), Constrained(examples=3))",
-    'Verify(Repair(Constrained(examples=3)), Grounded(fields="examples"))',
-    "Vote(Repair(Constrained(examples=3)), n=3)",
-]
-
-
-def _tuned(target: str) -> dict[str, str]:
-    """The strategy that uses the fine-tuned model in the data set's folder `tuned`, if the folder holds one."""
-    folder = Path(target) / "tuned"
-    return {"Fine-tuned": f"On({f'path:{folder}'!r}, Constrained())"} if (folder / "tuning.json").is_file() else {}
 
 
 def bench(
@@ -162,7 +143,7 @@ def bench(
         "schema": schema, "strategies": strategy, "models": model, "split": split, "folds": folds, "limit": limit,
         "repeats": repeats, "seed": seed, "max_tokens": max_tokens, "temperature": temperature,
         "until_width": until_width, "until_decided": until_decided, "perturbations": perturb, "metrics": metric,
-        "sweep": _sweep(sweep or [], vary or []) or None, "prices": _priced(price, measured) if price else None,
+        "sweep": axes(sweep or [], vary or []) or None, "prices": _priced(price, measured) if price else None,
         "log": log, "key": key,
     }  # fmt: skip
     if folds is not None and split not in (None, "all"):
@@ -199,7 +180,7 @@ def bench(
         if target.endswith(".toml"):
             experiment = Experiment.load(target).changed(**given)
         else:
-            named = {name: name for name in DEFAULTS} | (_tuned(target) if not model and folds is None else {})
+            named = {name: name for name in DEFAULTS} | (tuned(target) if not model and folds is None else {})
             experiment = Experiment(target, named).changed(**given)
         if dry_run:
             put_forecast(forecast(experiment), experiment.max_tokens, as_json=as_json)
@@ -301,6 +282,8 @@ def _show_history(folder: str, html: str | None, figures: str | None, *, as_json
 def _run(experiment: "Experiment", earlier: "Report | None", *, write_secrets: bool, transcripts: bool) -> "Report":
     from structout.evaluation import read_log
     from structout.evaluation.regression import check_common
+    from structout.evaluation.reporting.conclusion import is_open
+    from structout.models.tokens import uncounted_told
     from structout.schema.hidden import check_hidden
 
     whole, records = experiment.records()
@@ -327,8 +310,11 @@ def _run(experiment: "Experiment", earlier: "Report | None", *, write_secrets: b
         say(f"interrupted: {kept} of {total} outcomes are kept in {place}; the same command resumes the run")
         raise typer.Exit(INTERRUPTED) from None
     say(f"every {'attempt' if transcripts else 'score'} is in {experiment.place()}")
-    if told := _partly(whole, records, experiment):
+    usages = [usage for one in report.outcomes for usage in one.usages]
+    if told := uncounted_told(sum(one.estimated_tokens > 0 for one in usages), sum(one.calls for one in usages)):
         say(told)
+    if told := _partly(whole, records, experiment):
+        say(told + ": --folds 5 tests all" * is_open(report))
     return report
 
 
@@ -338,7 +324,7 @@ def _partly(whole: "Dataset", tested: "Dataset", experiment: "Experiment") -> st
         return ""
     rest = "examples come from the train split" if whole.examples else "the other rows are not used"
     split = f"the {experiment.split} split; {rest}"
-    return f"{len(tested):,} of {len(whole):,} labelled rows were tested ({split}): --folds 5 tests all"
+    return f"{len(tested):,} of {len(whole):,} labelled rows were tested ({split})"
 
 
 def _models(report: "Report") -> list[str]:
@@ -377,33 +363,6 @@ def _compared(
                 f"lost {', '.join(one.lost) or 'none'}; won {', '.join(one.won) or 'none'}"
             )
     return any(one.is_regression for one in found)
-
-
-def _sweep(axes: list[str], varied: list[str]) -> dict[str, list[Any]]:
-    """The values of `--sweep` and `--vary` by axis."""
-    from structout.evaluation.harness import VARIED
-
-    for written in varied:
-        if not written.startswith(f"{VARIED}="):
-            raise SpecError(f"invalid --vary: got {written!r}, expected {VARIED}=FILE,...", hint="name files of text")
-    files = [file for written in varied for file in written.partition("=")[2].split(",")]
-    return dict(map(_axis, axes)) | ({VARIED: files} if files else {})
-
-
-def _axis(written: str) -> tuple[str, list[Any]]:
-    name, sign, values = written.partition("=")
-    if not (name and sign and values):
-        raise SpecError(
-            f"invalid --sweep: got {written!r}, expected NAME=VALUE,...", hint="write --sweep temperature=0,0.5,1"
-        )
-    return name, [_value(one) for one in values.split(",")]
-
-
-def _value(written: str) -> Any:
-    try:
-        return load_json(written)
-    except ValueError:
-        return written
 
 
 def _priced(texts: Sequence[str], models: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -145,7 +145,7 @@ def certify(
         )
     if folds is None and dev + test < len(whole):
         used = f"{dev:,} proposed thresholds (the dev split) and {test:,} judged them (the test split)"
-        say(f"of {len(whole):,} labelled rows, {used}: --folds 5 uses all")
+        say(f"of {len(whole):,} labelled rows, {used}" + ": --folds 5 uses all" * found.lacks_records)
     if as_json:
         put_json(
             {name: value for name, value in asdict(found).items() if name != "confidences"} | {"is_met": found.is_met}
@@ -182,7 +182,7 @@ def _write(found: "Certificate | FieldCertificate", dataset: str, output: str) -
     if found.confidences:
         place = str(Path(output).with_suffix(".confidences.json"))
         with replacing(place) as stream:
-            stream.write(reference_json(found.strategy, found.model, found.confidences).encode())
+            stream.write(reference_json(found.strategy, found.model, found.reference).encode())
         options += f" --watch {quote(place)}"
     watched = ", which tells when rows stop looking like these" if found.confidences else ""
     say(f"run it with: {options}{watched}")

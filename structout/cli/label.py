@@ -108,6 +108,8 @@ def label(
     calls = sum(usage.calls for usage in tally.spent.values())
     paid = f"{counted(calls, 'call')}, {tokens_told(tally.tokens, tally.estimated_tokens)}"
     say(f"{len(kept):,} of {tally.done:,} records were accepted and {where} ({paid})")
+    if tally.uncounted:
+        say(tally.uncounted)
     if tally.counts["error"]:
         failed = counted(tally.counts["error"], "record")
         say(f"the model failed on {failed}; run the same command again to retry these records")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from structout.cli.bench import DEFAULTS
+from structout.cli.candidates import DEFAULTS
 from structout.cli.codes import FAILED, PASSED
 from structout.cli.console import counted, progress, put_json, put_table, say
 from structout.cli.forecasts import put_forecast
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from structout.evaluation.stats.rates import Rate
 
 _MISSED = "rate\nmisses"  # of a target that no number of records would show
+_NONE = "accepts\nnone"  # of a target for accepted records
 
 
 def recommend(
@@ -57,6 +58,16 @@ def recommend(
     value_accuracy: Annotated[
         float | None,
         typer.Option("--value-accuracy", min=0, max=1, help="A target: the least share of values that are right."),
+    ] = None,
+    wrong_of_accepted: Annotated[
+        float | None,
+        typer.Option(
+            "--wrong-of-accepted",
+            min=0,
+            max=1,
+            help="A target: the highest share of accepted records that may be wrong. A strategy that accepts no record "
+            "does not meet it.",
+        ),
     ] = None,
     compliance_only: Annotated[
         bool,
@@ -102,7 +113,7 @@ def recommend(
     """Find the cheapest strategy that meets the targets on held-out records. Exit 1 if no strategy meets them.
 
     It measures its own candidates, whatever bench measured, unless --strategy names others. A strategy must also
-    be better than a constant answer. With labels, a target of record or value accuracy is required: a document may
+    be better than a constant answer. With labels, a target for right values is required: a document may
     comply and be wrong. For example:
     structout recommend rows.csv --schema bolt.py:Bolt --record-accuracy 0.9 --folds 5
     """
@@ -114,15 +125,17 @@ def recommend(
     from structout.evaluation.experiment import Experiment
     from structout.evaluation.forecast import forecast_of
     from structout.evaluation.recommendation import built_of, shared_out
+    from structout.evaluation.report import known
     from structout.prices import named, read_prices
     from structout.tables.whole_file import replacing
 
-    known = ["cost", *get_args(Minimise)]
-    if minimise not in known:
-        raise SpecError(f"invalid --minimise: got {minimise!r}", hint=f"give {', '.join(known[:-1])} or {known[-1]}")
+    units = ["cost", *get_args(Minimise)]
+    if minimise not in units:
+        raise SpecError(f"invalid --minimise: got {minimise!r}", hint=f"give {', '.join(units[:-1])} or {units[-1]}")
     prices = named(read_prices(price or []), model or ["embedded"])
-    accuracies = {"record_accuracy": record_accuracy, "value_accuracy": value_accuracy}
-    targets = [*(target or []), *(f"{name}>={share:.12g}" for name, share in accuracies.items() if share is not None)]
+    least = {"record_accuracy>=": record_accuracy, "value_accuracy>=": value_accuracy}
+    bounds = {**least, "wrong_of_accepted<=": wrong_of_accepted}
+    targets = [*(target or []), *(f"{bound}{share:.12g}" for bound, share in bounds.items() if share is not None)]
     whole = Dataset.load(dataset, schema, needs_labels=False, key=key)
     log = log or str(Experiment(dataset, {}).place())  # that of bench, which may hold the answers
     if dry_run:
@@ -152,7 +165,7 @@ def recommend(
             progress=lambda outcome: advance(outcome.strategy),
         )
     if as_json:
-        put_json(asdict(found) | (_costs(found, rows) if rows else {}))
+        put_json(known(asdict(found)) | (_costs(found, rows) if rows else {}))
     else:
         put_table(lambda _: _show(found, rows, is_own=not strategy))
     if found.chosen is not None:
@@ -221,6 +234,8 @@ def _needed(one: "Candidate") -> str:
     """The records that a candidate still needs to meet the targets."""
     if one.p is None or one.shown:
         return "–"
+    if one.accepts_none:
+        return _NONE
     return _MISSED if one.needed is None else f"{one.needed:,}"
 
 
@@ -230,10 +245,12 @@ def _legend(found: "Recommendation") -> str:
     if not found.ordering and len(found.candidates) > 1:
         told += f" It is corrected for {len(found.candidates)} strategies that are tested at once (Holm)."
     words = {_needed(one) for one in found.candidates}
-    if words - {"–", _MISSED}:
+    if words - {"–", _MISSED, _NONE}:
         told += " Records needed: as many would show the targets at the present rates."
     if _MISSED in words:
         told += " Rate misses: it is on the wrong side of the target, so that more records would not help."
+    if _NONE in words:
+        told += " Accepts none: without an accepted record, nothing is known of the share that is wrong."
     return told
 
 
@@ -290,6 +307,8 @@ def _hope(found: "Recommendation") -> str:
     able = [one for one in found.candidates if one.needed is not None]
     if not able:
         why = "No strategy is on the right side of the targets at its present rates"
+        if all(one.accepts_none for one in found.candidates if one.p is not None):
+            why = "No strategy accepted a record"
         return f"{why}, so more records would not help. Try others."
     least = min(able, key=lambda one: one.needed or 0)
     needed = counted(least.needed or 0, "record")

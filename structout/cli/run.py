@@ -213,7 +213,9 @@ def run(
     ] = False,
     watch: Annotated[
         str | None,
-        typer.Option("--watch", help="Confidences that certify wrote: tell when the rows stop looking like its rows."),
+        typer.Option(
+            "--watch", help="Confidences that certify wrote: tell when those of the rows no longer look like them."
+        ),
     ] = None,
     on_shift: Annotated[
         Shift, typer.Option("--on-shift", help="What happens then: warn, quarantine the later rows, or stop.")
@@ -222,6 +224,9 @@ def run(
     former_text: FormerTextOption = None,
 ) -> None:
     """Turn a file of rows into a file of validated records, one outcome per row. The same command resumes a run.
+
+    The column _confidence is of a row's least sure value, or of its whole answer if the strategy has a
+    Confident(of="answer"), as a strategy of certify mostly has.
 
     Exit 0: all rows were accepted, or as many as --min-yield demands; 1: some rows are in the quarantine, or too many;
     2: wrong usage, or the model's server rejects the key, the name or every row, or the run finished but its journal
@@ -339,6 +344,8 @@ def _reported(found: "Finished", settings: "RunSettings", least: float | None) -
     say(f"{total} in = {found.accepted:,} to {output} + {found.others:,} to {rest}{forgotten}")
     for told in found.sureness.lines() if found.sureness is not None else ():
         say(told)
+    if found.uncounted:
+        say(found.uncounted)
     share = found.accepted / judged if (judged := found.accepted + found.others) else 1.0
     is_enough = found.others == 0 if least is None else share >= least
     if least is not None and not is_enough:

@@ -19,6 +19,7 @@ from structout.evaluation.recommendation import measured_with
 from structout.evaluation.stats.rates import CONFIDENCE, Rate, wilson
 from structout.evaluation.stats.thresholds import Evidence, Sure, threshold
 from structout.models import Model
+from structout.shift import Reference
 from structout.strategies import On, Strategy, Verify, load_strategy, spec, strategy_of
 from structout.verifiers import Confident
 from structout.verifiers.confident import Of
@@ -40,7 +41,8 @@ class Certificate:
     `max_tokens`, with the train records of `dataset` as examples. `evidence` says what the certificate rests on, and
     `of` says which confidence the threshold is for, as `Confident` takes it (None: of the caller), and
     `tried` how many strategies were measured on records that judge, by the log: the confidence of 95 % is for one
-    strategy that was chosen before. `confidences` are of all dev and test records, for `structout run --watch`.
+    strategy that was chosen before. `confidences` are of all dev and test records, for `structout run --watch`: of the
+    whole answer or of the least sure value, as the threshold is.
     """
 
     strategy: str
@@ -62,6 +64,16 @@ class Certificate:
     of: Of | None = "values"
     tried: int = 1
     confidences: tuple[float, ...] = field(default=(), repr=False)
+
+    @property
+    def lacks_records(self) -> bool:
+        """Whether the target is not met for want of records: at these rates, more would show it."""
+        return not self.is_met and self.evidence.needed is not None
+
+    @property
+    def reference(self) -> Reference:
+        """The confidences, with the part of an answer that they are of."""
+        return Reference(self.confidences, self.of or "values")
 
     def written(self, place: str | None = None) -> str:
         """The strategy with its threshold, as text for a file that `load_strategy` reads. `place` is the data set.
@@ -128,12 +140,12 @@ def certify(
     bound = max(0.0, (base.value - max_error) / (1 - max_error))
     name = test[0].model
     source = model if isinstance(model, str) else name
-    known = tuple(one.sureness for one in (*dev, *test) if one.sureness is not None)
+    sure = map(_BY[of or "values"], (*dev, *test))  # a confidence of the caller is unknown to a run
     return Certificate(
         strategy=spec(built), model=name, max_error=max_error, threshold=found, coverage=coverage, accepted=accepted,
         errors=errors, worst=worst, base_error=base, bound=bound, n=len(test), source=source, dataset=dataset.name,
         max_tokens=sampling.max_tokens, is_met=is_met, evidence=Evidence.of(judged, len(test), max_error), of=of,
-        tried=tried(log, test, Arm(spec(built), name)), confidences=known,
+        tried=tried(log, test, Arm(spec(built), name)), confidences=tuple(one for one in sure if one is not None),
     )  # fmt: skip
 
 

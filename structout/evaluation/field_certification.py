@@ -16,6 +16,7 @@ from structout.evaluation.recommendation import measured_with
 from structout.evaluation.stats.rates import CONFIDENCE, Rate, wilson
 from structout.evaluation.stats.thresholds import Evidence, Sure, threshold
 from structout.models import Model
+from structout.shift import Reference
 from structout.strategies import On, Strategy, Verify, load_strategy, spec, strategy_of
 from structout.verifiers import Confident
 
@@ -64,6 +65,17 @@ class FieldCertificate:
     def is_met(self) -> bool:
         """Whether each field has a threshold."""
         return all(one.threshold is not None for one in self.fields)
+
+    @property
+    def lacks_records(self) -> bool:
+        """Whether a target is not met for want of records: at these rates, more would show it."""
+        missed = [one for one in self.fields if one.threshold is None and one.has_confidence]
+        return any(one.evidence.needed is not None for one in missed)
+
+    @property
+    def reference(self) -> Reference:
+        """The confidences, with the part of an answer that they are of."""
+        return Reference(self.confidences)
 
     @property
     def verifier(self) -> Confident:

@@ -60,6 +60,11 @@ def wrong_but_valid(outcomes: Sequence[Outcome]) -> Rate:
     return share(outcomes, is_wrong)
 
 
+def wrong_of_accepted(outcomes: Sequence[Outcome]) -> Rate:
+    """The share of accepted documents that are wrong. Nothing is known of a strategy that accepts none."""
+    return share([o for o in outcomes if o.ok], is_wrong)
+
+
 def value_accuracy(outcomes: Sequence[Outcome]) -> Rate:
     """The share of leaves that are right, over all records; without an accepted document, no leaf is right.
 

@@ -158,10 +158,15 @@ class Outcome:
         """Whether the document was accepted and is right in every leaf; never without a label."""
         return self.has_label and self.ok and self.score.all_right
 
+    @property
+    def usages(self) -> list[Usage]:
+        """The usage of each call, those of verifiers included."""
+        return [Usage(**call["usage"]) for call in (*self.attempts, *self.checks)]
+
     @cached_property
     def usage(self) -> Usage:
         """The usage of all calls, those of verifiers included."""
-        return _usage(self.attempts) + self.verification
+        return sum(self.usages, Usage())
 
     @cached_property
     def calls(self) -> tuple[Attempt, ...]:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil
 from pathlib import Path
 from shlex import quote
 from typing import Any, get_args
@@ -15,72 +14,18 @@ from structout.evaluation.constant import Constant
 from structout.evaluation.dataset import Dataset
 from structout.evaluation.folds import described, learns
 from structout.evaluation.harness import Models, Strategies, evaluate, labelled, several
-from structout.evaluation.metrics import RATES, Metric
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.report import Report, ReportRow
 from structout.evaluation.stats.pairs import holm
-from structout.evaluation.stats.rates import CONFIDENCE, Rate, p_value, records_needed
+from structout.evaluation.stats.rates import CONFIDENCE, Rate
+from structout.evaluation.targets import METRICS, OF_ACCEPTED, WRONG, Target
 from structout.models import Model, model_of
 from structout.prices import Price
 from structout.strategies import On, Strategy, load_strategy, spec, strategy_of
 from structout.surfaces import line
 
-_METRICS: Mapping[str, Metric] = {re.sub("[ -]", "_", name): RATES[name] for name in RATES}
-_VALUES = ("record_accuracy", "value_accuracy", "wrong_but_valid")  # the metrics that say whether values are right
 _ALWAYS = ("record_accuracy", "wrong_but_valid")
 NO_LABELS = "The records have no labels: nothing here says whether the values are right."
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A bound for a metric: its share of records (`value_accuracy`: of values) is at least, or at most, `share`."""
-
-    metric: str
-    at_least: bool
-    share: float
-
-    @classmethod
-    def of(cls, written: str) -> "Target":
-        """Read `compliance>=0.995` or `wrong_but_valid<=0.02`. Raises `SpecError`."""
-        found = re.fullmatch(r"\s*([a-z_ -]+?)\s*(>=|<=)\s*(0?\.\d+|[01](?:\.\d*)?)\s*", written)
-        name = re.sub(r"[ -]", "_", found[1]) if found else ""
-        if found is None or name not in _METRICS or not 0 <= float(found[3]) <= 1:
-            hint = f"write e.g. compliance>=0.995, with one of {', '.join(_METRICS)}"
-            raise SpecError(f"invalid target: got {written!r}", hint=hint)
-        return cls(name, found[2] == ">=", float(found[3]))
-
-    def __str__(self) -> str:
-        return f"{self.metric} {'>=' if self.at_least else '<='} {self.share:g}"
-
-    @property
-    def is_of_values(self) -> bool:
-        """Whether the target says that values are right, and so needs labels."""
-        return self.metric in _VALUES
-
-    def p(self, outcomes: Sequence[Outcome]) -> float:
-        """The probability of a rate this good or better if the target is not met.
-
-        The observations are the effective ones of the rate: the values of a record depend on one another.
-        """
-        rate = _METRICS[self.metric](outcomes)
-        return p_value(self._met(rate) * rate.effective, rate.effective, self._least)
-
-    def needed(self, outcomes: Sequence[Outcome], tests: int = 1) -> int | None:
-        """The number of records needed to show the target at the rate of these outcomes; None if they miss it.
-
-        `tests` is the number of tests that share the level.
-        """
-        rate = _METRICS[self.metric](outcomes)
-        needed = records_needed(self._least, self._met(rate), 1 - (1 - CONFIDENCE) / tests)
-        return None if needed is None else ceil(needed * rate.n / rate.effective - 1e-9)
-
-    def _met(self, rate: Rate) -> float:
-        """The share that counts in favour of the target."""
-        return rate.value if self.at_least else 1 - rate.value
-
-    @property
-    def _least(self) -> float:
-        return self.share if self.at_least else 1 - self.share
 
 
 @dataclass(frozen=True)
@@ -109,6 +54,17 @@ class Candidate:
     def shown(self) -> bool:
         """Whether the candidate was tested and met all targets with the required confidence."""
         return self.p is not None and self.p <= 1 - CONFIDENCE
+
+    @property
+    def lacks_records(self) -> bool:
+        """Whether the candidate was tested on too few records: at its rates, more would show the targets."""
+        return self.p is not None and not self.shown and self.needed is not None
+
+    @property
+    def accepts_none(self) -> bool:
+        """Whether a target is for accepted records, and no record was accepted. Such a target is not met."""
+        rate = self.rates.get(OF_ACCEPTED)
+        return rate is not None and not rate.n
 
     @property
     def beats_constant(self) -> bool:
@@ -189,9 +145,9 @@ def recommend(
     would give every candidate a chance to pass by luck. The cheapest candidate that passed is chosen, unless a constant
     answer, the most frequent label of the other records, is as right in a target: such a strategy need not read.
 
-    With labels, one target must say that values are right (`record_accuracy`, `value_accuracy` or `wrong_but_valid`):
-    a document may comply and hold wrong values alone. `compliance_only` waives this. Without `minimise`, the price
-    counts if it is known for all candidates, otherwise seconds.
+    With labels, one target must say that values are right (`record_accuracy`, `value_accuracy`, `wrong_but_valid` or
+    `wrong_of_accepted`): a document may comply and hold wrong values alone. `compliance_only` waives this. Without
+    `minimise`, the price counts if it is known for all candidates, otherwise seconds.
 
     `folds` lets all records decide: every record is tested once, as `evaluate` says. No record is left then to put the
     candidates in order, so all candidates are tested, with Holm's correction for their number.
@@ -260,10 +216,11 @@ def recommend(
         return candidates[place].shown
 
     cheapest_shown([one.promise for one in candidates], is_shown)
+    chosen = next((one for one in candidates if one.may_be_chosen), None)
+    is_short = chosen is None and any(one.lacks_records for one in candidates)
     return Recommendation(
-        ordering=len(ordering), deciding=len(deciding), candidates=tuple(candidates),
-        chosen=next((one for one in candidates if one.may_be_chosen), None),
-        sharing=_sharing(dataset, ordering, deciding, examples, share_out=share_out), **about,
+        ordering=len(ordering), deciding=len(deciding), candidates=tuple(candidates), chosen=chosen,
+        sharing=_sharing(dataset, ordering, deciding, examples, share_out=share_out, is_short=is_short), **about,
     )  # fmt: skip
 
 
@@ -308,12 +265,15 @@ def _check_targets(targets: Sequence[Target], dataset: Dataset, *, compliance_on
         raise SpecError(problem, hint="label records (structout label), or give a target of compliance or yield")
     if dataset.has_labels and not of_values and not compliance_only:
         problem = f"no target says that values are right: got {' and '.join(map(str, targets))}"
-        hint = "add --record-accuracy 0.9 or --value-accuracy 0.9, or choose by form alone with --compliance-only"
+        values = "--record-accuracy 0.9, --value-accuracy 0.9 or --wrong-of-accepted 0.05"
+        hint = f"add {values}, or choose by form alone with --compliance-only"
         raise SpecError(problem, hint=hint)
 
 
-def _sharing(dataset: Dataset, ordering: Dataset, deciding: Dataset, shown: Dataset, *, share_out: bool) -> str:
-    """How the records were shared out, in words."""
+def _sharing(
+    dataset: Dataset, ordering: Dataset, deciding: Dataset, shown: Dataset, *, share_out: bool, is_short: bool
+) -> str:
+    """How the records were shared out, in words, and how more of them decide where these are too few (`is_short`)."""
     counts = f"{len(ordering)} to order the strategies and {len(deciding)} to test them"
     if not dataset.has_labels:
         return f"The {len(dataset)} records became {counts}."
@@ -325,7 +285,8 @@ def _sharing(dataset: Dataset, ordering: Dataset, deciding: Dataset, shown: Data
         counts += f"{len(deciding)} to test them (test)"
         by_place = "their place in the file decided: half train, a quarter dev, a quarter test"
         how = f"the rows name no split, so {by_place}" if dataset.split_by_place else "the rows name their split"
-    return f"The {len(dataset)} labelled records became {counts}: {how}. With --folds 5, all {len(dataset)} count."
+    more = f" With --folds 5, all {len(dataset)} count." if is_short else ""
+    return f"The {len(dataset)} labelled records became {counts}: {how}.{more}"
 
 
 def built_of(strategies: Strategies) -> dict[str, Strategy]:
@@ -391,14 +352,17 @@ def _constant(targets: Sequence[Target], outcomes: Sequence[Outcome]) -> dict[st
     if constant is None:
         return {}
     reached = {re.sub("[ -]", "_", name): rate for name, rate in constant.rates.items()}
+    reached[OF_ACCEPTED] = reached["wrong_but_valid"]  # a constant answer is always accepted
     return {target.metric: reached[target.metric] for target in targets if target.is_of_values}
 
 
 def _is_better(metric: str, rate: Rate, than: Rate) -> bool:
-    return rate.value < than.value if metric == "wrong_but_valid" else rate.value > than.value
+    return rate.value < than.value if metric in WRONG else rate.value > than.value
 
 
 def _rates(targets: Sequence[Target], outcomes: Sequence[Outcome]) -> dict[str, Rate]:
     always = _ALWAYS if all(outcome.has_label for outcome in outcomes) else ()
     names = dict.fromkeys([*(target.metric for target in targets), *always])
-    return {name: _METRICS[name](outcomes) for name in names}
+    if OF_ACCEPTED in names:
+        names["yield"] = None  # a strategy may accept few records, and meet the target
+    return {name: METRICS[name](outcomes) for name in names}

@@ -14,7 +14,8 @@ from typing import Any, Final
 from structout.completion import Prompt, Usage
 from structout.schema import Schema
 
-ESTIMATED: Final = "does not count tokens: they are estimated at the most, a token for each byte"
+# Of an answer, not of the model: later answers may have a count.
+ESTIMATED: Final = "sent an answer without a token count: its tokens are estimated at the most, a token for each byte"
 _TEMPLATE, _TURN = 64, 16  # tokens that a chat template adds, at most: once, and around each message
 
 
@@ -54,6 +55,12 @@ def filled(usage: Usage, prompt: Prompt, texts: Sequence[str]) -> Usage:
         output_tokens=usage.output_tokens + wrote,
         estimated_tokens=usage.estimated_tokens + read + wrote,
     )
+
+
+def uncounted_told(uncounted: int, answers: int) -> str:
+    """How many of all answers had no token count, as a sentence; "" if all had one."""
+    told = f"{uncounted:,} of {answers:,} answers had no token count: their tokens are estimated at the most"
+    return told if uncounted else ""
 
 
 def unread(prompt: Prompt, seconds: float) -> Usage:

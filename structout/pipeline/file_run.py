@@ -39,7 +39,8 @@ from structout.pipeline.sureness import Sureness
 from structout.pipeline.watch import Watch
 from structout.schema import Schema
 from structout.schema.hidden import check_hidden
-from structout.strategies import load_strategy
+from structout.strategies import load_strategy, spec
+from structout.strategies.thresholded import thresholded
 from structout.tables.kept_columns import ALL, KeptColumns
 from structout.tables.keys import Keys
 from structout.tables.output import check_distinct, check_field_names, check_here, check_target, is_there, placing
@@ -69,7 +70,7 @@ class Finished:
     The model failed on `failed` rows; `reason` is its error on the first. `damaged`: the journal was damaged. The
     `forgotten` rows are in neither file. `waiting` requests of earlier runs are still at a provider of batches.
     `sureness` says how sure the accepted rows are; None if the journal keeps no texts. An earlier run had appended
-    `held` of the accepted rows.
+    `held` of the accepted rows. `uncounted` says how many answers had no token count; "" if all had one.
     """
 
     rows: int
@@ -83,6 +84,7 @@ class Finished:
     waiting: int = 0
     sureness: Sureness | None = None
     held: int = 0
+    uncounted: str = ""
 
 
 class FileRun:
@@ -224,8 +226,15 @@ class FileRun:
                 damaged=journal.damaged,
                 forgotten=journal.counts(limit).get(FORGOTTEN, 0),
                 waiting=sum(len(wave.keys) for _, wave in journal.waves()),
-                sureness=Sureness(accepted, tally.confidence, tally.overruled, tally.counts["truncated"]),
+                sureness=Sureness(
+                    accepted,
+                    tally.confidence,
+                    tally.overruled,
+                    tally.counts["truncated"],
+                    thresholded(spec(self.job.strategy)),
+                ),
                 held=held.skipped,
+                uncounted=tally.uncounted,
             )
 
     def _keeping(self) -> "AbstractContextManager[KeptCells | None]":

@@ -12,7 +12,7 @@ from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.progress import Tally
-from structout.shift import ShiftDetector
+from structout.pipeline.watch import Watch
 from structout.version import __version__
 
 _EVERY: Final = 1.0  # seconds between two notes in the journal, at least
@@ -27,7 +27,7 @@ class Known:
     this checksum, and judges the others. All of them are judged again before a file is written.
     """
 
-    def __init__(self, journal: Journal, job: Job, total: int | None, watch: ShiftDetector | None = None) -> None:
+    def __init__(self, journal: Journal, job: Job, total: int | None, watch: Watch | None = None) -> None:
         self.tally = Tally(total, tags=job.tags, prices=job.prices, watch=watch)
         self.answered = False
         self._journal = journal
@@ -77,9 +77,8 @@ class Known:
         return self.tally.add(outcome)
 
 
-def _judge(job: Job, watch: ShiftDetector | None) -> str:
+def _judge(job: Job, watch: Watch | None) -> str:
     """A hash of all that decides what is known of an outcome, as a text; "" if code of the user takes part."""
     judge = job.schema.judge
-    watched = watch and [watch.limit, *watch.reference]
-    parts: list[Any] = [judge, __version__, repr(sorted(job.prices.table.items())), *([watched] if watched else [])]
+    parts: list[Any] = [judge, __version__, repr(sorted(job.prices.table.items())), *([watch.by] if watch else [])]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16] if judge else ""

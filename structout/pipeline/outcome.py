@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
@@ -10,7 +11,7 @@ from pydantic_core import to_json
 
 from structout.completion import Usage
 from structout.document import Json
-from structout.errors import SchemaError
+from structout.errors import DataError, SchemaError
 from structout.issue import Issue
 from structout.parsing import Edit, repair
 from structout.prices import Prices
@@ -27,8 +28,10 @@ from structout.records import (
     understood,
     usage_of,
 )
-from structout.result import Result, Status
+from structout.result import Result, Status, answer_probability
 from structout.schema import Checked, Schema
+from structout.strategies.thresholded import thresholded
+from structout.verifiers.confident import Of
 
 OutcomeStatus = Literal[Status, "error"]  # `error`: the model failed on this row
 _STATUSES = get_args(OutcomeStatus)
@@ -73,9 +76,19 @@ class RowOutcome:
         return "unplaced" if self.ok and self.record is not None else self.status
 
     @property
-    def least_confidence(self) -> float | None:
-        """The lowest confidence of a leaf, or None if no leaf has one."""
-        return min(self.confidence.values(), default=None)
+    def sureness(self) -> float | None:
+        """The confidence that the strategy compares with a threshold: of the least sure leaf, unless a
+        `Confident(of="answer")` takes that of the whole answer. None if it is unknown.
+        """
+        return self.sureness_of(thresholded(self.strategy))
+
+    def sureness_of(self, part: Of) -> float | None:
+        """The confidence of the least sure leaf, or of the whole answer; None if it is unknown."""
+        if part == "values":
+            return min(self.confidence.values(), default=None)
+        with suppress(DataError):  # of a forged call
+            return answer_probability([attempt_of(call) for call in self.attempts])
+        return None
 
     @property
     def refusals(self) -> list[str | None]:
@@ -125,7 +138,7 @@ class RowOutcome:
             "_key": self.key,
             "_status": self.status,
             "_edits": list(map(edit_json, self.edits)),
-            "_confidence": self.least_confidence,
+            "_confidence": self.sureness,
             "_strategy": self.strategy,
             "_attempts": len(self.attempts),
             "_tokens": usage.input_tokens + usage.output_tokens,
@@ -182,7 +195,7 @@ class RowOutcome:
             "issues": list(map(issue_json, self.issues)),
             "edits": list(map(edit_json, self.edits)),
             "document": self.document,
-            "confidence": self.least_confidence,
+            "confidence": self.sureness,
             "strategy": self.strategy,
             "attempts": [{**brief(call), "issues": _issues(call, schema)} for call in self.attempts],
             "checks": list(map(brief, self.checks)),

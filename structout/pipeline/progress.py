@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from structout.completion import Usage
+from structout.models.tokens import uncounted_told
 from structout.pipeline.outcome import RowOutcome
 from structout.pipeline.spending import Spending, Spent
+from structout.pipeline.watch import Watch
 from structout.prices import Prices
 from structout.records import are, is_amount, require, understood, versions_of
-from structout.shift import ShiftDetector
 from structout.surfaces import prometheus
 
 _ACCEPTED = ("valid", "repaired")
@@ -22,8 +23,8 @@ class Tally:
     """The state of a run of `total` rows (None: unknown). This process has read `done` of them, and asked for `asked`.
 
     `errors` counts the rows with each kind of issue that were not accepted, `confidence` the accepted rows by their
-    least confidence in hundredths, `overruled` the accepted rows with text that the token limit forced, and `versions`
-    the answers of each model by the version that its server reported. `watch` takes the confidence of each row.
+    confidence in hundredths (`RowOutcome.sureness`), `overruled` the accepted rows with text that the token limit
+    forced, and `versions` the answers of each model by the version that its server reported. `watch` sees each row.
     """
 
     total: int | None = None
@@ -40,19 +41,18 @@ class Tally:
     confidence: Counter[int] = field(default_factory=Counter)
     overruled: int = 0
     versions: dict[str, Counter[str]] = field(default_factory=dict)
-    watch: ShiftDetector | None = None
+    watch: Watch | None = None
 
     def add(self, outcome: RowOutcome) -> str:
         """Count an outcome. Returns a warning if another version of a model answered than before, otherwise ""."""
         self.counts[outcome.standing] += 1
         self.spending.add(outcome, self.prices)
-        least = outcome.least_confidence
-        if self.watch is not None and least is not None:
-            self.watch.add(least)
+        if self.watch is not None:
+            self.watch.see(outcome)
         if not outcome.ok:
             self.errors.update({issue.kind for issue in outcome.issues})
-        elif least is not None:
-            self.confidence[min(99, int(100 * least))] += 1
+        elif (sure := outcome.sureness) is not None:
+            self.confidence[min(99, int(100 * sure))] += 1
         self.overruled += outcome.ok and any(edit.kind == "steered" for edit in outcome.edits)
         changed = ""
         for model, version in versions_of((*outcome.attempts, *outcome.checks)):
@@ -139,6 +139,12 @@ class Tally:
         """The tokens that nobody counted, and that are estimated at the most, of the calls behind the outcomes."""
         return sum(spent.estimated for spent in self.spending.by_kind.values())
 
+    @property
+    def uncounted(self) -> str:
+        """How many answers behind the outcomes had no token count, as a sentence; "" if all had one."""
+        spent = self.spending.by_kind.values()
+        return uncounted_told(sum(one.uncounted for one in spent), sum(one.calls for one in spent))
+
     def line(self) -> str:
         """The progress as one line for people."""
         of = f"/{self.total:,}" if self.total is not None else ""
@@ -178,7 +184,7 @@ class Tally:
         }
 
     def _tenths(self) -> dict[str, int]:
-        """The accepted rows by their least confidence in tenths."""
+        """The accepted rows by their confidence in tenths."""
         tenths: Counter[int] = Counter()
         for hundredth in sorted(self.confidence):
             tenths[hundredth // 10] += self.confidence[hundredth]

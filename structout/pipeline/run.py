@@ -97,7 +97,7 @@ def process(
     the journal knows. The journal keeps all outcomes until then, except those refusals.
     """
     journal.forget_errors()
-    known = Known(journal, job, total, watch.detector if watch else None)
+    known = Known(journal, job, total, watch)
     tally = known.tally
     if place is not None:
         journal.place(lambda outcome: _fits(outcome, place))

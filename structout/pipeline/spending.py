@@ -23,18 +23,22 @@ _WASTED = ("length", "refused", "stuck")
 
 @dataclass
 class Spent:
-    """Calls, tokens and US dollars; `cost` is None if a price is unknown. `estimated` of the tokens are estimated."""
+    """Calls, tokens and US dollars; `cost` is None if a price is unknown. `estimated` of the tokens are estimated,
+    since nobody counted those of `uncounted` answers.
+    """
 
     calls: int = 0
     tokens: int = 0
     cost: float | None = 0.0
     estimated: int = 0
+    uncounted: int = 0
 
     def add(self, usage: Usage, cost: float | None) -> None:
         """Add a call."""
         self.calls += usage.calls
         self.tokens += usage.input_tokens + usage.output_tokens
         self.estimated += usage.estimated_tokens
+        self.uncounted += usage.estimated_tokens > 0
         self.cost = None if cost is None or self.cost is None else self.cost + cost
 
 

@@ -3,21 +3,29 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+from structout.verifiers.confident import Of
 
 _DOUBTFUL = 0.5
+_TOLD: Final[dict[Of, str]] = {
+    "values": "it is the lowest of a row's values (_confidence), by the model or a verifier",
+    "answer": "it is of a row's whole answer (_confidence), as the strategy's Confident takes it",
+}
 
 
 @dataclass(frozen=True)
 class Sureness:
-    """Of `accepted` rows: `confidence` counts the rows by their least confidence in hundredths, and `overruled` is the
-    number of rows with text that the token limit forced against the model's own choice. `truncated` rows were cut off
-    and not accepted.
+    """Of `accepted` rows: `confidence` counts the rows by their confidence in hundredths, and `overruled` is the number
+    of rows with text that the token limit forced against the model's own choice. `truncated` rows were cut off and not
+    accepted. `of` says which confidence the strategy compares with a threshold.
     """
 
     accepted: int = 0
     confidence: Mapping[int, int] = field(default_factory=Counter)
     overruled: int = 0
     truncated: int = 0
+    of: Of = "values"
 
     @property
     def known(self) -> int:
@@ -26,7 +34,7 @@ class Sureness:
 
     @property
     def median(self) -> float | None:
-        """The least confidence that half of the rows reach, rounded down to hundredths; None without confidences."""
+        """The median of the confidences, rounded down to hundredths; None without confidences."""
         seen = 0
         for hundredth in sorted(self.confidence):
             seen += self.confidence[hundredth]
@@ -36,7 +44,7 @@ class Sureness:
 
     @property
     def doubtful(self) -> int:
-        """The rows whose least confidence is below a half."""
+        """The rows whose confidence is below a half."""
         return sum(count for hundredth, count in self.confidence.items() if hundredth < 100 * _DOUBTFUL)
 
     def lines(self) -> Iterator[str]:
@@ -51,8 +59,8 @@ class Sureness:
             of = "" if self.known == self.accepted else f" of the {self.known:,} rows that have one"
             share = f"{self.doubtful:,} of {self.known:,} rows ({100 * self.doubtful / self.known:.0f} %)"
             yield (
-                f"confidence{of}: median {self.median:.2f}, and below {_DOUBTFUL:g} in {share}; it is the lowest of a "
-                "row's values (_confidence), by the model or a verifier, and a rank, not a probability"
+                f"confidence{of}: median {self.median:.2f}, and below {_DOUBTFUL:g} in {share}; {_TOLD[self.of]}, and "
+                "a rank, not a probability"
             )
         if self.overruled:
             yield (

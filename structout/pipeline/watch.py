@@ -1,13 +1,14 @@
 """What a run does when its rows stop looking like the labelled records that its strategy was certified on."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from structout.errors import ShiftError, StructoutWarning
 from structout.pipeline.outcome import RowOutcome
 from structout.shift import ShiftDetector, read_reference
+from structout.verifiers.confident import Of
 
 OnShift = Literal["warn", "quarantine", "stop"]
 _RUNS = 20  # runs without a shift, of which one may have an alarm
@@ -18,17 +19,40 @@ _AGAIN = "label some of these rows and certify again, or go on with --on-shift w
 
 @dataclass
 class Watch:
-    """A detector over the confidences of a run, and what happens at its alarm."""
+    """A detector over the confidences of a run, and what happens at its alarm. `part` says which confidences: they are
+    of the same part of an answer as those of the labelled records.
+    """
 
     detector: ShiftDetector
     on_shift: OnShift
+    part: Of = "values"
     is_told: bool = False
 
     @classmethod
     def of(cls, file: str, on_shift: OnShift, total: int | None) -> "Watch":
         """A watch with the confidences in a file, for a run over `total` rows. Raises `DataError`."""
         limit = float(_RUNS * max(_UNKNOWN if total is None else total, 1))
-        return cls(ShiftDetector(read_reference(file), limit), on_shift)
+        reference = read_reference(file)
+        return cls(ShiftDetector(reference.confidences, limit), on_shift, reference.of)
+
+    @property
+    def by(self) -> list[Any]:
+        """What decides about the rows, as JSON."""
+        return [self.part, self.detector.limit, *self.detector.reference]
+
+    def see(self, outcome: RowOutcome) -> None:
+        """Take the confidence of a row, if it has one."""
+        sure = outcome.sureness_of(self.part)
+        if sure is not None:
+            self.detector.add(sure)
+
+    def state(self) -> dict[str, Any]:
+        """What was seen, as JSON for `restore`."""
+        return self.detector.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`. Raises `DataError` for anything else."""
+        self.detector.restore(state)
 
     def screened(self, outcomes: Sequence[tuple[int, bytes, RowOutcome]]) -> list[tuple[int, bytes, RowOutcome]]:
         """The outcomes; after an alarm, none is accepted if rows go to the quarantine."""

@@ -3,6 +3,7 @@
 Positions in the text and options of structout say nothing to a model, so they never occur here.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,6 +13,7 @@ from structout.prompts import wording
 
 _MOST_ISSUES: Final = 8
 _LONGEST: Final = 60
+_UNSURE: Final = re.compile(re.escape(wording.UNSURE.format(sure="SURE")).replace("SURE", r"(\S+), threshold \S+"))
 # What is wrong with an answer, and what to write instead.
 _TWICE = "a key occurs twice in one object: write each key once"
 _NON_FINITE = "JSON has no NaN, no Infinity and no number this large: write a number, or null if allowed"
@@ -45,8 +47,15 @@ def complaint(issue: Issue, edits: Sequence[Edit] = ()) -> str:
     elif issue.kind in _REPLACED:
         text = _REPLACED[issue.kind]
     else:
-        text = issue.message.replace(DECIMAL_OPTION, "") + (f": {_ADVICE[issue.kind]}" if issue.kind in _ADVICE else "")
+        below = _UNSURE.fullmatch(issue.message)
+        text = wording.UNSURE.format(sure=below[1]) if below else issue.message.replace(DECIMAL_OPTION, "")
+        text += f": {_ADVICE[issue.kind]}" if issue.kind in _ADVICE else ""
     return f"{issue.pointer}: {text}" if issue.pointer else text
+
+
+def unsure(sure: str, threshold: str) -> str:
+    """The message about a confidence below a threshold, for people: a model is not told the threshold."""
+    return wording.UNSURE.format(sure=f"{sure}, threshold {threshold}")
 
 
 # Kinds whose messages speak of positions or of limits that a model does not know.

@@ -102,7 +102,10 @@ def load_strategy(text: str) -> Strategy:
         return _read(written)
 
 
-def _read(text: str) -> Strategy:
+def parsed(text: str) -> tuple[ast.expr, str, dict[str, str]]:
+    """The syntax tree of an expression, the Python that it was parsed from, and the places of code by the names that
+    stand for them there. Imports nothing. Raises `SpecError`.
+    """
     codes: dict[str, str] = {}
 
     def stand_in(found: re.Match[str]) -> str:
@@ -114,7 +117,7 @@ def _read(text: str) -> Strategy:
 
     pure = _CODE.sub(stand_in, text.strip())
     try:
-        tree = ast.parse(pure, mode="eval").body
+        return ast.parse(pure, mode="eval").body, pure, codes
     except (
         SyntaxError,
         ValueError,
@@ -123,6 +126,10 @@ def _read(text: str) -> Strategy:
     ) as error:  # MemoryError: nested too deep for the parser
         reason = error.msg if isinstance(error, SyntaxError) else error
         raise SpecError(f"invalid strategy {text!r}: {reason}", hint=_HINT) from error
+
+
+def _read(text: str) -> Strategy:
+    tree, pure, codes = parsed(text)
     strategy = _Builder(text, pure, codes).build(tree)
     if not isinstance(strategy, Strategy) or isinstance(strategy, type):
         raise SpecError(f"invalid strategy {text!r}: it has no run(tasks, model)", hint=_HINT)

@@ -9,11 +9,12 @@ from structout.errors import SpecError
 from structout.field_types import misfit
 from structout.issue import Issue
 from structout.models.base import Model
-from structout.prompts import wording
+from structout.prompts.objections import unsure
 from structout.result import Result, Task, answer_probability
 from structout.verifiers.base import Verdict, check_threshold
 
 Of = Literal["values", "answer"]
+_DIGITS = 17  # of a number, at most
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ class Confident:
             return self._of_answer(result)
         if not result.confidence:
             return Verdict("unsure", 0.5)
-        low = {place: sure for place, sure in result.confidence.items() if sure < self.least(place, result.document)}
-        issues = tuple(Issue(p, "rejected", wording.UNSURE.format(sure=f"{sure:.2f}")) for p, sure in low.items())
-        return Verdict("reject" if low else "accept", min(result.confidence.values()), issues)
+        known = ((place, sure, self.least(place, result.document)) for place, sure in result.confidence.items())
+        issues = tuple(_issue(place, sure, least, "f") for place, sure, least in known if sure < least)
+        return Verdict("reject" if issues else "accept", min(result.confidence.values()), issues)
 
     def _of_answer(self, result: Result[Any]) -> Verdict:
         sure = answer_probability(result.attempts)
@@ -64,8 +65,15 @@ class Confident:
             return Verdict("unsure", 0.5)
         if sure >= self.threshold:
             return Verdict("accept", sure)
-        return Verdict("reject", sure, (Issue("", "rejected", wording.UNSURE.format(sure=f"{sure:.2g}")),))
+        return Verdict("reject", sure, (_issue("", sure, self.threshold, "g"),))
 
     def least(self, place: str, document: Json) -> float:
         """The threshold at a place of a document (a JSON Pointer)."""
         return dict(self.fields).get(starred(document, place), self.threshold) if self.fields else self.threshold
+
+
+def _issue(place: str, sure: float, threshold: float, form: Literal["f", "g"]) -> Issue:
+    """The issue of a confidence below a threshold: both in a format of Python, with digits that tell them apart."""
+    several = ((f"{sure:.{digits}{form}}", f"{threshold:.{digits}{form}}") for digits in range(2, _DIGITS))
+    written = next((pair for pair in several if pair[0] != pair[1]), (repr(sure), repr(threshold)))
+    return Issue(place, "rejected", unsure(*written))

@@ -106,6 +106,20 @@ def test_bench_ends_with_a_paragraph_in_every_form(
     assert said in (tmp_path / "log.html").read_text()
 
 
+def test_bench_names_folds_only_where_the_tested_rows_do_not_decide(
+    bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
+) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text((tmp_path / "good.json").read_text())
+    words = ["bench", str(data), "--model", model, *options, "--strategy", "Prompted()"]
+    split = "60 of 240 labelled rows were tested (the test split; examples come from the train split)"
+    assert f"{split}\n" in shell(*words).stderr, "all are right, which is known well"
+    tie = shell(*words, "--strategy", "Repair(Prompted())")
+    assert f"{split}: --folds 5 tests all\n" in tie.stderr
+    refusing = "Verify(Prompted(), Grounded(fields=('/size_mm',)))"
+    assert f"{split}\n" in shell(*words, "--strategy", refusing).stderr, "one is shown to be better"
+
+
 def test_bench_writes_the_values_that_are_not_right(
     bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
 ) -> None:

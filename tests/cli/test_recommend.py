@@ -38,11 +38,14 @@ def test_recommend_and_certify_write_a_strategy(
     unsure = shell("certify", str(data), "--model", model, *options, "--output", str(tmp_path / "sure.strategy"))
     assert unsure.returncode == 0, unsure.stderr
     assert "the strategy gives no confidence, so it can set no record aside" in unsure.stdout
+    parts = "of 240 labelled rows, 60 proposed thresholds (the dev split) and 60 judged them (the test split)"
+    assert f"{parts}\n" in unsure.stderr
     assert f"run it with: --strategy {tmp_path / 'sure.strategy'} --max-tokens 256\n" in unsure.stderr
     assert "0 of 60 were wrong, which bounds the error at 4.9 %" in unsure.stdout
     assert "Confident" not in (tmp_path / "sure.strategy").read_text()
     few = shell("certify", str(data), "--model", model, *options, "--max-error", "0.01")
     assert few.returncode == 1
+    assert f"{parts}: --folds 5 uses all\n" in few.stderr
     assert "0 of the 60 accepted records that judge are wrong" in few.stdout
     assert "at these rates, about 299 records that judge would meet it (now 60)" in few.stdout
     assert re.search(r"label about [1-9],?\d+ rows in all \(now \d+\)", few.stdout)
@@ -84,6 +87,43 @@ def test_recommend_words_a_missed_target_of_either_side(
     assert "Rate misses: it is on the wrong side of the target, so that more records would not help." in said
     assert "No strategy is on the right side of the targets at its present rates" in said
     assert "not above" not in said
+
+
+def test_recommend_takes_a_target_for_the_wrong_of_accepted_records(
+    bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
+) -> None:
+    data, model, options = bolts
+    good = json.loads((tmp_path / "good.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps({**good, "large": "no"}))
+    words = ["recommend", str(data), "--model", model, *options, "--output", str(tmp_path / "choice.strategy")]
+    words += ["--strategy", "Prompted()", "--wrong-of-accepted"]
+    met = shell(*words, "0.08")
+    assert met.returncode == 0, met.stdout + met.stderr
+    assert "wrong_of_accepted <= 0.08: met, with 95 % confidence, by Prompted()" in met.stdout
+    (one,) = json.loads(shell(*words, "0.08", "--json").stdout)["candidates"]
+    assert (one["rates"]["wrong_of_accepted"]["value"], one["rates"]["wrong_of_accepted"]["n"]) == (0, 40)
+    assert one["rates"]["yield"]["value"] == pytest.approx(40 / 60)
+    assert one["p"] == pytest.approx(0.92**40)
+    few = shell(*words, "0.05", "--json")
+    (one,) = json.loads(few.stdout)["candidates"]
+    assert (few.returncode, one["needed"]) == (1, 89), "59 accepted records show 5 %, and 40 of 60 are accepted"
+
+
+def test_a_strategy_that_accepts_nothing_does_not_meet_a_target_for_accepted_records(
+    bolts: tuple[Path, str, list[str]], tmp_path: Path, shell: Shell
+) -> None:
+    data, model, options = bolts
+    (tmp_path / "model.json").write_text(json.dumps({"bolt": "no"}))
+    words = ["recommend", str(data), "--model", model, *options, "--output", str(tmp_path / "choice.strategy")]
+    words += ["--strategy", "Prompted()", "--wrong-of-accepted", "0.5"]
+    none = shell(*words)
+    said = " ".join(none.stdout.split())
+    assert none.returncode == 1
+    assert "Accepts none: without an accepted record, nothing is known of the share that is wrong." in said
+    assert "No strategy accepted a record, so more records would not help." in said
+    (one,) = json.loads(shell(*words, "--json").stdout)["candidates"]
+    assert one["rates"]["wrong_of_accepted"] == {"value": None, "low": None, "high": None, "n": 0, "effective": 0.0}
+    assert (one["p"], one["needed"]) == (1, None)
 
 
 def test_recommend_lets_all_labelled_rows_count(

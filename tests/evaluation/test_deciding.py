@@ -29,11 +29,13 @@ from structout import (
 )
 from structout.completion import Prompt, Usage
 from structout.evaluation.dataset import Record, Split
-from structout.evaluation.recommendation import Target, cheapest_shown, measured_with
+from structout.evaluation.recommendation import cheapest_shown, measured_with
 from structout.evaluation.regression import changes
 from structout.evaluation.stats.rates import p_value
 from structout.evaluation.stats.thresholds import Evidence, Separation, Sure, threshold
+from structout.evaluation.targets import Target
 from structout.schema import Schema
+from structout.shift import Reference
 from tests.bolt import Bolt
 from tests.evaluation.test_metrics import RIGHT
 
@@ -210,8 +212,12 @@ def test_it_says_how_labelled_rows_became_test_rows(tmp_path: Path) -> None:
     assert said == (
         "The 50 labelled records became 25 to show as examples (train), 13 to order the strategies (dev) and 12 to "
         "test them (test): the rows name no split, so their place in the file decided: half train, a quarter dev, a "
-        "quarter test. With --folds 5, all 50 count."
+        "quarter test."
     )
+    short = recommend(["Prompted()"], Scripted(right), data, ["record_accuracy>=0.9"])
+    assert (short.chosen, short.sharing) == (None, f"{said} With --folds 5, all 50 count.")
+    missed = recommend(["Prompted()"], Scripted(wrong), data, ["record_accuracy>=0.9"])
+    assert (missed.chosen, missed.sharing) == (None, said), "more records would not help"
     assert (
         "the rows name their split"
         in recommend(["Prompted()"], Scripted(right), dataset(25, 13, 12), ["record_accuracy>=0.5"]).sharing
@@ -320,6 +326,8 @@ def test_certify_says_what_it_costs_to_be_sure(tmp_path: Path) -> None:
     (tmp_path / "sure.strategy").write_text(found.written())
     built: Any = load_strategy(str(tmp_path / "sure.strategy"))
     assert built.verifier == Confident(found.threshold, of="answer")
+    asked = evaluate(Prompted(), Scripted(unsure, name="m"), dataset(0, 60, 200)).outcomes
+    assert found.reference == Reference(tuple(one.answer_sureness or 0 for one in asked), "answer")
     by_logprob = certify(
         Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(unsure), confidence=lambda o: o.value_logprob
     )
@@ -327,7 +335,7 @@ def test_certify_says_what_it_costs_to_be_sure(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot apply a confidence of your own"):
         by_logprob.written()
     voted = certify(Vote(Prompted(temperature=0.5), n=2), dataset(0, 60, 200), 0.3, model=Scripted(unsure, name="m"))
-    assert voted.of == "values"  # of several samples, no answer is the answer
+    assert voted.of == voted.reference.of == "values"  # of several samples, no answer is the answer
     silent = certify(Prompted(), dataset(0, 60, 200), 0.05, model=Scripted(right, name="m"))
     assert (silent.threshold, silent.is_met, silent.accepted, silent.confidences) == (None, True, 200, ())
     assert "Confident" not in silent.written(), "a model that does not tell how sure it is"

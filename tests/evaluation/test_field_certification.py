@@ -78,6 +78,7 @@ def test_a_target_that_is_not_met_is_told_and_a_field_without_values_refused() -
         Prompted(), dataset(10, 20), {"vendor": 0.5}, model=Scripted('{"vendor": "ACME"}', name="m")
     )
     assert (silent.is_met, silent.fields[0].has_confidence, found.fields[0].has_confidence) == (False, False, True)
+    assert (found.lacks_records, silent.lacks_records) == (True, False)
     with pytest.raises(DataError, match="no threshold met the target of /vendor"):
         found.written()
     with pytest.raises(DataError, match=r"no accepted record has a value of /lines/\*"):

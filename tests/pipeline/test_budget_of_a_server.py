@@ -1,6 +1,7 @@
 """A budget is a promise, also to a server whose probe is far cheaper than its rows."""
 
 import csv
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def test_a_server_that_counts_no_tokens_keeps_to_the_budget_and_its_tokens_are_m
         assert 1 < len(proxy.requests) < 40
         done = shell(*words)
     assert done.returncode == 0, done.stderr
-    assert "does not count tokens: they are estimated at the most" in done.stderr
+    assert "40 of 40 answers had no token count: their tokens are estimated at the most" in done.stderr
     told = [line for line in done.stderr.splitlines() if "40/40 rows" in line][-1]
     tokens, estimated = re.findall(r"at most ([\d,]+) tokens \(([\d,]+) estimated\), at most \$", told)[0]
     assert tokens == estimated
@@ -85,6 +86,33 @@ def test_a_server_that_counts_no_tokens_keeps_to_the_budget_and_its_tokens_are_m
     assert sum(int(row["_tokens"]) for row in rows) == int(tokens.replace(",", ""))
     shown = shell("status", f"{out}.journal").stdout
     assert f"at most {tokens} tokens ({tokens} estimated)" in " ".join(shown.split())
+
+
+def test_a_run_ends_with_how_many_of_all_answers_had_no_token_count(
+    tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "-")
+    source, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    labels = [{"text": f"{n} mm bolt", "expected": json.loads(BOLT)} for n in range(1, 41)]
+    source.write_text("".join(json.dumps(one) + "\n" for one in labels))
+
+    def at_times(body: dict[str, Any]) -> dict[str, Any]:
+        """Counts no tokens for the bolts of less than 4 mm."""
+        is_small = any(f">\n{n} mm bolt" in body["messages"][-1]["content"] for n in (1, 2, 3))
+        return uncounted(body) if is_small else answer(body)
+
+    with serving(Proxy(at_times)) as proxy:
+        model = f"openai:m@{proxy.url}#json_schema"
+        words = [source, "--schema", BOLT_SCHEMA, "--strategy", "Constrained()", "--model", model]
+        for _ in range(2):  # the second run asks for nothing and says the same
+            done = shell("run", *words, "--output", str(out))
+            assert done.returncode == 0, done.stderr
+            assert "3 of 40 answers had no token count: their tokens are estimated at the most" in done.stderr
+        measured = shell("bench", *words, "--split", "all", "--log", str(tmp_path / "log.jsonl"))
+        assert "3 of 40 answers had no token count" in measured.stderr
+    with serving(Proxy(answer)) as proxy:
+        words[-1] = f"openai:m@{proxy.url}#json_schema"
+        assert "token count" not in shell("run", *words, "--output", str(tmp_path / "b.jsonl")).stderr
 
 
 @pytest.mark.parametrize("heeds", [True, False])

@@ -9,6 +9,7 @@ import pytest
 from structout.pipeline.sureness import Sureness
 from tests.bolt import BOLT
 from tests.conftest import Shell
+from tests.pipeline.conftest import rows
 
 MODEL = """
 from math import log
@@ -24,6 +25,20 @@ def answer(prompt):
     ends = tuple(range(1, len(text) + 1))
     logprobs = tuple(log(sure) if char.isdigit() else 0.0 for char in text)
     return Completion(text, Usage(1, 9, 9), steered=steered, logprobs=logprobs, values=(True,) * len(text), ends=ends)
+
+model = Scripted(answer, name="m")
+"""
+
+TWO_VALUES = """
+from math import log
+from structout import Completion, Scripted, Usage
+
+def answer(prompt):
+    text = '{"kind": "hex", "size_mm": 6}'
+    sure = {text.index("x"): 0.9, text.index("6"): 0.8}
+    ends = tuple(range(1, len(text) + 1))
+    logprobs = tuple(log(sure.get(at, 1)) for at in range(len(text)))
+    return Completion(text, Usage(1, 9, 9), logprobs=logprobs, values=(True,) * len(text), ends=ends)
 
 model = Scripted(answer, name="m")
 """
@@ -49,6 +64,44 @@ def test_without_log_probabilities_it_says_that_nothing_is_known() -> None:
     assert list(Sureness().lines()) == []
     (some,) = Sureness(3, Counter({80: 2})).lines()
     assert some.startswith("confidence of the 2 rows that have one: median 0.80")
+
+    (whole,) = Sureness(2, Counter({80: 2}), of="answer").lines()
+    assert "it is of a row's whole answer (_confidence), as the strategy's Confident takes it" in whole
+
+
+@pytest.mark.parametrize(
+    ("strategy", "sure", "told"),
+    [
+        ("Constrained()", 0.8, "it is the lowest of a row's values"),
+        ("Verify(Constrained(), Confident(0.1))", 0.8, "it is the lowest of a row's values"),
+        ("Verify(Constrained(), Confident(0.1, of='answer'))", 0.72, "it is of a row's whole answer"),
+    ],
+)
+def test_the_confidence_of_a_row_is_the_one_that_its_strategy_judges(
+    strategy: str, sure: float, told: str, tmp_path: Path, shell: Shell
+) -> None:
+    (tmp_path / "own.py").write_text(TWO_VALUES)
+    (tmp_path / "rows.jsonl").write_text('{"text": "a hex bolt"}\n')
+    words = ["run", tmp_path / "rows.jsonl", "--schema", BOLT, "--model", f"py:{tmp_path / 'own.py'}:model"]
+    for _ in range(2):  # the second run asks for nothing and says the same
+        done = shell(*words, "--strategy", strategy, "--output", str(tmp_path / "out.jsonl"))
+        (row,) = rows(tmp_path / "out.jsonl")
+        assert row["_confidence"] == pytest.approx(sure)
+        assert f"confidence: median {sure:.2f}" in done.stderr
+        assert told in done.stderr
+    status = json.loads(shell("status", f"{tmp_path / 'out.jsonl'}.journal", "--json").stdout)
+    assert status["confidence"] == {f"{int(10 * sure) / 10:.1f}": 1}
+
+
+def test_the_quarantine_has_the_confidence_of_the_whole_answer(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "own.py").write_text(TWO_VALUES)
+    (tmp_path / "rows.jsonl").write_text('{"text": "a hex bolt"}\n')
+    words = ["run", tmp_path / "rows.jsonl", "--schema", BOLT, "--model", f"py:{tmp_path / 'own.py'}:model"]
+    strategy = "Verify(Constrained(), Confident(0.75, of='answer'))"
+    shell(*words, "--strategy", strategy, "--output", str(tmp_path / "out.jsonl"))
+    (row,) = rows(tmp_path / "out.jsonl.quarantine.jsonl")
+    assert row["confidence"] == pytest.approx(0.72)
+    assert row["issues"][0]["message"].endswith("(confidence 0.72, threshold 0.75)")
 
 
 @pytest.mark.parametrize(("found", "median"), [({}, None), ({10: 1, 90: 1}, 0.1), ({10: 1, 50: 1, 90: 1}, 0.5)])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from structout.shift import reference_json
+from structout.shift import Reference, reference_json
 from tests.bolt import BOLT
 from tests.conftest import Shell
 from tests.pipeline.conftest import rows
@@ -27,6 +27,7 @@ def answer(prompt):
 model = Scripted(answer, name="m")
 blind = Scripted('{"kind": "hex", "size_mm": 6}', name="m")
 """
+WHOLE = MODEL.replace("< 300", "< 999").replace("char.isdigit()", "char.isdigit() else log(0.5) if char == '{'")
 TOLD = "the rows no longer look like the labelled records"
 
 
@@ -36,7 +37,7 @@ def words(tmp_path: Path) -> list[str]:
     (tmp_path / "own.py").write_text(MODEL)
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"text": f"row {n} ."}) + "\n" for n in range(600)))
     confidences = [0.7 + 0.003 * n for n in range(100)]
-    (tmp_path / "sure.json").write_text(reference_json("Constrained()", "m", confidences))
+    (tmp_path / "sure.json").write_text(reference_json("Constrained()", "m", Reference(tuple(confidences))))
     place = {name: str(tmp_path / name) for name in ("rows.jsonl", "own.py", "sure.json", "out.jsonl")}
     return [
         "run", place["rows.jsonl"], "--schema", BOLT, "--model", f"py:{place['own.py']}:model", "--strategy",
@@ -82,3 +83,14 @@ def test_the_rows_after_a_shift_go_to_the_quarantine(words: list[str], shell: Sh
 def test_without_confidences_it_says_that_nothing_was_watched(words: list[str], shell: Shell) -> None:
     done = shell(*[word.replace(":model", ":blind") for word in words])
     assert "nothing was watched" in done.stderr
+
+
+def test_it_compares_whole_answers_with_whole_answers(words: list[str], shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(WHOLE)
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"text": f"row {n} ."}) + "\n" for n in range(300)))
+    done = shell(*words)  # the values are as sure as those of the labelled records
+    assert (done.returncode, TOLD in done.stderr) == (0, False), done.stderr
+    reference = Reference(tuple(0.7 + 0.003 * n for n in range(100)), "answer")
+    (tmp_path / "sure.json").write_text(reference_json("Constrained()", "m", reference))
+    done = shell(*words)  # the answers as a whole are not: the note of the first run counted values
+    assert (done.returncode, TOLD in done.stderr) == (0, True), done.stderr

@@ -33,6 +33,7 @@ from structout import (
 from structout.completion import Completion, Message
 from structout.document import Json, scalars
 from structout.prompts import Show, wording
+from structout.prompts.objections import complaint
 from structout.result import Attempt
 from structout.schema import Schema
 from structout.verifiers import AllOf, AnyOf, verify
@@ -295,6 +296,27 @@ def test_confidence_decides() -> None:
     assert (low.decision, low.score) == ("accept", 0.4)
     assert (high.decision, [issue.pointer for issue in high.issues]) == ("reject", ["/size_mm"])
     assert unknown.decision == "unsure"
+    assert [issue.message for issue in high.issues] == [
+        "this is little more than a guess (confidence 0.40, threshold 0.50)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sure", "threshold", "told"),
+    [
+        (0.27, 0.4, "(confidence 0.27, threshold 0.40)"),
+        (0.98761, 0.98764, "(confidence 0.98761, threshold 0.98764)"),
+        (1e-30, 2e-30, "(confidence 1e-30, threshold 2e-30)"),
+    ],
+)
+def test_a_refusal_tells_confidence_and_threshold_apart_and_a_re_ask_tells_no_threshold(
+    sure: float, threshold: float, told: str
+) -> None:
+    task, result = made("", {"kind": "hex", "size_mm": 5})
+    (verdict,) = verify(Confident(threshold), [task], [replace(result, confidence={"/kind": sure})], NOBODY)
+    (issue,) = verdict.issues
+    assert issue.message.endswith(told)
+    assert complaint(issue) == "/kind: this is little more than a guess " + told.partition(",")[0] + ")"
 
 
 @pytest.mark.parametrize(("samples", "decision"), [((0,), "reject"), ((0, 0), "reject"), ((0, 1), "unsure")])

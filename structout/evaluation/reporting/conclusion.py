@@ -12,6 +12,7 @@ from structout.evaluation.reporting.ungrounded import ungrounded
 from structout.evaluation.stats.rates import CONFIDENCE, Rate
 
 _FREQUENT = 3  # records with a value before its absence is said
+_HARDLY_KNOWN = 0.2  # between the ends of an interval
 
 
 def conclusion(report: Report, place: str | None = None) -> str:
@@ -52,6 +53,18 @@ def taken(rows: Sequence[ReportRow], pairs: Sequence[Pair], constant: Rate | Non
     """The row of the strategy to take; None without labels, and if no strategy is better than a constant answer."""
     able, unit = _able(rows, pairs, constant), unit_of([row.cost for row in rows])
     return min(able, key=lambda row: (row.wrong_but_valid.value, in_unit(row.cost, unit)), default=None)
+
+
+def is_open(report: Report) -> bool:
+    """Whether more records may tell which strategy to take: several may be as good as the best. A single strategy is
+    open if its record accuracy is hardly known.
+    """
+    if not report.has_labels or not (rows := report.rows()):
+        return False
+    if len(rows) == 1:
+        return rows[0].record_accuracy.high - rows[0].record_accuracy.low > _HARDLY_KNOWN
+    share = report.constant.rates["record accuracy"] if report.constant is not None else None
+    return len(_able(rows, report.pairs(), share)) > 1
 
 
 def _able(rows: Sequence[ReportRow], pairs: Sequence[Pair], constant: Rate | None) -> list[ReportRow]:

@@ -27,7 +27,7 @@ from structout.models.retries import FaultError, Patience, RefusalError, retried
 from structout.models.settings import Settings
 from structout.models.tokens import ESTIMATED
 
-NO_LOGPROBS = "sends no log-probabilities: its answers have no confidence"
+NO_LOGPROBS = "sent an answer without log-probabilities: it has no confidence"  # later answers may have some
 # Bytes of an answer: base, per token, maximum.
 _VERSION_CHARACTERS = 200
 _LEAST_ROOM, _TOKEN_ROOM, _MOST_ROOM = 4 << 20, 1 << 10, 256 << 20

@@ -1,6 +1,7 @@
 """What a journal knows of its run as a whole: its identity, and other small facts by name."""
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,7 +35,14 @@ def put(db: sqlite3.Connection, name: str, value: Any) -> None:
     db.executemany(add("about"), [(name, value), (name + COPY, value)])
 
 
-def change(name: str, before: str | None, now: str) -> str:
+def changes(known: Mapping[str, str], identity: Mapping[str, str], names: Sequence[str]) -> str:
+    """The named parts of an identity that differ from the known identity, with their changes; "" if none differs."""
+    changed = [name for name in names if known.get(name) != identity[name]]
+    was = "; ".join(_change(name, known.get(name), identity[name]) for name in changed)
+    return f"{' and '.join(changed)} ({was})" if changed else ""
+
+
+def _change(name: str, before: str | None, now: str) -> str:
     """A change of the identity in words. Of settings, such as those of sampling, only the changed ones are named."""
     with suppress(ValueError):
         old, new = load_json(before or ""), load_json(now)

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from structout.completion import Completion, Usage
 from structout.errors import DamagedError, DataError, JournalError, OtherRunError, StructoutWarning
 from structout.models.ledger import Wave
-from structout.pipeline.journal.about import about, change, put
+from structout.pipeline.journal.about import about, changes, put
+from structout.pipeline.journal.answers import answers_in, answers_of, forget_answers
 from structout.pipeline.journal.damage import Damage, named
 from structout.pipeline.journal.database import ANEW, explained, opened
 from structout.pipeline.journal.forgetting import Answer, forget, hash_texts, texts
@@ -22,7 +23,6 @@ from structout.pipeline.journal.tables import (
     FORGOTTEN,
     add,
     keep_completions,
-    loaded,
     packed_outcome,
     spent_in,
     unpacked_outcome,
@@ -30,7 +30,6 @@ from structout.pipeline.journal.tables import (
 )
 from structout.pipeline.journal.waves import waves_in
 from structout.pipeline.outcome import RowOutcome
-from structout.records import completion_of
 from structout.schema import Schema
 
 PLACED = "status IN ('valid', 'repaired')"
@@ -39,7 +38,6 @@ ANSWERED = "status <> 'error'"
 KNOWN = f"status <> '{FORGOTTEN}'"  # the rows of which the journal keeps more than their place
 T = TypeVar("T", dict[str, str], list[dict[str, Any]])
 _ALL = 2**63 - 1
-_AT_ONCE = 10_000  # keys in a query
 
 
 class Journal:
@@ -146,11 +144,8 @@ class Journal:
         known = self.identity()
         if any(all(one.get(name) == identity[name] for name in names) for one in self._before()):
             return
-        changed = [name for name in names if known and known.get(name) != identity[name]]
-        if changed:
-            parts = " and ".join(changed)
-            was = "; ".join(change(name, known.get(name), identity[name]) for name in changed)
-            raise OtherRunError(f"{self.path} belongs to a run with another {parts} ({was})", hint=ANEW)
+        if known and (changed := changes(known, identity, names)):
+            raise OtherRunError(f"{self.path} belongs to a run with another {changed}", hint=ANEW)
 
     def marks(self) -> list[dict[str, Any]]:
         """What tells which rows the tables of a database have (see `Held`); empty in a run that started again."""
@@ -165,18 +160,14 @@ class Journal:
 
     def completions(self, keys: Sequence[bytes]) -> dict[bytes, Completion]:
         """The known completions among these keys."""
-        rows: list[tuple[bytes, str]] = []
         with self._guarded():
-            for start in range(0, len(keys), _AT_ONCE):
-                some = keys[start : start + _AT_ONCE]
-                query = f"SELECT key, data FROM completions WHERE key IN ({','.join('?' * len(some))})"
-                rows += self._db.execute(query, some).fetchall()
-        return answers_of(dict(rows))
+            found = answers_in(self._db, keys)
+        return answers_of(found)
 
     def answers(self) -> dict[bytes, str]:
         """All completions as JSON by their keys, to send to other processes."""
         with self._guarded():
-            return dict(self._db.execute("SELECT key, data FROM completions"))
+            return answers_in(self._db)
 
     def add_completions(self, model: str, new: Mapping[bytes, Completion], usage: Usage) -> None:
         """Keep new completions of a model, and add their usage."""
@@ -186,7 +177,7 @@ class Journal:
     def forget_completions(self, keys: Iterable[bytes]) -> None:
         """Forget these completions, so that they are asked again. Their cost stays counted."""
         with self.transaction() as db:
-            db.executemany("DELETE FROM completions WHERE key = ?", [[key] for key in keys])
+            forget_answers(db, keys)
 
     def spent(self) -> dict[str, Usage]:
         """The usage of each model, in this run and earlier runs."""
@@ -399,17 +390,6 @@ class Journal:
                 yield
             except (sqlite3.Error, UnicodeDecodeError) as error:
                 raise explained(self.path, error) from error
-
-
-def answers_of(kept: Mapping[bytes, str]) -> dict[bytes, Completion]:
-    """The completions from a journal's JSON, by their keys. A damaged answer is skipped with a warning."""
-    found = {}
-    for key, data in kept.items():
-        try:
-            found[key] = completion_of(loaded(data))
-        except DataError as error:
-            warnings.warn(f"an answer in the journal is damaged and is asked again: {error}", StructoutWarning, 3)
-    return found
 
 
 def _or_forgotten(keep: str) -> str:

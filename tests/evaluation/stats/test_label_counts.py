@@ -2,7 +2,7 @@
 
 import re
 
-from structout.cli.bench import DEFAULTS
+from structout.cli.candidates import DEFAULTS
 from structout.evaluation.stats.rates import CONFIDENCE, records_needed
 from tests.conftest import ROOT
 

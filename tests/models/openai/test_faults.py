@@ -198,7 +198,7 @@ def test_a_run_of_200_rows_in_which_three_rows_meet_each_fault(tmp_path: Path) -
     with serving(Proxy(answer)) as proxy:
         job = Job(SCHEMA, client(proxy), Reask(Repair(Constrained())))
         with Journal(tmp_path / "j", job.identity()) as journal:
-            with pytest.warns(match="does not count tokens"):
+            with pytest.warns(match="without a token count"):
                 tally = process(rows_of(texts), job, journal, local(20))
             values = [outcome.value for outcome in journal.outcomes(ACCEPTED)]
     written = [json.dumps(value) for value in values]

@@ -23,7 +23,7 @@ def test_settings_go_into_every_request() -> None:
     )
     with serving(Proxy(bolt)) as proxy:
         model = load_model(f"openai:m@{proxy.url}#{options},logprobs")
-        with pytest.warns(match="sends no log-probabilities"):
+        with pytest.warns(match="without log-probabilities"):
             model.complete([ask("1 mm")])
     (body,) = proxy.requests
     assert {name: body[name] for name in ("reasoning_effort", "chat_template_kwargs", "top_a", "x", "logprobs")} == {

@@ -127,7 +127,7 @@ def test_a_failed_generation_is_the_answer_of_its_row() -> None:
     tasks = [Task(f"{n} mm", SCHEMA) for n in (1, 2, 3, 4, 5, 1)]
     with serving(Proxy(groq)) as proxy:
         model = client(proxy, in_flight=1, dialect="json_schema")
-        with pytest.warns(match="does not count tokens"):
+        with pytest.warns(match="without a token count"):
             results = Repair(Constrained()).run(tasks, model)
     assert [result.status for result in results] == ["valid", "repaired", "truncated", "invalid", "valid", "valid"]
     assert all(result.usage.calls == 1 and result.usage.output_tokens > 0 for result in results)

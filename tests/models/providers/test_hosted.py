@@ -195,7 +195,7 @@ def test_what_a_provider_finds_invalid_is_an_answer_and_charged(text: str, finis
     error = ModelHTTPError(400, "m", {"error": {"message": "json_validate_failed", "failed_generation": text}})
     asked = failing(error, 1)
     model = of(asked)
-    with pytest.warns(StructoutWarning, match="does not count tokens"):
+    with pytest.warns(StructoutWarning, match="without a token count"):
         (answer,) = model.complete([ask()])
     assert (answer.text, answer.finish_reason) == (text, finish)
     assert answer.usage.output_tokens == len(text) + 1

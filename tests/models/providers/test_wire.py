@@ -105,7 +105,7 @@ def test_groq_is_asked_by_a_tool(at: Any) -> None:
 def test_what_groq_finds_invalid_is_an_answer_that_is_charged(at: Any) -> None:
     with (
         at("groq:llama-3.3-70b-versatile", groq(careless)) as (model, log),
-        pytest.warns(UserWarning, match="does not count tokens"),
+        pytest.warns(UserWarning, match="without a token count"),
     ):
         (answer,) = model.complete([ask()])
     assert answer.finish_reason in ("stop", "length")
