@@ -7,10 +7,10 @@ from typing import Any
 import jsonschema_rs
 
 from structout.document import Json
-from structout.evaluation.scoring.comparison import is_set
 from structout.issue import Steps
 from structout.schema import Schema
 from structout.schema.references import resolve
+from structout.schema.written import is_set
 
 
 class AnswerLayout:

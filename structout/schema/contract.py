@@ -285,18 +285,23 @@ class Schema(Generic[T]):
                 stack.extend(value for key, value in node.items() if key not in ("metadata", "cls"))
 
     def dump(self, value: T) -> Json:
-        """Write a value as its JSON document, with defaults filled in.
+        """Write a value as its JSON document, with defaults filled in, and the members of sets sorted.
 
         Raises `SchemaError` if the value cannot be written; only a validator or a default can make such a value.
         """
         if self.adapter is None:
             return cast("Json", value)
         try:
-            return cast("Json", self.adapter.dump_python(value, mode="json", by_alias=True))
+            dumped = cast("Json", self.adapter.dump_python(value, mode="json", by_alias=True))
         except Exception as error:
             hint = "fix the validator or default that makes the value, or add a serializer"
             reason = _raised(error).message
             raise SchemaError(f"a value of {self.name} cannot be written as JSON: {reason}", hint=hint) from error
+        return self._restored.ordered(dumped) if self._has_sets else dumped
+
+    @cached_property
+    def _has_sets(self) -> bool:
+        return '"uniqueItems": true' in json.dumps(self.json_schema)
 
     def serialization(self) -> "Schema[Any]":
         """The schema of what `dump` writes; the schema itself without a Pydantic type."""

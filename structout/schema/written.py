@@ -1,19 +1,25 @@
 """A value as the JSON document that it was read from, with its defaults: what is scored and written.
 
 Pydantic writes some values otherwise than it reads them: secrets as asterisks, excluded fields not at all, computed
-fields and other aliases besides. What it writes is then no document of the schema.
+fields and other aliases besides. What it writes is then no document of the schema. It writes the members of a set in an
+order that differs from process to process.
 """
 
 import json
+from collections.abc import Mapping
+from math import inf
 from typing import Any, NamedTuple
 
-from structout.document import Json
+from structout.document import Json, leaves
 from structout.schema.walk import inner, meant
+
+_MOST_CHANGED = 300  # members of a set that were read as something else: each is compared with each
 
 
 class _Parts(NamedTuple):
     """What the subschemas that may apply to a value say of its parts: the subschemas of its `declared` keys, of its
-    `others`, of its `first` items and of all its `items`; and the keys that have a default.
+    `others`, of its `first` items and of all its `items`; the keys that have a default; and whether its items
+    are a set.
     """
 
     declared: dict[str, list[Any]]
@@ -21,6 +27,11 @@ class _Parts(NamedTuple):
     first: list[list[Any]]
     items: list[Any]
     defaults: frozenset[str]
+    a_set: bool
+
+    def item(self, index: int) -> list[Any]:
+        """The subschemas of the item at this index."""
+        return (self.first[index] if index < len(self.first) else []) or self.items
 
 
 class Restored:
@@ -38,6 +49,19 @@ class Restored:
         """The document of a value that was read from `document` and then dumped."""
         return self._merged(document, dumped, self._top)
 
+    def ordered(self, dumped: Json) -> Json:
+        """What Pydantic dumped, with the members of sets sorted: numbers first, then by their JSON."""
+        return self._sorted(dumped, self._top)
+
+    def _sorted(self, dumped: Json, nodes: list[Any]) -> Json:
+        if not isinstance(dumped, dict | list):
+            return dumped
+        parts = self._parts(nodes)
+        if isinstance(dumped, dict):
+            return {key: self._sorted(value, parts.declared.get(key, parts.others)) for key, value in dumped.items()}
+        items = [self._sorted(item, parts.item(index)) for index, item in enumerate(dumped)]
+        return sorted(items, key=_rank) if parts.a_set else items
+
     def _merged(self, document: Json, dumped: Json, nodes: list[Any]) -> Json:
         if document == dumped:
             return dumped
@@ -45,10 +69,11 @@ class Restored:
             return self._object(document, dumped, self._parts(nodes))
         if isinstance(document, list) and isinstance(dumped, list) and len(document) == len(dumped):
             parts = self._parts(nodes)
-            return [
-                self._merged(item, other, (parts.first[index] if index < len(parts.first) else []) or parts.items)
-                for index, (item, other) in enumerate(zip(document, dumped, strict=True))
-            ]
+            others = _aligned(document, dumped) if parts.a_set else dumped
+            if others is None:
+                return document
+            pairs = enumerate(zip(document, others, strict=True))
+            return [self._merged(item, other, parts.item(index)) for index, (item, other) in pairs]
         if isinstance(document, str) and isinstance(dumped, str):
             return document if dumped.strip("*") == "" else dumped  # a secret
         return document if isinstance(document, dict | list) or isinstance(dumped, dict | list) else dumped
@@ -91,7 +116,47 @@ class Restored:
             defaults=frozenset(
                 key for key, own in declared.items() if any("default" in one for one in meant(own, self._root))
             ),
+            a_set=any(is_set(part) for part in parts),
         )
+
+
+def is_set(node: Mapping[str, Any]) -> bool:
+    """Whether a subschema says that the order of the items of a list says nothing: Pydantic writes `set` so."""
+    return node.get("uniqueItems") is True and "prefixItems" not in node
+
+
+def _rank(member: Json) -> tuple[float, str]:
+    return member if isinstance(member, int | float) else inf, _name(member)
+
+
+def _name(member: Json) -> str:
+    return json.dumps(member, sort_keys=True)
+
+
+def _aligned(document: list[Json], dumped: list[Json]) -> list[Json] | None:
+    """The members of a dumped set, each in the place of the member of the document that it was read from: an equal one,
+    else the one that shares the most leaves. Scalars that were read as other ones take the places left, in order. None
+    where it is not clear which members belong together: a wrong pair would give a member another one's secret.
+    """
+    left: dict[str, list[Json]] = {}
+    for other in dumped:
+        left.setdefault(_name(other), []).append(other)
+    found = {place: some.pop() for place, one in enumerate(document) if (some := left.get(_name(one)))}
+    rest = [other for some in left.values() for other in some]
+    if len(rest) > _MOST_CHANGED:
+        return None
+    for place in sorted({*range(len(document))} - {*found}, key=lambda place: _rank(document[place])):
+        shared = [_shared(document[place], other) for other in rest]
+        best = [other for other, count in zip(rest, shared, strict=True) if count == max(shared)]
+        if isinstance(document[place], dict | list) and not (max(shared) and all(one == best[0] for one in best)):
+            return None
+        found[place] = rest.pop(shared.index(max(shared)))
+    return [found[place] for place in range(len(document))]
+
+
+def _shared(one: Json, other: Json) -> int:
+    mine, theirs = leaves(one), leaves(other)
+    return sum(theirs.get(place) == leaf for place, leaf in mine.items())
 
 
 def without_defaults(document: Json, root: Any) -> Json:

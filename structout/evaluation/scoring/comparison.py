@@ -19,6 +19,7 @@ from structout.language import Sql
 from structout.schema import Schema
 from structout.schema.contract import MARK
 from structout.schema.references import resolve
+from structout.schema.written import is_set
 from structout.tables.decimals import is_decimal, with_decimals
 from structout.words import caseless, same_text
 
@@ -210,11 +211,6 @@ def _nodes(schema: Any, node: Any = None, place: str = "", seen: tuple[str, ...]
         yield from _nodes(schema, inner, place + where((name,)), seen)
     for inner in (node.get("items"), node.get("additionalProperties"), *node.get("prefixItems", [])):
         yield from _nodes(schema, inner if isinstance(inner, dict) else False, place + "/*", seen)
-
-
-def is_set(node: Mapping[str, Any]) -> bool:
-    """Whether the order of the items of a list says nothing: Pydantic writes `set` so."""
-    return node.get("uniqueItems") is True and "prefixItems" not in node
 
 
 def _is_closed(node: Mapping[str, Any]) -> bool:
