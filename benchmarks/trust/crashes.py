@@ -278,7 +278,8 @@ class History(RuleBasedStateMachine):
         rest = [json.loads(line)["key"] for line in (self.folder / "rest.jsonl").read_text().splitlines()]
         keys = [row(number)["id"] for number in self.numbers]
         ensure(Counter([*accepted, *rest]) == Counter(keys), f"of {keys}: {accepted} were accepted, {rest} not")
-        ensure(accepted == [key for key in keys if key in set(accepted)], f"another order: {accepted}")
+        if self.way != "postgres":  # a table has no order
+            ensure(accepted == [key for key in keys if key in set(accepted)], f"another order: {accepted}")
         return [key in set(accepted) for key in keys]
 
     def _content(self) -> list[dict[str, Any]] | None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -159,7 +160,7 @@ class DuckTable(OtherFile):
         import duckdb
 
         file = self.files()[0]
-        beside = file.with_name(f".{file.name}.copy")
+        beside = file.with_name(f".{file.name}.{os.getpid()}.copy.part")
         beside.unlink(missing_ok=True)
         try:
             with duckdb.connect() as database:
