@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -371,7 +371,8 @@ def _into_duckdb(place: Place, schema: Schema[Any], *, bare: bool, kept: Kept) -
             raise _no_database(place.file, error) from error
         finally:
             for one in (beside, empty):
-                one.unlink(missing_ok=True)
+                with suppress(OSError):
+                    one.unlink()
 
 
 def _no_database(place: str, error: Exception) -> OutputError:

@@ -131,9 +131,9 @@ def test_bytes_that_flip_never_end_in_anything_but_a_word(log: Path) -> None:
 def test_two_processes_never_append_to_one_log_at_once(tmp_path: Path) -> None:
     place = tmp_path / "sub" / "log.jsonl"
     with Log(place).run({"structout": "1"}):
-        with pytest.raises(OutputError, match=r"cannot write .*log\.jsonl: another process writes it"):
-            with Log(place).run({"structout": "2"}):
-                pass
+        second = Log(place).run({"structout": "2"})
+        with pytest.raises(OutputError, match=r"cannot write .*log\.jsonl: another process writes it"), second:
+            pass
         assert [json.loads(line)["structout"] for line in place.read_text().splitlines()] == ["1"]
     with Log(place).run({"structout": "3"}):
         pass
@@ -153,7 +153,7 @@ def test_a_full_disk_is_an_error_with_a_hint_and_the_next_run_asks_for_the_rest(
     before, signals = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
-        with pytest.raises(OutputError, match="cannot write the log .*File too large"):
+        with pytest.raises(OutputError, match=r"cannot write the log .*File too large"):
             measure()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -62,9 +62,9 @@ def test_two_tables_of_one_database_are_written_at_once(tmp_path: Path) -> None:
 def test_a_file_that_another_process_writes_is_an_output_error_that_says_so(tmp_path: Path) -> None:
     with locked(tmp_path / "out", "out"):
         assert files(tmp_path) == [".out.lock"]
-        with pytest.raises(OutputError, match="cannot write out: another process writes it") as caught:
-            with locked(tmp_path / "out", "out", patience=0):
-                pass
+        second = locked(tmp_path / "out", "out", patience=0)
+        with pytest.raises(OutputError, match="cannot write out: another process writes it") as caught, second:
+            pass
         assert caught.value.retryable
         assert "wait for that process" in (caught.value.hint or "")
         with locked(tmp_path / "other", "other", patience=0):

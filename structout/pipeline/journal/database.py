@@ -91,8 +91,10 @@ class OpenFile:
         """Whether the file still has its name. Raises `OtherRunError` if another file has it."""
         try:
             found = self.file.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
+        except OSError:  # the system does not tell
+            return True
         if not os.path.samestat(found, self.stat):
             raise OtherRunError(f"{self.path} was replaced by another file while it was in use", hint=_ELSEWHERE)
         return True
