@@ -166,11 +166,9 @@ def fences(count: int, seed: int, compose: Callable[[Any], Any] = compose) -> Tr
 
 def _spelled(rng: Random) -> str:
     """The end of a fence in one of its spellings."""
-    name, number = (
-        rng.choice(["record", "RECORD", "ｒｅｃｏｒｄ", "re\u00adcord"]),
-        rng.choice(["", "", "-2", "－3", " - 2"]),
-    )
-    return f"{rng.choice('<＜﹤')}{rng.choice(['', ' '])}/{rng.choice(['', ' ', chr(10)])}{name}{number}{rng.choice('>＞')}"
+    before, after = rng.choice("<＜﹤"), rng.choice([">", "＞"])
+    name = rng.choice(["record", "RECORD", "ｒｅｃｏｒｄ", "re\u00adcord"]) + rng.choice(["", "", "-2", "－3", " - 2"])
+    return f"{before}{rng.choice(['', ' '])}/{rng.choice(['', ' ', chr(10)])}{name}{after}"
 
 
 def _as_read(text: str) -> str:

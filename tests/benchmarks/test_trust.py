@@ -69,6 +69,10 @@ def test_a_record_that_is_written_twice_is_found() -> None:
     assert "['k1', 'k1'" in problem
 
 
+def test_each_promise_says_what_is_not_tried() -> None:
+    assert [name for name, promise in PROMISES.items() if not promise.beyond] == []
+
+
 def test_a_changed_row_that_passes_is_found() -> None:
     with crashes.histories(("jsonl",), fault="digests") as made:
         one = made()
