@@ -255,19 +255,11 @@ def _fail_quietly() -> None:
     whole_file._written = written
 
 
-def _lock_nothing() -> None:
-    """Seed a fault: two processes may write one file at once."""
-    import fcntl
-
-    fcntl.flock = lambda number, how: None  # type: ignore[assignment]
-
-
 FAULTS: Mapping[str, Callable[[], None]] = {
     "twice": _write_twice,
     "in place": _write_in_place,
     "digests": _forget_digests,
     "quietly": _fail_quietly,
-    "unlocked": _lock_nothing,
 }
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Final
 
 from structout.errors import OutputError
 
-PATIENCE: Final = 60.0  # seconds; also how long a table of PostgreSQL is waited for
+PATIENCE: Final = 60.0  # seconds, as for a locked table of PostgreSQL
 _PAUSE: Final = 0.05  # seconds
 
 
