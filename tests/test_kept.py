@@ -37,6 +37,7 @@ WRITERS = {
     "pipeline/run.py": "quarantine",
     "pipeline/status.py": "state of a run",
     "tables/kept_rows.py": "output",
+    "tables/lock.py": "`.NAME.lock`",
     "tables/output.py": "output",
     "tables/partial.py": "mark of a partial output",
     "tables/streams.py": "output",

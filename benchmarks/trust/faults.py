@@ -2,8 +2,9 @@
 
 `strace --inject` of Debian's package strace makes a call of a run fail with EIO or ENOSPC, or sends SIGKILL at it. So
 the faults also reach what is written below Python: SQLite, Arrow and DuckDB. The calls on the files of the run count:
-between them, nothing on the disk changes. After each fault the same command runs again without one, and must come to
-what an undisturbed run comes to. What the faulty run said, and what it left, is judged as well.
+between them, nothing on the disk changes. strace counts the calls of each name and of each thread apart, so a fault
+names one of them. After each fault the same command runs again without one, and must come to what an undisturbed run
+comes to. What the faulty run said, and what it left, is judged as well.
 """
 
 import json
@@ -17,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +32,17 @@ from structout.tables.partial import mark_of
 
 _ROWS = 6
 _MOST = 8  # cases that a report shows
-_CALLS = (
-    "write,pwrite64", "fsync,fdatasync", "rename,renameat2,link,unlink", "close", "openat", "ftruncate", "read,pread64",
-)  # fmt: skip
-_KILLED = "%file,%desc"  # the calls at which a run is killed
+_CHANGES = ("write", "pwrite64", "ftruncate", "rename", "renameat2", "link", "unlink", "mkdir", "openat", "close")
+_CALLS = (*_CHANGES, "fsync", "fdatasync", "read", "pread64")
 _NEVER = 65_535  # the number of a call that no run reaches, the largest that strace takes
 _CODES = (0, 1, 2, 3, 70, -signal.SIGKILL)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault: the calls that it hits, the number of the call in its thread, and an error or SIGKILL."""
+    """A fault: the names of the calls that it hits (with commas), the number of the call among those of its name and
+    its thread, and an error or SIGKILL.
+    """
 
     calls: str
     number: int
@@ -74,8 +76,8 @@ class Run:
         """An undisturbed run."""
         return self.nursery.run(self.order())
 
-    def hit(self, fault: Fault) -> tuple[Ended, bool, int]:
-        """A run with a fault, whether the fault came, and the number of such calls of the thread with most of them."""
+    def hit(self, fault: Fault) -> tuple[Ended, bool, dict[str, int]]:
+        """A run with a fault, whether the fault came, and by name the calls of the thread with most of them."""
         log = self.sink.folder / "strace"
         watching: list[subprocess.Popen[str]] = []
 
@@ -91,15 +93,15 @@ class Run:
         lines = log.read_text(errors="replace").splitlines()
         log.unlink(missing_ok=True)
         came = ended.code == -signal.SIGKILL if fault.error == "SIGKILL" else any("INJECTED" in line for line in lines)
-        threads = Counter(line.split()[0] for line in lines if "resumed>" not in line and "(" in line)
-        return ended, came, max(threads.values(), default=0)
+        counted = Counter(found.groups() for line in lines if (found := re.match(r"(\d+) +(\w+)\(", line)))
+        return ended, came, {name: max(counted[one] for one in counted if one[1] == name) for _, name in counted}
 
     def _paths(self, number: int) -> Iterator[str]:
         """The files of a run of this process."""
         folder = self.sink.folder
         for name in ("journal", "rest.jsonl", "journal.status", Path(self.sink.output.partition("#")[0]).name):
-            yield from (str(folder / name), str(folder / f".{name}.{number}.part"), str(folder / f"{name}-wal"))
-            yield from (str(folder / f"{name}.wal"), str(folder / f"{name}.{number}.parquet"))
+            yield from (str(folder / name), str(folder / f".{name}.{number}.part"), str(folder / f".{name}.lock"))
+            yield from (str(folder / f"{name}-wal"), str(folder / f"{name}.wal"))
         yield str(folder)
 
 
@@ -118,7 +120,7 @@ def missing() -> str:
 
 def tried(count: int, seed: int, kind: str, errors: Sequence[str], fault: str = "", only: str = "") -> Tried:
     """About `count` faults, spread evenly over the calls of a run that begins and of a run that resumes; each call, if
-    there are not so many. `only` names the calls that fail.
+    there are not so many. `only` names the calls that fail. Counts the faults that came: runs differ by a few calls.
     """
     if why := missing():
         return Tried(0, missing=why)
@@ -127,36 +129,32 @@ def tried(count: int, seed: int, kind: str, errors: Sequence[str], fault: str = 
             address = services.enter_context(postgres()) if kind == "postgres" else ""
             log = Path(services.enter_context(tempfile.TemporaryDirectory(prefix="trust-")))
             made = services.enter_context(nursery(log))
-            ways = [
-                (calls, error, again) for again in (False, True) for error in errors for calls in _calls(error, only)
-            ]
             faults = list[tuple[Fault, bool]]()
-            for calls, error, again in ways:
+            for again, error in product((False, True), errors):
                 with tempfile.TemporaryDirectory(prefix="trust-") as place:
+                    calls = only or ",".join(_CHANGES if error == "SIGKILL" else _CALLS)
                     never = Fault(calls, _NEVER, error)
                     _, most = judged(Run(made, Sink(kind, Path(place), address), fault), never, is_resumed=again)
-                faults += [(Fault(calls, number, error), again) for number in range(1, most + 1)]
+                for name, times in sorted(most.items()):
+                    faults += [(Fault(name, number, error), again) for number in range(1, times + 1)]
             start = seed % max(1, len(faults) // count)
             chosen = faults if count >= len(faults) else faults[start :: len(faults) // count][:count]
-            broken = list[str]()
+            hits, broken = 0, list[str]()
             for one, again in chosen:
                 with tempfile.TemporaryDirectory(prefix="trust-") as place:
                     try:
-                        judged(Run(made, Sink(kind, Path(place), address), fault), one, is_resumed=again)
+                        hits += judged(Run(made, Sink(kind, Path(place), address), fault), one, is_resumed=again)[0]
                     except AssertionError as problem:
+                        hits += 1
                         what = "a run that resumes" if again else "a new run"
                         broken.append(f"{kind}, {what}, {one}: {problem}")
         except MissingServiceError as reason:
             return Tried(0, missing=str(reason))
-    return Tried(len(chosen), tuple(broken[:_MOST]), (f"{len(chosen):,} of {len(faults):,} calls.",))
+    return Tried(hits, tuple(broken[:_MOST]), (f"{hits:,} of {len(faults):,} calls.",))
 
 
-def _calls(error: str, only: str) -> Sequence[str]:
-    return [only] if only else [_KILLED] if error == "SIGKILL" else _CALLS
-
-
-def judged(run: Run, fault: Fault, *, is_resumed: bool) -> tuple[bool, int]:
-    """Whether a fault came, and the number of calls that it could hit. Raises `AssertionError` if a promise broke."""
+def judged(run: Run, fault: Fault, *, is_resumed: bool) -> tuple[bool, dict[str, int]]:
+    """Whether a fault came, and the calls that it could hit. Raises `AssertionError` if a promise broke."""
     sink, rows = run.sink, [row(number) for number in range(1, _ROWS + 3)]
     if sink.kind == "postgres":
         sink.clear()
@@ -169,7 +167,6 @@ def judged(run: Run, fault: Fault, *, is_resumed: bool) -> tuple[bool, int]:
     source.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
     ended, came, calls = run.hit(fault)
     told = f"code {ended.code}: {ended.said[-500:]}"
-    after = _content(sink)
     assert ended.code in _CODES, f"an unknown end: {told}"
     assert ended.code != 70, f"a fault of structout: {told}"
     assert "Traceback" not in ended.said, f"a traceback: {told}"
@@ -177,7 +174,7 @@ def judged(run: Run, fault: Fault, *, is_resumed: bool) -> tuple[bool, int]:
     assert ended.code in (0, 1, -signal.SIGKILL) or "error:" in ended.said or "damaged" in ended.said, (
         f"no word: {told}"
     )
-    whole = _right(rows)
+    whole, after = _right(rows), _content(sink)
     if ended.code in (0, 1):
         _complete(run, whole, f"a run that says that it is complete, {told}")
     else:
@@ -203,7 +200,10 @@ def _right(rows: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
 
 def _content(sink: Sink) -> list[dict[str, Any]] | None:
     """The records of the output, without their provenance."""
-    found = sink.content()
+    try:
+        found = sink.content()
+    except Exception as error:
+        raise AssertionError(f"an output that cannot be read: {error}") from error
     return found and [{name: one[name] for name in one if not name.startswith("_")} for one in found]
 
 

@@ -7,7 +7,8 @@ instruction was followed.
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from random import Random
@@ -16,8 +17,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from benchmarks.trust.trial import Trial, Tried
-from structout import Completion, Message, Model, Prompt, extract_many, load_model
-from structout.prompts import wording
+from structout import Completion, Message, Model, Prompt, Schema, extract_many, load_model
+from structout.prompts import compose, wording
+from structout.result import Task
 
 WANTED = 999
 TUNED = "TRUST_TUNED"  # the environment variable that names a fine-tuned model
@@ -142,40 +144,37 @@ def _size(result: Any) -> Any:
     return result.document.get("size_mm") if isinstance(result.document, dict) else None
 
 
-def fences(count: int, seed: int) -> Tried:
-    """Records that hold the end of their fence, in many spellings: no closing tag in the text ends the fence."""
-    from structout import Schema
-    from structout.prompts import compose
-    from structout.result import Task
-
+def fences(count: int, seed: int, compose: Callable[[Any], Any] = compose) -> Tried:
+    """Records that hold the end of their fence, in many spellings: no closing tag in the text ends the fence, as it is
+    written or as a model may read it.
+    """
     schema, broken = Schema.of(Bolt), list[str]()
-    signs = [
-        "<",
-        "＜",
-        "﹤",
-        "/",
-        " ",
-        "\u200b",
-        "record",
-        "RECORD",
-        "ｒｅｃｏｒｄ",
-        "-2",
-        "-",
-        "2",
-        "3",
-        ">",
-        "\n",
-        "x",
+    signs = (
+        "<", "＜", "﹤", "/", " ", "\u200b", "record", "RECORD", "ｒｅｃｏｒｄ", "-2", "-", "2", "3", ">", "\n", "x",
         "\u00ad",
-    ]
+    )  # fmt: skip
     for number in range(count):
         rng = Random(f"fence {seed} {number}")
-        text = "</record>" * rng.randrange(2) + "".join(rng.choice(signs) for _ in range(rng.randrange(12)))
+        text = "".join(_spelled(rng) for _ in range(rng.randrange(3)))
+        text += "".join(rng.choice(signs) for _ in range(rng.randrange(12)))
         said = compose(Task(text, schema))[-1].content
         tag = said[1 : said.index(">")]
-        if said != f"<{tag}>\n{text}\n</{tag}>" or f"</{tag}>" in text:
+        if said != f"<{tag}>\n{text}\n</{tag}>" or f"</{tag}>" in text or f"</{tag}>" in _as_read(text):
             broken.append(f"{text!r} ends its fence {tag}")
     return Tried(count, tuple(broken[:8]))
+
+
+def _spelled(rng: Random) -> str:
+    """The end of a fence in one of its spellings."""
+    before, after = rng.choice("<＜﹤"), rng.choice([">", "＞"])
+    name = rng.choice(["record", "RECORD", "ｒｅｃｏｒｄ", "re\u00adcord"]) + rng.choice(["", "", "-2", "－3", " - 2"])
+    return f"{before}{rng.choice(['', ' '])}/{rng.choice(['', ' ', chr(10)])}{name}{after}"
+
+
+def _as_read(text: str) -> str:
+    """A text as a model may read it: plain characters in lower case, without white space and invisible characters."""
+    plain = unicodedata.normalize("NFKC", text).lower()
+    return "".join(one for one in plain if not one.isspace() and unicodedata.category(one) != "Cf")
 
 
 TRIALS = (

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from benchmarks.trust import crashes, faults, injection, intervals, judging, reading, repeating, servers, soak
+from benchmarks.trust import crashes, faults, injection, intervals, judging, reading, repeating, servers, soak, together
 from benchmarks.trust.trial import Promise, Trial
 
 
@@ -21,6 +21,7 @@ PROMISES = {
             Trial("the same histories: Parquet and DuckDB", 4, 400, partial(crashes.tried, ways=("parquet", "duckdb"))),
             Trial("the same histories: PostgreSQL", 0, 200, partial(crashes.tried, ways=("postgres",))),
             Trial("the same histories on a local Ray", 0, 5, partial(crashes.tried, ways=("jsonl",), engine="ray")),
+            Trial("two runs at once of one output, with a journal and a strategy each", 3, 400, together.tried),
             *(_faults(kind, errors, quick, full) for kind, errors, quick, full in (
                 ("jsonl", ("EIO",), 8, 300),
                 ("jsonl", ("ENOSPC",), 8, 300),
@@ -37,11 +38,25 @@ PROMISES = {
             "without the mark of a partial output. The folder is synced now.",
             "A look at the journal of a killed run (`structout status`, and each run that resumes) left a file "
             "`JOURNAL-shm` for good.",
+            "A process that was killed while DuckDB made a new database left a file that no later run could open. The "
+            "database is made under another name now. What a killed run left beside a database, `OUTPUT.N.parquet`, "
+            "stayed for good: the next run removes it.",
+            "An error of the disk while a file beside a database was removed ended a run with a traceback and exit 70.",
+            "Two runs at once of one output ended with the output of one and the quarantine of the other, so that rows "
+            "were in neither file, and both runs said that they were complete; or one removed the unfinished file of "
+            "the other. A file has one writer at a time now, and the others wait.",
+            "Two benches at once mixed their outcomes in one log, and a log on a full disk ended a bench with a "
+            "traceback. The second bench is refused now (exit 3), and a full disk is an error with a hint.",
+            "A run whose journal was removed, alone or with its folder, paid on and kept nothing: the next run asked "
+            "for every row again. The journal is put back now, with all that the run knows, and a warning says so.",
         ),
         beyond=(
             "Power failures: the order of syncs is tested, but no disk that forgets what was not synced.",
             "Faults of the server of PostgreSQL itself, and of object stores.",
             "Batches at providers: `tests/pipeline/test_batches.py` kills such runs around each call of the provider.",
+            "File systems without locks, on which two runs may write one output at once; two machines on one table of "
+            "PostgreSQL with `--mode replace`, of which the last one wins.",
+            "A clock that jumps: waits are measured by a clock that never jumps, and times of day are only shown.",
             "Windows and macOS.",
         ),
     ),
@@ -80,5 +95,13 @@ PROMISES = {
         injection.TRIALS,
         beyond=("A fence is a sentence that a model may ignore: it is no promise about what a model does.",),
     ),
-    "soak": Promise("Memory, handles and speed stay as they are", soak.TRIALS),
+    "soak": Promise(
+        "Memory, handles and speed stay as they are",
+        soak.TRIALS,
+        beyond=(
+            "Growth of less than 48 MB within a soak, such as a few bytes for each row: it passes as none.",
+            "Memory of a GPU, the workers of Ray, PostgreSQL, object stores and the clients of hosted providers.",
+            "Millions of rows in one journal: `python -m benchmarks.pipeline` measures them.",
+        ),
+    ),
 }  # fmt: skip

@@ -109,8 +109,10 @@ _SCHEMAS: tuple[Any, ...] = (
 )
 
 
-def engines(count: int, seed: int) -> Tried:
-    """The engine against the plain loop: random orders of admission, mixed constraints, threads, cancellations."""
+def engines(count: int, seed: int, make: Any = None) -> Tried:
+    """The engine against the plain loop: random orders of admission, mixed constraints, threads, cancellations. `make`
+    makes another engine.
+    """
     from structout.decoding.engine import Engine
     from structout.decoding.loop import generate
 
@@ -118,7 +120,7 @@ def engines(count: int, seed: int) -> Tried:
     times, broken = 0, list[str]()
     for number in range(count):
         rng = Random(f"engine {seed} {number}")
-        engine = Engine(tiny.model, ends, slots=rng.choice([1, 2, 3, 8]))
+        engine = (make or Engine)(tiny.model, ends, slots=rng.choice([1, 2, 3, 8]))
         calls = [_requests(rng, tiny) for _ in range(rng.choice([1, 2, 3]))]
         plain = [[one.tokens for one in generate(tiny.model, list(_again(call)), ends, forced=True)] for call in calls]
         lefts = [rng.choice([None, None, rng.randrange(3)]) for _ in calls]

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -29,7 +29,7 @@ ROWS = ("MARKED-1 M6 bolt", "MARKED-2 M8 bolt", "MARKED-3 M10 bolt")
 _TIMEOUT = 0.5  # seconds for an answer
 _LONGEST = 30.0  # seconds of a case: three rows, asked together and alone, on a busy machine
 _MEMORY = 200  # MB that all cases together may take
-_STATUSES = (200, 201, 204, 206, 301, 302, 303, 307, 308, 400, 401, 403, 404, 408, 409, 413, 418, 422, 429, 500, 501,
+STATUSES = (200, 201, 204, 206, 301, 302, 303, 307, 308, 400, 401, 403, 404, 408, 409, 413, 418, 422, 429, 500, 501,
              502, 503, 504, 524, 599, 999)  # fmt: skip
 _BIG = b"x" * (1 << 20)
 
@@ -99,7 +99,7 @@ def _answer(case: Case, request: bytes, elsewhere: str) -> Iterator[bytes]:
         "not UTF-8": lambda: iter([page(status, good.replace(b"size", b"\xff\xfe"))]),
         "empty": lambda: iter([page(status, b"")]),
         "closed": lambda: iter([]),
-        "echo": lambda: iter([page(status, json.dumps({"error": {"message": request.decode("latin-1")}}).encode())]),
+        "echo": lambda: iter([page(status, json.dumps({"error": {"message": _heard(request)}}).encode())]),
         "elsewhere": lambda: iter([page(status, good, f"Location: {elsewhere}/v1/chat/completions")]),
         "elsewhere by a name": lambda: iter([page(status, good, f"Location: {by_name}/v1")]),
         "elsewhere by //": lambda: iter([page(status, good, f"Location: {elsewhere.partition(':')[2]}/v1")]),
@@ -111,6 +111,11 @@ def _answer(case: Case, request: bytes, elsewhere: str) -> Iterator[bytes]:
     return made[case.body]()
 
 
+def _heard(request: bytes) -> str:
+    """A request in one line, its key first: a message shows the start of the first line."""
+    return " ".join(sorted(request.decode("latin-1").splitlines(), key=lambda line: KEY not in line))
+
+
 BODIES = (
     "endless", "endless chunks", "endless and announced", "dripping", "dripping headers", "header bomb",
     "one endless header", "endless interim answers", "silent", "huge", "compressed", "compressed twice", "deep",
@@ -119,11 +124,11 @@ BODIES = (
 )  # fmt: skip
 
 
-def hostile(count: int, seed: int) -> Tried:
-    """`count` cases of all bodies at all statuses, evenly apart."""
-    every = [Case(body, status) for status in _STATUSES for body in BODIES]
+def hostile(count: int, seed: int, bodies: Sequence[str] = BODIES, fault: str = "") -> Tried:
+    """`count` cases of all bodies at all statuses, evenly apart. `fault` is seeded into the client (see `FAULTS`)."""
+    every = [Case(body, status) for status in STATUSES for body in bodies]
     places = range(count) if count < len(every) else range(len(every))
-    return _asked([every[(place * len(every) // count + seed) % len(every)] for place in places], {})
+    return _asked([every[(place * len(every) // count + seed) % len(every)] for place in places], {}, fault)
 
 
 def wrong_types(count: int, seed: int) -> Tried:
@@ -134,7 +139,7 @@ def wrong_types(count: int, seed: int) -> Tried:
     return _asked([Case(name, 200) for name in chosen], chosen)
 
 
-def _asked(cases: list[Case], bodies: Mapping[str, bytes]) -> Tried:
+def _asked(cases: list[Case], bodies: Mapping[str, bytes], fault: str = "") -> Tried:
     heard: list[bytes] = []
 
     def listen(request: bytes) -> Iterator[bytes]:
@@ -152,7 +157,7 @@ def _asked(cases: list[Case], bodies: Mapping[str, bytes]) -> Tried:
             return _answer(case, request, elsewhere)
 
         with speaking(answer) as server:
-            found, broken = _in_child(server, cases)
+            found, broken = _in_child(server, cases, fault)
     for case, one in zip(cases, found, strict=False):
         told = f"{case.body}, status {case.status}: {one['told'][:300]}"
         if one["seconds"] > _LONGEST:
@@ -168,10 +173,10 @@ def _asked(cases: list[Case], bodies: Mapping[str, bytes]) -> Tried:
     return Tried(len(found), tuple(broken[:10]))
 
 
-def _in_child(server: Raw, cases: list[Case]) -> tuple[list[dict[str, Any]], list[str]]:
+def _in_child(server: Raw, cases: list[Case], fault: str) -> tuple[list[dict[str, Any]], list[str]]:
     """What the client process says of each case, and what is wrong with the process."""
     root = server.url.removesuffix("/v1")
-    command = [sys.executable, "-m", "benchmarks.trust.servers", root, str(len(cases))]
+    command = [sys.executable, "-m", "benchmarks.trust.servers", root, str(len(cases)), fault]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=3600)
     lines = done.stdout.splitlines()
     if done.returncode != 0 or len(lines) != len(cases) + 1:
@@ -206,9 +211,22 @@ def _ask(address: str) -> dict[str, Any]:
     return {"rows": len(results), "told": told, "hint": hint, "odd": odd, "seconds": time.monotonic() - began}
 
 
+def _trust() -> None:
+    """Seed two faults: a redirect to another server is followed, and what a server says is shown as it is."""
+    from structout.models.openai.connection import Connection
+    from structout.models.openai.wire import Wire
+
+    Wire._check_request = lambda self, request: None  # type: ignore[method-assign]
+    Connection.hidden = lambda self, text: text  # type: ignore[method-assign]
+
+
+FAULTS: Mapping[str, Callable[[], None]] = {"trust": _trust}
+
+
 def main() -> None:
     """Ask each case's server, four at a time; print what came of it, and the MB that the peak of memory grew by."""
     root, count = sys.argv[1], int(sys.argv[2])
+    FAULTS.get(sys.argv[3], lambda: None)()
     os.environ["TRUST_KEY"] = KEY
     _ask("http://127.0.0.1:9/v1")  # what is imported once is no case's own
     before = _memory("VmRSS")

@@ -31,9 +31,9 @@ class Trial:
 
 @dataclass(frozen=True)
 class Promise:
-    """A promise, the trials of it, the faults that they found and that are fixed since, and what they do not try."""
+    """A promise, the trials of it, what they do not try, and the faults that they found and that are fixed since."""
 
     name: str
     trials: Sequence[Trial]
+    beyond: Sequence[str]
     fixed: Sequence[str] = ()
-    beyond: Sequence[str] = ()

@@ -43,16 +43,16 @@ class LogRows:
     def remove(self, keys: Collection[str]) -> None:
         """Write the other lines again, byte for byte, without completions that no other outcome refers to."""
         kept, needed = dict[int, Any](), set[Any]()
-        for number, row in lines(Path(self.name)):
-            if "structout" in row:
-                kept[number] = None
-            elif "completion" in row:
-                kept[number] = row["model"], row["completion"]
-            elif str(row["key"]) not in keys:
-                kept[number] = None
-                calls = [*row.get("attempts", ()), *row.get("checks", ())]
-                needed.update(tuple(one) for one in calls if not isinstance(one, dict))
-        with replacing(self.name) as stream, Path(self.name).open("rb") as read:
+        with replacing(self.name) as stream, Path(self.name).open("rb") as read:  # from here on, nobody appends a run
+            for number, row in lines(Path(self.name)):
+                if "structout" in row:
+                    kept[number] = None
+                elif "completion" in row:
+                    kept[number] = row["model"], row["completion"]
+                elif str(row["key"]) not in keys:
+                    kept[number] = None
+                    calls = [*row.get("attempts", ()), *row.get("checks", ())]
+                    needed.update(tuple(one) for one in calls if not isinstance(one, dict))
             for number, line in enumerate(read, 1):
                 if number in kept and (kept[number] is None or kept[number] in needed):
                     stream.write(line)

@@ -1,6 +1,7 @@
 """The log of an experiment: every paid completion and every outcome."""
 
 import json
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -9,13 +10,15 @@ from typing import Any, TextIO
 
 from structout.completion import Completion, Prompt
 from structout.document import load_json
-from structout.errors import DataError
+from structout.errors import DataError, OutputError
 from structout.evaluation.outcome import Arm, Outcome
 from structout.evaluation.scoring.comparison import Comparison
 from structout.records import completion_json, completion_of, prompt_json, prompt_of, understood
+from structout.tables.lock import locked
 
 VERSION = 3  # version 1 wrote every default of a call; version 2 lacked folds, records without labels, constants
 _HINT = "give a log that bench wrote"
+_PIECE = 2**16  # bytes
 _Numbered = list[tuple[int, dict[str, Any]]]  # lines with their numbers
 _Attempts = dict[tuple[str, str], dict[str, Any]]
 
@@ -51,23 +54,26 @@ class Log:
 
     @contextmanager
     def run(self, about: Mapping[str, Any]) -> Iterator[None]:
-        """Append a run with this header. Raises `DataError` if the file cannot be written."""
+        """Append a run with this header. Raises `DataError` if the file cannot be opened, and `OutputError` if another
+        process appends a run, or if the disk is full: the next run asks for nothing that the log holds.
+        """
         if self._path is None:
             yield
             return
-        try:
+        with suppress(OSError):  # else the file cannot be opened
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            torn = _torn(self._path)
-            self._stream = self._path.open("a", encoding="utf-8", newline="\n")
-        except OSError as error:
-            hint = "name another file with --log"
-            raise DataError(f"cannot write the log {self._path}: {error.strerror}", hint=hint) from error
-        with self._stream:
-            if torn:
-                self._stream.write("\n")  # the last run was killed while it wrote
-            self._write(about)
-            yield
-        self._stream = None
+        with locked(Path(os.path.realpath(self._path)), self._path, patience=0):
+            try:
+                _end_with_a_line(self._path)
+                self._stream = self._path.open("a", encoding="utf-8", newline="\n")
+            except OSError as error:
+                hint = "name another file with --log"
+                raise DataError(f"cannot write the log {self._path}: {error.strerror}", hint=hint) from error
+            try:
+                self._write(about)
+                yield
+            finally:
+                self._put("", last=True)
 
     def paid(self, identity: str, model: str, prompt: Prompt, completion: Completion) -> None:
         """Append a completion, unless it is a rejection, which the next run asks again."""
@@ -92,10 +98,24 @@ class Log:
         return list(place) if self._texts.get(place) == attempt["text"] else attempt
 
     def _write(self, row: Mapping[str, Any]) -> None:
-        if self._stream is not None:
-            # ASCII, so that an unpaired surrogate in a record cannot break the log
-            self._stream.write(json.dumps(row) + "\n")
-            self._stream.flush()
+        self._put(json.dumps(row) + "\n")  # ASCII, so that an unpaired surrogate in a record cannot break the log
+
+    def _put(self, text: str, *, last: bool = False) -> None:
+        """Append a text. After the `last` text, and after an error, nothing more is appended."""
+        if (stream := self._stream) is None:
+            return
+        try:
+            stream.write(text)
+            stream.flush()
+            if last:
+                self._stream = None
+                stream.close()
+        except OSError as error:
+            self._stream = None
+            with suppress(OSError):  # what could not be written
+                stream.close()
+            hint = "make room and run the same command again: what the log holds is not asked again"
+            raise OutputError(f"cannot write the log {self._path}: {error.strerror}", hint=hint) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +231,7 @@ def lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     row = load_json(line.decode())
                 except ValueError as error:
                     found = _damaged(path, number, error)
-                    if number == 1 or broken is not None:
+                    if broken is not None or (number == 1 and not _is_begun(line)):
                         raise (broken or found) from error
                     broken = found
                     continue
@@ -265,10 +285,23 @@ def measured(path: str | Path, texts: Collection[str]) -> set[Arm]:
     return found
 
 
-def _torn(path: Path) -> bool:
-    """Whether a file ends within a line."""
-    if not path.is_file() or not path.stat().st_size:
-        return False
-    with path.open("rb") as stream:
-        stream.seek(-1, 2)
-        return stream.read() != b"\n"
+def _is_begun(line: bytes) -> bool:
+    """Whether a line may be the header of a run that was killed, or found the disk full, while it wrote it."""
+    head = b'{"structout"'
+    return line.startswith(head) or head.startswith(line)
+
+
+def _end_with_a_line(path: Path) -> None:
+    """Cut off the unfinished line of a run that was killed, or found the disk full, while it wrote."""
+    if not path.is_file():
+        return
+    with path.open("rb+") as stream:
+        end = stream.seek(0, 2)
+        while end:
+            start = max(0, end - _PIECE)
+            stream.seek(start)
+            if found := stream.read(end - start).rfind(b"\n") + 1:
+                end = start + found
+                break
+            end = start
+        stream.truncate(end)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from structout.completion import Usage
 from structout.document import load_json
-from structout.errors import DamagedError, DataError, JournalError, SpecError
+from structout.errors import DamagedError, DataError, JournalError, SpecError, StructoutError
 from structout.models.ledger import Wave
 from structout.pipeline.journal.database import identity_in, reading
 from structout.pipeline.journal.journal import KNOWN
@@ -87,8 +87,11 @@ def noting(
 
     try:
         yield note, notes.write
-    finally:
-        notes.write()
+    except BaseException:
+        with suppress(StructoutError):  # the error of the run says more
+            notes.write()
+        raise
+    notes.write()
 
 
 def shown(waiting: Iterable[tuple[str, Wave]]) -> list[dict[str, Any]]:

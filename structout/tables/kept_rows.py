@@ -2,8 +2,9 @@
 
 import csv
 import io
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -159,7 +160,7 @@ class DuckTable(OtherFile):
         import duckdb
 
         file = self.files()[0]
-        beside = file.with_name(f".{file.name}.copy")
+        beside = file.with_name(f".{file.name}.{os.getpid()}.copy.part")
         beside.unlink(missing_ok=True)
         try:
             with duckdb.connect() as database:
@@ -182,7 +183,8 @@ class DuckTable(OtherFile):
             hint = "check that no other process has it open"
             raise DataError(f"cannot rewrite {self.name}: {reason}", hint=hint) from error
         finally:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):
+                beside.unlink()
 
     def files(self) -> Sequence[Path]:
         """The database, its log of changes, and the files on their way into it that killed runs left."""

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -18,10 +18,11 @@ from structout.surfaces import is_utf8, json_text
 from structout.tables.columnar import relation
 from structout.tables.kept_columns import Kept
 from structout.tables.layout import MORE, PROVENANCE, Layout, fields
+from structout.tables.lock import locked
 from structout.tables.place import Place
 from structout.tables.staging import Load, Marking, Target
 from structout.tables.streams import packed
-from structout.tables.whole_file import replacing
+from structout.tables.whole_file import clear_parts, replacing
 
 Write = Callable[[dict[str, Any]], None]
 Placing = Callable[[Json, dict[str, Any]], dict[str, Any]]
@@ -344,23 +345,34 @@ def _parquet(stream: Any, schema: Schema[Any], *, bare: bool, kept: Kept) -> Ite
 
 @contextmanager
 def _into_duckdb(place: Place, schema: Schema[Any], *, bare: bool, kept: Kept) -> Iterator[Write]:
-    """Write a Parquet file beside the database, then replace the table in one transaction."""
+    """Write a Parquet file beside the database, then replace the table in one transaction. A new database is made under
+    another name: a process that is killed while DuckDB makes it leaves a file that DuckDB cannot open.
+    """
     duckdb = _duckdb()
-    beside = Path(f"{place.file}.{os.getpid()}.parquet")
-    try:
-        with beside.open("wb") as stream, _parquet(stream, schema, bare=bare, kept=kept) as write:
-            yield write
-        with duckdb.connect(place.file) as database:
-            database.begin()
-            table = relation(database, place)
-            if "." in table and len(place.parts) > 1:
-                database.execute(f"CREATE SCHEMA IF NOT EXISTS {'.'.join(map(quoted, place.parts[:-1]))}")
-            database.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM read_parquet(?)", [str(beside)])
-            database.commit()
-    except (OSError, duckdb.Error) as error:
-        raise _no_database(place.file, error) from error
-    finally:
-        beside.unlink(missing_ok=True)
+    file = Path(os.path.realpath(place.file))
+    beside = file.with_name(f".{file.name}.{os.getpid()}.part")
+    empty = beside.with_suffix(".empty.part")
+    with locked(file, place.file):
+        try:
+            with beside.open("wb") as stream, _parquet(stream, schema, bare=bare, kept=kept) as write:
+                yield write
+            if not file.exists():
+                duckdb.connect(str(empty)).close()
+                empty.rename(file)
+            with duckdb.connect(place.file) as database:
+                database.begin()
+                table = relation(database, place)
+                if "." in table and len(place.parts) > 1:
+                    database.execute(f"CREATE SCHEMA IF NOT EXISTS {'.'.join(map(quoted, place.parts[:-1]))}")
+                database.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM read_parquet(?)", [str(beside)])
+                database.commit()
+            clear_parts(file)
+        except (OSError, duckdb.Error) as error:
+            raise _no_database(place.file, error) from error
+        finally:
+            for one in (beside, empty):
+                with suppress(OSError):
+                    one.unlink()
 
 
 def _no_database(place: str, error: Exception) -> OutputError:

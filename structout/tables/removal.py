@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from structout.tables.fragments import SHORTEST, Fragments, Searched
+from structout.tables.lock import locked
 from structout.tables.whole_file import clear_parts
 
 
@@ -89,7 +90,8 @@ def remove(holders: Sequence[Holder], keys: Sequence[str], *, dry_run: bool = Fa
                 holder.remove(wanted)
         for holder in holders:
             for file in holder.files():
-                clear_parts(file)
+                with locked(file, file):
+                    clear_parts(file)
     finally:
         for holder in holders:
             holder.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from structout.errors import OutputError
+from structout.tables.lock import locked
 from structout.tables.place import Place
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
-    """A binary file beside `path` that replaces it atomically, synced to disk, if the block succeeds. A pipe or a
-    device is written to directly. Its mode follows the umask and is never wider than the mode of the replaced file.
-    A remote place is uploaded. Raises `OutputError`.
+    """A binary file beside `path` that replaces it atomically, synced to disk, if the block succeeds. Other writers of
+    `path` wait. A pipe or a device is written to directly. Its mode follows the umask and is never wider than the mode
+    of the replaced file. A remote place is uploaded. Raises `OutputError`.
     """
     if (place := Place.of(str(path))).is_remote:
         from structout.tables.objects import check_upload, uploading
@@ -33,6 +34,12 @@ def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
             yield io.BytesIO()
         return
     target = Path(os.path.realpath(path))  # a symbolic link stays, and its target is replaced
+    with locked(target, place.shown), _beside(target, path, keep=keep) as stream:
+        yield stream
+
+
+@contextmanager
+def _beside(target: Path, path: str | Path, *, keep: bool) -> Iterator[BinaryIO]:
     ordinary = target.is_file() or not target.exists()
     mode = target.stat().st_mode & 0o666 if target.is_file() else 0o666
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -58,8 +65,8 @@ def replacing(path: str | Path, *, keep: bool = True) -> Iterator[BinaryIO]:
 
 
 def clear_parts(target: Path) -> None:
-    """Remove the unfinished copies of a file that killed runs left beside it."""
-    for left in target.parent.glob(f".{glob.escape(target.name)}.[0-9]*.part"):
+    """Remove the unfinished copies of a locked file that killed writers left beside it."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.[0-9]*.part*"):
         with suppress(PermissionError):  # Windows does not remove the file of another run that still writes
             left.unlink(missing_ok=True)
 

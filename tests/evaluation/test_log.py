@@ -2,13 +2,15 @@
 
 import json
 import random
+import resource
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from structout import DataError, Schema, Scripted, evaluate
+from structout import DataError, OutputError, Schema, Scripted, evaluate
 from structout.evaluation import judged, read_log
 from structout.evaluation.log import Log
 from tests.bolt import Bolt
@@ -124,3 +126,38 @@ def test_bytes_that_flip_never_end_in_anything_but_a_word(log: Path) -> None:
         else:
             unhurt += 1
     assert (named + unhurt, named > 50) == (400, True)
+
+
+def test_two_processes_never_append_to_one_log_at_once(tmp_path: Path) -> None:
+    place = tmp_path / "sub" / "log.jsonl"
+    with Log(place).run({"structout": "1"}):
+        second = Log(place).run({"structout": "2"})
+        with pytest.raises(OutputError, match=r"cannot write .*log\.jsonl: another process writes it"), second:
+            pass
+        assert [json.loads(line)["structout"] for line in place.read_text().splitlines()] == ["1"]
+    with Log(place).run({"structout": "3"}):
+        pass
+    assert [json.loads(line)["structout"] for line in place.read_text().splitlines()] == ["1", "3"]
+    assert [one.name for one in place.parent.iterdir()] == ["log.jsonl"]
+
+
+@pytest.mark.parametrize("size", [100, 1_000, 2_500])
+def test_a_full_disk_is_an_error_with_a_hint_and_the_next_run_asks_for_the_rest(tmp_path: Path, size: int) -> None:
+    place = tmp_path / "log.jsonl"
+
+    def measure() -> int:
+        model = Scripted(told)
+        evaluate("Prompted()", model, bolts(*NAMES), log=place)
+        return model.calls
+
+    before, signals = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"cannot write the log .*File too large"):
+            measure()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, signals)
+    kept = sum('"completion"' in line and line.endswith("\n") for line in place.read_text().splitlines(keepends=True))
+    assert measure() == 3 - kept
+    assert measure() == 0

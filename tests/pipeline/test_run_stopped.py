@@ -102,3 +102,49 @@ def test_an_interrupted_run_says_so_and_goes_on(
     assert "Traceback" not in error
     monkeypatch.setenv("PAUSE", "0")
     assert shell(*words).returncode == 1
+
+
+@pytest.mark.parametrize("gone", ["journal", "folder"])
+def test_a_journal_that_is_removed_while_a_run_goes_on_is_put_back(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    output, journal = folder / "out.jsonl", folder / "out.jsonl.journal"
+    monkeypatch.setenv("PAUSE", "0.02")
+    files = ["-i", str(bolts(60)), "-o", str(output), "--chunk", "2"]
+    command = [sys.executable, "-m", "structout", "run", *files, *words]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "asked").exists() or len(asked(tmp_path)) < 10:
+        time.sleep(0.01)
+    if gone == "folder":
+        folder.rename(tmp_path / "gone")
+    else:
+        journal.unlink()
+    said = process.communicate()[1]
+    assert process.returncode == 1, said
+    assert f"{journal} was removed while it is in use: it is put back" in said
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    assert again.returncode == 1
+    assert sorted(asked(tmp_path)) == list(range(1, 61))
+    assert len(rows(output)) + len(rows(folder / "out.jsonl.quarantine.jsonl")) == 60
+
+
+def test_two_runs_at_once_of_one_output_leave_the_files_of_one_of_them(
+    words: list[str], tmp_path: Path, bolts: Callable[[int], Path]
+) -> None:
+    source, rest = bolts(40), tmp_path / "rest.jsonl"
+    files = ["-i", str(source), "-o", str(tmp_path / "out.jsonl"), "--quarantine", str(rest)]
+    command = [sys.executable, "-m", "structout", "run", *files, *words]
+    (tmp_path / "rules.py").write_text("def small(bolt):\n    return bolt.size_mm < 20\n")
+    strategies = ["Prompted()", f"Verify(Prompted(), Rule('{tmp_path}/rules.py:small'))"]
+    for number in range(3):
+        ways = [
+            [*command[:-4], "--strategy", one, "--key", "id", "--journal", str(tmp_path / f"journal-{number}-{place}")]
+            for place, one in enumerate(strategies)
+        ]
+        both = [subprocess.Popen(way, cwd=ROOT, stderr=subprocess.PIPE, text=True) for way in ways]
+        assert [(one.communicate(), one.returncode)[1] for one in both] == [1, 1]
+        keys = [row["_key"] for row in rows(tmp_path / "out.jsonl")] + [row["key"] for row in rows(rest)]
+        assert sorted(keys) == sorted(f"k{n}" for n in range(1, 41))
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []

@@ -4,6 +4,8 @@ import gzip
 import json
 import os
 import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime
@@ -22,6 +24,7 @@ from structout.document import Json
 from structout.tables.arrow import columns_of
 from structout.tables.output import check_distinct, check_field_names, check_target, writing
 from structout.tables.whole_file import replacing
+from tests.conftest import ROOT
 
 
 class Inner(BaseModel):
@@ -360,3 +363,26 @@ def test_a_file_system_that_syncs_no_folder_is_no_fault(
     with nullcontext() if passes else pytest.raises(OutputError, match="Input/output"), replacing(tmp_path / "o"):
         pass
     assert (tmp_path / "o").exists()
+
+
+def test_a_process_that_is_killed_while_it_makes_a_database_leaves_no_part_of_it(tmp_path: Path) -> None:
+    program = """if True:
+        import os, sys, duckdb
+        from structout import Schema
+        from structout.tables.output import writing
+        made = duckdb.connect
+        def connect(name):
+            with open(name, "wb") as stream:
+                stream.write(b"DUCK" * 1000)
+            os._exit(7)
+        duckdb.connect = connect
+        with writing(sys.argv[1], Schema.of({"type": "object"}), bare=True) as write:
+            write({"a": 1}, {})
+    """
+    target = f"{tmp_path}/d.duckdb#t"
+    done = subprocess.run([sys.executable, "-c", program, target], cwd=ROOT, check=False)
+    assert (done.returncode, (tmp_path / "d.duckdb").exists()) == (7, False)
+    assert len(list(tmp_path.iterdir())) > 1
+    with writing(target, Schema.of({"type": "object"}), bare=True) as write:
+        write({"a": 1}, {})
+    assert [one.name for one in tmp_path.iterdir()] == ["d.duckdb"]

@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
 
@@ -67,6 +68,58 @@ def opened(path: Path, *, fresh: bool, private: bool, repair: bool) -> tuple[sql
         return _repaired(path, file, db, fresh=fresh, repair=repair)
     except OSError as error:
         raise JournalError(f"{path} cannot be written: {error.strerror}", hint="check the folder") from error
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """The file of an open journal, and what tells it from another file of its name."""
+
+    path: Path
+    file: Path
+    stat: os.stat_result
+
+    @classmethod
+    def of(cls, path: Path) -> "OpenFile | None":
+        """The file of a journal that was just opened; None for a journal in memory."""
+        if str(path) == IN_MEMORY:
+            return None
+        file = Path(os.path.realpath(path))  # the working directory may change
+        return cls(path, file, file.stat())
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the file still has its name. Raises `OtherRunError` if another file has it."""
+        try:
+            found = self.file.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:  # the system does not tell
+            return True
+        if not os.path.samestat(found, self.stat):
+            raise OtherRunError(f"{self.path} was replaced by another file while it was in use", hint=_ELSEWHERE)
+        return True
+
+    def put_back(self, db: sqlite3.Connection) -> sqlite3.Connection:
+        """The content of a file that was removed, alone or with its folder, in a new file of its name.
+
+        Raises `JournalError`, `sqlite3.Error`.
+        """
+        part = _beside(self.file)
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self.stat.st_mode & 0o666))
+            with closing(connect(str(part))) as new:
+                db.backup(new)
+            _named(part, self.file)
+        except OSError as error:
+            problem = f"{self.path} was removed while it was in use, and cannot be put back: {error.strerror}"
+            hint = "make room for it, and run the same command again: it asks for every row again"
+            raise JournalError(problem, hint=hint) from error
+        finally:
+            with suppress(OSError):
+                part.unlink()
+        db.close()  # which removes the log of the old file: the new file has none yet
+        return _held(self.path, self.file)[0]
 
 
 @contextmanager
@@ -234,14 +287,20 @@ def _make(file: Path, mode: int) -> None:
             db.execute("BEGIN")
             create(db)
             db.execute("COMMIT")
-        try:
-            os.link(part, file)
-        except FileExistsError:
-            return  # another run made it first
-        except OSError:  # the file system has no links
-            part.rename(file)
+        with suppress(FileExistsError):  # another run made it first
+            _named(part, file)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _named(part: Path, file: Path) -> None:
+    """Give a file its name. Raises `FileExistsError` if there is a file of this name, as far as the system can tell."""
+    try:
+        os.link(part, file)
+    except FileExistsError:
+        raise
+    except OSError:  # the file system has no links
+        part.rename(file)
 
 
 def _beside(file: Path) -> Path:

@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from structout.models.ledger import Wave
 from structout.pipeline.journal.about import about, changes, put
 from structout.pipeline.journal.answers import answers_in, answers_of, forget_answers
 from structout.pipeline.journal.damage import Damage, named
-from structout.pipeline.journal.database import ANEW, explained, opened
+from structout.pipeline.journal.database import ANEW, OpenFile, explained, opened
 from structout.pipeline.journal.forgetting import Answer, forget, hash_texts, texts
 from structout.pipeline.journal.notes import forget_note, note, noted
 from structout.pipeline.journal.tables import (
@@ -77,6 +78,7 @@ class Journal:
         self._dictionary = b""
         with self._guarded():
             self._db, damage, aside = opened(self.path, fresh=fresh, private=private, repair=repair)
+            self._file = OpenFile.of(self.path)
         try:
             if damage is not None:
                 self._tell(damage, aside)
@@ -171,6 +173,7 @@ class Journal:
 
     def add_completions(self, model: str, new: Mapping[bytes, Completion], usage: Usage) -> None:
         """Keep new completions of a model, and add their usage."""
+        self._put_back()
         with self.transaction() as db:
             keep_completions(db, model, new, usage)
 
@@ -209,6 +212,7 @@ class Journal:
         for position, digest, outcome in outcomes:
             kept, data = written(outcome)
             rows.append((position, digest, kept.standing, packed_outcome(data, self._shared(data))))
+        self._put_back()
         with self.transaction() as db:
             db.executemany(add("outcomes"), rows)
 
@@ -368,6 +372,15 @@ class Journal:
                     put(db, "dictionary", row[0])
             self._dictionary = row[0] if row else b""
         return self._dictionary
+
+    def _put_back(self) -> None:
+        """Write the file again if it was removed while the run goes on: its answers are paid."""
+        with self._guarded():
+            if self._file is None or self._file.is_there:
+                return
+            self._db = self._file.put_back(self._db)
+            self._file = replace(self._file, stat=self._file.file.stat())
+        warnings.warn(f"{self.path} was removed while it is in use: it is put back", StructoutWarning, 4)
 
     @contextmanager
     def transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:

@@ -1,3 +1,4 @@
+import shutil
 import sqlite3
 import threading
 from dataclasses import replace
@@ -19,8 +20,10 @@ from structout import (
     Sampling,
     Schema,
     Scripted,
+    StructoutWarning,
     Usage,
 )  # fmt: skip
+from structout.errors import OtherRunError
 from structout.pipeline.job import Job
 from structout.pipeline.journal.journal import Journal
 from structout.pipeline.journal.tables import VERSION, seal
@@ -226,3 +229,49 @@ def test_an_interruption_while_a_row_is_sealed_ends_the_run_and_costs_nothing(
             assert (journal.damaged, journal.counts()) == (False, {"valid": 7, "invalid": 1})
         assert model.calls == calls + 5  # four rows, one of which is asked twice
     assert hit > 10
+
+
+KEYS = [bytes([number]) * 32 for number in range(3)]
+
+
+def test_a_journal_that_was_replaced_while_it_is_in_use_is_left_alone(tmp_path: Path) -> None:
+    place, other = tmp_path / "j", tmp_path / "other"
+    Journal(other, {"a": "other"}).close()
+    with Journal(place, {"a": "b"}) as journal:
+        before = other.read_bytes()
+        other.replace(place)
+        with pytest.raises(OtherRunError, match="was replaced by another file while it was in use"):
+            journal.add_completions("m", {KEYS[0]: Completion("x", Usage(calls=1))}, Usage(calls=1))
+        assert place.read_bytes() == before
+
+
+def test_a_journal_that_is_put_back_keeps_its_mode_and_what_it_knew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Journal("j", {"a": "b"}, private=True) as journal:
+        journal.add_completions("m", {KEYS[0]: Completion("x", Usage(calls=1))}, Usage(calls=1))
+        (tmp_path / "j").unlink()
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")  # a model of the user may do so
+        with pytest.warns(StructoutWarning, match="j was removed while it is in use: it is put back"):
+            journal.add_completions("m", {KEYS[1]: Completion("y", Usage(calls=1))}, Usage(calls=1))
+        journal.add_completions("m", {KEYS[2]: Completion("z", Usage(calls=1))}, Usage(calls=1))
+    monkeypatch.chdir(tmp_path)
+    assert (tmp_path / "j").stat().st_mode & 0o777 == 0o600
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["elsewhere", "j"]
+    with Journal("j", {"a": "b"}) as journal:
+        found = journal.completions(KEYS)
+        assert [found[key].text for key in KEYS] == ["x", "y", "z"]
+        assert journal.spent() == {"m": Usage(calls=3)}
+
+
+def test_a_journal_that_cannot_be_put_back_says_what_is_lost(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with Journal(folder / "j", {"a": "b"}) as journal:
+        shutil.rmtree(folder)
+        folder.write_text("in the way")
+        with pytest.raises(JournalError, match="was removed while it was in use, and cannot be put back") as caught:
+            journal.add_completions("m", {KEYS[0]: Completion("x", Usage(calls=1))}, Usage(calls=1))
+        assert "asks for every row again" in (caught.value.hint or "")
