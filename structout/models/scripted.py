@@ -6,7 +6,7 @@ from pathlib import Path
 
 from structout.completion import Completion, Prompt, Usage
 from structout.document import load_json
-from structout.errors import ModelError, NoModelError
+from structout.errors import ModelError, NoModelError, SpecError
 
 Script = Mapping[str, str | Sequence[str]] | Callable[[Prompt], str | Completion] | str
 
@@ -16,10 +16,15 @@ class Scripted:
 
     The script is one answer to every prompt, a function of the prompt, or a mapping. A mapping's key is a part of the
     record; its value is the answer, or a list of answers to give in turn, of which the last is repeated. The latest
-    user message that contains a key decides. Tokens are counted as words. Raises `ModelError` if no key is found.
+    user message that contains a key decides. Tokens are counted as words. Raises `SpecError` for another
+    script, and `ModelError` if no key is found.
     """
 
     def __init__(self, script: Script, *, name: str = "scripted", keep: bool = True) -> None:
+        if not (isinstance(script, str | Mapping) or callable(script)):
+            hint = 'write e.g. {"": ["first answer", "second answer"]}: every text contains ""'
+            problem = f"invalid script: got {type(script).__name__}, expected a text, a mapping or a function"
+            raise SpecError(problem, hint=hint)
         self.name = name
         self.batches: list[list[Prompt]] = []
         self.calls = 0  # the number of prompts answered so far

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from structout import Completion, Message, Model, ModelError, Prompt, Scripted, load_model
+from structout import Completion, Message, Model, ModelError, Prompt, Scripted, SpecError, load_model
 from structout.models import Memo
 
 
@@ -18,6 +18,11 @@ def test_answers_by_part_of_the_record_and_in_turn() -> None:
     assert model.calls == 6
     with pytest.raises(ModelError, match="washer"):
         model.complete(ask("a washer"))
+
+
+def test_a_script_of_another_type_is_refused_with_a_hint() -> None:
+    with pytest.raises(SpecError, match="invalid script: got list, expected a text, a mapping or a function"):
+        Scripted(["first", "second"])  # type: ignore[arg-type]
 
 
 def test_a_script_is_read_from_a_file(tmp_path: Path) -> None:
