@@ -18,7 +18,7 @@ import torch
 from benchmarks.long import report
 from benchmarks.long.documents import Kind, document
 from benchmarks.long.learning import FOLDER, LINES, lines_of
-from structout import Constrained, Continued, Model, Sampling, Schema, Strategy, Task, Windowed, load_model
+from structout import Constrained, Model, Sampling, Schema, Strategy, Task, Windowed, load_model
 from structout.errors import StructoutError
 from structout.prompts import compose
 
@@ -123,14 +123,12 @@ def _ways(model: Any, langextract: str | None) -> Iterator[tuple[str, Reader, tu
     shared = f"Windowed(Constrained(), window={_WINDOW}, overlap=40)"
     whole = Constrained(max_tokens=4096)
     in_windows = _structout(Windowed(Constrained(), _WINDOW, 0), model)
-    yield windows, in_windows, (27, 100)
+    yield windows, in_windows, (27, 100, 500)
+    yield shared, _structout(Windowed(Constrained(), _WINDOW, 40), model), (27,)
     yield "one prompt, Constrained(max_tokens=4096)", _structout(whole, model), (27,)
     if langextract:
         yield "chunks of langextract, in a loop", _in_chunks(_langextract(langextract), model), (27,)
     yield "outlines in a loop over chunks", _outlines(model), (27,)
-    yield "one prompt, Continued(Constrained())", _structout(Continued(Constrained()), model), (27,)
-    yield windows, in_windows, (500,)
-    yield shared, _structout(Windowed(Constrained(), _WINDOW, 40), model), (27,)
 
 
 def main() -> None:
