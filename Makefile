@@ -34,12 +34,12 @@ locked:
 		--generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --quiet \
 		--custom-compile-command "make locked" --output-file requirements-core.txt
 
-# Trains schemas/parts/tuned on the train split and on generated descriptions; takes an hour of one core.
+# Trains schemas/parts/tuned on the train split and on generated descriptions; takes an hour and a half of one slow core.
 tuned: $(INSTALLED)
 	mkdir -p .structout
 	$(BIN)/python schemas/parts/generate.py 1500 --seed 1 > .structout/generated.jsonl
 	$(BIN)/structout finetune schemas/parts --output schemas/parts/tuned --more .structout/generated.jsonl \
-		--rank 8 --passes 6 --held-out 0 --fresh
+		--rank 8 --passes 3 --held-out 0 --fresh
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

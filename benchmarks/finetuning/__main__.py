@@ -30,7 +30,7 @@ PARTS = ("train", "generated", "preferences", "curve")
 STRATEGIES = (*MEASURED, "Constrained(quote=True)")
 # As `make tuned` makes the adapter that is shipped; and short records, of which 24 CPU minutes allow more passes.
 TRAINING = {
-    "parts": Training(rank=8, passes=6, held_out=0),
+    "parts": Training(rank=8, passes=3, held_out=0),
     "snips": Training(passes=8),
 }
 GENERATED = {"parts": 1500}  # records by the set's own generator, learnt besides
