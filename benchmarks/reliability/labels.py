@@ -16,6 +16,7 @@ import math
 import random
 import re
 import tomllib
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ import torch
 
 from benchmarks.reliability.dates import DAYS, MONTHS, read_date
 from structout import Constrained, Dataset, Sampling, Schema, load_model
+from structout.errors import StructoutWarning
 from structout.evaluation.dataset import Record
 from structout.evaluation.stats.pairs import difference
 from structout.evaluation.stats.rates import wilson
@@ -225,6 +227,7 @@ def answers(
 ) -> list[Said | None]:
     """What a program gets for each report; None for an invalid answer."""
     asked, strategy = load_model(model), Constrained(quote=written)
+    warnings.simplefilter("ignore", StructoutWarning)  # of fewer labels than the model was fine-tuned for
     found: list[Said | None] = []
     tasks = [Task(one.text, _schema(labels(one.text), written), (), Sampling(max_tokens=96)) for one in tested]
     for result in strategy.run(tasks, asked):
