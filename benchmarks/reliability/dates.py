@@ -64,18 +64,19 @@ def orders(count: int, seed: int) -> Iterator[Order]:
     for number in range(count):
         received = date(2026, 1, 1) + timedelta(dice.randrange(365))
         form = FORMS[number % len(FORMS)]
-        due, written = _due(form, received, dice)
-        told = _in_words(received)
+        due, written = due_day(form, received, dice)
+        told = in_words(received)
         what, city = dice.choice(("bolts", "hinges", "panels")), dice.choice(("Lyon", "Graz", "Bonn"))
         text = f"Received {told}: {dice.randrange(2, 90)} {what} for {city}, wanted {written}."
         yield Order(text, form, received, due, told, written)
 
 
-def _due(form: str, received: date, dice: random.Random) -> tuple[date, str]:
+def due_day(form: str, received: date, dice: random.Random) -> tuple[date, str]:
+    """A day after the day of receipt, in one of `FORMS`, and its words."""
     days = dice.randrange(3, 28)
     due = received + timedelta(days)
     if form == "in words":
-        return due, _in_words(due)
+        return due, in_words(due)
     if form == "in figures":
         return due, f"{due.day:02d}/{due.month:02d}/{due.year}"
     if form == "in days":
@@ -89,7 +90,8 @@ def _due(form: str, received: date, dice: random.Random) -> tuple[date, str]:
     return received + timedelta(1), "tomorrow"
 
 
-def _in_words(day: date) -> str:
+def in_words(day: date) -> str:
+    """A date as people write it: 4 July 2026."""
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 

@@ -26,7 +26,7 @@ from typing import Any, Final
 
 import torch
 
-from benchmarks.reliability.dates import DAYS, MONTHS, read_date
+from benchmarks.reliability.dates import due_day, in_words, read_date
 from structout import Constrained, Dataset, Sampling, Schema, load_model
 from structout.errors import StructoutWarning
 from structout.evaluation.dataset import Record
@@ -71,31 +71,12 @@ def reports(count: int, seed: int, *, learn: bool) -> Iterator[Report]:
         phrased = {one: dice.choice(FAULTS[one][: -1 if learn else None]) for one in chosen}
         received = date(2026, 1, 1) + timedelta(dice.randrange(365))
         day_form, time_form = DAY_FORMS[number % len(DAY_FORMS)], dice.choice(TIME_FORMS)
-        day, day_written = _day(day_form, received, dice)
+        day, day_written = due_day(day_form, received, dice)
         at, time_written = _time(time_form, dice)
-        told = _in_words(received)
+        told = in_words(received)
         wish = f"{dice.choice(_BEFORE)} {day_written}, {time_written}."
         text = f"Received {told} from {dice.choice(_ROOMS)}: {'; '.join(phrased.values())}. {wish}"
         yield Report(text, phrased, told, day_written, time_written, day, at, day_form, time_form)
-
-
-def _day(form: str, received: date, dice: random.Random) -> tuple[date, str]:
-    days = dice.randrange(3, 28)
-    due = received + timedelta(days)
-    if form == "in words":
-        return due, _in_words(due)
-    if form == "in figures":
-        return due, f"{due.day:02d}/{due.month:02d}/{due.year}"
-    if form == "in days":
-        return due, f"in {days} days"
-    if form == "next weekday":
-        weekday = dice.randrange(7)
-        return received + timedelta((weekday - received.weekday() - 1) % 7 + 1), f"next {DAYS[weekday]}"
-    return received + timedelta(1), "tomorrow"
-
-
-def _in_words(day: date) -> str:
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
 def _time(form: str, dice: random.Random) -> tuple[time, str]:

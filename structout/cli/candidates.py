@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-# The last two keep wrong values out: by a search in the text, without a
-# further call, and by two or three answers to a record.
+# The last two keep wrong values out: by a search in the text, without a further call, and by two or three answers.
 DEFAULTS = [
     "Prompted()",
     "Prompted(examples=3)",

@@ -16,8 +16,8 @@ class Scripted:
 
     The script is one answer to every prompt, a function of the prompt, or a mapping. A mapping's key is a part of the
     record; its value is the answer, or a list of answers to give in turn, of which the last is repeated. The latest
-    user message that contains a key decides. Tokens are counted as words. Raises `SpecError` for another
-    script, and `ModelError` if no key is found.
+    user message that contains a key decides. Tokens are counted as words. A script of another type raises `SpecError`,
+    and a record without a key raises `ModelError`.
     """
 
     def __init__(self, script: Script, *, name: str = "scripted", keep: bool = True) -> None:
