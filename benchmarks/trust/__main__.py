@@ -1,9 +1,9 @@
 """`python -m benchmarks.trust [quick|full] [PROMISE ...]` tries to break the promises, and writes results/trust.md.
 
 quick: a small number of cases of each trial, always the same ones, within 90 seconds. full: so many cases that it takes
-hours. What was tried is kept in a folder (`--folder`) with the state of the code, and a trial that is there is not made
-again: the same command resumes. `--share` makes a part of the cases of full, and `--only` the trials whose names hold a
-text. It exits with 1 if a promise was broken.
+hours. What was tried is kept in a folder (`--folder`) with the state of the code, and a trial that is there with as
+many cases or more is not made again: the same command resumes. `--share` makes a part of the cases of full, and
+`--only` the trials whose names hold a text. It exits with 1 if a promise was broken.
 """
 
 import argparse
@@ -30,16 +30,18 @@ class Kept:
     folder: Path
     state: str
 
-    def _file(self, trial: Trial, count: int, seed: int) -> Path:
-        name = hashlib.sha256(f"{trial.what} {count} {seed} {self.state}".encode()).hexdigest()[:16]
-        return self.folder / f"{name}.json"
+    def _file(self, trial: Trial, count: int | str, seed: int) -> Path:
+        name = hashlib.sha256(f"{trial.what} {seed} {self.state}".encode()).hexdigest()[:16]
+        return self.folder / f"{name}-{count}.json"
 
     def found(self, trial: Trial, count: int, seed: int) -> Line | None:
-        """What a trial came to before; None if it was not made."""
-        file = self._file(trial, count, seed)
-        if not file.exists():
+        """What a trial of so many cases or more came to before, the largest of them; None if there was none."""
+        counts = {
+            int(file.stem.partition("-")[2]): file for file in self.folder.glob(self._file(trial, "*", seed).name)
+        }
+        if max(counts, default=0) < count:
             return None
-        kept = json.loads(file.read_text(encoding="utf-8"))
+        kept = json.loads(counts[max(counts)].read_text(encoding="utf-8"))
         tried = kept["tried"]
         found = Tried(tried["times"], tuple(tried["broken"]), tuple(tried["table"]), tried["missing"])
         return Line(trial.what, found, kept["seconds"])

@@ -180,7 +180,8 @@ def test_a_trial_that_is_kept_is_not_made_again_and_the_page_names_what_broke(tm
     line = Line(trial.what, Tried(3, ("it broke",), ("| a |",)), 1.5)
     assert kept.found(trial, 3, 0) is None
     kept.keep(trial, 3, 0, line)
-    assert kept.found(trial, 3, 0) == line
+    assert kept.found(trial, 3, 0) == kept.found(trial, 2, 0) == line
+    assert kept.found(trial, 4, 0) is None
     assert kept.found(trial, 3, 1) is None
     assert replace(kept, state="def").found(trial, 3, 0) is None
     page = report({"lost": [line]}, "quick")
