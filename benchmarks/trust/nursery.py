@@ -255,11 +255,24 @@ def _fail_quietly() -> None:
     whole_file._written = written
 
 
+def _lock_nothing() -> None:
+    """Seed a fault: two processes may write a file at once."""
+    from structout.tables import output, removal, whole_file
+
+    @contextmanager
+    def locked(file: Path, shown: object) -> Iterator[None]:
+        yield
+
+    for module in (output, removal, whole_file):
+        module.locked = locked  # type: ignore[attr-defined]
+
+
 FAULTS: Mapping[str, Callable[[], None]] = {
     "twice": _write_twice,
     "in place": _write_in_place,
     "digests": _forget_digests,
     "quietly": _fail_quietly,
+    "unlocked": _lock_nothing,
 }
 
 if __name__ == "__main__":

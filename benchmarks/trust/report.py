@@ -23,9 +23,9 @@ def report(found: Mapping[str, Sequence[Line]], how: str) -> str:
         "",
         f"Made by `python -m benchmarks.trust` ({how}), which tries to break each promise; see there what is tried. "
         "`tests/benchmarks/test_trust.py` seeds known faults (a record written twice, a changed row that passes, a "
-        "file written in place, an error that is swallowed, a mask with a hole, a careless judge and reader, an engine "
-        "that forgets masks, a client that trusts its server, a fence that a record ends, a narrow interval, leaking "
-        "memory) and shows that the same trials find them.",
+        "file written in place, an error that is swallowed, a file without a lock, a mask with a hole, a careless "
+        "judge and reader, an engine that forgets masks, a client that trusts its server, a fence that a record ends, "
+        "a narrow interval, leaking memory) and shows that the same trials find them.",
         "",
     ]
     for name, lines in found.items():

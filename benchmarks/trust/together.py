@@ -22,7 +22,7 @@ _KINDS = ("jsonl", "duckdb", "parquet")
 _MOST = 8  # cases that a report shows
 
 
-def tried(count: int, seed: int) -> Tried:
+def tried(count: int, seed: int, fault: str = "") -> Tried:
     """So many pairs of runs, the second of which starts a little later."""
     broken = list[str]()
     with ExitStack() as ends:
@@ -31,13 +31,13 @@ def tried(count: int, seed: int) -> Tried:
         for number in range(count):
             with tempfile.TemporaryDirectory(prefix="trust-") as place:
                 sink, later = Sink(_KINDS[number % len(_KINDS)], Path(place)), Random(f"{seed} {number}").random() / 50
-                ended = _pair(both, sink, later)
+                ended = _pair(both, sink, later, fault)
                 if problem := _wrong(sink, ended):
                     broken.append(f"{sink.kind}: {problem}: {[(one.code, one.said[-200:]) for one in ended]}")
     return Tried(count, tuple(broken[:_MOST]))
 
 
-def _pair(both: list[Nursery], sink: Sink, later: float) -> list[Ended]:
+def _pair(both: list[Nursery], sink: Sink, later: float, fault: str) -> list[Ended]:
     source = sink.folder / "in.jsonl"
     source.write_text("".join(json.dumps(row(number)) + "\n" for number in range(1, _ROWS + 1)), encoding="utf-8")
 
@@ -46,7 +46,7 @@ def _pair(both: list[Nursery], sink: Sink, later: float) -> list[Ended]:
         files = ["-i", str(source), "-o", sink.output, "--quarantine", str(sink.folder / "rest.jsonl")]
         how = ["-s", SCHEMA, "-m", MODEL, "--strategy", (PLAIN, REPAIRED)[which], "--key", "id", "--chunk", "5"]
         words = ["run", *files, *how, "--journal", str(sink.folder / f"journal{which}")]
-        return both[which].run(Order(words, {"ASKED": str(sink.folder / f"asked{which}")}))
+        return both[which].run(Order(words, {"ASKED": str(sink.folder / f"asked{which}")}, fault=fault))
 
     with ThreadPoolExecutor(2) as threads:
         return list(threads.map(run, range(2)))

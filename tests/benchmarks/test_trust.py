@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.trust import crashes, faults, injection, intervals, judging, reading, repeating, servers, soak
+from benchmarks.trust import crashes, faults, injection, intervals, judging, reading, repeating, servers, soak, together
 from benchmarks.trust.__main__ import Kept
 from benchmarks.trust.promises import PROMISES
 from benchmarks.trust.report import Line, report
@@ -97,6 +97,10 @@ def test_a_file_that_is_written_carelessly_is_found(
 ) -> None:
     broken = faults.tried(count, 0, "jsonl", (error,), fault, only=calls).broken
     assert any(problem in one for one in broken), broken
+
+
+def test_two_writers_of_one_file_are_found() -> None:
+    assert together.tried(12, 0, fault="unlocked").broken != ()
 
 
 @needs("llguidance", "transformers")
