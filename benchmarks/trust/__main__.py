@@ -2,8 +2,9 @@
 
 quick: a small number of cases of each trial, always the same ones, within 90 seconds. full: so many cases that it takes
 hours. What was tried is kept in a folder (`--folder`) with the state of the code, and a trial that is there with as
-many cases or more is not made again: the same command resumes. `--share` makes a part of the cases of full, and
-`--only` the trials whose names hold a text. It exits with 1 if a promise was broken.
+many cases or more is not made again: the same command resumes. `--also` takes what was tried in other states of the
+code, which the page names. `--share` makes a part of the cases of full, and `--only` the trials whose names hold a
+text. It exits with 1 if a promise was broken.
 """
 
 import argparse
@@ -25,20 +26,20 @@ RESULTS = Path(__file__).parent.parent / "results" / "trust.md"
 
 @dataclass(frozen=True)
 class Kept:
-    """The folder that keeps what was tried."""
+    """The folder that keeps what was tried in this state of the code, and in those that count `also`."""
 
     folder: Path
     state: str
+    also: tuple[str, ...] = ()
 
-    def _file(self, trial: Trial, count: int | str, seed: int) -> Path:
-        name = hashlib.sha256(f"{trial.what} {seed} {self.state}".encode()).hexdigest()[:16]
+    def _file(self, trial: Trial, count: int | str, seed: int, state: str) -> Path:
+        name = hashlib.sha256(f"{trial.what} {seed} {state}".encode()).hexdigest()[:16]
         return self.folder / f"{name}-{count}.json"
 
     def found(self, trial: Trial, count: int, seed: int) -> Line | None:
         """What a trial of so many cases or more came to before, the largest of them; None if there was none."""
-        counts = {
-            int(file.stem.partition("-")[2]): file for file in self.folder.glob(self._file(trial, "*", seed).name)
-        }
+        names = [self._file(trial, "*", seed, state).name for state in (*self.also, self.state)]
+        counts = {int(file.stem.partition("-")[2]): file for name in names for file in self.folder.glob(name)}
         if max(counts, default=0) < count:
             return None
         kept = json.loads(counts[max(counts)].read_text(encoding="utf-8"))
@@ -50,7 +51,7 @@ class Kept:
         """Keep what a trial came to."""
         self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"what": trial.what, "seconds": line.seconds, "tried": asdict(line.tried)}, indent=1)
-        self._file(trial, count, seed).write_text(text, encoding="utf-8")
+        self._file(trial, count, seed, self.state).write_text(text, encoding="utf-8")
 
 
 def state() -> str:
@@ -87,18 +88,20 @@ def main() -> None:
     parser.add_argument("size", nargs="?", choices=["quick", "full"], default="quick")
     parser.add_argument("promises", nargs="*", choices=[[], *PROMISES], help="all by default")
     parser.add_argument("--folder", type=Path, default=Path(".trust"), help="keeps what was tried")
+    parser.add_argument("--also", nargs="+", default=[], metavar="STATE", help="other states whose trials count")
     parser.add_argument("--share", type=float, default=1.0, help="the share of the cases of full")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="a text in the names of the trials")
     parser.add_argument("--write", action="store_true", help="write results/trust.md; full always does")
     options = parser.parse_args()
-    kept = Kept(options.folder, state())
+    kept = Kept(options.folder, state(), tuple(options.also))
     found = {
         name: list(lines(PROMISES[name], options.size, options.share, options.seed, options.only, kept))
         for name in options.promises or PROMISES
     }
     if options.write or options.size == "full":
-        text = report(found, f"{options.size}, share {options.share:g}, seed {options.seed}, {kept.state}")
+        states = ", ".join((*kept.also, kept.state))
+        text = report(found, f"{options.size}, share {options.share:g}, seed {options.seed}, {states}")
         RESULTS.write_text(text, encoding="utf-8")
     sys.exit(1 if any(line.tried.broken for some in found.values() for line in some) else 0)
 

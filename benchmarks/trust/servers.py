@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def _answer(case: Case, request: bytes, elsewhere: str) -> Iterator[bytes]:
         "header bomb": lambda: _endless(b"HTTP/1.1 %d X\r\n" % status, b"X: " + b"y" * 60_000 + b"\r\n"),
         "one endless header": lambda: _endless(b"HTTP/1.1 %d X\r\nX: " % status, _BIG),
         "endless interim answers": lambda: _endless(b"", b"HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n" * 100),
-        "silent": lambda: _endless(b"", b"", 0.1),
+        "silent": lambda: islice(_endless(b"", b"", 0.1), round(10 * _LONGEST)),  # no piece tells that nobody listens
         "huge": lambda: iter([page(status, _BIG * 100)]),
         "compressed": lambda: iter([page(status, _bomb(), "Content-Encoding: gzip")]),
         "compressed twice": lambda: iter([page(status, gzip.compress(_bomb()), "Content-Encoding: gzip, gzip")]),

@@ -188,6 +188,7 @@ def test_a_trial_that_is_kept_is_not_made_again_and_the_page_names_what_broke(tm
     assert kept.found(trial, 4, 0) is None
     assert kept.found(trial, 3, 1) is None
     assert replace(kept, state="def").found(trial, 3, 0) is None
+    assert replace(kept, state="def", also=("abc",)).found(trial, 3, 0) == line
     page = report({"lost": [line]}, "quick")
     assert "| try it | 3 | 1 | 2 |" in page
     assert "- it broke" in page
