@@ -2,8 +2,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from benchmarks.reliability.goals import Answers, kept, whole_of
 from benchmarks.reliability.measure import (
     abstention_bound,
     auc,
@@ -103,3 +105,21 @@ def test_a_paired_difference_is_taken_record_by_record() -> None:
     assert change["value"] == 0.5
     assert change["p"] == 0.5
     assert change["low"] <= 0.5 <= change["high"]
+
+
+def test_the_pieces_of_a_street_are_compared_as_one_text() -> None:
+    pieces = ("direction", "street", "type")
+    one = {"number": "200", "direction": None, "street": "Park", "type": "Avenue"}
+    other = {"number": "200", "street": "Park Avenue"}
+    assert whole_of(one, pieces) == whole_of(other, pieces) == {"number": "200", "direction": "Park Avenue"}
+    assert whole_of({"street": "Park"}, pieces) != whole_of(other, pieces)
+    given = bolts("a", "b")
+    outcomes = evaluate([Constrained()], Scripted({"a": RIGHT, "b": RIGHT.replace("6", "7")}), given).outcomes
+    assert Answers.of(outcomes, given).right.tolist() == [True, False]
+    assert Answers.of(outcomes, given, ("kind", "size_mm")).right.tolist() == [True, False]
+
+
+def test_a_threshold_keeps_what_is_at_least_as_sure() -> None:
+    sure, right = np.array([0.9, 0.8, 0.4]), np.array([True, False, True])
+    assert kept(0.8, sure, right, 4).startswith("50% | 1 of 2: 50%")
+    assert kept(None, sure, right, 4) == "no threshold is shown | –"
