@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from math import ceil
 from pathlib import Path
 
 from benchmarks.trust.promises import PROMISES
@@ -65,7 +66,7 @@ def state() -> str:
 def lines(promise: Promise, size: str, share: float, seed: int, only: str, kept: Kept) -> Iterator[Line]:
     """What each trial of a promise comes to."""
     for trial in promise.trials:
-        count = trial.quick if size == "quick" else max(trial.quick, round(trial.full * share))
+        count = trial.quick if size == "quick" else max(trial.quick, ceil(trial.full * share))
         if not count or only not in trial.what:
             continue
         line = kept.found(trial, count, seed)
@@ -101,7 +102,7 @@ def main() -> None:
     }
     if options.write or options.size == "full":
         states = ", ".join((*kept.also, kept.state))
-        text = report(found, f"{options.size}, share {options.share:g}, seed {options.seed}, {states}")
+        text = report(found, f"{options.size}, a share of {options.share:g} or more, seed {options.seed}, {states}")
         RESULTS.write_text(text, encoding="utf-8")
     sys.exit(1 if any(line.tried.broken for some in found.values() for line in some) else 0)
 
