@@ -116,7 +116,7 @@ def tuned(folder: Path) -> Model:
     from structout.finetuning import Training, finetune
 
     taught = list(baits(_LESSONS, -1))
-    documents = [{"kind": one.plain.partition(",")[0], "size_mm": one.size} for one in taught]
+    documents: list[Any] = [{"kind": one.plain.partition(",")[0], "size_mm": one.size} for one in taught]
     records = tuple(
         Record(f"{number}", one.plain, document, document, "train")
         for number, (one, document) in enumerate(zip(taught, documents, strict=True))
