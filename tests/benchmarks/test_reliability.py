@@ -122,4 +122,4 @@ def test_the_pieces_of_a_street_are_compared_as_one_text() -> None:
 def test_a_threshold_keeps_what_is_at_least_as_sure() -> None:
     sure, right = np.array([0.9, 0.8, 0.4]), np.array([True, False, True])
     assert kept(0.8, sure, right, 4).startswith("50% | 1 of 2: 50%")
-    assert kept(None, sure, right, 4) == "no threshold is shown | –"
+    assert kept(None, sure, right, 4) == "not certified | –"

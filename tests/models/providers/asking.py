@@ -11,6 +11,8 @@ from pydantic_ai.profiles import ModelProfile
 from pydantic_ai.usage import RequestUsage
 
 from structout import Message, Prompt, Sampling, Schema
+from structout.models.providers.hosted import HostedModel, from_pydantic_ai
+from structout.models.retries import Patience
 
 NATIVE = ModelProfile(supports_json_schema_output=True)
 TOOL = ModelProfile(supports_json_schema_output=False)
@@ -62,3 +64,10 @@ class Asked:
         self.infos.append(info)
         self.messages.append(messages)
         return self._answer(info, len(self.infos) - 1)
+
+
+def of(asked: Asked, **given: Any) -> HostedModel:
+    """The model as structout asks it, with short waits between attempts."""
+    model = from_pydantic_ai(asked.model, **given)
+    model.patience = Patience(timeout=5, attempts=3, seconds=60, longest_wait=0.05)
+    return model
