@@ -84,6 +84,17 @@ def test_a_changed_row_that_passes_is_found() -> None:
         one.teardown()
 
 
+def test_a_step_that_does_not_fit_what_is_there_does_nothing() -> None:
+    with crashes.histories(("jsonl",)) as made:
+        one = made()
+        one.begin(0, 4)
+        for step in (one.edit_what_is_done, one.flip, one.retry, one.start_again):
+            step(0)
+        one.age()
+        assert not one.steps
+        one.teardown()
+
+
 @strace
 @pytest.mark.parametrize(
     ("fault", "error", "calls", "count", "problem"),
