@@ -1,8 +1,10 @@
 """Run the comparison: `python -m benchmarks.reliability --data FOLDER [--tuned FOLDER] [--sets NAME ...]`.
 
-`--data` holds `addresses.jsonl` and `snips.jsonl` with their schemas (sets that are not there are left out), `--tuned`
-a fine-tuned model for each set, in a folder of its name. All answers are kept under `--log`: an interrupted run goes on
-where it was, and a finished one is scored again without asking the models.
+`--data` holds `addresses.jsonl`, `snips.jsonl` and `quantities.jsonl` with their schemas (sets that are not there are
+left out). `--tuned` holds a model for each set in a folder of its name, fine-tuned on the train records of
+`sets.divided`, or the members 1, 2 and 3 in such a folder: member 1 answers, and all of them decide together as an
+`Ensemble`. All answers are kept under `--log`: an interrupted run goes on where it was, and a finished run is scored
+again without asking the models.
 """
 
 import argparse
@@ -16,17 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.reliability import report, sets
-from benchmarks.reliability.measure import auc, brier, consistency, made_up, right_of_the_first, row
+from benchmarks.reliability.measure import auc, brier, consistency, corrected, made_up, right_of_the_first, row
 from benchmarks.reliability.recorded import Recorded
-from benchmarks.reliability.ways import BASE, PLAIN, Fitted, ways
-from structout import Constrained, Dataset, Grounded, Sampling, Scripted, Verifier, evaluate, load_model
+from benchmarks.reliability.ways import BASE, ENSEMBLE, Fitted, together, ways
+from structout import Confident, Constrained, Dataset, Grounded, Sampling, Scripted, Verifier, evaluate, load_model
 from structout.document import leaves
 from structout.evaluation import judged
 from structout.evaluation.outcome import Outcome
 from structout.models.tuning import Tuning
 from structout.verifiers import Judged
 
-_SETS = ["parts", "addresses", "snips"]
+_SETS = ["parts", "addresses", "snips", "quantities"]
 _MODELS = ["as is", "fine-tuned"]
 _EXAMPLES = 3  # shown to the model where it was not fine-tuned
 _NOBODY = Scripted("")  # for verifiers that ask no model
@@ -39,18 +41,18 @@ def main() -> None:
     options = _options()
     options.log.mkdir(parents=True, exist_ok=True)
     for name in options.sets:
-        dataset = sets.load(name, options.data)
+        dataset = sets.divided(name, options.data)
         if dataset is None:
             print(f"{name} is not in {options.data}: left out", file=sys.stderr)
             continue
         for kind in options.models:
-            model = _model(kind, name, options.tuned, options.log)
-            if model is None:
+            members = _members(kind, name, options.tuned, options.log)
+            if not members:
                 print(f"no fine-tuned model for {name}: left out", file=sys.stderr)
                 continue
             for answers in options.answers:
-                model.take(answers)
-            table = _compare(name, kind, dataset, model, options)
+                members[0].take(answers)
+            table = _compare(name, kind, dataset, members, options)
             (options.log / f"{_file(kind, name)}.json").write_text(json.dumps(table, indent=1), encoding="utf-8")
     found = [options.log / f"{_file(kind, name)}.json" for name in _SETS for kind in _MODELS]
     report.write([json.loads(file.read_text(encoding="utf-8")) for file in found if file.is_file()], options.out)
@@ -77,16 +79,27 @@ def _file(kind: str, name: str) -> str:
     return f"{kind.replace(' ', '-')}-{name}"
 
 
-def _model(kind: str, name: str, tuned: Path | None, log: Path) -> Recorded | None:
-    file = log / f"{_file(kind, name)}.jsonl"
+def _members(kind: str, name: str, tuned: Path | None, log: Path) -> list[Recorded]:
+    """The models of a set: the embedded model, or those that were fine-tuned, of which the first answers alone."""
     if kind == "as is":
-        return Recorded(kind, partial(load_model, "embedded"), file)
-    if tuned is None or not (tuned / name).is_dir():
-        return None
-    return Recorded(kind, partial(load_model, f"path:{tuned / name}"), file, Tuning.read(tuned / name))
+        return [Recorded(kind, partial(load_model, "embedded"), log / f"{_file(kind, name)}.jsonl")]
+    folder = (tuned or Path()) / name
+    places = [place for place in (folder, *sorted(folder.glob("[0-9]"))) if (place / "tuning.json").is_file()]
+    return [
+        Recorded(
+            f"{kind} {number}",
+            partial(load_model, f"path:{place}"),
+            log / f"{_file(kind, name)}-{number}.jsonl",
+            Tuning.read(place),
+        )
+        for number, place in enumerate(places if tuned else [], 1)
+    ]
 
 
-def _compare(name: str, kind: str, dataset: Dataset, model: Recorded, options: argparse.Namespace) -> dict[str, Any]:
+def _compare(
+    name: str, kind: str, dataset: Dataset, members: Sequence[Recorded], options: argparse.Namespace
+) -> dict[str, Any]:
+    model = members[0]
     sampling = Sampling(max_tokens=sets.MAX_TOKENS[name])
     examples = _EXAMPLES if kind == "as is" else 0
     test = sets.sample(dataset.split("test"), options.records)
@@ -102,47 +115,59 @@ def _compare(name: str, kind: str, dataset: Dataset, model: Recorded, options: a
             )
         return outcomes
 
-    plain = Constrained(examples=examples)
+    several = {ENSEMBLE: together(members, examples)} if len(members) > 1 else {}
     source = sets.sample(dataset.split("dev"), options.dev) if options.dev else test
-    lessons = judged(answers := run({PLAIN: plain}, source)[PLAIN], dataset.schema)
-    taught = [one.key for one in answers if one.ok]
+    answers = run({BASE: Constrained(examples=examples, quote=True), **several}, source)
+    lessons = {way: judged(found, dataset.schema) for way, found in answers.items()}
+    taught = {way: [one.key for one in found if one.ok] for way, found in answers.items()}
     outcomes: dict[str, list[Outcome]] = defaultdict(list)
     scores: dict[str, list[tuple[float, bool]]] = defaultdict(list)
     seconds: dict[str, float] = defaultdict(float)
     for records in [test] if options.dev else sets.folds(test, _FOLDS):
         held_out = {record.key for record in records} if not options.dev else set()
-        fitted = Fitted.on(dataset, [one for key, one in zip(taught, lessons, strict=True) if key not in held_out])
-        compared = ways(fitted, examples, options.samples)
-        wanted = (BASE, PLAIN, *(options.only or compared))
+        kept = {
+            way: [one for key, one in zip(taught[way], found, strict=True) if key not in held_out]
+            for way, found in lessons.items()
+        }
+        fitted = Fitted.on(dataset, kept[BASE], kept.get(ENSEMBLE, []))
+        compared = ways(fitted, examples, options.samples, members if several else ())
+        wanted = (BASE, *(options.only or compared))
         found = run({label: way for label, way in compared.items() if label in wanted}, records)
         for label, group in found.items():
             outcomes[label] += group
         for verifier in _free(fitted):
-            told, spent = _scores(verifier, judged(found[PLAIN], dataset.schema))
-            scores[type(verifier).__name__] += told
-            seconds[type(verifier).__name__] += spent
+            told, spent = _scores(verifier, judged(found[BASE], dataset.schema))
+            scores[_named(verifier)] += told
+            seconds[_named(verifier)] += spent
     outcomes = {label: group for label, group in outcomes.items() if len(group) == len(test)}  # in every fold
-    drawn = {"Constrained(temperature=0.7)": Constrained(examples=examples, temperature=0.7)}
+    drawn = {"Constrained(temperature=0.7)": Constrained(examples=examples, quote=True, temperature=0.7)}
     repeated = drawn | {name: way for name, way in compared.items() if name.startswith(_SAMPLED)}
     runs = run(repeated, sets.sample(test, options.repeated), _RUNS) if options.repeated else {}
     base = outcomes[BASE]
-    checks = judged(outcomes[PLAIN], dataset.schema)
+    checks = judged(base, dataset.schema)
     return {
         "set": name,
         "model": kind,
-        "dev": len(lessons) if options.dev else 0,
-        "dev right": sum(one.right for one in lessons),
+        "dev": len(lessons[BASE]) if options.dev else 0,
+        "dev right": sum(one.right for one in lessons[BASE]),
         "taken": len(model.taken),
-        "rows": {label: row(group, base) for label, group in outcomes.items()},
+        "rows": corrected({label: row(group, base) for label, group in outcomes.items()}, BASE),
         "consistency": {label: consistency(group) for label, group in runs.items()},
-        "grounded": _grounding(fitted.grounded, checks, outcomes[PLAIN]),
+        "grounded": _grounding(fitted.grounded, checks, base),
         "free": {label: _ranking(told, seconds[label] / len(told)) for label, told in scores.items() if told},
     }
 
 
 def _free(fitted: Fitted) -> list[Verifier]:
-    found: list[Verifier | None] = [fitted.grounded, fitted.confident, fitted.roundtrip, fitted.learned]
+    found: list[Verifier | None] = [
+        fitted.grounded, fitted.confident, fitted.answer, fitted.roundtrip, fitted.learned
+    ]  # fmt: skip
     return [one for one in found if one is not None]
+
+
+def _named(verifier: Verifier) -> str:
+    whole = isinstance(verifier, Confident) and verifier.of == "answer"
+    return type(verifier).__name__ + ", whole answer" * whole
 
 
 def _scores(verifier: Verifier, checks: Sequence[Judged]) -> tuple[list[tuple[float, bool]], float]:

@@ -11,6 +11,7 @@ from typing import Any
 from structout.document import Json, leaves
 from structout.evaluation import metrics
 from structout.evaluation.outcome import Outcome
+from structout.evaluation.stats.pairs import holm
 from structout.evaluation.stats.rates import wilson
 
 Row = dict[str, Any]
@@ -46,6 +47,15 @@ def row(outcomes: Sequence[Outcome], base: Sequence[Outcome]) -> Row:
         "more right": paired(outcomes, base, right),
         "more wrong": paired(outcomes, base, wrong),
     }
+
+
+def corrected(rows: dict[str, Row], base: str) -> dict[str, Row]:
+    """The rows with each p corrected for the number of ways that are compared with `base` (Holm 1979)."""
+    for measure in ("more right", "more wrong"):
+        compared = [found[measure] for name, found in rows.items() if name != base]
+        for one, p in zip(compared, holm([one["p"] for one in compared]), strict=True):
+            one["p"] = p
+    return rows
 
 
 def hallucinated(outcomes: Sequence[Outcome]) -> dict[str, int]:

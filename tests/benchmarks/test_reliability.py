@@ -1,3 +1,4 @@
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,16 @@ from benchmarks.reliability.measure import (
     auc,
     brier,
     consistency,
+    corrected,
     hallucinated,
     made_up,
     paired,
     right_of_the_first,
 )
 from benchmarks.reliability.recorded import Recorded
-from benchmarks.reliability.ways import threshold
+from benchmarks.reliability.reward import invented, reward
+from benchmarks.reliability.sets import divided, parts
+from benchmarks.reliability.ways import BASE, threshold
 from structout import Constrained, Prompted, Result, Sampling, Scripted, Task, Verdict, evaluate
 from structout.evaluation import judged
 from structout.models import Model
@@ -105,6 +109,39 @@ def test_a_paired_difference_is_taken_record_by_record() -> None:
     assert change["value"] == 0.5
     assert change["p"] == 0.5
     assert change["low"] <= 0.5 <= change["high"]
+
+
+def test_differences_are_corrected_for_the_number_of_ways() -> None:
+    rows = {
+        name: {"more right": {"p": p}, "more wrong": {"p": 1.0}} for name, p in [(BASE, 1.0), ("a", 0.01), ("b", 0.04)]
+    }
+    found = corrected(rows, BASE)
+    assert [row["more right"]["p"] for row in found.values()] == [1.0, pytest.approx(0.02), pytest.approx(0.04)]
+
+
+def test_no_way_is_measured_on_the_records_that_test_the_goals(tmp_path: Path) -> None:
+    lines = [json.dumps({"text": f"bolt {n}", "expected": json.loads(RIGHT)}) for n in range(900)]
+    (tmp_path / "bolts.jsonl").write_text("\n".join(lines))
+    (tmp_path / "bolts.schema.json").write_text(json.dumps(Schema.of(Bolt).json_schema))
+    measured, whole = divided("bolts", tmp_path), parts("bolts", tmp_path)
+    assert measured is not None
+    assert whole is not None
+    assert {name: len(measured.split(name)) for name in ("train", "dev", "test")} == {
+        "train": 300,
+        "dev": 200,
+        "test": 300,
+    }
+    assert not {one.key for one in measured} & {one.key for one in whole.test}
+    assert divided("screws", tmp_path) is None
+
+
+def test_what_is_made_up_costs_more_than_what_is_missed() -> None:
+    text = "hex bolt, zinc"
+    answers = ['{"kind": "hex", "size_mm": 6}', '{"kind": "hex", "size_mm": 6, "note": "gold"}', '{"kind": "hex"}']
+    (outcome,) = evaluate([Prompted()], Scripted(RIGHT), bolts(text)).outcomes
+    assert [reward(outcome, json.loads(answer)) for answer in answers] == [2, 0, 1]
+    assert invented("6.5 mm, 98>", {}, {"size": 6.5, "year": 1998}) == 0
+    assert invented("6,5 mm", {"length": 8}, {"size": 7.5, "length": 8}) == 1
 
 
 def test_the_pieces_of_a_street_are_compared_as_one_text() -> None:
