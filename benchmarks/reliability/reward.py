@@ -17,16 +17,17 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, logsigmoid
 
 from benchmarks.reliability import sets
 from benchmarks.reliability.confidence import area
@@ -38,11 +39,9 @@ from structout.evaluation.scoring.score import score
 from structout.evaluation.stats.pairs import Difference, difference
 from structout.finetuning.batches import Encoded, answers, collate, encode
 from structout.finetuning.demonstrations import Demonstration, demonstrate
-from structout.finetuning.dpo import Preferring, prefer
 from structout.finetuning.finetuner import local, tidy
-from structout.finetuning.preference_pairs import Preference
 from structout.finetuning.supervised import quick
-from structout.finetuning.training import TrainingStep
+from structout.models.local import LocalModel
 from structout.models.tuning import Tuning
 
 START = sets.ROOT / "schemas" / "parts" / "tuned"
@@ -50,8 +49,8 @@ _SAMPLES = BestOf(Constrained(quote=True), n=4, by="mean_logprob", temperature=1
 _HOW = Sampling(max_tokens=sets.MAX_TOKENS["parts"])
 _INVENTED = 2  # right leaves that a leaf costs that is made up
 _BATCH = 4
-_RATE = 3e-4  # at the start; a fifth of the rate of the first training
-_COST = "cost.txt"  # in the folder of an adapter
+_RATE, _RATE_OF_PAIRS = 3e-4, 1e-4  # at the start; the first training began with 1.5e-3, `prefer` begins with 1e-4
+_BETA = 0.1  # as in `prefer`
 _LEARN, _TEST = (500, 77), (150, 78)  # the numbers of generated records, and their seeds
 
 
@@ -112,69 +111,130 @@ def sampled(records: Dataset, folder: Path) -> tuple[list[list[Answer]], float]:
     return found, float(clock.read_text(encoding="utf-8"))
 
 
-def continued(lessons: Sequence[Demonstration], seconds: float, folder: Path) -> None:
-    """Fine-tune the adapter further for so many CPU seconds, over and over the lessons, and save it."""
+Loss = Callable[[Any, Sequence[Any]], torch.Tensor]  # of a network, for what it learns from in a step
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A better and a worse answer to a record, and how much likelier the better answer was before (logarithm)."""
+
+    better: Encoded
+    worse: Encoded
+    before: float = 0.0
+
+
+def likelihoods(network: Any, batch: Sequence[Encoded], pad: int) -> torch.Tensor:
+    """The logarithm of the probability of each answer."""
+    with quick(network):
+        logits, labels, rows = answers(network, collate(batch, pad))
+    each = -cross_entropy(logits, labels, reduction="none")
+    return torch.zeros(len(batch)).index_add(0, rows, each)
+
+
+def of_answers(network: Any, batch: Sequence[Encoded], pad: int) -> torch.Tensor:
+    """The loss of fine-tuning: the mean over all tokens of the answers."""
+    return -likelihoods(network, batch, pad).sum() / sum(len(one.tokens) - one.start for one in batch)
+
+
+def of_pairs(network: Any, batch: Sequence[Pair], pad: int) -> torch.Tensor:
+    """The loss of DPO (arXiv:2305.18290), and that of the better answers, which keeps them likely."""
+    better, worse = likelihoods(network, [*(one.better for one in batch), *(one.worse for one in batch)], pad).chunk(2)
+    margin = better - worse - torch.tensor([one.before for one in batch])
+    tokens = sum(len(one.better.tokens) - one.better.start for one in batch)
+    return -logsigmoid(_BETA * margin).mean() - better.sum() / tokens
+
+
+@torch.no_grad()
+def remembered(network: Any, pairs: Sequence[Pair], pad: int) -> list[Pair]:
+    """The pairs with how much likelier the better answers are now."""
+    found = []
+    for one in pairs:
+        better, worse = likelihoods(network, [one.better, one.worse], pad)
+        found.append(replace(one, before=float(better - worse)))
+    return found
+
+
+def continued(
+    lessons: Sequence[Demonstration] | Sequence[tuple[Demonstration, Demonstration]],
+    folder: Path,
+    seconds: float | None = None,
+) -> float:
+    """Fine-tune the adapter further and save it: on answers, or on pairs with the better answer first.
+
+    It learns for so many CPU seconds, over and over, or else for one pass. Returns the CPU seconds.
+    """
     from peft import PeftModel
 
     tuning = Tuning.read(START)
     assert tuning is not None
-    base = local(tuning.base)
-    encoded, dice = encode(base, lessons), random.Random(0)
+    base, dice = local(tuning.base), random.Random(0)
     network = PeftModel.from_pretrained(base.network, str(START), is_trainable=True).train()
-    learned = [one for one in network.parameters() if one.requires_grad]
-    optimizer = torch.optim.AdamW(learned, lr=_RATE, weight_decay=0.0)
-    began, steps, queue = time.process_time(), 0, list[Encoded]()
-    while (spent := time.process_time() - began) < seconds:
+    began = time.process_time()
+    loss, rate, units = _prepared(network, base, lessons)
+    weights = [one for one in network.parameters() if one.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=0.0)
+    steps, queue = 0, list[Any]()
+    while (done := _done(steps * _BATCH / len(units), time.process_time() - began, seconds)) < 1:
         if len(queue) < _BATCH:
-            queue += dice.sample(encoded, len(encoded))
+            queue += dice.sample(units, len(units))
         batch, queue = queue[:_BATCH], queue[_BATCH:]
         for group in optimizer.param_groups:
-            group["lr"] = _RATE * (1 - spent / seconds)
-        with quick(network):
-            logits, labels, _ = answers(network, collate(batch, base.pad))
-        cross_entropy(logits, labels).backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(learned, 1.0)
+            group["lr"] = rate * (1 - done)
+        found = loss(network, batch)
+        found.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         optimizer.zero_grad()
         steps += 1
+        print(f"{folder.name}: step {steps}, {done:.0%}, loss {found.item():.3f}", file=sys.stderr, flush=True)
+    spent = time.process_time() - began
     made = folder.with_suffix(".new")
+    rmtree(made, ignore_errors=True)
     copytree(START, made)
     network.save_pretrained(str(made), save_embedding_layers=False)
     tidy(made, tuning.base)
-    tuning.write(made)
-    _note(made, steps * _BATCH / len(lessons), seconds)
+    told = {"passes": round(steps * _BATCH / len(units), 1), "cpu_seconds": round(spent)}
+    replace(tuning, cost=tuning.cost | told).write(made)
     made.rename(folder)
+    return spent
 
 
-def _tell(step: TrainingStep) -> None:
-    print(f"step {step.step} of {step.steps}, loss {step.loss:.3f}", file=sys.stderr, flush=True)
+def _prepared(network: Any, base: LocalModel, lessons: Sequence[Any]) -> tuple[Loss, float, Sequence[Any]]:
+    """The loss, the rate at the start, and what a step learns from."""
+    if isinstance(lessons[0], Demonstration):
+        return partial(of_answers, pad=base.pad), _RATE, encode(base, lessons)
+    better, worse = (encode(base, some) for some in zip(*lessons, strict=True))
+    pairs = remembered(network, [Pair(*both) for both in zip(better, worse, strict=True)], base.pad)
+    return partial(of_pairs, pad=base.pad), _RATE_OF_PAIRS, pairs
 
 
-def _note(adapter: Path, passes: float, seconds: float) -> None:
-    (adapter / _COST).write_text(f"{passes:.1f}, {seconds:,.0f} s", encoding="utf-8")
+def _done(passes: float, spent: float, seconds: float | None) -> float:
+    return passes if seconds is None else spent / seconds
 
 
 def learned(records: Dataset, found: Sequence[Sequence[Answer]], folder: Path) -> dict[str, Path]:
     """The three ways' adapters."""
     right = demonstrate(records.examples, records.schema)
     ranked = [sorted(some, key=lambda one: -one.reward) for some in found]
-    best = [Demonstration(one.prompt, some[0].text) for one, some in zip(right, ranked, strict=True) if some]
-    pairs = [
-        Preference(one.prompt, some[0].text, some[-1].text)
-        for one, some in zip(right, ranked, strict=True)
-        if some and some[0].reward > some[-1].reward
-    ]
+    best, pairs = list[Demonstration](), list[tuple[Demonstration, Demonstration]]()
+    for one, some in zip(right, ranked, strict=True):
+        answered = [Demonstration(one.prompt, each.text) for each in some]
+        best += answered[:1]
+        if some and some[0].reward > some[-1].reward:
+            pairs.append((answered[0], answered[-1]))
     ways = {name: folder / name for name in ("DPO", "best answers", "labels")}
     if not ways["DPO"].is_dir():
-        prefer(f"path:{START}", pairs, ways["DPO"], Preferring(passes=1), tell=_tell)
-    tuning = Tuning.read(ways["DPO"])
-    assert tuning is not None
-    seconds = tuning.cost["preference_cpu_seconds"]
-    _note(ways["DPO"], 1.0, seconds)
+        continued(pairs, ways["DPO"])
     for name, lessons in (("best answers", best), ("labels", right)):
         if not ways[name].is_dir():
-            continued(lessons, seconds, ways[name])
+            continued(lessons, ways[name], _cost(ways["DPO"])["cpu_seconds"])
     return ways
+
+
+def _cost(adapter: Path) -> dict[str, float]:
+    tuning = Tuning.read(adapter)
+    assert tuning is not None
+    return tuning.cost
 
 
 def line(name: str, way: str, learned: str, outcomes: Sequence[Outcome], base: Sequence[Outcome]) -> str:
@@ -233,8 +293,8 @@ def main() -> None:
 
 def _learned(adapter: Path) -> str:
     """The passes over the records, and the CPU seconds, that an adapter learned for."""
-    file = adapter / _COST
-    return file.read_text(encoding="utf-8") if file.is_file() else "–"
+    cost = _cost(adapter)
+    return f"{cost['passes']:.1f}, {cost['cpu_seconds']:,.0f} s" if "passes" in cost else "–"
 
 
 def _write(lines: Sequence[str], found: Sequence[Sequence[Answer]], sampling: float) -> None:
