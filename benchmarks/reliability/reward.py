@@ -4,7 +4,7 @@ The embedded model of the demo answers 500 generated part descriptions, which ar
 1, held to the schema. The reward of an answer is its right leaves minus two for each leaf that is made up. From the
 same adapter, three ways learn from these records, each for as many CPU seconds as DPO takes for one pass:
 
-- `DPO`: the best answer of a record is preferred to the worst;
+- `DPO`: the best answer of a record is preferred to the worst, for the 200 records whose answers differ the most;
 - `best answers`: fine-tuning on the best answer of each record;
 - `labels`: fine-tuning on the labels, which needs no answers.
 
@@ -51,6 +51,7 @@ _INVENTED = 2  # right leaves that a leaf costs that is made up
 _BATCH = 4
 _RATE, _RATE_OF_PAIRS = 3e-4, 1e-4  # at the start; the first training began with 1.5e-3, `prefer` begins with 1e-4
 _BETA = 0.1  # as in `prefer`
+_PAIRS = 200
 _LEARN, _TEST = (500, 77), (150, 78)  # the numbers of generated records, and their seeds
 
 
@@ -216,12 +217,13 @@ def learned(records: Dataset, found: Sequence[Sequence[Answer]], folder: Path) -
     """The three ways' adapters."""
     right = demonstrate(records.examples, records.schema)
     ranked = [sorted(some, key=lambda one: -one.reward) for some in found]
-    best, pairs = list[Demonstration](), list[tuple[Demonstration, Demonstration]]()
-    for one, some in zip(right, ranked, strict=True):
-        answered = [Demonstration(one.prompt, each.text) for each in some]
-        best += answered[:1]
-        if some and some[0].reward > some[-1].reward:
-            pairs.append((answered[0], answered[-1]))
+    answered = [
+        [Demonstration(one.prompt, each.text) for each in some] for one, some in zip(right, ranked, strict=True)
+    ]
+    best = [some[0] for some in answered if some]
+    apart = {place: some[0].reward - some[-1].reward for place, some in enumerate(ranked) if some}
+    torn = [place for place in sorted(apart, key=lambda place: -apart[place])[:_PAIRS] if apart[place] > 0]
+    pairs = [(answered[place][0], answered[place][-1]) for place in torn]
     ways = {name: folder / name for name in ("DPO", "best answers", "labels")}
     if not ways["DPO"].is_dir():
         continued(pairs, ways["DPO"])

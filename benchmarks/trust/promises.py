@@ -68,6 +68,11 @@ PROMISES = {
             "`multipleOf` or a bound with decimals stood beside it, and claimed to be exact. Strict forms wrote the "
             "boolean, which no provider takes, and merged it wrongly.",
             "A strict form gave an answer to a document with a key that its own schema has no place for.",
+            "A mask of a list whose items must differ took each value that an `enum` or a `const` of the items names, "
+            "also a value that another keyword refuses, such as `null` with `type: string`. So did a mask of the names "
+            "of members (`propertyNames`). 1 and 1.0 were two values. The masks claimed to be exact.",
+            "A mask with a token limit was empty after a number with two digits of exponent, where the schema takes no "
+            "number by a `not` that the mask leaves to validation.",
         ),
         beyond=(
             "Schemas with `$dynamicRef`, `$id` and formats; `tests/fuzz` has them, without a second judge.",

@@ -14,7 +14,7 @@ class Reader(Protocol):
         """The target of a `$ref`."""
 
     def values(self, node: Any) -> list[Any] | None:
-        """The values that a subschema lists; None if it lists no values."""
+        """The values that a subschema lists and accepts; None if it lists no values, or if that is unknown."""
 
     def fits(self, node: Any, value: Any) -> bool:
         """Whether a value fits a subschema; True if that is unknown."""
@@ -29,7 +29,7 @@ def disjoint(one: Any, two: Any, context: Mapping[str, Any], reader: Reader, dep
         return False
     for this, other in ((one, two), (two, one)):
         listed = reader.values(this)
-        if listed is not None and not any(reader.fits(other, v) for v in listed if reader.fits(this, v)):
+        if listed is not None and not any(reader.fits(other, value) for value in listed):
             return True
         for key in ("anyOf", "oneOf"):
             if isinstance(this.get(key), list) and all(

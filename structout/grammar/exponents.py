@@ -61,6 +61,11 @@ class Exponents:
         """Whether a token may not come at a position."""
         return not position[1] and token in self._forbidden[position[0]]
 
+    def is_full(self, position: Position) -> bool:
+        """Whether no further digit may come at a position."""
+        place, in_string, _ = position
+        return place == _TWO and not in_string
+
     def narrow(self, mask: "torch.Tensor", position: Position) -> None:
         """Take the forbidden tokens out of a mask."""
         forbidden = None if position[1] else self._places.get(position[0])

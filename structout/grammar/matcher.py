@@ -88,8 +88,10 @@ class EngineMatcher:
     @property
     def must_stop(self) -> bool:
         """Whether the document must end here, or has ended."""
-        # An engine that gave up also counts as stopped, even if the document may not end.
-        return self._ended or (bool(self._matcher.is_stopped()) and self.may_stop)
+        if self._ended or self._matcher.is_stopped():
+            return self.may_stop  # an engine that gave up also counts as stopped, even if the document may not end
+        is_full = self._exponents is not None and self._exponents.is_full(self._position)
+        return is_full and self.may_stop and not self._goes_on()
 
     @property
     def position(self) -> "LLMatcher":
@@ -111,11 +113,23 @@ class EngineMatcher:
             return mask
         if self._matcher.is_stopped():
             return torch.zeros(self._vocabulary.size, dtype=torch.bool)
+        return self._narrowed()
+
+    def _narrowed(self) -> "torch.Tensor":
+        """The mask of the engine without the tokens that `exponents` forbids."""
+        import torch
+
         # `Tensor.bool` starts threads, and waits for them for milliseconds on a busy machine.
         mask = torch.frombuffer(bytearray(self._matcher.compute_logit_bias().translate(_TRUTH)), dtype=torch.bool)
         if self._exponents is not None:
             self._exponents.narrow(mask, self._position)
         return mask
+
+    def _goes_on(self) -> bool:
+        """Whether a token other than an end token may come next."""
+        mask = self._narrowed()
+        mask[list(self._vocabulary.end)] = False
+        return bool(mask.any())
 
     def forced(self) -> list[int]:
         """The tokens that must come next."""

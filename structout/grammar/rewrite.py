@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import permutations
@@ -203,8 +203,9 @@ class Rewriter:
         if isinstance(node.get("maxItems"), int) and node["maxItems"] <= 1:
             del node["uniqueItems"]
             return
-        values = self.values(node.get("items"))
-        if values is not None and len(values) <= _MOST_UNIQUE and "prefixItems" not in node:
+        listed = self.values(node.get("items"))
+        if listed is not None and len(listed) <= _MOST_UNIQUE and "prefixItems" not in node:
+            values = self._different(listed)
             least, most = node.get("minItems", 0), node.get("maxItems", len(values))
             rows = [list(row) for n in range(least, min(most, len(values)) + 1) for row in permutations(values, n)]
             if rows:
@@ -217,15 +218,23 @@ class Rewriter:
         self._gap(path, "uniqueItems", "a grammar does not remember earlier items")
 
     def values(self, node: Any) -> list[Any] | None:
-        """The values that a subschema lists; None if it lists no values."""
+        """The values that a subschema lists and accepts; None if it lists no values, or if that is unknown."""
         node = self.resolve(node)
         if not isinstance(node, Mapping):
             return None
-        if "const" in node:
-            return [node["const"]]
-        if isinstance(node.get("enum"), list):
-            return list(node["enum"])
-        return [True, False] if node.get("type") == "boolean" else None
+        listed = [node["const"]] if "const" in node else node.get("enum")
+        if listed is None and node.get("type") == "boolean":
+            listed = [True, False]
+        if not isinstance(listed, list):
+            return None
+        judge = self._judge(node)
+        return None if judge is None else [value for value in listed if judge.is_valid(value)]
+
+    def _different(self, values: Sequence[Any]) -> list[Any]:
+        """The values without those that equal an earlier value, as 1 and 1.0 do."""
+        return [
+            one for place, one in enumerate(values) if not any(self.fits({"const": o}, one) for o in values[:place])
+        ]
 
     def _names(self, node: dict[str, Any], path: tuple[str | int, ...]) -> None:
         names = node.get("propertyNames")
@@ -345,11 +354,16 @@ class Rewriter:
 
     def fits(self, node: Any, value: Any) -> bool:
         """Whether a value fits a subschema; True if that is unknown."""
+        judge = self._judge(node)
+        return judge is None or bool(judge.is_valid(value))
+
+    def _judge(self, node: Any) -> Any | None:
+        """A validator of a subschema; None if it cannot be made."""
         definitions = {key: self.root[key] for key in ("$defs", "definitions", "$schema") if key in self.root}
         try:
-            return bool(jsonschema_rs.validator_for({**definitions, "allOf": [node]}, retriever=refuse).is_valid(value))
+            return jsonschema_rs.validator_for({**definitions, "allOf": [node]}, retriever=refuse)
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
-            return True
+            return None
 
     def _but(self, *types: str) -> list[Any]:
         """An alternative that allows every JSON type except `types`."""

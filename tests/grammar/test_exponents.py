@@ -52,6 +52,23 @@ def test_the_mask_leaves_out_what_it_would_refuse(vocabulary: Vocabulary) -> Non
     assert not bool(other.mask()[digit])
 
 
+def test_a_number_that_cannot_grow_must_end(vocabulary: Vocabulary) -> None:
+    for source, text, ends in (({"type": "number"}, "8e+79", True), ({"type": "array"}, "[8e+79", False)):
+        matcher, tokens = compile(Schema.of(source)).matcher(vocabulary), vocabulary.encode(text)
+        assert matcher.try_advance(tokens) == len(tokens)
+        assert matcher.must_stop == matcher.may_stop == ends
+        assert bool(matcher.mask().any())
+
+
+@pytest.mark.parametrize("limit", [8, 16, 40])
+def test_a_number_that_no_schema_takes_leaves_no_mask_empty(limit: int, vocabulary: Vocabulary) -> None:
+    matcher = compile(Schema.of({"not": {"items": {"type": "number"}}})).matcher(vocabulary, limit)
+    for token in vocabulary.encode("8e+79"):
+        if not matcher.try_advance([token]):
+            break
+    assert bool(matcher.mask().any())
+
+
 def test_random_answers_are_finite(walk: Walk) -> None:
     for seed in range(12):
         _, text, _ = walk(compile(Schema.of(Reading)), 60, seed)
