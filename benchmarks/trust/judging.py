@@ -49,7 +49,10 @@ def verdicts(count: int, seed: int, check: Callable[[Schema[Any], Any], bool] | 
         if schema is None:
             broken.append(f"a schema of draft {draft} was refused: {json.dumps(source)}")
             continue
-        theirs = validators.validator_for(source)(source).is_valid(document)
+        try:
+            theirs = validators.validator_for(source)(source).is_valid(document)
+        except TypeError:  # the package counts `items: true` beside `unevaluatedItems` of draft 2019-09
+            continue
         times += 1
         if ours(schema, document) != theirs:
             said = "valid" if not theirs else "invalid"

@@ -71,6 +71,8 @@ PROMISES = {
             "A mask of a list whose items must differ took each value that an `enum` or a `const` of the items names, "
             "also a value that another keyword refuses, such as `null` with `type: string`. So did a mask of the names "
             "of members (`propertyNames`). 1 and 1.0 were two values. The masks claimed to be exact.",
+            "A mask took numbers beside a bound of more than 15 digits, which its engine rounds, and claimed to be "
+            "exact. The mask moves such a bound inwards now, and the audit says so.",
             "A mask with a token limit was empty after a number with two digits of exponent, where the schema takes no "
             "number by a `not` that the mask leaves to validation.",
         ),

@@ -1,7 +1,7 @@
 """The rewriting of numeric bounds and steps into a form that the engine handles correctly."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -13,6 +13,7 @@ _COUNTS = tuple(f"{end}{what}" for end in ("min", "max") for what in ("Length", 
 _INT64 = 2**63 - 1
 _FEW = 16  # multiples up to which they are listed
 _HAIR = Fraction(1, 10**9)
+_SURE_DIGITS, _COARSE_DIGITS = 15, 14  # of a number that a double holds, and of one that arithmetic leaves as it is
 _MOST_DIGITS = 20  # decimal places of a bound
 _MOST_STEPS = 8  # steps with fewer decimal places than the given step
 
@@ -63,23 +64,29 @@ def whole_counts(node: dict[str, Any]) -> None:
 
 
 def _within_64_bits(node: dict[str, Any]) -> list[Lack]:
-    """Move or drop bounds that do not fit into the engine's integers."""
+    """Move or drop bounds that do not fit into the engine's numbers: integers of 64 bits, which it reads as doubles."""
     gaps: list[Lack] = []
     for key in BOUNDS:
         bound = node.get(key)
-        inward, direction = (math.inf, 1) if key in _LEAST else (-math.inf, -1)
-        if not isinstance(bound, int) or isinstance(bound, bool) or abs(bound) < 2**53:
+        if not isinstance(bound, int | float) or isinstance(bound, bool) or not math.isfinite(bound):
             continue
-        if bound * direction > _INT64:
+        exact = Fraction(repr(bound))
+        if abs(exact) < 2**53 and _has_float(exact):
+            continue
+        moved = _coarse(max(min(exact, Fraction(_INT64)), Fraction(-_INT64)), key)
+        if abs(moved) > _INT64:
             del node[key]
             gaps.append((key, "the engine's integers have 64 bits", False))
-            continue
-        nearest = float(max(min(bound, _INT64), -_INT64))
-        while (nearest - bound) * direction < 0 or abs(nearest) > _INT64 - 1024:
-            nearest = math.nextafter(nearest, inward if abs(nearest) <= _INT64 - 1024 else 0.0)
-        node[key] = int(nearest)
-        gaps.append((key, "within 64 bits only", True))
+        else:
+            node[key] = written(moved)
+            gaps.append((key, "the mask moves a bound of more than 15 digits inwards by 1e-13 of it", True))
     return gaps
+
+
+def _coarse(bound: Fraction, key: str) -> Fraction:
+    """A bound of 14 digits, inwards of a bound by what an engine that reckons with 15 digits may get wrong."""
+    grain = Fraction(10) ** (len(str(math.floor(abs(bound)))) - _COARSE_DIGITS)
+    return (math.floor(bound / grain) + 2 if key in _LEAST else math.ceil(bound / grain) - 2) * grain
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,8 @@ class Bounds:
         least, most = self._ends(step)
         if least is None or most is None or (most - least) / step >= _FEW:
             return None
-        return [least + n * step for n in range(int((most - least) / step) + 1)]
+        found = [least + n * step for n in range(int((most - least) / step) + 1)]
+        return [number for number in found if _has_float(number)]
 
     def multiples(self, step: Fraction) -> dict[str, Any] | None:
         """The multiples of `step` within the bounds, as JSON Schema; None without a multiple.
@@ -158,8 +166,8 @@ class Bounds:
     def _ends(self, step: Fraction) -> tuple[Fraction | None, Fraction | None]:
         """The smallest and the largest multiple of `step` within the bounds; None for a missing bound."""
         exact = list(self._exact())
-        least = max((_first(bound, step, key) for key, bound in exact if key in _LEAST), default=None)
-        most = min((_last(bound, step, key) for key, bound in exact if key not in _LEAST), default=None)
+        least = max((_inward(_first, bound, step, key) for key, bound in exact if key in _LEAST), default=None)
+        most = min((_inward(_last, bound, step, key) for key, bound in exact if key not in _LEAST), default=None)
         return least, most
 
     def _exact(self) -> Iterator[tuple[str, Fraction]]:
@@ -171,6 +179,17 @@ class Bounds:
 def written(number: Fraction) -> int | float:
     """A fraction as a JSON number."""
     return int(number) if number.denominator == 1 else float(number)
+
+
+def _has_float(number: Fraction) -> bool:
+    """Whether a number is whole, or has so few digits that no float near it stands for another number."""
+    return number.denominator == 1 or abs(number) * number.denominator < 10**_SURE_DIGITS
+
+
+def _inward(end: Callable[[Fraction, Fraction, str], Fraction], bound: Fraction, step: Fraction, key: str) -> Fraction:
+    """The first or last multiple of a step, or else the first or last whole multiple, where floats are too coarse."""
+    number = end(bound, step, key)
+    return number if _has_float(number) else end(bound, _common(step, Fraction(1)), key)
 
 
 def _first(bound: Fraction, step: Fraction, key: str) -> Fraction:

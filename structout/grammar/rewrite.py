@@ -242,8 +242,11 @@ class Rewriter:
             return
         names = self.resolve(names)
         others = node.get("additionalProperties", True)
+        kinds = names.get("type", "string") if isinstance(names, Mapping) else "string" * (names is True)
+        if "string" not in ([kinds] if isinstance(kinds, str) else kinds):
+            names = {"enum": []}  # each name is a string
         rest = set(names) - {"type", "title", "description", "format"} if isinstance(names, Mapping) else {"?"}
-        if names is True or (not rest and "format" not in names and names.get("type", "string") == "string"):
+        if names is True or (not rest and "format" not in names):
             del node["propertyNames"]
             return
         listed = self.values(names)
