@@ -19,6 +19,9 @@ from structout.strategies.merge import with_whole_numbers
 Compile = Callable[[Schema[Any]], Any]
 _MOST = 8  # cases that a report shows
 _ORDERS = 200
+# Of this draft, the package jsonschema overlooks `additionalProperties` beside `unevaluatedProperties`, and fails on
+# `items: true` beside `unevaluatedItems`.
+_MISREAD = "2019"
 
 
 def cases(count: int, seed: int) -> Iterator[tuple[str, dict[str, Any], Any]]:
@@ -49,10 +52,9 @@ def verdicts(count: int, seed: int, check: Callable[[Schema[Any], Any], bool] | 
         if schema is None:
             broken.append(f"a schema of draft {draft} was refused: {json.dumps(source)}")
             continue
-        try:
-            theirs = validators.validator_for(source)(source).is_valid(document)
-        except TypeError:  # the package counts `items: true` beside `unevaluatedItems` of draft 2019-09
+        if draft == _MISREAD and '"unevaluated' in json.dumps(source):
             continue
+        theirs = validators.validator_for(source)(source).is_valid(document)
         times += 1
         if ours(schema, document) != theirs:
             said = "valid" if not theirs else "invalid"
