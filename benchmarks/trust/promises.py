@@ -68,6 +68,8 @@ PROMISES = {
             "`multipleOf` or a bound with decimals stood beside it, and claimed to be exact. Strict forms wrote the "
             "boolean, which no provider takes, and merged it wrongly.",
             "A strict form gave an answer to a document with a key that its own schema has no place for.",
+            "A strict form kept the null of a key that may be absent, where a keyword beside the type of its value, or "
+            "`propertyNames`, refuses the null: a document that complies came back as one that does not.",
             "A mask of a list whose items must differ took each value that an `enum` or a `const` of the items names, "
             "also a value that another keyword refuses, such as `null` with `type: string`. So did a mask of the names "
             "of members (`propertyNames`). 1 and 1.0 were two values. The masks claimed to be exact.",

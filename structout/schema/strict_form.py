@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any, Final
 
+import jsonschema_rs
+
 from structout.document import Json, read_json
 from structout.errors import SchemaError
 from structout.schema.keywords import with_exclusive_bounds
-from structout.schema.references import local, place_of, target
+from structout.schema.references import local, place_of, refuse, target
 from structout.schema.strict_parts import (
     AsJson,
     Choice,
@@ -272,14 +274,28 @@ class _Builder:
             if others is False and not patterns:
                 return Members({})
             return self._pairs(node, {} if others is None else others, patterns)
-        members = {key: self._member(one, is_required=key in required) for key, one in declared.items()}
+        takes_null = self._null_judge(node)
+        members = {
+            key: self._member(one, is_required=key in required, may_be_null=takes_null(key))
+            for key, one in declared.items()
+        }
         if (others is None or others is False) and not patterns:
             return Members(members)
         return Members(members, self._pairs({}, others, patterns), _free("other_keys", members))
 
-    def _member(self, node: Any, *, is_required: bool) -> Member:
+    def _null_judge(self, node: Mapping[str, Any]) -> Callable[[str], bool]:
+        """Tells whether a key of an object may be null, as far as keywords of the key and of its value say."""
+        definitions = {key: self._root[key] for key in ("$schema", "$defs", "definitions") if key in self._root}
+        own = {key: node[key] for key in ("properties", "patternProperties", "propertyNames") if key in node}
+        try:
+            judge = jsonschema_rs.validator_for({**definitions, **own}, retriever=refuse)
+        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
+            return lambda key: True
+        return lambda key: bool(judge.is_valid({key: None}))
+
+    def _member(self, node: Any, *, is_required: bool, may_be_null: bool) -> Member:
         part = self._part(node)
-        takes_null = "null" in kinds_of(node, self._root) and self._takes_null(part)
+        takes_null = may_be_null and "null" in kinds_of(node, self._root) and self._takes_null(part)
         default = node.get("default") if isinstance(node, Mapping) else None
         return Member(part, is_required, not is_required and not takes_null, default)
 

@@ -339,8 +339,8 @@ def closed(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
-    branches = schema["anyOf"] if schema.keys() == {"anyOf"} else [schema]
-    return {"anyOf": [*branches, {"type": "null"}]}
+    branches, null = schema["anyOf"] if schema.keys() == {"anyOf"} else [schema], {"type": "null"}
+    return schema if null in branches else {"anyOf": [*branches, null]}
 
 
 def _written(value: Json) -> str:

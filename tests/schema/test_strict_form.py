@@ -186,6 +186,23 @@ def test_null_that_two_exclusive_alternatives_take_means_that_the_key_is_absent(
     assert not jsonschema_rs.validator_for(form.schema).is_valid({"a": None, "b": None})
 
 
+@pytest.mark.parametrize(
+    "refusing",
+    [
+        {"properties": {"a": {"type": ["integer", "null"], "not": {"maximum": 2}}}},
+        {"properties": {"a": {"type": "null", "not": {}}}},
+        {"properties": {"a": {"type": ["integer", "null"]}}, "propertyNames": {"maxLength": 0}},
+        {"properties": {"a": {"$ref": "#/$defs/d"}}, "$defs": {"d": {"type": ["integer", "null"], "enum": [1]}}},
+    ],
+)
+def test_null_that_another_keyword_refuses_means_that_the_key_is_absent(refusing: dict[str, Any]) -> None:
+    form = strictified({"type": "object", **refusing})
+    answer = form.answer({})
+    assert answer == {"a": None}
+    assert jsonschema_rs.validator_for(form.schema).is_valid(answer)
+    assert form.document(answer) == {}
+
+
 def test_an_answer_in_another_form_keeps_its_text() -> None:
     form = strictified({"properties": {"sizes": {"additionalProperties": {"type": "number"}}}, "required": ["sizes"]})
     for text in (
