@@ -204,3 +204,12 @@ def _overflows(document: Json) -> bool:
         elif isinstance(node, list):
             stack.extend(node)
     return False
+
+
+def with_whole_numbers(node: Json) -> Json:
+    """The document with 3.0 written as 3."""
+    if isinstance(node, dict):
+        return {key: with_whole_numbers(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [with_whole_numbers(value) for value in node]
+    return int(node) if isinstance(node, float) and node.is_integer() else node

@@ -50,6 +50,7 @@ _KEYWORDS: Final = {  # keywords that tell the type of the values that they are 
     "string": ("pattern", "format", "minLength", "maxLength"),
     "number": _NUMBERS,
 }
+_OF_PRESENCE: Final = ("maxProperties", "dependentRequired", "dependentSchemas", "dependencies", "not", "if")
 _COMBINED: Final = ("$ref", "allOf", "anyOf", "oneOf")
 _SAYS_NOTHING: Final = frozenset({
     "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment", "$schema", "$id",
@@ -284,7 +285,11 @@ class _Builder:
         return Members(members, self._pairs({}, others, patterns), _free("other_keys", members))
 
     def _null_judge(self, node: Mapping[str, Any]) -> Callable[[str], bool]:
-        """Tells whether a key of an object may be null, as far as keywords of the key and of its value say."""
+        """Tells whether a key of an object may be null, as far as keywords of the key and of its value say: never where
+        the object may say more of keys that it has.
+        """
+        if any(key in node for key in _OF_PRESENCE):
+            return lambda key: False
         definitions = {key: self._root[key] for key in ("$schema", "$defs", "definitions") if key in self._root}
         own = {key: node[key] for key in ("properties", "patternProperties", "propertyNames") if key in node}
         try:

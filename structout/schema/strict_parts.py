@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import jsonschema_rs
 
-from structout.document import Json, read_json
+from structout.document import Json, read_json, with_whole_numbers
 from structout.schema.walk import kind_of
 
 AS_JSON = {"type": "string", "description": "The value, written as JSON"}
@@ -60,7 +60,8 @@ class AsJson:
         return {"type": "string", "enum": list(map(_written, self.values))} if self.values else dict(AS_JSON)
 
     def answer(self, document: Json) -> Json:
-        return _written(document)
+        equal = with_whole_numbers(document)  # 3 is 3.0
+        return _written(next((one for one in self.values if same(with_whole_numbers(one), equal)), document))
 
     def document(self, answer: Json) -> Json:
         return read_json(_text(answer))
@@ -183,6 +184,8 @@ class Members:
         made: dict[str, Json] = {}
         for key, member in self.members.items():
             if key in found:
+                if found[key] is None and member.is_left_out:
+                    raise ValueError(f"null for the key {key!r:.60} means that the key is absent")
                 made[key] = member.part.answer(found[key])
             elif member.is_required:
                 raise ValueError(f"the key {key!r:.60} is missing")

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from structout.document import Json, scalars
+from structout.document import Json, scalars, with_whole_numbers
 from structout.issue import pointer
 
 _ABSENT: Any = object()
@@ -50,15 +50,6 @@ def majority(ballots: Sequence[Ballot]) -> Merged:
 def canonical(node: Json) -> str:
     """The same text for equal documents (JSON Schema, 4.2.2): 6 equals 6.0, but true does not equal 1."""
     return json.dumps(with_whole_numbers(node), sort_keys=True)
-
-
-def with_whole_numbers(node: Json) -> Json:
-    """The document with 3.0 written as 3."""
-    if isinstance(node, dict):
-        return {key: with_whole_numbers(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [with_whole_numbers(value) for value in node]
-    return int(node) if isinstance(node, float) and node.is_integer() else node
 
 
 def as_written(document: Json, originals: Sequence[Json]) -> Json:

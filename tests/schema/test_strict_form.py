@@ -192,6 +192,8 @@ def test_null_that_two_exclusive_alternatives_take_means_that_the_key_is_absent(
         {"properties": {"a": {"type": ["integer", "null"], "not": {"maximum": 2}}}},
         {"properties": {"a": {"type": "null", "not": {}}}},
         {"properties": {"a": {"type": ["integer", "null"]}}, "propertyNames": {"maxLength": 0}},
+        {"properties": {"a": {"type": "null"}}, "maxProperties": 0},
+        {"properties": {"a": {"type": ["integer", "null"]}}, "dependentRequired": {"a": ["b"]}},
         {"properties": {"a": {"$ref": "#/$defs/d"}}, "$defs": {"d": {"type": ["integer", "null"], "enum": [1]}}},
     ],
 )
@@ -201,6 +203,17 @@ def test_null_that_another_keyword_refuses_means_that_the_key_is_absent(refusing
     assert answer == {"a": None}
     assert jsonschema_rs.validator_for(form.schema).is_valid(answer)
     assert form.document(answer) == {}
+    with pytest.raises(ValueError, match="null"):
+        form.answer({"a": None})
+
+
+def test_a_listed_value_is_answered_as_the_schema_spells_it() -> None:
+    form = strictified({"enum": [[1.0], 3.0]})
+    documents: list[Json] = [3, 3.0, [1]]
+    for document in documents:
+        answer = form.answer(document)
+        assert jsonschema_rs.validator_for(form.schema).is_valid(answer)
+        assert form.document(answer) == document
 
 
 def test_an_answer_in_another_form_keeps_its_text() -> None:
