@@ -83,7 +83,9 @@ def _members(kind: str, name: str, tuned: Path | None, log: Path) -> list[Record
     """The models of a set: the embedded model, or those that were fine-tuned, of which the first answers alone."""
     if kind == "as is":
         return [Recorded(kind, partial(load_model, "embedded"), log / f"{_file(kind, name)}.jsonl")]
-    folder = (tuned or Path()) / name
+    if tuned is None:
+        return []
+    folder = tuned / name
     places = [place for place in (folder, *sorted(folder.glob("[0-9]"))) if (place / "tuning.json").is_file()]
     return [
         Recorded(
@@ -92,7 +94,7 @@ def _members(kind: str, name: str, tuned: Path | None, log: Path) -> list[Record
             log / f"{_file(kind, name)}-{number}.jsonl",
             Tuning.read(place),
         )
-        for number, place in enumerate(places if tuned else [], 1)
+        for number, place in enumerate(places, 1)
     ]
 
 

@@ -8,8 +8,9 @@ same adapter, three ways learn from these records, each for as many CPU seconds 
 - `best answers`: fine-tuning on the best answer of each record;
 - `labels`: fine-tuning on the labels, which needs no answers.
 
-They are compared on hand-written descriptions and on new generated ones. A run that is interrupted goes on with the
-same command; what it finds is written to results/reward.md.
+One loop serves all three, so that a CPU second buys the same arithmetic. They are compared on hand-written
+descriptions and on new generated ones. A run that is interrupted goes on with the same command; what it finds is
+written to results/reward.md.
 """
 
 import argparse
@@ -95,7 +96,7 @@ def generated(count: int, seed: int, folder: Path) -> Dataset:
 
 
 def sampled(records: Dataset, folder: Path) -> tuple[list[list[Answer]], float]:
-    """Four answers to each record, and the CPU seconds that they took."""
+    """Four answers to each record, and the CPU seconds of the run that completed them."""
     log, clock = folder / "sampled.jsonl", folder / "sampled.seconds"
     began = time.process_time()
     outcomes = evaluate(_SAMPLES, f"path:{START}", records, sampling=_HOW, log=log).outcomes
@@ -159,10 +160,10 @@ def continued(
     lessons: Sequence[Demonstration] | Sequence[tuple[Demonstration, Demonstration]],
     folder: Path,
     seconds: float | None = None,
-) -> float:
+) -> None:
     """Fine-tune the adapter further and save it: on answers, or on pairs with the better answer first.
 
-    It learns for so many CPU seconds, over and over, or else for one pass. Returns the CPU seconds.
+    It learns for so many CPU seconds, over and over, or else for one pass.
     """
     from peft import PeftModel
 
@@ -188,16 +189,15 @@ def continued(
         optimizer.zero_grad()
         steps += 1
         print(f"{folder.name}: step {steps}, {done:.0%}, loss {found.item():.3f}", file=sys.stderr, flush=True)
-    spent = time.process_time() - began
+    spent = round(time.process_time() - began)
     made = folder.with_suffix(".new")
     rmtree(made, ignore_errors=True)
     copytree(START, made)
     network.save_pretrained(str(made), save_embedding_layers=False)
     tidy(made, tuning.base)
-    told = {"passes": round(steps * _BATCH / len(units), 1), "cpu_seconds": round(spent)}
+    told = {"passes": round(steps * _BATCH / len(units), 1), "cpu_seconds": spent}
     replace(tuning, cost=tuning.cost | told).write(made)
     made.rename(folder)
-    return spent
 
 
 def _prepared(network: Any, base: LocalModel, lessons: Sequence[Any]) -> tuple[Loss, float, Sequence[Any]]:
@@ -251,7 +251,7 @@ def line(name: str, way: str, learned: str, outcomes: Sequence[Outcome], base: S
     gains = ["–", "–"]
     if outcomes is not base:
         shares, others = ([one.score.right / one.score.leaves for one in some] for some in (outcomes, base))
-        clean, before = ([float(not _invented(one)) for one in some] for some in (outcomes, base))
+        clean, before = ([float(not count) for count in counts] for counts in (made, map(_invented, base)))
         gains = [_points(difference(shares, others)), _points(difference(clean, before))]
     return (
         f"| {name} | {way} | {learned} | {values:.1%} | {gains[0]} | {right.mean():.1%} | {sum(made)} of {of} "

@@ -13,7 +13,8 @@ _COUNTS = tuple(f"{end}{what}" for end in ("min", "max") for what in ("Length", 
 _INT64 = 2**63 - 1
 _FEW = 16  # multiples up to which they are listed
 _HAIR = Fraction(1, 10**9)
-_SURE_DIGITS, _COARSE_DIGITS = 15, 14  # of a number that a double holds, and of one that arithmetic leaves as it is
+_SURE_DIGITS = 15  # a double keeps every number of so many digits
+_COARSE_DIGITS = 14  # digits of a moved bound: the engine may change the 15th digit
 _MOST_DIGITS = 20  # decimal places of a bound
 _MOST_STEPS = 8  # steps with fewer decimal places than the given step
 
@@ -79,13 +80,16 @@ def _within_64_bits(node: dict[str, Any]) -> list[Lack]:
             gaps.append((key, "the engine's integers have 64 bits", False))
         else:
             node[key] = written(moved)
-            gaps.append((key, "the mask moves a bound of more than 15 digits inwards by 1e-13 of it", True))
+            gaps.append(
+                (key, "the mask moves a bound of more than 15 digits inwards, by at most 2e-13 of its value", True)
+            )
     return gaps
 
 
 def _coarse(bound: Fraction, key: str) -> Fraction:
-    """A bound of 14 digits, inwards of a bound by what an engine that reckons with 15 digits may get wrong."""
-    grain = Fraction(10) ** (len(str(math.floor(abs(bound)))) - _COARSE_DIGITS)
+    """A bound of 14 digits that lies one or two units of its last digit inwards of `bound`."""
+    first_digit = (Decimal(bound.numerator) / Decimal(bound.denominator)).adjusted()
+    grain = Fraction(10) ** (first_digit + 1 - _COARSE_DIGITS)
     return (math.floor(bound / grain) + 2 if key in _LEAST else math.ceil(bound / grain) - 2) * grain
 
 

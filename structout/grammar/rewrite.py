@@ -243,13 +243,12 @@ class Rewriter:
         names = self.resolve(names)
         others = node.get("additionalProperties", True)
         kinds = names.get("type", "string") if isinstance(names, Mapping) else "string" * (names is True)
-        if "string" not in ([kinds] if isinstance(kinds, str) else kinds):
-            names = {"enum": []}  # each name is a string
+        may_be_text = "string" in ([kinds] if isinstance(kinds, str) else kinds)  # each name is a string
         rest = set(names) - {"type", "title", "description", "format"} if isinstance(names, Mapping) else {"?"}
-        if names is True or (not rest and "format" not in names):
+        if names is True or (may_be_text and not rest and "format" not in names):
             del node["propertyNames"]
             return
-        listed = self.values(names)
+        listed = self.values(names) if may_be_text else []
         if listed is not None and not node.get("patternProperties"):
             declared = node.get("properties", {})
             node["properties"] = {

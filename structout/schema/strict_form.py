@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain, count
 from typing import Any, Final
 
@@ -50,7 +51,6 @@ _KEYWORDS: Final = {  # keywords that tell the type of the values that they are 
     "string": ("pattern", "format", "minLength", "maxLength"),
     "number": _NUMBERS,
 }
-_OF_PRESENCE: Final = ("maxProperties", "dependentRequired", "dependentSchemas", "dependencies", "not", "if")
 _COMBINED: Final = ("$ref", "allOf", "anyOf", "oneOf")
 _SAYS_NOTHING: Final = frozenset({
     "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment", "$schema", "$id",
@@ -275,9 +275,9 @@ class _Builder:
             if others is False and not patterns:
                 return Members({})
             return self._pairs(node, {} if others is None else others, patterns)
-        takes_null = self._null_judge(node)
+        may_be_null = self._null_judge(node)
         members = {
-            key: self._member(one, is_required=key in required, may_be_null=takes_null(key))
+            key: self._member(one, key, is_required=key in required, may_be_null=may_be_null)
             for key, one in declared.items()
         }
         if (others is None or others is False) and not patterns:
@@ -285,22 +285,26 @@ class _Builder:
         return Members(members, self._pairs({}, others, patterns), _free("other_keys", members))
 
     def _null_judge(self, node: Mapping[str, Any]) -> Callable[[str], bool]:
-        """Tells whether a key of an object may be null, as far as keywords of the key and of its value say: never where
-        the object may say more of keys that it has.
+        """Tells whether null is a value of a key. It is none where `maxProperties` counts the keys: there it means that
+        the key is absent.
         """
-        if any(key in node for key in _OF_PRESENCE):
-            return lambda key: False
-        definitions = {key: self._root[key] for key in ("$schema", "$defs", "definitions") if key in self._root}
-        own = {key: node[key] for key in ("properties", "patternProperties", "propertyNames") if key in node}
-        try:
-            judge = jsonschema_rs.validator_for({**definitions, **own}, retriever=refuse)
-        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
-            return lambda key: True
-        return lambda key: bool(judge.is_valid({key: None}))
 
-    def _member(self, node: Any, *, is_required: bool, may_be_null: bool) -> Member:
+        @cache
+        def judge() -> jsonschema_rs.Validator | None:
+            definitions = {key: self._root[key] for key in ("$schema", "$defs", "definitions") if key in self._root}
+            own = {key: node[key] for key in ("properties", "patternProperties", "propertyNames") if key in node}
+            try:
+                return jsonschema_rs.validator_for({**definitions, **own}, retriever=refuse)
+            except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
+                return None
+
+        return lambda key: "maxProperties" not in node and ((one := judge()) is None or one.is_valid({key: None}))
+
+    def _member(self, node: Any, key: str, *, is_required: bool, may_be_null: Callable[[str], bool]) -> Member:
         part = self._part(node)
-        takes_null = may_be_null and "null" in kinds_of(node, self._root) and self._takes_null(part)
+        takes_null = (
+            not is_required and "null" in kinds_of(node, self._root) and self._takes_null(part) and may_be_null(key)
+        )
         default = node.get("default") if isinstance(node, Mapping) else None
         return Member(part, is_required, not is_required and not takes_null, default)
 

@@ -193,7 +193,6 @@ def test_null_that_two_exclusive_alternatives_take_means_that_the_key_is_absent(
         {"properties": {"a": {"type": "null", "not": {}}}},
         {"properties": {"a": {"type": ["integer", "null"]}}, "propertyNames": {"maxLength": 0}},
         {"properties": {"a": {"type": "null"}}, "maxProperties": 0},
-        {"properties": {"a": {"type": ["integer", "null"]}}, "dependentRequired": {"a": ["b"]}},
         {"properties": {"a": {"$ref": "#/$defs/d"}}, "$defs": {"d": {"type": ["integer", "null"], "enum": [1]}}},
     ],
 )
