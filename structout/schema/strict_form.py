@@ -285,9 +285,11 @@ class _Builder:
         return Members(members, self._pairs({}, others, patterns), _free("other_keys", members))
 
     def _null_judge(self, node: Mapping[str, Any]) -> Callable[[str], bool]:
-        """Tells whether null is a value of a key. It is none where `maxProperties` counts the keys: there it means that
-        the key is absent.
+        """Tells whether null is a value of a key whose types include null. It is none where `maxProperties` counts the
+        keys: there it means that the key is absent.
         """
+        if "maxProperties" in node:
+            return lambda key: False
 
         @cache
         def judge() -> jsonschema_rs.Validator | None:
@@ -298,7 +300,11 @@ class _Builder:
             except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
                 return None
 
-        return lambda key: "maxProperties" not in node and ((one := judge()) is None or one.is_valid({key: None}))
+        def is_value(key: str) -> bool:
+            one = None if _says_types_alone(node, key) else judge()
+            return one is None or one.is_valid({key: None})
+
+        return is_value
 
     def _member(self, node: Any, key: str, *, is_required: bool, may_be_null: Callable[[str], bool]) -> Member:
         part = self._part(node)
@@ -330,6 +336,15 @@ class _Builder:
             key = named.schema if isinstance(text, Plain) and text.kind == "string" else key
         names = {"minProperties": "minItems", "maxProperties": "maxItems"}
         return Pairs(key, self._choice(values), {short: node[name] for name, short in names.items() if name in node})
+
+
+def _says_types_alone(node: Mapping[str, Any], key: str) -> bool:
+    """Whether only types say if a key may be null, as in `int | None` of Pydantic: no validator is needed then."""
+    declared = node.get("properties", {}).get(key)
+    if not isinstance(declared, Mapping) or "patternProperties" in node or "propertyNames" in node:
+        return False
+    own = declared.keys() - {"title", "description", "default", "examples"}
+    return own == {"type"} or (own == {"anyOf"} and {"type": "null"} in declared["anyOf"])
 
 
 def _free(name: str, taken: Collection[str]) -> str:
