@@ -285,8 +285,8 @@ class _Builder:
         return Members(members, self._pairs({}, others, patterns), _free("other_keys", members))
 
     def _null_judge(self, node: Mapping[str, Any]) -> Callable[[str], bool]:
-        """Tells whether null is a value of a key whose types include null. It is none where `maxProperties` counts the
-        keys: there it means that the key is absent.
+        """Tells whether null is a value of a key whose types include null. Where `maxProperties` counts the keys, null
+        always means that the key is absent.
         """
         if "maxProperties" in node:
             return lambda key: False
