@@ -1,24 +1,22 @@
 """Many labels, dates and times in words: why a fine-tuned model gets records wrong, and what helps.
 
-    python -m benchmarks.reliability.labels --folder .structout/labels --records 100
+    python -m benchmarks.reliability.labels --folder .structout/labels --records 100 [--only WAY ...]
 
 Reports of faults in a building name one to three of 62 faults, a day and a time. The embedded model is fine-tuned on
-the same 200 reports in two ways. "As it comes": faults in any order, ISO dates and times, which the model has to
-reckon. "One order, as written": faults are a set, which `finetune` teaches in one order; the day of receipt, the day
-and the time are quoted from the report (`quote=True`), and code reads them. A third way gives the second model only the
-labels that are nearest to the report, by the words that train records with a label have in common, and by the label's
-name.
-Five labels and a quarter of the phrases occur in test records alone.
+the same 200 reports in three ways. `comes`: faults in any order, ISO dates and times, which the model has to reckon.
+`written`: faults are a set, which `finetune` teaches in one order; the day of receipt, the day and the time are quoted
+from the report (`quote=True`), and code reads them. `told`: as `written`, and below the report stand the nearest
+labels, each with what it means (described.toml). `masked` is the model of `written`, whose mask admits the nearest
+labels alone. Five labels and a quarter of the phrases occur in test records alone.
 """
 
 import argparse
-import math
 import random
 import re
 import tomllib
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from pathlib import Path
@@ -27,6 +25,7 @@ from typing import Any, Final
 import torch
 
 from benchmarks.reliability.dates import due_day, in_words, read_date
+from benchmarks.reliability.nearest import Nearest
 from structout import Constrained, Dataset, Sampling, Schema, load_model
 from structout.errors import StructoutWarning
 from structout.evaluation.dataset import Record
@@ -35,10 +34,22 @@ from structout.evaluation.stats.rates import wilson
 from structout.finetuning import Training, TrainingStep, finetune
 from structout.result import Task
 
-FAULTS: Final[dict[str, list[str]]] = tomllib.loads(Path(__file__).with_name("faults.toml").read_text(encoding="utf-8"))
+
+def _table(name: str) -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+FAULTS: Final[Mapping[str, list[str]]] = _table("faults.toml")
+DESCRIBED: Final[Mapping[str, str]] = _table("described.toml")
 NEVER_LEARNED: Final = tuple(FAULTS)[7::12]  # labels that no train record has
 TRAINING: Final = Training(seed=1, passes=2, held_out=0)
-NEAREST: Final = 12
+MASKED, TOLD = 12, 6  # nearest labels
+WAYS: Final = {
+    "comes": "as it comes",
+    "written": "one order, as written",
+    "masked": f"and a mask of the {MASKED} nearest labels",
+    "told": f"and told the {TOLD} nearest labels",
+}
 _ROOMS = ("room 12", "the lobby", "office 3", "the kitchen on floor 2", "the workshop", "flat 41", "the canteen")
 _BEFORE = ("Please come", "A visit would suit us", "Can you send someone", "We need help")
 DAY_FORMS = ("in words", "in figures", "in days", "next weekday", "tomorrow")
@@ -158,43 +169,31 @@ def read(document: Any) -> Said:
     return Said(frozenset(document["faults"]), day, read_time(document["at"]))
 
 
-def nearest(learned: Sequence[Report]) -> Callable[[str], list[str]]:
-    """A function that finds the labels nearest to a text: by words that are more common with a label than without.
+def near(learned: Sequence[Report]) -> Nearest:
+    """Finds labels after these reports."""
+    return Nearest([(one.text, one.phrased) for one in learned], DESCRIBED)
 
-    The words of the label's name count as one record that has the label.
+
+def told(text: str, labels: Sequence[str]) -> str:
+    """The report with labels, and what they mean, below it."""
+    return "\n".join((text, "Faults that it may name:", *(f"{label}: {DESCRIBED[label]}" for label in labels)))
+
+
+def learn(folder: Path, learned: Sequence[Report], way: str) -> str:
+    """Fine-tune the embedded model on the reports; an earlier run goes on. Returns the name of the model.
+
+    The labels below a report are those that are nearest after the other reports.
     """
-    by_label = {label: Counter(_words(label.replace("_", " "))) for label in FAULTS}
-    overall: Counter[str] = Counter()
-    for one in learned:
-        overall.update(set(_words(one.text)))
-        for label in one.phrased:
-            by_label[label].update(set(_words(one.text)))
-    sizes = Counter(label for one in learned for label in one.phrased)
-
-    def score(label: str, words: set[str]) -> float:
-        return sum(
-            math.log((by_label[label][word] + 0.1) / (sizes[label] + 1) / ((overall[word] + 0.5) / (len(learned) + 1)))
-            for word in words
-            if by_label[label][word]
-        )
-
-    def find(text: str) -> list[str]:
-        words = set(_words(text))
-        best = sorted(FAULTS, key=lambda label: -score(label, words))[:NEAREST]
-        return [label for label in FAULTS if label in best]
-
-    return find
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[a-z]+", text.lower())
-
-
-def learn(folder: Path, learned: Sequence[Report], *, written: bool) -> str:
-    """Fine-tune the embedded model on the reports; an earlier run goes on. Returns the name of the model."""
-    label = _as_written if written else _as_it_comes
-    records = tuple(Record(f"{n}", one.text, label(one), label(one), "train") for n, one in enumerate(learned))
-    dataset = Dataset("reports", _schema(tuple(FAULTS), written), records)
+    label = _as_it_comes if way == "comes" else _as_written
+    texts = [one.text for one in learned]
+    if way == "told":
+        others = [near([*learned[:n], *learned[n + 1 :]]) for n in range(len(learned))]
+        texts = [told(text, other.find(text, TOLD)) for text, other in zip(texts, others, strict=True)]
+    records = tuple(
+        Record(f"{n}", text, label(one), label(one), "train")
+        for n, (text, one) in enumerate(zip(texts, learned, strict=True))
+    )
+    dataset = Dataset("reports", _schema(tuple(FAULTS), way != "comes"), records)
     finetune("embedded", dataset, folder, TRAINING, tell=_tell)
     return f"path:{folder}"
 
@@ -203,17 +202,20 @@ def _tell(step: TrainingStep) -> None:
     print(f"step {step.step} of {step.steps}: loss {step.loss:.4f}", flush=True)
 
 
-def answers(
-    model: str, tested: Sequence[Report], labels: Callable[[str], Sequence[str]], *, written: bool
-) -> list[Said | None]:
+def answers(model: str, tested: Sequence[Report], way: str, nearest: Nearest) -> list[Said | None]:
     """What a program gets for each report; None for an invalid answer."""
-    asked, strategy = load_model(model), Constrained(quote=written)
-    warnings.simplefilter("ignore", StructoutWarning)  # of fewer labels than the model was fine-tuned for
+    written = way != "comes"
+    tasks = []
+    for one in tested:
+        labels = tuple(nearest.find(one.text, MASKED)) if way == "masked" else tuple(FAULTS)
+        text = told(one.text, nearest.find(one.text, TOLD)) if way == "told" else one.text
+        tasks.append(Task(text, _schema(labels, written), (), Sampling(max_tokens=96)))
     found: list[Said | None] = []
-    tasks = [Task(one.text, _schema(labels(one.text), written), (), Sampling(max_tokens=96)) for one in tested]
-    for result in strategy.run(tasks, asked):
-        document: Any = result.document
-        found.append((read if written else reckoned)(document) if result.ok else None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StructoutWarning)  # of fewer labels than the model was fine-tuned for
+        for result in Constrained(quote=written).run(tasks, load_model(model)):
+            document: Any = result.document
+            found.append((read if written else reckoned)(document) if result.ok else None)
     return found
 
 
@@ -247,34 +249,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path(".structout/labels"), help="keeps the fine-tuned models")
     parser.add_argument("--records", type=int, default=100)
+    parser.add_argument("--only", nargs="+", choices=list(WAYS), default=list(WAYS), metavar="WAY")
     given = parser.parse_args()
     torch.set_num_threads(1)
     learned = list(reports(200, seed=1, learn=True))
     tested = list(reports(given.records, seed=2, learn=False))
-    near, everything = nearest(learned), tuple(FAULTS)
-    plain = learn(given.folder / "as_it_comes", learned, written=False)
-    better = learn(given.folder / "as_written", learned, written=True)
-    ways = {
-        "as it comes": answers(plain, tested, lambda _: everything, written=False),
-        "one order, as written": answers(better, tested, lambda _: everything, written=True),
-        f"and the {NEAREST} nearest labels": answers(better, tested, near, written=True),
-    }
+    nearest = near(learned)
     print("| fine-tuned | records right | faults: learned | words never learned | labels never learned | added | "
           f"{' | '.join(f'day {form}' for form in DAY_FORMS)} | time |")  # fmt: skip
-    print(f"| --- | ---: |{' ---: |' * (5 + len(DAY_FORMS))}")
-    rights = []
-    for way, said in ways.items():
-        line, right = _line(way, tested, said)
-        rights.append(right)
-        print(line)
-    held = sum(label in near(one.text) for one in tested for label in one.phrased)
-    print(f"\nThe nearest labels hold {held} of the {sum(len(one.phrased) for one in tested)} right ones.")
-    for name, one, other in (("second", rights[1], rights[0]), ("third", rights[2], rights[1])):
-        apart = difference(one, other)
-        print(
-            f"The {name} against the one before: {100 * apart.value:+.0f} points ({100 * apart.low:+.0f} to "
-            f"{100 * apart.high:+.0f}), p = {apart.p:.2g}"
-        )
+    print(f"| --- | ---: |{' ---: |' * (5 + len(DAY_FORMS))}", flush=True)
+    rights = {}
+    for way in given.only:
+        taught = "written" if way == "masked" else way
+        model = learn(given.folder / taught, learned, taught)
+        line, rights[way] = _line(WAYS[way], tested, answers(model, tested, way, nearest))
+        print(line, flush=True)
+    total = sum(len(one.phrased) for one in tested)
+    for count in (MASKED, TOLD):
+        held = sum(label in nearest.find(one.text, count) for one in tested for label in one.phrased)
+        print(f"\nThe {count} nearest labels hold {held} of the {total} right labels.")
+    for way, against in (("written", "comes"), ("masked", "written"), ("told", "written")):
+        if way in rights and against in rights:
+            apart = difference(rights[way], rights[against])
+            print(
+                f"`{way}` against `{against}`: {100 * apart.value:+.0f} points ({100 * apart.low:+.0f} to "
+                f"{100 * apart.high:+.0f}), p = {apart.p:.2g}"
+            )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.reliability.goals import Answers, kept, whole_of
+from benchmarks.reliability.labels import DESCRIBED, FAULTS, TOLD, near, reports, told
 from benchmarks.reliability.measure import (
     abstention_bound,
     auc,
@@ -18,6 +19,7 @@ from benchmarks.reliability.measure import (
     paired,
     right_of_the_first,
 )
+from benchmarks.reliability.nearest import Nearest
 from benchmarks.reliability.recorded import Recorded
 from benchmarks.reliability.reward import invented, reward
 from benchmarks.reliability.sets import divided, parts
@@ -160,3 +162,27 @@ def test_a_threshold_keeps_what_is_at_least_as_sure() -> None:
     sure, right = np.array([0.9, 0.8, 0.4]), np.array([True, False, True])
     assert kept(0.8, sure, right, 4).startswith("50% | 1 of 2: 50%")
     assert kept(None, sure, right, 4) == "not certified | –"
+
+
+def test_the_nearest_labels_of_each_clause_come_first() -> None:
+    meanings = {
+        "light_out": "a lamp gives no light",
+        "mice": "mice or their traces",
+        "lock_broken": "a lock does not turn",
+    }
+    nearest = Nearest([("In flat 3: the bulb is dead", ["light_out"]), ("In flat 9: ", []), ("Hall: ", [])], meanings)
+    assert nearest.find("In flat 4: a bulb; the lock turned", 2) == ["light_out", "lock_broken"]
+    assert nearest.find("In flat 4: the lock turned; mouse traces", 2) == ["lock_broken", "mice"]
+
+
+def test_most_right_labels_are_told_with_what_they_mean() -> None:
+    assert set(DESCRIBED) == set(FAULTS)
+    tested = list(reports(50, seed=2, learn=False))
+    nearest = near(list(reports(200, seed=1, learn=True)))
+    below = [told(one.text, nearest.find(one.text, TOLD)) for one in tested]
+    held = [
+        f"\n{label}: {DESCRIBED[label]}" in text
+        for one, text in zip(tested, below, strict=True)
+        for label in one.phrased
+    ]
+    assert sum(held) > 0.9 * len(held)
