@@ -24,6 +24,7 @@ import jsonschema_rs
 from structout.document import Json, read_json
 from structout.errors import SchemaError
 from structout.schema.keywords import with_exclusive_bounds
+from structout.schema.merged import LEFT_OUT, merged
 from structout.schema.references import local, place_of, refuse, target
 from structout.schema.strict_parts import (
     AsJson,
@@ -52,11 +53,6 @@ _KEYWORDS: Final = {  # keywords that tell the type of the values that they are 
     "number": _NUMBERS,
 }
 _COMBINED: Final = ("$ref", "allOf", "anyOf", "oneOf")
-_SAYS_NOTHING: Final = frozenset({
-    "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment", "$schema", "$id",
-    "$defs", "definitions", "discriminator", "not", "if", "then", "else", "dependentSchemas", "dependentRequired",
-    "dependencies", "unevaluatedProperties", "unevaluatedItems", "contentMediaType", "contentSchema", "contentEncoding",
-})  # fmt: skip
 _NULL: Final = Plain({"type": "null"}, "null")
 
 
@@ -130,7 +126,7 @@ class _Builder:
         return StrictForm({**schema, **({"$defs": used} if used else {})}, part, is_wrapped)
 
     def _part(self, node: Any) -> Part:
-        if not isinstance(node, Mapping) or _SAYS_NOTHING.issuperset(node):
+        if not isinstance(node, Mapping) or LEFT_OUT.issuperset(node):
             return AsJson()
         node = with_exclusive_bounds(node)
         if any(key in node for key in _COMBINED):
@@ -151,7 +147,7 @@ class _Builder:
 
     def _combined(self, node: Mapping[str, Any]) -> Part:
         """A part for a schema that refers to others, or combines them."""
-        own = {key: value for key, value in node.items() if key not in _SAYS_NOTHING}
+        own = {key: value for key, value in node.items() if key not in LEFT_OUT}
         if own.keys() == {"$ref"}:
             return self._reference(node["$ref"])
         if own.keys() <= {"anyOf"} or own.keys() <= {"oneOf"}:
@@ -162,39 +158,14 @@ class _Builder:
 
     def _together(self, node: Mapping[str, Any]) -> Part:
         """A part for values that have several schemas."""
-        merged = self._merged([node], frozenset())
-        if merged is None:
+        made = merged([node], self._root)
+        if made is None:
             return AsJson()
-        branches = merged.pop("anyOf", None)
+        branches = made.pop("anyOf", None)
         if branches is None:
-            return self._part(merged)
-        together = [self._merged([merged, branch], frozenset()) for branch in branches]
+            return self._part(made)
+        together = [merged([made, branch], self._root) for branch in branches]
         return AsJson() if None in together else self._choice(together)
-
-    def _merged(self, nodes: Iterable[Any], seen: frozenset[str]) -> dict[str, Any] | None:
-        """One schema for values that have all of these schemas; None if no simple schema says so."""
-        made: dict[str, Any] = {}
-        for node in nodes:
-            if node is True:
-                continue
-            if not isinstance(node, Mapping):
-                return None
-            node = with_exclusive_bounds(node)
-            reference = node.get("$ref")
-            if reference in seen:
-                return None
-            inner: list[Any] = list(node.get("allOf", ()))
-            inner += [target(self._root, place_of(reference))] if isinstance(reference, str) else []
-            further = self._merged(inner, seen | {str(reference)} if reference else seen)
-            own = {key: value for key, value in node.items() if key not in {*_SAYS_NOTHING, "$ref", "allOf", "oneOf"}}
-            if "oneOf" in node:
-                if "anyOf" in own:
-                    return None
-                own["anyOf"] = node["oneOf"]
-            for one in (further, own):
-                if one is None or not _merge(made, one):
-                    return None
-        return made
 
     def _reference(self, reference: Any) -> Part:
         place = place_of(reference) if isinstance(reference, str) and reference[:1] == "#" else None
@@ -202,7 +173,7 @@ class _Builder:
         if place is None or node is None:
             return AsJson()
         seen = {place}
-        while isinstance(node, Mapping) and node.keys() - _SAYS_NOTHING == {"$ref"}:
+        while isinstance(node, Mapping) and node.keys() - LEFT_OUT == {"$ref"}:
             place = place_of(node["$ref"])
             if place in seen:
                 return AsJson()
@@ -376,29 +347,6 @@ def _is_anchored(pattern: str) -> bool:
     while plain != (shorter := re.sub(r"\([^()]*\)", "", plain)):
         plain = shorter
     return "|" not in plain
-
-
-def _merge(made: dict[str, Any], other: Mapping[str, Any]) -> bool:
-    """Add the keywords of another schema; False if both say something that cannot be said in one schema."""
-    closing = ("additionalProperties", "patternProperties")
-    for one, against in ((made, other), (other, made)):
-        if any(key in one for key in closing) and against.get("properties", {}).keys() - one.get("properties", {}):
-            return False
-    for key, value in other.items():
-        if key not in made:
-            made[key] = value
-        elif key == "properties":
-            both = made[key].keys() & value.keys()
-            made[key] = {**made[key], **value, **{name: {"allOf": [made[key][name], value[name]]} for name in both}}
-        elif key == "required":
-            made[key] = [*made[key], *(one for one in value if one not in made[key])]
-        elif key in ("minimum", "exclusiveMinimum", "minItems", "minLength", "minProperties"):
-            made[key] = max(made[key], value)
-        elif key in ("maximum", "exclusiveMaximum", "maxItems", "maxLength", "maxProperties"):
-            made[key] = min(made[key], value)
-        elif made[key] != value and key != "uniqueItems":
-            return False
-    return True
 
 
 def _is_whole(value: Json) -> bool:
