@@ -11,8 +11,9 @@ from typing import Any
 import jsonschema_rs
 
 from structout.grammar.disjoint import TYPES, disjoint
+from structout.grammar.negation import UNSUPPORTED, negated
 from structout.grammar.numbers import BOUNDS, numbers, whole_counts
-from structout.grammar.strings import FORMATS, PYDANTIC, unlike
+from structout.grammar.strings import FORMATS, PYDANTIC
 from structout.issue import pointer
 from structout.schema.keywords import RESTRICTING, with_exclusive_bounds
 from structout.schema.references import place_of, refuse, target
@@ -28,7 +29,6 @@ _KEPT = RESTRICTING | {"$schema", "$id", "id", "$anchor", "$defs", "definitions"
 _CONTROL = re.compile(r"\\u00[01]")  # in JSON; those with short escapes are written
 _LARGEST = 1e20  # the largest bound of a number that the engine takes
 _DOUBLE = 1.7976931348623157e308
-_UNSUPPORTED = ("contains", "minContains", "maxContains", "unevaluatedItems", "unevaluatedProperties", "$dynamicRef")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Rewriter:
         self._condition(new, path)
         self._not(new, path)
         self._one_of(new, path)
-        for key in _UNSUPPORTED:
+        for key in UNSUPPORTED:
             if key in new:
                 del new[key]
                 self._gap(path, key, "the engine does not support it")
@@ -139,6 +139,10 @@ class Rewriter:
         """Whether keywords beside a $ref are ignored, as they are up to draft 7."""
         draft = self.root.get("$schema", "") if isinstance(self.root, Mapping) else ""
         return isinstance(draft, str) and any(name in draft for name in ("draft-04", "draft-06", "draft-07"))
+
+    def doubt(self, keyword: str, why: str) -> None:
+        """Note that the mask may not enforce a keyword somewhere."""
+        self._gap((), keyword, why)
 
     def _gap(self, path: tuple[str | int, ...], keyword: str, why: str, *, narrower: bool = False) -> None:
         self.gaps.append(Gap(pointer(path), keyword, why, narrower))
@@ -212,7 +216,7 @@ class Rewriter:
                 del node["uniqueItems"]
                 for key in ("items", "minItems", "maxItems"):
                     node.pop(key, None)
-                self._also(node, {"anyOf": [{"enum": rows}, *self._but("array")]})
+                self._also(node, {"anyOf": [{"enum": rows}, {"type": [one for one in TYPES if one != "array"]}]})
                 return
         del node["uniqueItems"]
         self._gap(path, "uniqueItems", "a grammar does not remember earlier items")
@@ -296,7 +300,7 @@ class Rewriter:
         condition, then, other = node.pop("if", None), node.pop("then", True), node.pop("else", True)
         if condition is None or (then is True and other is True):
             return
-        against = self._negate(condition)
+        against = negated(condition, self)
         if against is None:
             self._gap(path, "if", "the condition cannot be negated")
             return
@@ -311,7 +315,7 @@ class Rewriter:
         if listed is not None and isinstance(node.get("enum"), list) and set(refused) <= {"enum", "const", "type"}:
             node["enum"] = [value for value in node["enum"] if not self.fits(refused, value)]
             return
-        against = self._negate(refused)
+        against = negated(refused, self)
         if against is None:
             self._gap(path, "not", "the engine does not support negation")
         else:
@@ -332,7 +336,7 @@ class Rewriter:
         if not overlapping:
             self._also(node, {"anyOf": branches})
             return
-        against = {k: self._negate(branches[k]) for k in {k for pair in overlapping for k in pair}}
+        against = {k: negated(branches[k], self) for k in {k for pair in overlapping for k in pair}}
         if len(branches) <= _MOST_BRANCHES and all(value is not None for value in against.values()):
             apart = [
                 {"allOf": [branch, *(against[j if i == k else i] for i, j in overlapping if k in (i, j))]}
@@ -366,81 +370,3 @@ class Rewriter:
             return jsonschema_rs.validator_for({**definitions, "allOf": [node]}, retriever=refuse)
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
             return None
-
-    def _but(self, *types: str) -> list[Any]:
-        """An alternative that allows every JSON type except `types`."""
-        return [{"type": [name for name in TYPES if name not in types]}]
-
-    def _negate(self, node: Any, depth: int = 0) -> Any | None:
-        """A schema of the values that a subschema rejects; None if the engine cannot express it."""
-        node = self.resolve(node)
-        if node is True or node == {}:
-            return False
-        if node is False:
-            return True
-        if not isinstance(node, Mapping) or depth > 6 or "$ref" in node:
-            return None
-        alternatives: list[Any] = []
-        for key, value in with_exclusive_bounds(node).items():
-            against = self._negate_keyword(key, value, node, depth)
-            if against is None:
-                return None
-            alternatives += against
-        if not alternatives:
-            return False
-        return alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
-
-    def _negate_keyword(self, key: str, value: Any, node: Mapping[str, Any], depth: int) -> list[Any] | None:
-        if key in ("title", "description", "$comment", "default", "examples", "$defs", "definitions"):
-            return []
-        if key == "not":
-            return [self.visit(value, ())] if not _mentions_unsupported(value) else None
-        if key == "type":
-            types = [value] if isinstance(value, str) else list(value)
-            if "integer" in types and "number" not in types:
-                return None
-            others = [name for name in TYPES if name not in types]
-            return [{"type": others}] if others else []
-        if key in ("enum", "const"):
-            values = value if key == "enum" else [value]
-            words = [word for word in values if isinstance(word, str)]
-            if not all(isinstance(word, str | bool) or word is None for word in values):
-                return None
-            found: list[Any] = [{"type": ["number", "array", "object"]}]
-            found.append({"type": "string", "pattern": unlike(words)} if words else {"type": "string"})
-            if words:  # the engine may let an excluded word through beside an alternative that allows the word
-                self._gap((), "not", "the engine may ignore excluded words among alternatives")
-            found += [{"const": word} for word in (True, False, None) if not any(word is other for other in values)]
-            return found
-        if key == "required":
-            return [{"type": "object", "properties": {name: False}} for name in value]
-        if key == "properties":
-            found = []
-            for name, schema in value.items():
-                against = self._negate(schema, depth + 1)
-                if against is None:
-                    return None
-                if against is not False:
-                    found.append({"type": "object", "properties": {name: against}, "required": [name]})
-            return found
-        if key in ("anyOf", "allOf"):
-            inner = [self._negate(branch, depth + 1) for branch in value]
-            if any(branch is None for branch in inner):
-                return None
-            return [{"allOf": inner}] if key == "anyOf" else inner
-        turned = {
-            "minimum": "exclusiveMaximum", "maximum": "exclusiveMinimum",
-            "exclusiveMinimum": "maximum", "exclusiveMaximum": "minimum",
-        }  # fmt: skip
-        if key in turned:
-            return [{"type": "number", turned[key]: value}]
-        for name, kind in (("Length", "string"), ("Items", "array")):
-            if key == f"min{name}":
-                return [{"type": kind, f"max{name}": value - 1}] if value > 0 else []
-            if key == f"max{name}":
-                return [{"type": kind, f"min{name}": value + 1}]
-        return None
-
-
-def _mentions_unsupported(node: Any) -> bool:
-    return isinstance(node, Mapping) and any(key in node for key in _UNSUPPORTED)
