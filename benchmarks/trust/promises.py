@@ -68,8 +68,9 @@ PROMISES = {
             "`multipleOf` or a bound with decimals stood beside it, and claimed to be exact. Strict forms wrote the "
             "boolean, which no provider takes, and merged it wrongly.",
             "A strict form gave an answer to a document with a key that its own schema has no place for.",
-            "A strict form kept the null of a key that may be absent, where a keyword beside the type of its value, or "
-            "`propertyNames`, refuses the null: a document that complies came back as one that does not. So did a "
+            "A strict form kept the null of a key that may be absent, where a keyword beside the type of its value, "
+            "`propertyNames`, or a keyword that asks which keys are there (`dependentRequired`, `dependencies`, `not`, "
+            "`if`) refuses the null: a document that complies came back as one that does not. So did a "
             "document without the key where `maxProperties` counts the keys. And 3 was no answer where an `enum` of "
             "values of several types lists 3.0.",
             "A mask of a list whose items must differ took each value that an `enum` or a `const` of the items names, "

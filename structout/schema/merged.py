@@ -6,12 +6,16 @@ from typing import Any, Final
 from structout.schema.keywords import with_exclusive_bounds
 from structout.schema.references import place_of, target
 
-# Keywords that strict forms leave out: they describe a value, or only validation judges them.
-LEFT_OUT: Final = frozenset({
+# Keywords that describe a value, or that only a validator with the whole document judges.
+QUIET: Final = frozenset({
     "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment", "$schema", "$id",
-    "$defs", "definitions", "discriminator", "not", "if", "then", "else", "dependentSchemas", "dependentRequired",
-    "dependencies", "unevaluatedProperties", "unevaluatedItems", "contentMediaType", "contentSchema", "contentEncoding",
+    "$defs", "definitions", "discriminator", "contentMediaType", "contentSchema", "contentEncoding",
+    "unevaluatedProperties", "unevaluatedItems",
 })  # fmt: skip
+# Keywords that no strict form says, and that a validator judges.
+JUDGED: Final = ("not", "if", "then", "else", "dependentSchemas", "dependentRequired", "dependencies")
+LEFT_OUT: Final = QUIET | {*JUDGED}
+BESIDE: Final = " judged"  # in a merged schema: a list of what its schemas say with keywords of `JUDGED`
 
 
 def merged(nodes: Iterable[Any], root: Any, seen: frozenset[str] = frozenset()) -> dict[str, Any] | None:
@@ -33,6 +37,8 @@ def merged(nodes: Iterable[Any], root: Any, seen: frozenset[str] = frozenset()) 
         inner += [target(root, place_of(reference))] if isinstance(reference, str) else []
         further = merged(inner, root, seen | {str(reference)} if reference else seen)
         own = {key: value for key, value in node.items() if key not in {*LEFT_OUT, "$ref", "allOf", "oneOf"}}
+        if judged := {key: node[key] for key in JUDGED if key in node}:
+            own[BESIDE] = [*own.get(BESIDE, ()), judged]
         if "oneOf" in node:
             if "anyOf" in own:
                 return None
@@ -55,6 +61,8 @@ def _merge(made: dict[str, Any], other: Mapping[str, Any]) -> bool:
         elif key == "properties":
             both = made[key].keys() & value.keys()
             made[key] = {**made[key], **value, **{name: {"allOf": [made[key][name], value[name]]} for name in both}}
+        elif key == BESIDE:
+            made[key] = [*made[key], *value]
         elif key == "required":
             made[key] = [*made[key], *(one for one in value if one not in made[key])]
         elif key in ("minimum", "exclusiveMinimum", "minItems", "minLength", "minProperties"):

@@ -24,7 +24,7 @@ import jsonschema_rs
 from structout.document import Json, read_json
 from structout.errors import SchemaError
 from structout.schema.keywords import with_exclusive_bounds
-from structout.schema.merged import LEFT_OUT, merged
+from structout.schema.merged import BESIDE, JUDGED, LEFT_OUT, QUIET, merged
 from structout.schema.references import local, place_of, refuse, target
 from structout.schema.strict_parts import (
     AsJson,
@@ -53,6 +53,7 @@ _KEYWORDS: Final = {  # keywords that tell the type of the values that they are 
     "number": _NUMBERS,
 }
 _COMBINED: Final = ("$ref", "allOf", "anyOf", "oneOf")
+_ON_KEYS: Final = ("properties", "patternProperties", "propertyNames", *JUDGED)  # what judges a key and its value
 _NULL: Final = Plain({"type": "null"}, "null")
 
 
@@ -147,7 +148,7 @@ class _Builder:
 
     def _combined(self, node: Mapping[str, Any]) -> Part:
         """A part for a schema that refers to others, or combines them."""
-        own = {key: value for key, value in node.items() if key not in LEFT_OUT}
+        own = {key: value for key, value in node.items() if key not in QUIET}
         if own.keys() == {"$ref"}:
             return self._reference(node["$ref"])
         if own.keys() <= {"anyOf"} or own.keys() <= {"oneOf"}:
@@ -173,7 +174,7 @@ class _Builder:
         if place is None or node is None:
             return AsJson()
         seen = {place}
-        while isinstance(node, Mapping) and node.keys() - LEFT_OUT == {"$ref"}:
+        while isinstance(node, Mapping) and node.keys() - QUIET == {"$ref"}:
             place = place_of(node["$ref"])
             if place in seen:
                 return AsJson()
@@ -256,8 +257,8 @@ class _Builder:
         return Members(members, self._pairs({}, others, patterns), _free("other_keys", members))
 
     def _null_judge(self, node: Mapping[str, Any]) -> Callable[[str], bool]:
-        """Tells whether null is a value of a key whose types include null. Where `maxProperties` counts the keys, null
-        always means that the key is absent.
+        """Tells whether null is a value of a key whose types include null: not where the null, but not the absent key,
+        breaks another keyword. Where `maxProperties` counts the keys, null always means that the key is absent.
         """
         if "maxProperties" in node:
             return lambda key: False
@@ -265,15 +266,16 @@ class _Builder:
         @cache
         def judge() -> jsonschema_rs.Validator | None:
             definitions = {key: self._root[key] for key in ("$schema", "$defs", "definitions") if key in self._root}
-            own = {key: node[key] for key in ("properties", "patternProperties", "propertyNames") if key in node}
+            own = {key: node[key] for key in _ON_KEYS if key in node}
+            beside = {"allOf": node[BESIDE]} if BESIDE in node else {}
             try:
-                return jsonschema_rs.validator_for({**definitions, **own}, retriever=refuse)
+                return jsonschema_rs.validator_for({**definitions, **own, **beside}, retriever=refuse)
             except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
                 return None
 
         def is_value(key: str) -> bool:
             one = None if _says_types_alone(node, key) else judge()
-            return one is None or one.is_valid({key: None})
+            return one is None or one.is_valid({key: None}) or not one.is_valid({})
 
         return is_value
 
@@ -306,13 +308,14 @@ class _Builder:
             text = self._parts.get(named.place) if isinstance(named, Reference) else named
             key = named.schema if isinstance(text, Plain) and text.kind == "string" else key
         names = {"minProperties": "minItems", "maxProperties": "maxItems"}
-        return Pairs(key, self._choice(values), {short: node[name] for name, short in names.items() if name in node})
+        bounds = {short: node[name] for name, short in names.items() if name in node}
+        return Pairs(key, self._choice(values), bounds, tuple(patterns) if others is None else ())
 
 
 def _says_types_alone(node: Mapping[str, Any], key: str) -> bool:
     """Whether only types say if a key may be null, as in `int | None` of Pydantic: no validator is needed then."""
     declared = node.get("properties", {}).get(key)
-    if not isinstance(declared, Mapping) or "patternProperties" in node or "propertyNames" in node:
+    if not isinstance(declared, Mapping) or any(one in node for one in (*_ON_KEYS[1:], BESIDE)):
         return False
     own = declared.keys() - {"title", "description", "default", "examples"}
     return own == {"type"} or (own == {"anyOf"} and {"type": "null"} in declared["anyOf"])

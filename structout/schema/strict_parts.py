@@ -119,11 +119,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Pairs:
-    """An object with keys of any name, written as a list of pairs."""
+    """An object with keys of any name, written as a list of pairs. Keys match one of `patterns`, if there are any."""
 
     key: dict[str, Any]
     value: Part
     bounds: Mapping[str, int]
+    patterns: tuple[str, ...] = ()
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -131,12 +132,11 @@ class Pairs:
 
     @cached_property
     def _key(self) -> Any:
-        pattern = {"pattern": self.key["pattern"]} if "pattern" in self.key else {}
-        return jsonschema_rs.validator_for(pattern)
+        return jsonschema_rs.validator_for({"anyOf": [{"pattern": one} for one in self.patterns]})
 
     def answer(self, document: Json) -> Json:
         found = _object(document)
-        if stray := next((key for key in found if not self._key.is_valid(key)), None):
+        if self.patterns and (stray := next((key for key in found if not self._key.is_valid(key)), None)) is not None:
             raise ValueError(f"the form has no place for the key {stray!r:.60}")
         return [{"key": key, "value": self.value.answer(one)} for key, one in found.items()]
 

@@ -186,6 +186,9 @@ def test_null_that_two_exclusive_alternatives_take_means_that_the_key_is_absent(
     assert not jsonschema_rs.validator_for(form.schema).is_valid({"a": None, "b": None})
 
 
+_MAY_BE_NULL = {"type": ["integer", "null"]}
+
+
 @pytest.mark.parametrize(
     "refusing",
     [
@@ -194,6 +197,12 @@ def test_null_that_two_exclusive_alternatives_take_means_that_the_key_is_absent(
         {"properties": {"a": {"type": ["integer", "null"]}}, "propertyNames": {"maxLength": 0}},
         {"properties": {"a": {"type": "null"}}, "maxProperties": 0},
         {"properties": {"a": {"$ref": "#/$defs/d"}}, "$defs": {"d": {"type": ["integer", "null"], "enum": [1]}}},
+        {"properties": {"a": _MAY_BE_NULL}, "dependentRequired": {"a": ["b"]}},
+        {"properties": {"a": _MAY_BE_NULL}, "not": {"required": ["a"]}},
+        {"properties": {"a": _MAY_BE_NULL}, "if": {"required": ["a"]}, "then": {"required": ["b"]}},
+        {"properties": {"a": _MAY_BE_NULL}, "allOf": [{"dependentSchemas": {"a": False}}]},
+        {"anyOf": [{"properties": {"a": _MAY_BE_NULL}}], "not": {"required": ["a"]}},
+        {"$ref": "#/$defs/d", "not": {"required": ["a"]}, "$defs": {"d": {"properties": {"a": _MAY_BE_NULL}}}},
     ],
 )
 def test_null_that_another_keyword_refuses_means_that_the_key_is_absent(refusing: dict[str, Any]) -> None:
@@ -204,6 +213,12 @@ def test_null_that_another_keyword_refuses_means_that_the_key_is_absent(refusing
     assert form.document(answer) == {}
     with pytest.raises(ValueError, match="null"):
         form.answer({"a": None})
+
+
+def test_null_is_a_value_where_its_key_breaks_no_more_than_its_absence() -> None:
+    kind = {"if": {"properties": {"kind": {"const": "x"}}}, "then": {"required": ["b"]}}
+    form = strictified({"properties": {"kind": {}, "a": {"type": ["integer", "null"]}}, "required": ["kind"], **kind})
+    assert form.document(form.answer({"kind": "y", "a": None})) == {"kind": "y", "a": None}
 
 
 def test_a_listed_value_is_answered_as_the_schema_spells_it() -> None:
@@ -261,6 +276,12 @@ def test_a_key_that_the_form_has_no_place_for_is_refused() -> None:
     assert form.answer({"b": 1, "cd": 2}) == {"b": "1", "other_keys": [{"key": "cd", "value": "2"}]}
     with pytest.raises(ValueError, match="no place for the key 'c'"):
         form.answer({"b": 1, "c": 2})
+    with pytest.raises(ValueError, match="no place for the key ''"):
+        form.answer({"b": 1, "": 2})
+    ends = strictified({"patternProperties": {"a$": {"minimum": 5}, "b$": {"type": "string"}}, "required": ["n"]})
+    assert ends.document(ends.answer({"n": 1, "xa": 6, "xb": "6"})) == {"n": 1, "xa": 6, "xb": "6"}
+    with pytest.raises(ValueError, match="no place for the key 'c'"):
+        ends.answer({"n": 1, "c": 1})
 
 
 def test_a_deep_answer_that_fits_no_alternative_is_soon_refused() -> None:
