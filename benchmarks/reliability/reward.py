@@ -53,6 +53,11 @@ _BATCH = 4
 _RATE, _RATE_OF_PAIRS = 3e-4, 1e-4  # at the start; the first training began with 1.5e-3, `prefer` begins with 1e-4
 _BETA = 0.1  # as in `prefer`
 _PAIRS = 200
+HEAD = (
+    "| records | way | passes and CPU seconds | values right | more (points) | records right | leaves made up "
+    "| records without | more (points) | AUC | wrong at 80 % yield | at 50 % |"
+)
+RULE = "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
 _LEARN, _TEST = (500, 77), (150, 78)  # the numbers of generated records, and their seeds
 
 
@@ -313,9 +318,8 @@ def _write(lines: Sequence[str], found: Sequence[Sequence[Answer]], sampling: fl
         "same CPU seconds; the seconds of sampling, which learning from labels does not need, come on top. Intervals "
         "are 95 %, of the difference to this adapter as it is, on the same records.",
         "",
-        "| records | way | passes and CPU seconds | values right | more (points) | records right | leaves made up "
-        "| records without | more (points) | AUC | wrong at 80 % yield | at 50 % |",
-        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        HEAD,
+        RULE,
         *lines,
         "",
     ]
