@@ -85,8 +85,6 @@ def _members(kind: str, name: str, tuned: Path | None, log: Path) -> list[Record
         return [Recorded(kind, partial(load_model, "embedded"), log / f"{_file(kind, name)}.jsonl")]
     if tuned is None:
         return []
-    folder = tuned / name
-    places = [place for place in (folder, *sorted(folder.glob("[0-9]"))) if (place / "tuning.json").is_file()]
     return [
         Recorded(
             f"{kind} {number}",
@@ -94,7 +92,7 @@ def _members(kind: str, name: str, tuned: Path | None, log: Path) -> list[Record
             log / f"{_file(kind, name)}-{number}.jsonl",
             Tuning.read(place),
         )
-        for number, place in enumerate(places, 1)
+        for number, place in enumerate(sets.adapters(tuned / name), 1)
     ]
 
 

@@ -1,11 +1,11 @@
 """What share of the accepted records is wrong, on records that neither a threshold nor a head has seen? Run it:
 `python -m benchmarks.reliability.goals --data DIR --tuned DIR --sets addresses snips`.
 
-`--tuned` holds for each set a model in a folder of its name, fine-tuned on the train records of `sets.parts`. The
-records for heads teach `Learned` and propose thresholds (each by a head that was fitted without the record), the
-records for calibration judge the thresholds as `certify` does, and the test records say what came of it. `--ways` are
-the strategies to try; their examples are the train records and those for heads, never the record itself. What it finds
-is written to results/goals.md.
+`--tuned` holds for each set a model in a folder of its name, fine-tuned on the train records of `sets.parts`, or in
+such a folder the members 1, 2 and 3, which answer as an `Ensemble`. The records for heads teach `Learned` and propose
+thresholds (each by a head that was fitted without the record), the records for calibration judge the thresholds as
+`certify` does, and the test records say what came of it. `--ways` are the strategies to try; their examples are the
+train records and those for heads, never the record itself. What it finds is written to results/goals.md.
 """
 
 import argparse
@@ -145,20 +145,23 @@ def main() -> None:
         parts = sets.parts(name, options.data)
         assert parts is not None, f"no {name} in {options.data}"
         how, log = Sampling(max_tokens=sets.MAX_TOKENS[name]), options.logs / f"{name}.jsonl"
-        model = f"path:{options.tuned / name}"
+        models = [f"path:{place}" for place in sets.adapters(options.tuned / name)]
+        assert models, f"no fine-tuned model in {options.tuned / name}"
         known = (*parts.train.records, *(replace(one, split="train") for one in parts.heads))
         examples = replace(parts.train, records=known)
         for way in options.ways:
+            strategy = f"Ensemble({', '.join(f'On({model!r}, {way})' for model in models)})" if models[1:] else way
             outcomes = [
-                evaluate(way, model, part, examples=examples, sampling=how, log=log).outcomes
+                evaluate(strategy, models[0], part, examples=examples, sampling=how, log=log).outcomes
                 for part in (parts.heads, parts.calibration, parts.test)
             ]
+            label = f"Ensemble({way}, {len(models)} adapters)" if models[1:] else way
             compared: dict[str, Sequence[str]] = {name: ()}
             if name in JOINED:
                 compared[f"{name}, the street as one text"] = JOINED[name]
             for told, joined in compared.items():
                 found = [Answers.of(one, parts.train, joined) for one in outcomes]
-                for line, more in lines(told, way, parts, found):
+                for line, more in lines(told, label, parts, found):
                     first.append(line)
                     second += more
     made = (
@@ -168,7 +171,9 @@ def main() -> None:
         "seen these. Two sources of addresses label `200 Park Avenue` in two ways: one has the street `Park Avenue`, "
         "the other the street `Park` and the type `Avenue`. So the street's four fields are compared one by one, and "
         "as one text. We chose the second comparison after we had read errors among the records that judge, and had "
-        "read the test records once by the first."
+        "read the test records once by the first. The test records of snips were read once before as well, with one "
+        "adapter that was trained for less time: 54 % were right, and 11 % wrong of the 34 % that `certify` kept at "
+        "20 %. We chose the `Ensemble` by the records for heads and calibration (`members.md`)."
     )
     text = ["# Accepted records that are right", "", made, "", *first, "", *second, ""]
     (sets.ROOT / "benchmarks" / "results" / "goals.md").write_text("\n".join(text), encoding="utf-8")

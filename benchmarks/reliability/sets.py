@@ -31,6 +31,11 @@ def load(name: str, data: Path) -> Dataset | None:
     return dataset
 
 
+def adapters(folder: Path) -> list[Path]:
+    """The fine-tuned models in a folder: the folder itself, or the members 1, 2, ... in it."""
+    return [place for place in (folder, *sorted(folder.glob("[0-9]"))) if (place / "tuning.json").is_file()]
+
+
 def sample(dataset: Dataset, count: int) -> Dataset:
     """`count` records, spread evenly over the data set, which may be sorted."""
     step = max(len(dataset) / count, 1.0)
