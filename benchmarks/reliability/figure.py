@@ -48,7 +48,7 @@ def _draw(tables: Sequence[dict[str, Any]], file: Path) -> None:
         panel.set_visible(False)
     marks = [Line2D([], [], color=color, marker="o", linestyle="", label=name) for name, color in _FAMILIES.items()]
     curves = [Line2D([], [], color=color, label=f"ranked by {name}") for name, color in _SCORES.items()]
-    figure.legend(handles=[*marks, *curves], loc="outside lower center", ncols=8, fontsize=9)
+    figure.legend(handles=[*marks, *curves], loc="outside lower center", ncols=5, fontsize=9)
     for i, table in enumerate(tables):  # when the layout is final
         dots = _dots(table)
         named = [name for name in dots if name in (*_winners(dots), *_LANDMARKS)]
@@ -63,7 +63,7 @@ def _ways(panel: Any, table: dict[str, Any]) -> None:
         panel.scatter(x, y, s=100 * row["yield"]["value"], color=_FAMILIES[_family(name, row)], alpha=0.6, linewidths=0)
     reach, heights = max(x for x, _, _ in dots.values()), [y for _, y, _ in dots.values()]
     margin = 0.12 * (max(heights) - min(heights)) + 1
-    panel.set(xlim=(0, 1.08 * reach), ylim=(min(heights) - margin, max(heights) + margin))
+    panel.set(xlim=(0, 1.08 * reach), ylim=(max(min(heights) - margin, 0), min(max(heights) + margin, 102)))
     panel.set(xlabel="seconds, x Constrained(quote=True)", ylabel="wrong of accepted, % (area: yield)")
     panel.set_title(f"{table['set']}, {table['model']}: what ways cost", fontsize=10)
 

@@ -7,7 +7,7 @@ the same 200 reports in three ways. `comes`: faults in any order, ISO dates and 
 `written`: faults are a set, which `finetune` teaches in one order; the day of receipt, the day and the time are quoted
 from the report (`quote=True`), and code reads them. `told`: as `written`, and below the report stand the nearest
 labels, each with what it means (described.toml). `masked` is the model of `written`, whose mask admits the nearest
-labels alone. Five labels and a quarter of the phrases occur in test records alone.
+labels alone, and `both` is the model of `told` with such a mask. Five labels and a quarter of the phrases occur in test records alone.
 """
 
 import argparse
@@ -49,6 +49,7 @@ WAYS: Final = {
     "written": "one order, as written",
     "masked": f"and a mask of the {MASKED} nearest labels",
     "told": f"and told the {TOLD} nearest labels",
+    "both": f"told the {TOLD}, and a mask of the {MASKED}",
 }
 _ROOMS = ("room 12", "the lobby", "office 3", "the kitchen on floor 2", "the workshop", "flat 41", "the canteen")
 _BEFORE = ("Please come", "A visit would suit us", "Can you send someone", "We need help")
@@ -207,8 +208,8 @@ def answers(model: str, tested: Sequence[Report], way: str, nearest: Nearest) ->
     written = way != "comes"
     tasks = []
     for one in tested:
-        labels = tuple(nearest.find(one.text, MASKED)) if way == "masked" else tuple(FAULTS)
-        text = told(one.text, nearest.find(one.text, TOLD)) if way == "told" else one.text
+        labels = tuple(nearest.find(one.text, MASKED)) if way in ("masked", "both") else tuple(FAULTS)
+        text = told(one.text, nearest.find(one.text, TOLD)) if way in ("told", "both") else one.text
         tasks.append(Task(text, _schema(labels, written), (), Sampling(max_tokens=96)))
     found: list[Said | None] = []
     with warnings.catch_warnings():
@@ -260,7 +261,7 @@ def main() -> None:
     print(f"| --- | ---: |{' ---: |' * (5 + len(DAY_FORMS))}", flush=True)
     rights = {}
     for way in given.only:
-        taught = "written" if way == "masked" else way
+        taught = {"masked": "written", "both": "told"}.get(way, way)
         model = learn(given.folder / taught, learned, taught)
         line, rights[way] = _line(WAYS[way], tested, answers(model, tested, way, nearest))
         print(line, flush=True)
@@ -268,7 +269,7 @@ def main() -> None:
     for count in (MASKED, TOLD):
         held = sum(label in nearest.find(one.text, count) for one in tested for label in one.phrased)
         print(f"\nThe {count} nearest labels hold {held} of the {total} right labels.")
-    for way, against in (("written", "comes"), ("masked", "written"), ("told", "written")):
+    for way, against in (("written", "comes"), ("masked", "written"), ("told", "written"), ("both", "written")):
         if way in rights and against in rights:
             apart = difference(rights[way], rights[against])
             print(

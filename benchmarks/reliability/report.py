@@ -22,7 +22,8 @@ _ABOUT = (
     "`Constrained(quote=True)`, which is the base of all comparisons, and whose answers the verifiers check. "
     "*More right* and *more wrong*: the share of records minus that of the base, with a bootstrap interval over "
     "records, and McNemar's exact p, corrected for the number of ways in the table (Holm). Thresholds keep "
-    f"{KEPT:.0%} of the records that the verifiers are fitted to, which are others."
+    f"{KEPT:.0%} of the records that the verifiers are fitted to, which are others. *Ensemble*: models that were "
+    "fine-tuned with other seeds decide together. A way that stands in no table was not asked for (`--only`)."
 )
 _HEADS = (
     "way", "compliance", "yield", "value accuracy", "record accuracy", "wrong-but-valid", "wrong of accepted",
