@@ -7,7 +7,8 @@ the same 200 reports in three ways. `comes`: faults in any order, ISO dates and 
 `written`: faults are a set, which `finetune` teaches in one order; the day of receipt, the day and the time are quoted
 from the report (`quote=True`), and code reads them. `told`: as `written`, and below the report stand the nearest
 labels, each with what it means (described.toml). `masked` is the model of `written`, whose mask admits the nearest
-labels alone, and `both` is the model of `told` with such a mask. Five labels and a quarter of the phrases occur in test records alone.
+labels alone, and `both` is the model of `told` with such a mask. Five labels and a quarter of the phrases occur in test
+records alone.
 """
 
 import argparse
