@@ -65,6 +65,14 @@ def test_dates_are_copied_as_they_are_written_and_read_by_code(recipe: Callable[
         made["Order"](received="2026-03-02", due="soon")
 
 
+def test_the_nearest_labels_are_told_with_what_they_mean(recipe: Callable[[str], dict[str, Any]]) -> None:
+    told = recipe("MEANINGS")["told"]
+    assert told("The lock is broken; water drips from a tap", most=2).splitlines()[2:] == [
+        "lock_broken: a lock does not turn, or does not hold",
+        "tap_dripping: a tap loses water although it is shut",
+    ]
+
+
 def test_fastapi(recipe: Callable[[str], dict[str, Any]]) -> None:
     from fastapi.testclient import TestClient
 

@@ -78,6 +78,9 @@ PROMISES = {
             "of members (`propertyNames`). 1 and 1.0 were two values. The masks claimed to be exact.",
             "A mask took numbers beside a bound of more than 15 digits, which its engine rounds, and claimed to be "
             "exact. The mask moves such a bound inwards now, and the audit says so.",
+            "A mask took 1.1 where a number has two bounds at one end (`exclusiveMinimum: 1` and `minimum: 1.3`) and a "
+            "near bound at the other end, and claimed to be exact.",
+            "An answer in strict form had a key that no `patternProperties` of the schema describe.",
             "A mask with a token limit was empty after a number with two digits of exponent, where the schema takes no "
             "number by a `not` that the mask leaves to validation.",
         ),

@@ -152,7 +152,8 @@ class Bounds:
             others = [other for name, other in exact.items() if (name in _LEAST) != (key in _LEAST)]
             if key.startswith("exclusive") and bound.denominator == 1 and any(abs(o - bound) <= 1 for o in others):
                 del moved[key]
-                moved["minimum" if key in _LEAST else "maximum"] = float(bound + (_HAIR if key in _LEAST else -_HAIR))
+                name, hair, tighter = ("minimum", _HAIR, max) if key in _LEAST else ("maximum", -_HAIR, min)
+                moved[name] = tighter([float(bound + hair), *([moved[name]] if name in moved else [])])
         return Bounds(moved)
 
     def shorter(self) -> list[Fraction]:

@@ -68,6 +68,25 @@ def test_the_only_number_can_be_written() -> None:
     assert not takes({"type": "number", "exclusiveMinimum": 20.0, "maximum": 20.43}, "20")
 
 
+def test_of_two_bounds_at_one_end_the_tighter_one_is_kept_to() -> None:
+    assert takes({"type": "number", "exclusiveMinimum": 1, "minimum": 1.3, "maximum": 1.8}, "1.3")
+    assert not takes({"type": "number", "exclusiveMinimum": 1, "minimum": 1.3, "maximum": 1.8}, "1.1")
+    assert not takes({"type": "number", "exclusiveMaximum": 2, "maximum": 1.7, "minimum": 1.2}, "1.9")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.dictionaries(_BOUNDS[0] | _BOUNDS[1], _DECIMALS.map(lambda n: round(n % 4, 1)), min_size=3),
+    st.none() | st.sampled_from([0.01, 0.25, 0.1, 0.5]),
+    st.lists(_DECIMALS.map(lambda n: round(n % 4, 2)), max_size=6),
+)
+def test_all_bounds_are_kept_to(bounds: dict[str, float], step: float | None, tried: list[float]) -> None:
+    source: dict[str, Any] = {"type": "number", **bounds} | ({"multipleOf": step} if step else {})
+    schema = Schema.of(source)
+    for number in [*bounds.values(), *tried]:
+        assert takes(source, written(number)) == schema.check(json.loads(written(number))).ok, (source, number)
+
+
 def test_a_count_may_be_written_as_a_float() -> None:
     assert takes({"type": "string", "minLength": 2.0, "maxLength": 3.0}, '"abc"')
     assert not takes({"type": "string", "minLength": 2.0, "maxLength": 3.0}, '"a"')
