@@ -55,7 +55,10 @@ def verdicts(count: int, seed: int, check: Callable[[Schema[Any], Any], bool] | 
             continue
         if draft == _MISREAD and '"unevaluated' in json.dumps(source):
             continue
-        theirs = validators.validator_for(source)(source).is_valid(document)
+        try:
+            theirs = validators.validator_for(source)(source).is_valid(document)
+        except TypeError:  # jsonschema 4.26 counts the items of `items: true` beside `additionalItems`
+            continue
         times += 1
         if ours(schema, document) != theirs:
             said = "valid" if not theirs else "invalid"

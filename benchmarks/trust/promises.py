@@ -87,6 +87,7 @@ PROMISES = {
         beyond=(
             "Schemas of draft 2019-09 with `unevaluatedItems` or `unevaluatedProperties`, as our judge reads them: the "
             "package jsonschema 4.26 misreads both. Of draft 2020-12 they are tried.",
+            "Schemas with `items: true` beside `additionalItems`, which this package fails on.",
             "Schemas with `$dynamicRef`, `$id` and formats; `tests/fuzz` has them, without a second judge.",
             "Pydantic reads `true` as 1 where a `Literal` holds 1. Our judge follows JSON Schema, and refuses it.",
             "A mask writes keys in one order and a number in one way: all orders and `3` for `3.0` are tried for it.",
