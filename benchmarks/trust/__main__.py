@@ -3,8 +3,8 @@
 quick: a small number of cases of each trial, always the same ones, within 90 seconds. full: so many cases that it takes
 hours. What was tried is kept in a folder (`--folder`) with the state of the code, and a trial that is there with as
 many cases or more is not made again: the same command resumes. `--also` takes what was tried in other states of the
-code, which the page names. `--share` makes a part of the cases of full, and `--only` the trials whose names hold a
-text. It exits with 1 if a promise was broken.
+code; the page names the state of each trial. `--share` makes a part of the cases of full, and `--only` the trials whose
+names hold a text. It exits with 1 if a promise was broken.
 """
 
 import argparse
@@ -39,14 +39,18 @@ class Kept:
 
     def found(self, trial: Trial, count: int, seed: int) -> Line | None:
         """What a trial of so many cases or more came to before, the largest of them; None if there was none."""
-        names = [self._file(trial, "*", seed, state).name for state in (*self.also, self.state)]
-        counts = {int(file.stem.partition("-")[2]): file for name in names for file in self.folder.glob(name)}
+        counts = {
+            int(file.stem.partition("-")[2]): (file, state)
+            for state in (*self.also, self.state)
+            for file in self.folder.glob(self._file(trial, "*", seed, state).name)
+        }
         if max(counts, default=0) < count:
             return None
-        kept = json.loads(counts[max(counts)].read_text(encoding="utf-8"))
+        file, state = counts[max(counts)]
+        kept = json.loads(file.read_text(encoding="utf-8"))
         tried = kept["tried"]
         found = Tried(tried["times"], tuple(tried["broken"]), tuple(tried["table"]), tried["missing"])
-        return Line(trial.what, found, kept["seconds"])
+        return Line(trial.what, found, kept["seconds"], state)
 
     def keep(self, trial: Trial, count: int, seed: int, line: Line) -> None:
         """Keep what a trial came to."""
@@ -73,7 +77,7 @@ def lines(promise: Promise, size: str, share: float, seed: int, only: str, kept:
         if line is None:
             began = time.monotonic()
             tried = trial.attempt(count, seed)
-            line = Line(trial.what, tried, time.monotonic() - began)
+            line = Line(trial.what, tried, time.monotonic() - began, kept.state)
             if not tried.missing:
                 kept.keep(trial, count, seed, line)
         told = line.tried.missing or f"{line.tried.times:,} times, {len(line.tried.broken)} broken"
@@ -101,8 +105,7 @@ def main() -> None:
         for name in options.promises or PROMISES
     }
     if options.write or options.size == "full":
-        states = ", ".join((*kept.also, kept.state))
-        text = report(found, f"{options.size}, a share of {options.share:g} or more, seed {options.seed}, {states}")
+        text = report(found, f"{options.size}, a share of {options.share:g} or more, seed {options.seed}")
         RESULTS.write_text(text, encoding="utf-8")
     sys.exit(1 if any(line.tried.broken for some in found.values() for line in some) else 0)
 

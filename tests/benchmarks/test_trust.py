@@ -192,7 +192,7 @@ def test_memory_that_is_not_freed_is_found() -> None:
 
 def test_a_trial_that_is_kept_is_not_made_again_and_the_page_names_what_broke(tmp_path: Path) -> None:
     trial, kept = Trial("try it", 1, 2, lambda count, seed: Tried(count)), Kept(tmp_path / "kept", "abc")
-    line = Line(trial.what, Tried(3, ("it broke",), ("| a |",)), 1.5)
+    line = Line(trial.what, Tried(3, ("it broke",), ("| a |",)), 1.5, "abc")
     assert kept.found(trial, 3, 0) is None
     kept.keep(trial, 3, 0, line)
     assert kept.found(trial, 3, 0) == kept.found(trial, 2, 0) == line
@@ -201,6 +201,6 @@ def test_a_trial_that_is_kept_is_not_made_again_and_the_page_names_what_broke(tm
     assert replace(kept, state="def").found(trial, 3, 0) is None
     assert replace(kept, state="def", also=("abc",)).found(trial, 3, 0) == line
     page = report({"lost": [line]}, "quick")
-    assert "| try it | 3 | 1 | 2 |" in page
+    assert "| try it | 3 | 1 | 2 | abc |" in page
     assert "- it broke" in page
     assert all(one in page for one in PROMISES["lost"].fixed)
