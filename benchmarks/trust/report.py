@@ -49,4 +49,5 @@ def report(found: Mapping[str, Sequence[Line]], how: str) -> str:
 
 def _row(line: Line) -> str:
     tried = line.tried
-    return f"| {line.what} | {tried.missing or f'{tried.times:,}'} | {len(tried.broken)} | {line.seconds:,.0f} | {line.state} |"
+    times = tried.missing or f"{tried.times:,}"
+    return f"| {line.what} | {times} | {len(tried.broken)} | {line.seconds:,.0f} | {line.state} |"
