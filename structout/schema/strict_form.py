@@ -166,7 +166,7 @@ class _Builder:
         if branches is None:
             return self._part(made)
         together = [merged([made, branch], self._root) for branch in branches]
-        return AsJson() if None in together else self._choice(together)
+        return AsJson() if None in together else self._choice(together, is_exclusive="oneOf" in node)
 
     def _reference(self, reference: Any) -> Part:
         place = place_of(reference) if isinstance(reference, str) and reference[:1] == "#" else None
