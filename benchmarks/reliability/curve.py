@@ -19,10 +19,11 @@ from structout.models.tuning import Tuning
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reliability.curve", description=__doc__)
-    parser.add_argument("--adapters", nargs="+", required=True, metavar="RECORDS=FOLDER", help="the fewest first")
+    parser.add_argument("--adapters", nargs="+", required=True, metavar="RECORDS=FOLDER")
     parser.add_argument("--logs", type=Path, default=Path(".structout/curve"))
     options = parser.parse_args()
-    adapters = {int(count): Path(folder) for count, _, folder in (one.partition("=") for one in options.adapters)}
+    named = (one.partition("=") for one in options.adapters)
+    adapters = dict(sorted((int(count), Path(folder)) for count, _, folder in named))
     records = Dataset.load(sets.ROOT / "schemas" / "parts").split("dev")
     how = Sampling(max_tokens=sets.MAX_TOKENS["parts"])
     answered = {}

@@ -313,7 +313,7 @@ class _Builder:
 
 
 def _says_types_alone(node: Mapping[str, Any], key: str) -> bool:
-    """Whether only types say if a key may be null, as in `int | None` of Pydantic: no validator is needed then."""
+    """Whether a key has types alone, such as Pydantic's `int | None`. Its null then needs no validator."""
     declared = node.get("properties", {}).get(key)
     if not isinstance(declared, Mapping) or any(one in node for one in (*_ON_KEYS[1:], BESIDE)):
         return False
